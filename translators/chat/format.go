@@ -1,0 +1,88 @@
+package chat
+
+import (
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/target"
+)
+
+// Upstream is a provider's chat format. Implementations are stateless values.
+type Upstream interface {
+	// AppendRequest writes req as the provider's body for t to dst and returns
+	// the extended buffer. ExtraBody is not its business (the caller merges it).
+	// Errors are *RequestError.
+	AppendRequest(dst []byte, t *target.Target, req *Request) ([]byte, error)
+	// ParseResponse reads the body of a 200. Strings of the Response do not
+	// alias body. Errors are *ResponseError.
+	ParseResponse(t *target.Target, body []byte) (*Response, error)
+	// NewStream returns the reader of one streamed answer.
+	NewStream(t *target.Target) Stream
+}
+
+// Stream turns a provider's events into deltas. It holds the state of one
+// stream (block indexes, usage so far) and is not safe for concurrent use.
+type Stream interface {
+	// Next consumes one event and returns the deltas it yields: none for a
+	// ping, several for an event that ends a block and the stream. The slice
+	// and all it points to are valid until the next call; ev's bytes until
+	// then, too. An error (*ResponseError) ends the stream: a provider's own
+	// error event is an ErrorDelta instead.
+	Next(ev frame.Event) ([]Delta, error)
+}
+
+// Dialect is a client's chat format. Implementations are stateless values.
+type Dialect interface {
+	// ParseRequest reads a client's body. Errors are *RequestError.
+	ParseRequest(body []byte) (*Request, error)
+	// AppendResponse writes a whole answer.
+	AppendResponse(dst []byte, resp *Response) ([]byte, error)
+	// NewEncoder returns the writer of one streamed answer to req.
+	NewEncoder(meta Meta) Encoder
+	// AppendError writes the body of an error answer.
+	AppendError(dst []byte, e *Error) []byte
+}
+
+// Meta is what an answer needs that the provider may leave out. The relay
+// makes it (translators read no clock and draw no random numbers).
+type Meta struct {
+	ID           string // unique, without prefix: "8T6YwgvjQVVnGbJ2w8hpOA17SeNy2"
+	Created      int64  // unix seconds
+	Model        string // the model that was asked
+	IncludeUsage bool   // the client asked for usage in the stream
+	PromptTokens int    // an estimate, for formats that name it at the start
+}
+
+// Encoder writes deltas as the client's stream. It holds the state of one
+// answer and is not safe for concurrent use.
+type Encoder interface {
+	// Append writes the events for d, none or several, to dst. An End delta
+	// writes the format's closing events (usage if asked, [DONE]); an
+	// ErrorDelta writes the format's error event, after which nothing follows.
+	Append(dst []byte, d *Delta) []byte
+}
+
+// Meter reads usage and the model from bytes that are forwarded unchanged.
+type Meter interface {
+	// Whole reads a whole answer's body; it leaves u and model alone where the
+	// body says nothing.
+	Whole(body []byte, seen *Seen)
+	// Event reads one event of a stream. It must be cheap on events without usage.
+	Event(ev frame.Event, seen *Seen)
+}
+
+// Seen is what a Meter has found so far.
+type Seen struct {
+	Usage    Usage
+	HasUsage bool   // the provider reported usage
+	Model    string // as the provider reports it
+	ID       string
+	Finish   FinishReason // last one, for the log
+	Content  bool         // something the client would show has come
+	TextLen  int          // bytes of content so far, for estimates
+	Err      *Error       // an error event in the stream
+	Ended    bool         // the format's own end was seen ([DONE], message_stop)
+	// UsageOnly is set by Event when the event carries usage and nothing else
+	// (OpenAI's last chunk with empty choices), cleared otherwise.
+	UsageOnly bool
+	// Collect, when set, receives the text of the answer (payload logging).
+	Collect func(text []byte)
+}

@@ -1,0 +1,129 @@
+// Package provider says what a provider is: data first. An operation that a
+// provider does not have is absent from its table.
+package provider
+
+import (
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// Provider is an upstream API.
+type Provider struct {
+	Name string
+	// Base is scheme, host and common path of the API for t: "https://api.openai.com".
+	// An error names the missing option. Nil where only upstream_url can say it.
+	Base func(t *target.Target) (string, error)
+	// PathOverURL: options.upstream_path also overrides the path of
+	// options.upstream_url (gemini, bedrock).
+	PathOverURL bool
+	// Header are constant headers for the upstream, e.g. anthropic-version.
+	Header func(t *target.Target) [][2]string
+	// Query are constant query parameters that the client's own override, e.g. api-version.
+	Query func(t *target.Target) [][2]string
+	// Operations by route_type.
+	Operations map[string]*Operation
+	// Variant, if set, returns the provider that really serves t (mistral in
+	// ollama's format, Vertex for gemini); itself when there is no other.
+	Variant func(t *target.Target) *Provider
+	// KeyHeader is the header a key usually goes in: only for messages and mocks.
+	KeyHeader string
+}
+
+// Operation is one thing a provider can do.
+type Operation struct {
+	// Path is the path below Base for t, escaped. stream says whether the
+	// answer will be a stream.
+	Path func(t *target.Target, stream bool) (string, error)
+	// Format names the wire format of the bodies: where it equals the client's,
+	// bodies are not decoded.
+	Format Format
+	// Chat translates chat and completions where Format is not the client's.
+	Chat chat.Upstream
+	// Meter reads usage from answers that are forwarded unchanged.
+	Meter chat.Meter
+	// Fields rules every request field of the OpenAI format (field law).
+	Fields Fields
+	// Edit are the changes that a same-format body needs for this provider.
+	Edit Edit
+	// NoStream: the operation cannot stream.
+	NoStream bool
+	// Body translates an operation that is no chat (embeddings, images …) from
+	// OpenAI's format; nil where the format is the client's.
+	Body Translator
+	// REST: the client's method and the sub-path after the operation's path
+	// are kept ("/file-1/content").
+	REST bool
+}
+
+// Translator turns one operation's bodies from and to OpenAI's format.
+type Translator interface {
+	AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error)
+	// AppendResponse writes the answer in OpenAI's format and the usage it found.
+	AppendResponse(dst []byte, t *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error)
+}
+
+// Edit are the small differences of an OpenAI-compatible API.
+type Edit struct {
+	// Drop are top-level members that the API refuses.
+	Drop []string
+	// Only, if set, are the members that the API knows: others are dropped.
+	Only []string
+	// Rename maps a member's name to the provider's own ("seed": "random_seed").
+	Rename map[string]string
+	// Set adds members computed from the target, as raw JSON.
+	Set func(t *target.Target) []chat.Member
+	// NoStreamOptions: the API refuses stream_options.
+	NoStreamOptions bool
+	// Rewrite, if set, changes an answer's JSON (whole or one event's data)
+	// that is not quite OpenAI's: it returns data itself when there is nothing
+	// to do, or the new text appended to dst.
+	Rewrite func(dst, data []byte) []byte
+}
+
+// Format is the name of a wire format.
+type Format string
+
+// The wire formats.
+const (
+	OpenAIChat        Format = "openai/chat"
+	OpenAICompletions Format = "openai/completions"
+	OpenAIEmbeddings  Format = "openai/embeddings"
+	OpenAIResponses   Format = "openai/responses"
+	OpenAIFiles       Format = "openai/files" // files, batches, assistants …: by REST
+	OpenAIImages      Format = "openai/images"
+	OpenAIAudio       Format = "openai/audio"
+	OpenAIVideo       Format = "openai/video"
+	OpenAIRealtime    Format = "openai/realtime"
+	AnthropicMessages Format = "anthropic/messages"
+	AnthropicComplete Format = "anthropic/complete"
+	BedrockConverse   Format = "bedrock/converse"
+	BedrockInvoke     Format = "bedrock/invoke"
+	GeminiGenerate    Format = "gemini/generate"
+	CohereChatV2      Format = "cohere/chat-v2"
+	CohereChatV1      Format = "cohere/chat-v1"
+	CohereGenerate    Format = "cohere/generate"
+	OllamaChat        Format = "ollama/chat"
+	OllamaGenerate    Format = "ollama/generate"
+	HuggingfaceTGI    Format = "huggingface/generate"
+	Llama2Raw         Format = "llama2/raw"
+)
+
+// Treatment is what happens to a request field at a provider.
+type Treatment string
+
+// The treatments.
+const (
+	Mapped  Treatment = "mapped"  // it changes the provider's body
+	Refused Treatment = "refused" // 400 naming the field
+	Dropped Treatment = "dropped" // the provider has nothing like it; Note says so
+)
+
+// Field rules one field of the client's format.
+type Field struct {
+	Treatment Treatment
+	Note      string // where it goes, or why not
+}
+
+// Fields rules request fields by name. A field without a rule is a failure of
+// the field law.
+type Fields map[string]Field

@@ -1,0 +1,112 @@
+// Package target says what a translator may know of the target it works for:
+// the provider, the resolved model and its options. It holds values only; the
+// options mirror `model.options` of the Kong schema, in its order, after
+// templates have been resolved.
+package target
+
+// Target is one configured model as a translator sees it. It is immutable.
+type Target struct {
+	Provider string // model.provider
+	Route    string // route_type: what the client asked for, e.g. "llm/v1/chat"
+	Model    string // resolved model.name, or the client's own model
+	Options  *Options
+}
+
+// Options are `model.options`. A nil pointer, an empty string and an absent
+// record all mean "not configured".
+type Options struct {
+	MaxTokens   *int     `json:"max_tokens"`
+	Temperature *float64 `json:"temperature"`
+	TopP        *float64 `json:"top_p"`
+	TopK        *int     `json:"top_k"`
+
+	// Prices are per million tokens.
+	InputCost           *float64        `json:"input_cost"`
+	OutputCost          *float64        `json:"output_cost"`
+	CacheReadCost       *float64        `json:"cache_read_cost"`
+	CacheWriteCost      *float64        `json:"cache_write_cost"`
+	CacheWriteCostList  []TTLCost       `json:"cache_write_cost_list"`
+	ContextWindowFactor []ContextFactor `json:"context_window_factor"`
+	ServiceTierFactor   []TierFactor    `json:"service_tier_factor"`
+
+	AnthropicVersion  string `json:"anthropic_version"`
+	AzureInstance     string `json:"azure_instance"`
+	AzureDeploymentID string `json:"azure_deployment_id"`
+	AzureAPIVersion   string `json:"azure_api_version"`
+	Llama2Format      string `json:"llama2_format"`
+	MistralFormat     string `json:"mistral_format"`
+
+	UpstreamURL  string `json:"upstream_url"`
+	UpstreamPath string `json:"upstream_path"`
+
+	EmbeddingsDimensions *int `json:"embeddings_dimensions"`
+
+	Bedrock     Bedrock     `json:"bedrock"`
+	Gemini      Gemini      `json:"gemini"`
+	Huggingface Huggingface `json:"huggingface"`
+	Cohere      Cohere      `json:"cohere"`
+	Dashscope   Dashscope   `json:"dashscope"`
+	Databricks  Databricks  `json:"databricks"`
+}
+
+// TTLCost is the price of a cache write kept for a time such as "5m" or "1h".
+type TTLCost struct {
+	TTL  string  `json:"ttl"`
+	Cost float64 `json:"cost"`
+}
+
+// ContextFactor multiplies prices above a number of prompt tokens ("200000", "200k").
+type ContextFactor struct {
+	Above        string  `json:"above"`
+	InputFactor  float64 `json:"input_factor"`
+	OutputFactor float64 `json:"output_factor"`
+}
+
+// TierFactor multiplies the whole cost where the provider reports the tier.
+type TierFactor struct {
+	Tier   string  `json:"tier"`
+	Factor float64 `json:"factor"`
+}
+
+// Bedrock is `model.options.bedrock`.
+type Bedrock struct {
+	AWSRegion                string `json:"aws_region"`
+	AWSAssumeRoleARN         string `json:"aws_assume_role_arn"`
+	AWSRoleSessionName       string `json:"aws_role_session_name"`
+	AWSSTSEndpointURL        string `json:"aws_sts_endpoint_url"`
+	EmbeddingsNormalize      bool   `json:"embeddings_normalize"`
+	PerformanceConfigLatency string `json:"performance_config_latency"`
+	VideoOutputS3URI         string `json:"video_output_s3_uri"`
+	BatchBucketPrefix        string `json:"batch_bucket_prefix"`
+	BatchRoleARN             string `json:"batch_role_arn"`
+}
+
+// Gemini is `model.options.gemini`; it is Vertex when APIEndpoint is set.
+type Gemini struct {
+	APIEndpoint string `json:"api_endpoint"`
+	ProjectID   string `json:"project_id"`
+	LocationID  string `json:"location_id"`
+	EndpointID  string `json:"endpoint_id"`
+}
+
+// Huggingface is `model.options.huggingface`.
+type Huggingface struct {
+	UseCache     *bool `json:"use_cache"`
+	WaitForModel *bool `json:"wait_for_model"`
+}
+
+// Cohere is `model.options.cohere`.
+type Cohere struct {
+	EmbeddingInputType string `json:"embedding_input_type"`
+	WaitForModel       *bool  `json:"wait_for_model"`
+}
+
+// Dashscope is `model.options.dashscope`.
+type Dashscope struct {
+	International *bool `json:"international"` // default true
+}
+
+// Databricks is `model.options.databricks`.
+type Databricks struct {
+	WorkspaceInstanceID string `json:"workspace_instance_id"`
+}
