@@ -21,8 +21,15 @@ type Scenario struct {
 	// internal form; ids are given. A format that lacks something leaves it out.
 	Answer chat.Response
 	// Pieces is into how many bytes text and arguments are cut when streamed.
-	// Cuts fall between any two bytes of the UTF-8 text a JSON encoder allows.
+	// Cuts fall between any two runes: a JSON string cannot hold half of one.
 	Pieces int
+	// Error, if set, is what the provider says instead. With Break 0 it is a
+	// plain error answer of Error.Status, to whole and streamed requests. With
+	// Break n a stream breaks off with it after n events; a whole answer is good.
+	Error *chat.Error
+	Break int
+	// RetryAfter is the Retry-After header of an error answer, in seconds.
+	RetryAfter string
 }
 
 // Format is one provider API of the mock. Implementations are stateless.

@@ -1,0 +1,129 @@
+package mock
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Options say how the mock answers.
+type Options struct {
+	// Delay is waited before each event of a stream.
+	Delay time.Duration
+	// Latency is waited before an answer begins.
+	Latency time.Duration
+}
+
+// maxBody bounds what a mock reads of a request, in bytes.
+const maxBody = 64 << 20
+
+// Handler returns all mock providers behind one address: the path says which
+// format is spoken. The same request gets the same answer, always.
+func Handler(o Options) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := Lookup(r)
+		if f == nil {
+			writeJSON(w, http.StatusNotFound, []byte(`{"error":{"message":"no mock provider has this path","type":"invalid_request_error","code":null,"param":null}}`))
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			writeJSON(w, http.StatusBadRequest, f.Error(http.StatusBadRequest, err.Error()))
+			return
+		}
+		if err := f.Check(r, body); err != nil {
+			writeJSON(w, http.StatusBadRequest, f.Error(http.StatusBadRequest, err.Error()))
+			return
+		}
+		if !wait(r, o.Latency) {
+			return
+		}
+		answer(w, r, f, body, o.Delay)
+	})
+}
+
+// Lookup returns the format that r is for, or nil.
+func Lookup(r *http.Request) Format {
+	for _, f := range Formats {
+		if f.Match(r) {
+			return f
+		}
+	}
+	return nil
+}
+
+// ByName returns the format called name, or nil.
+func ByName(name string) Format {
+	for _, f := range Formats {
+		if f.Name() == name {
+			return f
+		}
+	}
+	return nil
+}
+
+func answer(w http.ResponseWriter, r *http.Request, f Format, body []byte, delay time.Duration) {
+	s := Find(body)
+	if s.Error != nil && s.Break == 0 {
+		if s.RetryAfter != "" {
+			w.Header().Set("Retry-After", s.RetryAfter)
+		}
+		writeJSON(w, s.Error.Status, f.Error(s.Error.Status, s.Error.Message))
+		return
+	}
+	if !f.Streamed(r, body) {
+		writeJSON(w, http.StatusOK, f.Whole(s, body))
+		return
+	}
+	contentType, events := Events(f, s, body)
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(http.StatusOK)
+	flusher := http.NewResponseController(w)
+	for _, e := range events {
+		if !wait(r, delay) {
+			return
+		}
+		if _, err := w.Write(e); err != nil {
+			return
+		}
+		if err := flusher.Flush(); err != nil {
+			return
+		}
+	}
+}
+
+// Events are the events of s as f streams them, broken off where s says so.
+func Events(f Format, s *Scenario, body []byte) (contentType string, events [][]byte) {
+	contentType, events = f.Stream(s, body)
+	if s.Error == nil || s.Break == 0 {
+		return contentType, events
+	}
+	events = events[:min(s.Break, len(events)-1)]
+	if e := f.StreamError(s.Error.Message); e != nil {
+		events = append(events, e)
+	}
+	return contentType, events
+}
+
+// wait sleeps for d and says whether the client is still there.
+func wait(r *http.Request, d time.Duration) bool {
+	if d <= 0 {
+		return r.Context().Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
