@@ -13,6 +13,9 @@ type Provider struct {
 	// Base is scheme, host and common path of the API for t: "https://api.openai.com".
 	// An error names the missing option. Nil where only upstream_url can say it.
 	Base func(t *target.Target) (string, error)
+	// Prefix, if set, is the path that stands before options.upstream_path
+	// (azure: the deployment's). It is "" by default.
+	Prefix func(t *target.Target) string
 	// PathOverURL: options.upstream_path also overrides the path of
 	// options.upstream_url (gemini, bedrock).
 	PathOverURL bool
@@ -68,8 +71,9 @@ type Edit struct {
 	Drop []string
 	// Only, if set, are the members that the API knows: others are dropped.
 	Only []string
-	// Rename maps a member's name to the provider's own ("seed": "random_seed").
-	Rename map[string]string
+	// Rename maps members' names to the provider's own ("seed": "random_seed")
+	// for t; nil where none differ.
+	Rename func(t *target.Target) map[string]string
 	// Set adds members computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
 	// NoStreamOptions: the API refuses stream_options.

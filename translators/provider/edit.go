@@ -1,0 +1,62 @@
+package provider
+
+import (
+	"slices"
+
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+// Apply returns body, an object with members ms, as pieces: with the edits
+// that the caller wants for every provider, and then with e's own. The pieces
+// alias body and the edits.
+func (e *Edit) Apply(t *target.Target, body []byte, ms []jsonedit.Member, edits []jsonedit.Edit) [][]byte {
+	if e.Rename != nil {
+		for from, to := range e.Rename(t) {
+			edits = rename(edits, ms, from, to)
+		}
+	}
+	if e.Set != nil {
+		for _, m := range e.Set(t) {
+			edits = append(edits, jsonedit.Edit{Key: m.Name, Value: m.Value})
+		}
+	}
+	for _, name := range e.Drop {
+		edits = drop(edits, ms, name)
+	}
+	if e.Only != nil {
+		for _, m := range ms {
+			if name := string(m.Key); !slices.Contains(e.Only, name) {
+				edits = drop(edits, ms, name)
+			}
+		}
+	}
+	return jsonedit.Splice(make([][]byte, 0, 2*len(edits)+2), body, ms, edits)
+}
+
+// rename moves what an edit or the client says of one member to another.
+func rename(edits []jsonedit.Edit, ms []jsonedit.Member, from, to string) []jsonedit.Edit {
+	for i := range edits {
+		if edits[i].Key == from && edits[i].Value != nil {
+			value := edits[i].Value
+			edits = append(drop(edits, ms, from), jsonedit.Edit{Key: to, Value: value})
+			return edits
+		}
+	}
+	if value := jsonedit.Find(ms, from); value != nil {
+		edits = drop(edits, ms, from)
+		if jsonedit.Find(ms, to) == nil {
+			edits = append(edits, jsonedit.Edit{Key: to, Value: value})
+		}
+	}
+	return edits
+}
+
+// drop removes a member, whoever set it.
+func drop(edits []jsonedit.Edit, ms []jsonedit.Member, name string) []jsonedit.Edit {
+	edits = slices.DeleteFunc(edits, func(e jsonedit.Edit) bool { return e.Key == name })
+	if jsonedit.Find(ms, name) != nil {
+		edits = append(edits, jsonedit.Edit{Key: name})
+	}
+	return edits
+}
