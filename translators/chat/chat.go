@@ -7,6 +7,7 @@ package chat
 import (
 	"encoding/json"
 	"strconv"
+	"time"
 )
 
 // Number is a JSON number as the client wrote it; "" is absent. Keeping the
@@ -208,6 +209,9 @@ type Response struct {
 	Usage             Usage
 	// NoUsage is set when the provider sent no usage at all.
 	NoUsage bool
+	// Meta stands in for ID, Model and Created where the provider left them
+	// out. The relay sets it; a provider does not.
+	Meta Meta
 	// Extra are members that a client of the OpenAI format may want (Bedrock's
 	// trace, Gemini's groundingMetadata …).
 	Extra []Member
@@ -305,6 +309,8 @@ type Error struct {
 	Code    string
 	Param   string // the field at fault
 	Message string
+	// RetryAfter is how long to wait before another try, 0 when nobody says.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string { return e.Message }

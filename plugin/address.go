@@ -1,0 +1,197 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// address sets method, URL and headers of the outgoing request.
+func (a *attempt) address() error {
+	u, err := a.url()
+	if err != nil {
+		return err
+	}
+	a.out.Method = a.in.Method
+	a.out.URL = u
+	a.out.Header = a.headers()
+	a.out.Timeouts = a.endpoint.timeouts
+	return nil
+}
+
+// url is the one place where upstream URLs are made: the provider's base and
+// operation path, or the configured URL, and the query.
+func (a *attempt) url() (*url.URL, error) {
+	o := a.target.Options
+	var u *url.URL
+	path, err := a.path()
+	if err != nil {
+		return nil, err
+	}
+	var query string
+	path, query, _ = strings.Cut(path, "?")
+	if o.UpstreamURL != "" {
+		if u, err = url.Parse(o.UpstreamURL); err != nil || u.Host == "" {
+			return nil, refuse(http.StatusInternalServerError, fmt.Sprintf("model.options.upstream_url: %q is not a URL", o.UpstreamURL))
+		}
+		bare := u.Path == "" || u.Path == "/"
+		if a.how == untouched || o.UpstreamPath != "" && a.provider.PathOverURL || bare && a.provider.Base == nil {
+			err = setPath(u, path)
+		}
+	} else {
+		if a.provider.Base == nil {
+			return nil, refuse(http.StatusInternalServerError, "must set 'model.options.upstream_url' for self-hosted providers/models")
+		}
+		var base string
+		if base, err = a.provider.Base(a.target); err != nil {
+			return nil, refuse(http.StatusInternalServerError, textBeforeProxy)
+		}
+		if u, err = url.Parse(base); err != nil {
+			return nil, fmt.Errorf("provider URL: %w", err)
+		}
+		err = setPath(u, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	u.RawQuery = a.queryString(u.RawQuery, query)
+	return u, nil
+}
+
+// path is the operation's path, or what the configuration puts in its place.
+func (a *attempt) path() (string, error) {
+	switch {
+	case a.target.Options.UpstreamPath != "":
+		prefix := ""
+		if a.provider.Prefix != nil {
+			prefix = a.provider.Prefix(a.target)
+		}
+		return prefix + slashed(a.target.Options.UpstreamPath), nil
+	case a.how == untouched:
+		return slashed(a.in.Kong.Path), nil
+	}
+	return a.op.Path(a.target, a.stream)
+}
+
+func slashed(path string) string { return "/" + strings.TrimLeft(path, "/") }
+
+// setPath sets an escaped path as it is.
+func setPath(u *url.URL, escaped string) error {
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return refuse(http.StatusBadRequest, fmt.Sprintf("path %q is not escaped correctly", escaped))
+	}
+	u.Path, u.RawPath = path, escaped
+	return nil
+}
+
+// queryString joins the queries of the configured URL, the operation, the
+// provider and the client, of which the client's win.
+func (a *attempt) queryString(parts ...string) string {
+	var fixed [][2]string
+	if a.provider.Query != nil {
+		fixed = a.provider.Query(a.target)
+	}
+	query := a.in.RawQuery
+	for _, f := range fixed {
+		if _, ok := a.Query(f[0]); !ok {
+			parts = append(parts, f[0]+"="+url.QueryEscape(f[1]))
+		}
+	}
+	for _, p := range parts {
+		switch {
+		case p == "":
+		case query == "":
+			query = p
+		default:
+			query += "&" + p
+		}
+	}
+	return query
+}
+
+// headers are the client's without what must not leave, and ours.
+func (a *attempt) headers() http.Header {
+	h := make(http.Header, len(a.in.Header)+4)
+	for k, v := range a.in.Header {
+		if !credentials.Private(k) {
+			h[k] = v
+		}
+	}
+	encoding := "identity"
+	if a.gzip {
+		encoding = "gzip, identity"
+	}
+	h["Accept-Encoding"] = []string{encoding}
+	if a.how != untouched {
+		h["Content-Type"] = []string{"application/json"}
+	}
+	if a.provider.Header != nil {
+		for _, kv := range a.provider.Header(a.target) {
+			h.Set(kv[0], kv[1])
+		}
+	}
+	return h
+}
+
+// authorize puts the target's credentials on the request.
+func (a *attempt) authorize(ctx context.Context) error {
+	if name, value, ok := a.endpoint.source.BodyParam(a.clientHasBodyParam); ok && a.how != untouched {
+		body := jsonedit.Join(nil, a.pieces)
+		members, err := jsonedit.Object(body, nil)
+		if err != nil {
+			return err
+		}
+		a.pieces = jsonedit.Splice(nil, body, members, []jsonedit.Edit{{Key: name, Value: jsonedit.AppendString(nil, value)}})
+	}
+	a.out.Pieces = a.pieces
+	err := a.endpoint.source.Apply(ctx, &credentials.Outgoing{
+		Target: a.target, Method: a.out.Method, URL: a.out.URL, Header: a.out.Header, Pieces: a.out.Pieces,
+		ClientHeader: a.in.Header,
+	})
+	if err != nil {
+		a.relay.log.Error().Str("plugin_id", a.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
+			Str("error", redact(err)).Msg("credentials")
+		return refuse(http.StatusInternalServerError, textBeforeProxy)
+	}
+	return nil
+}
+
+func (a *attempt) clientHasBodyParam(name string) bool { return jsonedit.Find(a.members, name) != nil }
+
+func port(u *url.URL) int {
+	if p, err := strconv.Atoi(u.Port()); err == nil {
+		return p
+	}
+	if u.Scheme == "http" {
+		return 80
+	}
+	return 443
+}
+
+func hostOf(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return host
+}
+
+// redact is an error's text without the query of the URLs in it: a key may
+// stand there.
+func redact(err error) string {
+	fields := strings.Fields(err.Error())
+	for i, f := range fields {
+		if j := strings.IndexByte(f, '?'); j >= 0 && strings.Contains(f, "://") {
+			fields[i] = f[:j] + "?…"
+		}
+	}
+	return strings.Join(fields, " ")
+}

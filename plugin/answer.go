@@ -1,0 +1,179 @@
+package plugin
+
+import (
+	"bytes"
+	"compress/gzip"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/openai"
+)
+
+// send gives the client an answer whole. The record must be settled: it goes
+// with the header.
+func (q *request) send(status int, h http.Header, body []byte) error {
+	q.announce(h, true)
+	if err := q.client.start(status, h, int64(len(body))); err != nil {
+		return err
+	}
+	return q.client.write(body)
+}
+
+// sendEncoded is send, gzipped where the provider's answer was and the client
+// takes it.
+func (q *request) sendEncoded(status int, h http.Header, body []byte, gzipped bool) error {
+	if gzipped && q.gzip {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		if _, err := z.Write(body); err == nil && z.Close() == nil {
+			h["Content-Encoding"] = []string{"gzip"}
+			body = b.Bytes()
+		}
+	}
+	return q.send(status, h, body)
+}
+
+// startStream sends the header of an answer whose end is not known yet.
+func (q *request) startStream(status int, h http.Header) error {
+	q.announce(h, false)
+	return q.client.start(status, h, -1)
+}
+
+// announce tells whoever waits for the record that it is there, or where to
+// ask for it.
+func (q *request) announce(h http.Header, settled bool) {
+	if q.live == nil {
+		return
+	}
+	if v := q.live(q.record, settled); v != "" {
+		h[headerRecord] = []string{v}
+	}
+}
+
+// sendError answers with an error of the relay's own, in the client's format.
+func (q *request) sendError(e *chat.Error) {
+	if err := q.sendErrorAs(e, false); err != nil {
+		q.client.sink.Abort()
+	}
+}
+
+func (q *request) sendErrorAs(e *chat.Error, gzipped bool) error {
+	h := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	if e.RetryAfter > 0 {
+		h["Retry-After"] = []string{seconds(e.RetryAfter)}
+	}
+	return q.sendEncoded(e.Status, h, q.appendError(e), gzipped)
+}
+
+// appendError is e as the client's format has errors.
+func (q *request) appendError(e *chat.Error) []byte {
+	if q.surface != nil && q.surface.dialect != nil {
+		return q.surface.dialect.AppendError(nil, e)
+	}
+	return openai.Chat.AppendError(nil, e)
+}
+
+// errorEvent ends a stream with the client's form of an error.
+func (q *request) errorEvent(e *chat.Error) {
+	var b []byte
+	if q.encoder != nil {
+		b = q.encoder.Append(nil, &chat.Delta{Kind: chat.ErrorDelta, Err: e})
+	} else {
+		b = frame.AppendSSE(nil, nil, q.appendError(e))
+	}
+	if q.client.write(b) == nil {
+		_ = q.client.flush() // a client that is gone by now needs no error
+	}
+}
+
+// meta is what an answer needs that the provider may leave out; the same for
+// all of one request.
+func (a *attempt) meta() chat.Meta {
+	if a.request.id == "" {
+		a.request.id = newID()
+	}
+	return chat.Meta{ID: a.request.id, Created: a.start.Unix(), Model: a.target.Model, IncludeUsage: a.usage}
+}
+
+// newID is a random id of 29 letters and digits, like OpenAI's.
+func newID() string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	b := make([]byte, 29)
+	for i := range b {
+		b[i] = alphabet[rand.IntN(len(alphabet))]
+	}
+	return string(b)
+}
+
+// observeResponse keeps what a translated answer says for the record.
+func (a *attempt) observeResponse(resp *chat.Response) {
+	a.seen.Usage, a.seen.HasUsage = resp.Usage, !resp.NoUsage
+	a.seen.Model = resp.Model
+	if resp.ServiceTier != "" {
+		a.seen.Usage.ServiceTier = resp.ServiceTier
+	}
+	for i := range resp.Choices {
+		a.seen.Finish = resp.Choices[i].Finish
+		for j := range resp.Choices[i].Parts {
+			a.seen.TextLen += len(resp.Choices[i].Parts[j].Text)
+		}
+	}
+	a.settleSeen()
+}
+
+// meterWhole reads usage from an answer that is forwarded as it came.
+func (a *attempt) meterWhole(whole []byte) {
+	meter := a.op.Meter
+	if a.how == untouched {
+		meter = openai.Meter
+	}
+	if meter != nil {
+		meter.Whole(whole, &a.seen)
+		a.settleSeen()
+	}
+}
+
+// settleSeen copies what the answer said into the record.
+func (a *attempt) settleSeen() {
+	a.record.set(func(r *Record) {
+		r.usage = a.seen.Usage
+		if a.seen.Model != "" {
+			r.response = a.seen.Model
+		}
+		r.finish = a.seen.Finish
+	})
+}
+
+// estimate fills in usage for an answer whose provider counted nothing, as
+// Kong does: words of the prompt (1.8 tokens each when streamed), four bytes
+// of answer to a token. It is called with the record locked.
+func (q *request) estimate(r *Record) {
+	if q.seen.HasUsage || r.outcome == Refused || q.surface == nil || q.surface.prose == nil || len(r.tried) == 0 {
+		return
+	}
+	if last := r.tried[len(r.tried)-1]; last.Status != http.StatusOK {
+		return
+	}
+	if r.usage.Prompt == 0 {
+		words := float64(q.surface.prose(q.members))
+		if q.stream {
+			words *= 1.8
+		}
+		r.usage.Prompt = int(math.Floor(words + 0.5))
+		r.estimate = true
+	}
+	if r.usage.Completion == 0 && q.seen.TextLen > 0 {
+		r.usage.Completion = (q.seen.TextLen + 3) / 4
+		r.estimate = true
+	}
+	r.usage.Total = 0
+}
+
+// seconds is d for a Retry-After header, at least one.
+func seconds(d time.Duration) string {
+	return string(number(max(1, int(math.Ceil(d.Seconds())))))
+}

@@ -1,0 +1,316 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// attempt is one try at one target. It starts from the client's original
+// request; nothing of a failed attempt reaches the next.
+type attempt struct {
+	*request
+	endpoint *endpoint
+	target   *target.Target
+	provider *provider.Provider // the variant that serves the target
+	op       *provider.Operation
+	how      translation
+	hidden   bool // we asked for usage in the stream, the client did not
+	pieces   [][]byte
+	out      Outgoing
+	answer   *Answer
+}
+
+// translation is what happens to the bodies.
+type translation int
+
+const (
+	same      translation = iota // the target speaks the client's format
+	viaChat                      // through the internal form
+	viaBody                      // an operation with a translator of its own
+	untouched                    // preserve: not even the model is looked at
+)
+
+// attempts serves the request from a target.
+func (q *request) attempts(ctx context.Context) error {
+	a, err := q.prepare(ctx, q.instance.targets[0])
+	if err != nil {
+		return err
+	}
+	if err := a.call(ctx); err != nil {
+		return err
+	}
+	defer a.answer.Body.Close()
+	return a.deliver(ctx)
+}
+
+// prepare makes the request to t out of the client's.
+func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
+	a := &attempt{request: q, endpoint: t}
+	resolved, err := t.Resolve(q, q.model)
+	if err != nil {
+		return nil, err
+	}
+	a.target = resolved
+	q.record.set(func(r *Record) {
+		r.describe(t)
+		r.options = resolved.Options
+		if resolved.Model != "" {
+			r.model = resolved.Model
+		}
+	})
+	a.provider = t.provider
+	if t.provider.Variant != nil {
+		a.provider = t.provider.Variant(resolved)
+	}
+	if err := a.choose(); err != nil {
+		return nil, err
+	}
+	if err := a.checkModel(); err != nil {
+		return nil, err
+	}
+	if err := a.translate(); err != nil {
+		return nil, err
+	}
+	if err := a.address(); err != nil {
+		return nil, err
+	}
+	return a, a.authorize(ctx)
+}
+
+// choose finds the operation, and how its bodies relate to the client's.
+func (a *attempt) choose() error {
+	if a.surface.raw {
+		a.how, a.op = untouched, &provider.Operation{}
+		return nil
+	}
+	a.op = a.provider.Operations[a.route]
+	switch {
+	case a.op == nil:
+		return refuse(http.StatusBadRequest, "no transformer for "+a.name())
+	case a.op.Format == a.surface.format:
+		a.how = same
+	case a.op.Chat != nil && a.surface.dialect != nil:
+		a.how = viaChat
+	case a.op.Body != nil:
+		a.how = viaBody
+	default:
+		return refuse(http.StatusBadRequest, "no transformer for "+a.name())
+	}
+	if a.stream && a.op.NoStream {
+		return refuse(http.StatusBadRequest, a.name()+" cannot stream: send the request without stream")
+	}
+	return nil
+}
+
+// name is the target as Kong's messages call it.
+func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + a.route }
+
+// checkModel holds the client to the configured model.
+func (a *attempt) checkModel() error {
+	name, alias := a.target.Model, a.endpoint.Model.Alias
+	switch {
+	case a.surface.raw:
+		return nil
+	case name == "":
+		return refuse(http.StatusBadRequest, textNoModel)
+	case a.model == "" || a.model == name || alias != "" && a.model == alias:
+		return nil
+	}
+	return refuse(http.StatusBadRequest, "cannot use own model - must be: "+name)
+}
+
+// translate makes the body of the outgoing request.
+func (a *attempt) translate() error {
+	var err error
+	switch a.how {
+	case untouched:
+		a.pieces = [][]byte{a.body}
+		return nil
+	case same:
+		err = a.splice()
+	case viaChat:
+		err = a.translateChat()
+	case viaBody:
+		var body []byte
+		if body, err = a.op.Body.AppendRequest(nil, a.target, a.body); err == nil {
+			a.pieces = [][]byte{body}
+			err = a.mergeExtraBody(jsonedit.Find(a.members, "extra_body"))
+		}
+	}
+	if err != nil {
+		return a.transformError(err)
+	}
+	if a.endpoint.Logging.Payloads {
+		payload := jsonedit.Join(nil, a.pieces)
+		a.record.set(func(r *Record) { r.request = payload })
+	}
+	return nil
+}
+
+// transformError gives a translator's refusal Kong's words where the message
+// does not name a field itself.
+func (a *attempt) transformError(err error) error {
+	var re *chat.RequestError
+	if errors.As(err, &re) {
+		e := refuse(http.StatusBadRequest, fmt.Sprintf("error transforming to %s: %s", a.name(), re.Error()))
+		e.Param = re.Field
+		return e
+	}
+	return err
+}
+
+// splice edits the few members that differ and leaves all other bytes alone.
+func (a *attempt) splice() error {
+	edits := make([]jsonedit.Edit, 0, 16)
+	edits = append(edits, jsonedit.Edit{Key: "model", Value: jsonedit.AppendString(nil, a.target.Model)})
+	if a.surface.tuned {
+		edits = a.tune(edits)
+	}
+	if a.route == "llm/v1/embeddings" && a.target.Options.EmbeddingsDimensions != nil {
+		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*a.target.Options.EmbeddingsDimensions)})
+	}
+	if a.surface.streams {
+		edits = a.streamEdits(edits)
+	}
+	extra := jsonedit.Find(a.members, "extra_body")
+	if extra != nil {
+		edits = append(edits, jsonedit.Edit{Key: "extra_body"})
+	}
+	a.pieces = a.op.Edit.Apply(a.target, a.body, a.members, edits)
+	return a.mergeExtraBody(extra)
+}
+
+// tune lets the target's tuning options win over the client's.
+func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
+	o := a.target.Options
+	if o.MaxTokens != nil {
+		if jsonedit.Find(a.members, "max_completion_tokens") != nil {
+			edits = append(edits, jsonedit.Edit{Key: "max_completion_tokens"})
+		}
+		edits = append(edits, jsonedit.Edit{Key: "max_tokens", Value: number(*o.MaxTokens)})
+	}
+	if o.Temperature != nil {
+		edits = append(edits, jsonedit.Edit{Key: "temperature", Value: float(*o.Temperature)})
+	}
+	if o.TopP != nil {
+		edits = append(edits, jsonedit.Edit{Key: "top_p", Value: float(*o.TopP)})
+	}
+	if o.TopK != nil {
+		edits = append(edits, jsonedit.Edit{Key: "top_k", Value: number(*o.TopK)})
+	}
+	return edits
+}
+
+// streamEdits makes `stream` explicit and asks for usage in the stream.
+func (a *attempt) streamEdits(edits []jsonedit.Edit) []jsonedit.Edit {
+	if !a.surface.bareData { // Responses: usage comes by itself
+		if a.stream {
+			edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
+		}
+		return edits
+	}
+	edits = append(edits, jsonedit.Edit{Key: "stream", Value: strconv.AppendBool(nil, a.stream)})
+	options := jsonedit.Find(a.members, "stream_options")
+	switch {
+	case a.op.Edit.NoStreamOptions, !a.stream:
+		if options != nil {
+			edits = append(edits, jsonedit.Edit{Key: "stream_options"})
+		}
+	case !a.usage:
+		a.hidden = true
+		value := []byte(`{"include_usage":true}`)
+		if len(options) > 0 && options[0] == '{' {
+			if merged, err := jsonedit.Merge(nil, options, value); err == nil {
+				value = merged
+			}
+		}
+		edits = append(edits, jsonedit.Edit{Key: "stream_options", Value: value})
+	}
+	return edits
+}
+
+// translateChat takes the request through the internal form.
+func (a *attempt) translateChat() error {
+	parsed, err := a.internal()
+	if err != nil {
+		return err
+	}
+	r := *parsed // shallow: the original serves the next attempt, too
+	r.Model = a.target.Model
+	r.Stream = a.stream
+	o := a.target.Options
+	if o.MaxTokens != nil {
+		r.MaxTokens = chat.Number(number(*o.MaxTokens))
+	}
+	if o.Temperature != nil {
+		r.Temperature = chat.Number(float(*o.Temperature))
+	}
+	if o.TopP != nil {
+		r.TopP = chat.Number(float(*o.TopP))
+	}
+	if o.TopK != nil {
+		r.TopK = chat.Number(number(*o.TopK))
+	}
+	body, err := a.op.Chat.AppendRequest(make([]byte, 0, len(a.body)+1024), a.target, &r)
+	if err != nil {
+		return err
+	}
+	a.pieces = [][]byte{body}
+	return a.mergeExtraBody([]byte(r.ExtraBody))
+}
+
+// mergeExtraBody merges the client's extra_body into the provider's body.
+func (a *attempt) mergeExtraBody(extra []byte) error {
+	if len(extra) == 0 || jsonedit.IsNull(extra) {
+		return nil
+	}
+	if extra[0] != '{' {
+		return &chat.RequestError{Field: "extra_body", Message: "must be an object"}
+	}
+	merged, err := jsonedit.Merge(nil, jsonedit.Join(nil, a.pieces), extra)
+	if err != nil {
+		return err
+	}
+	a.pieces = [][]byte{merged}
+	return nil
+}
+
+func number(n int) []byte    { return strconv.AppendInt(nil, int64(n), 10) }
+func float(f float64) []byte { return strconv.AppendFloat(nil, f, 'g', -1, 64) }
+
+// call sends the request; an answer of any status is no error.
+func (a *attempt) call(ctx context.Context) error {
+	tried := Tried{
+		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: a.endpoint.RouteType,
+		Scheme: a.out.URL.Scheme, Host: a.out.URL.Hostname(), Path: a.out.URL.EscapedPath(), Port: port(a.out.URL),
+	}
+	answer, err := a.relay.upstream.Do(ctx, &a.out)
+	if err != nil {
+		tried.Outcome = outcomeOf(err)
+	} else {
+		a.answer = answer
+		tried.Status, tried.Outcome, tried.IP = answer.Status, "ok", hostOf(answer.Peer)
+		if answer.Status >= 400 {
+			tried.Outcome = "http_" + strconv.Itoa(answer.Status)
+		}
+	}
+	a.record.set(func(r *Record) { r.tried = append(r.tried, tried) })
+	return err
+}
+
+// outcomeOf names a transport error as failover_criteria does.
+func outcomeOf(err error) string {
+	var t *TransportError
+	if errors.As(err, &t) && t.Timeout {
+		return "timeout"
+	}
+	return "error"
+}

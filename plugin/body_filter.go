@@ -1,0 +1,393 @@
+package plugin
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// maxAnswer bounds an answer that is held in memory, in bytes.
+const maxAnswer = 256 << 20
+
+// deliver gives the provider's answer to the client.
+func (a *attempt) deliver(ctx context.Context) error {
+	body, gzipped, err := inflate(a.answer)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.how == untouched:
+		return a.passThrough(a.answer.Body)
+	case a.answer.Status >= 300:
+		return a.deliverError(body, gzipped)
+	case a.stream:
+		kind, ok := frame.KindOf(a.answer.Header.Get("Content-Type"), frame.SSE)
+		if ok && (a.how == viaChat || kind == frame.SSE) {
+			return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
+		}
+	}
+	return a.deliverWhole(body, gzipped)
+}
+
+// inflate returns the answer's body without gzip, and whether there was any.
+// Some providers name gzip and send plain text: the magic number decides.
+func inflate(ans *Answer) (io.Reader, bool, error) {
+	if ans.Header.Get("Content-Encoding") != "gzip" {
+		return ans.Body, false, nil
+	}
+	br := bufio.NewReaderSize(ans.Body, 4<<10)
+	if magic, _ := br.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return br, false, nil
+	}
+	z, err := gzip.NewReader(br)
+	if err != nil {
+		return nil, false, fmt.Errorf("inflating the provider's answer: %w", err)
+	}
+	return z, true, nil
+}
+
+// readAnswer reads the whole body. An answer that is cut off is a transport error.
+func readAnswer(body io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+	if err != nil {
+		var t *TransportError
+		if !errors.As(err, &t) {
+			err = &TransportError{Phase: Reading, Err: err}
+		}
+		return nil, fmt.Errorf("reading the provider's answer: %w", err)
+	}
+	return b, nil
+}
+
+// passThrough forwards an answer byte for byte, as preserve wants it.
+func (a *attempt) passThrough(body io.Reader) error {
+	h := a.clientHeaders()
+	if enc := a.answer.Header["Content-Encoding"]; enc != nil {
+		h["Content-Encoding"] = enc
+	}
+	whole, err := readAnswer(body)
+	if err != nil {
+		return err
+	}
+	a.meterWhole(whole)
+	a.finish(outcomeFor(a.answer.Status), "")
+	return a.send(a.answer.Status, h, whole)
+}
+
+func outcomeFor(status int) Outcome {
+	if status >= 400 {
+		return Failed
+	}
+	return Completed
+}
+
+// deliverWhole gives the client the whole answer, translated or as it came.
+func (a *attempt) deliverWhole(body io.Reader, gzipped bool) error {
+	whole, err := readAnswer(body)
+	if err != nil {
+		return err
+	}
+	out, err := a.convert(whole)
+	if err != nil {
+		var bad *chat.ResponseError
+		if errors.As(err, &bad) {
+			e := refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
+			a.finish(Failed, e.Message)
+			return a.sendErrorAs(e, gzipped)
+		}
+		return err
+	}
+	if a.endpoint.Logging.Payloads {
+		a.record.set(func(r *Record) { r.answer = out })
+	}
+	a.finish(Completed, "")
+	h := a.clientHeaders()
+	if a.how != same || h["Content-Type"] == nil {
+		h["Content-Type"] = []string{"application/json; charset=utf-8"}
+	}
+	return a.sendEncoded(a.answer.Status, h, out, gzipped)
+}
+
+// convert returns the client's form of a whole answer and takes its usage.
+func (a *attempt) convert(whole []byte) ([]byte, error) {
+	switch a.how {
+	case viaChat:
+		resp, err := a.op.Chat.ParseResponse(a.target, whole)
+		if err != nil {
+			return nil, err
+		}
+		a.observeResponse(resp)
+		return a.surface.dialect.AppendResponse(nil, a.complete(resp))
+	case viaBody:
+		out, err := a.op.Body.AppendResponse(nil, a.target, whole, a.meta(), &a.seen)
+		a.settleSeen()
+		return out, err
+	}
+	if err := a.checkWhole(whole); err != nil {
+		return nil, err
+	}
+	a.meterWhole(whole)
+	if a.op.Edit.Rewrite != nil {
+		return a.op.Edit.Rewrite(nil, whole), nil
+	}
+	return whole, nil
+}
+
+// checkWhole refuses a 200 of the OpenAI format that no client could use.
+func (a *attempt) checkWhole(whole []byte) error {
+	if !a.surface.bareData {
+		return nil
+	}
+	if len(whole) == 0 {
+		return &chat.ResponseError{Message: "no response body found when transforming response"}
+	}
+	members, err := jsonedit.Object(whole, nil)
+	if err != nil {
+		return &chat.ResponseError{Message: "failed to decode " + a.route + " response"}
+	}
+	if jsonedit.Find(members, "choices") == nil {
+		return &chat.ResponseError{Message: "'choices' not in " + a.route + " response"}
+	}
+	return nil
+}
+
+// complete fills in what the provider left out of an answer.
+func (a *attempt) complete(resp *chat.Response) *chat.Response {
+	meta := a.meta()
+	if resp.ID == "" {
+		resp.ID = meta.ID
+	}
+	if resp.Created == 0 {
+		resp.Created = meta.Created
+	}
+	if resp.Model == "" {
+		resp.Model = meta.Model
+	}
+	return resp
+}
+
+// deliverError gives the client the provider's error: unchanged in the same
+// format, otherwise in the client's.
+func (a *attempt) deliverError(body io.Reader, gzipped bool) error {
+	whole, err := readAnswer(body)
+	if err != nil {
+		return err
+	}
+	e := chat.ErrorFrom(a.answer.Status, whole)
+	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
+	h := a.clientHeaders()
+	if a.how == viaChat || a.how == viaBody {
+		if a.surface.format != a.op.Format {
+			h["Content-Type"] = []string{"application/json; charset=utf-8"}
+			whole = a.appendError(e)
+		}
+	}
+	if a.endpoint.Logging.Payloads {
+		a.record.set(func(r *Record) { r.answer = whole })
+	}
+	return a.sendEncoded(a.answer.Status, h, whole, gzipped)
+}
+
+// deliverStream gives the client the answer event by event. Events that
+// arrived together are written together; nothing is held back while another
+// read would block.
+func (a *attempt) deliverStream(ctx context.Context, events frame.Reader) error {
+	s := &stream{attempt: a}
+	if a.how == viaChat {
+		s.from = a.op.Chat.NewStream(a.target)
+		a.encoder = a.surface.dialect.NewEncoder(a.meta())
+	}
+	if a.endpoint.Logging.Payloads {
+		a.seen.Collect = a.collect
+	}
+	var err error
+	for err == nil && !s.ended {
+		var ev frame.Event
+		if ev, err = events.Next(); err != nil {
+			break
+		}
+		if err = s.take(ev); err == nil && (!events.Buffered() || len(s.buf) > maxHeld) {
+			err = s.flush()
+		}
+	}
+	return s.close(ctx, err)
+}
+
+// maxHeld is how many bytes of events are collected before they are written.
+const maxHeld = 16 << 10
+
+// stream is one streamed answer on its way to the client.
+type stream struct {
+	*attempt
+	from  chat.Stream // nil in the same format
+	buf   []byte
+	ended bool // the client has all there is
+}
+
+// take turns one event of the provider into the client's bytes.
+func (s *stream) take(ev frame.Event) error {
+	if s.from != nil {
+		deltas, err := s.from.Next(ev)
+		for i := range deltas {
+			s.observe(&deltas[i])
+			s.buf = s.encoder.Append(s.buf, &deltas[i])
+		}
+		return err
+	}
+	if len(ev.Data) == 0 {
+		if !s.surface.bareData {
+			s.buf = append(s.buf, ev.Raw...)
+		}
+		return nil
+	}
+	if s.op.Meter != nil {
+		s.op.Meter.Event(ev, &s.seen)
+		s.noteFirst(s.seen.Content)
+	}
+	switch {
+	case s.seen.UsageOnly && s.hidden:
+	case s.surface.bareData:
+		data := ev.Data
+		if s.op.Edit.Rewrite != nil {
+			data = s.op.Edit.Rewrite(nil, data)
+		}
+		s.buf = frame.AppendSSE(s.buf, nil, data)
+	default:
+		s.buf = append(s.buf, ev.Raw...)
+	}
+	s.ended = s.surface.bareData && s.seen.Ended
+	return nil
+}
+
+// observe keeps what a delta says for the record.
+func (s *stream) observe(d *chat.Delta) {
+	switch d.Kind {
+	case chat.TextDelta, chat.ThinkingDelta, chat.RefusalDelta:
+		s.seen.TextLen += len(d.Text)
+		s.noteFirst(len(d.Text) > 0)
+		if s.seen.Collect != nil && d.Kind == chat.TextDelta {
+			s.seen.Collect(d.Text)
+		}
+	case chat.ToolStart, chat.ToolArguments:
+		s.noteFirst(true)
+	case chat.Start:
+		s.seen.Model = string(d.Model)
+	case chat.UsageDelta:
+		s.seen.Usage, s.seen.HasUsage = *d.Usage, true
+	case chat.Finish:
+		s.seen.Finish = d.Reason
+	case chat.ErrorDelta:
+		s.seen.Err = d.Err
+		s.ended = true
+	case chat.End:
+		s.seen.Ended = true
+		s.ended = true
+	}
+}
+
+// collect keeps the text of a streamed answer for the log.
+func (q *request) collect(text []byte) {
+	q.record.set(func(r *Record) {
+		r.stream = true
+		r.answer = append(r.answer, text...)
+	})
+}
+
+// noteFirst notes when the first content came.
+func (q *request) noteFirst(content bool) {
+	if content && q.record.first == 0 {
+		d := max(time.Since(q.start), 1)
+		q.record.set(func(r *Record) { r.first = d })
+	}
+}
+
+// begin sends the header of the stream.
+func (s *stream) begin() error {
+	s.streaming = true
+	h := s.clientHeaders()
+	contentType := s.answer.Header.Get("Content-Type")
+	if s.from != nil || s.surface.bareData || contentType == "" {
+		contentType = "text/event-stream"
+	}
+	asStream(h, contentType)
+	return s.startStream(s.answer.Status, h)
+}
+
+func (s *stream) flush() error {
+	if !s.client.started {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	if len(s.buf) == 0 {
+		return nil
+	}
+	if err := s.client.write(s.buf); err != nil {
+		return err
+	}
+	s.buf = s.buf[:0]
+	if cap(s.buf) > maxHeld {
+		s.buf = nil
+	}
+	return s.client.flush()
+}
+
+// close settles how the stream ended. A stream that the provider cut off gets
+// the format's error event and no end marker.
+func (s *stream) close(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, errClientGone) {
+		s.settleSeen()
+		return errClientGone
+	}
+	complete := s.seen.Ended || s.seen.Finish != "" || !s.surface.bareData && s.from == nil
+	var failure *chat.Error
+	switch {
+	case s.seen.Err != nil:
+		s.settleSeen()
+		s.finish(Failed, s.seen.Err.Message)
+		return s.flush()
+	case (err == nil || err == io.EOF) && complete:
+		if !s.seen.Ended {
+			s.appendEnd()
+		}
+		s.settleSeen()
+		s.finish(Completed, "")
+		return s.flush()
+	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+		failure = refuse(http.StatusBadGateway, "the provider ended the stream before its end")
+	default:
+		failure = asClientError(err)
+	}
+	s.settleSeen()
+	s.finish(CutOff, failure.Message)
+	if !s.client.started {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	if err := s.client.write(s.buf); err != nil {
+		return err
+	}
+	s.errorEvent(failure)
+	return nil
+}
+
+// appendEnd writes the end marker that a provider's format does without.
+func (s *stream) appendEnd() {
+	switch {
+	case s.from != nil:
+		s.buf = s.encoder.Append(s.buf, &chat.Delta{Kind: chat.End})
+	case s.surface.bareData:
+		s.buf = frame.AppendSSE(s.buf, nil, []byte("[DONE]"))
+	}
+}

@@ -1,0 +1,55 @@
+package plugin
+
+import (
+	"errors"
+	"net/http"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// Texts of the error catalogue that more than one place uses. They are Kong's.
+const (
+	textNoPrompts    = "request body doesn't contain valid prompts"
+	textBeforeProxy  = "LLM request failed before proxying"
+	textBadGateway   = "An invalid response was received from the upstream server"
+	textUnavailable  = "The upstream server is currently unavailable"
+	textTimeout      = "The upstream server is timing out"
+	textTwoFormats   = "request matches multiple LLM request formats"
+	textNoModel      = "model parameter not found in request, nor in gateway configuration"
+	textNoStreaming  = "response streaming is not enabled for this LLM"
+	textClientClosed = "client closed the request"
+)
+
+// statusClientClosed is nginx's status for a client that went away.
+const statusClientClosed = 499
+
+// refuse is an error of the relay's own with the client's status.
+func refuse(status int, message string) *chat.Error {
+	return &chat.Error{Status: status, Type: chat.TypeOf(status), Message: message}
+}
+
+// asClientError turns any error into what the client is told. Errors that are
+// not meant for clients become a 500 without their text.
+func asClientError(err error) *chat.Error {
+	var own *chat.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var req *chat.RequestError
+	if errors.As(err, &req) {
+		e := refuse(http.StatusBadRequest, req.Error())
+		e.Param = req.Field
+		return e
+	}
+	var tr *TransportError
+	if errors.As(err, &tr) {
+		switch {
+		case tr.Timeout:
+			return refuse(http.StatusGatewayTimeout, textTimeout)
+		case tr.Phase == Connecting:
+			return refuse(http.StatusServiceUnavailable, textUnavailable)
+		}
+		return refuse(http.StatusBadGateway, textBadGateway)
+	}
+	return refuse(http.StatusInternalServerError, "internal error")
+}

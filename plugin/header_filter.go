@@ -1,0 +1,61 @@
+package plugin
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// Headers of our own between the relay and the shim. They never reach a client
+// or a provider.
+const (
+	headerRecord  = "X-Go-Ai-Proxy-Record"
+	headerUnknown = "X-Go-Ai-Proxy-Unknown"
+	ownPrefix     = "X-Go-Ai-Proxy-"
+)
+
+// hopByHop are the headers of one connection (RFC 9110 §7.6.1).
+var hopByHop = map[string]bool{
+	"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Connection": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+}
+
+// clientHeaders are those of a provider's answer that the client gets: without
+// cookies, without what only concerned the provider's connection and encoding,
+// and without headers that would give orders to Kong's nginx (X-Accel-*) or
+// look like ours.
+func (a *attempt) clientHeaders() http.Header {
+	from := a.answer.Header
+	h := make(http.Header, len(from)+4)
+	drop := map[string]bool{}
+	for _, v := range from["Connection"] {
+		for _, name := range strings.Split(v, ",") {
+			drop[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
+		}
+	}
+	for k, v := range from {
+		switch {
+		case hopByHop[k], drop[k], k == "Content-Length", k == "Content-Encoding", k == "Set-Cookie",
+			strings.HasPrefix(k, "X-Accel-"), strings.HasPrefix(k, ownPrefix), strings.HasPrefix(k, "X-Kong-"):
+		default:
+			h[k] = v
+		}
+	}
+	if a.answer.Status == http.StatusOK && a.target.Model != "" && a.wantsModelHeader() {
+		h["X-Kong-Llm-Model"] = []string{a.endpoint.Model.Provider + "/" + a.target.Model}
+	}
+	return h
+}
+
+func (q *request) wantsModelHeader() bool {
+	return q.instance.config.ModelNameHeader || len(q.in.Header["Kong-Debug"]) > 0
+}
+
+// asStream makes the headers those of a stream that nginx passes on event by event.
+func asStream(h http.Header, contentType string) {
+	h["Content-Type"] = []string{contentType}
+	h["X-Accel-Buffering"] = []string{"no"}
+	if h["Cache-Control"] == nil {
+		h["Cache-Control"] = []string{"no-cache"}
+	}
+}

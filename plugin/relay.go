@@ -1,0 +1,152 @@
+// Package plugin is Kong's side of go-ai-proxy, one file per phase, and the
+// relay in which a request meets a provider. A newcomer reads relay.go
+// (Serve), then request.go, attempt.go, header_filter.go, body_filter.go and
+// log.go in the order in which a request passes through them. Formats live in
+// ../translators and know nothing of this package.
+package plugin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// Relay serves the requests of all instances of the plugin.
+type Relay struct {
+	log      zerolog.Logger
+	upstream Upstream
+}
+
+// NewRelay returns a relay that calls providers over net/http.
+func NewRelay(log zerolog.Logger) *Relay {
+	return &Relay{log: log, upstream: newHTTPUpstream()}
+}
+
+// Close ends idle connections to providers.
+func (r *Relay) Close() {
+	if c, ok := r.upstream.(interface{ close() }); ok {
+		c.close()
+	}
+}
+
+// Live is told of a record before the first byte of the answer is sent.
+type Live func(rec *Record, settled bool) (header string)
+
+// Serve answers one request and returns its record, however it ended. live, if
+// not nil, is given the record before the first byte is sent to the client, so
+// that it can be asked for while the answer is under way, and whether it is
+// settled; what it returns, if not empty, is sent as our record header.
+func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out Sink, live Live) *Record {
+	q := &request{relay: r, instance: inst, in: in, client: client{sink: out}, live: live}
+	q.record = inst.record()
+	q.start = time.Now()
+	q.record.started = q.start
+	defer func() {
+		if p := recover(); p != nil {
+			r.log.Error().Str("stack", string(debug.Stack())).Msg("panic while serving a request")
+			q.fail(Panicked, refuse(http.StatusInternalServerError, "internal error"))
+		}
+	}()
+	if err := q.serve(ctx); err != nil {
+		q.end(ctx, err)
+	}
+	return q.record
+}
+
+// serve takes the request through its phases. An error is what the client is
+// still to be told.
+func (q *request) serve(ctx context.Context) error {
+	if q.instance.broken != nil {
+		return q.instance.broken
+	}
+	if err := q.read(); err != nil {
+		return err
+	}
+	return q.attempts(ctx)
+}
+
+// end tells the client why there is no answer and settles the record.
+func (q *request) end(ctx context.Context, err error) {
+	if ctx.Err() != nil || errors.Is(err, errClientGone) {
+		q.fail(Aborted, refuse(statusClientClosed, textClientClosed))
+		return
+	}
+	outcome := Refused
+	if len(q.record.tried) > 0 {
+		outcome = Failed
+	}
+	e := asClientError(err)
+	if e.Status >= 500 {
+		q.relay.log.Warn().Str("plugin_id", q.instance.config.PluginID).Int("status", e.Status).Str("error", redact(err)).Msg("request failed")
+	}
+	q.fail(outcome, e)
+}
+
+// fail ends the request with an error of the relay's own. After the first byte
+// of a stream it becomes the format's error event.
+func (q *request) fail(outcome Outcome, e *chat.Error) {
+	q.finish(outcome, e.Message)
+	if outcome == Aborted {
+		q.client.sink.Abort()
+		return
+	}
+	if q.client.started {
+		if q.encoder != nil || q.streaming {
+			q.errorEvent(e)
+			return
+		}
+		q.client.sink.Abort()
+		return
+	}
+	q.sendError(e)
+}
+
+// finish settles the record; the first call counts.
+func (q *request) finish(outcome Outcome, message string) {
+	now := time.Now()
+	q.record.set(func(r *Record) {
+		if r.outcome != Pending {
+			return
+		}
+		r.outcome, r.message = outcome, message
+		r.latency = now.Sub(q.start)
+		q.estimate(r)
+	})
+}
+
+// errClientGone is what a sink's failure becomes.
+var errClientGone = errors.New("the client is gone")
+
+// client is the sink with what the relay must remember of it.
+type client struct {
+	sink    Sink
+	started bool
+}
+
+func (c *client) start(status int, header http.Header, length int64) error {
+	c.started = true
+	if c.sink.Start(status, header, length) != nil {
+		return errClientGone
+	}
+	return nil
+}
+
+func (c *client) write(p []byte) error {
+	if len(p) > 0 && c.sink.Write(p) != nil {
+		return errClientGone
+	}
+	return nil
+}
+
+func (c *client) flush() error {
+	if c.sink.Flush() != nil {
+		return errClientGone
+	}
+	return nil
+}

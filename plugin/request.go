@@ -1,0 +1,253 @@
+package plugin
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// request is one client request on its way through the relay. It belongs to
+// the goroutine that serves it; attempts get what they need by argument.
+type request struct {
+	relay    *Relay
+	instance *Instance
+	in       *Inbound
+	client   client
+	live     Live
+	record   *Record
+	start    time.Time // when the request had been read
+	id       string    // of the answer, once one was needed
+
+	surface *surface
+	route   string
+	body    []byte            // as received, inflated; attempts translate from here
+	members []jsonedit.Member // of body; nil when it is not JSON
+	parsed  *chat.Request     // body in the internal form, when an attempt needed it
+	model   string            // the client's, "" when it named none
+	stream  bool              // the client gets a stream
+	usage   bool              // the client asked for usage in the stream
+	gzip    bool              // the client takes gzip
+
+	query     url.Values   // parsed when a template or a credential asks
+	streaming bool         // the answer has begun as a stream
+	encoder   chat.Encoder // of a translated stream
+	seen      chat.Seen    // what the answer said so far
+}
+
+// read takes in the client's request and refuses what no target could answer.
+func (q *request) read() error {
+	c := q.instance.config
+	q.gzip = strings.Contains(strings.ToLower(strings.Join(q.in.Header["Accept-Encoding"], ",")), "gzip")
+	q.route = c.Targets[0].RouteType
+	q.surface = openAISurfaces[q.route]
+	if q.surface == nil {
+		return refuse(http.StatusInternalServerError, fmt.Sprintf("route_type: %q is not supported yet", q.route))
+	}
+	if err := q.readBody(int64(c.MaxRequestBodySize)); err != nil {
+		return err
+	}
+	q.start = time.Now()
+	q.record.set(func(r *Record) { r.started = q.start; r.tokens = q.surface.tokens })
+	if q.surface.raw {
+		q.peek()
+		return nil
+	}
+	if err := q.parseJSON(); err != nil {
+		return err
+	}
+	if err := q.surface.check(q.members, q.route); err != nil {
+		return err
+	}
+	return q.decideStream()
+}
+
+// readBody reads the body whole, inflated, within max bytes (0: no limit).
+func (q *request) readBody(max int64) error {
+	if q.in.Body == nil {
+		return nil
+	}
+	tooLarge := refuse(http.StatusRequestEntityTooLarge,
+		fmt.Sprintf("request body is larger than the %d bytes that max_request_body_size allows", max))
+	if max > 0 && q.in.ContentLength > max {
+		return tooLarge
+	}
+	src := q.in.Body
+	size := q.in.ContentLength
+	if strings.EqualFold(q.in.Header.Get("Content-Encoding"), "gzip") {
+		z, err := gzip.NewReader(src)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
+		}
+		src, size = z, -1
+		q.in.Header.Del("Content-Encoding")
+	}
+	if max > 0 {
+		src = io.LimitReader(src, max+1)
+	}
+	body, err := readAll(src, size)
+	if err != nil {
+		return fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
+	}
+	if max > 0 && int64(len(body)) > max {
+		return tooLarge
+	}
+	q.body = body
+	return nil
+}
+
+// readAll reads r, of size bytes or -1, into one buffer that grows at most
+// once when the size is known.
+func readAll(r io.Reader, size int64) ([]byte, error) {
+	if size >= 0 && size < 64<<20 {
+		body := make([]byte, size)
+		n, err := io.ReadFull(r, body)
+		return body[:n], err
+	}
+	var b bytes.Buffer
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
+}
+
+// parseJSON finds the members of the body. A form becomes JSON first.
+func (q *request) parseJSON() error {
+	contentType := q.in.Header.Get("Content-Type")
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil && contentType != "" {
+		media = strings.ToLower(strings.TrimSpace(strings.SplitN(contentType, ";", 2)[0]))
+	}
+	switch {
+	case contentType == "", strings.HasPrefix(media, "application/json"):
+	case media == "application/x-www-form-urlencoded":
+		if err := q.formToJSON(); err != nil {
+			return err
+		}
+	default:
+		return refuse(http.StatusBadRequest, textNoPrompts)
+	}
+	if len(bytes.TrimSpace(q.body)) == 0 {
+		return refuse(http.StatusBadRequest, textNoPrompts)
+	}
+	q.members, err = jsonedit.Object(q.body, nil)
+	if err != nil {
+		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
+	}
+	q.peek()
+	return nil
+}
+
+// peek reads the client's model, from a raw body too if it is JSON.
+func (q *request) peek() {
+	if q.surface.raw {
+		q.members, _ = jsonedit.Object(q.body, nil)
+	}
+	q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
+}
+
+func (q *request) formToJSON() error {
+	form, err := url.ParseQuery(string(q.body))
+	if err != nil {
+		return refuse(http.StatusBadRequest, "request body is not a valid form: "+err.Error())
+	}
+	o := object{}
+	o.open('{')
+	for k, vs := range form {
+		o.item()
+		o.buf = append(jsonedit.AppendString(o.buf, k), ':')
+		o.buf = jsonedit.AppendString(o.buf, vs[0])
+	}
+	o.close('}')
+	q.body = o.buf
+	return nil
+}
+
+// decideStream settles whether the client gets a stream.
+func (q *request) decideStream() error {
+	if !q.surface.streams {
+		return nil
+	}
+	asked := jsonedit.IsTrue(jsonedit.Find(q.members, "stream"))
+	switch q.instance.config.ResponseStreaming {
+	case "deny":
+		if asked {
+			return refuse(http.StatusBadRequest, textNoStreaming)
+		}
+	case "always":
+		asked = true
+	}
+	q.stream = asked
+	if asked {
+		q.record.set(func(r *Record) { r.mode = Stream })
+		options := jsonedit.Find(q.members, "stream_options")
+		q.usage = jsonedit.IsTrue(jsonedit.Lookup(options, "include_usage"))
+	}
+	return nil
+}
+
+// Header, Capture and Query are the sources of templates.
+
+// Header returns a header of the client; - and _ are the same in its name.
+func (q *request) Header(name string) (string, bool) {
+	if v := q.in.Header.Values(name); len(v) > 0 {
+		return v[0], true
+	}
+	name = strings.ReplaceAll(name, "_", "-")
+	if v := q.in.Header.Values(name); len(v) > 0 {
+		return v[0], true
+	}
+	for k, v := range q.in.Header {
+		if len(v) > 0 && strings.EqualFold(strings.ReplaceAll(k, "_", "-"), name) {
+			return v[0], true
+		}
+	}
+	return "", false
+}
+
+// Capture returns a named capture of the route's path.
+func (q *request) Capture(name string) (string, bool) {
+	v, ok := q.in.Kong.Captures[name]
+	return v, ok
+}
+
+// Query returns the first value of a query parameter.
+func (q *request) Query(name string) (string, bool) {
+	v := q.queryValues()[name]
+	if len(v) == 0 {
+		return "", false
+	}
+	return v[0], true
+}
+
+func (q *request) queryValues() url.Values {
+	if q.query == nil {
+		q.query, _ = url.ParseQuery(q.in.RawQuery)
+	}
+	return q.query
+}
+
+// internal returns the request in the internal form; translations start from it.
+func (q *request) internal() (*chat.Request, error) {
+	if q.parsed != nil {
+		return q.parsed, nil
+	}
+	if q.surface.dialect == nil {
+		return nil, errNoTranslation
+	}
+	r, err := q.surface.dialect.ParseRequest(q.body)
+	if err != nil {
+		return nil, err
+	}
+	q.parsed = r
+	return r, nil
+}
+
+var errNoTranslation = errors.New("the client's format cannot be translated")

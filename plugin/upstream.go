@@ -1,0 +1,189 @@
+package plugin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// idleConn is below the keep-alive of the providers (the shortest known is
+// 60 s), so that a pooled connection is rarely one that was just closed.
+const idleConn = 25 * time.Second
+
+// httpUpstream is an Upstream on net/http. Connections are pooled per set of
+// timeouts: net/http has its limits on the transport.
+type httpUpstream struct {
+	mu         sync.Mutex
+	transports map[Timeouts]*http.Transport
+}
+
+func newHTTPUpstream() *httpUpstream {
+	return &httpUpstream{transports: map[Timeouts]*http.Transport{}}
+}
+
+func (u *httpUpstream) transport(t Timeouts) *http.Transport {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	tr := u.transports[t]
+	if tr == nil {
+		d := &net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
+		tr = &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           d.DialContext,
+			TLSHandshakeTimeout:   t.Connect,
+			ResponseHeaderTimeout: t.Read,
+			IdleConnTimeout:       idleConn,
+			MaxIdleConns:          4096,
+			MaxIdleConnsPerHost:   1024,
+			ForceAttemptHTTP2:     true,
+			DisableCompression:    true,
+			ReadBufferSize:        4 << 10,
+			WriteBufferSize:       4 << 10,
+			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)},
+		}
+		u.transports[t] = tr
+	}
+	return tr
+}
+
+// close ends idle connections.
+func (u *httpUpstream) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, tr := range u.transports {
+		tr.CloseIdleConnections()
+	}
+}
+
+// Do implements Upstream.
+func (u *httpUpstream) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var phase atomic.Int32
+	var peer string
+	trace := &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			phase.Store(int32(Sent))
+			peer = i.Conn.RemoteAddr().String()
+		},
+	}
+	req := (&http.Request{
+		Method: out.Method, URL: out.URL, Host: out.URL.Host, Header: out.Header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(httptrace.WithClientTrace(ctx, trace))
+	setBody(req, out)
+	writing := limit(out.Timeouts.Write, cancel)
+	if writing != nil && req.Body != nil {
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) { writing.Stop() }
+	}
+	resp, err := u.transport(out.Timeouts).RoundTrip(req)
+	if writing != nil {
+		writing.Stop()
+	}
+	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		cancel(nil)
+		return nil, &TransportError{Phase: Phase(phase.Load()), Timeout: isTimeout(err), Err: err}
+	}
+	return &Answer{Status: resp.StatusCode, Header: resp.Header, Peer: peer,
+		Body: &idleBody{body: resp.Body, cancel: cancel, ctx: ctx, idle: out.Timeouts.Read}}, nil
+}
+
+func setBody(req *http.Request, out *Outgoing) {
+	if out.Stream != nil {
+		req.Body, req.ContentLength = io.NopCloser(out.Stream), out.Length
+		return
+	}
+	n := int64(0)
+	for _, p := range out.Pieces {
+		n += int64(len(p))
+	}
+	if n == 0 {
+		return
+	}
+	req.ContentLength = n
+	req.GetBody = func() (io.ReadCloser, error) { return &piecesReader{pieces: out.Pieces}, nil }
+	req.Body, _ = req.GetBody()
+}
+
+// piecesReader reads pieces one after another without joining them.
+type piecesReader struct {
+	pieces [][]byte
+	i, at  int
+}
+
+func (r *piecesReader) Read(p []byte) (n int, err error) {
+	for r.i < len(r.pieces) && n < len(p) {
+		c := copy(p[n:], r.pieces[r.i][r.at:])
+		n += c
+		if r.at += c; r.at == len(r.pieces[r.i]) {
+			r.i, r.at = r.i+1, 0
+		}
+	}
+	if n == 0 && r.i == len(r.pieces) {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (r *piecesReader) Close() error { return nil }
+
+var errTimeout = errors.New("timed out")
+
+// limit cancels after d; nil when there is no limit.
+func limit(d time.Duration, cancel context.CancelCauseFunc) *time.Timer {
+	if d <= 0 {
+		return nil
+	}
+	return time.AfterFunc(d, func() { cancel(errTimeout) })
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.Is(err, errTimeout) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
+}
+
+// idleBody ends a body that brings nothing for the idle time.
+type idleBody struct {
+	body   io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	idle   time.Duration
+	timer  *time.Timer
+}
+
+func (b *idleBody) Read(p []byte) (int, error) {
+	if b.idle > 0 {
+		if b.timer == nil {
+			b.timer = limit(b.idle, b.cancel)
+		} else {
+			b.timer.Reset(b.idle)
+		}
+	}
+	n, err := b.body.Read(p)
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	if err != nil && err != io.EOF {
+		err = &TransportError{Phase: Reading, Timeout: errors.Is(context.Cause(b.ctx), errTimeout) || isTimeout(err), Err: err}
+	}
+	return n, err
+}
+
+func (b *idleBody) Close() error {
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	b.cancel(nil)
+	return b.body.Close()
+}

@@ -1,0 +1,110 @@
+package plugin
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Inbound is a client's request as an HTTP engine hands it to the relay. The
+// relay's core knows this, Sink, Outgoing and Answer, and no HTTP engine, so
+// that either side's engine can be replaced.
+type Inbound struct {
+	Method        string
+	Path          string // raw (escaped), as Kong forwards it: after strip_path
+	RawQuery      string
+	Header        http.Header // the relay may change it
+	Body          io.Reader   // nil when there is none
+	ContentLength int64       // bytes, -1 when unknown
+	Kong          Context
+	// Upgrade takes the connection over for a WebSocket; nil where that is impossible.
+	Upgrade func() (http.ResponseWriter, *http.Request)
+}
+
+// Context is what only Kong knows of a request. It comes from the access
+// phase, never from a header that a client could have sent.
+type Context struct {
+	Shim      bool   // the Lua shim is there: it takes the record from our header
+	Path      string // the client's path before strip_path, raw
+	ClientIP  string
+	RequestID string // Kong's
+	Captures  map[string]string
+	Consumer  Consumer
+	Groups    []string // names of the consumer's groups
+	GroupIDs  []string
+}
+
+// Consumer is Kong's authenticated consumer; empty fields when there is none.
+type Consumer struct{ ID, Username, CustomID string }
+
+// Sink takes the answer for the client. An error means that the client is
+// gone; the relay then stops.
+type Sink interface {
+	// Start sends status and header; length is that of the body in bytes, -1 when unknown.
+	Start(status int, header http.Header, length int64) error
+	// Write sends bytes of the body; p may be reused afterwards.
+	Write(p []byte) error
+	// Flush hands over what was written. It is called once for all events that
+	// arrived together.
+	Flush() error
+	// Trailerless end of the body is the return of Relay.Serve; Abort instead
+	// breaks the connection, so that a cut-off answer does not look complete.
+	Abort()
+}
+
+// Outgoing is a request to a provider.
+type Outgoing struct {
+	Method string
+	URL    *url.URL
+	Header http.Header
+	// Pieces is the body in order; they alias the client's body. Replayable.
+	Pieces [][]byte
+	// Stream is the body instead of Pieces where it is not held in memory, and
+	// Length its size in bytes or -1.
+	Stream   io.Reader
+	Length   int64
+	Timeouts Timeouts
+}
+
+// Timeouts of one attempt; zero is none.
+type Timeouts struct {
+	Connect time.Duration // TCP and TLS
+	Write   time.Duration // the whole request
+	Read    time.Duration // until the answer's header, and between two reads of the body
+}
+
+// Answer is a provider's answer. Its body must be closed.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   io.ReadCloser
+	Peer   string // the address that answered, "ip:port"
+}
+
+// Upstream sends requests to providers. It follows no redirects, adds no
+// headers of its own but Host and Content-Length, and does not decompress.
+type Upstream interface {
+	Do(ctx context.Context, out *Outgoing) (*Answer, error)
+}
+
+// TransportError says that an attempt got no answer.
+type TransportError struct {
+	Phase   Phase
+	Timeout bool
+	Err     error
+}
+
+// Phase is how far an attempt got.
+type Phase int
+
+// The phases of an attempt.
+const (
+	Connecting Phase = iota // nothing was sent
+	Sent                    // the request, or part of it, was sent
+	Reading                 // the answer's header had come
+)
+
+func (e *TransportError) Error() string { return e.Err.Error() }
+func (e *TransportError) Unwrap() error { return e.Err }

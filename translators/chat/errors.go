@@ -1,0 +1,110 @@
+package chat
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+
+	"github.com/valyala/fastjson"
+)
+
+// ErrorFrom reads a provider's error answer, whatever its format: every
+// provider puts a text under `error.message`, `message`, `detail`, `error` or
+// `errors`, and most a type and a code beside it. A body that is no JSON is its
+// own message.
+func ErrorFrom(status int, body []byte) *Error {
+	e := &Error{Status: status, Type: TypeOf(status)}
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		e.Message = plain(body)
+	} else {
+		if a := v.GetArray(); len(a) > 0 { // Gemini's streams
+			v = a[0]
+		}
+		e.read(v)
+	}
+	if e.Message == "" {
+		e.Message = "the provider answered " + strconv.Itoa(status) + " " + http.StatusText(status)
+	}
+	return e
+}
+
+func (e *Error) read(v *fastjson.Value) {
+	if inner := v.Get("error"); inner != nil && inner.Type() == fastjson.TypeObject {
+		if t := str(inner, "type"); t != "" {
+			e.Type = t
+		}
+		e.Code = firstOf(str(inner, "code"), str(inner, "status"))
+		e.Param = str(inner, "param")
+		e.Message = firstOf(str(inner, "message"), str(inner, "details"))
+		return
+	}
+	e.Code = firstOf(str(v, "code"), str(v, "__type"))
+	e.Message = firstOf(str(v, "error"), str(v, "message"), str(v, "Message"), str(v, "detail"), str(v, "error_description"))
+	if e.Message == "" {
+		for _, k := range []string{"errors", "detail", "error"} {
+			if list := v.GetArray(k); len(list) > 0 {
+				e.Message = firstOf(string(list[0].GetStringBytes()), str(list[0], "message"), str(list[0], "msg"))
+			}
+		}
+	}
+}
+
+// str is a member as text; numbers count, for codes.
+func str(v *fastjson.Value, key string) string {
+	m := v.Get(key)
+	if m == nil {
+		return ""
+	}
+	switch m.Type() {
+	case fastjson.TypeString:
+		return string(m.GetStringBytes())
+	case fastjson.TypeNumber:
+		return m.String()
+	}
+	return ""
+}
+
+func firstOf(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// plain is a body that is no JSON as a message: HTML pages say nothing useful.
+func plain(body []byte) string {
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 || body[0] == '<' {
+		return ""
+	}
+	const most = 1000
+	if len(body) > most {
+		body = body[:most]
+	}
+	return string(bytes.ToValidUTF8(body, []byte("?")))
+}
+
+// TypeOf is the error type that OpenAI and Anthropic give to a status.
+func TypeOf(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "authentication_error"
+	case http.StatusForbidden:
+		return "permission_error"
+	case http.StatusNotFound:
+		return "not_found_error"
+	case http.StatusRequestEntityTooLarge:
+		return "request_too_large"
+	case http.StatusTooManyRequests:
+		return "rate_limit_error"
+	case 529:
+		return "overloaded_error"
+	}
+	if status >= 500 {
+		return "api_error"
+	}
+	return "invalid_request_error"
+}
