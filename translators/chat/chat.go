@@ -209,6 +209,10 @@ type Response struct {
 	Usage             Usage
 	// NoUsage is set when the provider sent no usage at all.
 	NoUsage bool
+	// UsageText, when set, is the JSON that the client gets as its usage in
+	// place of Usage: what Kong answers where Anthropic sent none, or one that
+	// cannot be understood.
+	UsageText Raw
 	// Meta stands in for ID, Model and Created where the provider left them
 	// out. The relay sets it; a provider does not.
 	Meta Meta

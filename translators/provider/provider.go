@@ -82,6 +82,10 @@ type Edit struct {
 	// that is not quite OpenAI's: it returns data itself when there is nothing
 	// to do, or the new text appended to dst.
 	Rewrite func(dst, data []byte) []byte
+	// Request, if set, changes a client's body of the same format that the
+	// provider would refuse: it returns body itself when there is nothing to
+	// do, or the new body appended to dst.
+	Request func(dst, body []byte) []byte
 }
 
 // Format is the name of a wire format.
