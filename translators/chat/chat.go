@@ -39,12 +39,12 @@ type Raw = json.RawMessage
 type Role string
 
 // The roles. A dialect's "developer" becomes System; tool results are parts of
-// a Tool message (or, where the client's format has it so, of a User message).
+// a ToolRole message (or, where the client's format has it so, of a User message).
 const (
 	System    Role = "system"
 	User      Role = "user"
 	Assistant Role = "assistant"
-	Tool      Role = "tool"
+	ToolRole  Role = "tool"
 )
 
 // Request is a chat request. A zero field was not given. It is immutable once

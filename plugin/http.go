@@ -1,0 +1,60 @@
+package plugin
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// httpSink is a Sink on net/http.
+type httpSink struct {
+	w       http.ResponseWriter
+	c       *http.ResponseController
+	aborted bool
+}
+
+// ServeHTTP serves one request of net/http's server.
+func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request, inst *Instance, in *Inbound, live Live) *Record {
+	sink := &httpSink{w: w, c: http.NewResponseController(w)}
+	record := r.Serve(req.Context(), inst, in, sink, live)
+	if sink.aborted {
+		panic(http.ErrAbortHandler) // net/http's way to break the connection
+	}
+	return record
+}
+
+// Start implements Sink.
+func (s *httpSink) Start(status int, header http.Header, length int64) error {
+	h := s.w.Header()
+	for k, v := range header {
+		h[k] = v
+	}
+	if length >= 0 {
+		h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	}
+	s.w.WriteHeader(status)
+	return nil
+}
+
+// Write implements Sink.
+func (s *httpSink) Write(p []byte) error {
+	_, err := s.w.Write(p)
+	return err
+}
+
+// Flush implements Sink.
+func (s *httpSink) Flush() error { return s.c.Flush() }
+
+// Abort implements Sink.
+func (s *httpSink) Abort() { s.aborted = true }
+
+// NewInbound returns what the relay sees of r.
+func NewInbound(r *http.Request) *Inbound {
+	in := &Inbound{
+		Method: r.Method, Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery,
+		Header: r.Header, ContentLength: r.ContentLength,
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		in.Body = r.Body
+	}
+	return in
+}
