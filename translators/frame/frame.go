@@ -4,32 +4,50 @@
 // split law (a stream cut anywhere gives the same events) is held here once.
 package frame
 
-import "io"
+import (
+	"io"
+	"strconv"
+	"strings"
+)
 
 // Event is one event of a stream. All slices are valid until the next call of Next.
+//
+// The Raw of all events, one after another, are the stream: nothing is lost
+// for who forwards. So what stands between events comes as an Event too, with
+// nil Data: an SSE block of comments or without a data line, a blank line, the
+// closing bracket of an array. A translator skips an Event with nil Data. Data
+// that is empty but not nil (`data:` alone, a frame without payload) is an
+// event.
 type Event struct {
 	// Type is the SSE `event:` field or the `:event-type` header; empty where
 	// the framing has none.
 	Type []byte
 	// Data is the payload: the SSE data lines joined by \n, the frame's payload,
-	// the line, or the array's element.
+	// the line without white space around it, or the array's element. It is nil
+	// when there is nothing to translate.
 	Data []byte
 	// Raw is the event exactly as received, its delimiter included, for
-	// forwarding unchanged. Comments before the event belong to it.
+	// forwarding unchanged. Comments before the event belong to it, and so does
+	// the punctuation before an array's element.
 	Raw []byte
-	// Exception is set for an event-stream frame of :message-type exception
-	// (or error); Type then is the :exception-type.
+	// Exception is set for an event-stream frame of :message-type exception or
+	// error. Type then is the :exception-type or :error-code, and Data the
+	// payload or, when that is empty, the :error-message.
 	Exception bool
 }
 
 // Reader reads events. It is not safe for concurrent use.
 type Reader interface {
 	// Next returns the next event, or io.EOF after the last one;
-	// io.ErrUnexpectedEOF for a frame that was cut off; *TooLargeError for an
-	// event above the limit.
+	// io.ErrUnexpectedEOF for a frame or an array that was cut off;
+	// *TooLargeError for an event above the limit; *SyntaxError for bytes that
+	// are not of the framing; or what the underlying reader failed with. Every
+	// whole event before an error is delivered first, and the error is final.
+	// An SSE event or a line that only lacks its end when the stream ends well
+	// is delivered; when reading fails it is not.
 	Next() (Event, error)
 	// Buffered says whether Next will return without reading: the relay
-	// flushes to the client when it is false.
+	// flushes to the client when it is false. It leaves the last event valid.
 	Buffered() bool
 }
 
@@ -47,16 +65,85 @@ const (
 // MaxEvent is the default limit for one event, in bytes.
 const MaxEvent = 8 << 20
 
-// New returns a reader of the framing for r. Events above maxEvent bytes are
-// an error.
+// New returns a reader of the framing for r. Events above maxEvent bytes, with
+// delimiters and comments, are an error; maxEvent <= 0 is MaxEvent.
 func New(kind Kind, r io.Reader, maxEvent int) Reader {
+	if maxEvent <= 0 {
+		maxEvent = MaxEvent
+	}
+	var c cutter
 	switch kind {
 	case EventStream:
-		return newEventStream(r, maxEvent)
+		c = &eventStream{}
 	case Lines:
-		return newLines(r, maxEvent)
+		c = &lines{}
 	case Array:
-		return newArray(r, maxEvent)
+		c = &array{}
+	default:
+		c = &sse{}
 	}
-	return newSSE(r, maxEvent)
+	return &reader{src: r, cutter: c, max: maxEvent}
+}
+
+// KindOf returns the framing that a Content-Type announces. Without a content
+// type it is def; for one that announces no stream of events the bool is false.
+// application/json is Array, whose reader takes a JSON value per line as well.
+func KindOf(contentType string, def Kind) (Kind, bool) {
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.TrimSpace(media)
+	if media == "" {
+		return def, true
+	}
+	for _, m := range mediaTypes {
+		if strings.EqualFold(media, m.name) {
+			return m.kind, true
+		}
+	}
+	return def, false
+}
+
+var mediaTypes = []struct {
+	name string
+	kind Kind
+}{
+	{"text/event-stream", SSE},
+	{"application/vnd.amazon.eventstream", EventStream},
+	{"application/x-ndjson", Lines},
+	{"application/ndjson", Lines},
+	{"application/jsonl", Lines},
+	{"application/x-jsonlines", Lines},
+	{"application/stream+json", Lines},
+	{"application/json", Array},
+}
+
+// TooLargeError says that an event is above the limit.
+type TooLargeError struct {
+	Limit int // bytes
+}
+
+func (e *TooLargeError) Error() string {
+	return "an event of the stream is larger than " + strconv.Itoa(e.Limit) + " bytes"
+}
+
+// SyntaxError says that a stream is not of its framing.
+type SyntaxError struct {
+	Offset  int64 // bytes before the event at fault
+	Message string
+}
+
+func (e *SyntaxError) Error() string {
+	return e.Message + " (in the event at byte " + strconv.FormatInt(e.Offset, 10) + " of the stream)"
+}
+
+// String returns the framing's name.
+func (k Kind) String() string {
+	switch k {
+	case EventStream:
+		return "event-stream"
+	case Lines:
+		return "lines"
+	case Array:
+		return "array"
+	}
+	return "sse"
 }

@@ -1,0 +1,92 @@
+package frame
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// AppendSSE writes a server-sent event to dst and returns the extended buffer:
+// an `event:` line unless event is empty, and a `data:` line for each line of
+// data. Line breaks in event are left out, so that nothing can add a field.
+func AppendSSE(dst []byte, event, data []byte) []byte {
+	if len(event) > 0 {
+		dst = append(dst, "event: "...)
+		for _, c := range event {
+			if c != '\r' && c != '\n' {
+				dst = append(dst, c)
+			}
+		}
+		dst = append(dst, '\n')
+	}
+	dst = appendField(dst, "data: ", data)
+	return append(dst, '\n')
+}
+
+// AppendComment writes a block of one comment to dst, which clients ignore:
+// it keeps a connection alive.
+func AppendComment(dst, text []byte) []byte {
+	return append(appendField(dst, ": ", text), '\n')
+}
+
+// appendField writes a line for each line of value, which may end in LF, CRLF
+// or CR.
+func appendField(dst []byte, name string, value []byte) []byte {
+	for {
+		line, rest, more := cutLine(value)
+		dst = append(dst, name...)
+		dst = append(dst, line...)
+		dst = append(dst, '\n')
+		if !more {
+			return dst
+		}
+		value = rest
+	}
+}
+
+func cutLine(b []byte) (line, rest []byte, more bool) {
+	end := bytes.IndexByte(b, '\n')
+	line = b
+	if end >= 0 {
+		line = b[:end]
+	}
+	if cr := bytes.IndexByte(line, '\r'); cr >= 0 {
+		if cr+1 == end {
+			return b[:cr], b[end+1:], true
+		}
+		return b[:cr], b[cr+1:], true
+	}
+	if end < 0 {
+		return b, nil, false
+	}
+	return line, b[end+1:], true
+}
+
+// Header is a header of an event-stream frame; its type is string, as that of
+// all headers of Bedrock's frames.
+type Header struct {
+	Name  string // at most 255 bytes
+	Value string // at most 32767 bytes
+}
+
+// AppendEventStream writes a frame of application/vnd.amazon.eventstream to
+// dst. Names and values above the format's limits are cut.
+func AppendEventStream(dst []byte, headers []Header, payload []byte) []byte {
+	start := len(dst)
+	dst = append(dst, make([]byte, preludeLen)...)
+	for _, h := range headers {
+		name, value := h.Name[:min(len(h.Name), 255)], h.Value[:min(len(h.Value), 1<<15-1)]
+		dst = append(dst, byte(len(name)))
+		dst = append(dst, name...)
+		dst = append(dst, headerString)
+		dst = binary.BigEndian.AppendUint16(dst, uint16(len(value)))
+		dst = append(dst, value...)
+	}
+	headersLen := len(dst) - start - preludeLen
+	dst = append(dst, payload...)
+	prelude := dst[start:]
+	binary.BigEndian.PutUint32(prelude, uint32(len(prelude)+trailerLen))
+	binary.BigEndian.PutUint32(prelude[4:], uint32(headersLen))
+	binary.BigEndian.PutUint32(prelude[8:], crc32.ChecksumIEEE(prelude[:8]))
+	return binary.BigEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
+}
