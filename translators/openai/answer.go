@@ -1,0 +1,162 @@
+package openai
+
+import (
+	"strconv"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// Chat is the dialect of POST /v1/chat/completions.
+// https://platform.openai.com/docs/api-reference/chat
+var Chat chat.Dialect = chatDialect{}
+
+type chatDialect struct{}
+
+// AppendResponse implements chat.Dialect.
+func (chatDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
+	it := settle("chatcmpl-", "chat.completion", resp.ID, resp.Model, resp.Created, &resp.Meta)
+	dst = append(appendMember(it.append(dst), "choices"), '[')
+	for i := range resp.Choices {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendChoice(dst, &it, &resp.Choices[i])
+	}
+	return appendTail(append(dst, ']'), resp), nil
+}
+
+// appendTail writes what follows the choices, and the closing brace.
+func appendTail(dst []byte, resp *chat.Response) []byte {
+	if !resp.NoUsage || resp.Usage != (chat.Usage{}) {
+		dst = appendUsage(appendMember(dst, "usage"), &resp.Usage)
+	}
+	dst = appendOptional(dst, "service_tier", resp.ServiceTier)
+	dst = appendOptional(dst, "system_fingerprint", resp.SystemFingerprint)
+	for _, m := range resp.Extra {
+		dst = append(append(appendString(append(dst, ','), m.Name), ':'), m.Value...)
+	}
+	return append(dst, '}')
+}
+
+func appendChoice(dst []byte, it *identity, c *chat.Choice) []byte {
+	dst = strconv.AppendInt(append(dst, `{"index":`...), int64(c.Index), 10)
+	dst = append(appendMember(dst, "message"), `{"role":"assistant"`...)
+	text, texts := joined(c.Parts, chat.Text)
+	refusal, refusals := joined(c.Parts, chat.Refusal)
+	thinking, thoughts := joined(c.Parts, chat.Thinking)
+	calls := count(c.Parts, chat.ToolCall)
+	dst = appendMember(dst, "content")
+	if texts == 0 && (calls > 0 || refusals > 0) {
+		dst = append(dst, "null"...)
+	} else {
+		dst = appendString(dst, text)
+	}
+	if refusals > 0 {
+		dst = appendStringMember(dst, "refusal", refusal)
+	}
+	if thoughts > 0 {
+		dst = appendStringMember(dst, "reasoning_content", thinking)
+	}
+	dst = appendThinkingBlocks(dst, c.Parts)
+	dst = appendImages(dst, c.Parts)
+	dst = appendCalls(dst, it, c, calls)
+	dst = append(dst, '}')
+	if len(c.Logprobs) > 0 {
+		dst = append(appendMember(dst, "logprobs"), c.Logprobs...)
+	}
+	return append(appendFinish(dst, c.Finish), '}')
+}
+
+// appendThinkingBlocks writes thinking_blocks if there is something that
+// reasoning_content cannot hold.
+func appendThinkingBlocks(dst []byte, parts []chat.Part) []byte {
+	needed := false
+	for i := range parts {
+		needed = needed || parts[i].Kind == chat.RedactedThinking || parts[i].Kind == chat.Thinking && parts[i].Signature != ""
+	}
+	if !needed {
+		return dst
+	}
+	dst = appendMember(dst, "thinking_blocks")
+	separator := byte('[')
+	for i := range parts {
+		switch p := &parts[i]; p.Kind {
+		case chat.Thinking:
+			dst = appendThinkingBlock(append(dst, separator), p.Text, p.Signature)
+		case chat.RedactedThinking:
+			dst = appendRedactedBlock(append(dst, separator), p.Text)
+		default:
+			continue
+		}
+		separator = ','
+	}
+	return append(dst, ']')
+}
+
+func appendImages(dst []byte, parts []chat.Part) []byte {
+	if count(parts, chat.Image) == 0 {
+		return dst
+	}
+	dst = appendMember(dst, "images")
+	separator := byte('[')
+	for i := range parts {
+		m := parts[i].Media
+		if parts[i].Kind != chat.Image || m == nil {
+			continue
+		}
+		url := m.URL
+		if url == "" {
+			url = "data:" + m.MIME + ";base64," + m.Data
+		}
+		dst = append(append(dst, separator), `{"type":"image_url","image_url":{"url":`...)
+		dst = append(appendString(dst, url), "}}"...)
+		separator = ','
+	}
+	if separator == '[' {
+		dst = append(dst, '[')
+	}
+	return append(dst, ']')
+}
+
+func appendCalls(dst []byte, it *identity, c *chat.Choice, calls int) []byte {
+	if calls == 0 {
+		return dst
+	}
+	dst = append(appendMember(dst, "tool_calls"), '[')
+	n := 0
+	for i := range c.Parts {
+		p := &c.Parts[i]
+		if p.Kind != chat.ToolCall {
+			continue
+		}
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = it.appendCallID(append(dst, `{"id":`...), []byte(p.ID), c.Index, n)
+		dst = appendString(append(dst, `,"type":"function","function":{"name":`...), p.Name)
+		dst = append(appendStringMember(dst, "arguments", p.Arguments), '}')
+		dst = append(appendThoughtSignature(dst, p.Signature), '}')
+		n++
+	}
+	return append(dst, ']')
+}
+
+// joined is the text of all parts of a kind, and how many there are.
+func joined(parts []chat.Part, kind chat.PartKind) (text string, n int) {
+	for i := range parts {
+		if parts[i].Kind == kind {
+			text += parts[i].Text
+			n++
+		}
+	}
+	return text, n
+}
+
+func count(parts []chat.Part, kind chat.PartKind) (n int) {
+	for i := range parts {
+		if parts[i].Kind == kind {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,24 @@
+// Package openai is OpenAI's formats on the client's side: the dialects Chat
+// and Completions, and the meters that read usage from bytes which pass
+// through. It knows no provider. Start with Chat; parse.go reads requests,
+// answer.go writes whole answers, stream.go writes chunks, meter.go counts.
+//
+// What OpenAI's API has no member for travels in members that others have
+// made customary, both ways, so that a client which sends an answer back as
+// history loses nothing:
+//
+//   - message.reasoning_content and delta.reasoning_content: the text of the
+//     model's thinking (DeepSeek, vLLM). In requests "reasoning" is read too.
+//   - message.thinking_blocks and delta.thinking_blocks: a list of
+//     {"type":"thinking","thinking":"…","signature":"…"} and
+//     {"type":"redacted_thinking","data":"…"}, as LiteLLM has it. It is written
+//     where there is a signature or redacted data, each block whole, also in a
+//     stream (after its text has come as reasoning_content): to rebuild the
+//     message, append the blocks. In requests it wins over reasoning_content.
+//   - tool_calls[].extra_content.google.thought_signature: the signature of a
+//     call, as Google's OpenAI-compatible API has it.
+//   - message.images: [{"type":"image_url","image_url":{"url":"data:…"}}],
+//     pictures in an answer, as OpenRouter has it.
+//   - usage.prompt_tokens_details.cache_write_tokens: tokens written to a cache.
+//   - cache_control on messages' parts and on tools, as Anthropic has it.
+package openai

@@ -1,0 +1,351 @@
+package openai
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// history is what a message needs of those before it: which id belongs to
+// which function.
+type history struct {
+	names  map[string]string // function name by tool call id
+	legacy map[string]string // last id given to a function_call, by name
+}
+
+func parseMessages(req *chat.Request, v *fastjson.Value) error {
+	list, err := arrayOf(v)
+	if err != nil {
+		return err
+	}
+	req.Messages = make([]chat.Message, len(list))
+	var h history
+	for i, v := range list {
+		if err := h.parseMessage(&req.Messages[i], v, i); err != nil {
+			if e, ok := err.(*chat.RequestError); ok && e == errEmptyContent {
+				return refuse("", "message at position "+strconv.Itoa(i+1)+" does not match expected array format")
+			}
+			return within(index("", i), err)
+		}
+	}
+	return nil
+}
+
+// errEmptyContent is content [], which says nothing and is not null either.
+var errEmptyContent = &chat.RequestError{Field: "content", Message: "is an empty array"}
+
+func (h *history) parseMessage(m *chat.Message, v *fastjson.Value, i int) error {
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	role, _ := stringAt(o, "role")
+	m.Name, _ = stringAt(o, "name")
+	switch role {
+	case "system", "developer":
+		m.Role = chat.System
+	case "user":
+		m.Role = chat.User
+	case "assistant":
+		m.Role = chat.Assistant
+		if err := parseThinking(m, o); err != nil {
+			return err
+		}
+	case "tool", "function":
+		m.Role = chat.ToolRole
+		m.Name = ""
+		return h.parseToolResult(m, o, role)
+	case "":
+		return refuse("role", "is missing")
+	default:
+		return refuse("role", "must be system, developer, user, assistant or tool")
+	}
+	if m.Parts, err = parseContent(m.Parts, o.Get("content")); err != nil {
+		return err
+	}
+	if m.Role != chat.Assistant {
+		return nil
+	}
+	if text, ok := stringAt(o, "refusal"); ok && text != "" {
+		m.Parts = append(m.Parts, chat.Part{Kind: chat.Refusal, Text: text})
+	}
+	return h.parseCalls(m, o, i)
+}
+
+// parseThinking reads the members for thinking (see the package's comment).
+func parseThinking(m *chat.Message, o *fastjson.Object) error {
+	blocks := o.Get("thinking_blocks")
+	if blocks == nil || blocks.Type() == fastjson.TypeNull || len(blocks.GetArray()) == 0 {
+		for _, name := range [...]string{"reasoning_content", "reasoning"} {
+			if text, ok := stringAt(o, name); ok && text != "" {
+				m.Parts = append(m.Parts, chat.Part{Kind: chat.Thinking, Text: text})
+				return nil
+			}
+		}
+		return nil
+	}
+	for i, v := range blocks.GetArray() {
+		b, err := objectOf(v)
+		if err != nil {
+			return within(index("thinking_blocks", i), err)
+		}
+		typ, _ := stringAt(b, "type")
+		part := chat.Part{Kind: chat.Thinking}
+		switch typ {
+		case "thinking":
+			part.Text, _ = stringAt(b, "thinking")
+			part.Signature, _ = stringAt(b, "signature")
+		case "redacted_thinking":
+			part.Kind = chat.RedactedThinking
+			part.Text, _ = stringAt(b, "data")
+		default:
+			return refuse(index("thinking_blocks", i)+".type", "must be thinking or redacted_thinking")
+		}
+		m.Parts = append(m.Parts, part)
+	}
+	return nil
+}
+
+func (h *history) parseCalls(m *chat.Message, o *fastjson.Object, i int) error {
+	if v := o.Get("tool_calls"); v != nil && v.Type() != fastjson.TypeNull {
+		list, err := arrayOf(v)
+		if err != nil {
+			return within("tool_calls", err)
+		}
+		for j, v := range list {
+			part, err := parseCall(v)
+			if err != nil {
+				return within(index("tool_calls", j), err)
+			}
+			h.called(part.ID, part.Name)
+			m.Parts = append(m.Parts, part)
+		}
+	}
+	v := o.Get("function_call")
+	if v == nil || v.Type() == fastjson.TypeNull {
+		return nil
+	}
+	part := chat.Part{Kind: chat.ToolCall, ID: "call_" + strconv.Itoa(i)}
+	if err := setFunction(&part, v); err != nil {
+		return within("function_call", err)
+	}
+	if h.legacy == nil {
+		h.legacy = map[string]string{}
+	}
+	h.legacy[part.Name] = part.ID
+	h.called(part.ID, part.Name)
+	m.Parts = append(m.Parts, part)
+	return nil
+}
+
+func (h *history) called(id, name string) {
+	if h.names == nil {
+		h.names = map[string]string{}
+	}
+	h.names[id] = name
+}
+
+func parseCall(v *fastjson.Value) (chat.Part, error) {
+	part := chat.Part{Kind: chat.ToolCall}
+	o, err := objectOf(v)
+	if err != nil {
+		return part, err
+	}
+	if typ, ok := stringAt(o, "type"); ok && typ != "function" {
+		return part, refuse("type", "must be function: nothing else can be translated")
+	}
+	part.ID, _ = stringAt(o, "id")
+	if s := v.GetStringBytes("extra_content", "google", "thought_signature"); len(s) > 0 {
+		part.Signature = string(s)
+	}
+	return part, within("function", setFunction(&part, orNull(o.Get("function"))))
+}
+
+func setFunction(part *chat.Part, v *fastjson.Value) error {
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	if part.Name, _ = stringAt(o, "name"); part.Name == "" {
+		return refuse("name", "is missing")
+	}
+	arguments := orNull(o.Get("arguments"))
+	switch arguments.Type() {
+	case fastjson.TypeString:
+		part.Arguments = string(arguments.GetStringBytes())
+	case fastjson.TypeObject: // not OpenAI's, but sent by clients that never stringify
+		part.Arguments = string(arguments.MarshalTo(nil))
+	case fastjson.TypeNull:
+	default:
+		return refuse("arguments", "must be a string")
+	}
+	return nil
+}
+
+func (h *history) parseToolResult(m *chat.Message, o *fastjson.Object, role string) error {
+	result := chat.Part{Kind: chat.ToolResult}
+	if role == "function" {
+		result.Name, _ = stringAt(o, "name")
+		result.ID = h.legacy[result.Name]
+	} else {
+		var ok bool
+		if result.ID, ok = stringAt(o, "tool_call_id"); !ok {
+			return refuse("tool_call_id", "is missing")
+		}
+		if result.Name = h.names[result.ID]; result.Name == "" {
+			result.Name, _ = stringAt(o, "name")
+		}
+	}
+	content := o.Get("content")
+	var err error
+	switch orNull(content).Type() {
+	case fastjson.TypeObject, fastjson.TypeNumber, fastjson.TypeTrue, fastjson.TypeFalse:
+		// A result that was not stringified is its JSON text.
+		result.Parts = []chat.Part{{Kind: chat.Text, Text: string(content.MarshalTo(nil))}}
+	default:
+		result.Parts, err = parseContent(nil, content)
+	}
+	m.Parts = []chat.Part{result}
+	return err
+}
+
+// parseContent appends a message's content: a string, parts, or null.
+func parseContent(parts []chat.Part, v *fastjson.Value) ([]chat.Part, error) {
+	v = orNull(v)
+	switch v.Type() {
+	case fastjson.TypeNull:
+		return parts, nil
+	case fastjson.TypeString:
+		return append(parts, chat.Part{Kind: chat.Text, Text: string(v.GetStringBytes())}), nil
+	case fastjson.TypeArray:
+	default:
+		return nil, refuse("content", "must be a string or an array of parts")
+	}
+	list := v.GetArray()
+	if len(list) == 0 {
+		return nil, errEmptyContent
+	}
+	if parts == nil {
+		parts = make([]chat.Part, 0, len(list))
+	}
+	for i, v := range list {
+		part, err := parsePart(v)
+		if err != nil {
+			return nil, within(index("content", i), err)
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+func parsePart(v *fastjson.Value) (chat.Part, error) {
+	var part chat.Part
+	o, err := objectOf(v)
+	if err != nil {
+		return part, err
+	}
+	if c := orNull(o.Get("cache_control")); c.Type() != fastjson.TypeNull {
+		if err := setRaw(&part.CacheControl, c); err != nil {
+			return part, within("cache_control", err)
+		}
+	}
+	typ, _ := stringAt(o, "type")
+	switch typ {
+	case "text":
+		text, ok := stringAt(o, "text")
+		if !ok {
+			return part, refuse("", "message part type is 'text' but is missing .text block")
+		}
+		part.Kind, part.Text = chat.Text, text
+	case "refusal":
+		part.Kind = chat.Refusal
+		part.Text, _ = stringAt(o, "refusal")
+	case "image_url", "video_url":
+		part.Kind = chat.Image
+		if typ == "video_url" { // vLLM and DashScope
+			part.Kind = chat.Video
+		}
+		return part, within("", parseURL(&part, v, typ))
+	case "input_audio":
+		part.Kind = chat.Audio
+		return part, within("input_audio", parseAudio(&part, orNull(o.Get("input_audio"))))
+	case "file":
+		part.Kind = chat.File
+		return part, within("file", parseFile(&part, orNull(o.Get("file"))))
+	default:
+		part.Kind, part.Type = chat.Opaque, typ
+		return part, setRaw(&part.Raw, v)
+	}
+	return part, nil
+}
+
+// parseURL reads image_url or video_url: {"url":…,"detail":…}, or the bare URL
+// that some clients send.
+func parseURL(part *chat.Part, v *fastjson.Value, name string) error {
+	url := v.GetStringBytes(name)
+	if url == nil {
+		url = v.GetStringBytes(name, "url")
+	}
+	if len(url) == 0 {
+		return refuse("", "message part type is '"+name+"' but is missing ."+name+".url block")
+	}
+	part.Media = &chat.Media{Detail: string(v.GetStringBytes(name, "detail"))}
+	return within(name, setURL(part.Media, string(url)))
+}
+
+// setURL takes the data out of a data URI (RFC 2397).
+func setURL(m *chat.Media, url string) error {
+	rest, ok := strings.CutPrefix(url, "data:")
+	if !ok {
+		m.URL = url
+		return nil
+	}
+	head, data, ok := strings.Cut(rest, ",")
+	head, isBase64 := strings.CutSuffix(head, ";base64")
+	if !ok || !isBase64 {
+		return refuse("url", "a data URI must be base64: data:<type>;base64,<data>")
+	}
+	m.MIME, _, _ = strings.Cut(head, ";")
+	m.Data = data
+	return nil
+}
+
+func parseAudio(part *chat.Part, v *fastjson.Value) error {
+	data, format := v.GetStringBytes("data"), string(v.GetStringBytes("format"))
+	if len(data) == 0 {
+		return refuse("data", "is missing")
+	}
+	if format == "mp3" {
+		format = "mpeg"
+	}
+	part.Media = &chat.Media{Data: string(data)}
+	if format != "" {
+		part.Media.MIME = "audio/" + format
+	}
+	return nil
+}
+
+// parseFile reads {"file_data","filename"} or {"file_id"}. The data is a data
+// URI; bare base64 is taken too.
+func parseFile(part *chat.Part, v *fastjson.Value) error {
+	m := &chat.Media{FileID: string(v.GetStringBytes("file_id")), Filename: string(v.GetStringBytes("filename"))}
+	part.Media = m
+	data := string(v.GetStringBytes("file_data"))
+	switch {
+	case strings.HasPrefix(data, "data:"):
+		if err := setURL(m, data); err != nil {
+			return refuse("file_data", err.(*chat.RequestError).Message)
+		}
+	case data != "":
+		m.Data = data
+		if strings.HasSuffix(strings.ToLower(m.Filename), ".pdf") {
+			m.MIME = "application/pdf"
+		}
+	case m.FileID == "":
+		return refuse("", "needs file_data or file_id")
+	}
+	return nil
+}

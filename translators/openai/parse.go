@@ -1,0 +1,445 @@
+package openai
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// parsers are reused unless a large body has made them large.
+var parsers fastjson.ParserPool
+
+// maxPooled is the body size, in bytes, above which a parser is dropped after use.
+const maxPooled = 1 << 20
+
+// withObject parses body and calls f with its top-level object. Nothing of the
+// object may be kept.
+func withObject(body []byte, f func(*fastjson.Object) error) error {
+	p := parsers.Get()
+	defer func() {
+		if len(body) <= maxPooled {
+			parsers.Put(p)
+		}
+	}()
+	v, err := p.ParseBytes(body)
+	if err != nil {
+		return refuse("", "request body is not valid JSON: "+firstLine(err.Error()))
+	}
+	o, err := v.Object()
+	if err != nil {
+		return refuse("", "request body is not valid JSON: want an object")
+	}
+	return f(o)
+}
+
+// firstLine cuts a parser's error before it quotes what the client sent.
+func firstLine(s string) string {
+	if i := strings.Index(s, "; unparsed tail"); i >= 0 {
+		s = s[:i]
+	}
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		s = s[:i]
+	}
+	return strings.TrimPrefix(s, "cannot parse JSON: ")
+}
+
+func refuse(field, message string) error {
+	return &chat.RequestError{Field: field, Message: message}
+}
+
+// within puts path before the field of a RequestError.
+func within(path string, err error) error {
+	e, ok := err.(*chat.RequestError)
+	if !ok || path == "" {
+		return err
+	}
+	if e.Field != "" && e.Field[0] != '[' {
+		path += "."
+	}
+	return refuse(path+e.Field, e.Message)
+}
+
+func index(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]" }
+
+// visit calls f for each member that is not null, until the first error, to
+// which the member's name is added.
+func visit(o *fastjson.Object, f func(name string, v *fastjson.Value) error) error {
+	var first error
+	o.Visit(func(key []byte, v *fastjson.Value) {
+		if first != nil || v.Type() == fastjson.TypeNull {
+			return
+		}
+		if err := f(string(key), v); err != nil {
+			first = within(string(key), err)
+		}
+	})
+	return first
+}
+
+// The setters read a value into a field and refuse other types.
+
+func setString(to *string, v *fastjson.Value) error {
+	b, err := v.StringBytes()
+	if err != nil {
+		return refuse("", "must be a string")
+	}
+	*to = string(b)
+	return nil
+}
+
+func setNumber(to *chat.Number, v *fastjson.Value) error {
+	if v.Type() == fastjson.TypeNumber {
+		text := v.MarshalTo(nil)
+		if fastjson.ValidateBytes(text) == nil { // the parser lets nan and 1-2 pass
+			*to = chat.Number(text)
+			return nil
+		}
+	}
+	return refuse("", "must be a number")
+}
+
+func setBool(to *bool, v *fastjson.Value) error {
+	b, err := v.Bool()
+	if err != nil {
+		return refuse("", "must be true or false")
+	}
+	*to = b
+	return nil
+}
+
+func setBoolPtr(to **bool, v *fastjson.Value) error {
+	b := new(bool)
+	*to = b
+	return setBool(b, v)
+}
+
+func setRaw(to *chat.Raw, v *fastjson.Value) error {
+	raw := v.MarshalTo(nil)
+	if err := fastjson.ValidateBytes(raw); err != nil {
+		return refuse("", "is not valid JSON")
+	}
+	*to = raw
+	return nil
+}
+
+func objectOf(v *fastjson.Value) (*fastjson.Object, error) {
+	o, err := v.Object()
+	if err != nil {
+		return nil, refuse("", "must be an object")
+	}
+	return o, nil
+}
+
+func arrayOf(v *fastjson.Value) ([]*fastjson.Value, error) {
+	a, err := v.Array()
+	if err != nil {
+		return nil, refuse("", "must be an array")
+	}
+	return a, nil
+}
+
+// stringAt is the string member called name, or "" and false.
+func stringAt(o *fastjson.Object, name string) (string, bool) {
+	v := o.Get(name)
+	if v == nil || v.Type() != fastjson.TypeString {
+		return "", false
+	}
+	return string(v.GetStringBytes()), true
+}
+
+// ParseRequest implements chat.Dialect. Members which the API does not have,
+// or which have no field in chat.Request, are in Extra; null is "not given".
+func (chatDialect) ParseRequest(body []byte) (*chat.Request, error) {
+	req := &chat.Request{}
+	err := withObject(body, func(o *fastjson.Object) error {
+		var limits [2]chat.Number // max_completion_tokens, max_tokens
+		if err := visit(o, func(name string, v *fastjson.Value) error { return parseMember(req, &limits, name, v) }); err != nil {
+			return err
+		}
+		req.MaxTokens = limits[0]
+		if req.MaxTokens == "" {
+			req.MaxTokens = limits[1]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+// parseMember reads one top-level member of a chat request.
+// https://platform.openai.com/docs/api-reference/chat/create
+func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *fastjson.Value) error {
+	switch name {
+	case "messages":
+		return parseMessages(req, v)
+	case "tools", "functions":
+		return parseTools(req, v, name == "functions")
+	case "tool_choice":
+		return parseToolChoice(&req.ToolChoice, v)
+	case "function_call":
+		return parseFunctionCallChoice(&req.ToolChoice, v)
+	case "parallel_tool_calls":
+		return setBoolPtr(&req.ParallelTools, v)
+	case "max_completion_tokens":
+		return setNumber(&limits[0], v)
+	case "max_tokens":
+		return setNumber(&limits[1], v)
+	case "response_format":
+		return parseResponseFormat(&req.ResponseFormat, v)
+	case "reasoning_effort":
+		return setString(&req.ReasoningEffort, v)
+	case "reasoning":
+		return parseReasoning(req, v)
+	}
+	return parseSampling(req, name, v)
+}
+
+// parseSampling reads the members that chat and completions share.
+func parseSampling(req *chat.Request, name string, v *fastjson.Value) error {
+	switch name {
+	case "model":
+		return setString(&req.Model, v)
+	case "stream":
+		return setBool(&req.Stream, v)
+	case "stream_options":
+		return parseStreamOptions(req, v)
+	case "temperature":
+		return setNumber(&req.Temperature, v)
+	case "top_p":
+		return setNumber(&req.TopP, v)
+	case "top_k":
+		return setNumber(&req.TopK, v)
+	case "n":
+		return setNumber(&req.N, v)
+	case "seed":
+		return setNumber(&req.Seed, v)
+	case "presence_penalty":
+		return setNumber(&req.PresencePenalty, v)
+	case "frequency_penalty":
+		return setNumber(&req.FrequencyPenalty, v)
+	case "top_logprobs":
+		return setNumber(&req.TopLogprobs, v)
+	case "logprobs":
+		return setBoolPtr(&req.Logprobs, v)
+	case "logit_bias":
+		return setRaw(&req.LogitBias, v)
+	case "stop":
+		return parseStop(req, v)
+	case "user":
+		return setString(&req.User, v)
+	case "service_tier":
+		return setString(&req.ServiceTier, v)
+	case "metadata":
+		return setRaw(&req.Metadata, v)
+	case "extra_body":
+		if _, err := objectOf(v); err != nil {
+			return err
+		}
+		return setRaw(&req.ExtraBody, v)
+	}
+	var raw chat.Raw
+	if err := setRaw(&raw, v); err != nil {
+		return err
+	}
+	req.Extra = append(req.Extra, chat.Member{Name: name, Value: raw})
+	return nil
+}
+
+func parseStreamOptions(req *chat.Request, v *fastjson.Value) error {
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	return visit(o, func(name string, v *fastjson.Value) error {
+		if name == "include_usage" {
+			return setBool(&req.IncludeUsage, v)
+		}
+		return nil
+	})
+}
+
+func parseStop(req *chat.Request, v *fastjson.Value) error {
+	if v.Type() == fastjson.TypeString {
+		req.Stop = []string{string(v.GetStringBytes())}
+		return nil
+	}
+	list, err := v.Array()
+	if err != nil {
+		return refuse("", "must be a string or an array of strings")
+	}
+	for i, s := range list {
+		var text string
+		if err := setString(&text, s); err != nil {
+			return within(index("", i), err)
+		}
+		req.Stop = append(req.Stop, text)
+	}
+	return nil
+}
+
+// parseReasoning reads {"effort":…}, which the Responses API and OpenRouter
+// have in place of reasoning_effort, and OpenRouter's max_tokens.
+func parseReasoning(req *chat.Request, v *fastjson.Value) error {
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	return visit(o, func(name string, v *fastjson.Value) error {
+		switch name {
+		case "effort":
+			if req.ReasoningEffort == "" {
+				return setString(&req.ReasoningEffort, v)
+			}
+		case "max_tokens":
+			return setNumber(&req.ReasoningBudget, v)
+		}
+		return nil
+	})
+}
+
+func parseResponseFormat(to *chat.ResponseFormat, v *fastjson.Value) error {
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	return visit(o, func(name string, v *fastjson.Value) error {
+		switch name {
+		case "type":
+			return setString(&to.Type, v)
+		case "json_schema":
+			o, err := objectOf(v)
+			if err != nil {
+				return err
+			}
+			return visit(o, func(name string, v *fastjson.Value) error {
+				switch name {
+				case "name":
+					return setString(&to.Name, v)
+				case "schema":
+					return setRaw(&to.Schema, v)
+				case "strict":
+					return setBoolPtr(&to.Strict, v)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+}
+
+// parseTools reads tools, or the older functions, whose elements are what a
+// tool has under "function".
+func parseTools(req *chat.Request, v *fastjson.Value, bare bool) error {
+	list, err := arrayOf(v)
+	if err != nil {
+		return err
+	}
+	for i, v := range list {
+		var tool chat.Tool
+		if err := parseTool(&tool, v, bare); err != nil {
+			return within(index("", i), err)
+		}
+		req.Tools = append(req.Tools, tool)
+	}
+	return nil
+}
+
+func parseTool(tool *chat.Tool, v *fastjson.Value, bare bool) error {
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	function, path := o, ""
+	if !bare {
+		// A tool of another type, or of none ({"googleSearch":{}}), is the
+		// provider's own business.
+		if typ, ok := stringAt(o, "type"); (ok && typ != "function") || (!ok && o.Get("function") == nil) {
+			return setRaw(&tool.Native, v)
+		}
+		path = "function"
+		if function, err = objectOf(orNull(o.Get("function"))); err != nil {
+			return within(path, err)
+		}
+		if c := o.Get("cache_control"); c != nil && c.Type() != fastjson.TypeNull {
+			if err := setRaw(&tool.CacheControl, c); err != nil {
+				return within("cache_control", err)
+			}
+		}
+	}
+	err = visit(function, func(name string, v *fastjson.Value) error {
+		switch name {
+		case "name":
+			return setString(&tool.Name, v)
+		case "description":
+			return setString(&tool.Description, v)
+		case "parameters":
+			return setRaw(&tool.Parameters, v)
+		case "strict":
+			return setBoolPtr(&tool.Strict, v)
+		}
+		return nil
+	})
+	if err == nil && tool.Name == "" {
+		err = refuse("name", "is missing")
+	}
+	return within(path, err)
+}
+
+var null = fastjson.MustParse("null")
+
+func orNull(v *fastjson.Value) *fastjson.Value {
+	if v == nil {
+		return null
+	}
+	return v
+}
+
+func parseToolChoice(to *chat.ToolChoice, v *fastjson.Value) error {
+	if v.Type() == fastjson.TypeString {
+		switch mode := string(v.GetStringBytes()); mode {
+		case "auto", "none", "required":
+			to.Mode = mode
+			return nil
+		default:
+			return refuse("", "must be auto, none, required or a function")
+		}
+	}
+	o, err := objectOf(v)
+	if err != nil {
+		return refuse("", "must be auto, none, required or a function")
+	}
+	if typ, _ := stringAt(o, "type"); typ != "function" {
+		return refuse("type", "must be function: nothing else can be translated")
+	}
+	function, err := objectOf(orNull(o.Get("function")))
+	if err != nil {
+		return within("function", err)
+	}
+	return within("function", setChosen(to, function))
+}
+
+// parseFunctionCallChoice reads what tool_choice was called before.
+func parseFunctionCallChoice(to *chat.ToolChoice, v *fastjson.Value) error {
+	if v.Type() == fastjson.TypeString {
+		return parseToolChoice(to, v)
+	}
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	return setChosen(to, o)
+}
+
+func setChosen(to *chat.ToolChoice, o *fastjson.Object) error {
+	name, ok := stringAt(o, "name")
+	if !ok || name == "" {
+		return refuse("name", "is missing")
+	}
+	to.Mode, to.Name = "function", name
+	return nil
+}

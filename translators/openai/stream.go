@@ -1,0 +1,178 @@
+package openai
+
+import (
+	"strconv"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// NewEncoder implements chat.Dialect. The stream opens with a chunk that has
+// the role, and a chunk follows for each delta. With meta.IncludeUsage the
+// last chunk has usage and no choices. [DONE] ends a complete stream; an error
+// event ends a broken one, and a stream that was cut off has neither.
+func (chatDialect) NewEncoder(meta chat.Meta) chat.Encoder {
+	return &encoder{meta: meta}
+}
+
+// encoder writes the chunks of one answer.
+// https://platform.openai.com/docs/api-reference/chat-streaming
+type encoder struct {
+	meta    chat.Meta
+	id      identity
+	head    []byte // `data: {…,` up to the choices, once known
+	choices []choice
+	usage   chat.Usage
+	counted bool // usage was reported
+	closed  bool // [DONE] or an error was written
+}
+
+// choice is the state of one of the answers.
+type choice struct {
+	opened   bool
+	finished bool
+	thinking []byte // of the block that is open, for its signature
+}
+
+// Append implements chat.Encoder.
+func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
+	if e.closed {
+		return dst
+	}
+	switch d.Kind {
+	case chat.UsageDelta:
+		if d.Usage != nil {
+			e.usage, e.counted = *d.Usage, true
+		}
+		return dst
+	case chat.ErrorDelta:
+		e.closed = true
+		return appendErrorEvent(dst, d.Err)
+	case chat.Start:
+		if e.head != nil {
+			return dst
+		}
+		e.open(d)
+		return e.openChoice(dst, 0)
+	case chat.End:
+		return e.end(dst)
+	}
+	if e.head == nil {
+		e.open(&chat.Delta{})
+	}
+	if d.Kind == chat.ExtraDelta {
+		dst = append(append(dst, e.head...), `"choices":[]`...)
+		dst = append(append(appendString(append(dst, ','), d.Name), ':'), d.Raw...)
+		return append(dst, "}\n\n"...)
+	}
+	dst = e.openChoice(dst, d.Choice)
+	return e.appendDelta(dst, d, &e.choices[d.Choice])
+}
+
+// open settles what all chunks share.
+func (e *encoder) open(d *chat.Delta) {
+	e.id = settle("chatcmpl-", "chat.completion.chunk", string(d.ID), string(d.Model), d.Created, &e.meta)
+	e.head = append(e.id.append([]byte("data: ")), `,"system_fingerprint":null,`...)
+}
+
+// openChoice writes the role of a choice that has not been seen before.
+func (e *encoder) openChoice(dst []byte, i int) []byte {
+	for len(e.choices) <= i {
+		e.choices = append(e.choices, choice{})
+	}
+	if e.choices[i].opened {
+		return dst
+	}
+	e.choices[i].opened = true
+	dst = append(e.begin(dst, i), `{"role":"assistant","content":""}`...)
+	return e.finish(dst, "")
+}
+
+// begin writes a chunk up to the delta's value, and finish the rest of it.
+func (e *encoder) begin(dst []byte, choice int) []byte {
+	dst = append(append(dst, e.head...), `"choices":[{"index":`...)
+	dst = strconv.AppendInt(dst, int64(choice), 10)
+	return append(dst, `,"delta":`...)
+}
+
+func (e *encoder) finish(dst []byte, reason chat.FinishReason) []byte {
+	return e.close(appendFinish(append(dst, `,"logprobs":null`...), reason))
+}
+
+func (e *encoder) close(dst []byte) []byte {
+	dst = append(dst, "}]"...)
+	if e.meta.IncludeUsage {
+		dst = append(dst, `,"usage":null`...)
+	}
+	return append(dst, "}\n\n"...)
+}
+
+func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
+	mark := len(dst)
+	dst = e.begin(dst, d.Choice)
+	switch d.Kind {
+	case chat.TextDelta:
+		dst = appendString(append(dst, `{"content":`...), d.Text)
+	case chat.RefusalDelta:
+		dst = appendString(append(dst, `{"refusal":`...), d.Text)
+	case chat.ThinkingDelta:
+		c.thinking = append(c.thinking, d.Text...)
+		dst = appendString(append(dst, `{"reasoning_content":`...), d.Text)
+		return e.finish(append(dst, '}'), "")
+	case chat.SignatureDelta:
+		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), c.thinking, d.Text)
+		dst = append(dst, ']')
+	case chat.RedactedDelta:
+		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), d.Text)
+		dst = append(dst, ']')
+	case chat.ToolStart, chat.ToolArguments:
+		dst = e.appendCall(dst, d)
+	case chat.AudioDelta:
+		dst = append(append(dst, `{"audio":`...), d.Raw...)
+	case chat.LogprobsDelta:
+		dst = append(append(dst, `{},"logprobs":`...), d.Raw...)
+		return e.close(appendFinish(dst, ""))
+	case chat.Finish:
+		if c.finished || d.Reason == "" {
+			return dst[:mark]
+		}
+		c.finished = true
+		return e.finish(append(dst, "{}"...), d.Reason)
+	default:
+		return dst[:mark]
+	}
+	c.thinking = c.thinking[:0]
+	return e.finish(append(dst, '}'), "")
+}
+
+// appendCall writes a delta with a call's beginning or more of its arguments.
+func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
+	dst = strconv.AppendInt(append(dst, `{"tool_calls":[{"index":`...), int64(d.Index), 10)
+	if d.Kind == chat.ToolArguments {
+		dst = appendString(append(dst, `,"function":{"arguments":`...), d.Text)
+		return append(dst, "}}]"...)
+	}
+	dst = e.id.appendCallID(appendMember(dst, "id"), d.ID, d.Choice, d.Index)
+	dst = appendString(append(dst, `,"type":"function","function":{"name":`...), d.Name)
+	dst = append(appendStringMember(dst, "arguments", d.Text), '}')
+	return append(appendThoughtSignature(dst, d.Signature), "}]"...)
+}
+
+// end writes the usage chunk, if asked and known, and [DONE].
+func (e *encoder) end(dst []byte) []byte {
+	e.closed = true
+	if e.head == nil {
+		e.open(&chat.Delta{})
+	}
+	if e.meta.IncludeUsage && e.counted {
+		dst = append(append(dst, e.head...), `"choices":[],"usage":`...)
+		dst = append(appendUsage(dst, &e.usage), "}\n\n"...)
+	}
+	return append(dst, "data: [DONE]\n\n"...)
+}
+
+func appendErrorEvent(dst []byte, e *chat.Error) []byte {
+	if e == nil {
+		e = &chat.Error{Message: "the provider ended the stream with an error"}
+	}
+	return append(appendError(append(dst, "data: "...), e), "\n\n"...)
+}
