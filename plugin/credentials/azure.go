@@ -1,0 +1,175 @@
+package credentials
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// The flows are written out, in place of azidentity: it asks for the tenant's
+// OpenID configuration before every first token, keeps managed-identity tokens
+// in a cache of its own that we cannot bound, and retries the metadata service for longer than a client waits.
+
+const (
+	azureResource = "https://cognitiveservices.azure.com/"
+	azureLogin    = "https://login.microsoftonline.com"
+	azureIMDS     = "http://169.254.169.254/metadata/identity/oauth2/token"
+)
+
+// azureFlow is one way to a token: a name for errors, what identifies it, and
+// the request that asks for it.
+type azureFlow struct {
+	name    string
+	id      []string
+	request func(context.Context) (*http.Request, error)
+}
+
+// newAzure chooses, in this order: the configured service principal, workload
+// identity of AKS, a service principal in the environment, the managed
+// identity of App Service, that of a virtual machine.
+func newAzure(auth Config, hc *http.Client, env *environment) (identity, error) {
+	if auth.AzureClientSecret != "" && (auth.AzureClientID == "" || auth.AzureTenantID == "") {
+		return nil, errors.New("auth.azure_client_secret needs auth.azure_client_id and auth.azure_tenant_id")
+	}
+	flow, err := chooseAzure(auth)
+	if err != nil {
+		return nil, err
+	}
+	fetch := func(ctx context.Context) (value []string, expires time.Time, err error) {
+		req, err := flow.request(ctx)
+		if err == nil {
+			value, expires, err = fetchToken(hc, req)
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", flow.name, err)
+		}
+		return value, expires, err
+	}
+	id := fingerprintOf(append([]string{"azure", flow.name}, flow.id...)...)
+	return &bearer{env.tokens.get(id, fetch)}, nil
+}
+
+func chooseAzure(auth Config) (*azureFlow, error) {
+	envID, envSecret, envTenant := os.Getenv("AZURE_CLIENT_ID"), os.Getenv("AZURE_CLIENT_SECRET"), os.Getenv("AZURE_TENANT_ID")
+	client, tenant := cmp.Or(auth.AzureClientID, envID), cmp.Or(auth.AzureTenantID, envTenant)
+	file := os.Getenv("AZURE_FEDERATED_TOKEN_FILE")
+	switch {
+	case auth.AzureClientSecret != "":
+		return servicePrincipal(client, auth.AzureClientSecret, tenant)
+	case file != "" && client != "" && tenant != "":
+		return workloadIdentity(client, file, tenant)
+	case auth.AzureClientID == "" && envID != "" && envSecret != "" && tenant != "":
+		return servicePrincipal(envID, envSecret, tenant)
+	}
+	if at, secret := os.Getenv("IDENTITY_ENDPOINT"), os.Getenv("IDENTITY_HEADER"); at != "" && secret != "" {
+		u, err := endpoint("IDENTITY_ENDPOINT", at)
+		if err != nil {
+			return nil, err
+		}
+		return managedIdentity("Azure App Service identity", u, "2019-08-01", auth.AzureClientID, "X-Identity-Header", secret), nil
+	}
+	u, err := url.Parse(azureIMDS)
+	if err != nil {
+		return nil, err
+	}
+	return managedIdentity("Azure managed identity", u, "2018-02-01", auth.AzureClientID, "Metadata", "true"), nil
+}
+
+// managedIdentity asks a metadata service for the identity of client, which
+// may be "" for the system's.
+// https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+// https://learn.microsoft.com/azure/app-service/overview-managed-identity
+func managedIdentity(name string, at *url.URL, version, client, header, value string) *azureFlow {
+	q := at.Query()
+	q.Set("api-version", version)
+	q.Set("resource", azureResource)
+	if client != "" {
+		q.Set("client_id", client)
+	}
+	u := *at
+	u.RawQuery = q.Encode()
+	return &azureFlow{
+		name: name,
+		id:   []string{u.String(), value},
+		request: func(ctx context.Context) (*http.Request, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+			if err != nil {
+				return nil, errors.New("the endpoint is not a URL")
+			}
+			req.Header.Set(header, value)
+			return req, nil
+		},
+	}
+}
+
+// servicePrincipal is the client credentials grant with a secret.
+// https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+func servicePrincipal(client, secret, tenant string) (*azureFlow, error) {
+	at, err := azureTokenURL(tenant)
+	if err != nil {
+		return nil, err
+	}
+	return &azureFlow{
+		name: "Azure service principal",
+		id:   []string{at, client, secret},
+		request: func(ctx context.Context) (*http.Request, error) {
+			return clientCredentials(ctx, at, client, url.Values{"client_secret": {secret}})
+		},
+	}, nil
+}
+
+// workloadIdentity is the same grant with a token of the cluster, which is
+// rotated on disk and so read each time.
+// https://azure.github.io/azure-workload-identity/docs/
+func workloadIdentity(client, file, tenant string) (*azureFlow, error) {
+	at, err := azureTokenURL(tenant)
+	if err != nil {
+		return nil, err
+	}
+	return &azureFlow{
+		name: "Azure workload identity",
+		id:   []string{at, client, file},
+		request: func(ctx context.Context) (*http.Request, error) {
+			assertion, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("AZURE_FEDERATED_TOKEN_FILE: %w", err)
+			}
+			return clientCredentials(ctx, at, client, url.Values{
+				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+				"client_assertion":      {strings.TrimSpace(string(assertion))},
+			})
+		},
+	}, nil
+}
+
+func clientCredentials(ctx context.Context, at, client string, proof url.Values) (*http.Request, error) {
+	proof.Set("grant_type", "client_credentials")
+	proof.Set("client_id", client)
+	proof.Set("scope", azureResource+".default")
+	return postForm(ctx, at, proof)
+}
+
+// azureTokenURL is the token endpoint of a tenant, in the cloud that
+// AZURE_AUTHORITY_HOST names.
+func azureTokenURL(tenant string) (string, error) {
+	host := cmp.Or(os.Getenv("AZURE_AUTHORITY_HOST"), azureLogin)
+	if _, err := endpoint("AZURE_AUTHORITY_HOST", host); err != nil {
+		return "", err
+	}
+	return strings.TrimRight(host, "/") + "/" + url.PathEscape(tenant) + "/oauth2/v2.0/token", nil
+}
+
+func postForm(ctx context.Context, at string, form url.Values) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, errors.New("the token endpoint is not a URL")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return req, nil
+}

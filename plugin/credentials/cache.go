@@ -1,0 +1,212 @@
+package credentials
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// fetchTimeout bounds one fetch with all its round trips: the client waits.
+	fetchTimeout = 5 * time.Second
+	// refreshAhead is how long before its expiry a credential is renewed in the
+	// background; at most half of its life.
+	refreshAhead = 5 * time.Minute
+	// expiryMargin is how long before its expiry a credential is no longer
+	// sent, so that it does not expire on its way; at most a quarter of its life.
+	expiryMargin = 10 * time.Second
+)
+
+// fetchFunc gets a credential and the time it expires; the zero time is never.
+type fetchFunc[V any] func(context.Context) (V, time.Time, error)
+
+// cache keeps one credential fresh. One fetch runs at a time, detached from
+// the request that caused it: a client that goes away does not fail the others.
+type cache[V any] struct {
+	fetch fetchFunc[V]
+	lease atomic.Pointer[lease[V]]
+
+	mu      sync.Mutex
+	flight  *flight[V]
+	failure error
+	// A failure is remembered for as long as it took to fail: an endpoint that
+	// hangs costs one request its time and not each of them, and one that
+	// refuses at once is asked again at once.
+	retryAt time.Time
+}
+
+// lease is a credential and when to renew and when to drop it.
+type lease[V any] struct {
+	value           V
+	renew, unusable time.Time // zero: never
+}
+
+// flight is a running fetch. Its results may be read once done is closed.
+type flight[V any] struct {
+	done  chan struct{}
+	value V
+	err   error
+}
+
+func newLease[V any](value V, began, expires time.Time) *lease[V] {
+	l := &lease[V]{value: value}
+	if !expires.IsZero() {
+		life := expires.Sub(began)
+		l.renew = expires.Add(-min(refreshAhead, life/2))
+		l.unusable = expires.Add(-min(expiryMargin, life/4))
+	}
+	return l
+}
+
+func (l *lease[V]) fresh(now time.Time) bool {
+	return l != nil && (l.renew.IsZero() || now.Before(l.renew))
+}
+
+func (l *lease[V]) usable(now time.Time) bool {
+	return l != nil && (l.unusable.IsZero() || now.Before(l.unusable))
+}
+
+// get returns a credential that is valid now. It waits only when there is
+// none; while an old one is still usable, it is renewed behind the request.
+func (c *cache[V]) get(ctx context.Context) (V, error) {
+	l, f, err := c.current()
+	if l != nil {
+		return l.value, nil
+	}
+	var zero V
+	if err != nil {
+		return zero, err
+	}
+	select {
+	case <-f.done:
+		return f.value, f.err
+	case <-ctx.Done():
+		return zero, context.Cause(ctx)
+	}
+}
+
+// warm starts a fetch if one is due, and does not wait for it.
+func (c *cache[V]) warm() { c.current() }
+
+// current returns a usable lease, or the flight to wait for, or a failure that
+// is too young to try again.
+func (c *cache[V]) current() (*lease[V], *flight[V], error) {
+	now := time.Now()
+	if l := c.lease.Load(); l.fresh(now) {
+		return l, nil, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lease.Load()
+	if l.fresh(now) {
+		return l, nil, nil
+	}
+	resting := c.failure != nil && now.Before(c.retryAt)
+	if c.flight == nil && !resting {
+		c.flight = &flight[V]{done: make(chan struct{})}
+		go c.run(c.flight)
+	}
+	switch {
+	case l.usable(now):
+		return l, nil, nil
+	case c.flight != nil:
+		return nil, c.flight, nil
+	}
+	return nil, nil, c.failure
+}
+
+// run fetches for everyone who waits on f.
+func (c *cache[V]) run(f *flight[V]) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	began := time.Now()
+	value, expires, err := guard(ctx, c.fetch)
+	ended := time.Now()
+	if err == nil && !expires.IsZero() && !ended.Before(expires) {
+		err = errors.New("the credential had expired when it arrived: check the clocks")
+	}
+	c.mu.Lock()
+	if err == nil {
+		c.lease.Store(newLease(value, began, expires))
+		f.value = value
+	} else {
+		c.retryAt = ended.Add(ended.Sub(began))
+	}
+	f.err, c.failure, c.flight = err, err, nil
+	c.mu.Unlock()
+	close(f.done)
+}
+
+// guard makes a panic of fetch its error: nobody else could recover it.
+func guard[V any](ctx context.Context, fetch fetchFunc[V]) (v V, expires time.Time, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("fetching a credential panicked: %T", p) // the value might hold a secret
+		}
+	}()
+	return fetch(ctx)
+}
+
+// fingerprint identifies who a credential is for, so that targets and
+// reloaded configs of the same identity share it.
+type fingerprint [sha256.Size]byte
+
+func fingerprintOf(parts ...string) (fp fingerprint) {
+	h := sha256.New()
+	var n [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+		h.Write(n[:])
+		h.Write([]byte(p))
+	}
+	h.Sum(fp[:0])
+	return fp
+}
+
+// registry shares caches by identity. When it is full, the one that was asked
+// for longest ago leaves: whoever still holds it goes on with it unshared.
+type registry[V any] struct {
+	limit int
+
+	mu     sync.Mutex
+	clock  uint64 // counts gets
+	shared map[fingerprint]*sharedCache[V]
+}
+
+type sharedCache[V any] struct {
+	cache *cache[V]
+	used  uint64
+}
+
+func newRegistry[V any](limit int) *registry[V] {
+	return &registry[V]{limit: limit, shared: map[fingerprint]*sharedCache[V]{}}
+}
+
+// get returns the cache of an identity; a new one uses fetch.
+func (r *registry[V]) get(id fingerprint, fetch fetchFunc[V]) *cache[V] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clock++
+	if s := r.shared[id]; s != nil {
+		s.used = r.clock
+		return s.cache
+	}
+	if len(r.shared) >= r.limit {
+		var oldest fingerprint
+		least := r.clock
+		for id, s := range r.shared {
+			if s.used < least {
+				oldest, least = id, s.used
+			}
+		}
+		delete(r.shared, oldest)
+	}
+	c := &cache[V]{fetch: fetch}
+	r.shared[id] = &sharedCache[V]{cache: c, used: r.clock}
+	return c
+}

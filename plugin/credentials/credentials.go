@@ -1,0 +1,283 @@
+// Package credentials is the one door for credentials on outgoing requests:
+// what the client sent is taken off (StripClient, StripClientQuery), what the
+// target is configured with is put on (Source.Apply). Nothing else in the
+// plugin sets, copies or prints a credential.
+//
+// A Source has up to three: a header, a query or body parameter, and an
+// identity, which is SigV4 for bedrock and a bearer token for azure and
+// gemini. Start reading at Source.Apply; an identity is one file.
+package credentials
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/net/http/httpguts"
+
+	"go-ai-proxy/translators/target"
+)
+
+// Outgoing is one attempt's request, complete but for its credentials. The
+// relay owns it; Apply changes URL and Header. Printing it shows no header
+// values and no query.
+type Outgoing struct {
+	Method string
+	URL    *url.URL    // final; its host is the Host header
+	Header http.Header // canonical keys, already stripped of what is the client's
+	Body   [][]byte    // the pieces of the final body, in order; read for SigV4 only
+
+	// What the client itself sent, unstripped: the source of the one credential
+	// that allow_override lets through.
+	ClientHeader http.Header
+	ClientQuery  string // raw
+}
+
+// Format prints the method and the host of o.
+func (o Outgoing) Format(f fmt.State, _ rune) {
+	host := ""
+	if o.URL != nil {
+		host = o.URL.Host
+	}
+	fmt.Fprintf(f, "outgoing %s to %s", o.Method, host)
+}
+
+// MarshalJSON writes what Format prints.
+func (o Outgoing) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(o)) }
+
+// identity authenticates requests by something that has to be fetched or computed.
+type identity interface {
+	// apply sets the identity's headers on out.
+	apply(ctx context.Context, t *target.Target, out *Outgoing) error
+	// warm starts fetching what apply will need for t, and does not wait.
+	warm(t *target.Target)
+}
+
+// Source is where the credentials of one configured target come from. It is
+// immutable and safe for concurrent use; printing it shows no secret.
+type Source struct {
+	provider string
+	override bool
+
+	header      string // canonical; "" is none
+	headerValue []string
+
+	param      string
+	paramQuery string // the escaped pair, when it goes in the query
+	paramJSON  []byte // the JSON string, when it goes in the body
+
+	identity identity // nil is none
+}
+
+// environment is what sources share.
+type environment struct {
+	tokens *registry[[]string]        // values of Authorization
+	keys   *registry[aws.Credentials] // of the default chain and of assumed roles
+}
+
+// maxIdentities bounds each registry. Only templated roles could come near it.
+const maxIdentities = 256
+
+var shared = &environment{
+	tokens: newRegistry[[]string](maxIdentities),
+	keys:   newRegistry[aws.Credentials](maxIdentities),
+}
+
+// New prepares the credentials of a target, once, when its config is loaded.
+// It makes no request. Identities of the same values share their tokens across
+// sources and reloads.
+//
+// hc calls the token endpoints of Azure, Google and STS; its redirects are not
+// followed. It must not send link-local addresses through a proxy. With nil, a
+// client that keeps to that is used.
+//
+// Errors name the field of the config and never its value.
+func New(auth Config, provider string, hc *http.Client) (*Source, error) {
+	return newSource(auth, provider, hc, shared)
+}
+
+func newSource(auth Config, provider string, hc *http.Client, env *environment) (*Source, error) {
+	s := &Source{provider: provider}
+	switch provider {
+	case "bedrock", "gemini", "huggingface": // their own value always wins
+	default:
+		s.override = auth.AllowOverride
+	}
+	if err := s.setHeader(auth); err != nil {
+		return nil, err
+	}
+	if err := s.setParam(auth); err != nil {
+		return nil, err
+	}
+	var err error
+	switch hc = withoutRedirects(hc); {
+	case provider == "bedrock" && !s.isBedrockKey(auth):
+		s.identity, err = newSigV4(auth, hc, env)
+	case provider == "azure" && auth.AzureUseManagedIdentity:
+		s.identity, err = newAzure(auth, hc, env)
+	case provider == "gemini" && auth.GCPUseServiceAccount:
+		s.identity, err = newGoogle(auth, hc, env)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.identity != nil {
+		s.dropKeys()
+	}
+	return s, nil
+}
+
+func (s *Source) setHeader(auth Config) error {
+	if auth.HeaderName == "" && auth.HeaderValue == "" {
+		return nil
+	}
+	if auth.HeaderName == "" || auth.HeaderValue == "" {
+		return errors.New("auth.header_name and auth.header_value must be set together")
+	}
+	if !httpguts.ValidHeaderFieldName(auth.HeaderName) {
+		return errors.New("auth.header_name is not a header name")
+	}
+	switch s.header = http.CanonicalHeaderKey(auth.HeaderName); s.header {
+	case "Host", "Content-Length", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade":
+		return fmt.Errorf("auth.header_name: %s frames the request and cannot carry a credential", s.header)
+	}
+	if !httpguts.ValidHeaderFieldValue(auth.HeaderValue) {
+		return errors.New("auth.header_value has a control character, perhaps a line end: remove it")
+	}
+	s.headerValue = []string{auth.HeaderValue}
+	return nil
+}
+
+func (s *Source) setParam(auth Config) error {
+	if auth.ParamName == "" && auth.ParamValue == "" && auth.ParamLocation == "" {
+		return nil
+	}
+	if auth.ParamName == "" || auth.ParamValue == "" || auth.ParamLocation == "" {
+		return errors.New("auth.param_name, auth.param_value and auth.param_location must be set together")
+	}
+	s.param = auth.ParamName
+	switch auth.ParamLocation {
+	case "query":
+		s.paramQuery = url.QueryEscape(auth.ParamName) + "=" + url.QueryEscape(auth.ParamValue)
+	case "body":
+		quoted, err := json.Marshal(auth.ParamValue)
+		if err != nil {
+			return errors.New("auth.param_value cannot be written as JSON")
+		}
+		s.paramJSON = quoted
+	default:
+		return fmt.Errorf("auth.param_location: expected query or body, got %q", auth.ParamLocation)
+	}
+	return nil
+}
+
+// isBedrockKey reports whether auth holds a Bedrock API key, which is a bearer
+// token and takes the place of a signature. AWS keys win over it.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html
+func (s *Source) isBedrockKey(auth Config) bool {
+	return s.header == "Authorization" && strings.HasPrefix(auth.HeaderValue, "Bearer ") &&
+		auth.AWSAccessKeyID == "" && auth.AWSSecretAccessKey == ""
+}
+
+// dropKeys forgets a header or query key beside an identity, which replaces
+// it: providers refuse two credentials, or prefer the wrong one. Another
+// header, such as a subscription key's of a gateway in between, stays.
+func (s *Source) dropKeys() {
+	switch s.header {
+	case "Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key":
+		s.header, s.headerValue = "", nil
+	}
+	if s.paramQuery != "" && isClientOnlyQuery(s.param) {
+		s.param, s.paramQuery = "", ""
+	}
+}
+
+// Warm starts to fetch what Apply will need for t, if anything is due, and
+// returns at once. The relay calls it for all targets of a request before the
+// first attempt, so that a failover does not wait for a token. A nil t stands
+// for a target whose templates are not resolved yet.
+func (s *Source) Warm(t *target.Target) {
+	if s.identity != nil {
+		s.identity.warm(t)
+	}
+}
+
+// Apply puts the credentials for t on out: header, query parameter, identity.
+// It is the last change of a request, for a signature covers the rest, and
+// runs once per attempt. It waits for a token only when there is no usable
+// one, no longer than ctx allows and some seconds at most. The header value
+// slices it sets are shared: replace them, do not write to their elements.
+//
+// An error means that nothing may be sent ("LLM request failed before
+// proxying"); its text holds no secret and is fit for a log.
+func (s *Source) Apply(ctx context.Context, t *target.Target, out *Outgoing) error {
+	if s.header != "" {
+		value := s.headerValue
+		if s.override {
+			if client, sent := out.ClientHeader[s.header]; sent {
+				value = client
+			}
+		}
+		out.Header[s.header] = value
+	}
+	if s.paramQuery != "" {
+		s.applyQuery(out)
+	}
+	if s.identity == nil {
+		return nil
+	}
+	if err := s.identity.apply(ctx, t, out); err != nil {
+		return fmt.Errorf("credentials of %s: %w", s.provider, err)
+	}
+	return nil
+}
+
+func (s *Source) applyQuery(out *Outgoing) {
+	pairs := s.paramQuery
+	if s.override {
+		client := filterQuery(out.ClientQuery, func(n string) bool { return n == s.param })
+		if client != "" {
+			pairs = client
+		}
+	}
+	out.URL.RawQuery = setQuery(out.URL.RawQuery, s.param, pairs)
+}
+
+// BodyParam returns the top-level member that the final JSON body must have,
+// in place of one of that name, and its raw JSON value; "" is none. client
+// returns the raw value of a member of the client's own body, nil where it has
+// none. value must not be changed.
+func (s *Source) BodyParam(client func(name string) []byte) (name string, value []byte) {
+	if s.paramJSON == nil {
+		return "", nil
+	}
+	if s.override {
+		if own := client(s.param); own != nil {
+			return s.param, own
+		}
+	}
+	return s.param, s.paramJSON
+}
+
+// Format prints what kind of credentials s has.
+func (s Source) Format(f fmt.State, _ rune) {
+	kinds := make([]string, 0, 3)
+	if s.header != "" {
+		kinds = append(kinds, "header "+s.header)
+	}
+	if s.param != "" {
+		kinds = append(kinds, "parameter "+s.param)
+	}
+	switch s.identity.(type) {
+	case *sigV4:
+		kinds = append(kinds, "SigV4")
+	case *bearer:
+		kinds = append(kinds, "token")
+	}
+	fmt.Fprintf(f, "credentials of %s (%s)", s.provider, strings.Join(kinds, ", "))
+}

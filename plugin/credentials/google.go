@@ -1,0 +1,132 @@
+package credentials
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"cloud.google.com/go/auth"
+)
+
+const (
+	googleScope    = "https://www.googleapis.com/auth/cloud-platform"
+	googleToken    = "https://oauth2.googleapis.com/token"
+	googleMetadata = "http://metadata.google.internal"
+	googleDefault  = "/computeMetadata/v1/instance/service-accounts/default/token"
+)
+
+// newGoogle chooses, in this order: the configured service account key, the
+// one in GCP_SERVICE_ACCOUNT, the metadata server, which also serves GKE's
+// workload identity. It is never asked when there is a key.
+func newGoogle(cfg Config, hc *http.Client, env *environment) (identity, error) {
+	field, key := "auth.gcp_service_account_json", cfg.GCPServiceAccountJSON
+	if key == "" {
+		field, key = "GCP_SERVICE_ACCOUNT", os.Getenv("GCP_SERVICE_ACCOUNT")
+	}
+	if key != "" {
+		return googleKey(field, key, cfg.GCPOAuthTokenURL, hc, env)
+	}
+	return googleInstance(cfg.GCPMetadataURL, hc, env)
+}
+
+// serviceAccount is the part of a service account's key file that we need.
+// https://cloud.google.com/iam/docs/keys-create-delete
+type serviceAccount struct {
+	Type         string `json:"type"`
+	ClientEmail  string `json:"client_email"`
+	PrivateKeyID string `json:"private_key_id"`
+	PrivateKey   string `json:"private_key"`
+	TokenURI     string `json:"token_uri"`
+}
+
+// googleKey is the two-legged flow with a JWT that the key signs. The audience
+// stays Google's own endpoint when another URL leads to it.
+// https://developers.google.com/identity/protocols/oauth2/service-account
+func googleKey(field, key, tokenURL string, hc *http.Client, env *environment) (identity, error) {
+	var sa serviceAccount
+	// The texts of encoding/json quote values.
+	if json.Unmarshal([]byte(key), &sa) != nil {
+		return nil, fmt.Errorf("%s is not a service account key in JSON", field)
+	}
+	if sa.Type != "service_account" {
+		return nil, fmt.Errorf("%s: type must be service_account", field)
+	}
+	if block, _ := pem.Decode([]byte(sa.PrivateKey)); sa.ClientEmail == "" || block == nil {
+		return nil, fmt.Errorf("%s: client_email or the PEM block of private_key is missing", field)
+	}
+	audience := cmp.Or(sa.TokenURI, googleToken)
+	at, err := endpoint("auth.gcp_oauth_token_url", cmp.Or(tokenURL, audience))
+	if err != nil {
+		return nil, err
+	}
+	provider, err := auth.New2LOTokenProvider(&auth.Options2LO{
+		Email:        sa.ClientEmail,
+		PrivateKey:   []byte(sa.PrivateKey),
+		PrivateKeyID: sa.PrivateKeyID,
+		Audience:     audience,
+		TokenURL:     at.String(),
+		Scopes:       []string{googleScope},
+		Client:       hc,
+		// The library's own logger writes assertions and tokens when an
+		// environment variable asks for it.
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot be used as a key", field)
+	}
+	fetch := func(ctx context.Context) ([]string, time.Time, error) {
+		token, err := provider.Token(ctx)
+		if err == nil && token.Expiry.IsZero() {
+			err = errors.New("the answer says no expiry")
+		}
+		if err != nil {
+			return nil, time.Time{}, fmt.Errorf("Google service account: %w", googleError(at.Host, err))
+		}
+		value, err := authorization(token.Value)
+		return value, token.Expiry, err
+	}
+	id := fingerprintOf("google key", key, at.String())
+	return &bearer{env.tokens.get(id, fetch)}, nil
+}
+
+// googleError is err without the answer's body.
+func googleError(host string, err error) error {
+	var refused *auth.Error
+	if errors.As(err, &refused) && refused.Response != nil {
+		return tokenRefused(host, refused.Response.StatusCode, refused.Body)
+	}
+	return fmt.Errorf("token endpoint %s: %s", host, cause(err))
+}
+
+// googleInstance asks the metadata server. at, if set, is its address, or the
+// whole URL when it has a path.
+// https://cloud.google.com/compute/docs/access/authenticate-workloads#applications
+func googleInstance(at string, hc *http.Client, env *environment) (identity, error) {
+	u, err := endpoint("auth.gcp_metadata_url", cmp.Or(at, googleMetadata))
+	if err != nil {
+		return nil, err
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = googleDefault
+	}
+	fetch := func(ctx context.Context) (value []string, expires time.Time, err error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+		if err == nil {
+			req.Header.Set("Metadata-Flavor", "Google")
+			value, expires, err = fetchToken(hc, req)
+		}
+		if err != nil {
+			err = fmt.Errorf("Google metadata server: %w", err)
+		}
+		return value, expires, err
+	}
+	id := fingerprintOf("google metadata", u.String())
+	return &bearer{env.tokens.get(id, fetch)}, nil
+}

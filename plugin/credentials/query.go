@@ -1,0 +1,48 @@
+package credentials
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Queries are edited as text, pair by pair, so that what we do not touch stays
+// as the client wrote it, order and escaping included.
+
+// filterQuery returns the pairs of raw whose unescaped name keep accepts; raw
+// itself when that is all of them.
+func filterQuery(raw string, keep func(name string) bool) string {
+	if raw == "" {
+		return raw
+	}
+	var kept []string
+	dropped := false
+	for pair := range strings.SplitSeq(raw, "&") {
+		if keep(pairName(pair)) {
+			kept = append(kept, pair)
+		} else {
+			dropped = true
+		}
+	}
+	if !dropped {
+		return raw
+	}
+	return strings.Join(kept, "&")
+}
+
+// pairName is the unescaped name of a pair; as it stands when it is malformed.
+func pairName(pair string) string {
+	name, _, _ := strings.Cut(pair, "=")
+	if plain, err := url.QueryUnescape(name); err == nil {
+		return plain
+	}
+	return name
+}
+
+// setQuery replaces every pair of that name with pairs, at the end.
+func setQuery(raw, name, pairs string) string {
+	raw = filterQuery(raw, func(n string) bool { return n != name })
+	if raw == "" {
+		return pairs
+	}
+	return raw + "&" + pairs
+}
