@@ -1,0 +1,32 @@
+package server
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+// WithParent returns a context that is done, too, when the process that
+// started this one has ended. Kong's worker 0 starts the plugin server; if the
+// worker is killed nobody stops it. (Linux can send a signal instead, but
+// binds that to the thread that asked for it.)
+func WithParent(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	parent := os.Getppid()
+	go func() {
+		ticker := time.NewTicker(500 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if os.Getppid() != parent {
+					cancel()
+					return
+				}
+			}
+		}
+	}()
+	return ctx, cancel
+}
