@@ -1,0 +1,204 @@
+-- A stand-in for the few things of Kong that the shim uses: the PDK functions,
+-- how plugins are run in each phase, and how a plugin ends a request. It
+-- follows what Kong 3.9 does as seen from a plugin.
+
+local cjson = require("cjson.safe")
+local balancer = require("ngx.balancer")
+
+local prefix = ngx.config.prefix()
+
+-- namespaced gives a table that belongs to the request.
+local function namespaced(key)
+  return setmetatable({}, {
+    __index = function(_, k)
+      return (ngx.ctx[key] or {})[k]
+    end,
+    __newindex = function(_, k, v)
+      ngx.ctx[key] = ngx.ctx[key] or {}
+      ngx.ctx[key][k] = v
+    end,
+  })
+end
+
+local function send(answer)
+  ngx.status = answer.status_code
+  for name, value in pairs(answer.headers or {}) do
+    ngx.header[name] = value
+  end
+  local body = answer.content
+  if type(body) == "table" then
+    ngx.header["Content-Type"] = "application/json; charset=utf-8"
+    body = cjson.encode(body)
+  end
+  ngx.print(body or "")
+  return ngx.exit(answer.status_code)
+end
+
+local function complain(level)
+  return function(...)
+    local text = table.concat({ ... })
+    ngx.ctx.complaints = ngx.ctx.complaints or {}
+    table.insert(ngx.ctx.complaints, level .. ": " .. text)
+  end
+end
+
+kong = {
+  configuration = { prefix = prefix:gsub("/$", "") },
+  ctx = { plugin = namespaced("plugin"), shared = namespaced("shared") },
+  log = {
+    warn = complain("warn"),
+    err = complain("err"),
+    set_serialize_value = function(key, value)
+      assert(key == "ai.proxy")
+      ngx.ctx.record = value
+    end,
+  },
+  request = {
+    get_id = function()
+      return ngx.var.request_id
+    end,
+    get_raw_path = function()
+      return (ngx.var.request_uri:gsub("%?.*", ""))
+    end,
+    get_uri_captures = function()
+      return { unnamed = {}, named = cjson.decode(ngx.var.arg_captures and ngx.unescape_uri(ngx.var.arg_captures) or "{}") }
+    end,
+  },
+  client = {
+    get_forwarded_ip = function()
+      return ngx.var.remote_addr
+    end,
+    get_consumer = function()
+      return ngx.ctx.consumer
+    end,
+  },
+  service = {
+    set_target = function(host, port)
+      ngx.ctx.balancer_data.host = host
+      ngx.ctx.balancer_data.port = port
+    end,
+    request = {
+      set_scheme = function(scheme)
+        ngx.var.upstream_scheme = scheme
+      end,
+      set_header = ngx.req.set_header,
+      clear_header = ngx.req.clear_header,
+    },
+  },
+  response = {
+    exit = function(status, content, headers)
+      local ctx = ngx.ctx
+      ctx.source = "exit"
+      ctx.delayed_response = ctx.delayed_response or
+        { status_code = status, content = content, headers = headers }
+      coroutine.yield()
+    end,
+    get_source = function()
+      return ngx.ctx.source
+    end,
+  },
+}
+
+local handler = require("kong.plugins.go-ai-proxy.handler")
+local confs = {} -- by the request's X-Test-Config
+local requests = {} -- by connection: nginx forgets ngx.ctx when it goes to an error page
+
+local function conf()
+  local name = ngx.var.http_x_test_config or ""
+  confs[name] = confs[name] or { name = name }
+  return confs[name]
+end
+
+local function access()
+  local ctx = ngx.ctx
+  ctx.balancer_data = {}
+  ctx.conf = conf()
+  if ngx.var.http_x_test_consumer then
+    ctx.consumer = cjson.decode(ngx.var.http_x_test_consumer)
+  end
+  if ngx.var.http_x_test_groups then
+    ctx.authenticated_groups = cjson.decode(ngx.var.http_x_test_groups)
+  end
+  requests[ngx.var.connection] = ctx
+
+  local co = coroutine.create(handler.access)
+  local ok, err = coroutine.resume(co, handler, ctx.conf)
+  if not ok then
+    ctx.delayed_response = { status_code = 500, content = { message = "plugin failed: " .. err } }
+  end
+  if ctx.delayed_response then
+    return send(ctx.delayed_response)
+  end
+  ctx.source = "service"
+end
+
+local phases = { access = access }
+
+function phases.balancer()
+  local target = ngx.ctx.balancer_data
+  assert(balancer.set_current_peer(target.host, target.port))
+end
+
+function phases.error()
+  ngx.ctx = requests[ngx.var.connection]
+  ngx.ctx.source = "error"
+  ngx.header["Content-Type"] = "application/json"
+  ngx.print('{"message":"kong says ' .. ngx.status .. '"}')
+end
+
+function phases.header_filter()
+  if ngx.ctx.conf then
+    handler:header_filter(ngx.ctx.conf)
+  end
+  ngx.header["X-Worker"] = ngx.worker.pid()
+end
+
+function phases.log()
+  local ctx = ngx.ctx
+  requests[ngx.var.connection] = nil
+  if not ctx.conf then
+    return
+  end
+  local before = require("socket").gettime()
+  handler:log(ctx.conf)
+  local file = assert(io.open(prefix .. "log", "a"))
+  file:write(cjson.encode({
+    status = ngx.status,
+    uri = ngx.var.request_uri,
+    source = ctx.source,
+    record = ctx.record,
+    complaints = ctx.complaints,
+    milliseconds = (require("socket").gettime() - before) * 1000,
+  }), "\n")
+  file:close()
+end
+
+-- The next request finds a new version of every configuration.
+function phases.reconfigure()
+  confs = {}
+end
+
+-- churn runs access for n configurations one after another, and says how many
+-- bytes of memory that took for good.
+function phases.churn(n)
+  local function measure()
+    collectgarbage()
+    collectgarbage()
+    return collectgarbage("count") * 1024
+  end
+  local function once()
+    ngx.ctx.balancer_data = {}
+    handler:access({})
+  end
+  for _ = 1, 100 do
+    once()
+  end
+  local before = measure()
+  for _ = 1, n do
+    once()
+  end
+  ngx.ctx.source = "exit"
+  ngx.say(measure() - before)
+end
+
+return phases
