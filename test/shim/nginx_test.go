@@ -111,7 +111,7 @@ func copyHandler(repo, dir string, patience time.Duration) error {
 		return err
 	}
 	patient := fmt.Sprintf("%slocal RECORD_WAIT = %g %s", before, patience.Seconds(), after)
-	patient = strings.Replace(patient, "local RECORD_LIMIT = 0.050 ", fmt.Sprintf("local RECORD_LIMIT = %g ", 10*patience.Seconds()), 1)
+	patient = strings.Replace(patient, "local RECORD_LIMIT = 0.050 ", "local RECORD_LIMIT = 10 ", 1)
 	return os.WriteFile(filepath.Join(dir, path), []byte(patient), 0o644)
 }
 
