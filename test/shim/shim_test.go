@@ -427,7 +427,7 @@ func TestContextSaysWhatKongKnows(t *testing.T) {
 		"X-Test-Groups", `["gold","a,b"]`,
 	}
 
-	g.script(r.access("?need=captures,consumer,groups"))
+	g.script(r.access("?path=&ip=&need=captures,path,consumer,ip,groups"))
 	for range 2 {
 		want(t, "status", g.post("/a%20b/%C3%A9//..%2F"+query, "{}", header...).StatusCode, 200)
 	}

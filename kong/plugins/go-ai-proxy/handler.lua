@@ -43,6 +43,14 @@ local relays = setmetatable({}, { __mode = "k" })
 -- for it. Each adds to the arguments of the context.
 local facts = {}
 
+function facts.path(context) -- before strip_path, and not decoded
+  context.path = kong.request.get_raw_path()
+end
+
+function facts.ip(context)
+  context.ip = kong.client.get_forwarded_ip()
+end
+
 function facts.captures(context)
   for name, value in pairs(kong.request.get_uri_captures().named) do
     context["c." .. name] = value
@@ -90,12 +98,7 @@ end
 
 
 local function context_of(relay, id)
-  local context = {
-    shim = 1,
-    path = kong.request.get_raw_path(),
-    ip = kong.client.get_forwarded_ip(),
-    id = id,
-  }
+  local context = { shim = 1, id = id }
   for _, add in ipairs(relay.needs) do
     add(context)
   end
@@ -133,8 +136,8 @@ end
 
 
 -- ask_go has Go set target, scheme and token of this request, and keeps them.
--- The token is "<instance>.<mac>", and what Go needs is in what follows it:
--- "?need=captures,consumer".
+-- The token is "<instance>.<mac>", and what Go needs besides path and address is
+-- in what follows it: "?need=captures,consumer".
 local function ask_go(conf)
   kong.service.request.clear_header(TOKEN) -- so that what is there afterwards is Go's
   call_go(conf)
@@ -146,7 +149,7 @@ local function ask_go(conf)
   end
 
   local token, args = match(header, "^([^?]*)%??(.*)$")
-  local needs = {}
+  local needs = { facts.path, facts.ip }
   for need in gmatch(ngx.decode_args(args).need or "", "[^,]+") do
     needs[#needs + 1] = facts[need] or error("access of the plugin server needs '" .. need .. "'")
   end
