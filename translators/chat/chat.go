@@ -280,7 +280,7 @@ const (
 	ToolArguments            // Choice, Index, Text
 	AudioDelta               // Choice, Raw: OpenAI's delta.audio object
 	LogprobsDelta            // Choice, Raw
-	Finish                   // Choice, Reason, StopText
+	Finish                   // Choice, Reason, Text: the stop sequence that matched
 	UsageDelta               // Usage: the totals so far
 	ErrorDelta               // Err: the provider gave up
 	ExtraDelta               // Name, Raw: a member for the chunk's top level
