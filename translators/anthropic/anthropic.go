@@ -1,0 +1,124 @@
+// Package anthropic speaks Anthropic's formats on both sides: as a provider
+// (Messages and the legacy Complete turn the internal form into Anthropic's
+// API and back) and as a client's dialect (Dialect, what Claude Code sends).
+// It knows the internal form and nothing of other formats.
+//
+// Start with Provider, then request.go and stream.go; the client's side is in
+// the files named dialect. Facts are from https://platform.claude.com/docs/en/api/messages
+// and the pages it links to.
+package anthropic
+
+import (
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// DefaultVersion is the anthropic-version that is sent when none is
+// configured: the only one since 2023
+// (https://platform.claude.com/docs/en/api/versioning).
+const DefaultVersion = "2023-06-01"
+
+// Provider is Anthropic's own API.
+var Provider = provider.Provider{
+	Name:      "anthropic",
+	Base:      func(*target.Target) (string, error) { return "https://api.anthropic.com", nil },
+	Header:    header,
+	KeyHeader: "x-api-key",
+	Operations: map[string]*provider.Operation{
+		"llm/v1/chat": {
+			Path:   path("/v1/messages"),
+			Format: provider.AnthropicMessages,
+			Chat:   Messages,
+			Meter:  Meter,
+			Fields: Fields,
+			Edit:   provider.Edit{Request: DropEmptyThinking},
+		},
+		"llm/v1/completions": {
+			Path:     path("/v1/complete"),
+			Format:   provider.AnthropicComplete,
+			Chat:     Complete,
+			Meter:    Meter,
+			Fields:   completeFields,
+			NoStream: true,
+		},
+	},
+}
+
+// The formats of Anthropic's API, as a provider speaks them.
+var (
+	// Messages is POST /v1/messages.
+	Messages chat.Upstream = messages{}
+	// Complete is the legacy POST /v1/complete; it does not stream.
+	Complete chat.Upstream = complete{}
+)
+
+func header(t *target.Target) [][2]string {
+	version := DefaultVersion
+	if t.Options != nil && t.Options.AnthropicVersion != "" {
+		version = t.Options.AnthropicVersion
+	}
+	return [][2]string{{"anthropic-version", version}}
+}
+
+func path(p string) func(*target.Target, bool) (string, error) {
+	return func(*target.Target, bool) (string, error) { return p, nil }
+}
+
+// Fields rules the fields of an OpenAI chat request for the Messages format,
+// wherever it is spoken (Anthropic, Bedrock, Vertex, Foundry).
+var Fields = provider.Fields{
+	"model":    mapped("model"),
+	"messages": mapped("messages and system"),
+
+	"max_completion_tokens": mapped("max_tokens"),
+	"max_tokens":            mapped("max_tokens, which Anthropic requires: 4096 when not given"),
+	"temperature":           mapped("temperature, at most 1; not sent with thinking, nor to models that refuse it"),
+	"top_p":                 mapped("top_p; not sent beside temperature, nor to models that refuse it"),
+	"top_k":                 mapped("top_k; not sent with thinking, nor to models that refuse it"),
+	"stop":                  mapped("stop_sequences, but those of white space only"),
+	"stream":                mapped("stream"),
+
+	"tools":               mapped("tools"),
+	"tool_choice":         mapped("tool_choice"),
+	"parallel_tool_calls": mapped("tool_choice.disable_parallel_tool_use"),
+	"functions":           mapped("tools"),
+	"function_call":       mapped("tool_choice"),
+	"web_search_options":  mapped("the web_search tool"),
+
+	"response_format":   mapped("output_config.format; json_object is an instruction in system"),
+	"reasoning_effort":  mapped("thinking and output_config.effort"),
+	"user":              mapped("metadata.user_id"),
+	"safety_identifier": mapped("metadata.user_id where there is no user"),
+	"service_tier":      mapped("service_tier"),
+	"extra_body":        mapped("merged into the body"),
+
+	"audio":                  dropped("Claude does not speak"),
+	"frequency_penalty":      dropped("no such setting"),
+	"logit_bias":             dropped("no such setting"),
+	"logprobs":               dropped("no such setting"),
+	"metadata":               dropped("Anthropic's metadata has user_id only"),
+	"modalities":             dropped("text is the only one"),
+	"n":                      dropped("one answer per request"),
+	"prediction":             dropped("no such setting"),
+	"presence_penalty":       dropped("no such setting"),
+	"prompt_cache_key":       dropped("caching is asked by cache_control"),
+	"prompt_cache_retention": dropped("caching is asked by cache_control"),
+	"seed":                   dropped("no such setting"),
+	"store":                  dropped("nothing is stored"),
+	"stream_options":         dropped("usage is always sent"),
+	"top_logprobs":           dropped("no such setting"),
+	"verbosity":              dropped("no such setting"),
+}
+
+func mapped(note string) provider.Field {
+	return provider.Field{Treatment: provider.Mapped, Note: note}
+}
+
+func dropped(note string) provider.Field {
+	return provider.Field{Treatment: provider.Dropped, Note: note}
+}
+
+func refused(note string) provider.Field {
+	return provider.Field{Treatment: provider.Refused, Note: note}
+}

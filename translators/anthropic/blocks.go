@@ -1,0 +1,218 @@
+package anthropic
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// appendTurn writes a message: with a plain string where one block of text is
+// all there is, with blocks otherwise.
+func appendTurn(dst []byte, t *turn, last bool) ([]byte, error) {
+	dst = append(dst, `{"role":"`...)
+	dst = append(dst, t.role...)
+	dst = append(dst, `","content":`...)
+	first := t.blocks[0].part
+	if len(t.blocks) == 1 && first.Kind == chat.Text && first.CacheControl == nil {
+		dst = jsonedit.AppendString(dst, prefill(t, first, last))
+		return append(dst, '}'), nil
+	}
+	dst = append(dst, '[')
+	for i := range t.blocks {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		b := &t.blocks[i]
+		if i == len(t.blocks)-1 && b.part.Kind == chat.Text {
+			dst = appendTextBlock(dst, prefill(t, b.part, last), b.part.CacheControl)
+			continue
+		}
+		var err error
+		if dst, err = appendBlock(dst, b); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, ']', '}'), nil
+}
+
+// prefill is the text of a turn's last part: an answer that the model shall
+// continue may not end in white space.
+func prefill(t *turn, p *chat.Part, last bool) string {
+	if last && t.role == chat.Assistant {
+		return strings.TrimRight(p.Text, " \t\r\n")
+	}
+	return p.Text
+}
+
+func appendTextBlock(dst []byte, text string, cache chat.Raw) []byte {
+	dst = append(dst, `{"type":"text","text":`...)
+	dst = jsonedit.AppendString(dst, text)
+	return append(appendCacheControl(dst, cache), '}')
+}
+
+func appendBlock(dst []byte, b *block) ([]byte, error) {
+	p := b.part
+	switch p.Kind {
+	case chat.Text, chat.Refusal:
+		return appendTextBlock(dst, p.Text, p.CacheControl), nil
+	case chat.Thinking:
+		dst = append(dst, `{"type":"thinking","thinking":`...)
+		dst = jsonedit.AppendString(dst, p.Text)
+		dst = append(dst, `,"signature":`...)
+		return append(jsonedit.AppendString(dst, p.Signature), '}'), nil
+	case chat.RedactedThinking:
+		dst = append(dst, `{"type":"redacted_thinking","data":`...)
+		return append(jsonedit.AppendString(dst, p.Text), '}'), nil
+	case chat.ToolCall:
+		return appendToolUse(dst, b)
+	case chat.ToolResult:
+		return appendToolResult(dst, b)
+	case chat.Image, chat.File:
+		return appendMedia(dst, p, partField(b.message, b.index))
+	case chat.Opaque:
+		if blockTypes[p.Type] && len(p.Raw) > 0 {
+			return append(dst, p.Raw...), nil
+		}
+	}
+	return nil, &chat.RequestError{Field: partField(b.message, b.index),
+		Message: fmt.Sprintf("Claude takes text, images and documents, not %s", kindName(p))}
+}
+
+func kindName(p *chat.Part) string {
+	switch p.Kind {
+	case chat.Audio:
+		return "audio"
+	case chat.Video:
+		return "video"
+	}
+	return fmt.Sprintf("%q", p.Type)
+}
+
+// blockTypes are the blocks of the API that the internal form has no part for.
+// A client of Anthropic's dialect gets them back as it sent them.
+var blockTypes = map[string]bool{
+	"search_result": true, "server_tool_use": true, "web_search_tool_result": true, "web_fetch_tool_result": true,
+	"advisor_tool_result": true, "code_execution_tool_result": true, "bash_code_execution_tool_result": true,
+	"text_editor_code_execution_tool_result": true, "tool_search_tool_result": true, "tool_reference": true,
+	"mcp_tool_use": true, "mcp_tool_result": true, "mcp_tool_listing": true, "container_upload": true,
+	"compaction": true, "tool_addition": true, "tool_removal": true, "fallback": true, "document": true,
+}
+
+// appendToolUse writes a call. Models that write arguments may err, and OpenAI
+// carries them as text; Anthropic's input is an object.
+func appendToolUse(dst []byte, b *block) ([]byte, error) {
+	input := strings.TrimSpace(b.part.Arguments)
+	if input == "" || input == "null" {
+		input = "{}"
+	}
+	if input[0] != '{' || fastjson.Validate(input) != nil {
+		return nil, &chat.RequestError{
+			Field:   fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", b.message, b.index),
+			Message: "must be the text of a JSON object",
+		}
+	}
+	dst = append(dst, `{"type":"tool_use","id":`...)
+	dst = jsonedit.AppendString(dst, b.id)
+	dst = append(dst, `,"name":`...)
+	dst = jsonedit.AppendString(dst, b.part.Name)
+	dst = append(dst, `,"input":`...)
+	dst = append(dst, input...)
+	return append(appendCacheControl(dst, b.part.CacheControl), '}'), nil
+}
+
+func appendToolResult(dst []byte, b *block) ([]byte, error) {
+	dst = append(dst, `{"type":"tool_result","tool_use_id":`...)
+	dst = jsonedit.AppendString(dst, b.id)
+	parts := make([]*chat.Part, 0, 4)
+	for i := range b.part.Parts {
+		if p := &b.part.Parts[i]; !nothing(p) {
+			parts = append(parts, p)
+		}
+	}
+	switch {
+	case len(parts) == 0: // content is optional, and empty text is refused
+	case len(parts) == 1 && parts[0].Kind == chat.Text && parts[0].CacheControl == nil:
+		dst = append(dst, `,"content":`...)
+		dst = jsonedit.AppendString(dst, parts[0].Text)
+	default:
+		dst = append(dst, `,"content":[`...)
+		for i, p := range parts {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			var err error
+			if dst, err = appendBlock(dst, &block{part: p, message: b.message, index: b.index}); err != nil {
+				return nil, err
+			}
+		}
+		dst = append(dst, ']')
+	}
+	if b.part.IsError {
+		dst = append(dst, `,"is_error":true`...)
+	}
+	return append(appendCacheControl(dst, b.part.CacheControl), '}'), nil
+}
+
+// appendMedia writes an image or a document.
+// https://platform.claude.com/docs/en/build-with-claude/vision and /pdf-support
+func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
+	m := p.Media
+	if m == nil {
+		return nil, &chat.RequestError{Field: field, Message: "has no data, URL or file id"}
+	}
+	mime, _, _ := strings.Cut(m.MIME, ";")
+	image := p.Kind == chat.Image || strings.HasPrefix(mime, "image/")
+	if image {
+		dst = append(dst, `{"type":"image","source":`...)
+	} else {
+		dst = append(dst, `{"type":"document","source":`...)
+	}
+	switch {
+	case m.FileID != "":
+		dst = append(dst, `{"type":"file","file_id":`...)
+		dst = jsonedit.AppendString(dst, m.FileID)
+	case m.Data != "" && (image && strings.HasPrefix(mime, "image/") || isPDF(m)):
+		if !image {
+			mime = "application/pdf"
+		}
+		dst = append(dst, `{"type":"base64","media_type":`...)
+		dst = jsonedit.AppendString(dst, mime)
+		dst = append(dst, `,"data":`...)
+		dst = jsonedit.AppendString(dst, m.Data)
+	case m.Data != "" && !image && isText(mime):
+		plain, err := base64.StdEncoding.DecodeString(m.Data)
+		if err != nil {
+			return nil, &chat.RequestError{Field: field, Message: "its data is not base64"}
+		}
+		dst = append(dst, `{"type":"text","media_type":"text/plain","data":`...)
+		dst = jsonedit.AppendBytes(dst, plain)
+	case m.Data != "":
+		return nil, &chat.RequestError{Field: field,
+			Message: fmt.Sprintf("Claude takes images, PDFs and text, not media type %q", m.MIME)}
+	case strings.HasPrefix(m.URL, "https://"), strings.HasPrefix(m.URL, "http://"):
+		dst = append(dst, `{"type":"url","url":`...)
+		dst = jsonedit.AppendString(dst, m.URL)
+	default:
+		return nil, &chat.RequestError{Field: field, Message: "needs base64 data, an http(s) URL or a file id"}
+	}
+	dst = append(dst, '}')
+	if !image && m.Filename != "" {
+		dst = append(dst, `,"title":`...)
+		dst = jsonedit.AppendString(dst, m.Filename)
+	}
+	return append(appendCacheControl(dst, p.CacheControl), '}'), nil
+}
+
+func isPDF(m *chat.Media) bool {
+	return strings.HasPrefix(m.MIME, "application/pdf") ||
+		m.MIME == "" && (strings.HasSuffix(strings.ToLower(m.Filename), ".pdf") || strings.HasPrefix(m.Data, "JVBERi")) // "%PDF-"
+}
+
+func isText(mime string) bool {
+	return strings.HasPrefix(mime, "text/") || mime == "application/json" || mime == "application/xml"
+}

@@ -1,0 +1,128 @@
+package anthropic
+
+import (
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// complete is the legacy Text Completions API: a prompt of turns named Human
+// and Assistant. https://platform.claude.com/docs/en/api/completions/create
+type complete struct{}
+
+// AppendRequest writes the messages as a prompt that the assistant goes on with.
+func (complete) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	prompt, err := transcript(r.Messages)
+	if err != nil {
+		return nil, err
+	}
+	dst = append(dst, `{"model":`...)
+	dst = jsonedit.AppendString(dst, t.Model)
+	dst = append(dst, `,"prompt":`...)
+	dst = jsonedit.AppendString(dst, prompt)
+	limit := r.MaxTokens
+	if limit == "" {
+		limit = chat.Number(strconv.Itoa(defaultMaxTokens))
+	}
+	dst = appendMember(dst, "max_tokens_to_sample", []byte(limit))
+	temperature := r.Temperature
+	if f, ok := temperature.Float(); ok && f > 1 {
+		temperature = "1"
+	}
+	for _, n := range []struct {
+		name  string
+		value chat.Number
+	}{{"temperature", temperature}, {"top_p", r.TopP}, {"top_k", r.TopK}} {
+		if n.value != "" {
+			dst = appendMember(dst, n.name, []byte(n.value))
+		}
+	}
+	if len(r.Stop) > 0 {
+		dst = appendStops(dst, r.Stop)
+	}
+	if r.User != "" {
+		dst = append(dst, `,"metadata":{"user_id":`...)
+		dst = append(jsonedit.AppendString(dst, r.User), '}')
+	}
+	return append(dst, `,"stream":false}`...), nil
+}
+
+func transcript(msgs []chat.Message) (string, error) {
+	var b strings.Builder
+	for i := range msgs {
+		name := map[chat.Role]string{chat.User: "Human: ", chat.Assistant: "Assistant: "}[msgs[i].Role]
+		for j := range msgs[i].Parts {
+			p := &msgs[i].Parts[j]
+			if p.Kind != chat.Text {
+				return "", &chat.RequestError{Field: partField(i, j), Message: "a completion takes text only"}
+			}
+			if j == 0 {
+				b.WriteString(name)
+			}
+			b.WriteString(p.Text)
+		}
+		b.WriteString("\n\n")
+	}
+	b.WriteString("Assistant:")
+	return b.String(), nil
+}
+
+// ParseResponse reads a completion; it comes without usage.
+func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	v, err := parseBody(t, body)
+	if err != nil {
+		return nil, err
+	}
+	if !exists(v, "completion") {
+		return nil, missing(t, "completion")
+	}
+	return &chat.Response{
+		ID:      text(v, "id"),
+		Model:   text(v, "model"),
+		NoUsage: true,
+		Choices: []chat.Choice{{
+			Parts:    []chat.Part{{Kind: chat.Text, Text: text(v, "completion")}},
+			Finish:   finishReason(v.GetStringBytes("stop_reason")),
+			StopText: text(v, "stop"),
+		}},
+	}, nil
+}
+
+// NewStream is never called: the operation is marked NoStream.
+func (complete) NewStream(*target.Target) chat.Stream { return noStream{} }
+
+type noStream struct{}
+
+func (noStream) Next(frame.Event) ([]chat.Delta, error) {
+	return nil, &chat.ResponseError{Message: "/v1/complete is not streamed"}
+}
+
+// completeFields rules the fields of an OpenAI completions request; the names
+// of chat's that it does not share are dropped with the same notes.
+var completeFields = provider.Fields{
+	"model":             mapped("model"),
+	"prompt":            mapped("prompt, as one turn of Human"),
+	"max_tokens":        mapped("max_tokens_to_sample: 4096 when not given"),
+	"temperature":       mapped("temperature, at most 1"),
+	"top_p":             mapped("top_p"),
+	"top_k":             mapped("top_k"),
+	"stop":              mapped("stop_sequences"),
+	"user":              mapped("metadata.user_id"),
+	"extra_body":        mapped("merged into the body"),
+	"stream":            refused("the legacy API is not streamed here"),
+	"best_of":           dropped("no such setting"),
+	"echo":              dropped("no such setting"),
+	"frequency_penalty": dropped("no such setting"),
+	"logit_bias":        dropped("no such setting"),
+	"logprobs":          dropped("no such setting"),
+	"n":                 dropped("one answer per request"),
+	"presence_penalty":  dropped("no such setting"),
+	"seed":              dropped("no such setting"),
+	"stream_options":    dropped("the legacy API is not streamed here"),
+	"suffix":            dropped("no such setting"),
+}

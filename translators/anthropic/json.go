@@ -1,0 +1,59 @@
+package anthropic
+
+import (
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// appendMember writes `,"name":value`; the name needs no escapes.
+func appendMember(dst []byte, name string, value []byte) []byte {
+	dst = append(dst, ',', '"')
+	dst = append(dst, name...)
+	dst = append(dst, '"', ':')
+	return append(dst, value...)
+}
+
+// appendComma separates members after the first, which began at start.
+func appendComma(dst []byte, start int) []byte {
+	if len(dst) > start {
+		return append(dst, ',')
+	}
+	return dst
+}
+
+// appendBlocks writes an array of n values.
+func appendBlocks(dst []byte, n int, value func(dst []byte, i int) []byte) []byte {
+	dst = append(dst, '[')
+	for i := range n {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = value(dst, i)
+	}
+	return append(dst, ']')
+}
+
+func appendCacheControl(dst []byte, c chat.Raw) []byte {
+	if c == nil {
+		return dst
+	}
+	return appendMember(dst, "cache_control", c)
+}
+
+// exists says whether v has a member name that is not null.
+func exists(v *fastjson.Value, name string) bool {
+	m := v.Get(name)
+	return m != nil && m.Type() != fastjson.TypeNull
+}
+
+// text returns a copy of v's string member name, "" where there is none.
+func text(v *fastjson.Value, name string) string { return string(v.GetStringBytes(name)) }
+
+// raw returns a copy of v's member name as JSON, nil where there is none.
+func raw(v *fastjson.Value, name string) chat.Raw {
+	if !exists(v, name) {
+		return nil
+	}
+	return v.Get(name).MarshalTo(nil)
+}

@@ -1,0 +1,124 @@
+package anthropic
+
+import (
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+)
+
+// Meter reads usage from Anthropic's own answers on their way to a client of
+// the same format.
+var Meter chat.Meter = meter{}
+
+type meter struct{}
+
+// parsers outlive a stream: a Meter has no place to keep one.
+var parsers fastjson.ParserPool
+
+func (meter) Whole(body []byte, seen *chat.Seen) {
+	p := parsers.Get()
+	defer parsers.Put(p)
+	v, err := p.ParseBytes(body)
+	if err != nil {
+		return
+	}
+	if string(v.GetStringBytes("type")) == "error" {
+		seeError(v, seen)
+		return
+	}
+	seeMessage(v, seen)
+	for _, b := range v.GetArray("content") {
+		seeBlock(b, seen)
+	}
+	seeFinish(v, seen)
+	seeText(v.GetStringBytes("completion"), seen)
+}
+
+func (meter) Event(ev frame.Event, seen *chat.Seen) {
+	seen.UsageOnly = false
+	if len(ev.Data) == 0 || string(ev.Type) == "ping" {
+		return
+	}
+	p := parsers.Get()
+	defer parsers.Put(p)
+	v, err := p.ParseBytes(ev.Data)
+	if err != nil {
+		return
+	}
+	switch string(v.GetStringBytes("type")) {
+	case "message_start":
+		seeMessage(v.Get("message"), seen)
+	case "content_block_start":
+		seeBlock(v.Get("content_block"), seen)
+	case "content_block_delta":
+		d := v.Get("delta")
+		seeText(d.GetStringBytes("text"), seen)
+		count(d.GetStringBytes("thinking"), seen)
+		count(d.GetStringBytes("partial_json"), seen)
+	case "message_delta":
+		seeFinish(v.Get("delta"), seen)
+		seeUsage(v, seen)
+	case "message_stop":
+		seen.Ended = true
+	case "error":
+		seeError(v, seen)
+	}
+}
+
+func seeMessage(m *fastjson.Value, seen *chat.Seen) {
+	if id := m.GetStringBytes("id"); len(id) > 0 {
+		seen.ID = string(id)
+	}
+	if model := m.GetStringBytes("model"); len(model) > 0 {
+		seen.Model = string(model)
+	}
+	seeUsage(m, seen)
+}
+
+func seeUsage(v *fastjson.Value, seen *chat.Seen) {
+	if exists(v, "usage") && mergeUsage(&seen.Usage, v.Get("usage")) {
+		seen.HasUsage = true
+	}
+}
+
+func seeFinish(v *fastjson.Value, seen *chat.Seen) {
+	if reason := v.GetStringBytes("stop_reason"); len(reason) > 0 {
+		seen.Finish = finishReason(reason)
+	}
+}
+
+// seeBlock reads a whole block, or the start of one.
+func seeBlock(b *fastjson.Value, seen *chat.Seen) {
+	switch string(b.GetStringBytes("type")) {
+	case "text":
+		seeText(b.GetStringBytes("text"), seen)
+	case "thinking":
+		count(b.GetStringBytes("thinking"), seen)
+	case "tool_use", "server_tool_use", "mcp_tool_use":
+		seen.Content = true
+		seen.TextLen += len(b.GetStringBytes("name"))
+	default:
+		seen.Content = true
+	}
+}
+
+// seeText counts text that a client shows, and hands it to payload logging.
+func seeText(s []byte, seen *chat.Seen) {
+	count(s, seen)
+	if len(s) > 0 && seen.Collect != nil {
+		seen.Collect(s)
+	}
+}
+
+func count(s []byte, seen *chat.Seen) {
+	if len(s) > 0 {
+		seen.Content = true
+		seen.TextLen += len(s)
+	}
+}
+
+func seeError(v *fastjson.Value, seen *chat.Seen) {
+	e := v.Get("error")
+	seen.Err = &chat.Error{Type: text(e, "type"), Message: text(e, "message")}
+}

@@ -1,0 +1,86 @@
+package anthropic
+
+import "strings"
+
+// model is what must be known of a Claude model to ask it nothing that it
+// refuses. The zero value stands for names that say nothing (an alias, a
+// deployment): it takes everything, and thinks within a budget.
+//
+// From "Upgrade between model versions" and the pages "What's new in Claude …"
+// below https://platform.claude.com/docs/en/about-claude/models.
+type model struct {
+	adaptive     bool // thinking.type adaptive and output_config.effort exist
+	adaptiveOnly bool // budgets and sampling parameters are refused
+	thinks       bool // it thinks unless told not to
+	off          string
+	oneSampler   bool // temperature and top_p exclude each other
+}
+
+// modelOf reads a model id in any of its spellings: claude-opus-4-7,
+// us.anthropic.claude-opus-4-7-v1:0, claude-3-7-sonnet@20250219, claude-2.1.
+func modelOf(name string) model {
+	family, version := parseModel(name)
+	if family == "" {
+		return model{}
+	}
+	// Fable and Mythos are of the newest kind in all versions (mythos-preview has none).
+	always := family == "fable" || family == "mythos"
+	m := model{
+		adaptive:     always || version >= 406,
+		adaptiveOnly: always || version >= 407,
+		thinks:       always || version >= 500,
+		oneSampler:   always || version >= 401,
+	}
+	switch {
+	case !m.thinks || always || family == "opus" && version >= 505:
+	case family == "sonnet" && version >= 505:
+		m.off = "between_tools"
+	default:
+		m.off = "disabled"
+	}
+	return m
+}
+
+// parseModel returns the family and the version as 100 × major + minor; ""
+// where the name is not that of a Claude model.
+func parseModel(name string) (family string, version int) {
+	_, rest, ok := strings.Cut(name, "claude-")
+	if !ok {
+		return "", 0
+	}
+	family = "claude"
+	numbers := 0
+	for word := range strings.FieldsFuncSeq(rest, func(r rune) bool { return strings.ContainsRune("-.@_:", r) }) {
+		switch word {
+		case "opus", "sonnet", "haiku", "fable", "mythos", "instant":
+			family = word
+			continue
+		}
+		// Dates have eight digits, revisions are "v1".
+		if n, ok := smallNumber(word); ok && numbers < 2 {
+			numbers++
+			if numbers == 1 {
+				version = 100 * n
+			} else {
+				version += n
+			}
+		} else if numbers > 0 {
+			numbers = 2
+		}
+	}
+	return family, version
+}
+
+func smallNumber(s string) (int, bool) {
+	if len(s) == 0 || len(s) > 2 {
+		return 0, false
+	}
+	n := 0
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, true
+}

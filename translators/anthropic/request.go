@@ -1,0 +1,242 @@
+package anthropic
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+// defaultMaxTokens stands in for max_tokens, which Anthropic requires and
+// OpenAI does not.
+const defaultMaxTokens = 4096
+
+// natives are Anthropic's own top-level members that have no equal in the
+// internal form; a client may send them in any dialect.
+// https://platform.claude.com/docs/en/api/messages/create and its beta page.
+var natives = []string{
+	"cache_control", "compaction", "container", "context_management", "diagnostics",
+	"fallback_credit_token", "fallbacks", "inference_geo", "mcp_servers", "speed",
+}
+
+type messages struct{}
+
+// AppendRequest writes r as a Messages body. System messages are joined in
+// order, turns of one role are merged, and tool results are moved to directly
+// follow their calls, as the API demands.
+func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	turns, err := arrange(r.Messages)
+	if err != nil {
+		return nil, err
+	}
+	m := modelOf(t.Model)
+	th := decideThinking(m, r, turns)
+
+	dst = append(dst, `{"model":`...)
+	dst = jsonedit.AppendString(dst, t.Model)
+	dst = append(dst, `,"messages":[`...)
+	for i := range turns {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = appendTurn(dst, &turns[i], i == len(turns)-1); err != nil {
+			return nil, err
+		}
+	}
+	dst = append(dst, ']')
+	if dst, err = appendSystem(dst, r); err != nil {
+		return nil, err
+	}
+	if dst, err = appendTools(dst, r, turns); err != nil {
+		return nil, err
+	}
+	dst = appendSampling(dst, m, r, th)
+	dst = th.append(dst)
+	dst = appendOutputConfig(dst, r, th.effort)
+	dst = appendIdentity(dst, r)
+	for _, name := range natives {
+		if v := r.Lookup(name); v != nil {
+			dst = appendMember(dst, name, v)
+		}
+	}
+	dst = append(dst, `,"stream":`...)
+	dst = strconv.AppendBool(dst, r.Stream)
+	return append(dst, '}'), nil
+}
+
+// appendSystem joins all system messages: as a string while they are only
+// text, as blocks where one of them has a cache_control to keep.
+func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
+	var texts []*chat.Part
+	cached := false
+	for i := range r.Messages {
+		if r.Messages[i].Role != chat.System {
+			continue
+		}
+		for j := range r.Messages[i].Parts {
+			p := &r.Messages[i].Parts[j]
+			if p.Kind != chat.Text && p.Kind != chat.Refusal {
+				return nil, &chat.RequestError{Field: partField(i, j), Message: "a system message can only be text"}
+			}
+			if !blank(p.Text) {
+				texts = append(texts, p)
+				cached = cached || p.CacheControl != nil
+			}
+		}
+	}
+	if r.ResponseFormat.Type == "json_object" {
+		texts = append(texts, &chat.Part{Text: jsonInstruction})
+	}
+	if len(texts) == 0 {
+		return dst, nil
+	}
+	dst = append(dst, `,"system":`...)
+	if cached {
+		return appendBlocks(dst, len(texts), func(dst []byte, i int) []byte {
+			return appendTextBlock(dst, texts[i].Text, texts[i].CacheControl)
+		}), nil
+	}
+	if len(texts) == 1 {
+		return jsonedit.AppendString(dst, texts[0].Text), nil
+	}
+	var b strings.Builder
+	for i, p := range texts {
+		if i > 0 {
+			b.WriteString("\n\n")
+		}
+		b.WriteString(p.Text)
+	}
+	return jsonedit.AppendString(dst, b.String()), nil
+}
+
+// jsonInstruction is what json_object becomes: Anthropic has no such mode.
+const jsonInstruction = "Answer with one valid JSON object and nothing else."
+
+// appendSampling writes max_tokens and the sampling parameters that the model
+// takes in the state it is asked to be in.
+func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
+	limit := r.MaxTokens
+	if n, ok := limit.Int(); limit == "" || ok && th.mode == "enabled" && n <= th.budget {
+		if limit == "" {
+			n = defaultMaxTokens
+		}
+		limit = chat.Number(strconv.Itoa(n + th.room(m)))
+	}
+	dst = appendMember(dst, "max_tokens", []byte(limit))
+	if len(r.Stop) > 0 {
+		dst = appendStops(dst, r.Stop)
+	}
+	if m.adaptiveOnly {
+		return dst
+	}
+	// With thinking, temperature and top_k must keep their defaults and top_p
+	// be 0.95 or more: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+	p, hasTopP := r.TopP.Float()
+	if th.on() {
+		if hasTopP && p >= 0.95 {
+			dst = appendMember(dst, "top_p", []byte(r.TopP))
+		}
+		return dst
+	}
+	temperature := r.Temperature
+	if f, ok := temperature.Float(); ok && f > 1 {
+		temperature = "1"
+	}
+	if temperature != "" {
+		dst = appendMember(dst, "temperature", []byte(temperature))
+	}
+	if hasTopP && (temperature == "" || !m.oneSampler) {
+		dst = appendMember(dst, "top_p", []byte(r.TopP))
+	}
+	if r.TopK != "" {
+		dst = appendMember(dst, "top_k", []byte(r.TopK))
+	}
+	return dst
+}
+
+// appendStops leaves out sequences of white space only, which are refused.
+func appendStops(dst []byte, stops []string) []byte {
+	n := 0
+	for _, s := range stops {
+		if blank(s) {
+			continue
+		}
+		if n == 0 {
+			dst = append(dst, `,"stop_sequences":[`...)
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = jsonedit.AppendString(dst, s)
+		n++
+	}
+	if n == 0 {
+		return dst
+	}
+	return append(dst, ']')
+}
+
+// appendOutputConfig writes effort and format beside what the client has in an
+// output_config of its own (task_budget), which wins.
+func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
+	own := r.Lookup("output_config")
+	format := r.ResponseFormat.Type == "json_schema" && len(r.ResponseFormat.Schema) > 0
+	if own == nil && effort == "" && !format {
+		return dst
+	}
+	var v *fastjson.Value
+	if own != nil {
+		v, _ = fastjson.ParseBytes(own)
+	}
+	dst = append(dst, `,"output_config":{`...)
+	start := len(dst)
+	if o, err := v.Object(); v != nil && err == nil {
+		o.Visit(func(key []byte, v *fastjson.Value) {
+			dst = appendComma(dst, start)
+			dst = jsonedit.AppendBytes(dst, key)
+			dst = append(dst, ':')
+			dst = v.MarshalTo(dst)
+		})
+	}
+	if effort != "" && !exists(v, "effort") {
+		dst = appendComma(dst, start)
+		dst = append(dst, `"effort":`...)
+		dst = jsonedit.AppendString(dst, effort)
+	}
+	if format && !exists(v, "format") {
+		dst = appendComma(dst, start)
+		dst = append(dst, `"format":{"type":"json_schema","schema":`...)
+		dst = appendClosed(dst, r.ResponseFormat.Schema)
+		dst = append(dst, '}')
+	}
+	return append(dst, '}')
+}
+
+// appendIdentity writes who asks and at which priority.
+func appendIdentity(dst []byte, r *chat.Request) []byte {
+	user := []byte(nil)
+	if r.User != "" {
+		user = jsonedit.AppendString(nil, r.User)
+	} else if id := r.Lookup("safety_identifier"); len(id) > 0 && id[0] == '"' {
+		user = id
+	} else if v, err := fastjson.ParseBytes(r.Metadata); len(r.Metadata) > 0 && err == nil && v.Get("user_id").Type() == fastjson.TypeString {
+		user = v.Get("user_id").MarshalTo(nil)
+	}
+	if user != nil {
+		dst = append(dst, `,"metadata":{"user_id":`...)
+		dst = append(dst, user...)
+		dst = append(dst, '}')
+	}
+	// https://platform.claude.com/docs/en/api/service-tiers: auto takes
+	// priority capacity where there is some.
+	switch r.ServiceTier {
+	case "auto", "priority":
+		dst = append(dst, `,"service_tier":"auto"`...)
+	case "default", "standard", "standard_only":
+		dst = append(dst, `,"service_tier":"standard_only"`...)
+	}
+	return dst
+}

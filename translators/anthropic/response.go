@@ -1,0 +1,200 @@
+package anthropic
+
+import (
+	"fmt"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// What Kong answers as `usage` where the provider sends none, or one without
+// any counter that it knows.
+var (
+	usageMissing   = chat.Raw(`"no usage data returned from upstream"`)
+	usageMalformed = chat.Raw(`{}`)
+)
+
+// finishReasons maps stop_reason. pause_turn is a server tool's turn that may
+// be continued: nothing that a client of another format could do.
+// https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+var finishReasons = map[string]chat.FinishReason{
+	"end_turn":                      chat.Stop,
+	"stop_sequence":                 chat.Stop,
+	"pause_turn":                    chat.Stop,
+	"max_tokens":                    chat.Length,
+	"model_context_window_exceeded": chat.Length,
+	"tool_use":                      chat.ToolCalls,
+	"refusal":                       chat.ContentFilter,
+}
+
+// finishReason returns the internal reason; a reason that is not known stays
+// what it is, and none stays none.
+func finishReason(stop []byte) chat.FinishReason {
+	if f, ok := finishReasons[string(stop)]; ok {
+		return f
+	}
+	return chat.FinishReason(stop)
+}
+
+// ParseResponse reads a Message. Blocks of server tools, which have already
+// been run, are left out.
+func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	v, err := parseBody(t, body)
+	if err != nil {
+		return nil, err
+	}
+	content := v.Get("content")
+	if content == nil || content.Type() != fastjson.TypeArray {
+		return nil, missing(t, "content")
+	}
+	r := &chat.Response{ID: text(v, "id"), Model: text(v, "model")}
+	c := chat.Choice{
+		Parts:    parseContent(content.GetArray()),
+		Finish:   finishReason(v.GetStringBytes("stop_reason")),
+		StopText: stopText(v),
+	}
+	r.Choices = []chat.Choice{c}
+	usage := v.Get("usage")
+	switch {
+	case usage == nil || usage.Type() == fastjson.TypeNull:
+		r.NoUsage, r.UsageText = true, usageMissing
+	case !mergeUsage(&r.Usage, usage):
+		r.NoUsage, r.UsageText = true, usageMalformed
+	}
+	r.ServiceTier = r.Usage.ServiceTier
+	return r, nil
+}
+
+// parseBody reads a 200's JSON, in which some gateways hide an error.
+func parseBody(t *target.Target, body []byte) (*fastjson.Value, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
+	}
+	if e := v.Get("error"); e != nil && text(v, "type") == "error" {
+		return nil, &chat.ResponseError{Message: fmt.Sprintf("%s: %s", text(e, "type"), text(e, "message"))}
+	}
+	return v, nil
+}
+
+func missing(t *target.Target, member string) error {
+	return &chat.ResponseError{Message: fmt.Sprintf("'%s' not in %s://%s response", member, t.Provider, t.Route)}
+}
+
+// stopText is the stop sequence that ended the answer.
+func stopText(v *fastjson.Value) string {
+	if string(v.GetStringBytes("stop_reason")) != "stop_sequence" {
+		return ""
+	}
+	return text(v, "stop_sequence")
+}
+
+func parseContent(blocks []*fastjson.Value) []chat.Part {
+	parts := make([]chat.Part, 0, len(blocks))
+	var texts textJoiner
+	for _, b := range blocks {
+		switch text(b, "type") {
+		case "text":
+			s := text(b, "text")
+			if texts.gap(b) {
+				s = "\n" + s
+			}
+			if n := len(parts); n > 0 && parts[n-1].Kind == chat.Text {
+				parts[n-1].Text += s
+			} else if s != "" {
+				parts = append(parts, chat.Part{Kind: chat.Text, Text: s})
+			}
+		case "thinking":
+			parts = append(parts, chat.Part{Kind: chat.Thinking, Text: text(b, "thinking"), Signature: text(b, "signature")})
+		case "redacted_thinking":
+			parts = append(parts, chat.Part{Kind: chat.RedactedThinking, Text: text(b, "data")})
+		case "tool_use":
+			arguments := "{}"
+			if input := raw(b, "input"); input != nil {
+				arguments = string(input)
+			}
+			parts = append(parts, chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: arguments})
+		}
+	}
+	return parts
+}
+
+// textJoiner decides what stands between two blocks of text: a new line, as
+// Kong has it, unless they are pieces of one sentence that citations cut.
+type textJoiner struct{ any, cited bool }
+
+func (j *textJoiner) gap(block *fastjson.Value) bool {
+	cited := exists(block, "citations")
+	gap := j.any && !cited && !j.cited
+	j.any, j.cited = true, cited
+	return gap
+}
+
+// mergeUsage replaces the counters of u by those in v, which are totals, and
+// says whether v has any. What v does not name stays.
+//
+// Anthropic counts cached tokens beside input_tokens; the internal form counts
+// them in. With compaction or server tools, iterations bill every step, where
+// the totals have the last one only.
+// https://platform.claude.com/docs/en/build-with-claude/compaction#understanding-usage
+func mergeUsage(u *chat.Usage, v *fastjson.Value) bool {
+	c := counters{input: u.Prompt - u.Cached - u.CacheWrite, cached: u.Cached, written: u.CacheWrite,
+		written5m: u.CacheWrite5m, written1h: u.CacheWrite1h, output: u.Completion}
+	found := c.read(v)
+	if steps := v.GetArray("iterations"); len(steps) > 0 {
+		sum := counters{}
+		for _, s := range steps {
+			one := counters{}
+			found = one.read(s) || found
+			sum.add(&one)
+		}
+		c = sum
+	}
+	set(&u.Reasoning, v.Get("output_tokens_details", "thinking_tokens"))
+	if string(v.GetStringBytes("speed")) == "fast" {
+		u.ServiceTier = "fast"
+	} else if tier := v.GetStringBytes("service_tier"); len(tier) > 0 && string(tier) != u.ServiceTier {
+		u.ServiceTier = string(tier)
+	}
+	u.Prompt = c.input + c.cached + c.written
+	u.Cached, u.CacheWrite = c.cached, c.written
+	u.CacheWrite5m, u.CacheWrite1h = c.written5m, c.written1h
+	u.Completion = c.output
+	return found
+}
+
+// counters are Anthropic's, which exclude each other.
+type counters struct{ input, cached, written, written5m, written1h, output int }
+
+func (c *counters) read(v *fastjson.Value) bool {
+	found := set(&c.input, v.Get("input_tokens"))
+	found = set(&c.output, v.Get("output_tokens")) || found
+	set(&c.cached, v.Get("cache_read_input_tokens"))
+	set(&c.written, v.Get("cache_creation_input_tokens"))
+	set(&c.written5m, v.Get("cache_creation", "ephemeral_5m_input_tokens"))
+	set(&c.written1h, v.Get("cache_creation", "ephemeral_1h_input_tokens"))
+	return found
+}
+
+func (c *counters) add(o *counters) {
+	c.input += o.input
+	c.cached += o.cached
+	c.written += o.written
+	c.written5m += o.written5m
+	c.written1h += o.written1h
+	c.output += o.output
+}
+
+func set(n *int, v *fastjson.Value) bool {
+	if v == nil || v.Type() != fastjson.TypeNumber {
+		return false
+	}
+	i, err := v.Int()
+	if err != nil || i < 0 {
+		return false
+	}
+	*n = i
+	return true
+}

@@ -1,0 +1,172 @@
+package anthropic
+
+import (
+	"fmt"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/target"
+)
+
+// NewStream returns the reader of one streamed Message.
+// https://platform.claude.com/docs/en/build-with-claude/streaming
+func (messages) NewStream(*target.Target) chat.Stream { return &stream{} }
+
+type stream struct {
+	parser fastjson.Parser
+	deltas []chat.Delta
+	usage  chat.Usage
+	err    chat.Error
+	texts  textJoiner
+	blocks []openBlock // by the index that Anthropic counts all blocks with
+	tools  int         // tool_use blocks so far
+	input  []byte      // arguments that came with a block's start
+}
+
+// openBlock is what later events of a block must know of its start.
+type openBlock struct {
+	call bool // tool_use
+	tool int  // ordinal of the call
+	any  bool // arguments have come
+}
+
+// maxBlocks bounds what a broken stream can make us hold.
+const maxBlocks = 1 << 16
+
+var newline = []byte("\n")
+
+// Next turns one event into deltas. Kinds of events and blocks that are not
+// known are skipped: the API's versioning policy lets new ones appear.
+func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
+	s.deltas = s.deltas[:0]
+	if len(ev.Data) == 0 {
+		return nil, nil
+	}
+	v, err := s.parser.ParseBytes(ev.Data)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: "an event of the stream is no JSON: " + err.Error()}
+	}
+	switch string(v.GetStringBytes("type")) {
+	case "message_start":
+		s.start(v.Get("message"))
+	case "content_block_start":
+		err = s.open(v.GetInt("index"), v.Get("content_block"))
+	case "content_block_delta":
+		s.delta(v.GetInt("index"), v.Get("delta"))
+	case "content_block_stop":
+		s.close(v.GetInt("index"))
+	case "message_delta":
+		s.finish(v)
+	case "message_stop":
+		s.add(chat.Delta{Kind: chat.End})
+	case "error":
+		e := v.Get("error")
+		s.err = chat.Error{Type: text(e, "type"), Message: text(e, "message")}
+		s.add(chat.Delta{Kind: chat.ErrorDelta, Err: &s.err})
+	}
+	return s.deltas, err
+}
+
+func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
+
+func (s *stream) start(m *fastjson.Value) {
+	s.add(chat.Delta{Kind: chat.Start, ID: m.GetStringBytes("id"), Model: m.GetStringBytes("model")})
+	if u := m.Get("usage"); exists(m, "usage") && mergeUsage(&s.usage, u) {
+		// output_tokens is a first guess here; message_delta has the count.
+		s.usage.Completion = 0
+		s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
+	}
+}
+
+func (s *stream) open(index int, b *fastjson.Value) error {
+	if index < 0 || index >= maxBlocks {
+		return &chat.ResponseError{Message: fmt.Sprintf("a content block has index %d", index)}
+	}
+	if n := index + 1 - len(s.blocks); n > 0 {
+		s.blocks = append(s.blocks, make([]openBlock, n)...)
+	}
+	block := openBlock{}
+	switch string(b.GetStringBytes("type")) {
+	case "text":
+		if s.texts.gap(b) {
+			s.add(chat.Delta{Kind: chat.TextDelta, Text: newline})
+		}
+		s.bring(chat.TextDelta, b.GetStringBytes("text"))
+	case "thinking":
+		s.bring(chat.ThinkingDelta, b.GetStringBytes("thinking"))
+		s.bring(chat.SignatureDelta, b.GetStringBytes("signature"))
+	case "redacted_thinking":
+		s.bring(chat.RedactedDelta, b.GetStringBytes("data"))
+	case "tool_use":
+		block = openBlock{call: true, tool: s.tools}
+		s.tools++
+		d := chat.Delta{Kind: chat.ToolStart, Index: block.tool, ID: b.GetStringBytes("id"), Name: b.GetStringBytes("name")}
+		if input := b.GetObject("input"); input != nil && input.Len() > 0 {
+			s.input = input.MarshalTo(s.input[:0])
+			d.Text, block.any = s.input, true
+		}
+		s.add(d)
+	}
+	s.blocks[index] = block
+	return nil
+}
+
+// bring adds a delta of text, unless there is none.
+func (s *stream) bring(kind chat.DeltaKind, text []byte) {
+	if len(text) > 0 {
+		s.add(chat.Delta{Kind: kind, Text: text})
+	}
+}
+
+func (s *stream) delta(index int, d *fastjson.Value) {
+	switch string(d.GetStringBytes("type")) {
+	case "text_delta":
+		s.bring(chat.TextDelta, d.GetStringBytes("text"))
+	case "thinking_delta":
+		s.bring(chat.ThinkingDelta, d.GetStringBytes("thinking"))
+	case "signature_delta":
+		s.bring(chat.SignatureDelta, d.GetStringBytes("signature"))
+	case "input_json_delta":
+		b := s.call(index)
+		if part := d.GetStringBytes("partial_json"); b != nil && len(part) > 0 {
+			b.any = true
+			s.add(chat.Delta{Kind: chat.ToolArguments, Index: b.tool, Text: part})
+		}
+	}
+}
+
+var noArguments = []byte("{}")
+
+// close gives a call without arguments its empty object: no piece of it comes
+// in the stream, where the whole answer has it.
+func (s *stream) close(index int) {
+	if b := s.call(index); b != nil && !b.any {
+		b.any = true
+		s.add(chat.Delta{Kind: chat.ToolArguments, Index: b.tool, Text: noArguments})
+	}
+}
+
+// call is the tool_use block at index, nil where there is another one: server
+// tools have arguments, too.
+func (s *stream) call(index int) *openBlock {
+	if index < 0 || index >= len(s.blocks) || !s.blocks[index].call {
+		return nil
+	}
+	return &s.blocks[index]
+}
+
+func (s *stream) finish(v *fastjson.Value) {
+	d := v.Get("delta")
+	if reason := d.GetStringBytes("stop_reason"); len(reason) > 0 {
+		f := chat.Delta{Kind: chat.Finish, Reason: finishReason(reason)}
+		if string(reason) == "stop_sequence" {
+			f.Text = d.GetStringBytes("stop_sequence")
+		}
+		s.add(f)
+	}
+	if u := v.Get("usage"); exists(v, "usage") && mergeUsage(&s.usage, u) {
+		s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
+	}
+}

@@ -1,0 +1,126 @@
+package anthropic
+
+import (
+	"strconv"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// thinking is how a model is asked to think.
+type thinking struct {
+	raw    chat.Raw // the client's own thinking member, forwarded as it is
+	mode   string   // thinking.type, "" for nothing said
+	budget int      // tokens, with enabled
+	show   bool     // ask for the summary that newer models leave out
+	effort string   // output_config.effort
+}
+
+// budgets are tokens by effort for models that think within a budget. Kong does
+// not publish its own; 1024 is the API's minimum.
+var budgets = map[string]int{
+	"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384,
+}
+
+// adaptiveRoom is added to the default max_tokens of a model that decides
+// itself how long it thinks: its thoughts count towards the limit.
+const adaptiveRoom = 16384
+
+// decideThinking chooses what the model takes: a budget before Claude 4.6,
+// adaptive thinking with an effort since.
+// https://platform.claude.com/docs/en/build-with-claude/thinking
+func decideThinking(m model, r *chat.Request, turns []turn) thinking {
+	effort := effortFor(m, r.ReasoningEffort)
+	if raw := r.Lookup("thinking"); raw != nil {
+		th := thinking{raw: raw, effort: effort}
+		if v, err := fastjson.ParseBytes(raw); err == nil {
+			th.mode, th.budget = string(v.GetStringBytes("type")), v.GetInt("budget_tokens")
+		}
+		return th
+	}
+	if r.ReasoningEffort == "none" {
+		if m.off == "" && m.thinks {
+			return thinking{effort: "low"} // the least there is
+		}
+		return thinking{mode: m.off}
+	}
+	budget, hasBudget := r.ReasoningBudget.Int()
+	if r.ReasoningEffort == "" && !hasBudget {
+		return thinking{}
+	}
+	// A model that thinks cannot be forced to call a tool; what the client
+	// demands is worth more than how it is found.
+	forced := r.ToolChoice.Mode == "required" || r.ToolChoice.Mode == "function"
+	switch {
+	case forced:
+		return thinking{effort: effort}
+	case m.adaptiveOnly, m.adaptive && !hasBudget:
+		return thinking{mode: "adaptive", show: m.adaptiveOnly, effort: effort}
+	case unsignedToolLoop(turns):
+		return thinking{}
+	}
+	if !hasBudget {
+		budget = budgets[r.ReasoningEffort]
+	}
+	return thinking{mode: "enabled", budget: max(budget, 1024)}
+}
+
+// effortFor maps OpenAI's reasoning_effort to output_config.effort; "" where
+// the model has none. https://platform.claude.com/docs/en/build-with-claude/effort
+func effortFor(m model, effort string) string {
+	switch {
+	case !m.adaptive || effort == "none":
+		return ""
+	case effort == "minimal":
+		return "low"
+	case effort == "xhigh" && !m.adaptiveOnly:
+		return "high"
+	}
+	return effort
+}
+
+// unsignedToolLoop says whether the model is in the middle of tool calls whose
+// thoughts the client did not keep: with a budget, the API then refuses to
+// think ("Expected thinking or redacted_thinking, but found tool_use").
+func unsignedToolLoop(turns []turn) bool {
+	n := len(turns)
+	if n < 2 || turns[n-1].role != chat.User || turns[n-1].blocks[0].part.Kind != chat.ToolResult {
+		return false
+	}
+	first := turns[n-2].blocks[0].part.Kind
+	return first != chat.Thinking && first != chat.RedactedThinking
+}
+
+func (th thinking) on() bool { return th.mode == "enabled" || th.mode == "adaptive" }
+
+// room is what thinking needs on top of the answer's max_tokens.
+func (th thinking) room(m model) int {
+	switch {
+	case th.mode == "enabled":
+		return th.budget
+	case th.mode == "adaptive", m.thinks && th.mode == "":
+		return adaptiveRoom
+	}
+	return 0
+}
+
+func (th thinking) append(dst []byte) []byte {
+	switch {
+	case th.raw != nil:
+		return appendMember(dst, "thinking", th.raw)
+	case th.mode == "":
+		return dst
+	}
+	dst = append(dst, `,"thinking":{"type":`...)
+	dst = jsonedit.AppendString(dst, th.mode)
+	if th.mode == "enabled" {
+		dst = append(dst, `,"budget_tokens":`...)
+		dst = strconv.AppendInt(dst, int64(th.budget), 10)
+	}
+	if th.show {
+		dst = append(dst, `,"display":"summarized"`...)
+	}
+	return append(dst, '}')
+}
