@@ -279,6 +279,7 @@ const (
 	ToolStart                // Choice, Index, ID, Name (and Text: arguments that came at once; Signature)
 	ToolArguments            // Choice, Index, Text
 	AudioDelta               // Choice, Raw: OpenAI's delta.audio object
+	ImageDelta               // Choice, Name: the MIME type, Text: the whole picture in base64
 	LogprobsDelta            // Choice, Raw
 	Finish                   // Choice, Reason, Text: the stop sequence that matched
 	UsageDelta               // Usage: the totals so far

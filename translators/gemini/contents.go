@@ -1,0 +1,367 @@
+package gemini
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// writer writes the conversation as contents: turns of the user and of the
+// model, neighbours of one kind merged.
+type writer struct {
+	dst        []byte
+	req        *chat.Request
+	ids        bool   // functionCall and functionResponse have an id (Vertex v1 has none)
+	generation int    // of the model
+	turn       string // kind of the open content: user, model, results; "" for none
+	signed     bool   // the open content has a call
+	calls      []*chat.Part
+}
+
+// skipSignature stands in for the thought signature of a call that another
+// model made; Gemini 3 refuses calls without one.
+// https://ai.google.dev/gemini-api/docs/thought-signatures#faqs
+const skipSignature = "skip_thought_signature_validator"
+
+func (w *writer) contents() error {
+	w.dst = append(member(w.dst, "contents"), '[')
+	msgs := w.req.Messages
+	for i := 0; i < len(msgs); {
+		m := &msgs[i]
+		if m.Role == chat.System {
+			i++
+			continue
+		}
+		if len(m.Parts) == 0 && m.Role == chat.User {
+			return &chat.RequestError{Message: fmt.Sprintf("message at position %d does not match expected array format", i+1)}
+		}
+		if hasResult(m) {
+			next, err := w.results(i)
+			if err != nil {
+				return err
+			}
+			i = next
+			continue
+		}
+		if err := w.message(i, m); err != nil {
+			return err
+		}
+		i++
+	}
+	w.close()
+	w.dst = append(w.dst, ']')
+	return nil
+}
+
+func hasResult(m *chat.Message) bool {
+	return slices.ContainsFunc(m.Parts, func(p chat.Part) bool { return p.Kind == chat.ToolResult })
+}
+
+func (w *writer) open(turn string) {
+	if w.turn == turn {
+		return
+	}
+	w.close()
+	w.turn, w.signed = turn, false
+	role := "user"
+	if turn == "model" {
+		role = "model"
+	}
+	w.dst = text(append(comma(w.dst), '{'), "role", role)
+	w.dst = append(member(w.dst, "parts"), '[')
+}
+
+func (w *writer) close() {
+	if w.turn != "" {
+		w.dst = append(w.dst, `]}`...)
+	}
+	w.turn = ""
+}
+
+// message writes the parts of a message but for tool results.
+func (w *writer) message(i int, m *chat.Message) error {
+	turn := "user"
+	if m.Role == chat.Assistant {
+		turn = "model"
+	}
+	call := 0
+	for j := range m.Parts {
+		p := &m.Parts[j]
+		switch {
+		case p.Kind == chat.ToolResult, p.Kind == chat.RedactedThinking: // written by results; another maker's secret
+			continue
+		case (p.Kind == chat.Text || p.Kind == chat.Thinking || p.Kind == chat.Refusal) && p.Text == "" && p.Signature == "":
+			continue
+		}
+		w.open(turn)
+		if p.Kind != chat.ToolCall {
+			if err := w.part(fmt.Sprintf("messages[%d].content[%d]", i, j), p); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.call(fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", i, call), p); err != nil {
+			return err
+		}
+		call++
+	}
+	return nil
+}
+
+// call writes a functionCall. Of parallel calls only the first is signed.
+func (w *writer) call(field string, p *chat.Part) error {
+	args := p.Arguments
+	if strings.TrimSpace(args) == "" {
+		args = "{}"
+	}
+	if !isObject(args) {
+		return &chat.RequestError{Field: field, Message: "must be a JSON object"}
+	}
+	w.calls = append(w.calls, p)
+	w.dst = append(comma(w.dst), `{"functionCall":{`...)
+	if w.ids && p.ID != "" {
+		w.dst = text(w.dst, "id", p.ID)
+	}
+	w.dst = append(raw(text(w.dst, "name", p.Name), "args", args), '}')
+	switch {
+	case p.Signature != "":
+		w.dst = text(w.dst, "thoughtSignature", p.Signature)
+	case !w.signed && w.generation >= 30:
+		w.dst = text(w.dst, "thoughtSignature", skipSignature)
+	}
+	w.dst = append(w.dst, '}')
+	w.signed = true
+	return nil
+}
+
+// result is a tool result and the place of its call among all calls.
+type result struct {
+	part  *chat.Part
+	name  string
+	place int
+}
+
+// results writes the results of the messages from i on as one content, in the
+// order of their calls: where there are no ids, order is what pairs them. It
+// returns the next message to write. What a user says beside results follows
+// as a turn of its own.
+func (w *writer) results(i int) (int, error) {
+	var all []result
+	msgs := w.req.Messages
+	for ; i < len(msgs) && hasResult(&msgs[i]); i++ {
+		for j := range msgs[i].Parts {
+			p := &msgs[i].Parts[j]
+			if p.Kind != chat.ToolResult {
+				continue
+			}
+			r := result{part: p, name: p.Name, place: len(w.calls)}
+			for k := len(w.calls) - 1; k >= 0; k-- {
+				if w.calls[k].ID == p.ID {
+					r.name, r.place = w.calls[k].Name, k
+					break
+				}
+			}
+			if r.name == "" {
+				return 0, &chat.RequestError{Field: fmt.Sprintf("messages[%d].tool_call_id", i), Message: fmt.Sprintf("no earlier tool call has the id '%s'", p.ID)}
+			}
+			all = append(all, r)
+		}
+		if msgs[i].Role != chat.ToolRole && len(msgs[i].Parts) > 1 {
+			i++
+			break
+		}
+	}
+	slices.SortStableFunc(all, func(a, b result) int { return a.place - b.place })
+	w.open("results")
+	for _, r := range all {
+		if err := w.result(r); err != nil {
+			return 0, err
+		}
+	}
+	return i, w.beside(i-1, all)
+}
+
+// beside writes what stands beside results: what else the last message holds
+// and, for models that take no media within a response, their media.
+func (w *writer) beside(i int, all []result) error {
+	if w.generation < 30 {
+		for _, r := range all {
+			for j := range r.part.Parts {
+				p := &r.part.Parts[j]
+				if p.Media == nil {
+					continue
+				}
+				w.open("user")
+				if err := w.part(fmt.Sprintf("messages[%d].content[%d]", i, j), p); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if m := &w.req.Messages[i]; m.Role != chat.ToolRole {
+		return w.message(i, m)
+	}
+	return nil
+}
+
+// result writes a functionResponse. A result that is no object becomes the
+// member "output", or "error", as Google names them.
+func (w *writer) result(r result) error {
+	w.dst = append(comma(w.dst), `{"functionResponse":{`...)
+	if w.ids && r.part.ID != "" {
+		w.dst = text(w.dst, "id", r.part.ID)
+	}
+	w.dst = member(text(w.dst, "name", r.name), "response")
+	var all strings.Builder
+	media := 0
+	for j := range r.part.Parts {
+		if r.part.Parts[j].Media != nil {
+			media++
+			continue
+		}
+		all.WriteString(r.part.Parts[j].Text)
+	}
+	said := all.String()
+	switch object := isObject(said); {
+	case object && !r.part.IsError:
+		w.dst = append(w.dst, said...)
+	case object:
+		w.dst = append(append(append(w.dst, `{"error":`...), said...), '}')
+	case r.part.IsError:
+		w.dst = append(text(append(w.dst, '{'), "error", said), '}')
+	default:
+		w.dst = append(text(append(w.dst, '{'), "output", said), '}')
+	}
+	if media > 0 && w.generation >= 30 {
+		w.dst = append(member(w.dst, "parts"), '[')
+		for j := range r.part.Parts {
+			if p := &r.part.Parts[j]; p.Media != nil {
+				if err := w.part("tool result", p); err != nil {
+					return err
+				}
+			}
+		}
+		w.dst = append(w.dst, ']')
+	}
+	w.dst = append(w.dst, `}}`...)
+	return nil
+}
+
+// part writes a part that is no call and no result.
+func (w *writer) part(field string, p *chat.Part) error {
+	switch p.Kind {
+	case chat.Text, chat.Refusal:
+		w.dst = text(append(comma(w.dst), '{'), "text", p.Text)
+		w.sign(p)
+	case chat.Thinking:
+		w.dst = text(append(comma(w.dst), '{'), "text", p.Text)
+		w.dst = raw(w.dst, "thought", "true")
+		w.sign(p)
+	case chat.Image, chat.Audio, chat.File, chat.Video:
+		return w.media(field, p)
+	default:
+		return unknownPart(p.Type)
+	}
+	return nil
+}
+
+func (w *writer) sign(p *chat.Part) {
+	if p.Signature != "" {
+		w.dst = text(w.dst, "thoughtSignature", p.Signature)
+	}
+	w.dst = append(w.dst, '}')
+}
+
+// unknownPart is the error for a part of a type without an equal, or of a known
+// type without its content.
+func unknownPart(typ string) error {
+	switch typ {
+	case "text":
+		return &chat.RequestError{Message: "message part type is 'text' but is missing .text block"}
+	case "image_url":
+		return &chat.RequestError{Message: "message part type is 'image_url' but is missing .image_url.url block"}
+	}
+	return &chat.RequestError{Message: "cannot transform part of type '" + typ + "' to Gemini format"}
+}
+
+func (w *writer) media(field string, p *chat.Part) error {
+	m := p.Media
+	switch {
+	case m != nil && m.Data != "":
+		w.dst = append(comma(w.dst), `{"inlineData":{`...)
+		w.dst = text(text(w.dst, "mimeType", inlineType(p.Kind, m)), "data", m.Data)
+	case m != nil && m.URL != "":
+		w.file(m.URL, linkedType(p.Kind, m))
+	case m != nil && strings.Contains(m.FileID, "://"):
+		w.file(m.FileID, linkedType(p.Kind, m))
+	case m != nil && strings.HasPrefix(m.FileID, "files/"):
+		w.file("https://generativelanguage.googleapis.com/v1beta/"+m.FileID, m.MIME)
+	case m != nil && m.FileID != "":
+		return &chat.RequestError{Field: field, Message: fmt.Sprintf("Gemini knows no file '%s'; send its data or a file URI", m.FileID)}
+	case p.Kind == chat.Image:
+		return unknownPart("image_url")
+	default:
+		return &chat.RequestError{Field: field, Message: "has neither data nor a URL"}
+	}
+	w.dst = append(w.dst, `}}`...)
+	return nil
+}
+
+func (w *writer) file(uri, mime string) {
+	w.dst = append(comma(w.dst), `{"fileData":{`...)
+	if mime != "" {
+		w.dst = text(w.dst, "mimeType", mime)
+	}
+	w.dst = text(w.dst, "fileUri", uri)
+}
+
+// inlineType is the media type of data, guessed where the client gave none.
+func inlineType(kind chat.PartKind, m *chat.Media) string {
+	if m.MIME != "" {
+		return m.MIME
+	}
+	if t := typeByExtension(m.Filename); t != "" {
+		return t
+	}
+	return map[chat.PartKind]string{chat.Image: "image/png", chat.Audio: "audio/wav", chat.File: "application/pdf", chat.Video: "video/mp4"}[kind]
+}
+
+// linkedType is the media type of what a URL names. An image on the web is
+// called image/generic, as Kong does: Google looks for itself.
+func linkedType(kind chat.PartKind, m *chat.Media) string {
+	if m.MIME != "" {
+		return m.MIME
+	}
+	onWeb := strings.HasPrefix(m.URL, "http")
+	if t := typeByExtension(m.URL); t != "" && !(kind == chat.Image && onWeb) {
+		return t
+	}
+	return map[chat.PartKind]string{chat.Image: "image/generic", chat.Audio: "audio/mpeg", chat.File: "application/pdf", chat.Video: "video/mp4"}[kind]
+}
+
+var extensions = map[string]string{
+	"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "heic": "image/heic", "heif": "image/heif", "gif": "image/gif",
+	"wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac", "ogg": "audio/ogg", "flac": "audio/flac", "m4a": "audio/m4a",
+	"mp4": "video/mp4", "mpeg": "video/mpeg", "mov": "video/quicktime", "avi": "video/avi", "webm": "video/webm", "wmv": "video/wmv",
+	"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "html": "text/html", "css": "text/css", "csv": "text/csv",
+	"xml": "text/xml", "json": "application/json",
+}
+
+func typeByExtension(name string) string {
+	name, _, _ = strings.Cut(name, "?")
+	name, _, _ = strings.Cut(name, "#")
+	dot := strings.LastIndexByte(name, '.')
+	return extensions[strings.ToLower(name[dot+1:])]
+}
+
+// argumentsOf writes a call's args as the text of arguments.
+func argumentsOf(dst []byte, call *fastjson.Value) []byte {
+	if args := call.Get("args"); args != nil && args.Type() == fastjson.TypeObject {
+		return appendValue(dst, args)
+	}
+	return append(dst, '{', '}')
+}

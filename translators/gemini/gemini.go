@@ -1,0 +1,92 @@
+// Package gemini speaks Google's generateContent format, of the public Gemini
+// API and of Vertex AI, and knows where both are found. It knows the internal
+// form and Google's, no client's format beside its own. Start with Provider,
+// then Generate (the provider's side) and Dialect (the client's side).
+//
+// Formats: https://ai.google.dev/api/generate-content and
+// https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
+package gemini
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// Provider is the public Gemini API, and Vertex AI where
+// options.gemini.api_endpoint is set.
+var Provider = func() provider.Provider {
+	p := *public
+	p.Variant = variant
+	return p
+}()
+
+// public is the Gemini API at generativelanguage.googleapis.com.
+var public = &provider.Provider{
+	Name:        "gemini",
+	Base:        func(*target.Target) (string, error) { return "https://generativelanguage.googleapis.com", nil },
+	PathOverURL: true,
+	KeyHeader:   "x-goog-api-key",
+	Operations:  generateOperations(publicPath),
+}
+
+// generateOperations are chat and completions in the generateContent format:
+// a prompt is a user's text.
+func generateOperations(path func(*target.Target, bool) (string, error)) map[string]*provider.Operation {
+	op := &provider.Operation{
+		Path:   path,
+		Format: provider.GeminiGenerate,
+		Chat:   Generate,
+		Meter:  Meter,
+		Fields: fields,
+	}
+	return map[string]*provider.Operation{"llm/v1/chat": op, "llm/v1/completions": op}
+}
+
+func publicPath(t *target.Target, stream bool) (string, error) {
+	model, err := segment("model.name", strings.TrimPrefix(t.Model, "models/"))
+	if err != nil {
+		return "", err
+	}
+	return "/v1beta/models/" + model + method(stream), nil
+}
+
+// method is the custom method of a generateContent URL. Without alt=sse the
+// stream is one JSON array in pieces.
+func method(stream bool) string {
+	if stream {
+		return ":streamGenerateContent?alt=sse"
+	}
+	return ":generateContent"
+}
+
+// segment checks a value that becomes one segment of a URL's path. Names of
+// Google's resources need no more than these characters, so whatever else a
+// template brings in is an attempt at another path.
+func segment(field, v string) (string, error) {
+	ok := v != "" && strings.Trim(v, ".") != ""
+	for i := 0; ok && i < len(v); i++ {
+		c := v[i]
+		ok = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("._-@", c) >= 0
+	}
+	if !ok {
+		return "", &chat.RequestError{Field: field, Message: fmt.Sprintf("%q cannot stand in a URL path", v)}
+	}
+	return url.PathEscape(v), nil
+}
+
+// host checks options.gemini.api_endpoint, a host with or without a port.
+func host(v string) error {
+	u, err := url.Parse("https://" + v)
+	if err != nil || u.Host != v || u.Hostname() == "" {
+		return fmt.Errorf("model.options.gemini.api_endpoint: %q is not a host such as us-central1-aiplatform.googleapis.com", v)
+	}
+	return nil
+}
+
+var errNoProject = errors.New("model.options.gemini: api_endpoint needs project_id and location_id beside it")

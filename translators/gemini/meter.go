@@ -1,0 +1,93 @@
+package gemini
+
+import (
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+)
+
+// Meter reads generateContent answers that pass through unchanged. Ended is set
+// by a finish reason, the nearest that the format has to an end.
+var Meter chat.Meter = meter{}
+
+type meter struct{}
+
+// parsers are for events; one that has read a large event is not kept.
+var parsers fastjson.ParserPool
+
+const largestKept = 64 << 10
+
+// Whole implements chat.Meter. The body may be a streamed answer's array.
+func (meter) Whole(body []byte, seen *chat.Seen) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return
+	}
+	if v.Type() != fastjson.TypeArray {
+		observe(v, seen)
+		return
+	}
+	for _, item := range v.GetArray() {
+		observe(item, seen)
+	}
+}
+
+// Event implements chat.Meter.
+func (meter) Event(ev frame.Event, seen *chat.Seen) {
+	seen.UsageOnly = false
+	if len(ev.Data) == 0 {
+		return
+	}
+	p := parsers.Get()
+	if v, err := p.ParseBytes(ev.Data); err == nil {
+		observe(v, seen)
+	}
+	if len(ev.Data) <= largestKept {
+		parsers.Put(p)
+	}
+}
+
+func observe(v *fastjson.Value, seen *chat.Seen) {
+	if e := v.Get("error"); e != nil {
+		seen.Err = parseError(e)
+		return
+	}
+	if readUsage(v, &seen.Usage) {
+		seen.HasUsage = true
+	}
+	set(&seen.Model, v.GetStringBytes("modelVersion"))
+	set(&seen.ID, v.GetStringBytes("responseId"))
+	for _, c := range v.GetArray("candidates") {
+		called := false
+		for _, p := range c.GetArray("content", "parts") {
+			said := p.GetStringBytes("text")
+			called = called || p.Exists("functionCall")
+			if len(said) == 0 {
+				seen.Content = seen.Content || called || p.Exists("inlineData")
+				continue
+			}
+			seen.Content = true
+			if p.GetBool("thought") {
+				continue
+			}
+			seen.TextLen += len(said)
+			if seen.Collect != nil {
+				seen.Collect(said)
+			}
+		}
+		if reason := finishReason(c.GetStringBytes("finishReason"), called); reason != "" {
+			seen.Finish, seen.Ended = reason, true
+		}
+	}
+	if len(v.GetStringBytes("promptFeedback", "blockReason")) > 0 {
+		seen.Finish, seen.Ended = chat.ContentFilter, true
+	}
+}
+
+// set replaces *to where it differs, so that an unchanged value allocates nothing.
+func set(to *string, v []byte) {
+	if len(v) > 0 && *to != string(v) {
+		*to = string(v)
+	}
+}

@@ -1,0 +1,219 @@
+package gemini
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// Generate is the generateContent format as a provider speaks it. Parts that
+// generateContent has for itself alone (executableCode, codeExecutionResult,
+// toolCall) are kept in a whole answer as opaque parts and left out of streams.
+var Generate chat.Upstream = generate{}
+
+type generate struct{}
+
+// AppendRequest writes a generateContent body. The members cachedContent,
+// safetySettings, toolConfig, generationConfig and, on Vertex, labels of the
+// client's body are kept; generationConfig has the last word.
+func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	dst = append(dst, '{')
+	dst, err := appendSystem(dst, t.Model, req)
+	if err != nil {
+		return nil, err
+	}
+	w := writer{dst: dst, req: req, ids: !onVertex(t), generation: generation(t.Model)}
+	if err := w.contents(); err != nil {
+		return nil, err
+	}
+	dst, err = appendTools(w.dst, req)
+	if err != nil {
+		return nil, err
+	}
+	dst, err = appendToolConfig(dst, req)
+	if err != nil {
+		return nil, err
+	}
+	dst, err = appendGenerationConfig(dst, t, req)
+	if err != nil {
+		return nil, err
+	}
+	dst = appendNative(dst, t, req)
+	return append(dst, '}'), nil
+}
+
+// appendSystem writes all system texts as one: systemInstruction is one content.
+func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
+	var all strings.Builder
+	for i := range req.Messages {
+		m := &req.Messages[i]
+		if m.Role != chat.System {
+			continue
+		}
+		for j := range m.Parts {
+			p := &m.Parts[j]
+			if p.Kind != chat.Text {
+				return nil, &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "a system message can only hold text for Gemini"}
+			}
+			if p.Text == "" {
+				continue
+			}
+			if all.Len() > 0 {
+				all.WriteByte('\n')
+			}
+			all.WriteString(p.Text)
+		}
+	}
+	if all.Len() == 0 {
+		return dst, nil
+	}
+	if strings.HasPrefix(model, "gemini-1.0") {
+		return nil, &chat.RequestError{Message: "system prompts aren't supported on gemini-1.0 models"}
+	}
+	dst = append(member(dst, "systemInstruction"), `{"parts":[{`...)
+	dst = text(dst, "text", all.String())
+	return append(dst, `}]}`...), nil
+}
+
+// appendNative writes the members of Google's own that a client may send.
+func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
+	for _, n := range [...][2]string{{"cachedContent", "cached_content"}, {"safetySettings", "safety_settings"}} {
+		if v := lookup(req, n[0], n[1]); v != nil {
+			dst = raw(dst, n[0], v)
+		}
+	}
+	if onVertex(t) {
+		// The published API of the public service had no labels for long.
+		if v := req.Lookup("labels"); v != nil {
+			dst = raw(dst, "labels", v)
+		}
+		return dst
+	}
+	if tier := serviceTier(req.ServiceTier); tier != "" {
+		dst = text(dst, "serviceTier", tier)
+	}
+	return dst
+}
+
+// serviceTier is Google's name of an OpenAI service tier; "" for the default
+// choice. Vertex has it in a header, not in the body.
+func serviceTier(tier string) string {
+	switch tier {
+	case "flex", "priority", "standard":
+		return tier
+	case "default":
+		return "standard"
+	}
+	return ""
+}
+
+// lookup returns an extra member under its camel-case or snake-case name.
+func lookup(req *chat.Request, camel, snake string) chat.Raw {
+	if v := req.Lookup(camel); v != nil {
+		return v
+	}
+	return req.Lookup(snake)
+}
+
+// appendTools writes all functions as one entry and each native tool as its own.
+func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
+	search := req.Lookup("web_search_options") != nil
+	if len(req.Tools) == 0 && !search {
+		return dst, nil
+	}
+	dst = append(member(dst, "tools"), '[')
+	open := false
+	for i := range req.Tools {
+		tool := &req.Tools[i]
+		if tool.Native != nil {
+			continue
+		}
+		if !open {
+			dst = append(dst, `{"functionDeclarations":[`...)
+			open = true
+		}
+		var err error
+		if dst, err = appendFunction(comma(dst), i, tool); err != nil {
+			return nil, err
+		}
+	}
+	if open {
+		dst = append(dst, `]}`...)
+	}
+	for i := range req.Tools {
+		native := req.Tools[i].Native
+		if native == nil {
+			continue
+		}
+		v, err := fastjson.ParseBytes(native)
+		if err != nil || v.Type() != fastjson.TypeObject {
+			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "must be an object"}
+		}
+		if v.Exists("type") {
+			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d].type", i),
+				Message: fmt.Sprintf("Gemini has no tool of type '%s'; send its own form, such as {\"googleSearch\":{}}", v.GetStringBytes("type"))}
+		}
+		dst = append(comma(dst), native...)
+	}
+	if search {
+		dst = append(comma(dst), `{"googleSearch":{}}`...)
+	}
+	return append(dst, ']'), nil
+}
+
+func appendFunction(dst []byte, i int, tool *chat.Tool) ([]byte, error) {
+	dst = text(append(dst, '{'), "name", tool.Name)
+	if tool.Description != "" {
+		dst = text(dst, "description", tool.Description)
+	}
+	dst, err := appendSchema(dst, "parameters", "parametersJsonSchema", tool.Parameters)
+	if err != nil {
+		return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d].function.parameters", i), Message: err.Error()}
+	}
+	return append(dst, '}'), nil
+}
+
+// appendToolConfig writes the tool choice, and over it the client's own
+// tool_config.
+func appendToolConfig(dst []byte, req *chat.Request) ([]byte, error) {
+	own := lookup(req, "toolConfig", "tool_config")
+	mode := map[string]string{"auto": "AUTO", "none": "NONE", "required": "ANY", "function": "ANY"}[req.ToolChoice.Mode]
+	if mode == "" && own == nil {
+		return dst, nil
+	}
+	dst = member(dst, "toolConfig")
+	at := len(dst)
+	dst = append(dst, '{')
+	if mode != "" {
+		dst = append(member(dst, "functionCallingConfig"), '{')
+		dst = text(dst, "mode", mode)
+		if req.ToolChoice.Mode == "function" {
+			dst = append(member(dst, "allowedFunctionNames"), '[')
+			dst = append(appendString(dst, req.ToolChoice.Name), ']')
+		}
+		dst = append(dst, '}')
+	}
+	dst = append(dst, '}')
+	return override(dst, at, "tool_config", own)
+}
+
+// override merges the client's own object over the one that stands at dst[at:].
+func override(dst []byte, at int, field string, own chat.Raw) ([]byte, error) {
+	if own == nil {
+		return dst, nil
+	}
+	from, err := fastjson.ParseBytes(own)
+	if err != nil || from.Type() != fastjson.TypeObject {
+		return nil, &chat.RequestError{Field: field, Message: "must be an object"}
+	}
+	into, err := fastjson.ParseBytes(dst[at:])
+	if err != nil {
+		return nil, &chat.RequestError{Field: field, Message: err.Error()}
+	}
+	merge(into, from)
+	return appendValue(dst[:at], into), nil
+}

@@ -1,0 +1,275 @@
+package gemini
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// noCandidates is Kong's text.
+const noCandidates = "no generation candidates received from Gemini, or max_tokens too short"
+
+// ParseResponse reads a generateContent answer. The model is left to the
+// caller: modelVersion is not what was asked for.
+func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: "the answer of Gemini is not valid JSON"}
+	}
+	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: created(v)}
+	resp.NoUsage = !readUsage(v, &resp.Usage)
+	for i, c := range v.GetArray("candidates") {
+		resp.Choices = append(resp.Choices, parseCandidate(resp.ID, i, c))
+		if i == 0 {
+			for _, name := range candidateExtras {
+				if m := c.Get(name); m != nil {
+					resp.Extra = append(resp.Extra, chat.Member{Name: name, Value: appendValue(nil, m)})
+				}
+			}
+		}
+	}
+	if len(resp.Choices) > 0 {
+		return resp, nil
+	}
+	feedback := v.Get("promptFeedback")
+	if len(feedback.GetStringBytes("blockReason")) == 0 {
+		return nil, &chat.ResponseError{Message: noCandidates}
+	}
+	resp.Choices = []chat.Choice{{Finish: chat.ContentFilter}}
+	resp.Extra = append(resp.Extra, chat.Member{Name: "promptFeedback", Value: appendValue(nil, feedback)})
+	return resp, nil
+}
+
+// candidateExtras are members of the first candidate that a client gets as they are.
+var candidateExtras = [...]string{"groundingMetadata", "citationMetadata", "urlContextMetadata"}
+
+// created is when the answer was made, as Vertex says; 0 for nobody knows.
+func created(v *fastjson.Value) int64 {
+	s := v.GetStringBytes("createTime")
+	if len(s) == 0 {
+		return 0
+	}
+	t, err := time.Parse(time.RFC3339Nano, string(s))
+	if err != nil {
+		return 0
+	}
+	return t.Unix()
+}
+
+// place is a candidate's index: its own, or where it stands.
+func place(i int, candidate *fastjson.Value) int {
+	if n := candidate.Get("index"); n != nil {
+		return n.GetInt()
+	}
+	return i
+}
+
+func parseCandidate(id string, i int, v *fastjson.Value) chat.Choice {
+	c := chat.Choice{Index: place(i, v)}
+	calls := 0
+	for _, p := range v.GetArray("content", "parts") {
+		part, ok := parsePart(p)
+		if !ok {
+			continue
+		}
+		if part.Kind == chat.ToolCall {
+			if part.ID == "" {
+				part.ID = string(appendCallID(nil, []byte(id), c.Index, calls, part.Name, part.Arguments))
+			}
+			calls++
+		}
+		if last := len(c.Parts) - 1; last >= 0 && part.Kind == c.Parts[last].Kind && (part.Kind == chat.Text || part.Kind == chat.Thinking) {
+			c.Parts[last].Text += part.Text
+			if part.Signature != "" {
+				c.Parts[last].Signature = part.Signature
+			}
+			continue
+		}
+		c.Parts = append(c.Parts, part)
+	}
+	c.Finish = finishReason(v.GetStringBytes("finishReason"), calls > 0)
+	if l := v.Get("logprobsResult"); l != nil {
+		c.Logprobs = appendLogprobs(nil, l)
+	}
+	return c
+}
+
+// parsePart reads a part; false where it holds nothing.
+func parsePart(p *fastjson.Value) (chat.Part, bool) {
+	part := chat.Part{Signature: string(first(p, "thoughtSignature", "thought_signature").GetStringBytes())}
+	if call := first(p, "functionCall", "function_call"); call != nil {
+		part.Kind = chat.ToolCall
+		part.ID = string(call.GetStringBytes("id"))
+		part.Name = string(call.GetStringBytes("name"))
+		part.Arguments = string(argumentsOf(nil, call))
+		return part, true
+	}
+	if blob := first(p, "inlineData", "inline_data"); blob != nil {
+		mime := string(first(blob, "mimeType", "mime_type").GetStringBytes())
+		part.Kind = kindOf(mime)
+		part.Media = &chat.Media{MIME: mime, Data: string(blob.GetStringBytes("data")), Filename: string(first(blob, "displayName", "display_name").GetStringBytes())}
+		return part, true
+	}
+	if file := first(p, "fileData", "file_data"); file != nil {
+		mime := string(first(file, "mimeType", "mime_type").GetStringBytes())
+		part.Kind = kindOf(mime)
+		part.Media = &chat.Media{MIME: mime, URL: string(first(file, "fileUri", "file_uri").GetStringBytes())}
+		return part, true
+	}
+	if said := p.Get("text"); said != nil {
+		part.Text = string(said.GetStringBytes())
+		if p.GetBool("thought") {
+			part.Kind = chat.Thinking
+			return part, part.Text != "" || part.Signature != ""
+		}
+		return part, part.Text != ""
+	}
+	if o := p.GetObject(); o != nil && o.Len() > 0 {
+		part.Kind, part.Raw = chat.Opaque, appendValue(nil, p)
+		o.Visit(func(key []byte, _ *fastjson.Value) {
+			if part.Type == "" {
+				part.Type = string(key)
+			}
+		})
+		return part, true
+	}
+	return part, false
+}
+
+// kindOf is the kind of part that a media type makes.
+func kindOf(mime string) chat.PartKind {
+	for _, k := range [...]struct {
+		prefix string
+		kind   chat.PartKind
+	}{{"image/", chat.Image}, {"audio/", chat.Audio}, {"video/", chat.Video}} {
+		if len(mime) > len(k.prefix) && mime[:len(k.prefix)] == k.prefix {
+			return k.kind
+		}
+	}
+	return chat.File
+}
+
+// finishReason is Google's finish reason in OpenAI's words; "" while the model
+// has not finished. https://ai.google.dev/api/generate-content#FinishReason
+func finishReason(reason []byte, called bool) chat.FinishReason {
+	switch string(reason) {
+	case "", "FINISH_REASON_UNSPECIFIED":
+		return ""
+	case "MAX_TOKENS":
+		return chat.Length
+	case "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR",
+		"IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION":
+		return chat.ContentFilter
+	}
+	if called {
+		return chat.ToolCalls
+	}
+	return chat.Stop
+}
+
+// appendCallID makes the id of a call that has none: the same for the same
+// call of the same answer, streamed or whole, and another for any other.
+func appendCallID[T string | []byte](dst []byte, response []byte, candidate, n int, name, arguments T) []byte {
+	sum := hash(fnvOffset, response)
+	var head [48]byte
+	sum = hash(sum, strconv.AppendInt(append(strconv.AppendInt(head[:0], int64(candidate), 10), '/'), int64(n), 10))
+	if len(response) == 0 {
+		sum = hash(hash(sum, name), arguments)
+	}
+	dst = append(dst, "call_"...)
+	for i := 60; i >= 0; i -= 4 {
+		dst = append(dst, hex[sum>>i&15])
+	}
+	return dst
+}
+
+// hash continues FNV-1a over s.
+func hash[T string | []byte](sum uint64, s T) uint64 {
+	for i := 0; i < len(s); i++ {
+		sum = (sum ^ uint64(s[i])) * 1099511628211
+	}
+	return sum
+}
+
+const fnvOffset uint64 = 14695981039346656037
+
+// readUsage puts the counters that v.usageMetadata has in place of u's and says
+// whether there is one. Counters are running totals, and a total that is not
+// named has not changed.
+func readUsage(v *fastjson.Value, u *chat.Usage) bool {
+	m := v.Get("usageMetadata")
+	if m == nil || m.Type() != fastjson.TypeObject {
+		return false
+	}
+	if m.Exists("promptTokenCount") || m.Exists("toolUsePromptTokenCount") {
+		u.Prompt = m.GetInt("promptTokenCount") + m.GetInt("toolUsePromptTokenCount")
+	}
+	if m.Exists("candidatesTokenCount") || m.Exists("thoughtsTokenCount") {
+		u.Completion = m.GetInt("candidatesTokenCount") + m.GetInt("thoughtsTokenCount")
+		u.Reasoning = m.GetInt("thoughtsTokenCount")
+	}
+	count(m, "totalTokenCount", &u.Total)
+	count(m, "cachedContentTokenCount", &u.Cached)
+	for _, d := range m.GetArray("promptTokensDetails") {
+		modality(d, &u.PromptText, &u.PromptImage, &u.PromptAudio)
+	}
+	for _, d := range m.GetArray("candidatesTokensDetails") {
+		modality(d, &u.CompletionText, &u.CompletionImage, &u.CompletionAudio)
+	}
+	for _, name := range [...]string{"serviceTier", "trafficType"} {
+		if tier := m.GetStringBytes(name); len(tier) > 0 && string(tier) != u.ServiceTier {
+			u.ServiceTier = string(tier)
+		}
+	}
+	return true
+}
+
+func count(m *fastjson.Value, name string, to *int) {
+	if n := m.Get(name); n != nil {
+		*to = n.GetInt()
+	}
+}
+
+func modality(d *fastjson.Value, inText, inImage, inAudio *int) {
+	n := d.GetInt("tokenCount")
+	switch string(d.GetStringBytes("modality")) {
+	case "TEXT":
+		*inText = n
+	case "IMAGE":
+		*inImage = n
+	case "AUDIO":
+		*inAudio = n
+	}
+}
+
+// appendLogprobs writes a logprobsResult as OpenAI's logprobs object.
+func appendLogprobs(dst []byte, v *fastjson.Value) []byte {
+	top := v.GetArray("topCandidates")
+	dst = append(dst, `{"content":[`...)
+	for i, chosen := range v.GetArray("chosenCandidates") {
+		dst = append(appendToken(append(comma(dst), '{'), chosen), `,"top_logprobs":[`...)
+		if i < len(top) {
+			for _, c := range top[i].GetArray("candidates") {
+				dst = append(appendToken(append(comma(dst), '{'), c), '}')
+			}
+		}
+		dst = append(dst, `]}`...)
+	}
+	return append(dst, `]}`...)
+}
+
+func appendToken(dst []byte, v *fastjson.Value) []byte {
+	dst = member(text(dst, "token", v.GetStringBytes("token")), "logprob")
+	if p := v.Get("logProbability"); p != nil {
+		dst = appendValue(dst, p)
+	} else {
+		dst = append(dst, '0')
+	}
+	return raw(dst, "bytes", "null")
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

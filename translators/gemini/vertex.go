@@ -1,0 +1,167 @@
+package gemini
+
+import (
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// variant returns who serves t: the public API, or on Vertex AI the publisher
+// that the model's name tells, or the endpoint that was deployed.
+func variant(t *target.Target) *provider.Provider {
+	switch {
+	case !onVertex(t):
+		return public
+	case t.Options.Gemini.EndpointID != "":
+		return vertexEndpoint
+	case strings.HasPrefix(t.Model, "claude-"):
+		return vertexClaude
+	case strings.HasPrefix(t.Model, "mistral-"), strings.HasPrefix(t.Model, "codestral-"):
+		return vertexMistral
+	case strings.HasPrefix(t.Model, "jamba-"):
+		return vertexJamba
+	}
+	return vertexGoogle
+}
+
+func onVertex(t *target.Target) bool {
+	return t.Options != nil && t.Options.Gemini.APIEndpoint != ""
+}
+
+func vertexBase(t *target.Target) (string, error) {
+	if err := host(t.Options.Gemini.APIEndpoint); err != nil {
+		return "", err
+	}
+	return "https://" + t.Options.Gemini.APIEndpoint, nil
+}
+
+// location is the path of the project's location.
+func location(t *target.Target) (string, error) {
+	g := &t.Options.Gemini
+	if g.ProjectID == "" || g.LocationID == "" {
+		return "", errNoProject
+	}
+	// A project of a domain is called "example.com:name".
+	domain, name, found := strings.Cut(g.ProjectID, ":")
+	if !found {
+		domain, name = "", g.ProjectID
+	}
+	if found {
+		if _, err := segment("model.options.gemini.project_id", domain); err != nil {
+			return "", err
+		}
+	}
+	if _, err := segment("model.options.gemini.project_id", name); err != nil {
+		return "", err
+	}
+	place, err := segment("model.options.gemini.location_id", g.LocationID)
+	if err != nil {
+		return "", err
+	}
+	return "/v1/projects/" + g.ProjectID + "/locations/" + place, nil
+}
+
+// published returns the path function of a publisher's models.
+func published(publisher string, method func(stream bool) string) func(*target.Target, bool) (string, error) {
+	return func(t *target.Target, stream bool) (string, error) {
+		at, err := location(t)
+		if err != nil {
+			return "", err
+		}
+		model, err := segment("model.name", strings.TrimPrefix(t.Model, "publishers/"+publisher+"/models/"))
+		if err != nil {
+			return "", err
+		}
+		return at + "/publishers/" + publisher + "/models/" + model + method(stream), nil
+	}
+}
+
+// rawPredict is the custom method of models that keep their maker's format.
+// https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/use-partner-models
+func rawPredict(stream bool) string {
+	if stream {
+		return ":streamRawPredict"
+	}
+	return ":rawPredict"
+}
+
+var vertexGoogle = vertex(generateOperations(published("google", method)))
+
+// vertexEndpoint is a model deployed from Model Garden; it speaks OpenAI's chat format.
+var vertexEndpoint = vertex(map[string]*provider.Operation{"llm/v1/chat": {
+	Path: func(t *target.Target, _ bool) (string, error) {
+		at, err := location(t)
+		if err != nil {
+			return "", err
+		}
+		id, err := segment("model.options.gemini.endpoint_id", t.Options.Gemini.EndpointID)
+		if err != nil {
+			return "", err
+		}
+		return at + "/endpoints/" + id + "/chat/completions", nil
+	},
+	Format: provider.OpenAIChat,
+}})
+
+// vertexMistral takes OpenAI's chat format but for the seed's name, and refuses
+// what it does not know. https://docs.mistral.ai/api
+var vertexMistral = vertex(map[string]*provider.Operation{"llm/v1/chat": {
+	Path:   published("mistralai", rawPredict),
+	Format: provider.OpenAIChat,
+	Edit: provider.Edit{
+		Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "seed",
+			"frequency_penalty", "presence_penalty", "n", "prediction", "response_format", "reasoning_effort",
+			"tools", "tool_choice", "parallel_tool_calls", "safe_prompt", "prompt_mode", "random_seed"},
+		Rename:          func(*target.Target) map[string]string { return map[string]string{"seed": "random_seed"} },
+		NoStreamOptions: true,
+	},
+}})
+
+// vertexJamba takes OpenAI's chat format. https://docs.ai21.com/reference/jamba-1-6-api-ref
+var vertexJamba = vertex(map[string]*provider.Operation{"llm/v1/chat": {
+	Path:   published("ai21", rawPredict),
+	Format: provider.OpenAIChat,
+	Edit: provider.Edit{
+		Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "n",
+			"response_format", "tools", "documents"},
+		NoStreamOptions: true,
+	},
+}})
+
+// claudeVersion is what Vertex takes in place of the anthropic-version header.
+// https://docs.anthropic.com/en/api/claude-on-vertex-ai
+const claudeVersion = "vertex-2023-10-16"
+
+// anthropicVersion is the body's anthropic_version: options.anthropic_version
+// where it is one of Vertex.
+func anthropicVersion(t *target.Target) string {
+	if v := t.Options.AnthropicVersion; strings.HasPrefix(v, "vertex-") {
+		return v
+	}
+	return claudeVersion
+}
+
+// vertexClaude takes Anthropic's Messages with the model in the URL and the
+// version in the body.
+var vertexClaude = vertex(map[string]*provider.Operation{"llm/v1/chat": {
+	Path:   published("anthropic", rawPredict),
+	Format: provider.AnthropicMessages,
+	Edit: provider.Edit{
+		Drop: []string{"model", "output_config"},
+		Set: func(t *target.Target) []chat.Member {
+			return []chat.Member{{Name: "anthropic_version", Value: appendString(nil, anthropicVersion(t))}}
+		},
+	},
+}})
+
+func vertex(operations map[string]*provider.Operation) *provider.Provider {
+	return &provider.Provider{
+		Name:        "gemini",
+		Base:        vertexBase,
+		PathOverURL: true,
+		KeyHeader:   "Authorization",
+		Operations:  operations,
+	}
+}
