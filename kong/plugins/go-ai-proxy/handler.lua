@@ -84,7 +84,11 @@ function facts.groups(context)
   local authenticated = kong.ctx.shared.authenticated_groups or ngx.ctx.authenticated_groups
   local consumer = kong.client.get_consumer()
   if not authenticated and consumer and kong.db and kong.db.acls then
-    authenticated = assert(require("kong.plugins.acl.groups").get_consumer_groups(consumer.id))
+    local err
+    authenticated, err = require("kong.plugins.acl.groups").get_consumer_groups(consumer.id)
+    if err then
+      error(err)
+    end
   end
   if type(authenticated) == "table" then
     for _, name in ipairs(authenticated) do
