@@ -1,0 +1,155 @@
+// Package jsonedit looks into JSON text without decoding it, and changes the
+// members of an object without touching the bytes around them. Nothing else in
+// the project searches for JSON by hand. It knows no field of any API.
+//
+// Start with Object, which checks a body and finds its members, and Splice,
+// which edits them.
+package jsonedit
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// Member is a member of a JSON object. Its slices alias the body, so it is
+// valid as long as the body is unchanged.
+type Member struct {
+	// Key is the name without quotes; a copy when it had escapes.
+	Key []byte
+	// Value is the value as written, without white space around it.
+	Value []byte
+	// Start and End are the offsets in the body of the name's opening quote and
+	// of the byte after the value.
+	Start, End int
+}
+
+// SyntaxError says that a text is not the JSON it has to be.
+type SyntaxError struct {
+	Offset  int // of the first wrong byte, from 0
+	Message string
+}
+
+func (e *SyntaxError) Error() string {
+	return e.Message + " at byte " + strconv.Itoa(e.Offset)
+}
+
+// Object appends the members of the JSON object body to dst, in order, and
+// returns the extended slice. The whole of body is checked: it is one object
+// and valid JSON (RFC 8259), nested at most MaxDepth deep, with nothing but
+// white space around it. As in encoding/json, the bytes in strings need not be
+// valid UTF-8. Names that occur twice are all there; the last one counts.
+// Errors are *SyntaxError. Nothing is allocated but dst and escaped names.
+func Object(body []byte, dst []Member) ([]Member, error) {
+	i := skipSpace(body, 0)
+	if i == len(body) || body[i] != '{' {
+		return dst, fail(body, i, "an object")
+	}
+	i, err := object(body, i, 1, &dst)
+	if err != nil {
+		return dst, err
+	}
+	return dst, end(body, i)
+}
+
+// Array appends the elements of the JSON array value to dst, as written, and
+// returns the extended slice. It checks value as Object does.
+func Array(value []byte, dst [][]byte) ([][]byte, error) {
+	i := skipSpace(value, 0)
+	if i == len(value) || value[i] != '[' {
+		return dst, fail(value, i, "an array")
+	}
+	i, err := array(value, i, 1, &dst)
+	if err != nil {
+		return dst, err
+	}
+	return dst, end(value, i)
+}
+
+// Valid returns a *SyntaxError unless text is one JSON value.
+func Valid(text []byte) error {
+	i, err := value(text, skipSpace(text, 0), 0)
+	if err != nil {
+		return err
+	}
+	return end(text, i)
+}
+
+// end checks that only white space follows.
+func end(text []byte, i int) error {
+	if i = skipSpace(text, i); i < len(text) {
+		return fail(text, i, "the end")
+	}
+	return nil
+}
+
+// Find returns the value of the last member called key, or nil.
+func Find(ms []Member, key string) []byte {
+	for i := len(ms) - 1; i >= 0; i-- {
+		if string(ms[i].Key) == key {
+			return ms[i].Value
+		}
+	}
+	return nil
+}
+
+// Lookup returns the value at a path of object members as written, or nil when
+// there is none or body is not valid JSON. Where a name occurs twice, the last
+// one counts. With an empty path it is body without white space around it.
+func Lookup(body []byte, path ...string) []byte {
+	var space [32]Member
+	for _, key := range path {
+		ms, err := Object(body, space[:0])
+		if err != nil {
+			return nil
+		}
+		if body = Find(ms, key); body == nil {
+			return nil
+		}
+	}
+	if len(path) == 0 && Valid(body) != nil {
+		return nil
+	}
+	return bytes.Trim(body, " \t\r\n")
+}
+
+// The kinds of a value are told by its first byte: value must be valid, as a
+// Member's is, and not have white space before it. nil is of no kind.
+
+// IsObject says whether value is an object.
+func IsObject(value []byte) bool { return len(value) > 0 && value[0] == '{' }
+
+// IsArray says whether value is an array.
+func IsArray(value []byte) bool { return len(value) > 0 && value[0] == '[' }
+
+// IsString says whether value is a string.
+func IsString(value []byte) bool { return len(value) > 0 && value[0] == '"' }
+
+// IsNumber says whether value is a number.
+func IsNumber(value []byte) bool {
+	return len(value) > 0 && (value[0] == '-' || value[0] >= '0' && value[0] <= '9')
+}
+
+// IsTrue says whether value is true.
+func IsTrue(value []byte) bool { return string(value) == "true" }
+
+// IsFalse says whether value is false.
+func IsFalse(value []byte) bool { return string(value) == "false" }
+
+// IsNull says whether value is null; an absent one is not.
+func IsNull(value []byte) bool { return string(value) == "null" }
+
+// Int returns the value of a JSON number that is an integer (1e3 and 2.0 are).
+func Int(value []byte) (int, bool) {
+	if !IsNumber(value) {
+		return 0, false
+	}
+	if i, err := strconv.Atoi(string(value)); err == nil {
+		return i, true
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	const limit = 1 << 53 // beyond it, floats skip integers
+	if err != nil || f < -limit || f > limit || f != float64(int(f)) {
+		return 0, false
+	}
+	return int(f), true
+}

@@ -1,0 +1,205 @@
+package jsonedit
+
+import "bytes"
+
+// Edit is a change of one member.
+type Edit struct {
+	Key string
+	// Value is the new value, valid JSON; nil removes the member, or keeps its
+	// value when it is renamed.
+	Value []byte
+	// Name is the member's new name, "" to keep it. A member without that key
+	// is not renamed; other members of the new name give way.
+	Name string
+}
+
+// name is what the edited member is called.
+func (e *Edit) name() string {
+	if e.Name != "" {
+		return e.Name
+	}
+	return e.Key
+}
+
+// Splice appends the object body with its members edited to dst, as pieces
+// that alias body and the values of edits, and returns the extended slice. ms
+// are all members of body, from Object.
+//
+// A member that is there is replaced in place, a new one comes at the end, and
+// every byte that no edit is about stays. Where a key occurs twice, its last
+// member is edited and the others are removed. Of two edits with the same key
+// the last one counts; two edits must not give two members the same name.
+func Splice(dst [][]byte, body []byte, ms []Member, edits []Edit) [][]byte {
+	var space [32]int
+	s := splice{dst: dst, body: body, ms: ms, edits: edits, last: space[:0]}
+	s.locate()
+	if len(ms) == 0 {
+		s.to = bytes.IndexByte(body, '{') + 1
+	} else {
+		s.to = ms[0].Start
+	}
+	for i := range ms {
+		s.member(i)
+	}
+	s.added()
+	if len(ms) > 0 {
+		s.copy(ms[len(ms)-1].End, len(body))
+	} else {
+		s.copy(s.to, len(body))
+	}
+	s.flush()
+	return s.dst
+}
+
+const unused = -2 // an edit that a later one of the same key replaces
+
+// splice is one Splice under way.
+type splice struct {
+	dst   [][]byte
+	body  []byte
+	ms    []Member
+	edits []Edit
+	last  []int // by edit: its member, -1 if there is none, or unused
+
+	from, to int  // part of body that is not in dst yet
+	any      bool // a member has been written
+}
+
+// locate finds the member of each edit, in one pass, so that a body of many
+// equal names costs no more than any other.
+func (s *splice) locate() {
+	for i := range s.edits {
+		s.last = append(s.last, -1)
+		for j := range i {
+			if s.edits[j].Key == s.edits[i].Key {
+				s.last[j] = unused
+			}
+		}
+	}
+	for i := range s.ms {
+		if e := s.edit(s.ms[i].Key); e >= 0 {
+			s.last[e] = i
+		}
+	}
+}
+
+// edit returns the edit of key, or -1.
+func (s *splice) edit(key []byte) int {
+	for i := range s.edits {
+		if string(key) == s.edits[i].Key && s.last[i] != unused {
+			return i
+		}
+	}
+	return -1
+}
+
+// taken says whether an edit gives its member the name key.
+func (s *splice) taken(key []byte) bool {
+	for i := range s.edits {
+		e := &s.edits[i]
+		if string(key) == e.Name && (s.last[i] >= 0 || s.last[i] == -1 && e.Value != nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// member writes the member i as the edits want it.
+func (s *splice) member(i int) {
+	m := &s.ms[i]
+	n := s.edit(m.Key)
+	if n < 0 {
+		if !s.taken(m.Key) {
+			s.separate(i)
+			s.copy(m.Start, m.End)
+		}
+		return
+	}
+	e := &s.edits[n]
+	if s.last[n] != i || e.Value == nil && e.Name == "" {
+		return
+	}
+	s.separate(i)
+	start := m.Start
+	if e.Name != "" {
+		s.insert(AppendString(nil, e.Name))
+		start += len(m.quoted(s.body))
+	}
+	if e.Value == nil {
+		s.copy(start, m.End)
+		return
+	}
+	s.copy(start, m.End-len(m.Value))
+	s.insert(e.Value)
+}
+
+// quoted returns the name as it stands in body.
+func (m *Member) quoted(body []byte) []byte {
+	end, _ := str(body, m.Start)
+	return body[m.Start:end]
+}
+
+// separate writes what stands between the member i and the one before it,
+// unless i is the first to be written.
+func (s *splice) separate(i int) {
+	if s.any {
+		s.copy(s.ms[i-1].End, s.ms[i].Start)
+	}
+	s.any = true
+}
+
+// added writes the members that body did not have.
+func (s *splice) added() {
+	for i := range s.edits {
+		e := &s.edits[i]
+		if s.last[i] != -1 || e.Value == nil {
+			continue
+		}
+		name := e.name()
+		label := make([]byte, 0, len(name)+len(`,"":`))
+		if s.any {
+			label = append(label, ',')
+		}
+		s.any = true
+		s.insert(append(AppendString(label, name), ':'))
+		s.insert(e.Value)
+	}
+}
+
+// copy writes body[from:to].
+func (s *splice) copy(from, to int) {
+	if from != s.to {
+		s.flush()
+		s.from = from
+	}
+	s.to = to
+}
+
+func (s *splice) insert(piece []byte) {
+	s.flush()
+	s.dst = append(s.dst, piece)
+}
+
+func (s *splice) flush() {
+	if s.from < s.to {
+		s.dst = append(s.dst, s.body[s.from:s.to:s.to])
+	}
+	s.from = s.to
+}
+
+// Join appends the pieces to dst and returns the extended buffer.
+func Join(dst []byte, pieces [][]byte) []byte {
+	for _, p := range pieces {
+		dst = append(dst, p...)
+	}
+	return dst
+}
+
+// Len is the length of all pieces in bytes.
+func Len(pieces [][]byte) int {
+	n := 0
+	for _, p := range pieces {
+		n += len(p)
+	}
+	return n
+}
