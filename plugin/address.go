@@ -99,7 +99,7 @@ func (a *attempt) queryString(parts ...string) string {
 	if a.provider.Query != nil {
 		fixed = a.provider.Query(a.target)
 	}
-	query := a.in.RawQuery
+	query := credentials.StripClientQuery(a.in.RawQuery)
 	for _, f := range fixed {
 		if _, ok := a.Query(f[0]); !ok {
 			parts = append(parts, f[0]+"="+url.QueryEscape(f[1]))
@@ -121,10 +121,11 @@ func (a *attempt) queryString(parts ...string) string {
 func (a *attempt) headers() http.Header {
 	h := make(http.Header, len(a.in.Header)+4)
 	for k, v := range a.in.Header {
-		if !credentials.Private(k) {
-			h[k] = v
-		}
+		h[k] = v
 	}
+	credentials.StripClient(h)
+	delete(h, "Expect")
+	delete(h, "Content-Length")
 	encoding := "identity"
 	if a.gzip {
 		encoding = "gzip, identity"
@@ -143,18 +144,19 @@ func (a *attempt) headers() http.Header {
 
 // authorize puts the target's credentials on the request.
 func (a *attempt) authorize(ctx context.Context) error {
-	if name, value, ok := a.endpoint.source.BodyParam(a.clientHasBodyParam); ok && a.how != untouched {
+	name, value := a.endpoint.source.BodyParam(func(name string) []byte { return jsonedit.Find(a.members, name) })
+	if name != "" && a.how != untouched {
 		body := jsonedit.Join(nil, a.pieces)
 		members, err := jsonedit.Object(body, nil)
 		if err != nil {
 			return err
 		}
-		a.pieces = jsonedit.Splice(nil, body, members, []jsonedit.Edit{{Key: name, Value: jsonedit.AppendString(nil, value)}})
+		a.pieces = jsonedit.Splice(nil, body, members, []jsonedit.Edit{{Key: name, Value: value}})
 	}
 	a.out.Pieces = a.pieces
-	err := a.endpoint.source.Apply(ctx, &credentials.Outgoing{
-		Target: a.target, Method: a.out.Method, URL: a.out.URL, Header: a.out.Header, Pieces: a.out.Pieces,
-		ClientHeader: a.in.Header,
+	err := a.endpoint.source.Apply(ctx, a.target, &credentials.Outgoing{
+		Method: a.out.Method, URL: a.out.URL, Header: a.out.Header, Body: a.out.Pieces,
+		ClientHeader: a.in.Header, ClientQuery: a.in.RawQuery,
 	})
 	if err != nil {
 		a.relay.log.Error().Str("plugin_id", a.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
@@ -163,8 +165,6 @@ func (a *attempt) authorize(ctx context.Context) error {
 	}
 	return nil
 }
-
-func (a *attempt) clientHasBodyParam(name string) bool { return jsonedit.Find(a.members, name) != nil }
 
 func port(u *url.URL) int {
 	if p, err := strconv.Atoi(u.Port()); err == nil {

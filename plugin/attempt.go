@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -23,9 +24,13 @@ type attempt struct {
 	op       *provider.Operation
 	how      translation
 	hidden   bool // we asked for usage in the stream, the client did not
-	pieces   [][]byte
-	out      Outgoing
-	answer   *Answer
+	// replaceable: another attempt may be made in place of this one.
+	replaceable bool
+	began       time.Time // when the call began
+	seen        chat.Seen // what the answer said so far
+	pieces      [][]byte
+	out         Outgoing
+	answer      *Answer
 }
 
 // translation is what happens to the bodies.
@@ -37,19 +42,6 @@ const (
 	viaBody                      // an operation with a translator of its own
 	untouched                    // preserve: not even the model is looked at
 )
-
-// attempts serves the request from a target.
-func (q *request) attempts(ctx context.Context) error {
-	a, err := q.prepare(ctx, q.instance.targets[0])
-	if err != nil {
-		return err
-	}
-	if err := a.call(ctx); err != nil {
-		return err
-	}
-	defer a.answer.Body.Close()
-	return a.deliver(ctx)
-}
 
 // prepare makes the request to t out of the client's.
 func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
@@ -184,7 +176,15 @@ func (a *attempt) splice() error {
 	if extra != nil {
 		edits = append(edits, jsonedit.Edit{Key: "extra_body"})
 	}
-	a.pieces = a.op.Edit.Apply(a.target, a.body, a.members, edits)
+	body, members := a.body, a.members
+	if a.op.Edit.Request != nil {
+		var err error
+		body = a.op.Edit.Request(nil, body)
+		if members, err = jsonedit.Object(body, nil); err != nil {
+			return err
+		}
+	}
+	a.pieces = a.op.Edit.Apply(a.target, body, members, edits)
 	return a.mergeExtraBody(extra)
 }
 
@@ -292,6 +292,7 @@ func (a *attempt) call(ctx context.Context) error {
 		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: a.endpoint.RouteType,
 		Scheme: a.out.URL.Scheme, Host: a.out.URL.Hostname(), Path: a.out.URL.EscapedPath(), Port: port(a.out.URL),
 	}
+	a.began = time.Now()
 	answer, err := a.relay.upstream.Do(ctx, &a.out)
 	if err != nil {
 		tried.Outcome = outcomeOf(err)

@@ -29,7 +29,11 @@ func (a *attempt) deliver(ctx context.Context) error {
 	case a.how == untouched:
 		return a.passThrough(a.answer.Body)
 	case a.answer.Status >= 300:
-		return a.deliverError(body, gzipped)
+		whole, err := readAnswer(body)
+		if err != nil {
+			return transportFailure(err)
+		}
+		return a.failedWith(whole, gzipped)
 	case a.stream:
 		kind, ok := frame.KindOf(a.answer.Header.Get("Content-Type"), frame.SSE)
 		if ok && (a.how == viaChat || kind == frame.SSE) {
@@ -95,7 +99,7 @@ func outcomeFor(status int) Outcome {
 func (a *attempt) deliverWhole(body io.Reader, gzipped bool) error {
 	whole, err := readAnswer(body)
 	if err != nil {
-		return err
+		return transportFailure(err)
 	}
 	out, err := a.convert(whole)
 	if err != nil {
@@ -127,7 +131,8 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 			return nil, err
 		}
 		a.observeResponse(resp)
-		return a.surface.dialect.AppendResponse(nil, a.complete(resp))
+		resp.Meta = a.meta()
+		return a.surface.dialect.AppendResponse(nil, resp)
 	case viaBody:
 		out, err := a.op.Body.AppendResponse(nil, a.target, whole, a.meta(), &a.seen)
 		a.settleSeen()
@@ -161,36 +166,14 @@ func (a *attempt) checkWhole(whole []byte) error {
 	return nil
 }
 
-// complete fills in what the provider left out of an answer.
-func (a *attempt) complete(resp *chat.Response) *chat.Response {
-	meta := a.meta()
-	if resp.ID == "" {
-		resp.ID = meta.ID
-	}
-	if resp.Created == 0 {
-		resp.Created = meta.Created
-	}
-	if resp.Model == "" {
-		resp.Model = meta.Model
-	}
-	return resp
-}
-
-// deliverError gives the client the provider's error: unchanged in the same
-// format, otherwise in the client's.
-func (a *attempt) deliverError(body io.Reader, gzipped bool) error {
-	whole, err := readAnswer(body)
-	if err != nil {
-		return err
-	}
-	e := chat.ErrorFrom(a.answer.Status, whole)
+// sendProviderError gives the client the provider's error: unchanged in the
+// same format, otherwise in the client's.
+func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	h := a.clientHeaders()
 	if a.how == viaChat || a.how == viaBody {
-		if a.surface.format != a.op.Format {
-			h["Content-Type"] = []string{"application/json; charset=utf-8"}
-			whole = a.appendError(e)
-		}
+		h["Content-Type"] = []string{"application/json; charset=utf-8"}
+		whole = a.appendError(chat.ErrorFrom(a.answer.Status, whole))
 	}
 	if a.endpoint.Logging.Payloads {
 		a.record.set(func(r *Record) { r.answer = whole })
@@ -232,6 +215,8 @@ type stream struct {
 	from  chat.Stream // nil in the same format
 	buf   []byte
 	ended bool // the client has all there is
+	// shown: content has come, from now on the attempt cannot be replaced.
+	shown bool
 }
 
 // take turns one event of the provider into the client's bytes.
@@ -252,7 +237,7 @@ func (s *stream) take(ev frame.Event) error {
 	}
 	if s.op.Meter != nil {
 		s.op.Meter.Event(ev, &s.seen)
-		s.noteFirst(s.seen.Content)
+		s.note(s.seen.Content)
 	}
 	switch {
 	case s.seen.UsageOnly && s.hidden:
@@ -274,12 +259,12 @@ func (s *stream) observe(d *chat.Delta) {
 	switch d.Kind {
 	case chat.TextDelta, chat.ThinkingDelta, chat.RefusalDelta:
 		s.seen.TextLen += len(d.Text)
-		s.noteFirst(len(d.Text) > 0)
+		s.note(len(d.Text) > 0)
 		if s.seen.Collect != nil && d.Kind == chat.TextDelta {
 			s.seen.Collect(d.Text)
 		}
 	case chat.ToolStart, chat.ToolArguments:
-		s.noteFirst(true)
+		s.note(true)
 	case chat.Start:
 		s.seen.Model = string(d.Model)
 	case chat.UsageDelta:
@@ -303,11 +288,12 @@ func (q *request) collect(text []byte) {
 	})
 }
 
-// noteFirst notes when the first content came.
-func (q *request) noteFirst(content bool) {
-	if content && q.record.first == 0 {
-		d := max(time.Since(q.start), 1)
-		q.record.set(func(r *Record) { r.first = d })
+// note takes down when the first content came.
+func (s *stream) note(content bool) {
+	if content && !s.shown {
+		s.shown = true
+		d := max(time.Since(s.start), 1)
+		s.record.set(func(r *Record) { r.first = d })
 	}
 }
 
@@ -323,7 +309,12 @@ func (s *stream) begin() error {
 	return s.startStream(s.answer.Status, h)
 }
 
+// flush gives the client what there is. While another target could still take
+// over, nothing is given before the first content.
 func (s *stream) flush() error {
+	if s.replaceable && !s.shown && s.seen.Err == nil && !s.ended {
+		return nil
+	}
 	if !s.client.started {
 		if err := s.begin(); err != nil {
 			return err
@@ -348,6 +339,9 @@ func (s *stream) close(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, errClientGone) {
 		s.settleSeen()
 		return errClientGone
+	}
+	if s.replaceable && !s.client.started && !s.shown {
+		return s.failedEarly(err)
 	}
 	complete := s.seen.Ended || s.seen.Finish != "" || !s.surface.bareData && s.from == nil
 	var failure *chat.Error
@@ -380,6 +374,28 @@ func (s *stream) close(ctx context.Context, err error) error {
 	}
 	s.errorEvent(failure)
 	return nil
+}
+
+// failedEarly is a stream that brought an error, or nothing at all, before any
+// content: another attempt may be made in its place.
+func (s *stream) failedEarly(err error) error {
+	cause := s.seen.Err
+	switch {
+	case cause != nil:
+	case err != nil && err != io.EOF:
+		return transportFailure(err)
+	default:
+		cause = refuse(http.StatusBadGateway, "the provider's answer was empty")
+	}
+	e := &attemptError{criterion: "error", sent: true, cause: cause}
+	if cause.Status >= 400 {
+		e.cause = cause
+	} else {
+		own := *cause
+		own.Status = http.StatusBadGateway
+		e.cause = &own
+	}
+	return e
 }
 
 // appendEnd writes the end marker that a provider's format does without.

@@ -3,8 +3,12 @@ package plugin
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/translators"
@@ -15,9 +19,9 @@ import (
 // Instance is one configuration of the plugin, compiled: an immutable snapshot
 // that is swapped whole.
 type Instance struct {
-	config    *config.Config
-	targets   []*endpoint
-	protocols map[string]*surface // what a client may speak, by route type
+	relay   *Relay
+	config  *config.Config
+	targets []*endpoint
 	// broken is set for a configuration that cannot work; every request is
 	// answered with it.
 	broken *chat.Error
@@ -26,7 +30,7 @@ type Instance struct {
 // endpoint is one configured target, compiled.
 type endpoint struct {
 	*config.Target
-	index    int
+	identity string // across configurations
 	provider *provider.Provider
 	source   *credentials.Source
 	timeouts Timeouts
@@ -43,7 +47,7 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 	if c == nil {
 		c = &config.Config{}
 	}
-	inst = &Instance{config: c}
+	inst = &Instance{relay: r, config: c}
 	if err == nil {
 		err = inst.compile()
 	}
@@ -60,18 +64,64 @@ func (inst *Instance) compile() error {
 		if p == nil {
 			return fmt.Errorf("model.provider: %q is not supported yet; use one of %v", t.Model.Provider, translators.Names())
 		}
-		source, err := credentials.New(t.Auth, t.Model.Provider, &t.Model.Options)
+		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
 		if err != nil {
 			return fmt.Errorf("targets[%d].auth: %w", i, err)
 		}
 		b := &inst.config.Balancer
-		inst.targets = append(inst.targets, &endpoint{Target: t, index: i, provider: p, source: source, timeouts: Timeouts{
+		inst.targets = append(inst.targets, &endpoint{Target: t, provider: p, source: source, timeouts: Timeouts{
 			Connect: time.Duration(b.ConnectTimeout) * time.Millisecond,
 			Write:   time.Duration(b.WriteTimeout) * time.Millisecond,
 			Read:    time.Duration(b.ReadTimeout) * time.Millisecond,
 		}})
 	}
-	return nil
+	inst.index()
+	return inst.balance()
+}
+
+// balance makes the balancer. What it knows of a target that was configured
+// before, it keeps.
+func (inst *Instance) balance() error {
+	b := &inst.config.Balancer
+	targets := make([]balancer.Target, len(inst.targets))
+	for i, t := range inst.targets {
+		t.identity = inst.identity(i)
+		targets[i] = balancer.Target{ID: t.identity, Weight: max(t.Weight, 1), State: inst.relay.states.Use(t.identity)}
+	}
+	balancer.SlowStart(targets, time.Now())
+	var err error
+	inst.balancer, err = balancer.New(balancer.Options{
+		Algorithm: balancer.Algorithm(b.Algorithm), Slots: b.Slots, Latency: b.LatencyStrategy, Usage: b.TokensCountStrategy,
+		Breaker: balancer.Breaker{MaxFails: b.MaxFails, FailTimeout: time.Duration(b.FailTimeout) * time.Millisecond},
+	}, targets)
+	return err
+}
+
+// identity is what makes a target the one it was in an earlier configuration:
+// the plugin, where it is and what it serves, not its weight or its prices.
+func (inst *Instance) identity(i int) string {
+	t := inst.targets[i]
+	o := &t.Model.Options
+	parts := []string{inst.config.PluginID, t.RouteType, t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description,
+		o.UpstreamURL, o.UpstreamPath, o.AzureInstance, o.AzureDeploymentID, o.Bedrock.AWSRegion, o.Gemini.APIEndpoint,
+		o.Gemini.LocationID, o.Gemini.ProjectID, o.Databricks.WorkspaceInstanceID}
+	id := strings.Join(parts, "\x00")
+	same := 0
+	for _, other := range inst.targets[:i] {
+		if strings.HasPrefix(other.identity, id+"\x00#") {
+			same++
+		}
+	}
+	return id + "\x00#" + strconv.Itoa(same)
+}
+
+// close gives back what the instance held.
+func (inst *Instance) close() {
+	for _, t := range inst.targets {
+		if t.identity != "" {
+			inst.relay.states.Release(t.identity)
+		}
+	}
 }
 
 // record returns the empty record of a request.
@@ -87,4 +137,19 @@ func (inst *Instance) record() *Record {
 func (r *Record) describe(t *endpoint) {
 	r.logging = t.Logging
 	r.provider, r.model, r.options = t.Model.Provider, t.Model.Name, &t.Model.Options
+}
+
+// needs names what the access phase must pass on because the configuration
+// uses it.
+func (inst *Instance) needs() (need []string) {
+	for i := range inst.config.Targets {
+		t := &inst.config.Targets[i]
+		if !t.Static() && !slices.Contains(need, needCaptures) {
+			need = append(need, needCaptures)
+		}
+		if t.RouteType == "preserve" && !slices.Contains(need, needPath) {
+			need = append(need, needPath)
+		}
+	}
+	return need
 }

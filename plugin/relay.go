@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/translators/chat"
 )
 
@@ -21,11 +22,12 @@ import (
 type Relay struct {
 	log      zerolog.Logger
 	upstream Upstream
+	states   *balancer.Store // what is known of targets, across configurations
 }
 
 // NewRelay returns a relay that calls providers over net/http.
 func NewRelay(log zerolog.Logger) *Relay {
-	return &Relay{log: log, upstream: newHTTPUpstream()}
+	return &Relay{log: log, upstream: newHTTPUpstream(), states: balancer.NewStore()}
 }
 
 // Close ends idle connections to providers.

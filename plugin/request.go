@@ -41,7 +41,7 @@ type request struct {
 	query     url.Values   // parsed when a template or a credential asks
 	streaming bool         // the answer has begun as a stream
 	encoder   chat.Encoder // of a translated stream
-	seen      chat.Seen    // what the answer said so far
+	seen      *chat.Seen   // what the delivered attempt's answer said
 }
 
 // read takes in the client's request and refuses what no target could answer.

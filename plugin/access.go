@@ -1,0 +1,279 @@
+package plugin
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Gateway is the relay as Kong meets it: a listener on loopback that serves
+// whoever shows the token of an instance, and the tokens that the access phase
+// hands out. Nobody else on the host can use it.
+type Gateway struct {
+	relay     *Relay
+	log       zerolog.Logger
+	key       [32]byte // of this process: tokens of an earlier one are void
+	listener  net.Listener
+	server    *http.Server
+	records   *records
+	mu        sync.RWMutex
+	instances map[string]*Access
+	last      atomic.Uint64
+}
+
+// NewGateway listens on a free port of 127.0.0.1 and serves until Close.
+func NewGateway(log zerolog.Logger) (*Gateway, error) {
+	g := &Gateway{relay: NewRelay(log), log: log, instances: map[string]*Access{}, records: newRecords()}
+	if _, err := rand.Read(g.key[:]); err != nil {
+		return nil, fmt.Errorf("key for the relay's tokens: %w", err)
+	}
+	var err error
+	if g.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
+	}
+	g.server = &http.Server{Handler: g, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 256 << 10}
+	go func() {
+		if err := g.server.Serve(g.listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error().Err(err).Msg("relay stopped")
+		}
+	}()
+	return g, nil
+}
+
+// Addr is where the relay listens.
+func (g *Gateway) Addr() (host string, port int) {
+	a := g.listener.Addr().(*net.TCPAddr)
+	return a.IP.String(), a.Port
+}
+
+// Access is an instance as Kong's access phase sees it.
+type Access struct {
+	gateway  *Gateway
+	instance *Instance
+	token    string
+	// Need names what the access phase must pass on, since the configuration
+	// uses it.
+	Need []string
+}
+
+// What a configuration may need of a request that only Kong knows.
+const (
+	needPath     = "path"
+	needIP       = "ip"
+	needCaptures = "captures"
+	needConsumer = "consumer"
+	needGroups   = "groups"
+)
+
+// Open compiles a configuration and lets requests with its token in. The error
+// says why the configuration cannot work; the instance answers with it.
+func (g *Gateway) Open(config []byte) (*Access, error) {
+	inst, err := g.relay.NewInstance(config)
+	if err != nil {
+		g.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("configuration refused")
+	}
+	id := strconv.FormatUint(g.last.Add(1), 36)
+	a := &Access{gateway: g, instance: inst, token: id + "." + g.mac(id), Need: inst.needs()}
+	g.mu.Lock()
+	g.instances[id] = a
+	g.mu.Unlock()
+	return a, err
+}
+
+// Close lets no more requests of the instance in.
+func (a *Access) Close() {
+	id, _, _ := strings.Cut(a.token, ".")
+	a.gateway.mu.Lock()
+	delete(a.gateway.instances, id)
+	a.gateway.mu.Unlock()
+	a.instance.close()
+}
+
+// Header is the value of Proxy-Authorization for a request: the token and what
+// the relay should know of the request. The log serializer of Kong redacts
+// this header, and access always overwrites what a client sent in it.
+func (a *Access) Header(c *Context) string {
+	query := ""
+	if c != nil {
+		query = c.encode()
+	}
+	if len(a.Need) > 0 { // for the shim
+		query += "&need=" + strings.Join(a.Need, ",")
+	}
+	if query == "" {
+		return a.token
+	}
+	return a.token + "?" + strings.TrimPrefix(query, "&")
+}
+
+// Addr is where the relay listens.
+func (a *Access) Addr() (host string, port int) { return a.gateway.Addr() }
+
+func (g *Gateway) mac(id string) string {
+	m := hmac.New(sha256.New, g.key[:])
+	m.Write([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:18])
+}
+
+// open returns the instance of a token and the context beside it.
+func (g *Gateway) open(header string) (*Access, Context, error) {
+	token, query, _ := strings.Cut(header, "?")
+	id, mac, _ := strings.Cut(token, ".")
+	if !hmac.Equal([]byte(mac), []byte(g.mac(id))) {
+		return nil, Context{}, errForeign
+	}
+	g.mu.RLock()
+	a := g.instances[id]
+	g.mu.RUnlock()
+	if a == nil {
+		return nil, Context{}, errUnknown
+	}
+	c, err := decodeContext(query)
+	return a, c, err
+}
+
+var (
+	errForeign = errors.New("no valid token")
+	errUnknown = errors.New("no such instance")
+)
+
+// ServeHTTP serves what Kong sends.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a, c, err := g.open(r.Header.Get("Proxy-Authorization"))
+	if err != nil {
+		// The shim asks the access phase anew when it sees this.
+		w.Header().Set(headerUnknown, "1")
+		status := http.StatusForbidden
+		if r.Header.Get("Proxy-Authorization") != "" {
+			status = http.StatusServiceUnavailable
+		}
+		http.Error(w, `{"error":{"message":"go-ai-proxy: the request did not come through Kong's access phase","type":"api_error","code":null,"param":null}}`, status)
+		return
+	}
+	in := NewInbound(r)
+	in.Kong = c
+	g.relay.ServeHTTP(w, r, a.instance, in, g.live(&c))
+}
+
+// live hands a request's record to Kong's log phase: in a header if it is
+// settled and small, otherwise by an id to ask for it.
+func (g *Gateway) live(c *Context) Live {
+	switch {
+	case c.Shim:
+		return func(rec *Record, settled bool) string {
+			if settled {
+				if b := rec.Append(nil); len(b) < maxRecordHeader {
+					return string(b)
+				}
+			}
+			return "#" + g.records.add(g.records.reserve(), rec)
+		}
+	case c.RecordID != "":
+		return func(rec *Record, _ bool) string {
+			g.records.add(c.RecordID, rec)
+			return ""
+		}
+	}
+	return nil
+}
+
+// drain lets open requests finish for a bounded time and ends the relay.
+func (g *Gateway) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if g.server.Shutdown(ctx) != nil {
+		_ = g.server.Close()
+	}
+	g.relay.Close()
+}
+
+// drainTime is how long open requests may take after the process was told to end.
+const drainTime = 20 * time.Second
+
+// maxRecordHeader is how long a record in a header may be, in bytes: nginx
+// reads an answer's header into 4 KiB or 8 KiB at the most by default.
+const maxRecordHeader = 2 << 10
+
+// encode is the context as the shim writes it, too.
+func (c *Context) encode() string {
+	v := url.Values{"path": {c.Path}, "ip": {c.ClientIP}}
+	set := func(k, s string) {
+		if s != "" {
+			v.Set(k, s)
+		}
+	}
+	if c.Shim {
+		v.Set("shim", "1")
+	}
+	set("id", c.RequestID)
+	set("record", c.RecordID)
+	set("consumer.id", c.Consumer.ID)
+	set("consumer.username", c.Consumer.Username)
+	set("consumer.custom_id", c.Consumer.CustomID)
+	for k, s := range c.Captures {
+		v.Set("c."+k, s)
+	}
+	v["groups"], v["group_ids"] = c.Groups, c.GroupIDs
+	return v.Encode()
+}
+
+func decodeContext(query string) (Context, error) {
+	var c Context
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		k, v, _ := strings.Cut(pair, "=")
+		key, err := url.QueryUnescape(k)
+		if err != nil {
+			return c, fmt.Errorf("context from the access phase: %w", err)
+		}
+		value, err := url.QueryUnescape(v)
+		if err != nil {
+			return c, fmt.Errorf("context from the access phase: %w", err)
+		}
+		switch key {
+		case "shim":
+			c.Shim = true
+		case "path":
+			c.Path = value
+		case "ip":
+			c.ClientIP = value
+		case "id":
+			c.RequestID = value
+		case "record":
+			c.RecordID = value
+		case "consumer.id":
+			c.Consumer.ID = value
+		case "consumer.username":
+			c.Consumer.Username = value
+		case "consumer.custom_id":
+			c.Consumer.CustomID = value
+		case "groups":
+			c.Groups = append(c.Groups, value)
+		case "group_ids":
+			c.GroupIDs = append(c.GroupIDs, value)
+		default:
+			if name, ok := strings.CutPrefix(key, "c."); ok {
+				if c.Captures == nil {
+					c.Captures = map[string]string{}
+				}
+				c.Captures[name] = value
+			}
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,203 @@
+// Package balancer decides which target gets a request, and knows who is
+// healthy. It does no I/O and knows nothing of HTTP: the relay tells it how
+// attempts ended. Start with Balancer.Pick; a policy is one small type in
+// policies.go (ring.go for consistent hashing), what is remembered of a target
+// is in state.go.
+package balancer
+
+import (
+	"fmt"
+	"time"
+)
+
+// Target is a target as the balancer sees it.
+type Target struct {
+	ID     string // what makes it this target and no other
+	Weight int    // 1 … 65535
+	// State is what is remembered of the target; see Store.
+	State *State
+}
+
+// Algorithm is `balancer.algorithm`.
+type Algorithm string
+
+// The algorithms.
+const (
+	RoundRobin        Algorithm = "round-robin"
+	ConsistentHashing Algorithm = "consistent-hashing"
+	LeastConnections  Algorithm = "least-connections"
+	LowestLatency     Algorithm = "lowest-latency"
+	LowestUsage       Algorithm = "lowest-usage"
+	Priority          Algorithm = "priority"
+	Semantic          Algorithm = "semantic"
+)
+
+// Options configure a Balancer.
+type Options struct {
+	Algorithm Algorithm
+	// Slots is the number of points of the hash ring.
+	Slots int
+	// Latency is tpot or e2e, Usage the name of a token count strategy.
+	Latency, Usage string
+	Breaker        Breaker
+}
+
+// Balancer chooses among a fixed set of targets. It is safe for concurrent use
+// and takes no lock on the way of a request.
+type Balancer struct {
+	targets []Target
+	policy  policy
+	breaker Breaker
+	once    bool // no target is tried twice for one request
+}
+
+// policy chooses among the targets that are available; it never sees others.
+// from is in ascending order and not empty.
+type policy interface {
+	pick(r *Request, all []Target, from []int) int
+}
+
+// Request is what a choice depends on. It belongs to one request and is used
+// for all its attempts.
+type Request struct {
+	Now time.Time
+	// Candidates are the indexes of the targets that can serve the request, ascending.
+	Candidates []int
+	// Hash is that of the client's hash header.
+	Hash uint64
+	// Ranked are candidates in the order of preference (semantic).
+	Ranked []int
+
+	tried []bool
+	some  bool // a target was tried
+	from  []int
+}
+
+// New returns a balancer over targets.
+func New(o Options, targets []Target) (*Balancer, error) {
+	b := &Balancer{targets: targets, breaker: o.Breaker}
+	switch o.Algorithm {
+	case RoundRobin, "":
+		b.policy = newRoundRobin(targets)
+	case ConsistentHashing:
+		b.policy = newRing(o.Slots, targets)
+	case LeastConnections:
+		b.policy = leastConnections{}
+	case LowestLatency:
+		b.policy = lowestLatency{e2e: o.Latency == "e2e"}
+	case LowestUsage:
+		b.policy = lowestUsage{strategy: o.Usage}
+	case Priority:
+		b.policy, b.once = newPriority(), true
+	case Semantic:
+		b.policy, b.once = newSemantic(targets), true
+	default:
+		return nil, fmt.Errorf("balancer.algorithm: %q is not known", o.Algorithm)
+	}
+	return b, nil
+}
+
+// Pick chooses the target of the next attempt, and counts the attempt as under
+// way until Done is called. Targets that failed this request are not chosen
+// while there are others. ok is false when no target is left.
+func (b *Balancer) Pick(r *Request) (index int, ok bool) {
+	for {
+		b.available(r)
+		if len(r.from) == 0 && r.some && !b.once {
+			clear(r.tried)
+			r.some = false
+			b.available(r)
+		}
+		if len(r.from) == 0 {
+			return 0, false
+		}
+		i := r.from[0]
+		if len(r.from) > 1 {
+			i = b.policy.pick(r, b.targets, r.from)
+		}
+		s := b.targets[i].State
+		if !b.breaker.admit(s, r.Now) {
+			continue // another request took the probe
+		}
+		s.inflight.Add(1)
+		return i, true
+	}
+}
+
+// available collects the untried and healthy candidates in r.from. Those that
+// asked to be left alone for a while (Retry-After) are among them only when
+// there are no others.
+func (b *Balancer) available(r *Request) {
+	r.from = r.from[:0]
+	resting := false
+	now := r.Now.UnixNano()
+	for _, i := range r.Candidates {
+		s := b.targets[i].State
+		switch {
+		case i < len(r.tried) && r.tried[i], !b.breaker.allows(s, r.Now):
+		case s.rest.Load() > now:
+			resting = true
+		default:
+			r.from = append(r.from, i)
+		}
+	}
+	if len(r.from) > 0 || !resting {
+		return
+	}
+	for _, i := range r.Candidates {
+		if !(i < len(r.tried) && r.tried[i]) && b.breaker.allows(b.targets[i].State, r.Now) {
+			r.from = append(r.from, i)
+		}
+	}
+}
+
+// Left says whether another attempt of r could be made.
+func (b *Balancer) Left(r *Request) bool {
+	b.available(r)
+	return len(r.from) > 0 || r.some && !b.once
+}
+
+// RetryAfter is how long it takes until the first of the candidates is tried
+// again; 0 when one is available.
+func (b *Balancer) RetryAfter(r *Request) time.Duration {
+	least := time.Duration(-1)
+	for _, i := range r.Candidates {
+		d := b.breaker.remaining(b.targets[i].State, r.Now)
+		if least < 0 || d < least {
+			least = d
+		}
+	}
+	return max(least, 0)
+}
+
+// Verdict is how an attempt ended for the balancer.
+type Verdict int
+
+// The verdicts.
+const (
+	Good    Verdict = iota
+	Bad             // counts as a failure of the target
+	Neutral         // says nothing about its health: the client left, or a status that never counts
+)
+
+// Done ends an attempt at target i that Pick began.
+func (b *Balancer) Done(r *Request, i int, v Verdict, now time.Time) {
+	s := b.targets[i].State
+	s.inflight.Add(-1)
+	b.breaker.settle(s, v, now)
+}
+
+// Exclude keeps target i from being chosen again for r while others are left.
+func (b *Balancer) Exclude(r *Request, i int) {
+	if len(r.tried) < len(b.targets) {
+		r.tried = append(r.tried, make([]bool, len(b.targets)-len(r.tried))...)
+	}
+	r.tried[i], r.some = true, true
+}
+
+// Rest keeps target i from being chosen until then while there are others: its
+// provider asked for that.
+func (b *Balancer) Rest(i int, until time.Time) { b.targets[i].State.rest.Store(until.UnixNano()) }
+
+// Learn takes in what an answered attempt at target i cost.
+func (b *Balancer) Learn(i int, s Sample, now time.Time) { b.targets[i].State.learn(s, now) }

@@ -1,0 +1,171 @@
+package balancer
+
+import (
+	"math"
+	"sync/atomic"
+)
+
+// roundRobin gives each target exactly its share over a cycle as long as the
+// sum of the (reduced) weights. The order jumps through the cycle by a step
+// that has no divisor in common with it, so that a heavy target's turns are
+// spread, and no wheel has to be kept.
+type roundRobin struct {
+	turn atomic.Uint64
+	all  cycle // of all targets
+}
+
+func newRoundRobin(targets []Target) *roundRobin {
+	p := &roundRobin{}
+	for _, t := range targets {
+		p.all.total += uint64(t.Weight)
+		p.all.divisor = gcd(p.all.divisor, uint64(t.Weight))
+	}
+	p.all.settle()
+	return p
+}
+
+// cycle is the turn order over targets with a total weight.
+type cycle struct{ total, divisor, step uint64 }
+
+func (c *cycle) settle() {
+	if c.total == 0 {
+		return
+	}
+	c.total /= c.divisor
+	c.step = max(1, uint64(float64(c.total)*0.618034))
+	for gcd(c.step, c.total) != 1 {
+		c.step++
+	}
+}
+
+func (p *roundRobin) pick(_ *Request, all []Target, from []int) int {
+	c := p.all
+	if len(from) != len(all) {
+		c = cycle{}
+		for _, i := range from {
+			c.total += uint64(all[i].Weight)
+			c.divisor = gcd(c.divisor, uint64(all[i].Weight))
+		}
+		c.settle()
+	}
+	at := (p.turn.Add(1) % c.total) * c.step % c.total
+	for _, i := range from {
+		share := uint64(all[i].Weight) / c.divisor
+		if at < share {
+			return i
+		}
+		at -= share
+	}
+	return from[len(from)-1]
+}
+
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// leastConnections gives the request to the target with the fewest under way
+// for its weight; a stream counts until its end.
+type leastConnections struct{}
+
+func (leastConnections) pick(_ *Request, all []Target, from []int) int {
+	return lowest(all, from, func(s *State) float64 { return float64(s.inflight.Load() + 1) })
+}
+
+// lowestLatency gives the request to the target with the lowest average for
+// its weight. Averages decay, so that a slow target is tried again in time.
+type lowestLatency struct{ e2e bool }
+
+func (p lowestLatency) pick(r *Request, all []Target, from []int) int {
+	return lowest(all, from, func(s *State) float64 {
+		if p.e2e {
+			return current(&s.e2e, r.Now)
+		}
+		return current(&s.tpot, r.Now)
+	})
+}
+
+// lowestUsage gives the request to the target that has used the least for its
+// weight, by the configured count.
+type lowestUsage struct{ strategy string }
+
+func (p lowestUsage) pick(_ *Request, all []Target, from []int) int {
+	return lowest(all, from, func(s *State) float64 {
+		switch p.strategy {
+		case "prompt-tokens":
+			return float64(s.prompt.Load())
+		case "completion-tokens":
+			return float64(s.completion.Load())
+		case "cost":
+			return math.Float64frombits(s.cost.Load())
+		case "llm-accuracy":
+			return -math.Float64frombits(s.score.Load())
+		}
+		return float64(s.prompt.Load() + s.completion.Load())
+	})
+}
+
+// lowest is the target with the lowest score for its weight; of equals the one
+// with the fewest requests under way, then the heaviest.
+func lowest(all []Target, from []int, score func(*State) float64) int {
+	best, bestScore := -1, 0.0
+	for _, i := range from {
+		x := score(all[i].State) / float64(all[i].Weight)
+		if best < 0 || x < bestScore || x == bestScore && lighter(&all[i], &all[best]) {
+			best, bestScore = i, x
+		}
+	}
+	return best
+}
+
+func lighter(a, b *Target) bool {
+	x, y := a.State.inflight.Load(), b.State.inflight.Load()
+	return x < y || x == y && a.Weight > b.Weight
+}
+
+// priority uses the heaviest targets only, in turn, and lighter ones when none
+// of those is left.
+type priority struct{ turn atomic.Uint64 }
+
+func newPriority() *priority { return &priority{} }
+
+func (p *priority) pick(_ *Request, all []Target, from []int) int {
+	top, n := 0, uint64(0)
+	for _, i := range from {
+		switch w := all[i].Weight; {
+		case w > top:
+			top, n = w, 1
+		case w == top:
+			n++
+		}
+	}
+	nth := p.turn.Add(1) % n
+	for _, i := range from {
+		if all[i].Weight == top {
+			if nth == 0 {
+				return i
+			}
+			nth--
+		}
+	}
+	return from[0]
+}
+
+// semantic takes the first that is available of those ranked by the meaning of
+// the prompt; without a ranking, by weight.
+type semantic struct{ fallback *roundRobin }
+
+func newSemantic(targets []Target) *semantic { return &semantic{fallback: newRoundRobin(targets)} }
+
+func (p *semantic) pick(r *Request, all []Target, from []int) int {
+	for _, want := range r.Ranked {
+		for _, i := range from {
+			if i == want {
+				return i
+			}
+		}
+	}
+	return p.fallback.pick(r, all, from)
+}

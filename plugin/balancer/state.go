@@ -1,0 +1,179 @@
+package balancer
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// decay is the time constant of the latency average.
+const decay = 10 * time.Second
+
+// State is what is remembered of a target: connections, latency, usage and
+// health. It outlives the configuration it was made for as long as the target
+// stays what it was.
+type State struct {
+	inflight atomic.Int64
+	e2e      atomic.Pointer[average] // ms
+	tpot     atomic.Pointer[average] // ms per token
+
+	prompt     atomic.Int64
+	completion atomic.Int64
+	cost       atomic.Uint64 // float64 bits
+	score      atomic.Uint64 // float64 bits: llm-accuracy
+
+	rest    atomic.Int64 // unix nanoseconds until which the provider asked to be left alone
+	fails   atomic.Int32
+	last    atomic.Int64 // unix nanoseconds of the last failure
+	until   atomic.Int64 // unix nanoseconds until which the breaker is open; 0: closed
+	probing atomic.Bool  // half open, and the one request is under way
+}
+
+type average struct {
+	value float64
+	at    time.Time
+}
+
+// Sample is what one answered request cost.
+type Sample struct {
+	Latency            time.Duration // from connecting to the end of the answer
+	Prompt, Completion int           // tokens
+	Cost               float64
+}
+
+func (s *State) learn(x Sample, now time.Time) {
+	if x.Latency > 0 {
+		ms := float64(x.Latency) / float64(time.Millisecond)
+		update(&s.e2e, ms, now)
+		update(&s.tpot, ms/float64(max(x.Completion, 1)), now)
+	}
+	s.prompt.Add(int64(x.Prompt))
+	s.completion.Add(int64(x.Completion))
+	addFloat(&s.cost, x.Cost)
+}
+
+// update moves an average towards value, the more the older the average is.
+// The first value is taken as it is.
+func update(p *atomic.Pointer[average], value float64, now time.Time) {
+	for {
+		old := p.Load()
+		next := &average{value: value, at: now}
+		if old != nil {
+			w := weightAfter(now.Sub(old.at))
+			next.value = max(value, old.value*w+value*(1-w)) // a peak counts at once
+		}
+		if p.CompareAndSwap(old, next) {
+			return
+		}
+	}
+}
+
+// current is an average as it has decayed until now: a target that is not
+// asked is forgiven in time, and so is asked again.
+func current(p *atomic.Pointer[average], now time.Time) float64 {
+	a := p.Load()
+	if a == nil {
+		return 0
+	}
+	return a.value * weightAfter(now.Sub(a.at))
+}
+
+func weightAfter(d time.Duration) float64 { return math.Exp(-float64(max(d, 0)) / float64(decay)) }
+
+func addFloat(to *atomic.Uint64, f float64) {
+	if f == 0 {
+		return
+	}
+	for {
+		old := to.Load()
+		if to.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+f)) {
+			return
+		}
+	}
+}
+
+// Store keeps states by the identity of their targets across configurations.
+type Store struct {
+	mu     sync.Mutex
+	states map[string]*stored
+}
+
+type stored struct {
+	state *State
+	users int
+	idle  time.Time // since when nobody uses it
+}
+
+// keepState is how long a state stays that no configuration uses: a full sync
+// may take a target away and bring it back.
+const keepState = 10 * time.Minute
+
+// NewStore returns an empty store.
+func NewStore() *Store { return &Store{states: map[string]*stored{}} }
+
+// Use returns the state of the target with this identity, made where there is
+// none. Each call needs a Release.
+func (s *Store) Use(identity string) *State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for id, e := range s.states {
+		if e.users == 0 && now.Sub(e.idle) > keepState {
+			delete(s.states, id)
+		}
+	}
+	e := s.states[identity]
+	if e == nil {
+		e = &stored{state: &State{}}
+		s.states[identity] = e
+	}
+	e.users++
+	return e.state
+}
+
+// Release says that a configuration no longer uses the target.
+func (s *Store) Release(identity string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.states[identity]; e != nil {
+		if e.users--; e.users == 0 {
+			e.idle = time.Now()
+		}
+	}
+}
+
+// SlowStart gives new targets the mean of what their peers have used and taken,
+// so that a target added later does not get all requests until it has caught up.
+func SlowStart(targets []Target, now time.Time) {
+	var known []Target
+	for _, t := range targets {
+		if t.State.e2e.Load() != nil {
+			known = append(known, t)
+		}
+	}
+	if len(known) == 0 || len(known) == len(targets) {
+		return
+	}
+	n := float64(len(known))
+	var e2e, tpot, prompt, completion, cost float64
+	for _, t := range known {
+		w := float64(t.Weight)
+		e2e += current(&t.State.e2e, now) / n
+		tpot += current(&t.State.tpot, now) / n
+		prompt += float64(t.State.prompt.Load()) / w / n
+		completion += float64(t.State.completion.Load()) / w / n
+		cost += math.Float64frombits(t.State.cost.Load()) / w / n
+	}
+	for _, t := range targets {
+		s, w := t.State, float64(t.Weight)
+		if s.e2e.Load() != nil {
+			continue
+		}
+		s.e2e.Store(&average{e2e, now})
+		s.tpot.Store(&average{tpot, now})
+		s.prompt.Store(int64(prompt * w))
+		s.completion.Store(int64(completion * w))
+		s.cost.Store(math.Float64bits(cost * w))
+	}
+}

@@ -1,0 +1,253 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/translators/chat"
+)
+
+// attempts serves the request from the targets that the balancer picks, until
+// one answers, the failover criteria say no, or the attempts are used up.
+// Until the first content has gone to the client an attempt may be replaced;
+// after it, never.
+func (q *request) attempts(ctx context.Context) error {
+	candidates, err := q.instance.candidates(q.model, q.route)
+	if err != nil {
+		return err
+	}
+	b := q.instance.balancer
+	pick := &balancer.Request{Now: time.Now(), Candidates: candidates, Hash: q.hash()}
+	var kept *answered // of the last attempt that got an answer
+	var last error
+	for left := q.instance.budget(); left > 0; left-- {
+		i, ok := b.Pick(pick)
+		if !ok {
+			break
+		}
+		a, err := q.prepare(ctx, q.instance.targets[i])
+		if err != nil {
+			b.Done(pick, i, balancer.Neutral, time.Now())
+			return err
+		}
+		b.Exclude(pick, i)
+		a.replaceable = left > 1 && b.Left(pick)
+		err = a.run(ctx)
+		now := time.Now()
+		b.Done(pick, i, q.instance.verdict(err, ctx.Err() != nil), now)
+		var failed *attemptError
+		if !errors.As(err, &failed) {
+			if err == nil {
+				b.Learn(i, a.sample(now), now)
+			}
+			return err
+		}
+		last, pick.Now = failed.cause, now
+		if failed.answer != nil {
+			kept = failed.answer
+		}
+		if failed.rest > 0 {
+			b.Rest(i, now.Add(failed.rest))
+		}
+		if !a.replaceable || !q.instance.retries(failed, q.in.Method) {
+			break
+		}
+	}
+	switch {
+	case kept != nil:
+		return kept.deliver()
+	case last != nil:
+		return last
+	}
+	e := refuse(http.StatusServiceUnavailable, "No available targets")
+	e.RetryAfter = max(b.RetryAfter(pick), time.Second)
+	return e
+}
+
+// attemptError is an attempt that failed before the client saw anything of it.
+type attemptError struct {
+	criterion string // as failover_criteria has it: error, timeout, http_500 …
+	sent      bool   // the provider may have begun to work
+	rest      time.Duration
+	answer    *answered // the provider's answer, if there was one
+	cause     error
+}
+
+func (e *attemptError) Error() string { return e.cause.Error() }
+func (e *attemptError) Unwrap() error { return e.cause }
+
+// answered is a provider's error answer that the client gets when no other
+// attempt does better.
+type answered struct {
+	attempt *attempt
+	body    []byte
+	gzipped bool
+}
+
+func (k *answered) deliver() error { return k.attempt.sendProviderError(k.body, k.gzipped) }
+
+// run makes one attempt and delivers its answer. An *attemptError says that
+// the client has seen nothing of it.
+func (a *attempt) run(ctx context.Context) error {
+	if err := a.call(ctx); err != nil {
+		if ctx.Err() != nil {
+			return errClientGone
+		}
+		return transportFailure(err)
+	}
+	defer a.answer.Body.Close()
+	return a.deliver(ctx)
+}
+
+func transportFailure(err error) *attemptError {
+	e := &attemptError{criterion: outcomeOf(err), cause: err, sent: true}
+	var t *TransportError
+	if errors.As(err, &t) && t.Phase == Connecting {
+		e.sent = false
+	}
+	return e
+}
+
+// retries says whether the configuration wants another attempt after this
+// failure. As in nginx, what may have been acted upon is repeated only for
+// idempotent methods or with non_idempotent.
+func (inst *Instance) retries(e *attemptError, method string) bool {
+	criteria := inst.config.Balancer.FailoverCriteria
+	if !slices.Contains(criteria, e.criterion) {
+		return false
+	}
+	idempotent := method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
+	return !e.sent || idempotent || slices.Contains(criteria, "non_idempotent")
+}
+
+// verdict is what an attempt's end says of its target's health. 403 and 404
+// never count, other statuses only when they are failover criteria.
+func (inst *Instance) verdict(err error, gone bool) balancer.Verdict {
+	var failed *attemptError
+	switch {
+	case err == nil:
+		return balancer.Good
+	case gone || errors.Is(err, errClientGone):
+		return balancer.Neutral
+	case !errors.As(err, &failed):
+		return balancer.Neutral
+	}
+	switch failed.criterion {
+	case "error", "timeout", "invalid_header":
+		return balancer.Bad
+	case "http_403", "http_404":
+		return balancer.Neutral
+	}
+	if slices.Contains(inst.config.Balancer.FailoverCriteria, failed.criterion) {
+		return balancer.Bad
+	}
+	return balancer.Neutral
+}
+
+// budget is how many attempts a request may have.
+func (inst *Instance) budget() int {
+	if !inst.config.Advanced {
+		return 1
+	}
+	return inst.config.Balancer.Retries + 1
+}
+
+// sample is what the answered attempt cost.
+func (a *attempt) sample(now time.Time) balancer.Sample {
+	u := a.seen.Usage
+	return balancer.Sample{Latency: now.Sub(a.began), Prompt: u.Prompt, Completion: u.Completion, Cost: cost(a.target.Options, &u)}
+}
+
+// candidates are the indexes of the targets that may serve a request for
+// model on the route.
+func (inst *Instance) candidates(model, route string) ([]int, error) {
+	if model == "" {
+		return inst.byRoute[route], nil
+	}
+	if list := inst.byModel[route+" "+model]; list != nil {
+		return list, nil
+	}
+	if list := inst.anyModel[route]; list != nil {
+		return list, nil
+	}
+	if all := inst.byRoute[route]; len(all) == 1 {
+		return nil, refuse(http.StatusBadRequest, "cannot use own model - must be: "+inst.targets[all[0]].public())
+	}
+	return nil, refuse(http.StatusBadRequest, fmt.Sprintf("no target matches model '%s'", model))
+}
+
+// public is the model name by which clients ask for the target.
+func (t *endpoint) public() string {
+	if t.Model.Alias != "" {
+		return t.Model.Alias
+	}
+	return t.Model.Name
+}
+
+// index makes the tables of candidates. A target that takes any model, or
+// whose name is only known with the request, is in all of them.
+func (inst *Instance) index() {
+	inst.byRoute, inst.anyModel, inst.byModel = map[string][]int{}, map[string][]int{}, map[string][]int{}
+	for i, t := range inst.targets {
+		inst.byRoute[t.RouteType] = append(inst.byRoute[t.RouteType], i)
+		if t.Model.Alias == "" && (t.Model.Name == "" || !t.Static()) {
+			inst.anyModel[t.RouteType] = append(inst.anyModel[t.RouteType], i)
+		}
+	}
+	for _, t := range inst.targets {
+		for _, name := range []string{t.Model.Alias, t.Model.Name} {
+			key := t.RouteType + " " + name
+			if name == "" || inst.byModel[key] != nil {
+				continue
+			}
+			for i, other := range inst.targets {
+				if other.RouteType == t.RouteType && (other.Model.Alias == name || other.Model.Name == name || slices.Contains(inst.anyModel[t.RouteType], i)) {
+					inst.byModel[key] = append(inst.byModel[key], i)
+				}
+			}
+		}
+	}
+}
+
+// hash is that of the header that consistent-hashing goes by; a request
+// without it goes anywhere.
+func (q *request) hash() uint64 {
+	if v, ok := q.Header(q.instance.config.Balancer.HashOnHeader); ok {
+		return balancer.Hash(v)
+	}
+	return balancer.Hash(newID())
+}
+
+// failedWith is an attempt that the provider answered with an error status.
+func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
+	e := chat.ErrorFrom(a.answer.Status, body)
+	return &attemptError{
+		criterion: "http_" + strconv.Itoa(a.answer.Status), sent: true, rest: retryAfter(a.answer.Header, time.Now()),
+		answer: &answered{attempt: a, body: body, gzipped: gzipped}, cause: e,
+	}
+}
+
+// maxRest bounds how long a provider's Retry-After keeps a target out.
+const maxRest = 5 * time.Minute
+
+// retryAfter is the time that a Retry-After header asks for: seconds or a date
+// (RFC 9110 §10.2.3).
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return 0
+	}
+	d := time.Duration(0)
+	if n, err := strconv.ParseFloat(v, 64); err == nil {
+		d = time.Duration(min(n, maxRest.Seconds()) * float64(time.Second))
+	} else if at, err := http.ParseTime(v); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), maxRest)
+}
