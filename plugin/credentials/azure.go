@@ -14,7 +14,8 @@ import (
 
 // The flows are written out, in place of azidentity: it asks for the tenant's
 // OpenID configuration before every first token, keeps managed-identity tokens
-// in a cache of its own that we cannot bound, and retries the metadata service for longer than a client waits.
+// in a cache of its own that we cannot bound, and retries the metadata service
+// for longer than a client waits.
 
 const (
 	azureResource = "https://cognitiveservices.azure.com/"

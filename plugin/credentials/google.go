@@ -87,7 +87,7 @@ func googleKey(field, key, tokenURL string, hc *http.Client, env *environment) (
 			err = errors.New("the answer says no expiry")
 		}
 		if err != nil {
-			return nil, time.Time{}, fmt.Errorf("Google service account: %w", googleError(at.Host, err))
+			return nil, time.Time{}, fmt.Errorf("service account of Google: %w", googleError(at.Host, err))
 		}
 		value, err := authorization(token.Value)
 		return value, token.Expiry, err
@@ -123,7 +123,7 @@ func googleInstance(at string, hc *http.Client, env *environment) (identity, err
 			value, expires, err = fetchToken(hc, req)
 		}
 		if err != nil {
-			err = fmt.Errorf("Google metadata server: %w", err)
+			err = fmt.Errorf("metadata server of Google: %w", err)
 		}
 		return value, expires, err
 	}
