@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // Chat is the dialect of POST /v1/chat/completions.
@@ -27,13 +28,16 @@ func (chatDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, erro
 
 // appendTail writes what follows the choices, and the closing brace.
 func appendTail(dst []byte, resp *chat.Response) []byte {
-	if !resp.NoUsage || resp.Usage != (chat.Usage{}) {
+	switch {
+	case resp.UsageText != nil:
+		dst = append(appendMember(dst, "usage"), resp.UsageText...)
+	case !resp.NoUsage || resp.Usage != (chat.Usage{}):
 		dst = appendUsage(appendMember(dst, "usage"), &resp.Usage)
 	}
 	dst = appendOptional(dst, "service_tier", resp.ServiceTier)
 	dst = appendOptional(dst, "system_fingerprint", resp.SystemFingerprint)
 	for _, m := range resp.Extra {
-		dst = append(append(appendString(append(dst, ','), m.Name), ':'), m.Value...)
+		dst = append(append(jsonedit.AppendString(append(dst, ','), m.Name), ':'), m.Value...)
 	}
 	return append(dst, '}')
 }
@@ -49,7 +53,7 @@ func appendChoice(dst []byte, it *identity, c *chat.Choice) []byte {
 	if texts == 0 && (calls > 0 || refusals > 0) {
 		dst = append(dst, "null"...)
 	} else {
-		dst = appendString(dst, text)
+		dst = jsonedit.AppendString(dst, text)
 	}
 	if refusals > 0 {
 		dst = appendStringMember(dst, "refusal", refusal)
@@ -109,7 +113,7 @@ func appendImages(dst []byte, parts []chat.Part) []byte {
 			url = "data:" + m.MIME + ";base64," + m.Data
 		}
 		dst = append(append(dst, separator), `{"type":"image_url","image_url":{"url":`...)
-		dst = append(appendString(dst, url), "}}"...)
+		dst = append(jsonedit.AppendString(dst, url), "}}"...)
 		separator = ','
 	}
 	if separator == '[' {
@@ -133,7 +137,7 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, calls int) []byte {
 			dst = append(dst, ',')
 		}
 		dst = it.appendCallID(append(dst, `{"id":`...), []byte(p.ID), c.Index, n)
-		dst = appendString(append(dst, `,"type":"function","function":{"name":`...), p.Name)
+		dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), p.Name)
 		dst = append(appendStringMember(dst, "arguments", p.Arguments), '}')
 		dst = append(appendThoughtSignature(dst, p.Signature), '}')
 		n++

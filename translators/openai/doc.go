@@ -18,7 +18,7 @@
 //   - tool_calls[].extra_content.google.thought_signature: the signature of a
 //     call, as Google's OpenAI-compatible API has it.
 //   - message.images: [{"type":"image_url","image_url":{"url":"data:…"}}],
-//     pictures in an answer, as OpenRouter has it.
+//     pictures in an answer, as OpenRouter has it; delta.images in a stream.
 //   - usage.prompt_tokens_details.cache_write_tokens: tokens written to a cache.
 //   - cache_control on messages' parts and on tools, as Anthropic has it.
 package openai

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // NewEncoder implements chat.Dialect. The stream opens with a chunk that has
@@ -61,7 +62,7 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	}
 	if d.Kind == chat.ExtraDelta {
 		dst = append(append(dst, e.head...), `"choices":[]`...)
-		dst = append(append(appendString(append(dst, ','), d.Name), ':'), d.Raw...)
+		dst = append(append(jsonedit.AppendBytes(append(dst, ','), d.Name), ':'), d.Raw...)
 		return append(dst, "}\n\n"...)
 	}
 	dst = e.openChoice(dst, d.Choice)
@@ -111,23 +112,26 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 	dst = e.begin(dst, d.Choice)
 	switch d.Kind {
 	case chat.TextDelta:
-		dst = appendString(append(dst, `{"content":`...), d.Text)
+		dst = jsonedit.AppendBytes(append(dst, `{"content":`...), d.Text)
 	case chat.RefusalDelta:
-		dst = appendString(append(dst, `{"refusal":`...), d.Text)
+		dst = jsonedit.AppendBytes(append(dst, `{"refusal":`...), d.Text)
 	case chat.ThinkingDelta:
 		c.thinking = append(c.thinking, d.Text...)
-		dst = appendString(append(dst, `{"reasoning_content":`...), d.Text)
+		dst = jsonedit.AppendBytes(append(dst, `{"reasoning_content":`...), d.Text)
 		return e.finish(append(dst, '}'), "")
 	case chat.SignatureDelta:
-		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), c.thinking, d.Text)
+		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), string(c.thinking), string(d.Text))
 		dst = append(dst, ']')
 	case chat.RedactedDelta:
-		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), d.Text)
+		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), string(d.Text))
 		dst = append(dst, ']')
 	case chat.ToolStart, chat.ToolArguments:
 		dst = e.appendCall(dst, d)
 	case chat.AudioDelta:
 		dst = append(append(dst, `{"audio":`...), d.Raw...)
+	case chat.ImageDelta:
+		dst = append(append(dst, `{"images":[{"type":"image_url","image_url":{"url":"data:`...), d.Name...)
+		dst = append(append(append(dst, ";base64,"...), d.Text...), `"}}]`...)
 	case chat.LogprobsDelta:
 		dst = append(append(dst, `{},"logprobs":`...), d.Raw...)
 		return e.close(appendFinish(dst, ""))
@@ -148,13 +152,13 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	dst = strconv.AppendInt(append(dst, `{"tool_calls":[{"index":`...), int64(d.Index), 10)
 	if d.Kind == chat.ToolArguments {
-		dst = appendString(append(dst, `,"function":{"arguments":`...), d.Text)
+		dst = jsonedit.AppendBytes(append(dst, `,"function":{"arguments":`...), d.Text)
 		return append(dst, "}}]"...)
 	}
 	dst = e.id.appendCallID(appendMember(dst, "id"), d.ID, d.Choice, d.Index)
-	dst = appendString(append(dst, `,"type":"function","function":{"name":`...), d.Name)
-	dst = append(appendStringMember(dst, "arguments", d.Text), '}')
-	return append(appendThoughtSignature(dst, d.Signature), "}]"...)
+	dst = jsonedit.AppendBytes(append(dst, `,"type":"function","function":{"name":`...), d.Name)
+	dst = append(jsonedit.AppendBytes(appendMember(dst, "arguments"), d.Text), '}')
+	return append(appendThoughtSignature(dst, string(d.Signature)), "}]"...)
 }
 
 // end writes the usage chunk, if asked and known, and [DONE].

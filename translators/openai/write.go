@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // appendMember writes ,"name": before a value.
@@ -14,12 +15,12 @@ func appendMember(dst []byte, name string) []byte {
 	return append(dst, '"', ':')
 }
 
-func appendStringMember[T string | []byte](dst []byte, name string, value T) []byte {
-	return appendString(appendMember(dst, name), value)
+func appendStringMember(dst []byte, name, value string) []byte {
+	return jsonedit.AppendString(appendMember(dst, name), value)
 }
 
 // appendOptional writes a member unless it is empty.
-func appendOptional[T string | []byte](dst []byte, name string, value T) []byte {
+func appendOptional(dst []byte, name, value string) []byte {
 	if len(value) == 0 {
 		return dst
 	}
@@ -56,7 +57,7 @@ func settle(prefix, object, id, model string, created int64, meta *chat.Meta) id
 
 // append writes the object's first members, without the closing brace.
 func (it *identity) append(dst []byte) []byte {
-	dst = appendString(append(dst, `{"id":`...), it.id)
+	dst = jsonedit.AppendString(append(dst, `{"id":`...), it.id)
 	dst = appendStringMember(dst, "object", it.object)
 	dst = strconv.AppendInt(appendMember(dst, "created"), it.created, 10)
 	return appendStringMember(dst, "model", it.model)
@@ -66,7 +67,7 @@ func (it *identity) append(dst []byte) []byte {
 // none: unique by the answer's id, the same streamed and whole.
 func (it *identity) appendCallID(dst []byte, id []byte, choice, n int) []byte {
 	if len(id) > 0 {
-		return appendString(dst, id)
+		return jsonedit.AppendBytes(dst, id)
 	}
 	dst = append(dst, `"call_`...)
 	for _, c := range []byte(strings.TrimPrefix(it.id, it.prefix)) {
@@ -109,25 +110,25 @@ func appendFinish(dst []byte, reason chat.FinishReason) []byte {
 	if reason == "" {
 		return append(dst, "null"...)
 	}
-	return appendString(dst, string(reason))
+	return jsonedit.AppendString(dst, string(reason))
 }
 
 // appendThinkingBlock and appendRedactedBlock write an element of thinking_blocks.
-func appendThinkingBlock[T string | []byte](dst []byte, text, signature T) []byte {
-	dst = appendString(append(dst, `{"type":"thinking","thinking":`...), text)
+func appendThinkingBlock(dst []byte, text, signature string) []byte {
+	dst = jsonedit.AppendString(append(dst, `{"type":"thinking","thinking":`...), text)
 	return append(appendOptional(dst, "signature", signature), '}')
 }
 
-func appendRedactedBlock[T string | []byte](dst []byte, data T) []byte {
-	return append(appendString(append(dst, `{"type":"redacted_thinking","data":`...), data), '}')
+func appendRedactedBlock(dst []byte, data string) []byte {
+	return append(jsonedit.AppendString(append(dst, `{"type":"redacted_thinking","data":`...), data), '}')
 }
 
-func appendThoughtSignature[T string | []byte](dst []byte, signature T) []byte {
+func appendThoughtSignature(dst []byte, signature string) []byte {
 	if len(signature) == 0 {
 		return dst
 	}
 	dst = append(dst, `,"extra_content":{"google":{"thought_signature":`...)
-	return append(appendString(dst, signature), "}}"...)
+	return append(jsonedit.AppendString(dst, signature), "}}"...)
 }
 
 // AppendError implements chat.Dialect.
@@ -137,7 +138,7 @@ func (chatDialect) AppendError(dst []byte, e *chat.Error) []byte { return append
 // known is null.
 // https://platform.openai.com/docs/guides/error-codes
 func appendError(dst []byte, e *chat.Error) []byte {
-	dst = appendString(append(dst, `{"error":{"message":`...), e.Message)
+	dst = jsonedit.AppendString(append(dst, `{"error":{"message":`...), e.Message)
 	for _, m := range [...]struct{ name, value string }{{"type", errorType(e)}, {"code", e.Code}, {"param", e.Param}} {
 		if m.value == "" {
 			dst = append(appendMember(dst, m.name), "null"...)

@@ -1,0 +1,208 @@
+// Package conformance holds every provider to the project's laws, against the
+// strict mock of its wire format. A provider's test is one call of Run; what a
+// provider cannot have is named in Options.Lacks, with the reason.
+//
+// Start with Run, then whole.go and stream.go (what an answer must be),
+// history.go (what must survive a round trip) and fields.go (the field law).
+package conformance
+
+import (
+	"slices"
+	"sort"
+	"testing"
+
+	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// Options say what a provider needs for its run, and what it cannot do.
+type Options struct {
+	// Name is the subtest's name; the provider's by default.
+	Name string
+	// Target has the model and the options that the provider needs. Provider
+	// and Route are filled in. The model is "mock-model-1" by default.
+	Target target.Target
+	// Routes are the route types to run: all by default that have a dialect.
+	Routes []string
+	// Lacks names capabilities that the provider's API does not have, each
+	// with the reason: scenarios of package mock, and the constants below.
+	Lacks map[string]string
+	// Model is the model that the answers name, if it is not the scenario's
+	// (a provider that names none: the target's).
+	Model string
+}
+
+// Capabilities that a provider may lack besides whole scenarios.
+const (
+	Usage           = "usage"            // it counts no tokens
+	CachedTokens    = "cached_tokens"    // it does not report them
+	ReasoningTokens = "reasoning_tokens" // it does not report them
+	Signatures      = "signatures"       // its thinking has no signature
+	Thinking        = "thinking_text"    // it takes no thinking back
+	ToolIDs         = "tool_ids"         // its calls have no ids of their own
+	FinishReasons   = "finish_reasons"   // it does not say why it stopped
+	StreamErrors    = "stream_errors"    // it cannot report an error in mid-stream
+	RefusalParts    = "refusal_parts"    // a refusal is ordinary text
+)
+
+var capabilities = []string{Usage, CachedTokens, ReasoningTokens, Signatures, Thinking, ToolIDs, FinishReasons, StreamErrors, RefusalParts}
+
+// meta stands in for what a provider leaves out.
+var meta = chat.Meta{ID: "8T6YwgvjQVVnGbJ2w8hpO", Created: 1700000001, Model: mock.Model, IncludeUsage: true}
+
+// Run holds p to the laws, for each route that it declares and that a client
+// of the OpenAI format can use with messages or a prompt.
+func Run(t *testing.T, p *provider.Provider, o Options) {
+	t.Helper()
+	if o.Name == "" {
+		o.Name = p.Name
+	}
+	t.Run(o.Name, func(t *testing.T) {
+		o.check(t)
+		ran := 0
+		for _, route := range routes(p, o.Routes) {
+			r := newRun(t, p, route, &o)
+			if r == nil {
+				continue
+			}
+			ran++
+			t.Run(route, func(t *testing.T) { r.all(t) })
+		}
+		if ran == 0 {
+			t.Errorf("no route of %s has a chat format with a mock", p.Name)
+		}
+	})
+}
+
+// check refuses capabilities that nobody knows, and tells the others.
+func (o *Options) check(t *testing.T) {
+	t.Helper()
+	names := make([]string, 0, len(o.Lacks))
+	for name := range o.Lacks {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		if mock.Named(name) == nil && !slices.Contains(capabilities, name) {
+			t.Errorf("Lacks[%q]: neither a scenario nor a capability", name)
+		}
+		if o.Lacks[name] == "" {
+			t.Errorf("Lacks[%q]: needs a reason", name)
+		}
+		t.Logf("lacks %s: %s", name, o.Lacks[name])
+	}
+}
+
+func routes(p *provider.Provider, only []string) []string {
+	if only != nil {
+		return only
+	}
+	var all []string
+	for route := range p.Operations {
+		if dialects[route].dialect != nil {
+			all = append(all, route)
+		}
+	}
+	sort.Strings(all)
+	return all
+}
+
+// dialects are the routes that clients of the OpenAI format can chat on.
+var dialects = map[string]struct {
+	dialect chat.Dialect
+	format  provider.Format
+}{
+	"llm/v1/chat":        {openai.Chat, provider.OpenAIChat},
+	"llm/v1/completions": {openai.Completions, provider.OpenAICompletions},
+}
+
+// run is one provider on one route.
+type run struct {
+	provider *provider.Provider
+	op       *provider.Operation
+	target   target.Target
+	dialect  chat.Dialect
+	mock     mock.Format
+	prompt   bool // the route takes a prompt and not messages
+	options  *Options
+}
+
+func newRun(t *testing.T, p *provider.Provider, route string, o *Options) *run {
+	t.Helper()
+	op := p.Operations[route]
+	if op == nil {
+		t.Errorf("route %s: %s has no such operation", route, p.Name)
+		return nil
+	}
+	d := dialects[route]
+	if op.Chat == nil && op.Format != d.format {
+		t.Errorf("route %s: format %s needs a translator", route, op.Format)
+		return nil
+	}
+	f := mock.ByName(string(op.Format))
+	if f == nil {
+		t.Errorf("route %s: no mock speaks %s", route, op.Format)
+		return nil
+	}
+	r := &run{provider: p, op: op, target: o.Target, dialect: d.dialect, mock: f, prompt: route == "llm/v1/completions", options: o}
+	r.target.Provider, r.target.Route = p.Name, route
+	if r.target.Model == "" {
+		r.target.Model = mock.Model
+	}
+	if r.target.Options == nil {
+		r.target.Options = &target.Options{}
+	}
+	return r
+}
+
+// same says whether bodies pass without being decoded.
+func (r *run) same() bool { return r.op.Format == dialects[r.target.Route].format }
+
+func (r *run) lacks(capability string) bool {
+	_, ok := r.options.Lacks[capability]
+	return ok
+}
+
+func (r *run) all(t *testing.T) {
+	for _, s := range mock.Scenarios {
+		if r.skips(s) {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			whole := r.whole(t, s)
+			if whole == nil {
+				return
+			}
+			if !r.op.NoStream {
+				r.stream(t, s, whole)
+			}
+			if !r.prompt {
+				r.history(t, s, whole)
+			}
+		})
+	}
+	if r.same() {
+		return
+	}
+	if !r.prompt {
+		t.Run("fields", r.fields)
+	}
+	if !r.op.NoStream {
+		t.Run("allocations", r.allocations)
+		t.Run("cut off", r.cutOff)
+		t.Run("error", r.streamError)
+	}
+}
+
+// promptScenarios are those that a prompt alone can ask for.
+var promptScenarios = []string{"plain", "text", "unicode", "empty", "length", "usage"}
+
+func (r *run) skips(s *mock.Scenario) bool {
+	if s.Error != nil || r.lacks(s.Name) {
+		return true
+	}
+	return r.prompt && !slices.Contains(promptScenarios, s.Name)
+}

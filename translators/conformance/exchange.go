@@ -1,0 +1,214 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// Events reads a whole stream into events that own their bytes.
+func Events(t testing.TB, kind frame.Kind, stream []byte) []frame.Event {
+	t.Helper()
+	var events []frame.Event
+	r := frame.New(kind, bytes.NewReader(stream), 0)
+	for {
+		ev, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return events
+		}
+		if err != nil {
+			t.Fatalf("reading the provider's stream: %v", err)
+		}
+		ev.Type, ev.Data, ev.Raw = clone(ev.Type), clone(ev.Data), clone(ev.Raw)
+		events = append(events, ev)
+	}
+}
+
+// clone copies b and keeps nil nil: an event without data is no empty event.
+func clone(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append([]byte{}, b...)
+}
+
+// Kind is the framing of a content type.
+func Kind(t testing.TB, contentType string) frame.Kind {
+	t.Helper()
+	kind, ok := frame.KindOf(contentType, frame.SSE)
+	if !ok {
+		t.Fatalf("content type %q is no stream", contentType)
+	}
+	return kind
+}
+
+// Translate reads stream through from and writes it with to: what a client
+// gets. The error is what ended the stream before its end.
+func Translate(kind frame.Kind, stream io.Reader, from chat.Stream, to chat.Encoder) ([]byte, error) {
+	var out []byte
+	r := frame.New(kind, stream, 0)
+	for {
+		ev, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return out, err
+		}
+		deltas, err := from.Next(ev)
+		for i := range deltas {
+			out = to.Append(out, &deltas[i])
+		}
+		if err != nil {
+			return out, err
+		}
+	}
+}
+
+// request is the body that a client sends for s on this route.
+func (r *run) request(s *mock.Scenario, stream bool) []byte {
+	body := []byte(s.Request)
+	if r.prompt {
+		body = []byte(`{"model":"` + mock.Model + `","prompt":"scenario:` + s.Name + `","max_tokens":100}`)
+	}
+	if stream {
+		body = append(body[:len(body)-1:len(body)-1], `,"stream":true,"stream_options":{"include_usage":true}}`...)
+	}
+	return body
+}
+
+// send turns a client's body into the provider's request, as the relay does,
+// and shows it to the mock.
+func (r *run) send(t *testing.T, body []byte, stream bool) []byte {
+	t.Helper()
+	upstream, err := r.upstreamBody(body, stream)
+	if err != nil {
+		t.Fatalf("request %s: %v", clip(body), err)
+	}
+	if !json.Valid(upstream) {
+		t.Fatalf("the provider's body is not JSON: %s", clip(upstream))
+	}
+	req := r.httpRequest(t, upstream, stream)
+	if !r.mock.Match(req) {
+		t.Fatalf("%s does not serve %s", r.mock.Name(), req.URL.Path)
+	}
+	if err := r.mock.Check(req, upstream); err != nil {
+		t.Fatalf("the provider refuses the request: %v\n%s", err, clip(upstream))
+	}
+	if got := r.mock.Streamed(req, upstream); got != stream {
+		t.Fatalf("streamed: the provider understood %v, want %v\n%s", got, stream, clip(upstream))
+	}
+	return upstream
+}
+
+func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
+	if r.same() {
+		return r.edited(body, stream)
+	}
+	req, err := r.dialect.ParseRequest(body)
+	if err != nil {
+		return nil, err
+	}
+	req.Model = r.target.Model
+	return r.op.Chat.AppendRequest(nil, &r.target, req)
+}
+
+// edited splices a same-format body as the relay does.
+func (r *run) edited(body []byte, stream bool) ([]byte, error) {
+	if r.op.Edit.Request != nil {
+		body = r.op.Edit.Request(nil, body)
+	}
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	edits := []jsonedit.Edit{{Key: "model", Value: jsonedit.AppendString(nil, r.target.Model)}, {Key: "stream", Value: []byte("false")}}
+	if stream {
+		edits[1].Value = []byte("true")
+	}
+	if r.op.Edit.NoStreamOptions {
+		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
+	}
+	return jsonedit.Join(nil, r.op.Edit.Apply(&r.target, body, members, edits)), nil
+}
+
+func (r *run) httpRequest(t *testing.T, body []byte, stream bool) *http.Request {
+	t.Helper()
+	base := "http://mock.test"
+	var err error
+	if r.provider.Base != nil {
+		if base, err = r.provider.Base(&r.target); err != nil {
+			t.Fatalf("base URL: %v", err)
+		}
+	}
+	path, err := r.op.Path(&r.target, stream)
+	if err != nil {
+		t.Fatalf("path: %v", err)
+	}
+	req := httptest.NewRequest(http.MethodPost, base+path, bytes.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	if r.provider.Header != nil {
+		for _, kv := range r.provider.Header(&r.target) {
+			req.Header.Set(kv[0], kv[1])
+		}
+	}
+	if r.provider.Query != nil {
+		q := req.URL.Query()
+		for _, kv := range r.provider.Query(&r.target) {
+			q.Set(kv[0], kv[1])
+		}
+		req.URL.RawQuery = q.Encode()
+	}
+	return req
+}
+
+// streamOf is the provider's stream for s: its framing, and its bytes.
+func (r *run) streamOf(t *testing.T, s *mock.Scenario, upstream []byte) (frame.Kind, []byte) {
+	t.Helper()
+	contentType, events := mock.Events(r.mock, s, upstream)
+	return Kind(t, contentType), bytes.Join(events, nil)
+}
+
+// translated is what the client gets of a provider's stream.
+func (r *run) translated(kind frame.Kind, stream io.Reader, m chat.Meta) ([]byte, error) {
+	if !r.same() {
+		return Translate(kind, stream, r.op.Chat.NewStream(&r.target), r.dialect.NewEncoder(m))
+	}
+	var out []byte
+	events := frame.New(kind, stream, 0)
+	for {
+		ev, err := events.Next()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return out, err
+		}
+		if ev.Data == nil {
+			continue
+		}
+		data := ev.Data
+		if r.op.Edit.Rewrite != nil {
+			data = r.op.Edit.Rewrite(nil, data)
+		}
+		out = frame.AppendSSE(out, nil, data)
+	}
+}
+
+func clip(b []byte) string {
+	const most = 1500
+	if len(b) > most {
+		return strings.ToValidUTF8(string(b[:most]), "") + "…"
+	}
+	return string(b)
+}

@@ -1,0 +1,109 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/chat"
+)
+
+// history sends an answer back as the next request's history: ids, arguments,
+// thinking and its signature reach the provider as they came from it.
+func (r *run) history(t *testing.T, s *mock.Scenario, a *answer) {
+	t.Helper()
+	if len(s.Answer.Choices) != 1 || len(s.Answer.Choices[0].Parts) == 0 {
+		return
+	}
+	next := r.nextRequest(t, s, &a.Choices[0])
+	upstream := r.send(t, next, false)
+	if r.same() {
+		return
+	}
+	said := decodeNumbers(t, upstream)
+	for _, p := range s.Answer.Choices[0].Parts {
+		switch p.Kind {
+		case chat.ToolCall:
+			if !holds(said, p.Arguments) && !holdsJSON(t, said, p.Arguments) {
+				t.Errorf("history: the arguments of %s did not reach the provider: %s", p.Name, clip(upstream))
+			}
+			if !r.lacks(ToolIDs) && !holds(said, p.ID) {
+				t.Errorf("history: the id %s did not reach the provider: %s", p.ID, clip(upstream))
+			}
+		case chat.Thinking:
+			if !r.lacks(Thinking) && !holds(said, p.Text) {
+				t.Errorf("history: the thinking did not reach the provider: %s", clip(upstream))
+			}
+			if !r.lacks(Signatures) && !holds(said, p.Signature) {
+				t.Errorf("history: the signature did not reach the provider: %s", clip(upstream))
+			}
+		}
+	}
+}
+
+// nextRequest is s's request, its answer, a result for each call, and one more
+// question.
+func (r *run) nextRequest(t *testing.T, s *mock.Scenario, c *answerChoice) []byte {
+	t.Helper()
+	var req map[string]json.RawMessage
+	var messages []json.RawMessage
+	must(t, json.Unmarshal([]byte(s.Request), &req))
+	must(t, json.Unmarshal(req["messages"], &messages))
+	messages = append(messages, c.Message)
+	for _, call := range c.message.Calls {
+		messages = append(messages, asJSON(t, map[string]string{"role": "tool", "tool_call_id": call.ID, "content": `{"ok":true}`}))
+	}
+	messages = append(messages, asJSON(t, map[string]string{"role": "user", "content": "scenario:text"}))
+	req["messages"] = asJSON(t, messages)
+	return asJSON(t, req)
+}
+
+// holds says whether a string is want, or a part of a longer text has it.
+func holds(v any, want string) bool {
+	found := false
+	walk(v, func(v any) bool {
+		s, ok := v.(string)
+		found = found || ok && (s == want || len(want) > 10 && bytes.Contains([]byte(s), []byte(want)))
+		return !found
+	})
+	return found
+}
+
+// holdsJSON says whether there is an object equal to that which want spells,
+// numbers as they were written.
+func holdsJSON(t *testing.T, v any, want string) bool {
+	object := decodeNumbers(t, []byte(want))
+	found := false
+	walk(v, func(v any) bool {
+		found = found || reflect.DeepEqual(v, object)
+		return !found
+	})
+	return found
+}
+
+func decodeNumbers(t *testing.T, body []byte) any {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	must(t, d.Decode(&v))
+	return v
+}
+
+func asJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	must(t, e.Encode(v))
+	return b.Bytes()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

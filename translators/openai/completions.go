@@ -1,0 +1,142 @@
+package openai
+
+import (
+	"strconv"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// Completions is the dialect of POST /v1/completions, for providers that only
+// chat: the prompt becomes a user message, the answer's text a completion.
+// What a completion cannot say (tool calls, thinking) is left out.
+// https://platform.openai.com/docs/api-reference/completions
+var Completions chat.Dialect = completionsDialect{}
+
+type completionsDialect struct{}
+
+// ParseRequest implements chat.Dialect.
+func (completionsDialect) ParseRequest(body []byte) (*chat.Request, error) {
+	req := &chat.Request{}
+	err := withObject(body, func(o *fastjson.Object) error {
+		return visit(o, func(name string, v *fastjson.Value) error {
+			switch name {
+			case "prompt":
+				return parsePrompt(req, v)
+			case "max_tokens":
+				return setNumber(&req.MaxTokens, v)
+			case "logprobs": // a number here; chat's is true or false
+				var raw chat.Raw
+				err := setRaw(&raw, v)
+				req.Extra = append(req.Extra, chat.Member{Name: name, Value: raw})
+				return err
+			}
+			return parseSampling(req, name, v)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+// parsePrompt reads a prompt: a string, or an array with one string. Several
+// prompts, which get an answer each, and token numbers are refused.
+func parsePrompt(req *chat.Request, v *fastjson.Value) error {
+	if list := v.GetArray(); len(list) == 1 {
+		v = list[0]
+	}
+	switch v.Type() {
+	case fastjson.TypeString:
+	case fastjson.TypeArray:
+		return refuse("", "must be one string: a chat model answers one prompt at a time")
+	default:
+		return refuse("", "must be a string: a chat model takes no token numbers")
+	}
+	req.Messages = []chat.Message{{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}}}
+	return nil
+}
+
+// AppendResponse implements chat.Dialect.
+func (completionsDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
+	it := settle("cmpl-", "text_completion", resp.ID, resp.Model, resp.Created, &resp.Meta)
+	dst = append(appendMember(it.append(dst), "choices"), '[')
+	for i := range resp.Choices {
+		c := &resp.Choices[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		text, _ := joined(c.Parts, chat.Text)
+		refusal, _ := joined(c.Parts, chat.Refusal)
+		dst = jsonedit.AppendString(append(dst, `{"text":`...), text+refusal)
+		dst = appendCompletionTail(dst, c.Index, c.Finish)
+	}
+	return appendTail(append(dst, ']'), resp), nil
+}
+
+func appendCompletionTail(dst []byte, choice int, reason chat.FinishReason) []byte {
+	dst = strconv.AppendInt(appendMember(dst, "index"), int64(choice), 10)
+	return append(appendFinish(append(dst, `,"logprobs":null`...), reason), '}')
+}
+
+// AppendError implements chat.Dialect.
+func (completionsDialect) AppendError(dst []byte, e *chat.Error) []byte { return appendError(dst, e) }
+
+// NewEncoder implements chat.Dialect. It ends as Chat's does.
+func (completionsDialect) NewEncoder(meta chat.Meta) chat.Encoder {
+	return &completionsEncoder{meta: meta}
+}
+
+type completionsEncoder struct {
+	meta    chat.Meta
+	head    []byte // `data: {…,` up to the choices, once known
+	usage   chat.Usage
+	counted bool
+	closed  bool
+}
+
+// Append implements chat.Encoder.
+func (e *completionsEncoder) Append(dst []byte, d *chat.Delta) []byte {
+	if e.closed {
+		return dst
+	}
+	if e.head == nil && d.Kind != chat.ErrorDelta {
+		start := d
+		if d.Kind != chat.Start {
+			start = &chat.Delta{}
+		}
+		it := settle("cmpl-", "text_completion", string(start.ID), string(start.Model), start.Created, &e.meta)
+		e.head = append(it.append([]byte("data: ")), ',')
+	}
+	switch d.Kind {
+	case chat.TextDelta, chat.RefusalDelta:
+		return e.chunk(dst, d.Choice, d.Text, "")
+	case chat.Finish:
+		if d.Reason != "" {
+			return e.chunk(dst, d.Choice, nil, d.Reason)
+		}
+	case chat.UsageDelta:
+		if d.Usage != nil {
+			e.usage, e.counted = *d.Usage, true
+		}
+	case chat.ErrorDelta:
+		e.closed = true
+		return appendErrorEvent(dst, d.Err)
+	case chat.End:
+		e.closed = true
+		if e.meta.IncludeUsage && e.counted {
+			dst = append(append(dst, e.head...), `"choices":[],"usage":`...)
+			dst = append(appendUsage(dst, &e.usage), "}\n\n"...)
+		}
+		return append(dst, "data: [DONE]\n\n"...)
+	}
+	return dst
+}
+
+func (e *completionsEncoder) chunk(dst []byte, choice int, text []byte, reason chat.FinishReason) []byte {
+	dst = append(append(dst, e.head...), `"choices":[{"text":`...)
+	dst = jsonedit.AppendBytes(dst, text)
+	return append(appendCompletionTail(dst, choice, reason), "]}\n\n"...)
+}

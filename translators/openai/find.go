@@ -1,0 +1,116 @@
+package openai
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// The names that a meter looks for.
+var (
+	choicesKey   = []byte(`"choices"`)
+	contentKey   = []byte(`"content"`)
+	textKey      = []byte(`"text"`)
+	reasoningKey = []byte(`"reasoning_content"`)
+	refusalKey   = []byte(`"refusal"`)
+	callsKey     = []byte(`"tool_calls"`)
+	audioKey     = []byte(`"audio"`)
+	imagesKey    = []byte(`"images"`)
+	finishKey    = []byte(`"finish_reason"`)
+	usageKey     = []byte(`"usage"`)
+	tierKey      = []byte(`"service_tier"`)
+	typeKey      = []byte(`"type"`)
+	deltaKey     = []byte(`"delta"`)
+)
+
+// find returns data from the value of the first member called key on, at any
+// depth, and the same again to search further in; nil when there is none. Text
+// that looks like a member does not deceive it: its quotes are escaped.
+func find(data, key []byte) (value, rest []byte) {
+	for {
+		i := bytes.Index(data, key)
+		if i < 0 {
+			return nil, nil
+		}
+		data = data[i+len(key):]
+		v := skipSpace(data)
+		if len(v) == 0 || v[0] != ':' {
+			continue
+		}
+		if v = skipSpace(v[1:]); len(v) == 0 {
+			return nil, nil
+		}
+		return v, v
+	}
+}
+
+func skipSpace(data []byte) []byte {
+	for len(data) > 0 && (data[0] == ' ' || data[0] == '\t' || data[0] == '\n' || data[0] == '\r') {
+		data = data[1:]
+	}
+	return data
+}
+
+// stringAtStart is the JSON string that data begins with, quotes included; nil
+// when it has no end.
+func stringAtStart(data []byte) []byte {
+	for i := 1; i < len(data); i++ {
+		n := bytes.IndexByte(data[i:], '"')
+		if n < 0 {
+			return nil
+		}
+		i += n
+		escapes := 0
+		for data[i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return data[:i+1]
+		}
+	}
+	return nil
+}
+
+// textLen is how many bytes of UTF-8 a JSON string says; 0 for other values.
+func textLen(value []byte) int {
+	if len(value) < 2 || value[0] != '"' {
+		return 0
+	}
+	text := value[1 : len(value)-1]
+	n := 0
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 || i+1 >= len(text) {
+			return n + len(text)
+		}
+		n += i
+		if text[i+1] != 'u' || len(text) < i+6 {
+			n, text = n+1, text[i+2:]
+			continue
+		}
+		n += escapedLen(text[i+2 : i+6])
+		text = text[i+6:]
+	}
+}
+
+// escapedLen is how many bytes the rune of a \u escape takes; half of a
+// surrogate pair counts for half of its four.
+func escapedLen(hex []byte) int {
+	var r rune
+	for _, c := range hex {
+		digit := rune(c&0x0f) + 9*rune(c>>6)
+		r = r<<4 | digit&0x0f
+	}
+	if 0xd800 <= r && r < 0xe000 {
+		return 2
+	}
+	return utf8.RuneLen(r)
+}
+
+// isEmptyArray says whether data begins with [].
+func isEmptyArray(data []byte) bool {
+	if len(data) == 0 || data[0] != '[' {
+		return false
+	}
+	rest := skipSpace(data[1:])
+	return len(rest) > 0 && rest[0] == ']'
+}

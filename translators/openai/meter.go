@@ -1,0 +1,180 @@
+package openai
+
+import (
+	"bytes"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// Meter reads answers of chat, completions, embeddings, images and
+// transcriptions: whatever has its usage under "usage".
+var Meter chat.Meter = meter{}
+
+type meter struct{}
+
+var done = []byte("[DONE]")
+
+// Whole implements chat.Meter.
+func (meter) Whole(body []byte, seen *chat.Seen) {
+	var space [16]jsonedit.Member
+	members, err := jsonedit.Object(body, space[:0])
+	if err != nil {
+		return
+	}
+	for i := range members {
+		m := &members[i]
+		switch string(m.Key) {
+		case "usage":
+			seen.HasUsage = ReadUsage(m.Value, &seen.Usage) || seen.HasUsage
+		case "model":
+			setText(&seen.Model, m.Value)
+		case "id":
+			setText(&seen.ID, m.Value)
+		case "service_tier":
+			setText(&seen.Usage.ServiceTier, m.Value)
+		case "error":
+			seen.Err = readError(m.Value)
+		case "choices":
+			readChoices(m.Value, seen)
+		case "data", "text": // embeddings, images; a transcription
+			seen.Content = true
+		}
+	}
+}
+
+// readChoices reads what the choices of a whole answer say and why they ended.
+func readChoices(value []byte, seen *chat.Seen) {
+	var space [8][]byte
+	choices, err := jsonedit.Array(value, space[:0])
+	if err != nil {
+		return
+	}
+	for _, c := range choices {
+		seen.Content = true
+		setFinish(c, seen)
+		text := jsonedit.Lookup(c, "message", "content")
+		if text == nil {
+			text = jsonedit.Lookup(c, "text")
+		}
+		seen.TextLen += textLen(text)
+	}
+}
+
+// Event implements chat.Meter. An event's few members are found by byte search,
+// not by parsing: a quoted name that is followed by a colon can only be a name.
+func (meter) Event(ev frame.Event, seen *chat.Seen) {
+	seen.UsageOnly = false
+	data := ev.Data
+	if len(data) == 0 {
+		return
+	}
+	if bytes.Equal(data, done) {
+		seen.Ended = true
+		return
+	}
+	choices, _ := find(data, choicesKey)
+	if choices == nil {
+		if value := jsonedit.Lookup(data, "error"); value != nil && !jsonedit.IsNull(value) {
+			seen.Err = readError(value)
+			return
+		}
+	}
+	if seen.Model == "" {
+		setText(&seen.Model, jsonedit.Lookup(data, "model"))
+		setText(&seen.ID, jsonedit.Lookup(data, "id"))
+	}
+	if value, _ := find(data, tierKey); jsonedit.IsString(value) {
+		setText(&seen.Usage.ServiceTier, stringAtStart(value))
+	}
+	content(data, seen)
+	setFinish(data, seen)
+	if value, _ := find(data, usageKey); jsonedit.IsObject(value) {
+		if usage := jsonedit.Lookup(data, "usage"); usage != nil && ReadUsage(usage, &seen.Usage) {
+			seen.HasUsage = true
+			seen.UsageOnly = isEmptyArray(choices)
+		}
+	}
+}
+
+// content notes what a client would show of an event: text, thinking, calls.
+func content(data []byte, seen *chat.Seen) {
+	for _, key := range [...][]byte{contentKey, textKey, reasoningKey, refusalKey} {
+		for rest := data; ; {
+			var value []byte
+			if value, rest = find(rest, key); value == nil {
+				break
+			}
+			if !jsonedit.IsString(value) {
+				continue
+			}
+			text := stringAtStart(value)
+			if n := textLen(text); n > 0 {
+				seen.Content = true
+				seen.TextLen += n
+				if seen.Collect != nil && (&key[0] == &contentKey[0] || &key[0] == &textKey[0]) {
+					collect(text, seen)
+				}
+			}
+		}
+	}
+	if seen.Content {
+		return
+	}
+	for _, key := range [...][]byte{callsKey, audioKey, imagesKey} {
+		if value, _ := find(data, key); jsonedit.IsArray(value) && !isEmptyArray(value) || jsonedit.IsObject(value) {
+			seen.Content = true
+			return
+		}
+	}
+}
+
+// collect hands on the text that a JSON string says.
+func collect(value []byte, seen *chat.Seen) {
+	if text, ok := jsonedit.AppendUnquoted(nil, value); ok {
+		seen.Collect(text)
+	}
+}
+
+// setFinish keeps the last reason that data names.
+func setFinish(data []byte, seen *chat.Seen) {
+	for rest := data; ; {
+		var value []byte
+		if value, rest = find(rest, finishKey); value == nil {
+			return
+		}
+		if !jsonedit.IsString(value) {
+			continue
+		}
+		if text, ok := jsonedit.String(stringAtStart(value)); ok && text != "" {
+			seen.Finish = chat.FinishReason(text)
+		}
+	}
+}
+
+func setText(to *string, value []byte) {
+	if s, ok := jsonedit.String(value); ok && s != "" {
+		*to = s
+	}
+}
+
+// readError reads an error object, or the text that some put in its place.
+func readError(value []byte) *chat.Error {
+	if jsonedit.IsNull(value) {
+		return nil
+	}
+	e := &chat.Error{}
+	if text, ok := jsonedit.String(value); ok {
+		e.Message = text
+		return e
+	}
+	setText(&e.Message, jsonedit.Lookup(value, "message"))
+	setText(&e.Type, jsonedit.Lookup(value, "type"))
+	setText(&e.Code, jsonedit.Lookup(value, "code"))
+	setText(&e.Param, jsonedit.Lookup(value, "param"))
+	if e.Message == "" {
+		e.Message = "the provider sent an error without a message"
+	}
+	return e
+}

@@ -1,0 +1,128 @@
+package openai
+
+import (
+	"bytes"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// ResponsesMeter reads answers of the Responses API. One in background mode
+// has no usage yet.
+// https://platform.openai.com/docs/api-reference/responses
+// https://platform.openai.com/docs/api-reference/responses-streaming
+var ResponsesMeter chat.Meter = responsesMeter{}
+
+type responsesMeter struct{}
+
+// Whole implements chat.Meter.
+func (responsesMeter) Whole(body []byte, seen *chat.Seen) { readResponse(body, seen) }
+
+// readResponse reads a response object.
+func readResponse(value []byte, seen *chat.Seen) {
+	var space [40]jsonedit.Member
+	members, err := jsonedit.Object(value, space[:0])
+	if err != nil {
+		return
+	}
+	var status, output, incomplete []byte
+	for i := range members {
+		m := &members[i]
+		switch string(m.Key) {
+		case "usage":
+			seen.HasUsage = ReadUsage(m.Value, &seen.Usage) || seen.HasUsage
+		case "model":
+			setText(&seen.Model, m.Value)
+		case "id":
+			setText(&seen.ID, m.Value)
+		case "service_tier":
+			setText(&seen.Usage.ServiceTier, m.Value)
+		case "error":
+			if e := readError(m.Value); e != nil {
+				seen.Err = e
+			}
+		case "status":
+			status = m.Value
+		case "output":
+			output = m.Value
+		case "incomplete_details":
+			incomplete = m.Value
+		}
+	}
+	if jsonedit.IsArray(output) && !isEmptyArray(output) {
+		seen.Content = true
+	}
+	setStatus(status, output, incomplete, seen)
+}
+
+// setStatus says in chat's words why a response ended.
+func setStatus(status, output, incomplete []byte, seen *chat.Seen) {
+	switch string(status) {
+	case `"completed"`:
+		seen.Finish = chat.Stop
+		if bytes.Contains(output, []byte(`"function_call"`)) && hasCall(output) {
+			seen.Finish = chat.ToolCalls
+		}
+	case `"incomplete"`:
+		switch string(jsonedit.Lookup(incomplete, "reason")) {
+		case `"max_output_tokens"`:
+			seen.Finish = chat.Length
+		case `"content_filter"`:
+			seen.Finish = chat.ContentFilter
+		}
+	}
+}
+
+func hasCall(output []byte) bool {
+	var space [16][]byte
+	items, err := jsonedit.Array(output, space[:0])
+	if err != nil {
+		return false
+	}
+	for _, item := range items {
+		if string(jsonedit.Lookup(item, "type")) == `"function_call"` {
+			return true
+		}
+	}
+	return false
+}
+
+// Event implements chat.Meter.
+func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
+	seen.UsageOnly = false
+	if len(ev.Data) == 0 {
+		return
+	}
+	typ := ev.Type
+	if len(typ) == 0 {
+		value, _ := find(ev.Data, typeKey)
+		if typ = stringAtStart(value); len(typ) < 2 {
+			return
+		}
+		typ = typ[1 : len(typ)-1]
+	}
+	switch string(typ) {
+	case "response.created":
+		readResponse(jsonedit.Lookup(ev.Data, "response"), seen)
+	case "response.completed", "response.incomplete", "response.failed":
+		readResponse(jsonedit.Lookup(ev.Data, "response"), seen)
+		seen.Ended = true
+	case "error":
+		seen.Err = readError(ev.Data)
+		seen.Ended = true
+	case "response.output_text.delta":
+		value, _ := find(ev.Data, deltaKey)
+		text := stringAtStart(value)
+		seen.Content = true
+		seen.TextLen += textLen(text)
+		if seen.Collect != nil {
+			collect(text, seen)
+		}
+	default:
+		// Deltas of refusals, arguments, reasoning, audio, code.
+		if bytes.HasSuffix(typ, []byte(".delta")) {
+			seen.Content = true
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package openai
+
+import "go-ai-proxy/translators/jsonedit"
+
+// PromptWords counts the words, separated by white space, of a request: all
+// texts of its messages, its prompt or its input, whichever it has. Images and
+// files count nothing; a token number counts one. It is what Kong estimates
+// prompts with where a provider reports no usage.
+func PromptWords(body []jsonedit.Member) int {
+	n := 0
+	for _, key := range [...]string{"messages", "prompt", "input"} {
+		n += words(jsonedit.Find(body, key))
+	}
+	return n
+}
+
+// words counts in a text, a token number, or a list of texts, parts and messages.
+func words(value []byte) int {
+	switch {
+	case jsonedit.IsString(value):
+		return wordsOf(value[1 : len(value)-1])
+	case jsonedit.IsNumber(value):
+		return 1
+	case jsonedit.IsObject(value):
+		// A message has content; a part of type text (input_text …) has text.
+		var space [16]jsonedit.Member
+		members, err := jsonedit.Object(value, space[:0])
+		if err != nil {
+			return 0
+		}
+		n := words(jsonedit.Find(members, "content"))
+		if text := jsonedit.Find(members, "text"); jsonedit.IsString(text) {
+			n += words(text)
+		}
+		return n
+	case jsonedit.IsArray(value):
+		var space [32][]byte
+		items, err := jsonedit.Array(value, space[:0])
+		if err != nil {
+			return 0
+		}
+		n := 0
+		for _, item := range items {
+			n += words(item)
+		}
+		return n
+	}
+	return 0
+}
+
+// wordsOf counts in escaped text, without unescaping it.
+func wordsOf(text []byte) int {
+	n, inside := 0, false
+	for i := 0; i < len(text); i++ {
+		space := text[i] == ' '
+		if text[i] == '\\' && i+1 < len(text) {
+			i++
+			switch text[i] {
+			case 'n', 't', 'r', 'f':
+				space = true
+			}
+		}
+		if !space && !inside {
+			n++
+		}
+		inside = !space
+	}
+	return n
+}
