@@ -1,0 +1,434 @@
+package mock
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// anthropicRequest has every member of the API; others are refused.
+type anthropicRequest struct {
+	Model             string             `json:"model"`
+	Messages          []anthropicMessage `json:"messages"`
+	MaxTokens         *int               `json:"max_tokens"`
+	System            json.RawMessage    `json:"system"`
+	CacheControl      json.RawMessage    `json:"cache_control"`
+	Compaction        json.RawMessage    `json:"compaction"`
+	Container         json.RawMessage    `json:"container"`
+	ContextManagement json.RawMessage    `json:"context_management"`
+	Diagnostics       json.RawMessage    `json:"diagnostics"`
+	Fallbacks         json.RawMessage    `json:"fallbacks"`
+	FallbackCredit    json.RawMessage    `json:"fallback_credit_token"`
+	InferenceGeo      *string            `json:"inference_geo"`
+	MCPServers        json.RawMessage    `json:"mcp_servers"`
+	Metadata          *struct {
+		UserID *string `json:"user_id"`
+	} `json:"metadata"`
+	OutputConfig *struct {
+		Effort     string          `json:"effort"`
+		TaskBudget json.RawMessage `json:"task_budget"`
+		Format     *struct {
+			Type   string          `json:"type"`
+			Schema json.RawMessage `json:"schema"`
+		} `json:"format"`
+	} `json:"output_config"`
+	ServiceTier   *string  `json:"service_tier"`
+	Speed         *string  `json:"speed"`
+	StopSequences []string `json:"stop_sequences"`
+	Stream        *bool    `json:"stream"`
+	Temperature   *float64 `json:"temperature"`
+	Thinking      *struct {
+		Type    string `json:"type"`
+		Budget  *int   `json:"budget_tokens"`
+		Display string `json:"display"`
+	} `json:"thinking"`
+	ToolChoice *struct {
+		Type            string `json:"type"`
+		Name            string `json:"name"`
+		DisableParallel *bool  `json:"disable_parallel_tool_use"`
+	} `json:"tool_choice"`
+	Tools []json.RawMessage `json:"tools"`
+	TopK  *int              `json:"top_k"`
+	TopP  *float64          `json:"top_p"`
+}
+
+type anthropicMessage struct {
+	Role    string          `json:"role"`
+	Content json.RawMessage `json:"content"`
+}
+
+func checkAnthropic(body []byte) error {
+	var q anthropicRequest
+	if err := decodeStrict(body, &q); err != nil {
+		return err
+	}
+	switch {
+	case q.Model == "":
+		return errors.New("model: Field required")
+	case q.MaxTokens == nil:
+		return errors.New("max_tokens: Field required")
+	case *q.MaxTokens < 1:
+		return errors.New("max_tokens: Input should be greater than or equal to 1")
+	case len(q.Messages) == 0:
+		return errors.New("messages: at least one message is required")
+	case q.ServiceTier != nil && *q.ServiceTier != "auto" && *q.ServiceTier != "standard_only":
+		return errors.New("service_tier: Input should be 'auto' or 'standard_only'")
+	}
+	for i, s := range q.StopSequences {
+		if strings.TrimSpace(s) == "" {
+			return fmt.Errorf("stop_sequences.%d: each stop sequence must contain non-whitespace", i)
+		}
+	}
+	for _, check := range []func() error{q.checkSampling, q.checkTools, q.checkOutput, q.checkSystem, q.checkMessages} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newest are models that decide themselves how to sample and how long to think.
+var newest = regexp.MustCompile(`claude-(opus-4-[78]|(opus|sonnet|haiku)-5|fable|mythos)`)
+
+func (q *anthropicRequest) checkSampling() error {
+	sampling := q.Temperature != nil || q.TopP != nil || q.TopK != nil
+	switch {
+	case q.Temperature != nil && (*q.Temperature < 0 || *q.Temperature > 1):
+		return errors.New("temperature: range: 0..1")
+	case newest.MatchString(q.Model) && sampling:
+		return errors.New("`temperature`, `top_p` and `top_k` are deprecated for this model")
+	}
+	if q.Thinking == nil {
+		return nil
+	}
+	switch q.Thinking.Type {
+	case "disabled", "between_tools":
+		return nil
+	case "adaptive":
+	case "enabled":
+		switch {
+		case newest.MatchString(q.Model):
+			return errors.New(`"thinking.type.enabled" is not supported for this model`)
+		case q.Thinking.Budget == nil || *q.Thinking.Budget < 1024:
+			return errors.New("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024")
+		case *q.Thinking.Budget >= *q.MaxTokens:
+			return errors.New("`max_tokens` must be greater than `thinking.budget_tokens`")
+		}
+	default:
+		return fmt.Errorf("thinking.type: %q is no type", q.Thinking.Type)
+	}
+	switch {
+	case q.Temperature != nil && *q.Temperature != 1:
+		return errors.New("`temperature` may only be set to 1 when thinking is enabled or in adaptive mode")
+	case q.TopK != nil:
+		return errors.New("`top_k` must be unset when thinking is enabled")
+	case q.TopP != nil && *q.TopP < 0.95:
+		return errors.New("`top_p` must be greater than or equal to 0.95 when thinking is enabled")
+	case q.ToolChoice != nil && (q.ToolChoice.Type == "any" || q.ToolChoice.Type == "tool"):
+		return errors.New("thinking may not be enabled when tool_choice forces tool use")
+	}
+	return nil
+}
+
+var toolName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+
+func (q *anthropicRequest) checkTools() error {
+	names := map[string]bool{}
+	for i, raw := range q.Tools {
+		var tool struct {
+			Type string `json:"type"`
+			Name string `json:"name"`
+		}
+		if err := json.Unmarshal(raw, &tool); err != nil {
+			return fmt.Errorf("tools.%d: %w", i, err)
+		}
+		if tool.Type != "" && tool.Type != "custom" {
+			continue // a server tool
+		}
+		var custom struct {
+			Type         string          `json:"type"`
+			Name         string          `json:"name"`
+			Description  string          `json:"description"`
+			Strict       *bool           `json:"strict"`
+			CacheControl json.RawMessage `json:"cache_control"`
+			InputSchema  map[string]any  `json:"input_schema"`
+		}
+		if err := decodeStrict(raw, &custom); err != nil {
+			return fmt.Errorf("tools.%d.custom: %w", i, err)
+		}
+		switch {
+		case !toolName.MatchString(custom.Name):
+			return fmt.Errorf("tools.%d.custom.name: %q does not match", i, custom.Name)
+		case names[custom.Name]:
+			return errors.New("tools: Tool names must be unique")
+		case custom.InputSchema["type"] != "object":
+			return fmt.Errorf("tools.%d.custom.input_schema.type: Field required", i)
+		}
+		names[custom.Name] = true
+	}
+	if c := q.ToolChoice; c != nil {
+		switch {
+		case len(q.Tools) == 0:
+			return errors.New("tool_choice: may only be specified while providing tools")
+		case c.Type == "tool" && !names[c.Name]:
+			return fmt.Errorf("tool_choice: tool %q not found in provided tools", c.Name)
+		case c.Type == "none" && c.DisableParallel != nil:
+			return errors.New("tool_choice.none.disable_parallel_tool_use: Extra inputs are not permitted")
+		case !strings.Contains(" auto any tool none ", " "+c.Type+" "):
+			return fmt.Errorf("tool_choice: %q is no type", c.Type)
+		}
+	}
+	return nil
+}
+
+func (q *anthropicRequest) checkOutput() error {
+	if q.OutputConfig == nil {
+		return nil
+	}
+	if e := q.OutputConfig.Effort; !strings.Contains("  low medium high xhigh max ", " "+e+" ") {
+		return fmt.Errorf("output_config.effort: %q is no level", e)
+	}
+	f := q.OutputConfig.Format
+	if f == nil {
+		return nil
+	}
+	if f.Type != "json_schema" {
+		return errors.New("output_config.format.type: Input should be 'json_schema'")
+	}
+	var schema map[string]any
+	if err := json.Unmarshal(f.Schema, &schema); err != nil {
+		return fmt.Errorf("output_config.format.schema: %w", err)
+	}
+	if schema["type"] == "object" && schema["additionalProperties"] != false {
+		return errors.New("output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false")
+	}
+	return nil
+}
+
+func (q *anthropicRequest) checkSystem() error {
+	if len(q.System) == 0 || q.System[0] == '"' {
+		return nil
+	}
+	var blocks []anthropicBlock
+	if err := decodeStrict(q.System, &blocks); err != nil {
+		return fmt.Errorf("system: %w", err)
+	}
+	for i, b := range blocks {
+		if b.Type != "text" || strings.TrimSpace(b.Text) == "" {
+			return fmt.Errorf("system.%d: must be a non-empty text block", i)
+		}
+	}
+	return nil
+}
+
+// anthropicBlock has the members of all blocks that a client may send.
+type anthropicBlock struct {
+	Type         string           `json:"type"`
+	Text         string           `json:"text"`
+	Thinking     *string          `json:"thinking"`
+	Signature    *string          `json:"signature"`
+	Data         string           `json:"data"`
+	ID           string           `json:"id"`
+	Name         string           `json:"name"`
+	Input        map[string]any   `json:"input"`
+	Caller       json.RawMessage  `json:"caller"`
+	ToolUseID    string           `json:"tool_use_id"`
+	Content      json.RawMessage  `json:"content"`
+	IsError      *bool            `json:"is_error"`
+	CacheControl json.RawMessage  `json:"cache_control"`
+	Citations    json.RawMessage  `json:"citations"`
+	Title        *string          `json:"title"`
+	Context      *string          `json:"context"`
+	Source       *anthropicSource `json:"source"`
+}
+
+type anthropicSource struct {
+	Type      string          `json:"type"`
+	MediaType string          `json:"media_type"`
+	Data      string          `json:"data"`
+	URL       string          `json:"url"`
+	FileID    string          `json:"file_id"`
+	Content   json.RawMessage `json:"content"`
+}
+
+// checkMessages follows the turns: they alternate, the user begins, and a turn
+// with calls is followed by all of their results, before anything else.
+func (q *anthropicRequest) checkMessages() error {
+	open, everCalled := []string{}, map[string]bool{}
+	role := "assistant"
+	for i, m := range q.Messages {
+		at := fmt.Sprintf("messages.%d", i)
+		if m.Role != "user" && m.Role != "assistant" || m.Role == role {
+			return fmt.Errorf("%s: roles must alternate between user and assistant, and user is the first; got %q", at, m.Role)
+		}
+		role = m.Role
+		blocks, err := anthropicBlocks(m.Content)
+		if err != nil {
+			return fmt.Errorf("%s.content: %w", at, err)
+		}
+		if len(blocks) == 0 {
+			return fmt.Errorf("%s: must have non-empty content", at)
+		}
+		results := map[string]bool{}
+		for j := range blocks {
+			b := &blocks[j]
+			if err := b.check(role); err != nil {
+				return fmt.Errorf("%s.content.%d: %w", at, j, err)
+			}
+			if b.Type == "tool_result" {
+				if len(results) < j {
+					return fmt.Errorf("%s.content.%d: tool_result blocks must come first", at, j)
+				}
+				results[b.ToolUseID] = true
+			}
+		}
+		for _, id := range open {
+			if !results[id] {
+				return fmt.Errorf("%s: tool_use ids were found without tool_result blocks immediately after: %s", at, id)
+			}
+			delete(results, id)
+		}
+		for id := range results {
+			return fmt.Errorf("%s: unexpected tool_use_id found in tool_result blocks: %s", at, id)
+		}
+		open = open[:0]
+		for j := range blocks {
+			if id := blocks[j].ID; blocks[j].Type == "tool_use" {
+				if everCalled[id] {
+					return fmt.Errorf("%s.content.%d: tool_use ids must be unique: %s", at, j, id)
+				}
+				everCalled[id] = true
+				open = append(open, id)
+			}
+		}
+		if i == len(q.Messages)-1 && role == "assistant" {
+			if last := blocks[len(blocks)-1]; strings.TrimRight(last.Text, " \n\t") != last.Text {
+				return fmt.Errorf("%s: final assistant content cannot end with trailing whitespace", at)
+			}
+		}
+	}
+	switch {
+	case len(open) > 0:
+		return fmt.Errorf("messages: tool_use ids were found without tool_result blocks immediately after: %v", open)
+	case len(everCalled) > 0 && len(q.Tools) == 0:
+		return errors.New("tools: Requests which include `tool_use` or `tool_result` blocks must define tools")
+	}
+	return nil
+}
+
+func anthropicBlocks(content json.RawMessage) ([]anthropicBlock, error) {
+	var s string
+	if json.Unmarshal(content, &s) == nil {
+		return []anthropicBlock{{Type: "text", Text: s}}, nil
+	}
+	var blocks []anthropicBlock
+	return blocks, decodeStrict(content, &blocks)
+}
+
+var toolUseID = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
+func (b *anthropicBlock) check(role string) error {
+	roles := map[string]string{
+		"text": "user assistant", "image": "user", "document": "user", "tool_result": "user",
+		"tool_use": "assistant", "thinking": "assistant", "redacted_thinking": "assistant",
+	}
+	if !strings.Contains(roles[b.Type], role) {
+		return fmt.Errorf("%q may not stand in a turn of %s", b.Type, role)
+	}
+	switch b.Type {
+	case "text":
+		if strings.TrimSpace(b.Text) == "" {
+			return errors.New("text content blocks must contain non-whitespace text")
+		}
+	case "image", "document":
+		return b.Source.check(b.Type)
+	case "tool_use":
+		if !toolUseID.MatchString(b.ID) || !toolName.MatchString(b.Name) || b.Input == nil {
+			return fmt.Errorf("tool_use wants id, name and an object as input, got %q %q %v", b.ID, b.Name, b.Input)
+		}
+	case "tool_result":
+		return b.checkResult()
+	case "thinking":
+		if b.Thinking == nil || b.Signature == nil || !signed(*b.Thinking, *b.Signature) {
+			return errors.New("invalid `signature` in `thinking` block")
+		}
+	case "redacted_thinking":
+		if b.Data == "" {
+			return errors.New("invalid `data` in `redacted_thinking` block")
+		}
+	}
+	return nil
+}
+
+func (b *anthropicBlock) checkResult() error {
+	if b.ToolUseID == "" {
+		return errors.New("tool_use_id: Field required")
+	}
+	if len(b.Content) == 0 {
+		return nil
+	}
+	inner, err := anthropicBlocks(b.Content)
+	if err != nil {
+		return err
+	}
+	for i := range inner {
+		if t := inner[i].Type; t != "text" && t != "image" && t != "document" {
+			return fmt.Errorf("content.%d: %q may not stand in a tool_result", i, t)
+		}
+		if err := inner[i].check("user"); err != nil && string(b.Content) != `""` {
+			return fmt.Errorf("content.%d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// signed says whether a model of the mock has thought so: Anthropic keeps
+// clients from changing what its models thought.
+func signed(thinking, signature string) bool {
+	for _, s := range Scenarios {
+		for _, c := range s.Answer.Choices {
+			for _, p := range c.Parts {
+				if p.Kind == chat.Thinking && p.Signature == signature && p.Text == thinking {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (s *anthropicSource) check(block string) error {
+	if s == nil {
+		return errors.New("source: Field required")
+	}
+	switch s.Type {
+	case "base64":
+		types := map[string]string{"image": " image/jpeg image/png image/gif image/webp ", "document": " application/pdf "}[block]
+		if !strings.Contains(types, " "+s.MediaType+" ") {
+			return fmt.Errorf("source.base64.media_type: %q is not one of%s", s.MediaType, types)
+		}
+		if b, err := base64.StdEncoding.DecodeString(s.Data); err != nil || len(b) == 0 {
+			return errors.New("source.base64.data: invalid base64 data")
+		}
+	case "url":
+		if !strings.HasPrefix(s.URL, "http") {
+			return errors.New("source.url.url: Only HTTPS URLs are supported")
+		}
+	case "file":
+		if s.FileID == "" {
+			return errors.New("source.file.file_id: Field required")
+		}
+	case "text":
+		if block != "document" || s.MediaType != "text/plain" || s.Data == "" {
+			return errors.New("source.text: wants text/plain and data")
+		}
+	default:
+		return fmt.Errorf("source.type: %q is no type", s.Type)
+	}
+	return nil
+}
