@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -35,7 +36,7 @@ func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]
 	if len(req.Stop) > 0 {
 		dst = append(member(dst, "stopSequences"), '[')
 		for _, s := range req.Stop {
-			dst = appendString(comma(dst), s)
+			dst = jsonedit.AppendString(comma(dst), s)
 		}
 		dst = append(dst, ']')
 	}
@@ -108,7 +109,7 @@ func appendThinking(dst []byte, model string, req *chat.Request) []byte {
 		if !hasBudget {
 			budget = effortBudget[req.ReasoningEffort]
 		}
-		dst = raw(dst, "thinkingBudget", itoa(clampBudget(model, budget)))
+		dst = number(dst, "thinkingBudget", clampBudget(model, budget))
 	} else if level := thinkingLevel(model, req.ReasoningEffort, budget); level != "" {
 		dst = text(dst, "thinkingLevel", level)
 	}
@@ -172,7 +173,7 @@ func appendModalities(dst []byte, req *chat.Request) []byte {
 		}
 		for _, m := range v.GetArray() {
 			if name := string(m.GetStringBytes()); name != "" && !(audio && name == "text") {
-				dst = appendString(comma(dst), strings.ToUpper(name))
+				dst = jsonedit.AppendString(comma(dst), strings.ToUpper(name))
 			}
 		}
 		dst = append(dst, ']')
@@ -180,7 +181,7 @@ func appendModalities(dst []byte, req *chat.Request) []byte {
 	v, err = fastjson.ParseBytes(orNull(req.Lookup("audio")))
 	if voice := v.GetStringBytes("voice"); err == nil && len(voice) > 0 {
 		dst = append(member(dst, "speechConfig"), `{"voiceConfig":{"prebuiltVoiceConfig":{`...)
-		dst = append(text(dst, "voiceName", voice), `}}}`...)
+		dst = append(bytesText(dst, "voiceName", voice), `}}}`...)
 	}
 	return dst
 }

@@ -1,6 +1,10 @@
 package gemini
 
-import "go-ai-proxy/translators/provider"
+import (
+	"maps"
+
+	"go-ai-proxy/translators/provider"
+)
 
 // fields rules the fields of an OpenAI chat request.
 var fields = provider.Fields{
@@ -30,7 +34,7 @@ var fields = provider.Fields{
 	"tool_choice":        mapped("toolConfig.functionCallingConfig"),
 	"function_call":      mapped("toolConfig.functionCallingConfig"),
 	"web_search_options": mapped("tools.googleSearch, without its settings"),
-	"service_tier":       mapped("serviceTier; Vertex has it in a header and gets none"),
+	"service_tier":       mapped("serviceTier"),
 	"extra_body":         mapped("merged into the body"),
 
 	"logit_bias":             dropped("no equal"),
@@ -45,6 +49,13 @@ var fields = provider.Fields{
 	"user":                   dropped("no equal"),
 	"verbosity":              dropped("no equal"),
 }
+
+// vertexFields are those of Gemini on Vertex AI.
+var vertexFields = func() provider.Fields {
+	f := maps.Clone(fields)
+	f["service_tier"] = dropped("Vertex takes it as the header X-Vertex-AI-LLM-Shared-Request-Type")
+	return f
+}()
 
 func mapped(note string) provider.Field {
 	return provider.Field{Treatment: provider.Mapped, Note: note}

@@ -32,12 +32,12 @@ var public = &provider.Provider{
 	Base:        func(*target.Target) (string, error) { return "https://generativelanguage.googleapis.com", nil },
 	PathOverURL: true,
 	KeyHeader:   "x-goog-api-key",
-	Operations:  generateOperations(publicPath),
+	Operations:  generateOperations(publicPath, fields),
 }
 
 // generateOperations are chat and completions in the generateContent format:
 // a prompt is a user's text.
-func generateOperations(path func(*target.Target, bool) (string, error)) map[string]*provider.Operation {
+func generateOperations(path func(*target.Target, bool) (string, error), fields provider.Fields) map[string]*provider.Operation {
 	op := &provider.Operation{
 		Path:   path,
 		Format: provider.GeminiGenerate,

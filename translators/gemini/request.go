@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -193,7 +194,7 @@ func appendToolConfig(dst []byte, req *chat.Request) ([]byte, error) {
 		dst = text(dst, "mode", mode)
 		if req.ToolChoice.Mode == "function" {
 			dst = append(member(dst, "allowedFunctionNames"), '[')
-			dst = append(appendString(dst, req.ToolChoice.Name), ']')
+			dst = append(jsonedit.AppendString(dst, req.ToolChoice.Name), ']')
 		}
 		dst = append(dst, '}')
 	}
@@ -206,14 +207,9 @@ func override(dst []byte, at int, field string, own chat.Raw) ([]byte, error) {
 	if own == nil {
 		return dst, nil
 	}
-	from, err := fastjson.ParseBytes(own)
-	if err != nil || from.Type() != fastjson.TypeObject {
+	merged, err := jsonedit.Merge(nil, dst[at:], own)
+	if err != nil {
 		return nil, &chat.RequestError{Field: field, Message: "must be an object"}
 	}
-	into, err := fastjson.ParseBytes(dst[at:])
-	if err != nil {
-		return nil, &chat.RequestError{Field: field, Message: err.Error()}
-	}
-	merge(into, from)
-	return appendValue(dst[:at], into), nil
+	return append(dst[:at], merged...), nil
 }

@@ -182,7 +182,7 @@ func appendCallID[T string | []byte](dst []byte, response []byte, candidate, n i
 	}
 	dst = append(dst, "call_"...)
 	for i := 60; i >= 0; i -= 4 {
-		dst = append(dst, hex[sum>>i&15])
+		dst = append(dst, hexDigits[sum>>i&15])
 	}
 	return dst
 }
@@ -195,7 +195,10 @@ func hash[T string | []byte](sum uint64, s T) uint64 {
 	return sum
 }
 
-const fnvOffset uint64 = 14695981039346656037
+const (
+	fnvOffset uint64 = 14695981039346656037
+	hexDigits        = "0123456789abcdef"
+)
 
 // readUsage puts the counters that v.usageMetadata has in place of u's and says
 // whether there is one. Counters are running totals, and a total that is not
@@ -263,7 +266,7 @@ func appendLogprobs(dst []byte, v *fastjson.Value) []byte {
 }
 
 func appendToken(dst []byte, v *fastjson.Value) []byte {
-	dst = member(text(dst, "token", v.GetStringBytes("token")), "logprob")
+	dst = member(bytesText(dst, "token", v.GetStringBytes("token")), "logprob")
 	if p := v.Get("logProbability"); p != nil {
 		dst = appendValue(dst, p)
 	} else {
@@ -271,5 +274,3 @@ func appendToken(dst []byte, v *fastjson.Value) []byte {
 	}
 	return raw(dst, "bytes", "null")
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

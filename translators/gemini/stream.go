@@ -169,7 +169,7 @@ func (s *stream) media(at int, blob *fastjson.Value) {
 		s.emit(chat.Delta{Kind: chat.ImageDelta, Choice: at, Name: mime, Text: data})
 	case chat.Audio:
 		from := len(s.buf)
-		s.buf = append(text(append(s.buf, '{'), "data", data), '}')
+		s.buf = append(bytesText(append(s.buf, '{'), "data", data), '}')
 		s.emit(chat.Delta{Kind: chat.AudioDelta, Choice: at, Raw: s.keep(from)})
 	}
 }

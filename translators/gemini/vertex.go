@@ -1,9 +1,13 @@
 package gemini
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
+	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
@@ -87,7 +91,7 @@ func rawPredict(stream bool) string {
 	return ":rawPredict"
 }
 
-var vertexGoogle = vertex(generateOperations(published("google", method)))
+var vertexGoogle = vertex(generateOperations(published("google", method), vertexFields))
 
 // vertexEndpoint is a model deployed from Model Garden; it speaks OpenAI's chat format.
 var vertexEndpoint = vertex(map[string]*provider.Operation{"llm/v1/chat": {
@@ -144,17 +148,60 @@ func anthropicVersion(t *target.Target) string {
 }
 
 // vertexClaude takes Anthropic's Messages with the model in the URL and the
-// version in the body.
+// version in the body, and refuses output_config.
 var vertexClaude = vertex(map[string]*provider.Operation{"llm/v1/chat": {
 	Path:   published("anthropic", rawPredict),
 	Format: provider.AnthropicMessages,
-	Edit: provider.Edit{
-		Drop: []string{"model", "output_config"},
-		Set: func(t *target.Target) []chat.Member {
-			return []chat.Member{{Name: "anthropic_version", Value: appendString(nil, anthropicVersion(t))}}
-		},
-	},
+	Chat:   claude{anthropic.Messages},
+	Meter:  anthropic.Meter,
+	Fields: claudeFields,
+	Edit:   claudeEdit,
 }})
+
+var claudeEdit = provider.Edit{
+	Drop: []string{"model", "output_config"},
+	Set: func(t *target.Target) []chat.Member {
+		return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, anthropicVersion(t))}}
+	},
+	Request: anthropic.DropEmptyThinking,
+}
+
+var claudeFields = func() provider.Fields {
+	f := maps.Clone(anthropic.Fields)
+	f["model"] = mapped("the URL")
+	f["response_format"] = mapped("an instruction in system: Vertex has no output_config")
+	return f
+}()
+
+// claude is Anthropic's Messages as Vertex takes them.
+type claude struct{ chat.Upstream }
+
+// AppendRequest implements chat.Upstream.
+func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	body, err := c.Upstream.AppendRequest(nil, t, instructed(req))
+	if err != nil {
+		return nil, err
+	}
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return nil, &chat.RequestError{Message: err.Error()}
+	}
+	return jsonedit.Join(dst, claudeEdit.Apply(t, body, members, nil)), nil
+}
+
+// instructed turns a wanted JSON schema, which would stand in output_config,
+// into words.
+func instructed(req *chat.Request) *chat.Request {
+	if req.ResponseFormat.Type != "json_schema" || req.ResponseFormat.Schema == nil {
+		return req
+	}
+	with := *req
+	with.ResponseFormat = chat.ResponseFormat{Type: "json_object"}
+	with.Messages = append(slices.Clip(slices.Clone(req.Messages)), chat.Message{Role: chat.System, Parts: []chat.Part{{
+		Kind: chat.Text, Text: "The JSON must match this JSON schema: " + string(req.ResponseFormat.Schema),
+	}}})
+	return &with
+}
 
 func vertex(operations map[string]*provider.Operation) *provider.Provider {
 	return &provider.Provider{
