@@ -44,25 +44,45 @@ func Object(body []byte, dst []Member) ([]Member, error) {
 	if i == len(body) || body[i] != '{' {
 		return dst, fail(body, i, "an object")
 	}
-	i, err := object(body, i, 1, &dst)
+	i, more, err := enter(body, i, 1, '}')
+	for more && err == nil {
+		var m place
+		if m, err = member(body, i, 1); err != nil {
+			break
+		}
+		dst = append(dst, Member{
+			Key:   unescaped(body[m.start+1 : m.name-1 : m.name-1]),
+			Value: body[m.value:m.end:m.end],
+			Start: m.start, End: m.end,
+		})
+		i, more, err = follow(body, m.end, '}')
+	}
 	if err != nil {
 		return dst, err
 	}
 	return dst, end(body, i)
 }
 
-// Array appends the elements of the JSON array value to dst, as written, and
-// returns the extended slice. It checks value as Object does.
-func Array(value []byte, dst [][]byte) ([][]byte, error) {
-	i := skipSpace(value, 0)
-	if i == len(value) || value[i] != '[' {
-		return dst, fail(value, i, "an array")
+// Array appends the elements of the JSON array list to dst, as written, and
+// returns the extended slice. It checks list as Object does.
+func Array(list []byte, dst [][]byte) ([][]byte, error) {
+	i := skipSpace(list, 0)
+	if i == len(list) || list[i] != '[' {
+		return dst, fail(list, i, "an array")
 	}
-	i, err := array(value, i, 1, &dst)
+	i, more, err := enter(list, i, 1, ']')
+	for more && err == nil {
+		var to int
+		if to, err = value(list, i, 1); err != nil {
+			break
+		}
+		dst = append(dst, list[i:to:to])
+		i, more, err = follow(list, to, ']')
+	}
 	if err != nil {
 		return dst, err
 	}
-	return dst, end(value, i)
+	return dst, end(list, i)
 }
 
 // Valid returns a *SyntaxError unless text is one JSON value.

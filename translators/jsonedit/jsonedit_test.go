@@ -117,7 +117,7 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		`{"a":"x`:         "the text ends where the end of a string must stand at byte 7",
 		"{\"a\":\"x\n\"}": "found 0x0a within a string, where it must be escaped at byte 7",
 		`{"a":1} 2`:       "found '2' where the end must stand at byte 8",
-		`{"a":01}`:        "found '1' where a comma or the end of the object must stand at byte 6",
+		`{"a":01}`:        "found '1' where a comma or '}' must stand at byte 6",
 		`{"a":tru}`:       "found '}' where true must stand at byte 8",
 	} {
 		if _, err := Object([]byte(text), nil); err == nil || err.Error() != want {

@@ -48,9 +48,9 @@ func value(text []byte, i, depth int) (int, error) {
 	case c == '"':
 		return str(text, i)
 	case c == '{':
-		return object(text, i, depth+1, nil)
+		return object(text, i, depth+1)
 	case c == '[':
-		return array(text, i, depth+1, nil)
+		return array(text, i, depth+1)
 	case c == '-' || c >= '0' && c <= '9':
 		return number(text, i)
 	case c == 't':
@@ -63,77 +63,74 @@ func value(text []byte, i, depth int) (int, error) {
 	return i, fail(text, i, "a value")
 }
 
-// object checks the object at i and returns the offset after it. It appends
-// the members to dst unless that is nil.
-func object(text []byte, i, depth int, dst *[]Member) (int, error) {
-	if depth > MaxDepth {
-		return i, tooDeep(i)
+// object checks the object at i and returns the offset after it.
+func object(text []byte, i, depth int) (int, error) {
+	i, more, err := enter(text, i, depth, '}')
+	for more && err == nil {
+		var m place
+		if m, err = member(text, i, depth); err == nil {
+			i, more, err = follow(text, m.end, '}')
+		}
 	}
-	i = skipSpace(text, i+1)
-	if i < len(text) && text[i] == '}' {
-		return i + 1, nil
-	}
-	for {
-		start := i
-		if i >= len(text) || text[i] != '"' {
-			return i, fail(text, i, "a name in quotes")
-		}
-		var err error
-		if i, err = str(text, i); err != nil {
-			return i, err
-		}
-		key := text[start+1 : i-1 : i-1]
-		if i = skipSpace(text, i); i >= len(text) || text[i] != ':' {
-			return i, fail(text, i, "a colon")
-		}
-		from := skipSpace(text, i+1)
-		if i, err = value(text, from, depth); err != nil {
-			return i, err
-		}
-		if dst != nil {
-			*dst = append(*dst, Member{Key: unescaped(key), Value: text[from:i:i], Start: start, End: i})
-		}
-		i = skipSpace(text, i)
-		if i < len(text) && text[i] == '}' {
-			return i + 1, nil
-		}
-		if i >= len(text) || text[i] != ',' {
-			return i, fail(text, i, "a comma or the end of the object")
-		}
-		i = skipSpace(text, i+1)
-	}
+	return i, err
 }
 
-// array is as object, for arrays.
-func array(text []byte, i, depth int, dst *[][]byte) (int, error) {
-	if depth > MaxDepth {
-		return i, tooDeep(i)
+// array is object for arrays.
+func array(text []byte, i, depth int) (int, error) {
+	i, more, err := enter(text, i, depth, ']')
+	for more && err == nil {
+		if i, err = value(text, i, depth); err == nil {
+			i, more, err = follow(text, i, ']')
+		}
 	}
-	i = skipSpace(text, i+1)
-	if i < len(text) && text[i] == ']' {
-		return i + 1, nil
-	}
-	for {
-		end, err := value(text, i, depth)
-		if err != nil {
-			return end, err
-		}
-		if dst != nil {
-			*dst = append(*dst, text[i:end:end])
-		}
-		i = skipSpace(text, end)
-		if i < len(text) && text[i] == ']' {
-			return i + 1, nil
-		}
-		if i >= len(text) || text[i] != ',' {
-			return i, fail(text, i, "a comma or the end of the array")
-		}
-		i = skipSpace(text, i+1)
-	}
+	return i, err
 }
 
-func tooDeep(i int) error {
-	return &SyntaxError{i, "objects and arrays are nested too deep"}
+// enter goes behind the opening bracket at i: to the first member or element
+// if there is more, and else behind the closing one.
+func enter(text []byte, i, depth int, closing byte) (next int, more bool, err error) {
+	if depth > MaxDepth {
+		return i, false, &SyntaxError{i, "objects and arrays are nested too deep"}
+	}
+	i = skipSpace(text, i+1)
+	if i < len(text) && text[i] == closing {
+		return i + 1, false, nil
+	}
+	return i, true, nil
+}
+
+// follow goes from behind a member or element to the next one, or behind the
+// closing bracket.
+func follow(text []byte, i int, closing byte) (next int, more bool, err error) {
+	i = skipSpace(text, i)
+	switch {
+	case i < len(text) && text[i] == ',':
+		return skipSpace(text, i+1), true, nil
+	case i < len(text) && text[i] == closing:
+		return i + 1, false, nil
+	}
+	return i, false, fail(text, i, "a comma or "+shown(closing))
+}
+
+// place says where a member stands: its name in quotes at text[start:name],
+// its value at text[value:end].
+type place struct{ start, name, value, end int }
+
+// member checks the member at i.
+func member(text []byte, i, depth int) (m place, err error) {
+	m.start = i
+	if i >= len(text) || text[i] != '"' {
+		return m, fail(text, i, "a name in quotes")
+	}
+	if m.name, err = str(text, i); err != nil {
+		return m, err
+	}
+	if i = skipSpace(text, m.name); i >= len(text) || text[i] != ':' {
+		return m, fail(text, i, "a colon")
+	}
+	m.value = skipSpace(text, i+1)
+	m.end, err = value(text, m.value, depth)
+	return m, err
 }
 
 func word(text []byte, i int, want string) (int, error) {

@@ -30,8 +30,7 @@ func (e *Edit) name() string {
 // member is edited and the others are removed. Of two edits with the same key
 // the last one counts; two edits must not give two members the same name.
 func Splice(dst [][]byte, body []byte, ms []Member, edits []Edit) [][]byte {
-	var space [32]int
-	s := splice{dst: dst, body: body, ms: ms, edits: edits, last: space[:0]}
+	s := splice{dst: dst, body: body, ms: ms, edits: edits}
 	s.locate()
 	if len(ms) == 0 {
 		s.to = bytes.IndexByte(body, '{') + 1
@@ -59,26 +58,38 @@ type splice struct {
 	body  []byte
 	ms    []Member
 	edits []Edit
-	last  []int // by edit: its member, -1 if there is none, or unused
+	few   [16]int // last, where that many will do: it is on the stack
+	many  []int
 
 	from, to int  // part of body that is not in dst yet
 	any      bool // a member has been written
 }
 
+// last says, by edit, which member it is about: -1 if there is none, or unused.
+func (s *splice) last(edit int) *int {
+	if s.many != nil {
+		return &s.many[edit]
+	}
+	return &s.few[edit]
+}
+
 // locate finds the member of each edit, in one pass, so that a body of many
 // equal names costs no more than any other.
 func (s *splice) locate() {
+	if len(s.edits) > len(s.few) {
+		s.many = make([]int, len(s.edits))
+	}
 	for i := range s.edits {
-		s.last = append(s.last, -1)
+		*s.last(i) = -1
 		for j := range i {
 			if s.edits[j].Key == s.edits[i].Key {
-				s.last[j] = unused
+				*s.last(j) = unused
 			}
 		}
 	}
 	for i := range s.ms {
 		if e := s.edit(s.ms[i].Key); e >= 0 {
-			s.last[e] = i
+			*s.last(e) = i
 		}
 	}
 }
@@ -86,7 +97,7 @@ func (s *splice) locate() {
 // edit returns the edit of key, or -1.
 func (s *splice) edit(key []byte) int {
 	for i := range s.edits {
-		if string(key) == s.edits[i].Key && s.last[i] != unused {
+		if string(key) == s.edits[i].Key && *s.last(i) != unused {
 			return i
 		}
 	}
@@ -97,7 +108,7 @@ func (s *splice) edit(key []byte) int {
 func (s *splice) taken(key []byte) bool {
 	for i := range s.edits {
 		e := &s.edits[i]
-		if string(key) == e.Name && (s.last[i] >= 0 || s.last[i] == -1 && e.Value != nil) {
+		if e.Name != "" && string(key) == e.Name && (*s.last(i) >= 0 || *s.last(i) == -1 && e.Value != nil) {
 			return true
 		}
 	}
@@ -116,13 +127,13 @@ func (s *splice) member(i int) {
 		return
 	}
 	e := &s.edits[n]
-	if s.last[n] != i || e.Value == nil && e.Name == "" {
+	if *s.last(n) != i || e.Value == nil && e.Name == "" {
 		return
 	}
 	s.separate(i)
 	start := m.Start
 	if e.Name != "" {
-		s.insert(AppendString(nil, e.Name))
+		s.insert(AppendString(make([]byte, 0, len(e.Name)+2), e.Name))
 		start += len(m.quoted(s.body))
 	}
 	if e.Value == nil {
@@ -152,7 +163,7 @@ func (s *splice) separate(i int) {
 func (s *splice) added() {
 	for i := range s.edits {
 		e := &s.edits[i]
-		if s.last[i] != -1 || e.Value == nil {
+		if *s.last(i) != -1 || e.Value == nil {
 			continue
 		}
 		name := e.name()
