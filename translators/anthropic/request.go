@@ -193,14 +193,12 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 	}
 	dst = append(dst, `,"output_config":{`...)
 	start := len(dst)
-	if o, err := v.Object(); v != nil && err == nil {
-		o.Visit(func(key []byte, v *fastjson.Value) {
-			dst = appendComma(dst, start)
-			dst = jsonedit.AppendBytes(dst, key)
-			dst = append(dst, ':')
-			dst = v.MarshalTo(dst)
-		})
-	}
+	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+		dst = appendComma(dst, start)
+		dst = jsonedit.AppendBytes(dst, key)
+		dst = append(dst, ':')
+		dst = v.MarshalTo(dst)
+	})
 	if effort != "" && !exists(v, "effort") {
 		dst = appendComma(dst, start)
 		dst = append(dst, `"effort":`...)
