@@ -47,6 +47,9 @@ func fitsOpenAPI(v *fastjson.Value) bool {
 	if typ == "object" && v.GetObject("properties").Len() == 0 {
 		return false // "should be non-empty for OBJECT type"
 	}
+	if typ == "array" && !v.Exists("items") {
+		return false
+	}
 	fits := true
 	o.Visit(func(key []byte, m *fastjson.Value) {
 		fits = fits && keywordFits(string(key), typ, m)
