@@ -1,0 +1,196 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go-ai-proxy/translators/target"
+)
+
+// Check says what the schema cannot: rules over more than two fields, over
+// several targets, and fields that would have no effect. A configuration that
+// fails it must not serve requests. The error is Problems, each of which names
+// the field and what to do.
+func (c *Config) Check() error {
+	problems := append(c.rules(), c.unsupported()...)
+	if len(problems) == 0 {
+		return nil
+	}
+	return problems
+}
+
+func (c *Config) rules() Problems {
+	k := &checker{c: c}
+	for _, name := range c.unused {
+		k.fail(name, "has no effect beside targets: set it in each of targets")
+	}
+	if c.Balancer.Algorithm != "semantic" {
+		const remedy = "has no effect: set balancer.algorithm to semantic, or remove it"
+		if c.Embeddings != nil {
+			k.fail("config.embeddings", remedy)
+		}
+		if c.VectorDB != nil {
+			k.fail("config.vectordb", remedy)
+		}
+	}
+	k.acls()
+	for i := range c.Targets {
+		path := "config"
+		if c.Advanced {
+			path = fmt.Sprintf("config.targets[%d]", i+1)
+		}
+		k.target(path, &c.Targets[i])
+	}
+	return k.problems
+}
+
+// checker collects problems.
+type checker struct {
+	c        *Config
+	problems Problems
+}
+
+func (k *checker) fail(field, format string, args ...any) {
+	k.problems = append(k.problems, Problem{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+func (k *checker) target(path string, t *Target) {
+	k.formats(path, t)
+	k.options(path+".model.options", t)
+	k.templates(path, t)
+	if k.c.Balancer.Algorithm == "semantic" && t.Description == "" {
+		k.fail(path+".description", "must be set on every target for the semantic algorithm")
+	}
+}
+
+// formats are the rules about the client's format and the operation.
+func (k *checker) formats(path string, t *Target) {
+	format, provider := k.c.LLMFormat, t.Model.Provider
+	switch format {
+	case "bedrock", "cohere", "gemini", "huggingface":
+		if provider != format {
+			k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", format, format)
+		}
+	}
+	if format != "openai" && slices.Contains([]string{"llm/v1/completions", "llm/v1/responses", "llm/v1/assistants", "preserve"}, t.RouteType) {
+		k.fail(path+".route_type", "native provider options in llm_format can only be used with the 'llm/v1/chat' route_type")
+	}
+	if provider == "anthropic" && t.RouteType == "llm/v1/completions" && t.Logging.Statistics {
+		k.fail(path+".logging.log_statistics", "anthropic does not support statistics when route_type is llm/v1/completions")
+	}
+	if provider == "bedrock" && t.RouteType == "video/v1/videos/generations" && t.Model.Options.Bedrock.VideoOutputS3URI == "" {
+		k.fail(path+".model.options.bedrock.video_output_s3_uri", "must be set for videos of bedrock")
+	}
+}
+
+// options are the rules about single options.
+func (k *checker) options(path string, t *Target) {
+	o := &t.Model.Options
+	if raw := o.UpstreamURL; raw != "" {
+		u, err := url.Parse(placeholders.ReplaceAllString(raw, "x"))
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			k.fail(path+".upstream_url", "must be an http or https URL, such as https://example.com/v1/chat/completions")
+		}
+	}
+	if strings.ContainsAny(placeholders.ReplaceAllString(o.Gemini.APIEndpoint, "x"), "/?#@ ") {
+		k.fail(path+".gemini.api_endpoint", "must be a host name without scheme and path, such as us-central1-aiplatform.googleapis.com")
+	}
+	k.s3(path+".bedrock.video_output_s3_uri", o.Bedrock.VideoOutputS3URI)
+	k.s3(path+".bedrock.batch_bucket_prefix", o.Bedrock.BatchBucketPrefix)
+	for i, f := range o.ContextWindowFactor {
+		if !above.MatchString(f.Above) {
+			k.fail(fmt.Sprintf("%s.context_window_factor[%d].above", path, i+1), "must be a number of tokens, such as 200000 or 200k")
+		}
+	}
+	for _, one := range exclusiveOptions {
+		if one.provider != t.Model.Provider && one.set(o) {
+			k.fail(path+"."+one.name, "has no effect for provider %s: only %s reads it", t.Model.Provider, one.provider)
+		}
+	}
+}
+
+func (k *checker) s3(field, uri string) {
+	if uri != "" && !strings.HasPrefix(uri, "s3://") && !strings.HasPrefix(uri, "$(") {
+		k.fail(field, "must be an S3 URI, such as s3://bucket/prefix/")
+	}
+}
+
+// above is the form of context_window_factor.above.
+var above = regexp.MustCompile(`^[0-9]+[kKmM]?$`)
+
+// placeholders are templates, for checks of the text around them.
+var placeholders = regexp.MustCompile(`\$\([^)]*\)`)
+
+// exclusiveOptions are read for one provider only. Options with a default are
+// not among them: nobody can tell whether they were set.
+var exclusiveOptions = []struct {
+	name, provider string
+	set            func(*target.Options) bool
+}{
+	{"llama2_format", "llama2", func(o *target.Options) bool { return o.Llama2Format != "" }},
+	{"mistral_format", "mistral", func(o *target.Options) bool { return o.MistralFormat != "" }},
+	{"azure_instance", "azure", func(o *target.Options) bool { return o.AzureInstance != "" }},
+	{"azure_deployment_id", "azure", func(o *target.Options) bool { return o.AzureDeploymentID != "" }},
+	{"bedrock", "bedrock", func(o *target.Options) bool { return o.Bedrock != target.Bedrock{} }},
+	{"gemini", "gemini", func(o *target.Options) bool { return o.Gemini != target.Gemini{} }},
+	{"huggingface", "huggingface", func(o *target.Options) bool { return o.Huggingface != target.Huggingface{} }},
+	{"databricks", "databricks", func(o *target.Options) bool { return o.Databricks != target.Databricks{} }},
+}
+
+// templates are refused where nothing would put values in their place, or
+// where they have no end. Other mistakes in them are answered per request, with
+// Kong's texts.
+func (k *checker) templates(path string, t *Target) {
+	if strings.Contains(t.Model.Alias, "$(") {
+		k.fail(path+".model.model_alias", "cannot be a template: it is what the client's model is compared with")
+	}
+	for _, one := range t.Model.templated() {
+		if strings.Contains(placeholders.ReplaceAllString(one.text, ""), "$(") {
+			k.fail(path+"."+one.field, "has a template without an end: close it as in $(headers.name)")
+		}
+	}
+	o := &t.Model.Options
+	for i, one := range o.CacheWriteCostList {
+		k.noTemplate(fmt.Sprintf("%s.model.options.cache_write_cost_list[%d].ttl", path, i+1), one.TTL)
+	}
+	for i, one := range o.ServiceTierFactor {
+		k.noTemplate(fmt.Sprintf("%s.model.options.service_tier_factor[%d].tier", path, i+1), one.Tier)
+	}
+}
+
+func (k *checker) noTemplate(field, text string) {
+	if strings.Contains(text, "$(") {
+		k.fail(field, "cannot be a template: prices do not depend on the request")
+	}
+}
+
+// acls are the rules about addresses.
+func (k *checker) acls() {
+	if k.c.ACLs == nil {
+		return
+	}
+	for _, list := range []struct {
+		name  string
+		rules []ACLRule
+	}{{"allow", k.c.ACLs.Allow}, {"deny", k.c.ACLs.Deny}} {
+		for i, rule := range list.rules {
+			for j, cond := range rule.Match {
+				if cond.Type == "ip" && slices.ContainsFunc(cond.Values, notAddress) {
+					k.fail(fmt.Sprintf("config.acls.%s[%d].match[%d].values", list.name, i+1, j+1), "must be IP addresses or ranges, such as 10.0.0.0/8")
+				}
+			}
+		}
+	}
+}
+
+func notAddress(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return false
+	}
+	_, err := netip.ParsePrefix(s)
+	return err != nil
+}

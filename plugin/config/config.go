@@ -1,0 +1,172 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/translators/target"
+)
+
+// Config is one configuration of the plugin. It is immutable: a changed
+// configuration is another Config.
+//
+// Absent and null are the same: the default of schema.json, or "not
+// configured" where it has none. A zero (0, false) that is given is a value; an
+// empty string never is, as Kong does not let one in.
+type Config struct {
+	PluginID string `json:"__plugin_id"` // Kong's id of the plugin, "" standalone
+	Key      string `json:"__key__"`     // Kong's cache key of the plugin
+	Seq      int    `json:"__seq__"`     // Kong's count of changes
+
+	// Targets holds one target for a configuration with `model`, and those of
+	// `targets` otherwise: then Advanced is set. There is at least one.
+	Targets  []Target `json:"targets"`
+	Advanced bool     `json:"-"`
+
+	GenAICategory      string `json:"genai_category"`
+	LLMFormat          string `json:"llm_format"`
+	ResponseStreaming  string `json:"response_streaming"`    // allow, deny or always
+	MaxRequestBodySize int    `json:"max_request_body_size"` // bytes, 0: no limit
+	ModelNameHeader    bool   `json:"model_name_header"`
+
+	Balancer   Balancer    `json:"balancer"`
+	Embeddings *Embeddings `json:"embeddings"`
+	VectorDB   *VectorDB   `json:"vectordb"`
+	ACLs       *ACLs       `json:"acls"`
+
+	// unused names the fields of a single target that stand beside targets.
+	unused []string
+}
+
+// Target is one configured model.
+type Target struct {
+	RouteType   string          `json:"route_type"`
+	Auth        Auth            `json:"auth"`
+	Model       Model           `json:"model"`
+	Logging     Logging         `json:"logging"`
+	Weight      int             `json:"weight"`
+	Description string          `json:"description"`
+	Metadata    json.RawMessage `json:"metadata"` // kept, not read
+
+	template *template // of the strings under Model
+}
+
+// Model is a model and its provider. Strings under it, but for Provider and
+// Alias, may be templates: Target.Resolve gives the values.
+type Model struct {
+	Provider string         `json:"provider"`
+	Name     string         `json:"name"` // "": the request's own
+	Alias    string         `json:"model_alias"`
+	Options  target.Options `json:"options"`
+}
+
+// Auth says how to authenticate with a provider; printing it shows no secret.
+type Auth = credentials.Config
+
+// Logging says what goes into the log entry.
+type Logging struct {
+	Statistics bool `json:"log_statistics"`
+	Payloads   bool `json:"log_payloads"`
+}
+
+// Balancer says how a target is chosen. Times are milliseconds.
+type Balancer struct {
+	Algorithm           string   `json:"algorithm"`
+	Retries             int      `json:"retries"`
+	ConnectTimeout      int      `json:"connect_timeout"`
+	ReadTimeout         int      `json:"read_timeout"`
+	WriteTimeout        int      `json:"write_timeout"`
+	Slots               int      `json:"slots"`
+	HashOnHeader        string   `json:"hash_on_header"`
+	LatencyStrategy     string   `json:"latency_strategy"`
+	TokensCountStrategy string   `json:"tokens_count_strategy"`
+	FailoverCriteria    []string `json:"failover_criteria"`
+	MaxFails            int      `json:"max_fails"`
+	FailTimeout         int      `json:"fail_timeout"`
+}
+
+// ACLs say who may use the models. A deny rule wins over an allow rule.
+type ACLs struct {
+	Allow []ACLRule `json:"allow"`
+	Deny  []ACLRule `json:"deny"`
+}
+
+// ACLRule matches where all its conditions do.
+type ACLRule struct {
+	Match []ACLCondition `json:"match"`
+}
+
+// ACLCondition matches where what Type (and Key) name is one of Values.
+type ACLCondition struct {
+	Type   string   `json:"type"`
+	Key    string   `json:"key"`
+	Values []string `json:"values"`
+}
+
+// schema is what SetSchema was given.
+var schema atomic.Pointer[Schema]
+
+// SetSchema hands over schema.json, once, before the first Parse. The file
+// lies at the root of the repository, out of this package's reach: main embeds
+// it, and tests read it.
+func SetSchema(data []byte) error {
+	s, err := LoadSchema(data)
+	if err == nil {
+		schema.Store(s)
+	}
+	return err
+}
+
+// Parse reads a configuration as Kong sends it to a plugin (or as
+// Schema.Process returns it, encoded) and fills in the defaults of schema.json.
+// It does not check again what the schema holds: Check does the rest.
+func Parse(data []byte) (*Config, error) {
+	s := schema.Load()
+	if s == nil {
+		return nil, errors.New("config: no schema: SetSchema comes before Parse")
+	}
+	var raw map[string]any
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	filled, err := json.Marshal(s.config.fill(withoutNulls(raw)))
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	var w wire
+	if err := json.Unmarshal(filled, &w); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	c := &w.Config
+	switch {
+	case w.Model != nil && len(c.Targets) > 0, w.Model == nil && len(c.Targets) == 0:
+		return nil, Problems{{Field: "config", Message: "exactly one of these fields must be non-empty: 'model', 'targets'"}}
+	case w.Model != nil:
+		c.Targets = []Target{{RouteType: w.RouteType, Auth: w.Auth, Model: *w.Model, Logging: w.Logging, Weight: 1}}
+	default:
+		c.Advanced = true
+		if w.Auth != (Auth{}) {
+			c.unused = append(c.unused, "config.auth")
+		}
+		if w.Logging != (Logging{}) {
+			c.unused = append(c.unused, "config.logging")
+		}
+	}
+	for i := range c.Targets {
+		c.Targets[i].compile()
+	}
+	return c, nil
+}
+
+// wire is a configuration as it travels: with the fields of a single target
+// beside the list of them.
+type wire struct {
+	Config
+	RouteType string  `json:"route_type"`
+	Auth      Auth    `json:"auth"`
+	Model     *Model  `json:"model"`
+	Logging   Logging `json:"logging"`
+}

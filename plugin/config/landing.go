@@ -1,0 +1,151 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// landing is where a value from a request ends up. A value may be no more than
+// the admin left room for: it never adds a host, a path segment or a query
+// parameter.
+type landing uint8
+
+const (
+	inText       landing = iota // a header, a JSON string: all but control characters
+	inHost                      // a host name or a part of one
+	inSegment                   // an id that becomes one path segment; escaped by whoever builds the URL
+	inModel                     // a model's name, which may have slashes, as in org/model; escaped later, too
+	inURLSegment                // a path segment, or a part of one, of a URL that is used as it is
+	inPath                      // a whole path that is used as it is
+	inQuery                     // a query of a URL that is used as it is
+	inURL                       // a whole URL: values land in its host, path or query
+)
+
+// landsInModel is where a model's name lands. Gemini's is one segment of a
+// path; elsewhere slashes are legal: Hugging Face's org/model, Bedrock's ARNs.
+func landsInModel(provider string) landing {
+	if provider == "gemini" {
+		return inSegment
+	}
+	return inModel
+}
+
+// checkRequestModel makes sure that the client's own choice of a model cannot
+// change the URL, at providers that have it there.
+func checkRequestModel(provider, model string) error {
+	switch provider {
+	case "gemini", "bedrock", "huggingface":
+	default:
+		return nil
+	}
+	if model == "" {
+		return nil
+	}
+	name := model
+	if provider == "gemini" {
+		name = strings.TrimPrefix(name, "models/") // as Google's own API lists them
+	}
+	_, why := landsInModel(provider).admit(name)
+	if why == "" {
+		why = landsInModel(provider).refuseWhole(name)
+	}
+	if why != "" {
+		return &chat.RequestError{Field: "model", Message: "the model's name " + why}
+	}
+	return nil
+}
+
+// admit returns value as it must be written there, or why it must not be.
+func (l landing) admit(value string) (string, string) {
+	if !utf8.ValidString(value) || strings.ContainsFunc(value, isControl) {
+		return "", "has a control character or is no UTF-8"
+	}
+	switch l {
+	case inHost:
+		if strings.ContainsFunc(value, notHostname) {
+			return "", "cannot stand in a host name"
+		}
+	case inSegment, inURLSegment:
+		if strings.ContainsAny(value, `/\?#%&`) {
+			return "", "cannot stand in a path segment"
+		}
+		if l == inURLSegment {
+			return url.PathEscape(value), ""
+		}
+	case inModel, inPath:
+		if strings.ContainsAny(value, `\?#%`) {
+			return "", "cannot stand in a path"
+		}
+		if l == inPath {
+			return (&url.URL{Path: value}).EscapedPath(), ""
+		}
+	case inQuery:
+		return url.QueryEscape(value), ""
+	}
+	return value, ""
+}
+
+// refuseWhole says what is wrong with a whole text, literal parts included:
+// two harmless dots make a step up.
+func (l landing) refuseWhole(value string) string {
+	switch l {
+	case inText:
+		return ""
+	case inHost:
+		return refuseHost(value)
+	case inURL:
+		u, err := url.Parse(value)
+		if err != nil {
+			return "is no URL"
+		}
+		if why := refuseHost(u.Hostname()); why != "" {
+			return why
+		}
+		return refusePath(u.Path)
+	case inModel, inSegment:
+		if strings.HasPrefix(value, "/") {
+			return "is no name"
+		}
+	}
+	return refusePath(value)
+}
+
+func refuseHost(host string) string {
+	if host == "" || strings.HasPrefix(host, ".") || strings.Contains(host, "..") {
+		return "is no host name"
+	}
+	return ""
+}
+
+// refusePath refuses what would lead out of a path, or leave a segment empty.
+func refusePath(path string) string {
+	if strings.Contains(path, "..") || strings.Contains(path, "//") || strings.Contains("/"+path+"/", "/./") {
+		return "is a relative path"
+	}
+	return ""
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+func notHostname(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.')
+}
+
+// urlPlace says where in a URL the end of literal is, which begins in from.
+func urlPlace(from landing, literal string) landing {
+	if scheme, after, ok := strings.Cut(literal, "://"); ok && from == inHost && !strings.ContainsAny(scheme, "/?#") {
+		literal = after
+	}
+	for _, r := range literal {
+		switch {
+		case r == '?' || r == '#':
+			return inQuery
+		case r == '/' && from == inHost:
+			from = inURLSegment
+		}
+	}
+	return from
+}

@@ -1,0 +1,120 @@
+package config
+
+import "go-ai-proxy/translators/target"
+
+// Embeddings is the model that turns prompts into vectors.
+type Embeddings struct {
+	Auth  Auth            `json:"auth"`
+	Model EmbeddingsModel `json:"model"`
+}
+
+// EmbeddingsModel is a model as `embeddings` has it: its options are nested in
+// another way than those of a target.
+type EmbeddingsModel struct {
+	Provider string            `json:"provider"`
+	Name     string            `json:"name"`
+	Options  EmbeddingsOptions `json:"options"`
+}
+
+// EmbeddingsOptions are `embeddings.model.options`.
+type EmbeddingsOptions struct {
+	UpstreamURL string             `json:"upstream_url"`
+	Azure       EmbeddingsAzure    `json:"azure"`
+	Bedrock     target.Bedrock     `json:"bedrock"`
+	Gemini      EmbeddingsGemini   `json:"gemini"`
+	Huggingface target.Huggingface `json:"huggingface"`
+}
+
+// EmbeddingsAzure is `embeddings.model.options.azure`.
+type EmbeddingsAzure struct {
+	Instance     string `json:"instance"`
+	DeploymentID string `json:"deployment_id"`
+	APIVersion   string `json:"api_version"`
+}
+
+// EmbeddingsGemini is `embeddings.model.options.gemini`.
+type EmbeddingsGemini struct {
+	APIEndpoint string `json:"api_endpoint"`
+	ProjectID   string `json:"project_id"`
+	LocationID  string `json:"location_id"`
+}
+
+// VectorDB is where vectors are kept.
+type VectorDB struct {
+	Strategy       string    `json:"strategy"` // redis or pgvector
+	Dimensions     int       `json:"dimensions"`
+	DistanceMetric string    `json:"distance_metric"` // cosine or euclidean
+	Threshold      *float64  `json:"threshold"`       // the largest distance of a match
+	Redis          *Redis    `json:"redis"`
+	PGVector       *PGVector `json:"pgvector"`
+}
+
+// Redis is `vectordb.redis`. Times are milliseconds.
+type Redis struct {
+	Host                string     `json:"host"`
+	Port                int        `json:"port"`
+	Username            string     `json:"username"`
+	Password            string     `json:"password"`
+	Database            int        `json:"database"`
+	SSL                 bool       `json:"ssl"`
+	SSLVerify           bool       `json:"ssl_verify"`
+	ServerName          string     `json:"server_name"`
+	ConnectTimeout      int        `json:"connect_timeout"`
+	SendTimeout         int        `json:"send_timeout"`
+	ReadTimeout         int        `json:"read_timeout"`
+	KeepalivePoolSize   int        `json:"keepalive_pool_size"`
+	KeepaliveBacklog    *int       `json:"keepalive_backlog"`
+	ConnectionIsProxied bool       `json:"connection_is_proxied"`
+	SentinelMaster      string     `json:"sentinel_master"`
+	SentinelRole        string     `json:"sentinel_role"` // master, slave or any
+	SentinelNodes       []HostPort `json:"sentinel_nodes"`
+	SentinelUsername    string     `json:"sentinel_username"`
+	SentinelPassword    string     `json:"sentinel_password"`
+	ClusterNodes        []IPPort   `json:"cluster_nodes"`
+	ClusterRedirections int        `json:"cluster_max_redirections"`
+	CloudAuth           *CloudAuth `json:"cloud_authentication"`
+}
+
+// HostPort is a node of Redis Sentinel.
+type HostPort struct {
+	Host string `json:"host"`
+	Port int    `json:"port"`
+}
+
+// IPPort is a node of Redis Cluster.
+type IPPort struct {
+	IP   string `json:"ip"`
+	Port int    `json:"port"`
+}
+
+// CloudAuth is `vectordb.redis.cloud_authentication`.
+type CloudAuth struct {
+	Provider              string `json:"auth_provider"` // aws, azure or gcp
+	AWSCacheName          string `json:"aws_cache_name"`
+	AWSRegion             string `json:"aws_region"`
+	AWSIsServerless       bool   `json:"aws_is_serverless"`
+	AWSAccessKeyID        string `json:"aws_access_key_id"`
+	AWSSecretAccessKey    string `json:"aws_secret_access_key"`
+	AWSAssumeRoleARN      string `json:"aws_assume_role_arn"`
+	AWSRoleSessionName    string `json:"aws_role_session_name"`
+	AzureClientID         string `json:"azure_client_id"`
+	AzureClientSecret     string `json:"azure_client_secret"`
+	AzureTenantID         string `json:"azure_tenant_id"`
+	GCPServiceAccountJSON string `json:"gcp_service_account_json"`
+}
+
+// PGVector is `vectordb.pgvector`. Timeout is in milliseconds.
+type PGVector struct {
+	Host        string  `json:"host"`
+	Port        int     `json:"port"`
+	Database    string  `json:"database"`
+	User        string  `json:"user"`
+	Password    string  `json:"password"`
+	SSL         bool    `json:"ssl"`
+	SSLRequired bool    `json:"ssl_required"`
+	SSLVerify   bool    `json:"ssl_verify"`
+	SSLVersion  string  `json:"ssl_version"` // any, tlsv1_2 or tlsv1_3
+	SSLCert     string  `json:"ssl_cert"`
+	SSLCertKey  string  `json:"ssl_cert_key"`
+	Timeout     float64 `json:"timeout"`
+}

@@ -1,0 +1,247 @@
+package config
+
+import (
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// Source is where the values of templates come from: the client's request.
+// Each method returns the (first) value and whether there is one.
+type Source interface {
+	// Header finds a header in any case; - and _ in its name are the same.
+	Header(name string) (string, bool)
+	// Capture finds a named capture of the route's path.
+	Capture(name string) (string, bool)
+	Query(name string) (string, bool)
+}
+
+// template is what Resolve needs of a target, made once.
+type template struct {
+	fixed   *target.Target // the result, for what has no template
+	name    *text          // of model.name, nil when there is no template in it
+	options []filler
+	err     error // of the syntax: the answer to each request
+}
+
+// filler sets one option.
+type filler struct {
+	*text
+	at func(*target.Options) *string
+}
+
+// text is a string with templates in it.
+type text struct {
+	field string // "model.options.azure_instance"
+	raw   string
+	parts []part
+	land  landing
+}
+
+// part is a piece of a text: literal, or the value of a source's key.
+type part struct {
+	literal     string
+	source, key string
+	land        landing // of the value: in a URL, what it lands in changes on the way
+}
+
+// Static says that nothing under model depends on the request's headers, path
+// or query.
+func (t *Target) Static() bool { return t.template.name == nil && len(t.template.options) == 0 }
+
+// Resolve returns the target as translators see it, with the values of src in
+// place of templates; requestModel is the model where none is configured. The
+// result is immutable. A target that is static and names its model costs
+// nothing: it is always the same one.
+//
+// Errors are *chat.RequestError: a value that is missing or that cannot stand
+// where it would land, or a template that cannot be understood.
+func (t *Target) Resolve(src Source, requestModel string) (*target.Target, error) {
+	tpl := t.template
+	if tpl.err != nil {
+		return nil, tpl.err
+	}
+	if t.Static() && t.Model.Name != "" {
+		return tpl.fixed, nil
+	}
+	out := *tpl.fixed
+	switch {
+	case tpl.name != nil:
+		name, err := tpl.name.expand(src)
+		if err != nil {
+			return nil, err
+		}
+		out.Model = name
+	case t.Model.Name == "":
+		if err := checkRequestModel(t.Model.Provider, requestModel); err != nil {
+			return nil, err
+		}
+		out.Model = requestModel
+	}
+	if len(tpl.options) == 0 {
+		return &out, nil
+	}
+	options := *out.Options
+	for _, f := range tpl.options {
+		value, err := f.expand(src)
+		if err != nil {
+			return nil, err
+		}
+		*f.at(&options) = value
+	}
+	out.Options = &options
+	return &out, nil
+}
+
+// compile finds the templates of the target.
+func (t *Target) compile() {
+	tpl := &template{fixed: &target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: t.Model.Name, Options: &t.Model.Options}}
+	t.template = tpl
+	add := func(field, raw string, land landing) *text {
+		if !strings.Contains(raw, "$(") {
+			return nil
+		}
+		x, err := parseText(field, raw, land)
+		if err != nil && tpl.err == nil {
+			tpl.err = err
+		}
+		return x
+	}
+	tpl.name = add("model.name", t.Model.Name, landsInModel(t.Model.Provider))
+	for _, o := range stringOptions {
+		raw := *o.at(&t.Model.Options)
+		land := o.land
+		if o.name == "upstream_path" && isOneTemplate(raw) {
+			land = inPath
+		}
+		if x := add("model.options."+o.name, raw, land); x != nil {
+			tpl.options = append(tpl.options, filler{x, o.at})
+		}
+	}
+}
+
+// isOneTemplate says whether a path is a single template, with or without a
+// slash before it: then its value is the whole path.
+func isOneTemplate(path string) bool {
+	path = strings.TrimPrefix(path, "/")
+	return strings.HasPrefix(path, "$(") && strings.Index(path, ")") == len(path)-1
+}
+
+// parseText reads the templates in raw. What has no closing parenthesis is
+// literal, as in Kong.
+func parseText(field, raw string, land landing) (*text, error) {
+	x := &text{field: field, raw: raw, land: land}
+	place := land
+	if land == inURL {
+		place = inHost
+	}
+	for rest := raw; rest != ""; {
+		open := strings.Index(rest, "$(")
+		end := -1
+		if open >= 0 {
+			end = strings.IndexByte(rest[open:], ')')
+		}
+		if end < 0 {
+			open = len(rest)
+		}
+		if open > 0 {
+			x.parts = append(x.parts, part{literal: rest[:open]})
+			if land == inURL {
+				place = urlPlace(place, rest[:open])
+			}
+		}
+		if end < 0 {
+			break
+		}
+		source, key, ok := strings.Cut(rest[open+2:open+end], ".")
+		if !ok || key == "" || strings.Contains(key, ".") {
+			return x, &chat.RequestError{Message: "cannot parse expression for field '" + raw + "'"}
+		}
+		switch source {
+		case "headers", "uri_captures", "query_params":
+		default:
+			return x, &chat.RequestError{Message: "source '" + source + "' is not supported"}
+		}
+		x.parts = append(x.parts, part{source: source, key: key, land: place})
+		rest = rest[open+end+1:]
+	}
+	return x, nil
+}
+
+// expand returns the text with values in place of templates.
+func (x *text) expand(src Source) (string, error) {
+	var b strings.Builder
+	for _, p := range x.parts {
+		if p.source == "" {
+			b.WriteString(p.literal)
+			continue
+		}
+		value, ok := p.value(src)
+		if !ok || value == "" {
+			return "", &chat.RequestError{Message: p.source + " key " + p.key + " was not provided"}
+		}
+		value, why := p.land.admit(value)
+		if why != "" {
+			return "", &chat.RequestError{Field: x.field, Message: "the value of " + p.source + "." + p.key + " " + why}
+		}
+		b.WriteString(value)
+	}
+	result := b.String()
+	if why := x.land.refuseWhole(result); why != "" {
+		return "", &chat.RequestError{Field: x.field, Message: "with the request's values it " + why}
+	}
+	return result, nil
+}
+
+func (p *part) value(src Source) (string, bool) {
+	switch p.source {
+	case "headers":
+		return src.Header(p.key)
+	case "uri_captures":
+		return src.Capture(p.key)
+	}
+	return src.Query(p.key)
+}
+
+// stringOptions are the options that may hold templates: all strings, but for
+// those that schema.json has a list of values for, and price lists.
+var stringOptions = []struct {
+	name string
+	land landing
+	at   func(*target.Options) *string
+}{
+	{"anthropic_version", inText, func(o *target.Options) *string { return &o.AnthropicVersion }},
+	{"azure_instance", inHost, func(o *target.Options) *string { return &o.AzureInstance }},
+	{"azure_deployment_id", inSegment, func(o *target.Options) *string { return &o.AzureDeploymentID }},
+	{"azure_api_version", inSegment, func(o *target.Options) *string { return &o.AzureAPIVersion }},
+	{"upstream_url", inURL, func(o *target.Options) *string { return &o.UpstreamURL }},
+	{"upstream_path", inURLSegment, func(o *target.Options) *string { return &o.UpstreamPath }},
+	{"bedrock.aws_region", inHost, func(o *target.Options) *string { return &o.Bedrock.AWSRegion }},
+	{"bedrock.aws_assume_role_arn", inText, func(o *target.Options) *string { return &o.Bedrock.AWSAssumeRoleARN }},
+	{"bedrock.aws_role_session_name", inText, func(o *target.Options) *string { return &o.Bedrock.AWSRoleSessionName }},
+	{"bedrock.aws_sts_endpoint_url", inURL, func(o *target.Options) *string { return &o.Bedrock.AWSSTSEndpointURL }},
+	{"bedrock.performance_config_latency", inText, func(o *target.Options) *string { return &o.Bedrock.PerformanceConfigLatency }},
+	{"bedrock.video_output_s3_uri", inText, func(o *target.Options) *string { return &o.Bedrock.VideoOutputS3URI }},
+	{"bedrock.batch_bucket_prefix", inText, func(o *target.Options) *string { return &o.Bedrock.BatchBucketPrefix }},
+	{"bedrock.batch_role_arn", inText, func(o *target.Options) *string { return &o.Bedrock.BatchRoleARN }},
+	{"gemini.api_endpoint", inHost, func(o *target.Options) *string { return &o.Gemini.APIEndpoint }},
+	{"gemini.project_id", inSegment, func(o *target.Options) *string { return &o.Gemini.ProjectID }},
+	{"gemini.location_id", inHost, func(o *target.Options) *string { return &o.Gemini.LocationID }},
+	{"gemini.endpoint_id", inSegment, func(o *target.Options) *string { return &o.Gemini.EndpointID }},
+	{"databricks.workspace_instance_id", inHost, func(o *target.Options) *string { return &o.Databricks.WorkspaceInstanceID }},
+}
+
+// templated returns the strings of m that may hold templates, those that are set.
+func (m *Model) templated() (set []struct{ field, text string }) {
+	add := func(field, text string) {
+		if text != "" {
+			set = append(set, struct{ field, text string }{field, text})
+		}
+	}
+	add("model.name", m.Name)
+	for _, o := range stringOptions {
+		add("model.options."+o.name, *o.at(&m.Options))
+	}
+	return set
+}

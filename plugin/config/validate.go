@@ -1,0 +1,230 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// validator collects what is wrong with a value, in Kong's words
+// (kong/db/schema/init.lua).
+type validator struct {
+	problems Problems
+}
+
+// set notes the problem of a field, in place of an earlier one.
+func (v *validator) set(path, message string) {
+	for i := range v.problems {
+		if p := &v.problems[i]; p.Field == path && !p.entity {
+			p.Message = message
+			return
+		}
+	}
+	v.problems = append(v.problems, Problem{Field: path, Message: message})
+}
+
+// value checks a value and, for records and arrays, all it holds.
+func (v *validator) value(path string, f *field, value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		if f.Type == "record" {
+			v.record(path, f, value)
+			return
+		}
+	case []any:
+		if f.Type == "array" || f.Type == "set" {
+			before := len(v.problems)
+			for i, one := range value {
+				element := fmt.Sprintf("%s[%d]", path, i+1)
+				if one == nil {
+					v.set(element, "required field missing")
+					continue
+				}
+				v.value(element, f.Elements, one)
+			}
+			if len(v.problems) > before {
+				return
+			}
+		}
+	}
+	if message := f.refuse(value); message != "" {
+		v.set(path, message)
+	}
+}
+
+func (v *validator) record(path string, f *field, value map[string]any) {
+	for _, m := range f.Fields {
+		one, given := value[m.name]
+		if given || m.required() {
+			v.value(path+"."+m.name, m.field, one)
+		}
+	}
+	unknown := make([]string, 0, 4)
+	for name := range value {
+		if f.member(name) == nil {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	for _, name := range unknown {
+		v.set(path+"."+name, "unknown field")
+	}
+	for i := range f.EntityChecks {
+		f.EntityChecks[i].run(v, path, f, value)
+	}
+}
+
+// refuse says what is wrong with a value by itself, "" when nothing is. The
+// members of records and arrays are not its business.
+func (f *field) refuse(value any) string {
+	if f.Type == "json" {
+		return f.refuseJSON(value)
+	}
+	if value == nil {
+		switch {
+		case f.Eq != nil:
+			return fmt.Sprintf("value must be %v", f.Eq)
+		case f.required():
+			return "required field missing"
+		}
+		return ""
+	}
+	if message := f.refuseType(value); message != "" {
+		return message
+	}
+	if text, ok := value.(string); ok && f.Referenceable && isReference(text) {
+		return ""
+	}
+	return f.refuseContent(value)
+}
+
+func (f *field) refuseType(value any) string {
+	switch f.Type {
+	case "record":
+		if _, ok := value.(map[string]any); !ok {
+			return "expected a record"
+		}
+	case "array", "set":
+		if _, ok := value.([]any); !ok {
+			return "expected " + map[string]string{"array": "an array", "set": "a set"}[f.Type]
+		}
+	case "string":
+		if _, ok := value.(string); !ok {
+			return "expected a string"
+		}
+	case "boolean":
+		if _, ok := value.(bool); !ok {
+			return "expected a boolean"
+		}
+	case "number":
+		if _, ok := number(value); !ok {
+			return "expected a number"
+		}
+	case "integer":
+		if n, ok := number(value); !ok || n != math.Floor(n) || math.IsInf(n, 0) {
+			return "expected an integer"
+		}
+	default:
+		return "invalid type: " + f.Type
+	}
+	return ""
+}
+
+// refuseContent runs the validators in Kong's order.
+func (f *field) refuseContent(value any) string {
+	text, _ := value.(string)
+	n, _ := number(value)
+	switch {
+	case f.Eq != nil && value != f.Eq:
+		return fmt.Sprintf("value must be %v", f.Eq)
+	case slices.Contains(f.NotOneOf, text):
+		return "must not be one of: " + strings.Join(f.NotOneOf, ", ")
+	case f.OneOf != nil && !slices.Contains(f.OneOf, text):
+		return "expected one of: " + strings.Join(f.OneOf, ", ")
+	case f.Gt != nil && n <= *f.Gt:
+		return "value must be greater than " + strconv.FormatFloat(*f.Gt, 'f', -1, 64)
+	case f.Between != nil && (n < f.Between[0] || n > f.Between[1]):
+		return fmt.Sprintf("value should be between %.0f and %.0f", f.Between[0], f.Between[1])
+	}
+	if least := f.least(); length(value) < least {
+		return fmt.Sprintf("length must be at least %d", least)
+	}
+	if f.MatchAny != nil {
+		for _, re := range f.MatchAny.compiled {
+			if re.MatchString(text) {
+				return ""
+			}
+		}
+		return f.MatchAny.Err
+	}
+	return ""
+}
+
+// least is the shortest length: an empty string is refused by default.
+func (f *field) least() int {
+	switch {
+	case f.LenMin != nil:
+		return *f.LenMin
+	case f.Type == "string":
+		return 1
+	}
+	return 0
+}
+
+func (f *field) refuseJSON(value any) string {
+	is := "string"
+	switch value.(type) {
+	case nil:
+		is = "null"
+	case map[string]any:
+		is = "object"
+	case []any:
+		is = "array"
+	case bool:
+		is = "boolean"
+	default:
+		if n, ok := number(value); ok {
+			is = "number"
+			if n == math.Floor(n) {
+				is = "integer"
+			}
+		}
+	}
+	if allowed := f.JSONSchema.Inline.Type; !slices.Contains(allowed, is) {
+		return fmt.Sprintf("wrong type: expected one of %s, got %s", strings.Join(allowed, ", "), is)
+	}
+	return ""
+}
+
+// number returns a number as JSON and YAML decoders make it.
+func number(value any) (float64, bool) {
+	switch n := value.(type) {
+	case float64:
+		return n, true
+	case int:
+		return float64(n), true
+	case int64:
+		return float64(n), true
+	case uint64:
+		return float64(n), true
+	}
+	return 0, false
+}
+
+// length is the length of what has one; other values are never too short.
+func length(value any) int {
+	switch value := value.(type) {
+	case string:
+		return len(value)
+	case []any:
+		return len(value)
+	}
+	return math.MaxInt
+}
+
+// isReference says whether text is a reference to a vault.
+func isReference(text string) bool {
+	return strings.HasPrefix(text, "{vault://") && strings.HasSuffix(text, "}")
+}
