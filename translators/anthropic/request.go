@@ -215,15 +215,13 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 
 // appendIdentity writes who asks and at which priority.
 func appendIdentity(dst []byte, r *chat.Request) []byte {
-	user := []byte(nil)
+	user := []byte(r.Lookup("safety_identifier"))
 	if r.User != "" {
 		user = jsonedit.AppendString(nil, r.User)
-	} else if id := r.Lookup("safety_identifier"); len(id) > 0 && id[0] == '"' {
-		user = id
-	} else if v, err := fastjson.ParseBytes(r.Metadata); len(r.Metadata) > 0 && err == nil && v.Get("user_id").Type() == fastjson.TypeString {
-		user = v.Get("user_id").MarshalTo(nil)
+	} else if !jsonedit.IsString(user) {
+		user = jsonedit.Lookup(r.Metadata, "user_id")
 	}
-	if user != nil {
+	if jsonedit.IsString(user) {
 		dst = append(dst, `,"metadata":{"user_id":`...)
 		dst = append(dst, user...)
 		dst = append(dst, '}')
