@@ -142,6 +142,9 @@ func (r *run) splitLaw(t *testing.T, kind frame.Kind, provided, client []byte) {
 			return
 		}
 	}
+	if r.same() {
+		return // nothing here but the framing, which has its own tests
+	}
 	step := 1 + len(provided)*len(provided)/(everyCut*everyCut)
 	for i := 1; i < len(provided); i += step {
 		if !try("cut in two", io.MultiReader(bytes.NewReader(provided[:i]), bytes.NewReader(provided[i:]))) {

@@ -1,0 +1,69 @@
+package translators
+
+import (
+	"errors"
+	"strconv"
+
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// azure is OpenAI's API in Azure: a resource is a host, a model is a
+// deployment in the path, and the version of the API is in the query. The
+// Responses API, which is newer, is at /openai/v1 and takes the model by name.
+// https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference
+var azure = &provider.Provider{
+	Name:      "azure",
+	Base:      azureBase,
+	Prefix:    azurePrefix,
+	Query:     azureQuery,
+	KeyHeader: "api-key",
+	Operations: operations{
+		"llm/v1/chat":        azureAt("/chat/completions", provider.OpenAIChat, provider.Edit{Drop: topK, Rename: reasoningLimit}),
+		"llm/v1/completions": azureAt("/completions", provider.OpenAICompletions, provider.Edit{Drop: topK}),
+		"llm/v1/embeddings":  azureEmbeddings(),
+		"llm/v1/responses":   responsesAt("/openai/v1/responses"),
+	},
+}
+
+func azureBase(t *target.Target) (string, error) {
+	instance := t.Options.AzureInstance
+	if instance == "" {
+		return "", errors.New("model.options.azure_instance: must be set for azure")
+	}
+	if !isHostLabel(instance) {
+		return "", errors.New("model.options.azure_instance: " + strconv.Quote(instance) + " is no host name")
+	}
+	return "https://" + instance + ".openai.azure.com", nil
+}
+
+// azurePrefix is the deployment's part of the path. It is checked where the
+// path is made.
+func azurePrefix(t *target.Target) string {
+	return "/openai/deployments/" + t.Options.AzureDeploymentID
+}
+
+func azureQuery(t *target.Target) [][2]string {
+	if t.Options.AzureAPIVersion == "" {
+		return nil
+	}
+	return [][2]string{{"api-version", t.Options.AzureAPIVersion}}
+}
+
+// azureAt is an operation of a deployment.
+func azureAt(suffix string, format provider.Format, edit provider.Edit) *provider.Operation {
+	return &provider.Operation{Format: format, Meter: openai.Meter, Edit: edit,
+		Path: func(t *target.Target, _ bool) (string, error) {
+			if _, err := segment("model.options.azure_deployment_id", t.Options.AzureDeploymentID); err != nil {
+				return "", err
+			}
+			return azurePrefix(t) + suffix, nil
+		}}
+}
+
+func azureEmbeddings() *provider.Operation {
+	op := azureAt("/embeddings", provider.OpenAIEmbeddings, provider.Edit{})
+	op.NoStream = true
+	return op
+}

@@ -1,0 +1,253 @@
+package translators
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// operations are a provider's, by route type.
+type operations = map[string]*provider.Operation
+
+// at is a Base that is the same for all targets.
+func at(url string) func(*target.Target) (string, error) {
+	return func(*target.Target) (string, error) { return url, nil }
+}
+
+func path(p string) func(*target.Target, bool) (string, error) {
+	return func(*target.Target, bool) (string, error) { return p, nil }
+}
+
+// chatAt is chat in OpenAI's format at a path, with the API's differences.
+func chatAt(p string, edit provider.Edit) *provider.Operation {
+	return &provider.Operation{Path: path(p), Format: provider.OpenAIChat, Meter: openai.Meter, Edit: edit}
+}
+
+func completionsAt(p string, edit provider.Edit) *provider.Operation {
+	return &provider.Operation{Path: path(p), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: edit}
+}
+
+func embeddingsAt(p string) *provider.Operation {
+	return &provider.Operation{Path: path(p), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true}
+}
+
+func responsesAt(p string) *provider.Operation {
+	return &provider.Operation{Path: path(p), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter, REST: true}
+}
+
+// topK is refused by OpenAI's API ("Unrecognized request argument").
+var topK = []string{"top_k"}
+
+// openAI is the original.
+// https://platform.openai.com/docs/api-reference
+var openAI = &provider.Provider{
+	Name:      "openai",
+	Base:      at("https://api.openai.com"),
+	KeyHeader: "Authorization",
+	Operations: operations{
+		"llm/v1/chat":        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit}),
+		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
+		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
+		"llm/v1/responses":   responsesAt("/v1/responses"),
+	},
+}
+
+// reasoningLimit: OpenAI's reasoning models refuse max_tokens.
+// https://platform.openai.com/docs/guides/reasoning
+func reasoningLimit(t *target.Target) map[string]string {
+	for _, prefix := range [...]string{"o1", "o3", "o4", "gpt-5"} {
+		if rest, ok := strings.CutPrefix(t.Model, prefix); ok && (rest == "" || rest[0] == '-' || rest[0] == '.') {
+			return map[string]string{"max_tokens": "max_completion_tokens"}
+		}
+	}
+	return nil
+}
+
+// olderLimit is for APIs that know max_tokens only.
+func olderLimit(*target.Target) map[string]string {
+	return map[string]string{"max_completion_tokens": "max_tokens"}
+}
+
+// cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions
+var cerebras = &provider.Provider{
+	Name:      "cerebras",
+	Base:      at("https://api.cerebras.ai"),
+	KeyHeader: "Authorization",
+	Operations: operations{
+		"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{
+			Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: reasoningContent, Request: systemRole,
+		}),
+	},
+}
+
+// dashscope is Alibaba's Model Studio in its compatible mode; its own options
+// (enable_thinking …) pass.
+// https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope
+var dashscope = &provider.Provider{
+	Name: "dashscope",
+	Base: func(t *target.Target) (string, error) {
+		if in := t.Options.Dashscope.International; in != nil && !*in {
+			return "https://dashscope.aliyuncs.com", nil
+		}
+		return "https://dashscope-intl.aliyuncs.com", nil
+	},
+	KeyHeader: "Authorization",
+	Operations: operations{
+		"llm/v1/chat":       chatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: olderLimit, Request: systemRole}),
+		"llm/v1/embeddings": embeddingsAt("/compatible-mode/v1/embeddings"),
+	},
+}
+
+// databricks serves foundation models. It counts tokens in every chunk, and
+// refuses stream_options.
+// https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
+var databricks = &provider.Provider{
+	Name: "databricks",
+	Base: func(t *target.Target) (string, error) {
+		id := t.Options.Databricks.WorkspaceInstanceID
+		if id == "" {
+			return "", errors.New("model.options.databricks.workspace_instance_id: must be set for databricks")
+		}
+		if !isHostLabel(id) {
+			return "", errors.New("model.options.databricks.workspace_instance_id: " + strconv.Quote(id) + " is no host name")
+		}
+		return "https://" + id + ".cloud.databricks.com", nil
+	},
+	KeyHeader: "Authorization",
+	Operations: operations{
+		"llm/v1/chat": chatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
+			NoStreamOptions: true, Rename: olderLimit, Rewrite: splitContent, Request: systemRole,
+		}),
+	},
+}
+
+// deepseek takes the path with the version and without. It calls the cached
+// part of a prompt usage.prompt_cache_hit_tokens, which the meter knows.
+// https://api-docs.deepseek.com
+var deepseek = &provider.Provider{
+	Name:      "deepseek",
+	Base:      at("https://api.deepseek.com"),
+	KeyHeader: "Authorization",
+	Operations: operations{
+		"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{
+			Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: olderLimit, Request: systemRole,
+		}),
+	},
+}
+
+// huggingface is the router to the inference providers, which refuses members
+// that it does not know, and takes the options of its API as headers.
+// https://huggingface.co/docs/inference-providers/tasks/chat-completion
+var huggingface = &provider.Provider{
+	Name:      "huggingface",
+	Base:      at("https://router.huggingface.co"),
+	KeyHeader: "Authorization",
+	Header: func(t *target.Target) (headers [][2]string) {
+		if use := t.Options.Huggingface.UseCache; use != nil {
+			headers = append(headers, [2]string{"x-use-cache", strconv.FormatBool(*use)})
+		}
+		if wait := t.Options.Huggingface.WaitForModel; wait != nil {
+			headers = append(headers, [2]string{"x-wait-for-model", strconv.FormatBool(*wait)})
+		}
+		return headers
+	},
+	Operations: operations{
+		"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{
+			Only: []string{
+				"model", "messages", "stream", "stream_options", "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "n",
+				"presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
+			},
+			Rename: olderLimit, Rewrite: reasoningContent, Request: systemRole,
+		}),
+	},
+}
+
+// llama2 is any server of OpenAI's format, llama2_format "openai".
+var llama2 = &provider.Provider{
+	Name:      "llama2",
+	KeyHeader: "Authorization",
+	Operations: operations{
+		"llm/v1/chat":        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
+		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
+		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
+	},
+}
+
+// mistral's API refuses members that it does not know, and says some things
+// in words of its own.
+// https://docs.mistral.ai/api/endpoint/chat
+var mistral = &provider.Provider{
+	Name:      "mistral",
+	Base:      at("https://api.mistral.ai"),
+	KeyHeader: "Authorization",
+	Operations: operations{
+		"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{
+			Only: []string{
+				"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed", "metadata", "response_format",
+				"tools", "tool_choice", "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls",
+				"prompt_mode", "reasoning_effort", "guardrails", "safe_prompt",
+			},
+			Rename:          mistralNames,
+			NoStreamOptions: true,
+			Request:         mistralRequest,
+			Rewrite:         splitContent,
+		}),
+		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
+		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
+	},
+}
+
+func mistralNames(*target.Target) map[string]string {
+	return map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}
+}
+
+// vllm is a server of one's own. It takes sampling parameters beyond
+// OpenAI's, top_k among them, and calls thinking "reasoning".
+// https://docs.vllm.ai/en/stable/features/reasoning_outputs/
+var vllm = &provider.Provider{
+	Name:       "vllm",
+	KeyHeader:  "Authorization",
+	Operations: operations{"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{Rewrite: reasoningContent})},
+}
+
+// xai. https://docs.x.ai/docs/api-reference
+var xai = &provider.Provider{
+	Name:      "xai",
+	Base:      at("https://api.x.ai"),
+	KeyHeader: "Authorization",
+	Operations: operations{
+		"llm/v1/chat":      chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
+		"llm/v1/responses": responsesAt("/v1/responses"),
+	},
+}
+
+// isHostLabel says whether s can stand in a host name before the first dot,
+// dots allowed, so that no template can lead to another host.
+func isHostLabel(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
+			return false
+		}
+	}
+	return s != "" && s[0] != '.' && s[0] != '-'
+}
+
+// segment checks a value that becomes one segment of a path.
+func segment(field, value string) (string, error) {
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0) {
+			return "", &chat.RequestError{Field: field, Message: strconv.Quote(value) + " cannot stand in a URL path"}
+		}
+	}
+	if value == "" || value == "." || value == ".." {
+		return "", &chat.RequestError{Field: field, Message: "must be set, to one segment of a URL path"}
+	}
+	return value, nil
+}

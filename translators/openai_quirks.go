@@ -1,0 +1,158 @@
+package translators
+
+import (
+	"bytes"
+
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// The functions here change what is almost OpenAI's format. Each looks for the
+// bytes that it is about first, so that it costs nothing where they are not.
+
+// reasoningContent renames the member "reasoning" of messages and deltas, as
+// vLLM and Cerebras have it, to "reasoning_content", as DeepSeek and with it
+// most clients do.
+func reasoningContent(dst, data []byte) []byte {
+	if !bytes.Contains(data, []byte(`"reasoning"`)) {
+		return data
+	}
+	return eachMessage(dst, data, func(message []byte, members []jsonedit.Member) []jsonedit.Edit {
+		value := jsonedit.Find(members, "reasoning")
+		if value == nil || jsonedit.Find(members, "reasoning_content") != nil {
+			return nil
+		}
+		return []jsonedit.Edit{{Key: "reasoning"}, {Key: "reasoning_content", Value: value}}
+	})
+}
+
+// splitContent turns content that is an array of parts into OpenAI's string
+// and reasoning_content. Databricks has
+// {"type":"reasoning","summary":[{"type":"summary_text","text":"…"}]}, Mistral
+// {"type":"thinking","thinking":[{"type":"text","text":"…"}]}, both beside
+// {"type":"text","text":"…"}.
+// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
+// https://docs.mistral.ai/capabilities/reasoning
+func splitContent(dst, data []byte) []byte {
+	if !bytes.Contains(data, []byte(`"content"`)) {
+		return data
+	}
+	return eachMessage(dst, data, func(message []byte, members []jsonedit.Member) []jsonedit.Edit {
+		content := jsonedit.Find(members, "content")
+		if !jsonedit.IsArray(content) {
+			return nil
+		}
+		parts, err := jsonedit.Array(content, nil)
+		if err != nil {
+			return nil
+		}
+		var text, thinking []byte
+		for _, p := range parts {
+			switch string(jsonedit.Lookup(p, "type")) {
+			case `"reasoning"`:
+				thinking = appendTexts(thinking, jsonedit.Lookup(p, "summary"))
+			case `"thinking"`:
+				thinking = appendTexts(thinking, jsonedit.Lookup(p, "thinking"))
+			default:
+				text, _ = jsonedit.AppendUnquoted(text, jsonedit.Lookup(p, "text"))
+			}
+		}
+		edits := []jsonedit.Edit{{Key: "content", Value: jsonedit.AppendBytes(nil, text)}}
+		if len(thinking) > 0 {
+			edits = append(edits, jsonedit.Edit{Key: "reasoning_content", Value: jsonedit.AppendBytes(nil, thinking)})
+		}
+		return edits
+	})
+}
+
+// appendTexts appends the text of a string, or of each part of a list.
+func appendTexts(dst, value []byte) []byte {
+	if jsonedit.IsString(value) {
+		dst, _ = jsonedit.AppendUnquoted(dst, value)
+		return dst
+	}
+	parts, err := jsonedit.Array(value, nil)
+	if err != nil {
+		return dst
+	}
+	for _, p := range parts {
+		dst, _ = jsonedit.AppendUnquoted(dst, jsonedit.Lookup(p, "text"))
+	}
+	return dst
+}
+
+// eachMessage edits the message, or the delta, of each choice of an answer.
+// It returns data itself when nothing was edited.
+func eachMessage(dst, data []byte, edit func(message []byte, members []jsonedit.Member) []jsonedit.Edit) []byte {
+	return editList(dst, data, "choices", func(choice []byte) []jsonedit.Edit {
+		for _, name := range [...]string{"message", "delta"} {
+			message := jsonedit.Lookup(choice, name)
+			members, err := jsonedit.Object(message, nil)
+			if err != nil {
+				continue
+			}
+			if edits := edit(message, members); edits != nil {
+				return []jsonedit.Edit{{Key: name, Value: jsonedit.Join(nil, jsonedit.Splice(nil, message, members, edits))}}
+			}
+		}
+		return nil
+	})
+}
+
+// editList edits the objects of the list called key in the object data. It
+// returns data itself when nothing was edited or data is something else.
+func editList(dst, data []byte, key string, edit func(element []byte) []jsonedit.Edit) []byte {
+	members, err := jsonedit.Object(data, nil)
+	if err != nil {
+		return data
+	}
+	list, err := jsonedit.Array(jsonedit.Find(members, key), nil)
+	if err != nil {
+		return data
+	}
+	changed := false
+	for i, element := range list {
+		inside, err := jsonedit.Object(element, nil)
+		if err != nil {
+			continue
+		}
+		if edits := edit(element); edits != nil {
+			list[i] = jsonedit.Join(nil, jsonedit.Splice(nil, element, inside, edits))
+			changed = true
+		}
+	}
+	if !changed {
+		return data
+	}
+	value := append(append([]byte{'['}, bytes.Join(list, []byte{','})...), ']')
+	return jsonedit.Join(dst, jsonedit.Splice(nil, data, members, []jsonedit.Edit{{Key: key, Value: value}}))
+}
+
+// systemRole gives "developer" messages the role that all APIs know. Only
+// OpenAI's own know both.
+// https://model-spec.openai.com/2025-02-12.html#chain_of_command
+func systemRole(dst, body []byte) []byte {
+	if !bytes.Contains(body, []byte(`"developer"`)) {
+		return body
+	}
+	return editList(dst, body, "messages", func(message []byte) []jsonedit.Edit {
+		if string(jsonedit.Lookup(message, "role")) != `"developer"` {
+			return nil
+		}
+		return []jsonedit.Edit{{Key: "role", Value: []byte(`"system"`)}}
+	})
+}
+
+// mistralRequest is systemRole, and tool_choice "required" as Mistral calls it.
+// https://docs.mistral.ai/capabilities/function_calling
+func mistralRequest(dst, body []byte) []byte {
+	edited := systemRole(dst, body)
+	if !bytes.Contains(edited, []byte(`"required"`)) {
+		return edited
+	}
+	members, err := jsonedit.Object(edited, nil)
+	if err != nil || string(jsonedit.Find(members, "tool_choice")) != `"required"` {
+		return edited
+	}
+	any := []jsonedit.Edit{{Key: "tool_choice", Value: []byte(`"any"`)}}
+	return jsonedit.Join(nil, jsonedit.Splice(nil, edited, members, any))
+}
