@@ -65,6 +65,13 @@ func (c *conn) serve() {
 			_, _ = io.Copy(io.Discard, c.pipe.in)
 			return
 		}
+		// Until Kong has read and answered all, closing would break the event.
+		if owed := c.pipe.owed; c.pipe.settle() != nil {
+			// One of the calls failed, or the client went away.
+			c.server.Logger.Debug().Err(c.pipe.err).Int("calls", owed).
+				Msg("plugin server: Kong left an event before its end")
+			return
+		}
 		c.state.Store(idle)
 		if c.server.draining.Load() {
 			return
@@ -74,13 +81,6 @@ func (c *conn) serve() {
 
 // next waits for a command and reports whether there is one to answer.
 func (c *conn) next() bool {
-	owed := c.pipe.owed
-	if err := c.pipe.settle(); err != nil {
-		// One of the calls failed, or the client went away.
-		c.server.Logger.Debug().Err(err).Int("calls", owed).
-			Msg("plugin server: Kong left an event before its end")
-		return false
-	}
 	c.pipe.frame = trim(c.pipe.frame)
 	var err error
 	c.buf, err = readFrame(c.pipe.in, trim(c.buf))

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// parentTestProcess is a process of the test below.
+func parentTestProcess(role string) {
+	if role == "parent" {
+		child := exec.Command(os.Args[0], "parent-test", "child")
+		child.Stdout = os.Stdout
+		if err := child.Start(); err != nil {
+			os.Exit(1)
+		}
+		_ = os.Stdin.Close()
+		time.Sleep(200 * time.Millisecond)
+		return // killed, as far as the child can tell
+	}
+	ctx, cancel := WithParent(context.Background())
+	defer cancel()
+	fmt.Println("started")
+	select {
+	case <-ctx.Done():
+		fmt.Println("parent is gone")
+	case <-time.After(10 * time.Second):
+		fmt.Println("never noticed")
+	}
+}
+
+func TestProcessNoticesTheEndOfItsParent(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	parent := exec.CommandContext(ctx, os.Args[0], "parent-test", "parent")
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	parent.Stdout = write
+	if err = parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = write.Close()
+	lines := bufio.NewScanner(read)
+	var got []string
+	for lines.Scan() {
+		got = append(got, lines.Text())
+	}
+	if err = parent.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got[1] != "parent is gone" {
+		t.Errorf("the child said %q", got)
+	}
+}
+
+func TestWithParentEndsWithItsParentContext(t *testing.T) {
+	outer, cancel := context.WithCancel(t.Context())
+	ctx, release := WithParent(outer)
+	defer release()
+	cancel()
+	<-ctx.Done()
+}
