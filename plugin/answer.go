@@ -152,7 +152,7 @@ func (a *attempt) settleSeen() {
 // Kong does: words of the prompt (1.8 tokens each when streamed), four bytes
 // of answer to a token. It is called with the record locked.
 func (q *request) estimate(r *Record) {
-	if q.seen.HasUsage || r.outcome == Refused || q.surface == nil || q.surface.prose == nil || len(r.tried) == 0 {
+	if q.seen == nil || q.seen.HasUsage || r.outcome == Refused || q.surface == nil || q.surface.prose == nil || len(r.tried) == 0 {
 		return
 	}
 	if last := r.tried[len(r.tried)-1]; last.Status != http.StatusOK {

@@ -46,6 +46,7 @@ const (
 // prepare makes the request to t out of the client's.
 func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
 	a := &attempt{request: q, endpoint: t}
+	q.seen = &a.seen
 	resolved, err := t.Resolve(q, q.model)
 	if err != nil {
 		return nil, err

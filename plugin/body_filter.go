@@ -106,6 +106,9 @@ func (a *attempt) deliverWhole(body io.Reader, gzipped bool) error {
 		var bad *chat.ResponseError
 		if errors.As(err, &bad) {
 			e := refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
+			if a.replaceable {
+				return &attemptError{criterion: "error", sent: true, cause: e}
+			}
 			a.finish(Failed, e.Message)
 			return a.sendErrorAs(e, gzipped)
 		}

@@ -19,9 +19,12 @@ import (
 // Instance is one configuration of the plugin, compiled: an immutable snapshot
 // that is swapped whole.
 type Instance struct {
-	relay   *Relay
-	config  *config.Config
-	targets []*endpoint
+	relay    *Relay
+	config   *config.Config
+	targets  []*endpoint
+	balancer *balancer.Balancer
+	// candidates by route type, and by route type and model
+	byRoute, anyModel, byModel map[string][]int
 	// broken is set for a configuration that cannot work; every request is
 	// answered with it.
 	broken *chat.Error

@@ -38,9 +38,8 @@ func (q *request) attempts(ctx context.Context) error {
 		}
 		b.Exclude(pick, i)
 		a.replaceable = left > 1 && b.Left(pick)
-		err = a.run(ctx)
+		err = a.runCounted(ctx, pick, i)
 		now := time.Now()
-		b.Done(pick, i, q.instance.verdict(err, ctx.Err() != nil), now)
 		var failed *attemptError
 		if !errors.As(err, &failed) {
 			if err == nil {
@@ -91,6 +90,15 @@ type answered struct {
 }
 
 func (k *answered) deliver() error { return k.attempt.sendProviderError(k.body, k.gzipped) }
+
+// runCounted is run, with its end told to the balancer whatever happens.
+func (a *attempt) runCounted(ctx context.Context, pick *balancer.Request, i int) (err error) {
+	verdict := balancer.Neutral // of a panic
+	defer func() { a.instance.balancer.Done(pick, i, verdict, time.Now()) }()
+	err = a.run(ctx)
+	verdict = a.instance.verdict(err, ctx.Err() != nil)
+	return err
+}
 
 // run makes one attempt and delivers its answer. An *attemptError says that
 // the client has seen nothing of it.

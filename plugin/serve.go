@@ -62,7 +62,7 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 
 // kongInstance answers Kong's access phase.
 type kongInstance struct {
-	*Access
+	access *Access
 	// calls send every request to the relay; nil when each request has
 	// something of its own to pass on.
 	calls server.Calls
@@ -70,7 +70,7 @@ type kongInstance struct {
 }
 
 func newKongInstance(a *Access) (server.Instance, error) {
-	k := kongInstance{Access: a, fixed: len(a.Need) == 0 && !logPhase()}
+	k := kongInstance{access: a, fixed: len(a.Need) == 0 && !logPhase()}
 	var err error
 	if k.calls, err = server.Prepare(func(p *pdk.PDK) error { return k.send(p, a.Header(nil)) }); err != nil {
 		a.Close()
@@ -83,7 +83,7 @@ func newKongInstance(a *Access) (server.Instance, error) {
 }
 
 func (k kongInstance) send(p *pdk.PDK, header string) error {
-	host, port := k.Addr()
+	host, port := k.access.Addr()
 	if err := p.Service.SetTarget(host, port); err != nil {
 		return err
 	}
@@ -103,31 +103,34 @@ func (k kongInstance) Access(e *server.Event) {
 	}
 	c, err := k.context(e.PDK)
 	if err == nil {
-		err = k.send(e.PDK, k.Header(c))
+		err = k.send(e.PDK, k.access.Header(c))
 	}
 	if err != nil {
 		// Fail closed: the request must not go on to the placeholder service.
-		k.gateway.log.Error().Err(err).Msg("access")
+		k.access.gateway.log.Error().Err(err).Msg("access")
 		e.Response.Exit(http.StatusInternalServerError, []byte(`{"error":{"message":"internal error","type":"api_error","code":null,"param":null}}`),
 			map[string][]string{"Content-Type": {"application/json; charset=utf-8"}})
 	}
 }
 
+// Close implements server.Instance.
+func (k kongInstance) Close() { k.access.Close() }
+
 // context asks Kong for what the configuration needs of the request.
 func (k kongInstance) context(p *pdk.PDK) (*Context, error) {
 	c := &Context{}
 	var err error
-	if slices.Contains(k.Need, needPath) {
+	if slices.Contains(k.access.Need, needPath) {
 		if c.Path, err = p.Request.GetPath(); err != nil {
 			return nil, fmt.Errorf("path: %w", err)
 		}
 	}
-	if slices.Contains(k.Need, needIP) {
+	if slices.Contains(k.access.Need, needIP) {
 		if c.ClientIP, err = p.Client.GetForwardedIp(); err != nil {
 			return nil, fmt.Errorf("client address: %w", err)
 		}
 	}
-	if slices.Contains(k.Need, needCaptures) {
+	if slices.Contains(k.access.Need, needCaptures) {
 		_, named, err := p.Request.GetUriCaptures()
 		if err != nil {
 			return nil, fmt.Errorf("captures of the path: %w", err)
@@ -137,7 +140,7 @@ func (k kongInstance) context(p *pdk.PDK) (*Context, error) {
 			c.Captures[name] = string(value)
 		}
 	}
-	if slices.Contains(k.Need, needConsumer) {
+	if slices.Contains(k.access.Need, needConsumer) {
 		// Kong answers an error when nobody has authenticated.
 		if who, err := p.Client.GetConsumer(); err == nil {
 			c.Consumer = Consumer{ID: who.Id, Username: who.Username, CustomID: who.CustomId}
@@ -158,13 +161,13 @@ const logID = "go_ai_proxy_record"
 func (l loggingInstance) Access(e *server.Event) {
 	c, err := l.context(e.PDK)
 	if err == nil {
-		c.RecordID = l.gateway.records.reserve()
+		c.RecordID = l.access.gateway.records.reserve()
 		if err = e.Ctx.SetShared(logID, c.RecordID); err == nil {
-			err = l.send(e.PDK, l.Header(c))
+			err = l.send(e.PDK, l.access.Header(c))
 		}
 	}
 	if err != nil {
-		l.gateway.log.Error().Err(err).Msg("access")
+		l.access.gateway.log.Error().Err(err).Msg("access")
 		e.Response.Exit(http.StatusInternalServerError, nil, nil)
 	}
 }
@@ -177,11 +180,11 @@ func (l loggingInstance) Log(e *server.Event) {
 	}
 	entry, err := e.PDK.Log.Serialize()
 	if err != nil {
-		l.gateway.log.Warn().Err(err).Msg("log entry")
+		l.access.gateway.log.Warn().Err(err).Msg("log entry")
 		return
 	}
 	line := []byte(entry)
-	if rec := l.gateway.records.take(id); rec != nil {
+	if rec := l.access.gateway.records.take(id); rec != nil {
 		if b := rec.Append(nil); len(b) > 0 {
 			line = withRecord(line, b)
 		}

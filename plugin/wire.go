@@ -30,6 +30,7 @@ type Context struct {
 	Path      string // the client's path before strip_path, raw
 	ClientIP  string
 	RequestID string // Kong's
+	RecordID  string // without the shim: the log phase asks for the record by it
 	Captures  map[string]string
 	Consumer  Consumer
 	Groups    []string // names of the consumer's groups
