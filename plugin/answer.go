@@ -46,6 +46,7 @@ func (q *request) startStream(status int, h http.Header) error {
 // announce tells whoever waits for the record that it is there, or where to
 // ask for it.
 func (q *request) announce(h http.Header, settled bool) {
+	q.explain(h)
 	if q.live == nil {
 		return
 	}

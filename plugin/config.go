@@ -130,6 +130,9 @@ func (inst *Instance) close() {
 // record returns the empty record of a request.
 func (inst *Instance) record() *Record {
 	rec := &Record{pluginID: inst.config.PluginID, outcome: Pending, mode: Oneshot}
+	if inst.config.Advanced {
+		rec.algorithm = inst.config.Balancer.Algorithm
+	}
 	if len(inst.targets) > 0 {
 		rec.describe(inst.targets[0])
 	}
@@ -152,6 +155,16 @@ func (inst *Instance) needs() (need []string) {
 		}
 		if t.RouteType == "preserve" && !slices.Contains(need, needPath) {
 			need = append(need, needPath)
+		}
+	}
+	if acls := inst.config.ACLs; acls != nil {
+		for _, rule := range slices.Concat(acls.Allow, acls.Deny) {
+			for _, c := range rule.Match {
+				name := map[string]string{"consumer": needConsumer, "consumer_group": needGroups, "ip": needIP, "path": needPath}[c.Type]
+				if name != "" && !slices.Contains(need, name) {
+					need = append(need, name)
+				}
+			}
 		}
 	}
 	return need

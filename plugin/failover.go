@@ -22,6 +22,9 @@ func (q *request) attempts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if candidates, err = q.admit(candidates); err != nil {
+		return err
+	}
 	b := q.instance.balancer
 	pick := &balancer.Request{Now: time.Now(), Candidates: candidates, Hash: q.hash()}
 	var kept *answered // of the last attempt that got an answer
@@ -30,6 +33,9 @@ func (q *request) attempts(ctx context.Context) error {
 		i, ok := b.Pick(pick)
 		if !ok {
 			break
+		}
+		if q.debugged() {
+			q.reasoned(i, pick.Available())
 		}
 		a, err := q.prepare(ctx, q.instance.targets[i])
 		if err != nil {

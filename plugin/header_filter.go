@@ -48,7 +48,7 @@ func (a *attempt) clientHeaders() http.Header {
 }
 
 func (q *request) wantsModelHeader() bool {
-	return q.instance.config.ModelNameHeader || len(q.in.Header["Kong-Debug"]) > 0
+	return q.instance.config.ModelNameHeader || q.debugged()
 }
 
 // asStream makes the headers those of a stream that nginx passes on event by event.

@@ -56,23 +56,25 @@ type Record struct {
 	options  *target.Options
 	provider string
 
-	model    string // request_model
-	response string // response_model
-	mode     Mode
-	outcome  Outcome
-	message  string // why, when it did not complete
-	started  time.Time
-	latency  time.Duration // set at the end
-	first    time.Duration // to the first content; 0: none came
-	usage    chat.Usage
-	estimate bool     // some of usage is estimated
-	mark     []string // warnings: what was decided for want of better knowledge
-	tried    []Tried
-	request  []byte // payloads
-	answer   []byte
-	stream   bool // answer is bare text to be dressed as a completion
-	finish   chat.FinishReason
-	tokens   bool // input_tokens/output_tokens instead of prompt and completion names too
+	model     string // request_model
+	response  string // response_model
+	mode      Mode
+	outcome   Outcome
+	message   string // why, when it did not complete
+	started   time.Time
+	latency   time.Duration // set at the end
+	first     time.Duration // to the first content; 0: none came
+	usage     chat.Usage
+	estimate  bool     // some of usage is estimated
+	mark      []string // warnings: what was decided for want of better knowledge
+	algorithm string   // of the balancer, where there is a choice
+	reason    string   // of the choice, when the client wants to know
+	tried     []Tried
+	request   []byte // payloads
+	answer    []byte
+	stream    bool // answer is bare text to be dressed as a completion
+	finish    chat.FinishReason
+	tokens    bool // input_tokens/output_tokens instead of prompt and completion names too
 }
 
 // set changes the record under its lock.
@@ -138,6 +140,8 @@ func (r *Record) appendMeta(o *object) {
 		}
 		o.close(']')
 	}
+	o.str("algorithm", r.algorithm)
+	o.str("reason", r.reason)
 	if r.provider == "azure" && r.options != nil {
 		o.str("azure_instance_id", r.options.AzureInstance)
 		o.str("azure_deployment_id", r.options.AzureDeploymentID)

@@ -38,6 +38,7 @@ type request struct {
 	usage   bool              // the client asked for usage in the stream
 	gzip    bool              // the client takes gzip
 
+	choice    string       // how a semantic choice came about
 	query     url.Values   // parsed when a template or a credential asks
 	streaming bool         // the answer has begun as a stream
 	encoder   chat.Encoder // of a translated stream

@@ -151,6 +151,9 @@ func (b *Balancer) available(r *Request) {
 	}
 }
 
+// Available is how many targets the last choice was made among.
+func (r *Request) Available() int { return len(r.from) }
+
 // Left says whether another attempt of r could be made.
 func (b *Balancer) Left(r *Request) bool {
 	b.available(r)
