@@ -187,17 +187,26 @@ func (in *instances) retire(st *started) (unused []Instance) {
 
 // sweep frees what has been unused for long enough.
 func (in *instances) sweep(now time.Time) {
-	idle, grace := now.Add(-in.idle).UnixNano(), now.Add(-in.grace).UnixNano()
+	idle, grace := now.Add(-in.idle), now.Add(-in.grace).UnixNano()
 	var unused []Instance
 	in.mu.Lock()
 	for _, st := range in.byID {
-		if st.used.Load() < idle && st.events.Load() == 0 {
+		if st.unusedSince(idle) {
 			unused = append(unused, in.retire(st)...)
 		}
 	}
 	unused = append(unused, in.free(func(_ int, st *started) bool { return st.used.Load() < grace })...)
 	in.mu.Unlock()
 	in.closeEach(unused)
+}
+
+// unusedSince tells whether neither Kong nor anybody else used st after t.
+func (st *started) unusedSince(t time.Time) bool {
+	if st.events.Load() > 0 || st.used.Load() >= t.UnixNano() {
+		return false
+	}
+	usage, ok := st.shared.Instance.(Usage)
+	return !ok || usage.LastUsed().Before(t)
 }
 
 // free ends those retired instances that may go and handle no event.

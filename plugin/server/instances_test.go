@@ -122,6 +122,29 @@ func TestInstanceOfADeletedPluginGoesWhenIdle(t *testing.T) {
 	}
 }
 
+// relaying is an instance that is used beside events.
+type relaying struct {
+	plugin
+	last time.Time
+}
+
+func (r *relaying) LastUsed() time.Time { return r.last }
+
+func TestInstanceInUseWithoutEventsIsNotIdle(t *testing.T) {
+	closed := 0
+	instance := &relaying{plugin: plugin{closed: func() { closed++ }}, last: time.Now().Add(time.Hour)}
+	in := newInstances(func([]byte) Instance { return instance }, Instance.Close, time.Minute, time.Hour)
+	in.start(1, config("p", 1, ""))
+	in.sweep(time.Now().Add(119 * time.Minute))
+	if closed != 0 {
+		t.Fatal("closed in use")
+	}
+	in.sweep(time.Now().Add(121 * time.Minute))
+	if closed != 1 {
+		t.Errorf("closed %d times", closed)
+	}
+}
+
 func TestUnknownWorkersDoNotReplaceEachOther(t *testing.T) {
 	in := (&ledger{}).instances()
 	a := in.start(0, config("p", 1, "same"))

@@ -3,15 +3,19 @@ package server
 import (
 	"context"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 )
 
 // WithParent returns a context that is done, too, when the process that
 // started this one has ended. Kong's worker 0 starts the plugin server; if the
 // worker is killed nobody stops it. (Linux can send a signal instead, but
-// binds that to the thread that asked for it.)
+// binds that to the thread that asked for it.) Since the worker was the reader
+// of this process's output, a broken pipe no longer ends the process.
 func WithParent(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
+	signal.Ignore(syscall.SIGPIPE)
 	parent := os.Getppid()
 	go func() {
 		ticker := time.NewTicker(500 * time.Millisecond)

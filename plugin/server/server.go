@@ -81,6 +81,14 @@ type LogHandler interface {
 	Log(e *Event)
 }
 
+// Usage is implemented by instances that are in use without events, too: Kong
+// may remember what an access event said and skip the next ones.
+type Usage interface {
+	// LastUsed returns when the instance was last used, the zero time if
+	// never. It must be quick.
+	LastUsed() time.Time
+}
+
 // Server answers Kong. The zero durations stand for the defaults.
 type Server struct {
 	Info Info

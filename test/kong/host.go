@@ -31,7 +31,7 @@ type Host struct {
 	OnRequest func(*Request)
 
 	seq       atomic.Int64
-	timers    sync.WaitGroup
+	requests  sync.WaitGroup
 	transport *http.Transport
 	cmd       *exec.Cmd
 	output    output
@@ -105,10 +105,10 @@ func Start(t testing.TB, binary, prefix string, env ...string) *Host {
 	}
 }
 
-// Stop waits for the log phases, closes the connections and ends the process,
+// Stop waits for open requests, closes the connections and ends the process,
 // if there is one, with SIGTERM. An error says that it did not end well.
 func (h *Host) Stop() error {
-	h.timers.Wait()
+	h.requests.Wait()
 	h.Worker.Stop()
 	h.transport.CloseIdleConnections()
 	if h.cmd == nil {
@@ -132,8 +132,8 @@ func (h *Host) Stop() error {
 	return err
 }
 
-// Wait waits until the log phases of all requests so far are over.
-func (h *Host) Wait() { h.timers.Wait() }
+// Wait waits until all requests so far are over, log phases included.
+func (h *Host) Wait() { h.requests.Wait() }
 
 // Output returns what the process has written so far; in Kong it goes to the
 // error log with level info.

@@ -77,6 +77,7 @@ func (h *Host) Conf(pluginID, routeID string, config map[string]any) Conf {
 const workspace = "0dc6f45b-8f8d-40d2-a504-473544ee190b"
 
 func (h *Host) serve(w http.ResponseWriter, r *Request, conf Conf) {
+	h.requests.Add(1) // until its log phase is over
 	defer func() {
 		r.End()
 		r.took = time.Since(r.started)
@@ -103,7 +104,8 @@ func (h *Host) serve(w http.ResponseWriter, r *Request, conf Conf) {
 
 // finish runs the log phase, in a timer as Kong does, and reports.
 func (h *Host) finish(r *Request, conf Conf) {
-	h.timers.Go(func() {
+	go func() {
+		defer h.requests.Done()
 		if slices.Contains(h.Info.Phases, "log") {
 			r.phase = "log"
 			e := h.Worker.Event(conf, "log", r)
@@ -116,7 +118,7 @@ func (h *Host) finish(r *Request, conf Conf) {
 		if h.OnRequest != nil {
 			h.OnRequest(r)
 		}
-	})
+	}()
 }
 
 // proxy is nginx: it sends the request to the target and the answer back.
@@ -141,7 +143,7 @@ func (h *Host) proxy(w http.ResponseWriter, r *Request) {
 			if length == 0 {
 				p.Out.Body = http.NoBody
 			}
-			p.Out.Host = r.host
+			p.Out.Host, p.Out.TransferEncoding = r.host, nil
 			p.Out.Header = upstreamHeader(r, websocket)
 		},
 		ModifyResponse: func(res *http.Response) error {

@@ -163,7 +163,7 @@ func (r *Request) ExitStatus() int {
 // Upstream returns where the request goes, and the headers set for it.
 func (r *Request) Upstream() (url.URL, http.Header) { return r.upstream, r.header }
 
-// Failed counts the calls that went to Kong's error log with level err.
+// Errors returns what went to Kong's error log with level err.
 func (r *Request) Errors() (errors []string) {
 	for _, line := range r.Logged {
 		if text, ok := strings.CutPrefix(line, "err: "); ok {
