@@ -7,19 +7,13 @@ import (
 
 // httpSink is a Sink on net/http.
 type httpSink struct {
-	w       http.ResponseWriter
-	c       *http.ResponseController
-	aborted bool
+	w http.ResponseWriter
+	c *http.ResponseController
 }
 
 // ServeHTTP serves one request of net/http's server.
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request, inst *Instance, in *Inbound, live Live) *Record {
-	sink := &httpSink{w: w, c: http.NewResponseController(w)}
-	record := r.Serve(req.Context(), inst, in, sink, live)
-	if sink.aborted {
-		panic(http.ErrAbortHandler) // net/http's way to break the connection
-	}
-	return record
+	return r.Serve(req.Context(), inst, in, &httpSink{w: w, c: http.NewResponseController(w)}, live)
 }
 
 // Start implements Sink.
@@ -45,7 +39,11 @@ func (s *httpSink) Write(p []byte) error {
 func (s *httpSink) Flush() error { return s.c.Flush() }
 
 // Abort implements Sink.
-func (s *httpSink) Abort() { s.aborted = true }
+func (s *httpSink) Abort() {
+	if conn, _, err := s.c.Hijack(); err == nil {
+		conn.Close()
+	}
+}
 
 // NewInbound returns what the relay sees of r.
 func NewInbound(r *http.Request) *Inbound {

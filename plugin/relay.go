@@ -44,9 +44,10 @@ type Live func(rec *Record, settled bool) (header string)
 // not nil, is given the record before the first byte is sent to the client, so
 // that it can be asked for while the answer is under way, and whether it is
 // settled; what it returns, if not empty, is sent as our record header.
-func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out Sink, live Live) *Record {
+func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out Sink, live Live) (rec *Record) {
 	q := &request{relay: r, instance: inst, in: in, client: client{sink: out}, live: live}
-	q.record = inst.record()
+	rec = inst.record()
+	q.record = rec
 	q.start = time.Now()
 	q.record.started = q.start
 	defer func() {
@@ -58,7 +59,7 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out Sink
 	if err := q.serve(ctx); err != nil {
 		q.end(ctx, err)
 	}
-	return q.record
+	return rec
 }
 
 // serve takes the request through its phases. An error is what the client is
