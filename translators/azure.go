@@ -20,9 +20,9 @@ var azure = &provider.Provider{
 	Query:     azureQuery,
 	KeyHeader: "api-key",
 	Operations: operations{
-		"llm/v1/chat":        azureAt("/chat/completions", provider.OpenAIChat, provider.Edit{Drop: topK, Rename: reasoningLimit}),
-		"llm/v1/completions": azureAt("/completions", provider.OpenAICompletions, provider.Edit{Drop: topK}),
-		"llm/v1/embeddings":  azureEmbeddings(),
+		"llm/v1/chat":        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit}, openai.Upstream{}),
+		"llm/v1/completions": {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: topK}},
+		"llm/v1/embeddings":  {Path: deployment("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true},
 		"llm/v1/responses":   responsesAt("/openai/v1/responses"),
 	},
 }
@@ -51,19 +51,12 @@ func azureQuery(t *target.Target) [][2]string {
 	return [][2]string{{"api-version", t.Options.AzureAPIVersion}}
 }
 
-// azureAt is an operation of a deployment.
-func azureAt(suffix string, format provider.Format, edit provider.Edit) *provider.Operation {
-	return &provider.Operation{Format: format, Meter: openai.Meter, Edit: edit,
-		Path: func(t *target.Target, _ bool) (string, error) {
-			if _, err := segment("model.options.azure_deployment_id", t.Options.AzureDeploymentID); err != nil {
-				return "", err
-			}
-			return azurePrefix(t) + suffix, nil
-		}}
-}
-
-func azureEmbeddings() *provider.Operation {
-	op := azureAt("/embeddings", provider.OpenAIEmbeddings, provider.Edit{})
-	op.NoStream = true
-	return op
+// deployment is a path of the deployment's.
+func deployment(suffix string) func(*target.Target, bool) (string, error) {
+	return func(t *target.Target, _ bool) (string, error) {
+		if _, err := segment("model.options.azure_deployment_id", t.Options.AzureDeploymentID); err != nil {
+			return "", err
+		}
+		return azurePrefix(t) + suffix, nil
+	}
 }

@@ -2,10 +2,12 @@ package translators
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
@@ -25,7 +27,61 @@ func path(p string) func(*target.Target, bool) (string, error) {
 
 // chatAt is chat in OpenAI's format at a path, with the API's differences.
 func chatAt(p string, edit provider.Edit) *provider.Operation {
-	return &provider.Operation{Path: path(p), Format: provider.OpenAIChat, Meter: openai.Meter, Edit: edit}
+	return chatOf(path(p), edit, openai.Upstream{})
+}
+
+func chatOf(path func(*target.Target, bool) (string, error), edit provider.Edit, upstream openai.Upstream) *provider.Operation {
+	return &provider.Operation{
+		Path: path, Format: provider.OpenAIChat, Meter: openai.Meter, Edit: edit,
+		Chat: compatible{upstream, &edit}, Fields: fieldsOf(&edit),
+	}
+}
+
+// compatible is OpenAI's format with an API's differences, for clients that
+// speak another format.
+type compatible struct {
+	openai.Upstream
+	edit *provider.Edit
+}
+
+// AppendRequest implements chat.Upstream.
+func (c compatible) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	body, err := c.Upstream.AppendRequest(nil, t, req)
+	if err != nil {
+		return nil, err
+	}
+	if c.edit.Request != nil {
+		body = c.edit.Request(nil, body)
+	}
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	var edits []jsonedit.Edit
+	if c.edit.NoStreamOptions {
+		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
+	}
+	return jsonedit.Join(dst, c.edit.Apply(t, body, members, edits)), nil
+}
+
+// fieldsOf rules the fields of OpenAI's format for an API that has all but
+// those which edit names.
+func fieldsOf(edit *provider.Edit) provider.Fields {
+	fields := provider.Fields{}
+	for _, name := range openai.Fields {
+		fields[name] = provider.Field{Treatment: provider.Mapped, Note: "as it is"}
+		renamed := edit.Rename != nil && edit.Rename(&target.Target{})[name] != ""
+		if edit.Only != nil && !slices.Contains(edit.Only, name) && !renamed {
+			fields[name] = provider.Field{Treatment: provider.Dropped, Note: "not a member of the API"}
+		}
+	}
+	for _, name := range edit.Drop {
+		fields[name] = provider.Field{Treatment: provider.Dropped, Note: "the API refuses it"}
+	}
+	if edit.NoStreamOptions {
+		fields["stream_options"] = provider.Field{Treatment: provider.Dropped, Note: "the API refuses it, and counts without"}
+	}
+	return fields
 }
 
 func completionsAt(p string, edit provider.Edit) *provider.Operation {
@@ -134,9 +190,9 @@ var deepseek = &provider.Provider{
 	Base:      at("https://api.deepseek.com"),
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{
+		"llm/v1/chat": chatOf(path("/v1/chat/completions"), provider.Edit{
 			Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: olderLimit, Request: systemRole,
-		}),
+		}, openai.Upstream{Reasoning: true}),
 	},
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -15,6 +16,9 @@ var needs = map[string]target.Options{
 
 func TestCompatibleProvidersConform(t *testing.T) {
 	for name, p := range providers {
+		if chat := p.Operations["llm/v1/chat"]; chat == nil || chat.Format != provider.OpenAIChat {
+			continue
+		}
 		options := needs[name]
 		conformance.Run(t, p, conformance.Options{Name: name, Target: target.Target{Options: &options}})
 	}

@@ -30,6 +30,9 @@ type Options struct {
 	// Lacks names capabilities that the provider's API does not have, each
 	// with the reason: scenarios of package mock, and the constants below.
 	Lacks map[string]string
+	// Translated runs the operation's Chat translator even where the format is
+	// the client's: a client of another format would get it.
+	Translated bool
 	// Model is the model that the answers name, if it is not the scenario's
 	// (a provider that names none: the target's).
 	Model string
@@ -159,7 +162,9 @@ func newRun(t *testing.T, p *provider.Provider, route string, o *Options) *run {
 }
 
 // same says whether bodies pass without being decoded.
-func (r *run) same() bool { return r.op.Format == dialects[r.target.Route].format }
+func (r *run) same() bool {
+	return r.op.Format == dialects[r.target.Route].format && !r.options.Translated
+}
 
 func (r *run) lacks(capability string) bool {
 	_, ok := r.options.Lacks[capability]
@@ -184,13 +189,10 @@ func (r *run) all(t *testing.T) {
 			}
 		})
 	}
-	if r.same() {
-		return
-	}
 	if !r.prompt {
 		t.Run("fields", r.fields)
 	}
-	if !r.op.NoStream {
+	if !r.same() && !r.op.NoStream {
 		t.Run("allocations", r.allocations)
 		t.Run("cut off", r.cutOff)
 		t.Run("error", r.streamError)

@@ -137,6 +137,24 @@ func (r *run) field(t *testing.T, name string, treatment provider.Treatment) {
 	}
 }
 
+// pathAndBody is what of a request reaches the provider.
+func (r *run) pathAndBody(body []byte, stream bool) ([]byte, error) {
+	path, err := r.op.Path(&r.target, stream)
+	if err != nil {
+		return nil, err
+	}
+	if r.same() {
+		edited, err := r.edited(body, stream)
+		return append([]byte(path+"\n"), edited...), err
+	}
+	req, err := r.dialect.ParseRequest(body)
+	if err != nil {
+		return nil, err
+	}
+	req.Model = r.target.Model
+	return r.op.Chat.AppendRequest([]byte(path+"\n"), &r.target, req)
+}
+
 // sent is the path and the body of a request with a field, or without it when
 // value is "".
 func (r *run) sent(t *testing.T, name, value, with string) ([]byte, error) {
@@ -146,18 +164,9 @@ func (r *run) sent(t *testing.T, name, value, with string) ([]byte, error) {
 	if value != "" {
 		members[name] = json.RawMessage(value)
 	}
-	req, err := r.dialect.ParseRequest(asJSON(t, members))
-	if err != nil {
-		return nil, err
-	}
-	tgt := r.target
+	other := *r
 	if name == "model" && value != "" {
-		tgt.Model = "other-model"
+		other.target.Model = "other-model"
 	}
-	req.Model = tgt.Model
-	path, err := r.op.Path(&tgt, req.Stream)
-	if err != nil {
-		return nil, err
-	}
-	return r.op.Chat.AppendRequest([]byte(path+"\n"), &tgt, req)
+	return other.pathAndBody(asJSON(t, members), string(members["stream"]) == "true")
 }

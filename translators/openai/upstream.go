@@ -1,0 +1,346 @@
+package openai
+
+import (
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+// Upstream is the provider's side of the chat format, for clients that speak
+// another one. A client of the OpenAI format does not need it: its bytes pass.
+//
+// Of the members that chat.Request has no field for, those of OpenAI's API are
+// sent; others belong to the client's format. Thinking is history that OpenAI
+// refuses, and is left out unless Reasoning is set.
+type Upstream struct {
+	// Reasoning: the API wants its reasoning_content back (DeepSeek,
+	// https://api-docs.deepseek.com/guides/thinking_mode).
+	Reasoning bool
+}
+
+// extraNames are members of the API that chat.Request has no field for.
+var extraNames = [...]string{
+	"audio", "modalities", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "verbosity", "web_search_options",
+}
+
+// maxUser is the longest user that OpenAI takes, in bytes. A longer one (other
+// formats allow it) is left out: cut, it would be somebody else's.
+const maxUser = 64
+
+// AppendRequest implements chat.Upstream.
+func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
+	dst = append(appendMember(dst, "messages"), '[')
+	w := messageWriter{dst: dst, first: len(dst), reasoning: u.Reasoning}
+	for i := range req.Messages {
+		if err := w.message(&req.Messages[i]); err != nil {
+			return nil, within(index("messages", i), err)
+		}
+	}
+	dst = append(w.dst, ']')
+	if req.Stream {
+		dst = append(dst, `,"stream":true,"stream_options":{"include_usage":true}`...)
+	}
+	dst = appendTools(dst, req)
+	dst = appendSampling(dst, req)
+	dst = appendResponseFormat(dst, &req.ResponseFormat)
+	if len(req.User) <= maxUser {
+		dst = appendOptional(dst, "user", req.User)
+	}
+	switch req.ServiceTier {
+	case "auto", "default", "flex", "priority", "scale":
+		dst = appendStringMember(dst, "service_tier", req.ServiceTier)
+	}
+	for _, name := range extraNames {
+		dst = appendRaw(dst, name, req.Lookup(name))
+	}
+	if req.Lookup("store") != nil { // refused without
+		dst = appendRaw(dst, "metadata", req.Metadata)
+	}
+	return append(dst, '}'), nil
+}
+
+func appendRaw(dst []byte, name string, value chat.Raw) []byte {
+	if len(value) == 0 {
+		return dst
+	}
+	return append(appendMember(dst, name), value...)
+}
+
+func appendBool(dst []byte, name string, value *bool) []byte {
+	if value == nil {
+		return dst
+	}
+	return strconv.AppendBool(appendMember(dst, name), *value)
+}
+
+func appendSampling(dst []byte, req *chat.Request) []byte {
+	for _, m := range [...]struct {
+		name  string
+		value chat.Number
+	}{
+		{"max_tokens", req.MaxTokens}, {"temperature", req.Temperature}, {"top_p", req.TopP}, {"top_k", req.TopK}, {"n", req.N}, {"seed", req.Seed},
+		{"presence_penalty", req.PresencePenalty}, {"frequency_penalty", req.FrequencyPenalty}, {"top_logprobs", req.TopLogprobs},
+	} {
+		dst = appendRaw(dst, m.name, chat.Raw(m.value))
+	}
+	dst = appendBool(dst, "logprobs", req.Logprobs)
+	dst = appendRaw(dst, "logit_bias", req.LogitBias)
+	for i, s := range req.Stop {
+		if i == 0 {
+			dst = append(appendMember(dst, "stop"), '[')
+		}
+		dst = append(jsonedit.AppendString(dst, s), ',')
+	}
+	if len(req.Stop) > 0 {
+		dst[len(dst)-1] = ']'
+	}
+	return appendOptional(dst, "reasoning_effort", effort(req))
+}
+
+// effort is how hard the model shall think; a budget in tokens is put in words.
+func effort(req *chat.Request) string {
+	budget, ok := req.ReasoningBudget.Int()
+	switch {
+	case req.ReasoningEffort != "" || !ok:
+		return req.ReasoningEffort
+	case budget <= 0:
+		return "none"
+	case budget <= 2048:
+		return "low"
+	case budget <= 8192:
+		return "medium"
+	}
+	return "high"
+}
+
+func appendTools(dst []byte, req *chat.Request) []byte {
+	if len(req.Tools) == 0 {
+		return dst
+	}
+	dst = append(appendMember(dst, "tools"), '[')
+	for i := range req.Tools {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		t := &req.Tools[i]
+		if t.Native != nil {
+			dst = append(dst, t.Native...)
+			continue
+		}
+		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
+		dst = appendOptional(dst, "description", t.Description)
+		dst = appendRaw(dst, "parameters", t.Parameters)
+		dst = append(appendBool(dst, "strict", t.Strict), "}}"...)
+	}
+	dst = append(dst, ']')
+	switch req.ToolChoice.Mode {
+	case "":
+	case "function":
+		dst = append(appendMember(dst, "tool_choice"), `{"type":"function","function":{"name":`...)
+		dst = append(jsonedit.AppendString(dst, req.ToolChoice.Name), "}}"...)
+	default:
+		dst = appendStringMember(dst, "tool_choice", req.ToolChoice.Mode)
+	}
+	return appendBool(dst, "parallel_tool_calls", req.ParallelTools)
+}
+
+func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
+	if f.Type == "" {
+		return dst
+	}
+	dst = jsonedit.AppendString(append(appendMember(dst, "response_format"), `{"type":`...), f.Type)
+	if f.Type == "json_schema" {
+		name := f.Name
+		if name == "" {
+			name = "answer" // required by the API, and not by others
+		}
+		dst = jsonedit.AppendString(append(appendMember(dst, "json_schema"), `{"name":`...), name)
+		dst = append(appendBool(appendRaw(dst, "schema", f.Schema), "strict", f.Strict), '}')
+	}
+	return append(dst, '}')
+}
+
+// messageWriter writes messages, which may be more than were read: OpenAI has
+// a message for each tool result, other formats have them in a user's turn.
+type messageWriter struct {
+	dst       []byte
+	first     int // length of dst before the first message
+	reasoning bool
+}
+
+func (w *messageWriter) open(role string) {
+	if len(w.dst) > w.first {
+		w.dst = append(w.dst, ',')
+	}
+	w.dst = append(append(append(w.dst, `{"role":"`...), role...), '"')
+}
+
+func (w *messageWriter) message(m *chat.Message) error {
+	if m.Role == chat.Assistant {
+		return w.assistant(m)
+	}
+	var rest []chat.Part
+	for i := range m.Parts {
+		p := &m.Parts[i]
+		if p.Kind != chat.ToolResult {
+			rest = append(rest, *p)
+			continue
+		}
+		// A tool message takes text only: pictures go into a user's message.
+		var texts []chat.Part
+		for _, inner := range p.Parts {
+			if inner.Kind == chat.Text {
+				texts = append(texts, inner)
+			} else {
+				rest = append(rest, inner)
+			}
+		}
+		w.open("tool")
+		w.dst = appendStringMember(w.dst, "tool_call_id", p.ID)
+		if err := w.content(texts); err != nil {
+			return err
+		}
+		w.dst = append(w.dst, '}')
+	}
+	if len(rest) == 0 && (m.Role == chat.ToolRole || len(m.Parts) > 0) {
+		return nil
+	}
+	if m.Role == chat.System {
+		w.open("system")
+	} else {
+		w.open("user")
+	}
+	w.dst = appendOptional(w.dst, "name", m.Name)
+	if err := w.content(rest); err != nil {
+		return err
+	}
+	w.dst = append(w.dst, '}')
+	return nil
+}
+
+func (w *messageWriter) assistant(m *chat.Message) error {
+	w.open("assistant")
+	w.dst = appendOptional(w.dst, "name", m.Name)
+	var said []chat.Part
+	for _, p := range m.Parts {
+		if p.Kind == chat.Text || p.Kind == chat.Image || p.Kind == chat.Opaque {
+			said = append(said, p)
+		}
+	}
+	refusal, _ := joined(m.Parts, chat.Refusal)
+	calls := count(m.Parts, chat.ToolCall)
+	if len(said) == 0 && (calls > 0 || refusal != "") {
+		w.dst = append(appendMember(w.dst, "content"), "null"...)
+	} else if err := w.content(said); err != nil {
+		return err
+	}
+	w.dst = appendOptional(w.dst, "refusal", refusal)
+	if w.reasoning {
+		thinking, _ := joined(m.Parts, chat.Thinking)
+		w.dst = appendOptional(w.dst, "reasoning_content", thinking)
+	}
+	if calls > 0 {
+		// An id is needed to pair a result with its call; formats without ids
+		// pair by name.
+		var it identity
+		w.dst = appendCalls(w.dst, &it, &chat.Choice{Parts: m.Parts}, calls)
+	}
+	w.dst = append(w.dst, '}')
+	return nil
+}
+
+// content writes the content of a message: a string where one will do.
+func (w *messageWriter) content(parts []chat.Part) error {
+	w.dst = appendMember(w.dst, "content")
+	if len(parts) == 0 {
+		w.dst = append(w.dst, `""`...)
+		return nil
+	}
+	if len(parts) == 1 && parts[0].Kind == chat.Text {
+		w.dst = jsonedit.AppendString(w.dst, parts[0].Text)
+		return nil
+	}
+	separator := byte('[')
+	for i := range parts {
+		w.dst = append(w.dst, separator)
+		separator = ','
+		if err := w.part(&parts[i]); err != nil {
+			return within(index("content", i), err)
+		}
+	}
+	w.dst = append(w.dst, ']')
+	return nil
+}
+
+func (w *messageWriter) part(p *chat.Part) error {
+	if p.Kind == chat.Text {
+		w.dst = append(jsonedit.AppendString(append(w.dst, `{"type":"text","text":`...), p.Text), '}')
+		return nil
+	}
+	if p.Media == nil {
+		return refuse("", "a part of this type cannot be sent in OpenAI's format")
+	}
+	m := p.Media
+	switch p.Kind {
+	case chat.Image:
+		w.dst = appendURL(append(w.dst, `{"type":"image_url","image_url":{"url":`...), m)
+		w.dst = append(appendOptional(w.dst, "detail", m.Detail), "}}"...)
+	case chat.Video:
+		w.dst = append(appendURL(append(w.dst, `{"type":"video_url","video_url":{"url":`...), m), "}}"...)
+	case chat.Audio:
+		if m.Data == "" {
+			return refuse("", "a sound must be sent as data")
+		}
+		format := strings.TrimPrefix(strings.TrimPrefix(m.MIME, "audio/"), "x-")
+		if format == "mpeg" {
+			format = "mp3"
+		}
+		w.dst = jsonedit.AppendString(append(w.dst, `{"type":"input_audio","input_audio":{"data":`...), m.Data)
+		w.dst = append(appendStringMember(w.dst, "format", format), "}}"...)
+	case chat.File:
+		return w.file(m)
+	default:
+		return refuse("", "a part of this type cannot be sent in OpenAI's format")
+	}
+	return nil
+}
+
+func (w *messageWriter) file(m *chat.Media) error {
+	switch {
+	case m.FileID != "":
+		w.dst = append(jsonedit.AppendString(append(w.dst, `{"type":"file","file":{"file_id":`...), m.FileID), "}}"...)
+	case m.Data != "":
+		name := m.Filename
+		if name == "" {
+			name = "document.pdf" // required beside file_data
+		}
+		w.dst = jsonedit.AppendString(append(w.dst, `{"type":"file","file":{"filename":`...), name)
+		w.dst = append(appendURL(appendMember(w.dst, "file_data"), m), "}}"...)
+	default:
+		return refuse("", "a file must be sent as data or as an uploaded file's id")
+	}
+	return nil
+}
+
+// appendURL writes a URL, or data as a data URI.
+func appendURL(dst []byte, m *chat.Media) []byte {
+	if m.URL != "" || m.Data == "" {
+		return jsonedit.AppendString(dst, m.URL)
+	}
+	return jsonedit.AppendString(dst, "data:"+m.MIME+";base64,"+m.Data)
+}
+
+// Fields are the fields of the API's chat requests, and top_k, which clients
+// send as if it were one.
+// https://platform.openai.com/docs/api-reference/chat/create
+var Fields = []string{
+	"audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens",
+	"messages", "metadata", "modalities", "model", "n", "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
+	"prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store",
+	"stream", "stream_options", "temperature", "tool_choice", "tools", "top_k", "top_logprobs", "top_p", "user", "verbosity",
+	"web_search_options",
+}

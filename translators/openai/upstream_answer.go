@@ -1,0 +1,102 @@
+package openai
+
+import (
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// ParseResponse implements chat.Upstream. It takes what the providers that
+// copied the format made of it: "reasoning", and content in parts.
+func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	var p fastjson.Parser // its strings are copied, its memory is not kept
+	v, err := p.ParseBytes(body)
+	if err != nil || v.Type() != fastjson.TypeObject {
+		return nil, &chat.ResponseError{Message: "failed to decode " + t.Route + " response"}
+	}
+	if e := v.Get("error"); e != nil && e.Type() != fastjson.TypeNull {
+		return nil, &chat.ResponseError{Message: readErrorValue(e).Message}
+	}
+	choices := v.Get("choices")
+	if choices == nil {
+		return nil, &chat.ResponseError{Message: "'choices' not in " + t.Route + " response"}
+	}
+	resp := &chat.Response{
+		ID: text(v, "id"), Model: text(v, "model"), Created: v.GetInt64("created"),
+		SystemFingerprint: text(v, "system_fingerprint"), ServiceTier: text(v, "service_tier"),
+	}
+	for _, c := range choices.GetArray() {
+		resp.Choices = append(resp.Choices, readChoice(c))
+	}
+	usage := v.Get("usage")
+	resp.NoUsage = usage == nil || !ReadUsage(usage.MarshalTo(nil), &resp.Usage)
+	return resp, nil
+}
+
+func text(v *fastjson.Value, key string) string { return string(v.GetStringBytes(key)) }
+
+// textOf is the member called key as text: a string, or parts with text.
+func textOf(v *fastjson.Value, key string) []byte {
+	m := v.Get(key)
+	if m == nil {
+		return nil
+	}
+	if m.Type() == fastjson.TypeString {
+		return m.GetStringBytes()
+	}
+	var all []byte
+	for _, part := range m.GetArray() {
+		all = append(all, part.GetStringBytes("text")...)
+	}
+	return all
+}
+
+// thinkingOf is the thinking of a message or delta, under whichever name.
+func thinkingOf(v *fastjson.Value) []byte {
+	for _, key := range [...]string{"reasoning_content", "reasoning"} {
+		if b := v.GetStringBytes(key); len(b) > 0 {
+			return b
+		}
+	}
+	var all []byte
+	for _, part := range v.GetArray("content") {
+		all = append(append(all, textOf(part, "summary")...), textOf(part, "thinking")...)
+	}
+	return all
+}
+
+func readChoice(c *fastjson.Value) chat.Choice {
+	choice := chat.Choice{Index: c.GetInt("index"), Finish: chat.FinishReason(text(c, "finish_reason"))}
+	if l := c.Get("logprobs"); l != nil && l.Type() == fastjson.TypeObject {
+		choice.Logprobs = l.MarshalTo(nil)
+	}
+	m := c.Get("message")
+	if m == nil {
+		return choice
+	}
+	add := func(kind chat.PartKind, b []byte) {
+		if len(b) > 0 {
+			choice.Parts = append(choice.Parts, chat.Part{Kind: kind, Text: string(b)})
+		}
+	}
+	add(chat.Thinking, thinkingOf(m))
+	add(chat.Text, textOf(m, "content"))
+	add(chat.Refusal, m.GetStringBytes("refusal"))
+	for _, call := range m.GetArray("tool_calls") {
+		choice.Parts = append(choice.Parts, chat.Part{
+			Kind: chat.ToolCall, ID: text(call, "id"),
+			Name: string(call.GetStringBytes("function", "name")), Arguments: string(call.GetStringBytes("function", "arguments")),
+			Signature: string(call.GetStringBytes("extra_content", "google", "thought_signature")),
+		})
+	}
+	return choice
+}
+
+func readErrorValue(v *fastjson.Value) *chat.Error {
+	e := readError(v.MarshalTo(nil))
+	if e == nil {
+		e = &chat.Error{Message: "the provider sent an error without a message"}
+	}
+	return e
+}

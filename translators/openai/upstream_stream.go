@@ -1,0 +1,115 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/target"
+)
+
+// NewStream implements chat.Upstream.
+func (Upstream) NewStream(*target.Target) chat.Stream { return &upstreamStream{} }
+
+// upstreamStream reads the chunks of one answer.
+type upstreamStream struct {
+	parser  fastjson.Parser
+	deltas  []chat.Delta
+	usage   chat.Usage
+	raw     []byte // scratch
+	calls   []int  // tool calls begun, per choice
+	started bool
+}
+
+// Next implements chat.Stream.
+func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
+	s.deltas = s.deltas[:0]
+	if len(ev.Data) == 0 {
+		return nil, nil
+	}
+	if bytes.Equal(ev.Data, done) {
+		return append(s.deltas, chat.Delta{Kind: chat.End}), nil
+	}
+	v, err := s.parser.ParseBytes(ev.Data)
+	if err != nil || v.Type() != fastjson.TypeObject {
+		return nil, &chat.ResponseError{Message: "failed to decode an event of the stream"}
+	}
+	if e := v.Get("error"); e != nil && e.Type() != fastjson.TypeNull {
+		return append(s.deltas, chat.Delta{Kind: chat.ErrorDelta, Err: readErrorValue(e)}), nil
+	}
+	choices := v.GetArray("choices")
+	if !s.started && (len(choices) > 0 || v.Exists("usage")) {
+		s.started = true
+		s.add(chat.Delta{Kind: chat.Start, ID: v.GetStringBytes("id"), Model: v.GetStringBytes("model"), Created: v.GetInt64("created")})
+	}
+	for _, c := range choices {
+		s.choice(c)
+	}
+	if u := v.Get("usage"); u != nil && u.Type() == fastjson.TypeObject {
+		s.raw = u.MarshalTo(s.raw[:0])
+		if ReadUsage(s.raw, &s.usage) {
+			s.usage.ServiceTier = text(v, "service_tier")
+			s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
+		}
+	}
+	return s.deltas, nil
+}
+
+func (s *upstreamStream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
+
+// most bounds the index of a choice: the API allows 128.
+const most = 1024
+
+func (s *upstreamStream) choice(c *fastjson.Value) {
+	i := c.GetInt("index")
+	if i < 0 || i >= most {
+		return
+	}
+	if d := c.Get("delta"); d != nil {
+		if b := thinkingOf(d); len(b) > 0 {
+			s.add(chat.Delta{Kind: chat.ThinkingDelta, Choice: i, Text: b})
+		}
+		if b := textOf(d, "content"); len(b) > 0 {
+			s.add(chat.Delta{Kind: chat.TextDelta, Choice: i, Text: b})
+		}
+		if b := d.GetStringBytes("refusal"); len(b) > 0 {
+			s.add(chat.Delta{Kind: chat.RefusalDelta, Choice: i, Text: b})
+		}
+		for _, call := range d.GetArray("tool_calls") {
+			s.call(call, i)
+		}
+	}
+	if l := c.Get("logprobs"); l != nil && l.Type() == fastjson.TypeObject {
+		s.add(chat.Delta{Kind: chat.LogprobsDelta, Choice: i, Raw: l.MarshalTo(nil)})
+	}
+	if reason := c.GetStringBytes("finish_reason"); len(reason) > 0 {
+		s.add(chat.Delta{Kind: chat.Finish, Choice: i, Reason: chat.FinishReason(reason)})
+	}
+}
+
+// call reads one element of delta.tool_calls. A name begins a call: some
+// servers repeat the id with every piece, and some have no index.
+func (s *upstreamStream) call(call *fastjson.Value, choice int) {
+	for len(s.calls) <= choice {
+		s.calls = append(s.calls, 0)
+	}
+	name := call.GetStringBytes("function", "name")
+	arguments := call.GetStringBytes("function", "arguments")
+	begun := s.calls[choice]
+	i := begun
+	if n := call.Get("index"); n != nil && n.Type() == fastjson.TypeNumber {
+		i = n.GetInt()
+	} else if len(name) == 0 {
+		i = begun - 1
+	}
+	switch {
+	case i >= begun && len(name) > 0:
+		s.calls[choice]++
+		s.add(chat.Delta{Kind: chat.ToolStart, Choice: choice, Index: begun, ID: call.GetStringBytes("id"), Name: name, Text: arguments,
+			Signature: call.GetStringBytes("extra_content", "google", "thought_signature")})
+	case i >= 0 && i < begun && len(arguments) > 0:
+		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: i, Text: arguments})
+	}
+}
