@@ -17,7 +17,16 @@ func init() {
 
 // openAIChat is POST …/chat/completions, of OpenAI and of all who copied it.
 // https://platform.openai.com/docs/api-reference/chat/create
-type openAIChat struct{}
+type openAIChat struct{ openAIErrors }
+
+// openAIErrors are the errors of all of OpenAI's formats.
+type openAIErrors struct{}
+
+func (openAIErrors) Error(status int, message string) []byte { return openAIError(status, message) }
+
+func (openAIErrors) StreamError(message string) []byte {
+	return sse("", string(openAIError(http.StatusInternalServerError, message)))
+}
 
 func (openAIChat) Name() string { return "openai/chat" }
 
@@ -26,14 +35,6 @@ func (openAIChat) Match(r *http.Request) bool {
 }
 
 func (openAIChat) Streamed(_ *http.Request, body []byte) bool { return asksForStream(body) }
-
-func (openAIChat) Error(status int, message string) []byte {
-	return openAIError(status, message)
-}
-
-func (openAIChat) StreamError(message string) []byte {
-	return sse("", string(openAIError(http.StatusInternalServerError, message)))
-}
 
 func (openAIChat) Whole(s *Scenario, _ []byte) []byte {
 	var b strings.Builder
@@ -363,7 +364,7 @@ func asksForUsage(body []byte) bool {
 
 // openAICompletions is POST …/completions, the format before chat.
 // https://platform.openai.com/docs/api-reference/completions/create
-type openAICompletions struct{}
+type openAICompletions struct{ openAIErrors }
 
 func (openAICompletions) Name() string { return "openai/completions" }
 
@@ -372,12 +373,6 @@ func (openAICompletions) Match(r *http.Request) bool {
 }
 
 func (openAICompletions) Streamed(_ *http.Request, body []byte) bool { return asksForStream(body) }
-
-func (openAICompletions) Error(status int, message string) []byte { return openAIError(status, message) }
-
-func (openAICompletions) StreamError(message string) []byte {
-	return sse("", string(openAIError(http.StatusInternalServerError, message)))
-}
 
 func (openAICompletions) Check(r *http.Request, body []byte) error {
 	if err := checkPost(r); err != nil {
