@@ -68,6 +68,7 @@ type Access struct {
 	// Need names what the access phase must pass on, since the configuration
 	// uses it.
 	Need []string
+	used atomic.Int64 // unix seconds of the last request
 }
 
 // What a configuration may need of a request that only Kong knows.
@@ -102,6 +103,10 @@ func (a *Access) Close() {
 	a.gateway.mu.Unlock()
 	a.instance.close()
 }
+
+// LastUsed is when a request came with the token: Kong does not see those that
+// the shim sends by itself.
+func (a *Access) LastUsed() time.Time { return time.Unix(a.used.Load(), 0) }
 
 // Header is the value of Proxy-Authorization for a request: the token and what
 // the relay should know of the request. The log serializer of Kong redacts
@@ -142,6 +147,7 @@ func (g *Gateway) open(header string) (*Access, Context, error) {
 	if a == nil {
 		return nil, Context{}, errUnknown
 	}
+	a.used.Store(time.Now().Unix())
 	c, err := decodeContext(query)
 	return a, c, err
 }

@@ -157,7 +157,7 @@ func (a *attempt) checkWhole(whole []byte) error {
 		return nil
 	}
 	if len(whole) == 0 {
-		return &chat.ResponseError{Message: "no response body found when transforming response"}
+		return refuse(http.StatusInternalServerError, "no response body found when transforming response")
 	}
 	members, err := jsonedit.Object(whole, nil)
 	if err != nil {

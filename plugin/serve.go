@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	pdk "github.com/Kong/go-pdk"
 	"github.com/rs/zerolog"
@@ -38,6 +39,8 @@ func logPhase() bool { return os.Getenv("GO_AI_PROXY_LOG_PHASE") == "on" }
 // Serve is the plugin server: it serves Kong from its prefix until ctx ends,
 // and then lets open requests finish for a bounded time.
 func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger) error {
+	ctx, cancel := server.WithParent(ctx)
+	defer cancel()
 	listener, err := server.Listen(filepath.Join(prefix, Socket))
 	if err != nil {
 		return err
@@ -115,6 +118,9 @@ func (k kongInstance) Access(e *server.Event) {
 
 // Close implements server.Instance.
 func (k kongInstance) Close() { k.access.Close() }
+
+// LastUsed implements server.Usage.
+func (k kongInstance) LastUsed() time.Time { return k.access.LastUsed() }
 
 // context asks Kong for what the configuration needs of the request.
 func (k kongInstance) context(p *pdk.PDK) (*Context, error) {

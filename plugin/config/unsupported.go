@@ -10,7 +10,7 @@ import (
 var supported = map[string][]string{
 	"route_type":         {"llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings", "llm/v1/responses", "preserve"},
 	"llm_format":         {"openai"},
-	"balancer.algorithm": {"round-robin"},
+	"balancer.algorithm": {"round-robin", "consistent-hashing", "least-connections", "lowest-latency", "lowest-usage", "priority"},
 }
 
 // unsupported names what the configuration asks for and the plugin cannot do
@@ -35,11 +35,7 @@ func (c *Config) unsupported() (problems Problems) {
 		}
 		value(path, "route_type", c.Targets[i].RouteType)
 	}
-	if len(c.Targets) > 1 {
-		problems = append(problems, Problem{Field: "config.targets", Message: "more than one target is not supported yet"})
-	}
 	feature("embeddings", c.Embeddings != nil)
 	feature("vectordb", c.VectorDB != nil)
-	feature("acls", c.ACLs != nil)
 	return problems
 }

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Process is Schema.Process with the schema that SetSchema was given.
+func Process(raw map[string]any) (map[string]any, error) {
+	s := schema.Load()
+	if s == nil {
+		return nil, errors.New("config: no schema: SetSchema comes before Process")
+	}
+	return s.Process(raw)
+}
+
+// Dereference returns a copy of what Process returned with values in place of
+// references to vaults, as Kong does before a plugin sees its configuration.
+// Fields that the schema does not call referenceable keep their text.
+//
+// The error is Problems: each reference that resolve has no value for.
+func Dereference(processed map[string]any, resolve func(reference string) (string, error)) (map[string]any, error) {
+	s := schema.Load()
+	if s == nil {
+		return nil, errors.New("config: no schema: SetSchema comes before Dereference")
+	}
+	d := &dereferencer{resolve: resolve}
+	out := d.value("config", s.config, processed).(map[string]any)
+	if len(d.problems) > 0 {
+		return nil, d.problems
+	}
+	return out, nil
+}
+
+type dereferencer struct {
+	resolve  func(reference string) (string, error)
+	problems Problems
+}
+
+func (d *dereferencer) value(path string, f *field, value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(value))
+		for name, one := range value {
+			if m := f.member(name); m != nil {
+				one = d.value(path+"."+name, m, one)
+			}
+			out[name] = one
+		}
+		return out
+	case []any:
+		if f.Elements == nil {
+			return value
+		}
+		out := make([]any, len(value))
+		for i, one := range value {
+			out[i] = d.value(fmt.Sprintf("%s[%d]", path, i+1), f.Elements, one)
+		}
+		return out
+	case string:
+		if !f.Referenceable || !isReference(value) {
+			return value
+		}
+		resolved, err := d.resolve(value)
+		if err != nil {
+			d.problems = append(d.problems, Problem{Field: path, Message: value + ": " + err.Error()})
+		}
+		return resolved
+	}
+	return value
+}

@@ -1,0 +1,34 @@
+package plugin
+
+import (
+	"context"
+	"net/url"
+)
+
+// Redirect sends everything that is meant for a provider to base instead:
+// scheme and host are base's, the rest of each request stays as it is. It
+// comes before the first request. With a mock behind it a configuration can be
+// tried without keys and without a network.
+func (r *Relay) Redirect(base *url.URL) {
+	r.upstream = &redirected{Upstream: r.upstream, base: base}
+}
+
+// redirected is an Upstream that always sends to the same host.
+type redirected struct {
+	Upstream
+	base *url.URL
+}
+
+// Do implements Upstream.
+func (u *redirected) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
+	there, target := *out, *out.URL
+	target.Scheme, target.Host = u.base.Scheme, u.base.Host
+	there.URL = &target
+	return u.Upstream.Do(ctx, &there)
+}
+
+func (u *redirected) close() {
+	if c, ok := u.Upstream.(interface{ close() }); ok {
+		c.close()
+	}
+}
