@@ -60,12 +60,15 @@ func created(v *fastjson.Value) int64 {
 	return t.Unix()
 }
 
+// maxCandidates bounds what a provider can make us keep; Google gives 8.
+const maxCandidates = 128
+
 // place is a candidate's index: its own, or where it stands.
 func place(i int, candidate *fastjson.Value) int {
-	if n := candidate.Get("index"); n != nil {
-		return n.GetInt()
+	if index := candidate.Get("index"); index != nil {
+		i = index.GetInt()
 	}
-	return i
+	return min(max(i, 0), maxCandidates)
 }
 
 func parseCandidate(id string, i int, v *fastjson.Value) chat.Choice {

@@ -2,10 +2,12 @@ package gemini
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // appendSchema writes a JSON schema. Google has two members for one: the older
@@ -85,4 +87,59 @@ func keywordFits(key, typ string, v *fastjson.Value) bool {
 		return fits
 	}
 	return openAPIKeywords[key]
+}
+
+// schemaOf is the JSON schema of whichever member a client used; nil for none.
+func schemaOf(openAPI, jsonSchema *fastjson.Value) chat.Raw {
+	switch {
+	case jsonSchema != nil:
+		return appendValue(nil, jsonSchema)
+	case openAPI != nil && openAPI.Type() == fastjson.TypeObject:
+		return appendJSONSchema(nil, openAPI)
+	}
+	return nil
+}
+
+// appendJSONSchema writes Google's Schema as JSON schema: types in lower case,
+// nullable as a type, numbers that came as strings as numbers.
+func appendJSONSchema(dst []byte, v *fastjson.Value) []byte {
+	if v.Type() != fastjson.TypeObject {
+		return appendValue(dst, v)
+	}
+	dst = append(dst, '{')
+	v.GetObject().Visit(func(key []byte, m *fastjson.Value) {
+		switch name := string(key); name {
+		case "nullable", "propertyOrdering", "property_ordering":
+			return
+		case "type":
+			typ := strings.ToLower(string(m.GetStringBytes()))
+			if !v.GetBool("nullable") {
+				dst = text(dst, name, typ)
+				return
+			}
+			dst = append(jsonedit.AppendString(append(member(dst, name), '['), typ), `,"null"]`...)
+		case "items":
+			dst = appendJSONSchema(member(dst, name), m)
+		case "properties":
+			dst = append(member(dst, name), '{')
+			m.GetObject().Visit(func(key []byte, p *fastjson.Value) {
+				dst = appendJSONSchema(append(jsonedit.AppendBytes(comma(dst), key), ':'), p)
+			})
+			dst = append(dst, '}')
+		case "anyOf", "any_of":
+			dst = append(member(dst, "anyOf"), '[')
+			for _, s := range m.GetArray() {
+				dst = appendJSONSchema(comma(dst), s)
+			}
+			dst = append(dst, ']')
+		case "maxItems", "minItems", "maxLength", "minLength", "maxProperties", "minProperties":
+			var n chat.Number
+			if setNumber(&n, m) == nil {
+				dst = raw(dst, name, n)
+			}
+		default:
+			dst = appendValue(append(jsonedit.AppendBytes(comma(dst), key), ':'), m)
+		}
+	})
+	return append(dst, '}')
 }

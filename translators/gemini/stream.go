@@ -99,7 +99,7 @@ func (s *stream) extra(name string, v *fastjson.Value) {
 }
 
 func (s *stream) called(candidate int) int {
-	if candidate < 0 || candidate >= len(s.calls) {
+	if candidate >= len(s.calls) {
 		return 0
 	}
 	return s.calls[candidate]
@@ -139,9 +139,6 @@ func (s *stream) text(at int, said []byte, thought bool, signature []byte) {
 }
 
 func (s *stream) call(at int, call *fastjson.Value, signature []byte) {
-	if at < 0 || at > maxCandidates {
-		return
-	}
 	for len(s.calls) <= at {
 		s.calls = append(s.calls, 0)
 	}
@@ -157,9 +154,6 @@ func (s *stream) call(at int, call *fastjson.Value, signature []byte) {
 	s.emit(chat.Delta{Kind: chat.ToolStart, Choice: at, Index: s.calls[at], ID: id, Name: name, Text: arguments, Signature: signature})
 	s.calls[at]++
 }
-
-// maxCandidates bounds what a provider can make us keep; Google gives 8.
-const maxCandidates = 128
 
 // media emits sound and pictures; both come whole, or as data that can be joined.
 func (s *stream) media(at int, blob *fastjson.Value) {

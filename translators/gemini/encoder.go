@@ -1,0 +1,345 @@
+package gemini
+
+import (
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// AppendResponse writes a GenerateContentResponse.
+func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
+	dst = append(dst, `{"candidates":[`...)
+	for i := range resp.Choices {
+		c := &resp.Choices[i]
+		dst = append(comma(dst), `{"content":{"parts":[`...)
+		for j := range c.Parts {
+			dst = appendPart(dst, &c.Parts[j])
+		}
+		dst = appendCandidateTail(dst, c.Index, c.Finish)
+	}
+	dst = append(dst, ']')
+	if !resp.NoUsage {
+		dst = appendUsage(dst, &resp.Usage)
+	}
+	model, id := resp.Model, resp.ID
+	if model == "" {
+		model = resp.Meta.Model
+	}
+	if id == "" {
+		id = resp.Meta.ID
+	}
+	return append(text(text(dst, "modelVersion", model), "responseId", id), '}'), nil
+}
+
+// appendPart writes a part of an answer; nothing for what the format lacks.
+func appendPart(dst []byte, p *chat.Part) []byte {
+	switch p.Kind {
+	case chat.Text, chat.Refusal:
+		dst = text(append(comma(dst), '{'), "text", p.Text)
+	case chat.Thinking:
+		dst = raw(text(append(comma(dst), '{'), "text", p.Text), "thought", "true")
+	case chat.ToolCall:
+		dst = appendCall(append(comma(dst), '{'), []byte(p.ID), []byte(p.Name), []byte(p.Arguments))
+	case chat.Image, chat.Audio, chat.File, chat.Video:
+		if p.Media == nil || p.Media.Data == "" {
+			return dst
+		}
+		return appendInline(comma(dst), p.Media.MIME, []byte(p.Media.Data))
+	default:
+		return dst
+	}
+	if p.Signature != "" {
+		dst = text(dst, "thoughtSignature", p.Signature)
+	}
+	return append(dst, '}')
+}
+
+func appendInline(dst []byte, mime string, data []byte) []byte {
+	dst = text(append(dst, `{"inlineData":{`...), "mimeType", mime)
+	return append(bytesText(dst, "data", data), `}}`...)
+}
+
+// appendCall writes the member functionCall. Arguments that are no JSON object
+// are kept as the text they are, under "arguments".
+func appendCall(dst, id, name, arguments []byte) []byte {
+	dst = append(member(dst, "functionCall"), '{')
+	if len(id) > 0 {
+		dst = bytesText(dst, "id", id)
+	}
+	dst = member(bytesText(dst, "name", name), "args")
+	switch {
+	case len(arguments) == 0:
+		dst = append(dst, '{', '}')
+	case isObject(string(arguments)):
+		dst = append(dst, arguments...)
+	default:
+		dst = append(bytesText(append(dst, '{'), "arguments", arguments), '}')
+	}
+	return append(dst, '}')
+}
+
+// appendCandidateTail ends a candidate whose parts are open.
+func appendCandidateTail(dst []byte, index int, reason chat.FinishReason) []byte {
+	dst = append(dst, `],"role":"model"}`...)
+	switch reason {
+	case "":
+	case chat.Stop, chat.ToolCalls:
+		dst = text(dst, "finishReason", "STOP")
+	case chat.Length:
+		dst = text(dst, "finishReason", "MAX_TOKENS")
+	case chat.ContentFilter:
+		dst = text(dst, "finishReason", "SAFETY")
+	default:
+		dst = text(dst, "finishReason", "OTHER")
+	}
+	return append(number(dst, "index", index), '}')
+}
+
+// appendUsage writes the member usageMetadata.
+func appendUsage(dst []byte, u *chat.Usage) []byte {
+	dst = number(append(member(dst, "usageMetadata"), '{'), "promptTokenCount", u.Prompt)
+	dst = number(dst, "candidatesTokenCount", max(u.Completion-u.Reasoning, 0))
+	dst = number(dst, "totalTokenCount", u.TotalTokens())
+	if u.Cached > 0 {
+		dst = number(dst, "cachedContentTokenCount", u.Cached)
+	}
+	if u.Reasoning > 0 {
+		dst = number(dst, "thoughtsTokenCount", u.Reasoning)
+	}
+	return append(dst, '}')
+}
+
+// AppendError writes Google's error body.
+// https://cloud.google.com/apis/design/errors
+func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
+	status := e.Status
+	if status == 0 {
+		status = 500
+	}
+	dst = number(append(dst, `{"error":{`...), "code", status)
+	return append(text(text(dst, "message", e.Message), "status", codeOf(status)), `}}`...)
+}
+
+// codeOf is Google's code for an HTTP status.
+func codeOf(status int) string {
+	switch status {
+	case 400, 413, 422:
+		return "INVALID_ARGUMENT"
+	case 401:
+		return "UNAUTHENTICATED"
+	case 403:
+		return "PERMISSION_DENIED"
+	case 404:
+		return "NOT_FOUND"
+	case 409:
+		return "ABORTED"
+	case 429:
+		return "RESOURCE_EXHAUSTED"
+	case 499:
+		return "CANCELLED"
+	case 502, 503, 529:
+		return "UNAVAILABLE"
+	case 504:
+		return "DEADLINE_EXCEEDED"
+	}
+	if status < 500 {
+		return "INVALID_ARGUMENT"
+	}
+	return "INTERNAL"
+}
+
+// NewEncoder implements chat.Dialect.
+func (d dialect) NewEncoder(meta chat.Meta) chat.Encoder { return &encoder{meta: meta, array: d.array} }
+
+// encoder writes one answer as GenerateContentResponses. A call is held until
+// its arguments are complete, and the finish reasons until the end, where the
+// usage is known: Google sends both so.
+type encoder struct {
+	meta    chat.Meta
+	array   bool
+	begun   bool   // something was written
+	closed  bool   // the end or an error was written
+	tail    []byte // what ends every response, once known
+	calls   []held // by choice
+	reasons []chat.FinishReason
+	usage   chat.Usage
+	counted bool
+}
+
+// held is a call under way.
+type held struct {
+	open                           bool
+	id, name, arguments, signature []byte
+}
+
+// Append implements chat.Encoder.
+func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
+	if e.closed {
+		return dst
+	}
+	if e.tail == nil {
+		e.settle(d)
+	}
+	switch d.Kind {
+	case chat.Start:
+		return dst
+	case chat.UsageDelta:
+		if d.Usage != nil {
+			e.usage, e.counted = *d.Usage, true
+		}
+		return dst
+	case chat.ErrorDelta:
+		return e.fail(dst, d.Err)
+	case chat.End:
+		return e.end(dst)
+	}
+	if d.Choice < 0 || d.Choice > maxCandidates {
+		return dst
+	}
+	for len(e.calls) <= d.Choice {
+		e.calls, e.reasons = append(e.calls, held{}), append(e.reasons, "")
+	}
+	c := &e.calls[d.Choice]
+	if d.Kind == chat.ToolArguments {
+		c.arguments = append(c.arguments, d.Text...)
+		return dst
+	}
+	dst = e.release(dst, d.Choice)
+	switch d.Kind {
+	case chat.ToolStart:
+		c.open = true
+		c.id, c.name = append(c.id[:0], d.ID...), append(c.name[:0], d.Name...)
+		c.arguments, c.signature = append(c.arguments[:0], d.Text...), append(c.signature[:0], d.Signature...)
+		return dst
+	case chat.Finish:
+		e.reasons[d.Choice] = d.Reason
+		return dst
+	}
+	return e.content(dst, d)
+}
+
+// content writes a response of one part.
+func (e *encoder) content(dst []byte, d *chat.Delta) []byte {
+	mark := len(dst)
+	dst = e.begin(dst)
+	switch d.Kind {
+	case chat.TextDelta, chat.RefusalDelta:
+		dst = bytesText(append(dst, '{'), "text", d.Text)
+		if len(d.Signature) > 0 {
+			dst = bytesText(dst, "thoughtSignature", d.Signature)
+		}
+		dst = append(dst, '}')
+	case chat.ThinkingDelta:
+		dst = append(raw(bytesText(append(dst, '{'), "text", d.Text), "thought", "true"), '}')
+	case chat.SignatureDelta:
+		dst = append(bytesText(append(dst, `{"text":"","thought":true`...), "thoughtSignature", d.Text), '}')
+	case chat.ImageDelta:
+		dst = appendInline(dst, string(d.Name), d.Text)
+	case chat.AudioDelta:
+		data := fastjson.GetBytes(d.Raw, "data")
+		if len(data) == 0 {
+			return e.undo(dst, mark)
+		}
+		dst = appendInline(dst, "audio/L16;codec=pcm;rate=24000", data)
+	default:
+		return e.undo(dst, mark)
+	}
+	return e.finish(appendCandidateTail(dst, d.Choice, ""), false)
+}
+
+// settle learns what every response says.
+func (e *encoder) settle(d *chat.Delta) {
+	id, model := e.meta.ID, e.meta.Model
+	if len(d.ID) > 0 && d.Kind == chat.Start {
+		id = string(d.ID)
+	}
+	if len(d.Model) > 0 {
+		model = string(d.Model)
+	}
+	e.tail = append(text(text([]byte{'{'}, "modelVersion", model), "responseId", id)[1:], '}')
+}
+
+// begin opens a response and its first candidate's parts.
+func (e *encoder) begin(dst []byte) []byte {
+	return append(e.frame(dst), `{"candidates":[{"content":{"parts":[`...)
+}
+
+// frame writes what stands before a response.
+func (e *encoder) frame(dst []byte) []byte {
+	switch {
+	case !e.array:
+		dst = append(dst, "data: "...)
+	case e.begun:
+		dst = append(dst, ",\r\n"...)
+	default:
+		dst = append(dst, '[')
+	}
+	e.begun = true
+	return dst
+}
+
+// undo takes back a response that turned out to be empty.
+func (e *encoder) undo(dst []byte, mark int) []byte {
+	if e.array && len(dst) > mark && dst[mark] == '[' {
+		e.begun = false
+	}
+	return dst[:mark]
+}
+
+// finish ends a response whose candidates are open.
+func (e *encoder) finish(dst []byte, last bool) []byte {
+	dst = append(dst, ']')
+	if last && e.counted {
+		dst = appendUsage(dst, &e.usage)
+	}
+	dst = append(append(dst, ','), e.tail...)
+	if !e.array {
+		dst = append(dst, "\n\n"...)
+	}
+	return dst
+}
+
+// release writes the call that is held for a choice.
+func (e *encoder) release(dst []byte, choice int) []byte {
+	c := &e.calls[choice]
+	if !c.open {
+		return dst
+	}
+	c.open = false
+	dst = appendCall(append(e.begin(dst), '{'), c.id, c.name, c.arguments)
+	if len(c.signature) > 0 {
+		dst = bytesText(dst, "thoughtSignature", c.signature)
+	}
+	return e.finish(appendCandidateTail(append(dst, '}'), choice, ""), false)
+}
+
+// end writes the finish reasons and the usage as one last response.
+func (e *encoder) end(dst []byte) []byte {
+	for i := range e.calls {
+		dst = e.release(dst, i)
+	}
+	e.closed = true
+	dst = append(e.frame(dst), `{"candidates":[`...)
+	for i, reason := range e.reasons {
+		if reason != "" {
+			dst = appendCandidateTail(append(comma(dst), `{"content":{"parts":[`...), i, reason)
+		}
+	}
+	dst = e.finish(dst, true)
+	if e.array {
+		dst = append(dst, "\n]"...)
+	}
+	return dst
+}
+
+func (e *encoder) fail(dst []byte, err *chat.Error) []byte {
+	e.closed = true
+	if err == nil {
+		err = &chat.Error{Message: "the provider ended the stream with an error"}
+	}
+	dst = dialect{}.AppendError(e.frame(dst), err)
+	if e.array {
+		return append(dst, "\n]"...)
+	}
+	return append(dst, "\n\n"...)
+}
