@@ -1,0 +1,306 @@
+package anthropic
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// Dialect is what a client of Anthropic's Messages API speaks: Claude Code and
+// the official SDKs.
+var Dialect chat.Dialect = dialect{}
+
+type dialect struct{}
+
+// ParseRequest reads a Messages body. Members that the internal form has no
+// place for are in Extra, and blocks without an equal are Opaque, so that a
+// provider of the same format loses nothing.
+func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
+	// The scanner is stricter than the parser.
+	if err := jsonedit.Valid(body); err != nil {
+		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
+	}
+	p := parsers.Get()
+	defer parsers.Put(p)
+	v, err := p.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
+	}
+	o, err := v.Object()
+	if err != nil {
+		return nil, &chat.RequestError{Message: "request body is no JSON object"}
+	}
+	r := &chat.Request{}
+	if err := parseSystem(r, v.Get("system")); err != nil {
+		return nil, err
+	}
+	if err := parseMessages(r, v.Get("messages")); err != nil {
+		return nil, err
+	}
+	o.Visit(func(name []byte, v *fastjson.Value) {
+		if err == nil && v.Type() != fastjson.TypeNull {
+			err = parseMember(r, string(name), v)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// parseMember reads a top-level member other than the conversation.
+func parseMember(r *chat.Request, name string, v *fastjson.Value) error {
+	switch name {
+	case "messages", "system":
+		return nil
+	case "model":
+		return setString(&r.Model, name, v)
+	case "stream":
+		b, err := v.Bool()
+		if err != nil {
+			return &chat.RequestError{Field: name, Message: "must be a boolean"}
+		}
+		r.Stream = b
+		return nil
+	case "max_tokens":
+		return setNumber(&r.MaxTokens, name, v)
+	case "temperature":
+		return setNumber(&r.Temperature, name, v)
+	case "top_p":
+		return setNumber(&r.TopP, name, v)
+	case "top_k":
+		return setNumber(&r.TopK, name, v)
+	case "stop_sequences":
+		for _, s := range v.GetArray() {
+			r.Stop = append(r.Stop, string(s.GetStringBytes()))
+		}
+		return nil
+	case "tools":
+		return parseTools(r, v)
+	case "tool_choice":
+		parseToolChoice(r, v)
+		return nil
+	case "metadata":
+		r.User = text(v, "user_id")
+		return nil
+	case "service_tier":
+		if r.ServiceTier = string(v.GetStringBytes()); r.ServiceTier == "standard_only" {
+			r.ServiceTier = "default"
+		}
+		return nil
+	case "output_format":
+		parseFormat(r, v)
+		return nil
+	case "thinking", "output_config":
+		parseThinking(r, name, v)
+	}
+	// Claude's way of thinking has more to it than a budget and an effort.
+	r.Extra = append(r.Extra, chat.Member{Name: name, Value: v.MarshalTo(nil)})
+	return nil
+}
+
+func setString(dst *string, field string, v *fastjson.Value) error {
+	s, err := v.StringBytes()
+	if err != nil {
+		return &chat.RequestError{Field: field, Message: "must be a string"}
+	}
+	*dst = string(s)
+	return nil
+}
+
+func setNumber(dst *chat.Number, field string, v *fastjson.Value) error {
+	if v.Type() != fastjson.TypeNumber {
+		return &chat.RequestError{Field: field, Message: "must be a number"}
+	}
+	*dst = chat.Number(v.MarshalTo(nil))
+	return nil
+}
+
+// parseThinking reads thinking and output_config. thinking.type disabled says
+// nothing to other providers: their models may not know how to be told.
+func parseThinking(r *chat.Request, name string, v *fastjson.Value) {
+	if name == "thinking" {
+		if n := v.Get("budget_tokens"); n != nil && n.Type() == fastjson.TypeNumber {
+			r.ReasoningBudget = chat.Number(n.MarshalTo(nil))
+		}
+		return
+	}
+	if r.ReasoningEffort = text(v, "effort"); r.ReasoningEffort == "max" {
+		r.ReasoningEffort = "xhigh"
+	}
+	parseFormat(r, v.Get("format"))
+}
+
+// parseFormat reads a json_schema format. OpenAI wants a name for it.
+func parseFormat(r *chat.Request, v *fastjson.Value) {
+	if text(v, "type") == "json_schema" {
+		strict := true
+		r.ResponseFormat = chat.ResponseFormat{Type: "json_schema", Name: "answer", Schema: raw(v, "schema"), Strict: &strict}
+	}
+}
+
+func parseTools(r *chat.Request, v *fastjson.Value) error {
+	tools, err := v.Array()
+	if err != nil {
+		return &chat.RequestError{Field: "tools", Message: "must be a list"}
+	}
+	r.Tools = make([]chat.Tool, 0, len(tools))
+	for _, t := range tools {
+		if kind := text(t, "type"); kind != "" && kind != "custom" {
+			r.Tools = append(r.Tools, chat.Tool{Native: t.MarshalTo(nil)})
+			continue
+		}
+		tool := chat.Tool{Name: text(t, "name"), Description: text(t, "description"),
+			Parameters: raw(t, "input_schema"), CacheControl: raw(t, "cache_control")}
+		if exists(t, "strict") {
+			strict := t.GetBool("strict")
+			tool.Strict = &strict
+		}
+		r.Tools = append(r.Tools, tool)
+	}
+	return nil
+}
+
+func parseToolChoice(r *chat.Request, v *fastjson.Value) {
+	switch kind := text(v, "type"); kind {
+	case "any":
+		r.ToolChoice.Mode = "required"
+	case "tool":
+		r.ToolChoice = chat.ToolChoice{Mode: "function", Name: text(v, "name")}
+	default:
+		r.ToolChoice.Mode = kind
+	}
+	if exists(v, "disable_parallel_tool_use") {
+		parallel := !v.GetBool("disable_parallel_tool_use")
+		r.ParallelTools = &parallel
+	}
+}
+
+// parseSystem reads system: a string, or text blocks.
+func parseSystem(r *chat.Request, v *fastjson.Value) error {
+	if v == nil || v.Type() == fastjson.TypeNull {
+		return nil
+	}
+	parts, err := parseBlocks(v, "system")
+	if err == nil && len(parts) > 0 {
+		r.Messages = append(r.Messages, chat.Message{Role: chat.System, Parts: parts})
+	}
+	return err
+}
+
+func parseMessages(r *chat.Request, v *fastjson.Value) error {
+	if v == nil || v.Type() != fastjson.TypeArray {
+		return &chat.RequestError{Field: "messages", Message: "must be a list"}
+	}
+	msgs := v.GetArray()
+	r.Messages = slices.Grow(r.Messages, len(msgs))
+	for i, m := range msgs {
+		field := "messages[" + itoa(i) + "]"
+		role := chat.Role(m.GetStringBytes("role"))
+		if role != chat.User && role != chat.Assistant && role != chat.System {
+			return &chat.RequestError{Field: field + ".role", Message: "must be user or assistant"}
+		}
+		content := m.Get("content")
+		if content == nil {
+			return &chat.RequestError{Field: field + ".content", Message: "is missing"}
+		}
+		parts, err := parseBlocks(content, field+".content")
+		if err != nil {
+			return err
+		}
+		r.Messages = append(r.Messages, chat.Message{Role: role, Parts: parts})
+	}
+	return nil
+}
+
+// parseBlocks reads content: a string stands for one block of text.
+func parseBlocks(v *fastjson.Value, field string) ([]chat.Part, error) {
+	switch v.Type() {
+	case fastjson.TypeString:
+		return []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}, nil
+	case fastjson.TypeArray:
+	default:
+		return nil, &chat.RequestError{Field: field, Message: "must be a string or a list of blocks"}
+	}
+	blocks := v.GetArray()
+	parts := make([]chat.Part, 0, len(blocks))
+	for i, b := range blocks {
+		p, err := parseBlock(b, field, i)
+		if err != nil {
+			return nil, err
+		}
+		if !emptyThinking(b) {
+			parts = append(parts, p)
+		}
+	}
+	return parts, nil
+}
+
+func parseBlock(b *fastjson.Value, field string, i int) (chat.Part, error) {
+	p := chat.Part{CacheControl: raw(b, "cache_control")}
+	switch kind := text(b, "type"); kind {
+	case "text":
+		p.Kind, p.Text = chat.Text, text(b, "text")
+	case "image", "document":
+		p.Kind = chat.Image
+		if kind == "document" {
+			p.Kind = chat.File
+		}
+		if p.Media = parseSource(b); p.Media == nil {
+			return opaque(b, kind), nil
+		}
+	case "thinking":
+		p.Kind, p.Text, p.Signature = chat.Thinking, text(b, "thinking"), text(b, "signature")
+	case "redacted_thinking":
+		p.Kind, p.Text = chat.RedactedThinking, text(b, "data")
+	case "tool_use":
+		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, text(b, "id"), text(b, "name"), "{}"
+		if input := raw(b, "input"); input != nil {
+			p.Arguments = string(input)
+		}
+	case "tool_result":
+		p.Kind, p.ID, p.IsError = chat.ToolResult, text(b, "tool_use_id"), b.GetBool("is_error")
+		if exists(b, "content") {
+			var err error
+			if p.Parts, err = parseBlocks(b.Get("content"), field+"["+itoa(i)+"].content"); err != nil {
+				return p, err
+			}
+		}
+	case "":
+		return p, &chat.RequestError{Field: field + "[" + itoa(i) + "].type", Message: "is missing"}
+	default:
+		return opaque(b, kind), nil
+	}
+	return p, nil
+}
+
+func opaque(b *fastjson.Value, kind string) chat.Part {
+	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: b.MarshalTo(nil)}
+}
+
+// parseSource reads where an image or a document is, nil where it is given in
+// a way that only Anthropic has.
+func parseSource(b *fastjson.Value) *chat.Media {
+	s := b.Get("source")
+	m := &chat.Media{Filename: text(b, "title")}
+	switch text(s, "type") {
+	case "base64":
+		m.MIME, m.Data = text(s, "media_type"), text(s, "data")
+	case "url":
+		m.URL = text(s, "url")
+	case "file":
+		m.FileID = text(s, "file_id")
+	case "text":
+		m.MIME, m.Data = "text/plain", encode64(s.GetStringBytes("data"))
+	default:
+		return nil
+	}
+	if strings.HasPrefix(m.URL, "data:") {
+		return nil
+	}
+	return m
+}

@@ -1,0 +1,193 @@
+package anthropic
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+func itoa(i int) string { return strconv.Itoa(i) }
+
+func encode64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+// AppendResponse writes a Message. Of several choices it is the first: the
+// format has one answer. Pictures and sound have no block to be in.
+func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
+	var c chat.Choice
+	if len(r.Choices) > 0 {
+		c = r.Choices[0]
+	}
+	dst = appendHead(dst, r.ID, r.Model, &r.Meta)
+	dst = append(dst, `,"content":[`...)
+	start, calls := len(dst), 0
+	for i := range c.Parts {
+		p := &c.Parts[i]
+		if empty(p) {
+			continue
+		}
+		dst = appendComma(dst, start)
+		switch p.Kind {
+		case chat.Text, chat.Refusal:
+			dst = appendTextBlock(dst, p.Text, nil)
+		case chat.Thinking:
+			dst = append(dst, `{"type":"thinking","thinking":`...)
+			dst = jsonedit.AppendString(dst, p.Text)
+			dst = append(dst, `,"signature":`...)
+			dst = append(jsonedit.AppendString(dst, p.Signature), '}')
+		case chat.RedactedThinking:
+			dst = append(dst, `{"type":"redacted_thinking","data":`...)
+			dst = append(jsonedit.AppendString(dst, p.Text), '}')
+		case chat.ToolCall:
+			dst = appendUseHead(dst, []byte(p.ID), []byte(p.Name), r.Meta.ID, calls)
+			dst = append(dst, `,"input":`...)
+			dst = append(appendInput(dst, p.Arguments), '}')
+			calls++
+		}
+	}
+	dst = append(dst, `],`...)
+	dst = appendStop(dst, c.Finish, []byte(c.StopText), calls > 0)
+	dst = append(dst, `,"usage":`...)
+	usage := r.Usage
+	if r.NoUsage && usage == (chat.Usage{}) {
+		usage.Prompt = r.Meta.PromptTokens
+	}
+	return append(appendUsage(dst, &usage), '}'), nil
+}
+
+// empty says whether a part makes no block.
+func empty(p *chat.Part) bool {
+	switch p.Kind {
+	case chat.Text, chat.Refusal:
+		return p.Text == ""
+	case chat.Thinking:
+		return p.Text == "" && p.Signature == ""
+	case chat.RedactedThinking, chat.ToolCall:
+		return false
+	}
+	return true
+}
+
+// appendHead begins a Message.
+func appendHead(dst []byte, id, model string, meta *chat.Meta) []byte {
+	if id == "" {
+		id = "msg_" + meta.ID
+	}
+	if model == "" {
+		model = meta.Model
+	}
+	dst = append(dst, `{"id":`...)
+	dst = jsonedit.AppendString(dst, id)
+	dst = append(dst, `,"type":"message","role":"assistant","model":`...)
+	return jsonedit.AppendString(dst, model)
+}
+
+// appendUseHead begins the n-th tool_use block. A provider whose calls have no
+// ids gets some that do not repeat in the conversation.
+func appendUseHead(dst, id, name []byte, answer string, n int) []byte {
+	dst = append(dst, `{"type":"tool_use","id":`...)
+	if len(id) == 0 {
+		dst = append(append(dst, `"toolu_`...), answer...)
+		dst = append(strconv.AppendInt(append(dst, '_'), int64(n), 10), '"')
+	} else {
+		dst = jsonedit.AppendBytes(dst, id)
+	}
+	dst = append(dst, `,"name":`...)
+	return jsonedit.AppendBytes(dst, name)
+}
+
+// appendInput writes arguments as the object they should be. What a model
+// spoiled is passed on in one, so that the tool can say what is wrong with it.
+func appendInput(dst []byte, arguments string) []byte {
+	if blank(arguments) || arguments == "null" {
+		return append(dst, '{', '}')
+	}
+	// One object, and no more: that is what Object checks.
+	if _, err := jsonedit.Object([]byte(arguments), nil); err != nil {
+		dst = append(dst, `{"arguments":`...)
+		return append(jsonedit.AppendString(dst, arguments), '}')
+	}
+	return append(dst, arguments...)
+}
+
+// appendStop writes stop_reason and stop_sequence. An answer with calls stops
+// for them, whatever word its provider has for it: OpenAI says stop where the
+// tool was forced.
+func appendStop(dst []byte, reason chat.FinishReason, sequence []byte, calls bool) []byte {
+	dst = append(dst, `"stop_reason":`...)
+	switch {
+	case reason == "":
+		dst = append(dst, "null"...)
+	case reason == chat.Stop && calls, reason == chat.ToolCalls:
+		dst = append(dst, `"tool_use"`...)
+	case reason == chat.Stop && len(sequence) > 0:
+		dst = append(dst, `"stop_sequence"`...)
+	case reason == chat.Stop:
+		dst = append(dst, `"end_turn"`...)
+	case reason == chat.Length:
+		dst = append(dst, `"max_tokens"`...)
+	case reason == chat.ContentFilter:
+		dst = append(dst, `"refusal"`...)
+	default:
+		dst = jsonedit.AppendString(dst, string(reason))
+	}
+	dst = append(dst, `,"stop_sequence":`...)
+	if len(sequence) == 0 {
+		return append(dst, "null"...)
+	}
+	return jsonedit.AppendBytes(dst, sequence)
+}
+
+// appendUsage writes counters as Anthropic counts: cached tokens beside
+// input_tokens.
+func appendUsage(dst []byte, u *chat.Usage) []byte {
+	dst = appendCount(dst, `{"input_tokens":`, max(0, u.Prompt-u.Cached-u.CacheWrite))
+	dst = appendCount(dst, `,"cache_creation_input_tokens":`, u.CacheWrite)
+	dst = appendCount(dst, `,"cache_read_input_tokens":`, u.Cached)
+	if u.CacheWrite5m+u.CacheWrite1h > 0 {
+		dst = appendCount(dst, `,"cache_creation":{"ephemeral_5m_input_tokens":`, u.CacheWrite5m)
+		dst = append(appendCount(dst, `,"ephemeral_1h_input_tokens":`, u.CacheWrite1h), '}')
+	}
+	dst = appendCount(dst, `,"output_tokens":`, u.Completion)
+	if u.Reasoning > 0 {
+		dst = append(appendCount(dst, `,"output_tokens_details":{"thinking_tokens":`, u.Reasoning), '}')
+	}
+	if u.ServiceTier != "" {
+		dst = append(dst, `,"service_tier":`...)
+		dst = jsonedit.AppendString(dst, u.ServiceTier)
+	}
+	return append(dst, '}')
+}
+
+func appendCount(dst []byte, name string, n int) []byte {
+	return strconv.AppendInt(append(dst, name...), int64(n), 10)
+}
+
+// errorTypes are Anthropic's. https://platform.claude.com/docs/en/api/errors
+var errorTypes = []string{
+	"invalid_request_error", "authentication_error", "billing_error", "permission_error", "not_found_error",
+	"request_too_large", "rate_limit_error", "timeout_error", "api_error", "overloaded_error",
+}
+
+// AppendError writes an error answer. The status says more than other
+// providers' types do: OpenAI has invalid_request_error for a wrong key.
+func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
+	kind := e.Type
+	switch {
+	case (e.Status == 0 || e.Status >= 500) && slices.Contains(errorTypes, kind):
+	case e.Status == 402:
+		kind = "billing_error"
+	case e.Status == 408 || e.Status == 504:
+		kind = "timeout_error"
+	case e.Status != 0:
+		kind = chat.TypeOf(e.Status)
+	default:
+		kind = "api_error"
+	}
+	dst = append(dst, `{"type":"error","error":{"type":"`...)
+	dst = append(dst, kind...)
+	dst = append(dst, `","message":`...)
+	return append(jsonedit.AppendString(dst, e.Message), '}', '}')
+}

@@ -1,0 +1,181 @@
+package anthropic
+
+import (
+	"strconv"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// NewEncoder returns the writer of one streamed Message.
+// https://platform.claude.com/docs/en/build-with-claude/streaming
+func (dialect) NewEncoder(meta chat.Meta) chat.Encoder { return &encoder{meta: meta, open: -1} }
+
+// encoder writes the events of one answer. Blocks follow each other: one that
+// begins ends the one before it.
+type encoder struct {
+	meta    chat.Meta
+	started bool
+	closed  bool // message_stop or an error was written
+
+	blocks int           // blocks so far: the index of the next
+	open   int           // index of the open block, or -1
+	kind   chat.PartKind // of the open block
+	calls  []callBlock   // of the tool calls, in their order
+
+	reason   chat.FinishReason
+	sequence []byte
+	usage    chat.Usage
+	counted  bool
+}
+
+// callBlock is the block of a tool call.
+type callBlock struct{ call, block int }
+
+func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
+	if e.closed || d.Choice > 0 {
+		return dst // the format has one answer
+	}
+	switch d.Kind {
+	case chat.UsageDelta:
+		if d.Usage != nil {
+			e.usage, e.counted = *d.Usage, true
+		}
+		return dst
+	case chat.Finish:
+		if d.Reason != "" {
+			e.reason, e.sequence = d.Reason, append(e.sequence[:0], d.Text...)
+		}
+		return dst
+	case chat.ErrorDelta:
+		e.closed = true
+		dst = append(dst, "event: error\ndata: "...)
+		return append(Dialect.AppendError(dst, d.Err), '\n', '\n')
+	}
+	if !e.started {
+		e.started = true
+		dst = e.appendStart(dst, d)
+	}
+	switch d.Kind {
+	case chat.TextDelta, chat.RefusalDelta:
+		return e.appendText(dst, chat.Text, d.Text)
+	case chat.ThinkingDelta:
+		return e.appendText(dst, chat.Thinking, d.Text)
+	case chat.SignatureDelta:
+		dst = e.appendOpen(dst, chat.Thinking)
+		dst = e.appendDelta(dst, e.open, `{"type":"signature_delta","signature":`, d.Text)
+		return e.appendClose(dst)
+	case chat.RedactedDelta:
+		dst = e.appendBlockStart(e.appendClose(dst), chat.RedactedThinking)
+		dst = append(dst, `{"type":"redacted_thinking","data":`...)
+		dst = append(jsonedit.AppendBytes(dst, d.Text), "}}\n\n"...)
+		return e.appendClose(dst)
+	case chat.ToolStart:
+		return e.appendCall(dst, d)
+	case chat.ToolArguments:
+		return e.appendArguments(dst, d)
+	case chat.End:
+		return e.appendEnd(dst)
+	}
+	return dst
+}
+
+// appendStart writes message_start. What the prompt took is not known yet, but
+// to providers that say it first; the estimate is replaced by message_delta.
+func (e *encoder) appendStart(dst []byte, d *chat.Delta) []byte {
+	id, model := "", ""
+	if d.Kind == chat.Start {
+		id, model = string(d.ID), string(d.Model)
+	}
+	dst = append(dst, "event: message_start\ndata: "+`{"type":"message_start","message":`...)
+	dst = appendHead(dst, id, model, &e.meta)
+	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"usage":`...)
+	if !e.counted {
+		e.usage.Prompt = e.meta.PromptTokens
+	}
+	dst = appendUsage(dst, &e.usage)
+	return append(dst, "}}\n\n"...)
+}
+
+func (e *encoder) appendText(dst []byte, kind chat.PartKind, text []byte) []byte {
+	if len(text) == 0 {
+		return dst
+	}
+	dst = e.appendOpen(dst, kind)
+	if kind == chat.Thinking {
+		return e.appendDelta(dst, e.open, `{"type":"thinking_delta","thinking":`, text)
+	}
+	return e.appendDelta(dst, e.open, `{"type":"text_delta","text":`, text)
+}
+
+// appendOpen opens a block of text or thinking, unless it is the open one.
+func (e *encoder) appendOpen(dst []byte, kind chat.PartKind) []byte {
+	if e.open >= 0 && e.kind == kind {
+		return dst
+	}
+	dst = e.appendBlockStart(e.appendClose(dst), kind)
+	if kind == chat.Thinking {
+		return append(dst, `{"type":"thinking","thinking":"","signature":""}}`+"\n\n"...)
+	}
+	return append(dst, `{"type":"text","text":""}}`+"\n\n"...)
+}
+
+func (e *encoder) appendBlockStart(dst []byte, kind chat.PartKind) []byte {
+	e.open, e.kind = e.blocks, kind
+	e.blocks++
+	dst = append(dst, "event: content_block_start\ndata: "+`{"type":"content_block_start","index":`...)
+	dst = strconv.AppendInt(dst, int64(e.open), 10)
+	return append(dst, `,"content_block":`...)
+}
+
+func (e *encoder) appendDelta(dst []byte, index int, delta string, value []byte) []byte {
+	dst = append(dst, "event: content_block_delta\ndata: "+`{"type":"content_block_delta","index":`...)
+	dst = strconv.AppendInt(dst, int64(index), 10)
+	dst = append(append(dst, `,"delta":`...), delta...)
+	return append(jsonedit.AppendBytes(dst, value), "}}\n\n"...)
+}
+
+func (e *encoder) appendClose(dst []byte) []byte {
+	if e.open < 0 {
+		return dst
+	}
+	dst = append(dst, "event: content_block_stop\ndata: "+`{"type":"content_block_stop","index":`...)
+	dst = strconv.AppendInt(dst, int64(e.open), 10)
+	e.open = -1
+	return append(dst, "}\n\n"...)
+}
+
+func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
+	n := len(e.calls)
+	dst = e.appendBlockStart(e.appendClose(dst), chat.ToolCall)
+	e.calls = append(e.calls, callBlock{call: d.Index, block: e.open})
+	dst = appendUseHead(dst, d.ID, d.Name, e.meta.ID, n)
+	dst = append(dst, `,"input":{}}}`+"\n\n"...)
+	return e.appendArguments(dst, d)
+}
+
+// appendArguments writes a piece of a call's arguments. A provider that writes
+// several calls at once has the pieces of an earlier one arrive after its end:
+// the index says whose they are.
+func (e *encoder) appendArguments(dst []byte, d *chat.Delta) []byte {
+	if len(d.Text) == 0 {
+		return dst
+	}
+	for i := len(e.calls) - 1; i >= 0; i-- {
+		if c := e.calls[i]; c.call == d.Index {
+			return e.appendDelta(dst, c.block, `{"type":"input_json_delta","partial_json":`, d.Text)
+		}
+	}
+	return dst
+}
+
+// appendEnd writes what comes last: usage may follow the finish reason.
+func (e *encoder) appendEnd(dst []byte) []byte {
+	e.closed = true
+	dst = e.appendClose(dst)
+	dst = append(dst, "event: message_delta\ndata: "+`{"type":"message_delta","delta":{`...)
+	dst = appendStop(dst, e.reason, e.sequence, len(e.calls) > 0)
+	dst = append(dst, `},"usage":`...)
+	dst = appendUsage(dst, &e.usage)
+	return append(dst, "}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"...)
+}
