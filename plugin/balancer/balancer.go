@@ -84,7 +84,7 @@ func New(o Options, targets []Target) (*Balancer, error) {
 	case LeastConnections:
 		b.policy = leastConnections{}
 	case LowestLatency:
-		b.policy = lowestLatency{e2e: o.Latency == "e2e"}
+		b.policy = newLowestLatency(o.Latency == "e2e", targets)
 	case LowestUsage:
 		b.policy = lowestUsage{strategy: o.Usage}
 	case Priority:

@@ -76,15 +76,35 @@ func (leastConnections) pick(_ *Request, all []Target, from []int) int {
 
 // lowestLatency gives the request to the target with the lowest average for
 // its weight. Averages decay, so that a slow target is tried again in time.
-type lowestLatency struct{ e2e bool }
+type lowestLatency struct {
+	e2e     bool
+	weights []float64 // logarithms, by target
+}
 
-func (p lowestLatency) pick(r *Request, all []Target, from []int) int {
-	return lowest(all, from, func(s *State) float64 {
+func newLowestLatency(e2e bool, targets []Target) *lowestLatency {
+	p := &lowestLatency{e2e: e2e}
+	for _, t := range targets {
+		p.weights = append(p.weights, math.Log(float64(t.Weight)))
+	}
+	return p
+}
+
+func (p *lowestLatency) pick(_ *Request, all []Target, from []int) int {
+	best, bestRank := -1, 0.0
+	for _, i := range from {
+		average := &all[i].State.tpot
 		if p.e2e {
-			return current(&s.e2e, r.Now)
+			average = &all[i].State.e2e
 		}
-		return current(&s.tpot, r.Now)
-	})
+		rank := math.Inf(-1) // never asked: now
+		if a := average.Load(); a != nil {
+			rank = a.rank - p.weights[i]
+		}
+		if best < 0 || rank < bestRank || rank == bestRank && lighter(&all[i], &all[best]) {
+			best, bestRank = i, rank
+		}
+	}
+	return best
 }
 
 // lowestUsage gives the request to the target that has used the least for its

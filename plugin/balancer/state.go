@@ -33,6 +33,14 @@ type State struct {
 type average struct {
 	value float64
 	at    time.Time
+	// rank orders decayed averages without computing them: it is the logarithm
+	// of the value, plus the time at which it was taken in units of decay. All
+	// values decay alike, so the order of ranks is that of the values, at any time.
+	rank float64
+}
+
+func newAverage(value float64, at time.Time) *average {
+	return &average{value, at, math.Log(value) + float64(at.UnixNano())/float64(decay)}
 }
 
 // Sample is what one answered request cost.
@@ -58,11 +66,12 @@ func (s *State) learn(x Sample, now time.Time) {
 func update(p *atomic.Pointer[average], value float64, now time.Time) {
 	for {
 		old := p.Load()
-		next := &average{value: value, at: now}
+		average := value
 		if old != nil {
 			w := weightAfter(now.Sub(old.at))
-			next.value = max(value, old.value*w+value*(1-w)) // a peak counts at once
+			average = max(value, old.value*w+value*(1-w)) // a peak counts at once
 		}
+		next := newAverage(average, now)
 		if p.CompareAndSwap(old, next) {
 			return
 		}
@@ -170,8 +179,8 @@ func SlowStart(targets []Target, now time.Time) {
 		if s.e2e.Load() != nil {
 			continue
 		}
-		s.e2e.Store(&average{e2e, now})
-		s.tpot.Store(&average{tpot, now})
+		s.e2e.Store(newAverage(e2e, now))
+		s.tpot.Store(newAverage(tpot, now))
 		s.prompt.Store(int64(prompt * w))
 		s.completion.Store(int64(completion * w))
 		s.cost.Store(math.Float64bits(cost * w))

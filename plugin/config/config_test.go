@@ -253,10 +253,6 @@ func TestCheckRefusesWhatIsNotSupportedYet(t *testing.T) {
 			}
 		}
 	}
-	many := parse(t, `{"targets":[{"route_type":"llm/v1/chat","model":{"provider":"openai"}},{"route_type":"llm/v1/chat","model":{"provider":"openai"}}]}`)
-	if err := many.Check(); err == nil || !strings.Contains(err.Error(), "config.targets: more than one target is not supported yet") {
-		t.Errorf("two targets: %v", err)
-	}
 }
 
 func TestParseNeedsTheSchema(t *testing.T) {
