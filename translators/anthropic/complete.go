@@ -102,8 +102,7 @@ func (noStream) Next(frame.Event) ([]chat.Delta, error) {
 	return nil, &chat.ResponseError{Message: "/v1/complete is not streamed"}
 }
 
-// completeFields rules the fields of an OpenAI completions request; the names
-// of chat's that it does not share are dropped with the same notes.
+// completeFields rules the fields of an OpenAI completions request.
 var completeFields = provider.Fields{
 	"model":             mapped("model"),
 	"prompt":            mapped("prompt, as one turn of Human"),

@@ -1,7 +1,9 @@
 package anthropic
 
 import (
+	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -199,7 +201,7 @@ func parseMessages(r *chat.Request, v *fastjson.Value) error {
 	msgs := v.GetArray()
 	r.Messages = slices.Grow(r.Messages, len(msgs))
 	for i, m := range msgs {
-		field := "messages[" + itoa(i) + "]"
+		field := "messages[" + strconv.Itoa(i) + "]"
 		role := chat.Role(m.GetStringBytes("role"))
 		if role != chat.User && role != chat.Assistant && role != chat.System {
 			return &chat.RequestError{Field: field + ".role", Message: "must be user or assistant"}
@@ -266,12 +268,12 @@ func parseBlock(b *fastjson.Value, field string, i int) (chat.Part, error) {
 		p.Kind, p.ID, p.IsError = chat.ToolResult, text(b, "tool_use_id"), b.GetBool("is_error")
 		if exists(b, "content") {
 			var err error
-			if p.Parts, err = parseBlocks(b.Get("content"), field+"["+itoa(i)+"].content"); err != nil {
+			if p.Parts, err = parseBlocks(b.Get("content"), field+"["+strconv.Itoa(i)+"].content"); err != nil {
 				return p, err
 			}
 		}
 	case "":
-		return p, &chat.RequestError{Field: field + "[" + itoa(i) + "].type", Message: "is missing"}
+		return p, &chat.RequestError{Field: field + "[" + strconv.Itoa(i) + "].type", Message: "is missing"}
 	default:
 		return opaque(b, kind), nil
 	}
@@ -295,7 +297,7 @@ func parseSource(b *fastjson.Value) *chat.Media {
 	case "file":
 		m.FileID = text(s, "file_id")
 	case "text":
-		m.MIME, m.Data = "text/plain", encode64(s.GetStringBytes("data"))
+		m.MIME, m.Data = "text/plain", base64.StdEncoding.EncodeToString(s.GetStringBytes("data"))
 	default:
 		return nil
 	}

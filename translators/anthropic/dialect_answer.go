@@ -1,17 +1,12 @@
 package anthropic
 
 import (
-	"encoding/base64"
 	"slices"
 	"strconv"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
-
-func itoa(i int) string { return strconv.Itoa(i) }
-
-func encode64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
 // AppendResponse writes a Message. Of several choices it is the first: the
 // format has one answer. Pictures and sound have no block to be in.
