@@ -1,0 +1,218 @@
+package openai
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/chat"
+)
+
+func parse(t *testing.T, body string) *chat.Request {
+	t.Helper()
+	req, err := Chat.ParseRequest([]byte(body))
+	if err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	return req
+}
+
+func yes() *bool { b := true; return &b }
+func no() *bool  { return new(bool) }
+
+func TestEveryFieldOfARequestIsRead(t *testing.T) {
+	got := parse(t, `{"model":"m","stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false},
+		"max_tokens":5,"max_completion_tokens":1e1,"temperature":0.10,"top_p":1,"top_k":3,"n":2,"seed":-7,"presence_penalty":0.5,
+		"frequency_penalty":-0.5,"logprobs":true,"top_logprobs":4,"logit_bias":{"1":-100},"stop":"END","user":"u","service_tier":"flex",
+		"metadata":{"a":"b"},"reasoning_effort":"low","parallel_tool_calls":false,"tool_choice":"required","store":null,
+		"verbosity":"high","extra_body":{"x":1},"messages":[],"custom_of_theirs":[1.50],
+		"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","required":[]},"strict":true}}}`)
+	want := &chat.Request{
+		Model: "m", Stream: true, IncludeUsage: true, Messages: []chat.Message{}, ToolChoice: chat.ToolChoice{Mode: "required"}, ParallelTools: no(),
+		MaxTokens: "1e1", Temperature: "0.10", TopP: "1", TopK: "3", N: "2", Seed: "-7", PresencePenalty: "0.5", FrequencyPenalty: "-0.5",
+		TopLogprobs: "4", Logprobs: yes(), LogitBias: chat.Raw(`{"1":-100}`), Stop: []string{"END"}, User: "u", ServiceTier: "flex",
+		Metadata: chat.Raw(`{"a":"b"}`), ReasoningEffort: "low", ExtraBody: chat.Raw(`{"x":1}`),
+		ResponseFormat: chat.ResponseFormat{Type: "json_schema", Name: "n", Schema: chat.Raw(`{"type":"object","required":[]}`), Strict: yes()},
+		Extra:          []chat.Member{{Name: "verbosity", Value: chat.Raw(`"high"`)}, {Name: "custom_of_theirs", Value: chat.Raw(`[1.50]`)}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestReasoningEffortHasTwoNames(t *testing.T) {
+	for body, want := range map[string]chat.Request{
+		`{"reasoning":{"effort":"high"}}`:                              {ReasoningEffort: "high"},
+		`{"reasoning":{"max_tokens":2000}}`:                            {ReasoningBudget: "2000"},
+		`{"reasoning_effort":"low","reasoning":{"effort":"high"}}`:     {ReasoningEffort: "low"},
+		`{"reasoning":{"effort":"high"},"reasoning_effort":"minimal"}`: {ReasoningEffort: "minimal"},
+	} {
+		if got := parse(t, body); !reflect.DeepEqual(*got, want) {
+			t.Errorf("%s: got %+v", body, got)
+		}
+	}
+}
+
+func TestPartsOfMessages(t *testing.T) {
+	for name, test := range map[string]struct {
+		message string
+		want    chat.Message
+	}{
+		"developer": {`{"role":"developer","content":"x"}`, chat.Message{Role: chat.System, Parts: []chat.Part{{Text: "x"}}}},
+		"name":      {`{"role":"user","name":"ann","content":"x"}`, chat.Message{Role: chat.User, Name: "ann", Parts: []chat.Part{{Text: "x"}}}},
+		"cached text": {`{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}`,
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Text: "a", CacheControl: chat.Raw(`{"type":"ephemeral"}`)}}}},
+		"image data": {`{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QUI=","detail":"high"}}]}`,
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "QUI=", Detail: "high"}}}}},
+		"image URL, bare": {`{"role":"user","content":[{"type":"image_url","image_url":"https://x/y.png"}]}`,
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{URL: "https://x/y.png"}}}}},
+		"sound": {`{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"QUI=","format":"mp3"}}]}`,
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Audio, Media: &chat.Media{MIME: "audio/mpeg", Data: "QUI="}}}}},
+		"file data": {`{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,QUI=","filename":"a.pdf"}}]}`,
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", Data: "QUI=", Filename: "a.pdf"}}}}},
+		"file id": {`{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}`,
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.File, Media: &chat.Media{FileID: "file-1"}}}}},
+		"unknown part": {`{"role":"user","content":[{"type":"hologram","x":1}]}`,
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Opaque, Type: "hologram", Raw: chat.Raw(`{"type":"hologram","x":1}`)}}}},
+		"refusal": {`{"role":"assistant","content":null,"refusal":"no"}`, chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Refusal, Text: "no"}}}},
+		"thinking in blocks": {`{"role":"assistant","content":"x","reasoning_content":"t","thinking_blocks":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"redacted_thinking","data":"d"}]}`,
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "t", Signature: "s"}, {Kind: chat.RedactedThinking, Text: "d"}, {Text: "x"}}}},
+		"thinking as text": {`{"role":"assistant","content":"x","reasoning_content":"t"}`,
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "t"}, {Text: "x"}}}},
+		"text beside calls": {`{"role":"assistant","content":"x","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{ \"b\": 1.0 }"},"extra_content":{"google":{"thought_signature":"sig"}}}]}`,
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Text: "x"}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: `{ "b": 1.0 }`, Signature: "sig"}}}},
+		"null content": {`{"role":"user","content":null}`, chat.Message{Role: chat.User}},
+	} {
+		req := parse(t, `{"messages":[`+test.message+`]}`)
+		if !reflect.DeepEqual(req.Messages[0], test.want) {
+			t.Errorf("%s: got %+v, want %+v", name, req.Messages[0], test.want)
+		}
+	}
+}
+
+func TestToolResultsKnowTheirFunction(t *testing.T) {
+	req := parse(t, mock.Named("tool_result").Request)
+	var got []chat.Part
+	for _, m := range req.Messages {
+		if m.Role == chat.ToolRole {
+			got = append(got, m.Parts...)
+		}
+	}
+	want := []chat.Part{
+		{Kind: chat.ToolResult, ID: "call_C3", Name: "get_time", Parts: []chat.Part{{Text: "10:00"}}},
+		{Kind: chat.ToolResult, ID: "call_A1", Name: "get_weather", Parts: []chat.Part{{Text: `{"celsius":`}, {Text: `21}`}}},
+		{Kind: chat.ToolResult, ID: "call_B2", Name: "get_weather", Parts: []chat.Part{{Text: `{"celsius":28}`}}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	req = parse(t, `{"messages":[{"role":"tool","tool_call_id":"a","content":{"n":1.50}}]}`)
+	if text := req.Messages[0].Parts[0].Parts[0].Text; text != `{"n":1.50}` {
+		t.Errorf("a result that is an object: got %q", text)
+	}
+}
+
+func TestLegacyFunctionsArePaired(t *testing.T) {
+	req := parse(t, `{"functions":[{"name":"f","parameters":{}}],"function_call":{"name":"f"},"messages":[
+		{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},{"role":"function","name":"f","content":"r"}]}`)
+	call, result := req.Messages[0].Parts[0], req.Messages[1].Parts[0]
+	if call.ID == "" || call.ID != result.ID || result.Name != "f" || req.Messages[1].Role != chat.ToolRole {
+		t.Errorf("call %+v, result %+v", call, result)
+	}
+	if len(req.Tools) != 1 || req.Tools[0].Name != "f" || req.ToolChoice != (chat.ToolChoice{Mode: "function", Name: "f"}) {
+		t.Errorf("tools %+v, choice %+v", req.Tools, req.ToolChoice)
+	}
+}
+
+func TestToolsThatAreNoFunctionsStayWhole(t *testing.T) {
+	req := parse(t, `{"tools":[{"googleSearch":{}},{"type":"custom","custom":{"name":"x"}},{"type":"function","function":{"name":"f","strict":true}},{"function":{"name":"g"}}]}`)
+	var got []string
+	for _, tool := range req.Tools {
+		got = append(got, tool.Name+string(tool.Native))
+	}
+	if want := []string{`{"googleSearch":{}}`, `{"type":"custom","custom":{"name":"x"}}`, "f", "g"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestErrorsNameThePath(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"messages":`:                   "request body is not valid JSON",
+		`[]`:                             "request body is not valid JSON",
+		`{"messages":{}}`:                "messages: must be an array",
+		`{"messages":[{"content":"x"}]}`: "messages[0].role: is missing",
+		`{"messages":[{"role":"x"}]}`:    "messages[0].role: must be",
+		`{"messages":[{"role":"user","content":7}]}`:                                                     "messages[0].content: must be a string or an array of parts",
+		`{"messages":[{"role":"user","content":[]}]}`:                                                    "message at position 1 does not match expected array format",
+		`{"messages":[{"role":"user","content":[{"type":"text"}]}]}`:                                     "messages[0].content[0]: message part type is 'text' but is missing .text block",
+		`{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}`:                                "messages[0].content[0]: message part type is 'image_url' but is missing .image_url.url block",
+		`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:x,y"}}]}]}`: "messages[0].content[0].image_url.url: a data URI must be base64",
+		`{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]}`:             "messages[0].content[0].input_audio.data: is missing",
+		`{"messages":[{"role":"tool","content":"x"}]}`:                                                   "messages[0].tool_call_id: is missing",
+		`{"messages":[{"role":"assistant","tool_calls":[{"id":"a","function":{}}]}]}`:                    "messages[0].tool_calls[0].function.name: is missing",
+		`{"tools":[{"type":"function"}]}`:                                                                "tools[0].function: must be an object",
+		`{"tools":[{"type":"function","function":{}}]}`:                                                  "tools[0].function.name: is missing",
+		`{"tool_choice":"maybe"}`:                                                                        "tool_choice: must be auto, none, required or a function",
+		`{"tool_choice":{"type":"custom"}}`:                                                              "tool_choice.type: must be function",
+		`{"temperature":"hot"}`:                                                                          "temperature: must be a number",
+		`{"temperature":nan}`:                                                                            "temperature: must be a number",
+		`{"stream":"yes"}`:                                                                               "stream: must be true or false",
+		`{"stop":[1]}`:                                                                                   "stop[0]: must be a string",
+		`{"extra_body":[]}`:                                                                              "extra_body: must be an object",
+		`{"response_format":"json"}`:                                                                     "response_format: must be an object",
+		`{"stream_options":{"include_usage":1}}`:                                                         "stream_options.include_usage: must be true or false",
+	} {
+		_, err := Chat.ParseRequest([]byte(body))
+		if _, ok := err.(*chat.RequestError); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", body, err, want)
+		}
+	}
+}
+
+func TestAPromptBecomesAUserMessage(t *testing.T) {
+	for _, body := range []string{`{"prompt":"hi","logprobs":3,"suffix":"s"}`, `{"prompt":["hi"],"logprobs":3,"suffix":"s"}`} {
+		req, err := Completions.ParseRequest([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: "hi"}}}}
+		if !reflect.DeepEqual(req.Messages, want) || string(req.Lookup("logprobs")) != "3" || string(req.Lookup("suffix")) != `"s"` {
+			t.Errorf("%s: got %+v", body, req)
+		}
+	}
+	for _, body := range []string{`{"prompt":["a","b"]}`, `{"prompt":[1,2]}`, `{"prompt":7}`, `{"prompt":[]}`} {
+		if _, err := Completions.ParseRequest([]byte(body)); err == nil || !strings.HasPrefix(err.Error(), "prompt: ") {
+			t.Errorf("%s: got %v, want a refusal of prompt", body, err)
+		}
+	}
+}
+
+func FuzzParseRequest(f *testing.F) {
+	for _, s := range mock.Scenarios {
+		f.Add([]byte(s.Request))
+	}
+	f.Add([]byte(`{"messages":[{"role":"function","name":"f","content":null}],"functions":[{"name":"f"}],"x":nan}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, d := range []chat.Dialect{Chat, Completions} {
+			req, err := d.ParseRequest(body)
+			if err != nil {
+				if _, ok := err.(*chat.RequestError); !ok {
+					t.Fatalf("error of type %T: %v", err, err)
+				}
+				continue
+			}
+			for _, m := range req.Extra {
+				if !json.Valid(m.Value) {
+					t.Fatalf("extra member %q has %q, which is no JSON", m.Name, m.Value)
+				}
+			}
+			for _, n := range []chat.Number{req.Temperature, req.MaxTokens, req.Seed} {
+				if n != "" && !json.Valid([]byte(n)) {
+					t.Fatalf("number %q is no JSON", n)
+				}
+			}
+		}
+	})
+}
