@@ -238,6 +238,7 @@ type entry struct {
 	Status       int
 	URI          string
 	Source       string
+	Headers      map[string]any
 	Record       map[string]any
 	Complaints   []string
 	Milliseconds float64

@@ -137,6 +137,19 @@ func TestBrokenRecordIsAWarning(t *testing.T) {
 	}
 }
 
+func TestCredentialsAreHiddenInTheLog(t *testing.T) {
+	g, r := start(t, hello)
+	g.post("/v1", "{}", "Api-Key", "secret", "Api-Key", "secret too", "X-Amz-Security-Token", "secret", "X-Other", "seen")
+	g.post("/v1", "{}")
+	want(t, "header at the relay", r.requests()[0].header["Api-Key"], []string{"secret", "secret too"})
+	with, without := g.entries(2)[0].Headers, g.entries(2)[1].Headers
+	for _, name := range []string{"api-key", "x-amz-security-token"} {
+		want(t, name, with[name], any("REDACTED"))
+		want(t, name, without[name], nil)
+	}
+	want(t, "x-other", with["x-other"], any("seen"))
+}
+
 func TestEventsArriveOneByOne(t *testing.T) {
 	next := make(chan struct{})
 	g, _ := start(t, func(w http.ResponseWriter, _ seen) {

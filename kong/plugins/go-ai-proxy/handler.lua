@@ -6,8 +6,8 @@
 --   access         sends the request to the relay in the plugin's process.
 --                  Go says once per worker and configuration where that is.
 --   header_filter  takes our headers off the answer; the client never sees them
---   log            puts the relay's record under ai.proxy, before the logging
---                  plugins and Prometheus look
+--   log            puts the relay's record under ai.proxy and hides credentials,
+--                  before the logging plugins and Prometheus look
 --
 -- Only access may end a request, and only because nothing would answer it.
 
@@ -24,6 +24,7 @@ local pairs = pairs
 local match = string.match
 local gmatch = string.gmatch
 local sub = string.sub
+local lower = string.lower
 
 local NAME = "go-ai-proxy"
 local TOKEN = "Proxy-Authorization" -- Kong's log serializer redacts it
@@ -273,6 +274,38 @@ local function put_record()
 end
 
 
+-- secrets holds the request headers in which a client may send a credential that
+-- Kong does not know for one, by configuration.
+local secrets = setmetatable({}, { __mode = "k" })
+local EXISTING = { mode = "replace" }
+
+local function secrets_of(conf)
+  local names = { "x-amz-security-token" }
+  local function add(auth)
+    if type(auth) == "table" and type(auth.header_name) == "string" then
+      names[#names + 1] = lower(auth.header_name)
+    end
+  end
+  add(conf.auth)
+  for _, target in ipairs(conf.targets or {}) do
+    add(target.auth)
+  end
+  return names
+end
+
+
+local function hide_secrets(conf)
+  local names = secrets[conf]
+  if not names then
+    names = secrets_of(conf)
+    secrets[conf] = names
+  end
+  for _, name in ipairs(names) do
+    kong.log.set_serialize_value("request.headers." .. name, "REDACTED", EXISTING)
+  end
+end
+
+
 local Handler = {
   PRIORITY = 770,
   VERSION = "1.0.0",
@@ -296,8 +329,13 @@ function Handler:header_filter(conf)
   end
 end
 
-function Handler:log()
-  local ok, err = pcall(put_record)
+function Handler:log(conf)
+  local ok, err = pcall(hide_secrets, conf)
+  if not ok then
+    kong.log.warn("cannot hide credentials in the log entry: ", err)
+  end
+
+  ok, err = pcall(put_record)
   if not ok then
     kong.log.warn("no AI record in the log entry: ", err)
   end

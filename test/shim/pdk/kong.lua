@@ -48,9 +48,16 @@ kong = {
   log = {
     warn = complain("warn"),
     err = complain("err"),
-    set_serialize_value = function(key, value)
-      assert(key == "ai.proxy")
-      ngx.ctx.record = value
+    set_serialize_value = function(key, value, options)
+      local header = key:match("^request%.headers%.(.+)$")
+      if not header then
+        assert(key == "ai.proxy" and not options)
+        ngx.ctx.record = value
+        return
+      end
+      assert(options.mode == "replace")
+      ngx.ctx.hidden = ngx.ctx.hidden or {}
+      ngx.ctx.hidden[header] = value
     end,
   },
   request = {
@@ -105,7 +112,11 @@ local requests = {} -- by connection: nginx forgets ngx.ctx when it goes to an e
 
 local function conf()
   local name = ngx.var.http_x_test_config or ""
-  confs[name] = confs[name] or { name = name }
+  confs[name] = confs[name] or {
+    name = name,
+    auth = {},
+    targets = { { auth = { header_name = "Api-Key" } }, { auth = { header_name = ngx.null } }, {} },
+  }
   return confs[name]
 end
 
@@ -161,11 +172,16 @@ function phases.log()
   end
   local before = require("socket").gettime()
   handler:log(ctx.conf)
+  local headers = ngx.req.get_headers()
+  for name, value in pairs(ctx.hidden or {}) do
+    headers[name] = headers[name] and value
+  end
   local file = assert(io.open(prefix .. "log", "a"))
   file:write(cjson.encode({
     status = ngx.status,
     uri = ngx.var.request_uri,
     source = ctx.source,
+    headers = headers,
     record = ctx.record,
     complaints = ctx.complaints,
     milliseconds = (require("socket").gettime() - before) * 1000,
