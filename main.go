@@ -16,7 +16,6 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/config"
-	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/plugin/standalone"
 )
 
@@ -29,6 +28,7 @@ const usage = `go-ai-proxy: Kong's AI gateway as one plugin
   go-ai-proxy -kong-prefix DIR          serve Kong on DIR/go-ai-proxy.socket
   go-ai-proxy standalone [-config FILE] [-listen ADDR] [-mock]
                                         serve without Kong; standalone -h tells more
+  go-ai-proxy mock [-listen ADDR]       a mock LLM by itself; mock -h tells more
 `
 
 func main() {
@@ -48,8 +48,13 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(args) > 0 && args[0] == "standalone" {
-		return standalone.Run(ctx, args[1:], log, os.Stdout, os.Stderr)
+	if len(args) > 0 {
+		switch args[0] {
+		case "standalone":
+			return standalone.Run(ctx, args[1:], log, os.Stdout, os.Stderr)
+		case "mock":
+			return standalone.RunMock(ctx, args[1:], os.Stderr)
+		}
 	}
 	f := parse(args)
 	switch {

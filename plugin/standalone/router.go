@@ -15,7 +15,7 @@ import (
 // route is a route of the configuration, ready to serve. It is immutable.
 type route struct {
 	where    string // in the configuration, for messages
-	name     string
+	id, name string
 	service  *service // nil for a route without one
 	strip    bool
 	paths    []string

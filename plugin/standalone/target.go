@@ -1,0 +1,92 @@
+package standalone
+
+import "go-ai-proxy/plugin"
+
+// target is a target of a plugin's configuration, as text: what is shown of it
+// at start, what is redacted in log entries, and what -mock replaces.
+type target struct {
+	routeType string
+	auth      map[string]any
+	model     map[string]any
+	options   map[string]any
+}
+
+// targetsOf returns the targets of a configuration that Process returned. The
+// maps are the configuration's own.
+func targetsOf(config map[string]any) (targets []target) {
+	one := func(c map[string]any) {
+		t := target{auth: record(c, "auth"), model: record(c, "model")}
+		t.options = record(t.model, "options")
+		t.routeType, _ = c["route_type"].(string)
+		targets = append(targets, t)
+	}
+	if list, ok := config["targets"].([]any); ok {
+		for _, c := range list {
+			if c, ok := c.(map[string]any); ok {
+				one(c)
+			}
+		}
+		return targets
+	}
+	one(config)
+	return targets
+}
+
+// record returns a member that is a record, and makes it where there is none.
+func record(of map[string]any, name string) map[string]any {
+	r, ok := of[name].(map[string]any)
+	if !ok {
+		r = map[string]any{}
+		of[name] = r
+	}
+	return r
+}
+
+func text(of map[string]any, name string) string {
+	s, _ := of[name].(string)
+	return s
+}
+
+// offline makes a target's identity one that needs no network and no keys: the
+// mock asks for none.
+func (t *target) offline() {
+	for _, cloud := range []string{"azure_use_managed_identity", "gcp_use_service_account"} {
+		if on, _ := t.auth[cloud].(bool); on {
+			t.auth[cloud] = false
+			t.auth["header_name"], t.auth["header_value"] = "Authorization", "Bearer "+placeholder
+		}
+	}
+	for _, name := range []string{"azure_client_id", "azure_client_secret", "azure_tenant_id", "gcp_service_account_json",
+		"gcp_metadata_url", "gcp_oauth_token_url"} {
+		delete(t.auth, name)
+	}
+	if text(t.model, "provider") != "bedrock" {
+		return
+	}
+	if text(t.auth, "header_name") == "" {
+		for _, name := range []string{"aws_access_key_id", "aws_secret_access_key"} {
+			if text(t.auth, name) == "" {
+				t.auth[name] = placeholder
+			}
+		}
+	}
+	bedrock := record(t.options, "bedrock")
+	delete(bedrock, "aws_assume_role_arn")
+	delete(bedrock, "aws_role_session_name")
+	delete(bedrock, "aws_sts_endpoint_url")
+	if text(bedrock, "aws_region") == "" {
+		bedrock["aws_region"] = "us-east-1"
+	}
+}
+
+// label is the target as the list at start shows it.
+func (t *target) label() string {
+	name := text(t.model, "name")
+	if name == "" {
+		name = "the request's model"
+	}
+	return text(t.model, "provider") + "/" + name
+}
+
+// Name of the program, in messages.
+const program = plugin.Name + " standalone"
