@@ -86,3 +86,9 @@ func onGoogleCloud(model string) target.Target {
 		APIEndpoint: "us-central1-aiplatform.googleapis.com", ProjectID: "my-project", LocationID: "us-central1",
 	}}}
 }
+
+func TestModelGardenKeepsTheLaws(t *testing.T) {
+	to := onGoogleCloud("mock-model-1")
+	to.Options.Gemini.EndpointID = "42"
+	conformance.Run(t, vertexEndpoint, conformance.Options{Target: to})
+}

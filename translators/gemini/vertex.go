@@ -94,45 +94,40 @@ func rawPredict(stream bool) string {
 var vertexGoogle = vertex(generateOperations(published("google", method), vertexFields))
 
 // vertexEndpoint is a model deployed from Model Garden; it speaks OpenAI's chat format.
-var vertexEndpoint = vertex(map[string]*provider.Operation{"llm/v1/chat": {
-	Path: func(t *target.Target, _ bool) (string, error) {
-		at, err := location(t)
-		if err != nil {
-			return "", err
-		}
-		id, err := segment("model.options.gemini.endpoint_id", t.Options.Gemini.EndpointID)
-		if err != nil {
-			return "", err
-		}
-		return at + "/endpoints/" + id + "/chat/completions", nil
-	},
-	Format: provider.OpenAIChat,
-}})
+// https://cloud.google.com/vertex-ai/generative-ai/docs/start/openai
+var vertexEndpoint = vertex(openAIChat(func(t *target.Target, _ bool) (string, error) {
+	at, err := location(t)
+	if err != nil {
+		return "", err
+	}
+	id, err := segment("model.options.gemini.endpoint_id", t.Options.Gemini.EndpointID)
+	if err != nil {
+		return "", err
+	}
+	return at + "/endpoints/" + id + "/chat/completions", nil
+}, provider.Edit{}))
 
-// vertexMistral takes OpenAI's chat format but for the seed's name, and refuses
-// what it does not know. https://docs.mistral.ai/api
-var vertexMistral = vertex(map[string]*provider.Operation{"llm/v1/chat": {
-	Path:   published("mistralai", rawPredict),
-	Format: provider.OpenAIChat,
-	Edit: provider.Edit{
-		Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "seed",
-			"frequency_penalty", "presence_penalty", "n", "prediction", "response_format", "reasoning_effort",
-			"tools", "tool_choice", "parallel_tool_calls", "safe_prompt", "prompt_mode", "random_seed"},
-		Rename:          func(*target.Target) map[string]string { return map[string]string{"seed": "random_seed"} },
-		NoStreamOptions: true,
-	},
-}})
+// vertexMistral takes OpenAI's chat format but for two names, and refuses what
+// it does not know. https://docs.mistral.ai/api
+var vertexMistral = vertex(openAIChat(published("mistralai", rawPredict), provider.Edit{
+	Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed",
+		"frequency_penalty", "presence_penalty", "n", "prediction", "response_format", "reasoning_effort",
+		"tools", "tool_choice", "parallel_tool_calls", "safe_prompt", "prompt_mode"},
+	Rename:          renames(map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}),
+	NoStreamOptions: true,
+}))
 
 // vertexJamba takes OpenAI's chat format. https://docs.ai21.com/reference/jamba-1-6-api-ref
-var vertexJamba = vertex(map[string]*provider.Operation{"llm/v1/chat": {
-	Path:   published("ai21", rawPredict),
-	Format: provider.OpenAIChat,
-	Edit: provider.Edit{
-		Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "n",
-			"response_format", "tools", "documents"},
-		NoStreamOptions: true,
-	},
-}})
+var vertexJamba = vertex(openAIChat(published("ai21", rawPredict), provider.Edit{
+	Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "n",
+		"response_format", "tools", "documents"},
+	Rename:          renames(map[string]string{"max_completion_tokens": "max_tokens"}),
+	NoStreamOptions: true,
+}))
+
+func renames(names map[string]string) func(*target.Target) map[string]string {
+	return func(*target.Target) map[string]string { return names }
+}
 
 // claudeVersion is what Vertex takes in place of the anthropic-version header.
 // https://docs.anthropic.com/en/api/claude-on-vertex-ai
@@ -152,7 +147,7 @@ func anthropicVersion(t *target.Target) string {
 var vertexClaude = vertex(map[string]*provider.Operation{"llm/v1/chat": {
 	Path:   published("anthropic", rawPredict),
 	Format: provider.AnthropicMessages,
-	Chat:   claude{anthropic.Messages},
+	Chat:   claude{edited{anthropic.Messages, &claudeEdit}},
 	Meter:  anthropic.Meter,
 	Fields: claudeFields,
 	Edit:   claudeEdit,
@@ -173,34 +168,20 @@ var claudeFields = func() provider.Fields {
 	return f
 }()
 
-// claude is Anthropic's Messages as Vertex takes them.
-type claude struct{ chat.Upstream }
+// claude turns a wanted JSON schema, which would stand in output_config, into words.
+type claude struct{ edited }
 
 // AppendRequest implements chat.Upstream.
 func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
-	body, err := c.Upstream.AppendRequest(nil, t, instructed(req))
-	if err != nil {
-		return nil, err
+	if req.ResponseFormat.Type == "json_schema" && req.ResponseFormat.Schema != nil {
+		with := *req
+		with.ResponseFormat = chat.ResponseFormat{Type: "json_object"}
+		with.Messages = append(slices.Clip(slices.Clone(req.Messages)), chat.Message{Role: chat.System, Parts: []chat.Part{{
+			Kind: chat.Text, Text: "The JSON must match this JSON schema: " + string(req.ResponseFormat.Schema),
+		}}})
+		req = &with
 	}
-	members, err := jsonedit.Object(body, nil)
-	if err != nil {
-		return nil, &chat.RequestError{Message: err.Error()}
-	}
-	return jsonedit.Join(dst, claudeEdit.Apply(t, body, members, nil)), nil
-}
-
-// instructed turns a wanted JSON schema, which would stand in output_config,
-// into words.
-func instructed(req *chat.Request) *chat.Request {
-	if req.ResponseFormat.Type != "json_schema" || req.ResponseFormat.Schema == nil {
-		return req
-	}
-	with := *req
-	with.ResponseFormat = chat.ResponseFormat{Type: "json_object"}
-	with.Messages = append(slices.Clip(slices.Clone(req.Messages)), chat.Message{Role: chat.System, Parts: []chat.Part{{
-		Kind: chat.Text, Text: "The JSON must match this JSON schema: " + string(req.ResponseFormat.Schema),
-	}}})
-	return &with
+	return c.edited.AppendRequest(dst, t, req)
 }
 
 func vertex(operations map[string]*provider.Operation) *provider.Provider {

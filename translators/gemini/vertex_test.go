@@ -99,3 +99,21 @@ func TestClaudeOnVertexHasItsModelInTheURL(t *testing.T) {
 		t.Error("the request was changed")
 	}
 }
+
+func TestPartnersGetOnlyWhatTheyKnow(t *testing.T) {
+	req, err := openai.Chat.ParseRequest([]byte(`{"stream":true,"seed":7,"max_completion_tokens":9,"user":"u","messages":[{"role":"user","content":"hi"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for model, want := range map[string]string{
+		"mistral-medium-3": `{"model":"mistral-medium-3","messages":[{"role":"user","content":"hi"}],"stream":true,"random_seed":7,"max_tokens":9}`,
+		"jamba-1.5-mini":   `{"model":"jamba-1.5-mini","messages":[{"role":"user","content":"hi"}],"stream":true,"max_tokens":9}`,
+	} {
+		to := onGoogleCloud(model)
+		got, err := Provider.Variant(&to).Operations["llm/v1/chat"].Chat.AppendRequest(nil, &to, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameJSON(t, string(got), want)
+	}
+}

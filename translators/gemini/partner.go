@@ -1,0 +1,50 @@
+package gemini
+
+import (
+	"slices"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// edited is a maker's own format with the differences that it has on Vertex.
+type edited struct {
+	chat.Upstream
+	edit *provider.Edit
+}
+
+// AppendRequest implements chat.Upstream.
+func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	body, err := e.Upstream.AppendRequest(nil, t, req)
+	if err != nil {
+		return nil, err
+	}
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return nil, &chat.RequestError{Message: err.Error()}
+	}
+	var edits []jsonedit.Edit
+	if e.edit.NoStreamOptions {
+		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
+	}
+	return jsonedit.Join(dst, e.edit.Apply(t, body, members, edits)), nil
+}
+
+// openAIChat is chat in OpenAI's format with the differences of edit.
+func openAIChat(path func(*target.Target, bool) (string, error), edit provider.Edit) map[string]*provider.Operation {
+	ruled := provider.Fields{}
+	for _, name := range openai.Fields {
+		ruled[name] = mapped("as it is")
+		renamed := edit.Rename != nil && edit.Rename(&target.Target{})[name] != ""
+		if edit.Only != nil && !renamed && !slices.Contains(edit.Only, name) {
+			ruled[name] = dropped("not a member of the API")
+		}
+	}
+	return map[string]*provider.Operation{"llm/v1/chat": {
+		Path: path, Format: provider.OpenAIChat, Meter: openai.Meter, Edit: edit,
+		Chat: edited{openai.Upstream{}, &edit}, Fields: ruled,
+	}}
+}
