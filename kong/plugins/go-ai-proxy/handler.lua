@@ -287,8 +287,10 @@ local function secrets_of(conf)
     end
   end
   add(conf.auth)
-  for _, target in ipairs(conf.targets or {}) do
-    add(target.auth)
+  if type(conf.targets) == "table" then
+    for _, target in ipairs(conf.targets) do
+      add(target.auth)
+    end
   end
   return names
 end
