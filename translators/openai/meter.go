@@ -84,13 +84,12 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	if seen.Model == "" {
 		setText(&seen.Model, jsonedit.Lookup(data, "model"))
 		setText(&seen.ID, jsonedit.Lookup(data, "id"))
-	}
-	if value, _ := find(data, tierKey); jsonedit.IsString(value) {
-		setText(&seen.Usage.ServiceTier, stringAtStart(value))
+		setText(&seen.Usage.ServiceTier, jsonedit.Lookup(data, "service_tier"))
 	}
 	content(data, seen)
 	setFinish(data, seen)
 	if value, _ := find(data, usageKey); jsonedit.IsObject(value) {
+		setText(&seen.Usage.ServiceTier, jsonedit.Lookup(data, "service_tier"))
 		if usage := jsonedit.Lookup(data, "usage"); usage != nil && ReadUsage(usage, &seen.Usage) {
 			seen.HasUsage = true
 			seen.UsageOnly = isEmptyArray(choices)
@@ -100,24 +99,13 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 
 // content notes what a client would show of an event: text, thinking, calls.
 func content(data []byte, seen *chat.Seen) {
-	for _, key := range [...][]byte{contentKey, textKey, reasoningKey, refusalKey} {
-		for rest := data; ; {
-			var value []byte
-			if value, rest = find(rest, key); value == nil {
-				break
-			}
-			if !jsonedit.IsString(value) {
-				continue
-			}
-			text := stringAtStart(value)
-			if n := textLen(text); n > 0 {
-				seen.Content = true
-				seen.TextLen += n
-				if seen.Collect != nil && (&key[0] == &contentKey[0] || &key[0] == &textKey[0]) {
-					collect(text, seen)
-				}
-			}
-		}
+	if texts(data, contentKey, seen, true) > 0 {
+		return
+	}
+	texts(data, textKey, seen, true)
+	texts(data, refusalKey, seen, false)
+	if texts(data, reasoningContentKey, seen, false) == 0 { // some send both
+		texts(data, reasoningKey, seen, false)
 	}
 	if seen.Content {
 		return
@@ -128,6 +116,28 @@ func content(data []byte, seen *chat.Seen) {
 			return
 		}
 	}
+}
+
+// texts notes all texts that are called key, and hands them on to the log if
+// they are the answer's. It returns how many bytes there were.
+func texts(data, key []byte, seen *chat.Seen, answer bool) (n int) {
+	for {
+		var value []byte
+		if value, data = find(data, key); value == nil {
+			break
+		}
+		if !jsonedit.IsString(value) {
+			continue
+		}
+		text := stringAtStart(value)
+		n += textLen(text)
+		if answer && seen.Collect != nil && len(text) > 2 {
+			collect(text, seen)
+		}
+	}
+	seen.TextLen += n
+	seen.Content = seen.Content || n > 0
+	return n
 }
 
 // collect hands on the text that a JSON string says.

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // parsers are reused unless a large body has made them large.
@@ -93,7 +94,7 @@ func setString(to *string, v *fastjson.Value) error {
 func setNumber(to *chat.Number, v *fastjson.Value) error {
 	if v.Type() == fastjson.TypeNumber {
 		text := v.MarshalTo(nil)
-		if fastjson.ValidateBytes(text) == nil { // the parser lets nan and 1-2 pass
+		if jsonedit.Valid(text) == nil { // the parser lets nan and 1-2 pass
 			*to = chat.Number(text)
 			return nil
 		}
@@ -116,9 +117,15 @@ func setBoolPtr(to **bool, v *fastjson.Value) error {
 	return setBool(b, v)
 }
 
+// setRaw keeps v as JSON text. Strings that the parser has unescaped must not
+// be left to its MarshalTo, which escapes as Go does.
 func setRaw(to *chat.Raw, v *fastjson.Value) error {
+	if v.Type() == fastjson.TypeString {
+		*to = jsonedit.AppendBytes(nil, v.GetStringBytes())
+		return nil
+	}
 	raw := v.MarshalTo(nil)
-	if err := fastjson.ValidateBytes(raw); err != nil {
+	if err := jsonedit.Valid(raw); err != nil {
 		return refuse("", "is not valid JSON")
 	}
 	*to = raw

@@ -189,6 +189,14 @@ func TestAPromptBecomesAUserMessage(t *testing.T) {
 	}
 }
 
+func TestStringsOfTheirsStayJSON(t *testing.T) {
+	req := parse(t, `{"their_own":"a\"b\u0001\u00e9😀\n"}`)
+	var got string
+	if err := json.Unmarshal(req.Lookup("their_own"), &got); err != nil || got != "a\"b\u0001é😀\n" {
+		t.Errorf("got %s (error %v)", req.Lookup("their_own"), err)
+	}
+}
+
 func FuzzParseRequest(f *testing.F) {
 	for _, s := range mock.Scenarios {
 		f.Add([]byte(s.Request))

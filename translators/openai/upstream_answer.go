@@ -94,6 +94,9 @@ func readChoice(c *fastjson.Value) chat.Choice {
 }
 
 func readErrorValue(v *fastjson.Value) *chat.Error {
+	if v.Type() == fastjson.TypeString {
+		return &chat.Error{Message: string(v.GetStringBytes())}
+	}
 	e := readError(v.MarshalTo(nil))
 	if e == nil {
 		e = &chat.Error{Message: "the provider sent an error without a message"}
