@@ -5,12 +5,15 @@ package translators
 import (
 	"slices"
 
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/gemini"
 	"go-ai-proxy/translators/provider"
 )
 
 // providers are all of them, by model.provider.
 var providers = map[string]*provider.Provider{
 	"openai":      openAI,
+	"anthropic":   &anthropic.Provider,
 	"azure":       azure,
 	"cerebras":    cerebras,
 	"dashscope":   dashscope,
@@ -18,6 +21,7 @@ var providers = map[string]*provider.Provider{
 	"deepseek":    deepseek,
 	"huggingface": huggingface,
 	"llama2":      llama2,
+	"gemini":      &gemini.Provider,
 	"mistral":     mistral,
 	"vllm":        vllm,
 	"xai":         xai,
