@@ -1,0 +1,23 @@
+package standalone
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"go-ai-proxy/plugin/config"
+)
+
+func TestMain(m *testing.M) {
+	schema, err := os.ReadFile("../../schema.json")
+	if err == nil {
+		err = config.SetSchema(schema)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
