@@ -54,8 +54,10 @@ func azureQuery(t *target.Target) [][2]string {
 // deployment is a path of the deployment's.
 func deployment(suffix string) func(*target.Target, bool) (string, error) {
 	return func(t *target.Target, _ bool) (string, error) {
-		if _, err := segment("model.options.azure_deployment_id", t.Options.AzureDeploymentID); err != nil {
-			return "", err
+		if t.Options.UpstreamURL == "" { // which needs no deployment
+			if _, err := segment("model.options.azure_deployment_id", t.Options.AzureDeploymentID); err != nil {
+				return "", err
+			}
 		}
 		return azurePrefix(t) + suffix, nil
 	}

@@ -111,9 +111,13 @@ func (r *run) meteredStream(t *testing.T, s *mock.Scenario, kind frame.Kind, pro
 	}
 }
 
-// everyCut is the size, in bytes, up to which a stream is cut everywhere;
-// larger ones are cut at as many places, spread evenly.
-const everyCut = 3000
+// A stream of up to everyCut bytes is cut everywhere, a larger one at spread
+// places; with -short all are cut at a few.
+const (
+	everyCut = 4000
+	spread   = 200
+	few      = 10
+)
 
 // splitLaw cuts the stream at every position and byte by byte: the client's
 // bytes stay the same.
@@ -145,7 +149,13 @@ func (r *run) splitLaw(t *testing.T, kind frame.Kind, provided, client []byte) {
 	if r.same() {
 		return // nothing here but the framing, which has its own tests
 	}
-	step := 1 + len(provided)*len(provided)/(everyCut*everyCut)
+	step := 1
+	switch {
+	case testing.Short():
+		step += len(provided) / few
+	case len(provided) > everyCut:
+		step += len(provided) / spread
+	}
 	for i := 1; i < len(provided); i += step {
 		if !try("cut in two", io.MultiReader(bytes.NewReader(provided[:i]), bytes.NewReader(provided[i:]))) {
 			t.Logf("cut after byte %d, between %q and %q", i, provided[max(0, i-20):i], provided[i:min(i+20, len(provided))])

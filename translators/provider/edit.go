@@ -45,7 +45,8 @@ func rename(edits []jsonedit.Edit, ms []jsonedit.Member, from, to string) []json
 	}
 	if value := jsonedit.Find(ms, from); value != nil {
 		edits = drop(edits, ms, from)
-		if jsonedit.Find(ms, to) == nil {
+		set := slices.ContainsFunc(edits, func(e jsonedit.Edit) bool { return e.Key == to && e.Value != nil })
+		if jsonedit.Find(ms, to) == nil && !set {
 			edits = append(edits, jsonedit.Edit{Key: to, Value: value})
 		}
 	}
