@@ -192,6 +192,7 @@ func (r *run) all(t *testing.T) {
 	if !r.prompt {
 		t.Run("fields", r.fields)
 	}
+	t.Run("error answer", r.errorAnswer)
 	if !r.same() && !r.op.NoStream {
 		t.Run("allocations", r.allocations)
 		t.Run("cut off", r.cutOff)

@@ -187,6 +187,20 @@ func (r *run) metered(t *testing.T, s *mock.Scenario, seen *chat.Seen) {
 	}
 }
 
+// errorAnswer: what the provider says of an error reaches the client, in
+// OpenAI's shape.
+func (r *run) errorAnswer(t *testing.T) {
+	e := mock.Named("error_rate").Error
+	provided := r.mock.Error(e.Status, e.Message)
+	var got struct {
+		Error struct{ Message, Type string }
+	}
+	must(t, json.Unmarshal(r.dialect.AppendError(nil, chat.ErrorFrom(e.Status, provided)), &got))
+	if !strings.Contains(got.Error.Message, e.Message) || got.Error.Type == "" {
+		t.Errorf("of %s the client gets %+v", provided, got.Error)
+	}
+}
+
 // kept looks for what the client said in the provider's body, wherever its
 // format puts it.
 func (r *run) kept(t *testing.T, s *mock.Scenario, upstream []byte) {

@@ -109,7 +109,8 @@ func (s *upstreamStream) call(call *fastjson.Value, choice int) {
 		s.calls[choice]++
 		s.add(chat.Delta{Kind: chat.ToolStart, Choice: choice, Index: begun, ID: call.GetStringBytes("id"), Name: name, Text: arguments,
 			Signature: call.GetStringBytes("extra_content", "google", "thought_signature")})
-	case i >= 0 && i < begun && len(arguments) > 0:
-		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: i, Text: arguments})
+	case i >= 0 && begun > 0 && len(arguments) > 0:
+		// Some count from one: what is beyond the last call belongs to it.
+		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: min(i, begun-1), Text: arguments})
 	}
 }
