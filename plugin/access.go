@@ -161,10 +161,10 @@ var (
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, c, err := g.open(r.Header.Get("Proxy-Authorization"))
 	if err != nil {
-		// The shim asks the access phase anew when it sees this.
-		w.Header().Set(headerUnknown, "1")
 		status := http.StatusForbidden
 		if r.Header.Get("Proxy-Authorization") != "" {
+			// A token of an earlier process: the shim asks access anew when it sees this.
+			w.Header().Set(headerUnknown, "1")
 			status = http.StatusServiceUnavailable
 		}
 		http.Error(w, `{"error":{"message":"go-ai-proxy: the request did not come through Kong's access phase","type":"api_error","code":null,"param":null}}`, status)
@@ -175,27 +175,52 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.relay.ServeHTTP(w, r, a.instance, in, g.live(&c))
 }
 
-// live hands a request's record to Kong's log phase: in a header if it is
-// settled and small, otherwise by an id to ask for it.
+// live hands a request's record to Kong's log phase; nil when nobody asks.
 func (g *Gateway) live(c *Context) Live {
 	switch {
 	case c.Shim:
-		return func(rec *Record, settled bool) string {
-			if settled {
-				if b := rec.Append(nil); len(b) < maxRecordHeader {
-					return string(b)
-				}
-			}
-			return "#" + g.records.add(g.records.reserve(), rec)
-		}
+		return forShim{g.records, c.RequestID}
 	case c.RecordID != "":
-		return func(rec *Record, _ bool) string {
-			g.records.add(c.RecordID, rec)
-			return ""
-		}
+		return forLogPhase{g.records, c.RecordID}
 	}
 	return nil
 }
+
+// forShim gives a record to the shim: in a header if it is settled and small,
+// otherwise by an id to ask for it. Kong's request id serves when the client
+// left before there was a header.
+type forShim struct {
+	records *records
+	id      string
+}
+
+func (f forShim) Begin(rec *Record) {
+	if f.id != "" {
+		f.records.add(f.id, rec)
+	}
+}
+
+func (f forShim) Announce(rec *Record, settled bool) string {
+	if settled {
+		if b := rec.Append(nil); len(b) < maxRecordHeader {
+			f.records.take(f.id)
+			return string(b)
+		}
+	}
+	if f.id == "" {
+		return "#" + f.records.add(f.records.reserve(), rec)
+	}
+	return "#" + f.id
+}
+
+// forLogPhase keeps a record for our own log phase.
+type forLogPhase struct {
+	records *records
+	id      string
+}
+
+func (f forLogPhase) Begin(rec *Record)           { f.records.add(f.id, rec) }
+func (forLogPhase) Announce(*Record, bool) string { return "" }
 
 // drain lets open requests finish for a bounded time and ends the relay.
 func (g *Gateway) drain() {

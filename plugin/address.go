@@ -44,6 +44,8 @@ func (a *attempt) url() (*url.URL, error) {
 		bare := u.Path == "" || u.Path == "/"
 		if a.how == untouched || o.UpstreamPath != "" && a.provider.PathOverURL || bare && a.provider.Base == nil {
 			err = setPath(u, path)
+		} else if a.sub != "" {
+			err = setPath(u, strings.TrimSuffix(u.EscapedPath(), "/")+a.sub)
 		}
 	} else {
 		if a.provider.Base == nil {
@@ -77,7 +79,14 @@ func (a *attempt) path() (string, error) {
 	case a.how == untouched:
 		return slashed(a.in.Kong.Path), nil
 	}
-	return a.op.Path(a.target, a.stream)
+	path, err := a.op.Path(a.target, a.stream)
+	if err != nil || a.surface.rest == nil {
+		return path, err
+	}
+	if first := a.surface.rest.names[0]; a.family != first {
+		path = strings.TrimSuffix(path, first) + a.family
+	}
+	return path + a.sub, nil
 }
 
 func slashed(path string) string { return "/" + strings.TrimLeft(path, "/") }
@@ -131,7 +140,7 @@ func (a *attempt) headers() http.Header {
 		encoding = "gzip, identity"
 	}
 	h["Accept-Encoding"] = []string{encoding}
-	if a.how != untouched {
+	if a.how != untouched && len(a.pieces) > 0 {
 		h["Content-Type"] = []string{"application/json"}
 	}
 	if a.provider.Header != nil {
@@ -145,7 +154,7 @@ func (a *attempt) headers() http.Header {
 // authorize puts the target's credentials on the request.
 func (a *attempt) authorize(ctx context.Context) error {
 	name, value := a.endpoint.source.BodyParam(func(name string) []byte { return jsonedit.Find(a.members, name) })
-	if name != "" && a.how != untouched {
+	if name != "" && a.how != untouched && len(a.pieces) > 0 {
 		body := jsonedit.Join(nil, a.pieces)
 		members, err := jsonedit.Object(body, nil)
 		if err != nil {

@@ -39,8 +39,14 @@ func (q *request) sendEncoded(status int, h http.Header, body []byte, gzipped bo
 
 // startStream sends the header of an answer whose end is not known yet.
 func (q *request) startStream(status int, h http.Header) error {
+	return q.startBytes(status, h, -1)
+}
+
+// startBytes sends the header of an answer of known length, or -1, whose body
+// is not held.
+func (q *request) startBytes(status int, h http.Header, length int64) error {
 	q.announce(h, false)
-	return q.client.start(status, h, -1)
+	return q.client.start(status, h, length)
 }
 
 // announce tells whoever waits for the record that it is there, or where to
@@ -50,7 +56,7 @@ func (q *request) announce(h http.Header, settled bool) {
 	if q.live == nil {
 		return
 	}
-	if v := q.live(q.record, settled); v != "" {
+	if v := q.live.Announce(q.record, settled); v != "" {
 		h[headerRecord] = []string{v}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -80,7 +81,7 @@ func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
 
 // choose finds the operation, and how its bodies relate to the client's.
 func (a *attempt) choose() error {
-	if a.surface.raw {
+	if a.surface.take == takeRaw {
 		a.how, a.op = untouched, &provider.Operation{}
 		return nil
 	}
@@ -108,13 +109,20 @@ func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + a.r
 
 // checkModel holds the client to the configured model.
 func (a *attempt) checkModel() error {
-	name, alias := a.target.Model, a.endpoint.Model.Alias
+	name := a.target.Model
 	switch {
-	case a.surface.raw:
+	case a.surface.take == takeRaw, name == "" && (a.surface.model == modelTaken || a.form != nil || a.sub != ""):
 		return nil
 	case name == "":
 		return refuse(http.StatusBadRequest, textNoModel)
-	case a.model == "" || a.model == name || alias != "" && a.model == alias:
+	}
+	return a.ownModel(a.model)
+}
+
+// ownModel refuses a client's model that is not the target's.
+func (a *attempt) ownModel(model string) error {
+	name, alias := a.target.Model, a.endpoint.Model.Alias
+	if model == "" || name == "" || model == name || alias != "" && model == alias {
 		return nil
 	}
 	return refuse(http.StatusBadRequest, "cannot use own model - must be: "+name)
@@ -128,6 +136,10 @@ func (a *attempt) translate() error {
 		a.pieces = [][]byte{a.body}
 		return nil
 	case same:
+		if a.members == nil {
+			a.pass()
+			return nil
+		}
 		err = a.splice()
 	case viaChat:
 		err = a.translateChat()
@@ -160,17 +172,38 @@ func (a *attempt) transformError(err error) error {
 	return err
 }
 
+// pass lets a body through that is not JSON, or none.
+func (a *attempt) pass() {
+	a.out.Length = a.in.ContentLength
+	switch {
+	case a.form != nil:
+		a.out.Stream = a.form
+		a.form.check, a.form.required = a.ownModel, a.surface.file
+		if a.model != a.target.Model && a.target.Model != "" {
+			a.form.replace = a.target.Model
+			a.out.Length = -1
+			if a.named && a.in.ContentLength >= 0 {
+				a.out.Length = a.in.ContentLength + int64(len(a.target.Model)-len(a.model))
+			}
+		}
+	case a.unread != nil:
+		a.out.Stream = a.unread
+	}
+}
+
 // splice edits the few members that differ and leaves all other bytes alone.
 func (a *attempt) splice() error {
 	edits := make([]jsonedit.Edit, 0, 16)
-	edits = append(edits, jsonedit.Edit{Key: "model", Value: jsonedit.AppendString(nil, a.target.Model)})
+	if a.target.Model != "" && (a.surface.model == modelNeeded && a.sub == "" || a.model != "") {
+		edits = append(edits, jsonedit.Edit{Key: "model", Value: jsonedit.AppendString(nil, a.target.Model)})
+	}
 	if a.surface.tuned {
 		edits = a.tune(edits)
 	}
 	if a.route == "llm/v1/embeddings" && a.target.Options.EmbeddingsDimensions != nil {
 		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*a.target.Options.EmbeddingsDimensions)})
 	}
-	if a.surface.streams {
+	if a.surface.streams && a.sub == "" {
 		edits = a.streamEdits(edits)
 	}
 	extra := jsonedit.Find(a.members, "extra_body")
@@ -295,6 +328,9 @@ func (a *attempt) call(ctx context.Context) error {
 	}
 	a.began = time.Now()
 	answer, err := a.relay.upstream.Do(ctx, &a.out)
+	if a.form != nil && err != nil && a.form.err != nil && a.form.err != io.EOF {
+		err = a.form.err // the upload ended because of the client
+	}
 	if err != nil {
 		tried.Outcome = outcomeOf(err)
 	} else {

@@ -34,11 +34,16 @@ func (a *attempt) deliver(ctx context.Context) error {
 			return transportFailure(err)
 		}
 		return a.failedWith(whole, gzipped)
-	case a.stream:
-		kind, ok := frame.KindOf(a.answer.Header.Get("Content-Type"), frame.SSE)
-		if ok && (a.how == viaChat || kind == frame.SSE) {
-			return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
-		}
+	}
+	contentType := a.answer.Header.Get("Content-Type")
+	kind, known := frame.KindOf(contentType, frame.SSE)
+	switch {
+	case a.how == viaChat && a.stream && known:
+		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
+	case a.how == same && kind == frame.SSE && (a.stream && known || contentType != "" && known):
+		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
+	case a.how == same && !known && !a.surface.bareData:
+		return a.deliverBytes(ctx, body)
 	}
 	return a.deliverWhole(body, gzipped)
 }
@@ -123,6 +128,40 @@ func (a *attempt) deliverWhole(body io.Reader, gzipped bool) error {
 		h["Content-Type"] = []string{"application/json; charset=utf-8"}
 	}
 	return a.sendEncoded(a.answer.Status, h, out, gzipped)
+}
+
+// deliverBytes passes on an answer that is neither JSON nor events, as it
+// comes: sound, pictures, files.
+func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
+	a.streaming = false
+	h := a.clientHeaders()
+	length := a.answer.Length()
+	if err := a.startBytes(a.answer.Status, h, length); err != nil {
+		return err
+	}
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			if err := a.client.write(buf[:n]); err != nil {
+				return err
+			}
+			if err := a.client.flush(); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			a.finish(Completed, "")
+			return nil
+		case err != nil && ctx.Err() != nil:
+			return errClientGone
+		case err != nil:
+			a.finish(CutOff, "the provider ended its answer before its end")
+			a.client.sink.Abort()
+			return nil
+		}
+	}
 }
 
 // convert returns the client's form of a whole answer and takes its usage.
@@ -329,11 +368,20 @@ func (s *stream) flush() error {
 	if err := s.client.write(s.buf); err != nil {
 		return err
 	}
+	s.progress()
 	s.buf = s.buf[:0]
 	if cap(s.buf) > maxHeld {
 		s.buf = nil
 	}
 	return s.client.flush()
+}
+
+// progress keeps the record's counts up to what the client was given, for one
+// that is asked for when the client leaves.
+func (s *stream) progress() {
+	s.record.mu.Lock()
+	s.record.usage = s.seen.Usage
+	s.record.mu.Unlock()
 }
 
 // close settles how the stream ended. A stream that the provider cut off gets

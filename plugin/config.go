@@ -153,7 +153,8 @@ func (inst *Instance) needs() (need []string) {
 		if !t.Static() && !slices.Contains(need, needCaptures) {
 			need = append(need, needCaptures)
 		}
-		if t.RouteType == "preserve" && !slices.Contains(need, needPath) {
+		s := openAISurfaces[t.RouteType]
+		if (t.RouteType == "preserve" || s != nil && s.rest != nil) && !slices.Contains(need, needPath) {
 			need = append(need, needPath)
 		}
 	}

@@ -53,6 +53,7 @@ func (q *request) attempts(ctx context.Context) error {
 			}
 			return err
 		}
+		failed.consumed = q.form != nil || q.unread != nil
 		last, pick.Now = failed.cause, now
 		if failed.answer != nil {
 			kept = failed.answer
@@ -79,6 +80,7 @@ func (q *request) attempts(ctx context.Context) error {
 type attemptError struct {
 	criterion string // as failover_criteria has it: error, timeout, http_500 …
 	sent      bool   // the provider may have begun to work
+	consumed  bool   // the client's body was not kept
 	rest      time.Duration
 	answer    *answered // the provider's answer, if there was one
 	cause     error
@@ -110,8 +112,12 @@ func (a *attempt) runCounted(ctx context.Context, pick *balancer.Request, i int)
 // the client has seen nothing of it.
 func (a *attempt) run(ctx context.Context) error {
 	if err := a.call(ctx); err != nil {
-		if ctx.Err() != nil {
+		var own *chat.Error
+		switch {
+		case ctx.Err() != nil || errors.Is(err, errClientGone):
 			return errClientGone
+		case errors.As(err, &own):
+			return own
 		}
 		return transportFailure(err)
 	}
@@ -135,6 +141,9 @@ func (inst *Instance) retries(e *attemptError, method string) bool {
 	criteria := inst.config.Balancer.FailoverCriteria
 	if !slices.Contains(criteria, e.criterion) {
 		return false
+	}
+	if e.sent && e.consumed {
+		return false // the body went by and is not there any more
 	}
 	idempotent := method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
 	return !e.sent || idempotent || slices.Contains(criteria, "non_idempotent")

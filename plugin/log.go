@@ -50,6 +50,9 @@ type Tried struct {
 // another one at any time (the shim asks for the record of an aborted stream).
 type Record struct {
 	mu sync.Mutex
+	// settled is closed when the record will not change any more; nil when
+	// nobody waits for that.
+	settled chan struct{}
 
 	logging  config.Logging
 	pluginID string

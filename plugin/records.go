@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,6 +61,9 @@ func (s *records) expire() {
 		n++
 	}
 	s.order = s.order[n:]
+	if len(s.order) > 2*len(s.byID)+1024 { // behind one that takes long, many were asked for
+		s.order = slices.DeleteFunc(s.order, func(w waiting) bool { return s.byID[w.id] == nil })
+	}
 }
 
 func (r *Record) pending() bool {
@@ -67,6 +71,28 @@ func (r *Record) pending() bool {
 	defer r.mu.Unlock()
 	return r.outcome == Pending
 }
+
+// abandon settles a record that is asked for while its request is under way:
+// Kong's log phase runs then only when the client has left, which the relay is
+// about to notice itself.
+func (r *Record) abandon() {
+	select {
+	case <-r.settled:
+		return
+	case <-time.After(noticeTime):
+	}
+	r.set(func(r *Record) {
+		if r.outcome == Pending {
+			r.outcome, r.message = Aborted, textClientClosed
+			r.latency = time.Since(r.started)
+			close(r.settled)
+		}
+	})
+}
+
+// noticeTime is how long the relay is given to notice that a client has left;
+// the shim waits a little longer.
+const noticeTime = 3 * time.Millisecond
 
 // take returns the record and forgets it.
 func (s *records) take(id string) *Record {
@@ -123,6 +149,7 @@ func (g *Gateway) serveRecord(c net.Conn) {
 	var b []byte
 	if _, _, err := g.open(token); err == nil || err == errUnknown {
 		if rec := g.records.take(id); rec != nil {
+			rec.abandon()
 			b = rec.Append(nil)
 		}
 	}

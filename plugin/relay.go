@@ -37,19 +37,29 @@ func (r *Relay) Close() {
 	}
 }
 
-// Live is told of a record before the first byte of the answer is sent.
-type Live func(rec *Record, settled bool) (header string)
+// Live follows a record while its request is served: the shim of Kong may ask
+// for it at any time.
+type Live interface {
+	// Begin is told of the record before anything else happens.
+	Begin(rec *Record)
+	// Announce is asked before the first byte of the answer is sent for the
+	// value of our record header, "" for none; settled says that the record
+	// will not change any more.
+	Announce(rec *Record, settled bool) string
+}
 
-// Serve answers one request and returns its record, however it ended. live, if
-// not nil, is given the record before the first byte is sent to the client, so
-// that it can be asked for while the answer is under way, and whether it is
-// settled; what it returns, if not empty, is sent as our record header.
+// Serve answers one request and returns its record, however it ended. live may
+// be nil.
 func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out Sink, live Live) (rec *Record) {
 	q := &request{relay: r, instance: inst, in: in, client: client{sink: out}, live: live}
 	rec = inst.record()
 	q.record = rec
 	q.start = time.Now()
-	q.record.started = q.start
+	rec.started = q.start
+	if live != nil {
+		rec.settled = make(chan struct{})
+		live.Begin(rec)
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.Error().Str("stack", string(debug.Stack())).Msg("panic while serving a request")
@@ -120,6 +130,9 @@ func (q *request) finish(outcome Outcome, message string) {
 		r.outcome, r.message = outcome, message
 		r.latency = now.Sub(q.start)
 		q.estimate(r)
+		if r.settled != nil {
+			close(r.settled)
+		}
 	})
 }
 

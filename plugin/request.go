@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,7 +32,12 @@ type request struct {
 	body    []byte            // as received, inflated; attempts translate from here
 	members []jsonedit.Member // of body; nil when it is not JSON
 	parsed  *chat.Request     // body in the internal form, when an attempt needed it
+	form    *form             // instead of body: a multipart form that passes through
+	unread  io.Reader         // instead of body: anything else that does
 	model   string            // the client's, "" when it named none
+	named   bool              // the model was in the front of the form
+	family  string            // REST: "files", "threads" …
+	sub     string            // REST: the path below it, "/file-1/content"
 	stream  bool              // the client gets a stream
 	usage   bool              // the client asked for usage in the stream
 	gzip    bool              // the client takes gzip
@@ -47,29 +51,82 @@ type request struct {
 
 // read takes in the client's request and refuses what no target could answer.
 func (q *request) read() error {
-	c := q.instance.config
 	q.gzip = strings.Contains(strings.ToLower(strings.Join(q.in.Header["Accept-Encoding"], ",")), "gzip")
-	q.route = c.Targets[0].RouteType
-	q.surface = openAISurfaces[q.route]
-	if q.surface == nil {
-		return refuse(http.StatusInternalServerError, fmt.Sprintf("route_type: %q is not supported yet", q.route))
+	if err := q.meet(); err != nil {
+		return err
 	}
-	if err := q.readBody(int64(c.MaxRequestBodySize)); err != nil {
+	if err := q.takeBody(); err != nil {
 		return err
 	}
 	q.start = time.Now()
 	q.record.set(func(r *Record) { r.started = q.start; r.tokens = q.surface.tokens })
-	if q.surface.raw {
-		q.peek()
+	if q.members == nil || q.surface.take == takeRaw || q.sub != "" {
 		return nil
 	}
-	if err := q.parseJSON(); err != nil {
-		return err
-	}
-	if err := q.surface.check(q.members, q.route); err != nil {
-		return err
+	if q.surface.check != nil {
+		if err := q.surface.check(q.members, q.route); err != nil {
+			return err
+		}
 	}
 	return q.decideStream()
+}
+
+// meet finds out what the client speaks.
+func (q *request) meet() error {
+	q.route = q.instance.config.Targets[0].RouteType
+	q.surface = openAISurfaces[q.route]
+	if q.surface == nil {
+		return refuse(http.StatusInternalServerError, fmt.Sprintf("route_type: %q is not supported yet", q.route))
+	}
+	if q.surface.rest == nil {
+		return nil
+	}
+	var err error
+	q.family, q.sub, err = q.surface.rest.locate(q)
+	return err
+}
+
+// takeBody takes the body in as the surface wants it.
+func (q *request) takeBody() error {
+	most := int64(q.instance.config.MaxRequestBodySize)
+	media := q.mediaType()
+	switch {
+	case q.surface.take == takeRaw:
+		if err := q.readBody(most); err != nil {
+			return err
+		}
+		q.members, _ = jsonedit.Object(q.body, nil)
+		q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
+		return nil
+	case q.in.Body == nil && (q.surface.rest != nil && (q.in.Method != http.MethodPost || q.sub != "")):
+		return nil
+	case q.surface.take == takeForm && media != "application/json":
+		return q.takeForm()
+	case q.surface.take == takeAny && media != "" && media != "application/json":
+		q.unread = q.in.Body
+		return nil
+	}
+	if err := q.readBody(most); err != nil {
+		return err
+	}
+	if q.sub != "" && len(q.body) == 0 {
+		return nil
+	}
+	return q.parseJSON(media)
+}
+
+// takeForm lets a multipart form pass, and looks at its front for the model.
+func (q *request) takeForm() error {
+	if q.in.Body == nil {
+		return refuse(http.StatusBadRequest, "the request has no body: send multipart/form-data")
+	}
+	f, err := newForm(q.in.Body, q.in.Header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	q.model, q.named, err = f.peek()
+	q.form = f
+	return err
 }
 
 // readBody reads the body whole, inflated, within max bytes (0: no limit).
@@ -119,15 +176,16 @@ func readAll(r io.Reader, size int64) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// mediaType is the body's, in lower case and without parameters.
+func (q *request) mediaType() string {
+	media, _, _ := strings.Cut(q.in.Header.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(media))
+}
+
 // parseJSON finds the members of the body. A form becomes JSON first.
-func (q *request) parseJSON() error {
-	contentType := q.in.Header.Get("Content-Type")
-	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil && contentType != "" {
-		media = strings.ToLower(strings.TrimSpace(strings.SplitN(contentType, ";", 2)[0]))
-	}
+func (q *request) parseJSON(media string) error {
 	switch {
-	case contentType == "", strings.HasPrefix(media, "application/json"):
+	case media == "", strings.HasPrefix(media, "application/json"):
 	case media == "application/x-www-form-urlencoded":
 		if err := q.formToJSON(); err != nil {
 			return err
@@ -138,20 +196,12 @@ func (q *request) parseJSON() error {
 	if len(bytes.TrimSpace(q.body)) == 0 {
 		return refuse(http.StatusBadRequest, textNoPrompts)
 	}
-	q.members, err = jsonedit.Object(q.body, nil)
-	if err != nil {
+	var err error
+	if q.members, err = jsonedit.Object(q.body, nil); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
-	q.peek()
-	return nil
-}
-
-// peek reads the client's model, from a raw body too if it is JSON.
-func (q *request) peek() {
-	if q.surface.raw {
-		q.members, _ = jsonedit.Object(q.body, nil)
-	}
 	q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
+	return nil
 }
 
 func (q *request) formToJSON() error {

@@ -21,14 +21,38 @@ type surface struct {
 	tuned bool
 	// prose counts the words of the prompt, for estimates; nil where none are made.
 	prose func(body []jsonedit.Member) int
-	// raw: any body, no model needed, nothing translated (preserve).
-	raw bool
+	// take says how the body is taken in.
+	take taking
+	// model says whether a request names a model.
+	model naming
+	// file is the field that a form must have.
+	file string
+	// rest: the method and the path below the operation's are the client's.
+	rest *family
 	// bareData: events go to the client as `data:` lines only (OpenAI's chat);
 	// otherwise as they came.
 	bareData bool
 	// tokens: usage is logged under input_tokens and output_tokens too.
 	tokens bool
 }
+
+// taking says how a request's body is taken in.
+type taking int
+
+const (
+	takeJSON taking = iota // whole, as a JSON object
+	takeRaw                // whole, whatever it is, and never changed (preserve)
+	takeAny                // JSON whole; any other type passes through unread
+	takeForm               // a multipart form passes through; its model is looked for
+)
+
+// naming says whether a request names a model.
+type naming int
+
+const (
+	modelNeeded naming = iota // here, or in the configuration
+	modelTaken                // if there is one
+)
 
 // openAISurfaces is what a client of the OpenAI format may speak, by route type.
 var openAISurfaces = map[string]*surface{
@@ -41,8 +65,19 @@ var openAISurfaces = map[string]*surface{
 		prose: openai.PromptWords, bareData: true,
 	},
 	"llm/v1/embeddings": {format: provider.OpenAIEmbeddings, check: checkInput, prose: openai.PromptWords},
-	"llm/v1/responses":  {format: provider.OpenAIResponses, check: checkResponses, streams: true, tokens: true},
-	"preserve":          {raw: true},
+	"llm/v1/responses":  {format: provider.OpenAIResponses, check: checkResponses, streams: true, tokens: true, rest: responses},
+	"preserve":          {take: takeRaw, model: modelTaken},
+	"llm/v1/files":      {format: provider.OpenAIFiles, take: takeAny, model: modelTaken, rest: files},
+	"llm/v1/batches":    {format: provider.OpenAIFiles, take: takeAny, model: modelTaken, rest: batches},
+	"llm/v1/assistants": {format: provider.OpenAIFiles, take: takeAny, model: modelTaken, rest: assistants, streams: true},
+	"audio/v1/audio/speech": {
+		format: provider.OpenAIAudio, check: needs("input"), streams: false,
+	},
+	"audio/v1/audio/transcriptions": {format: provider.OpenAIAudio, take: takeForm, file: "file", tokens: true},
+	"audio/v1/audio/translations":   {format: provider.OpenAIAudio, take: takeForm, file: "file", tokens: true},
+	"image/v1/images/generations":   {format: provider.OpenAIImages, check: needs("prompt"), streams: true, tokens: true},
+	"image/v1/images/edits":         {format: provider.OpenAIImages, take: takeForm, file: "prompt", tokens: true},
+	"video/v1/videos/generations":   {format: provider.OpenAIVideo, take: takeAny, model: modelTaken, rest: videos},
 }
 
 // checkPrompt holds chat to messages and completions to a prompt, with Kong's texts.
@@ -77,6 +112,16 @@ func checkResponses(body []jsonedit.Member, _ string) error {
 		}
 	}
 	return refuse(400, textNoPrompts)
+}
+
+// needs refuses a body without the string (or list) called name.
+func needs(name string) func([]jsonedit.Member, string) error {
+	return func(body []jsonedit.Member, _ string) error {
+		if v := jsonedit.Find(body, name); !text(v) && !filled(v) {
+			return refuse(400, textNoPrompts)
+		}
+		return nil
+	}
 }
 
 // filled says whether v is an array with something in it.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -82,6 +83,16 @@ type Answer struct {
 	Header http.Header
 	Body   io.ReadCloser
 	Peer   string // the address that answered, "ip:port"
+}
+
+// Length is that of the body in bytes as the provider gives it, -1 when it does
+// not, or when the body is compressed.
+func (a *Answer) Length() int64 {
+	n, err := strconv.ParseInt(a.Header.Get("Content-Length"), 10, 64)
+	if err != nil || a.Header.Get("Content-Encoding") != "" {
+		return -1
+	}
+	return n
 }
 
 // Upstream sends requests to providers. It follows no redirects, adds no

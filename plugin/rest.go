@@ -1,0 +1,115 @@
+package plugin
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// family is a group of REST operations below one path, as OpenAI has them:
+// https://platform.openai.com/docs/api-reference
+type family struct {
+	// names are the path segments that begin it: "files". The first is that of
+	// the provider's path.
+	names []string
+	// allowed are the sub-paths and their methods; {} stands for an id.
+	allowed map[string][]string
+}
+
+var (
+	files = &family{[]string{"files"}, map[string][]string{
+		"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/content": {"GET"},
+	}}
+	batches = &family{[]string{"batches"}, map[string][]string{
+		"": {"GET", "POST"}, "/{}": {"GET"}, "/{}/cancel": {"POST"},
+	}}
+	assistants = &family{[]string{"assistants", "threads"}, map[string][]string{
+		"": {"GET", "POST"}, "/{}": {"GET", "POST", "DELETE"},
+		"/runs": {"POST"}, "/{}/messages": {"GET", "POST"}, "/{}/messages/{}": {"GET", "POST", "DELETE"},
+		"/{}/runs": {"GET", "POST"}, "/{}/runs/{}": {"GET", "POST"}, "/{}/runs/{}/cancel": {"POST"},
+		"/{}/runs/{}/submit_tool_outputs": {"POST"}, "/{}/runs/{}/steps": {"GET"}, "/{}/runs/{}/steps/{}": {"GET"},
+	}}
+	responses = &family{[]string{"responses"}, map[string][]string{
+		"": {"POST"}, "/{}": {"GET", "DELETE"}, "/{}/cancel": {"POST"}, "/{}/input_items": {"GET"},
+		"/input_tokens": {"POST"}, "/compact": {"POST"},
+	}}
+	videos = &family{[]string{"videos"}, map[string][]string{
+		"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/content": {"GET"}, "/{}/remix": {"POST"},
+	}}
+)
+
+// locate finds the family's name and the sub-path in the client's path,
+// whatever the route's path and with or without strip_path, and refuses what
+// the API does not have.
+func (f *family) locate(q *request) (name, sub string, err error) {
+	name, sub = f.names[0], strings.TrimSuffix(q.in.Path, "/")
+	if at, found := f.find(q.in.Kong.Path); found != "" {
+		name, sub = found, at
+	} else if at, found := f.find(q.in.Path); found != "" {
+		name, sub = found, at
+	} else if q.in.Path == q.in.Kong.Path {
+		sub = "" // the whole path is the route's own
+	}
+	pattern, err := f.pattern(sub)
+	if err != nil {
+		return "", "", err
+	}
+	methods, ok := f.allowed[pattern]
+	if !ok {
+		return "", "", refuse(http.StatusNotFound, fmt.Sprintf("unknown path %q below /%s", sub, name))
+	}
+	if !slices.Contains(methods, q.in.Method) {
+		return "", "", refuse(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of /%s%s: use %s", q.in.Method, name, sub, strings.Join(methods, " or ")))
+	}
+	return name, sub, nil
+}
+
+// find looks for the last segment with one of the family's names.
+func (f *family) find(path string) (sub, name string) {
+	best := -1
+	for _, n := range f.names {
+		for from := len(path); from > 0; {
+			at := strings.LastIndex(path[:from], "/"+n)
+			if at < 0 {
+				break
+			}
+			if end := at + 1 + len(n); end == len(path) || path[end] == '/' {
+				if at > best {
+					best, name, sub = at, n, strings.TrimSuffix(path[end:], "/")
+				}
+				break
+			}
+			from = at
+		}
+	}
+	return sub, name
+}
+
+// words are the sub-path segments that are no ids.
+var words = []string{"content", "cancel", "input_items", "input_tokens", "compact", "runs", "messages", "steps", "submit_tool_outputs", "remix"}
+
+// pattern is a sub-path with its ids replaced by {}. An id is one segment that
+// says nothing but itself.
+func (f *family) pattern(sub string) (string, error) {
+	if sub == "" {
+		return "", nil
+	}
+	var b strings.Builder
+	for _, segment := range strings.Split(strings.TrimPrefix(sub, "/"), "/") {
+		id, err := url.PathUnescape(segment)
+		if err != nil || id == "" || id == "." || strings.Contains(id, "..") || strings.ContainsFunc(id, notInID) {
+			return "", refuse(http.StatusBadRequest, fmt.Sprintf("id %q is not one that can stand in a path", segment))
+		}
+		b.WriteByte('/')
+		if slices.Contains(words, id) {
+			b.WriteString(id)
+		} else {
+			b.WriteString("{}")
+		}
+	}
+	return b.String(), nil
+}
+
+func notInID(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`/\\?#%`, c) }
