@@ -112,6 +112,7 @@ const (
 	CohereGenerate    Format = "cohere/generate"
 	OllamaChat        Format = "ollama/chat"
 	OllamaGenerate    Format = "ollama/generate"
+	OllamaEmbed       Format = "ollama/embed"
 	HuggingfaceTGI    Format = "huggingface/generate"
 	Llama2Raw         Format = "llama2/raw"
 )

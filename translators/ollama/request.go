@@ -1,0 +1,307 @@
+package ollama
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+type chatFormat struct{ answer }
+
+// AppendRequest writes r as a body of /api/chat.
+// https://docs.ollama.com/api/chat
+func (chatFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	if given(r.Lookup("prompt")) {
+		return nil, errTwoFormats
+	}
+	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
+	dst, err := appendMessages(append(dst, `,"messages":[`...), r.Messages)
+	if err != nil {
+		return nil, err
+	}
+	if dst, err = appendTools(append(dst, ']'), r); err != nil {
+		return nil, err
+	}
+	if r.Logprobs != nil {
+		dst = strconv.AppendBool(append(dst, `,"logprobs":`...), *r.Logprobs)
+	}
+	if r.TopLogprobs != "" {
+		dst = appendMember(dst, "top_logprobs", []byte(r.TopLogprobs))
+	}
+	return appendRest(dst, r)
+}
+
+type generateFormat struct{ answer }
+
+// generateNatives are members of /api/generate that OpenAI's completions do
+// not have, and suffix, which is the same in both.
+var generateNatives = []string{"suffix", "template", "raw", "context"}
+
+// AppendRequest writes r as a body of /api/generate: its user's texts are the
+// prompt. https://docs.ollama.com/api/generate
+func (generateFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	if given(r.Lookup("messages")) {
+		return nil, errTwoFormats
+	}
+	var prompt, system content
+	for i := range r.Messages {
+		m := &r.Messages[i]
+		to := &prompt
+		switch m.Role {
+		case chat.System:
+			to = &system
+		case chat.User:
+		default:
+			return nil, &chat.RequestError{Field: fmt.Sprintf("messages[%d].role", i), Message: "a prompt is the user's"}
+		}
+		if err := to.add(m.Parts, i); err != nil {
+			return nil, err
+		}
+	}
+	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
+	dst = jsonedit.AppendString(append(dst, `,"prompt":`...), prompt.text())
+	dst = prompt.appendImages(dst)
+	if len(system.texts) > 0 {
+		dst = jsonedit.AppendString(append(dst, `,"system":`...), system.text())
+	} else {
+		dst = appendNatives(dst, r, "system")
+	}
+	return appendRest(appendNatives(dst, r, generateNatives...), r)
+}
+
+var errTwoFormats = &chat.RequestError{
+	Message: "cannot run raw 'prompt' and chat history 'messages' requests at the same time - refer to schema",
+}
+
+// given says whether a member of the other format is there and says something.
+func given(v chat.Raw) bool {
+	return jsonedit.IsString(v) && len(v) > len(`""`) || jsonedit.IsArray(v) && len(v) > len(`[]`)
+}
+
+// appendRest writes what both formats share, and closes the body. stream is
+// always said: Ollama streams unless told not to.
+func appendRest(dst []byte, r *chat.Request) ([]byte, error) {
+	dst, err := appendThink(appendFormat(dst, r), r)
+	if err != nil {
+		return nil, err
+	}
+	if dst, err = appendOptions(dst, r); err != nil {
+		return nil, err
+	}
+	dst = appendNatives(dst, r, "keep_alive", "truncate", "shift")
+	dst = strconv.AppendBool(append(dst, `,"stream":`...), r.Stream)
+	return append(dst, '}'), nil
+}
+
+// appendFormat writes a schema, or the word for any JSON; a format in Ollama's
+// own words wins. https://docs.ollama.com/capabilities/structured-outputs
+func appendFormat(dst []byte, r *chat.Request) []byte {
+	f := &r.ResponseFormat
+	switch {
+	case r.Lookup("format") != nil:
+		return appendNatives(dst, r, "format")
+	case f.Type == "json_schema" && len(f.Schema) > 0:
+		return appendMember(dst, "format", f.Schema)
+	case f.Type == "json_schema", f.Type == "json_object":
+		return append(dst, `,"format":"json"`...)
+	}
+	return dst
+}
+
+// levels are the values of think by reasoning_effort. Models that know no
+// levels take any as true; gpt-oss takes levels only.
+// https://docs.ollama.com/capabilities/thinking
+var levels = map[string]string{
+	"none": `false`, "minimal": `"low"`, "low": `"low"`, "medium": `"medium"`, "high": `"high"`, "xhigh": `"max"`, "max": `"max"`,
+}
+
+// appendThink writes how long to think; think in Ollama's own words wins.
+func appendThink(dst []byte, r *chat.Request) ([]byte, error) {
+	if r.Lookup("think") != nil {
+		return appendNatives(dst, r, "think"), nil
+	}
+	if r.ReasoningEffort == "" {
+		if budget, ok := r.ReasoningBudget.Int(); ok {
+			dst = strconv.AppendBool(append(dst, `,"think":`...), budget != 0)
+		}
+		return dst, nil
+	}
+	level, ok := levels[r.ReasoningEffort]
+	if !ok {
+		return nil, &chat.RequestError{Field: "reasoning_effort", Message: "must be none, minimal, low, medium, high, xhigh or max"}
+	}
+	return appendMember(dst, "think", []byte(level)), nil
+}
+
+// appendOptions writes the sampling parameters, and beside them the options
+// that a client gives in Ollama's own words (num_ctx, mirostat …).
+// https://docs.ollama.com/modelfile#valid-parameters-and-values
+func appendOptions(dst []byte, r *chat.Request) ([]byte, error) {
+	var own []jsonedit.Member
+	if v := r.Lookup("options"); v != nil {
+		var err error
+		if own, err = jsonedit.Object(v, nil); err != nil {
+			return nil, &chat.RequestError{Field: "options", Message: "must be an object"}
+		}
+	}
+	const opening = `,"options":{`
+	body := len(dst)
+	dst = append(dst, opening...)
+	start := len(dst)
+	numbers := [...]struct {
+		name  string
+		value chat.Number
+	}{
+		{"num_predict", r.MaxTokens}, {"temperature", r.Temperature}, {"top_p", r.TopP}, {"top_k", r.TopK}, {"seed", r.Seed},
+		{"presence_penalty", r.PresencePenalty}, {"frequency_penalty", r.FrequencyPenalty},
+	}
+	var written []string
+	for _, n := range numbers {
+		if n.value != "" {
+			dst = appendMember(dst, n.name, []byte(n.value))
+			written = append(written, n.name)
+		}
+	}
+	if len(r.Stop) > 0 {
+		dst = appendMember(dst, "stop", nil)
+		dst = appendStrings(dst, r.Stop)
+		written = append(written, "stop")
+	}
+	for _, m := range own {
+		if !slices.Contains(written, string(m.Key)) {
+			dst = append(append(jsonedit.AppendBytes(append(dst, ','), m.Key), ':'), m.Value...)
+		}
+	}
+	if len(dst) == start {
+		return dst[:body], nil
+	}
+	copy(dst[start:], dst[start+1:]) // the first comma
+	return append(dst[:len(dst)-1], '}'), nil
+}
+
+// appendTools writes the functions. A choice of none cannot be said to Ollama,
+// but no model calls what it does not know. Other choices are passed on for
+// servers that read them. https://docs.ollama.com/capabilities/tool-calling
+func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
+	choice := &r.ToolChoice
+	if len(r.Tools) == 0 || choice.Mode == "none" {
+		return dst, nil
+	}
+	dst = append(dst, `,"tools":[`...)
+	for i := range r.Tools {
+		t := &r.Tools[i]
+		if t.Native != nil {
+			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "is no function, and Ollama has no other tools"}
+		}
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
+		if t.Description != "" {
+			dst = jsonedit.AppendString(append(dst, `,"description":`...), t.Description)
+		}
+		parameters := t.Parameters
+		if !jsonedit.IsObject(parameters) { // required by Ollama
+			parameters = chat.Raw(`{"type":"object","properties":{}}`)
+		}
+		dst = append(appendMember(dst, "parameters", parameters), "}}"...)
+	}
+	dst = append(dst, ']')
+	switch choice.Mode {
+	case "":
+	case "function":
+		dst = jsonedit.AppendString(append(dst, `,"tool_choice":{"type":"function","function":{"name":`...), choice.Name)
+		dst = append(dst, "}}"...)
+	default:
+		dst = jsonedit.AppendString(append(dst, `,"tool_choice":`...), choice.Mode)
+	}
+	return dst, nil
+}
+
+// appendNatives writes members of Ollama's own as the client gave them.
+func appendNatives(dst []byte, r *chat.Request, names ...string) []byte {
+	for _, name := range names {
+		if v := r.Lookup(name); v != nil {
+			dst = appendMember(dst, name, v)
+		}
+	}
+	return dst
+}
+
+// appendMember writes `,"name":value`; the name needs no escapes.
+func appendMember(dst []byte, name string, value []byte) []byte {
+	dst = append(append(dst, ',', '"'), name...)
+	return append(append(dst, '"', ':'), value...)
+}
+
+func appendStrings(dst []byte, list []string) []byte {
+	dst = append(dst, '[')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = jsonedit.AppendString(dst, s)
+	}
+	return append(dst, ']')
+}
+
+// content is what parts say in Ollama's terms: one text, and pictures.
+type content struct {
+	texts    []string
+	thinking []string
+	images   []string // base64
+	calls    []*chat.Part
+}
+
+// text joins the texts of several parts with new lines: they are paragraphs
+// rather than pieces of a word.
+func (c *content) text() string { return strings.Join(c.texts, "\n") }
+
+// add reads the parts of the message at index i. Results of tools are not its
+// business, and what only another provider's model can read is left out.
+func (c *content) add(parts []chat.Part, i int) error {
+	for j := range parts {
+		p := &parts[j]
+		kind := ""
+		switch p.Kind {
+		case chat.Text, chat.Refusal:
+			c.texts = append(c.texts, p.Text)
+		case chat.Thinking:
+			c.thinking = append(c.thinking, p.Text)
+		case chat.ToolCall:
+			c.calls = append(c.calls, p)
+		case chat.Image:
+			if p.Media == nil || p.Media.Data == "" {
+				return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d].image_url", i, j),
+					Message: "must be a data URI: Ollama takes the image itself and fetches no URL"}
+			}
+			c.images = append(c.images, p.Media.Data)
+		case chat.RedactedThinking, chat.ToolResult:
+		case chat.Audio:
+			kind = "input_audio"
+		case chat.Video:
+			kind = "video_url"
+		case chat.File:
+			kind = "file"
+		default:
+			kind = p.Type
+		}
+		if kind != "" {
+			return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j),
+				Message: fmt.Sprintf("is of type %q, and Ollama takes text and images only", kind)}
+		}
+	}
+	return nil
+}
+
+func (c *content) appendImages(dst []byte) []byte {
+	if len(c.images) == 0 {
+		return dst
+	}
+	return appendStrings(appendMember(dst, "images", nil), c.images)
+}
