@@ -1,0 +1,111 @@
+package llama2
+
+import (
+	"fmt"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+)
+
+const endOfInstruction = "[/INST]"
+
+// instruction puts a prompt in the template that Kong has for it, to the
+// letter: the second <<SYS>> has no slash there.
+func instruction(msgs []chat.Message) (string, error) {
+	var texts []string
+	for i := range msgs {
+		text, err := textOf(&msgs[i], i)
+		if err != nil {
+			return "", err
+		}
+		texts = append(texts, text)
+	}
+	return "<s> [INST] <<SYS>> You are a helpful assistant. <<SYS>> " + strings.Join(texts, "\n\n") + " [/INST]", nil
+}
+
+// turn is what one side says before the other does.
+type turn struct {
+	user bool
+	text string
+}
+
+// transcript puts messages in Llama 2's template:
+//
+//	<s>[INST] <<SYS>> system <</SYS>> user [/INST] answer </s> <s>[INST] user [/INST]
+//
+// Kong goes by position, so that a chat without a system message has its first
+// question as one, and leaves out what the assistant said. Here the roles
+// decide, which gives the same wherever Kong's prompt was the model's. A
+// system message that comes later stands for an answer, as with Kong.
+// https://www.llama.com/docs/model-cards-and-prompt-formats/meta-llama-2/
+func transcript(msgs []chat.Message) (string, error) {
+	system, turns, err := arrange(msgs)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("<s>[INST]")
+	if system != "" {
+		b.WriteString(" <<SYS>> " + system + " <</SYS>>")
+	}
+	if len(turns) == 0 || !turns[0].user {
+		b.WriteString(" " + endOfInstruction)
+	}
+	for i, t := range turns {
+		switch {
+		case !t.user:
+			b.WriteString(" " + t.text + " </s>")
+		case i > 0:
+			b.WriteString(" <s>[INST] " + t.text + " " + endOfInstruction)
+		default:
+			b.WriteString(" " + t.text + " " + endOfInstruction)
+		}
+	}
+	return b.String(), nil
+}
+
+// arrange joins the system messages at the beginning, and what one side says
+// in several messages.
+func arrange(msgs []chat.Message) (system string, turns []turn, err error) {
+	for i := range msgs {
+		text, err := textOf(&msgs[i], i)
+		if err != nil {
+			return "", nil, err
+		}
+		if msgs[i].Role == chat.System && len(turns) == 0 {
+			system = joined(system, text)
+			continue
+		}
+		user := msgs[i].Role == chat.User
+		if n := len(turns); n > 0 && turns[n-1].user == user {
+			turns[n-1].text = joined(turns[n-1].text, text)
+		} else {
+			turns = append(turns, turn{user, text})
+		}
+	}
+	return system, turns, nil
+}
+
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "\n\n" + b
+}
+
+// textOf is a message's text; thoughts of an earlier answer are left out.
+func textOf(m *chat.Message, i int) (string, error) {
+	var texts []string
+	for j := range m.Parts {
+		switch p := &m.Parts[j]; p.Kind {
+		case chat.Text, chat.Refusal:
+			texts = append(texts, p.Text)
+		case chat.Thinking, chat.RedactedThinking:
+		case chat.ToolCall, chat.ToolResult:
+			return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d]", i), Message: "the raw format knows no tools"}
+		default:
+			return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "the raw format takes text only"}
+		}
+	}
+	return strings.Join(texts, "\n"), nil
+}
