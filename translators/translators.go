@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/gemini"
+	"go-ai-proxy/translators/ollama"
 	"go-ai-proxy/translators/provider"
 )
 
@@ -20,9 +21,10 @@ var providers = map[string]*provider.Provider{
 	"databricks":  databricks,
 	"deepseek":    deepseek,
 	"huggingface": huggingface,
-	"llama2":      llama2,
+	"llama2":      llama2Formats,
 	"gemini":      &gemini.Provider,
-	"mistral":     mistral,
+	"mistral":     mistralFormats,
+	"ollama":      &ollama.Provider,
 	"vllm":        vllm,
 	"xai":         xai,
 }
