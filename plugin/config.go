@@ -1,8 +1,10 @@
 package plugin
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +68,9 @@ func (inst *Instance) compile() error {
 		p := translators.Lookup(t.Model.Provider)
 		if p == nil {
 			return fmt.Errorf("model.provider: %q is not supported yet; use one of %v", t.Model.Provider, translators.Names())
+		}
+		if t.Model.Provider == "bedrock" && t.Model.Options.Bedrock.AWSRegion == "" {
+			t.Model.Options.Bedrock.AWSRegion = cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 		}
 		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
 		if err != nil {
