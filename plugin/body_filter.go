@@ -379,9 +379,11 @@ func (s *stream) flush() error {
 // progress keeps the record's counts up to what the client was given, for one
 // that is asked for when the client leaves.
 func (s *stream) progress() {
-	s.record.mu.Lock()
-	s.record.usage = s.seen.Usage
-	s.record.mu.Unlock()
+	s.record.set(func(r *Record) {
+		if r.outcome == Pending {
+			r.usage = s.seen.Usage
+		}
+	})
 }
 
 // close settles how the stream ended. A stream that the provider cut off gets

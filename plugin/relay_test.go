@@ -465,6 +465,20 @@ func TestPayloadsAreLoggedWithoutStatistics(t *testing.T) {
 	}
 }
 
+func TestUsageIsEstimatedWhereTheProviderCountsNothing(t *testing.T) {
+	b := newBench(t, chatConf, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for _, d := range []string{chunk("hello there"), finishChunk, "[DONE]"} {
+			event(w, d)
+		}
+	})
+	b.post(`{"messages":[{"role":"user","content":"one two three four five six seven eight nine ten"}],"stream":true}`)
+	rec := b.record()
+	if at(rec, "usage.prompt_tokens") != 18.0 || at(rec, "usage.completion_tokens") != 3.0 || at(rec, "usage.estimated") != true {
+		t.Errorf("record %v", rec)
+	}
+}
+
 func TestPanicIsAnsweredAndRecorded(t *testing.T) {
 	b := newBench(t, chatConf, answer)
 	b.relay.upstream = panicking{}
