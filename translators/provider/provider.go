@@ -110,10 +110,13 @@ const (
 	CohereChatV2      Format = "cohere/chat-v2"
 	CohereChatV1      Format = "cohere/chat-v1"
 	CohereGenerate    Format = "cohere/generate"
+	CohereEmbed       Format = "cohere/embed"
+	CohereRerank      Format = "cohere/rerank"
 	OllamaChat        Format = "ollama/chat"
 	OllamaGenerate    Format = "ollama/generate"
 	OllamaEmbed       Format = "ollama/embed"
 	HuggingfaceTGI    Format = "huggingface/generate"
+	HuggingfaceVector Format = "huggingface/feature-extraction"
 	Llama2Raw         Format = "llama2/raw"
 )
 

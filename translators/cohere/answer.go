@@ -1,0 +1,225 @@
+package cohere
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+// finishReasons maps finish_reason of all versions.
+var finishReasons = map[string]chat.FinishReason{
+	"COMPLETE":      chat.Stop,
+	"STOP_SEQUENCE": chat.Stop,
+	"TIMEOUT":       chat.Stop,
+	"USER_CANCEL":   chat.Stop,
+	"ERROR":         chat.Stop,
+	"MAX_TOKENS":    chat.Length,
+	"ERROR_LIMIT":   chat.Length, // the context is full
+	"TOOL_CALL":     chat.ToolCalls,
+	"ERROR_TOXIC":   chat.ContentFilter,
+}
+
+// finishReason returns the internal reason; one that is not known stays what
+// it is, and none stays none.
+func finishReason(reason []byte) chat.FinishReason {
+	if f, ok := finishReasons[string(reason)]; ok {
+		return f
+	}
+	return chat.FinishReason(reason)
+}
+
+// parseAnswer reads a whole answer of any version: message is version 2's,
+// text version 1's, generations are Generate's.
+func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
+	}
+	r := &chat.Response{}
+	switch message := v.Get("message"); {
+	case message != nil && message.Type() == fastjson.TypeObject:
+		if err := parseMessage(r, v, message); err != nil {
+			return nil, err
+		}
+	case exists(v, "text"):
+		parseText(r, v)
+	case exists(v, "generations"):
+		parseGenerations(r, v)
+	default:
+		return nil, &chat.ResponseError{Message: "'text' or 'generations' missing from cohere response body"}
+	}
+	r.NoUsage = !readUsage(&r.Usage, v)
+	return r, nil
+}
+
+// parseMessage reads an answer of version 2. What the model says before it
+// calls tools is the tool_plan; it is text for the client.
+func parseMessage(r *chat.Response, v, message *fastjson.Value) error {
+	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
+	if plan := text(message, "tool_plan"); plan != "" {
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: plan})
+	}
+	if s := message.GetStringBytes("content"); len(s) > 0 {
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: string(s)})
+	}
+	for _, b := range message.GetArray("content") {
+		switch text(b, "type") {
+		case "text":
+			c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: text(b, "text")})
+		case "thinking":
+			c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: text(b, "thinking")})
+		}
+	}
+	for _, call := range message.GetArray("tool_calls") {
+		arguments := text(call, "function", "arguments")
+		if arguments == "" {
+			arguments = "{}"
+		}
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: text(call, "id"), Name: text(call, "function", "name"), Arguments: arguments})
+	}
+	if len(c.Parts) == 0 && text(v, "finish_reason") == "ERROR" {
+		return &chat.ResponseError{Message: "the model failed and said nothing (finish_reason ERROR)"}
+	}
+	r.ID = text(v, "id")
+	r.Choices = []chat.Choice{c}
+	r.Extra = citations(message)
+	return nil
+}
+
+// parseText reads an answer of version 1. Its calls have no ids, and it need
+// not say why it ended: a whole answer is complete.
+func parseText(r *chat.Response, v *fastjson.Value) {
+	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason"))}
+	if s := text(v, "text"); s != "" {
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: s})
+	}
+	calls := v.GetArray("tool_calls")
+	for _, call := range calls {
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, Name: text(call, "name"), Arguments: string(appendParameters(nil, call))})
+	}
+	c.Finish = finishV1(c.Finish, len(calls) > 0)
+	r.ID = text(v, "generation_id")
+	r.Choices = []chat.Choice{c}
+	r.Extra = citations(v)
+}
+
+// finishV1 is the reason of an answer that is complete: version 1 has no word
+// for calls, and may have none at all.
+func finishV1(reason chat.FinishReason, calls bool) chat.FinishReason {
+	if reason == "" {
+		reason = chat.Stop
+	}
+	if calls && reason == chat.Stop {
+		return chat.ToolCalls
+	}
+	return reason
+}
+
+// appendParameters writes the arguments of a call of version 1, an object.
+func appendParameters(dst []byte, call *fastjson.Value) []byte {
+	if !exists(call, "parameters") {
+		return append(dst, "{}"...)
+	}
+	return call.Get("parameters").MarshalTo(dst)
+}
+
+func parseGenerations(r *chat.Response, v *fastjson.Value) {
+	r.ID = text(v, "id")
+	for i, g := range v.GetArray("generations") {
+		c := chat.Choice{Index: i, Finish: finishV1(finishReason(g.GetStringBytes("finish_reason")), false)}
+		if s := text(g, "text"); s != "" {
+			c.Parts = []chat.Part{{Kind: chat.Text, Text: s}}
+		}
+		r.Choices = append(r.Choices, c)
+	}
+}
+
+// citations are those of v, for clients that know them.
+func citations(v *fastjson.Value) []chat.Member {
+	if len(v.GetArray("citations")) == 0 {
+		return nil
+	}
+	return []chat.Member{{Name: "citations", Value: v.Get("citations").MarshalTo(nil)}}
+}
+
+// logprobs turns Cohere's items, each a piece of text of one token or several,
+// into OpenAI's; nil for none.
+func logprobs(items []*fastjson.Value) chat.Raw {
+	if len(items) == 0 {
+		return nil
+	}
+	dst := []byte(`{"content":[`)
+	for i, item := range items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendLogprob(dst, item)
+	}
+	return append(dst, "]}"...)
+}
+
+func appendLogprob(dst []byte, item *fastjson.Value) []byte {
+	sum := 0.0
+	for _, l := range item.GetArray("logprobs") {
+		sum += l.GetFloat64()
+	}
+	dst = jsonedit.AppendBytes(append(dst, `{"token":`...), item.GetStringBytes("text"))
+	dst = strconv.AppendFloat(append(dst, `,"logprob":`...), finite(sum), 'g', -1, 64)
+	return append(dst, `,"bytes":null,"top_logprobs":[]}`...)
+}
+
+// finite keeps a number of JSON's: its parser takes 1e999, which is none.
+func finite(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return -9999 // OpenAI's "very unlikely"
+	}
+	return f
+}
+
+// readUsage replaces the counters of u by those of an answer and says whether
+// it has any: what is billed, or else what was counted. Version 2 has them in
+// usage, the others in meta or, before it, token_count.
+//
+// Tokens of Cohere's own preamble are counted and not billed.
+func readUsage(u *chat.Usage, v *fastjson.Value) bool {
+	from := v.Get("usage")
+	if from == nil || from.Type() != fastjson.TypeObject {
+		from = v.Get("meta")
+	}
+	billed, counted := from.Get("billed_units"), from.Get("tokens")
+	units := set(&u.SearchUnits, billed.Get("search_units"))
+	found := setBoth(u, billed.Get("input_tokens"), billed.Get("output_tokens")) ||
+		setBoth(u, counted.Get("input_tokens"), counted.Get("output_tokens"))
+	if !found {
+		count := v.Get("token_count")
+		found = setBoth(u, count.Get("prompt_tokens"), count.Get("response_tokens"))
+	}
+	if found && set(&u.Cached, from.Get("cached_tokens")) {
+		u.Cached = min(u.Cached, u.Prompt)
+	}
+	return found || units
+}
+
+func setBoth(u *chat.Usage, prompt, completion *fastjson.Value) bool {
+	found := set(&u.Prompt, prompt)
+	return set(&u.Completion, completion) || found
+}
+
+// set reads a count, which Cohere may write as 27.0.
+func set(n *int, v *fastjson.Value) bool {
+	if v == nil || v.Type() != fastjson.TypeNumber {
+		return false
+	}
+	f := v.GetFloat64()
+	if !(f >= 0 && f < math.MaxInt32) {
+		return false
+	}
+	*n = int(f)
+	return true
+}

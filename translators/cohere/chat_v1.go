@@ -1,0 +1,307 @@
+package cohere
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+// chatV1 is version 1 of Chat: the last message is the question, those before
+// it are history. https://docs.cohere.com/v1/reference/chat
+type chatV1 struct{}
+
+// nativesV1 are members of version 1 that the internal form has no field for.
+var nativesV1 = []string{
+	"citation_quality", "connectors", "conversation_id", "documents", "force_single_step", "max_input_tokens",
+	"preamble", "prompt_truncation", "raw_prompting", "safety_mode", "search_queries_only",
+}
+
+// AppendRequest implements chat.Upstream.
+func (chatV1) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	if err := oneKind(r); err != nil {
+		return nil, err
+	}
+	turns, err := arrange(r.Messages)
+	if err != nil {
+		return nil, err
+	}
+	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
+	last := turns[len(turns)-1]
+	if len(turns) > 1 {
+		dst = append(appendMember(dst, "chat_history"), '[')
+		for i := range turns[:len(turns)-1] {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(turns[i].append(append(dst, '{')), '}')
+		}
+		dst = append(dst, ']')
+	}
+	dst = appendStringMember(dst, "message", last.text)
+	if len(last.results) > 0 {
+		dst = appendResults(append(dst, ','), last.results)
+	}
+	dst = strconv.AppendBool(appendMember(dst, "stream"), r.Stream)
+	if dst, err = appendToolsV1(dst, r); err != nil {
+		return nil, err
+	}
+	dst = appendNumber(dst, "max_tokens", r.MaxTokens)
+	dst = appendNumber(dst, "temperature", r.Temperature)
+	dst = appendNumber(dst, "p", r.TopP)
+	dst = appendSampling(dst, r)
+	dst = appendStrings(dst, "stop_sequences", r.Stop)
+	dst = appendResponseFormat(dst, &r.ResponseFormat, "schema")
+	return append(appendNatives(dst, r, nativesV1), '}'), nil
+}
+
+// ParseResponse implements chat.Upstream.
+func (chatV1) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	return parseAnswer(t, body)
+}
+
+// NewStream implements chat.Upstream.
+func (chatV1) NewStream(*target.Target) chat.Stream { return &stream{} }
+
+// turnV1 is an element of chat_history.
+type turnV1 struct {
+	role    string
+	text    string
+	calls   []*chat.Part
+	results []resultV1
+}
+
+// resultV1 is what a call led to. Calls have no ids here: each result repeats
+// its call.
+type resultV1 struct {
+	call   *chat.Part
+	output string
+}
+
+// arrange makes turns of messages. System messages are the user's, as Kong has
+// it. Results that follow one another are one turn.
+func arrange(messages []chat.Message) ([]turnV1, error) {
+	if len(messages) == 0 {
+		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}
+	}
+	var turns []turnV1
+	calls := map[string]*chat.Part{}
+	for i := range messages {
+		m := &messages[i]
+		turn := turnV1{role: "USER"}
+		if m.Role == chat.Assistant {
+			turn.role = "CHATBOT"
+		}
+		results := false
+		for j := range m.Parts {
+			p := &m.Parts[j]
+			switch p.Kind {
+			case chat.Text, chat.Refusal:
+				turn.text += p.Text
+			case chat.Thinking, chat.RedactedThinking: // it has no place for them
+			case chat.ToolCall:
+				if !validArguments(p.Arguments) {
+					return nil, &chat.RequestError{Field: fmt.Sprintf("messages[%d].tool_calls", i), Message: "the arguments of " + p.Name + " are no JSON object"}
+				}
+				calls[p.ID] = p
+				turn.calls = append(turn.calls, p)
+			case chat.ToolResult:
+				results = true
+				result, err := resultOf(calls, p, i)
+				if err != nil {
+					return nil, err
+				}
+				turns = addResult(turns, result)
+			default:
+				return nil, cannotSend(p, i, j)
+			}
+		}
+		if results && turn.text == "" || m.Role == chat.Assistant && turn.text == "" && len(turn.calls) == 0 {
+			continue
+		}
+		turns = append(turns, turn)
+	}
+	if len(turns) == 0 {
+		return nil, &chat.RequestError{Field: "messages", Message: "say nothing"}
+	}
+	return turns, nil
+}
+
+func resultOf(calls map[string]*chat.Part, p *chat.Part, i int) (resultV1, error) {
+	call := calls[p.ID]
+	if call == nil {
+		return resultV1{}, &chat.RequestError{Field: fmt.Sprintf("messages[%d].tool_call_id", i), Message: fmt.Sprintf("no assistant message before it made the call %q", p.ID)}
+	}
+	output, err := resultText(p, i)
+	return resultV1{call, output}, err
+}
+
+func addResult(turns []turnV1, result resultV1) []turnV1 {
+	if n := len(turns); n > 0 && turns[n-1].role == "TOOL" {
+		turns[n-1].results = append(turns[n-1].results, result)
+		return turns
+	}
+	return append(turns, turnV1{role: "TOOL", results: []resultV1{result}})
+}
+
+func validArguments(arguments string) bool {
+	arguments = strings.TrimSpace(arguments)
+	return arguments == "" || arguments[0] == '{' && fastjson.Validate(arguments) == nil
+}
+
+// append writes the members of a turn.
+func (t *turnV1) append(dst []byte) []byte {
+	dst = append(append(append(dst, `"role":"`...), t.role...), '"')
+	if len(t.results) > 0 {
+		return appendResults(append(dst, ','), t.results)
+	}
+	dst = appendStringMember(dst, "message", t.text)
+	for i, c := range t.calls {
+		if i == 0 {
+			dst = append(appendMember(dst, "tool_calls"), '[')
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = appendCallV1(dst, c)
+	}
+	if len(t.calls) > 0 {
+		dst = append(dst, ']')
+	}
+	return dst
+}
+
+func appendCallV1(dst []byte, p *chat.Part) []byte {
+	dst = jsonedit.AppendString(append(dst, `{"name":`...), p.Name)
+	arguments := strings.TrimSpace(p.Arguments)
+	if arguments == "" {
+		arguments = "{}"
+	}
+	return append(append(appendMember(dst, "parameters"), arguments...), '}')
+}
+
+// appendResults writes tool_results. An output is an object: other text is one
+// with a member "output".
+func appendResults(dst []byte, results []resultV1) []byte {
+	dst = append(dst, `"tool_results":[`...)
+	for i := range results {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendCallV1(append(dst, `{"call":`...), results[i].call)
+		dst = append(dst, `,"outputs":[`...)
+		if output := strings.TrimSpace(results[i].output); output != "" && validArguments(output) {
+			dst = append(dst, output...)
+		} else {
+			dst = append(jsonedit.AppendString(append(dst, `{"output":`...), results[i].output), '}')
+		}
+		dst = append(dst, "]}"...)
+	}
+	return append(dst, ']')
+}
+
+// appendToolsV1 writes tools: none where none may be called.
+func appendToolsV1(dst []byte, r *chat.Request) ([]byte, error) {
+	switch r.ToolChoice.Mode {
+	case "none":
+		return dst, nil
+	case "required", "function":
+		return nil, &chat.RequestError{Field: "tool_choice", Message: "version 1 of Chat cannot be made to call a tool, " +
+			"by tool_choice or function_call: let the path end in /v2/chat"}
+	}
+	for i := range r.Tools {
+		t := &r.Tools[i]
+		if t.Native != nil {
+			return nil, notAFunction(i)
+		}
+		if i == 0 {
+			dst = append(appendMember(dst, "tools"), '[')
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = jsonedit.AppendString(append(dst, `{"name":`...), t.Name)
+		description := t.Description
+		if description == "" {
+			description = t.Name // required
+		}
+		dst = append(appendParameterDefinitions(appendStringMember(dst, "description", description), t.Parameters), '}')
+	}
+	if len(r.Tools) > 0 {
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+// pythonTypes are version 1's names of JSON's types.
+// https://docs.cohere.com/v1/docs/parameter-types-in-tool-use
+var pythonTypes = map[string]string{"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
+
+// appendParameterDefinitions turns a JSON schema's properties into version 1's
+// flat list. What that cannot say (choices, nested objects) is said in the
+// description, as JSON schema.
+func appendParameterDefinitions(dst []byte, schema chat.Raw) []byte {
+	v, err := fastjson.ParseBytes(schema)
+	properties := v.GetObject("properties")
+	if err != nil || properties == nil || properties.Len() == 0 {
+		return dst
+	}
+	required := map[string]bool{}
+	for _, name := range v.GetArray("required") {
+		required[string(name.GetStringBytes())] = true
+	}
+	dst = append(appendMember(dst, "parameter_definitions"), '{')
+	first := true
+	properties.Visit(func(key []byte, p *fastjson.Value) {
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(jsonedit.AppendBytes(dst, key), ':')
+		dst = append(append(dst, `{"type":`...), '"')
+		dst = append(append(dst, pythonType(p)...), '"')
+		if d := definition(p); d != "" {
+			dst = appendStringMember(dst, "description", d)
+		}
+		dst = strconv.AppendBool(appendMember(dst, "required"), required[string(key)])
+		dst = append(dst, '}')
+	})
+	return append(dst, '}')
+}
+
+func pythonType(p *fastjson.Value) string {
+	kind := pythonTypes[text(p, "type")]
+	switch {
+	case kind == "":
+		return "str"
+	case kind == "list" && pythonTypes[text(p, "items", "type")] != "":
+		return "List[" + pythonTypes[text(p, "items", "type")] + "]"
+	}
+	return kind
+}
+
+// definition is a property's description, with its schema where that says more
+// than the type.
+func definition(p *fastjson.Value) string {
+	description := text(p, "description")
+	more := false
+	p.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+		switch string(key) {
+		case "type":
+			more = more || v.Type() != fastjson.TypeString
+		case "items":
+			more = more || string(v.MarshalTo(nil)) != `{"type":"`+text(v, "type")+`"}`
+		case "description", "title":
+		default:
+			more = true
+		}
+	})
+	if !more {
+		return description
+	}
+	return string(bytes.TrimSpace(p.MarshalTo([]byte(description + "\nJSON schema: "))))
+}

@@ -1,0 +1,109 @@
+// Package cohere speaks Cohere's formats as a provider: Chat in its second and
+// its first version, the legacy Generate, and Embed. It knows the internal
+// form and nothing of clients' formats.
+//
+// Start with Provider, then chat.go (requests of version 2) and answer.go and
+// stream.go: answers of all versions are read by their shape, as private
+// deployments and gateways serve them under paths of their own.
+//
+// Facts are from https://docs.cohere.com/reference/chat, its page for version
+// 1, and the types of Cohere's SDKs.
+package cohere
+
+import (
+	"net/url"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// Provider is Cohere's API. Chat is version 2, unless the configured URL or
+// path ends in /v1/chat.
+var Provider = func() provider.Provider {
+	p := *current
+	p.Variant = variant
+	return p
+}()
+
+var (
+	current = withChat(&provider.Operation{
+		Path:   path("/v2/chat"),
+		Format: provider.CohereChatV2,
+		Chat:   Chat,
+		Meter:  Meter,
+		Fields: Fields,
+	})
+	legacy = withChat(&provider.Operation{
+		Path:   path("/v1/chat"),
+		Format: provider.CohereChatV1,
+		Chat:   ChatV1,
+		Meter:  Meter,
+		Fields: fieldsV1,
+	})
+)
+
+// withChat is Cohere's API with a version of Chat.
+func withChat(chat *provider.Operation) *provider.Provider {
+	return &provider.Provider{
+		Name:      "cohere",
+		Base:      func(*target.Target) (string, error) { return "https://api.cohere.com", nil },
+		KeyHeader: "Authorization",
+		Operations: map[string]*provider.Operation{
+			"llm/v1/chat":        chat,
+			"llm/v1/completions": generateOperation,
+			"llm/v1/embeddings":  embedOperation,
+		},
+	}
+}
+
+var generateOperation = &provider.Operation{
+	Path:   path("/v1/generate"),
+	Format: provider.CohereGenerate,
+	Chat:   Generate,
+	Meter:  Meter,
+	Fields: generateFields,
+}
+
+var embedOperation = &provider.Operation{
+	Path:     path("/v2/embed"),
+	Format:   provider.CohereEmbed,
+	Body:     Embed,
+	Meter:    Meter,
+	NoStream: true,
+}
+
+// The chat formats of Cohere's API.
+var (
+	// Chat is POST /v2/chat.
+	Chat chat.Upstream = chatV2{}
+	// ChatV1 is POST /v1/chat.
+	ChatV1 chat.Upstream = chatV1{}
+	// Generate is the legacy POST /v1/generate.
+	Generate chat.Upstream = generate{}
+)
+
+func path(p string) func(*target.Target, bool) (string, error) {
+	return func(*target.Target, bool) (string, error) { return p, nil }
+}
+
+// variant chooses the version of Chat by the path that is configured.
+func variant(t *target.Target) *provider.Provider {
+	if t.Options == nil {
+		return current
+	}
+	path := t.Options.UpstreamPath // upstream_url goes before it
+	if t.Options.UpstreamURL != "" {
+		u, err := url.Parse(t.Options.UpstreamURL)
+		if err != nil {
+			return current
+		}
+		path = u.Path
+	}
+	path, _, _ = strings.Cut(path, "?")
+	if strings.HasSuffix(strings.TrimRight(path, "/"), "/v1/chat") {
+		return legacy
+	}
+	return current
+}

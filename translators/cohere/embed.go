@@ -1,0 +1,170 @@
+package cohere
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// Embed translates OpenAI's embeddings to POST /v2/embed.
+// https://docs.cohere.com/reference/embed
+var Embed provider.Translator = embed{}
+
+type embed struct{}
+
+// defaultInputType is what is embedded when nobody says; the API requires it.
+const defaultInputType = "classification"
+
+// AppendRequest writes an OpenAI embeddings body as Cohere's. The input may be
+// a string or several; those that are data URIs of images are images. The
+// client's own input_type is worth more than the configured one, which always
+// has a value.
+func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil || v.Type() != fastjson.TypeObject {
+		return nil, &chat.RequestError{Message: "request body is not valid JSON"}
+	}
+	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
+	inputType := firstOf(text(v, "input_type"), t.Options.Cohere.EmbeddingInputType, defaultInputType)
+	if dst, err = appendInputs(dst, v, inputType); err != nil {
+		return nil, err
+	}
+	kind := `["float"]`
+	switch format := text(v, "encoding_format"); format {
+	case "base64":
+		kind = `["base64"]`
+	case "", "float":
+	default:
+		return nil, &chat.RequestError{Field: "encoding_format", Message: fmt.Sprintf("%q is neither float nor base64", format)}
+	}
+	dst = append(appendMember(dst, "embedding_types"), kind...)
+	switch d := v.Get("dimensions"); {
+	case t.Options.EmbeddingsDimensions != nil:
+		dst = strconv.AppendInt(appendMember(dst, "output_dimension"), int64(*t.Options.EmbeddingsDimensions), 10)
+	case d != nil && d.Type() == fastjson.TypeNumber:
+		dst = d.MarshalTo(appendMember(dst, "output_dimension"))
+	}
+	for _, name := range [...]string{"max_tokens", "truncate"} {
+		if exists(v, name) {
+			dst = v.Get(name).MarshalTo(appendMember(dst, name))
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+func firstOf(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// appendInputs writes texts, images, or both as inputs, and input_type.
+func appendInputs(dst []byte, v *fastjson.Value, inputType string) ([]byte, error) {
+	if exists(v, "inputs") { // Cohere's own
+		dst = v.Get("inputs").MarshalTo(appendMember(dst, "inputs"))
+		return appendStringMember(dst, "input_type", inputType), nil
+	}
+	list, err := inputsOf(v)
+	if err != nil {
+		return nil, err
+	}
+	images := 0
+	for _, s := range list {
+		if isImage(s) {
+			images++
+		}
+	}
+	switch images {
+	case 0:
+		dst = appendStrings(dst, "texts", list)
+	case len(list):
+		dst, inputType = appendStrings(dst, "images", list), "image"
+	default:
+		dst = append(appendMember(dst, "inputs"), '[')
+		for i, s := range list {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, `{"content":[`...)
+			if isImage(s) {
+				dst = appendImage(dst, &chat.Media{URL: s})
+			} else {
+				dst = appendTextBlock(dst, s)
+			}
+			dst = append(dst, "]}"...)
+		}
+		dst = append(dst, ']')
+	}
+	return appendStringMember(dst, "input_type", inputType), nil
+}
+
+func isImage(s string) bool { return strings.HasPrefix(s, "data:image/") }
+
+// inputsOf are the strings of input, and of Cohere's own images.
+func inputsOf(v *fastjson.Value) ([]string, error) {
+	var list []string
+	input := v.Get("input")
+	if input != nil && input.Type() == fastjson.TypeString {
+		list = append(list, text(v, "input"))
+	}
+	for i, e := range input.GetArray() {
+		s, err := e.StringBytes()
+		if err != nil {
+			return nil, &chat.RequestError{Field: fmt.Sprintf("input[%d]", i), Message: "must be a string: Cohere takes no token numbers"}
+		}
+		list = append(list, string(s))
+	}
+	for _, e := range v.GetArray("images") {
+		list = append(list, string(e.GetStringBytes()))
+	}
+	if len(list) == 0 {
+		return nil, &chat.RequestError{Field: "input", Message: "must be a string or a list of strings"}
+	}
+	return list, nil
+}
+
+// AppendResponse writes Cohere's embeddings as OpenAI's list. base64 is the
+// same in both: the bytes of the 32-bit numbers, little end first.
+func (embed) AppendResponse(dst []byte, t *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
+	}
+	list := v.Get("embeddings")
+	for _, name := range [...]string{"float", "base64"} {
+		if l := v.Get("embeddings", name); l != nil && l.Type() == fastjson.TypeArray {
+			list = l
+		}
+	}
+	if list == nil || list.Type() != fastjson.TypeArray {
+		return nil, &chat.ResponseError{Message: "'embeddings' missing from cohere response body"}
+	}
+	seen.HasUsage = readUsage(&seen.Usage, v)
+	seen.ID = text(v, "id")
+	dst = append(dst, `{"object":"list","data":[`...)
+	for i, e := range list.GetArray() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(append(dst, `{"object":"embedding","index":`...), int64(i), 10)
+		dst = append(e.MarshalTo(appendMember(dst, "embedding")), '}')
+	}
+	dst = appendStringMember(append(dst, ']'), "model", meta.Model)
+	tokens := seen.Usage.Prompt
+	if !seen.HasUsage {
+		tokens = meta.PromptTokens
+	}
+	dst = strconv.AppendInt(append(dst, `,"usage":{"prompt_tokens":`...), int64(tokens), 10)
+	dst = strconv.AppendInt(append(dst, `,"total_tokens":`...), int64(tokens), 10)
+	return append(dst, "}}"...), nil
+}

@@ -1,0 +1,65 @@
+package cohere
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+// generate is the legacy Generate API: a prompt that the model goes on with.
+// https://docs.cohere.com/v1/reference/generate
+type generate struct{}
+
+// nativesGenerate are members of Generate that the internal form has no field for.
+var nativesGenerate = []string{"preset", "raw_prompting", "truncate"}
+
+// AppendRequest implements chat.Upstream. Several messages are paragraphs of
+// one prompt.
+func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	if err := oneKind(r); err != nil {
+		return nil, err
+	}
+	prompt, err := promptOf(r.Messages)
+	if err != nil {
+		return nil, err
+	}
+	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
+	dst = appendStringMember(dst, "prompt", prompt)
+	dst = strconv.AppendBool(appendMember(dst, "stream"), r.Stream)
+	dst = appendNumber(dst, "max_tokens", r.MaxTokens)
+	dst = appendNumber(dst, "temperature", r.Temperature)
+	dst = appendNumber(dst, "num_generations", r.N)
+	dst = appendNumber(dst, "p", r.TopP)
+	dst = appendSampling(dst, r)
+	dst = appendStrings(dst, "end_sequences", r.Stop)
+	return append(appendNatives(dst, r, nativesGenerate), '}'), nil
+}
+
+func promptOf(messages []chat.Message) (string, error) {
+	var b strings.Builder
+	for i := range messages {
+		for j := range messages[i].Parts {
+			p := &messages[i].Parts[j]
+			if p.Kind != chat.Text {
+				return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "a completion takes text only"}
+			}
+			if i > 0 && j == 0 {
+				b.WriteString("\n\n")
+			}
+			b.WriteString(p.Text)
+		}
+	}
+	return b.String(), nil
+}
+
+// ParseResponse implements chat.Upstream.
+func (generate) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	return parseAnswer(t, body)
+}
+
+// NewStream implements chat.Upstream.
+func (generate) NewStream(*target.Target) chat.Stream { return &stream{} }
