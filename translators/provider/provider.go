@@ -4,6 +4,7 @@ package provider
 
 import (
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/target"
 )
 
@@ -25,6 +26,9 @@ type Provider struct {
 	Query func(t *target.Target) [][2]string
 	// Operations by route_type.
 	Operations map[string]*Operation
+	// Native are the operations for clients that speak a format of the
+	// provider's own, by that format; see Find.
+	Native map[Format]*Operation
 	// Variant, if set, returns the provider that really serves t (mistral in
 	// ollama's format, Vertex for gemini); itself when there is no other.
 	Variant func(t *target.Target) *Provider
@@ -32,8 +36,20 @@ type Provider struct {
 	KeyHeader string
 }
 
+// Find returns the operation for a client's format on a route: one whose bodies
+// are of that format, or else the route's, which translates; nil when there is
+// neither.
+func (p *Provider) Find(client Format, route string) *Operation {
+	if op := p.Native[client]; op != nil {
+		return op
+	}
+	return p.Operations[route]
+}
+
 // Operation is one thing a provider can do.
 type Operation struct {
+	// Base, if set, is used instead of the provider's.
+	Base func(t *target.Target) (string, error)
 	// Path is the path below Base for t, escaped. stream says whether the
 	// answer will be a stream.
 	Path func(t *target.Target, stream bool) (string, error)
@@ -48,6 +64,12 @@ type Operation struct {
 	Fields Fields
 	// Edit are the changes that a same-format body needs for this provider.
 	Edit Edit
+	// Unwrap, if set, takes an event of the operation's format out of the one
+	// that the provider wraps around it: it returns the event's type and its
+	// data, appended to dst, or nil data where there is none.
+	Unwrap func(dst []byte, ev frame.Event) (kind, data []byte)
+	// OwnErrors: errors are not of Format, but of the provider's own.
+	OwnErrors bool
 	// NoStream: the operation cannot stream.
 	NoStream bool
 	// Body translates an operation that is no chat (embeddings, images …) from
@@ -82,10 +104,20 @@ type Edit struct {
 	// that is not quite OpenAI's: it returns data itself when there is nothing
 	// to do, or the new text appended to dst.
 	Rewrite func(dst, data []byte) []byte
+	// Headers are members that stand for a header of the format, by the
+	// header's canonical name.
+	Headers map[string]HeaderMember
 	// Request, if set, changes a client's body of the same format that the
 	// provider would refuse: it returns body itself when there is nothing to
 	// do, or the new body appended to dst.
 	Request func(dst, body []byte) []byte
+}
+
+// HeaderMember is a header whose values, between commas, an API takes as a list
+// of strings in the body.
+type HeaderMember struct {
+	Name string   // of the member
+	Only []string // values that the API knows: it refuses others, which are left out
 }
 
 // Format is the name of a wire format.
@@ -103,13 +135,34 @@ const (
 	OpenAIVideo       Format = "openai/video"
 	OpenAIRealtime    Format = "openai/realtime"
 	AnthropicMessages Format = "anthropic/messages"
+	AnthropicCount    Format = "anthropic/count_tokens"
+	AnthropicBatches  Format = "anthropic/batches" // by REST
 	AnthropicComplete Format = "anthropic/complete"
 	BedrockConverse   Format = "bedrock/converse"
 	BedrockInvoke     Format = "bedrock/invoke"
+	BedrockRetrieve   Format = "bedrock/retrieveAndGenerate"
+	BedrockRerank     Format = "bedrock/rerank"
+	BedrockAsync      Format = "bedrock/async-invoke"         // by REST
+	BedrockJobs       Format = "bedrock/model-invocation-job" // by REST
 	GeminiGenerate    Format = "gemini/generate"
+	GeminiCount       Format = "gemini/countTokens"
+	GeminiEmbed       Format = "gemini/embedContent"
+	GeminiEmbedBatch  Format = "gemini/batchEmbedContents"
+	GeminiBatch       Format = "gemini/batchGenerateContent"
+	GeminiPredict     Format = "gemini/predict"
+	GeminiPredictLong Format = "gemini/predictLongRunning"
+	GeminiFetch       Format = "gemini/fetchPredictOperation"
+	GeminiFiles       Format = "gemini/files"               // by REST
+	GeminiUpload      Format = "gemini/upload"              // by REST
+	GeminiBatches     Format = "gemini/batches"             // by REST
+	GeminiOperations  Format = "gemini/operations"          // by REST
+	VertexJobs        Format = "vertex/batchPredictionJobs" // by REST
+	VertexRank        Format = "vertex/rank"                // by REST
 	CohereChatV2      Format = "cohere/chat-v2"
 	CohereChatV1      Format = "cohere/chat-v1"
 	CohereGenerate    Format = "cohere/generate"
+	CohereRerankV2    Format = "cohere/rerank-v2"
+	CohereRerankV1    Format = "cohere/rerank-v1"
 	CohereEmbed       Format = "cohere/embed"
 	CohereRerank      Format = "cohere/rerank"
 	OllamaChat        Format = "ollama/chat"
