@@ -48,10 +48,9 @@ func observe(data []byte, seen *chat.Seen) {
 	}
 	called := jsonedit.IsArray(l.calls)
 	seen.Content = seen.Content || called
-	if reason := l.finish(called || seen.Finish == chat.ToolCalls); reason != "" {
+	// The last line of a stream does not repeat the calls: it says stop.
+	if reason := l.finish(called); reason != "" {
 		seen.Finish, seen.Ended = reason, true
-	} else if called {
-		seen.Finish = chat.ToolCalls // the last line does not repeat the calls
 	}
 	if l.usage(&seen.Usage) {
 		seen.HasUsage = true

@@ -1,0 +1,68 @@
+package openai
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"strconv"
+
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// EmbeddingsInBase64 gives an embeddings answer the form that a client asks
+// for with encoding_format "base64", as OpenAI's own SDKs do: each vector as
+// its 32-bit floats, little endian. It is for providers that answer in numbers
+// only. It returns body itself where there is nothing to do or the answer is
+// not understood, or the new body appended to dst.
+// https://platform.openai.com/docs/api-reference/embeddings/create
+func EmbeddingsInBase64(dst, body []byte) []byte {
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return body
+	}
+	data := jsonedit.Find(members, "data")
+	list, err := jsonedit.Array(data, nil)
+	if err != nil {
+		return body
+	}
+	changed := false
+	out := append(make([]byte, 0, len(data)/2), '[')
+	var floats []byte
+	for i, element := range list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		fields, err := jsonedit.Object(element, nil)
+		if err != nil {
+			return body
+		}
+		var ok bool
+		if floats, ok = appendFloats(floats[:0], jsonedit.Find(fields, "embedding")); !ok {
+			out = append(out, element...)
+			continue
+		}
+		changed = true
+		value := base64.StdEncoding.AppendEncode([]byte{'"'}, floats)
+		out = jsonedit.Join(out, jsonedit.Splice(nil, element, fields, []jsonedit.Edit{{Key: "embedding", Value: append(value, '"')}}))
+	}
+	if !changed {
+		return body
+	}
+	return jsonedit.Join(dst, jsonedit.Splice(nil, body, members, []jsonedit.Edit{{Key: "data", Value: append(out, ']')}}))
+}
+
+// appendFloats appends the numbers of a JSON array; false for anything else.
+func appendFloats(dst, vector []byte) ([]byte, bool) {
+	numbers, err := jsonedit.Array(vector, nil)
+	if err != nil {
+		return dst, false
+	}
+	for _, n := range numbers {
+		f, err := strconv.ParseFloat(string(n), 32)
+		if err != nil {
+			return dst, false
+		}
+		dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(f)))
+	}
+	return dst, true
+}
