@@ -13,6 +13,7 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
@@ -25,6 +26,7 @@ type Instance struct {
 	config   *config.Config
 	targets  []*endpoint
 	balancer *balancer.Balancer
+	semantic *semantic.Router // nil without that algorithm
 	// candidates by route type, and by route type and model
 	byRoute, anyModel, byModel map[string][]int
 	// broken is set for a configuration that cannot work; every request is
@@ -69,22 +71,34 @@ func (inst *Instance) compile() error {
 		if p == nil {
 			return fmt.Errorf("model.provider: %q is not supported yet; use one of %v", t.Model.Provider, translators.Names())
 		}
-		if t.Model.Provider == "bedrock" && t.Model.Options.Bedrock.AWSRegion == "" {
-			t.Model.Options.Bedrock.AWSRegion = cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-		}
+		defaultRegion(t)
 		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
 		if err != nil {
 			return fmt.Errorf("targets[%d].auth: %w", i, err)
 		}
-		b := &inst.config.Balancer
-		inst.targets = append(inst.targets, &endpoint{Target: t, provider: p, source: source, timeouts: Timeouts{
-			Connect: time.Duration(b.ConnectTimeout) * time.Millisecond,
-			Write:   time.Duration(b.WriteTimeout) * time.Millisecond,
-			Read:    time.Duration(b.ReadTimeout) * time.Millisecond,
-		}})
+		inst.targets = append(inst.targets, &endpoint{Target: t, provider: p, source: source, timeouts: inst.timeouts()})
 	}
 	inst.index()
-	return inst.balance()
+	if err := inst.balance(); err != nil {
+		return err
+	}
+	return inst.compileSemantic()
+}
+
+func (inst *Instance) timeouts() Timeouts {
+	b := &inst.config.Balancer
+	return Timeouts{
+		Connect: time.Duration(b.ConnectTimeout) * time.Millisecond,
+		Write:   time.Duration(b.WriteTimeout) * time.Millisecond,
+		Read:    time.Duration(b.ReadTimeout) * time.Millisecond,
+	}
+}
+
+// defaultRegion is that of the environment where the configuration has none.
+func defaultRegion(t *config.Target) {
+	if t.Model.Provider == "bedrock" && t.Model.Options.Bedrock.AWSRegion == "" {
+		t.Model.Options.Bedrock.AWSRegion = cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	}
 }
 
 // balance makes the balancer. What it knows of a target that was configured
@@ -125,6 +139,9 @@ func (inst *Instance) identity(i int) string {
 
 // close gives back what the instance held.
 func (inst *Instance) close() {
+	if inst.semantic != nil {
+		inst.semantic.Close()
+	}
 	for _, t := range inst.targets {
 		if t.identity != "" {
 			inst.relay.states.Release(t.identity)

@@ -26,7 +26,9 @@ func (q *request) attempts(ctx context.Context) error {
 		return err
 	}
 	b := q.instance.balancer
-	pick := &balancer.Request{Now: time.Now(), Candidates: candidates, Hash: q.hash()}
+	q.warm(candidates)
+	ranked := q.rank(ctx, candidates)
+	pick := &balancer.Request{Now: time.Now(), Candidates: candidates, Hash: q.hash(), Ranked: ranked}
 	var kept *answered // of the last attempt that got an answer
 	var last error
 	for left := q.instance.budget(); left > 0; left-- {
@@ -74,6 +76,17 @@ func (q *request) attempts(ctx context.Context) error {
 	e := refuse(http.StatusServiceUnavailable, "No available targets")
 	e.RetryAfter = max(b.RetryAfter(pick), time.Second)
 	return e
+}
+
+// warm has the credentials of all candidates fetched that are due, so that a
+// failover does not wait for a token.
+func (q *request) warm(candidates []int) {
+	if len(candidates) < 2 {
+		return // the attempt itself fetches what it needs
+	}
+	for _, i := range candidates {
+		q.instance.targets[i].source.Warm(nil)
+	}
 }
 
 // attemptError is an attempt that failed before the client saw anything of it.

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators/chat"
 )
 
@@ -23,11 +24,16 @@ type Relay struct {
 	log      zerolog.Logger
 	upstream Upstream
 	states   *balancer.Store // what is known of targets, across configurations
+
+	embeddings *semantic.Cache
 }
 
 // NewRelay returns a relay that calls providers over net/http.
 func NewRelay(log zerolog.Logger) *Relay {
-	return &Relay{log: log, upstream: newHTTPUpstream(), states: balancer.NewStore()}
+	return &Relay{
+		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(),
+		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
+	}
 }
 
 // Close ends idle connections to providers.

@@ -37,6 +37,7 @@ func (c *Config) rules() Problems {
 			k.fail("config.vectordb", remedy)
 		}
 	}
+	k.semantic()
 	k.acls()
 	for i := range c.Targets {
 		path := "config"
@@ -47,6 +48,27 @@ func (c *Config) rules() Problems {
 	}
 	return k.problems
 }
+
+// semantic are the rules about the semantic algorithm, beside that of the
+// schema that embeddings and vectordb must be there.
+func (k *checker) semantic() {
+	if k.c.Balancer.Algorithm != "semantic" {
+		return
+	}
+	if k.c.Embeddings != nil {
+		for _, one := range k.c.Embeddings.Target(nil).Model.templated() {
+			if strings.Contains(one.text, "$(") {
+				k.fail("config.embeddings."+one.field, "cannot be a template: descriptions are embedded before there is a request")
+			}
+		}
+	}
+	if v := k.c.VectorDB; v != nil && (v.Dimensions < 1 || v.Dimensions > maxDimensions) {
+		k.fail("config.vectordb.dimensions", "must be between 1 and %d, the length of the embedding model's vectors", maxDimensions)
+	}
+}
+
+// maxDimensions is what pgvector stores at the most; models make some thousand.
+const maxDimensions = 16000
 
 // checker collects problems.
 type checker struct {

@@ -39,6 +39,30 @@ type EmbeddingsGemini struct {
 	LocationID  string `json:"location_id"`
 }
 
+// Target is the embedding model as a target whose route is llm/v1/embeddings.
+// dimensions, unless nil, is how long its vectors are to be.
+func (e *Embeddings) Target(dimensions *int) *Target {
+	o := &e.Model.Options
+	t := &Target{RouteType: "llm/v1/embeddings", Auth: e.Auth, Weight: 1, Model: Model{
+		Provider: e.Model.Provider, Name: e.Model.Name,
+		Options: target.Options{
+			UpstreamURL:          o.UpstreamURL,
+			EmbeddingsDimensions: dimensions,
+			AzureInstance:        o.Azure.Instance,
+			AzureDeploymentID:    o.Azure.DeploymentID,
+			AzureAPIVersion:      o.Azure.APIVersion,
+			Bedrock:              o.Bedrock,
+			Gemini:               target.Gemini{APIEndpoint: o.Gemini.APIEndpoint, ProjectID: o.Gemini.ProjectID, LocationID: o.Gemini.LocationID},
+			Huggingface:          o.Huggingface,
+		},
+	}}
+	if t.Model.Provider == "mistral" {
+		t.Model.Options.MistralFormat = "openai"
+	}
+	t.compile()
+	return t
+}
+
 // VectorDB is where vectors are kept.
 type VectorDB struct {
 	Strategy       string    `json:"strategy"` // redis or pgvector

@@ -8,9 +8,8 @@ import (
 // supported lists the values that are served so far, of fields for which the
 // schema knows more. A field leaves the table when all of its values work.
 var supported = map[string][]string{
-	"route_type":         {"llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings", "llm/v1/responses", "preserve"},
-	"llm_format":         {"openai"},
-	"balancer.algorithm": {"round-robin", "consistent-hashing", "least-connections", "lowest-latency", "lowest-usage", "priority"},
+	"route_type": {"llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings", "llm/v1/responses", "preserve"},
+	"llm_format": {"openai"},
 }
 
 // unsupported names what the configuration asks for and the plugin cannot do
@@ -27,7 +26,6 @@ func (c *Config) unsupported() (problems Problems) {
 		}
 	}
 	value("config", "llm_format", c.LLMFormat)
-	value("config", "balancer.algorithm", c.Balancer.Algorithm)
 	for i := range c.Targets {
 		path := "config"
 		if c.Advanced {
@@ -35,7 +33,6 @@ func (c *Config) unsupported() (problems Problems) {
 		}
 		value(path, "route_type", c.Targets[i].RouteType)
 	}
-	feature("embeddings", c.Embeddings != nil)
-	feature("vectordb", c.VectorDB != nil)
+	feature("vectordb.redis.cloud_authentication", c.VectorDB != nil && c.VectorDB.Redis != nil && c.VectorDB.Redis.CloudAuth != nil && c.VectorDB.Redis.CloudAuth.Provider != "")
 	return problems
 }

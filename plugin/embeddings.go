@@ -1,0 +1,254 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/semantic"
+	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+)
+
+// The cache of embeddings, for all instances: how many numbers, of 4 bytes
+// each, and for how long.
+const (
+	embeddingsKept    = 4 << 20
+	embeddingsKeptFor = 10 * time.Minute
+)
+
+// semanticWait bounds what a request waits for its ranking.
+const semanticWait = 5 * time.Second
+
+// compileSemantic starts the semantic router of an instance that asks for one.
+func (inst *Instance) compileSemantic() error {
+	c := inst.config
+	if balancer.Algorithm(c.Balancer.Algorithm) != balancer.Semantic {
+		return nil
+	}
+	if c.Embeddings == nil || c.VectorDB == nil {
+		return errors.New("balancer.algorithm: semantic needs embeddings and vectordb")
+	}
+	e, err := inst.newEmbedder()
+	if err != nil {
+		return err
+	}
+	timeouts := inst.timeouts()
+	timeouts.Read = min(timeouts.Read, semanticWait)
+	timeouts.Connect = min(timeouts.Connect, semanticWait)
+	e.endpoint.timeouts = timeouts
+	o := semantic.Options{
+		Model:      c.Embeddings.Model.Provider + "/" + c.Embeddings.Model.Name,
+		Space:      e.space(),
+		Dimensions: c.VectorDB.Dimensions, Metric: semantic.Metric(c.VectorDB.DistanceMetric), Threshold: c.VectorDB.Threshold,
+		Embed: e.embed, Cache: inst.relay.embeddings, Timeout: timeouts.Read,
+		Log: inst.relay.log.With().Str("plugin_id", c.PluginID).Logger(),
+	}
+	for _, t := range inst.targets {
+		o.Targets = append(o.Targets, semantic.Target{Name: t.Model.Provider + "/" + t.Model.Name, Description: t.Description, Weight: t.Weight})
+	}
+	if o.Index, err = semantic.Open(c.VectorDB, c.PluginID, semantic.Texts(o.Targets, o.Space)); err != nil {
+		return err
+	}
+	inst.semantic = semantic.New(o)
+	return nil
+}
+
+// embedder calls the embedding model. A call is a request like any other, of
+// which the plugin itself is the client.
+type embedder struct {
+	instance *Instance
+	endpoint *endpoint
+}
+
+func (inst *Instance) newEmbedder() (*embedder, error) {
+	c := inst.config.Embeddings
+	p := translators.Lookup(c.Model.Provider)
+	if p == nil || !embeds(p) {
+		return nil, fmt.Errorf("embeddings.model.provider: %q has no embeddings here", c.Model.Provider)
+	}
+	var dimensions *int
+	if resizes(c.Model.Name) {
+		dimensions = &inst.config.VectorDB.Dimensions
+	}
+	t := c.Target(dimensions)
+	defaultRegion(t)
+	source, err := credentials.New(c.Auth, c.Model.Provider, nil)
+	if err != nil {
+		return nil, fmt.Errorf("embeddings.%w", err)
+	}
+	return &embedder{inst, &endpoint{Target: t, provider: p, source: source}}, nil
+}
+
+func embeds(p *provider.Provider) bool {
+	return p.Variant != nil || p.Operations["llm/v1/embeddings"] != nil
+}
+
+// resizable are models that shorten their vectors on request; others refuse
+// the parameter. https://platform.openai.com/docs/api-reference/embeddings/create
+var resizable = []string{"text-embedding-3", "gemini-embedding", "text-embedding-004", "text-embedding-005",
+	"titan-embed-text-v2", "embed-v4", "codestral-embed"}
+
+func resizes(model string) bool {
+	return slices.ContainsFunc(resizable, func(part string) bool { return strings.Contains(model, part) })
+}
+
+// space names what makes vectors comparable: the model, where it is and how
+// long its vectors are.
+func (e *embedder) space() string {
+	m := &e.endpoint.Model
+	options, _ := json.Marshal(m.Options) // of strings and numbers: it cannot fail
+	return m.Provider + "\x00" + m.Name + "\x00" + string(options) + "\x00" + strconv.Itoa(e.instance.config.VectorDB.Dimensions)
+}
+
+// embed makes a vector of text. Its errors do not quote the text.
+func (e *embedder) embed(ctx context.Context, text string) ([]float32, error) {
+	body := append(jsonedit.AppendString([]byte(`{"input":`), text), '}')
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return nil, fmt.Errorf("embeddings: %w", err)
+	}
+	q := &request{
+		relay: e.instance.relay, instance: e.instance, in: &Inbound{Method: http.MethodPost, Header: http.Header{}},
+		record: &Record{}, surface: openAISurfaces["llm/v1/embeddings"], route: "llm/v1/embeddings",
+		body: body, members: members, start: time.Now(),
+	}
+	a, err := q.prepare(ctx, e.endpoint)
+	if err != nil {
+		return nil, e.hide(err)
+	}
+	if err := a.call(ctx); err != nil {
+		return nil, errors.New("the embedding model did not answer: " + redact(err))
+	}
+	defer a.answer.Body.Close()
+	answer, err := readEmbedding(a)
+	if err != nil {
+		return nil, err
+	}
+	return parseEmbedding(answer)
+}
+
+// hide drops the texts of errors that may quote the request.
+func (e *embedder) hide(err error) error {
+	var refused *chat.Error
+	if errors.As(err, &refused) {
+		return errors.New(refused.Message)
+	}
+	return errors.New("embeddings: the request could not be made for " + e.endpoint.Model.Provider)
+}
+
+// maxEmbedding bounds an answer of the embedding model, in bytes.
+const maxEmbedding = 4 << 20
+
+// readEmbedding reads the answer in OpenAI's format.
+func readEmbedding(a *attempt) ([]byte, error) {
+	body, _, err := inflate(a.answer)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := io.ReadAll(io.LimitReader(body, maxEmbedding))
+	if err != nil {
+		return nil, errors.New("the embedding model's answer broke off: " + redact(err))
+	}
+	if a.answer.Status != http.StatusOK {
+		return nil, fmt.Errorf("the embedding model answered with status %d", a.answer.Status)
+	}
+	if a.how == viaBody {
+		if whole, err = a.op.Body.AppendResponse(nil, a.target, whole, a.meta(), &a.seen); err != nil {
+			return nil, errors.New("the embedding model's answer cannot be read: it is not what " + a.name() + " should answer")
+		}
+	}
+	return whole, nil
+}
+
+func parseEmbedding(answer []byte) ([]float32, error) {
+	var p fastjson.Parser
+	root, err := p.ParseBytes(answer)
+	if err != nil {
+		return nil, errors.New("the embedding model's answer is not JSON")
+	}
+	numbers := root.GetArray("data", "0", "embedding")
+	if len(numbers) == 0 {
+		return nil, errors.New("the embedding model's answer has no data[0].embedding")
+	}
+	v := make([]float32, len(numbers))
+	for i, n := range numbers {
+		f, err := n.Float64()
+		if err != nil {
+			return nil, errors.New("the embedding model's answer has something in data[0].embedding that is no number")
+		}
+		v[i] = float32(f)
+	}
+	return v, nil
+}
+
+// maxPrompt bounds the text that is embedded, in bytes: models take some
+// thousand tokens. What comes last in a conversation says best what it is about now.
+const maxPrompt = 16 << 10
+
+// promptText is what the user said, for its meaning.
+func (q *request) promptText() string {
+	var b bytes.Buffer
+	add := func(text string) {
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(text)
+	}
+	if r, err := q.internal(); err == nil {
+		for i := range r.Messages {
+			m := &r.Messages[i]
+			if m.Role != chat.User {
+				continue
+			}
+			for j := range m.Parts {
+				if m.Parts[j].Text != "" {
+					add(m.Parts[j].Text)
+				}
+			}
+		}
+	} else {
+		for _, name := range []string{"input", "prompt"} {
+			value := jsonedit.Find(q.members, name)
+			if text, ok := jsonedit.String(value); ok {
+				add(text)
+			} else if len(value) > 0 && value[0] == '[' {
+				add(string(value))
+			}
+		}
+	}
+	text := b.Bytes()
+	if len(text) > maxPrompt {
+		text = text[len(text)-maxPrompt:]
+	}
+	return strings.ToValidUTF8(string(text), "")
+}
+
+// rank lets the meaning of the prompt order the candidates, if the
+// configuration asks for that and there is a choice.
+func (q *request) rank(ctx context.Context, candidates []int) []int {
+	if q.instance.semantic == nil || len(candidates) < 2 {
+		return nil
+	}
+	c := q.instance.semantic.Rank(ctx, q.promptText(), candidates)
+	q.choice = c.Reason
+	q.record.set(func(r *Record) {
+		r.reason = c.Reason
+		r.mark = append(r.mark, c.Warnings...)
+	})
+	return c.Ranked
+}
