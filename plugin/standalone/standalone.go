@@ -157,7 +157,12 @@ func serve(ctx context.Context, l net.Listener, h *handler, log zerolog.Logger) 
 	defer cancel()
 	if server.Shutdown(bounded) != nil {
 		_ = server.Close() // breaks what is still open; it is logged as aborted
-		h.open.Wait()
+		logged := make(chan struct{})
+		go func() { h.open.Wait(); close(logged) }()
+		select {
+		case <-logged:
+		case <-time.After(time.Second):
+		}
 	}
 	return nil
 }
