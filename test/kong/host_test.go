@@ -45,7 +45,7 @@ const schema = `{"name":"forward","fields":[{"config":{"type":"record","fields":
 	{"port":{"type":"integer","required":true}},
 	{"greeting":{"type":"string","default":"hello"}},
 	{"reject":{"type":"boolean"}},
-	{"limits":{"type":"record","fields":[{"size":{"type":"integer","default":8192}}]}},
+	{"limits":{"type":"record","required":true,"fields":[{"size":{"type":"integer","default":8192}}]}},
 	{"targets":{"type":"array","elements":{"type":"record","fields":[{"weight":{"type":"integer","default":100}}]}}}
 ]}}]}`
 

@@ -21,8 +21,8 @@ func fieldsOf(record map[string]any) iter.Seq2[string, map[string]any] {
 	}
 }
 
-// fillDefaults fills in what Kong fills in: defaults, and records even when
-// they are empty. Null and absent are the same in what a plugin is sent.
+// fillDefaults fills in what Kong fills in: defaults, and required records even
+// when they are empty. Null and absent are the same in what a plugin is sent.
 func fillDefaults(record, values map[string]any) {
 	for name, field := range fieldsOf(record) {
 		value := values[name]
@@ -30,7 +30,7 @@ func fillDefaults(record, values map[string]any) {
 			delete(values, name)
 			if fallback, ok := field["default"]; ok {
 				value = clone(fallback)
-			} else if field["type"] == "record" {
+			} else if field["type"] == "record" && field["required"] == true {
 				value = map[string]any{}
 			}
 		} else {

@@ -1,0 +1,120 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"go-ai-proxy/plugin"
+)
+
+func source(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile("../" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestShippedConfigurationIsServed starts the program with kong.yml, against
+// the mock.
+func TestShippedConfigurationIsServed(t *testing.T) {
+	g := start(t, nil, "-mock", "-config", "../kong.yml")
+	for _, path := range []string{"/openai/chat", "/anthropic/chat", "/models/mistral-small-latest/chat", "/mock/chat"} {
+		resp, body := post(t, g.url+path, `{"messages":[{"role":"user","content":"hi"}]}`)
+		if resp.StatusCode != 200 || !strings.Contains(body, `"choices"`) {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+		}
+	}
+}
+
+// TestImageHasWhatKongIsToldToStart holds Dockerfile, compose file and the
+// program's own names against each other.
+func TestImageHasWhatKongIsToldToStart(t *testing.T) {
+	docker := source(t, "Dockerfile")
+	for _, want := range []string{
+		"-o /" + plugin.Name + " .",
+		"COPY --from=build /" + plugin.Name + " /usr/local/bin/" + plugin.Name,
+		"COPY kong/plugins/go-ai-proxy /opt/go-ai-proxy/kong/plugins/go-ai-proxy",
+		"/usr/local/kong/" + plugin.Socket,
+		`START_CMD="/usr/local/bin/` + plugin.Name + ` -kong-prefix /usr/local/kong"`,
+		`QUERY_CMD="/usr/local/bin/` + plugin.Name + ` -dump"`,
+		"USER kong",
+	} {
+		if !strings.Contains(docker, want) {
+			t.Errorf("Dockerfile lacks %q", want)
+		}
+	}
+	if last := docker[strings.LastIndex(docker, "\nUSER "):]; !strings.HasPrefix(last, "\nUSER kong") {
+		t.Error("the image does not end as an unprivileged user")
+	}
+	if _, err := os.Stat("../kong/plugins/go-ai-proxy/handler.lua"); err != nil {
+		t.Error(err)
+	}
+	gomod, version := source(t, "go.mod"), regexp.MustCompile(`golang:(\d+\.\d+)`).FindStringSubmatch(docker)
+	if version == nil || !strings.Contains(gomod, "\ngo "+version[1]) {
+		t.Errorf("the Dockerfile builds with %v, go.mod says otherwise", version)
+	}
+}
+
+// TestShimAndProgramAgree holds the names that the Lua and the Go side share.
+func TestShimAndProgramAgree(t *testing.T) {
+	lua := source(t, "kong/plugins/go-ai-proxy/handler.lua")
+	for _, want := range []string{plugin.Version, plugin.RecordSocket, "770"} {
+		if !strings.Contains(lua, want) {
+			t.Errorf("handler.lua lacks %q", want)
+		}
+	}
+	dump, err := exec.Command(binary, "-dump").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"` + plugin.Name + `"`, `"Priority":770`, `"Version":"` + plugin.Version + `"`} {
+		if !strings.Contains(string(dump), want) {
+			t.Errorf("-dump lacks %s", want)
+		}
+	}
+}
+
+// TestComposeFileFitsTheRest holds ports, volumes, variables and the mock's
+// address.
+func TestComposeFileFitsTheRest(t *testing.T) {
+	var compose struct {
+		Services map[string]struct {
+			Build       string
+			Profiles    []string
+			Entrypoint  []string
+			Environment map[string]string
+			Ports       []string
+			Volumes     []string
+		}
+	}
+	if err := yaml.Unmarshal([]byte(source(t, "docker-compose.yml")), &compose); err != nil {
+		t.Fatal(err)
+	}
+	kong, mock := compose.Services["kong"], compose.Services["mock"]
+	if kong.Build != "." || kong.Environment["KONG_DECLARATIVE_CONFIG"] != "/etc/kong/kong.yml" || kong.Volumes[0] != "./kong.yml:/etc/kong/kong.yml:ro" {
+		t.Errorf("kong: %+v", kong)
+	}
+	if len(mock.Profiles) != 1 || mock.Profiles[0] != "mock" || strings.Join(mock.Entrypoint, " ") != "/usr/local/bin/go-ai-proxy mock -listen 0.0.0.0:9100" {
+		t.Errorf("mock: %+v", mock)
+	}
+	config := source(t, "kong.yml")
+	if !strings.Contains(config, "http://mock:9100/") {
+		t.Error("kong.yml has no route to the mock of the compose file")
+	}
+	for _, m := range regexp.MustCompile(`\{vault://env/([a-z-]+)\}`).FindAllStringSubmatch(config, -1) {
+		name := strings.ToUpper(strings.ReplaceAll(m[1], "-", "_"))
+		if _, ok := kong.Environment[name]; !ok {
+			t.Errorf("kong.yml refers to %s, which docker-compose.yml does not pass on", name)
+		}
+	}
+	if !strings.Contains(source(t, "prometheus.yml"), "kong:8100") || kong.Environment["KONG_STATUS_LISTEN"] != "0.0.0.0:8100" {
+		t.Error("Prometheus does not scrape Kong's status listener")
+	}
+}
