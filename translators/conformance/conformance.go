@@ -33,6 +33,9 @@ type Options struct {
 	// Translated runs the operation's Chat translator even where the format is
 	// the client's: a client of another format would get it.
 	Translated bool
+	// Header are headers that the caller of a translator adds and the mock
+	// wants to see: a signature, a key.
+	Header [][2]string
 	// Model is the model that the answers name, if it is not the scenario's
 	// (a provider that names none: the target's).
 	Model string

@@ -157,6 +157,9 @@ func (r *run) httpRequest(t *testing.T, body []byte, stream bool) *http.Request 
 	}
 	req := httptest.NewRequest(http.MethodPost, base+path, bytes.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
+	for _, kv := range r.options.Header {
+		req.Header.Set(kv[0], kv[1])
+	}
 	if r.provider.Header != nil {
 		for _, kv := range r.provider.Header(&r.target) {
 			req.Header.Set(kv[0], kv[1])

@@ -1,0 +1,103 @@
+// Package bedrock speaks Amazon Bedrock's Converse on both sides: as a provider
+// (Converse turns the internal form into the API and back) and as a client's
+// dialect (Dialect, what the AWS SDKs send). Meter also reads the usage of
+// InvokeModel, whose bodies are those of each model's maker and only pass
+// through. It knows the internal form and nothing of other formats, but for
+// what Anthropic's says of the settings that a Claude model takes.
+//
+// Start with Provider, then request.go and stream.go; the client's side is in
+// the files named dialect, and encoder.go. Facts are from
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+// and the pages it links to.
+package bedrock
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// Provider is Amazon Bedrock. Its requests are signed by the caller
+// (Signature Version 4, service "bedrock").
+var Provider = provider.Provider{
+	Name:        "bedrock",
+	Base:        base,
+	PathOverURL: true,
+	KeyHeader:   "Authorization",
+	Operations: map[string]*provider.Operation{
+		"llm/v1/chat":        operation,
+		"llm/v1/completions": operation,
+	},
+}
+
+// operation is Converse, for chats and for prompts.
+var operation = &provider.Operation{
+	Path:   pathOf,
+	Format: provider.BedrockConverse,
+	Chat:   Converse,
+	Meter:  Meter,
+	Fields: fields,
+}
+
+// Converse is POST /model/{id}/converse and /converse-stream.
+var Converse chat.Upstream = converse{}
+
+type converse struct{}
+
+// base is the endpoint of the target's region. The environment's region, which
+// a translator does not see, is expected in the option.
+func base(t *target.Target) (string, error) {
+	region := ""
+	if t.Options != nil {
+		region = t.Options.Bedrock.AWSRegion
+	}
+	if region == "" {
+		return "", errors.New("model.options.bedrock.aws_region: must be set, or AWS_REGION in the environment")
+	}
+	for _, c := range []byte(region) {
+		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return "", fmt.Errorf("model.options.bedrock.aws_region: %q is not a region such as us-east-1", region)
+		}
+	}
+	// https://docs.aws.amazon.com/general/latest/gr/bedrock.html
+	domain := "amazonaws.com"
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		domain = "amazonaws.com.cn"
+	case strings.HasPrefix(region, "eusc-"):
+		domain = "amazonaws.eu"
+	}
+	return "https://bedrock-runtime." + region + "." + domain, nil
+}
+
+func pathOf(t *target.Target, stream bool) (string, error) {
+	operation := "/converse"
+	if stream {
+		operation = "/converse-stream"
+	}
+	switch t.Model {
+	case "", ".", "..":
+		return "", fmt.Errorf("model.name: %q cannot stand in a URL path", t.Model)
+	}
+	return "/model/" + escape(t.Model) + operation, nil
+}
+
+// escape writes a model id or ARN as one segment of a path. Everything but the
+// unreserved characters of RFC 3986 is escaped, as the signature demands.
+func escape(id string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for _, c := range []byte(id) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._~", c) >= 0:
+			b.WriteByte(c)
+		default:
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		}
+	}
+	return b.String()
+}

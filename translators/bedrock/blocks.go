@@ -1,0 +1,194 @@
+package bedrock
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// appendMessages writes the turns.
+func (q *query) appendMessages(dst []byte) ([]byte, error) {
+	if len(q.turns) == 0 {
+		return dst, nil
+	}
+	dst = append(member(dst, "messages"), '[')
+	for i := range q.turns {
+		t := &q.turns[i]
+		dst = text(append(comma(dst), '{'), "role", string(t.role))
+		dst = append(member(dst, "content"), '[')
+		said, document := false, false
+		for j := range t.blocks {
+			b := &t.blocks[j]
+			last := i == len(q.turns)-1 && j == len(t.blocks)-1
+			var err error
+			if dst, err = q.appendBlock(dst, b, last && t.role == chat.Assistant); err != nil {
+				return nil, err
+			}
+			said = said || b.part.Kind == chat.Text
+			document = document || b.part.Kind == chat.File
+		}
+		if document && !said { // a document is refused without text beside it
+			dst = append(text(append(comma(dst), '{'), "text", opening.Text), '}')
+		}
+		dst = append(dst, ']', '}')
+	}
+	return append(dst, ']'), nil
+}
+
+// appendBlock writes a part as a content block, and a cache point after it if
+// the client set one. An answer that the model shall continue (prefill) may
+// not end in white space.
+func (q *query) appendBlock(dst []byte, b *block, prefill bool) ([]byte, error) {
+	p := b.part
+	var err error
+	switch p.Kind {
+	case chat.Text, chat.Refusal:
+		s := p.Text
+		if prefill {
+			s = strings.TrimRight(s, " \t\r\n")
+		}
+		dst = append(text(append(comma(dst), '{'), "text", s), '}')
+	case chat.Thinking:
+		dst = text(append(comma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
+		dst = append(text(dst, "signature", p.Signature), "}}}"...)
+	case chat.RedactedThinking:
+		dst = append(text(append(comma(dst), `{"reasoningContent":{`...), "redactedContent", p.Text), "}}"...)
+	case chat.ToolCall:
+		dst, err = appendToolUse(dst, b)
+	case chat.ToolResult:
+		return q.appendToolResult(dst, b)
+	case chat.Image, chat.Audio, chat.File, chat.Video:
+		dst, err = q.appendMedia(dst, p, b)
+	default:
+		dst, err = appendOpaque(dst, b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return q.appendCachePoint(dst, p.CacheControl), nil
+}
+
+// appendCachePoint writes a cache point for Anthropic's cache_control: what
+// stands before it is cached.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CachePointBlock.html
+func (q *query) appendCachePoint(dst []byte, control chat.Raw) []byte {
+	if control == nil || q.model.noCache {
+		return dst
+	}
+	dst = append(comma(dst), `{"cachePoint":{"type":"default"`...)
+	ttl := fastjson.GetString(control, "ttl")
+	if (ttl == "5m" || ttl == "1h") && !q.model.nova {
+		dst = text(dst, "ttl", ttl)
+	}
+	return append(dst, '}', '}')
+}
+
+// appendToolUse writes a call. OpenAI carries arguments as text; Converse's
+// input is an object.
+func appendToolUse(dst []byte, b *block) ([]byte, error) {
+	input := strings.TrimSpace(b.part.Arguments)
+	if input == "" || input == "null" {
+		input = "{}"
+	}
+	if input[0] != '{' || fastjson.Validate(input) != nil {
+		return nil, &chat.RequestError{Message: "failed to decode function response arguments from assistant's message, not JSON format"}
+	}
+	dst = text(append(comma(dst), `{"toolUse":{`...), "toolUseId", b.id)
+	return append(raw(text(dst, "name", b.part.Name), "input", input), "}}"...), nil
+}
+
+// appendToolResult writes a result: JSON text as json (what is no object as
+// its member "result"), other text as text. A result of nothing is an empty
+// object, as blank text is refused.
+func (q *query) appendToolResult(dst []byte, b *block) ([]byte, error) {
+	p := b.part
+	dst = text(append(comma(dst), `{"toolResult":{`...), "toolUseId", b.id)
+	dst = append(member(dst, "content"), '[')
+	start := len(dst)
+	cache := p.CacheControl
+	for i := range p.Parts {
+		if c := p.Parts[i].CacheControl; c != nil {
+			cache = c
+		}
+	}
+	var err error
+	if said, ok := textOnly(p.Parts); ok && fastjson.Validate(said) == nil {
+		dst = appendJSONResult(dst, strings.TrimSpace(said))
+	} else if dst, err = q.appendResultParts(dst, b); err != nil {
+		return nil, err
+	}
+	if len(dst) == start {
+		dst = append(dst, `{"json":{}}`...)
+	}
+	dst = append(dst, ']')
+	if p.IsError { // the only status that older models take is none
+		dst = text(dst, "status", "error")
+	}
+	return q.appendCachePoint(append(dst, '}', '}'), cache), nil
+}
+
+// textOnly joins parts, and says whether all are text.
+func textOnly(parts []chat.Part) (string, bool) {
+	if len(parts) == 1 {
+		return parts[0].Text, parts[0].Kind == chat.Text
+	}
+	var s strings.Builder
+	for i := range parts {
+		if parts[i].Kind != chat.Text {
+			return "", false
+		}
+		s.WriteString(parts[i].Text)
+	}
+	return s.String(), true
+}
+
+// appendJSONResult writes valid JSON: Converse's json is an object.
+func appendJSONResult(dst []byte, value string) []byte {
+	if value[0] == '{' {
+		return append(raw(append(dst, '{'), "json", value), '}')
+	}
+	return append(raw(append(dst, `{"json":{`...), "result", value), "}}"...)
+}
+
+func (q *query) appendResultParts(dst []byte, b *block) ([]byte, error) {
+	for i := range b.part.Parts {
+		p := &b.part.Parts[i]
+		switch p.Kind {
+		case chat.Text, chat.Refusal:
+			if !blank(p.Text) {
+				dst = append(text(append(comma(dst), '{'), "text", p.Text), '}')
+			}
+		case chat.Image, chat.File, chat.Video:
+			var err error
+			if dst, err = q.appendMedia(dst, p, b); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, &chat.RequestError{Field: partField(b.message, b.index), Message: "a tool's result is text, images, documents or videos"}
+		}
+	}
+	return dst, nil
+}
+
+// blockNames are the blocks of the API that the internal form has no part for.
+// A client may send one as {"type":"guardContent","guardContent":{…}}.
+var blockNames = []string{
+	"guardContent", "cachePoint", "searchResult", "citationsContent", "toolAddition", "toolRemoval",
+	"image", "document", "video", "audio",
+}
+
+func appendOpaque(dst []byte, b *block) ([]byte, error) {
+	if value := jsonedit.Lookup(b.part.Raw, b.part.Type); value != nil && slices.Contains(blockNames, b.part.Type) {
+		return append(raw(append(comma(dst), '{'), b.part.Type, value), '}'), nil
+	}
+	return nil, &chat.RequestError{Field: partField(b.message, b.index), Message: fmt.Sprintf("Converse has no content of type %q", b.part.Type)}
+}
+
+func partField(message, part int) string {
+	return fmt.Sprintf("messages[%d].content[%d]", message, part)
+}

@@ -1,0 +1,220 @@
+package bedrock
+
+import (
+	"fmt"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// Dialect is Converse and ConverseStream as a client speaks them. Model and
+// Stream are in the URL and not set by ParseRequest. What only Bedrock has goes
+// into Extra by its name, which other providers do not look at:
+// guardrailConfig, additionalModelRequestFields, additionalModelResponseFieldPaths,
+// performanceConfig and promptVariables.
+//
+// An error answer is of content type application/json and carries its type in
+// the header X-Amzn-ErrorType, too: see ErrorType. A stream is of content type
+// application/vnd.amazon.eventstream.
+var Dialect chat.Dialect = dialect{}
+
+type dialect struct{}
+
+// parsers are reused unless a large body has made them large.
+var parsers fastjson.ParserPool
+
+// maxPooled is the body size, in bytes, above which a parser is dropped after use.
+const maxPooled = 1 << 20
+
+// ParseRequest implements chat.Dialect.
+func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
+	p := parsers.Get()
+	defer func() {
+		if len(body) <= maxPooled {
+			parsers.Put(p)
+		}
+	}()
+	v, err := p.ParseBytes(body)
+	if err != nil || v.Type() != fastjson.TypeObject {
+		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
+	}
+	r := &chat.Request{}
+	if err := parseSystem(r, v.GetArray("system")); err != nil {
+		return nil, err
+	}
+	messages := v.GetArray("messages")
+	if len(messages) == 0 {
+		return nil, &chat.RequestError{Field: "messages", Message: "is missing"}
+	}
+	for i, m := range messages {
+		if err := parseMessage(r, i, m); err != nil {
+			return nil, err
+		}
+	}
+	if err := parseToolConfig(r, v.Get("toolConfig")); err != nil {
+		return nil, err
+	}
+	if err := parseInference(r, v.Get("inferenceConfig")); err != nil {
+		return nil, err
+	}
+	parseModelFields(r, v.Get("additionalModelRequestFields"))
+	if err := parseOutput(r, v.Get("outputConfig")); err != nil {
+		return nil, err
+	}
+	r.ServiceTier = str(v, "serviceTier", "type")
+	r.Metadata = rawOf(v.Get("requestMetadata"))
+	for _, name := range []string{
+		"guardrailConfig", "additionalModelRequestFields", "additionalModelResponseFieldPaths", "performanceConfig", "promptVariables",
+	} {
+		if value := rawOf(v.Get(name)); value != nil {
+			r.Extra = append(r.Extra, chat.Member{Name: name, Value: value})
+		}
+	}
+	return r, nil
+}
+
+func parseSystem(r *chat.Request, blocks []*fastjson.Value) error {
+	m := chat.Message{Role: chat.System}
+	for i, b := range blocks {
+		if err := appendPart(&m, b, fmt.Sprintf("system[%d]", i)); err != nil {
+			return err
+		}
+	}
+	if len(m.Parts) > 0 {
+		r.Messages = append(r.Messages, m)
+	}
+	return nil
+}
+
+func parseMessage(r *chat.Request, i int, v *fastjson.Value) error {
+	at := fmt.Sprintf("messages[%d]", i)
+	m := chat.Message{Role: chat.Role(v.GetStringBytes("role"))}
+	switch m.Role {
+	case chat.User, chat.Assistant, chat.System:
+	default:
+		return &chat.RequestError{Field: at + ".role", Message: fmt.Sprintf("must be user, assistant or system, not '%s'", m.Role)}
+	}
+	content := v.GetArray("content")
+	if len(content) == 0 {
+		return &chat.RequestError{Field: at + ".content", Message: "is missing"}
+	}
+	m.Parts = make([]chat.Part, 0, len(content))
+	for j, b := range content {
+		if err := appendPart(&m, b, fmt.Sprintf("%s.content[%d]", at, j)); err != nil {
+			return err
+		}
+	}
+	r.Messages = append(r.Messages, m)
+	return nil
+}
+
+func parseToolConfig(r *chat.Request, v *fastjson.Value) error {
+	for i, t := range v.GetArray("tools") {
+		at := fmt.Sprintf("toolConfig.tools[%d]", i)
+		switch spec := t.Get("toolSpec"); {
+		case spec != nil:
+			tool := chat.Tool{Name: str(spec, "name"), Description: str(spec, "description"), Parameters: rawOf(spec.Get("inputSchema", "json"))}
+			if tool.Name == "" {
+				return &chat.RequestError{Field: at + ".toolSpec.name", Message: "is missing"}
+			}
+			if strict := spec.Get("strict"); strict != nil {
+				on := strict.GetBool()
+				tool.Strict = &on
+			}
+			r.Tools = append(r.Tools, tool)
+		case t.Exists("cachePoint"):
+			if n := len(r.Tools); n > 0 {
+				r.Tools[n-1].CacheControl = cacheControl(t.Get("cachePoint"))
+			}
+		case t.Exists("systemTool"):
+			r.Tools = append(r.Tools, chat.Tool{Native: rawOf(t)})
+		default:
+			return &chat.RequestError{Field: at, Message: "is no toolSpec, systemTool or cachePoint"}
+		}
+	}
+	switch choice := v.Get("toolChoice"); {
+	case choice == nil:
+	case choice.Exists("auto"):
+		r.ToolChoice.Mode = "auto"
+	case choice.Exists("any"):
+		r.ToolChoice.Mode = "required"
+	case choice.Exists("tool"):
+		r.ToolChoice = chat.ToolChoice{Mode: "function", Name: str(choice, "tool", "name")}
+	}
+	return nil
+}
+
+func parseInference(r *chat.Request, v *fastjson.Value) error {
+	for _, n := range [...]struct {
+		name string
+		to   *chat.Number
+	}{{"maxTokens", &r.MaxTokens}, {"temperature", &r.Temperature}, {"topP", &r.TopP}} {
+		if m := v.Get(n.name); m != nil && m.Type() != fastjson.TypeNull && !setNumber(n.to, m) {
+			return &chat.RequestError{Field: "inferenceConfig." + n.name, Message: "must be a number"}
+		}
+	}
+	for _, s := range v.GetArray("stopSequences") {
+		r.Stop = append(r.Stop, str(s))
+	}
+	return nil
+}
+
+func setNumber(to *chat.Number, v *fastjson.Value) bool {
+	if v == nil || v.Type() != fastjson.TypeNumber {
+		return false
+	}
+	number := v.MarshalTo(nil)
+	if fastjson.ValidateBytes(number) != nil { // the parser lets nan and 1-2 pass
+		return false
+	}
+	*to = chat.Number(number)
+	return true
+}
+
+// parseModelFields reads what the models have in common of what they have
+// beyond Converse: top_k, and how hard to think.
+func parseModelFields(r *chat.Request, v *fastjson.Value) {
+	for _, path := range [][]string{{"top_k"}, {"topK"}, {"k"}, {"inferenceConfig", "topK"}} {
+		setNumber(&r.TopK, v.Get(path...))
+	}
+	for _, path := range [][]string{{"reasoning_effort"}, {"reasoningConfig", "maxReasoningEffort"}, {"output_config", "effort"}} {
+		if effort := str(v, path...); effort != "" {
+			setEffort(r, effort)
+		}
+	}
+	for _, name := range []string{"thinking", "reasoning_config"} {
+		setNumber(&r.ReasoningBudget, v.Get(name, "budget_tokens"))
+		switch str(v, name, "type") {
+		case "disabled":
+			r.ReasoningEffort = "none"
+		case "adaptive":
+			if r.ReasoningEffort == "" {
+				r.ReasoningEffort = "high" // Anthropic's default
+			}
+		}
+	}
+}
+
+func setEffort(r *chat.Request, effort string) {
+	if r.ReasoningEffort = effort; effort == "max" {
+		r.ReasoningEffort = "xhigh"
+	}
+}
+
+func parseOutput(r *chat.Request, v *fastjson.Value) error {
+	if effort := str(v, "effort"); effort != "" {
+		setEffort(r, effort)
+	}
+	s := v.Get("textFormat", "structure", "jsonSchema")
+	if s == nil {
+		return nil
+	}
+	schema := chat.Raw(str(s, "schema"))
+	if jsonedit.Valid(schema) != nil {
+		return &chat.RequestError{Field: "outputConfig.textFormat.structure.jsonSchema.schema", Message: "must be the text of a JSON schema"}
+	}
+	r.ResponseFormat = chat.ResponseFormat{Type: "json_schema", Name: str(s, "name"), Schema: schema}
+	return nil
+}

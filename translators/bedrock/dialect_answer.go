@@ -1,0 +1,185 @@
+package bedrock
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// AppendResponse writes the answer of Converse. Of several choices it is the
+// first: the format has one. The latency, which the format demands, is 0: a
+// translator has no clock.
+func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
+	var c chat.Choice
+	if len(r.Choices) > 0 {
+		c = r.Choices[0]
+	}
+	dst = append(dst, `{"output":{"message":{"role":"assistant","content":[`...)
+	calls := 0
+	for i := range c.Parts {
+		dst = appendAnswerBlock(dst, &c.Parts[i], r.Meta.ID, calls)
+		if c.Parts[i].Kind == chat.ToolCall {
+			calls++
+		}
+	}
+	dst = append(dst, "]}}"...)
+	if c.Finish != "" {
+		dst = text(dst, "stopReason", stopReason(c.Finish, c.StopText != "", calls > 0))
+	}
+	if !r.NoUsage {
+		dst = appendUsage(dst, &r.Usage)
+	}
+	dst = append(dst, `,"metrics":{"latencyMs":0}`...)
+	for _, m := range r.Extra {
+		if m.Name == "trace" || m.Name == "additionalModelResponseFields" {
+			dst = raw(dst, m.Name, m.Value)
+		}
+	}
+	return append(appendTier(dst, r.ServiceTier), '}'), nil
+}
+
+// appendAnswerBlock writes a part; nothing for what the format has no block for.
+func appendAnswerBlock(dst []byte, p *chat.Part, answer string, calls int) []byte {
+	switch p.Kind {
+	case chat.Text, chat.Refusal:
+		if p.Text != "" {
+			dst = append(text(append(comma(dst), '{'), "text", p.Text), '}')
+		}
+	case chat.Thinking:
+		dst = text(append(comma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
+		if p.Signature != "" {
+			dst = text(dst, "signature", p.Signature)
+		}
+		dst = append(dst, "}}}"...)
+	case chat.RedactedThinking:
+		dst = append(text(append(comma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Text)), "}}"...)
+	case chat.ToolCall:
+		dst = appendCallID(append(comma(dst), `{"toolUse":{`...), []byte(p.ID), answer, calls)
+		dst = append(member(text(dst, "name", p.Name), "input"), inputOf(p.Arguments)...)
+		dst = append(dst, "}}"...)
+	case chat.Image:
+		if m := p.Media; m != nil && m.Data != "" {
+			dst = text(append(comma(dst), `{"image":{`...), "format", formatOf(chat.Image, m))
+			dst = append(text(append(member(dst, "source"), '{'), "bytes", m.Data), "}}}"...)
+		}
+	}
+	return dst
+}
+
+// blob is opaque data as base64, which SDKs decode: what is not is encoded.
+func blob(data string) string {
+	if _, err := base64.StdEncoding.DecodeString(data); err != nil {
+		return base64.StdEncoding.EncodeToString([]byte(data))
+	}
+	return data
+}
+
+// appendCallID writes the n-th call's id. A provider whose calls have none gets
+// some that do not repeat in the conversation.
+func appendCallID(dst, id []byte, answer string, n int) []byte {
+	if len(id) == 0 {
+		return text(dst, "toolUseId", "tooluse_"+answer+"_"+strconv.Itoa(n))
+	}
+	return bytesText(dst, "toolUseId", id)
+}
+
+// inputOf is arguments as the object they should be. What a model spoiled is
+// passed on in one, so that the tool can say what is wrong with it.
+func inputOf(arguments string) string {
+	if blank(arguments) || arguments == "null" {
+		return "{}"
+	}
+	if _, err := jsonedit.Object([]byte(arguments), nil); err != nil {
+		return string(append(text([]byte{'{'}, "arguments", arguments), '}'))
+	}
+	return arguments
+}
+
+// stopReason is Converse's word for a finish reason. An answer with calls stops
+// for them, whatever word its provider has for it.
+func stopReason(reason chat.FinishReason, sequence, calls bool) string {
+	switch reason {
+	case chat.Stop:
+		switch {
+		case calls:
+			return "tool_use"
+		case sequence:
+			return "stop_sequence"
+		}
+		return "end_turn"
+	case chat.ToolCalls:
+		return "tool_use"
+	case chat.Length:
+		return "max_tokens"
+	case chat.ContentFilter:
+		return "content_filtered"
+	}
+	return string(reason)
+}
+
+// appendUsage writes the member usage.
+func appendUsage(dst []byte, u *chat.Usage) []byte {
+	dst = append(member(dst, "usage"), '{')
+	dst = number(dst, "inputTokens", max(u.Prompt-u.Cached-u.CacheWrite, 0))
+	dst = number(dst, "outputTokens", u.Completion)
+	dst = number(dst, "totalTokens", u.TotalTokens())
+	if u.Cached+u.CacheWrite > 0 {
+		dst = number(dst, "cacheReadInputTokens", u.Cached)
+		dst = number(dst, "cacheWriteInputTokens", u.CacheWrite)
+	}
+	if u.CacheWrite5m+u.CacheWrite1h > 0 {
+		dst = append(member(dst, "cacheDetails"), '[')
+		for _, d := range [...]struct {
+			ttl string
+			n   int
+		}{{"1h", u.CacheWrite1h}, {"5m", u.CacheWrite5m}} {
+			if d.n > 0 {
+				dst = append(number(text(append(comma(dst), '{'), "ttl", d.ttl), "inputTokens", d.n), '}')
+			}
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
+}
+
+// appendTier writes the member serviceTier, if there is one that Bedrock has.
+func appendTier(dst []byte, tier string) []byte {
+	switch tier {
+	case "default", "flex", "priority", "reserved":
+		return append(text(append(member(dst, "serviceTier"), '{'), "type", tier), '}')
+	}
+	return dst
+}
+
+// AppendError writes an error answer's body. SDKs take the type from the header
+// X-Amzn-ErrorType (see ErrorType) or, where that is missing, from __type.
+// https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
+func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
+	return append(text(text(append(dst, '{'), "__type", ErrorType(e.Status)), "message", e.Message), '}')
+}
+
+// ErrorType is the exception that Bedrock has for an HTTP status: the value of
+// the header X-Amzn-ErrorType.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
+func ErrorType(status int) string {
+	switch status {
+	case 401, 403:
+		return "AccessDeniedException"
+	case 404:
+		return "ResourceNotFoundException"
+	case 408, 504:
+		return "ModelTimeoutException"
+	case 424:
+		return "ModelErrorException"
+	case 429:
+		return "ThrottlingException"
+	case 502, 503, 529:
+		return "ServiceUnavailableException"
+	}
+	if status >= 400 && status < 500 {
+		return "ValidationException"
+	}
+	return "InternalServerException"
+}

@@ -1,0 +1,157 @@
+package bedrock
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// appendPart reads a client's content block into m. Of a union, the first
+// member that is known counts.
+func appendPart(m *chat.Message, b *fastjson.Value, at string) error {
+	o, err := b.Object()
+	if err != nil || o.Len() == 0 {
+		return &chat.RequestError{Field: at, Message: "must be a content block"}
+	}
+	part, found := chat.Part{}, false
+	o.Visit(func(key []byte, v *fastjson.Value) {
+		if found || v.Type() == fastjson.TypeNull || err != nil {
+			return
+		}
+		if string(key) == "cachePoint" {
+			if n := len(m.Parts); n > 0 {
+				m.Parts[n-1].CacheControl = cacheControl(v)
+			}
+			return
+		}
+		part, err = parsePart(string(key), v, at)
+		found = err == nil
+	})
+	if err != nil {
+		return err
+	}
+	if found {
+		m.Parts = append(m.Parts, part)
+	}
+	return nil
+}
+
+// cacheControl is a cache point in Anthropic's words.
+func cacheControl(point *fastjson.Value) chat.Raw {
+	if ttl := str(point, "ttl"); ttl == "5m" || ttl == "1h" {
+		return chat.Raw(`{"type":"ephemeral","ttl":"` + ttl + `"}`)
+	}
+	return chat.Raw(`{"type":"ephemeral"}`)
+}
+
+func parsePart(name string, v *fastjson.Value, at string) (chat.Part, error) {
+	switch name {
+	case "text":
+		if v.Type() != fastjson.TypeString {
+			return chat.Part{}, &chat.RequestError{Field: at + ".text", Message: "must be a string"}
+		}
+		return chat.Part{Kind: chat.Text, Text: str(v)}, nil
+	case "image", "document", "video", "audio":
+		return parseMedia(name, v, at)
+	case "toolUse":
+		arguments := rawOf(v.Get("input"))
+		if arguments == nil {
+			arguments = chat.Raw("{}")
+		}
+		p := chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: string(arguments)}
+		if p.ID == "" || p.Name == "" {
+			return p, &chat.RequestError{Field: at + ".toolUse", Message: "must have toolUseId and name"}
+		}
+		return p, nil
+	case "toolResult":
+		return parseResult(v, at)
+	case "reasoningContent":
+		if data := str(v, "redactedContent"); data != "" {
+			return chat.Part{Kind: chat.RedactedThinking, Text: data}, nil
+		}
+		return chat.Part{Kind: chat.Thinking, Text: str(v, "reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, nil
+	case "citationsContent":
+		p := chat.Part{Kind: chat.Text}
+		for _, c := range v.GetArray("content") {
+			p.Text += str(c, "text")
+		}
+		return p, nil
+	case "guardContent": // the guardrail's to judge, and the model's to read
+		if image := v.Get("image"); image != nil {
+			return parseMedia("image", image, at+".guardContent")
+		}
+		return chat.Part{Kind: chat.Text, Text: str(v, "text", "text")}, nil
+	}
+	whole := append(jsonedit.AppendString([]byte(`{"type":`), name), ',')
+	whole = append(jsonedit.AppendString(whole, name), ':')
+	return chat.Part{Kind: chat.Opaque, Type: name, Raw: append(appendValue(whole, v), '}')}, nil
+}
+
+// parseResult reads the result of a call. json becomes its text.
+func parseResult(v *fastjson.Value, at string) (chat.Part, error) {
+	p := chat.Part{Kind: chat.ToolResult, ID: str(v, "toolUseId"), IsError: str(v, "status") == "error"}
+	if p.ID == "" {
+		return p, &chat.RequestError{Field: at + ".toolResult.toolUseId", Message: "is missing"}
+	}
+	inner := chat.Message{}
+	for _, b := range v.GetArray("content") {
+		if value := b.Get("json"); value != nil {
+			inner.Parts = append(inner.Parts, chat.Part{Kind: chat.Text, Text: string(appendValue(nil, value))})
+			continue
+		}
+		if err := appendPart(&inner, b, at+".toolResult.content"); err != nil {
+			return p, err
+		}
+	}
+	p.Parts = inner.Parts
+	return p, nil
+}
+
+// mediaTypes are the media types of formats whose name is not their end.
+var mediaTypes = map[string]string{
+	"doc": "application/msword", "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	"xls": "application/vnd.ms-excel", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"pdf": "application/pdf", "csv": "text/csv", "html": "text/html", "txt": "text/plain", "md": "text/markdown",
+	"mov": "video/quicktime", "mkv": "video/x-matroska", "flv": "video/x-flv", "wmv": "video/x-ms-wmv", "three_gp": "video/3gpp", "mpg": "video/mpeg",
+	"mp3": "audio/mpeg",
+}
+
+func parseMedia(name string, v *fastjson.Value, at string) (chat.Part, error) {
+	p := chat.Part{Kind: chat.Image, Media: &chat.Media{}}
+	for kind, m := range mediaKinds {
+		if m.name == name {
+			p.Kind = kind
+		}
+	}
+	m := p.Media
+	format := str(v, "format")
+	m.MIME = mediaTypes[format]
+	if m.MIME == "" && format != "" {
+		m.MIME = name + "/" + format
+	}
+	if p.Kind == chat.File && str(v, "name") != "" {
+		if m.Filename = str(v, "name"); format != "" {
+			m.Filename += "." + format
+		}
+	}
+	source := v.Get("source")
+	m.Data, m.URL = str(source, "bytes"), str(source, "s3Location", "uri")
+	said := str(source, "text")
+	for _, c := range source.GetArray("content") {
+		said += str(c, "text")
+	}
+	if said != "" {
+		m.Data = base64.StdEncoding.EncodeToString([]byte(said))
+		if !strings.HasPrefix(m.MIME, "text/") {
+			m.MIME = "text/plain"
+		}
+	}
+	if m.Data == "" && m.URL == "" {
+		return p, &chat.RequestError{Field: at + "." + name + ".source", Message: "is missing"}
+	}
+	return p, nil
+}

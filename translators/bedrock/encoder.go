@@ -1,0 +1,213 @@
+package bedrock
+
+import (
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// NewEncoder returns the writer of one streamed answer, in frames of
+// application/vnd.amazon.eventstream. Usage is always sent.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
+func (dialect) NewEncoder(meta chat.Meta) chat.Encoder { return &encoder{meta: meta, open: -1} }
+
+// encoder writes one answer. Blocks follow each other: one that begins ends the
+// one before it. The stop reason waits for the end, where it is known whether
+// there were calls.
+type encoder struct {
+	meta    chat.Meta
+	started bool
+	closed  bool // the metadata or an exception was written
+
+	blocks int // blocks so far: the index of the next
+	open   int // index of the open block, or -1
+	kind   chat.PartKind
+	calls  []callBlocks
+
+	reason   chat.FinishReason
+	sequence bool // a stop sequence ended the answer
+	usage    chat.Usage
+	counted  bool
+	trace    []byte
+
+	payload []byte
+}
+
+// callBlocks says in which block a call is.
+type callBlocks struct{ call, block int }
+
+func event(name string) []frame.Header {
+	return []frame.Header{{Name: ":event-type", Value: name}, {Name: ":content-type", Value: "application/json"}, {Name: ":message-type", Value: "event"}}
+}
+
+var (
+	messageStart = event("messageStart")
+	blockStart   = event("contentBlockStart")
+	blockDelta   = event("contentBlockDelta")
+	blockStop    = event("contentBlockStop")
+	messageStop  = event("messageStop")
+	metadata     = event("metadata")
+)
+
+// Append implements chat.Encoder.
+func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
+	if e.closed || d.Choice > 0 {
+		return dst // the format has one answer
+	}
+	switch d.Kind {
+	case chat.UsageDelta:
+		if d.Usage != nil {
+			e.usage, e.counted = *d.Usage, true
+		}
+		return dst
+	case chat.Finish:
+		if d.Reason != "" {
+			e.reason, e.sequence = d.Reason, len(d.Text) > 0
+		}
+		return dst
+	case chat.ExtraDelta:
+		if string(d.Name) == "trace" {
+			e.trace = append(e.trace[:0], d.Raw...)
+		}
+		return dst
+	case chat.ErrorDelta:
+		return e.fail(dst, d.Err)
+	}
+	if !e.started {
+		e.started = true
+		dst = frame.AppendEventStream(dst, messageStart, []byte(`{"role":"assistant"}`))
+	}
+	switch d.Kind {
+	case chat.TextDelta, chat.RefusalDelta:
+		return e.appendText(dst, chat.Text, `{"text":`, d.Text, `}`)
+	case chat.ThinkingDelta:
+		return e.appendText(dst, chat.Thinking, `{"reasoningContent":{"text":`, d.Text, `}}`)
+	case chat.SignatureDelta:
+		dst = e.appendText(dst, chat.Thinking, `{"reasoningContent":{"signature":`, d.Text, `}}`)
+		return e.appendClose(dst)
+	case chat.RedactedDelta:
+		dst = e.appendText(e.appendClose(dst), chat.RedactedThinking, `{"reasoningContent":{"redactedContent":`, []byte(blob(string(d.Text))), `}}`)
+		return e.appendClose(dst)
+	case chat.ToolStart:
+		return e.appendCall(dst, d)
+	case chat.ToolArguments:
+		return e.appendArguments(dst, d.Index, d.Text)
+	case chat.End:
+		return e.appendEnd(dst)
+	}
+	return dst
+}
+
+// appendText writes a piece of a block that begins without an event.
+func (e *encoder) appendText(dst []byte, kind chat.PartKind, before string, said []byte, after string) []byte {
+	if len(said) == 0 {
+		return dst
+	}
+	if e.open < 0 || e.kind != kind {
+		dst = e.next(e.appendClose(dst), kind)
+	}
+	return e.appendDelta(dst, e.open, before, said, after)
+}
+
+// next begins a block.
+func (e *encoder) next(dst []byte, kind chat.PartKind) []byte {
+	e.open, e.kind = e.blocks, kind
+	e.blocks++
+	return dst
+}
+
+// index begins the payload of an event about a block.
+func (e *encoder) index(block int) []byte {
+	return number(append(e.payload[:0], '{'), "contentBlockIndex", block)
+}
+
+func (e *encoder) appendDelta(dst []byte, block int, before string, said []byte, after string) []byte {
+	p := append(member(e.index(block), "delta"), before...)
+	p = append(jsonedit.AppendBytes(p, said), after...)
+	e.payload = append(p, '}')
+	return frame.AppendEventStream(dst, blockDelta, e.payload)
+}
+
+// appendClose ends the open block, if there is one.
+func (e *encoder) appendClose(dst []byte) []byte {
+	if e.open < 0 {
+		return dst
+	}
+	e.payload = append(e.index(e.open), '}')
+	e.open = -1
+	return frame.AppendEventStream(dst, blockStop, e.payload)
+}
+
+func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
+	dst = e.next(e.appendClose(dst), chat.ToolCall)
+	e.calls = append(e.calls, callBlocks{call: d.Index, block: e.open})
+	p := append(member(e.index(e.open), "start"), `{"toolUse":{`...)
+	p = bytesText(appendCallID(p, d.ID, e.meta.ID, len(e.calls)-1), "name", d.Name)
+	e.payload = append(p, "}}}"...)
+	dst = frame.AppendEventStream(dst, blockStart, e.payload)
+	return e.appendArguments(dst, d.Index, d.Text)
+}
+
+func (e *encoder) appendArguments(dst []byte, call int, said []byte) []byte {
+	if len(said) == 0 {
+		return dst
+	}
+	for i := range e.calls {
+		if e.calls[i].call == call {
+			return e.appendDelta(dst, e.calls[i].block, `{"toolUse":{"input":`, said, `}}`)
+		}
+	}
+	return dst
+}
+
+// appendEnd writes messageStop, unless nobody said why the answer ends, and
+// metadata.
+func (e *encoder) appendEnd(dst []byte) []byte {
+	e.closed = true
+	dst = e.appendClose(dst)
+	if e.reason != "" {
+		p := text(append(e.payload[:0], '{'), "stopReason", stopReason(e.reason, e.sequence, len(e.calls) > 0))
+		e.payload = append(p, '}')
+		dst = frame.AppendEventStream(dst, messageStop, e.payload)
+	}
+	p := append(e.payload[:0], '{')
+	if e.counted {
+		p = appendUsage(p, &e.usage)
+	}
+	p = append(member(p, "metrics"), `{"latencyMs":0}`...)
+	p = appendTier(raw(p, "trace", e.trace), e.usage.ServiceTier)
+	e.payload = append(p, '}')
+	return frame.AppendEventStream(dst, metadata, e.payload)
+}
+
+// fail writes the exception that ends a stream.
+func (e *encoder) fail(dst []byte, err *chat.Error) []byte {
+	e.closed = true
+	if err == nil {
+		err = &chat.Error{Message: "the provider ended the stream with an error"}
+	}
+	name := "internalServerException"
+	switch err.Status {
+	case 429:
+		name = "throttlingException"
+	case 424:
+		name = "modelStreamErrorException"
+	case 502, 503, 529:
+		name = "serviceUnavailableException"
+	case 400, 401, 403, 404, 413, 422:
+		name = "validationException"
+	case 0:
+		switch err.Type {
+		case "rate_limit_error":
+			name = "throttlingException"
+		case "overloaded_error":
+			name = "serviceUnavailableException"
+		case "invalid_request_error":
+			name = "validationException"
+		}
+	}
+	headers := []frame.Header{
+		{Name: ":exception-type", Value: name}, {Name: ":content-type", Value: "application/json"}, {Name: ":message-type", Value: "exception"},
+	}
+	return frame.AppendEventStream(dst, headers, append(text([]byte{'{'}, "message", err.Message), '}'))
+}

@@ -1,0 +1,143 @@
+package bedrock
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// mediaKind is a kind of content block for media.
+type mediaKind struct {
+	name    string   // the block
+	field   string   // the member of OpenAI's part, for messages
+	formats []string // format
+}
+
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ImageBlock.html
+// and the pages of the other blocks.
+var mediaKinds = map[chat.PartKind]mediaKind{
+	chat.Image: {"image", "image_url", []string{"png", "jpeg", "gif", "webp"}},
+	chat.Video: {"video", "video_url", []string{"mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp"}},
+	chat.File:  {"document", "file", []string{"pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md"}},
+	chat.Audio: {"audio", "input_audio", []string{
+		"mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg", "mpga", "pcm", "webm"}},
+}
+
+// formatNames are formats whose name is not the end of the media type, or of
+// the file's name.
+var formatNames = map[string]string{
+	"jpg": "jpeg", "pjpeg": "jpeg", "x-png": "png",
+	"quicktime": "mov", "x-matroska": "mkv", "matroska": "mkv", "x-flv": "flv", "x-ms-wmv": "wmv", "3gpp": "three_gp", "3gp": "three_gp",
+	"msword": "doc", "vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+	"vnd.ms-excel": "xls", "vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+	"htm": "html", "xhtml+xml": "html", "markdown": "md", "x-markdown": "md",
+	"plain": "txt", "text": "txt", "json": "txt", "xml": "txt", "yaml": "txt", "x-yaml": "txt", "javascript": "txt",
+	"x-wav": "wav", "wave": "wav", "x-m4a": "m4a", "x-flac": "flac", "l16": "pcm",
+}
+
+// appendMedia writes an image, a document, a video or a sound. Converse takes
+// bytes or an object in S3; it fetches nothing from the web.
+func (q *query) appendMedia(dst []byte, p *chat.Part, b *block) ([]byte, error) {
+	kind, m := p.Kind, p.Media
+	field := partField(b.message, b.index) + "." + mediaKinds[kind].field
+	if m == nil || m.Data == "" && m.URL == "" {
+		return nil, &chat.RequestError{Field: field, Message: "Bedrock keeps no uploaded files: send the data itself, or an s3:// URL"}
+	}
+	if m.Data == "" && !strings.HasPrefix(m.URL, "s3://") {
+		return nil, &chat.RequestError{Field: field, Message: "Bedrock fetches nothing from the web: send a data URI, or an s3:// URL"}
+	}
+	for other, prefix := range map[chat.PartKind]string{chat.Image: "image/", chat.Video: "video/", chat.Audio: "audio/"} {
+		if kind == chat.File && strings.HasPrefix(m.MIME, prefix) {
+			kind = other
+		}
+	}
+	format := formatOf(kind, m)
+	if format == "" {
+		return nil, &chat.RequestError{Field: field, Message: fmt.Sprintf("media type %q is none of %s",
+			m.MIME, strings.Join(mediaKinds[kind].formats, ", "))}
+	}
+	dst = append(member(append(comma(dst), '{'), mediaKinds[kind].name), '{')
+	dst = text(dst, "format", format)
+	if kind == chat.File {
+		dst = text(dst, "name", q.documentName(m))
+	}
+	dst = append(member(dst, "source"), '{')
+	if m.Data != "" {
+		dst = text(dst, "bytes", m.Data)
+	} else {
+		dst = append(text(append(member(dst, "s3Location"), '{'), "uri", m.URL), '}')
+	}
+	return append(dst, "}}}"...), nil
+}
+
+// formatOf is the format by the media type, by the file's name, or for images
+// by how their base64 begins; "" for one that Converse does not take.
+func formatOf(kind chat.PartKind, m *chat.Media) string {
+	formats := mediaKinds[kind].formats
+	mime, _, _ := strings.Cut(strings.ToLower(m.MIME), ";")
+	main, sub, _ := strings.Cut(strings.TrimSpace(mime), "/")
+	for _, name := range []string{sub, strings.TrimPrefix(path.Ext(m.Filename), "."), strings.TrimPrefix(path.Ext(m.URL), ".")} {
+		name = strings.ToLower(name)
+		if known, ok := formatNames[name]; ok {
+			name = known
+		}
+		if kind == chat.Audio && name == "mpeg" {
+			name = "mp3"
+		}
+		if slices.Contains(formats, name) {
+			return name
+		}
+	}
+	switch {
+	case kind == chat.File && main == "text":
+		return "txt"
+	case mime != "":
+		return ""
+	}
+	for _, s := range []struct {
+		kind           chat.PartKind
+		prefix, format string
+	}{
+		{chat.Image, "iVBORw0KGgo", "png"}, {chat.Image, "/9j/", "jpeg"}, {chat.Image, "R0lGOD", "gif"},
+		{chat.Image, "UklGR", "webp"}, {chat.File, "JVBERi", "pdf"},
+	} {
+		if s.kind == kind && strings.HasPrefix(m.Data, s.prefix) {
+			return s.format
+		}
+	}
+	return ""
+}
+
+// documentName is the file's name as Converse takes it: letters, digits,
+// hyphens, brackets and single spaces, and not the same twice in a request.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html
+func (q *query) documentName(m *chat.Media) string {
+	name := m.Filename
+	if name == "" && m.URL != "" {
+		name = path.Base(m.URL)
+	}
+	name = strings.TrimSuffix(name, path.Ext(name))
+	name = strings.Map(func(c rune) rune {
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-()[]", c) {
+			return c
+		}
+		return ' '
+	}, name)
+	const longest = 180 // of 200, with room for a number
+	name = strings.Join(strings.Fields(name[:min(len(name), longest)]), " ")
+	if name == "" {
+		name = "document"
+	}
+	if q.names == nil {
+		q.names = map[string]int{}
+	}
+	q.names[name]++
+	if n := q.names[name]; n > 1 {
+		return name + " (" + strconv.Itoa(n) + ")"
+	}
+	return name
+}

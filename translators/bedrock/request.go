@@ -1,0 +1,283 @@
+package bedrock
+
+import (
+	"slices"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+// defaultAnthropicVersion is what Kong sends with every request and what we
+// send, too. Converse has no such member and, as AWS services do, pays no heed
+// to members that it does not have; InvokeModel is where Claude demands it.
+const defaultAnthropicVersion = "bedrock-2023-05-31"
+
+// natives are Converse's own members that a client may send in any dialect, at
+// the top level or in an object `bedrock`.
+var natives = []string{
+	"additionalModelRequestFields", "additionalModelResponseFieldPaths", "guardrailConfig", "inferenceConfig", "outputConfig",
+	"performanceConfig", "promptVariables", "requestMetadata", "serviceTier", "toolConfig",
+}
+
+// query is a request on its way to Converse.
+type query struct {
+	*chat.Request
+	model    model
+	turns    []turn
+	settings settings
+	own      []jsonedit.Member // of the client's object `bedrock`
+	names    map[string]int    // of documents, which must be unique
+}
+
+// AppendRequest writes r as a Converse body; the model and whether to stream
+// are in the URL. System messages stand in order, turns of one role are merged,
+// and tool results are moved to directly follow their calls, as the API demands.
+func (converse) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	q := query{Request: r, model: modelOf(t.Model)}
+	if err := q.read(t); err != nil {
+		return nil, err
+	}
+	dst = append(dst, '{')
+	dst, err := q.appendMessages(dst)
+	if err != nil {
+		return nil, err
+	}
+	if dst, err = q.appendSystem(dst, t.Model); err != nil {
+		return nil, err
+	}
+	if dst, err = q.appendToolConfig(dst); err != nil {
+		return nil, err
+	}
+	for _, write := range []func([]byte) ([]byte, error){q.appendInference, q.appendOutput, q.appendModelFields} {
+		if dst, err = write(dst); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range []string{"guardrailConfig", "promptVariables", "additionalModelResponseFieldPaths"} {
+		dst = raw(dst, name, q.native(name))
+	}
+	dst = q.appendMetadata(dst)
+	dst = q.appendServing(dst, t)
+	version := defaultAnthropicVersion
+	if t.Options != nil && t.Options.AnthropicVersion != "" {
+		version = t.Options.AnthropicVersion
+	}
+	return append(text(dst, "anthropic_version", version), '}'), nil
+}
+
+// read arranges the messages and decides the settings.
+func (q *query) read(t *target.Target) (err error) {
+	if q.Lookup("web_search_options") != nil {
+		return &chat.RequestError{Field: "web_search_options", Message: fields["web_search_options"].Note}
+	}
+	if own := q.Lookup("bedrock"); own != nil {
+		if q.own, err = jsonedit.Object(own, nil); err != nil {
+			return &chat.RequestError{Field: "bedrock", Message: "must be an object of Converse's members"}
+		}
+		for _, m := range q.own {
+			if name := string(m.Key); !slices.Contains(natives, name) {
+				return &chat.RequestError{Field: "bedrock." + name, Message: "is no member that Converse has"}
+			}
+		}
+	}
+	if q.turns, err = arrange(q.Messages); err != nil {
+		return err
+	}
+	// A prompt of Bedrock's prompt management brings its own messages.
+	if len(q.turns) == 0 && q.native("promptVariables") == nil {
+		return &chat.RequestError{Field: "messages", Message: "must have at least one message that says something"}
+	}
+	q.settings, err = q.decide(t)
+	return err
+}
+
+// native is the client's own value of a member of Converse, nil for none.
+func (q *query) native(name string) []byte {
+	v := jsonedit.Find(q.own, name)
+	if v == nil {
+		v = q.Lookup(name)
+	}
+	if jsonedit.IsNull(v) {
+		return nil
+	}
+	return v
+}
+
+// appendMerged writes an object as member name: the client's own with ours
+// laid upon it, or the other way round. Empty ones are left out.
+func (q *query) appendMerged(dst []byte, name string, ours []byte, ownWins bool) ([]byte, error) {
+	own := q.native(name)
+	if own == nil {
+		if len(ours) <= len("{}") {
+			return dst, nil
+		}
+		return raw(dst, name, ours), nil
+	}
+	if ownWins {
+		own, ours = ours, own
+	}
+	merged, err := jsonedit.Merge(member(dst, name), own, ours)
+	if err != nil {
+		return nil, &chat.RequestError{Field: name, Message: "must be an object"}
+	}
+	return merged, nil
+}
+
+// appendSystem writes a block for each system message, its texts joined, and a
+// cache point where the client has one.
+func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
+	system := []byte{'['}
+	var said []string
+	flush := func() {
+		if len(said) > 0 {
+			system = append(text(append(comma(system), '{'), "text", strings.Join(said, "\n\n")), '}')
+			said = said[:0]
+		}
+	}
+	for i := range q.Messages {
+		m := &q.Messages[i]
+		for j := range m.Parts {
+			p := &m.Parts[j]
+			switch {
+			case m.Role != chat.System:
+				continue
+			case p.Kind != chat.Text && p.Kind != chat.Refusal:
+				return nil, &chat.RequestError{Field: partField(i, j), Message: "a system message can only be text"}
+			case blank(p.Text):
+				continue
+			}
+			said = append(said, p.Text)
+			if p.CacheControl != nil {
+				flush()
+				system = q.appendCachePoint(system, p.CacheControl)
+			}
+		}
+		flush()
+	}
+	if q.ResponseFormat.Type == "json_object" {
+		said = append(said, "Answer with one valid JSON object and nothing else.")
+		flush()
+	}
+	if len(system) == 1 {
+		return dst, nil
+	}
+	if q.model.noSystem {
+		return nil, &chat.RequestError{Message: "system prompts are unsupported for model '" + id + "'"}
+	}
+	return raw(dst, "system", append(system, ']')), nil
+}
+
+// appendInference writes inferenceConfig. What the client says there itself
+// yields to the settings, which the gateway may have tuned.
+func (q *query) appendInference(dst []byte) ([]byte, error) {
+	s := &q.settings
+	o := []byte{'{'}
+	o = raw(o, "maxTokens", s.maxTokens)
+	o = raw(o, "temperature", s.temperature)
+	o = raw(o, "topP", s.topP)
+	stops := []byte{'['}
+	for _, stop := range q.Stop {
+		if !blank(stop) {
+			stops = jsonedit.AppendString(comma(stops), stop)
+		}
+	}
+	if len(stops) > 1 {
+		o = raw(o, "stopSequences", append(stops, ']'))
+	}
+	return q.appendMerged(dst, "inferenceConfig", append(o, '}'), false)
+}
+
+// appendOutput writes outputConfig: the effort and the schema of the answer.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
+func (q *query) appendOutput(dst []byte) ([]byte, error) {
+	o := []byte{'{'}
+	if q.settings.effort != "" {
+		o = text(o, "effort", q.settings.effort)
+	}
+	if q.settings.schema != nil && !q.formatByTool() {
+		o = append(member(o, "textFormat"), `{"type":"json_schema","structure":{"jsonSchema":{`...)
+		o = text(o, "schema", string(q.settings.schema))
+		if q.ResponseFormat.Name != "" {
+			o = text(o, "name", q.ResponseFormat.Name)
+		}
+		o = append(o, "}}}"...)
+	}
+	return q.appendMerged(dst, "outputConfig", append(o, '}'), true)
+}
+
+// appendModelFields writes additionalModelRequestFields, where the client's
+// own win.
+func (q *query) appendModelFields(dst []byte) ([]byte, error) {
+	o := q.appendReasoning([]byte{'{'})
+	if k := q.settings.topK; k != "" {
+		switch q.model.topK {
+		case "":
+			o = raw(o, "top_k", k)
+		case "inferenceConfig.topK":
+			o = append(raw(append(member(o, "inferenceConfig"), '{'), "topK", k), '}')
+		default:
+			o = raw(o, q.model.topK, k)
+		}
+	}
+	return q.appendMerged(dst, "additionalModelRequestFields", append(o, '}'), true)
+}
+
+// appendServing writes how the request is served.
+func (q *query) appendServing(dst []byte, t *target.Target) []byte {
+	if t.Options != nil && t.Options.Bedrock.PerformanceConfigLatency != "" {
+		dst = append(text(append(member(dst, "performanceConfig"), '{'), "latency", t.Options.Bedrock.PerformanceConfigLatency), '}')
+	} else {
+		dst = raw(dst, "performanceConfig", q.native("performanceConfig"))
+	}
+	if own := q.native("serviceTier"); own != nil {
+		return raw(dst, "serviceTier", own)
+	}
+	switch q.ServiceTier {
+	case "default", "flex", "priority", "reserved":
+		dst = append(text(append(member(dst, "serviceTier"), '{'), "type", q.ServiceTier), '}')
+	}
+	return dst
+}
+
+// appendMetadata writes requestMetadata, which Bedrock keeps in its invocation
+// logs: the client's own, or the pairs of OpenAI's metadata that fit.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+func (q *query) appendMetadata(dst []byte) []byte {
+	if own := q.native("requestMetadata"); own != nil {
+		return raw(dst, "requestMetadata", own)
+	}
+	members, err := jsonedit.Object(q.Metadata, nil)
+	if err != nil {
+		return dst
+	}
+	o := []byte{'{'}
+	for _, m := range members {
+		value, ok := jsonedit.String(m.Value)
+		if ok && len(m.Key) > 0 && loggable(string(m.Key)) && loggable(value) {
+			o = text(o, string(m.Key), value)
+		}
+	}
+	if len(o) == 1 {
+		return dst
+	}
+	return raw(dst, "requestMetadata", append(o, '}'))
+}
+
+// loggable says whether s may be a key or a value of requestMetadata: at most
+// 256 of a few characters.
+func loggable(s string) bool {
+	if len(s) > 256 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == ' ', c == ':', c == '_', c == '@', c == '$', c == '#', c == '=', c == '/', c == '+', c == ',', c == '-', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,142 @@
+package bedrock
+
+import (
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// ParseResponse reads the answer of Converse.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_ResponseSyntax
+func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: "failed to decode response from Bedrock"}
+	}
+	content := v.GetArray("output", "message", "content")
+	if len(content) == 0 {
+		return nil, &chat.ResponseError{Message: "no generation candidates received from Bedrock, or max_tokens too short"}
+	}
+	// The API names neither itself nor its answers: the configured name is the
+	// model's.
+	r := &chat.Response{Model: t.Model, Extra: extras(v)}
+	c := chat.Choice{Finish: finishReason(v.GetStringBytes("stopReason"))}
+	formatted, calls := false, 0
+	for _, b := range content {
+		p, ok := parseBlock(b)
+		switch {
+		case !ok:
+			continue
+		case p.Kind == chat.ToolCall && p.Name == formatTool:
+			formatted, p = true, chat.Part{Kind: chat.Text, Text: p.Arguments}
+		case p.Kind == chat.ToolCall:
+			calls++
+		}
+		if n := len(c.Parts); p.Kind == chat.Text && n > 0 && c.Parts[n-1].Kind == chat.Text {
+			c.Parts[n-1].Text += p.Text
+			continue
+		}
+		c.Parts = append(c.Parts, p)
+	}
+	if formatted && calls == 0 && c.Finish == chat.ToolCalls {
+		c.Finish = chat.Stop
+	}
+	c.StopText = str(v, "additionalModelResponseFields", "stop_sequence")
+	r.Choices = []chat.Choice{c}
+	r.NoUsage = !readUsage(&r.Usage, v.Get("usage"))
+	r.ServiceTier = str(v, "serviceTier", "type")
+	r.Usage.ServiceTier = r.ServiceTier
+	return r, nil
+}
+
+// parseBlock reads a content block of an answer. What only Bedrock itself has
+// to do with (its own tools and their results) is no part.
+func parseBlock(b *fastjson.Value) (p chat.Part, ok bool) {
+	b.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+		switch string(key) {
+		case "text":
+			p, ok = chat.Part{Kind: chat.Text, Text: str(v)}, true
+		case "reasoningContent":
+			if data := v.GetStringBytes("redactedContent"); data != nil {
+				p, ok = chat.Part{Kind: chat.RedactedThinking, Text: string(data)}, true
+			} else {
+				p, ok = chat.Part{Kind: chat.Thinking, Text: str(v, "reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, true
+			}
+		case "toolUse":
+			if str(v, "type") == "server_tool_use" {
+				return
+			}
+			arguments := rawOf(v.Get("input"))
+			if arguments == nil {
+				arguments = chat.Raw("{}")
+			}
+			p, ok = chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: string(arguments)}, true
+		case "citationsContent": // the text that has citations
+			p, ok = chat.Part{Kind: chat.Text}, true
+			for _, c := range v.GetArray("content") {
+				p.Text += str(c, "text")
+			}
+		case "image":
+			p, ok = chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: "image/" + str(v, "format"), Data: str(v, "source", "bytes")}}, true
+		}
+	})
+	return p, ok
+}
+
+// extras are the members of an answer that a client may want as they are.
+func extras(v *fastjson.Value) []chat.Member {
+	var extra []chat.Member
+	for _, name := range [...]string{"trace", "additionalModelResponseFields"} {
+		if value := rawOf(v.Get(name)); value != nil {
+			extra = append(extra, chat.Member{Name: name, Value: value})
+		}
+	}
+	return extra
+}
+
+// finishReason is in OpenAI's words, but for guardrail_intervened, which has
+// no equal.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html
+func finishReason(stop []byte) chat.FinishReason {
+	switch string(stop) {
+	case "":
+		return ""
+	case "max_tokens", "model_context_window_exceeded":
+		return chat.Length
+	case "tool_use":
+		return chat.ToolCalls
+	case "content_filtered":
+		return chat.ContentFilter
+	case "guardrail_intervened":
+		return "guardrail_intervened"
+	}
+	return chat.Stop // end_turn, stop_sequence, and what is new
+}
+
+// readUsage reads Converse's usage, and says whether there is one. Tokens read
+// from the cache or written to it are not among inputTokens; the internal form
+// counts them in.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+func readUsage(u *chat.Usage, v *fastjson.Value) bool {
+	input := u.Prompt - u.Cached - u.CacheWrite
+	found := count(&input, v.Get("inputTokens"))
+	found = count(&u.Completion, v.Get("outputTokens")) || found
+	// Nova's own format, which InvokeModel has, adds "Count" to the names.
+	if !count(&u.Cached, v.Get("cacheReadInputTokens")) {
+		count(&u.Cached, v.Get("cacheReadInputTokenCount"))
+	}
+	if !count(&u.CacheWrite, v.Get("cacheWriteInputTokens")) {
+		count(&u.CacheWrite, v.Get("cacheWriteInputTokenCount"))
+	}
+	for _, d := range v.GetArray("cacheDetails") {
+		switch string(d.GetStringBytes("ttl")) {
+		case "5m":
+			count(&u.CacheWrite5m, d.Get("inputTokens"))
+		case "1h":
+			count(&u.CacheWrite1h, d.Get("inputTokens"))
+		}
+	}
+	u.Prompt = input + u.Cached + u.CacheWrite
+	return found
+}

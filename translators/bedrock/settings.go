@@ -1,0 +1,140 @@
+package bedrock
+
+import (
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+// settings are how the model is asked to answer, as it takes them.
+type settings struct {
+	maxTokens, temperature, topP, topK chat.Number
+	effort                             string   // outputConfig.effort
+	thinking                           []byte   // Claude's
+	schema                             chat.Raw // of the answer
+}
+
+// decide chooses what of the client's settings the model takes.
+func (q *query) decide(t *target.Target) (settings, error) {
+	s := settings{maxTokens: q.MaxTokens, temperature: q.Temperature, topP: q.TopP, topK: q.TopK}
+	switch q.ResponseFormat.Type {
+	case "json_schema":
+		if s.schema = q.ResponseFormat.Schema; len(s.schema) == 0 {
+			return s, &chat.RequestError{Field: "response_format.json_schema.schema", Message: "is missing"}
+		}
+	case "", "text", "json_object":
+	default:
+		return s, &chat.RequestError{Field: "response_format.type", Message: "must be text, json_object or json_schema"}
+	}
+	switch {
+	case q.model.claude:
+		return s, q.decideClaude(&s, t)
+	case q.model.effort == effortConfig:
+		s.effort = q.effortWord()
+	case q.model.effort == effortNova && q.effortWord() == "high":
+		// https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html
+		s.maxTokens, s.temperature, s.topP, s.topK = "", "", "", ""
+	}
+	if q.model.noTopK {
+		s.topK = ""
+	}
+	return s, nil
+}
+
+// decideClaude asks Anthropic's own format, which knows its models: which
+// sampling parameters this one takes beside each other and while it thinks,
+// how it is made to think, and what a schema must say.
+func (q *query) decideClaude(s *settings, t *target.Target) error {
+	format := q.ResponseFormat
+	if format.Type != "json_schema" {
+		format = chat.ResponseFormat{}
+	}
+	probe := chat.Request{
+		Messages:  []chat.Message{{Role: chat.User, Parts: []chat.Part{*opening}}},
+		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK,
+		ReasoningEffort: q.ReasoningEffort, ReasoningBudget: q.ReasoningBudget,
+		ToolChoice: q.ToolChoice, ResponseFormat: format,
+	}
+	if thinking := q.Lookup("thinking"); thinking != nil {
+		probe.Extra = []chat.Member{{Name: "thinking", Value: thinking}}
+	}
+	if q.formatByTool() {
+		probe.ToolChoice.Mode = "required"
+	}
+	if unsignedToolLoop(q.turns) {
+		probe.Messages = append(probe.Messages,
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: "{}"}}},
+			chat.Message{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "1"}}})
+	}
+	body, err := anthropic.Messages.AppendRequest(nil, t, &probe)
+	if err != nil {
+		return err
+	}
+	answer, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return &chat.RequestError{Message: "settings for Claude: " + err.Error()}
+	}
+	if q.MaxTokens != "" { // Converse does without, and then sets none
+		s.maxTokens = chat.Number(jsonedit.Find(answer, "max_tokens"))
+	}
+	s.temperature = chat.Number(jsonedit.Find(answer, "temperature"))
+	s.topP = chat.Number(jsonedit.Find(answer, "top_p"))
+	s.topK = chat.Number(jsonedit.Find(answer, "top_k"))
+	s.thinking = jsonedit.Find(answer, "thinking")
+	if output := jsonedit.Find(answer, "output_config"); output != nil {
+		s.effort, _ = jsonedit.String(jsonedit.Lookup(output, "effort"))
+		if schema := jsonedit.Lookup(output, "format", "schema"); schema != nil {
+			s.schema = schema
+		}
+	}
+	return nil
+}
+
+// effortWord is the asked effort in the words of Converse (low, medium, high,
+// xhigh, max), "" for none; a budget in tokens is put in words.
+func (q *query) effortWord() string {
+	switch q.ReasoningEffort {
+	case "none":
+		return ""
+	case "minimal":
+		return "low"
+	case "":
+		budget, ok := q.ReasoningBudget.Int()
+		switch {
+		case !ok || budget <= 0:
+			return ""
+		case budget <= 2048:
+			return "low"
+		case budget <= 8192:
+			return "medium"
+		}
+		return "high"
+	}
+	return q.ReasoningEffort
+}
+
+// appendReasoning writes what additionalModelRequestFields says of reasoning.
+func (q *query) appendReasoning(o []byte) []byte {
+	if q.settings.thinking != nil {
+		return raw(o, "thinking", q.settings.thinking)
+	}
+	word := q.effortWord()
+	if word == "xhigh" || word == "max" {
+		word = "high" // the most that these have
+	}
+	switch q.model.effort {
+	case effortField:
+		if word != "" {
+			o = text(o, "reasoning_effort", word)
+		}
+	case effortNova:
+		switch {
+		case word != "":
+			o = append(text(text(append(member(o, "reasoningConfig"), '{'), "type", "enabled"), "maxReasoningEffort", word), '}')
+		case q.ReasoningEffort == "none":
+			o = append(text(append(member(o, "reasoningConfig"), '{'), "type", "disabled"), '}')
+		}
+	}
+	return o
+}

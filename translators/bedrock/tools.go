@@ -1,0 +1,138 @@
+package bedrock
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// formatTool is the tool through which a model without structured outputs
+// gives an answer of the asked form. Its call comes to the client as text.
+const formatTool = "response_format_json"
+
+// formatByTool says whether the asked form needs that tool.
+func (q *query) formatByTool() bool {
+	return q.ResponseFormat.Type == "json_schema" && q.model.noSchema
+}
+
+// appendToolConfig writes the tools and which of them must be called.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolConfiguration.html
+func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
+	if own := q.native("toolConfig"); own != nil {
+		return raw(dst, "toolConfig", own), nil
+	}
+	called := calledTools(q.turns)
+	offered := q.ToolChoice.Mode != "none" && len(q.Tools) > 0
+	var err error
+	tools := []byte{'['}
+	switch {
+	case offered, len(q.Tools) > 0 && len(called) > 0:
+		for i := range q.Tools {
+			if tools, err = q.appendTool(tools, i); err != nil {
+				return nil, err
+			}
+		}
+	default:
+		// A history with calls is refused without toolConfig, even where the
+		// client no longer offers tools.
+		for _, name := range called {
+			tools = appendToolSpec(tools, name, "", chat.Raw(`{"type":"object"}`), false)
+		}
+	}
+	if q.formatByTool() {
+		tools = appendToolSpec(tools, formatTool, "Gives the answer. Call it once, as the last step.", q.inputSchema(q.settings.schema), false)
+	}
+	if len(tools) == 1 {
+		return dst, nil
+	}
+	dst = append(member(dst, "toolConfig"), '{')
+	dst = raw(dst, "tools", append(tools, ']'))
+	return append(q.appendToolChoice(dst, offered), '}'), nil
+}
+
+func (q *query) appendTool(dst []byte, i int) ([]byte, error) {
+	t := &q.Tools[i]
+	if t.Native != nil {
+		ms, err := jsonedit.Object(t.Native, nil)
+		if err != nil || len(ms) != 1 || !slices.Contains([]string{"toolSpec", "systemTool", "cachePoint"}, string(ms[0].Key)) {
+			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "is no function and no tool that Converse has"}
+		}
+		return append(comma(dst), t.Native...), nil
+	}
+	// Strict tools came with structured outputs.
+	strict := t.Strict != nil && *t.Strict && !q.model.noSchema
+	dst = appendToolSpec(dst, t.Name, t.Description, q.inputSchema(t.Parameters), strict)
+	if q.model.nova {
+		return dst, nil
+	}
+	return q.appendCachePoint(dst, t.CacheControl), nil
+}
+
+func appendToolSpec(dst []byte, name, description string, schema []byte, strict bool) []byte {
+	dst = text(append(comma(dst), `{"toolSpec":{`...), "name", name)
+	if !blank(description) {
+		dst = text(dst, "description", description)
+	}
+	dst = append(raw(append(member(dst, "inputSchema"), '{'), "json", schema), '}')
+	if strict {
+		dst = raw(dst, "strict", "true")
+	}
+	return append(dst, "}}"...)
+}
+
+// inputSchema is a schema that says it is an object's, as Converse demands and
+// OpenAI does not. Nova takes three members at its top level and no other:
+// https://docs.aws.amazon.com/nova/latest/userguide/tool-use-definition.html
+func (q *query) inputSchema(schema chat.Raw) []byte {
+	schema = bytes.TrimSpace(schema)
+	ms, err := jsonedit.Object(schema, nil)
+	if err != nil {
+		return []byte(`{"type":"object","properties":{}}`)
+	}
+	var edits []jsonedit.Edit
+	if jsonedit.Find(ms, "type") == nil {
+		edits = append(edits, jsonedit.Edit{Key: "type", Value: []byte(`"object"`)})
+	}
+	if q.model.nova {
+		for _, m := range ms {
+			if name := string(m.Key); name != "type" && name != "properties" && name != "required" {
+				edits = append(edits, jsonedit.Edit{Key: name})
+			}
+		}
+	}
+	if len(edits) == 0 {
+		return schema
+	}
+	return jsonedit.Join(nil, jsonedit.Splice(nil, schema, ms, edits))
+}
+
+// appendToolChoice writes toolChoice. Converse has no "none". Models that
+// cannot be told to call a tool are not told that they need not, either.
+func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
+	switch {
+	case q.formatByTool() && offered: // a tool's call, or the answer
+		return append(member(dst, "toolChoice"), `{"any":{}}`...)
+	case q.formatByTool():
+		return appendChosen(dst, formatTool)
+	case !offered:
+		return dst
+	}
+	switch q.ToolChoice.Mode {
+	case "auto":
+		if !q.model.noChoice {
+			dst = append(member(dst, "toolChoice"), `{"auto":{}}`...)
+		}
+	case "required":
+		dst = append(member(dst, "toolChoice"), `{"any":{}}`...)
+	case "function":
+		dst = appendChosen(dst, q.ToolChoice.Name)
+	}
+	return dst
+}
+
+func appendChosen(dst []byte, name string) []byte {
+	return append(text(append(member(dst, "toolChoice"), `{"tool":{`...), "name", name), "}}"...)
+}
