@@ -197,7 +197,8 @@ func (q *request) parseJSON(media string) error {
 		return refuse(http.StatusBadRequest, textNoPrompts)
 	}
 	var err error
-	if q.members, err = jsonedit.Object(q.body, nil); err != nil {
+	// Not nil, also for {}: a body that is there is checked.
+	if q.members, err = jsonedit.Object(q.body, make([]jsonedit.Member, 0, 12)); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
 	q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
