@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/huggingface"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
@@ -196,10 +197,10 @@ var deepseek = &provider.Provider{
 	},
 }
 
-// huggingface is the router to the inference providers, which refuses members
+// huggingFace is the router to the inference providers, which refuses members
 // that it does not know, and takes the options of its API as headers.
 // https://huggingface.co/docs/inference-providers/tasks/chat-completion
-var huggingface = &provider.Provider{
+var huggingFace = &provider.Provider{
 	Name:      "huggingface",
 	Base:      at("https://router.huggingface.co"),
 	KeyHeader: "Authorization",
@@ -220,6 +221,8 @@ var huggingface = &provider.Provider{
 			},
 			Rename: olderLimit, Rewrite: reasoningContent, Request: systemRole,
 		}),
+		"llm/v1/completions": huggingface.TextGeneration,
+		"llm/v1/embeddings":  huggingface.FeatureExtraction,
 	},
 }
 

@@ -160,7 +160,7 @@ func TestAzureKeepsItsVersionInTheQuery(t *testing.T) {
 
 func TestTheRouterTakesOptionsAsHeaders(t *testing.T) {
 	no, yes := false, true
-	got := huggingface.Header(&target.Target{Options: &target.Options{Huggingface: target.Huggingface{UseCache: &no, WaitForModel: &yes}}})
+	got := huggingFace.Header(&target.Target{Options: &target.Options{Huggingface: target.Huggingface{UseCache: &no, WaitForModel: &yes}}})
 	if !reflect.DeepEqual(got, [][2]string{{"x-use-cache", "false"}, {"x-wait-for-model", "true"}}) {
 		t.Errorf("got %v", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/cohere"
 	"go-ai-proxy/translators/gemini"
 	"go-ai-proxy/translators/ollama"
 	"go-ai-proxy/translators/provider"
@@ -18,9 +19,10 @@ var providers = map[string]*provider.Provider{
 	"azure":       azure,
 	"cerebras":    cerebras,
 	"dashscope":   dashscope,
+	"cohere":      &cohere.Provider,
 	"databricks":  databricks,
 	"deepseek":    deepseek,
-	"huggingface": huggingface,
+	"huggingface": huggingFace,
 	"llama2":      llama2Formats,
 	"gemini":      &gemini.Provider,
 	"mistral":     mistralFormats,

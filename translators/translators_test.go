@@ -20,6 +20,17 @@ func TestCompatibleProvidersConform(t *testing.T) {
 			continue
 		}
 		options := needs[name]
-		conformance.Run(t, p, conformance.Options{Name: name, Target: target.Target{Options: &options}})
+		conformance.Run(t, p, conformance.Options{Name: name, Target: target.Target{Options: &options}, Routes: compatibleRoutes(p)})
 	}
+}
+
+// compatibleRoutes are the routes of p in OpenAI's formats. Others conform in
+// their own package.
+func compatibleRoutes(p *provider.Provider) (routes []string) {
+	for _, route := range []string{"llm/v1/chat", "llm/v1/completions"} {
+		if op := p.Operations[route]; op != nil && (op.Format == provider.OpenAIChat || op.Format == provider.OpenAICompletions) {
+			routes = append(routes, route)
+		}
+	}
+	return routes
 }

@@ -228,6 +228,8 @@ type Choice struct {
 	Finish   FinishReason
 	StopText string // the stop sequence that matched, where the provider says it
 	Logprobs Raw
+	// Extra are members that a completion's choice has besides OpenAI's.
+	Extra []Member
 }
 
 // Usage counts tokens. Counters are totals, never increments.

@@ -71,6 +71,9 @@ func (completionsDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byt
 		text, _ := joined(c.Parts, chat.Text)
 		refusal, _ := joined(c.Parts, chat.Refusal)
 		dst = jsonedit.AppendString(append(dst, `{"text":`...), text+refusal)
+		for _, m := range c.Extra {
+			dst = append(append(jsonedit.AppendString(append(dst, ','), m.Name), ':'), m.Value...)
+		}
 		dst = appendCompletionTail(dst, c.Index, c.Finish)
 	}
 	return appendTail(append(dst, ']'), resp), nil

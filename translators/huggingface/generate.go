@@ -1,0 +1,228 @@
+package huggingface
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+type generate struct{}
+
+// natives are parameters that the internal form has no field for.
+var natives = []string{"adapter_id", "grammar", "repetition_penalty", "truncate", "typical_p", "watermark"}
+
+// AppendRequest implements chat.Upstream. The text of all messages, as
+// paragraphs, is what the model goes on with: roles belong to a chat template,
+// which is the server's business on its other path.
+func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	if len(r.Tools) > 0 {
+		return nil, &chat.RequestError{Field: "tools", Message: "text generation has none: use the chat route"}
+	}
+	inputs, err := inputsOf(r.Messages)
+	if err != nil {
+		return nil, err
+	}
+	dst = jsonedit.AppendString(append(dst, `{"inputs":`...), inputs)
+	dst = append(dst, `,"parameters":{`...)
+	dst = append(appendParameters(dst, r), '}')
+	dst = appendOptions(dst, t)
+	dst = strconv.AppendBool(appendMember(dst, "stream"), r.Stream)
+	if t.Model != "" {
+		dst = jsonedit.AppendString(appendMember(dst, "model"), t.Model)
+	}
+	return append(dst, '}'), nil
+}
+
+func inputsOf(messages []chat.Message) (string, error) {
+	var b strings.Builder
+	for i := range messages {
+		for j := range messages[i].Parts {
+			p := &messages[i].Parts[j]
+			if p.Kind != chat.Text {
+				return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "text generation takes text only"}
+			}
+			if i > 0 && j == 0 {
+				b.WriteString("\n\n")
+			}
+			b.WriteString(p.Text)
+		}
+	}
+	return b.String(), nil
+}
+
+// appendParameters writes parameters as TGI takes them: a temperature above 0,
+// a top_p between 0 and 1, a top_k above 0. What lies outside is its way of
+// saying "not given". Details bring usage and the finish reason.
+// https://github.com/huggingface/text-generation-inference/blob/main/router/src/validation.rs
+func appendParameters(dst []byte, r *chat.Request) []byte {
+	full := jsonedit.IsTrue(r.Lookup("echo"))
+	dst = strconv.AppendBool(append(dst, `"details":true,"return_full_text":`...), full)
+	dst = appendNumber(dst, "max_new_tokens", r.MaxTokens, 0, math.Inf(1))
+	if f, ok := r.Temperature.Float(); ok && f > 0 {
+		dst = appendNumber(dst, "temperature", r.Temperature, 0, math.Inf(1))
+		dst = append(dst, `,"do_sample":true`...) // greedy otherwise, when it is 1
+	}
+	dst = appendNumber(dst, "top_p", r.TopP, 0, 1)
+	dst = appendNumber(dst, "top_k", r.TopK, 0, math.Inf(1))
+	dst = appendNumber(dst, "frequency_penalty", r.FrequencyPenalty, math.Inf(-1), math.Inf(1))
+	dst = appendNumber(dst, "seed", r.Seed, -1, math.Inf(1))
+	for i, s := range r.Stop {
+		if i == 0 {
+			dst = append(appendMember(dst, "stop"), '[')
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = jsonedit.AppendString(dst, s)
+	}
+	if len(r.Stop) > 0 {
+		dst = append(dst, ']')
+	}
+	for _, name := range natives {
+		if v := r.Lookup(name); v != nil {
+			dst = append(appendMember(dst, name), v...)
+		}
+	}
+	return dst
+}
+
+// appendNumber writes a number that lies between low and high, both excluded.
+func appendNumber(dst []byte, name string, n chat.Number, low, high float64) []byte {
+	if f, ok := n.Float(); !ok || f <= low || f >= high {
+		return dst
+	}
+	return append(appendMember(dst, name), n...)
+}
+
+// appendOptions writes the options of the inference API, which a TGI server
+// does not look at.
+func appendOptions(dst []byte, t *target.Target) []byte {
+	if t.Options == nil || t.Options.Huggingface == (target.Huggingface{}) {
+		return dst
+	}
+	dst = append(dst, `,"options":{`...)
+	start := len(dst)
+	for _, o := range [...]struct {
+		name  string
+		value *bool
+	}{{"use_cache", t.Options.Huggingface.UseCache}, {"wait_for_model", t.Options.Huggingface.WaitForModel}} {
+		if o.value == nil {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, '"'), o.name...), `":`...)
+		dst = strconv.AppendBool(dst, *o.value)
+	}
+	return append(dst, '}')
+}
+
+// appendMember writes `,"name":` before a value; the name needs no escapes.
+func appendMember(dst []byte, name string) []byte {
+	dst = append(dst, ',', '"')
+	dst = append(dst, name...)
+	return append(dst, '"', ':')
+}
+
+// finishReasons maps finish_reason.
+var finishReasons = map[string]chat.FinishReason{
+	"eos_token":     chat.Stop,
+	"stop_sequence": chat.Stop,
+	"stop":          chat.Stop,
+	"length":        chat.Length,
+}
+
+// finishReason returns the internal reason; one that is not known stays what it
+// is, and none stays none.
+func finishReason(reason []byte) chat.FinishReason {
+	if f, ok := finishReasons[string(reason)]; ok {
+		return f
+	}
+	return chat.FinishReason(reason)
+}
+
+// ParseResponse implements chat.Upstream. The answer is an object, or a list
+// of one. Only a stream counts the prompt's tokens, unless the client asked for
+// decoder_input_details in extra_body.
+func (generate) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	v, err := parse(body)
+	if err != nil {
+		return nil, err
+	}
+	generated := v.GetStringBytes("generated_text")
+	if generated == nil {
+		return nil, invalid()
+	}
+	details := v.Get("details")
+	c := chat.Choice{
+		Parts:  []chat.Part{{Kind: chat.Text, Text: string(generated)}},
+		Finish: finishReason(details.GetStringBytes("finish_reason")),
+	}
+	// Kong answers so on completions, too: clients of it may look here.
+	if t.Route == "llm/v1/completions" {
+		message := jsonedit.AppendBytes([]byte(`{"role":"assistant","content":`), generated)
+		c.Extra = []chat.Member{{Name: "message", Value: append(message, '}')}}
+	}
+	r := &chat.Response{Choices: []chat.Choice{c}}
+	prompt, completion := readUsage(&r.Usage, details)
+	r.NoUsage = !prompt || !completion
+	if r.NoUsage {
+		r.UsageText = usageUnknown // half of it would be wrong
+	}
+	return r, nil
+}
+
+var usageUnknown = chat.Raw("null")
+
+// parse reads a 200's JSON, in which an error may hide.
+func parse(body []byte) (*fastjson.Value, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, invalid()
+	}
+	if list := v.GetArray(); len(list) > 0 && list[0].Type() == fastjson.TypeObject {
+		v = list[0]
+	}
+	if v.Type() == fastjson.TypeObject && !v.Exists("generated_text") {
+		if m := message(v); m != "" {
+			return nil, &chat.ResponseError{Message: "API error: " + m}
+		}
+	}
+	return v, nil
+}
+
+// message is what an error answer says, in `error` or `message`.
+func message(v *fastjson.Value) string {
+	for _, keys := range [...][]string{{"error"}, {"error", "message"}, {"message"}} {
+		if s := v.GetStringBytes(keys...); len(s) > 0 {
+			return string(s)
+		}
+	}
+	if list := v.GetArray("error"); len(list) > 0 {
+		return string(list[0].GetStringBytes())
+	}
+	return ""
+}
+
+func invalid() error { return &chat.ResponseError{Message: "Invalid response format"} }
+
+// readUsage reads the counters of details and says which there are: the
+// prompt's tokens are counted in a stream, and listed where they were asked for.
+func readUsage(u *chat.Usage, details *fastjson.Value) (prompt, completion bool) {
+	if n := details.Get("input_length"); n != nil && n.Type() == fastjson.TypeNumber {
+		u.Prompt, prompt = max(n.GetInt(), 0), true
+	} else if n := len(details.GetArray("prefill")); n > 0 {
+		u.Prompt, prompt = n, true
+	}
+	if n := details.Get("generated_tokens"); n != nil && n.Type() == fastjson.TypeNumber {
+		u.Completion, completion = max(n.GetInt(), 0), true
+	}
+	return prompt, completion
+}
