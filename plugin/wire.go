@@ -1,12 +1,10 @@
 package plugin
 
 import (
-	"context"
 	"io"
 	"net/http"
-	"net/url"
-	"strconv"
-	"time"
+
+	"go-ai-proxy/plugin/wire"
 )
 
 // Inbound is a client's request as an HTTP engine hands it to the relay. The
@@ -41,82 +39,20 @@ type Context struct {
 // Consumer is Kong's authenticated consumer; empty fields when there is none.
 type Consumer struct{ ID, Username, CustomID string }
 
-// Sink takes the answer for the client. An error means that the client is
-// gone; the relay then stops.
-type Sink interface {
-	// Start sends status and header; length is that of the body in bytes, -1 when unknown.
-	Start(status int, header http.Header, length int64) error
-	// Write sends bytes of the body; p may be reused afterwards.
-	Write(p []byte) error
-	// Flush hands over what was written. It is called once for all events that
-	// arrived together.
-	Flush() error
-	// Trailerless end of the body is the return of Relay.Serve; Abort instead
-	// breaks the connection, so that a cut-off answer does not look complete.
-	Abort()
-}
-
-// Outgoing is a request to a provider.
-type Outgoing struct {
-	Method string
-	URL    *url.URL
-	Header http.Header
-	// Pieces is the body in order; they alias the client's body. Replayable.
-	Pieces [][]byte
-	// Stream is the body instead of Pieces where it is not held in memory, and
-	// Length its size in bytes or -1.
-	Stream   io.Reader
-	Length   int64
-	Timeouts Timeouts
-}
-
-// Timeouts of one attempt; zero is none.
-type Timeouts struct {
-	Connect time.Duration // TCP and TLS
-	Write   time.Duration // the whole request
-	Read    time.Duration // until the answer's header, and between two reads of the body
-}
-
-// Answer is a provider's answer. Its body must be closed.
-type Answer struct {
-	Status int
-	Header http.Header
-	Body   io.ReadCloser
-	Peer   string // the address that answered, "ip:port"
-}
-
-// Length is that of the body in bytes as the provider gives it, -1 when it does
-// not, or when the body is compressed.
-func (a *Answer) Length() int64 {
-	n, err := strconv.ParseInt(a.Header.Get("Content-Length"), 10, 64)
-	if err != nil || a.Header.Get("Content-Encoding") != "" {
-		return -1
-	}
-	return n
-}
-
-// Upstream sends requests to providers. It follows no redirects, adds no
-// headers of its own but Host and Content-Length, and does not decompress.
-type Upstream interface {
-	Do(ctx context.Context, out *Outgoing) (*Answer, error)
-}
-
-// TransportError says that an attempt got no answer.
-type TransportError struct {
-	Phase   Phase
-	Timeout bool
-	Err     error
-}
-
-// Phase is how far an attempt got.
-type Phase int
+// The rest of the seam, under the names that the relay uses.
+type (
+	Sink           = wire.Sink
+	Outgoing       = wire.Outgoing
+	Timeouts       = wire.Timeouts
+	Answer         = wire.Answer
+	Upstream       = wire.Upstream
+	TransportError = wire.TransportError
+	Phase          = wire.Phase
+)
 
 // The phases of an attempt.
 const (
-	Connecting Phase = iota // nothing was sent
-	Sent                    // the request, or part of it, was sent
-	Reading                 // the answer's header had come
+	Connecting = wire.Connecting
+	Sent       = wire.Sent
+	Reading    = wire.Reading
 )
-
-func (e *TransportError) Error() string { return e.Err.Error() }
-func (e *TransportError) Unwrap() error { return e.Err }
