@@ -88,7 +88,7 @@ func (a *attempt) choose() error {
 	a.op = a.provider.Operations[a.route]
 	switch {
 	case a.op == nil:
-		return refuse(http.StatusBadRequest, "no transformer for "+a.name())
+		return a.noTransformer()
 	case a.op.Format == a.surface.format:
 		a.how = same
 	case a.op.Chat != nil && a.surface.dialect != nil:
@@ -96,12 +96,21 @@ func (a *attempt) choose() error {
 	case a.op.Body != nil:
 		a.how = viaBody
 	default:
-		return refuse(http.StatusBadRequest, "no transformer for "+a.name())
+		return a.noTransformer()
 	}
 	if a.stream && a.op.NoStream {
 		return refuse(http.StatusBadRequest, a.name()+" cannot stream: send the request without stream")
 	}
 	return nil
+}
+
+// noTransformer says, in Kong's words, that the target cannot do what the
+// route offers.
+func (a *attempt) noTransformer() error {
+	if format := a.target.Options.Llama2Format + a.target.Options.MistralFormat; format != "" {
+		return refuse(http.StatusBadRequest, "no transformer available to format "+a.name()+"/"+format)
+	}
+	return refuse(http.StatusBadRequest, "no transformer for "+a.name())
 }
 
 // name is the target as Kong's messages call it.

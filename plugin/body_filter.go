@@ -14,6 +14,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
 )
 
 // maxAnswer bounds an answer that is held in memory, in bytes.
@@ -178,6 +179,9 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 	case viaBody:
 		out, err := a.op.Body.AppendResponse(nil, a.target, whole, a.meta(), &a.seen)
 		a.settleSeen()
+		if encoding, _ := jsonedit.String(jsonedit.Find(a.members, "encoding_format")); encoding == "base64" {
+			out = openai.EmbeddingsInBase64(nil, out) // OpenAI's SDKs ask for it
+		}
 		return out, err
 	}
 	if err := a.checkWhole(whole); err != nil {
