@@ -25,6 +25,7 @@ var Provider = provider.Provider{
 	Base:      func(*target.Target) (string, error) { return "https://api.anthropic.com", nil },
 	Header:    header,
 	KeyHeader: "x-api-key",
+	Native:    native,
 	Operations: map[string]*provider.Operation{
 		"llm/v1/chat": {
 			Path:   path("/v1/messages"),

@@ -23,11 +23,19 @@ import (
 
 // Provider is Amazon Bedrock. Its requests are signed by the caller
 // (Signature Version 4, service "bedrock").
-var Provider = provider.Provider{
+var Provider = func() provider.Provider {
+	p := *plain
+	p.Variant = variant
+	return p
+}()
+
+// plain is Bedrock with models of whatever maker.
+var plain = &provider.Provider{
 	Name:        "bedrock",
 	Base:        base,
 	PathOverURL: true,
 	KeyHeader:   "Authorization",
+	Native:      native,
 	Operations: map[string]*provider.Operation{
 		"llm/v1/chat":        operation,
 		"llm/v1/completions": operation,

@@ -28,20 +28,25 @@ var Provider = func() provider.Provider {
 }()
 
 var (
-	current = withChat(&provider.Operation{
+	current = withChat(chatV2Operation)
+	legacy  = withChat(chatV1Operation)
+)
+
+var (
+	chatV2Operation = &provider.Operation{
 		Path:   path("/v2/chat"),
 		Format: provider.CohereChatV2,
 		Chat:   Chat,
 		Meter:  Meter,
 		Fields: Fields,
-	})
-	legacy = withChat(&provider.Operation{
+	}
+	chatV1Operation = &provider.Operation{
 		Path:   path("/v1/chat"),
 		Format: provider.CohereChatV1,
 		Chat:   ChatV1,
 		Meter:  Meter,
 		Fields: fieldsV1,
-	})
+	}
 )
 
 // withChat is Cohere's API with a version of Chat.
@@ -50,6 +55,7 @@ func withChat(chat *provider.Operation) *provider.Provider {
 		Name:      "cohere",
 		Base:      func(*target.Target) (string, error) { return "https://api.cohere.com", nil },
 		KeyHeader: "Authorization",
+		Native:    native,
 		Operations: map[string]*provider.Operation{
 			"llm/v1/chat":        chat,
 			"llm/v1/completions": generateOperation,

@@ -33,6 +33,7 @@ var public = &provider.Provider{
 	PathOverURL: true,
 	KeyHeader:   "x-goog-api-key",
 	Operations:  generateOperations(publicPath, fields),
+	Native:      publicNative,
 }
 
 // generateOperations are chat and completions in the generateContent format:

@@ -91,7 +91,11 @@ func rawPredict(stream bool) string {
 	return ":rawPredict"
 }
 
-var vertexGoogle = vertex(generateOperations(published("google", method), vertexFields))
+var vertexGoogle = func() *provider.Provider {
+	p := vertex(generateOperations(published("google", method), vertexFields))
+	p.Native = vertexNative
+	return p
+}()
 
 // vertexEndpoint is a model deployed from Model Garden; it speaks OpenAI's chat format.
 // https://cloud.google.com/vertex-ai/generative-ai/docs/start/openai
@@ -144,14 +148,23 @@ func anthropicVersion(t *target.Target) string {
 
 // vertexClaude takes Anthropic's Messages with the model in the URL and the
 // version in the body, and refuses output_config.
-var vertexClaude = vertex(map[string]*provider.Operation{"llm/v1/chat": {
-	Path:   published("anthropic", rawPredict),
-	Format: provider.AnthropicMessages,
-	Chat:   claude{edited{anthropic.Messages, &claudeEdit}},
-	Meter:  anthropic.Meter,
-	Fields: claudeFields,
-	Edit:   claudeEdit,
-}})
+var vertexClaude = func() *provider.Provider {
+	p := vertex(map[string]*provider.Operation{"llm/v1/chat": {
+		Path:      published("anthropic", rawPredict),
+		Format:    provider.AnthropicMessages,
+		Chat:      claude{edited{anthropic.Messages, &claudeEdit}},
+		Meter:     anthropic.Meter,
+		Fields:    claudeFields,
+		Edit:      claudeEdit,
+		OwnErrors: true,
+	}})
+	// https://docs.anthropic.com/en/docs/build-with-claude/token-counting
+	p.Native = map[provider.Format]*provider.Operation{provider.AnthropicCount: {
+		Path:   below("/publishers/anthropic/models/count-tokens:rawPredict"),
+		Format: provider.AnthropicCount, Edit: provider.Edit{Request: anthropic.DropEmptyThinking}, OwnErrors: true, NoStream: true,
+	}}
+	return p
+}()
 
 var claudeEdit = provider.Edit{
 	Drop: []string{"model", "output_config"},

@@ -1,0 +1,125 @@
+package bedrock
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// native are the operations for a client of AWS's SDKs. They are spread over
+// three endpoints.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/welcome.html
+var native = map[provider.Format]*provider.Operation{
+	provider.BedrockConverse: operation,
+	provider.BedrockInvoke:   {Path: invokePath, Format: provider.BedrockInvoke, Meter: Meter},
+	provider.BedrockRetrieve: {
+		Base: endpoint("bedrock-agent-runtime"), Format: provider.BedrockRetrieve,
+		Path: func(_ *target.Target, stream bool) (string, error) {
+			if stream {
+				return "/retrieveAndGenerateStream", nil
+			}
+			return "/retrieveAndGenerate", nil
+		},
+	},
+	provider.BedrockRerank: {Base: endpoint("bedrock-agent-runtime"), Path: always("/rerank"), Format: provider.BedrockRerank, NoStream: true},
+	provider.BedrockAsync:  {Path: always("/async-invoke"), Format: provider.BedrockAsync, REST: true, NoStream: true},
+	provider.BedrockJobs:   {Base: endpoint("bedrock"), Path: always("/model-invocation-job"), Format: provider.BedrockJobs, REST: true, NoStream: true},
+}
+
+func always(path string) func(*target.Target, bool) (string, error) {
+	return func(*target.Target, bool) (string, error) { return path, nil }
+}
+
+// endpoint is the Base of another service of the target's region.
+func endpoint(service string) func(*target.Target) (string, error) {
+	return func(t *target.Target) (string, error) {
+		runtime, err := base(t)
+		return strings.Replace(runtime, "bedrock-runtime", service, 1), err
+	}
+}
+
+func invokePath(t *target.Target, stream bool) (string, error) {
+	at, err := pathOf(t, false)
+	at = strings.TrimSuffix(at, "/converse")
+	if stream {
+		return at + "/invoke-with-response-stream", err
+	}
+	return at + "/invoke", err
+}
+
+// variant is Bedrock with InvokeModel for clients of Anthropic's format where
+// the model is Anthropic's. An ARN does not say so, but anthropic_version does.
+func variant(t *target.Target) *provider.Provider {
+	arn := strings.HasPrefix(t.Model, "arn:") && t.Options != nil && t.Options.AnthropicVersion != ""
+	if arn || modelOf(t.Model).claude {
+		return withClaude
+	}
+	return plain
+}
+
+// withClaude serves Anthropic's Messages as they are, but for the model, which
+// is in the path, the version, and the betas, which are in the body.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+var withClaude = func() *provider.Provider {
+	p := *plain
+	p.Native = map[provider.Format]*provider.Operation{provider.AnthropicMessages: {
+		Path:   invokePath,
+		Format: provider.AnthropicMessages,
+		Meter:  anthropic.Meter,
+		Edit: provider.Edit{
+			Drop:    []string{"model", "stream", "metadata", "service_tier", "container", "inference_geo"},
+			Set:     setVersion,
+			Headers: map[string]provider.HeaderMember{"Anthropic-Beta": {Name: "anthropic_beta", Only: betas}},
+			Request: anthropic.DropEmptyThinking,
+		},
+		Unwrap:    unwrap,
+		OwnErrors: true,
+	}}
+	for format, op := range native {
+		p.Native[format] = op
+	}
+	return &p
+}()
+
+// betas are those that Bedrock takes for one model or another. It refuses a
+// request with one that it does not know, and clients send those of
+// Anthropic's own API.
+var betas = []string{
+	"claude-code-20250219", "compact-2026-01-12", "computer-use-2024-10-22", "computer-use-2025-01-24", "computer-use-2025-11-24",
+	"context-1m-2025-08-07", "context-management-2025-06-27", "dev-full-thinking-2025-05-14", "effort-2025-11-24",
+	"fine-grained-tool-streaming-2025-05-14", "interleaved-thinking-2025-05-14", "output-128k-2025-02-19", "search-results-2025-06-09",
+	"structured-outputs-2025-12-15", "token-efficient-tools-2025-02-19", "tool-examples-2025-10-29", "tool-search-tool-2025-10-19",
+}
+
+func setVersion(t *target.Target) []chat.Member {
+	version := defaultAnthropicVersion
+	if t.Options != nil && strings.HasPrefix(t.Options.AnthropicVersion, "bedrock-") {
+		version = t.Options.AnthropicVersion
+	}
+	return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, version)}}
+}
+
+// unwrap takes the maker's own event out of a chunk of
+// InvokeModelWithResponseStream.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_PayloadPart.html
+func unwrap(dst []byte, ev frame.Event) (kind, data []byte) {
+	if string(ev.Type) != "chunk" {
+		return nil, nil
+	}
+	coded, ok := jsonedit.String(jsonedit.Lookup(ev.Data, "bytes"))
+	if !ok {
+		return nil, nil
+	}
+	data, err := base64.StdEncoding.AppendDecode(dst, []byte(coded))
+	if err != nil {
+		return nil, nil
+	}
+	name, _ := jsonedit.String(jsonedit.Lookup(data[len(dst):], "type"))
+	return []byte(name), data
+}

@@ -1,0 +1,122 @@
+package gemini
+
+import (
+	"bytes"
+	"strings"
+
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// pathFunc is an Operation's Path.
+type pathFunc = func(t *target.Target, stream bool) (string, error)
+
+// publicNative are the operations of the public API for a client of its own.
+// https://ai.google.dev/api
+var publicNative = func() map[provider.Format]*provider.Operation {
+	model := func(method string) pathFunc {
+		return func(t *target.Target, _ bool) (string, error) {
+			name, err := segment("model.name", strings.TrimPrefix(t.Model, "models/"))
+			return "/v1beta/models/" + name + method, err
+		}
+	}
+	native := modelOperations(model)
+	for format, path := range map[provider.Format]string{
+		provider.GeminiFiles: "/v1beta/files", provider.GeminiUpload: "/upload/v1beta/files", provider.GeminiBatches: "/v1beta/batches",
+	} {
+		native[format] = &provider.Operation{Path: func(*target.Target, bool) (string, error) { return path, nil }, Format: format, REST: true, NoStream: true}
+	}
+	return native
+}()
+
+// vertexNative are those of Vertex AI. The project and the location are those
+// of the configuration, whatever the client's path says.
+// https://cloud.google.com/vertex-ai/docs/reference/rest
+var vertexNative = func() map[provider.Format]*provider.Operation {
+	native := modelOperations(func(method string) pathFunc {
+		return published("google", func(bool) string { return method })
+	})
+	native[provider.VertexJobs] = &provider.Operation{Path: below("/batchPredictionJobs"), Format: provider.VertexJobs, REST: true, NoStream: true}
+	// https://cloud.google.com/generative-ai-app-builder/docs/ranking
+	native[provider.VertexRank] = &provider.Operation{
+		Base: func(*target.Target) (string, error) { return "https://discoveryengine.googleapis.com", nil },
+		Path: below("/rankingConfigs"), Format: provider.VertexRank, REST: true, NoStream: true,
+	}
+	return native
+}()
+
+// modelOperations are the custom methods of a model. A stream is asked for as
+// the client asked: alt=sse is the client's to say.
+func modelOperations(model func(method string) pathFunc) map[provider.Format]*provider.Operation {
+	whole, streamed := model(":generateContent"), model(":streamGenerateContent")
+	native := map[provider.Format]*provider.Operation{
+		provider.GeminiGenerate: {
+			Path: func(t *target.Target, stream bool) (string, error) {
+				if stream {
+					return streamed(t, stream)
+				}
+				return whole(t, stream)
+			},
+			Format: provider.GeminiGenerate, Meter: Meter,
+		},
+		provider.GeminiOperations: {Path: model("/operations"), Format: provider.GeminiOperations, REST: true, NoStream: true},
+	}
+	for format, method := range map[provider.Format]string{
+		provider.GeminiCount: ":countTokens", provider.GeminiEmbed: ":embedContent", provider.GeminiEmbedBatch: ":batchEmbedContents",
+		provider.GeminiBatch: ":batchGenerateContent", provider.GeminiPredict: ":predict", provider.GeminiPredictLong: ":predictLongRunning",
+		provider.GeminiFetch: ":fetchPredictOperation",
+	} {
+		native[format] = &provider.Operation{Path: model(method), Format: format, NoStream: true}
+	}
+	for _, format := range []provider.Format{provider.GeminiEmbed, provider.GeminiEmbedBatch, provider.GeminiPredict} {
+		native[format].Meter = Meter
+	}
+	return native
+}
+
+// below is a path in the project's location.
+func below(path string) pathFunc {
+	return func(t *target.Target, _ bool) (string, error) {
+		at, err := location(t)
+		return at + path, err
+	}
+}
+
+// SetModel returns the body of embedContent or batchEmbedContents with model in
+// each place where it names one: Google wants it to be the URL's. It is body
+// itself when it names none.
+func SetModel(body []byte, model string) []byte {
+	if !bytes.Contains(body, []byte(`"model"`)) {
+		return body
+	}
+	name := jsonedit.AppendString(nil, "models/"+strings.TrimPrefix(model, "models/"))
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return body
+	}
+	var edits []jsonedit.Edit
+	if jsonedit.Find(members, "model") != nil {
+		edits = append(edits, jsonedit.Edit{Key: "model", Value: name})
+	}
+	if list := jsonedit.Find(members, "requests"); jsonedit.IsArray(list) {
+		requests, err := jsonedit.Array(list, nil)
+		if err != nil {
+			return body
+		}
+		value := []byte{'['}
+		for i, r := range requests {
+			if i > 0 {
+				value = append(value, ',')
+			}
+			inner, err := jsonedit.Object(r, nil)
+			if err != nil || jsonedit.Find(inner, "model") == nil {
+				value = append(value, r...)
+				continue
+			}
+			value = jsonedit.Join(value, jsonedit.Splice(nil, r, inner, []jsonedit.Edit{{Key: "model", Value: name}}))
+		}
+		edits = append(edits, jsonedit.Edit{Key: "requests", Value: append(value, ']')})
+	}
+	return jsonedit.Join(nil, jsonedit.Splice(nil, body, members, edits))
+}
