@@ -69,16 +69,17 @@ func (c *Cache) Get(ctx context.Context, id string, fetch func(context.Context) 
 	case <-f.done:
 		return f.vector, f.err
 	case <-ctx.Done():
-		c.leave(id, f)
+		c.leave(id, f, errors.Is(ctx.Err(), context.Canceled))
 		return nil, context.Cause(ctx)
 	}
 }
 
-// leave gives up waiting; the last to leave ends the flight.
-func (c *Cache) leave(id string, f *flight) {
+// leave gives up waiting; the last to leave ends the flight. One whose time is
+// up leaves that to the flight's own deadline.
+func (c *Cache) leave(id string, f *flight, gone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f.waiting--; f.waiting > 0 {
+	if f.waiting--; f.waiting > 0 || !gone {
 		return
 	}
 	f.cancel()

@@ -11,16 +11,18 @@ var (
 	errEmpty     = errors.New("it has no text")
 	errNotStored = errors.New("the vectors are not stored yet")
 	errLost      = errors.New("it has lost vectors, they are stored again")
+	errNone      error
 )
 
-// retryFirst and retryMost are the pauses between attempts to load or to store.
+// Pauses between attempts to embed the descriptions and to store their vectors.
 const (
 	retryFirst = time.Second
-	retryMost  = time.Minute
+	retryEmbed = time.Minute
+	retryStore = 10 * time.Second
 )
 
-// loadTimeout bounds one attempt.
-const loadTimeout = 30 * time.Second
+// attemptTime bounds one attempt.
+const attemptTime = 30 * time.Second
 
 // run gets the descriptions' vectors and keeps the index as it should be.
 func (r *Router) run(ctx context.Context) {
@@ -29,116 +31,118 @@ func (r *Router) run(ctx context.Context) {
 			r.o.Log.Error().Interface("panic", p).Msg("semantic routing: loading descriptions")
 		}
 	}()
-	err := r.load(ctx)
+	ok := r.load(ctx)
 	close(r.first)
-	for pause := retryFirst; err != nil; pause = min(2*pause, retryMost) {
-		why := err.Error()
-		r.reason.Store(&why)
+	for pause := retryFirst; !ok; pause = min(2*pause, retryEmbed) {
 		if !sleep(ctx, pause) {
 			return
 		}
-		r.o.Log.Warn().Str("error", why).Msg("semantic routing: the descriptions could not be embedded, trying again")
-		err = r.load(ctx)
+		ok = r.load(ctx)
 	}
-	if r.o.Index == nil {
-		return
-	}
-	for {
+	for r.usable() {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.save:
-			r.stored.Store(false)
-			for pause := retryFirst; r.write(ctx) != nil; pause = min(2*pause, retryMost) {
+		case err := <-r.failed:
+			r.lost(err)
+			for pause := retryFirst; !r.store(ctx); pause = min(2*pause, retryStore) {
 				if !sleep(ctx, pause) {
 					return
 				}
 			}
+			r.o.Log.Info().Msg("semantic routing: the vector database is in use again")
 		}
 	}
 }
 
 // load gets the vectors of all descriptions: from the cache, from the index,
 // where another process may have put them, or from the embedding model.
-func (r *Router) load(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+func (r *Router) load(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
-	vectors := map[string][]float32{}
-	var missing []Text
+	vectors, complete := r.known(ctx)
 	for _, t := range r.texts {
-		if v := r.o.Cache.peek(t.ID); v != nil {
-			vectors[t.ID] = v
-		} else {
-			missing = append(missing, t)
-		}
-	}
-	complete := false
-	if r.o.Index != nil {
-		stored, err := r.o.Index.Load(ctx)
-		if err != nil {
-			r.o.Log.Warn().Str("error", err.Error()).Msg("semantic routing: vector database")
-			r.indexRest.note(err, 0, time.Second)
-		}
-		complete = err == nil
-		for _, t := range r.texts {
-			v := stored[t.ID]
-			if len(v) != r.o.Dimensions {
-				complete = false
-			} else if vectors[t.ID] == nil {
-				vectors[t.ID] = v
-				r.o.Cache.put(t.ID, v)
-			}
-		}
-	}
-	for _, t := range missing {
 		if vectors[t.ID] != nil {
 			continue
 		}
 		v, err := r.embed(ctx, t.Text)
 		if err != nil {
-			return fmt.Errorf("embedding a description: %w", err)
+			why := fmt.Sprintf("embedding %d of %d: %v", len(vectors)+1, len(r.texts), err)
+			r.reason.Store(&why)
+			r.o.Log.Warn().Str("error", why).Msg("semantic routing: the descriptions are not embedded, trying again")
+			return false
 		}
 		vectors[t.ID] = v
 	}
 	r.memory.Store(NewMemory(r.o.Metric, vectors))
-	if r.o.Index == nil {
-		return nil
+	switch {
+	case !r.usable():
+	case complete && r.o.Index.Prepare(ctx) == nil:
+		r.index.Store(&errNone)
+	case !r.store(ctx):
+		r.failed <- *r.index.Load() // the first: there is room
 	}
-	for _, v := range vectors {
-		if err := r.fits(v); err != nil {
-			r.o.Log.Warn().Str("error", err.Error()).Msg("semantic routing: the vector database cannot be used; vectors are compared in memory")
-			return nil
+	return true
+}
+
+// known returns the vectors that nobody has to be asked for, and whether the
+// index has all of them.
+func (r *Router) known(ctx context.Context) (vectors map[string][]float32, complete bool) {
+	vectors = map[string][]float32{}
+	if r.o.Index != nil {
+		stored, err := r.o.Index.Load(ctx)
+		if err != nil {
+			r.lost(err)
+		}
+		for _, t := range r.texts {
+			if v := stored[t.ID]; len(v) == r.o.Dimensions {
+				vectors[t.ID] = v
+				r.o.Cache.put(t.ID, v)
+			}
+		}
+		complete = err == nil && len(vectors) == len(r.texts)
+	}
+	for _, t := range r.texts {
+		if v := r.o.Cache.peek(t.ID); v != nil && vectors[t.ID] == nil {
+			vectors[t.ID] = v
 		}
 	}
-	if complete {
-		// The search index may be missing all the same: creating it is cheap.
-		complete = r.o.Index.Prepare(ctx) == nil
-	}
-	if !complete && r.write(ctx) != nil {
-		r.store()
-		return nil
-	}
-	r.stored.Store(true)
-	return nil
+	return vectors, complete
 }
 
-// write stores all vectors in the index.
-func (r *Router) write(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+// usable says whether there is an index that can take the vectors.
+func (r *Router) usable() bool {
+	if r.o.Index == nil {
+		return false
+	}
+	for _, v := range r.memory.Load().vectors {
+		if err := r.fits(v); err != nil {
+			r.index.Store(&err)
+			r.o.Log.Warn().Str("error", err.Error()).Msg("semantic routing: the vector database is not used")
+			return false
+		}
+	}
+	return true
+}
+
+// store puts all vectors into the index.
+func (r *Router) store(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	err := r.o.Index.Save(ctx, r.memory.Load().vectors)
-	r.stored.Store(err == nil)
-	if err != nil && ctx.Err() == nil {
-		r.o.Log.Warn().Str("error", err.Error()).Msg("semantic routing: storing the descriptions' vectors failed, trying again")
+	if err != nil {
+		r.lost(err)
+		return false
 	}
-	return err
+	r.index.Store(&errNone)
+	return true
 }
 
-// store asks for the index to be written again.
-func (r *Router) store() {
-	select {
-	case r.save <- struct{}{}:
-	default:
+// lost notes that the index cannot be searched, and says so once.
+func (r *Router) lost(err error) {
+	before := *r.index.Swap(&err)
+	if before == nil || errors.Is(before, errNotStored) {
+		r.o.Log.Warn().Str("error", err.Error()).Msg("semantic routing: the vector database failed; vectors are compared in memory meanwhile")
 	}
 }
 

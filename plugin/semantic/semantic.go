@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,12 +70,12 @@ type Router struct {
 	memory atomic.Pointer[Memory] // nil until all descriptions have vectors
 	first  chan struct{}          // closed when loading has succeeded or failed once
 	reason atomic.Pointer[string] // of the last failure to load
-	save   chan struct{}          // asks for the index to be written again
-	stored atomic.Bool            // the index has what memory has
+	failed chan error             // tells the loader that the index failed
+	index  atomic.Pointer[error]  // why the index cannot be searched; to nil: it can
 
-	embedRest, indexRest rest
-	stop                 context.CancelFunc
-	done                 sync.WaitGroup
+	modelRest rest
+	stop      context.CancelFunc
+	done      sync.WaitGroup
 }
 
 // group are the targets of one description, the heaviest first.
@@ -113,7 +114,8 @@ func identify(parts ...string) string {
 // New returns a router, which begins to get the descriptions' vectors behind
 // the caller's back. Close ends it.
 func New(o Options) *Router {
-	r := &Router{o: o, first: make(chan struct{}), save: make(chan struct{}, 1), texts: Texts(o.Targets, o.Space)}
+	r := &Router{o: o, first: make(chan struct{}), failed: make(chan error, 1), texts: Texts(o.Targets, o.Space)}
+	r.index.Store(&errNotStored)
 	for i, t := range o.Targets {
 		description := strings.TrimSpace(t.Description)
 		if description == CatchAll {
@@ -269,18 +271,20 @@ func (r *Router) embed(ctx context.Context, text string) ([]float32, error) {
 		return nil, errEmpty
 	}
 	return r.o.Cache.Get(ctx, identify(r.o.Space, text), func(ctx context.Context) ([]float32, error) {
-		if why := r.embedRest.resting(); why != nil {
+		if why := r.modelRest.resting(); why != nil {
 			return nil, why
 		}
 		began := time.Now()
 		v, err := r.o.Embed(ctx, text)
-		r.embedRest.note(err, time.Since(began), 0)
+		if !errors.Is(ctx.Err(), context.Canceled) { // nobody waits for it: that says nothing of the model
+			r.modelRest.note(err, time.Since(began))
+		}
 		return v, err
 	})
 }
 
 // search asks the index for the distances of all descriptions. An index that
-// lacks some is written again.
+// fails or lacks some is searched again when the loader has stored all anew.
 func (r *Router) search(ctx context.Context, v []float32) (map[string]float64, error) {
 	if r.o.Index == nil {
 		return r.memory.Load().distances(v), nil
@@ -288,25 +292,22 @@ func (r *Router) search(ctx context.Context, v []float32) (map[string]float64, e
 	if err := r.fits(v); err != nil {
 		return nil, err
 	}
-	if why := r.indexRest.resting(); why != nil {
-		return nil, why
+	if why := r.index.Load(); *why != nil {
+		return nil, *why
 	}
-	if !r.stored.Load() {
-		return nil, errNotStored
-	}
-	began := time.Now()
 	distances, err := r.o.Index.Search(ctx, v)
-	r.indexRest.note(err, time.Since(began), time.Second)
-	if err != nil {
-		return nil, err
-	}
 	for _, t := range r.texts {
-		if _, ok := distances[t.ID]; !ok {
-			r.store()
-			return nil, errLost
+		if _, ok := distances[t.ID]; err == nil && !ok {
+			err = errLost
 		}
 	}
-	return distances, nil
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+		select {
+		case r.failed <- err:
+		default: // it knows
+		}
+	}
+	return distances, err
 }
 
 // fits says whether the index can take v.
@@ -317,8 +318,8 @@ func (r *Router) fits(v []float32) error {
 	return nil
 }
 
-// rest keeps requests from waiting, one after the other, for something that
-// just failed slowly.
+// rest keeps requests from waiting, one after the other, for a model that does
+// not answer.
 type rest struct {
 	mu    sync.Mutex
 	until time.Time
@@ -338,8 +339,8 @@ func (s *rest) resting() error {
 }
 
 // note takes in how a call ended: one that failed after a second or more is
-// not repeated for as long as it took, and any failure not before least.
-func (s *rest) note(err error, took, least time.Duration) {
+// not repeated for as long as it took.
+func (s *rest) note(err error, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -347,7 +348,5 @@ func (s *rest) note(err error, took, least time.Duration) {
 		s.until = time.Time{}
 	case took >= time.Second:
 		s.until, s.why = time.Now().Add(min(took, maxRest)), err
-	case least > 0:
-		s.until, s.why = time.Now().Add(least), err
 	}
 }
