@@ -204,6 +204,7 @@ var huggingFace = &provider.Provider{
 	Name:      "huggingface",
 	Base:      at("https://router.huggingface.co"),
 	KeyHeader: "Authorization",
+	Native:    huggingface.Native,
 	Header: func(t *target.Target) (headers [][2]string) {
 		if use := t.Options.Huggingface.UseCache; use != nil {
 			headers = append(headers, [2]string{"x-use-cache", strconv.FormatBool(*use)})
