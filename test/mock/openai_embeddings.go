@@ -98,4 +98,3 @@ func (openAIEmbeddings) Whole(_ *Scenario, body []byte) []byte {
 func (e openAIEmbeddings) Stream(s *Scenario, body []byte) (string, [][]byte) {
 	return "application/json", [][]byte{e.Whole(s, body)}
 }
-
