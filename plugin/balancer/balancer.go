@@ -7,6 +7,7 @@ package balancer
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type Target struct {
 	Weight int    // 1 … 65535
 	// State is what is remembered of the target; see Store.
 	State *State
+
+	inverse float64 // 1 / Weight
 }
 
 // Algorithm is `balancer.algorithm`.
@@ -68,6 +71,7 @@ type Request struct {
 	// Ranked are candidates in the order of preference (semantic).
 	Ranked []int
 
+	probe bool // the attempt under way probes a target that was closed off
 	tried []bool
 	some  bool // a target was tried
 	from  []int
@@ -75,7 +79,10 @@ type Request struct {
 
 // New returns a balancer over targets.
 func New(o Options, targets []Target) (*Balancer, error) {
-	b := &Balancer{targets: targets, breaker: o.Breaker}
+	b := &Balancer{targets: slices.Clone(targets), breaker: o.Breaker}
+	for i := range b.targets {
+		b.targets[i].inverse = 1 / float64(b.targets[i].Weight)
+	}
 	switch o.Algorithm {
 	case RoundRobin, "":
 		b.policy = newRoundRobin(targets)
@@ -86,7 +93,7 @@ func New(o Options, targets []Target) (*Balancer, error) {
 	case LowestLatency:
 		b.policy = newLowestLatency(o.Latency == "e2e", targets)
 	case LowestUsage:
-		b.policy = lowestUsage{strategy: o.Usage}
+		b.policy = newLowestUsage(o.Usage)
 	case Priority:
 		b.policy, b.once = newPriority(), true
 	case Semantic:
@@ -116,9 +123,11 @@ func (b *Balancer) Pick(r *Request) (index int, ok bool) {
 			i = b.policy.pick(r, b.targets, r.from)
 		}
 		s := b.targets[i].State
-		if !b.breaker.admit(s, r.Now) {
+		admitted, probe := b.breaker.admit(s, r.Now)
+		if !admitted {
 			continue // another request took the probe
 		}
+		r.probe = probe
 		s.inflight.Add(1)
 		return i, true
 	}
@@ -187,7 +196,7 @@ const (
 func (b *Balancer) Done(r *Request, i int, v Verdict, now time.Time) {
 	s := b.targets[i].State
 	s.inflight.Add(-1)
-	b.breaker.settle(s, v, now)
+	b.breaker.settle(s, v, r.probe, now)
 }
 
 // Exclude keeps target i from being chosen again for r while others are left.
@@ -200,7 +209,7 @@ func (b *Balancer) Exclude(r *Request, i int) {
 
 // Rest keeps target i from being chosen until then while there are others: its
 // provider asked for that.
-func (b *Balancer) Rest(i int, until time.Time) { b.targets[i].State.rest.Store(until.UnixNano()) }
+func (b *Balancer) Rest(i int, until time.Time) { later(&b.targets[i].State.rest, until.UnixNano()) }
 
 // Learn takes in what an answered attempt at target i cost.
 func (b *Balancer) Learn(i int, s Sample, now time.Time) { b.targets[i].State.learn(s, now) }

@@ -1,6 +1,9 @@
 package balancer
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Breaker is the circuit breaker's configuration. MaxFails failures, counted
 // in total, close a target off for FailTimeout; then one request probes it.
@@ -10,42 +13,65 @@ type Breaker struct {
 	FailTimeout time.Duration
 }
 
-// allows says whether a request may be sent to the target.
-func (b Breaker) allows(s *State, now time.Time) bool {
-	if b.MaxFails == 0 {
-		return true
-	}
-	until := s.until.Load()
-	return until == 0 || now.UnixNano() >= until && !s.probing.Load()
+// failures counts the failures of a target: all of them, and how many of them
+// are forgiven. Both only grow, so that counts of several nodes can be joined.
+type failures struct{ packed atomic.Uint64 } // all<<32 | forgiven
+
+func (f *failures) load() (all, forgiven uint32) {
+	p := f.packed.Load()
+	return uint32(p >> 32), uint32(p)
 }
 
-// admit takes the place of the one probe where the breaker is half open.
-func (b Breaker) admit(s *State, now time.Time) bool {
-	if b.MaxFails == 0 || s.until.Load() == 0 {
-		return true
+// update replaces both counts by what next makes of them.
+func (f *failures) update(next func(all, forgiven uint32) (uint32, uint32)) {
+	for {
+		p := f.packed.Load()
+		all, forgiven := next(uint32(p>>32), uint32(p))
+		if f.packed.CompareAndSwap(p, uint64(all)<<32|uint64(forgiven)) {
+			return
+		}
 	}
-	return b.allows(s, now) && s.probing.CompareAndSwap(false, true)
+}
+
+// closed says that the target has failed too often.
+func (b Breaker) closed(s *State) bool {
+	if b.MaxFails == 0 {
+		return false
+	}
+	all, forgiven := s.fails.load()
+	return int(all-forgiven) >= b.MaxFails
+}
+
+// allows says whether a request may be sent to the target.
+func (b Breaker) allows(s *State, now time.Time) bool {
+	return !b.closed(s) || b.remaining(s, now) == 0 && !s.probing.Load()
+}
+
+// admit says whether the attempt may begin, and whether it is the one that
+// probes a target that was closed off.
+func (b Breaker) admit(s *State, now time.Time) (ok, probe bool) {
+	if !b.closed(s) {
+		return true, false
+	}
+	probe = b.allows(s, now) && s.probing.CompareAndSwap(false, true)
+	return probe, probe
 }
 
 // settle counts the end of an attempt. A success forgives earlier failures
 // only when it comes FailTimeout or more after the last of them, or when it
 // was the probe.
-func (b Breaker) settle(s *State, v Verdict, now time.Time) {
+func (b Breaker) settle(s *State, v Verdict, probe bool, now time.Time) {
 	if b.MaxFails == 0 {
 		return
 	}
-	probe := s.until.Load() != 0 && s.probing.Load()
 	switch v {
 	case Good:
-		if probe || now.UnixNano()-s.last.Load() >= int64(b.FailTimeout) {
-			s.fails.Store(0)
-			s.until.Store(0)
+		if all, forgiven := s.fails.load(); all != forgiven && (probe || now.UnixNano()-s.last.Load() >= int64(b.FailTimeout)) {
+			s.fails.update(func(all, _ uint32) (uint32, uint32) { return all, all })
 		}
 	case Bad:
-		s.last.Store(now.UnixNano())
-		if fails := s.fails.Add(1); int(fails) >= b.MaxFails {
-			s.until.Store(now.Add(b.FailTimeout).UnixNano())
-		}
+		later(&s.last, now.UnixNano())
+		s.fails.update(func(all, forgiven uint32) (uint32, uint32) { return all + 1, forgiven })
 	}
 	if probe {
 		s.probing.Store(false)
@@ -54,9 +80,18 @@ func (b Breaker) settle(s *State, v Verdict, now time.Time) {
 
 // remaining is how long the target stays closed off.
 func (b Breaker) remaining(s *State, now time.Time) time.Duration {
-	until := s.until.Load()
-	if b.MaxFails == 0 || until == 0 {
+	if !b.closed(s) {
 		return 0
 	}
-	return max(time.Duration(until-now.UnixNano()), 0)
+	return max(time.Duration(s.last.Load()-now.UnixNano())+b.FailTimeout, 0)
+}
+
+// later moves a time on, never back.
+func later(at *atomic.Int64, t int64) {
+	for {
+		old := at.Load()
+		if old >= t || at.CompareAndSwap(old, t) {
+			return
+		}
+	}
 }

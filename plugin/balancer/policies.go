@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 )
 
@@ -71,8 +72,10 @@ func gcd(a, b uint64) uint64 {
 type leastConnections struct{}
 
 func (leastConnections) pick(_ *Request, all []Target, from []int) int {
-	return lowest(all, from, func(s *State) float64 { return float64(s.inflight.Load() + 1) })
+	return lowest(all, from, busy)
 }
+
+func busy(s *State) float64 { return float64(s.inflight.Load() + 1) }
 
 // lowestLatency gives the request to the target with the lowest average for
 // its weight. Averages decay, so that a slow target is tried again in time.
@@ -109,30 +112,30 @@ func (p *lowestLatency) pick(_ *Request, all []Target, from []int) int {
 
 // lowestUsage gives the request to the target that has used the least for its
 // weight, by the configured count.
-type lowestUsage struct{ strategy string }
+type lowestUsage struct{ used func(*State) float64 }
 
-func (p lowestUsage) pick(_ *Request, all []Target, from []int) int {
-	return lowest(all, from, func(s *State) float64 {
-		switch p.strategy {
-		case "prompt-tokens":
-			return float64(s.prompt.Load())
-		case "completion-tokens":
-			return float64(s.completion.Load())
-		case "cost":
-			return math.Float64frombits(s.cost.Load())
-		case "llm-accuracy":
-			return -math.Float64frombits(s.score.Load())
-		}
-		return float64(s.prompt.Load() + s.completion.Load())
-	})
+func newLowestUsage(strategy string) lowestUsage {
+	switch strategy {
+	case "prompt-tokens":
+		return lowestUsage{func(s *State) float64 { return float64(s.prompt.Load()) }}
+	case "completion-tokens":
+		return lowestUsage{func(s *State) float64 { return float64(s.completion.Load()) }}
+	case "cost":
+		return lowestUsage{func(s *State) float64 { return math.Float64frombits(s.cost.Load()) }}
+	case "llm-accuracy":
+		return lowestUsage{func(s *State) float64 { return -math.Float64frombits(s.score.Load()) }}
+	}
+	return lowestUsage{func(s *State) float64 { return float64(s.prompt.Load() + s.completion.Load()) }}
 }
+
+func (p lowestUsage) pick(_ *Request, all []Target, from []int) int { return lowest(all, from, p.used) }
 
 // lowest is the target with the lowest score for its weight; of equals the one
 // with the fewest requests under way, then the heaviest.
 func lowest(all []Target, from []int, score func(*State) float64) int {
 	best, bestScore := -1, 0.0
 	for _, i := range from {
-		x := score(all[i].State) / float64(all[i].Weight)
+		x := score(all[i].State) * all[i].inverse
 		if best < 0 || x < bestScore || x == bestScore && lighter(&all[i], &all[best]) {
 			best, bestScore = i, x
 		}
@@ -181,10 +184,8 @@ func newSemantic(targets []Target) *semantic { return &semantic{fallback: newRou
 
 func (p *semantic) pick(r *Request, all []Target, from []int) int {
 	for _, want := range r.Ranked {
-		for _, i := range from {
-			if i == want {
-				return i
-			}
+		if _, ok := slices.BinarySearch(from, want); ok {
+			return want
 		}
 	}
 	return p.fallback.pick(r, all, from)

@@ -24,10 +24,11 @@ type State struct {
 	score      atomic.Uint64 // float64 bits: llm-accuracy
 
 	rest    atomic.Int64 // unix nanoseconds until which the provider asked to be left alone
-	fails   atomic.Int32
+	fails   failures
 	last    atomic.Int64 // unix nanoseconds of the last failure
-	until   atomic.Int64 // unix nanoseconds until which the breaker is open; 0: closed
-	probing atomic.Bool  // half open, and the one request is under way
+	probing atomic.Bool  // closed off, and the one request that probes is under way
+
+	given atomic.Pointer[Snapshot] // what SlowStart put in
 }
 
 type average struct {
@@ -184,5 +185,7 @@ func SlowStart(targets []Target, now time.Time) {
 		s.prompt.Store(int64(prompt * w))
 		s.completion.Store(int64(completion * w))
 		s.cost.Store(math.Float64bits(cost * w))
+		given := s.Snapshot()
+		s.given.Store(&given)
 	}
 }
