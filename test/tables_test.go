@@ -1,0 +1,173 @@
+package test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"go-ai-proxy/translators"
+	providers "go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// variants are the targets by which a provider shows all that it can do:
+// some are several APIs under one name.
+var variants = []struct {
+	name, provider string
+	options        target.Options
+}{
+	{"openai", "openai", target.Options{}},
+	{"azure", "azure", target.Options{AzureInstance: "i", AzureDeploymentID: "d"}},
+	{"anthropic", "anthropic", target.Options{AnthropicVersion: "2023-06-01"}},
+	{"bedrock", "bedrock", target.Options{Bedrock: target.Bedrock{AWSRegion: "us-east-1"}}},
+	{"gemini", "gemini", target.Options{}},
+	{"gemini (Vertex)", "gemini", target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "global"}}},
+	{"cohere", "cohere", target.Options{}},
+	{"mistral", "mistral", target.Options{MistralFormat: "openai"}},
+	{"mistral (ollama)", "mistral", target.Options{MistralFormat: "ollama"}},
+	{"huggingface", "huggingface", target.Options{}},
+	{"llama2 (raw)", "llama2", target.Options{Llama2Format: "raw"}},
+	{"llama2 (ollama)", "llama2", target.Options{Llama2Format: "ollama"}},
+	{"llama2 (openai)", "llama2", target.Options{Llama2Format: "openai"}},
+	{"ollama", "ollama", target.Options{}},
+	{"dashscope", "dashscope", target.Options{}},
+	{"xai", "xai", target.Options{}},
+	{"deepseek", "deepseek", target.Options{}},
+	{"cerebras", "cerebras", target.Options{}},
+	{"databricks", "databricks", target.Options{Databricks: target.Databricks{WorkspaceInstanceID: "w"}}},
+	{"vllm", "vllm", target.Options{}},
+}
+
+// columns are the route types in the table's order, with their headings.
+var columns = [][2]string{
+	{"llm/v1/chat", "chat"}, {"llm/v1/completions", "completions"}, {"llm/v1/embeddings", "embeddings"},
+	{"llm/v1/responses", "responses"}, {"llm/v1/assistants", "assistants"}, {"llm/v1/files", "files"}, {"llm/v1/batches", "batches"},
+	{"audio/v1/audio/speech", "speech"}, {"audio/v1/audio/transcriptions", "transcriptions"}, {"audio/v1/audio/translations", "translations"},
+	{"image/v1/images/generations", "images"}, {"image/v1/images/edits", "edits"}, {"video/v1/videos/generations", "video"},
+	{"realtime/v1/realtime", "realtime"},
+}
+
+func serving(name string, options target.Options) (*providers.Provider, *target.Target) {
+	p := translators.Lookup(name)
+	t := &target.Target{Provider: name, Route: "llm/v1/chat", Model: "m", Options: &options}
+	if p.Variant != nil {
+		p = p.Variant(t)
+	}
+	return p, t
+}
+
+// providerTable is what the README says that each provider can do.
+func providerTable() string {
+	var b strings.Builder
+	b.WriteString("Every provider also serves `preserve`, byte for byte. *s*: streams, too.\n\n| provider |")
+	for _, c := range columns {
+		b.WriteString(" " + c[1] + " |")
+	}
+	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(columns)) + "\n")
+	for _, v := range variants {
+		p, _ := serving(v.provider, v.options)
+		b.WriteString("| " + v.name + " |")
+		for _, c := range columns {
+			switch op := p.Operations[c[0]]; {
+			case op == nil:
+				b.WriteString("  |")
+			case op.NoStream || !streamable(c[0]):
+				b.WriteString(" ✓ |")
+			default:
+				b.WriteString(" ✓ *s* |")
+			}
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\nWhat happens to each field of a chat request at each provider (mapped, refused or\ndropped by name) is in [docs/fields.md](docs/fields.md).\n")
+	return b.String()
+}
+
+func streamable(route string) bool {
+	switch route {
+	case "llm/v1/chat", "llm/v1/completions", "llm/v1/responses", "llm/v1/assistants", "audio/v1/audio/speech", "image/v1/images/generations":
+		return true
+	}
+	return false
+}
+
+// fieldTable is docs/fields.md: the field law's table.
+func fieldTable() string {
+	var b strings.Builder
+	b.WriteString(`# What happens to the fields of a chat request
+
+Made from the code by ` + "`go test ./test -run README -update`" + `, and held by the
+conformance suite: a mapped field changes the provider's body, a refused one is
+a 400 that names it, a dropped one changes nothing. Nothing disappears unnamed.
+`)
+	for _, v := range variants {
+		p, _ := serving(v.provider, v.options)
+		op := p.Operations["llm/v1/chat"]
+		if op == nil || len(op.Fields) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n| field | | |\n| --- | --- | --- |\n", v.name)
+		for _, name := range slices.Sorted(maps.Keys(op.Fields)) {
+			f := op.Fields[name]
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, f.Treatment, strings.ReplaceAll(f.Note, "|", "\\|"))
+		}
+	}
+	return b.String()
+}
+
+// generated replaces what stands between the marks of a table.
+func generated(text, name, table string) (string, error) {
+	begin := "<!-- " + name + ":"
+	end := "<!-- /" + name + " -->"
+	i, j := strings.Index(text, begin), strings.Index(text, end)
+	if i < 0 || j < i {
+		return "", fmt.Errorf("no marks for %s", name)
+	}
+	i += strings.Index(text[i:], "\n") + 1
+	return text[:i] + "\n" + table + "\n" + text[j:], nil
+}
+
+// TestREADMETablesSayWhatTheCodeDoes compares the tables with the code; -update
+// writes them.
+func TestREADMETablesSayWhatTheCodeDoes(t *testing.T) {
+	text, _ := readme(t)
+	want, err := generated(text, "providers", providerTable())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields, _ := os.ReadFile("../docs/fields.md")
+	if *update {
+		if err := os.MkdirAll("../docs", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string]string{"../README.md": want, "../docs/fields.md": fieldTable()} {
+			if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	if text != want {
+		t.Error("the README's provider table is not what the code does: go test ./test -run README -update")
+	}
+	if string(fields) != fieldTable() {
+		t.Error("docs/fields.md is not what the code does: go test ./test -run README -update")
+	}
+}
+
+// TestREADMETablesShowEveryProvider holds that none is left out.
+func TestREADMETablesShowEveryProvider(t *testing.T) {
+	for _, name := range translators.Names() {
+		if !slices.ContainsFunc(variants, func(v struct {
+			name, provider string
+			options        target.Options
+		}) bool {
+			return v.provider == name
+		}) {
+			t.Errorf("%s is not in the table", name)
+		}
+	}
+}
