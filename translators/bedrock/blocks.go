@@ -30,7 +30,7 @@ func (q *query) appendMessages(dst []byte) ([]byte, error) {
 				return nil, err
 			}
 			said = said || b.part.Kind == chat.Text
-			document = document || b.part.Kind == chat.File
+			document = document || kindOf(b.part) == chat.File
 		}
 		if document && !said { // a document is refused without text beside it
 			dst = append(text(append(comma(dst), '{'), "text", opening.Text), '}')
@@ -117,7 +117,7 @@ func (q *query) appendToolResult(dst []byte, b *block) ([]byte, error) {
 		}
 	}
 	var err error
-	if said, ok := textOnly(p.Parts); ok && fastjson.Validate(said) == nil {
+	if said, ok := textOnly(p.Parts); ok && isJSON(said) {
 		dst = appendJSONResult(dst, strings.TrimSpace(said))
 	} else if dst, err = q.appendResultParts(dst, b); err != nil {
 		return nil, err
@@ -145,6 +145,12 @@ func textOnly(parts []chat.Part) (string, bool) {
 		s.WriteString(parts[i].Text)
 	}
 	return s.String(), true
+}
+
+// isJSON says whether s is JSON text; of most that is not, the beginning tells.
+func isJSON(s string) bool {
+	s = strings.TrimLeft(s, " \t\r\n")
+	return s != "" && strings.IndexByte(`{["-0123456789tfn`, s[0]) >= 0 && fastjson.Validate(s) == nil
 }
 
 // appendJSONResult writes valid JSON: Converse's json is an object.

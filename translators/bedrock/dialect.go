@@ -75,35 +75,40 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	return r, nil
 }
 
+// parseSystem makes each block a message; a cache point belongs to the block
+// before it.
 func parseSystem(r *chat.Request, blocks []*fastjson.Value) error {
-	m := chat.Message{Role: chat.System}
 	for i, b := range blocks {
-		if err := appendPart(&m, b, fmt.Sprintf("system[%d]", i)); err != nil {
-			return err
+		m := chat.Message{Role: chat.System}
+		if n := len(r.Messages); n > 0 && b.Exists("cachePoint") {
+			r.Messages[n-1].Parts[0].CacheControl = cacheControl(b.Get("cachePoint"))
+			continue
 		}
-	}
-	if len(m.Parts) > 0 {
-		r.Messages = append(r.Messages, m)
+		if err := appendPart(&m, b); err != nil {
+			return within(err, "system[%d]", i)
+		}
+		if len(m.Parts) > 0 {
+			r.Messages = append(r.Messages, m)
+		}
 	}
 	return nil
 }
 
 func parseMessage(r *chat.Request, i int, v *fastjson.Value) error {
-	at := fmt.Sprintf("messages[%d]", i)
 	m := chat.Message{Role: chat.Role(v.GetStringBytes("role"))}
 	switch m.Role {
 	case chat.User, chat.Assistant, chat.System:
 	default:
-		return &chat.RequestError{Field: at + ".role", Message: fmt.Sprintf("must be user, assistant or system, not '%s'", m.Role)}
+		return &chat.RequestError{Field: fmt.Sprintf("messages[%d].role", i), Message: fmt.Sprintf("must be user, assistant or system, not '%s'", m.Role)}
 	}
 	content := v.GetArray("content")
 	if len(content) == 0 {
-		return &chat.RequestError{Field: at + ".content", Message: "is missing"}
+		return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content", i), Message: "is missing"}
 	}
 	m.Parts = make([]chat.Part, 0, len(content))
 	for j, b := range content {
-		if err := appendPart(&m, b, fmt.Sprintf("%s.content[%d]", at, j)); err != nil {
-			return err
+		if err := appendPart(&m, b); err != nil {
+			return within(err, "messages[%d].content[%d]", i, j)
 		}
 	}
 	r.Messages = append(r.Messages, m)

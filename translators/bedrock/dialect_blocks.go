@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -10,12 +11,24 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendPart reads a client's content block into m. Of a union, the first
-// member that is known counts.
-func appendPart(m *chat.Message, b *fastjson.Value, at string) error {
+// within puts the place of a content block before the field of an error.
+func within(err error, format string, args ...any) error {
+	if e, ok := err.(*chat.RequestError); ok {
+		field := fmt.Sprintf(format, args...)
+		if e.Field != "" {
+			field += "." + e.Field
+		}
+		return &chat.RequestError{Field: field, Message: e.Message}
+	}
+	return err
+}
+
+// appendPart reads a client's content block into m. The block is a union: its
+// first member counts.
+func appendPart(m *chat.Message, b *fastjson.Value) error {
 	o, err := b.Object()
 	if err != nil || o.Len() == 0 {
-		return &chat.RequestError{Field: at, Message: "must be a content block"}
+		return &chat.RequestError{Message: "must be a content block"}
 	}
 	part, found := chat.Part{}, false
 	o.Visit(func(key []byte, v *fastjson.Value) {
@@ -28,7 +41,7 @@ func appendPart(m *chat.Message, b *fastjson.Value, at string) error {
 			}
 			return
 		}
-		part, err = parsePart(string(key), v, at)
+		part, err = parsePart(string(key), v)
 		found = err == nil
 	})
 	if err != nil {
@@ -48,15 +61,15 @@ func cacheControl(point *fastjson.Value) chat.Raw {
 	return chat.Raw(`{"type":"ephemeral"}`)
 }
 
-func parsePart(name string, v *fastjson.Value, at string) (chat.Part, error) {
+func parsePart(name string, v *fastjson.Value) (chat.Part, error) {
 	switch name {
 	case "text":
 		if v.Type() != fastjson.TypeString {
-			return chat.Part{}, &chat.RequestError{Field: at + ".text", Message: "must be a string"}
+			return chat.Part{}, &chat.RequestError{Field: "text", Message: "must be a string"}
 		}
 		return chat.Part{Kind: chat.Text, Text: str(v)}, nil
 	case "image", "document", "video", "audio":
-		return parseMedia(name, v, at)
+		return parseMedia(name, v)
 	case "toolUse":
 		arguments := rawOf(v.Get("input"))
 		if arguments == nil {
@@ -64,11 +77,11 @@ func parsePart(name string, v *fastjson.Value, at string) (chat.Part, error) {
 		}
 		p := chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: string(arguments)}
 		if p.ID == "" || p.Name == "" {
-			return p, &chat.RequestError{Field: at + ".toolUse", Message: "must have toolUseId and name"}
+			return p, &chat.RequestError{Field: "toolUse", Message: "must have toolUseId and name"}
 		}
 		return p, nil
 	case "toolResult":
-		return parseResult(v, at)
+		return parseResult(v)
 	case "reasoningContent":
 		if data := str(v, "redactedContent"); data != "" {
 			return chat.Part{Kind: chat.RedactedThinking, Text: data}, nil
@@ -82,7 +95,7 @@ func parsePart(name string, v *fastjson.Value, at string) (chat.Part, error) {
 		return p, nil
 	case "guardContent": // the guardrail's to judge, and the model's to read
 		if image := v.Get("image"); image != nil {
-			return parseMedia("image", image, at+".guardContent")
+			return parseMedia("image", image)
 		}
 		return chat.Part{Kind: chat.Text, Text: str(v, "text", "text")}, nil
 	}
@@ -92,19 +105,19 @@ func parsePart(name string, v *fastjson.Value, at string) (chat.Part, error) {
 }
 
 // parseResult reads the result of a call. json becomes its text.
-func parseResult(v *fastjson.Value, at string) (chat.Part, error) {
+func parseResult(v *fastjson.Value) (chat.Part, error) {
 	p := chat.Part{Kind: chat.ToolResult, ID: str(v, "toolUseId"), IsError: str(v, "status") == "error"}
 	if p.ID == "" {
-		return p, &chat.RequestError{Field: at + ".toolResult.toolUseId", Message: "is missing"}
+		return p, &chat.RequestError{Field: "toolResult.toolUseId", Message: "is missing"}
 	}
 	inner := chat.Message{}
-	for _, b := range v.GetArray("content") {
+	for i, b := range v.GetArray("content") {
 		if value := b.Get("json"); value != nil {
 			inner.Parts = append(inner.Parts, chat.Part{Kind: chat.Text, Text: string(appendValue(nil, value))})
 			continue
 		}
-		if err := appendPart(&inner, b, at+".toolResult.content"); err != nil {
-			return p, err
+		if err := appendPart(&inner, b); err != nil {
+			return p, within(err, "toolResult.content[%d]", i)
 		}
 	}
 	p.Parts = inner.Parts
@@ -120,7 +133,7 @@ var mediaTypes = map[string]string{
 	"mp3": "audio/mpeg",
 }
 
-func parseMedia(name string, v *fastjson.Value, at string) (chat.Part, error) {
+func parseMedia(name string, v *fastjson.Value) (chat.Part, error) {
 	p := chat.Part{Kind: chat.Image, Media: &chat.Media{}}
 	for kind, m := range mediaKinds {
 		if m.name == name {
@@ -151,7 +164,7 @@ func parseMedia(name string, v *fastjson.Value, at string) (chat.Part, error) {
 		}
 	}
 	if m.Data == "" && m.URL == "" {
-		return p, &chat.RequestError{Field: at + "." + name + ".source", Message: "is missing"}
+		return p, &chat.RequestError{Field: name + ".source", Message: "is missing"}
 	}
 	return p, nil
 }

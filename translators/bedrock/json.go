@@ -47,8 +47,9 @@ func number(dst []byte, name string, n int) []byte {
 	return strconv.AppendInt(member(dst, name), int64(n), 10)
 }
 
-// appendValue writes v compactly. Numbers keep their text. (fastjson's own
-// writer quotes as Go does, and \x01 is no JSON.)
+// appendValue writes v compactly. Numbers keep their text; those that are none
+// (fastjson lets nan and 1-2 pass) become null. fastjson's own writer quotes as
+// Go does, and \x01 is no JSON.
 func appendValue(dst []byte, v *fastjson.Value) []byte {
 	switch v.Type() {
 	case fastjson.TypeString:
@@ -65,6 +66,12 @@ func appendValue(dst []byte, v *fastjson.Value) []byte {
 			dst = appendValue(append(jsonedit.AppendBytes(comma(dst), key), ':'), item)
 		})
 		return append(dst, '}')
+	case fastjson.TypeNumber:
+		start := len(dst)
+		if dst = v.MarshalTo(dst); jsonedit.Valid(dst[start:]) != nil {
+			return append(dst[:start], "null"...)
+		}
+		return dst
 	}
 	return v.MarshalTo(dst)
 }

@@ -42,18 +42,13 @@ var formatNames = map[string]string{
 // appendMedia writes an image, a document, a video or a sound. Converse takes
 // bytes or an object in S3; it fetches nothing from the web.
 func (q *query) appendMedia(dst []byte, p *chat.Part, b *block) ([]byte, error) {
-	kind, m := p.Kind, p.Media
-	field := partField(b.message, b.index) + "." + mediaKinds[kind].field
+	kind, m := kindOf(p), p.Media
+	field := partField(b.message, b.index) + "." + mediaKinds[p.Kind].field
 	if m == nil || m.Data == "" && m.URL == "" {
 		return nil, &chat.RequestError{Field: field, Message: "Bedrock keeps no uploaded files: send the data itself, or an s3:// URL"}
 	}
 	if m.Data == "" && !strings.HasPrefix(m.URL, "s3://") {
 		return nil, &chat.RequestError{Field: field, Message: "Bedrock fetches nothing from the web: send a data URI, or an s3:// URL"}
-	}
-	for other, prefix := range map[chat.PartKind]string{chat.Image: "image/", chat.Video: "video/", chat.Audio: "audio/"} {
-		if kind == chat.File && strings.HasPrefix(m.MIME, prefix) {
-			kind = other
-		}
 	}
 	format := formatOf(kind, m)
 	if format == "" {
@@ -72,6 +67,21 @@ func (q *query) appendMedia(dst []byte, p *chat.Part, b *block) ([]byte, error) 
 		dst = append(text(append(member(dst, "s3Location"), '{'), "uri", m.URL), '}')
 	}
 	return append(dst, "}}}"...), nil
+}
+
+// kindOf is the kind of block for p: a file may hold a picture.
+func kindOf(p *chat.Part) chat.PartKind {
+	if p.Kind == chat.File && p.Media != nil {
+		switch main, _, _ := strings.Cut(p.Media.MIME, "/"); main {
+		case "image":
+			return chat.Image
+		case "video":
+			return chat.Video
+		case "audio":
+			return chat.Audio
+		}
+	}
+	return p.Kind
 }
 
 // formatOf is the format by the media type, by the file's name, or for images
