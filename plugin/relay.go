@@ -8,6 +8,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/cluster"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators/chat"
 )
@@ -26,6 +28,7 @@ type Relay struct {
 	states   *balancer.Store // what is known of targets, across configurations
 
 	embeddings *semantic.Cache
+	node       *cluster.Node // nil where states are this process's own
 }
 
 // NewRelay returns a relay that calls providers over net/http.
@@ -36,8 +39,29 @@ func NewRelay(log zerolog.Logger) *Relay {
 	}
 }
 
-// Close ends idle connections to providers.
+// RedisEnv names the environment variable with the URL of the Redis through
+// which nodes share what they know of targets.
+const RedisEnv = "GO_AI_PROXY_REDIS"
+
+// Share lets the relay share usage, latency and health of targets with those of
+// other nodes, through the Redis at url (redis://…, rediss://… for TLS). It
+// does not wait for Redis, nor does any request. "" shares nothing.
+func (r *Relay) Share(url string) error {
+	if url == "" {
+		return nil
+	}
+	var err error
+	if r.node, err = cluster.Join(url, r.states, r.log); err != nil {
+		return fmt.Errorf("%s: %w", RedisEnv, err)
+	}
+	return nil
+}
+
+// Close stops sharing and ends idle connections to providers.
 func (r *Relay) Close() {
+	if r.node != nil {
+		r.node.Close()
+	}
 	if c, ok := r.upstream.(interface{ close() }); ok {
 		c.close()
 	}

@@ -49,6 +49,9 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err != nil {
 		return err
 	}
+	if err := g.relay.Share(os.Getenv(RedisEnv)); err != nil {
+		return err
+	}
 	closeRecords, err := g.ServeRecords(filepath.Join(prefix, RecordSocket))
 	if err != nil {
 		return err

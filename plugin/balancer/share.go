@@ -34,8 +34,7 @@ func (s *State) Snapshot() Snapshot {
 	return x
 }
 
-// Given is the part of the snapshot's counts that nobody has used: what
-// SlowStart put in.
+// Given is what SlowStart put in: counts and averages that nobody has measured.
 func (s *State) Given() Snapshot {
 	g := s.given.Load()
 	if g == nil {

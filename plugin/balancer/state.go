@@ -185,7 +185,7 @@ func SlowStart(targets []Target, now time.Time) {
 		s.prompt.Store(int64(prompt * w))
 		s.completion.Store(int64(completion * w))
 		s.cost.Store(math.Float64bits(cost * w))
-		given := s.Snapshot()
-		s.given.Store(&given)
+		now := s.Snapshot()
+		s.given.Store(&Snapshot{Prompt: now.Prompt, Completion: now.Completion, Cost: now.Cost, E2E: now.E2E, TPOT: now.TPOT})
 	}
 }

@@ -62,6 +62,9 @@ func Run(ctx context.Context, args []string, log zerolog.Logger, stdout, stderr 
 	}
 	relay := plugin.NewRelay(log)
 	defer relay.Close()
+	if err := relay.Share(os.Getenv(plugin.RedisEnv)); err != nil {
+		return err
+	}
 	name, data, err := configuration(*file, *mocked)
 	if err != nil {
 		return err

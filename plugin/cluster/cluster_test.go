@@ -1,0 +1,290 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"go-ai-proxy/plugin/balancer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// redisServer is a real redis-server without persistence.
+type redisServer struct {
+	t    *testing.T
+	port int
+	cmd  *exec.Cmd
+}
+
+func newRedisServer(t *testing.T) *redisServer {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("GO_AI_PROXY_REQUIRE_REDIS") == "1" {
+			t.Fatal("no redis-server")
+		}
+		t.Skip("needs redis-server")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &redisServer{t: t, port: l.Addr().(*net.TCPAddr).Port}
+	l.Close()
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+func (s *redisServer) url() string { return fmt.Sprintf("redis://127.0.0.1:%d/0", s.port) }
+
+func (s *redisServer) start() {
+	s.cmd = exec.Command("redis-server", "--port", fmt.Sprint(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	c := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", s.port), DisableIdentity: true})
+	defer c.Close()
+	for range 100 {
+		if c.Ping(context.Background()).Err() == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.t.Fatal("redis-server does not answer")
+}
+
+func (s *redisServer) kill() {
+	if s.cmd != nil {
+		s.cmd.Process.Kill()
+		s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// member is a node with one target and a balancer over it.
+type member struct {
+	node  *Node
+	store *balancer.Store
+	state *balancer.State
+	b     *balancer.Balancer
+	logs  *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func join(t *testing.T, url string) *member {
+	t.Helper()
+	m := &member{store: balancer.NewStore(), logs: &lockedBuffer{}}
+	m.state = m.store.Use("https://secret.example\x00gpt-4o")
+	var err error
+	m.b, err = balancer.New(balancer.Options{Breaker: balancer.Breaker{MaxFails: 3, FailTimeout: 1500 * time.Millisecond}},
+		[]balancer.Target{{ID: "target", Weight: 1, State: m.state}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.node, err = Join(url, m.store, zerolog.New(m.logs)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.node.Close)
+	return m
+}
+
+// end makes an attempt that ends with v; false when none is let through.
+func (m *member) end(v balancer.Verdict) bool {
+	r := &balancer.Request{Now: time.Now(), Candidates: []int{0}}
+	i, ok := m.b.Pick(r)
+	if ok {
+		m.b.Done(r, i, v, time.Now())
+	}
+	return ok
+}
+
+func (m *member) open() bool {
+	r := &balancer.Request{Now: time.Now(), Candidates: []int{0}}
+	i, ok := m.b.Pick(r)
+	if ok {
+		m.b.Done(r, i, balancer.Neutral, time.Now())
+	}
+	return ok
+}
+
+func (m *member) learn(prompt int, cost float64, latency time.Duration) {
+	m.b.Learn(0, balancer.Sample{Latency: latency, Prompt: prompt, Completion: prompt / 2, Cost: cost}, time.Now())
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(6 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Errorf("in vain: %s", what)
+}
+
+func TestNodesCountTogether(t *testing.T) {
+	s := newRedisServer(t)
+	a, b := join(t, s.url()), join(t, s.url())
+	var wg sync.WaitGroup
+	for _, m := range []*member{a, b} {
+		for range 4 {
+			wg.Go(func() {
+				for range 250 {
+					m.learn(10, .5, 0)
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for name, m := range map[string]*member{"a": a, "b": b} {
+		eventually(t, name+" knows of all", func() bool {
+			x := m.state.Snapshot()
+			return x.Prompt == 20000 && x.Completion == 10000 && math.Abs(x.Cost-1000) < 1e-6
+		})
+	}
+	late := join(t, s.url())
+	eventually(t, "a node that comes later knows of all", func() bool { return late.state.Snapshot().Prompt == 20000 })
+	time.Sleep(3 * interval)
+	if x := a.state.Snapshot(); x.Prompt != 20000 {
+		t.Errorf("counts drift: %+v", x)
+	}
+}
+
+func TestLatencyOfOneNodeIsKnownToTheOther(t *testing.T) {
+	s := newRedisServer(t)
+	a, b := join(t, s.url()), join(t, s.url())
+	a.learn(2, 0, 300*time.Millisecond)
+	eventually(t, "b knows a's latency", func() bool { return b.state.Snapshot().E2E.Value == 300 })
+	at := b.state.Snapshot().E2E.At
+	if d := time.Since(at); d < 0 || d > 3*time.Second {
+		t.Errorf("taken %v ago", d)
+	}
+	time.Sleep(3 * interval)
+	if again := b.state.Snapshot().E2E.At; !again.Equal(at) {
+		t.Errorf("the average grows younger by %v without news", again.Sub(at))
+	}
+	b.learn(2, 0, 700*time.Millisecond)
+	eventually(t, "a knows b's", func() bool { return a.state.Snapshot().E2E.Value > 600 })
+}
+
+func TestFailuresOfAllNodesCloseATargetOff(t *testing.T) {
+	s := newRedisServer(t)
+	a, b := join(t, s.url()), join(t, s.url())
+	a.end(balancer.Bad)
+	a.end(balancer.Bad)
+	eventually(t, "b knows of two failures", func() bool { return b.state.Snapshot().Fails == 2 })
+	b.end(balancer.Bad)
+	if b.open() {
+		t.Error("three failures, and b still asks the target")
+	}
+	eventually(t, "a knows, too", func() bool { return !a.open() })
+	time.Sleep(1600 * time.Millisecond)
+	if !a.end(balancer.Good) {
+		t.Fatal("no probe after the pause")
+	}
+	if !a.open() {
+		t.Error("closed off after a good probe")
+	}
+	eventually(t, "b knows that the target is well", func() bool { return b.open() && b.end(balancer.Bad) && b.open() })
+	if x := a.state.Snapshot(); x.Fails-x.Forgiven > 1 {
+		t.Errorf("%+v", x)
+	}
+}
+
+func TestRetryAfterIsHeededByAllNodes(t *testing.T) {
+	s := newRedisServer(t)
+	a, b := join(t, s.url()), join(t, s.url())
+	until := time.Now().Add(time.Minute)
+	a.b.Rest(0, until)
+	eventually(t, "b leaves the target alone, too", func() bool {
+		d := b.state.Snapshot().Rest.Sub(until)
+		return d > -2*time.Second && d < 2*time.Second
+	})
+}
+
+func TestWithoutRedisANodeGoesOnAndLosesNothing(t *testing.T) {
+	s := newRedisServer(t)
+	a, b := join(t, s.url()), join(t, s.url())
+	a.learn(100, 1, 0)
+	eventually(t, "b knows", func() bool { return b.state.Snapshot().Prompt == 100 })
+	s.kill()
+	a.learn(20, 0, 0)
+	b.learn(3, 0, 0)
+	eventually(t, "the outage is noticed", func() bool {
+		return strings.Contains(a.logs.String(), "does not answer") && strings.Contains(b.logs.String(), "does not answer")
+	})
+	if p := a.state.Snapshot().Prompt; p != 120 {
+		t.Errorf("a counts %d", p)
+	}
+	time.Sleep(pause + 200*time.Millisecond)
+	if n := strings.Count(a.logs.String(), "does not answer"); n != 1 {
+		t.Errorf("logged %d times", n)
+	}
+	s.start() // empty: Redis has lost all it knew
+	for name, m := range map[string]*member{"a": a, "b": b} {
+		eventually(t, name+" counts what both used", func() bool { return m.state.Snapshot().Prompt == 123 })
+	}
+	if !strings.Contains(a.logs.String(), "answers again") {
+		t.Errorf("log %s", a.logs)
+	}
+}
+
+func TestNodeTellsWhatItKnowsWhenItEnds(t *testing.T) {
+	s := newRedisServer(t)
+	a := join(t, s.url())
+	a.learn(42, 0, 0)
+	a.node.Close()
+	b := join(t, s.url())
+	eventually(t, "b knows", func() bool { return b.state.Snapshot().Prompt == 42 })
+}
+
+func TestKeysSayNothingOfTheTarget(t *testing.T) {
+	s := newRedisServer(t)
+	a := join(t, s.url())
+	a.learn(1, 0, 0)
+	c := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", s.port), DisableIdentity: true})
+	defer c.Close()
+	var keys []string
+	eventually(t, "there is a key", func() bool {
+		keys, _ = c.Keys(t.Context(), "*").Result()
+		return len(keys) == 1
+	})
+	if len(keys) == 1 && strings.Contains(keys[0], "secret") {
+		t.Error(keys)
+	}
+	if ttl := c.TTL(t.Context(), keys[0]).Val(); ttl <= 0 || ttl > keep {
+		t.Errorf("kept for %v", ttl)
+	}
+	if _, err := Join("redis://user:SECRET@host:port:port", a.store, zerolog.Nop()); err == nil || strings.Contains(err.Error(), "SECRET") {
+		t.Errorf("%v", err)
+	}
+}
