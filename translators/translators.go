@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/bedrock"
 	"go-ai-proxy/translators/cohere"
 	"go-ai-proxy/translators/gemini"
 	"go-ai-proxy/translators/ollama"
@@ -17,6 +18,7 @@ var providers = map[string]*provider.Provider{
 	"openai":      openAI,
 	"anthropic":   &anthropic.Provider,
 	"azure":       azure,
+	"bedrock":     &bedrock.Provider,
 	"cerebras":    cerebras,
 	"dashscope":   dashscope,
 	"cohere":      &cohere.Provider,
