@@ -105,10 +105,14 @@ func setVersion(t *target.Target) []chat.Member {
 	return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, version)}}
 }
 
-// unwrap takes the maker's own event out of a chunk of
-// InvokeModelWithResponseStream.
+// unwrap takes Anthropic's own event out of a chunk of
+// InvokeModelWithResponseStream; an exception becomes an error event.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_PayloadPart.html
 func unwrap(dst []byte, ev frame.Event) (kind, data []byte) {
+	if ev.Exception {
+		failure := exception(ev)
+		return []byte("error"), anthropic.Dialect.AppendError(dst, &failure)
+	}
 	if string(ev.Type) != "chunk" {
 		return nil, nil
 	}

@@ -3,8 +3,12 @@
 package provider
 
 import (
+	"slices"
+	"strings"
+
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -75,6 +79,10 @@ type Operation struct {
 	// Body translates an operation that is no chat (embeddings, images …) from
 	// OpenAI's format; nil where the format is the client's.
 	Body Translator
+	// Resource translates a family of REST operations that is not OpenAI's.
+	Resource Resource
+	// Header are headers of this operation beside the provider's.
+	Header [][2]string
 	// REST: the client's method and the sub-path after the operation's path
 	// are kept ("/file-1/content").
 	REST bool
@@ -85,6 +93,35 @@ type Translator interface {
 	AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error)
 	// AppendResponse writes the answer in OpenAI's format and the usage it found.
 	AppendResponse(dst []byte, t *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error)
+}
+
+// Resource turns the operations on videos, batches or files of OpenAI's API,
+// which are told apart by method and path, into a provider's. It is pure.
+type Resource interface {
+	// Request returns the provider's request for a client's. Errors are
+	// *chat.RequestError, also for operations that the provider does not have.
+	Request(t *target.Target, client *Call) (*Call, error)
+	// Answer returns what the client gets for the body of a 2xx. Errors are
+	// *chat.ResponseError, or a *chat.Error that the client is told.
+	Answer(t *target.Target, client *Call, body []byte, meta chat.Meta, seen *chat.Seen) (*Reply, error)
+}
+
+// Call is a request of a Resource.
+type Call struct {
+	Method string
+	// Path is the client's path below the family's, "" or "/{id}/content"; of
+	// the provider's request the whole path, escaped, with its query.
+	Path  string
+	Query string // the client's, raw
+	Body  []byte // JSON, nil for none
+}
+
+// Reply is what a Resource answers: a body, or another call of which the
+// answer is the client's.
+type Reply struct {
+	Body        []byte
+	ContentType string // "" is JSON
+	Next        *Call
 }
 
 // Edit are the small differences of an OpenAI-compatible API.
@@ -120,6 +157,24 @@ type HeaderMember struct {
 	Only []string // values that the API knows: it refuses others, which are left out
 }
 
+// List is the member's value, a JSON array, for the values of the header; nil
+// where the API knows none of them.
+func (m HeaderMember) List(values []string) []byte {
+	var list []byte
+	for _, v := range values {
+		for one := range strings.SplitSeq(v, ",") {
+			if one = strings.TrimSpace(one); slices.Contains(m.Only, one) {
+				list = jsonedit.AppendString(append(list, ','), one)
+			}
+		}
+	}
+	if list == nil {
+		return nil
+	}
+	list[0] = '['
+	return append(list, ']')
+}
+
 // Format is the name of a wire format.
 type Format string
 
@@ -129,48 +184,52 @@ const (
 	OpenAICompletions Format = "openai/completions"
 	OpenAIEmbeddings  Format = "openai/embeddings"
 	OpenAIResponses   Format = "openai/responses"
-	OpenAIFiles       Format = "openai/files" // files, batches, assistants …: by REST
+	OpenAIFiles       Format = "openai/files"      // by REST
+	OpenAIBatches     Format = "openai/batches"    // by REST
+	OpenAIAssistants  Format = "openai/assistants" // by REST, threads too
 	OpenAIImages      Format = "openai/images"
-	OpenAIAudio       Format = "openai/audio"
-	OpenAIVideo       Format = "openai/video"
-	OpenAIRealtime    Format = "openai/realtime"
-	AnthropicMessages Format = "anthropic/messages"
-	AnthropicCount    Format = "anthropic/count_tokens"
-	AnthropicBatches  Format = "anthropic/batches" // by REST
-	AnthropicComplete Format = "anthropic/complete"
-	BedrockConverse   Format = "bedrock/converse"
-	BedrockInvoke     Format = "bedrock/invoke"
-	BedrockRetrieve   Format = "bedrock/retrieveAndGenerate"
-	BedrockRerank     Format = "bedrock/rerank"
-	BedrockAsync      Format = "bedrock/async-invoke"         // by REST
-	BedrockJobs       Format = "bedrock/model-invocation-job" // by REST
-	GeminiGenerate    Format = "gemini/generate"
-	GeminiCount       Format = "gemini/countTokens"
-	GeminiEmbed       Format = "gemini/embedContent"
-	GeminiEmbedBatch  Format = "gemini/batchEmbedContents"
-	GeminiBatch       Format = "gemini/batchGenerateContent"
-	GeminiPredict     Format = "gemini/predict"
-	GeminiPredictLong Format = "gemini/predictLongRunning"
-	GeminiFetch       Format = "gemini/fetchPredictOperation"
-	GeminiFiles       Format = "gemini/files"               // by REST
-	GeminiUpload      Format = "gemini/upload"              // by REST
-	GeminiBatches     Format = "gemini/batches"             // by REST
-	GeminiOperations  Format = "gemini/operations"          // by REST
-	VertexJobs        Format = "vertex/batchPredictionJobs" // by REST
-	VertexRank        Format = "vertex/rank"                // by REST
-	CohereChatV2      Format = "cohere/chat-v2"
-	CohereChatV1      Format = "cohere/chat-v1"
-	CohereGenerate    Format = "cohere/generate"
-	CohereRerankV2    Format = "cohere/rerank-v2"
-	CohereRerankV1    Format = "cohere/rerank-v1"
-	CohereEmbed       Format = "cohere/embed"
-	CohereRerank      Format = "cohere/rerank"
-	OllamaChat        Format = "ollama/chat"
-	OllamaGenerate    Format = "ollama/generate"
-	OllamaEmbed       Format = "ollama/embed"
-	HuggingfaceTGI    Format = "huggingface/generate"
-	HuggingfaceVector Format = "huggingface/feature-extraction"
-	Llama2Raw         Format = "llama2/raw"
+	OpenAISpeech      Format = "openai/speech"
+	OpenAIVideo       Format = "openai/video"    // by REST
+	OpenAIRealtime    Format = "openai/realtime" // a WebSocket
+	// OpenAITranscriptions are translations of speech, too.
+	OpenAITranscriptions Format = "openai/transcriptions"
+	AnthropicMessages    Format = "anthropic/messages"
+	AnthropicCount       Format = "anthropic/count_tokens"
+	AnthropicBatches     Format = "anthropic/batches" // by REST
+	AnthropicComplete    Format = "anthropic/complete"
+	BedrockConverse      Format = "bedrock/converse"
+	BedrockInvoke        Format = "bedrock/invoke"
+	BedrockRetrieve      Format = "bedrock/retrieveAndGenerate"
+	BedrockRerank        Format = "bedrock/rerank"
+	BedrockAsync         Format = "bedrock/async-invoke"         // by REST
+	BedrockJobs          Format = "bedrock/model-invocation-job" // by REST
+	GeminiGenerate       Format = "gemini/generate"
+	GeminiCount          Format = "gemini/countTokens"
+	GeminiEmbed          Format = "gemini/embedContent"
+	GeminiEmbedBatch     Format = "gemini/batchEmbedContents"
+	GeminiBatch          Format = "gemini/batchGenerateContent"
+	GeminiPredict        Format = "gemini/predict"
+	GeminiPredictLong    Format = "gemini/predictLongRunning"
+	GeminiFetch          Format = "gemini/fetchPredictOperation"
+	GeminiFiles          Format = "gemini/files"               // by REST
+	GeminiUpload         Format = "gemini/upload"              // by REST
+	GeminiBatches        Format = "gemini/batches"             // by REST
+	GeminiOperations     Format = "gemini/operations"          // by REST
+	VertexJobs           Format = "vertex/batchPredictionJobs" // by REST
+	VertexRank           Format = "vertex/rank"                // by REST
+	CohereChatV2         Format = "cohere/chat-v2"
+	CohereChatV1         Format = "cohere/chat-v1"
+	CohereGenerate       Format = "cohere/generate"
+	CohereRerankV2       Format = "cohere/rerank-v2"
+	CohereRerankV1       Format = "cohere/rerank-v1"
+	CohereEmbed          Format = "cohere/embed"
+	CohereRerank         Format = "cohere/rerank"
+	OllamaChat           Format = "ollama/chat"
+	OllamaGenerate       Format = "ollama/generate"
+	OllamaEmbed          Format = "ollama/embed"
+	HuggingfaceTGI       Format = "huggingface/generate"
+	HuggingfaceVector    Format = "huggingface/feature-extraction"
+	Llama2Raw            Format = "llama2/raw"
 )
 
 // Treatment is what happens to a request field at a provider.

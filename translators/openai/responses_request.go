@@ -1,0 +1,380 @@
+package openai
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// Responses is the dialect of POST /v1/responses, for providers that have no
+// such API. Nothing is stored: a client sends the history itself, and what needs
+// the server's memory (previous_response_id, conversation, background, a stored
+// prompt) is refused.
+//
+// A signature of thinking, opaque thinking and Gemini's signature of a call
+// travel in the encrypted_content of reasoning items, of which clients know
+// that it must come back.
+// https://platform.openai.com/docs/api-reference/responses
+var Responses chat.Dialect = responsesDialect{}
+
+type responsesDialect struct{}
+
+// What encrypted_content of ours begins with, and holds.
+const (
+	sealedThinking = "signature:"
+	sealedRedacted = "redacted:"
+	sealedCall     = "call:"
+)
+
+// stateful are the members that refer to what a server has stored, and why
+// they cannot be served.
+var stateful = map[string]string{
+	"previous_response_id": "the provider stores no responses: send the earlier items in input",
+	"conversation":         "the provider stores no conversations: send the earlier items in input",
+	"prompt":               "the provider stores no prompts: send instructions and input",
+}
+
+// ParseRequest implements chat.Dialect.
+func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
+	req := &chat.Request{}
+	err := withObject(body, func(o *fastjson.Object) error {
+		if text, ok := stringAt(o, "instructions"); ok && text != "" {
+			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: text}}})
+		}
+		if err := parseInput(req, orNull(o.Get("input"))); err != nil {
+			return within("input", err)
+		}
+		return visit(o, func(name string, v *fastjson.Value) error { return parseResponsesMember(req, name, v) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+func parseResponsesMember(req *chat.Request, name string, v *fastjson.Value) error {
+	if why, ok := stateful[name]; ok {
+		return refuse("", why)
+	}
+	switch name {
+	case "input", "instructions":
+		return nil
+	case "include", "truncation", "stream_options", "max_tool_calls", "store":
+		return nil // about the server's own loop and storage
+	case "background":
+		if v.GetBool() {
+			return refuse("", "the provider answers at once: leave it out")
+		}
+		return nil
+	case "max_output_tokens":
+		return setNumber(&req.MaxTokens, v)
+	case "top_logprobs":
+		return nil // answers have none
+	case "tools":
+		return parseResponsesTools(req, v)
+	case "tool_choice":
+		return parseResponsesChoice(&req.ToolChoice, v)
+	case "parallel_tool_calls":
+		return setBoolPtr(&req.ParallelTools, v)
+	case "reasoning":
+		return parseReasoning(req, v)
+	case "text":
+		return parseTextOptions(req, v)
+	}
+	return parseSampling(req, name, v)
+}
+
+// parseTextOptions reads text.format and text.verbosity.
+func parseTextOptions(req *chat.Request, v *fastjson.Value) error {
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	return visit(o, func(name string, v *fastjson.Value) error {
+		switch name {
+		case "verbosity":
+			req.Extra = append(req.Extra, chat.Member{Name: name})
+			return setRaw(&req.Extra[len(req.Extra)-1].Value, v)
+		case "format":
+			o, err := objectOf(v)
+			if err != nil {
+				return err
+			}
+			f := &req.ResponseFormat
+			return visit(o, func(name string, v *fastjson.Value) error {
+				switch name {
+				case "type":
+					return setString(&f.Type, v)
+				case "name":
+					return setString(&f.Name, v)
+				case "schema":
+					return setRaw(&f.Schema, v)
+				case "strict":
+					return setBoolPtr(&f.Strict, v)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+}
+
+func parseResponsesTools(req *chat.Request, v *fastjson.Value) error {
+	list, err := arrayOf(v)
+	if err != nil {
+		return err
+	}
+	for i, v := range list {
+		o, err := objectOf(v)
+		if err != nil {
+			return within(index("", i), err)
+		}
+		switch typ, _ := stringAt(o, "type"); typ {
+		case "function":
+			var tool chat.Tool
+			err = visit(o, func(name string, v *fastjson.Value) error {
+				switch name {
+				case "name":
+					return setString(&tool.Name, v)
+				case "description":
+					return setString(&tool.Description, v)
+				case "parameters":
+					return setRaw(&tool.Parameters, v)
+				case "strict":
+					return setBoolPtr(&tool.Strict, v)
+				}
+				return nil
+			})
+			req.Tools = append(req.Tools, tool)
+		case "web_search", "web_search_preview":
+			req.Extra = append(req.Extra, chat.Member{Name: "web_search_options", Value: chat.Raw("{}")})
+		default:
+			err = refuse("type", fmt.Sprintf("%q is a tool of OpenAI's own servers: use functions", typ))
+		}
+		if err != nil {
+			return within(index("", i), err)
+		}
+	}
+	return nil
+}
+
+// parseResponsesChoice reads tool_choice, in which a function is named at the
+// top. Of several allowed tools the mode counts.
+func parseResponsesChoice(to *chat.ToolChoice, v *fastjson.Value) error {
+	if v.Type() == fastjson.TypeString {
+		return parseToolChoice(to, v)
+	}
+	o, err := objectOf(v)
+	if err != nil {
+		return refuse("", "must be auto, none, required or a function")
+	}
+	switch typ, _ := stringAt(o, "type"); typ {
+	case "function":
+		return setChosen(to, o)
+	case "allowed_tools":
+		to.Mode, _ = stringAt(o, "mode")
+		return nil
+	}
+	return refuse("type", "must be function: nothing else can be translated")
+}
+
+// transcript is the conversation as input items tell it. Items of one turn of
+// the model become one message.
+type transcript struct {
+	req    *chat.Request
+	sealed string            // signature for the call that comes next
+	names  map[string]string // of the functions called, by call id
+}
+
+// parseInput reads input: a text, or items.
+func parseInput(req *chat.Request, v *fastjson.Value) error {
+	if v.Type() == fastjson.TypeString {
+		req.Messages = append(req.Messages, chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}})
+		return nil
+	}
+	items, err := arrayOf(v)
+	if err != nil {
+		return refuse("", "must be a string or an array of items")
+	}
+	t := transcript{req: req, names: map[string]string{}}
+	for i, item := range items {
+		o, err := objectOf(item)
+		if err == nil {
+			err = t.item(o)
+		}
+		if err != nil {
+			return within(index("", i), err)
+		}
+	}
+	return nil
+}
+
+func (t *transcript) item(o *fastjson.Object) error {
+	typ, _ := stringAt(o, "type")
+	switch typ {
+	case "message", "":
+		return t.message(o)
+	case "function_call":
+		part := chat.Part{Kind: chat.ToolCall, Signature: t.sealed}
+		t.sealed = ""
+		part.ID, _ = stringAt(o, "call_id")
+		part.Name, _ = stringAt(o, "name")
+		part.Arguments, _ = stringAt(o, "arguments")
+		if part.Name == "" || part.ID == "" {
+			return refuse("", "a function_call needs call_id and name")
+		}
+		t.names[part.ID] = part.Name
+		t.assistant(part)
+	case "function_call_output":
+		return t.output(o)
+	case "reasoning":
+		t.reasoning(o)
+	case "item_reference":
+		return refuse("type", "item_reference needs a server that stores items: send the item itself")
+	default:
+		return refuse("type", fmt.Sprintf("%q is an item of OpenAI's own tools and cannot be translated", typ))
+	}
+	return nil
+}
+
+// assistant adds a part to the model's turn.
+func (t *transcript) assistant(part chat.Part) {
+	if n := len(t.req.Messages); n > 0 && t.req.Messages[n-1].Role == chat.Assistant {
+		m := &t.req.Messages[n-1]
+		m.Parts = append(m.Parts, part)
+		return
+	}
+	t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.Assistant, Parts: []chat.Part{part}})
+}
+
+func (t *transcript) message(o *fastjson.Object) error {
+	role, _ := stringAt(o, "role")
+	parts, err := parseResponsesContent(orNull(o.Get("content")))
+	if err != nil {
+		return within("content", err)
+	}
+	switch role {
+	case "assistant":
+		for _, p := range parts {
+			t.assistant(p)
+		}
+	case "user":
+		t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.User, Parts: parts})
+	case "system", "developer":
+		t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.System, Parts: parts})
+	default:
+		return refuse("role", "must be user, assistant, system or developer")
+	}
+	return nil
+}
+
+func (t *transcript) output(o *fastjson.Object) error {
+	part := chat.Part{Kind: chat.ToolResult}
+	part.ID, _ = stringAt(o, "call_id")
+	if part.ID == "" {
+		return refuse("call_id", "is missing")
+	}
+	part.Name = t.names[part.ID]
+	var err error
+	if part.Parts, err = parseResponsesContent(orNull(o.Get("output"))); err != nil {
+		return within("output", err)
+	}
+	t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.ToolRole, Parts: []chat.Part{part}})
+	return nil
+}
+
+// reasoning reads what was thought. What OpenAI itself has sealed can be read
+// by nobody else, and is left out.
+func (t *transcript) reasoning(o *fastjson.Object) {
+	var text strings.Builder
+	for _, list := range [...]string{"content", "summary"} {
+		for _, part := range orNull(o.Get(list)).GetArray() {
+			if s := part.GetStringBytes("text"); len(s) > 0 {
+				if text.Len() > 0 {
+					text.WriteByte('\n')
+				}
+				text.Write(s)
+			}
+		}
+		if text.Len() > 0 {
+			break
+		}
+	}
+	sealed, _ := stringAt(o, "encrypted_content")
+	if data, ok := strings.CutPrefix(sealed, sealedRedacted); ok {
+		t.assistant(chat.Part{Kind: chat.RedactedThinking, Text: data})
+		return
+	}
+	if signature, ok := strings.CutPrefix(sealed, sealedCall); ok {
+		t.sealed = signature
+		return
+	}
+	signature, _ := strings.CutPrefix(sealed, sealedThinking)
+	if signature == sealed {
+		signature = ""
+	}
+	if text.Len() > 0 || signature != "" {
+		t.assistant(chat.Part{Kind: chat.Thinking, Text: text.String(), Signature: signature})
+	}
+}
+
+// parseResponsesContent reads a text, or parts.
+func parseResponsesContent(v *fastjson.Value) ([]chat.Part, error) {
+	switch v.Type() {
+	case fastjson.TypeString:
+		return []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}, nil
+	case fastjson.TypeArray:
+	default:
+		return nil, refuse("", "must be a string or an array of parts")
+	}
+	var parts []chat.Part
+	for i, item := range v.GetArray() {
+		part, err := parseResponsesPart(item)
+		if err != nil {
+			return nil, within(index("", i), err)
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+func parseResponsesPart(v *fastjson.Value) (part chat.Part, err error) {
+	o, err := objectOf(v)
+	if err != nil {
+		return part, err
+	}
+	switch typ, _ := stringAt(o, "type"); typ {
+	case "input_text", "output_text", "text":
+		part.Kind = chat.Text
+		part.Text, _ = stringAt(o, "text")
+	case "refusal":
+		part.Kind = chat.Refusal
+		part.Text, _ = stringAt(o, "refusal")
+	case "input_image":
+		part.Kind, part.Media = chat.Image, &chat.Media{}
+		part.Media.Detail, _ = stringAt(o, "detail")
+		if url, ok := stringAt(o, "image_url"); ok {
+			return part, within("image_url", setURL(part.Media, url))
+		}
+		if part.Media.FileID, _ = stringAt(o, "file_id"); part.Media.FileID == "" {
+			return part, refuse("", "an input_image needs image_url or file_id")
+		}
+	case "input_audio":
+		part.Kind = chat.Audio
+		return part, within("input_audio", parseAudio(&part, orNull(o.Get("input_audio"))))
+	case "input_file":
+		part.Kind = chat.File
+		if url, ok := stringAt(o, "file_url"); ok {
+			part.Media = &chat.Media{}
+			part.Media.Filename, _ = stringAt(o, "filename")
+			return part, within("file_url", setURL(part.Media, url))
+		}
+		return part, parseFile(&part, v)
+	default:
+		return part, refuse("type", fmt.Sprintf("%q cannot be translated", typ))
+	}
+	return part, nil
+}

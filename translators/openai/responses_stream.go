@@ -1,0 +1,254 @@
+package openai
+
+import (
+	"strconv"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// NewEncoder implements chat.Dialect.
+// https://platform.openai.com/docs/api-reference/responses-streaming
+func (responsesDialect) NewEncoder(meta chat.Meta) chat.Encoder { return &responsesEncoder{meta: meta} }
+
+// responsesEncoder writes the events of one response. It keeps what was said:
+// the events that end a part, an item and the response repeat it.
+//
+// A message or a thought ends where the next item begins. Calls stay open until
+// the end, since a provider may write several at once.
+type responsesEncoder struct {
+	meta     chat.Meta
+	response *response // nil before the first event
+	sequence int64
+	closed   bool
+}
+
+// Append implements chat.Encoder.
+func (e *responsesEncoder) Append(dst []byte, d *chat.Delta) []byte {
+	if e.closed || d.Choice > 0 {
+		return dst // the format has one answer
+	}
+	if d.Kind == chat.ErrorDelta {
+		e.closed = true
+		return e.fail(dst, d.Err)
+	}
+	if e.response == nil {
+		dst = e.start(dst, d)
+	}
+	r := e.response
+	switch d.Kind {
+	case chat.TextDelta, chat.RefusalDelta:
+		return e.say(dst, d)
+	case chat.ThinkingDelta:
+		return e.think(dst, d.Text)
+	case chat.SignatureDelta:
+		it := r.last(reasoningItem)
+		if it == nil {
+			dst, it = e.begin(dst, reasoningItem)
+		}
+		it.sealed = append(append(it.sealed[:0], sealedThinking...), d.Text...)
+		return e.finish(dst, it)
+	case chat.RedactedDelta:
+		return e.seal(dst, sealedRedacted, d.Text)
+	case chat.ToolStart:
+		return e.call(dst, d)
+	case chat.ToolArguments:
+		return e.arguments(dst, d)
+	case chat.ImageDelta:
+		dst, it := e.begin(dst, imageItem)
+		it.text = append(it.text, d.Text...)
+		return e.finish(dst, it)
+	case chat.Finish:
+		if d.Reason != "" {
+			r.reason = d.Reason
+		}
+	case chat.UsageDelta:
+		if d.Usage != nil {
+			r.usage, r.counted = *d.Usage, true
+		}
+	case chat.End:
+		return e.end(dst)
+	}
+	return dst
+}
+
+// event begins an event: its name, type and number.
+func (e *responsesEncoder) event(dst []byte, name string) []byte {
+	dst = append(append(append(dst, "event: "...), name...), "\ndata: {\"type\":\""...)
+	dst = append(append(dst, name...), `","sequence_number":`...)
+	dst = strconv.AppendInt(dst, e.sequence, 10)
+	e.sequence++
+	return dst
+}
+
+// of begins an event about an item.
+func (e *responsesEncoder) of(dst []byte, name string, it *item) []byte {
+	dst = append(append(e.event(dst, name), `,"item_id":"`...), it.id...)
+	return appendIntMember(append(dst, '"'), "output_index", it.n)
+}
+
+func closeEvent(dst []byte) []byte { return append(dst, "}\n\n"...) }
+
+func (e *responsesEncoder) start(dst []byte, d *chat.Delta) []byte {
+	first := &chat.Delta{}
+	if d.Kind == chat.Start {
+		first = d
+	}
+	e.response = newResponse(string(first.ID), string(first.Model), first.Created, &e.meta)
+	for _, name := range [...]string{"response.created", "response.in_progress"} {
+		dst = closeEvent(e.response.append(appendMember(e.event(dst, name), "response"), inProgress))
+	}
+	return dst
+}
+
+// begin ends the message or thought before it, and begins an item.
+func (e *responsesEncoder) begin(dst []byte, kind itemKind) ([]byte, *item) {
+	for _, open := range [...]itemKind{messageItem, reasoningItem} {
+		if it := e.response.last(open); it != nil {
+			dst = e.finish(dst, it)
+		}
+	}
+	it := e.response.add(kind)
+	if kind == callItem {
+		return dst, it // its name comes first
+	}
+	return e.added(dst, it), it
+}
+
+func (e *responsesEncoder) added(dst []byte, it *item) []byte {
+	dst = appendIntMember(e.event(dst, "response.output_item.added"), "output_index", it.n)
+	return closeEvent(it.append(appendMember(dst, "item"), inProgress, e.response))
+}
+
+// say writes text or a refusal, each a part of the message.
+func (e *responsesEncoder) say(dst []byte, d *chat.Delta) []byte {
+	if len(d.Text) == 0 {
+		return dst
+	}
+	it := e.response.last(messageItem)
+	if it == nil || it.refused != (d.Kind == chat.RefusalDelta) {
+		dst, it = e.begin(dst, messageItem)
+		it.refused = d.Kind == chat.RefusalDelta
+		dst = appendIntMember(e.of(dst, "response.content_part.added", it), "content_index", 0)
+		dst = closeEvent(it.appendPart(appendMember(dst, "part"), nil))
+	}
+	it.text = append(it.text, d.Text...)
+	name := "response.output_text.delta"
+	if it.refused {
+		name = "response.refusal.delta"
+	}
+	dst = appendIntMember(e.of(dst, name, it), "content_index", 0)
+	dst = jsonedit.AppendBytes(appendMember(dst, "delta"), d.Text)
+	if !it.refused {
+		dst = append(dst, `,"logprobs":[]`...)
+	}
+	return closeEvent(dst)
+}
+
+func (e *responsesEncoder) think(dst, text []byte) []byte {
+	if len(text) == 0 {
+		return dst
+	}
+	it := e.response.last(reasoningItem)
+	if it == nil {
+		dst, it = e.begin(dst, reasoningItem)
+	}
+	if len(it.text) == 0 {
+		dst = appendIntMember(e.of(dst, "response.reasoning_summary_part.added", it), "summary_index", 0)
+		dst = closeEvent(appendSummary(appendMember(dst, "part"), nil))
+	}
+	it.text = append(it.text, text...)
+	dst = appendIntMember(e.of(dst, "response.reasoning_summary_text.delta", it), "summary_index", 0)
+	return closeEvent(jsonedit.AppendBytes(appendMember(dst, "delta"), text))
+}
+
+// seal writes a reasoning item that only carries something opaque.
+func (e *responsesEncoder) seal(dst []byte, kind string, data []byte) []byte {
+	dst, it := e.begin(dst, reasoningItem)
+	it.sealed = append(append(it.sealed, kind...), data...)
+	return e.finish(dst, it)
+}
+
+func (e *responsesEncoder) call(dst []byte, d *chat.Delta) []byte {
+	if len(d.Signature) > 0 {
+		dst = e.seal(dst, sealedCall, d.Signature)
+	}
+	dst, it := e.begin(dst, callItem)
+	it.index = d.Index
+	it.call, it.name = append(it.call, d.ID...), append(it.name, d.Name...)
+	return e.arguments(e.added(dst, it), d)
+}
+
+func (e *responsesEncoder) arguments(dst []byte, d *chat.Delta) []byte {
+	if len(d.Text) == 0 {
+		return dst
+	}
+	for i := len(e.response.items) - 1; i >= 0; i-- {
+		if it := e.response.items[i]; it.kind == callItem && it.index == d.Index {
+			it.text = append(it.text, d.Text...)
+			dst = e.of(dst, "response.function_call_arguments.delta", it)
+			return closeEvent(jsonedit.AppendBytes(appendMember(dst, "delta"), d.Text))
+		}
+	}
+	return dst
+}
+
+// finish writes what ends an item: its part, and the item whole.
+func (e *responsesEncoder) finish(dst []byte, it *item) []byte {
+	it.done = true
+	switch {
+	case it.kind == messageItem:
+		name, member := "response.output_text.done", "text"
+		if it.refused {
+			name, member = "response.refusal.done", "refusal"
+		}
+		dst = appendIntMember(e.of(dst, name, it), "content_index", 0)
+		dst = jsonedit.AppendBytes(appendMember(dst, member), it.text)
+		if !it.refused {
+			dst = append(dst, `,"logprobs":[]`...)
+		}
+		dst = appendIntMember(e.of(closeEvent(dst), "response.content_part.done", it), "content_index", 0)
+		dst = closeEvent(it.appendPart(appendMember(dst, "part"), it.text))
+	case it.kind == reasoningItem && len(it.text) > 0:
+		dst = appendIntMember(e.of(dst, "response.reasoning_summary_text.done", it), "summary_index", 0)
+		dst = closeEvent(jsonedit.AppendBytes(appendMember(dst, "text"), it.text))
+		dst = appendIntMember(e.of(dst, "response.reasoning_summary_part.done", it), "summary_index", 0)
+		dst = closeEvent(appendSummary(appendMember(dst, "part"), it.text))
+	case it.kind == callItem:
+		if len(it.text) == 0 {
+			it.text = append(it.text, "{}"...)
+		}
+		dst = e.of(dst, "response.function_call_arguments.done", it)
+		dst = jsonedit.AppendBytes(appendMember(dst, "name"), it.name)
+		dst = closeEvent(jsonedit.AppendBytes(appendMember(dst, "arguments"), it.text))
+	}
+	dst = appendIntMember(e.event(dst, "response.output_item.done"), "output_index", it.n)
+	return closeEvent(it.append(appendMember(dst, "item"), "completed", e.response))
+}
+
+// end writes what is still open, and the response whole.
+func (e *responsesEncoder) end(dst []byte) []byte {
+	e.closed = true
+	for _, it := range e.response.items {
+		if !it.done {
+			dst = e.finish(dst, it)
+		}
+	}
+	status := e.response.status()
+	dst = e.event(dst, "response."+status)
+	return closeEvent(e.response.append(appendMember(dst, "response"), status))
+}
+
+func (e *responsesEncoder) fail(dst []byte, err *chat.Error) []byte {
+	dst = e.event(dst, "error")
+	code := err.Code
+	if code == "" {
+		code = errorType(err)
+	}
+	dst = appendStringMember(dst, "code", code)
+	dst = appendStringMember(dst, "message", err.Message)
+	if err.Param == "" {
+		return closeEvent(append(dst, `,"param":null`...))
+	}
+	return closeEvent(appendStringMember(dst, "param", err.Param))
+}
