@@ -20,6 +20,9 @@ func (a *attempt) address() error {
 		return err
 	}
 	a.out.Method = a.in.Method
+	if a.asked != nil {
+		a.out.Method = a.asked.Method
+	}
 	a.out.URL = u
 	a.out.Header = a.headers()
 	a.out.Timeouts = a.endpoint.timeouts
@@ -37,22 +40,32 @@ func (a *attempt) url() (*url.URL, error) {
 	}
 	var query string
 	path, query, _ = strings.Cut(path, "?")
+	if a.surface.model == modelInQuery && !a.modelInQuery() {
+		query = ""
+	}
 	if o.UpstreamURL != "" {
 		if u, err = url.Parse(o.UpstreamURL); err != nil || u.Host == "" {
 			return nil, refuse(http.StatusInternalServerError, fmt.Sprintf("model.options.upstream_url: %q is not a URL", o.UpstreamURL))
 		}
 		bare := u.Path == "" || u.Path == "/"
-		if a.how == untouched || o.UpstreamPath != "" && a.provider.PathOverURL || bare && a.provider.Base == nil {
+		if a.instance.native() != nil && a.how == same {
+			path, bare = a.nativePath(u, path, bare)
+		}
+		if a.how == untouched || a.asked != nil || o.UpstreamPath != "" && a.provider.PathOverURL || bare && (a.provider.Base == nil || a.instance.native() != nil) {
 			err = setPath(u, path)
 		} else if a.sub != "" {
 			err = setPath(u, strings.TrimSuffix(u.EscapedPath(), "/")+a.sub)
 		}
 	} else {
-		if a.provider.Base == nil {
+		at := a.provider.Base
+		if a.op.Base != nil {
+			at = a.op.Base
+		}
+		if at == nil {
 			return nil, refuse(http.StatusInternalServerError, "must set 'model.options.upstream_url' for self-hosted providers/models")
 		}
 		var base string
-		if base, err = a.provider.Base(a.target); err != nil {
+		if base, err = at(a.target); err != nil {
 			return nil, refuse(http.StatusInternalServerError, textBeforeProxy)
 		}
 		if u, err = url.Parse(base); err != nil {
@@ -70,12 +83,14 @@ func (a *attempt) url() (*url.URL, error) {
 // path is the operation's path, or what the configuration puts in its place.
 func (a *attempt) path() (string, error) {
 	switch {
+	case a.asked != nil:
+		return a.asked.Path, nil
 	case a.target.Options.UpstreamPath != "":
 		prefix := ""
 		if a.provider.Prefix != nil {
 			prefix = a.provider.Prefix(a.target)
 		}
-		return prefix + slashed(a.target.Options.UpstreamPath), nil
+		return prefix + slashed(a.target.Options.UpstreamPath) + a.sub, nil
 	case a.how == untouched:
 		return slashed(a.in.Kong.Path), nil
 	}
@@ -109,6 +124,15 @@ func (a *attempt) queryString(parts ...string) string {
 		fixed = a.provider.Query(a.target)
 	}
 	query := credentials.StripClientQuery(a.in.RawQuery)
+	switch {
+	case a.asked != nil:
+		query = "" // the resource has made its own of it
+	case a.surface.model == modelInQuery:
+		query = credentials.WithoutQuery(query, "model", "deployment")
+	}
+	if a.foreign() {
+		query = "" // it means nothing there, and Google refuses what it does not know
+	}
 	for _, f := range fixed {
 		if _, ok := a.Query(f[0]); !ok {
 			parts = append(parts, f[0]+"="+url.QueryEscape(f[1]))
@@ -135,6 +159,13 @@ func (a *attempt) headers() http.Header {
 	credentials.StripClient(h)
 	delete(h, "Expect")
 	delete(h, "Content-Length")
+	if a.foreign() {
+		for k := range h {
+			if a.meant(k) {
+				delete(h, k)
+			}
+		}
+	}
 	encoding := "identity"
 	if a.gzip {
 		encoding = "gzip, identity"
@@ -142,6 +173,9 @@ func (a *attempt) headers() http.Header {
 	h["Accept-Encoding"] = []string{encoding}
 	if a.how != untouched && len(a.pieces) > 0 {
 		h["Content-Type"] = []string{"application/json"}
+	}
+	for _, kv := range a.op.Header {
+		h.Set(kv[0], kv[1])
 	}
 	if a.provider.Header != nil {
 		for _, kv := range a.provider.Header(a.target) {

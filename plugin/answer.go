@@ -73,6 +73,7 @@ func (q *request) sendErrorAs(e *chat.Error, gzipped bool) error {
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{seconds(e.RetryAfter)}
 	}
+	q.markError(h, e.Status)
 	return q.sendEncoded(e.Status, h, q.appendError(e), gzipped)
 }
 
@@ -81,20 +82,42 @@ func (q *request) appendError(e *chat.Error) []byte {
 	if q.surface != nil && q.surface.dialect != nil {
 		return q.surface.dialect.AppendError(nil, e)
 	}
+	if n := q.instance.native(); n != nil {
+		return n.errors.AppendError(nil, e)
+	}
 	return openai.Chat.AppendError(nil, e)
 }
 
-// errorEvent ends a stream with the client's form of an error.
+// errorEvent ends a stream with the client's form of an error. A format without
+// one in mid-stream has its connection broken, so that the answer does not look
+// complete.
 func (q *request) errorEvent(e *chat.Error) {
-	var b []byte
-	if q.encoder != nil {
-		b = q.encoder.Append(nil, &chat.Delta{Kind: chat.ErrorDelta, Err: e})
-	} else {
-		b = frame.AppendSSE(nil, nil, q.appendError(e))
+	b := q.errorFrame(e)
+	if b == nil {
+		q.client.sink.Abort()
+		return
 	}
 	if q.client.write(b) == nil {
 		_ = q.client.flush() // a client that is gone by now needs no error
 	}
+}
+
+func (q *request) errorFrame(e *chat.Error) []byte {
+	d := &chat.Delta{Kind: chat.ErrorDelta, Err: e}
+	if q.encoder != nil {
+		return q.encoder.Append(nil, d)
+	}
+	dialect := q.surface.dialect
+	if n := q.instance.native(); n != nil && dialect == nil {
+		dialect, _ = n.errors.(chat.Dialect)
+	}
+	switch {
+	case q.surface.framing == frame.Array, q.surface.framing == frame.Lines:
+		return nil
+	case q.surface.bareData || dialect == nil:
+		return frame.AppendSSE(nil, nil, q.appendError(e))
+	}
+	return dialect.NewEncoder(chat.Meta{}).Append(nil, d)
 }
 
 // meta is what an answer needs that the provider may leave out; the same for
@@ -140,6 +163,7 @@ func (a *attempt) meterWhole(whole []byte) {
 	}
 	if meter != nil {
 		meter.Whole(whole, &a.seen)
+		a.meterHeaders()
 		a.settleSeen()
 	}
 }

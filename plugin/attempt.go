@@ -1,10 +1,10 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -24,11 +24,13 @@ type attempt struct {
 	provider *provider.Provider // the variant that serves the target
 	op       *provider.Operation
 	how      translation
-	hidden   bool // we asked for usage in the stream, the client did not
+	asked    *provider.Call // viaResource: what the provider is asked
+	hidden   bool           // we asked for usage in the stream, the client did not
 	// replaceable: another attempt may be made in place of this one.
 	replaceable bool
-	began       time.Time // when the call began
-	seen        chat.Seen // what the answer said so far
+	began       time.Time     // when the call began
+	took        time.Duration // of a session: to connect
+	seen        chat.Seen     // what the answer said so far
 	pieces      [][]byte
 	out         Outgoing
 	answer      *Answer
@@ -38,10 +40,11 @@ type attempt struct {
 type translation int
 
 const (
-	same      translation = iota // the target speaks the client's format
-	viaChat                      // through the internal form
-	viaBody                      // an operation with a translator of its own
-	untouched                    // preserve: not even the model is looked at
+	same        translation = iota // the target speaks the client's format
+	viaChat                        // through the internal form
+	viaBody                        // an operation with a translator of its own
+	viaResource                    // REST operations that are others at the provider
+	untouched                      // preserve: not even the model is looked at
 )
 
 // prepare makes the request to t out of the client's.
@@ -85,7 +88,7 @@ func (a *attempt) choose() error {
 		a.how, a.op = untouched, &provider.Operation{}
 		return nil
 	}
-	a.op = a.provider.Operations[a.route]
+	a.op = a.operation()
 	switch {
 	case a.op == nil:
 		return a.noTransformer()
@@ -95,6 +98,8 @@ func (a *attempt) choose() error {
 		a.how = viaChat
 	case a.op.Body != nil:
 		a.how = viaBody
+	case a.op.Resource != nil:
+		a.how = viaResource
 	default:
 		return a.noTransformer()
 	}
@@ -104,11 +109,30 @@ func (a *attempt) choose() error {
 	return nil
 }
 
+// operation is the provider's for what the client wants. Responses are answered
+// through chat where the provider has no such API.
+func (a *attempt) operation() *provider.Operation {
+	if a.instance.native() != nil {
+		return a.provider.Find(a.surface.format, chatRoute)
+	}
+	op := a.provider.Operations[a.route]
+	if op == nil && a.surface.format == provider.OpenAIResponses {
+		return a.provider.Operations[chatRoute]
+	}
+	return op
+}
+
 // noTransformer says, in Kong's words, that the target cannot do what the
 // route offers.
 func (a *attempt) noTransformer() error {
 	if format := a.target.Options.Llama2Format + a.target.Options.MistralFormat; format != "" {
 		return refuse(http.StatusBadRequest, "no transformer available to format "+a.name()+"/"+format)
+	}
+	switch {
+	case a.instance.native() != nil:
+		return refuse(http.StatusBadRequest, fmt.Sprintf("no transformer for %s: %s cannot be translated, and the provider does not speak it", a.name(), a.surface.format))
+	case a.surface.format == provider.OpenAIResponses && a.op != nil:
+		return refuse(http.StatusBadRequest, "no transformer for "+a.name()+": responses of this provider are made of its chat, and none is stored that could be asked for by its id")
 	}
 	return refuse(http.StatusBadRequest, "no transformer for "+a.name())
 }
@@ -120,7 +144,11 @@ func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + a.r
 func (a *attempt) checkModel() error {
 	name := a.target.Model
 	switch {
-	case a.surface.take == takeRaw, name == "" && (a.surface.model == modelTaken || a.form != nil || a.sub != ""):
+	case a.surface.take == takeRaw, name == "" && (a.surface.model == modelTaken || a.form != nil || !a.creates()):
+		return nil
+	case name == "" && a.surface.model == modelInQuery && !a.modelInQuery():
+		return nil
+	case name == "" && a.surface.model == modelIgnored:
 		return nil
 	case name == "":
 		return refuse(http.StatusBadRequest, textNoModel)
@@ -146,18 +174,19 @@ func (a *attempt) translate() error {
 		return nil
 	case same:
 		if a.members == nil {
-			a.pass()
-			return nil
+			return a.pass()
 		}
-		err = a.splice()
+		if a.instance.native() != nil {
+			err = a.spliceNative()
+		} else {
+			err = a.splice()
+		}
 	case viaChat:
 		err = a.translateChat()
 	case viaBody:
-		var body []byte
-		if body, err = a.op.Body.AppendRequest(nil, a.target, a.body); err == nil {
-			a.pieces = [][]byte{body}
-			err = a.mergeExtraBody(jsonedit.Find(a.members, "extra_body"))
-		}
+		err = a.translateBody()
+	case viaResource:
+		err = a.translateResource()
 	}
 	if err != nil {
 		return a.transformError(err)
@@ -182,28 +211,55 @@ func (a *attempt) transformError(err error) error {
 }
 
 // pass lets a body through that is not JSON, or none.
-func (a *attempt) pass() {
+func (a *attempt) pass() error {
 	a.out.Length = a.in.ContentLength
+	f := a.form
 	switch {
-	case a.form != nil:
-		a.out.Stream = a.form
-		a.form.check, a.form.required = a.ownModel, a.surface.file
-		if a.model != a.target.Model && a.target.Model != "" {
-			a.form.replace = a.target.Model
-			a.out.Length = -1
-			if a.named && a.in.ContentLength >= 0 {
-				a.out.Length = a.in.ContentLength + int64(len(a.target.Model)-len(a.model))
-			}
+	case a.held != nil:
+		var err error
+		if f, err = newForm(bytes.NewReader(a.held), a.in.Header.Get("Content-Type")); err != nil {
+			return err
 		}
+		a.out.Length = int64(len(a.held))
 	case a.unread != nil:
 		a.out.Stream = a.unread
+		return nil
+	case f == nil:
+		return nil
 	}
+	a.out.Stream = f
+	f.required = a.surface.form
+	f.check = func(name, value string) error {
+		if name == "model" {
+			return a.ownModel(value)
+		}
+		return a.streamField(value)
+	}
+	if a.model != a.target.Model && a.target.Model != "" && a.surface.model != modelTaken {
+		f.replace = a.target.Model
+		switch {
+		case a.out.Length < 0:
+		case a.named:
+			a.out.Length += int64(len(a.target.Model) - len(a.model))
+		default:
+			a.out.Length = -1
+		}
+	}
+	return nil
+}
+
+// streamField refuses a form's stream, found late, where none may be.
+func (a *attempt) streamField(value string) error {
+	if value == "true" && a.surface.streams && a.instance.config.ResponseStreaming == "deny" {
+		return refuse(http.StatusBadRequest, textNoStreaming)
+	}
+	return nil
 }
 
 // splice edits the few members that differ and leaves all other bytes alone.
 func (a *attempt) splice() error {
 	edits := make([]jsonedit.Edit, 0, 16)
-	if a.target.Model != "" && (a.surface.model == modelNeeded && a.sub == "" || a.model != "") {
+	if a.target.Model != "" && (a.needsModel() || a.model != "") {
 		edits = append(edits, jsonedit.Edit{Key: "model", Value: jsonedit.AppendString(nil, a.target.Model)})
 	}
 	if a.surface.tuned {
@@ -331,15 +387,9 @@ func float(f float64) []byte { return strconv.AppendFloat(nil, f, 'g', -1, 64) }
 
 // call sends the request; an answer of any status is no error.
 func (a *attempt) call(ctx context.Context) error {
-	tried := Tried{
-		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: a.endpoint.RouteType,
-		Scheme: a.out.URL.Scheme, Host: a.out.URL.Hostname(), Path: a.out.URL.EscapedPath(), Port: port(a.out.URL),
-	}
+	tried := a.tried()
 	a.began = time.Now()
 	answer, err := a.relay.upstream.Do(ctx, &a.out)
-	if a.form != nil && err != nil && a.form.err != nil && a.form.err != io.EOF {
-		err = a.form.err // the upload ended because of the client
-	}
 	if err != nil {
 		tried.Outcome = outcomeOf(err)
 	} else {
@@ -351,6 +401,14 @@ func (a *attempt) call(ctx context.Context) error {
 	}
 	a.record.set(func(r *Record) { r.tried = append(r.tried, tried) })
 	return err
+}
+
+// tried is what the record says of the attempt before it is made.
+func (a *attempt) tried() Tried {
+	return Tried{
+		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: a.endpoint.RouteType,
+		Scheme: a.out.URL.Scheme, Host: a.out.URL.Hostname(), Path: a.out.URL.EscapedPath(), Port: port(a.out.URL),
+	}
 }
 
 // outcomeOf names a transport error as failover_criteria does.

@@ -3,12 +3,15 @@ package plugin
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"go-ai-proxy/translators/chat"
@@ -28,9 +31,9 @@ func (a *attempt) deliver(ctx context.Context) error {
 	}
 	switch {
 	case a.how == untouched:
-		return a.passThrough(a.answer.Body)
+		return a.passThrough(ctx, a.answer.Body)
 	case a.answer.Status >= 300:
-		whole, err := readAnswer(body)
+		whole, err := readAnswer(body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}
@@ -41,12 +44,13 @@ func (a *attempt) deliver(ctx context.Context) error {
 	switch {
 	case a.how == viaChat && a.stream && known:
 		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
-	case a.how == same && kind == frame.SSE && (a.stream && known || contentType != "" && known):
+	case a.how == same && kind == frame.SSE && (a.stream && known || contentType != "" && known),
+		a.how == same && a.stream && known && (kind == a.surface.framing || a.op.Unwrap != nil && kind == frame.EventStream):
 		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
-	case a.how == same && !known && !a.surface.bareData:
+	case a.how == same && !a.surface.bareData && (!known || kind == frame.Lines || strings.HasSuffix(a.sub, "/content")):
 		return a.deliverBytes(ctx, body)
 	}
-	return a.deliverWhole(body, gzipped)
+	return a.deliverWhole(ctx, body, gzipped)
 }
 
 // inflate returns the answer's body without gzip, and whether there was any.
@@ -66,9 +70,13 @@ func inflate(ans *Answer) (io.Reader, bool, error) {
 	return z, true, nil
 }
 
-// readAnswer reads the whole body. An answer that is cut off is a transport error.
-func readAnswer(body io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+// readAnswer reads the whole body, of length bytes or -1. An answer that is cut
+// off is a transport error.
+func readAnswer(body io.Reader, length int64) ([]byte, error) {
+	b, err := readAll(io.LimitReader(body, maxAnswer+1), length)
+	if len(b) > maxAnswer {
+		return nil, refuse(http.StatusBadGateway, fmt.Sprintf("the provider's answer is larger than %d bytes", maxAnswer))
+	}
 	if err != nil {
 		var t *TransportError
 		if !errors.As(err, &t) {
@@ -79,13 +87,14 @@ func readAnswer(body io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// passThrough forwards an answer byte for byte, as preserve wants it.
-func (a *attempt) passThrough(body io.Reader) error {
-	h := a.clientHeaders()
-	if enc := a.answer.Header["Content-Encoding"]; enc != nil {
-		h["Content-Encoding"] = enc
+// passThrough forwards an answer byte for byte, as preserve wants it. What is
+// no JSON is not held.
+func (a *attempt) passThrough(ctx context.Context, body io.Reader) error {
+	if kind, known := frame.KindOf(a.answer.Header.Get("Content-Type"), frame.Array); !known || kind != frame.Array {
+		return a.deliverBytes(ctx, body)
 	}
-	whole, err := readAnswer(body)
+	h := a.encodedHeaders()
+	whole, err := readAnswer(body, a.answer.Length())
 	if err != nil {
 		return err
 	}
@@ -102,23 +111,17 @@ func outcomeFor(status int) Outcome {
 }
 
 // deliverWhole gives the client the whole answer, translated or as it came.
-func (a *attempt) deliverWhole(body io.Reader, gzipped bool) error {
-	whole, err := readAnswer(body)
+func (a *attempt) deliverWhole(ctx context.Context, body io.Reader, gzipped bool) error {
+	whole, err := readAnswer(body, a.answer.Length())
 	if err != nil {
 		return transportFailure(err)
 	}
+	if a.how == viaResource {
+		return a.unusable(a.deliverResource(ctx, whole), gzipped)
+	}
 	out, err := a.convert(whole)
 	if err != nil {
-		var bad *chat.ResponseError
-		if errors.As(err, &bad) {
-			e := refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
-			if a.replaceable {
-				return &attemptError{criterion: "error", sent: true, cause: e}
-			}
-			a.finish(Failed, e.Message)
-			return a.sendErrorAs(e, gzipped)
-		}
-		return err
+		return a.unusable(err, gzipped)
 	}
 	if a.endpoint.Logging.Payloads {
 		a.record.set(func(r *Record) { r.answer = out })
@@ -131,29 +134,59 @@ func (a *attempt) deliverWhole(body io.Reader, gzipped bool) error {
 	return a.sendEncoded(a.answer.Status, h, out, gzipped)
 }
 
+// unusable answers a 2xx that nobody can make sense of; other errors stay.
+func (a *attempt) unusable(err error, gzipped bool) error {
+	var bad *chat.ResponseError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	e := refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
+	if a.replaceable {
+		return &attemptError{criterion: "error", sent: true, cause: e}
+	}
+	a.finish(Failed, e.Message)
+	return a.sendErrorAs(e, gzipped)
+}
+
 // deliverBytes passes on an answer that is neither JSON nor events, as it
-// comes: sound, pictures, files.
+// comes: sound, pictures, files. One of known length need not be hurried.
 func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
 	a.streaming = false
-	h := a.clientHeaders()
-	length := a.answer.Length()
+	h, length := a.clientHeaders(), a.answer.Length()
+	if a.how == untouched {
+		h = a.encodedHeaders()
+	}
+	if length < 0 {
+		h["X-Accel-Buffering"] = []string{"no"}
+	}
 	if err := a.startBytes(a.answer.Status, h, length); err != nil {
 		return err
 	}
-	buf := make([]byte, 32<<10)
+	lines := a.batchOutput()
+	buf := byteBuffers.Get().(*[]byte)
+	defer byteBuffers.Put(buf)
 	for {
-		n, err := body.Read(buf)
+		n, err := body.Read(*buf)
 		if n > 0 {
-			if err := a.client.write(buf[:n]); err != nil {
+			if lines != nil {
+				lines.Read((*buf)[:n], &a.seen)
+			}
+			if err := a.client.write((*buf)[:n]); err != nil {
 				return err
 			}
-			if err := a.client.flush(); err != nil {
-				return err
+			if length < 0 {
+				if err := a.client.flush(); err != nil {
+					return err
+				}
 			}
 		}
 		switch {
 		case err == io.EOF:
-			a.finish(Completed, "")
+			if lines != nil {
+				lines.End(&a.seen)
+				a.settleSeen()
+			}
+			a.finish(outcomeFor(a.answer.Status), "")
 			return nil
 		case err != nil && ctx.Err() != nil:
 			return errClientGone
@@ -163,6 +196,27 @@ func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
 			return nil
 		}
 	}
+}
+
+// byteBuffers are for answers that pass.
+var byteBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+
+// batchOutput reads the usage out of a file that may be the output of a batch;
+// nil for other answers.
+func (a *attempt) batchOutput() *openai.BatchOutput {
+	if a.family != "files" || a.how != same || !strings.HasSuffix(a.sub, "/content") {
+		return nil
+	}
+	return &openai.BatchOutput{}
+}
+
+// encodedHeaders are those of an answer that stays as the provider encoded it.
+func (a *attempt) encodedHeaders() http.Header {
+	h := a.clientHeaders()
+	if enc := a.answer.Header["Content-Encoding"]; enc != nil {
+		h["Content-Encoding"] = enc
+	}
+	return h
 }
 
 // convert returns the client's form of a whole answer and takes its usage.
@@ -217,7 +271,8 @@ func (a *attempt) checkWhole(whole []byte) error {
 func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	h := a.clientHeaders()
-	if a.how == viaChat || a.how == viaBody {
+	if a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"` {
+		a.markError(h, a.answer.Status)
 		h["Content-Type"] = []string{"application/json; charset=utf-8"}
 		whole = a.appendError(chat.ErrorFrom(a.answer.Status, whole))
 	}
@@ -260,7 +315,8 @@ type stream struct {
 	*attempt
 	from  chat.Stream // nil in the same format
 	buf   []byte
-	ended bool // the client has all there is
+	inner []byte // what an event wrapped
+	ended bool   // the client has all there is
 	// shown: content has come, from now on the attempt cannot be replaced.
 	shown bool
 }
@@ -274,6 +330,12 @@ func (s *stream) take(ev frame.Event) error {
 			s.buf = s.encoder.Append(s.buf, &deltas[i])
 		}
 		return err
+	}
+	if s.op.Unwrap != nil {
+		if ev.Type, ev.Data = s.op.Unwrap(s.inner[:0], ev); len(ev.Data) == 0 {
+			return nil
+		}
+		s.inner = ev.Data
 	}
 	if len(ev.Data) == 0 {
 		if !s.surface.bareData {
@@ -293,6 +355,8 @@ func (s *stream) take(ev frame.Event) error {
 			data = s.op.Edit.Rewrite(nil, data)
 		}
 		s.buf = frame.AppendSSE(s.buf, nil, data)
+	case s.op.Unwrap != nil:
+		s.buf = frame.AppendSSE(s.buf, ev.Type, ev.Data)
 	default:
 		s.buf = append(s.buf, ev.Raw...)
 	}
@@ -346,10 +410,11 @@ func (s *stream) note(content bool) {
 // begin sends the header of the stream.
 func (s *stream) begin() error {
 	s.streaming = true
+	s.record.set(func(r *Record) { r.mode = Stream })
 	h := s.clientHeaders()
 	contentType := s.answer.Header.Get("Content-Type")
-	if s.from != nil || s.surface.bareData || contentType == "" {
-		contentType = "text/event-stream"
+	if s.from != nil || s.op.Unwrap != nil || s.surface.bareData || contentType == "" {
+		contentType = cmp.Or(s.surface.media, "text/event-stream")
 	}
 	asStream(h, contentType)
 	return s.startStream(s.answer.Status, h)
@@ -400,7 +465,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 	if s.replaceable && !s.client.started && !s.shown {
 		return s.failedEarly(err)
 	}
-	complete := s.seen.Ended || s.seen.Finish != "" || !s.surface.bareData && s.from == nil
+	complete := s.seen.Ended || s.seen.Finish != "" || !s.surface.bareData && !s.surface.ends && s.from == nil
 	var failure *chat.Error
 	switch {
 	case s.seen.Err != nil:

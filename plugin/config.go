@@ -71,6 +71,9 @@ func (inst *Instance) compile() error {
 		if p == nil {
 			return fmt.Errorf("model.provider: %q is not supported yet; use one of %v", t.Model.Provider, translators.Names())
 		}
+		if err := speakable(inst.config.LLMFormat, t.RouteType, p); err != nil {
+			return fmt.Errorf("targets[%d]: %w", i, err)
+		}
 		defaultRegion(t)
 		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
 		if err != nil {
@@ -176,6 +179,14 @@ func (inst *Instance) needs() (need []string) {
 			need = append(need, needCaptures)
 		}
 		s := openAISurfaces[t.RouteType]
+		if n := inst.native(); n != nil {
+			for _, name := range n.needs() {
+				if !slices.Contains(need, name) {
+					need = append(need, name)
+				}
+			}
+			continue
+		}
 		if (t.RouteType == "preserve" || s != nil && s.rest != nil) && !slices.Contains(need, needPath) {
 			need = append(need, needPath)
 		}

@@ -34,6 +34,7 @@ type request struct {
 	parsed  *chat.Request     // body in the internal form, when an attempt needed it
 	form    *form             // instead of body: a multipart form that passes through
 	unread  io.Reader         // instead of body: anything else that does
+	held    []byte            // instead of body: a multipart form that some target needs as JSON
 	model   string            // the client's, "" when it named none
 	named   bool              // the model was in the front of the form
 	family  string            // REST: "files", "threads" …
@@ -60,10 +61,10 @@ func (q *request) read() error {
 	}
 	q.start = time.Now()
 	q.record.set(func(r *Record) { r.started = q.start; r.tokens = q.surface.tokens })
-	if q.members == nil || q.surface.take == takeRaw || q.sub != "" {
+	if q.members == nil || q.surface.take == takeRaw {
 		return nil
 	}
-	if q.surface.check != nil {
+	if q.surface.check != nil && q.sub == "" {
 		if err := q.surface.check(q.members, q.route); err != nil {
 			return err
 		}
@@ -73,6 +74,9 @@ func (q *request) read() error {
 
 // meet finds out what the client speaks.
 func (q *request) meet() error {
+	if n := q.instance.native(); n != nil {
+		return q.meetNative(n)
+	}
 	q.route = q.instance.config.Targets[0].RouteType
 	q.surface = openAISurfaces[q.route]
 	if q.surface == nil {
@@ -98,10 +102,12 @@ func (q *request) takeBody() error {
 		q.members, _ = jsonedit.Object(q.body, nil)
 		q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
 		return nil
-	case q.in.Body == nil && (q.surface.rest != nil && (q.in.Method != http.MethodPost || q.sub != "")):
+	case q.surface.take == takeSocket:
+		return q.takeSocket()
+	case q.in.Body == nil && !q.creates():
 		return nil
-	case q.surface.take == takeForm && media != "application/json":
-		return q.takeForm()
+	case q.creates() && q.surface.take == takeForm && (media != "application/json" || q.surface.formOnly):
+		return q.takeForm(most)
 	case q.surface.take == takeAny && media != "" && media != "application/json":
 		q.unread = q.in.Body
 		return nil
@@ -109,24 +115,16 @@ func (q *request) takeBody() error {
 	if err := q.readBody(most); err != nil {
 		return err
 	}
-	if q.sub != "" && len(q.body) == 0 {
+	if len(q.body) == 0 && !q.creates() {
 		return nil
 	}
 	return q.parseJSON(media)
 }
 
-// takeForm lets a multipart form pass, and looks at its front for the model.
-func (q *request) takeForm() error {
-	if q.in.Body == nil {
-		return refuse(http.StatusBadRequest, "the request has no body: send multipart/form-data")
-	}
-	f, err := newForm(q.in.Body, q.in.Header.Get("Content-Type"))
-	if err != nil {
-		return err
-	}
-	q.model, q.named, err = f.peek()
-	q.form = f
-	return err
+// creates says whether the request makes something new: those of a REST family
+// that only name what there is need no body and no model.
+func (q *request) creates() bool {
+	return q.surface.rest == nil || q.sub == "" && q.in.Method == http.MethodPost
 }
 
 // readBody reads the body whole, inflated, within max bytes (0: no limit).
@@ -139,15 +137,9 @@ func (q *request) readBody(max int64) error {
 	if max > 0 && q.in.ContentLength > max {
 		return tooLarge
 	}
-	src := q.in.Body
-	size := q.in.ContentLength
-	if strings.EqualFold(q.in.Header.Get("Content-Encoding"), "gzip") {
-		z, err := gzip.NewReader(src)
-		if err != nil {
-			return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
-		}
-		src, size = z, -1
-		q.in.Header.Del("Content-Encoding")
+	src, size, err := q.inflated()
+	if err != nil {
+		return err
 	}
 	if max > 0 {
 		src = io.LimitReader(src, max+1)
@@ -161,6 +153,19 @@ func (q *request) readBody(max int64) error {
 	}
 	q.body = body
 	return nil
+}
+
+// inflated is the body and its size, -1 when that is unknown, without gzip.
+func (q *request) inflated() (io.Reader, int64, error) {
+	if !strings.EqualFold(q.in.Header.Get("Content-Encoding"), "gzip") {
+		return q.in.Body, q.in.ContentLength, nil
+	}
+	z, err := gzip.NewReader(q.in.Body)
+	if err != nil {
+		return nil, 0, refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
+	}
+	q.in.Header.Del("Content-Encoding")
+	return z, -1, nil
 }
 
 // readAll reads r, of size bytes or -1, into one buffer that grows at most
@@ -201,7 +206,9 @@ func (q *request) parseJSON(media string) error {
 	if q.members, err = jsonedit.Object(q.body, make([]jsonedit.Member, 0, 12)); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
-	q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
+	if q.surface.model == modelNeeded || q.surface.model == modelTaken {
+		q.model, _ = jsonedit.String(jsonedit.Find(q.members, q.surface.modelMember()))
+	}
 	return nil
 }
 
@@ -227,14 +234,21 @@ func (q *request) decideStream() error {
 	if !q.surface.streams {
 		return nil
 	}
-	asked := jsonedit.IsTrue(jsonedit.Find(q.members, "stream"))
+	if q.surface.pathStream {
+		return q.wantStream(q.stream)
+	}
+	return q.wantStream(jsonedit.IsTrue(jsonedit.Find(q.members, "stream")))
+}
+
+// wantStream holds a client that asks for a stream to what is allowed.
+func (q *request) wantStream(asked bool) error {
 	switch q.instance.config.ResponseStreaming {
 	case "deny":
 		if asked {
 			return refuse(http.StatusBadRequest, textNoStreaming)
 		}
 	case "always":
-		asked = true
+		asked = asked || !q.surface.onDemand && q.sub == ""
 	}
 	q.stream = asked
 	if asked {

@@ -52,18 +52,23 @@ func (f *family) locate(q *request) (name, sub string, err error) {
 	} else if q.in.Path == q.in.Kong.Path {
 		sub = "" // the whole path is the route's own
 	}
+	return name, sub, f.check(name, sub, q.in.Method)
+}
+
+// check refuses what the API does not have.
+func (f *family) check(name, sub, method string) error {
 	pattern, err := f.pattern(sub)
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	methods, ok := f.allowed[pattern]
 	if !ok {
-		return "", "", refuse(http.StatusNotFound, fmt.Sprintf("unknown path %q below /%s", sub, name))
+		return refuse(http.StatusNotFound, fmt.Sprintf("unknown path %q below /%s", sub, name))
 	}
-	if !slices.Contains(methods, q.in.Method) {
-		return "", "", refuse(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of /%s%s: use %s", q.in.Method, name, sub, strings.Join(methods, " or ")))
+	if !slices.Contains(methods, method) {
+		return refuse(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of /%s%s: use %s", method, name, sub, strings.Join(methods, " or ")))
 	}
-	return name, sub, nil
+	return nil
 }
 
 // find looks for the last segment with one of the family's names.
@@ -88,7 +93,7 @@ func (f *family) find(path string) (sub, name string) {
 }
 
 // words are the sub-path segments that are no ids.
-var words = []string{"content", "cancel", "input_items", "input_tokens", "compact", "runs", "messages", "steps", "submit_tool_outputs", "remix"}
+var words = []string{"content", "cancel", "input_items", "input_tokens", "compact", "runs", "messages", "steps", "submit_tool_outputs", "remix", "results", "stop"}
 
 // pattern is a sub-path with its ids replaced by {}. An id is one segment that
 // says nothing but itself.

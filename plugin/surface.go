@@ -1,7 +1,10 @@
 package plugin
 
 import (
+	"cmp"
+
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
@@ -25,8 +28,13 @@ type surface struct {
 	take taking
 	// model says whether a request names a model.
 	model naming
-	// file is the field that a form must have.
-	file string
+	// form are the fields of which a form must have one, and formOnly says that
+	// JSON is none.
+	form     []string
+	formOnly bool
+	// onDemand: response_streaming "always" makes no stream of what the client
+	// wants whole.
+	onDemand bool
 	// rest: the method and the path below the operation's are the client's.
 	rest *family
 	// bareData: events go to the client as `data:` lines only (OpenAI's chat);
@@ -34,24 +42,46 @@ type surface struct {
 	bareData bool
 	// tokens: usage is logged under input_tokens and output_tokens too.
 	tokens bool
+
+	// Of native formats:
+
+	// pathStream: whether to stream is said by the path, not by the body.
+	pathStream bool
+	// framing is that of the format's streams, and media their content type;
+	// the zero values stand for server-sent events.
+	framing frame.Kind
+	media   string
+	// ends: a stream says that it is complete; one that does not was cut off.
+	ends bool
+	// member is the body's member that names the model, "" for "model".
+	member string
+	// remodel, if set, puts the target's model in a body that repeats the path's.
+	remodel func(body []byte, model string) []byte
 }
+
+// modelMember is the member of the body that names the model.
+func (s *surface) modelMember() string { return cmp.Or(s.member, "model") }
 
 // taking says how a request's body is taken in.
 type taking int
 
 const (
-	takeJSON taking = iota // whole, as a JSON object
-	takeRaw                // whole, whatever it is, and never changed (preserve)
-	takeAny                // JSON whole; any other type passes through unread
-	takeForm               // a multipart form passes through; its model is looked for
+	takeJSON   taking = iota // whole, as a JSON object
+	takeRaw                  // whole, whatever it is, and never changed (preserve)
+	takeAny                  // JSON whole; any other type passes through unread
+	takeForm                 // a multipart form passes through; its model is looked for
+	takeSocket               // there is none: the connection becomes a WebSocket
 )
 
 // naming says whether a request names a model.
 type naming int
 
 const (
-	modelNeeded naming = iota // here, or in the configuration
-	modelTaken                // if there is one
+	modelNeeded  naming = iota // here, or in the configuration
+	modelTaken                 // if there is one
+	modelInPath                // in the client's path, or in the configuration
+	modelIgnored               // not at all: the API has none, or has it elsewhere
+	modelInQuery               // in the query, or in the configuration
 )
 
 // openAISurfaces is what a client of the OpenAI format may speak, by route type.
@@ -65,19 +95,26 @@ var openAISurfaces = map[string]*surface{
 		prose: openai.PromptWords, bareData: true,
 	},
 	"llm/v1/embeddings": {format: provider.OpenAIEmbeddings, check: checkInput, prose: openai.PromptWords},
-	"llm/v1/responses":  {format: provider.OpenAIResponses, check: checkResponses, streams: true, tokens: true, rest: responses},
+	"llm/v1/responses":  {format: provider.OpenAIResponses, dialect: openai.Responses, prose: openai.PromptWords, check: checkResponses, streams: true, tokens: true, rest: responses},
 	"preserve":          {take: takeRaw, model: modelTaken},
-	"llm/v1/files":      {format: provider.OpenAIFiles, take: takeAny, model: modelTaken, rest: files},
-	"llm/v1/batches":    {format: provider.OpenAIFiles, take: takeAny, model: modelTaken, rest: batches},
-	"llm/v1/assistants": {format: provider.OpenAIFiles, take: takeAny, model: modelTaken, rest: assistants, streams: true},
+	"llm/v1/files":      {format: provider.OpenAIFiles, take: takeForm, form: []string{"file"}, formOnly: true, model: modelTaken, rest: files},
+	"llm/v1/batches":    {format: provider.OpenAIBatches, check: checkBatch, model: modelTaken, rest: batches},
+	"llm/v1/assistants": {format: provider.OpenAIAssistants, model: modelTaken, rest: assistants, streams: true, onDemand: true},
 	"audio/v1/audio/speech": {
-		format: provider.OpenAIAudio, check: needs("input"), streams: false,
+		format: provider.OpenAISpeech, check: needs("input"),
 	},
-	"audio/v1/audio/transcriptions": {format: provider.OpenAIAudio, take: takeForm, file: "file", tokens: true},
-	"audio/v1/audio/translations":   {format: provider.OpenAIAudio, take: takeForm, file: "file", tokens: true},
-	"image/v1/images/generations":   {format: provider.OpenAIImages, check: needs("prompt"), streams: true, tokens: true},
-	"image/v1/images/edits":         {format: provider.OpenAIImages, take: takeForm, file: "prompt", tokens: true},
-	"video/v1/videos/generations":   {format: provider.OpenAIVideo, take: takeAny, model: modelTaken, rest: videos},
+	"audio/v1/audio/transcriptions": {
+		format: provider.OpenAITranscriptions, take: takeForm, form: []string{"file"}, formOnly: true, streams: true, onDemand: true, tokens: true,
+	},
+	"audio/v1/audio/translations": {
+		format: provider.OpenAITranscriptions, take: takeForm, form: []string{"file"}, formOnly: true, tokens: true,
+	},
+	"image/v1/images/generations": {format: provider.OpenAIImages, check: needs("prompt"), streams: true, onDemand: true, tokens: true},
+	"image/v1/images/edits": {
+		format: provider.OpenAIImages, check: needs("prompt"), take: takeForm, form: []string{"prompt"}, streams: true, onDemand: true, tokens: true,
+	},
+	"video/v1/videos/generations": {format: provider.OpenAIVideo, check: needs("prompt"), take: takeForm, form: []string{"prompt"}, rest: videos},
+	"realtime/v1/realtime":        {format: provider.OpenAIRealtime, take: takeSocket, model: modelInQuery, tokens: true},
 }
 
 // checkPrompt holds chat to messages and completions to a prompt, with Kong's texts.
@@ -112,6 +149,14 @@ func checkResponses(body []jsonedit.Member, _ string) error {
 		}
 	}
 	return refuse(400, textNoPrompts)
+}
+
+// checkBatch wants what a batch is made of: a file, or the requests themselves.
+func checkBatch(body []jsonedit.Member, _ string) error {
+	if !text(jsonedit.Find(body, "input_file_id")) && !filled(jsonedit.Find(body, "requests")) {
+		return &chat.Error{Status: 400, Type: chat.TypeOf(400), Param: "input_file_id", Message: "input_file_id: must name the file with the requests of the batch"}
+	}
+	return nil
 }
 
 // needs refuses a body without the string (or list) called name.

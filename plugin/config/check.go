@@ -94,7 +94,10 @@ func (k *checker) formats(path string, t *Target) {
 	format, provider := k.c.LLMFormat, t.Model.Provider
 	switch format {
 	case "bedrock", "cohere", "gemini", "huggingface":
-		if provider != format {
+		// AI Proxy's rule. Among targets, the formats that are chats are
+		// translated for other providers, too.
+		translated := k.c.Advanced && (format == "bedrock" || format == "gemini")
+		if provider != format && !translated {
 			k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", format, format)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 // schema knows more. A field leaves the table when all of its values work.
 var supported = map[string][]string{
 	"route_type": {"llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings", "llm/v1/responses", "preserve"},
-	"llm_format": {"openai"},
 }
 
 // unsupported names what the configuration asks for and the plugin cannot do
@@ -25,7 +24,6 @@ func (c *Config) unsupported() (problems Problems) {
 			problems = append(problems, Problem{Field: "config." + name, Message: "is not supported yet: remove it"})
 		}
 	}
-	value("config", "llm_format", c.LLMFormat)
 	for i := range c.Targets {
 		path := "config"
 		if c.Advanced {

@@ -1,0 +1,144 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// Pair is what a client of a format gets from a provider.
+type Pair struct {
+	Format     string            // llm_format
+	Provider   string            // model.provider
+	AsIs       []provider.Format // APIs whose bodies pass
+	Translated []provider.Format // APIs that are answered through the provider's chat
+}
+
+// Pairs are all that there are, by format and provider, made from the tables
+// that serve requests.
+func Pairs() (pairs []Pair) {
+	for _, format := range Formats() {
+		for _, name := range translators.Names() {
+			if p := pair(format, translators.Lookup(name)); len(p.AsIs)+len(p.Translated) > 0 {
+				pairs = append(pairs, p)
+			}
+		}
+	}
+	return pairs
+}
+
+// Formats are the client formats, llm_format, OpenAI's first.
+func Formats() []string {
+	formats := []string{}
+	for name := range natives {
+		formats = append(formats, name)
+	}
+	slices.Sort(formats)
+	return append([]string{"openai"}, formats...)
+}
+
+// kinds are targets for which some provider has a variant of its own.
+var kinds = []target.Options{
+	{},
+	{Llama2Format: "openai", MistralFormat: "openai"},
+	{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "l"}},
+}
+
+// variants are the providers that p may turn out to be.
+func variants(p *provider.Provider) []*provider.Provider {
+	all := []*provider.Provider{p}
+	if p.Variant == nil {
+		return all
+	}
+	for i := range kinds {
+		for _, model := range []string{"", "claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"} {
+			v := p.Variant(&target.Target{Provider: p.Name, Model: model, Options: &kinds[i]})
+			if v != nil && !slices.Contains(all, v) {
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+func pair(format string, p *provider.Provider) Pair {
+	found := Pair{Format: format, Provider: p.Name}
+	bound := format == "cohere" || format == "huggingface" // no dialect for other providers
+	for _, v := range variants(p) {
+		for _, s := range surfacesOf(format) {
+			op := v.Find(s.surface.format, s.route)
+			if format == "openai" && op == nil && s.surface.format == provider.OpenAIResponses {
+				op = v.Operations[chatRoute]
+			}
+			switch {
+			case op == nil:
+			case op.Format == s.surface.format && (!bound || p.Name == format):
+				add(&found.AsIs, s.surface.format)
+			case op.Chat != nil && s.surface.dialect != nil, op.Body != nil && format == "openai":
+				add(&found.Translated, s.surface.format)
+			}
+		}
+	}
+	found.Translated = slices.DeleteFunc(found.Translated, func(f provider.Format) bool { return slices.Contains(found.AsIs, f) })
+	return found
+}
+
+func add(list *[]provider.Format, f provider.Format) {
+	if !slices.Contains(*list, f) {
+		*list = append(*list, f)
+	}
+}
+
+// offer is a surface and the route type of the operation that answers it.
+type offer struct {
+	route   string
+	surface *surface
+}
+
+func surfacesOf(format string) (offers []offer) {
+	if n := natives[format]; n != nil {
+		for i := range n.apis {
+			offers = append(offers, offer{chatRoute, n.apis[i].surface})
+		}
+		return offers
+	}
+	for route, s := range openAISurfaces {
+		if s.take != takeRaw {
+			offers = append(offers, offer{route, s})
+		}
+	}
+	slices.SortFunc(offers, func(a, b offer) int { return strings.Compare(a.route, b.route) })
+	return offers
+}
+
+// speakable refuses a format, a route type and a provider that do not come
+// together.
+func speakable(format, route string, p *provider.Provider) error {
+	n := natives[format]
+	if n == nil {
+		return nil // the route type of OpenAI's format is looked up per request
+	}
+	var routes []string
+	for i := range n.apis {
+		if !slices.Contains(routes, n.apis[i].route) {
+			routes = append(routes, n.apis[i].route)
+		}
+	}
+	if !slices.Contains(routes, route) {
+		return fmt.Errorf("llm_format %s has nothing of route_type %s: use one of %s", format, route, strings.Join(routes, ", "))
+	}
+	if found := pair(format, p); len(found.AsIs)+len(found.Translated) > 0 {
+		return nil
+	}
+	var partners []string
+	for _, name := range translators.Names() {
+		if found := pair(format, translators.Lookup(name)); len(found.AsIs)+len(found.Translated) > 0 {
+			partners = append(partners, name)
+		}
+	}
+	return fmt.Errorf("llm_format %s cannot be spoken to provider %s: use one of %s", format, p.Name, strings.Join(partners, ", "))
+}
