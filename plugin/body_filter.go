@@ -266,12 +266,16 @@ func (a *attempt) checkWhole(whole []byte) error {
 	return nil
 }
 
+// isPage says whether an error is a page that a server before the API made. It
+// is in nobody's format.
+func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
 // sendProviderError gives the client the provider's error: unchanged in the
-// same format, otherwise in the client's.
+// same format or in none, otherwise in the client's.
 func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	h := a.clientHeaders()
-	if a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"` {
+	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
 		a.markError(h, a.answer.Status)
 		h["Content-Type"] = []string{"application/json; charset=utf-8"}
 		whole = a.appendError(chat.ErrorFrom(a.answer.Status, whole))
