@@ -204,7 +204,7 @@ func (a *attempt) authorize(ctx context.Context) error {
 	if err != nil {
 		a.relay.log.Error().Str("plugin_id", a.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
 			Str("error", redact(err)).Msg("credentials")
-		return refuse(http.StatusInternalServerError, textBeforeProxy)
+		return &attemptError{criterion: "error", cause: refuse(http.StatusInternalServerError, textBeforeProxy)}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go-ai-proxy/translators/chat"
@@ -414,8 +415,11 @@ func (a *attempt) tried() Tried {
 // outcomeOf names a transport error as failover_criteria does.
 func outcomeOf(err error) string {
 	var t *TransportError
-	if errors.As(err, &t) && t.Timeout {
+	switch {
+	case errors.As(err, &t) && t.Timeout:
 		return "timeout"
+	case t != nil && t.Phase == Sent && strings.Contains(t.Error(), "malformed"): // as net/http and net/textproto put it
+		return "invalid_header"
 	}
 	return "error"
 }

@@ -39,21 +39,15 @@ func (q *request) attempts(ctx context.Context) error {
 		if q.debugged() {
 			q.reasoned(i, pick.Available())
 		}
-		a, err := q.prepare(ctx, q.instance.targets[i])
-		if err != nil {
-			b.Done(pick, i, balancer.Neutral, time.Now())
-			return err
-		}
 		b.Exclude(pick, i)
-		a.replaceable = left > 1 && b.Left(pick)
-		err = a.runCounted(ctx, pick, i)
+		err := q.try(ctx, pick, i, left > 1 && b.Left(pick))
 		now := time.Now()
 		var failed *attemptError
 		if !errors.As(err, &failed) {
-			if err == nil {
-				b.Learn(i, a.sample(now), now)
-			}
 			return err
+		}
+		if ctx.Err() != nil {
+			return errClientGone
 		}
 		failed.consumed = q.form != nil || q.unread != nil
 		last, pick.Now = failed.cause, now
@@ -63,7 +57,7 @@ func (q *request) attempts(ctx context.Context) error {
 		if failed.rest > 0 {
 			b.Rest(i, now.Add(failed.rest))
 		}
-		if !a.replaceable || !q.instance.retries(failed, q.in.Method) {
+		if !failed.replaceable || !q.instance.retries(failed, q.in.Method) {
 			break
 		}
 	}
@@ -97,6 +91,8 @@ type attemptError struct {
 	rest      time.Duration
 	answer    *answered // the provider's answer, if there was one
 	cause     error
+	// replaceable: attempts are left, and targets for them.
+	replaceable bool
 }
 
 func (e *attemptError) Error() string { return e.cause.Error() }
@@ -110,15 +106,58 @@ type answered struct {
 	gzipped bool
 }
 
-func (k *answered) deliver() error { return k.attempt.sendProviderError(k.body, k.gzipped) }
+// deliver gives the client that answer after all. The record names its target,
+// not the one that was tried last.
+func (k *answered) deliver() error {
+	a := k.attempt
+	a.request.seen = nil // an error answer has used nothing
+	a.record.set(func(r *Record) {
+		r.describe(a.endpoint)
+		r.options, r.model = a.target.Options, a.target.Model
+	})
+	return a.sendProviderError(k.body, k.gzipped)
+}
 
-// runCounted is run, with its end told to the balancer whatever happens.
-func (a *attempt) runCounted(ctx context.Context, pick *balancer.Request, i int) (err error) {
+// try makes one attempt at target i, and tells the balancer how it ended
+// whatever happens. Nothing of an attempt before is left in q.
+func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replaceable bool) (err error) {
+	b := q.instance.balancer
+	q.encoder = nil
+	var a *attempt
 	verdict := balancer.Neutral // of a panic
-	defer func() { a.instance.balancer.Done(pick, i, verdict, time.Now()) }()
-	err = a.run(ctx)
-	verdict = a.instance.verdict(err, ctx.Err() != nil)
+	defer func() {
+		now := time.Now()
+		if a != nil && err == nil {
+			b.Learn(i, a.sample(now), now)
+		}
+		b.Done(pick, i, verdict, now)
+	}()
+	a, err = q.prepare(ctx, q.instance.targets[i])
+	if err == nil {
+		a.replaceable = replaceable
+		err = a.run(ctx)
+	}
+	var failed *attemptError
+	switch {
+	case errors.As(err, &failed):
+		failed.replaceable = replaceable
+		verdict = q.instance.verdict(failed.criterion, ctx.Err() != nil)
+	case err == nil:
+		verdict = q.instance.verdict(a.criterion(), ctx.Err() != nil || a.outcome() == Aborted)
+	}
 	return err
+}
+
+// criterion is what the end of a delivered attempt says of its target, in the
+// words of failover_criteria; "" when all went well.
+func (a *attempt) criterion() string {
+	switch {
+	case a.outcome() == Completed:
+		return ""
+	case a.answer != nil && a.answer.Status >= 400:
+		return "http_" + strconv.Itoa(a.answer.Status)
+	}
+	return "error" // broken off, an error event after the first content, or no sense in it
 }
 
 // run makes one attempt and delivers its answer. An *attemptError says that
@@ -164,23 +203,17 @@ func (inst *Instance) retries(e *attemptError, method string) bool {
 
 // verdict is what an attempt's end says of its target's health. 403 and 404
 // never count, other statuses only when they are failover criteria.
-func (inst *Instance) verdict(err error, gone bool) balancer.Verdict {
-	var failed *attemptError
+func (inst *Instance) verdict(criterion string, gone bool) balancer.Verdict {
 	switch {
-	case err == nil:
+	case gone:
+		return balancer.Neutral
+	case criterion == "":
 		return balancer.Good
-	case gone || errors.Is(err, errClientGone):
-		return balancer.Neutral
-	case !errors.As(err, &failed):
-		return balancer.Neutral
-	}
-	switch failed.criterion {
-	case "error", "timeout", "invalid_header":
+	case slices.Contains([]string{"error", "timeout", "invalid_header"}, criterion):
 		return balancer.Bad
-	case "http_403", "http_404":
+	case criterion == "http_403", criterion == "http_404":
 		return balancer.Neutral
-	}
-	if slices.Contains(inst.config.Balancer.FailoverCriteria, failed.criterion) {
+	case slices.Contains(inst.config.Balancer.FailoverCriteria, criterion):
 		return balancer.Bad
 	}
 	return balancer.Neutral
@@ -194,10 +227,21 @@ func (inst *Instance) budget() int {
 	return inst.config.Balancer.Retries + 1
 }
 
-// sample is what the answered attempt cost.
+// sample is what the answered attempt cost. Only a complete answer says how
+// long one takes: a target that breaks off early is not a fast one.
 func (a *attempt) sample(now time.Time) balancer.Sample {
 	u := a.seen.Usage
-	return balancer.Sample{Latency: now.Sub(a.began), Prompt: u.Prompt, Completion: u.Completion, Cost: cost(a.target.Options, &u)}
+	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: cost(a.target.Options, &u)}
+	if a.outcome() == Completed {
+		x.Latency = now.Sub(a.began)
+	}
+	return x
+}
+
+// outcome is the request's, as far as it is settled.
+func (q *request) outcome() (o Outcome) {
+	q.record.set(func(r *Record) { o = r.outcome })
+	return o
 }
 
 // candidates are the indexes of the targets that may serve a request for
@@ -254,6 +298,9 @@ func (inst *Instance) index() {
 // hash is that of the header that consistent-hashing goes by; a request
 // without it goes anywhere.
 func (q *request) hash() uint64 {
+	if q.instance.config.Balancer.Algorithm != string(balancer.ConsistentHashing) {
+		return 0
+	}
 	if v, ok := q.Header(q.instance.config.Balancer.HashOnHeader); ok {
 		return balancer.Hash(v)
 	}
