@@ -101,7 +101,7 @@ func parseMember(r *chat.Request, name string, v *fastjson.Value) error {
 		parseThinking(r, name, v)
 	}
 	// Claude's way of thinking has more to it than a budget and an effort.
-	r.Extra = append(r.Extra, chat.Member{Name: name, Value: v.MarshalTo(nil)})
+	r.Extra = append(r.Extra, chat.Member{Name: name, Value: jsonedit.AppendValue(nil, v)})
 	return nil
 }
 
@@ -118,7 +118,7 @@ func setNumber(dst *chat.Number, field string, v *fastjson.Value) error {
 	if v.Type() != fastjson.TypeNumber {
 		return &chat.RequestError{Field: field, Message: "must be a number"}
 	}
-	*dst = chat.Number(v.MarshalTo(nil))
+	*dst = chat.Number(jsonedit.AppendValue(nil, v))
 	return nil
 }
 
@@ -127,7 +127,7 @@ func setNumber(dst *chat.Number, field string, v *fastjson.Value) error {
 func parseThinking(r *chat.Request, name string, v *fastjson.Value) {
 	if name == "thinking" {
 		if n := v.Get("budget_tokens"); n != nil && n.Type() == fastjson.TypeNumber {
-			r.ReasoningBudget = chat.Number(n.MarshalTo(nil))
+			r.ReasoningBudget = chat.Number(jsonedit.AppendValue(nil, n))
 		}
 		return
 	}
@@ -153,7 +153,7 @@ func parseTools(r *chat.Request, v *fastjson.Value) error {
 	r.Tools = make([]chat.Tool, 0, len(tools))
 	for _, t := range tools {
 		if kind := text(t, "type"); kind != "" && kind != "custom" {
-			r.Tools = append(r.Tools, chat.Tool{Native: t.MarshalTo(nil)})
+			r.Tools = append(r.Tools, chat.Tool{Native: jsonedit.AppendValue(nil, t)})
 			continue
 		}
 		tool := chat.Tool{Name: text(t, "name"), Description: text(t, "description"),
@@ -281,7 +281,7 @@ func parseBlock(b *fastjson.Value, field string, i int) (chat.Part, error) {
 }
 
 func opaque(b *fastjson.Value, kind string) chat.Part {
-	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: b.MarshalTo(nil)}
+	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: jsonedit.AppendValue(nil, b)}
 }
 
 // parseSource reads where an image or a document is, nil where it is given in

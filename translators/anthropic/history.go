@@ -4,6 +4,7 @@ import (
 	"regexp"
 
 	"github.com/valyala/fastjson"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // DropEmptyThinking removes thinking blocks without text and signature from
@@ -40,7 +41,7 @@ func DropEmptyThinking(dst, body []byte) []byte {
 	if !changed {
 		return body
 	}
-	return v.MarshalTo(dst)
+	return jsonedit.AppendValue(dst, v)
 }
 
 // emptyText finds what must be there for a body to be looked into.

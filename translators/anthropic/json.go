@@ -4,6 +4,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // appendMember writes `,"name":value`; the name needs no escapes.
@@ -55,5 +56,5 @@ func raw(v *fastjson.Value, name string) chat.Raw {
 	if !exists(v, name) {
 		return nil
 	}
-	return v.Get(name).MarshalTo(nil)
+	return jsonedit.AppendValue(nil, v.Get(name))
 }

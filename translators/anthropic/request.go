@@ -197,7 +197,7 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 		dst = appendComma(dst, start)
 		dst = jsonedit.AppendBytes(dst, key)
 		dst = append(dst, ':')
-		dst = v.MarshalTo(dst)
+		dst = jsonedit.AppendValue(dst, v)
 	})
 	if effort != "" && !exists(v, "effort") {
 		dst = appendComma(dst, start)

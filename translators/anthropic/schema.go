@@ -4,6 +4,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // appendClosed writes a schema for output_config.format: every object in it
@@ -17,7 +18,7 @@ func appendClosed(dst []byte, schema chat.Raw) []byte {
 	if !closeObjects(v, new(fastjson.Arena)) {
 		return append(dst, schema...)
 	}
-	return v.MarshalTo(dst)
+	return jsonedit.AppendValue(dst, v)
 }
 
 // closeObjects adds additionalProperties: false where an object does not say,

@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -104,7 +105,7 @@ func (s *stream) open(index int, b *fastjson.Value) error {
 		s.tools++
 		d := chat.Delta{Kind: chat.ToolStart, Index: block.tool, ID: b.GetStringBytes("id"), Name: b.GetStringBytes("name")}
 		if input := b.GetObject("input"); input != nil && input.Len() > 0 {
-			s.input = input.MarshalTo(s.input[:0])
+			s.input = jsonedit.AppendValue(s.input[:0], b.Get("input"))
 			d.Text, block.any = s.input, true
 		}
 		s.add(d)

@@ -170,7 +170,7 @@ func setNumber(to *chat.Number, v *fastjson.Value) bool {
 	if v == nil || v.Type() != fastjson.TypeNumber {
 		return false
 	}
-	number := v.MarshalTo(nil)
+	number := jsonedit.AppendValue(nil, v)
 	if fastjson.ValidateBytes(number) != nil { // the parser lets nan and 1-2 pass
 		return false
 	}

@@ -47,34 +47,8 @@ func number(dst []byte, name string, n int) []byte {
 	return strconv.AppendInt(member(dst, name), int64(n), 10)
 }
 
-// appendValue writes v compactly. Numbers keep their text; those that are none
-// (fastjson lets nan and 1-2 pass) become null. fastjson's own writer quotes as
-// Go does, and \x01 is no JSON.
-func appendValue(dst []byte, v *fastjson.Value) []byte {
-	switch v.Type() {
-	case fastjson.TypeString:
-		return jsonedit.AppendBytes(dst, v.GetStringBytes())
-	case fastjson.TypeArray:
-		dst = append(dst, '[')
-		for _, item := range v.GetArray() {
-			dst = appendValue(comma(dst), item)
-		}
-		return append(dst, ']')
-	case fastjson.TypeObject:
-		dst = append(dst, '{')
-		v.GetObject().Visit(func(key []byte, item *fastjson.Value) {
-			dst = appendValue(append(jsonedit.AppendBytes(comma(dst), key), ':'), item)
-		})
-		return append(dst, '}')
-	case fastjson.TypeNumber:
-		start := len(dst)
-		if dst = v.MarshalTo(dst); jsonedit.Valid(dst[start:]) != nil {
-			return append(dst[:start], "null"...)
-		}
-		return dst
-	}
-	return v.MarshalTo(dst)
-}
+// appendValue writes v compactly.
+func appendValue(dst []byte, v *fastjson.Value) []byte { return jsonedit.AppendValue(dst, v) }
 
 // rawOf is a copy of v as JSON text, nil for none or null.
 func rawOf(v *fastjson.Value) chat.Raw {

@@ -126,7 +126,7 @@ func appendParameters(dst []byte, call *fastjson.Value) []byte {
 	if !exists(call, "parameters") {
 		return append(dst, "{}"...)
 	}
-	return call.Get("parameters").MarshalTo(dst)
+	return jsonedit.AppendValue(dst, call.Get("parameters"))
 }
 
 func parseGenerations(r *chat.Response, v *fastjson.Value) {
@@ -145,7 +145,7 @@ func citations(v *fastjson.Value) []chat.Member {
 	if len(v.GetArray("citations")) == 0 {
 		return nil
 	}
-	return []chat.Member{{Name: "citations", Value: v.Get("citations").MarshalTo(nil)}}
+	return []chat.Member{{Name: "citations", Value: jsonedit.AppendValue(nil, v.Get("citations"))}}
 }
 
 // logprobs turns Cohere's items, each a piece of text of one token or several,

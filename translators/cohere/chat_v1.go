@@ -294,7 +294,7 @@ func definition(p *fastjson.Value) string {
 		case "type":
 			more = more || v.Type() != fastjson.TypeString
 		case "items":
-			more = more || string(v.MarshalTo(nil)) != `{"type":"`+text(v, "type")+`"}`
+			more = more || string(jsonedit.AppendValue(nil, v)) != `{"type":"`+text(v, "type")+`"}`
 		case "description", "title":
 		default:
 			more = true
@@ -303,5 +303,5 @@ func definition(p *fastjson.Value) string {
 	if !more {
 		return description
 	}
-	return string(bytes.TrimSpace(p.MarshalTo([]byte(description + "\nJSON schema: "))))
+	return string(bytes.TrimSpace(jsonedit.AppendValue([]byte(description+"\nJSON schema: "), p)))
 }

@@ -49,11 +49,11 @@ func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, e
 	case t.Options.EmbeddingsDimensions != nil:
 		dst = strconv.AppendInt(appendMember(dst, "output_dimension"), int64(*t.Options.EmbeddingsDimensions), 10)
 	case d != nil && d.Type() == fastjson.TypeNumber:
-		dst = d.MarshalTo(appendMember(dst, "output_dimension"))
+		dst = jsonedit.AppendValue(appendMember(dst, "output_dimension"), d)
 	}
 	for _, name := range [...]string{"max_tokens", "truncate"} {
 		if exists(v, name) {
-			dst = v.Get(name).MarshalTo(appendMember(dst, name))
+			dst = jsonedit.AppendValue(appendMember(dst, name), v.Get(name))
 		}
 	}
 	return append(dst, '}'), nil
@@ -71,7 +71,7 @@ func firstOf(list ...string) string {
 // appendInputs writes texts, images, or both as inputs, and input_type.
 func appendInputs(dst []byte, v *fastjson.Value, inputType string) ([]byte, error) {
 	if exists(v, "inputs") { // Cohere's own
-		dst = v.Get("inputs").MarshalTo(appendMember(dst, "inputs"))
+		dst = jsonedit.AppendValue(appendMember(dst, "inputs"), v.Get("inputs"))
 		return appendStringMember(dst, "input_type", inputType), nil
 	}
 	list, err := inputsOf(v)
@@ -157,7 +157,7 @@ func (embed) AppendResponse(dst []byte, t *target.Target, body []byte, meta chat
 			dst = append(dst, ',')
 		}
 		dst = strconv.AppendInt(append(dst, `{"object":"embedding","index":`...), int64(i), 10)
-		dst = append(e.MarshalTo(appendMember(dst, "embedding")), '}')
+		dst = append(jsonedit.AppendValue(appendMember(dst, "embedding"), e), '}')
 	}
 	dst = appendStringMember(append(dst, ']'), "model", meta.Model)
 	tokens := seen.Usage.Prompt

@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // stream reads one streamed answer of any version. Version 2 names its events
@@ -179,7 +180,7 @@ func (s *stream) cite(v *fastjson.Value) {
 		} else {
 			s.citations = append(s.citations, ',')
 		}
-		s.citations = c.MarshalTo(s.citations)
+		s.citations = jsonedit.AppendValue(s.citations, c)
 	}
 }
 

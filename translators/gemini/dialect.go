@@ -291,7 +291,7 @@ var errNoNumber = errors.New("must be a number")
 func setNumber(to *chat.Number, v *fastjson.Value) error {
 	n := chat.Number(v.GetStringBytes())
 	if v.Type() == fastjson.TypeNumber {
-		n = chat.Number(v.MarshalTo(nil))
+		n = chat.Number(jsonedit.AppendValue(nil, v))
 	}
 	if fastjson.Validate(string(n)) != nil {
 		return errNoNumber

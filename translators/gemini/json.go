@@ -8,27 +8,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendValue writes v compactly. Numbers keep their text. (fastjson's own
-// writer quotes as Go does, and \x01 is no JSON.)
-func appendValue(dst []byte, v *fastjson.Value) []byte {
-	switch v.Type() {
-	case fastjson.TypeString:
-		return jsonedit.AppendBytes(dst, v.GetStringBytes())
-	case fastjson.TypeArray:
-		dst = append(dst, '[')
-		for _, item := range v.GetArray() {
-			dst = appendValue(comma(dst), item)
-		}
-		return append(dst, ']')
-	case fastjson.TypeObject:
-		dst = append(dst, '{')
-		v.GetObject().Visit(func(key []byte, item *fastjson.Value) {
-			dst = appendValue(append(jsonedit.AppendBytes(comma(dst), key), ':'), item)
-		})
-		return append(dst, '}')
-	}
-	return v.MarshalTo(dst)
-}
+// appendValue writes v compactly.
+func appendValue(dst []byte, v *fastjson.Value) []byte { return jsonedit.AppendValue(dst, v) }
 
 // comma writes the comma that a further member or element needs.
 func comma(dst []byte) []byte {

@@ -37,16 +37,16 @@ func (embeddings) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 			return nil, &chat.RequestError{Field: fmt.Sprintf("input[%d]", i), Message: "must be a string: feature extraction takes no token numbers"}
 		}
 	}
-	dst = input.MarshalTo(append(dst, `{"inputs":`...))
+	dst = jsonedit.AppendValue(append(dst, `{"inputs":`...), input)
 	switch d := v.Get("dimensions"); {
 	case t.Options != nil && t.Options.EmbeddingsDimensions != nil:
 		dst = strconv.AppendInt(appendMember(dst, "dimensions"), int64(*t.Options.EmbeddingsDimensions), 10)
 	case d != nil && d.Type() == fastjson.TypeNumber:
-		dst = d.MarshalTo(appendMember(dst, "dimensions"))
+		dst = jsonedit.AppendValue(appendMember(dst, "dimensions"), d)
 	}
 	for _, name := range embedNatives {
 		if m := v.Get(name); m != nil && m.Type() != fastjson.TypeNull {
-			dst = m.MarshalTo(appendMember(dst, name))
+			dst = jsonedit.AppendValue(appendMember(dst, name), m)
 		}
 	}
 	return append(appendOptions(dst, t), '}'), nil
@@ -77,7 +77,7 @@ func (embeddings) AppendResponse(dst []byte, _ *target.Target, body []byte, meta
 			dst = append(dst, ',')
 		}
 		dst = strconv.AppendInt(append(dst, `{"object":"embedding","index":`...), int64(i), 10)
-		dst = append(vector.MarshalTo(appendMember(dst, "embedding")), '}')
+		dst = append(jsonedit.AppendValue(appendMember(dst, "embedding"), vector), '}')
 	}
 	// Nobody counts tokens here.
 	dst = jsonedit.AppendString(append(dst, `],"model":`...), meta.Model)

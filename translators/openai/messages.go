@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // history is what a message needs of those before it: which id belongs to
@@ -177,7 +178,7 @@ func setFunction(part *chat.Part, v *fastjson.Value) error {
 	case fastjson.TypeString:
 		part.Arguments = string(arguments.GetStringBytes())
 	case fastjson.TypeObject: // not OpenAI's, but sent by clients that never stringify
-		part.Arguments = string(arguments.MarshalTo(nil))
+		part.Arguments = string(jsonedit.AppendValue(nil, arguments))
 	case fastjson.TypeNull:
 	default:
 		return refuse("arguments", "must be a string")
@@ -204,7 +205,7 @@ func (h *history) parseToolResult(m *chat.Message, o *fastjson.Object, role stri
 	switch orNull(content).Type() {
 	case fastjson.TypeObject, fastjson.TypeNumber, fastjson.TypeTrue, fastjson.TypeFalse:
 		// A result that was not stringified is its JSON text.
-		result.Parts = []chat.Part{{Kind: chat.Text, Text: string(content.MarshalTo(nil))}}
+		result.Parts = []chat.Part{{Kind: chat.Text, Text: string(jsonedit.AppendValue(nil, content))}}
 	default:
 		result.Parts, err = parseContent(nil, content)
 	}

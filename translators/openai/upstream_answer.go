@@ -4,6 +4,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -30,7 +31,7 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		resp.Choices = append(resp.Choices, readChoice(c))
 	}
 	usage := v.Get("usage")
-	resp.NoUsage = usage == nil || !ReadUsage(usage.MarshalTo(nil), &resp.Usage)
+	resp.NoUsage = usage == nil || !ReadUsage(jsonedit.AppendValue(nil, usage), &resp.Usage)
 	return resp, nil
 }
 
@@ -69,7 +70,7 @@ func thinkingOf(v *fastjson.Value) []byte {
 func readChoice(c *fastjson.Value) chat.Choice {
 	choice := chat.Choice{Index: c.GetInt("index"), Finish: chat.FinishReason(text(c, "finish_reason"))}
 	if l := c.Get("logprobs"); l != nil && l.Type() == fastjson.TypeObject {
-		choice.Logprobs = l.MarshalTo(nil)
+		choice.Logprobs = jsonedit.AppendValue(nil, l)
 	}
 	m := c.Get("message")
 	if m == nil {
@@ -97,7 +98,7 @@ func readErrorValue(v *fastjson.Value) *chat.Error {
 	if v.Type() == fastjson.TypeString {
 		return &chat.Error{Message: string(v.GetStringBytes())}
 	}
-	e := readError(v.MarshalTo(nil))
+	e := readError(jsonedit.AppendValue(nil, v))
 	if e == nil {
 		e = &chat.Error{Message: "the provider sent an error without a message"}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -48,7 +49,7 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 		s.choice(c)
 	}
 	if u := v.Get("usage"); u != nil && u.Type() == fastjson.TypeObject {
-		s.raw = u.MarshalTo(s.raw[:0])
+		s.raw = jsonedit.AppendValue(s.raw[:0], u)
 		if ReadUsage(s.raw, &s.usage) {
 			s.usage.ServiceTier = text(v, "service_tier")
 			s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
@@ -82,7 +83,7 @@ func (s *upstreamStream) choice(c *fastjson.Value) {
 		}
 	}
 	if l := c.Get("logprobs"); l != nil && l.Type() == fastjson.TypeObject {
-		s.add(chat.Delta{Kind: chat.LogprobsDelta, Choice: i, Raw: l.MarshalTo(nil)})
+		s.add(chat.Delta{Kind: chat.LogprobsDelta, Choice: i, Raw: jsonedit.AppendValue(nil, l)})
 	}
 	if reason := c.GetStringBytes("finish_reason"); len(reason) > 0 {
 		s.add(chat.Delta{Kind: chat.Finish, Choice: i, Reason: chat.FinishReason(reason)})
