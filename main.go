@@ -6,6 +6,8 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"io"
+	stdlog "log"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -42,6 +44,8 @@ func run(args []string) error {
 	if err := config.SetSchema(schema); err != nil {
 		return err
 	}
+	// net/http tells the standard logger what providers send unasked, word for word.
+	stdlog.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log, err := logger()

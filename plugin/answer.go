@@ -168,8 +168,22 @@ func (a *attempt) meterWhole(whole []byte) {
 	}
 }
 
+// maxCount bounds a counter that a provider reports, so that sums stay numbers.
+const maxCount = 1 << 40
+
+// bound keeps counters that are no counts out of the record and the balancer.
+func bound(u *chat.Usage) {
+	for _, n := range []*int{
+		&u.Prompt, &u.Completion, &u.Total, &u.Cached, &u.CacheWrite, &u.CacheWrite5m, &u.CacheWrite1h, &u.PromptAudio, &u.PromptImage, &u.PromptText,
+		&u.Reasoning, &u.CompletionAudio, &u.CompletionImage, &u.CompletionText, &u.AcceptedPrediction, &u.RejectedPrediction, &u.SearchUnits,
+	} {
+		*n = min(max(*n, 0), maxCount)
+	}
+}
+
 // settleSeen copies what the answer said into the record.
 func (a *attempt) settleSeen() {
+	bound(&a.seen.Usage)
 	a.record.set(func(r *Record) {
 		r.usage = a.seen.Usage
 		if a.seen.Model != "" {

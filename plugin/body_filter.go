@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,13 +26,17 @@ const maxAnswer = 256 << 20
 
 // deliver gives the provider's answer to the client.
 func (a *attempt) deliver(ctx context.Context) error {
+	if a.how == untouched {
+		return a.passThrough(ctx, a.answer.Body)
+	}
+	if err := a.checkStatus(); err != nil {
+		return err
+	}
 	body, gzipped, err := inflate(a.answer)
 	if err != nil {
 		return err
 	}
 	switch {
-	case a.how == untouched:
-		return a.passThrough(ctx, a.answer.Body)
 	case a.answer.Status >= 300:
 		whole, err := readAnswer(body, a.answer.Length())
 		if err != nil {
@@ -53,21 +58,60 @@ func (a *attempt) deliver(ctx context.Context) error {
 	return a.deliverWhole(ctx, body, gzipped)
 }
 
+// checkStatus refuses what is no answer to the request: another protocol, and
+// redirects. A client that followed one would go around the gateway, with its
+// credentials for the gateway. Where the path is the client's it may, to fetch
+// a file from where it is.
+func (a *attempt) checkStatus() error {
+	status := a.answer.Status
+	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.surface.rest != nil && a.in.Method == http.MethodGet {
+		return nil
+	}
+	text := fmt.Sprintf("the provider answered %d, which is no answer", status)
+	if status >= 300 {
+		text = fmt.Sprintf("the provider answered with a redirect (%d), which is not followed: correct model.options.upstream_url", status)
+	}
+	return noAnswer("http_"+strconv.Itoa(status), text)
+}
+
+// noAnswer is an attempt whose answer cannot be made use of.
+func noAnswer(criterion, text string) *attemptError {
+	return &attemptError{criterion: criterion, sent: true, cause: refuse(http.StatusBadGateway, text)}
+}
+
 // inflate returns the answer's body without gzip, and whether there was any.
 // Some providers name gzip and send plain text: the magic number decides.
+// Other encodings are never asked for.
 func inflate(ans *Answer) (io.Reader, bool, error) {
-	if ans.Header.Get("Content-Encoding") != "gzip" {
+	switch encoding := strings.ToLower(ans.Header.Get("Content-Encoding")); encoding {
+	case "gzip", "x-gzip":
+	case "br", "zstd", "deflate", "compress":
+		return nil, false, noAnswer("error", "the provider's answer is encoded as "+encoding+", which was not asked for")
+	default:
 		return ans.Body, false, nil
 	}
 	br := bufio.NewReaderSize(ans.Body, 4<<10)
-	if magic, _ := br.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	magic, err := br.Peek(2)
+	if err != nil && err != io.EOF {
+		return nil, false, transportFailure(err)
+	}
+	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		return br, false, nil
 	}
 	z, err := gzip.NewReader(br)
 	if err != nil {
-		return nil, false, fmt.Errorf("inflating the provider's answer: %w", err)
+		return nil, false, transportFailure(cutShort(err))
 	}
 	return z, true, nil
+}
+
+// cutShort makes an error of reading an answer one of transport.
+func cutShort(err error) error {
+	var t *TransportError
+	if errors.As(err, &t) {
+		return err
+	}
+	return &TransportError{Phase: Reading, Err: err}
 }
 
 // readAnswer reads the whole body, of length bytes or -1. An answer that is cut
@@ -274,7 +318,14 @@ func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []
 // same format or in none, otherwise in the client's.
 func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
+	whole = a.redact(whole)
 	h := a.clientHeaders()
+	for name, values := range h {
+		h[name] = make([]string, len(values))
+		for i, v := range values {
+			h[name][i] = string(a.redact([]byte(v)))
+		}
+	}
 	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
 		a.markError(h, a.answer.Status)
 		h["Content-Type"] = []string{"application/json; charset=utf-8"}
@@ -299,7 +350,7 @@ func (a *attempt) deliverStream(ctx context.Context, events frame.Reader) error 
 		a.seen.Collect = a.collect
 	}
 	var err error
-	for err == nil && !s.ended {
+	for err == nil && !s.ended && !s.failedAtOnce() {
 		var ev frame.Event
 		if ev, err = events.Next(); err != nil {
 			break
@@ -350,6 +401,9 @@ func (s *stream) take(ev frame.Event) error {
 	if s.op.Meter != nil {
 		s.op.Meter.Event(ev, &s.seen)
 		s.note(s.seen.Content)
+		if s.seen.Err != nil {
+			ev.Data, ev.Raw = s.redact(ev.Data), s.redact(ev.Raw)
+		}
 	}
 	switch {
 	case s.seen.UsageOnly && s.hidden:
@@ -386,6 +440,7 @@ func (s *stream) observe(d *chat.Delta) {
 	case chat.Finish:
 		s.seen.Finish = d.Reason
 	case chat.ErrorDelta:
+		d.Err.Message = string(s.redact([]byte(d.Err.Message)))
 		s.seen.Err = d.Err
 		s.ended = true
 	case chat.End:
@@ -424,10 +479,18 @@ func (s *stream) begin() error {
 	return s.startStream(s.answer.Status, h)
 }
 
+// failedAtOnce says that an error came before the client was given anything: it
+// is told with a status, and not in a stream.
+func (s *stream) failedAtOnce() bool { return s.seen.Err != nil && !s.shown && !s.client.started }
+
+// maxReplaceable bounds the bytes that are held back for another target to take
+// over.
+const maxReplaceable = 256 << 10
+
 // flush gives the client what there is. While another target could still take
 // over, nothing is given before the first content.
 func (s *stream) flush() error {
-	if s.replaceable && !s.shown && s.seen.Err == nil && !s.ended {
+	if s.failedAtOnce() || s.replaceable && !s.shown && !s.ended && len(s.buf) < maxReplaceable {
 		return nil
 	}
 	if !s.client.started {
@@ -466,15 +529,16 @@ func (s *stream) close(ctx context.Context, err error) error {
 		s.settleSeen()
 		return errClientGone
 	}
-	if s.replaceable && !s.client.started && !s.shown {
+	something := s.client.started || len(s.buf) > 0
+	complete := s.seen.Ended || s.seen.Finish != "" || !s.surface.bareData && !s.surface.ends && s.from == nil && something
+	if !s.client.started && !s.shown && (s.seen.Err != nil || err != nil && err != io.EOF || !complete) {
 		return s.failedEarly(err)
 	}
-	complete := s.seen.Ended || s.seen.Finish != "" || !s.surface.bareData && !s.surface.ends && s.from == nil
 	var failure *chat.Error
 	switch {
 	case s.seen.Err != nil:
 		s.settleSeen()
-		s.finish(Failed, s.seen.Err.Message)
+		s.finish(Failed, (&reported{s.seen.Err}).Error())
 		return s.flush()
 	case (err == nil || err == io.EOF) && complete:
 		if !s.seen.Ended {
@@ -486,7 +550,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
 		failure = refuse(http.StatusBadGateway, "the provider ended the stream before its end")
 	default:
-		failure = asClientError(err)
+		failure = asClientError(s.brokenOff(err).cause)
 	}
 	s.settleSeen()
 	s.finish(CutOff, failure.Message)
@@ -505,23 +569,32 @@ func (s *stream) close(ctx context.Context, err error) error {
 // failedEarly is a stream that brought an error, or nothing at all, before any
 // content: another attempt may be made in its place.
 func (s *stream) failedEarly(err error) error {
-	cause := s.seen.Err
 	switch {
-	case cause != nil:
+	case s.seen.Err != nil:
+		own := *s.seen.Err
+		own.Message = string(s.redact([]byte(own.Message)))
+		if own.Status < 400 {
+			own.Status = http.StatusBadGateway
+		}
+		return &attemptError{criterion: "error", sent: true, cause: &reported{&own}}
 	case err != nil && err != io.EOF:
-		return transportFailure(err)
-	default:
-		cause = refuse(http.StatusBadGateway, "the provider's answer was empty")
+		return s.brokenOff(err)
 	}
-	e := &attemptError{criterion: "error", sent: true, cause: cause}
-	if cause.Status >= 400 {
-		e.cause = cause
-	} else {
-		own := *cause
-		own.Status = http.StatusBadGateway
-		e.cause = &own
+	return noAnswer("error", "the provider's answer was empty")
+}
+
+// brokenOff is a stream that could not be read to its end.
+func (s *stream) brokenOff(err error) *attemptError {
+	var bad *chat.ResponseError
+	if errors.As(err, &bad) {
+		return &attemptError{criterion: "error", sent: true, cause: s.untranslatable(bad)}
 	}
-	return e
+	return transportFailure(cutShort(err))
+}
+
+// untranslatable says, in Kong's words, that a 200 cannot be understood.
+func (a *attempt) untranslatable(bad *chat.ResponseError) *chat.Error {
+	return refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
 }
 
 // appendEnd writes the end marker that a provider's format does without.

@@ -28,6 +28,19 @@ func refuse(status int, message string) *chat.Error {
 	return &chat.Error{Status: status, Type: chat.TypeOf(status), Message: message}
 }
 
+// reported is an error that the provider sent in a 200. Its text is for the
+// client alone: it may quote the prompt.
+type reported struct{ err *chat.Error }
+
+func (r *reported) Error() string {
+	if r.err.Type == "" {
+		return "the provider sent an error instead of an answer"
+	}
+	return "the provider sent an error instead of an answer: " + r.err.Type
+}
+
+func (r *reported) Unwrap() error { return r.err }
+
 // asClientError turns any error into what the client is told. Errors that are
 // not meant for clients become a 500 without their text.
 func asClientError(err error) *chat.Error {

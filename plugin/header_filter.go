@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"bytes"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -20,10 +21,26 @@ var hopByHop = map[string]bool{
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
 }
 
+// ofTheHost are what a host says of itself to browsers: where else it is served
+// (RFC 7838), that it must be called by TLS (RFC 6797), that its data be erased.
+var ofTheHost = map[string]bool{"Alt-Svc": true, "Strict-Transport-Security": true, "Clear-Site-Data": true}
+
+// redact takes the target's credentials out of what the provider says of them:
+// some quote the key that they refuse. It returns text itself when there are none.
+func (a *attempt) redact(text []byte) []byte {
+	for _, secret := range a.endpoint.source.Secrets(a.out.Header) {
+		if bytes.Contains(text, []byte(secret)) {
+			text = bytes.ReplaceAll(text, []byte(secret), []byte("REDACTED"))
+		}
+	}
+	return text
+}
+
 // clientHeaders are those of a provider's answer that the client gets: without
 // cookies, without what only concerned the provider's connection and encoding,
-// and without headers that would give orders to Kong's nginx (X-Accel-*) or
-// look like ours.
+// without what a browser would take to be said of the gateway's own host, and
+// without headers that would give orders to Kong's nginx (X-Accel-*) or look
+// like ours.
 func (a *attempt) clientHeaders() http.Header {
 	from := a.answer.Header
 	h := make(http.Header, len(from)+4)
@@ -35,7 +52,7 @@ func (a *attempt) clientHeaders() http.Header {
 	}
 	for k, v := range from {
 		switch {
-		case hopByHop[k], drop[k], k == "Content-Length", k == "Content-Encoding", k == "Set-Cookie",
+		case hopByHop[k], drop[k], ofTheHost[k], k == "Content-Length", k == "Content-Encoding", k == "Set-Cookie",
 			strings.HasPrefix(k, "X-Accel-"), strings.HasPrefix(k, ownPrefix), strings.HasPrefix(k, "X-Kong-"):
 		default:
 			h[k] = v

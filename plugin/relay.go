@@ -125,6 +125,10 @@ func (q *request) end(ctx context.Context, err error) {
 		outcome = Failed
 	}
 	e := asClientError(err)
+	var said *reported
+	if errors.As(err, &said) {
+		q.finish(outcome, said.Error())
+	}
 	if e.Status >= 500 {
 		q.relay.log.Warn().Str("plugin_id", q.instance.config.PluginID).Int("status", e.Status).Str("error", redact(err)).Msg("request failed")
 	}

@@ -19,6 +19,9 @@ import (
 // 60 s), so that a pooled connection is rarely one that was just closed.
 const idleConn = 25 * time.Second
 
+// maxHeader bounds the header of an answer, in bytes. Kong's nginx takes far less.
+const maxHeader = 64 << 10
+
 // httpUpstream is an Upstream on net/http. Connections are pooled per set of
 // timeouts: net/http has its limits on the transport.
 type httpUpstream struct {
@@ -50,6 +53,7 @@ func (u *httpUpstream) transport(t Timeouts) *http.Transport {
 			WriteBufferSize:       4 << 10,
 			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)},
 		}
+		tr.MaxResponseHeaderBytes = maxHeader
 		u.transports[t] = tr
 	}
 	return tr

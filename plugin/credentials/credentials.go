@@ -68,6 +68,7 @@ type Source struct {
 	headerValue []string
 
 	param      string
+	paramValue string
 	paramQuery string // the escaped pair, when it goes in the query
 	paramJSON  []byte // the JSON string, when it goes in the body
 
@@ -160,7 +161,7 @@ func (s *Source) setParam(auth Config) error {
 	if auth.ParamName == "" || auth.ParamValue == "" || auth.ParamLocation == "" {
 		return errors.New("auth.param_name, auth.param_value and auth.param_location must be set together")
 	}
-	s.param = auth.ParamName
+	s.param, s.paramValue = auth.ParamName, auth.ParamValue
 	switch auth.ParamLocation {
 	case "query":
 		s.paramQuery = url.QueryEscape(auth.ParamName) + "=" + url.QueryEscape(auth.ParamValue)
@@ -193,7 +194,7 @@ func (s *Source) dropKeys() {
 		s.header, s.headerValue = "", nil
 	}
 	if s.paramQuery != "" && isClientOnlyQuery(s.param) {
-		s.param, s.paramQuery = "", ""
+		s.param, s.paramValue, s.paramQuery = "", "", ""
 	}
 }
 
@@ -262,6 +263,35 @@ func (s *Source) BodyParam(client func(name string) []byte) (name string, value 
 		}
 	}
 	return s.param, s.paramJSON
+}
+
+// shortest is how long a text must be to be looked for as a secret, in bytes:
+// a shorter one may stand anywhere by chance.
+const shortest = 8
+
+// Secrets are the texts that must not be shown to anyone, of a request to whose
+// header h the source was applied: keys, tokens, signatures.
+func (s *Source) Secrets(h http.Header) []string {
+	var secrets []string
+	add := func(v string) {
+		if len(v) >= shortest {
+			secrets = append(secrets, v)
+		}
+	}
+	for name, values := range h {
+		if name != s.header && !isClientOnly(name) {
+			continue
+		}
+		for _, v := range values {
+			_, token, found := strings.Cut(v, " ")
+			if !found {
+				token = v
+			}
+			add(token)
+		}
+	}
+	add(s.paramValue)
+	return secrets
 }
 
 // Format prints what kind of credentials s has.

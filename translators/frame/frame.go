@@ -91,7 +91,7 @@ func New(kind Kind, r io.Reader, maxEvent int) Reader {
 func KindOf(contentType string, def Kind) (Kind, bool) {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.TrimSpace(media)
-	if media == "" {
+	if contentType == "" {
 		return def, true
 	}
 	for _, m := range mediaTypes {
