@@ -11,11 +11,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/semantic/searchtest"
 )
 
-func (s *searchServer) config(metric string) *config.VectorDB {
+func redisConfig(s *searchtest.Server, metric string) *config.VectorDB {
 	return &config.VectorDB{Strategy: "redis", Dimensions: 3, DistanceMetric: metric, Redis: &config.Redis{
-		Host: "127.0.0.1", Port: s.port(), KeepalivePoolSize: 4, ConnectTimeout: 500, SendTimeout: 500, ReadTimeout: 500,
+		Host: "127.0.0.1", Port: s.Port(), KeepalivePoolSize: 4, ConnectTimeout: 500, SendTimeout: 500, ReadTimeout: 500,
 	}}
 }
 
@@ -29,11 +30,11 @@ func open(t *testing.T, c *config.VectorDB, namespace string, targets []Target) 
 }
 
 func TestRedisSearchesWhatItStores(t *testing.T) {
-	s := newSearchServer(t)
+	s := searchtest.New(t)
 	testIndexSearchesWhatItStores(t, func(metric, namespace string, targets []Target) Index {
-		return open(t, s.config(metric), namespace, targets)
+		return open(t, redisConfig(s, metric), namespace, targets)
 	})
-	if n := len(s.keys("go-ai-proxy:semantic:p1:vector:")); n != 1 {
+	if n := len(s.Keys("go-ai-proxy:semantic:p1:vector:")); n != 1 {
 		t.Errorf("%d vectors are left of the plugin's one description", n)
 	}
 }
@@ -80,25 +81,25 @@ func testIndexSearchesWhatItStores(t *testing.T, open func(metric, namespace str
 }
 
 func TestRouterSearchesRedisAndNoticesWhatIsMissing(t *testing.T) {
-	s := newSearchServer(t)
+	s := searchtest.New(t)
 	m := &model{}
 	o := m.options(three...)
 	o.Threshold = threshold(.3)
-	o.Index = open(t, s.config("cosine"), "p", three)
+	o.Index = open(t, redisConfig(s, "cosine"), "p", three)
 	r := start(t, o)
 	rank := func() Choice { return r.Rank(t.Context(), "golang code", all(r)) }
-	if got := rank(); got.Ranked[0] != 0 || len(got.Warnings) > 0 || s.count("FT.SEARCH") != 1 {
-		t.Fatalf("%+v after %d searches", got, s.count("FT.SEARCH"))
+	if got := rank(); got.Ranked[0] != 0 || len(got.Warnings) > 0 || s.Count("FT.SEARCH") != 1 {
+		t.Fatalf("%+v after %d searches", got, s.Count("FT.SEARCH"))
 	}
-	s.forget()
+	s.Forget()
 	if got := rank(); got.Ranked[0] != 0 || len(got.Warnings) != 1 {
 		t.Errorf("%+v", got)
 	}
-	s.kill()
+	s.Kill()
 	if got := rank(); got.Ranked[0] != 0 || len(got.Warnings) != 1 || !strings.Contains(got.Reason, "in memory") {
 		t.Errorf("%+v", got)
 	}
-	s.listen(t, s.listener.Addr().String())
+	s.Revive(t)
 	deadline := time.Now().Add(8 * time.Second)
 	got := rank()
 	for len(got.Warnings) > 0 && time.Now().Before(deadline) {
@@ -111,11 +112,11 @@ func TestRouterSearchesRedisAndNoticesWhatIsMissing(t *testing.T) {
 }
 
 func TestOneProcessEmbedsForTheOthers(t *testing.T) {
-	s := newSearchServer(t)
+	s := searchtest.New(t)
 	first, second := &model{}, &model{}
 	for _, m := range []*model{first, second} {
 		o := m.options(three...)
-		o.Index = open(t, s.config("cosine"), "p", three)
+		o.Index = open(t, redisConfig(s, "cosine"), "p", three)
 		r := start(t, o)
 		r.Rank(t.Context(), "code", all(r))
 	}
@@ -125,10 +126,10 @@ func TestOneProcessEmbedsForTheOthers(t *testing.T) {
 }
 
 func TestVectorsOfAnotherLengthAreComparedInMemory(t *testing.T) {
-	s := newSearchServer(t)
+	s := searchtest.New(t)
 	m := &model{}
 	o := m.options(three...)
-	c := s.config("cosine")
+	c := redisConfig(s, "cosine")
 	c.Dimensions, o.Dimensions = 1536, 1536
 	o.Index = open(t, c, "p", three)
 	r := start(t, o)
@@ -138,19 +139,19 @@ func TestVectorsOfAnotherLengthAreComparedInMemory(t *testing.T) {
 }
 
 func TestValkeysAnswersAreUnderstood(t *testing.T) {
-	s := newSearchServer(t)
-	x := open(t, s.config("cosine"), "p", three)
+	s := searchtest.New(t)
+	x := open(t, redisConfig(s, "cosine"), "p", three)
 	defer x.Close()
 	ids := Texts(three, "s")
 	set := x.(*redisIndex).set
-	s.script = func(args []string) (string, bool) {
+	s.Script = func(args []string) (string, bool) {
 		switch args[0] {
 		case "FT.CREATE":
 			return "-Index go-ai-proxy:semantic:p:3:cosine already exists.\r\n", true
 		case "FT.SEARCH": // the score first or last, and in no order
-			key := func(i int) string { return bulk("go-ai-proxy:semantic:p:vector:" + set + ":" + ids[i].ID) }
-			return array(":2\r\n", key(1), array(bulk("vector"), bulk("\x00\x00"), bulk("distance"), bulk("0.75")),
-				key(0), array(bulk("distance"), bulk("0.25"), bulk("set"), bulk(set))), true
+			key := func(i int) string { return searchtest.Bulk("go-ai-proxy:semantic:p:vector:" + set + ":" + ids[i].ID) }
+			return searchtest.Array(":2\r\n", key(1), searchtest.Array(searchtest.Bulk("vector"), searchtest.Bulk("\x00\x00"), searchtest.Bulk("distance"), searchtest.Bulk("0.75")),
+				key(0), searchtest.Array(searchtest.Bulk("distance"), searchtest.Bulk("0.25"), searchtest.Bulk("set"), searchtest.Bulk(set))), true
 		}
 		return "", false
 	}

@@ -1,4 +1,8 @@
-package semantic
+// Package searchtest is a Redis (or Valkey) with a search module for tests: as
+// much RESP2 as it takes to keep hashes and to answer KNN queries, with real
+// distances. No package that can be installed for tests brings the module
+// itself. What it is not told to know it refuses.
+package searchtest
 
 import (
 	"bufio"
@@ -15,35 +19,34 @@ import (
 	"testing"
 )
 
-// searchServer speaks as much RESP2 as a Redis with its search module needs to
-// keep hashes and answer KNN queries, with real distances. No package that can
-// be installed here brings the module itself.
-type searchServer struct {
-	listener net.Listener
-	// script, if set, answers a command in the server's place.
-	script func(args []string) (answer string, ok bool)
+// Server is one server on 127.0.0.1.
+type Server struct {
+	// Script, if set, answers a command in the server's place, in RESP2.
+	Script func(args []string) (answer string, ok bool)
 
-	mu      sync.Mutex
-	conns   map[net.Conn]bool
-	hashes  map[string]map[string]string
-	indexes map[string]searchIndex
-	seen    []string // the first words of commands
+	listener net.Listener
+	mu       sync.Mutex
+	conns    map[net.Conn]bool
+	hashes   map[string]map[string]string
+	indexes  map[string]index
+	seen     []string // the first words of commands
 }
 
-type searchIndex struct {
+type index struct {
 	prefix     string
 	dimensions int
 	squared    bool // L2: the module gives the square of the distance
 }
 
-func newSearchServer(t *testing.T) *searchServer {
-	s := &searchServer{conns: map[net.Conn]bool{}, hashes: map[string]map[string]string{}, indexes: map[string]searchIndex{}}
+// New starts a server, which ends with the test.
+func New(t testing.TB) *Server {
+	s := &Server{conns: map[net.Conn]bool{}, hashes: map[string]map[string]string{}, indexes: map[string]index{}}
 	s.listen(t, "127.0.0.1:0")
-	t.Cleanup(s.kill)
+	t.Cleanup(s.Kill)
 	return s
 }
 
-func (s *searchServer) listen(t *testing.T, addr string) {
+func (s *Server) listen(t testing.TB, addr string) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -63,10 +66,11 @@ func (s *searchServer) listen(t *testing.T, addr string) {
 	}()
 }
 
-func (s *searchServer) port() int { return s.listener.Addr().(*net.TCPAddr).Port }
+// Port is the TCP port.
+func (s *Server) Port() int { return s.listener.Addr().(*net.TCPAddr).Port }
 
-// kill ends the server and its connections; listen brings it back.
-func (s *searchServer) kill() {
+// Kill ends the server and its connections.
+func (s *Server) Kill() {
 	s.listener.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,15 +80,19 @@ func (s *searchServer) kill() {
 	clear(s.conns)
 }
 
-// forget loses all data, as a restart without persistence does.
-func (s *searchServer) forget() {
+// Revive brings a killed server back on the same port, with its data.
+func (s *Server) Revive(t testing.TB) { s.listen(t, s.listener.Addr().String()) }
+
+// Forget loses all data, as a restart without persistence does.
+func (s *Server) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.hashes)
 	clear(s.indexes)
 }
 
-func (s *searchServer) count(command string) (n int) {
+// Count is how often a command came.
+func (s *Server) Count(command string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.seen {
@@ -95,7 +103,8 @@ func (s *searchServer) count(command string) (n int) {
 	return n
 }
 
-func (s *searchServer) keys(prefix string) (keys []string) {
+// Keys are the keys with a prefix.
+func (s *Server) Keys(prefix string) (keys []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k := range s.hashes {
@@ -106,7 +115,7 @@ func (s *searchServer) keys(prefix string) (keys []string) {
 	return keys
 }
 
-func (s *searchServer) serve(c net.Conn) {
+func (s *Server) serve(c net.Conn) {
 	defer c.Close()
 	r := bufio.NewReader(c)
 	for {
@@ -118,8 +127,8 @@ func (s *searchServer) serve(c net.Conn) {
 		s.seen = append(s.seen, strings.ToUpper(args[0]))
 		var answer string
 		ok := false
-		if s.script != nil {
-			answer, ok = s.script(args)
+		if s.Script != nil {
+			answer, ok = s.Script(args)
 		}
 		if !ok {
 			answer = s.do(args)
@@ -161,13 +170,15 @@ func readCommand(r *bufio.Reader) ([]string, error) {
 	return args, nil
 }
 
-func bulk(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
+// Bulk is a bulk string of RESP2.
+func Bulk(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
 
-func array(items ...string) string {
+// Array is an array of RESP2, of encoded items.
+func Array(items ...string) string {
 	return fmt.Sprintf("*%d\r\n%s", len(items), strings.Join(items, ""))
 }
 
-func (s *searchServer) do(args []string) string {
+func (s *Server) do(args []string) string {
 	switch strings.ToUpper(args[0]) {
 	case "HSET":
 		h := s.hashes[args[1]]
@@ -181,15 +192,15 @@ func (s *searchServer) do(args []string) string {
 		return ":1\r\n"
 	case "HGET":
 		if v, ok := s.hashes[args[1]][args[2]]; ok {
-			return bulk(v)
+			return Bulk(v)
 		}
 		return "$-1\r\n"
 	case "HGETALL":
 		var all []string
 		for k, v := range s.hashes[args[1]] {
-			all = append(all, bulk(k), bulk(v))
+			all = append(all, Bulk(k), Bulk(v))
 		}
-		return array(all...)
+		return Array(all...)
 	case "HDEL":
 		delete(s.hashes[args[1]], args[2])
 		return ":1\r\n"
@@ -206,7 +217,7 @@ func (s *searchServer) do(args []string) string {
 	return "-ERR unknown command '" + args[0] + "'\r\n"
 }
 
-func (s *searchServer) create(args []string) string {
+func (s *Server) create(args []string) string {
 	if _, there := s.indexes[args[1]]; there {
 		return "-Index already exists\r\n"
 	}
@@ -216,11 +227,11 @@ func (s *searchServer) create(args []string) string {
 		return "-ERR this server does not know: " + text + "\r\n"
 	}
 	dimensions, _ := strconv.Atoi(m[2])
-	s.indexes[args[1]] = searchIndex{prefix: m[1], dimensions: dimensions, squared: m[3] == "L2"}
+	s.indexes[args[1]] = index{prefix: m[1], dimensions: dimensions, squared: m[3] == "L2"}
 	return "+OK\r\n"
 }
 
-func (s *searchServer) search(args []string) string {
+func (s *Server) search(args []string) string {
 	x, there := s.indexes[args[1]]
 	if !there {
 		return "-" + args[1] + ": no such index\r\n"
@@ -252,9 +263,9 @@ func (s *searchServer) search(args []string) string {
 	}
 	answer := []string{fmt.Sprintf(":%d\r\n", len(hits))}
 	for _, h := range hits {
-		answer = append(answer, bulk(h.key), array(bulk("distance"), bulk(strconv.FormatFloat(h.distance, 'g', 12, 32))))
+		answer = append(answer, Bulk(h.key), Array(Bulk("distance"), Bulk(strconv.FormatFloat(h.distance, 'g', 12, 32))))
 	}
-	return array(answer...)
+	return Array(answer...)
 }
 
 func vectorOf(blob string) []float64 {
@@ -265,7 +276,7 @@ func vectorOf(blob string) []float64 {
 	return v
 }
 
-func (x searchIndex) distance(a, b []float64) float64 {
+func (x index) distance(a, b []float64) float64 {
 	var dot, aa, bb, square float64
 	for i := range a {
 		dot, aa, bb, square = dot+a[i]*b[i], aa+a[i]*a[i], bb+b[i]*b[i], square+(a[i]-b[i])*(a[i]-b[i])
