@@ -163,6 +163,9 @@ func (a *attempt) criterion() string {
 // run makes one attempt and delivers its answer. An *attemptError says that
 // the client has seen nothing of it.
 func (a *attempt) run(ctx context.Context) error {
+	if a.surface.take == takeSocket {
+		return a.serveSocket(ctx)
+	}
 	if err := a.call(ctx); err != nil {
 		var own *chat.Error
 		switch {
@@ -232,7 +235,10 @@ func (inst *Instance) budget() int {
 func (a *attempt) sample(now time.Time) balancer.Sample {
 	u := a.seen.Usage
 	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: cost(a.target.Options, &u)}
-	if a.outcome() == Completed {
+	switch {
+	case a.took > 0:
+		x.Latency = a.took
+	case a.outcome() == Completed:
 		x.Latency = now.Sub(a.began)
 	}
 	return x

@@ -13,6 +13,9 @@ type httpSink struct {
 
 // ServeHTTP serves one request of net/http's server.
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request, inst *Instance, in *Inbound, live Live) *Record {
+	if in.Upgrade == nil && req.Header["Upgrade"] != nil {
+		in.Upgrade = func() (http.ResponseWriter, *http.Request) { return w, req }
+	}
 	return r.Serve(req.Context(), inst, in, &httpSink{w: w, c: http.NewResponseController(w)}, live)
 }
 

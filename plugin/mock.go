@@ -21,10 +21,14 @@ type redirected struct {
 
 // Do implements Upstream.
 func (u *redirected) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
+	return u.Upstream.Do(ctx, u.redirect(out))
+}
+
+func (u *redirected) redirect(out *Outgoing) *Outgoing {
 	there, target := *out, *out.URL
 	target.Scheme, target.Host = u.base.Scheme, u.base.Host
 	there.URL = &target
-	return u.Upstream.Do(ctx, &there)
+	return &there
 }
 
 func (u *redirected) close() {

@@ -2,77 +2,86 @@ package plugin
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 )
 
-// maxPartHeader bounds the header of one part, and maxModel a model's name, in bytes.
 const (
+	// formBuffer holds a part's header, or a watched field, with room to read.
+	formBuffer = 64 << 10
+	// maxPartHeader bounds the header of one part, and maxField the value of a
+	// watched field, in bytes.
 	maxPartHeader = 16 << 10
-	maxModel      = 1 << 10
+	maxField      = 1 << 10
 	// frontOfForm is how much of a form is looked at for its model before a
 	// target is chosen: SDKs put fields before files.
 	frontOfForm = 16 << 10
 )
 
-// form is a multipart body on its way through: the bytes are not held, only
-// the `model` field is looked at, and replaced where it differs. It is an
-// io.Reader for the outgoing request.
+// form is a multipart body on its way through: its files are not held. Only
+// the fields `model` and `stream` are looked at, and the model is replaced
+// where it differs. It is an io.Reader for the outgoing request, and knows no
+// more of RFC 7578 than where parts begin and end.
 type form struct {
 	src       io.Reader
 	delimiter []byte // "\r\n--boundary"
-	buf       []byte // read from src and not yet given out
-	eof       bool
-	state     formState
-	found     bool   // a model field has come
-	model     string // its value, as the client sent it
 	// replace is the model that goes upstream; "" leaves the client's.
 	replace string
-	// check refuses the client's model; required is a field that must be there.
-	check    func(model string) error
-	required string
-	has      bool
-	err      error
-	out      []byte // ready to be given out
-	opened   bool   // something was given out
+	// check is told of each watched field and may refuse it.
+	check func(name, value string) error
+	// required are fields of which one must be there; none when empty.
+	required []string
+
+	buf        []byte
+	start, end int    // of what was read and has not gone on
+	ready      int    // of that, how much may go on
+	insert     []byte // goes on before that
+	eof        bool
+	err        error // after all of that
+	state      formState
+	first      bool   // the delimiter has no line break before it
+	parts      bool   // there was one
+	watched    string // the field in whose value we are
+	met        bool   // one of the required fields
+	fields     map[string]string
 }
 
 type formState int
 
 const (
-	atHeader formState = iota // after a delimiter line
-	inValue                   // in a part's content
-	inModel                   // in the content of `model`
-	atEnd                     // after the closing delimiter
+	atStart     formState = iota
+	inValue               // in a part's content
+	atDelimiter           // what is there begins with a delimiter
+	atEnd                 // after the closing delimiter
 )
 
 // newForm returns the form in body; contentType names the boundary.
 func newForm(body io.Reader, contentType string) (*form, error) {
 	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil || media != "multipart/form-data" || params["boundary"] == "" {
+	if err != nil || media != "multipart/form-data" || params["boundary"] == "" || len(params["boundary"]) > 200 {
 		return nil, refuse(http.StatusBadRequest, "content-type must be multipart/form-data with a boundary")
 	}
-	// The first delimiter has no line break before it: one is put there and
-	// taken away again.
-	return &form{src: body, delimiter: []byte("\r\n--" + params["boundary"]), buf: []byte("\r\n"), state: inValue, out: nil}, nil
+	return &form{src: body, delimiter: []byte("\r\n--" + params["boundary"]), buf: make([]byte, formBuffer), fields: map[string]string{}}, nil
 }
 
-// peek reads the front of the form and returns the model, if it is there.
-func (f *form) peek() (model string, found bool, err error) {
-	probe := &form{src: &keeping{from: f.src}, delimiter: f.delimiter, buf: bytes.Clone(f.buf), state: inValue}
-	kept := probe.src.(*keeping)
-	for !probe.found && len(kept.kept) < frontOfForm && probe.err == nil {
+// peek reads the front of the form, gives nothing out, and returns the watched
+// fields that are there.
+func (f *form) peek() (map[string]string, error) {
+	kept := &keeping{from: f.src}
+	probe := &form{src: kept, delimiter: f.delimiter, buf: make([]byte, formBuffer), fields: map[string]string{}}
+	for len(probe.fields) < len(watchedFields) && len(kept.kept) < frontOfForm && probe.err == nil {
+		probe.start += probe.ready
+		probe.ready, probe.insert = 0, nil
 		probe.step()
-		probe.out = probe.out[:0]
 	}
 	f.src = io.MultiReader(bytes.NewReader(kept.kept), f.src)
-	if probe.err != nil && !errors.Is(probe.err, io.EOF) {
-		return "", false, probe.err
+	if probe.err != nil && probe.err != io.EOF {
+		return nil, probe.err
 	}
-	return probe.model, probe.found, nil
+	return probe.fields, nil
 }
 
 // keeping remembers what was read.
@@ -89,148 +98,235 @@ func (k *keeping) Read(p []byte) (int, error) {
 
 // Read implements io.Reader.
 func (f *form) Read(p []byte) (int, error) {
-	for len(f.out) == 0 {
-		if f.err != nil {
+	for {
+		switch {
+		case len(f.insert) > 0:
+			n := copy(p, f.insert)
+			f.insert = f.insert[n:]
+			return n, nil
+		case f.ready > 0:
+			n := copy(p, f.buf[f.start:f.start+f.ready])
+			f.start, f.ready = f.start+n, f.ready-n
+			return n, nil
+		case f.err != nil:
 			return 0, f.err
 		}
 		f.step()
 	}
-	n := copy(p, f.out)
-	f.out = f.out[n:]
-	return n, nil
 }
 
-// step moves on by one read or one delimiter and puts what may go upstream in out.
+// step finds out what of the buffer may go on, or reads more.
 func (f *form) step() {
 	switch f.state {
+	case atStart:
+		f.begin()
+	case inValue:
+		f.content()
+	case atDelimiter:
+		f.part()
 	case atEnd:
-		f.out = append(f.out[:0], f.buf...)
-		f.buf = f.buf[:0]
-		if f.eof {
-			f.err = io.EOF
+		f.rest()
+	}
+}
+
+func (f *form) pending() []byte { return f.buf[f.start:f.end] }
+
+// begin is the first delimiter: no line break need stand before it. Anything
+// else before it is refused: no client sends it, and a provider that reads line
+// breaks otherwise might find fields in it.
+func (f *form) begin() {
+	have, bare := f.pending(), f.delimiter[2:]
+	switch {
+	case bytes.HasPrefix(have, bare):
+		f.first, f.state = true, atDelimiter
+	case bytes.HasPrefix(have, f.delimiter):
+		f.state = atDelimiter
+	case !f.eof && (bytes.HasPrefix(bare, have) || bytes.HasPrefix(f.delimiter, have)):
+		f.fill()
+	default:
+		f.malformed("it does not begin with its boundary")
+	}
+}
+
+// content lets a value pass up to the next delimiter.
+func (f *form) content() {
+	have := f.pending()
+	at, whole := f.find(have)
+	switch {
+	case f.watched != "" && at > maxField:
+		f.malformed(f.watched + " is too long")
+	case whole && f.watched != "":
+		f.settle(string(have[:at]))
+		f.state = atDelimiter
+	case whole:
+		f.ready, f.state = at, atDelimiter
+	case f.eof:
+		f.malformed("it ends before its last boundary")
+	case f.watched == "" && at > 0:
+		f.ready = at
+	default:
+		f.fill()
+	}
+}
+
+// find returns where the first delimiter begins and that it is one, or else how
+// much is certainly none. A delimiter is a whole line (RFC 2046 §5.1.1).
+func (f *form) find(have []byte) (at int, whole bool) {
+	for from := 0; ; {
+		i := bytes.Index(have[from:], f.delimiter)
+		if i < 0 {
+			break
+		}
+		at = from + i
+		switch lineEnd(have[at+len(f.delimiter):]) {
+		case opens, closes:
+			return at, true
+		case unfinished:
+			return at, false
+		}
+		from = at + 1
+	}
+	return max(0, len(have)-len(f.delimiter)+1), false
+}
+
+type ending int
+
+const (
+	unfinished ending = iota
+	opens             // a part follows
+	closes            // it was the last
+	none              // no delimiter, it only begins like one
+)
+
+// lineEnd says what follows a boundary: two dashes, or white space and a line break.
+func lineEnd(after []byte) ending {
+	if bytes.HasPrefix(after, []byte("--")) {
+		return closes
+	}
+	rest := bytes.TrimLeft(after, " \t")
+	switch {
+	case bytes.HasPrefix(rest, []byte("\r\n")):
+		return opens
+	case len(after)-len(rest) > 100:
+		return none
+	case len(rest) == 0, len(rest) == 1 && (rest[0] == '\r' || len(after) == 1 && rest[0] == '-'):
+		return unfinished
+	}
+	return none
+}
+
+// part takes in a delimiter and the header of the part that it begins.
+func (f *form) part() {
+	have := f.pending()
+	n := len(f.delimiter)
+	if f.first {
+		n -= 2
+	}
+	switch lineEnd(have[n:]) {
+	case closes:
+		f.close()
+		return
+	case none: // only the very first can turn out to be none
+		f.malformed("it does not begin with its boundary")
+		return
+	}
+	end := bytes.Index(have[n:], []byte("\r\n\r\n"))
+	switch {
+	case end > maxPartHeader, end < 0 && len(have) > maxPartHeader+n:
+		f.malformed("a part's header is too long")
+	case end >= 0:
+		end += n
+		f.first, f.parts = false, true
+		_, header, _ := bytes.Cut(have[n:end], []byte("\r\n"))
+		f.enter(header)
+		f.ready, f.state = end+4, inValue
+	case f.eof:
+		f.malformed("it ends in a part's header")
+	default:
+		f.fill()
+	}
+}
+
+// watchedFields are those whose values the relay wants to know.
+var watchedFields = []string{"model", "stream"}
+
+// enter looks at a part's header.
+func (f *form) enter(header []byte) {
+	name, file, err := fieldOf(header)
+	if err != nil {
+		f.malformed(err.Error())
+		return
+	}
+	f.met = f.met || slices.Contains(f.required, name)
+	f.watched = ""
+	if !file && slices.Contains(watchedFields, name) {
+		f.watched = name
+	}
+}
+
+// settle takes down a watched field's value and puts ours in its place.
+func (f *form) settle(value string) {
+	name := f.watched
+	f.watched = ""
+	if _, twice := f.fields[name]; twice {
+		f.malformed(name + " is there twice")
+		return
+	}
+	f.fields[name] = value
+	if f.check != nil {
+		if f.err = f.check(name, value); f.err != nil {
 			return
 		}
-		f.fill()
-	case atHeader:
-		f.header()
-	default:
-		f.content()
 	}
+	if name == "model" && f.replace != "" {
+		f.insert = []byte(f.replace)
+		f.start += len(value)
+		return
+	}
+	f.ready = len(value)
 }
 
-// header takes in the rest of a delimiter line and the part's header.
-func (f *form) header() {
-	if bytes.HasPrefix(f.buf, []byte("--")) {
-		f.closing()
+// close is the last delimiter. A model that the client left out is put before it.
+func (f *form) close() {
+	switch {
+	case !f.parts:
+		f.malformed("it has no fields")
+		return
+	case len(f.required) > 0 && !f.met:
+		f.malformed("the field '" + f.required[0] + "' is missing")
 		return
 	}
-	end := bytes.Index(f.buf, []byte("\r\n\r\n"))
-	if end < 0 {
-		switch {
-		case len(f.buf) > maxPartHeader:
-			f.err = refuse(http.StatusBadRequest, "multipart form: a part's header is too long")
-		case f.eof:
-			f.err = fmt.Errorf("%w: the form ends in a part's header", errClientGone)
-		default:
-			f.fill()
-		}
-		return
-	}
-	end += 4
-	f.state = inValue
-	name, file := fieldOf(f.buf[:end])
-	f.has = f.has || name == f.required
-	if name == "model" && !file {
-		f.state = inModel
-	}
-	f.emit(end)
-}
-
-// closing is the last delimiter. A model that the client left out is put
-// before it.
-func (f *form) closing() {
-	if f.required != "" && !f.has {
-		f.err = refuse(http.StatusBadRequest, "multipart form: the field '"+f.required+"' is missing")
-		return
-	}
-	if !f.found && f.replace != "" {
-		f.found = true
-		boundary := f.delimiter[2:]
-		f.out = append(f.out[:0], "\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n"...)
-		f.out = append(append(append(f.out, f.replace...), "\r\n"...), boundary...)
+	if _, there := f.fields["model"]; !there && f.replace != "" {
+		f.insert = fmt.Appendf(nil, "%s\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n%s", f.delimiter, f.replace)
 	}
 	f.state = atEnd
 }
 
-// content gives out a part's content up to the next delimiter.
-func (f *form) content() {
-	at := bytes.Index(f.buf, f.delimiter)
-	switch {
-	case at >= 0 && f.state == inModel:
-		f.settle(string(f.buf[:at]))
-		value := f.buf[:at]
-		if f.replace != "" {
-			value = []byte(f.replace)
-		}
-		f.out = append(append(f.out[:0], value...), f.delimiter...)
-		f.buf = f.buf[at+len(f.delimiter):]
-		f.state = atHeader
-	case at >= 0:
-		f.state = atHeader
-		f.emit(at + len(f.delimiter))
-	case f.state == inModel && len(f.buf) > maxModel:
-		f.err = refuse(http.StatusBadRequest, "multipart form: model is too long")
-	case f.eof:
-		f.err = fmt.Errorf("%w: the form ends before its last boundary", errClientGone)
-	default:
-		if keep := len(f.delimiter); f.state == inValue && len(f.buf) > keep {
-			f.emit(len(f.buf) - keep)
-			return
-		}
-		f.fill()
-	}
-}
-
-func (f *form) settle(model string) {
-	if f.found {
-		f.err = refuse(http.StatusBadRequest, "multipart form: model is there twice")
+// rest is what comes after the form; it means nothing, and passes.
+func (f *form) rest() {
+	f.ready = f.end - f.start
+	if f.ready > 0 {
 		return
 	}
-	f.found, f.model = true, model
-	if f.check != nil {
-		f.err = f.check(model)
+	if f.eof {
+		f.err = io.EOF
+		return
 	}
+	f.fill()
 }
 
-// emit moves n bytes to out; the line break that was put before the first
-// delimiter goes.
-func (f *form) emit(n int) {
-	f.out = append(f.out[:0], f.buf[:n]...)
-	f.buf = f.buf[n:]
-	if f.started() {
-		f.out = f.out[2:]
-	}
+func (f *form) malformed(why string) {
+	f.err = refuse(http.StatusBadRequest, "multipart form: "+why)
 }
 
-// started is true once: for the first bytes that are given out.
-func (f *form) started() bool {
-	if f.src == nil || f.opened {
-		return false
-	}
-	f.opened = true
-	return true
-}
-
-// fill reads more.
+// fill reads more. What is there already fits in half of the buffer.
 func (f *form) fill() {
-	const chunk = 32 << 10
-	if cap(f.buf)-len(f.buf) < chunk {
-		grown := make([]byte, len(f.buf), len(f.buf)+2*chunk)
-		copy(grown, f.buf)
-		f.buf = grown
+	if f.start > 0 {
+		f.end = copy(f.buf, f.buf[f.start:f.end])
+		f.start = 0
 	}
-	n, err := f.src.Read(f.buf[len(f.buf):cap(f.buf)])
-	f.buf = f.buf[:len(f.buf)+n]
+	n, err := f.src.Read(f.buf[f.end:])
+	f.end += n
 	switch {
 	case err == io.EOF:
 		f.eof = true
@@ -240,18 +336,22 @@ func (f *form) fill() {
 }
 
 // fieldOf returns the name of a part by its header, and whether it is a file.
-func fieldOf(header []byte) (name string, file bool) {
+// What cannot be read is refused: a provider might read it otherwise.
+func fieldOf(header []byte) (name string, file bool, err error) {
 	for line := range bytes.SplitSeq(header, []byte("\r\n")) {
+		if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+			return "", false, fmt.Errorf("a part's header is folded")
+		}
 		key, value, _ := bytes.Cut(line, []byte(":"))
 		if !bytes.EqualFold(bytes.TrimSpace(key), []byte("Content-Disposition")) {
 			continue
 		}
 		_, params, err := mime.ParseMediaType(string(value))
-		if err != nil {
-			return "", false
+		if err != nil || name != "" {
+			return "", false, fmt.Errorf("a part's content-disposition cannot be read")
 		}
+		name = params["name"]
 		_, file = params["filename"]
-		return params["name"], file
 	}
-	return "", false
+	return name, file, nil
 }

@@ -27,10 +27,11 @@ const maxHeader = 64 << 10
 type httpUpstream struct {
 	mu         sync.Mutex
 	transports map[Timeouts]*http.Transport
+	forSockets map[Timeouts]*http.Transport
 }
 
 func newHTTPUpstream() *httpUpstream {
-	return &httpUpstream{transports: map[Timeouts]*http.Transport{}}
+	return &httpUpstream{transports: map[Timeouts]*http.Transport{}, forSockets: map[Timeouts]*http.Transport{}}
 }
 
 func (u *httpUpstream) transport(t Timeouts) *http.Transport {
@@ -55,6 +56,24 @@ func (u *httpUpstream) transport(t Timeouts) *http.Transport {
 		}
 		tr.MaxResponseHeaderBytes = maxHeader
 		u.transports[t] = tr
+	}
+	return tr
+}
+
+// sockets is the transport for WebSockets, which HTTP/2 has none of.
+func (u *httpUpstream) sockets(t Timeouts) *http.Transport {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	key := Timeouts{Connect: t.Connect}
+	tr := u.forSockets[key]
+	if tr == nil {
+		d := &net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
+		tr = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DialContext: d.DialContext, TLSHandshakeTimeout: t.Connect, DisableKeepAlives: true,
+			DisableCompression: true,
+			TLSClientConfig:    &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)},
+		}
+		u.forSockets[key] = tr
 	}
 	return tr
 }

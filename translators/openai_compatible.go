@@ -106,12 +106,12 @@ var openAI = &provider.Provider{
 	Name:      "openai",
 	Base:      at("https://api.openai.com"),
 	KeyHeader: "Authorization",
-	Operations: operations{
+	Operations: with(operations{
 		"llm/v1/chat":        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit}),
 		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
 		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
 		"llm/v1/responses":   responsesAt("/v1/responses"),
-	},
+	}, openAIRoutes),
 }
 
 // reasoningLimit: OpenAI's reasoning models refuse max_tokens.
@@ -222,8 +222,9 @@ var huggingFace = &provider.Provider{
 			},
 			Rename: olderLimit, Rewrite: reasoningContent, Request: systemRole,
 		}),
-		"llm/v1/completions": huggingface.TextGeneration,
-		"llm/v1/embeddings":  huggingface.FeatureExtraction,
+		"llm/v1/completions":          huggingface.TextGeneration,
+		"llm/v1/embeddings":           huggingface.FeatureExtraction,
+		"video/v1/videos/generations": restAt(path("/v1/videos"), provider.OpenAIVideo),
 	},
 }
 
@@ -283,6 +284,8 @@ var xai = &provider.Provider{
 	Operations: operations{
 		"llm/v1/chat":      chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
 		"llm/v1/responses": responsesAt("/v1/responses"),
+		// size, quality and style are taken and have no effect; there are no streams.
+		"image/v1/images/generations": {Path: path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
 	},
 }
 

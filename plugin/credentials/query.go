@@ -2,6 +2,7 @@ package credentials
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,12 @@ func filterQuery(raw string, keep func(name string) bool) string {
 		return raw
 	}
 	return strings.Join(kept, "&")
+}
+
+// WithoutQuery returns a raw query without the parameters called names; raw
+// itself when there are none.
+func WithoutQuery(raw string, names ...string) string {
+	return filterQuery(raw, func(name string) bool { return !slices.Contains(names, name) })
 }
 
 // pairName is the unescaped name of a pair; as it stands when it is malformed.

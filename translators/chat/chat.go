@@ -341,3 +341,28 @@ func (e *RequestError) Error() string {
 type ResponseError struct{ Message string }
 
 func (e *ResponseError) Error() string { return e.Message }
+
+// Add adds the tokens of v: those of another answer that is counted with the same
+// request. The service tier stays.
+func (u *Usage) Add(v *Usage) {
+	total := u.TotalTokens() + v.TotalTokens()
+	u.Prompt += v.Prompt
+	u.Completion += v.Completion
+	u.Cached += v.Cached
+	u.CacheWrite += v.CacheWrite
+	u.CacheWrite5m += v.CacheWrite5m
+	u.CacheWrite1h += v.CacheWrite1h
+	u.PromptAudio += v.PromptAudio
+	u.PromptImage += v.PromptImage
+	u.PromptText += v.PromptText
+	u.Reasoning += v.Reasoning
+	u.CompletionAudio += v.CompletionAudio
+	u.CompletionImage += v.CompletionImage
+	u.CompletionText += v.CompletionText
+	u.AcceptedPrediction += v.AcceptedPrediction
+	u.RejectedPrediction += v.RejectedPrediction
+	u.SearchUnits += v.SearchUnits
+	if u.Total = total; total == u.Prompt+u.Completion {
+		u.Total = 0
+	}
+}

@@ -83,6 +83,10 @@ type Operation struct {
 	Resource Resource
 	// Header are headers of this operation beside the provider's.
 	Header [][2]string
+	// Opening, if set, checks and changes the first message of a client that
+	// talks over a WebSocket. It returns message itself when there is nothing to
+	// do. Errors are *chat.RequestError, and end the session.
+	Opening func(t *target.Target, message []byte) ([]byte, error)
 	// REST: the client's method and the sub-path after the operation's path
 	// are kept ("/file-1/content").
 	REST bool

@@ -1,0 +1,214 @@
+package plugin
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// takeForm lets a multipart form pass, and looks at its front for the model.
+// Where a target needs it translated, it is held.
+func (q *request) takeForm(most int64) error {
+	if q.in.Body == nil {
+		return refuse(http.StatusBadRequest, "the request has no body: send multipart/form-data")
+	}
+	src, size, err := q.inflated()
+	if err != nil {
+		return err
+	}
+	q.in.ContentLength = size
+	f, err := newForm(src, q.in.Header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	fields, err := f.peek()
+	if err != nil {
+		return err
+	}
+	q.model, q.named = fields["model"]
+	if err := q.wantStream(fields["stream"] == "true"); err != nil {
+		return err
+	}
+	translated, passed := q.instance.formTargets(q.surface, q.route)
+	switch {
+	case !translated:
+		q.form = f
+		return nil
+	case !passed:
+		return q.takeFormAsJSON(f.src, most)
+	}
+	q.in.Body = f.src
+	if err := q.readBody(most); err != nil {
+		return err
+	}
+	q.held, q.body = q.body, nil
+	return nil
+}
+
+// formTargets says whether forms of a route are translated for some of its
+// targets, and whether they pass to some.
+func (inst *Instance) formTargets(s *surface, route string) (translated, passed bool) {
+	for _, i := range inst.byRoute[route] {
+		op := inst.targets[i].provider.Find(s.format, route)
+		same := op != nil && op.Format == s.format
+		translated, passed = translated || !same, passed || same
+	}
+	return translated, passed
+}
+
+// takeFormAsJSON reads a form as the JSON that the same request would be.
+func (q *request) takeFormAsJSON(src io.Reader, most int64) error {
+	limited := src
+	if most > 0 {
+		limited = io.LimitReader(src, most+1)
+	}
+	counted := &counting{from: limited}
+	body, err := formAsJSON(counted, q.in.Header.Get("Content-Type"))
+	switch {
+	case most > 0 && counted.n > most:
+		return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("request body is larger than the %d bytes that max_request_body_size allows", most))
+	case err != nil:
+		return err
+	}
+	q.body = body
+	return q.parseJSON("application/json")
+}
+
+type counting struct {
+	from io.Reader
+	n    int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// asJSON is the client's body for a target that takes no forms.
+func (a *attempt) asJSON() ([]byte, error) {
+	if a.held == nil {
+		return a.body, nil
+	}
+	return formAsJSON(bytes.NewReader(a.held), a.in.Header.Get("Content-Type"))
+}
+
+// formAsJSON is the JSON body that says what a form does, as OpenAI's API takes
+// it for the same operations: pictures are data URLs in `images`, other files
+// are objects with an image_url.
+// https://platform.openai.com/docs/api-reference/images/createEdit
+func formAsJSON(src io.Reader, contentType string) ([]byte, error) {
+	_, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "content-type must be multipart/form-data with a boundary")
+	}
+	r := multipart.NewReader(src, params["boundary"])
+	fields := object{}
+	fields.open('{')
+	images := object{}
+	images.open('[')
+	for {
+		p, err := r.NextPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, formError(err)
+		}
+		name := strings.TrimSuffix(p.FormName(), "[]")
+		switch {
+		case p.FileName() != "" && name == "image":
+			images.item()
+			images.buf, err = appendFile(images.buf, p)
+		case p.FileName() != "":
+			fields.key(name)
+			fields.buf, err = appendFile(fields.buf, p)
+		default:
+			err = appendField(&fields, name, p)
+		}
+		if err != nil {
+			return nil, formError(err)
+		}
+	}
+	if len(images.buf) > 1 {
+		fields.key("images")
+		fields.buf = append(append(fields.buf, images.buf...), ']')
+	}
+	fields.close('}')
+	return fields.buf, nil
+}
+
+func formError(err error) error {
+	return refuse(http.StatusBadRequest, "multipart form: "+err.Error())
+}
+
+// appendFile writes a file as an object with a data URL, without holding it twice.
+func appendFile(dst []byte, p *multipart.Part) ([]byte, error) {
+	kind, _, err := mime.ParseMediaType(p.Header.Get("Content-Type"))
+	if err != nil || strings.ContainsAny(kind, "\"\\") {
+		kind = "application/octet-stream"
+	}
+	head := make([]byte, 512)
+	n, err := io.ReadFull(p, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	if kind == "application/octet-stream" {
+		kind, _, _ = strings.Cut(http.DetectContentType(head[:n]), ";")
+	}
+	w := &appending{append(dst, `{"image_url":"data:`+kind+`;base64,`...)}
+	e := base64.NewEncoder(base64.StdEncoding, w)
+	if _, err := io.Copy(e, io.MultiReader(bytes.NewReader(head[:n]), p)); err != nil {
+		return nil, err
+	}
+	if err := e.Close(); err != nil {
+		return nil, err
+	}
+	return append(w.buf, `"}`...), nil
+}
+
+type appending struct{ buf []byte }
+
+func (a *appending) Write(p []byte) (int, error) {
+	a.buf = append(a.buf, p...)
+	return len(p), nil
+}
+
+// maxText bounds a form's field that is no file, in bytes.
+const maxText = 1 << 20
+
+// appendField writes a field: a number or a truth value as such, JSON where the
+// field is an object, and otherwise a string.
+func appendField(o *object, name string, p *multipart.Part) error {
+	b, err := io.ReadAll(io.LimitReader(p, maxText+1))
+	if err != nil {
+		return err
+	}
+	if len(b) > maxText {
+		return fmt.Errorf("the field %q is too long", name)
+	}
+	o.item()
+	o.buf = append(jsonedit.AppendString(o.buf, name), ':')
+	value := string(b)
+	_, notNumber := strconv.Atoi(value)
+	object := len(b) > 0 && b[0] == '{' && jsonedit.Valid(b) == nil
+	if name != "prompt" && (notNumber == nil || value == "true" || value == "false" || object) {
+		if notNumber == nil {
+			value = strconv.Itoa(first(strconv.Atoi(value)))
+		}
+		o.buf = append(o.buf, value...)
+		return nil
+	}
+	o.buf = jsonedit.AppendString(o.buf, value)
+	return nil
+}
+
+func first(n int, _ error) int { return n }

@@ -1,0 +1,74 @@
+package openai
+
+import (
+	"bytes"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// MediaMeter reads answers of speech, transcriptions and images, whole and
+// streamed: a stream's last event has the usage.
+// https://platform.openai.com/docs/api-reference/audio/transcript-text-done-event
+// https://platform.openai.com/docs/api-reference/images-streaming
+var MediaMeter chat.Meter = mediaMeter{}
+
+type mediaMeter struct{ meter }
+
+var errorKey = []byte(`"error"`)
+
+// Event implements chat.Meter.
+func (mediaMeter) Event(ev frame.Event, seen *chat.Seen) {
+	if len(ev.Data) == 0 || bytes.Equal(ev.Data, done) {
+		return
+	}
+	seen.Content = true
+	if value, _ := find(ev.Data, usageKey); value != nil {
+		if usage := jsonedit.Lookup(ev.Data, "usage"); ReadUsage(usage, &seen.Usage) {
+			seen.HasUsage = true
+		}
+	}
+	if head := ev.Data[:min(len(ev.Data), 256)]; bytes.Contains(head, errorKey) {
+		if value := jsonedit.Lookup(ev.Data, "error"); value != nil {
+			seen.Err, seen.Content = readError(value), false
+		}
+	}
+}
+
+// RealtimeMeter reads the messages of a realtime session, one an event: the
+// usage of its answers, which each count for themselves, is summed.
+// https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
+var RealtimeMeter chat.Meter = realtimeMeter{}
+
+type realtimeMeter struct{}
+
+// Whole implements chat.Meter; a session has no such thing.
+func (realtimeMeter) Whole([]byte, *chat.Seen) {}
+
+var (
+	responseDone   = []byte(`"response.done"`)
+	sessionCreated = []byte(`"session.created"`)
+	aDelta         = []byte(`.delta"`)
+)
+
+// headOf a message says its type: OpenAI writes it among the first members.
+const headOf = 256
+
+// Event implements chat.Meter.
+func (realtimeMeter) Event(ev frame.Event, seen *chat.Seen) {
+	head := ev.Data[:min(len(ev.Data), headOf)]
+	switch {
+	case bytes.Contains(head, responseDone):
+		response := jsonedit.Lookup(ev.Data, "response")
+		var u chat.Usage
+		if ReadUsage(jsonedit.Lookup(response, "usage"), &u) {
+			seen.Usage.Add(&u)
+			seen.HasUsage = true
+		}
+	case bytes.Contains(head, sessionCreated):
+		setText(&seen.Model, jsonedit.Lookup(ev.Data, "session", "model"))
+	case !seen.Content && bytes.Contains(head, aDelta):
+		seen.Content = true
+	}
+}

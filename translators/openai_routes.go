@@ -1,0 +1,73 @@
+package translators
+
+import (
+	"maps"
+	"net/url"
+
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// Operations of OpenAI's API beside generation, as rows. Who has the same API
+// elsewhere gives another path.
+// https://platform.openai.com/docs/api-reference
+
+// restAt is a family of REST operations: files, batches, videos.
+func restAt(path func(*target.Target, bool) (string, error), format provider.Format) *provider.Operation {
+	return &provider.Operation{Path: path, Format: format, Meter: openai.Meter, NoStream: true, REST: true}
+}
+
+// assistantsAt is the Assistants API; threads and their runs are beside it. The
+// client sends the header OpenAI-Beta that it asks for.
+func assistantsAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAIAssistants, Meter: openai.Meter, REST: true}
+}
+
+// speechAt answers with sound, or with events where the body asks for them.
+func speechAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAISpeech, Meter: openai.MediaMeter}
+}
+
+// transcriptionsAt takes sound; only transcriptions are streamed.
+func transcriptionsAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAITranscriptions, Meter: openai.MediaMeter}
+}
+
+// imagesAt makes or edits pictures.
+func imagesAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAIImages, Meter: openai.MediaMeter}
+}
+
+// realtimeAt is a WebSocket; the model is in the query.
+func realtimeAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAIRealtime, Meter: openai.RealtimeMeter}
+}
+
+// realtimePath names the model, where there is one.
+func realtimePath(t *target.Target, _ bool) (string, error) {
+	if t.Model == "" {
+		return "/v1/realtime", nil
+	}
+	return "/v1/realtime?model=" + url.QueryEscape(t.Model), nil
+}
+
+// openAIRoutes are where OpenAI has them.
+var openAIRoutes = operations{
+	"llm/v1/files":                  restAt(path("/v1/files"), provider.OpenAIFiles),
+	"llm/v1/batches":                restAt(path("/v1/batches"), provider.OpenAIBatches),
+	"llm/v1/assistants":             assistantsAt(path("/v1/assistants")),
+	"audio/v1/audio/speech":         speechAt(path("/v1/audio/speech")),
+	"audio/v1/audio/transcriptions": transcriptionsAt(path("/v1/audio/transcriptions")),
+	"audio/v1/audio/translations":   transcriptionsAt(path("/v1/audio/translations")),
+	"image/v1/images/generations":   imagesAt(path("/v1/images/generations")),
+	"image/v1/images/edits":         imagesAt(path("/v1/images/edits")),
+	"video/v1/videos/generations":   restAt(path("/v1/videos"), provider.OpenAIVideo),
+	"realtime/v1/realtime":          realtimeAt(realtimePath),
+}
+
+// with adds more operations to a provider's.
+func with(ops, more operations) operations {
+	maps.Copy(ops, more)
+	return ops
+}
