@@ -10,7 +10,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Pair is what a client of a format gets from a provider.
+// Pair is what a client of a format gets from a provider. An API that is in both
+// lists passes for the models that speak it, and is translated for others.
 type Pair struct {
 	Format     string            // llm_format
 	Provider   string            // model.provider
@@ -83,7 +84,6 @@ func pair(format string, p *provider.Provider) Pair {
 			}
 		}
 	}
-	found.Translated = slices.DeleteFunc(found.Translated, func(f provider.Format) bool { return slices.Contains(found.AsIs, f) })
 	return found
 }
 
