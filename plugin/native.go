@@ -147,11 +147,11 @@ var (
 
 	geminiGenerate = &surface{
 		format: provider.GeminiGenerate, dialect: gemini.ArrayDialect, check: present("contents"), streams: true, model: modelInPath,
-		framing: frame.Array, media: "application/json", ends: true,
+		framing: frame.Array, media: "application/json",
 	}
 	// geminiGenerateSSE is for clients that ask for alt=sse.
 	geminiGenerateSSE = &surface{
-		format: provider.GeminiGenerate, dialect: gemini.Dialect, check: present("contents"), streams: true, model: modelInPath, ends: true,
+		format: provider.GeminiGenerate, dialect: gemini.Dialect, check: present("contents"), streams: true, model: modelInPath,
 	}
 	geminiCount       = &surface{format: provider.GeminiCount, model: modelInPath}
 	geminiEmbed       = &surface{format: provider.GeminiEmbed, model: modelInPath, remodel: gemini.SetModel}
