@@ -206,8 +206,9 @@ func TestAnEndlessStreamDoesNotKeepTheProgramFromEnding(t *testing.T) {
 
 // The list is for people: `go test ./test -run Covered -v`.
 func TestCoveredAcceptanceCases(t *testing.T) {
-	numbers := []int{41, 109} // those that are no rows
-	for _, rows := range [][]row{templateRows, requestRows, openAIRows, translatedRows, authRows, streamRows, gzipRows, accountingRows} {
+	numbers := []int{41, 109, 155, 179, 221} // those that are no rows here
+	for _, rows := range [][]row{templateRows, requestRows, openAIRows, translatedRows, authRows, streamRows, gzipRows, accountingRows,
+		anthropicRows, cohereRows, bedrockRows, geminiRows, selfHostedRows, nativeAnthropicRows, nativeRows, kongCases} {
 		for _, r := range rows {
 			numbers = append(numbers, r.acceptance...)
 		}

@@ -127,8 +127,12 @@ func with(config obj, more ...any) obj {
 	return out
 }
 
-// at follows a dotted path; numbers are indexes. Nothing is absent{}.
+// at follows a dotted path; numbers are indexes. Nothing is absent{}; the path
+// whole is v itself.
 func at(v any, path string) any {
+	if path == whole {
+		return v
+	}
 	for part := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {
 		case obj:
@@ -345,8 +349,11 @@ func checkJSON(t *testing.T, what string, v any, want obj) {
 	t.Helper()
 	for _, path := range slices.Sorted(maps.Keys(want)) {
 		wanted := want[path]
-		if n, ok := wanted.(int); ok {
-			wanted = float64(n)
+		switch w := wanted.(type) {
+		case int:
+			wanted = float64(w)
+		case document:
+			wanted = w.value()
 		}
 		got := at(v, path)
 		if check, ok := wanted.(func(any) bool); ok {

@@ -1,0 +1,141 @@
+package plugin
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+)
+
+// asked is an Upstream that keeps where it was sent, and answers with nothing.
+type asked struct{ url *url.URL }
+
+func (a *asked) Do(_ context.Context, out *Outgoing) (*Answer, error) {
+	a.url = out.URL
+	return &Answer{Status: 500, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(`{}`)), Peer: "127.0.0.1:443"}, nil
+}
+
+// addressCase is where a request to a provider goes that has no upstream_url.
+type addressCase struct {
+	name   string
+	config string // the rest of a configuration: targets' options, route type
+	path   string // of the client's request
+	query  string
+	body   string
+	want   string
+}
+
+const (
+	aws       = `"auth":{"aws_access_key_id":"AKID","aws_secret_access_key":"s","allow_override":false}`
+	vertex    = `"options":{"gemini":{"api_endpoint":"us-central1-aiplatform.googleapis.com","project_id":"p","location_id":"us-central1"}}`
+	onePrompt = `{"prompt":"hi"}`
+	oneInput  = `{"input":"hi"}`
+	oneChat   = `{"messages":[{"role":"user","content":"hi"}],"max_tokens":9}` // of Anthropic's format, too
+)
+
+// The numbers in the names are those of the acceptance list.
+var addresses = []addressCase{
+	{name: "94 openai", config: `"model":{"provider":"openai","name":"m"}`, want: "https://api.openai.com/v1/chat/completions"},
+	{name: "131 anthropic", config: `"model":{"provider":"anthropic","name":"m","options":{"anthropic_version":"2023-06-01"}}`, want: "https://api.anthropic.com/v1/messages"},
+	{name: "136 anthropic, a prompt", config: `"route_type":"llm/v1/completions","model":{"provider":"anthropic","name":"m","options":{"anthropic_version":"2023-06-01"}}`, body: onePrompt, want: "https://api.anthropic.com/v1/complete"},
+	{name: "155 bedrock", config: aws + `,"model":{"provider":"bedrock","name":"meta.llama3-70b-instruct-v1:0","options":{"bedrock":{"aws_region":"us-east-1"}}}`,
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/model/meta.llama3-70b-instruct-v1%3A0/converse"},
+	{name: "156 bedrock, a stream", config: aws + `,"model":{"provider":"bedrock","name":"m","options":{"bedrock":{"aws_region":"us-east-1"}}}`, body: helloStream,
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse-stream"},
+	{name: "166 bedrock, an inference profile", config: aws + `,"model":{"provider":"bedrock","name":"arn:aws:bedrock:us-east-1:1:inference-profile/us.m","options":{"bedrock":{"aws_region":"us-east-1"}}}`,
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.m/converse"},
+	{name: "178 gemini", config: `"auth":{"param_name":"key","param_value":"k","param_location":"query"},"model":{"provider":"gemini","name":"gemini-1.5-flash"}`,
+		want: "https://generativelanguage.googleapis.com/v1beta/models/gemini-1.5-flash:generateContent?key=k"},
+	{name: "178 gemini, a stream", config: `"model":{"provider":"gemini","name":"gemini-1.5-flash"}`, body: helloStream,
+		want: "https://generativelanguage.googleapis.com/v1beta/models/gemini-1.5-flash:streamGenerateContent?alt=sse"},
+	{name: "179 vertex", config: `"model":{"provider":"gemini","name":"gemini-2.0-flash",` + vertex + `}`,
+		want: "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google/models/gemini-2.0-flash:generateContent"},
+	{name: "179 vertex, Claude", config: `"model":{"provider":"gemini","name":"claude-sonnet-4",` + vertex + `}`,
+		want: "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/anthropic/models/claude-sonnet-4:rawPredict"},
+	{name: "204 cohere", config: `"model":{"provider":"cohere","name":"command-a"}`, want: "https://api.cohere.com/v2/chat"},
+	{name: "201 cohere, a prompt", config: `"route_type":"llm/v1/completions","model":{"provider":"cohere","name":"command"}`, body: onePrompt, want: "https://api.cohere.com/v1/generate"},
+	{name: "208 cohere, embeddings", config: `"route_type":"llm/v1/embeddings","model":{"provider":"cohere","name":"embed-v4.0"}`, body: oneInput, want: "https://api.cohere.com/v2/embed"},
+	{name: "215 azure", config: `"model":{"provider":"azure","name":"m","options":{"azure_instance":"acme","azure_deployment_id":"d-one"}}`, want: "https://acme.openai.azure.com/openai/deployments/d-one/chat/completions?api-version=2023-05-15"},
+	{name: "218 azure, responses", config: `"route_type":"llm/v1/responses","model":{"provider":"azure","name":"m","options":{"azure_instance":"acme","azure_deployment_id":"d","azure_api_version":"preview"}}`, body: oneInput,
+		want: "https://acme.openai.azure.com/openai/v1/responses?api-version=preview"},
+	{name: "221 mistral", config: `"model":{"provider":"mistral","name":"m","options":{"mistral_format":"openai"}}`, want: "https://api.mistral.ai/v1/chat/completions"},
+	{name: "224 huggingface", config: `"model":{"provider":"huggingface","name":"m/n"}`, want: "https://router.huggingface.co/v1/chat/completions"},
+	{name: "234 ollama", config: `"model":{"provider":"ollama","name":"m","options":{"upstream_url":"http://localhost:11434"}}`, want: "http://localhost:11434/api/chat"},
+	{name: "234 ollama, embeddings", config: `"route_type":"llm/v1/embeddings","model":{"provider":"ollama","name":"m","options":{"upstream_url":"http://localhost:11434"}}`, body: oneInput, want: "http://localhost:11434/api/embed"},
+	{name: "236 xai", config: `"model":{"provider":"xai","name":"grok-3"}`, want: "https://api.x.ai/v1/chat/completions"},
+	{name: "238 cerebras", config: `"model":{"provider":"cerebras","name":"m"}`, want: "https://api.cerebras.ai/v1/chat/completions"},
+	{name: "239 databricks", config: `"model":{"provider":"databricks","name":"m","options":{"databricks":{"workspace_instance_id":"dbc-x"}}}`, want: "https://dbc-x.cloud.databricks.com/serving-endpoints/v1/chat/completions"},
+	{name: "240 dashscope", config: `"model":{"provider":"dashscope","name":"qwen-plus","options":{"dashscope":{"international":true}}}`, want: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions"},
+	{name: "240 dashscope in China", config: `"model":{"provider":"dashscope","name":"qwen-plus","options":{"dashscope":{"international":false}}}`, want: "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"},
+	{name: "deepseek", config: `"model":{"provider":"deepseek","name":"deepseek-chat"}`, want: "https://api.deepseek.com/v1/chat/completions"},
+}
+
+func TestRequestsGoWhereTheProviderIs(t *testing.T) { toAddresses(t, addresses) }
+
+func toAddresses(t *testing.T, cases []addressCase) {
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			conf := c.config
+			if !strings.Contains(conf, `"route_type"`) {
+				conf = `"route_type":"llm/v1/chat",` + conf
+			}
+			up := &asked{}
+			relay := NewRelay(zerolog.Nop())
+			relay.upstream = up
+			inst, err := relay.NewInstance([]byte("{" + conf + "}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := cmp.Or(c.body, oneChat)
+			path := cmp.Or(c.path, "/chat")
+			rec := relay.Serve(t.Context(), inst, &Inbound{Method: "POST", Path: path, RawQuery: c.query, ContentLength: int64(len(body)), Body: bytes.NewReader([]byte(body)),
+				Header: http.Header{"Content-Type": {"application/json"}}, Kong: Context{Path: path}}, nowhere{}, nil)
+			if up.url == nil {
+				t.Fatalf("nothing was sent: %s", rec.message)
+			}
+			if got := up.url.String(); got != c.want {
+				t.Errorf("it went to\n%s, not to\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// Of clients that speak a provider's own format.
+var nativeAddresses = []addressCase{
+	{name: "147 anthropic on azure", config: `"llm_format":"anthropic","model":{"provider":"azure","name":"m","options":{"azure_instance":"acme","azure_deployment_id":"d-one"}}`, path: "/v1/messages",
+		want: "https://acme.openai.azure.com/openai/deployments/d-one/chat/completions?api-version=2023-05-15"},
+	{name: "148 anthropic on bedrock", config: aws + `,"llm_format":"anthropic","model":{"provider":"bedrock","name":"us.anthropic.claude-haiku-4-5-20251001-v1:0","options":{"bedrock":{"aws_region":"us-east-1"}}}`, path: "/v1/messages",
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke"},
+	{name: "149 anthropic on vertex", config: `"llm_format":"anthropic","model":{"provider":"gemini","name":"gemini-2.0-flash",` + vertex + `}`, path: "/v1/messages",
+		want: "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google/models/gemini-2.0-flash:generateContent"},
+	{name: "150 anthropic on huggingface", config: `"llm_format":"anthropic","model":{"provider":"huggingface","name":"m/n"}`, path: "/v1/messages", want: "https://router.huggingface.co/v1/chat/completions"},
+	{name: "151 anthropic on dashscope", config: `"llm_format":"anthropic","model":{"provider":"dashscope","name":"qwen-plus"}`, path: "/v1/messages", want: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions"},
+	{name: "152 anthropic's Claude on vertex", config: `"llm_format":"anthropic","model":{"provider":"gemini","name":"claude-sonnet-4",` + vertex + `}`, path: "/v1/messages",
+		want: "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/anthropic/models/claude-sonnet-4:rawPredict"},
+	{name: "167 bedrock", config: aws + `,"llm_format":"bedrock","model":{"provider":"bedrock","options":{"bedrock":{"aws_region":"us-east-1"}}}`, path: "/bedrock/model/m%3A0/converse", body: `{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`,
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/model/m%3A0/converse"},
+	{name: "168 bedrock, a stream", config: aws + `,"llm_format":"bedrock","model":{"provider":"bedrock","name":"aws-titan-v1:0","options":{"bedrock":{"aws_region":"us-east-1"}}}`, path: "/bedrock/model/aws-titan-v1:0/converse-stream", body: `{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`,
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/model/aws-titan-v1%3A0/converse-stream"},
+	{name: "170 bedrock, rerank", config: aws + `,"llm_format":"bedrock","model":{"provider":"bedrock","name":"m","options":{"bedrock":{"aws_region":"us-east-1"}}}`, path: "/rerank", body: `{"queries":[],"sources":[]}`,
+		want: "https://bedrock-agent-runtime.us-east-1.amazonaws.com/rerank"},
+	{name: "171 bedrock, retrieve and generate", config: aws + `,"llm_format":"bedrock","model":{"provider":"bedrock","name":"m","options":{"bedrock":{"aws_region":"us-east-1"}}}`, path: "/model/m/retrieveAndGenerate", body: `{"input":{"text":"hi"}}`,
+		want: "https://bedrock-agent-runtime.us-east-1.amazonaws.com/retrieveAndGenerate"},
+	{name: "172 bedrock, invoke", config: aws + `,"llm_format":"bedrock","model":{"provider":"bedrock","name":"m","options":{"bedrock":{"aws_region":"us-east-1"}}}`, path: "/model/m/invoke", body: `{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[]}`,
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/invoke"},
+	{name: "195 gemini", config: `"llm_format":"gemini","auth":{"param_name":"key","param_value":"k","param_location":"query"},"model":{"provider":"gemini","name":"gemini-1.5-flash"}`, path: "/gemini/v1beta/models/gemini-1.5-flash:generateContent", query: "key=theirs",
+		body: `{"contents":[{"parts":[{"text":"hi"}]}]}`, want: "https://generativelanguage.googleapis.com/v1beta/models/gemini-1.5-flash:generateContent?key=k"},
+	{name: "196 gemini, a stream", config: `"llm_format":"gemini","model":{"provider":"gemini","name":"gemini-1.5-flash"}`, path: "/v1beta/models/gemini-1.5-flash:streamGenerateContent",
+		body: `{"contents":[{"parts":[{"text":"hi"}]}]}`, want: "https://generativelanguage.googleapis.com/v1beta/models/gemini-1.5-flash:streamGenerateContent"},
+	{name: "198 vertex, a stream", config: `"llm_format":"gemini","model":{"provider":"gemini","name":"gemini-2.0-flash",` + vertex + `}`, path: "/v1/projects/p/locations/us-central1/publishers/google/models/gemini-2.0-flash:streamGenerateContent",
+		body: `{"contents":[{"parts":[{"text":"hi"}]}]}`, want: "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google/models/gemini-2.0-flash:streamGenerateContent"},
+	{name: "207 cohere, rerank", config: `"llm_format":"cohere","model":{"provider":"cohere","name":"rerank-v3.5"}`, path: "/v1/rerank", body: `{"query":"q","documents":["a"]}`, want: "https://api.cohere.com/v1/rerank"},
+	{name: "207 cohere, rerank of the second version", config: `"llm_format":"cohere","model":{"provider":"cohere","name":"rerank-v3.5"}`, path: "/v2/rerank", body: `{"query":"q","documents":["a"]}`, want: "https://api.cohere.com/v2/rerank"},
+}
+
+func TestNativeRequestsGoWhereTheProviderIs(t *testing.T) { toAddresses(t, nativeAddresses) }
