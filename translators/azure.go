@@ -19,12 +19,12 @@ var azure = &provider.Provider{
 	Prefix:    azurePrefix,
 	Query:     azureQuery,
 	KeyHeader: "api-key",
-	Operations: operations{
+	Operations: with(operations{
 		"llm/v1/chat":        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit}, openai.Upstream{}),
 		"llm/v1/completions": {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: topK}},
 		"llm/v1/embeddings":  {Path: deployment("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true},
 		"llm/v1/responses":   responsesAt("/openai/v1/responses"),
-	},
+	}, azureRoutes),
 }
 
 func azureBase(t *target.Target) (string, error) {
@@ -45,10 +45,11 @@ func azurePrefix(t *target.Target) string {
 }
 
 func azureQuery(t *target.Target) [][2]string {
-	if t.Options.AzureAPIVersion == "" {
+	version := azureVersion(t)
+	if version == "" {
 		return nil
 	}
-	return [][2]string{{"api-version", t.Options.AzureAPIVersion}}
+	return [][2]string{{"api-version", version}}
 }
 
 // deployment is a path of the deployment's.

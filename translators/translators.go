@@ -17,7 +17,7 @@ import (
 var providers = map[string]*provider.Provider{
 	"openai":      openAI,
 	"anthropic":   &anthropic.Provider,
-	"azure":       azure,
+	"azure":       azureByModel,
 	"bedrock":     &bedrock.Provider,
 	"cerebras":    cerebras,
 	"dashscope":   dashscope,

@@ -193,8 +193,9 @@ const (
 	OpenAIAssistants  Format = "openai/assistants" // by REST, threads too
 	OpenAIImages      Format = "openai/images"
 	OpenAISpeech      Format = "openai/speech"
-	OpenAIVideo       Format = "openai/video"    // by REST
-	OpenAIRealtime    Format = "openai/realtime" // a WebSocket
+	OpenAIVideo       Format = "openai/video"     // by REST
+	AzureVideoJobs    Format = "azure/video-jobs" // by REST
+	OpenAIRealtime    Format = "openai/realtime"  // a WebSocket
 	// OpenAITranscriptions are translations of speech, too.
 	OpenAITranscriptions Format = "openai/transcriptions"
 	AnthropicMessages    Format = "anthropic/messages"

@@ -1,0 +1,137 @@
+package translators
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// azureJobs are Azure's video generation jobs, for clients of OpenAI's videos.
+// A job has generations, whose content is what a client wants.
+// https://learn.microsoft.com/en-us/azure/ai-foundry/openai/video-generation-quickstart
+type azureJobs struct{}
+
+const azureVideo = "/openai/v1/video/generations"
+
+// Request implements provider.Resource.
+func (azureJobs) Request(t *target.Target, c *provider.Call) (*provider.Call, error) {
+	id, rest := openai.SplitID(c.Path)
+	switch {
+	case id == "" && c.Method == "POST":
+		body, err := azureJob(t, c.Body)
+		return &provider.Call{Method: "POST", Path: azureVideo + "/jobs", Body: body}, err
+	case id == "":
+		path := azureVideo + "/jobs"
+		if c.Query != "" {
+			path += "?" + c.Query
+		}
+		return &provider.Call{Method: "GET", Path: path}, nil
+	case rest == "" || rest == "/content":
+		method := c.Method
+		if rest != "" {
+			method = "GET"
+		}
+		return &provider.Call{Method: method, Path: azureVideo + "/jobs/" + id}, nil
+	}
+	return nil, openai.NoSuchCall(c)
+}
+
+// azureJob is OpenAI's body with Azure's names; one that has them stays.
+func azureJob(t *target.Target, client []byte) ([]byte, error) {
+	members, err := jsonedit.Object(client, nil)
+	if err != nil {
+		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
+	}
+	edits := []jsonedit.Edit{{Key: "model", Value: jsonedit.AppendString(nil, t.Model)}}
+	if seconds := jsonedit.Find(members, "seconds"); seconds != nil {
+		n, ok := openai.Number(seconds)
+		if !ok {
+			return nil, &chat.RequestError{Field: "seconds", Message: "must be a number"}
+		}
+		edits = append(edits, jsonedit.Edit{Key: "seconds"}, jsonedit.Edit{Key: "n_seconds", Value: strconv.AppendInt(nil, int64(n), 10)})
+	}
+	if size := jsonedit.Find(members, "size"); size != nil {
+		width, height, err := openai.Size(size)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, jsonedit.Edit{Key: "size"},
+			jsonedit.Edit{Key: "width", Value: strconv.AppendInt(nil, int64(width), 10)},
+			jsonedit.Edit{Key: "height", Value: strconv.AppendInt(nil, int64(height), 10)})
+	}
+	if jsonedit.Find(members, "input_reference") != nil {
+		return nil, &chat.RequestError{Field: "input_reference", Message: "is not translated to Azure's jobs: use a deployment of sora-2"}
+	}
+	return jsonedit.Join(nil, jsonedit.Splice(nil, client, members, edits)), nil
+}
+
+// Answer implements provider.Resource.
+func (azureJobs) Answer(t *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
+	id, rest := openai.SplitID(c.Path)
+	if c.Method == "DELETE" {
+		return &provider.Reply{Body: openai.DeletedVideo(id)}, nil
+	}
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: "failed to decode azure response"}
+	}
+	if rest == "/content" {
+		generation := string(v.GetStringBytes("generations", "0", "id"))
+		if generation == "" {
+			return nil, openai.VideoNotReady(azureVideoOf(v, meta).Status)
+		}
+		generation, err := segment("generations[0].id", generation)
+		if err != nil {
+			return nil, &chat.ResponseError{Message: err.Error()}
+		}
+		return &provider.Reply{Next: &provider.Call{Method: "GET", Path: azureVideo + "/" + generation + "/content/video"}}, nil
+	}
+	if id == "" && c.Method == "GET" {
+		var list []openai.Video
+		for _, job := range v.GetArray("data") {
+			list = append(list, azureVideoOf(job, meta))
+		}
+		return &provider.Reply{Body: openai.AppendVideos(nil, list, v.GetBool("has_more"))}, nil
+	}
+	video := azureVideoOf(v, meta)
+	if video.ID == "" {
+		return nil, &chat.ResponseError{Message: "'id' not in azure response"}
+	}
+	return &provider.Reply{Body: video.Append(nil)}, nil
+}
+
+func azureVideoOf(v *fastjson.Value, meta chat.Meta) openai.Video {
+	text := func(name string) string { return string(v.GetStringBytes(name)) }
+	video := openai.Video{
+		ID: text("id"), Model: text("model"), Created: v.GetInt64("created_at"), Completed: v.GetInt64("finished_at"), Expires: v.GetInt64("expires_at"),
+		Status: openai.Queued,
+	}
+	if video.Model == "" {
+		video.Model = meta.Model
+	}
+	switch text("status") {
+	case "preprocessing", "running", "processing":
+		video.Status = openai.InProgress
+	case "succeeded":
+		video.Status = openai.VideoCompleted
+	case "failed", "cancelled":
+		video.Status, video.Error = openai.VideoFailed, text("failure_reason")
+		if video.Error == "" {
+			video.Error = text("status")
+		}
+	}
+	if n := v.GetInt("n_seconds"); n > 0 {
+		video.Seconds = strconv.Itoa(n)
+	}
+	if w, h := v.GetInt("width"), v.GetInt("height"); w > 0 && h > 0 {
+		video.Size = strings.Join([]string{strconv.Itoa(w), strconv.Itoa(h)}, "x")
+	}
+	return video
+}
