@@ -352,3 +352,43 @@ func BenchmarkPick(b *testing.B) {
 		}
 	}
 }
+
+func TestTargetThatOnlyWaitsForItsFirstRequestIsNotNew(t *testing.T) {
+	s, now := NewStore(), time.Now()
+	load := func() []Target {
+		return []Target{{ID: "a", Weight: 1, State: s.Use("a")}, {ID: "b", Weight: 1, State: s.Use("b")}}
+	}
+	ts := load()
+	SlowStart(ts, now)
+	ts[0].State.learn(Sample{Latency: time.Second, Prompt: 100}, now)
+	SlowStart(load(), now)
+	if n := ts[1].State.prompt.Load(); n != 0 {
+		t.Errorf("a reload gave it %d tokens that it has not used", n)
+	}
+}
+
+func TestMergedStatesAgreeWhateverHappensMeanwhile(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := Breaker{MaxFails: 1, FailTimeout: time.Second}
+		s, now := &State{}, time.Unix(1000, 0)
+		act := func(label string) (bad, used int) {
+			for range rapid.IntRange(0, 3).Draw(t, label) {
+				b.settle(s, Bad, false, now)
+				s.learn(Sample{Prompt: 5, Cost: .5}, now)
+				bad, used = bad+1, used+5
+			}
+			return bad, used
+		}
+		act("before")
+		known := s.Snapshot()
+		others := uint32(rapid.IntRange(0, 9).Draw(t, "others"))
+		all := known
+		all.Prompt, all.Fails, all.Forgiven = known.Prompt+40, known.Fails+others, known.Fails+others
+		bad, used := act("meanwhile")
+		s.Merge(known, all)
+		got := s.Snapshot()
+		if got.Prompt != all.Prompt+int64(used) || got.Fails != all.Fails+uint32(bad) || got.Fails-got.Forgiven != uint32(bad) {
+			t.Fatalf("%+v after %+v and %d failures", got, all, bad)
+		}
+	})
+}

@@ -29,6 +29,7 @@ type State struct {
 	probing atomic.Bool  // closed off, and the one request that probes is under way
 
 	given atomic.Pointer[Snapshot] // what SlowStart put in
+	kept  atomic.Bool              // an earlier configuration had the target
 }
 
 type average struct {
@@ -137,6 +138,8 @@ func (s *Store) Use(identity string) *State {
 	if e == nil {
 		e = &stored{state: &State{}}
 		s.states[identity] = e
+	} else {
+		e.state.kept.Store(true)
 	}
 	e.users++
 	return e.state
@@ -177,7 +180,7 @@ func SlowStart(targets []Target, now time.Time) {
 	}
 	for _, t := range targets {
 		s, w := t.State, float64(t.Weight)
-		if s.e2e.Load() != nil {
+		if s.e2e.Load() != nil || s.kept.Load() {
 			continue
 		}
 		s.e2e.Store(newAverage(e2e, now))

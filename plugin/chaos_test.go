@@ -1,0 +1,250 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/balancer"
+)
+
+// chaos are targets that each fail in a way of their own, and what they saw.
+type chaos struct {
+	mu    sync.Mutex
+	homes map[string]int        // by attempt, the port of its target
+	ports map[int]*atomic.Int32 // how many attempts a target saw
+	last  atomic.Int32          // attempts so far: each has a name that its answer shows
+}
+
+// serve starts a target that answers as h does. h gets the attempt's id, which
+// goes into the answer's text, and whether a stream was asked for.
+func (c *chaos) serve(t *testing.T, h func(w http.ResponseWriter, r *http.Request, id int, stream bool)) string {
+	s := httptest.NewUnstartedServer(nil)
+	seen := &atomic.Int32{}
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		id := int(c.last.Add(1))
+		c.mu.Lock()
+		c.homes[fmt.Sprintf("attempt-%d", id)] = s.Listener.Addr().(*net.TCPAddr).Port
+		c.mu.Unlock()
+		h(w, r, id, strings.Contains(string(body), `"stream":true`))
+	})
+	s.Start()
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	c.mu.Lock()
+	c.ports[s.Listener.Addr().(*net.TCPAddr).Port] = seen
+	c.mu.Unlock()
+	return s.URL
+}
+
+// well answers as a healthy target does.
+func well(w http.ResponseWriter, _ *http.Request, id int, stream bool) {
+	text := fmt.Sprintf("[attempt-%d]", id)
+	if !stream {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, strings.Replace(answerJSON, `"hi"`, `"`+text+`"`, 1))
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	for _, d := range []string{chunk(text), chunk("more"), finishChunk, usageChunk, "[DONE]"} {
+		event(w, d)
+	}
+}
+
+// dies breaks off in the middle of its answer.
+func dies(w http.ResponseWriter, r *http.Request, id int, stream bool) {
+	if stream {
+		w.Header().Set("Content-Type", "text/event-stream")
+		event(w, chunk(fmt.Sprintf("[attempt-%d]", id)))
+		time.Sleep(2 * time.Millisecond)
+	} else {
+		w.Header().Set("Content-Length", "500")
+		io.WriteString(w, `{"id":"half`)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// got is what a client got.
+type got struct {
+	status   int
+	attempts []string // whose text is in the answer
+	complete bool
+	refusal  bool // an error that says what is wrong
+}
+
+func (c *chaos) request(t *testing.T, client *http.Client, url string, n int) got {
+	stream := n%2 == 0
+	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"hello"}],"stream":%v}`, stream)
+	resp, err := client.Post(fmt.Sprint(url, "/", n), "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Errorf("request %d has no answer: %v", n, err)
+		return got{}
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Errorf("request %d: the answer broke off: %v", n, err)
+	}
+	text := string(answer)
+	g := got{status: resp.StatusCode, attempts: regexp.MustCompile(`attempt-\d+`).FindAllString(text, -1)}
+	g.complete = resp.StatusCode == 200 && (strings.Count(text, "[DONE]") == 1 || !stream && json.Valid(answer))
+	g.refusal = strings.Contains(text, `"error"`) && strings.Contains(text, `"message"`)
+	return g
+}
+
+// TestNothingIsLostOrDoneTwiceAmongFailingTargets sends a load through targets
+// that refuse, hang, ask to be left alone, fail now and then, and break off,
+// and compares what clients, records, the balancer and the targets counted.
+func TestNothingIsLostOrDoneTwiceAmongFailingTargets(t *testing.T) {
+	total := 5000
+	if testing.Short() {
+		total = 500
+	}
+	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":0`) })
+	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
+}
+
+func amongFailingTargets(t *testing.T, total int, breaker string) {
+	c := &chaos{homes: map[string]int{}, ports: map[int]*atomic.Int32{}}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	var turn atomic.Int32
+	urls := []string{
+		gone.URL,
+		c.serve(t, func(_ http.ResponseWriter, r *http.Request, _ int, _ bool) {
+			select {
+			case <-r.Context().Done():
+			case <-time.After(5 * time.Second):
+			}
+		}),
+		c.serve(t, func(w http.ResponseWriter, r *http.Request, id int, stream bool) {
+			if id%4 == 0 {
+				well(w, r, id, stream)
+				return
+			}
+			w.Header().Set("Retry-After", "0.05")
+			status(429)(w, r)
+		}),
+		c.serve(t, func(w http.ResponseWriter, r *http.Request, id int, stream bool) {
+			if turn.Add(1)%3 == 0 {
+				status(500)(w, r)
+				return
+			}
+			well(w, r, id, stream)
+		}),
+		c.serve(t, dies),
+	}
+	relay := NewRelay(zerolog.Nop())
+	inst, err := relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":150,
+		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	records := map[string]map[string]any{} // by the request's path
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := relay.ServeHTTP(w, r, inst, NewInbound(r), nil)
+		var v map[string]any
+		if err := json.Unmarshal(rec.Append(nil), &v); err != nil {
+			t.Errorf("record: %v", err)
+		}
+		mu.Lock()
+		if records[r.URL.Path] != nil {
+			t.Errorf("two records of %s", r.URL.Path)
+		}
+		records[r.URL.Path] = v
+		mu.Unlock()
+	}))
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64}, Timeout: 30 * time.Second}
+	results := make([]got, total)
+	began := time.Now()
+	var wg sync.WaitGroup
+	var next atomic.Int32
+	for range 64 {
+		wg.Go(func() {
+			for n := int(next.Add(1)) - 1; n < total; n = int(next.Add(1)) - 1 {
+				results[n] = c.request(t, client, front.URL, n)
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(began)
+	client.CloseIdleConnections()
+	front.Close()
+	defer relay.Close()
+	defer inst.close()
+
+	complete := c.judge(t, results, records)
+	attempts := map[int]int{}
+	outcomes := map[string]int{}
+	prompt := 0.0
+	for _, rec := range records {
+		outcome := at(rec, "meta.outcome").(string)
+		outcomes[outcome]++
+		if outcome == "completed" {
+			prompt += at(rec, "usage.prompt_tokens").(float64)
+		}
+		tried, _ := rec["tried_targets"].([]any)
+		for _, one := range tried {
+			attempts[int(at(one, "port").(float64))]++
+		}
+	}
+	if len(records) != total || outcomes["completed"] != complete || outcomes["pending"] > 0 {
+		t.Errorf("%d records of %d requests: %v; %d clients have a whole answer", len(records), total, outcomes, complete)
+	}
+	for port, seen := range c.ports {
+		if attempts[port] != int(seen.Load()) {
+			t.Errorf("the target on port %d saw %d attempts, records have %d", port, seen.Load(), attempts[port])
+		}
+	}
+	var counted int64
+	relay.states.Each(func(_ string, s *balancer.State) { counted += s.Snapshot().Prompt })
+	if prompt != float64(7*complete) || counted != int64(7*complete) {
+		t.Errorf("%d whole answers of 7 tokens; records have %v, the balancer %d", complete, prompt, counted)
+	}
+	sum := 0
+	for _, n := range attempts {
+		sum += n
+	}
+	t.Logf("%d requests in %v: %v; %d attempts", total, took.Round(time.Millisecond), outcomes, sum)
+}
+
+// judge checks each answer by itself and returns how many are whole.
+func (c *chaos) judge(t *testing.T, results []got, records map[string]map[string]any) (complete int) {
+	for n, g := range results {
+		whose := map[string]bool{}
+		for _, a := range g.attempts {
+			whose[a] = true
+		}
+		switch {
+		case len(whose) > 1:
+			t.Errorf("request %d: the answer has texts of %v", n, g.attempts)
+		case g.complete == g.refusal:
+			t.Errorf("request %d: neither a whole answer nor an error: %+v", n, g)
+		case g.complete && len(whose) != 1:
+			t.Errorf("request %d: a whole answer without text: %+v", n, g)
+		}
+		if g.complete {
+			complete++
+		}
+		for a := range whose { // nothing was sent after the attempt that brought content
+			tried, _ := records[fmt.Sprint("/", n)]["tried_targets"].([]any)
+			if last := tried[len(tried)-1]; int(at(last, "port").(float64)) != c.homes[a] || at(last, "status") != 200.0 {
+				t.Errorf("request %d: content of %s came, and yet it was sent again: %v", n, a, tried)
+			}
+		}
+	}
+	return complete
+}
