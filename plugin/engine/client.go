@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"go-ai-proxy/plugin/wire"
+)
+
+// Client sends requests to providers: HTTP/1.1 over pooled connections, with
+// proxies as the environment names them (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
+// It is a wire.Upstream.
+type Client struct {
+	tls   *tls.Config
+	http2 []string
+	pool  pool
+
+	mu  sync.Mutex
+	std *transport // made when something needs net/http
+}
+
+// NewClient returns a client that trusts what base trusts, by default the
+// system's roots. http2 lists hosts, by commas, that only speak HTTP/2: they
+// are left to net/http; "*" is all.
+func NewClient(base *tls.Config, http2 string) *Client {
+	c := &Client{tls: base.Clone()}
+	if c.tls == nil {
+		c.tls = &tls.Config{}
+	}
+	c.tls.MinVersion = max(c.tls.MinVersion, tls.VersionTLS12)
+	c.tls.NextProtos = []string{"http/1.1"}
+	if c.tls.ClientSessionCache == nil {
+		c.tls.ClientSessionCache = tls.NewLRUClientSessionCache(256)
+	}
+	for name := range strings.SplitSeq(http2, ",") {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
+			c.http2 = append(c.http2, name)
+		}
+	}
+	return c
+}
+
+// Close ends idle connections, and pools no more.
+func (c *Client) Close() {
+	c.pool.close()
+	c.mu.Lock()
+	std := c.std
+	c.mu.Unlock()
+	if std != nil {
+		std.close()
+	}
+}
+
+// crossing is how long after a request the end of its connection may still be
+// taken for one that was on its way before: an idle connection that the
+// provider closed just then. A provider that has had a request for longer may
+// be at work on it.
+const crossing = time.Second
+
+// Do implements wire.Upstream. The answer's body must be closed; the context
+// holds until then.
+func (c *Client) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {
+	if err := check(out); err != nil {
+		return nil, &wire.TransportError{Phase: wire.Connecting, Err: err}
+	}
+	if c.foreign(out.URL) {
+		return c.transport().Do(ctx, out)
+	}
+	to := origin{scheme: out.URL.Scheme, host: out.URL.Host}
+	conn := c.pool.get(to)
+	if conn != nil {
+		sent := time.Now()
+		answer, err := conn.roundTrip(ctx, out)
+		if err == nil || out.Stream != nil || !closedBefore(err) || ctx.Err() != nil ||
+			!idempotent(out.Method) && time.Since(sent) > crossing {
+			return answer, err
+		}
+	}
+	conn, err := c.dial(ctx, to, out.Timeouts.Connect)
+	if err != nil {
+		return nil, &wire.TransportError{Phase: wire.Connecting, Timeout: ctx.Err() == nil && isTimeout(err), Err: err}
+	}
+	return conn.roundTrip(ctx, out)
+}
+
+// check refuses what cannot be written as a request.
+func check(out *wire.Outgoing) error {
+	u := out.URL
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("unsupported protocol scheme %q", u.Scheme)
+	case u.Host == "" || !all(u.Host, host):
+		return errors.New("the URL has no valid host")
+	case !printable(u.RawQuery):
+		return errors.New("the URL has no valid query")
+	case !validName(out.Method):
+		return errors.New("invalid method")
+	}
+	for name, values := range out.Header {
+		if !validName(name) {
+			return fmt.Errorf("invalid header field name %q", name)
+		}
+		for _, v := range values {
+			if !validValue(v) {
+				return fmt.Errorf("invalid header field value for %q", name) // not the value: it may be a secret
+			}
+		}
+	}
+	return nil
+}
+
+// foreign says that a URL is for net/http: its host speaks only HTTP/2, or the
+// way to it is a proxy that is not HTTP.
+func (c *Client) foreign(u *url.URL) bool {
+	for _, name := range c.http2 {
+		if name == "*" || strings.EqualFold(name, u.Host) || strings.EqualFold(name, u.Hostname()) {
+			return true
+		}
+	}
+	proxy, err := proxyOf(u.Scheme, u.Host)
+	return err == nil && proxy != nil && proxy.Scheme != "http" && proxy.Scheme != "https"
+}
+
+// proxyOf returns the proxy that the environment names for an origin, or nil.
+func proxyOf(scheme, host string) (*url.URL, error) {
+	if !anyProxy() {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: scheme, Host: host}})
+}
+
+// anyProxy says whether the environment names a proxy at all. net/http reads
+// the environment once, too.
+var anyProxy = sync.OnceValue(func() bool {
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"} {
+		if os.Getenv(name) != "" {
+			return true
+		}
+	}
+	return false
+})
+
+func idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// errUnanswered is a connection that ended before the first byte of an answer.
+type errUnanswered struct{ cause error }
+
+func (e *errUnanswered) Error() string {
+	return "the provider closed the connection before it answered: " + e.cause.Error()
+}
+func (e *errUnanswered) Unwrap() error { return e.cause }
+
+// closedBefore says that the connection ended before the first byte of an answer.
+func closedBefore(err error) bool {
+	var e *errUnanswered
+	return errors.As(err, &e) && isClosed(e.cause)
+}
+
+func isClosed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}

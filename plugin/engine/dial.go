@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// dial connects to an origin, by a proxy where the environment names one.
+// limit is for all of it: TCP, the proxy and TLS.
+func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*clientConn, error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	proxy, err := proxyOf(to.scheme, to.host)
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	target := withPort(to.scheme, to.host)
+	address := target
+	if proxy != nil {
+		address = withPort(proxy.Scheme, proxy.Host)
+	}
+	dialer := net.Dialer{KeepAlive: 30 * time.Second} // both address families, the faster one
+	socket, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	conn := &clientConn{client: c, origin: to, socket: socket, peer: socket.RemoteAddr().String()}
+	if err := conn.establish(ctx, proxy, target); err != nil {
+		socket.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// establish makes of a socket what requests can be sent on.
+func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target string) error {
+	conn := c.socket
+	var err error
+	if proxy != nil && proxy.Scheme == "https" {
+		if conn, err = c.handshake(ctx, conn, proxy.Hostname()); err != nil {
+			return fmt.Errorf("proxy: %w", err)
+		}
+	}
+	switch {
+	case proxy == nil:
+	case c.origin.scheme == "http":
+		c.absolute, c.proxyAuth = true, basicAuth(proxy)
+	default:
+		if err := tunnel(ctx, conn, target, basicAuth(proxy)); err != nil {
+			return fmt.Errorf("proxy: %w", err)
+		}
+	}
+	if c.origin.scheme == "https" {
+		name, _, _ := net.SplitHostPort(target)
+		if conn, err = c.handshake(ctx, conn, name); err != nil {
+			return err
+		}
+	}
+	c.conn = conn
+	c.in.open(conn)
+	c.out.open(conn, -1)
+	c.look = c.lookAt
+	c.raw = rawConn(c.socket)
+	return nil
+}
+
+// handshake is TLS on conn.
+func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) (net.Conn, error) {
+	config := c.client.tls
+	if config.ServerName == "" {
+		config = config.Clone() // sessions are shared by the clones
+		config.ServerName = name
+	}
+	t := tls.Client(conn, config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		if strings.Contains(err.Error(), "no application protocol") {
+			err = fmt.Errorf("%w: a host that speaks only HTTP/2 must be named in %s", err, HTTP2Env)
+		}
+		return nil, err
+	}
+	return t, nil
+}
+
+// HTTP2Env is the environment variable that names the hosts which only speak
+// HTTP/2, separated by commas.
+const HTTP2Env = "GO_AI_PROXY_HTTP2"
+
+// maxProxyHead bounds a proxy's answer to CONNECT, in bytes.
+const maxProxyHead = 32 << 10
+
+// tunnel asks an HTTP proxy for a connection to target (RFC 9110 §9.3.6).
+func tunnel(ctx context.Context, conn net.Conn, target, auth string) error {
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(past) }) // an error shows in what is read next
+	defer stop()
+	request := "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n"
+	if auth != "" {
+		request += "Proxy-Authorization: " + auth + "\r\n"
+	}
+	if _, err := conn.Write([]byte(request + "\r\n")); err != nil {
+		return err
+	}
+	in := newSource(conn)
+	defer in.release()
+	head, err := in.head(maxProxyHead)
+	if err != nil {
+		return err
+	}
+	status, _, _, err := parseStatus(head)
+	switch {
+	case err != nil:
+		return err
+	case status != 200:
+		return fmt.Errorf("CONNECT was answered %d", status)
+	case in.buffered() > 0:
+		return errors.New("bytes after the answer to CONNECT")
+	case !stop():
+		return ctx.Err()
+	}
+	return nil
+}
+
+func basicAuth(proxy *url.URL) string {
+	if proxy.User == nil {
+		return ""
+	}
+	password, _ := proxy.User.Password()
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password))
+}
+
+// withPort is host with its port, or the scheme's.
+func withPort(scheme, host string) string {
+	u := url.URL{Host: host}
+	port := u.Port()
+	switch {
+	case port != "":
+	case scheme == "https":
+		port = "443"
+	default:
+		port = "80"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}

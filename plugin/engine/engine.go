@@ -1,0 +1,78 @@
+// Package engine speaks HTTP/1.1 on both sides of the relay: Server for the
+// connections of clients, Client for those to providers. One goroutine serves
+// a client's connection and, while it does, reads and writes the provider's
+// too, so that a request costs no hand-off between goroutines.
+//
+// A newcomer reads source.go (how connections are read), head.go and body.go
+// (the format, the same for both sides), then server.go, serve.go and
+// exchange.go, or client.go, roundtrip.go and pool.go. RFC 9110 is the
+// semantics, RFC 9112 the format.
+//
+// What is ambiguous is refused, never repaired. transport.go has what is left
+// to net/http: HTTP/2, and proxies that are not HTTP.
+package engine
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// bufferSize is what one read may bring, in bytes: heads and the events of a
+// stream are smaller.
+const bufferSize = 8 << 10
+
+// buffers are shared by all connections of the process. A connection takes one
+// when there is something to put into it, not while it waits.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+func takeBuffer() []byte { return buffers.Get().(*[bufferSize]byte)[:] }
+
+// giveBuffer takes a buffer back; one that has grown is left to the collector.
+func giveBuffer(b []byte) {
+	if cap(b) == bufferSize {
+		buffers.Put((*[bufferSize]byte)(b[:bufferSize]))
+	}
+}
+
+// timer keeps a connection's deadline a given time ahead. Moving a deadline
+// costs more than parsing a header, so one that is a little later than asked
+// for stays where it is: it never passes too early, and at most an eighth, or
+// a second, too late.
+type timer struct {
+	set func(time.Time) error
+	at  time.Time // zero: there is none
+}
+
+// ahead puts the deadline d from now; 0 means none.
+func (t *timer) ahead(d time.Duration) error {
+	if d <= 0 {
+		return t.fix(time.Time{})
+	}
+	slack := min(d/8, time.Second)
+	now := time.Now()
+	if !t.at.IsZero() {
+		if left := t.at.Sub(now); left >= d && left <= d+slack {
+			return nil
+		}
+	}
+	return t.fix(now.Add(d + slack))
+}
+
+// fix puts the deadline at a time; zero means none.
+func (t *timer) fix(at time.Time) error {
+	if at.Equal(t.at) {
+		return nil
+	}
+	t.at = at
+	return t.set(at)
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// maxFields bounds how many header fields a message may have: each costs more
+// memory than it has bytes.
+const maxFields = 1000
+
+// What is wrong with a head. The texts are for logs: they quote nothing.
+var (
+	errField  = errors.New("malformed header field")
+	errFolded = errors.New("folded header field")
+	errFields = errors.New("too many header fields")
+)
+
+// cutLine takes the first line off s, without its end.
+func cutLine(s string) (line, rest string) {
+	line, rest, _ = strings.Cut(s, "\n")
+	return strings.TrimSuffix(line, "\r"), rest
+}
+
+// parseFields reads the header fields of a head up to its empty line. Names
+// are in canonical form; names and values alias s where they can.
+func parseFields(s string) (http.Header, error) {
+	n := strings.Count(s, "\n") - 1
+	if n > maxFields {
+		return nil, errFields
+	}
+	h := make(http.Header, max(n, 0))
+	values := make([]string, max(n, 0))
+	for {
+		var line string
+		line, s = cutLine(s)
+		if line == "" {
+			return h, nil
+		}
+		name, value, err := parseField(line)
+		if err != nil {
+			return nil, err
+		}
+		if old := h[name]; old != nil {
+			h[name] = append(old, value)
+			continue
+		}
+		one := values[:1:1] // an append to it does not reach the next
+		one[0] = value
+		h[name] = one
+		values = values[1:]
+	}
+}
+
+// parseField splits a field line. White space before the colon, a name that is
+// no token and control characters in the value are refused (RFC 9112 §5).
+func parseField(line string) (name, value string, err error) {
+	if line[0] == ' ' || line[0] == '\t' {
+		return "", "", errFolded
+	}
+	i := 0
+	upper, canonical := true, true
+	for ; i < len(line); i++ {
+		c := line[i]
+		class := classes[c]
+		if class&token == 0 {
+			break
+		}
+		if upper && class&lower != 0 || !upper && class&capital != 0 {
+			canonical = false
+		}
+		upper = c == '-'
+	}
+	if i == 0 || i == len(line) || line[i] != ':' {
+		return "", "", errField
+	}
+	name = line[:i]
+	if !canonical {
+		name = canonicalName(name)
+	}
+	value = strings.Trim(line[i+1:], " \t")
+	if !validValue(value) {
+		return "", "", errField
+	}
+	return name, value, nil
+}
+
+// canonicalName is http.CanonicalHeaderKey, which knows the usual names by
+// heart, for a valid name.
+func canonicalName(name string) string { return http.CanonicalHeaderKey(name) }
+
+func validName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if classes[s[i]]&token == 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func validValue(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if classes[s[i]]&control != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// What a byte may be in a head.
+const (
+	token   = 1 << iota // in a name or a method (RFC 9110 §5.6.2)
+	lower               // a to z
+	capital             // A to Z
+	control             // not in a value: all below space but the tab, and delete
+	host                // in a host with its port
+	simple              // in a path that means the same escaped and unescaped
+)
+
+var classes = makeClasses()
+
+func makeClasses() (c [256]uint8) {
+	set := func(chars string, class uint8) {
+		for i := range len(chars) {
+			c[chars[i]] |= class
+		}
+	}
+	const small, large, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	set(small+large+digits, token|host|simple)
+	set(small, lower)
+	set(large, capital)
+	set("!#$%&'*+-.^_`|~", token)
+	set("!$%&'()*+,-.:;=[]_~", host)
+	set("-._~/", simple)
+	for i := range ' ' {
+		c[i] |= control
+	}
+	c['\t'] &^= control
+	c[0x7f] |= control
+	return c
+}
+
+// all says whether every byte of s is of the class.
+func all(s string, class uint8) bool {
+	for i := 0; i < len(s); i++ {
+		if classes[s[i]]&class == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// hasToken says whether a list of comma-separated tokens has one, in any case.
+func hasToken(values []string, want string) bool {
+	for _, v := range values {
+		for v != "" {
+			var one string
+			one, v, _ = strings.Cut(v, ",")
+			if strings.EqualFold(strings.Trim(one, " \t"), want) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// lifetime is the context of one request: it ends when the client is gone or
+// the request is answered. It costs nothing until somebody asks for Done, and
+// it can cut a connection to a provider itself, without a goroutine that waits.
+type lifetime struct {
+	mu    sync.Mutex
+	err   error
+	done  chan struct{}        // made when it is asked for
+	cut   net.Conn             // closed when the lifetime ends
+	calls map[*func()]struct{} // of AfterFunc
+}
+
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Deadline implements context.Context.
+func (*lifetime) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Value implements context.Context.
+func (*lifetime) Value(any) any { return nil }
+
+// Err implements context.Context.
+func (l *lifetime) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Done implements context.Context.
+func (l *lifetime) Done() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done == nil {
+		if l.err != nil {
+			return closed
+		}
+		l.done = make(chan struct{})
+	}
+	return l.done
+}
+
+// AfterFunc arranges for f to be called in a goroutine of its own when the
+// lifetime ends. Package context asks for it, so that a context derived from
+// this one needs no goroutine.
+func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	if l.calls == nil {
+		l.calls = map[*func()]struct{}{}
+	}
+	l.calls[&f] = struct{}{}
+	return func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		_, ok := l.calls[&f]
+		delete(l.calls, &f)
+		return ok
+	}
+}
+
+// hold has conn closed when the lifetime ends. It is false when it has ended,
+// or holds another connection.
+func (l *lifetime) hold(conn net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.cut != nil {
+		return false
+	}
+	l.cut = conn
+	return true
+}
+
+// let takes conn out again; false: it has been closed.
+func (l *lifetime) let() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = nil
+	return l.err == nil
+}
+
+// end ends the lifetime, once.
+func (l *lifetime) end() {
+	l.mu.Lock()
+	if l.err != nil {
+		l.mu.Unlock()
+		return
+	}
+	l.err = context.Canceled
+	if l.done != nil {
+		close(l.done)
+	}
+	cut, calls := l.cut, l.calls
+	l.cut, l.calls = nil, nil
+	l.mu.Unlock()
+	if cut != nil {
+		cut.Close()
+	}
+	for f := range calls {
+		go (*f)()
+	}
+}

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// output writes a connection through a buffer that it holds only while there is
+// something in it.
+type output struct {
+	conn    net.Conn
+	time    timer         // the write deadline
+	wait    time.Duration // for one write; below 0: the deadline is seen to elsewhere
+	buf     []byte
+	err     error     // final
+	vectors [3][]byte // of one write, here so that it allocates nothing
+}
+
+func (o *output) open(conn net.Conn, wait time.Duration) {
+	o.conn, o.wait = conn, wait
+	o.time.set = conn.SetWriteDeadline
+}
+
+// room has a buffer ready and returns it.
+func (o *output) room() []byte {
+	if o.buf == nil {
+		o.buf = takeBuffer()[:0]
+	}
+	return o.buf
+}
+
+// release gives the buffer back; what is in it is lost.
+func (o *output) release() {
+	if o.buf != nil {
+		giveBuffer(o.buf)
+		o.buf = nil
+	}
+}
+
+// flush writes what is in the buffer.
+func (o *output) flush() error { return o.flushWith(nil, nil) }
+
+// flushWith writes what is in the buffer with p and q behind it, in one write.
+func (o *output) flushWith(p, q []byte) error {
+	n := len(o.buf) + len(p) + len(q)
+	if o.err == nil && n > 0 && o.wait >= 0 {
+		o.err = o.time.ahead(o.wait)
+	}
+	switch {
+	case o.err != nil || n == 0:
+	case n == len(o.buf):
+		_, o.err = o.conn.Write(o.buf)
+	default:
+		o.vectors = [3][]byte{o.buf, p, q}
+		all := net.Buffers(o.vectors[:])
+		_, o.err = all.WriteTo(o.conn)
+		o.vectors = [3][]byte{}
+	}
+	o.release()
+	return o.err
+}
+
+// lineEnd ends every line of HTTP.
+var lineEnd = []byte("\r\n")
+
+// append takes in p, and writes when the buffer is full.
+func (o *output) append(p []byte) error {
+	if len(o.room())+len(p) <= bufferSize {
+		o.buf = append(o.buf, p...)
+		return o.err
+	}
+	return o.flushWith(p, nil)
+}
+
+func (o *output) appendString(s string) { o.buf = append(o.room(), s...) }
+
+// statusLines are those of the statuses that have a name.
+var statusLines = func() (lines [600]string) {
+	for code := range lines {
+		if text := http.StatusText(code); text != "" {
+			lines[code] = strconv.Itoa(code) + " " + text + "\r\n"
+		}
+	}
+	return lines
+}()
+
+func (o *output) appendStatus(minor, status int) {
+	b := append(append(o.room(), "HTTP/1."...), byte('0'+minor), ' ')
+	if status >= 0 && status < len(statusLines) && statusLines[status] != "" {
+		o.buf = append(b, statusLines[status]...)
+		return
+	}
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(b, " status code "...)
+	o.buf = append(strconv.AppendInt(b, int64(status), 10), "\r\n"...)
+}
+
+func (o *output) appendField(name, value string) {
+	b := append(append(o.room(), name...), ": "...)
+	o.buf = append(append(b, value...), "\r\n"...)
+}
+
+func (o *output) appendLength(n int64) {
+	b := append(o.room(), "Content-Length: "...)
+	o.buf = append(strconv.AppendInt(b, n, 10), "\r\n"...)
+}
+
+// date is the Date header's value of a second.
+type date struct {
+	second int64
+	text   string
+}
+
+var lastDate atomic.Pointer[date]
+
+// now is the value of a Date header.
+func now() string {
+	t := time.Now()
+	d := lastDate.Load()
+	if d == nil || d.second != t.Unix() {
+		d = &date{t.Unix(), t.UTC().Format(http.TimeFormat)}
+		lastDate.Store(d)
+	}
+	return d.text
+}

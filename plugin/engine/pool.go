@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"sync"
+	"time"
+)
+
+// Limits of idle connections. The age is below the keep-alive of the providers
+// (the shortest known is 60 s), so that a pooled connection is rarely one that
+// was just closed.
+const (
+	maxIdle       = 4096
+	maxIdleOrigin = 1024
+	maxIdleAge    = 25 * time.Second
+)
+
+// origin is where requests go; a connection belongs to one.
+type origin struct{ scheme, host string }
+
+// pool keeps idle connections, the youngest on top. They are swept by a timer
+// that runs only while there are any.
+type pool struct {
+	mu     sync.Mutex
+	idle   map[origin][]*clientConn
+	n      int
+	sweep  *time.Timer
+	closed bool
+}
+
+// get returns a connection that is open and silent, or nil.
+func (p *pool) get(to origin) *clientConn {
+	for {
+		c := p.pop(to)
+		if c == nil {
+			return nil
+		}
+		if time.Since(c.since) < maxIdleAge && c.silent() {
+			return c
+		}
+		c.close()
+	}
+}
+
+func (p *pool) pop(to origin) *clientConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.idle[to]
+	if len(list) == 0 {
+		return nil
+	}
+	c := list[len(list)-1]
+	list[len(list)-1] = nil
+	p.idle[to] = list[:len(list)-1]
+	p.n--
+	return c
+}
+
+// put keeps a connection, or closes it where there are too many.
+func (p *pool) put(c *clientConn) {
+	c.since = time.Now()
+	p.mu.Lock()
+	list := p.idle[c.origin]
+	if p.closed || p.n >= maxIdle || len(list) >= maxIdleOrigin {
+		p.mu.Unlock()
+		c.close()
+		return
+	}
+	if p.idle == nil {
+		p.idle = map[origin][]*clientConn{}
+	}
+	p.idle[c.origin] = append(list, c)
+	if p.n++; p.n == 1 {
+		p.schedule()
+	}
+	p.mu.Unlock()
+}
+
+// schedule has the pool swept some time from now.
+func (p *pool) schedule() {
+	if p.sweep == nil {
+		p.sweep = time.AfterFunc(maxIdleAge/5, p.expire)
+		return
+	}
+	p.sweep.Reset(maxIdleAge / 5)
+}
+
+// expire closes connections that are too old or were closed by the other side.
+func (p *pool) expire() {
+	var over []*clientConn
+	p.mu.Lock()
+	for to, list := range p.idle {
+		kept := list[:0]
+		for _, c := range list {
+			if time.Since(c.since) < maxIdleAge && c.silent() {
+				kept = append(kept, c)
+			} else {
+				over = append(over, c)
+			}
+		}
+		clear(list[len(kept):])
+		if p.idle[to] = kept; len(kept) == 0 {
+			delete(p.idle, to)
+		}
+	}
+	if p.n -= len(over); p.n > 0 && !p.closed {
+		p.schedule()
+	}
+	p.mu.Unlock()
+	for _, c := range over {
+		c.close()
+	}
+}
+
+// close ends all idle connections and keeps no more.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	idle := p.idle
+	p.idle, p.n = nil, 0
+	if p.sweep != nil {
+		p.sweep.Stop()
+	}
+	p.mu.Unlock()
+	for _, list := range idle {
+		for _, c := range list {
+			c.close()
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"go-ai-proxy/plugin/wire"
+)
+
+// Limits of an answer's head.
+const (
+	maxAnswerHead = 256 << 10 // bytes
+	maxInterim    = 16        // 1xx answers before the final one
+)
+
+// clientConn is a connection to a provider. It carries one request at a time,
+// written and read by the goroutine that serves the client.
+type clientConn struct {
+	client    *Client
+	origin    origin
+	socket    net.Conn        // the TCP connection
+	raw       syscall.RawConn // of socket
+	conn      net.Conn        // socket, or TLS on it
+	peer      string          // socket's remote address
+	absolute  bool            // an HTTP proxy wants whole URLs
+	proxyAuth string
+	in        source
+	out       output
+	since     time.Time // idle since
+
+	spoilt bool // not to be used again
+
+	look func(fd uintptr) // lookAt, made once
+	seen glance
+}
+
+// close ends the connection. Not by TLS's farewell, which may block: the
+// lengths of messages say whether they are whole.
+func (c *clientConn) close() {
+	c.in.release()
+	c.out.release()
+	c.socket.Close()
+}
+
+// silent says that an idle connection is open and that the provider has sent
+// nothing on it: what it sent unasked must not become the next answer.
+func (c *clientConn) silent() bool {
+	if c.in.buffered() > 0 {
+		return false
+	}
+	if c.raw == nil {
+		return true
+	}
+	c.seen = ended
+	_ = c.raw.Control(c.look) // an error: it is closed
+	return c.seen == quiet
+}
+
+func (c *clientConn) lookAt(fd uintptr) { c.seen = peek(fd) }
+
+// roundTrip sends a request and reads the head of its answer. On an error the
+// connection is closed.
+func (c *clientConn) roundTrip(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {
+	h := c.hold(ctx)
+	a, err := c.exchange(out)
+	if err == nil {
+		a.hold = h
+		if a.body.whole() {
+			a.settle()
+		}
+		return &a.Answer, nil
+	}
+	h.let()
+	c.close()
+	if gone := ctx.Err(); gone != nil {
+		return nil, &wire.TransportError{Phase: wire.Sent, Err: fmt.Errorf("%w: %w", gone, err)}
+	}
+	return nil, &wire.TransportError{Phase: wire.Sent, Timeout: isTimeout(err), Err: err}
+}
+
+// exchange writes the request and reads the answer's head.
+func (c *clientConn) exchange(out *wire.Outgoing) (*answer, error) {
+	if err := c.send(out); err != nil {
+		return nil, err
+	}
+	if err := c.in.time.ahead(out.Timeouts.Read); err != nil {
+		return nil, err
+	}
+	c.in.wait = out.Timeouts.Read
+	return c.receive(out.Method)
+}
+
+// holding is a context's hold on a connection: it closes the socket.
+type holding struct {
+	life *lifetime
+	stop func() bool
+}
+
+// hold has the connection closed when ctx ends.
+func (c *clientConn) hold(ctx context.Context) holding {
+	if l, ok := ctx.(*lifetime); ok && l.hold(c.socket) {
+		return holding{life: l}
+	}
+	if ctx.Done() == nil {
+		return holding{}
+	}
+	return holding{stop: context.AfterFunc(ctx, func() { c.socket.Close() })}
+}
+
+// let ends the hold; false: the connection has been closed.
+func (h *holding) let() bool {
+	switch {
+	case h.life != nil:
+		return h.life.let()
+	case h.stop != nil:
+		return h.stop()
+	}
+	return true
+}
+
+// largeBody is how much of a request's body a provider's socket takes in any
+// case, in bytes.
+const largeBody = 64 << 10
+
+// lastWords is how long a provider that takes no more of a request has to say why.
+const lastWords = 50 * time.Millisecond
+
+// send writes a request. A provider may answer a large one before it has read
+// it, and read no more: what it says then counts.
+func (c *clientConn) send(out *wire.Outgoing) error {
+	length := out.Length
+	if out.Stream == nil {
+		length = 0
+		for _, p := range out.Pieces {
+			length += int64(len(p))
+		}
+	}
+	if err := c.out.time.ahead(out.Timeouts.Write); err != nil {
+		return err
+	}
+	c.appendHead(out, length)
+	var early *early
+	if out.Stream != nil || length > largeBody {
+		early = c.listen()
+	}
+	err := c.sendBody(out, length)
+	if err == nil {
+		return early.end(out.Timeouts.Read)
+	}
+	if c.out.err == nil {
+		early.end(time.Nanosecond) // the body could not be had: nothing to hear
+		return err
+	}
+	c.spoilt = true
+	if early.end(lastWords); c.in.buffered() == 0 {
+		_ = c.in.time.fix(time.Now().Add(lastWords)) // a broken connection shows in fill
+		_ = c.in.fill(bufferSize)
+	}
+	if c.in.buffered() > 0 {
+		return nil
+	}
+	return &errUnanswered{err}
+}
+
+// early hears what a provider says while a large body is still being sent.
+type early struct {
+	conn  *clientConn
+	timer *time.Timer
+	done  chan struct{}
+	err   error
+}
+
+// listen begins to listen when sending takes longer than a moment.
+func (c *clientConn) listen() *early {
+	e := &early{conn: c, done: make(chan struct{})}
+	if e.err = c.in.time.fix(time.Time{}); e.err != nil {
+		return nil
+	}
+	e.timer = time.AfterFunc(lastWords, func() {
+		defer close(e.done)
+		e.err = c.in.fill(bufferSize)
+		_ = c.conn.SetWriteDeadline(past) // it fails on a closed connection only
+	})
+	return e
+}
+
+// end stops listening, waiting for at most d (0: for ever) where it has begun.
+// The error is why nothing was heard.
+func (e *early) end(d time.Duration) error {
+	if e == nil || e.timer.Stop() {
+		return nil
+	}
+	c := e.conn
+	_ = c.in.time.ahead(d) // a closed connection ends the wait, too
+	<-e.done
+	c.out.time.at = past
+	_ = c.out.time.fix(time.Time{})
+	if e.err != nil {
+		return &errUnanswered{e.err}
+	}
+	return nil
+}
+
+// sendBody writes the head that is in the buffer and the body.
+func (c *clientConn) sendBody(out *wire.Outgoing, length int64) error {
+	if out.Stream != nil {
+		return c.sendStream(out.Stream, length)
+	}
+	o := &c.out
+	if len(o.buf)+int(min(length, bufferSize)) <= bufferSize || c.conn != c.socket {
+		for _, p := range out.Pieces {
+			if err := o.append(p); err != nil {
+				return err
+			}
+		}
+		return o.flush()
+	}
+	all := append(net.Buffers{o.buf}, out.Pieces...)
+	_, o.err = all.WriteTo(c.conn)
+	o.release()
+	return o.err
+}
+
+// sendStream writes the head and a body that is not in memory, of length bytes
+// or -1.
+func (c *clientConn) sendStream(r io.Reader, length int64) error {
+	o := &c.out
+	b := make([]byte, 32<<10)
+	for left := length; ; {
+		n, err := r.Read(b)
+		if length >= 0 && int64(n) > left {
+			return errors.New("the request's body is longer than its length")
+		}
+		left -= int64(n)
+		var tail []byte
+		if n > 0 && length < 0 {
+			o.buf = append(strconv.AppendInt(o.room(), int64(n), 16), "\r\n"...)
+			tail = lineEnd
+		}
+		if e := o.flushWith(b[:n], tail); e != nil {
+			return e
+		}
+		switch {
+		case err == nil:
+		case err != io.EOF:
+			return err
+		case left > 0:
+			return errors.New("the request's body is shorter than its length")
+		case length < 0:
+			o.appendString("0\r\n\r\n")
+			return o.flush()
+		default:
+			return nil
+		}
+	}
+}
+
+// appendHead writes request line and header to the buffer.
+func (c *clientConn) appendHead(out *wire.Outgoing, length int64) {
+	o := &c.out
+	u := out.URL
+	b := append(append(o.room(), out.Method...), ' ')
+	if c.absolute {
+		b = append(append(append(b, u.Scheme...), "://"...), u.Host...)
+	}
+	b = appendTarget(b, u)
+	b = append(append(append(b, " HTTP/1.1\r\nHost: "...), withoutZone(u.Host)...), "\r\n"...)
+	for name, values := range out.Header {
+		if ownField(name) || name == "Host" {
+			continue
+		}
+		for _, v := range values {
+			b = append(append(b, name...), ": "...)
+			b = append(append(b, strings.Trim(v, " \t")...), "\r\n"...)
+		}
+	}
+	if c.proxyAuth != "" {
+		b = append(append(append(b, "Proxy-Authorization: "...), c.proxyAuth...), "\r\n"...)
+	}
+	switch {
+	case length > 0, length == 0 && (out.Stream != nil || takesBody(out.Method)):
+		b = append(strconv.AppendInt(append(b, "Content-Length: "...), length, 10), "\r\n"...)
+	case length < 0:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	o.buf = append(b, "\r\n"...)
+}
+
+// withoutZone is a host without the zone of an IPv6 address, which is of this
+// machine only (RFC 6874 §4).
+func withoutZone(host string) string {
+	from := strings.IndexByte(host, '%')
+	if to := strings.IndexByte(host, ']'); from >= 0 && to > from {
+		return host[:from] + host[to:]
+	}
+	return host
+}
+
+// takesBody says that a request of this method without a body says so.
+func takesBody(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
+}
+
+// appendTarget writes the path and query of u.
+func appendTarget(b []byte, u *url.URL) []byte {
+	path := u.EscapedPath()
+	if path == "" || path[0] != '/' {
+		b = append(b, '/')
+	}
+	b = append(b, path...)
+	if u.RawQuery != "" || u.ForceQuery {
+		b = append(append(b, '?'), u.RawQuery...)
+	}
+	return b
+}

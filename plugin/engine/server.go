@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Handler serves one request. The exchange is the handler's until it returns;
+// what it has not sent by then is sent.
+type Handler interface {
+	ServeExchange(x *Exchange)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(x *Exchange)
+
+// ServeExchange implements Handler.
+func (f HandlerFunc) ServeExchange(x *Exchange) { f(x) }
+
+// Server serves clients' connections, one goroutine each. The zero value of a
+// limit is its default.
+type Server struct {
+	Handler Handler
+	Log     zerolog.Logger
+
+	MaxHead       int           // bytes of request line and header: 256 KiB
+	HeadTimeout   time.Duration // for a whole head, from its first byte: 30 s
+	IdleTimeout   time.Duration // between two requests: 2 min
+	ReadTimeout   time.Duration // for one read of a body: 60 s
+	WriteTimeout  time.Duration // for one write of an answer: 60 s
+	LingerTimeout time.Duration // for a client to read a refusal while it still sends: 500 ms
+
+	mu       sync.Mutex
+	listener net.Listener
+	watcher  *watcher
+	conns    map[*serverConn]struct{}
+	empty    chan struct{} // closed when conns is, once ending
+	ending   atomic.Bool
+}
+
+// ErrClosed is what Serve returns after Shutdown or Close.
+var ErrClosed = errors.New("server closed")
+
+func (s *Server) defaults() {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	set(&s.HeadTimeout, 30*time.Second)
+	set(&s.IdleTimeout, 2*time.Minute)
+	set(&s.ReadTimeout, time.Minute)
+	set(&s.WriteTimeout, time.Minute)
+	set(&s.LingerTimeout, 500*time.Millisecond)
+	if s.MaxHead == 0 {
+		s.MaxHead = 256 << 10
+	}
+}
+
+// Serve serves what l accepts until Shutdown or Close, and owns l. It is called
+// once.
+func (s *Server) Serve(l net.Listener) error {
+	s.defaults()
+	s.mu.Lock()
+	if s.ending.Load() {
+		s.mu.Unlock()
+		l.Close()
+		return ErrClosed
+	}
+	s.listener, s.conns = l, map[*serverConn]struct{}{}
+	s.watcher = newWatcher(s.Log)
+	s.mu.Unlock()
+	for wait := time.Duration(0); ; {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			wait = 0
+			s.start(conn)
+		case s.ending.Load():
+			return ErrClosed
+		case isTemporary(err): // no descriptors left, for example: others will be closed
+			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+			s.Log.Warn().Err(err).Dur("retry", wait).Msg("accepting a connection")
+			time.Sleep(wait)
+		default:
+			return err
+		}
+	}
+}
+
+func isTemporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}
+
+// start serves a connection in its own goroutine.
+func (s *Server) start(conn net.Conn) {
+	c := newServerConn(s, conn)
+	s.mu.Lock()
+	if s.ending.Load() {
+		s.mu.Unlock()
+		conn.Close()
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.mu.Unlock()
+	go c.serve()
+}
+
+// forget is the end of a connection.
+func (s *Server) forget(c *serverConn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.settle()
+	s.mu.Unlock()
+}
+
+// settle finds out whether the last connection of an ending server is gone.
+func (s *Server) settle() {
+	if s.empty != nil && len(s.conns) == 0 {
+		select {
+		case <-s.empty:
+		default:
+			close(s.empty)
+			if s.watcher != nil {
+				s.watcher.close()
+			}
+		}
+	}
+}
+
+// Shutdown accepts no more connections, closes those that are idle and waits
+// for the open requests, upgraded connections among them, until ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.end((*serverConn).closeIdle)
+	select {
+	case <-s.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close breaks all connections; their requests end as if the clients had left.
+// It waits for none.
+func (s *Server) Close() error {
+	s.end((*serverConn).abort)
+	return nil
+}
+
+// end stops accepting and has each connection told.
+func (s *Server) end(tell func(*serverConn)) {
+	s.mu.Lock()
+	s.ending.Store(true)
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+	}
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	conns := make([]*serverConn, 0, len(s.conns))
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	s.settle()
+	s.mu.Unlock()
+	for _, c := range conns {
+		tell(c)
+	}
+}

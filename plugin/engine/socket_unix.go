@@ -1,0 +1,79 @@
+//go:build unix
+
+package engine
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+)
+
+// rawConn is the socket of a plain TCP or Unix connection, nil for any other.
+func rawConn(conn net.Conn) syscall.RawConn {
+	switch conn.(type) {
+	case *net.TCPConn, *net.UnixConn:
+	default:
+		return nil
+	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// readReady reads what is there into a fresh buffer; false: nothing is, wait.
+func (s *source) readReady(fd uintptr) bool {
+	b := takeBuffer()
+	n, err := read(int(fd), b)
+	if n > 0 {
+		s.buf, s.r, s.w = b, 0, n
+		return true
+	}
+	giveBuffer(b)
+	switch err {
+	case syscall.EAGAIN:
+		return false
+	case nil:
+		s.err = io.EOF
+	default:
+		s.err = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", err)}
+	}
+	return true
+}
+
+func read(fd int, b []byte) (int, error) {
+	for {
+		n, err := syscall.Read(fd, b)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
+
+// glance is what a look at a socket without reading tells.
+type glance int
+
+const (
+	quiet  glance = iota // open, and nothing to read
+	speaks               // there is something to read
+	ended                // closed by the peer, or broken
+)
+
+// peek looks at what there is to read and leaves it there.
+func peek(fd uintptr) glance {
+	var b [1]byte
+	for {
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		switch {
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return quiet
+		case err == nil && n > 0:
+			return speaks
+		default:
+			return ended
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"time"
+)
+
+// source reads a connection through a buffer that it holds only while there is
+// something in it: thousands of connections that wait hold none.
+type source struct {
+	conn net.Conn
+	raw  syscall.RawConn // of a plain socket, otherwise nil
+	time timer           // the read deadline
+	wait time.Duration   // how long one read of a body may take; 0: for ever
+
+	buf  []byte // nil when there is nothing in it
+	r, w int    // what is unread is buf[r:w]
+
+	ready func(fd uintptr) bool // readReady, made once
+	err   error                 // of readReady
+}
+
+// errLong is a line or a head above its limit.
+var errLong = errors.New("line or header too long")
+
+func newSource(conn net.Conn) *source {
+	s := &source{}
+	s.open(conn)
+	return s
+}
+
+func (s *source) open(conn net.Conn) {
+	s.conn = conn
+	s.time.set = conn.SetReadDeadline
+	s.raw = rawConn(conn)
+	s.ready = s.readReady
+}
+
+// buffered is how many bytes are there without a read.
+func (s *source) buffered() int { return s.w - s.r }
+
+// unread are the bytes that are there. They are valid until the next call.
+func (s *source) unread() []byte { return s.buf[s.r:s.w] }
+
+// skip drops n buffered bytes.
+func (s *source) skip(n int) {
+	if s.r += n; s.r == s.w {
+		s.release()
+	}
+}
+
+// release gives the buffer back; what is in it is lost.
+func (s *source) release() {
+	if s.buf != nil {
+		giveBuffer(s.buf)
+	}
+	s.buf, s.r, s.w = nil, 0, 0
+}
+
+// fill reads once, at least one byte, behind what is there. A buffer grows to
+// most bytes, then it is errLong.
+func (s *source) fill(most int) error {
+	if s.buf == nil {
+		if s.raw != nil {
+			return s.fillReady()
+		}
+		s.buf = takeBuffer()
+	}
+	if s.r > 0 {
+		s.w, s.r = copy(s.buf, s.buf[s.r:s.w]), 0
+	}
+	if s.w == len(s.buf) {
+		if s.w >= most {
+			return errLong
+		}
+		grown := make([]byte, min(2*len(s.buf), max(most, len(s.buf)+1)))
+		copy(grown, s.buf)
+		giveBuffer(s.buf)
+		s.buf = grown
+	}
+	n, err := s.conn.Read(s.buf[s.w:])
+	s.w += n
+	if n > 0 {
+		return nil
+	}
+	if s.w == 0 {
+		s.release()
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// fillReady waits without a buffer and takes one when there is something to read.
+func (s *source) fillReady() error {
+	s.err = nil
+	if err := s.raw.Read(s.ready); err != nil {
+		return err
+	}
+	return s.err
+}
+
+// read reads what there is into p, at most one read of the connection. With
+// direct, that goes by the buffer when the buffer is empty.
+func (s *source) read(p []byte, direct bool) (int, error) {
+	if s.buffered() == 0 {
+		if err := s.time.ahead(s.wait); err != nil {
+			return 0, err
+		}
+		if direct {
+			return s.conn.Read(p)
+		}
+		if err := s.fill(bufferSize); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, s.unread())
+	s.skip(n)
+	return n, nil
+}
+
+// line returns the next line with its line feed, at most most bytes. It is
+// valid until the next call; skip goes past it.
+func (s *source) line(most int) ([]byte, error) {
+	for seen := 0; ; {
+		if i := bytes.IndexByte(s.unread()[seen:], '\n'); i >= 0 {
+			if seen+i >= most {
+				return nil, errLong
+			}
+			return s.unread()[:seen+i+1], nil
+		}
+		if seen = s.buffered(); seen >= most {
+			return nil, errLong
+		}
+		if err := s.time.ahead(s.wait); err != nil {
+			return nil, err
+		}
+		if err := s.fill(most); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// head returns a message's first line and header with the empty line that ends
+// them. The copy is the caller's: headers are cut out of it.
+func (s *source) head(most int) (string, error) {
+	for seen := 0; ; {
+		b := s.unread()
+		if end := headEnd(b, seen); end > 0 {
+			if end > most {
+				return "", errLong
+			}
+			head := string(b[:end])
+			s.skip(end)
+			return head, nil
+		}
+		if len(b) >= most {
+			return "", errLong
+		}
+		seen = max(len(b)-3, 0)
+		if err := s.fill(most); err != nil {
+			return "", err
+		}
+	}
+}
+
+// headEnd returns the length of the head at the start of b, 0 when its end has
+// not come. Bytes before from have been looked at.
+func headEnd(b []byte, from int) int {
+	for {
+		i := bytes.IndexByte(b[from:], '\n')
+		if i < 0 {
+			return 0
+		}
+		from += i + 1
+		rest := b[from:]
+		switch {
+		case len(rest) > 0 && rest[0] == '\n':
+			return from + 1
+		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+			return from + 2
+		}
+	}
+}

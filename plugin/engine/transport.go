@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go-ai-proxy/plugin/wire"
+)
+
+// transport returns the way by net/http.
+func (c *Client) transport() *transport {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.std == nil {
+		config := c.tls.Clone()
+		config.NextProtos = nil
+		c.std = &transport{tls: config, transports: map[wire.Timeouts]*http.Transport{}}
+	}
+	return c.std
+}
+
+// transport is a wire.Upstream on net/http, for what Client does not speak:
+// HTTP/2, and proxies that are not HTTP. Connections are pooled per set of
+// timeouts: net/http has its limits on the transport.
+type transport struct {
+	tls        *tls.Config
+	mu         sync.Mutex
+	transports map[wire.Timeouts]*http.Transport
+}
+
+func (u *transport) of(t wire.Timeouts) *http.Transport {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	tr := u.transports[t]
+	if tr == nil {
+		d := &net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
+		tr = &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           d.DialContext,
+			TLSHandshakeTimeout:   t.Connect,
+			ResponseHeaderTimeout: t.Read,
+			IdleConnTimeout:       maxIdleAge,
+			MaxIdleConns:          maxIdle,
+			MaxIdleConnsPerHost:   maxIdleOrigin,
+			ForceAttemptHTTP2:     true,
+			DisableCompression:    true,
+			ReadBufferSize:        4 << 10,
+			WriteBufferSize:       4 << 10,
+			TLSClientConfig:       u.tls,
+		}
+		u.transports[t] = tr
+	}
+	return tr
+}
+
+// close ends idle connections.
+func (u *transport) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, tr := range u.transports {
+		tr.CloseIdleConnections()
+	}
+}
+
+// Do implements wire.Upstream.
+func (u *transport) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var phase atomic.Int32
+	var peer string
+	trace := &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			phase.Store(int32(wire.Sent))
+			peer = i.Conn.RemoteAddr().String()
+		},
+	}
+	req := (&http.Request{
+		Method: out.Method, URL: out.URL, Host: out.URL.Host, Header: out.Header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(httptrace.WithClientTrace(ctx, trace))
+	setBody(req, out)
+	writing := limit(out.Timeouts.Write, cancel)
+	if writing != nil && req.Body != nil {
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) { writing.Stop() }
+	}
+	resp, err := u.of(out.Timeouts).RoundTrip(req)
+	if writing != nil {
+		writing.Stop()
+	}
+	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		cancel(nil)
+		return nil, &wire.TransportError{Phase: wire.Phase(phase.Load()), Timeout: isTimeout(err), Err: err}
+	}
+	return &wire.Answer{Status: resp.StatusCode, Header: resp.Header, Peer: peer,
+		Body: &idleBody{body: resp.Body, cancel: cancel, ctx: ctx, idle: out.Timeouts.Read}}, nil
+}
+
+func setBody(req *http.Request, out *wire.Outgoing) {
+	if out.Stream != nil {
+		req.Body, req.ContentLength = io.NopCloser(out.Stream), out.Length
+		return
+	}
+	n := int64(0)
+	for _, p := range out.Pieces {
+		n += int64(len(p))
+	}
+	if n == 0 {
+		return
+	}
+	req.ContentLength = n
+	req.GetBody = func() (io.ReadCloser, error) { return &piecesReader{pieces: out.Pieces}, nil }
+	req.Body, _ = req.GetBody()
+}
+
+// piecesReader reads pieces one after another without joining them.
+type piecesReader struct {
+	pieces [][]byte
+	i, at  int
+}
+
+func (r *piecesReader) Read(p []byte) (n int, err error) {
+	for r.i < len(r.pieces) && n < len(p) {
+		c := copy(p[n:], r.pieces[r.i][r.at:])
+		n += c
+		if r.at += c; r.at == len(r.pieces[r.i]) {
+			r.i, r.at = r.i+1, 0
+		}
+	}
+	if n == 0 && r.i == len(r.pieces) {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (r *piecesReader) Close() error { return nil }
+
+var errTimeout = fmt.Errorf("timed out: %w", os.ErrDeadlineExceeded)
+
+// limit cancels after d; nil when there is no limit.
+func limit(d time.Duration, cancel context.CancelCauseFunc) *time.Timer {
+	if d <= 0 {
+		return nil
+	}
+	return time.AfterFunc(d, func() { cancel(errTimeout) })
+}
+
+// idleBody ends a body that brings nothing for the idle time.
+type idleBody struct {
+	body   io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	idle   time.Duration
+	timer  *time.Timer
+}
+
+func (b *idleBody) Read(p []byte) (int, error) {
+	if b.idle > 0 {
+		if b.timer == nil {
+			b.timer = limit(b.idle, b.cancel)
+		} else {
+			b.timer.Reset(b.idle)
+		}
+	}
+	n, err := b.body.Read(p)
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	if err != nil && err != io.EOF {
+		err = &wire.TransportError{Phase: wire.Reading, Timeout: errors.Is(context.Cause(b.ctx), errTimeout) || isTimeout(err), Err: err}
+	}
+	return n, err
+}
+
+func (b *idleBody) Close() error {
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	b.cancel(nil)
+	return b.body.Close()
+}

@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Upgrade gives the exchange in the form that WebSocket libraries take: the
+// ResponseWriter is an http.Hijacker. Without a hijack it answers like any
+// other.
+func (x *Exchange) Upgrade() (http.ResponseWriter, *http.Request) {
+	u, err := url.ParseRequestURI(x.Target)
+	if err != nil {
+		u = &url.URL{Path: "/"}
+	}
+	r := &http.Request{
+		Method: x.Method, URL: u, RequestURI: x.Target, Host: x.Host, RemoteAddr: x.RemoteAddr,
+		Proto: "HTTP/1." + strconv.Itoa(x.minor), ProtoMajor: 1, ProtoMinor: x.minor,
+		Header: x.Header, ContentLength: x.ContentLength, Body: http.NoBody,
+	}
+	if b := x.Body(); b != nil {
+		r.Body = io.NopCloser(b)
+	}
+	return &upgrade{x: x, header: http.Header{}}, r.WithContext(&x.life)
+}
+
+// upgrade is an http.ResponseWriter and http.Hijacker on an exchange.
+type upgrade struct {
+	x      *Exchange
+	header http.Header
+}
+
+// Header implements http.ResponseWriter.
+func (u *upgrade) Header() http.Header { return u.header }
+
+// WriteHeader implements http.ResponseWriter. 101 is sent at once; Hijack must
+// follow.
+func (u *upgrade) WriteHeader(status int) {
+	x := u.x
+	if status != http.StatusSwitchingProtocols {
+		length := int64(-1)
+		if n, ok := contentLength(u.header["Content-Length"]); ok {
+			length = n
+		}
+		_ = x.Start(status, u.header, length) // Write tells of an error
+		return
+	}
+	if x.began || x.hijacked {
+		return
+	}
+	x.began, x.keep = true, false
+	o := &x.conn.out
+	o.appendStatus(1, status)
+	for name, values := range u.header {
+		for _, v := range values {
+			if validName(name) {
+				o.appendField(name, clean(v))
+			}
+		}
+	}
+	o.appendString("\r\n")
+	_ = o.flush() // Hijack tells of an error
+}
+
+// Write implements http.ResponseWriter.
+func (u *upgrade) Write(p []byte) (int, error) {
+	if !u.x.began {
+		u.WriteHeader(http.StatusOK)
+	}
+	if err := u.x.Write(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// FlushError is for http.ResponseController.
+func (u *upgrade) FlushError() error { return u.x.Flush() }
+
+// Hijack implements http.Hijacker. The connection is the caller's then, who
+// closes it; what the client has already sent is in the reader.
+func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	x := u.x
+	c := x.conn
+	switch {
+	case x.hijacked:
+		return nil, nil, http.ErrHijacked
+	case !x.body.whole():
+		return nil, nil, errors.New("the request's body has not been read")
+	}
+	if err := c.out.flush(); err != nil {
+		return nil, nil, err
+	}
+	c.server.watcher.remove(c)
+	c.mu.Lock()
+	x.hijacked = true
+	c.mu.Unlock()
+	early := bytes.Clone(c.in.unread())
+	c.in.release()
+	if err := c.conn.SetDeadline(time.Time{}); err != nil {
+		return nil, nil, err
+	}
+	r := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), c.conn), max(4<<10, len(early)))
+	if len(early) > 0 {
+		if _, err := r.Peek(len(early)); err != nil { // to have them in the reader's buffer, where they are looked for
+			return nil, nil, err
+		}
+	}
+	return c.conn, bufio.NewReadWriter(r, bufio.NewWriterSize(c.conn, 4<<10)), nil
+}
