@@ -29,9 +29,10 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	p := parsers.Get()
 	defer parsers.Put(p)
 	v, err := p.ParseBytes(body)
-	if err != nil {
-		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
+	if err != nil { // its text would quote the body
+		return nil, &chat.RequestError{Message: "request body is not valid JSON, or nested too deep"}
 	}
+	jsonedit.KeepLast(v)
 	o, err := v.Object()
 	if err != nil {
 		return nil, &chat.RequestError{Message: "request body is no JSON object"}

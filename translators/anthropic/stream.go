@@ -47,7 +47,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	}
 	v, err := s.parser.ParseBytes(ev.Data)
 	if err != nil {
-		return nil, &chat.ResponseError{Message: "an event of the stream is no JSON: " + err.Error()}
+		return nil, &chat.ResponseError{Message: "an event of the stream is no JSON"}
 	}
 	switch string(v.GetStringBytes("type")) {
 	case "message_start":

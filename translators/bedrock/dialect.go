@@ -40,6 +40,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
 	}
+	jsonedit.KeepLast(v)
 	r := &chat.Request{}
 	if err := parseSystem(r, v.GetArray("system")); err != nil {
 		return nil, err

@@ -38,6 +38,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
 	}
+	jsonedit.KeepLast(v)
 	if first(v, "cachedContent", "cached_content") != nil {
 		return nil, &chat.RequestError{Field: "cachedContent", Message: "only Gemini itself can read its cache"}
 	}

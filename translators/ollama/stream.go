@@ -28,7 +28,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	}
 	var l line
 	if err := l.parse(ev.Data); err != nil {
-		return nil, &chat.ResponseError{Message: "a line of the stream is no JSON object: " + err.Error()}
+		return nil, &chat.ResponseError{Message: "a line of the stream is no JSON object"}
 	}
 	if e := l.err(); e != nil {
 		s.add(chat.Delta{Kind: chat.ErrorDelta, Err: e})

@@ -29,6 +29,7 @@ func withObject(body []byte, f func(*fastjson.Object) error) error {
 	if err != nil {
 		return refuse("", "request body is not valid JSON: "+firstLine(err.Error()))
 	}
+	jsonedit.KeepLast(v)
 	o, err := v.Object()
 	if err != nil {
 		return refuse("", "request body is not valid JSON: want an object")
