@@ -20,8 +20,11 @@ func (a *attempt) address() error {
 		return err
 	}
 	a.out.Method = a.in.Method
-	if a.asked != nil {
+	switch {
+	case a.asked != nil:
 		a.out.Method = a.asked.Method
+	case a.how != untouched && a.surface.rest == nil && a.surface.take != takeSocket:
+		a.out.Method = http.MethodPost // whatever the client said
 	}
 	a.out.URL = u
 	a.out.Header = a.headers()

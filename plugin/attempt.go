@@ -359,28 +359,15 @@ func (a *attempt) translateChat() error {
 	if o.TopK != nil {
 		r.TopK = chat.Number(number(*o.TopK))
 	}
+	if len(r.Extra) > 0 {
+		r.Extra = a.unpinnedExtra(r.Extra)
+	}
 	body, err := a.op.Chat.AppendRequest(make([]byte, 0, len(a.body)+1024), a.target, &r)
 	if err != nil {
 		return err
 	}
 	a.pieces = [][]byte{body}
 	return a.mergeExtraBody([]byte(r.ExtraBody))
-}
-
-// mergeExtraBody merges the client's extra_body into the provider's body.
-func (a *attempt) mergeExtraBody(extra []byte) error {
-	if len(extra) == 0 || jsonedit.IsNull(extra) {
-		return nil
-	}
-	if extra[0] != '{' {
-		return &chat.RequestError{Field: "extra_body", Message: "must be an object"}
-	}
-	merged, err := jsonedit.Merge(nil, jsonedit.Join(nil, a.pieces), extra)
-	if err != nil {
-		return err
-	}
-	a.pieces = [][]byte{merged}
-	return nil
 }
 
 func number(n int) []byte    { return strconv.AppendInt(nil, int64(n), 10) }

@@ -53,6 +53,9 @@ type request struct {
 // read takes in the client's request and refuses what no target could answer.
 func (q *request) read() error {
 	q.gzip = strings.Contains(strings.ToLower(strings.Join(q.in.Header["Accept-Encoding"], ",")), "gzip")
+	if q.in.Method == http.MethodTrace { // answers with what it was sent: our key
+		return refuse(http.StatusMethodNotAllowed, "TRACE is not allowed")
+	}
 	if err := q.meet(); err != nil {
 		return err
 	}
@@ -63,6 +66,9 @@ func (q *request) read() error {
 	q.record.set(func(r *Record) { r.started = q.start; r.tokens = q.surface.tokens })
 	if q.members == nil || q.surface.take == takeRaw {
 		return nil
+	}
+	if err := checkNames(q.members); err != nil {
+		return err
 	}
 	if q.surface.check != nil && q.sub == "" {
 		if err := q.surface.check(q.members, q.route); err != nil {
@@ -141,10 +147,14 @@ func (q *request) readBody(max int64) error {
 	if err != nil {
 		return err
 	}
+	limited := src
 	if max > 0 {
-		src = io.LimitReader(src, max+1)
+		limited = io.LimitReader(src, max+1)
 	}
-	body, err := readAll(src, size)
+	body, err := readAll(limited, size)
+	if z, zipped := src.(*zippedBody); err != nil && zipped && z.sent.err == nil {
+		return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
+	}
 	if err != nil {
 		return fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
 	}
@@ -157,15 +167,46 @@ func (q *request) readBody(max int64) error {
 
 // inflated is the body and its size, -1 when that is unknown, without gzip.
 func (q *request) inflated() (io.Reader, int64, error) {
-	if !strings.EqualFold(q.in.Header.Get("Content-Encoding"), "gzip") {
+	switch encoding := strings.ToLower(q.in.Header.Get("Content-Encoding")); encoding {
+	case "gzip", "x-gzip":
+	case "", "identity":
 		return q.in.Body, q.in.ContentLength, nil
+	default:
+		if q.surface.take == takeRaw {
+			return q.in.Body, q.in.ContentLength, nil
+		}
+		return nil, 0, refuse(http.StatusUnsupportedMediaType, fmt.Sprintf("content-encoding %q is not known: send gzip or none", encoding))
 	}
-	z, err := gzip.NewReader(q.in.Body)
+	sent := &failing{from: q.in.Body}
+	z, err := gzip.NewReader(sent)
+	if err != nil && sent.err != nil {
+		return nil, 0, fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
+	}
 	if err != nil {
 		return nil, 0, refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
 	}
 	q.in.Header.Del("Content-Encoding")
-	return z, -1, nil
+	return &zippedBody{z, sent}, -1, nil
+}
+
+// zippedBody is an inflated body; sent is how it came.
+type zippedBody struct {
+	io.Reader
+	sent *failing
+}
+
+// failing remembers why reading failed.
+type failing struct {
+	from io.Reader
+	err  error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.from.Read(p)
+	if err != nil && err != io.EOF {
+		f.err = err
+	}
+	return n, err
 }
 
 // readAll reads r, of size bytes or -1, into one buffer that grows at most
@@ -222,6 +263,10 @@ func (q *request) formToJSON() error {
 	for k, vs := range form {
 		o.item()
 		o.buf = append(jsonedit.AppendString(o.buf, k), ':')
+		if k == "stream" && (vs[0] == "true" || vs[0] == "false") {
+			o.buf = append(o.buf, vs[0]...)
+			continue
+		}
 		o.buf = jsonedit.AppendString(o.buf, vs[0])
 	}
 	o.close('}')

@@ -52,7 +52,11 @@ func StripClient(h http.Header) {
 	}
 }
 
+// isClientOnly takes _ for -: what stands behind a provider's front may do the same.
 func isClientOnly(name string) bool {
+	if strings.IndexByte(name, '_') >= 0 {
+		name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
 	if clientOnly[name] {
 		return true
 	}
