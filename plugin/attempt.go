@@ -95,7 +95,7 @@ func (a *attempt) choose() error {
 		return a.noTransformer()
 	case a.op.Format == a.surface.format:
 		a.how = same
-	case a.op.Chat != nil && a.surface.dialect != nil:
+	case a.op.Chat != nil && a.surface.dialect != nil && a.creates():
 		a.how = viaChat
 	case a.op.Body != nil:
 		a.how = viaBody
@@ -126,14 +126,14 @@ func (a *attempt) operation() *provider.Operation {
 // noTransformer says, in Kong's words, that the target cannot do what the
 // route offers.
 func (a *attempt) noTransformer() error {
-	if format := a.target.Options.Llama2Format + a.target.Options.MistralFormat; format != "" {
-		return refuse(http.StatusBadRequest, "no transformer available to format "+a.name()+"/"+format)
-	}
+	format := a.target.Options.Llama2Format + a.target.Options.MistralFormat
 	switch {
 	case a.instance.native() != nil:
 		return refuse(http.StatusBadRequest, fmt.Sprintf("no transformer for %s: %s cannot be translated, and the provider does not speak it", a.name(), a.surface.format))
 	case a.surface.format == provider.OpenAIResponses && a.op != nil:
 		return refuse(http.StatusBadRequest, "no transformer for "+a.name()+": responses of this provider are made of its chat, and none is stored that could be asked for by its id")
+	case format != "":
+		return refuse(http.StatusBadRequest, "no transformer available to format "+a.name()+"/"+format)
 	}
 	return refuse(http.StatusBadRequest, "no transformer for "+a.name())
 }
