@@ -82,6 +82,12 @@ var nativeAnthropicRows = []row{
 	{acceptance: []int{153}, name: "anthropic, thinking in the history", config: native("anthropic", anthropic()), answer: claudeSpoke,
 		send: to("/v1/messages", `{"max_tokens":64,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"thinking","thinking":"","signature":""},{"type":"thinking","thinking":"","signature":"c2ln"},{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}`),
 		want: want{up: obj{"messages.1.content": document(`[{"type":"thinking","thinking":"","signature":"c2ln"},{"type":"text","text":"b"}]`)}}},
+	{acceptance: []int{153}, name: "anthropic, thinking without its text", config: native("anthropic", anthropic()), answer: claudeSpoke,
+		send: to("/v1/messages", `{"max_tokens":64,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"thinking","thinking":""},{"type":"thinking","signature":"c2ln"},{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}`),
+		want: want{up: obj{"messages.1.content": document(`[{"type":"thinking","signature":"c2ln"},{"type":"text","text":"b"}]`)}}},
+	{acceptance: []int{146}, name: "anthropic on openai, a tool called", config: native("anthropic", chat("model.name", "gpt-5-mini"), "model.options.upstream_url", "$UP/v1/chat/completions"), send: to("/v1/messages", strings.Replace(messagesTool, `"stream":true,`, "", 1)),
+		answer: answer{body: strings.Replace(strings.Replace(openAIAnswer, `"content":"The sum is 2."`, `"content":null,"tool_calls":[{"id":"call_2","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rome\"}"}}]`, 1), `"stop"`, `"tool_calls"`, 1)},
+		want:   want{json: obj{"content": document(`[{"type":"tool_use","id":"call_2","name":"weather","input":{"city":"Rome"}}]`), "stop_reason": "tool_use", "usage.input_tokens": 25, "usage.output_tokens": 12}}},
 }
 
 var nativeRows = []row{
@@ -111,6 +117,7 @@ var nativeRows = []row{
 	{acceptance: []int{207}, name: "cohere, rerank", config: native("cohere", cohere("", "model.name", "rerank-v3.5")), send: to("/v1/rerank", rerankBody), answer: answer{body: `{ "id":"r", "results":[], "meta":{"billed_units":{"search_units":1}} }`},
 		want: want{upPath: "/v1/rerank", upBody: rerankBody, upHeader: map[string]string{"Authorization": "Bearer cohere-key"}, exactly: `{ "id":"r", "results":[], "meta":{"billed_units":{"search_units":1}} }`}},
 	{acceptance: []int{207}, name: "cohere, rerank of the second version", config: native("cohere", cohere("", "model.name", "rerank-v3.5")), send: to("/v2/rerank", rerankBody), answer: answer{body: `{ "id":"r", "results":[] }`}, want: want{upPath: "/v2/rerank", upBody: rerankBody, exactly: `{ "id":"r", "results":[] }`}},
+	{acceptance: []int{207}, name: "cohere, rerank without a version", config: native("cohere", cohere("", "model.name", "rerank-v3.5")), send: to("/rerank", rerankBody), answer: answer{body: `{"id":"r","results":[]}`}, want: want{upPath: "/v1/rerank", upBody: rerankBody}},
 	{acceptance: []int{228}, name: "huggingface", config: native("huggingface", huggingface("")), send: to("/generate", tgiBody), answer: answer{body: `{ "generated_text":"A model.", "details":{"finish_reason":"length","generated_tokens":3,"prefill":[{"id":1},{"id":2}]} }`},
 		want: want{upBody: tgiBody, exactly: `{ "generated_text":"A model.", "details":{"finish_reason":"length","generated_tokens":3,"prefill":[{"id":1},{"id":2}]} }`, log: obj{"ai.proxy.usage.prompt_tokens": 2, "ai.proxy.usage.completion_tokens": 3}}},
 	{acceptance: []int{228}, name: "huggingface, a stream", config: native("huggingface", huggingface("")), send: to("/generate_stream", tgiBody), answer: tgiStream,
