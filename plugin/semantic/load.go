@@ -60,7 +60,7 @@ func (r *Router) run(ctx context.Context) {
 func (r *Router) load(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
-	vectors, complete := r.known(ctx)
+	vectors, complete, failure := r.known(ctx)
 	for _, t := range r.texts {
 		if vectors[t.ID] != nil {
 			continue
@@ -77,22 +77,24 @@ func (r *Router) load(ctx context.Context) bool {
 	r.memory.Store(NewMemory(r.o.Metric, vectors))
 	switch {
 	case !r.usable():
+	case failure != nil: // requests should not wait for another
+		r.failed <- failure // the first: there is room
 	case complete && r.o.Index.Prepare(ctx) == nil:
 		r.index.Store(&errNone)
 	case !r.store(ctx):
-		r.failed <- *r.index.Load() // the first: there is room
+		r.failed <- *r.index.Load()
 	}
 	return true
 }
 
-// known returns the vectors that nobody has to be asked for, and whether the
-// index has all of them.
-func (r *Router) known(ctx context.Context) (vectors map[string][]float32, complete bool) {
+// known returns the vectors that nobody has to be asked for, whether the index
+// has all of them, and how it failed.
+func (r *Router) known(ctx context.Context) (vectors map[string][]float32, complete bool, failure error) {
 	vectors = map[string][]float32{}
 	if r.o.Index != nil {
-		stored, err := r.o.Index.Load(ctx)
-		if err != nil {
-			r.lost(err)
+		var stored map[string][]float32
+		if stored, failure = r.o.Index.Load(ctx); failure != nil {
+			r.lost(failure)
 		}
 		for _, t := range r.texts {
 			if v := stored[t.ID]; len(v) == r.o.Dimensions {
@@ -100,14 +102,14 @@ func (r *Router) known(ctx context.Context) (vectors map[string][]float32, compl
 				r.o.Cache.put(t.ID, v)
 			}
 		}
-		complete = err == nil && len(vectors) == len(r.texts)
+		complete = failure == nil && len(vectors) == len(r.texts)
 	}
 	for _, t := range r.texts {
 		if v := r.o.Cache.peek(t.ID); v != nil && vectors[t.ID] == nil {
 			vectors[t.ID] = v
 		}
 	}
-	return vectors, complete
+	return vectors, complete, failure
 }
 
 // usable says whether there is an index that can take the vectors.

@@ -53,6 +53,7 @@ func redisClient(c *config.Redis) redis.UniversalClient {
 		ContextTimeoutEnabled: true,
 		MaxIdleConns:          c.KeepalivePoolSize, PoolTimeout: ms(c.ConnectTimeout),
 		MaxRetries:      1,
+		DialerRetries:   1,
 		Protocol:        2, // answers of the search module differ in RESP3
 		DisableIdentity: true,
 		MaxRedirects:    c.ClusterRedirections,
