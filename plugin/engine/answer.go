@@ -37,16 +37,17 @@ func (c *clientConn) receive(method string) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		header, err := parseFields(rest)
+		if err != nil {
+			return nil, err
+		}
+		if status < 200 && status != http.StatusSwitchingProtocols {
 			continue
 		}
 		a := &answer{conn: c}
-		a.Status, a.Peer = status, c.peer
+		a.Status, a.Header, a.Peer = status, header, c.peer
 		a.Body = (*answerBody)(a)
 		a.body.src = &c.in
-		if a.Header, err = parseFields(rest); err != nil {
-			return nil, err
-		}
 		return a, a.frame(method, minor)
 	}
 	return nil, errors.New("too many interim answers")
@@ -60,7 +61,7 @@ func parseStatus(head string) (status, minor int, rest string, err error) {
 		return 0, 0, "", errors.New("malformed HTTP response")
 	}
 	code, _, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
-	if len(code) != 3 || !digit(code[0]) || !digit(code[1]) || !digit(code[2]) {
+	if len(code) != 3 || code[0] < '1' || code[0] > '9' || !digit(code[1]) || !digit(code[2]) {
 		return 0, 0, "", errors.New("malformed HTTP status code")
 	}
 	status = int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')

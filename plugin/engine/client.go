@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,6 +25,8 @@ type Client struct {
 	tls   *tls.Config
 	http2 []string
 	pool  pool
+	// dialSocket is dialTCP; tests connect elsewhere.
+	dialSocket func(ctx context.Context, address string) (net.Conn, error)
 
 	mu  sync.Mutex
 	std *transport // made when something needs net/http
@@ -33,7 +36,7 @@ type Client struct {
 // system's roots. http2 lists hosts, by commas, that only speak HTTP/2: they
 // are left to net/http; "*" is all.
 func NewClient(base *tls.Config, http2 string) *Client {
-	c := &Client{tls: base.Clone()}
+	c := &Client{tls: base.Clone(), dialSocket: dialTCP}
 	if c.tls == nil {
 		c.tls = &tls.Config{}
 	}

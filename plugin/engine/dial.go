@@ -29,8 +29,7 @@ func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*cli
 	if proxy != nil {
 		address = withPort(proxy.Scheme, proxy.Host)
 	}
-	dialer := net.Dialer{KeepAlive: 30 * time.Second} // both address families, the faster one
-	socket, err := dialer.DialContext(ctx, "tcp", address)
+	socket, err := c.dialSocket(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +39,12 @@ func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*cli
 		return nil, err
 	}
 	return conn, nil
+}
+
+// dialTCP connects to "host:port", by the faster of both address families.
+func dialTCP(ctx context.Context, address string) (net.Conn, error) {
+	d := net.Dialer{KeepAlive: 30 * time.Second}
+	return d.DialContext(ctx, "tcp", address)
 }
 
 // establish makes of a socket what requests can be sent on.
