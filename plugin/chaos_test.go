@@ -205,6 +205,10 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 		t.Errorf("%d records of %d requests: %v; %d clients have a whole answer", len(records), total, outcomes, complete)
 	}
 	for port, seen := range c.ports {
+		// A target may come to see an attempt only after the relay gave it up.
+		for deadline := time.Now().Add(5 * time.Second); attempts[port] != int(seen.Load()) && time.Now().Before(deadline); {
+			time.Sleep(5 * time.Millisecond)
+		}
 		if attempts[port] != int(seen.Load()) {
 			t.Errorf("the target on port %d saw %d attempts, records have %d", port, seen.Load(), attempts[port])
 		}
@@ -223,6 +227,8 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 
 // judge checks each answer by itself and returns how many are whole.
 func (c *chaos) judge(t *testing.T, results []got, records map[string]map[string]any) (complete int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for n, g := range results {
 		whose := map[string]bool{}
 		for _, a := range g.attempts {
