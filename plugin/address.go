@@ -50,6 +50,7 @@ func (a *attempt) url() (*url.URL, error) {
 		if u, err = url.Parse(o.UpstreamURL); err != nil || u.Host == "" {
 			return nil, refuse(http.StatusInternalServerError, fmt.Sprintf("model.options.upstream_url: %q is not a URL", o.UpstreamURL))
 		}
+		u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1) // a WebSocket begins as HTTP
 		bare := u.Path == "" || u.Path == "/"
 		if a.instance.native() != nil && a.how == same {
 			path, bare = a.nativePath(u, path, bare)

@@ -229,7 +229,9 @@ func (a *attempt) pass() error {
 		return nil
 	}
 	a.out.Stream = f
-	f.required = a.surface.form
+	if a.creates() {
+		f.required = a.surface.form
+	}
 	f.check = func(name, value string) error {
 		if name == "model" {
 			return a.ownModel(value)

@@ -120,11 +120,11 @@ func (q *request) end(ctx context.Context, err error) {
 		q.fail(Aborted, refuse(statusClientClosed, textClientClosed))
 		return
 	}
+	e := asClientError(err)
 	outcome := Refused
-	if len(q.record.tried) > 0 {
+	if len(q.record.tried) > 0 && e.Status >= 500 { // a form may be refused while it is sent
 		outcome = Failed
 	}
-	e := asClientError(err)
 	var said *reported
 	if errors.As(err, &said) {
 		q.finish(outcome, said.Error())

@@ -34,15 +34,16 @@ func TestMain(m *testing.M) {
 
 // bench is a relay between a scripted provider and a client.
 type bench struct {
-	t       *testing.T
-	front   *httptest.Server
-	up      *httptest.Server
-	relay   *Relay
-	logs    *bytes.Buffer
-	mu      sync.Mutex
-	seen    []*http.Request
-	bodies  []string
-	records chan *Record
+	t        *testing.T
+	front    *httptest.Server
+	up       *httptest.Server
+	relay    *Relay
+	instance *Instance
+	logs     *bytes.Buffer
+	mu       sync.Mutex
+	seen     []*http.Request
+	bodies   []string
+	records  chan *Record
 }
 
 // newBench starts one. "$UP" in the configuration is the provider's URL.
@@ -60,6 +61,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 	}))
 	b.relay = NewRelay(zerolog.New(&lockedWriter{w: b.logs, mu: &b.mu}))
 	inst, err := b.relay.NewInstance([]byte(strings.ReplaceAll(conf, "$UP", b.up.URL)))
+	b.instance = inst
 	if err != nil {
 		t.Logf("configuration: %v", err)
 	}
@@ -67,7 +69,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 		var rec *Record
 		defer func() { b.records <- rec }()
 		in := NewInbound(r)
-		in.Kong.Path = r.URL.Path
+		in.Kong.Path = in.Path
 		rec = b.relay.ServeHTTP(w, r, inst, in, nil)
 	}))
 	t.Cleanup(func() {

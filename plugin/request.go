@@ -112,7 +112,7 @@ func (q *request) takeBody() error {
 		return q.takeSocket()
 	case q.in.Body == nil && !q.creates():
 		return nil
-	case q.creates() && q.surface.take == takeForm && (media != "application/json" || q.surface.formOnly):
+	case q.surface.take == takeForm && (media == "multipart/form-data" || q.creates() && (media != "application/json" || q.surface.formOnly)):
 		return q.takeForm(most)
 	case q.surface.take == takeAny && media != "" && media != "application/json":
 		q.unread = q.in.Body

@@ -37,6 +37,7 @@ var (
 	}}
 	videos = &family{[]string{"videos"}, map[string][]string{
 		"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/content": {"GET"}, "/{}/remix": {"POST"},
+		"/edits": {"POST"}, "/extensions": {"POST"}, "/characters": {"POST"}, "/characters/{}": {"GET"},
 	}}
 )
 
@@ -50,7 +51,7 @@ func (f *family) locate(q *request) (name, sub string, err error) {
 	} else if at, found := f.find(q.in.Path); found != "" {
 		name, sub = found, at
 	} else if q.in.Path == q.in.Kong.Path {
-		sub = "" // the whole path is the route's own
+		name, sub = f.ofID(q.in.Path) // before it comes the route's own
 	}
 	return name, sub, f.check(name, sub, q.in.Method)
 }
@@ -92,8 +93,32 @@ func (f *family) find(path string) (sub, name string) {
 	return sub, name
 }
 
+// ids are how OpenAI's ids begin, by the family that they are of.
+var ids = []struct{ prefix, family string }{
+	{"file-", "files"}, {"file_", "files"}, {"assistant-", "files"}, {"batch_", "batches"}, {"asst_", "assistants"},
+	{"thread_", "threads"}, {"resp_", "responses"}, {"video_", "videos"},
+}
+
+// ofID finds where the sub-path begins in a path of which nobody knows how much
+// is the route's: at the first id of the family's.
+func (f *family) ofID(path string) (name, sub string) {
+	for at := strings.IndexByte(path, '/'); at >= 0; {
+		for _, id := range ids {
+			if strings.HasPrefix(path[at+1:], id.prefix) && slices.Contains(f.names, id.family) {
+				return id.family, strings.TrimSuffix(path[at:], "/")
+			}
+		}
+		next := strings.IndexByte(path[at+1:], '/')
+		if next < 0 {
+			break
+		}
+		at += 1 + next
+	}
+	return f.names[0], ""
+}
+
 // words are the sub-path segments that are no ids.
-var words = []string{"content", "cancel", "input_items", "input_tokens", "compact", "runs", "messages", "steps", "submit_tool_outputs", "remix", "results", "stop"}
+var words = []string{"content", "cancel", "input_items", "input_tokens", "compact", "runs", "messages", "steps", "submit_tool_outputs", "remix", "edits", "extensions", "characters", "results", "stop"}
 
 // pattern is a sub-path with its ids replaced by {}. An id is one segment that
 // says nothing but itself.

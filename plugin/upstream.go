@@ -102,13 +102,15 @@ func (u *httpUpstream) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
 		Method: out.Method, URL: out.URL, Host: out.URL.Host, Header: out.Header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(httptrace.WithClientTrace(ctx, trace))
-	setBody(req, out)
 	writing := limit(out.Timeouts.Write, cancel)
+	var over atomic.Bool
+	setBody(req, out, writing, &over)
 	if writing != nil && req.Body != nil {
 		trace.WroteRequest = func(httptrace.WroteRequestInfo) { writing.Stop() }
 	}
 	resp, err := u.transport(out.Timeouts).RoundTrip(req)
 	if writing != nil {
+		over.Store(true)
 		writing.Stop()
 	}
 	if err != nil {
@@ -122,9 +124,12 @@ func (u *httpUpstream) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
 		Body: &idleBody{body: resp.Body, cancel: cancel, ctx: ctx, idle: out.Timeouts.Read}}, nil
 }
 
-func setBody(req *http.Request, out *Outgoing) {
+func setBody(req *http.Request, out *Outgoing, writing *time.Timer, over *atomic.Bool) {
 	if out.Stream != nil {
 		req.Body, req.ContentLength = io.NopCloser(out.Stream), out.Length
+		if writing != nil {
+			req.Body = io.NopCloser(&unhurried{out.Stream, writing, out.Timeouts.Write, over})
+		}
 		return
 	}
 	n := int64(0)
@@ -137,6 +142,24 @@ func setBody(req *http.Request, out *Outgoing) {
 	req.ContentLength = n
 	req.GetBody = func() (io.ReadCloser, error) { return &piecesReader{pieces: out.Pieces}, nil }
 	req.Body, _ = req.GetBody()
+}
+
+// unhurried is a body of any size: the time for writing runs between two reads
+// only, and not while the client is waited for.
+type unhurried struct {
+	from    io.Reader
+	writing *time.Timer
+	limit   time.Duration
+	over    *atomic.Bool // the answer has begun
+}
+
+func (u *unhurried) Read(p []byte) (int, error) {
+	u.writing.Stop()
+	n, err := u.from.Read(p)
+	if err == nil && !u.over.Load() {
+		u.writing.Reset(u.limit)
+	}
+	return n, err
 }
 
 // piecesReader reads pieces one after another without joining them.

@@ -117,7 +117,8 @@ func (k *checker) options(path string, t *Target) {
 	o := &t.Model.Options
 	if raw := o.UpstreamURL; raw != "" {
 		u, err := url.Parse(placeholders.ReplaceAllString(raw, "x"))
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		socket := t.RouteType == "realtime/v1/realtime" && u != nil && (u.Scheme == "ws" || u.Scheme == "wss")
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && !socket {
 			k.fail(path+".upstream_url", "must be an http or https URL, such as https://example.com/v1/chat/completions")
 		}
 	}
