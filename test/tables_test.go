@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"go-ai-proxy/plugin"
 	"go-ai-proxy/translators"
 	providers "go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
@@ -94,6 +95,37 @@ func streamable(route string) bool {
 	return false
 }
 
+// formatTable is what a client may speak to each provider.
+func formatTable() string {
+	formats := plugin.Formats()
+	cell := map[[2]string]string{}
+	for _, p := range plugin.Pairs() {
+		var how []string
+		if len(p.AsIs) > 0 {
+			how = append(how, "as it is")
+		}
+		if len(p.Translated) > 0 {
+			how = append(how, "translated")
+		}
+		cell[[2]string{p.Format, p.Provider}] = strings.Join(how, ", ")
+	}
+	var b strings.Builder
+	b.WriteString("`config.llm_format` is the format of the client; any other pair is refused when the\nconfiguration is loaded. *As it is*: bytes pass unchanged but for the model, and\nusage is read on the way. *Translated*: chat, through the internal form.\n\n| provider |")
+	for _, f := range formats {
+		b.WriteString(" " + f + " |")
+	}
+	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(formats)) + "\n")
+	for _, name := range translators.Names() {
+		b.WriteString("| " + name + " |")
+		for _, f := range formats {
+			b.WriteString(" " + cell[[2]string{f, name}] + " |")
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\nClients of OpenAI's Responses API get an answer from every chat provider, too; what\nneeds state on the server (`previous_response_id`, `background`) is refused there.\n")
+	return b.String()
+}
+
 // fieldTable is docs/fields.md: the field law's table.
 func fieldTable() string {
 	var b strings.Builder
@@ -136,6 +168,9 @@ func TestREADMETablesSayWhatTheCodeDoes(t *testing.T) {
 	text, _ := readme(t)
 	want, err := generated(text, "providers", providerTable())
 	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err = generated(want, "formats", formatTable()); err != nil {
 		t.Fatal(err)
 	}
 	fields, _ := os.ReadFile("../docs/fields.md")
