@@ -165,3 +165,20 @@ var geminiRows = []row{
 }
 
 func TestGemini(t *testing.T) { run(t, geminiRows) }
+
+var azureRows = []row{
+	{acceptance: []int{211}, name: "a prompt", config: azure("route_type", "llm/v1/completions", "model.options.upstream_url", "$UP/openai/deployments/dep/completions"), send: request{body: kongPrompt}, answer: answer{body: textAnswer},
+		want: want{upPath: "/openai/deployments/dep/completions", json: obj{"choices.0.text": contains("I am a language model AI")}}},
+	{acceptance: []int{211}, name: "no prompt", config: azure("route_type", "llm/v1/completions"), send: request{body: `{"tpmorp":"x"}`}, want: message(400, "request body doesn't contain valid prompts")},
+	{acceptance: []int{212}, name: "the path that the route captured", path: "/deployments/dep(?<operation_path>[^#?]+)$", answer: answer{body: `{"hello":1}`}, send: request{path: "/deployments/dep/other/operation", body: `{"anything":1}`},
+		config: azure("route_type", "preserve", "model.options.upstream_url", "$UP", "model.options.upstream_path", "$(uri_captures.operation_path)"),
+		want:   want{upPath: "/openai/deployments/dep/other/operation", upBody: `{"anything":1}`, exactly: `{"hello":1}`}},
+	{acceptance: []int{213}, name: "the path of the client", config: azure("route_type", "preserve", "model.options.upstream_url", "$UP"), answer: answer{body: `{"hello":1}`}, send: request{path: "/override/path/completely", body: `{"anything":1}`},
+		want: want{exactly: `{"hello":1}`}},
+	{acceptance: []int{214}, name: "a path that is not there", config: azure("route_type", "preserve", "model.options.upstream_url", "$UP"), answer: answer{status: 404, body: `{"error":"no"}`}, send: request{path: "/override/path/incorrectly", body: `{"anything":1}`},
+		want: want{status: 404, exactly: `{"error":"no"}`}},
+	{acceptance: []int{218}, name: "responses", config: azure("route_type", "llm/v1/responses", "model.options.azure_api_version", "preview", "model.options.upstream_url", "$UP/openai/v1/responses"), send: request{body: `{"input":"hi"}`},
+		answer: answer{body: `{"id":"r","object":"response","output":[],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}`}, want: want{upPath: "/openai/v1/responses", upQuery: map[string]string{"api-version": "preview"}, json: obj{"id": "r"}}},
+}
+
+func TestAzure(t *testing.T) { run(t, azureRows) }
