@@ -121,7 +121,7 @@ func (a *attempt) serveSocket(ctx context.Context) error {
 		return err
 	}
 	defer s.far.CloseNow()
-	if err := s.accept(answer); err != nil {
+	if err := s.accept(ctx, answer); err != nil {
 		return err
 	}
 	defer s.near.CloseNow()
@@ -159,7 +159,7 @@ func (s *session) open(ctx context.Context) (*Answer, error) {
 	s.out.Header.Del("Content-Type")
 	s.out.Header.Del("Origin") // it is about the page of the client, and us
 	conn, answer, err := upstream.dial(dialing, &s.out, &websocket.DialOptions{
-		Subprotocols: subprotocols(s.in.Header), OnPingReceived: s.pinged(func() *websocket.Conn { return s.near }),
+		Subprotocols: subprotocols(s.in.Header), OnPingReceived: s.pinged(ctx, func() *websocket.Conn { return s.near }),
 	})
 	s.took = time.Since(s.began)
 	switch {
@@ -206,7 +206,7 @@ func subprotocols(h http.Header) (names []string) {
 // accept takes the client's connection over. Where it comes from is not looked
 // at: who may come in is Kong's business, and the Host that an origin would be
 // compared with is ours.
-func (s *session) accept(answer *Answer) error {
+func (s *session) accept(ctx context.Context, answer *Answer) error {
 	s.answer = answer
 	w, r := s.in.Upgrade()
 	h := s.clientHeaders()
@@ -219,7 +219,7 @@ func (s *session) accept(answer *Answer) error {
 			w.Header()[k] = v
 		}
 	}
-	o := &websocket.AcceptOptions{InsecureSkipVerify: true, OnPingReceived: s.pinged(func() *websocket.Conn { return s.far })}
+	o := &websocket.AcceptOptions{InsecureSkipVerify: true, OnPingReceived: s.pinged(ctx, func() *websocket.Conn { return s.far })}
 	if name := s.far.Subprotocol(); name != "" {
 		o.Subprotocols = []string{name}
 	}
@@ -241,9 +241,9 @@ func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
 
 // pinged answers a ping, and pings the other side, too: a session is as alive
 // as both.
-func (s *session) pinged(other func() *websocket.Conn) func(context.Context, []byte) bool {
+func (s *session) pinged(ctx context.Context, other func() *websocket.Conn) func(context.Context, []byte) bool {
 	var busy atomic.Bool
-	return func(ctx context.Context, _ []byte) bool {
+	return func(context.Context, []byte) bool {
 		s.touch()
 		conn := other()
 		if conn != nil && busy.CompareAndSwap(false, true) {
@@ -359,8 +359,15 @@ func (s *session) pump(ctx context.Context, of side, from, to *websocket.Conn, e
 				}
 				continue
 			}
-		} else if pass(ctx, to, kind, buf[:n], r) == nil {
-			continue
+		} else {
+			rest := &failing{from: r}
+			if pass(ctx, to, kind, buf[:n], rest) == nil {
+				continue
+			}
+			if rest.err != nil {
+				end = farewellOf(of, rest.err)
+				return
+			}
 		}
 		<-ctx.Done() // the other pump has the reason
 		end = farewell{from: of, code: -1, err: ctx.Err()}
