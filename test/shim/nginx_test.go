@@ -228,8 +228,10 @@ func (g *gateway) calls() []string {
 	return lines(filepath.Join(g.dir, "calls"))
 }
 
+// lines are a file's finished lines: the last may be in the writing.
 func lines(file string) []string {
 	b, _ := os.ReadFile(file)
+	b = b[:bytes.LastIndexByte(b, '\n')+1]
 	return strings.FieldsFunc(string(b), func(r rune) bool { return r == '\n' })
 }
 
