@@ -208,7 +208,7 @@ func TestAnEndlessStreamDoesNotKeepTheProgramFromEnding(t *testing.T) {
 func TestCoveredAcceptanceCases(t *testing.T) {
 	numbers := []int{41, 109, 155, 179, 221} // those that are no rows here
 	for _, rows := range [][]row{templateRows, requestRows, openAIRows, translatedRows, authRows, streamRows, gzipRows, accountingRows,
-		anthropicRows, cohereRows, bedrockRows, geminiRows, azureRows, selfHostedRows, nativeAnthropicRows, nativeRows, kongCases} {
+		anthropicRows, cohereRows, bedrockRows, geminiRows, azureRows, selfHostedRows, nativeAnthropicRows, nativeRows, embeddingRows, mediaRows, kongCases} {
 		for _, r := range rows {
 			numbers = append(numbers, r.acceptance...)
 		}
