@@ -22,6 +22,7 @@ var publicNative = func() map[provider.Format]*provider.Operation {
 		}
 	}
 	native := modelOperations(model)
+	native[provider.GeminiLive] = publicLive
 	for format, path := range map[provider.Format]string{
 		provider.GeminiFiles: "/v1beta/files", provider.GeminiUpload: "/upload/v1beta/files", provider.GeminiBatches: "/v1beta/batches",
 	} {
@@ -37,6 +38,7 @@ var vertexNative = func() map[provider.Format]*provider.Operation {
 	native := modelOperations(func(method string) pathFunc {
 		return published("google", func(bool) string { return method })
 	})
+	native[provider.GeminiLive] = vertexLive
 	native[provider.VertexJobs] = &provider.Operation{Path: below("/batchPredictionJobs"), Format: provider.VertexJobs, REST: true, NoStream: true}
 	// https://cloud.google.com/generative-ai-app-builder/docs/ranking
 	native[provider.VertexRank] = &provider.Operation{

@@ -92,7 +92,7 @@ func rawPredict(stream bool) string {
 }
 
 var vertexGoogle = func() *provider.Provider {
-	p := vertex(generateOperations(published("google", method), vertexFields))
+	p := vertex(with(generateOperations(published("google", method), vertexFields), vertexRoutes))
 	p.Native = vertexNative
 	return p
 }()

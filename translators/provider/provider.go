@@ -213,6 +213,7 @@ const (
 	GeminiEmbed          Format = "gemini/embedContent"
 	GeminiEmbedBatch     Format = "gemini/batchEmbedContents"
 	GeminiBatch          Format = "gemini/batchGenerateContent"
+	GeminiLive           Format = "gemini/live" // a WebSocket
 	GeminiPredict        Format = "gemini/predict"
 	GeminiPredictLong    Format = "gemini/predictLongRunning"
 	GeminiFetch          Format = "gemini/fetchPredictOperation"

@@ -1,0 +1,181 @@
+package gemini
+
+import (
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// taskType is what the vectors are for: Google's task_type, or Cohere's
+// input_type in its words, which some clients send to every provider.
+// https://ai.google.dev/gemini-api/docs/embeddings#task-types
+func taskType(r *openai.NewEmbeddings) string {
+	for _, name := range [...]string{"task_type", "taskType"} {
+		if t := r.Text(name); t != "" {
+			return strings.ToUpper(t)
+		}
+	}
+	switch r.Text("input_type") {
+	case "search_document":
+		return "RETRIEVAL_DOCUMENT"
+	case "search_query":
+		return "RETRIEVAL_QUERY"
+	case "classification":
+		return "CLASSIFICATION"
+	case "clustering":
+		return "CLUSTERING"
+	}
+	return ""
+}
+
+// batchEmbed translates embeddings to batchEmbedContents of the public API.
+// https://ai.google.dev/api/embeddings#method:-models.batchembedcontents
+type batchEmbed struct{}
+
+// AppendRequest implements provider.Translator.
+func (batchEmbed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
+	r, err := openai.EmbeddingsOf(t, body)
+	if err != nil {
+		return nil, err
+	}
+	dst = append(dst, `{"requests":[`...)
+	for _, input := range r.Inputs {
+		dst = append(comma(dst), '{')
+		dst = text(dst, "model", "models/"+strings.TrimPrefix(t.Model, "models/"))
+		dst = raw(dst, "content", `{"parts":[{"text":`+string(input)+`}]}`)
+		if task := taskType(r); task != "" {
+			dst = text(dst, "taskType", task)
+		}
+		if title := r.Text("title"); title != "" {
+			dst = text(dst, "title", title)
+		}
+		if r.Dimensions > 0 {
+			dst = number(dst, "outputDimensionality", r.Dimensions)
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, "]}"...), nil
+}
+
+// AppendResponse implements provider.Translator. Newer models count tokens.
+func (batchEmbed) AppendResponse(dst []byte, _ *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
+	list, err := jsonedit.Array(jsonedit.Lookup(body, "embeddings"), nil)
+	if err != nil || len(list) == 0 {
+		return nil, &chat.ResponseError{Message: "'embeddings' not in gemini response"}
+	}
+	w := openai.NewEmbeddingsWriter(dst)
+	for _, e := range list {
+		values := jsonedit.Lookup(e, "values")
+		if !jsonedit.IsArray(values) {
+			return nil, &chat.ResponseError{Message: "'values' not in gemini response"}
+		}
+		w.Vector(values)
+	}
+	return w.End(meta.Model, counted(body, meta, seen)), nil
+}
+
+// counted is how many tokens were read, or the estimate.
+func counted(body []byte, meta chat.Meta, seen *chat.Seen) int {
+	if n, ok := jsonedit.Int(jsonedit.Lookup(body, "usageMetadata", "promptTokenCount")); ok {
+		seen.Usage.Prompt, seen.HasUsage = n, true
+		return n
+	}
+	return meta.PromptTokens
+}
+
+// predictEmbed translates embeddings to predict on Vertex AI, or to
+// embedContent for the models that have that instead, one text at a time.
+// https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api
+type predictEmbed struct{}
+
+// embedsContent names the models without predict: Gemini's since the second,
+// and open models as a service.
+func embedsContent(model string) bool {
+	return strings.Contains(model, "gemini") && model != "gemini-embedding-001" || strings.Contains(model, "maas")
+}
+
+func vertexEmbedPath(t *target.Target, stream bool) (string, error) {
+	method := ":predict"
+	if embedsContent(t.Model) {
+		method = ":embedContent"
+	}
+	return published("google", func(bool) string { return method })(t, stream)
+}
+
+// AppendRequest implements provider.Translator.
+func (predictEmbed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
+	r, err := openai.EmbeddingsOf(t, body)
+	if err != nil {
+		return nil, err
+	}
+	if embedsContent(t.Model) {
+		return appendEmbedContent(dst, r)
+	}
+	dst = append(dst, `{"instances":[`...)
+	for _, input := range r.Inputs {
+		dst = raw(append(comma(dst), '{'), "content", input)
+		if task := taskType(r); task != "" {
+			dst = text(dst, "task_type", task)
+		}
+		if title := r.Text("title"); title != "" {
+			dst = text(dst, "title", title)
+		}
+		dst = append(dst, '}')
+	}
+	dst = append(dst, ']')
+	if r.Dimensions > 0 {
+		dst = append(number(append(dst, `,"parameters":{`...), "outputDimensionality", r.Dimensions), '}')
+	}
+	return append(dst, '}'), nil
+}
+
+func appendEmbedContent(dst []byte, r *openai.NewEmbeddings) ([]byte, error) {
+	if len(r.Inputs) > 1 {
+		return nil, &chat.RequestError{Field: "input", Message: "the model takes one text at a time"}
+	}
+	dst = append(append(append(dst, `{"content":{"parts":[{"text":`...), r.Inputs[0]...), "}]}"...)
+	dst = append(dst, `,"embedContentConfig":{`...)
+	if task := taskType(r); task != "" {
+		dst = text(dst, "taskType", task)
+	}
+	if r.Dimensions > 0 {
+		dst = number(dst, "outputDimensionality", r.Dimensions)
+	}
+	return append(dst, "}}"...), nil
+}
+
+// AppendResponse implements provider.Translator.
+func (predictEmbed) AppendResponse(dst []byte, _ *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
+	w := openai.NewEmbeddingsWriter(dst)
+	if values := jsonedit.Lookup(body, "embedding", "values"); jsonedit.IsArray(values) {
+		w.Vector(values)
+		return w.End(meta.Model, counted(body, meta, seen)), nil
+	}
+	list, err := jsonedit.Array(jsonedit.Lookup(body, "predictions"), nil)
+	if err != nil || len(list) == 0 {
+		return nil, &chat.ResponseError{Message: "'predictions' not in gemini response"}
+	}
+	tokens := 0
+	for _, p := range list {
+		values := jsonedit.Lookup(p, "embeddings", "values")
+		if !jsonedit.IsArray(values) {
+			return nil, &chat.ResponseError{Message: "'embeddings.values' not in gemini response"}
+		}
+		w.Vector(values)
+		if n, ok := jsonedit.Int(jsonedit.Lookup(p, "embeddings", "statistics", "token_count")); ok {
+			tokens += n
+			seen.HasUsage = true
+		}
+	}
+	seen.Usage.Prompt = tokens
+	if !seen.HasUsage {
+		tokens = meta.PromptTokens
+	}
+	return w.End(meta.Model, tokens), nil
+}
+
+var _ = [...]provider.Translator{batchEmbed{}, predictEmbed{}}
