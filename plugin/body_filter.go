@@ -320,12 +320,6 @@ func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	whole = a.redact(whole)
 	h := a.clientHeaders()
-	for name, values := range h {
-		h[name] = make([]string, len(values))
-		for i, v := range values {
-			h[name][i] = string(a.redact([]byte(v)))
-		}
-	}
 	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
 		a.markError(h, a.answer.Status)
 		h["Content-Type"] = []string{"application/json; charset=utf-8"}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -36,6 +37,24 @@ func (a *attempt) redact(text []byte) []byte {
 	return text
 }
 
+// withoutSecrets are a header's values, with what quotes a secret made unreadable.
+func withoutSecrets(values, secrets []string) []string {
+	own := false
+	for i, v := range values {
+		for _, secret := range secrets {
+			if !strings.Contains(v, secret) {
+				continue
+			}
+			if !own {
+				values, own = slices.Clone(values), true
+			}
+			v = strings.ReplaceAll(v, secret, "REDACTED")
+			values[i] = v
+		}
+	}
+	return values
+}
+
 // clientHeaders are those of a provider's answer that the client gets: without
 // cookies, without what only concerned the provider's connection and encoding,
 // without what a browser would take to be said of the gateway's own host, and
@@ -50,12 +69,13 @@ func (a *attempt) clientHeaders() http.Header {
 			drop[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
 		}
 	}
+	secrets := a.endpoint.source.Secrets(a.out.Header)
 	for k, v := range from {
 		switch {
 		case hopByHop[k], drop[k], ofTheHost[k], k == "Content-Length", k == "Content-Encoding", k == "Set-Cookie",
 			strings.HasPrefix(k, "X-Accel-"), strings.HasPrefix(k, ownPrefix), strings.HasPrefix(k, "X-Kong-"):
 		default:
-			h[k] = v
+			h[k] = withoutSecrets(v, secrets)
 		}
 	}
 	if a.answer.Status == http.StatusOK && a.target.Model != "" && a.wantsModelHeader() {
