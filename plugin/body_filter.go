@@ -460,9 +460,16 @@ func (s *stream) note(content bool) {
 	}
 }
 
+// release lets go of what was made of the client's body: no other attempt will
+// be made, and a stream may last.
+func (a *attempt) release() {
+	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
+}
+
 // begin sends the header of the stream.
 func (s *stream) begin() error {
 	s.streaming = true
+	s.release()
 	s.record.set(func(r *Record) { r.mode = Stream })
 	h := s.clientHeaders()
 	contentType := s.answer.Header.Get("Content-Type")

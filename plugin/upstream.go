@@ -177,6 +177,7 @@ func (r *piecesReader) Read(p []byte) (n int, err error) {
 		}
 	}
 	if n == 0 && r.i == len(r.pieces) {
+		r.pieces, r.i = nil, 0 // the answer may take long, and the request hangs on it
 		return 0, io.EOF
 	}
 	return n, nil
