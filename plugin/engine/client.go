@@ -25,8 +25,9 @@ type Client struct {
 	tls   *tls.Config
 	http2 []string
 	pool  pool
-	// dialSocket is dialTCP; tests connect elsewhere.
+	// dialTCP and the environment's proxy; tests have others.
 	dialSocket func(ctx context.Context, address string) (net.Conn, error)
+	proxyOf    func(scheme, host string) (*url.URL, error)
 
 	mu  sync.Mutex
 	std *transport // made when something needs net/http
@@ -36,7 +37,7 @@ type Client struct {
 // system's roots. http2 lists hosts, by commas, that only speak HTTP/2: they
 // are left to net/http; "*" is all.
 func NewClient(base *tls.Config, http2 string) *Client {
-	c := &Client{tls: base.Clone(), dialSocket: dialTCP}
+	c := &Client{tls: base.Clone(), dialSocket: dialTCP, proxyOf: proxyOf}
 	if c.tls == nil {
 		c.tls = &tls.Config{}
 	}
@@ -130,7 +131,7 @@ func (c *Client) foreign(u *url.URL) bool {
 			return true
 		}
 	}
-	proxy, err := proxyOf(u.Scheme, u.Host)
+	proxy, err := c.proxyOf(u.Scheme, u.Host)
 	return err == nil && proxy != nil && proxy.Scheme != "http" && proxy.Scheme != "https"
 }
 

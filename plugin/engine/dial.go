@@ -20,7 +20,7 @@ func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*cli
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	proxy, err := proxyOf(to.scheme, to.host)
+	proxy, err := c.proxyOf(to.scheme, to.host)
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}

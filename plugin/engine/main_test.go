@@ -4,6 +4,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -12,6 +13,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(providerEnv) != "" {
+		provide()
+		return
+	}
 	log.SetOutput(io.Discard) // net/http's transport complains there
 	// net/http waits half a second after a refusal, whatever happens.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))

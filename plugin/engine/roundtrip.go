@@ -18,8 +18,8 @@ import (
 
 // Limits of an answer's head.
 const (
-	maxAnswerHead = 256 << 10 // bytes
-	maxInterim    = 16        // 1xx answers before the final one
+	maxAnswerHead = 64 << 10 // bytes
+	maxInterim    = 16       // 1xx answers before the final one
 )
 
 // clientConn is a connection to a provider. It carries one request at a time,
@@ -144,7 +144,10 @@ func (c *clientConn) send(out *wire.Outgoing) error {
 			length += int64(len(p))
 		}
 	}
-	if err := c.out.time.ahead(out.Timeouts.Write); err != nil {
+	c.out.wait = -1
+	if out.Stream != nil {
+		c.out.wait = out.Timeouts.Write // of each write: the client may take its time
+	} else if err := c.out.time.ahead(out.Timeouts.Write); err != nil {
 		return err
 	}
 	c.appendHead(out, length)
