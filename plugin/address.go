@@ -178,8 +178,10 @@ func (a *attempt) headers() http.Header {
 	if a.how != untouched && len(a.pieces) > 0 {
 		h["Content-Type"] = []string{"application/json"}
 	}
-	for _, kv := range a.op.Header {
-		h.Set(kv[0], kv[1])
+	if a.asked != nil {
+		for _, kv := range a.asked.Header {
+			h.Set(kv[0], kv[1])
+		}
 	}
 	if a.provider.Header != nil {
 		for _, kv := range a.provider.Header(a.target) {

@@ -161,7 +161,7 @@ func (a *attempt) deliverWhole(ctx context.Context, body io.Reader, gzipped bool
 		return transportFailure(err)
 	}
 	if a.how == viaResource {
-		return a.unusable(a.deliverResource(ctx, whole), gzipped)
+		return a.unusable(a.deliverResource(ctx, whole, gzipped), gzipped)
 	}
 	out, err := a.convert(whole)
 	if err != nil {

@@ -176,7 +176,7 @@ func (a *attempt) run(ctx context.Context) error {
 		}
 		return transportFailure(err)
 	}
-	defer a.answer.Body.Close()
+	defer func() { a.answer.Body.Close() }() // of the last, where there were several
 	return a.deliver(ctx)
 }
 

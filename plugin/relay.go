@@ -27,6 +27,8 @@ type Relay struct {
 	upstream Upstream
 	states   *balancer.Store // what is known of targets, across configurations
 
+	pause    time.Duration   // between two questions whether something is ready
+
 	embeddings *semantic.Cache
 	node       *cluster.Node // nil where states are this process's own
 }
@@ -34,7 +36,7 @@ type Relay struct {
 // NewRelay returns a relay that calls providers over net/http.
 func NewRelay(log zerolog.Logger) *Relay {
 	return &Relay{
-		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(),
+		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause,
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
 	}
 }

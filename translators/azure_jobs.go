@@ -21,7 +21,7 @@ type azureJobs struct{}
 const azureVideo = "/openai/v1/video/generations"
 
 // Request implements provider.Resource.
-func (azureJobs) Request(t *target.Target, c *provider.Call) (*provider.Call, error) {
+func (azureJobs) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provider.Call, error) {
 	id, rest := openai.SplitID(c.Path)
 	switch {
 	case id == "" && c.Method == "POST":

@@ -31,7 +31,7 @@ var azureRoutes = operations{
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/concepts/video-generation
 var azureSora2 = func() *provider.Provider {
 	p := *azure
-	p.Operations = with(with(operations{}, azure.Operations), operations{
+	p.Operations = provider.With(provider.With(operations{}, azure.Operations), operations{
 		"video/v1/videos/generations": restAt(path("/openai/v1/videos"), provider.OpenAIVideo),
 	})
 	return &p

@@ -106,7 +106,7 @@ var openAI = &provider.Provider{
 	Name:      "openai",
 	Base:      at("https://api.openai.com"),
 	KeyHeader: "Authorization",
-	Operations: with(operations{
+	Operations: provider.With(operations{
 		"llm/v1/chat":        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit}),
 		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
 		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
@@ -155,8 +155,10 @@ var dashscope = &provider.Provider{
 	},
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat":       chatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: olderLimit, Request: systemRole}),
-		"llm/v1/embeddings": embeddingsAt("/compatible-mode/v1/embeddings"),
+		"llm/v1/chat":                 chatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: olderLimit, Request: systemRole}),
+		"llm/v1/embeddings":           embeddingsAt("/compatible-mode/v1/embeddings"),
+		"image/v1/images/generations": {Path: path(aigc + "multimodal-generation/generation"), Format: provider.DashscopeImages, Resource: dashscopeImages{}, NoStream: true},
+		"image/v1/images/edits":       {Path: path(aigc + "image2image/image-synthesis"), Format: provider.DashscopeImages, Resource: dashscopeImages{}, NoStream: true},
 	},
 }
 

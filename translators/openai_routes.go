@@ -1,7 +1,6 @@
 package translators
 
 import (
-	"maps"
 	"net/url"
 
 	"go-ai-proxy/translators/openai"
@@ -64,10 +63,4 @@ var openAIRoutes = operations{
 	"image/v1/images/edits":         imagesAt(path("/v1/images/edits")),
 	"video/v1/videos/generations":   restAt(path("/v1/videos"), provider.OpenAIVideo),
 	"realtime/v1/realtime":          realtimeAt(realtimePath),
-}
-
-// with adds more operations to a provider's.
-func with(ops, more operations) operations {
-	maps.Copy(ops, more)
-	return ops
 }

@@ -26,7 +26,7 @@ var Provider = provider.Provider{
 	Header:    header,
 	KeyHeader: "x-api-key",
 	Native:    native,
-	Operations: map[string]*provider.Operation{
+	Operations: provider.With(map[string]*provider.Operation{
 		"llm/v1/chat": {
 			Path:   path("/v1/messages"),
 			Format: provider.AnthropicMessages,
@@ -43,7 +43,7 @@ var Provider = provider.Provider{
 			Fields:   completeFields,
 			NoStream: true,
 		},
-	},
+	}, routes),
 }
 
 // The formats of Anthropic's API, as a provider speaks them.

@@ -36,10 +36,10 @@ var plain = &provider.Provider{
 	PathOverURL: true,
 	KeyHeader:   "Authorization",
 	Native:      native,
-	Operations: map[string]*provider.Operation{
+	Operations: provider.With(map[string]*provider.Operation{
 		"llm/v1/chat":        operation,
 		"llm/v1/completions": operation,
-	},
+	}, routes),
 }
 
 // operation is Converse, for chats and for prompts.

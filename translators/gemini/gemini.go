@@ -32,7 +32,7 @@ var public = &provider.Provider{
 	Base:        func(*target.Target) (string, error) { return "https://generativelanguage.googleapis.com", nil },
 	PathOverURL: true,
 	KeyHeader:   "x-goog-api-key",
-	Operations:  with(generateOperations(publicPath, fields), publicRoutes),
+	Operations:  provider.With(generateOperations(publicPath, fields), publicRoutes),
 	Native:      publicNative,
 }
 

@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"maps"
 	"strings"
 
 	"go-ai-proxy/translators/provider"
@@ -28,6 +27,8 @@ var (
 		"image/v1/images/generations": {Path: imagesPath(publicModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
 		"image/v1/images/edits":       {Path: imagesPath(publicModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
 		"video/v1/videos/generations": {Path: publicModel(":predictLongRunning"), Format: provider.GeminiPredictLong, Resource: videos{model: publicModel}, NoStream: true},
+		"llm/v1/batches":              {Format: provider.GeminiBatches, Path: publicModel(":batchGenerateContent"), Resource: publicBatches{}, NoStream: true},
+		"llm/v1/files":                {Format: provider.GeminiFiles, Path: fixed("/v1beta/files"), Resource: publicFiles{}, NoStream: true},
 		"realtime/v1/realtime":        publicLive,
 	}
 	vertexRoutes = map[string]*provider.Operation{
@@ -35,12 +36,7 @@ var (
 		"image/v1/images/generations": {Path: imagesPath(vertexModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
 		"image/v1/images/edits":       {Path: imagesPath(vertexModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
 		"video/v1/videos/generations": {Path: vertexModel(":predictLongRunning"), Format: provider.GeminiPredictLong, Resource: videos{vertexModel, true}, NoStream: true},
+		"llm/v1/batches":              {Format: provider.VertexJobs, Path: below("/batchPredictionJobs"), Resource: batchJobs{}, NoStream: true},
 		"realtime/v1/realtime":        vertexLive,
 	}
 )
-
-// with adds operations to those of a provider.
-func with(ops, more map[string]*provider.Operation) map[string]*provider.Operation {
-	maps.Copy(ops, more)
-	return ops
-}

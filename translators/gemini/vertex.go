@@ -92,7 +92,7 @@ func rawPredict(stream bool) string {
 }
 
 var vertexGoogle = func() *provider.Provider {
-	p := vertex(with(generateOperations(published("google", method), vertexFields), vertexRoutes))
+	p := vertex(provider.With(generateOperations(published("google", method), vertexFields), vertexRoutes))
 	p.Native = vertexNative
 	return p
 }()

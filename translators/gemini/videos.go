@@ -28,7 +28,7 @@ type videos struct {
 const videoPrefix = "video_"
 
 // Request implements provider.Resource.
-func (r videos) Request(t *target.Target, c *provider.Call) (*provider.Call, error) {
+func (r videos) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provider.Call, error) {
 	id, rest := openai.SplitID(c.Path)
 	switch {
 	case id == "" && c.Method == http.MethodPost:

@@ -3,6 +3,8 @@
 package provider
 
 import (
+	"maps"
+
 	"slices"
 	"strings"
 
@@ -81,8 +83,6 @@ type Operation struct {
 	Body Translator
 	// Resource translates a family of REST operations that is not OpenAI's.
 	Resource Resource
-	// Header are headers of this operation beside the provider's.
-	Header [][2]string
 	// Opening, if set, checks and changes the first message of a client that
 	// talks over a WebSocket. It returns message itself when there is nothing to
 	// do. Errors are *chat.RequestError, and end the session.
@@ -104,7 +104,7 @@ type Translator interface {
 type Resource interface {
 	// Request returns the provider's request for a client's. Errors are
 	// *chat.RequestError, also for operations that the provider does not have.
-	Request(t *target.Target, client *Call) (*Call, error)
+	Request(t *target.Target, client *Call, meta chat.Meta) (*Call, error)
 	// Answer returns what the client gets for the body of a 2xx. Errors are
 	// *chat.ResponseError, or a *chat.Error that the client is told.
 	Answer(t *target.Target, client *Call, body []byte, meta chat.Meta, seen *chat.Seen) (*Reply, error)
@@ -115,17 +115,21 @@ type Call struct {
 	Method string
 	// Path is the client's path below the family's, "" or "/{id}/content"; of
 	// the provider's request the whole path, escaped, with its query.
-	Path  string
-	Query string // the client's, raw
-	Body  []byte // JSON, nil for none
+	Path   string
+	Query  string // the client's, raw
+	Body   []byte // JSON, nil for none
+	Header [][2]string
 }
 
-// Reply is what a Resource answers: a body, or another call of which the
+// Reply is what a Resource answers: a body, or another call, of which the
 // answer is the client's.
 type Reply struct {
 	Body        []byte
 	ContentType string // "" is JSON
 	Next        *Call
+	// Wait: what the client wants is not ready. Next asks for it after a pause,
+	// and its answer goes to Answer again.
+	Wait bool
 }
 
 // Edit are the small differences of an OpenAI-compatible API.
@@ -223,6 +227,7 @@ const (
 	GeminiOperations     Format = "gemini/operations"          // by REST
 	VertexJobs           Format = "vertex/batchPredictionJobs" // by REST
 	VertexRank           Format = "vertex/rank"                // by REST
+	DashscopeImages      Format = "dashscope/images"
 	CohereChatV2         Format = "cohere/chat-v2"
 	CohereChatV1         Format = "cohere/chat-v1"
 	CohereGenerate       Format = "cohere/generate"
@@ -257,3 +262,9 @@ type Field struct {
 // Fields rules request fields by name. A field without a rule is a failure of
 // the field law.
 type Fields map[string]Field
+
+// With returns ops with more added to it.
+func With(ops, more map[string]*Operation) map[string]*Operation {
+	maps.Copy(ops, more)
+	return ops
+}

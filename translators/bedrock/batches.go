@@ -1,0 +1,154 @@
+package bedrock
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// batches translates OpenAI's batches to model invocation jobs. Their input and
+// output are in buckets of one's own, in the format of the model: a file's id is
+// an S3 URI. An id is the job's ARN.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelInvocationJob.html
+type batches struct{}
+
+const batchPrefix = "batch_"
+
+// Request implements provider.Resource.
+func (batches) Request(t *target.Target, c *provider.Call, meta chat.Meta) (*provider.Call, error) {
+	id, rest := openai.SplitID(c.Path)
+	if id == "" && c.Method == http.MethodPost {
+		body, err := appendJob(t, c.Body, meta.ID)
+		return &provider.Call{Method: http.MethodPost, Path: "/model-invocation-job", Body: body}, err
+	}
+	if id == "" && c.Method == http.MethodGet {
+		query := url.Values{"sortBy": {"CreationTime"}, "sortOrder": {"Descending"}}
+		if asked, err := url.ParseQuery(c.Query); err == nil && asked.Get("limit") != "" {
+			query.Set("maxResults", asked.Get("limit"))
+		}
+		return &provider.Call{Method: http.MethodGet, Path: "/model-invocation-jobs?" + query.Encode()}, nil
+	}
+	arn, err := arnOf(batchPrefix, id, "model-invocation-job/")
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Method == http.MethodGet && rest == "":
+		return &provider.Call{Method: http.MethodGet, Path: "/model-invocation-job/" + escape(arn)}, nil
+	case c.Method == http.MethodPost && rest == "/cancel":
+		return &provider.Call{Method: http.MethodPost, Path: "/model-invocation-job/" + escape(arn) + "/stop"}, nil
+	}
+	return nil, openai.NoSuchCall(c)
+}
+
+// appendJob writes a job's body. The role and the output's place may be the
+// configuration's, or the client's in members of Amazon's names.
+func appendJob(t *target.Target, client []byte, unique string) ([]byte, error) {
+	b, err := openai.BatchOf(client)
+	if err != nil {
+		return nil, err
+	}
+	o := &t.Options.Bedrock
+	prefix := strings.TrimSuffix(o.BatchBucketPrefix, "/")
+	input := b.Input
+	if prefix != "" && !strings.HasPrefix(input, "s3://") {
+		input = prefix + "/" + strings.TrimPrefix(input, "/")
+	}
+	if !strings.HasPrefix(input, "s3://") || strings.Contains(input, "..") {
+		return nil, &chat.RequestError{Field: "input_file_id", Message: "must be an S3 URI, or a name below options.bedrock.batch_bucket_prefix"}
+	}
+	role, output := o.BatchRoleARN, ""
+	if role == "" {
+		role, _ = jsonedit.String(jsonedit.Find(b.Members, "roleArn"))
+	}
+	if role == "" {
+		return nil, &chat.RequestError{Field: "roleArn", Message: "must be set, or options.bedrock.batch_role_arn"}
+	}
+	if output, _ = jsonedit.String(jsonedit.Find(b.Members, "output_s3_uri")); output == "" {
+		output = input[:strings.LastIndexByte(input, '/')+1]
+		if prefix != "" {
+			output = prefix + "/output/"
+		}
+	}
+	name, _ := jsonedit.String(jsonedit.Find(b.Members, "jobName"))
+	if name == "" {
+		name, _ = jsonedit.String(jsonedit.Lookup(b.Metadata, "job_name"))
+	}
+	if name == "" {
+		name = "batch-" + unique
+	}
+	body := text(text([]byte{'{'}, "jobName", name), "modelId", t.Model)
+	body = append(text(append(text(body, "roleArn", role), `,"inputDataConfig":{"s3InputDataConfig":{`...), "s3Uri", input), "}}"...)
+	body = append(text(append(body, `,"outputDataConfig":{"s3OutputDataConfig":{`...), "s3Uri", output), "}}"...)
+	return append(body, '}'), nil
+}
+
+// Answer implements provider.Resource.
+func (batches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
+	id, rest := openai.SplitID(c.Path)
+	if rest == "/cancel" { // Amazon answers with nothing
+		b := openai.Batch{ID: id, Status: openai.Cancelling, Model: meta.Model, Created: meta.Created}
+		return &provider.Reply{Body: b.Append(nil)}, nil
+	}
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: "failed to decode bedrock response"}
+	}
+	if id == "" && c.Method == http.MethodGet {
+		var list []openai.Batch
+		for _, job := range v.GetArray("invocationJobSummaries") {
+			list = append(list, batchOf(job))
+		}
+		return &provider.Reply{Body: openai.AppendBatches(nil, list, v.Exists("nextToken"))}, nil
+	}
+	if str(v, "jobArn") == "" {
+		return nil, &chat.ResponseError{Message: "'jobArn' not in bedrock response"}
+	}
+	b := batchOf(v)
+	if id == "" {
+		b.Status, b.Created, b.Model = openai.Validating, meta.Created, meta.Model
+		if asked, err := openai.BatchOf(c.Body); err == nil {
+			b.Input, b.Endpoint, b.Metadata = asked.Input, asked.Endpoint, asked.Metadata
+		}
+	}
+	return &provider.Reply{Body: b.Append(nil)}, nil
+}
+
+// jobStates are OpenAI's words for Amazon's.
+var jobStates = map[string]string{
+	"Submitted": openai.Validating, "Validating": openai.Validating, "Scheduled": openai.BatchInProgress, "InProgress": openai.BatchInProgress,
+	"Completed": openai.BatchCompleted, "PartiallyCompleted": openai.BatchCompleted, "Failed": openai.BatchFailed,
+	"Stopping": openai.Cancelling, "Stopped": openai.Cancelled, "Expired": openai.Expired,
+}
+
+// batchOf reads a job.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetModelInvocationJob.html
+func batchOf(v *fastjson.Value) openai.Batch {
+	arn := str(v, "jobArn")
+	b := openai.Batch{
+		ID: openai.NameID(batchPrefix, arn), Model: str(v, "modelId"), Status: jobStates[str(v, "status")], Message: "",
+		Input:   str(v, "inputDataConfig", "s3InputDataConfig", "s3Uri"),
+		Created: unix(str(v, "submitTime")), Ended: unix(str(v, "endTime")), Expires: unix(str(v, "jobExpirationTime")),
+		Total: v.GetInt("totalRecordCount"), Completed: v.GetInt("successRecordCount"), Failed: v.GetInt("errorRecordCount"),
+	}
+	if b.Status == "" {
+		b.Status = openai.BatchInProgress
+	}
+	if b.Status == openai.BatchFailed {
+		b.Message = str(v, "message")
+		if b.Message == "" {
+			b.Message = "the job failed"
+		}
+	}
+	if output := str(v, "outputDataConfig", "s3OutputDataConfig", "s3Uri"); b.Status == openai.BatchCompleted && output != "" {
+		b.Output = strings.TrimSuffix(output, "/") + "/" + arn[strings.LastIndexByte(arn, '/')+1:] + "/"
+	}
+	return b
+}

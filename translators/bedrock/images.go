@@ -1,0 +1,193 @@
+package bedrock
+
+import (
+	"bytes"
+	"encoding/base64"
+	"image"
+	"image/color"
+	"image/png"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/target"
+)
+
+// images translates OpenAI's images to InvokeModel of Amazon's models (Nova
+// Canvas, Titan Image Generator), which have one format, and Stability's.
+// https://docs.aws.amazon.com/nova/latest/userguide/image-gen-req-resp-structure.html
+// https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-image.html
+// https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-stability-diffusion.html
+type images struct{}
+
+// AppendRequest implements provider.Translator.
+func (images) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
+	r, err := openai.ImageOf(body)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Inline(); err != nil {
+		return nil, err
+	}
+	if strings.HasSuffix(t.Route, "/edits") && len(r.Pictures) == 0 {
+		return nil, &chat.RequestError{Field: "image", Message: "must be there"}
+	}
+	if strings.Contains(t.Model, "stability.") {
+		return appendStability(dst, r)
+	}
+	return appendCanvas(dst, r)
+}
+
+// appendCanvas writes the body of Amazon's models: a text, the change of what a
+// mask leaves open, or a variation of pictures. What a client says of
+// imageGenerationConfig is Amazon's own and is kept.
+func appendCanvas(dst []byte, r *openai.NewImage) ([]byte, error) {
+	maskPrompt, _ := jsonedit.String(jsonedit.Find(r.Members, "maskPrompt"))
+	switch {
+	case len(r.Pictures) > 0 && (r.Mask != nil || maskPrompt != ""):
+		dst = append(dst, `{"taskType":"INPAINTING","inPaintingParams":{`...)
+		dst = base64Text(dst, "image", r.Pictures[0].Data)
+		if r.Mask != nil {
+			dst = base64Text(dst, "maskImage", canvasMask(r.Mask.Data))
+		} else {
+			dst = text(dst, "maskPrompt", maskPrompt)
+		}
+	case len(r.Pictures) > 0:
+		dst = append(dst, `{"taskType":"IMAGE_VARIATION","imageVariationParams":{"images":[`...)
+		for i := range r.Pictures {
+			dst = append(append(append(comma(dst), '"'), r.Pictures[i].Data...), '"')
+		}
+		dst = append(dst, ']')
+		if s := jsonedit.Find(r.Members, "similarityStrength"); s != nil {
+			dst = raw(dst, "similarityStrength", s)
+		}
+	default:
+		dst = append(dst, `{"taskType":"TEXT_IMAGE","textToImageParams":{`...)
+	}
+	dst = text(dst, "text", r.Prompt)
+	for _, name := range [...]string{"negativeText", "negative_prompt"} {
+		if s, _ := jsonedit.String(jsonedit.Find(r.Members, name)); s != "" {
+			dst = text(dst, "negativeText", s)
+			break
+		}
+	}
+	dst = append(dst, `},"imageGenerationConfig":`...)
+	config := number([]byte{'{'}, "numberOfImages", max(r.N, 1))
+	if r.Width > 0 {
+		config = number(number(config, "width", r.Width), "height", r.Height)
+	}
+	switch r.Quality {
+	case "hd", "high", "premium":
+		config = text(config, "quality", "premium")
+	case "standard", "medium", "low":
+		config = text(config, "quality", "standard")
+	}
+	config = append(raw(config, "seed", r.Seed), '}')
+	if own := jsonedit.Find(r.Members, "imageGenerationConfig"); jsonedit.IsObject(own) {
+		var err error
+		if config, err = jsonedit.Merge(nil, config, own); err != nil {
+			return nil, &chat.RequestError{Field: "imageGenerationConfig", Message: err.Error()}
+		}
+	}
+	return append(append(dst, config...), '}'), nil
+}
+
+// base64Text writes a string member that needs no escapes.
+func base64Text(dst []byte, name string, data []byte) []byte {
+	return append(append(append(member(dst, name), '"'), data...), '"')
+}
+
+// maxMask bounds the mask that is looked into, in pixels.
+const maxMask = 16 << 20
+
+// canvasMask is a mask in Amazon's sense: black is what changes. OpenAI's are
+// transparent there; one without transparency is taken for Amazon's own.
+func canvasMask(data []byte) []byte {
+	file := make([]byte, base64.StdEncoding.DecodedLen(len(data)))
+	n, err := base64.StdEncoding.Decode(file, data)
+	if err != nil {
+		return data
+	}
+	c, err := png.DecodeConfig(bytes.NewReader(file[:n]))
+	if err != nil || c.Width*c.Height > maxMask {
+		return data
+	}
+	from, err := png.Decode(bytes.NewReader(file[:n]))
+	if err != nil {
+		return data
+	}
+	b := from.Bounds()
+	mask := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
+	open := false
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			if _, _, _, alpha := from.At(b.Min.X+x, b.Min.Y+y).RGBA(); alpha < 0x8000 {
+				open = true
+			} else {
+				mask.SetGray(x, y, color.Gray{Y: 255})
+			}
+		}
+	}
+	var out bytes.Buffer
+	if !open || png.Encode(&out, mask) != nil {
+		return data
+	}
+	return base64.StdEncoding.AppendEncode(nil, out.Bytes())
+}
+
+// appendStability writes the body of Stability's models, which make one
+// picture at a time.
+func appendStability(dst []byte, r *openai.NewImage) ([]byte, error) {
+	if r.N > 1 {
+		return nil, &chat.RequestError{Field: "n", Message: "must be 1: the model makes one picture at a time"}
+	}
+	dst = text(append(dst, '{'), "prompt", r.Prompt)
+	switch {
+	case r.Mask != nil && len(r.Pictures) > 0:
+		dst = base64Text(base64Text(dst, "image", r.Pictures[0].Data), "mask", r.Mask.Data)
+	case len(r.Pictures) > 0:
+		dst = base64Text(text(dst, "mode", "image-to-image"), "image", r.Pictures[0].Data)
+		strength := jsonedit.Find(r.Members, "strength")
+		if strength == nil {
+			strength = []byte("0.7")
+		}
+		dst = raw(dst, "strength", strength)
+	default:
+		dst = text(dst, "mode", "text-to-image")
+		if r.Width > 0 {
+			dst = text(dst, "aspect_ratio", openai.Ratio(r.Width, r.Height))
+		}
+	}
+	dst = raw(dst, "seed", r.Seed)
+	if s, _ := jsonedit.String(jsonedit.Find(r.Members, "negative_prompt")); s != "" {
+		dst = text(dst, "negative_prompt", s)
+	}
+	if r.OutputFormat != "" {
+		dst = text(dst, "output_format", r.OutputFormat)
+	}
+	return append(dst, '}'), nil
+}
+
+// AppendResponse implements provider.Translator. Nobody counts tokens here.
+func (images) AppendResponse(dst []byte, _ *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: "failed to decode bedrock response"}
+	}
+	w := openai.NewImagesWriter(dst, meta.Created)
+	for _, one := range v.GetArray("images") {
+		w.Data(one.GetStringBytes())
+	}
+	if w.Len() == 0 {
+		why := str(v, "error")
+		if reason := v.GetStringBytes("finish_reasons", "0"); len(reason) > 0 {
+			why = string(reason)
+		}
+		return nil, &chat.ResponseError{Message: strings.TrimSpace("no picture in bedrock response: " + why)}
+	}
+	seen.Content, seen.HasUsage = true, true
+	return w.End("", nil), nil
+}

@@ -1,0 +1,115 @@
+package gemini
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// batchJobs translates OpenAI's batches to Vertex AI's batch prediction jobs.
+// Input and output are in Cloud Storage, in the format of the model: a file's id
+// is a gs:// URI.
+// https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.batchPredictionJobs
+type batchJobs struct{}
+
+// Request implements provider.Resource.
+func (batchJobs) Request(t *target.Target, c *provider.Call, meta chat.Meta) (*provider.Call, error) {
+	path, err := below("/batchPredictionJobs")(t, false)
+	if err != nil {
+		return nil, err
+	}
+	id, rest := openai.SplitID(c.Path)
+	id = strings.TrimPrefix(id, batchPrefix)
+	switch {
+	case id == "" && c.Method == http.MethodPost:
+		body, err := appendBatchJob(t, c.Body, meta.ID)
+		return &provider.Call{Method: http.MethodPost, Path: path, Body: body}, err
+	case id == "":
+		if asked, err := url.ParseQuery(c.Query); err == nil && asked.Get("limit") != "" {
+			path += "?pageSize=" + url.QueryEscape(asked.Get("limit"))
+		}
+		return &provider.Call{Method: http.MethodGet, Path: path}, nil
+	case rest == "":
+		return &provider.Call{Method: http.MethodGet, Path: path + "/" + id}, nil
+	case rest == "/cancel":
+		return &provider.Call{Method: http.MethodPost, Path: path + "/" + id + ":cancel"}, nil
+	}
+	return nil, openai.NoSuchCall(c)
+}
+
+// appendBatchJob writes a job's body. The output's place is the client's
+// output_gcs_uri, or beside the input.
+func appendBatchJob(t *target.Target, client []byte, unique string) ([]byte, error) {
+	b, err := openai.BatchOf(client)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(b.Input, "gs://") {
+		return nil, &chat.RequestError{Field: "input_file_id", Message: "must be a URI of Cloud Storage, such as gs://bucket/input.jsonl"}
+	}
+	output, _ := jsonedit.String(jsonedit.Find(b.Members, "output_gcs_uri"))
+	if output == "" {
+		output = b.Input[:strings.LastIndexByte(b.Input, '/')]
+	}
+	model := "publishers/google/models/" + strings.TrimPrefix(t.Model, "publishers/google/models/")
+	body := text(text([]byte{'{'}, "displayName", "batch-"+unique), "model", model)
+	body = append(jsonedit.AppendString(append(body, `,"inputConfig":{"instancesFormat":"jsonl","gcsSource":{"uris":[`...), b.Input), "]}}"...)
+	body = append(text(append(body, `,"outputConfig":{"predictionsFormat":"jsonl","gcsDestination":{`...), "outputUriPrefix", output), "}}"...)
+	return append(body, '}'), nil
+}
+
+// Answer implements provider.Resource.
+func (batchJobs) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
+	id, rest := openai.SplitID(c.Path)
+	if rest == "/cancel" { // Google answers with nothing
+		b := openai.Batch{ID: id, Status: openai.Cancelling, Created: meta.Created}
+		return &provider.Reply{Body: b.Append(nil)}, nil
+	}
+	v, err := fastjson.ParseBytes(body)
+	if err != nil {
+		return nil, &chat.ResponseError{Message: "failed to decode gemini response"}
+	}
+	if c.Path == "" && c.Method == http.MethodGet {
+		var list []openai.Batch
+		for _, one := range v.GetArray("batchPredictionJobs") {
+			list = append(list, jobOf(one))
+		}
+		return &provider.Reply{Body: openai.AppendBatches(nil, list, v.Exists("nextPageToken"))}, nil
+	}
+	b := jobOf(v)
+	if b.ID == batchPrefix {
+		return nil, &chat.ResponseError{Message: "'name' not in gemini response"}
+	}
+	if id == "" {
+		if asked, err := openai.BatchOf(c.Body); err == nil {
+			b.Endpoint, b.Metadata = asked.Endpoint, asked.Metadata
+		}
+	}
+	return &provider.Reply{Body: b.Append(nil)}, nil
+}
+
+func jobOf(v *fastjson.Value) openai.Batch {
+	name, model := string(v.GetStringBytes("name")), string(v.GetStringBytes("model"))
+	b := openai.Batch{
+		ID: batchPrefix + name[strings.LastIndexByte(name, '/')+1:], Status: batchState(string(v.GetStringBytes("state"))),
+		Model: model[strings.LastIndexByte(model, '/')+1:], Input: string(v.GetStringBytes("inputConfig", "gcsSource", "uris", "0")),
+		Created: unix(v, "createTime"), Ended: unix(v, "endTime"),
+		Completed: counter(v, "completionStats", "successfulCount"), Failed: counter(v, "completionStats", "failedCount"),
+	}
+	b.Total = b.Completed + b.Failed + counter(v, "completionStats", "incompleteCount")
+	if b.Status == openai.BatchFailed {
+		b.Message = string(v.GetStringBytes("error", "message"))
+	}
+	if b.Status == openai.BatchCompleted {
+		b.Output = string(v.GetStringBytes("outputInfo", "gcsOutputDirectory"))
+	}
+	return b
+}
