@@ -11,6 +11,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 )
 
 // send gives the client an answer whole. The record must be settled: it goes
@@ -126,7 +127,11 @@ func (a *attempt) meta() chat.Meta {
 	if a.request.id == "" {
 		a.request.id = newID()
 	}
-	return chat.Meta{ID: a.request.id, Created: a.start.Unix(), Model: a.target.Model, IncludeUsage: a.usage}
+	m := chat.Meta{ID: a.request.id, Created: a.start.Unix(), Model: a.target.Model, IncludeUsage: a.usage}
+	if a.surface.format == provider.AnthropicMessages { // which counts the prompt at the start
+		m.PromptTokens = promptTokens(a.surface.prose(a.members), a.stream)
+	}
+	return m
 }
 
 // newID is a random id of 29 letters and digits, like OpenAI's.
@@ -204,11 +209,7 @@ func (q *request) estimate(r *Record) {
 		return
 	}
 	if r.usage.Prompt == 0 {
-		words := float64(q.surface.prose(q.members))
-		if q.stream {
-			words *= 1.8
-		}
-		r.usage.Prompt = int(math.Floor(words + 0.5))
+		r.usage.Prompt = promptTokens(q.surface.prose(q.members), q.stream)
 		r.estimate = true
 	}
 	if r.usage.Completion == 0 && q.seen.TextLen > 0 {
@@ -216,6 +217,15 @@ func (q *request) estimate(r *Record) {
 		r.estimate = true
 	}
 	r.usage.Total = 0
+}
+
+// promptTokens is Kong's estimate of words in tokens.
+func promptTokens(words int, stream bool) int {
+	factor := 1.0
+	if stream {
+		factor = 1.8
+	}
+	return int(math.Floor(float64(words)*factor + 0.5))
 }
 
 // seconds is d for a Retry-After header, at least one.

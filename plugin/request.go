@@ -232,6 +232,7 @@ func (q *request) mediaType() string {
 func (q *request) parseJSON(media string) error {
 	switch {
 	case media == "", strings.HasPrefix(media, "application/json"):
+	case q.instance.native() != nil: // AWS's SDKs call InvokeModel's body application/octet-stream
 	case media == "application/x-www-form-urlencoded":
 		if err := q.formToJSON(); err != nil {
 			return err
