@@ -139,3 +139,18 @@ var nativeAddresses = []addressCase{
 }
 
 func TestNativeRequestsGoWhereTheProviderIs(t *testing.T) { toAddresses(t, nativeAddresses) }
+
+// Of what is no chat.
+var mediaAddresses = []addressCase{
+	{name: "173 bedrock, embeddings", config: aws + `,"route_type":"llm/v1/embeddings","model":{"provider":"bedrock","name":"amazon.titan-embed-text-v2:0","options":{"bedrock":{"aws_region":"us-east-1"}}}`, body: oneInput,
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.titan-embed-text-v2%3A0/invoke"},
+	{name: "174 bedrock, a film", config: aws + `,"route_type":"video/v1/videos/generations","model":{"provider":"bedrock","name":"amazon.nova-reel-v1:1","options":{"bedrock":{"aws_region":"us-east-1","video_output_s3_uri":"s3://b/o"}}}`, path: "/v1/videos", body: onePrompt,
+		want: "https://bedrock-runtime.us-east-1.amazonaws.com/async-invoke"},
+	{name: "191 vertex, a picture", config: `"route_type":"image/v1/images/generations","model":{"provider":"gemini","name":"gemini-3-pro-image-preview",` + vertex + `}`, body: onePrompt,
+		want: "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google/models/gemini-3-pro-image-preview:generateContent"},
+	{name: "237 xai, a picture", config: `"route_type":"image/v1/images/generations","model":{"provider":"xai","name":"grok-2-image"}`, body: onePrompt, want: "https://api.x.ai/v1/images/generations"},
+	{name: "241 dashscope, a picture", config: `"route_type":"image/v1/images/generations","model":{"provider":"dashscope","name":"qwen-image-plus"}`, body: onePrompt,
+		want: "https://dashscope-intl.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation"},
+}
+
+func TestMediaRequestsGoWhereTheProviderIs(t *testing.T) { toAddresses(t, mediaAddresses) }
