@@ -27,7 +27,7 @@ type Relay struct {
 	upstream Upstream
 	states   *balancer.Store // what is known of targets, across configurations
 
-	pause    time.Duration   // between two questions whether something is ready
+	pause time.Duration // between two questions whether something is ready
 
 	embeddings *semantic.Cache
 	node       *cluster.Node // nil where states are this process's own
