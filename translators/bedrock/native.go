@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strings"
 
@@ -116,14 +117,26 @@ func unwrap(dst []byte, ev frame.Event) (kind, data []byte) {
 	if string(ev.Type) != "chunk" {
 		return nil, nil
 	}
-	coded, ok := jsonedit.String(jsonedit.Lookup(ev.Data, "bytes"))
+	coded, ok := plainString(jsonedit.Lookup(ev.Data, "bytes"))
 	if !ok {
 		return nil, nil
 	}
-	data, err := base64.StdEncoding.AppendDecode(dst, []byte(coded))
+	data, err := base64.StdEncoding.AppendDecode(dst, coded)
 	if err != nil {
 		return nil, nil
 	}
-	name, _ := jsonedit.String(jsonedit.Lookup(data[len(dst):], "type"))
-	return []byte(name), data
+	kind, _ = plainString(jsonedit.Lookup(data[len(dst):], "type"))
+	return kind, data
+}
+
+// plainString is what a JSON string says. Without escapes, as base64 and names
+// are, that costs nothing.
+func plainString(value []byte) ([]byte, bool) {
+	if !jsonedit.IsString(value) {
+		return nil, false
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1], true
+	}
+	return jsonedit.AppendUnquoted(nil, value)
 }
