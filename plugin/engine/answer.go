@@ -26,7 +26,7 @@ func (c *clientConn) receive(method string) (*answer, error) {
 		head, err := c.in.head(maxAnswerHead)
 		if err != nil {
 			if c.in.buffered() == 0 {
-				return nil, &errUnanswered{err}
+				return nil, &errUnanswered{err, c.used && !idempotent(method) && c.reset(err)}
 			}
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF

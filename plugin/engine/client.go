@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"go-ai-proxy/plugin/wire"
 )
@@ -65,12 +64,6 @@ func (c *Client) Close() {
 	}
 }
 
-// crossing is how long after a request the end of its connection may still be
-// taken for one that was on its way before: an idle connection that the
-// provider closed just then. A provider that has had a request for longer may
-// be at work on it.
-const crossing = time.Second
-
 // Do implements wire.Upstream. The answer's body must be closed; the context
 // holds until then.
 func (c *Client) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {
@@ -83,10 +76,8 @@ func (c *Client) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, erro
 	to := origin{scheme: out.URL.Scheme, host: out.URL.Host}
 	conn := c.pool.get(to)
 	if conn != nil {
-		sent := time.Now()
 		answer, err := conn.roundTrip(ctx, out)
-		if err == nil || out.Stream != nil || !closedBefore(err) || ctx.Err() != nil ||
-			!idempotent(out.Method) && time.Since(sent) > crossing {
+		if err == nil || out.Stream != nil || !unanswered(err, idempotent(out.Method)) || ctx.Err() != nil {
 			return answer, err
 		}
 	}
@@ -163,17 +154,25 @@ func idempotent(method string) bool {
 }
 
 // errUnanswered is a connection that ended before the first byte of an answer.
-type errUnanswered struct{ cause error }
+type errUnanswered struct {
+	cause error
+	// unread: the provider's system refused bytes of the request, since nobody
+	// was there any more to read them.
+	unread bool
+}
 
 func (e *errUnanswered) Error() string {
 	return "the provider closed the connection before it answered: " + e.cause.Error()
 }
 func (e *errUnanswered) Unwrap() error { return e.cause }
 
-// closedBefore says that the connection ended before the first byte of an answer.
-func closedBefore(err error) bool {
+// unanswered says that a request on a used connection may be repeated on a
+// fresh one: the connection ended before the first byte of an answer. What is
+// not idempotent may have been acted upon, unless it was not read (RFC 9110
+// §9.2.2).
+func unanswered(err error, idempotent bool) bool {
 	var e *errUnanswered
-	return errors.As(err, &e) && isClosed(e.cause)
+	return errors.As(err, &e) && isClosed(e.cause) && (idempotent || e.unread)
 }
 
 func isClosed(err error) bool {

@@ -223,49 +223,93 @@ func TestAStreamThatEndedKeepsItsConnection(t *testing.T) {
 	}
 }
 
-// A pooled connection that was closed meanwhile is not used, and one that is
-// closed as the request crosses it is replaced once.
-func TestAStaleConnectionIsReplaced(t *testing.T) {
-	for _, closeWhen := range []string{"while idle", "when the request comes"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		var conns atomic.Int32
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
+// closer is a provider that answers one request of a connection, and closes it
+// while it is idle, or with the second request unread, or read.
+type closer struct {
+	l     net.Listener
+	conns atomic.Int32
+}
+
+func newCloser(t *testing.T, when string) *closer {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	p := &closer{l: l}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.conns.Add(1)
+			go func() {
+				defer c.Close()
+				in := newSource(c)
+				if _, err := in.head(1 << 10); err != nil {
 					return
 				}
-				conns.Add(1)
-				go func() {
-					defer c.Close()
-					in := newSource(c)
-					if _, err := in.head(1 << 10); err == nil {
-						_, _ = io.WriteString(c, okay)
+				_, _ = io.WriteString(c, okay)
+				switch when {
+				case "unread":
+					for g := quiet; g == quiet; time.Sleep(time.Millisecond) {
+						_ = in.raw.Control(func(fd uintptr) { g = peek(fd) })
 					}
-					if closeWhen == "when the request comes" {
-						_, _ = in.head(1 << 10)
-					}
-				}()
+				case "read":
+					_, _ = in.head(1 << 10)
+				}
+			}()
+		}
+	}()
+	return p
+}
+
+func (p *closer) url() string { return "http://" + p.l.Addr().String() }
+
+// A pooled connection that was closed meanwhile is not used, and one that is
+// closed as the request crosses it is replaced once. What a provider has read
+// it may have acted upon: only what is idempotent is repeated.
+func TestAStaleConnectionIsReplaced(t *testing.T) {
+	for _, when := range []string{"idle", "unread", "read"} {
+		for _, method := range []string{"POST", "GET"} {
+			p := newCloser(t, when)
+			client := newClient(t, nil, "")
+			for i := range 4 {
+				a, err := client.Do(context.Background(), outgoing(t, method, p.url()))
+				if when == "read" && method == "POST" && i%2 == 1 {
+					wantTransport(t, err, wire.Sent, false)
+					continue
+				}
+				text(t, a, err)
+				time.Sleep(5 * time.Millisecond)
 			}
-		}()
-		client := newClient(t, nil, "")
-		for i := range 4 {
-			a, err := client.Do(context.Background(), outgoing(t, "POST", "http://"+l.Addr().String(), ""))
-			text(t, a, err)
-			time.Sleep(5 * time.Millisecond)
-			if n := conns.Load(); n != int32(i+1) {
-				t.Errorf("%s: %d connections after %d requests", closeWhen, n, i+1)
+			want := int32(4)
+			if when == "read" && method == "POST" {
+				want = 2
+			}
+			if n := p.conns.Load(); n != want {
+				t.Errorf("%s %s: %d connections for 4 requests, want %d", when, method, n, want)
 			}
 		}
-		// What cannot be sent twice is not.
-		out := outgoing(t, "POST", "http://"+l.Addr().String())
-		out.Stream, out.Length = strings.NewReader("x"), 1
-		if _, err = client.Do(context.Background(), out); closeWhen == "while idle" && err != nil || closeWhen != "while idle" && err == nil {
-			t.Errorf("%s: a stream: %v", closeWhen, err)
+	}
+}
+
+// What cannot be sent twice is not.
+func TestAStreamIsNotRepeated(t *testing.T) {
+	for when, fails := range map[string]bool{"idle": false, "unread": true} {
+		p := newCloser(t, when)
+		client := newClient(t, nil, "")
+		for i := range 2 {
+			out := outgoing(t, "PUT", p.url())
+			out.Stream, out.Length = strings.NewReader("x"), 1
+			a, err := client.Do(context.Background(), out)
+			if i == 1 && fails {
+				wantTransport(t, err, wire.Sent, false)
+				continue
+			}
+			text(t, a, err)
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
 }
@@ -366,9 +410,13 @@ func (e *endless) Read(p []byte) (int, error) {
 var errEndless = errors.New("the client's fault")
 
 func TestABodyThatFailsIsTheError(t *testing.T) {
-	s := scriptTCP(t, okay, false)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
 	c := newClient(t, nil, "")
-	out := outgoing(t, "POST", s.url().String())
+	out := outgoing(t, "POST", "http://"+l.Addr().String())
 	out.Stream, out.Length = &endless{100 << 10}, -1
 	if _, err := c.Do(context.Background(), out); !errors.Is(err, errEndless) {
 		t.Error(err)

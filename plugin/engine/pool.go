@@ -57,7 +57,7 @@ func (p *pool) pop(to origin) *clientConn {
 
 // put keeps a connection, or closes it where there are too many.
 func (p *pool) put(c *clientConn) {
-	c.since = time.Now()
+	c.used, c.since = true, time.Now()
 	p.mu.Lock()
 	list := p.idle[c.origin]
 	if p.closed || p.n >= maxIdle || len(list) >= maxIdleOrigin {

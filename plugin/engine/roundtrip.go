@@ -35,7 +35,8 @@ type clientConn struct {
 	proxyAuth string
 	in        source
 	out       output
-	since     time.Time // idle since
+	used      bool      // it has been pooled
+	since     time.Time // when that was
 
 	spoilt bool // not to be used again
 
@@ -85,6 +86,23 @@ func (c *clientConn) roundTrip(ctx context.Context, out *wire.Outgoing) (*wire.A
 		return nil, &wire.TransportError{Phase: wire.Sent, Err: fmt.Errorf("%w: %w", gone, err)}
 	}
 	return nil, &wire.TransportError{Phase: wire.Sent, Timeout: isTimeout(err), Err: err}
+}
+
+// reset says whether a connection that has ended with err was reset: its other
+// end was closed with the request, or a part of it, unread. An orderly end may
+// come first and the reset a moment later.
+func (c *clientConn) reset(err error) bool {
+	if err != io.EOF || c.raw == nil {
+		return errors.Is(err, syscall.ECONNRESET)
+	}
+	for wait := time.Millisecond; wait < lastWords; wait *= 2 {
+		broken := false
+		if c.raw.Control(func(fd uintptr) { broken = isBroken(fd) }) != nil || broken {
+			return broken
+		}
+		time.Sleep(wait)
+	}
+	return false
 }
 
 // exchange writes the request and reads the answer's head.
@@ -171,7 +189,7 @@ func (c *clientConn) send(out *wire.Outgoing) error {
 	if c.in.buffered() > 0 {
 		return nil
 	}
-	return &errUnanswered{err}
+	return &errUnanswered{err, true}
 }
 
 // early hears what a provider says while a large body is still being sent.
@@ -208,7 +226,7 @@ func (e *early) end(d time.Duration) error {
 	c.out.time.at = past
 	_ = c.out.time.fix(time.Time{})
 	if e.err != nil {
-		return &errUnanswered{e.err}
+		return &errUnanswered{cause: e.err}
 	}
 	return nil
 }

@@ -77,3 +77,9 @@ func peek(fd uintptr) glance {
 		}
 	}
 }
+
+// isBroken says that a socket was reset.
+func isBroken(fd uintptr) bool {
+	code, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
+	return err == nil && code != 0
+}

@@ -45,18 +45,19 @@ func (u *transport) of(t wire.Timeouts) *http.Transport {
 	if tr == nil {
 		d := &net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
 		tr = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           d.DialContext,
-			TLSHandshakeTimeout:   t.Connect,
-			ResponseHeaderTimeout: t.Read,
-			IdleConnTimeout:       maxIdleAge,
-			MaxIdleConns:          maxIdle,
-			MaxIdleConnsPerHost:   maxIdleOrigin,
-			ForceAttemptHTTP2:     true,
-			DisableCompression:    true,
-			ReadBufferSize:        4 << 10,
-			WriteBufferSize:       4 << 10,
-			TLSClientConfig:       u.tls,
+			MaxResponseHeaderBytes: maxAnswerHead,
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            d.DialContext,
+			TLSHandshakeTimeout:    t.Connect,
+			ResponseHeaderTimeout:  t.Read,
+			IdleConnTimeout:        maxIdleAge,
+			MaxIdleConns:           maxIdle,
+			MaxIdleConnsPerHost:    maxIdleOrigin,
+			ForceAttemptHTTP2:      true,
+			DisableCompression:     true,
+			ReadBufferSize:         4 << 10,
+			WriteBufferSize:        4 << 10,
+			TLSClientConfig:        u.tls,
 		}
 		u.transports[t] = tr
 	}
@@ -87,13 +88,15 @@ func (u *transport) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, e
 		Method: out.Method, URL: out.URL, Host: out.URL.Host, Header: out.Header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(httptrace.WithClientTrace(ctx, trace))
-	setBody(req, out)
 	writing := limit(out.Timeouts.Write, cancel)
+	var over atomic.Bool
+	setBody(req, out, writing, &over)
 	if writing != nil && req.Body != nil {
 		trace.WroteRequest = func(httptrace.WroteRequestInfo) { writing.Stop() }
 	}
 	resp, err := u.of(out.Timeouts).RoundTrip(req)
 	if writing != nil {
+		over.Store(true)
 		writing.Stop()
 	}
 	if err != nil {
@@ -107,9 +110,12 @@ func (u *transport) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, e
 		Body: &idleBody{body: resp.Body, cancel: cancel, ctx: ctx, idle: out.Timeouts.Read}}, nil
 }
 
-func setBody(req *http.Request, out *wire.Outgoing) {
+func setBody(req *http.Request, out *wire.Outgoing, writing *time.Timer, over *atomic.Bool) {
 	if out.Stream != nil {
 		req.Body, req.ContentLength = io.NopCloser(out.Stream), out.Length
+		if writing != nil {
+			req.Body = io.NopCloser(&unhurried{out.Stream, writing, out.Timeouts.Write, over})
+		}
 		return
 	}
 	n := int64(0)
@@ -122,6 +128,24 @@ func setBody(req *http.Request, out *wire.Outgoing) {
 	req.ContentLength = n
 	req.GetBody = func() (io.ReadCloser, error) { return &piecesReader{pieces: out.Pieces}, nil }
 	req.Body, _ = req.GetBody()
+}
+
+// unhurried is a body of any size: the time for writing runs between two reads
+// only, and not while the client is waited for.
+type unhurried struct {
+	from    io.Reader
+	writing *time.Timer
+	limit   time.Duration
+	over    *atomic.Bool // the answer has begun
+}
+
+func (u *unhurried) Read(p []byte) (int, error) {
+	u.writing.Stop()
+	n, err := u.from.Read(p)
+	if err == nil && !u.over.Load() {
+		u.writing.Reset(u.limit)
+	}
+	return n, err
 }
 
 // piecesReader reads pieces one after another without joining them.
@@ -139,6 +163,7 @@ func (r *piecesReader) Read(p []byte) (n int, err error) {
 		}
 	}
 	if n == 0 && r.i == len(r.pieces) {
+		r.pieces, r.i = nil, 0 // the answer may take long, and the request hangs on it
 		return 0, io.EOF
 	}
 	return n, nil
