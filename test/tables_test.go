@@ -89,7 +89,8 @@ func providerTable() string {
 
 func streamable(route string) bool {
 	switch route {
-	case "llm/v1/chat", "llm/v1/completions", "llm/v1/responses", "llm/v1/assistants", "audio/v1/audio/speech", "image/v1/images/generations":
+	case "llm/v1/chat", "llm/v1/completions", "llm/v1/responses", "llm/v1/assistants", "audio/v1/audio/speech", "audio/v1/audio/transcriptions",
+		"image/v1/images/generations", "image/v1/images/edits", "realtime/v1/realtime":
 		return true
 	}
 	return false
