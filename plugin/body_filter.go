@@ -52,6 +52,8 @@ func (a *attempt) deliver(ctx context.Context) error {
 	case a.how == same && kind == frame.SSE && (a.stream && known || contentType != "" && known),
 		a.how == same && a.stream && known && (kind == a.surface.framing || a.op.Unwrap != nil && kind == frame.EventStream):
 		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
+	case a.how == same && !a.surface.bareData && strings.HasPrefix(contentType, "text/html") && !strings.HasSuffix(a.sub, "/content"):
+		return noAnswer("error", "the provider answered with a page (text/html): correct model.options.upstream_url")
 	case a.how == same && !a.surface.bareData && (!known || kind == frame.Lines || strings.HasSuffix(a.sub, "/content")):
 		return a.deliverBytes(ctx, body)
 	}
@@ -443,10 +445,16 @@ func (s *stream) observe(d *chat.Delta) {
 	}
 }
 
+// maxCollected bounds what is kept of a streamed answer, in bytes.
+const maxCollected = 16 << 20
+
 // collect keeps the text of a streamed answer for the log.
 func (q *request) collect(text []byte) {
 	q.record.set(func(r *Record) {
 		r.stream = true
+		if len(r.answer) > maxCollected {
+			return
+		}
 		r.answer = append(r.answer, text...)
 	})
 }

@@ -52,7 +52,7 @@ type request struct {
 
 // read takes in the client's request and refuses what no target could answer.
 func (q *request) read() error {
-	q.gzip = strings.Contains(strings.ToLower(strings.Join(q.in.Header["Accept-Encoding"], ",")), "gzip")
+	q.gzip = takesGzip(q.in.Header["Accept-Encoding"])
 	if q.in.Method == http.MethodTrace { // answers with what it was sent: our key
 		return refuse(http.StatusMethodNotAllowed, "TRACE is not allowed")
 	}
@@ -76,6 +76,20 @@ func (q *request) read() error {
 		}
 	}
 	return q.decideStream()
+}
+
+// takesGzip says whether a client names gzip as an encoding that it takes.
+func takesGzip(accepted []string) bool {
+	for _, list := range accepted {
+		for item := range strings.SplitSeq(list, ",") {
+			name, params, _ := strings.Cut(strings.TrimSpace(item), ";")
+			name, params = strings.TrimSpace(name), strings.ReplaceAll(params, " ", "")
+			if strings.EqualFold(name, "gzip") || strings.EqualFold(name, "x-gzip") {
+				return strings.Trim(params, "q=0.") != "" || !strings.HasPrefix(params, "q=0")
+			}
+		}
+	}
+	return false
 }
 
 // meet finds out what the client speaks.

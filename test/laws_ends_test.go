@@ -323,6 +323,12 @@ func TestNoProviderMakesASecretKnown(t *testing.T) {
 		f := mock.Lookup(r)
 		w.Header().Set("X-Quoted", key)
 		switch {
+		case bytes.Contains(body, []byte("ask-more")): // than its length says
+			if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"+quote)
+				time.Sleep(20 * time.Millisecond)
+				c.Close()
+			}
 		case bytes.Contains(body, []byte("ask-page")):
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "<html>"+quote)
@@ -358,7 +364,7 @@ func TestNoProviderMakesASecretKnown(t *testing.T) {
 	}
 	g := start(t, []string{"GO_AI_PROXY_LOG_LEVEL=trace"}, "-config", writeConfig(t, declare(routes...)))
 	for _, path := range names {
-		for _, way := range []string{"ask-error", "ask-page", "ask-broken", "ask-event", "ask-first"} {
+		for _, way := range []string{"ask-error", "ask-page", "ask-broken", "ask-more", "ask-event", "ask-first"} {
 			for _, more := range []string{"", `,"stream":true`} {
 				body := `{"messages":[{"role":"user","content":"` + markedPrompt + " " + way + `"}]` + more + `}`
 				req, err := http.NewRequest("POST", g.url+path, strings.NewReader(body))
