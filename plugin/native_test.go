@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"go-ai-proxy/translators/frame"
 )
 
@@ -520,4 +522,76 @@ func TestFailoverAcrossFormatsStopsAtFirstContent(t *testing.T) {
 	if strings.Contains(string(s.sent[1]), "anthropic") || !strings.Contains(string(s.sent[1]), `"messages":[{"role":"user","content":"x"}]`) {
 		t.Errorf("the second attempt sent %s", s.sent[1])
 	}
+}
+
+func TestASpecificRouteTypeServesItsOwnAPIs(t *testing.T) {
+	s := newStage(t, says(200, "application/json", `{}`))
+	inst := s.instance(confOf("gemini", "llm/v1/embeddings", "gemini", "g", ""))
+	if out, _ := s.post(inst, "/v1beta/models/g:embedContent", "", []byte(`{"content":{}}`)); out.status != 200 {
+		t.Errorf("%d %s", out.status, out.body.String())
+	}
+	out, _ := s.post(inst, "/v1beta/models/g:generateContent", "", []byte(`{"contents":[1]}`))
+	if out.status != 400 || !strings.Contains(out.body.String(), "[llm/v1/chat] message format is not compatible with [llm/v1/embeddings] route type") {
+		t.Errorf("%d %s", out.status, out.body.String())
+	}
+}
+
+func TestNativeStreamsThatAreCutOffDoNotLookComplete(t *testing.T) {
+	for _, c := range []struct {
+		format, path, body, contentType, stream string
+		aborted                                 bool
+		want                                    string
+	}{
+		{"gemini", "/models/m:streamGenerateContent", `{"contents":[1]}`, "application/json", `[{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}`, true, ""},
+		{"anthropic", "/v1/messages", `{"messages":[1],"stream":true}`, "text/event-stream", claudeSSE(claudeEvents[:3]), false,
+			"event: error\ndata: " + `{"type":"error","error":{"type":"api_error","message":"the provider ended the stream before its end"}}` + "\n\n"},
+		{"bedrock", "/model/m/converse-stream", `{"messages":[1]}`, eventStreamType, string(converseAnswer(3)[:500]), false, "the provider ended the stream before its end"},
+	} {
+		s := newStage(t, says(200, c.contentType, c.stream))
+		out, rec := s.post(s.instance(confOf(c.format, chatRoute, c.format, "m", "")), c.path, "", []byte(c.body))
+		if out.aborted != c.aborted || rec.outcome != CutOff || !strings.Contains(out.body.String(), c.want) || c.aborted && out.body.String() != c.stream {
+			t.Errorf("%s: aborted %v, outcome %s\n%q", c.format, out.aborted, rec.outcome, out.body.String())
+		}
+	}
+}
+
+// A path finds an API and a model, or nothing; whatever it is, the model cannot
+// lead to another path.
+func FuzzNativePath(f *testing.F) {
+	for _, path := range []string{"/v1/messages", "/model/a%2Fb/converse", "/v1beta/models/m:generateContent", "/models/x%3AembedContent", "/v1/messages/batches/b/results", "//", "/model/%zz/invoke"} {
+		f.Add(path)
+	}
+	relay := NewRelay(zerolog.Nop())
+	var instances []*Instance
+	for format := range natives {
+		inst, err := relay.NewInstance([]byte(confOf(format, chatRoute, format, "", "")))
+		if err != nil {
+			f.Fatal(err)
+		}
+		instances = append(instances, inst)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		for _, inst := range instances {
+			q := &request{relay: relay, instance: inst, in: &Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}}
+			if err := q.meetNative(inst.native()); err != nil {
+				continue
+			}
+			a := &attempt{request: q, endpoint: inst.targets[0], how: same}
+			resolved, err := inst.targets[0].Resolve(q, q.model)
+			if err != nil {
+				continue
+			}
+			a.target, a.provider = resolved, inst.targets[0].provider
+			if v := a.provider.Variant; v != nil {
+				a.provider = v(resolved)
+			}
+			if a.op = a.operation(); a.op == nil {
+				continue
+			}
+			u, err := a.url()
+			if err == nil && (strings.Contains(u.EscapedPath(), "/../") || strings.HasSuffix(u.EscapedPath(), "/..") || u.Host == "") {
+				t.Errorf("%s leads to %s", path, u)
+			}
+		}
+	})
 }

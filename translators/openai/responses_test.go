@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -322,7 +321,7 @@ func FuzzResponsesRequest(f *testing.F) {
 		if err != nil {
 			var refused *chat.RequestError
 			if !errors.As(err, &refused) {
-				t.Fatal(fmt.Sprintf("%T", err))
+				t.Fatalf("%T", err)
 			}
 			return
 		}
