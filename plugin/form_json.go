@@ -161,8 +161,8 @@ func appendFile(dst []byte, p *multipart.Part) ([]byte, error) {
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return nil, err
 	}
-	if kind == "application/octet-stream" {
-		kind, _, _ = strings.Cut(http.DetectContentType(head[:n]), ";")
+	if found, _, _ := strings.Cut(http.DetectContentType(head[:n]), ";"); kind == "application/octet-stream" || strings.HasPrefix(found, "image/") {
+		kind = found
 	}
 	w := &appending{append(dst, `{"image_url":"data:`+kind+`;base64,`...)}
 	e := base64.NewEncoder(base64.StdEncoding, w)

@@ -94,6 +94,7 @@ var natives = map[string]*native{
 			{path: "/models/{model}:predict", route: "llm/v1/embeddings", surface: geminiPredict},
 			{path: "/models/{model}:predictLongRunning", route: "video/v1/videos/generations", surface: geminiPredictLong},
 			{path: "/models/{model}:fetchPredictOperation", route: "video/v1/videos/generations", surface: geminiFetch},
+			{path: "BidiGenerateContent", route: "realtime/v1/realtime", surface: geminiLive},
 			{route: "video/v1/videos/generations", surface: geminiOperations},
 			{route: "llm/v1/files", surface: geminiUpload},
 			{route: "llm/v1/files", surface: geminiFiles},
@@ -163,6 +164,7 @@ var (
 	geminiOperations  = &surface{format: provider.GeminiOperations, take: takeAny, model: modelInPath, rest: &family{[]string{"operations"}, map[string][]string{
 		"/{}": {"GET"},
 	}}}
+	geminiLive   = &surface{format: provider.GeminiLive, take: takeSocket, model: modelIgnored, tokens: true}
 	geminiUpload = &surface{format: provider.GeminiUpload, take: takeAny, model: modelIgnored, rest: &family{[]string{"upload/v1beta/files"}, map[string][]string{
 		"": {"POST"},
 	}}}
@@ -231,7 +233,7 @@ func (q *request) meetNative(n *native) error {
 		if err := q.surface.rest.check(q.family, q.sub, q.in.Method); err != nil {
 			return err
 		}
-	} else if q.in.Method != http.MethodPost {
+	} else if q.in.Method != http.MethodPost && q.surface.take != takeSocket {
 		return refuse(http.StatusMethodNotAllowed, q.in.Method+" is not a method of "+found.name()+": use POST")
 	}
 	if q.surface.model == modelInPath {
