@@ -186,18 +186,8 @@ var (
 	cohereRerankV2 = &surface{format: provider.CohereRerankV2, check: needs("query")}
 	cohereRerankV1 = &surface{format: provider.CohereRerankV1, check: needs("query")}
 
-	huggingfaceGenerate = &surface{format: provider.HuggingfaceTGI, check: needs("inputs"), streams: true, model: modelIgnored, pathStream: true, prose: inputWords}
+	huggingfaceGenerate = &surface{format: provider.HuggingfaceTGI, check: needs("inputs"), streams: true, model: modelIgnored, prose: inputWords}
 )
-
-func init() {
-	for _, n := range natives {
-		for i := range n.apis {
-			s := n.apis[i].surface
-			s.pathStream = s.pathStream || s.model == modelInPath || s.model == modelIgnored
-		}
-	}
-	geminiGenerateSSE.pathStream = true
-}
 
 // present refuses a body without a member called name.
 func present(name string) func([]jsonedit.Member, string) error {
@@ -380,7 +370,7 @@ func (a *attempt) spliceNative() error {
 	if named && a.target.Model != "" {
 		edits = append(edits, jsonedit.Edit{Key: a.surface.modelMember(), Value: jsonedit.AppendString(nil, a.target.Model)})
 	}
-	if a.stream && !a.surface.pathStream {
+	if a.stream && !a.surface.streamsByPath() {
 		edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
 	}
 	for header, member := range a.op.Edit.Headers {

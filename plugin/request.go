@@ -294,7 +294,7 @@ func (q *request) decideStream() error {
 	if !q.surface.streams {
 		return nil
 	}
-	if q.surface.pathStream {
+	if q.surface.streamsByPath() {
 		return q.wantStream(q.stream)
 	}
 	return q.wantStream(jsonedit.IsTrue(jsonedit.Find(q.members, "stream")))

@@ -45,8 +45,6 @@ type surface struct {
 
 	// Of native formats:
 
-	// pathStream: whether to stream is said by the path, not by the body.
-	pathStream bool
 	// framing is that of the format's streams, and media their content type;
 	// the zero values stand for server-sent events.
 	framing frame.Kind
@@ -61,6 +59,10 @@ type surface struct {
 
 // modelMember is the member of the body that names the model.
 func (s *surface) modelMember() string { return cmp.Or(s.member, "model") }
+
+// streamsByPath says whether the path asks for a stream, not the body: so it is
+// with the formats that have no model in the body either.
+func (s *surface) streamsByPath() bool { return s.model == modelInPath || s.model == modelIgnored }
 
 // taking says how a request's body is taken in.
 type taking int
