@@ -1,0 +1,289 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/rs/zerolog"
+)
+
+// endless is a body of any size that is not held.
+type endless struct {
+	head, tail string
+	fill       int64
+	at         int64
+}
+
+func (e *endless) Len() int64 { return int64(len(e.head)) + e.fill + int64(len(e.tail)) }
+
+func (e *endless) Read(p []byte) (n int, err error) {
+	if e.at >= e.Len() {
+		return 0, io.EOF
+	}
+	switch in := e.at - int64(len(e.head)); {
+	case in < 0:
+		n = copy(p, e.head[e.at:])
+	case in < e.fill:
+		n = int(min(int64(len(p)), e.fill-in))
+		clear(p[:n])
+	default:
+		n = copy(p, e.tail[in-e.fill:])
+	}
+	e.at += int64(n)
+	return n, nil
+}
+
+// upload is a transcription with a file of size bytes.
+func upload(size int64) *endless {
+	whole := formOf("model=whisper-1", "file@=%%")
+	head, tail, _ := strings.Cut(whole, "%%")
+	return &endless{head: head, tail: tail, fill: size}
+}
+
+// resident are a process's resident bytes, and the most there were since reset.
+func resident(t *testing.T, field string) int64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip("no /proc: ", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
+			n, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return n << 10
+		}
+	}
+	t.Skip("no ", field)
+	return 0
+}
+
+func TestUploadOfHalfAGigabyteIsNotHeld(t *testing.T) {
+	if testing.Short() {
+		t.Skip("500 MB")
+	}
+	const size = 500 << 20
+	var got int64
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		parts := multipart.NewReader(r.Body, params["boundary"])
+		for {
+			p, err := parts.NextPart()
+			if err != nil {
+				break
+			}
+			if n, _ := io.Copy(io.Discard, p); p.FileName() != "" {
+				got = n
+			}
+		}
+		io.WriteString(w, `{"text":"hi"}`)
+	}))
+	defer up.Close()
+	b := newBench(t, routeConf("audio/v1/audio/transcriptions", "openai", "gpt-4o-transcribe", `"upstream_url":"`+up.URL+`/v1/audio/transcriptions"`), nil)
+	conf := strings.Replace(routeConf("audio/v1/audio/transcriptions", "openai", "", `"upstream_url":"`+up.URL+`/v1/audio/transcriptions"`), `{"route_type"`, `{"max_request_body_size":1000,"route_type"`, 1)
+	inst, err := b.relay.NewInstance([]byte(conf))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inst.close()
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.relay.ServeHTTP(w, r, inst, NewInbound(r), nil)
+	}))
+	defer front.Close()
+	debug.FreeOSMemory()
+	if os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) != nil {
+		t.Skip("the peak of memory cannot be reset here")
+	}
+	before := resident(t, "VmRSS")
+	body := upload(size)
+	req, _ := http.NewRequest("POST", front.URL, body)
+	req.ContentLength = body.Len()
+	req.Header.Set("Content-Type", formType)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	peak := resident(t, "VmHWM")
+	if resp.StatusCode != 200 || got != size {
+		t.Fatalf("%d %s: %d bytes arrived", resp.StatusCode, answer, got)
+	}
+	t.Logf("500 MB passed: %d MB before, %d MB at the most", before>>20, peak>>20)
+	if peak-before > 48<<20 {
+		t.Errorf("%d MB more than before", (peak-before)>>20)
+	}
+}
+
+// BenchmarkTransfer compares the relay with ReverseProxy, which only copies.
+// go test ./plugin -run xxx -bench Transfer -benchtime 20x
+func BenchmarkTransfer(b *testing.B) {
+	const size = 64 << 20
+	film := bytes.Repeat([]byte{0x47}, 1<<20)
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if r.Method == http.MethodPost {
+			io.WriteString(w, `{"text":"hi"}`)
+			return
+		}
+		w.Header().Set("Content-Type", "video/mp4")
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		for range size >> 20 {
+			w.Write(film)
+		}
+	}))
+	defer up.Close()
+	at, _ := url.Parse(up.URL)
+	relay := NewRelay(zerolog.Nop())
+	defer relay.Close()
+	serve := func(conf string) *httptest.Server {
+		inst, err := relay.NewInstance([]byte(conf))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(inst.close)
+		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			in := NewInbound(r)
+			in.Kong.Path = in.Path
+			relay.ServeHTTP(w, r, inst, in, nil)
+		}))
+	}
+	proxy := httptest.NewServer(httputil.NewSingleHostReverseProxy(at))
+	defer proxy.Close()
+	transcriptions := serve(routeConf("audio/v1/audio/transcriptions", "openai", "whisper-1", `"upstream_url":"`+up.URL+`/v1/audio/transcriptions"`))
+	defer transcriptions.Close()
+	videos := serve(routeConf("video/v1/videos/generations", "openai", "", `"upstream_url":"`+up.URL+`/v1/videos"`))
+	defer videos.Close()
+	do := func(b *testing.B, req *http.Request) {
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 200 || req.Method == "GET" && n != size {
+			b.Fatal(resp.StatusCode, n, err)
+		}
+		resp.Body.Close()
+	}
+	for _, c := range []struct{ name, url string }{{"upload/ReverseProxy", proxy.URL}, {"upload/relay", transcriptions.URL}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(size)
+			b.ReportAllocs()
+			for b.Loop() {
+				body := upload(size)
+				req, _ := http.NewRequest("POST", c.url, body)
+				req.ContentLength = body.Len()
+				req.Header.Set("Content-Type", formType)
+				do(b, req)
+			}
+		})
+	}
+	for _, c := range []struct{ name, url string }{{"download/ReverseProxy", proxy.URL}, {"download/relay", videos.URL}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(size)
+			b.ReportAllocs()
+			for b.Loop() {
+				req, _ := http.NewRequest("GET", c.url+"/videos/video_1/content", nil)
+				do(b, req)
+			}
+		})
+	}
+}
+
+// BenchmarkRealtime has 500 sessions that each say something ten times a
+// second, beside as many direct connections, one after the other, on one core.
+// go test ./plugin -run xxx -bench Realtime -benchtime 1x -cpu 1
+func BenchmarkRealtime(b *testing.B) {
+	const sessions, rate, seconds = 500, 10, 5
+	up := httptest.NewServer(socketServer(echo))
+	defer up.Close()
+	relay := NewRelay(zerolog.Nop())
+	defer relay.Close()
+	inst, err := relay.NewInstance([]byte(routeConf(realtimeRoute, "openai", "m", `"upstream_url":"`+up.URL+`/v1/realtime"`)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer inst.close()
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		relay.ServeHTTP(w, r, inst, NewInbound(r), nil)
+	}))
+	defer front.Close()
+	message := []byte(`{"type":"input_audio_buffer.append","audio":"` + strings.Repeat("A", 400) + `"}`)
+	run := func(at string) (p50, p99 time.Duration, perSession uint64) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		var conns []*websocket.Conn
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range sessions {
+			c, _, err := websocket.Dial(ctx, at, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			conns = append(conns, c)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		perSession = (after.HeapInuse + after.StackInuse - before.HeapInuse - before.StackInuse) / sessions
+		var mu sync.Mutex
+		var took []time.Duration
+		var all sync.WaitGroup
+		for i, c := range conns {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second / rate / sessions)
+				tick := time.NewTicker(time.Second / rate)
+				defer tick.Stop()
+				own := make([]time.Duration, 0, rate*seconds)
+				for range rate * seconds {
+					<-tick.C
+					began := time.Now()
+					if c.Write(ctx, websocket.MessageText, message) != nil {
+						return
+					}
+					if _, _, err := c.Read(ctx); err != nil {
+						return
+					}
+					own = append(own, time.Since(began))
+				}
+				mu.Lock()
+				took = append(took, own...)
+				mu.Unlock()
+			})
+		}
+		all.Wait()
+		for _, c := range conns {
+			c.CloseNow()
+		}
+		if len(took) != sessions*rate*seconds {
+			b.Fatalf("%d messages of %d", len(took), sessions*rate*seconds)
+		}
+		slices.Sort(took)
+		return took[len(took)/2], took[len(took)*99/100], perSession
+	}
+	for b.Loop() {
+		direct, direct99, perDirect := run(up.URL)
+		relayed, relayed99, perRelayed := run(front.URL)
+		b.ReportMetric(float64(direct.Microseconds()), "direct-p50-µs")
+		b.ReportMetric(float64(relayed.Microseconds()), "relay-p50-µs")
+		b.ReportMetric(float64((relayed-direct).Microseconds()), "added-p50-µs")
+		b.ReportMetric(float64((relayed99-direct99).Microseconds()), "added-p99-µs")
+		b.ReportMetric(float64(perRelayed-perDirect)/1024, "KiB/session")
+		b.Log(fmt.Sprintf("p50 direct %v, relayed %v; p99 direct %v, relayed %v", direct, relayed, direct99, relayed99))
+	}
+}
