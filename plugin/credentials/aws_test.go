@@ -2,118 +2,42 @@ package credentials
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/target"
 )
 
-var authorizationOf = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})$`)
-
-// verifySigV4 computes the signature of a request from what a server received,
-// as AWS describes it, and returns the access key and the session token.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func verifySigV4(r *http.Request, body []byte, secret, region string) (key, token string, err error) {
-	m := authorizationOf.FindStringSubmatch(r.Header.Get("Authorization"))
-	if m == nil {
-		return "", "", fmt.Errorf("not a signature: %q", r.Header.Get("Authorization"))
+// verified returns the signature of what a server received.
+func verified(r *http.Request, body []byte, secret, region string) (*mock.SigV4, error) {
+	s, err := mock.ReadSigV4(r.Header)
+	if err != nil {
+		return nil, err
 	}
-	day, signed, signature := m[2], strings.Split(m[5], ";"), m[6]
-	if m[3] != region || m[4] != "bedrock" {
-		return "", "", fmt.Errorf("scope %s/%s", m[3], m[4])
+	if s.Region != region || s.Service != "bedrock" {
+		return nil, fmt.Errorf("scope %s/%s", s.Region, s.Service)
 	}
-	for name := range r.Header {
-		name = strings.ToLower(name)
-		if (strings.HasPrefix(name, "x-amz") || name == "content-type") && !slices.Contains(signed, name) {
-			return "", "", fmt.Errorf("%s is not signed", name)
-		}
-	}
-	if !slices.Contains(signed, "host") || !slices.IsSorted(signed) {
-		return "", "", fmt.Errorf("signed headers: %v", signed)
-	}
-	path, query, _ := strings.Cut(r.RequestURI, "?")
-	segments := strings.Split(path, "/")
-	for i := range segments {
-		segments[i] = awsEscape(segments[i]) // of the path as sent: escaped twice
-	}
-	var pairs []string
-	for pair := range strings.SplitSeq(query, "&") {
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		n, err := url.PathUnescape(name)
-		if err != nil {
-			return "", "", err
-		}
-		v, err := url.PathUnescape(value)
-		if err != nil {
-			return "", "", err
-		}
-		pairs = append(pairs, awsEscape(n)+"="+awsEscape(v))
-	}
-	slices.Sort(pairs)
-	canonical := r.Method + "\n" + strings.Join(segments, "/") + "\n" + strings.Join(pairs, "&") + "\n"
-	for _, name := range signed {
-		value := strings.Join(r.Header.Values(name), ",")
-		if name == "host" {
-			value = r.Host
-		}
-		canonical += name + ":" + strings.Join(strings.Fields(value), " ") + "\n"
-	}
-	canonical += "\n" + m[5] + "\n" + hexSum(body)
-	date := r.Header.Get("X-Amz-Date")
-	if !strings.HasPrefix(date, day) {
-		return "", "", fmt.Errorf("date %s in scope %s", date, day)
-	}
-	k := []byte("AWS4" + secret)
-	for _, s := range []string{day, region, "bedrock", "aws4_request"} {
-		k = hmacOf(k, s)
-	}
-	toSign := "AWS4-HMAC-SHA256\n" + date + "\n" + day + "/" + region + "/bedrock/aws4_request\n" + hexSum([]byte(canonical))
-	if want := hex.EncodeToString(hmacOf(k, toSign)); want != signature {
-		return "", "", fmt.Errorf("signature does not match; canonical request:\n%s", canonical)
-	}
-	return m[1], r.Header.Get("X-Amz-Security-Token"), nil
+	return s, s.Verify(r, body, secret, time.Now())
 }
 
-// awsEscape is UriEncode of the description: all but unreserved characters.
-func awsEscape(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
+// signatureOf is the signature of out.
+func signatureOf(t *testing.T, out *Outgoing) *mock.SigV4 {
+	t.Helper()
+	s, err := mock.ReadSigV4(out.Header)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return b.String()
-}
-
-func hexSum(b []byte) string {
-	s := sha256.Sum256(b)
-	return hex.EncodeToString(s[:])
-}
-
-func hmacOf(key []byte, s string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(s))
-	return h.Sum(nil)
+	return s
 }
 
 func bedrock(b target.Bedrock) *target.Target {
@@ -187,12 +111,12 @@ func TestSignatureHoldsForWhatTheServerReceives(t *testing.T) {
 			}
 			apply(t, s, bedrock(target.Bedrock{AWSRegion: "us-east-1"}), out)
 			r, body := send(t, out)
-			key, token, err := verifySigV4(r, body, testSecret, "us-east-1")
+			signature, err := verified(r, body, testSecret, "us-east-1")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if key != "AKIDTEST" || token != "" {
-				t.Fatalf("key %q, session token %q", key, token)
+			if signature.AccessKey != "AKIDTEST" || signature.SessionToken != "" {
+				t.Fatalf("got %+v", signature)
 			}
 		})
 	}
@@ -212,7 +136,7 @@ func TestVerifierSeesAWrongSignature(t *testing.T) {
 	} {
 		before, was := *r, body
 		change()
-		if _, _, err := verifySigV4(r, body, testSecret, "us-east-1"); err == nil {
+		if _, err := verified(r, body, testSecret, "us-east-1"); err == nil {
 			t.Errorf("another %s passes", name)
 		}
 		*r, body = before, was
@@ -228,7 +152,7 @@ func TestRegionComesFromTheOptionThenTheEnvironment(t *testing.T) {
 		if err != nil {
 			return "", err
 		}
-		return authorizationOf.FindStringSubmatch(out.Header.Get("Authorization"))[3], nil
+		return signatureOf(t, out).Region, nil
 	}
 	if _, err := scope(""); err == nil || !strings.Contains(err.Error(), "no AWS region") {
 		t.Fatalf("got %v", err)
@@ -256,11 +180,11 @@ func signWith(t *testing.T, s *Source, tt *target.Target, secret string) (key, t
 	out := outgoing(t, runtime+"/model/m%3A0/converse")
 	apply(t, s, tt, out)
 	r, body := send(t, out)
-	key, token, err := verifySigV4(r, body, secret, "us-east-1")
+	signature, err := verified(r, body, secret, "us-east-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key, token
+	return signature.AccessKey, signature.SessionToken
 }
 
 func TestDefaultChainFindsKeys(t *testing.T) {
@@ -394,7 +318,8 @@ func TestRoleIsAssumedOnceAndRenewedAhead(t *testing.T) {
 	key := func(s *Source) string {
 		out := outgoing(t, runtime)
 		apply(t, s, role, out)
-		return authorizationOf.FindStringSubmatch(out.Header.Get("Authorization"))[1] + " " + out.Header.Get("X-Amz-Security-Token")
+		signature := signatureOf(t, out)
+		return signature.AccessKey + " " + signature.SessionToken
 	}
 	synctest.Test(t, func(t *testing.T) {
 		c, env := stsCloud(), alone()

@@ -132,26 +132,17 @@ type bedrockTool struct {
 	CachePoint json.RawMessage `json:"cachePoint"`
 }
 
-// sigV4 is the shape of a signature; whether it is right needs the secret.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-var sigV4 = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=[^/, ]+/\d{8}/[a-z0-9-]+/bedrock/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=[0-9a-f]{64}$`)
-
 // Check refuses what Converse refuses.
 func (bedrockConverse) Check(r *http.Request, body []byte) error {
 	if err := checkPost(r); err != nil {
 		return err
 	}
-	m := sigV4.FindStringSubmatch(r.Header.Get("Authorization"))
-	switch {
-	case m == nil:
-		return errors.New("the request must be signed with AWS Signature Version 4")
-	case r.Header.Get("X-Amz-Date") == "":
-		return errors.New("X-Amz-Date: header is required")
-	}
-	for _, name := range []string{"host", "x-amz-date"} {
-		if !slices.Contains(strings.Split(m[1], ";"), name) {
-			return fmt.Errorf("'%s' must be a 'SignedHeader' in the AWS Authorization", name)
-		}
+	// Whether the signature is right, Options.AWSKeys say.
+	switch signature, err := ReadSigV4(r.Header); {
+	case err != nil:
+		return err
+	case signature.Service != "bedrock":
+		return fmt.Errorf("credential should be scoped to correct service: 'bedrock', not '%s'", signature.Service)
 	}
 	model, _, _ := bedrockPath(r)
 	if strings.ContainsAny(model, ":+!*'()") {

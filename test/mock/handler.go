@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -13,6 +14,10 @@ type Options struct {
 	Delay time.Duration
 	// Latency is waited before an answer begins.
 	Latency time.Duration
+	// AWSKeys are the secret access keys by their access key ids. With any, a
+	// request signed for AWS must be signed with one of them; with none, only
+	// the form of a signature is checked.
+	AWSKeys map[string]string
 }
 
 // maxBody bounds what a mock reads of a request, in bytes.
@@ -30,6 +35,11 @@ func Handler(o Options) http.Handler {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			writeJSON(w, http.StatusBadRequest, f.Error(http.StatusBadRequest, err.Error()))
+			return
+		}
+		if refused := (*SignatureError)(nil); errors.As(o.verify(r, body), &refused) {
+			w.Header().Set("X-Amzn-ErrorType", refused.Type)
+			writeJSON(w, http.StatusForbidden, []byte(`{"message":`+quote(refused.Message)+`}`))
 			return
 		}
 		if err := f.Check(r, body); err != nil {
