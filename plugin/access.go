@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/engine"
 )
 
 // Gateway is the relay as Kong meets it: a listener on loopback that serves
@@ -28,7 +30,7 @@ type Gateway struct {
 	log       zerolog.Logger
 	key       [32]byte // of this process: tokens of an earlier one are void
 	listener  net.Listener
-	server    *http.Server
+	server    *engine.Server
 	records   *records
 	mu        sync.RWMutex
 	instances map[string]*Access
@@ -45,9 +47,9 @@ func NewGateway(log zerolog.Logger) (*Gateway, error) {
 	if g.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	g.server = &http.Server{Handler: g, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 256 << 10}
+	g.server = &engine.Server{Handler: g, Log: log, IdleTimeout: 5 * time.Minute}
 	go func() {
-		if err := g.server.Serve(g.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := g.server.Serve(g.listener); !errors.Is(err, engine.ErrClosed) {
 			log.Error().Err(err).Msg("relay stopped")
 		}
 	}()
@@ -157,22 +159,32 @@ var (
 	errUnknown = errors.New("no such instance")
 )
 
-// ServeHTTP serves what Kong sends.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a, c, err := g.open(r.Header.Get("Proxy-Authorization"))
+// ServeExchange serves what Kong sends.
+func (g *Gateway) ServeExchange(x *engine.Exchange) {
+	shown := x.Header.Get("Proxy-Authorization")
+	a, c, err := g.open(shown)
 	if err != nil {
-		status := http.StatusForbidden
-		if r.Header.Get("Proxy-Authorization") != "" {
-			// A token of an earlier process: the shim asks access anew when it sees this.
-			w.Header().Set(headerUnknown, "1")
-			status = http.StatusServiceUnavailable
-		}
-		http.Error(w, `{"error":{"message":"go-ai-proxy: the request did not come through Kong's access phase","type":"api_error","code":null,"param":null}}`, status)
+		refuseForeign(x, shown != "")
 		return
 	}
-	in := NewInbound(r)
+	in := NewInbound(x)
 	in.Kong = c
-	g.relay.ServeHTTP(w, r, a.instance, in, g.live(&c))
+	g.relay.ServeExchange(x, a.instance, in, g.live(&c))
+}
+
+// refuseForeign answers who has no token of this process.
+func refuseForeign(x *engine.Exchange, hasToken bool) {
+	const text = `{"error":{"message":"go-ai-proxy: the request did not come through Kong's access phase","type":"api_error","code":null,"param":null}}`
+	h := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	status := http.StatusForbidden
+	if hasToken {
+		// A token of an earlier process: the shim asks access anew when it sees this.
+		h[headerUnknown] = []string{"1"}
+		status = http.StatusServiceUnavailable
+	}
+	if x.Start(status, h, int64(len(text))) == nil {
+		_ = x.Write([]byte(text)) // who is gone needs no answer
+	}
 }
 
 // live hands a request's record to Kong's log phase; nil when nobody asks.

@@ -303,11 +303,9 @@ func TestSemanticRoutingIsReadyAtOnceAfterAReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.close()
-	w := httptest.NewRecorder()
-	r := httptest.NewRequest("POST", "/chat", strings.NewReader(about("a poem")))
-	rec := b.relay.ServeHTTP(w, r, again, NewInbound(r), nil)
-	if w.Code != 200 || len(rec.mark) > 0 || list[1].calls.Load() != 2 || len(b.upstreamBodies()) != embedded {
-		t.Errorf("%d %v, calls %v, %d embeddings", w.Code, rec.mark, calls(list), len(b.upstreamBodies()))
+	status, rec := b.serve(again, about("a poem"), nil)
+	if status != 200 || len(rec.mark) > 0 || list[1].calls.Load() != 2 || len(b.upstreamBodies()) != embedded {
+		t.Errorf("%d %v, calls %v, %d embeddings", status, rec.mark, calls(list), len(b.upstreamBodies()))
 	}
 }
 
@@ -436,13 +434,9 @@ func TestP304ConsumerThatIsNotAllowedIsRefused(t *testing.T) {
 	}
 	defer inst.close()
 	for consumer, want := range map[string]int{"a": 200, "b": 403, "": 403} {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequest("POST", "/chat", strings.NewReader(hello))
-		in := NewInbound(r)
-		in.Kong.Consumer.Username = consumer
-		b.relay.ServeHTTP(w, r, inst, in, nil)
-		if w.Code != want {
-			t.Errorf("consumer %q: %d", consumer, w.Code)
+		status, _ := b.serve(inst, hello, func(in *Inbound) { in.Kong.Consumer.Username = consumer })
+		if status != want {
+			t.Errorf("consumer %q: %d", consumer, status)
 		}
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 // chaos are targets that each fail in a way of their own, and what they saw.
@@ -154,17 +156,17 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 	}
 	var mu sync.Mutex
 	records := map[string]map[string]any{} // by the request's path
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := relay.ServeHTTP(w, r, inst, NewInbound(r), nil)
+	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+		rec := relay.ServeExchange(x, inst, NewInbound(x), nil)
 		var v map[string]any
 		if err := json.Unmarshal(rec.Append(nil), &v); err != nil {
 			t.Errorf("record: %v", err)
 		}
 		mu.Lock()
-		if records[r.URL.Path] != nil {
-			t.Errorf("two records of %s", r.URL.Path)
+		if records[x.Path] != nil {
+			t.Errorf("two records of %s", x.Path)
 		}
-		records[r.URL.Path] = v
+		records[x.Path] = v
 		mu.Unlock()
 	}))
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64}, Timeout: 30 * time.Second}

@@ -33,7 +33,7 @@ type Relay struct {
 	node       *cluster.Node // nil where states are this process's own
 }
 
-// NewRelay returns a relay that calls providers over net/http.
+// NewRelay returns a relay that calls providers over HTTP.
 func NewRelay(log zerolog.Logger) *Relay {
 	return &Relay{
 		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause,

@@ -19,6 +19,8 @@ import (
 	"go.uber.org/goleak"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +37,7 @@ func TestMain(m *testing.M) {
 // bench is a relay between a scripted provider and a client.
 type bench struct {
 	t        *testing.T
-	front    *httptest.Server
+	front    *enginetest.Server
 	up       *httptest.Server
 	relay    *Relay
 	instance *Instance
@@ -65,12 +67,12 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 	if err != nil {
 		t.Logf("configuration: %v", err)
 	}
-	b.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b.front = enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		var rec *Record
 		defer func() { b.records <- rec }()
-		in := NewInbound(r)
+		in := NewInbound(x)
 		in.Kong.Path = in.Path
-		rec = b.relay.ServeHTTP(w, r, inst, in, nil)
+		rec = b.relay.ServeExchange(x, inst, in, nil)
 	}))
 	t.Cleanup(func() {
 		b.front.Close()
@@ -81,6 +83,25 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 		http.DefaultClient.CloseIdleConnections()
 	})
 	return b
+}
+
+// serve has another instance serve one request; change may change it.
+func (b *bench) serve(inst *Instance, body string, change func(*Inbound)) (status int, rec *Record) {
+	b.t.Helper()
+	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+		in := NewInbound(x)
+		if change != nil {
+			change(in)
+		}
+		rec = b.relay.ServeExchange(x, inst, in, nil)
+	}))
+	resp, err := http.Post(front.URL+"/chat", "application/json", strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	resp.Body.Close()
+	front.Close()
+	return resp.StatusCode, rec
 }
 
 type lockedWriter struct {

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 // routeConf is a configuration of a route type; more is put in the model's options.
@@ -186,10 +189,10 @@ func TestSubPathsAreFoundWhateverTheRouteIsCalled(t *testing.T) {
 		{"llm/v1/responses", "/", "/", ""},
 	} {
 		b := newBench(t, routeConf(c.route, "openai", "", ""), answering(`{}`)).elsewhere()
-		front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			in := NewInbound(r)
+		front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+			in := NewInbound(x)
 			in.Path, in.Kong.Path = c.forwarded, c.kong
-			b.records <- b.relay.ServeHTTP(w, r, b.instance, in, nil)
+			b.records <- b.relay.ServeExchange(x, b.instance, in, nil)
 		}))
 		resp, err := http.Get(front.URL)
 		if err != nil {

@@ -21,6 +21,9 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 // endless is a body of any size that is not held.
@@ -100,8 +103,8 @@ func TestUploadOfHalfAGigabyteIsNotHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inst.close()
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.relay.ServeHTTP(w, r, inst, NewInbound(r), nil)
+	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+		b.relay.ServeExchange(x, inst, NewInbound(x), nil)
 	}))
 	defer front.Close()
 	debug.FreeOSMemory()
@@ -150,16 +153,16 @@ func BenchmarkTransfer(b *testing.B) {
 	at, _ := url.Parse(up.URL)
 	relay := NewRelay(zerolog.Nop())
 	defer relay.Close()
-	serve := func(conf string) *httptest.Server {
+	serve := func(conf string) *enginetest.Server {
 		inst, err := relay.NewInstance([]byte(conf))
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(inst.close)
-		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			in := NewInbound(r)
+		return enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+			in := NewInbound(x)
 			in.Kong.Path = in.Path
-			relay.ServeHTTP(w, r, inst, in, nil)
+			relay.ServeExchange(x, inst, in, nil)
 		}))
 	}
 	proxy := httptest.NewServer(httputil.NewSingleHostReverseProxy(at))
@@ -228,8 +231,8 @@ func BenchmarkRealtime(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer inst.close()
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		relay.ServeHTTP(w, r, inst, NewInbound(r), nil)
+	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+		relay.ServeExchange(x, inst, NewInbound(x), nil)
 	}))
 	defer front.Close()
 	message := []byte(`{"type":"input_audio_buffer.append","audio":"` + strings.Repeat("A", 400) + `"}`)

@@ -1,63 +1,27 @@
 package plugin
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"go-ai-proxy/plugin/engine"
 )
 
-// idleConn is below the keep-alive of the providers (the shortest known is
-// 60 s), so that a pooled connection is rarely one that was just closed.
-const idleConn = 25 * time.Second
-
-// maxHeader bounds the header of an answer, in bytes. Kong's nginx takes far less.
-const maxHeader = 64 << 10
-
-// httpUpstream is an Upstream on net/http. Connections are pooled per set of
-// timeouts: net/http has its limits on the transport.
+// httpUpstream is the Upstream to real providers: the engine, and net/http for
+// the handshakes of WebSockets.
 type httpUpstream struct {
+	*engine.Client
 	mu         sync.Mutex
-	transports map[Timeouts]*http.Transport
 	forSockets map[Timeouts]*http.Transport
 }
 
 func newHTTPUpstream() *httpUpstream {
-	return &httpUpstream{transports: map[Timeouts]*http.Transport{}, forSockets: map[Timeouts]*http.Transport{}}
-}
-
-func (u *httpUpstream) transport(t Timeouts) *http.Transport {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	tr := u.transports[t]
-	if tr == nil {
-		d := &net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
-		tr = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           d.DialContext,
-			TLSHandshakeTimeout:   t.Connect,
-			ResponseHeaderTimeout: t.Read,
-			IdleConnTimeout:       idleConn,
-			MaxIdleConns:          4096,
-			MaxIdleConnsPerHost:   1024,
-			ForceAttemptHTTP2:     true,
-			DisableCompression:    true,
-			ReadBufferSize:        4 << 10,
-			WriteBufferSize:       4 << 10,
-			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)},
-		}
-		tr.MaxResponseHeaderBytes = maxHeader
-		u.transports[t] = tr
-	}
-	return tr
+	return &httpUpstream{Client: engine.NewClient(nil, os.Getenv(engine.HTTP2Env)), forSockets: map[Timeouts]*http.Transport{}}
 }
 
 // sockets is the transport for WebSockets, which HTTP/2 has none of.
@@ -79,158 +43,9 @@ func (u *httpUpstream) sockets(t Timeouts) *http.Transport {
 }
 
 // close ends idle connections.
-func (u *httpUpstream) close() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, tr := range u.transports {
-		tr.CloseIdleConnections()
-	}
-}
-
-// Do implements Upstream.
-func (u *httpUpstream) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	var phase atomic.Int32
-	var peer string
-	trace := &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) {
-			phase.Store(int32(Sent))
-			peer = i.Conn.RemoteAddr().String()
-		},
-	}
-	req := (&http.Request{
-		Method: out.Method, URL: out.URL, Host: out.URL.Host, Header: out.Header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(httptrace.WithClientTrace(ctx, trace))
-	writing := limit(out.Timeouts.Write, cancel)
-	var over atomic.Bool
-	setBody(req, out, writing, &over)
-	if writing != nil && req.Body != nil {
-		trace.WroteRequest = func(httptrace.WroteRequestInfo) { writing.Stop() }
-	}
-	resp, err := u.transport(out.Timeouts).RoundTrip(req)
-	if writing != nil {
-		over.Store(true)
-		writing.Stop()
-	}
-	if err != nil {
-		if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
-			err = fmt.Errorf("%w: %w", cause, err)
-		}
-		cancel(nil)
-		return nil, &TransportError{Phase: Phase(phase.Load()), Timeout: isTimeout(err), Err: err}
-	}
-	return &Answer{Status: resp.StatusCode, Header: resp.Header, Peer: peer,
-		Body: &idleBody{body: resp.Body, cancel: cancel, ctx: ctx, idle: out.Timeouts.Read}}, nil
-}
-
-func setBody(req *http.Request, out *Outgoing, writing *time.Timer, over *atomic.Bool) {
-	if out.Stream != nil {
-		req.Body, req.ContentLength = io.NopCloser(out.Stream), out.Length
-		if writing != nil {
-			req.Body = io.NopCloser(&unhurried{out.Stream, writing, out.Timeouts.Write, over})
-		}
-		return
-	}
-	n := int64(0)
-	for _, p := range out.Pieces {
-		n += int64(len(p))
-	}
-	if n == 0 {
-		return
-	}
-	req.ContentLength = n
-	req.GetBody = func() (io.ReadCloser, error) { return &piecesReader{pieces: out.Pieces}, nil }
-	req.Body, _ = req.GetBody()
-}
-
-// unhurried is a body of any size: the time for writing runs between two reads
-// only, and not while the client is waited for.
-type unhurried struct {
-	from    io.Reader
-	writing *time.Timer
-	limit   time.Duration
-	over    *atomic.Bool // the answer has begun
-}
-
-func (u *unhurried) Read(p []byte) (int, error) {
-	u.writing.Stop()
-	n, err := u.from.Read(p)
-	if err == nil && !u.over.Load() {
-		u.writing.Reset(u.limit)
-	}
-	return n, err
-}
-
-// piecesReader reads pieces one after another without joining them.
-type piecesReader struct {
-	pieces [][]byte
-	i, at  int
-}
-
-func (r *piecesReader) Read(p []byte) (n int, err error) {
-	for r.i < len(r.pieces) && n < len(p) {
-		c := copy(p[n:], r.pieces[r.i][r.at:])
-		n += c
-		if r.at += c; r.at == len(r.pieces[r.i]) {
-			r.i, r.at = r.i+1, 0
-		}
-	}
-	if n == 0 && r.i == len(r.pieces) {
-		r.pieces, r.i = nil, 0 // the answer may take long, and the request hangs on it
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-func (r *piecesReader) Close() error { return nil }
-
-var errTimeout = errors.New("timed out")
-
-// limit cancels after d; nil when there is no limit.
-func limit(d time.Duration, cancel context.CancelCauseFunc) *time.Timer {
-	if d <= 0 {
-		return nil
-	}
-	return time.AfterFunc(d, func() { cancel(errTimeout) })
-}
+func (u *httpUpstream) close() { u.Client.Close() }
 
 func isTimeout(err error) bool {
 	var ne net.Error
-	return errors.Is(err, errTimeout) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
-}
-
-// idleBody ends a body that brings nothing for the idle time.
-type idleBody struct {
-	body   io.ReadCloser
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	idle   time.Duration
-	timer  *time.Timer
-}
-
-func (b *idleBody) Read(p []byte) (int, error) {
-	if b.idle > 0 {
-		if b.timer == nil {
-			b.timer = limit(b.idle, b.cancel)
-		} else {
-			b.timer.Reset(b.idle)
-		}
-	}
-	n, err := b.body.Read(p)
-	if b.timer != nil {
-		b.timer.Stop()
-	}
-	if err != nil && err != io.EOF {
-		err = &TransportError{Phase: Reading, Timeout: errors.Is(context.Cause(b.ctx), errTimeout) || isTimeout(err), Err: err}
-	}
-	return n, err
-}
-
-func (b *idleBody) Close() error {
-	if b.timer != nil {
-		b.timer.Stop()
-	}
-	b.cancel(nil)
-	return b.body.Close()
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
 }

@@ -20,6 +20,8 @@ import (
 
 	"go-ai-proxy/plugin"
 	schemas "go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators"
 )
@@ -132,7 +134,7 @@ type world struct {
 	t      testing.TB
 	relay  *plugin.Relay
 	up     *httptest.Server
-	front  *httptest.Server
+	front  *enginetest.Server
 	logs   buffer
 	handle http.Handler // instead of the mock
 
@@ -164,15 +166,15 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.relay.Redirect(base)
-	w.front = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.front = enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		var rec *plugin.Record
 		defer func() { w.records <- rec }()
-		in := plugin.NewInbound(r)
-		in.Kong.Path = r.URL.Path
+		in := plugin.NewInbound(x)
+		in.Kong.Path = x.Path
 		w.mu.Lock()
 		inst := w.current
 		w.mu.Unlock()
-		rec = w.relay.ServeHTTP(rw, r, inst, in, nil)
+		rec = w.relay.ServeExchange(x, inst, in, nil)
 	}))
 	t.Cleanup(func() {
 		w.front.Close()

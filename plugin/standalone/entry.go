@@ -5,20 +5,21 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/translators/jsonedit"
 )
 
 // exchange is a request and its answer on the way to the log.
 type exchange struct {
 	id       string
-	request  *http.Request
-	uri      string // without its query
+	request  *engine.Exchange
 	upstream string // the path that Kong would forward; "" when no route matched
 	route    *route // nil when none matched
 	secrets  *secrets
@@ -41,7 +42,7 @@ func (x *exchange) append(b []byte) []byte {
 	b = jsonedit.AppendString(b, x.id)
 	b = append(b, `,"method":`...)
 	b = jsonedit.AppendString(b, x.request.Method)
-	uri := x.withQuery(x.uri)
+	uri := x.withQuery(x.request.Path)
 	b = append(b, `,"uri":`...)
 	b = jsonedit.AppendString(b, uri)
 	b = append(b, `,"url":`...)
@@ -51,11 +52,11 @@ func (x *exchange) append(b []byte) []byte {
 	b = append(b, `,"headers":`...)
 	b, size := appendHeaders(b, x.request.Header, x.secrets.headers, x.request.Host)
 	b = append(b, `,"size":`...)
-	b = strconv.AppendInt(b, int64(size+len("  HTTP/1.1")+len(x.request.Method)+len(x.request.RequestURI))+max(x.request.ContentLength, 0), 10)
+	b = strconv.AppendInt(b, int64(size+len("  HTTP/1.1")+len(x.request.Method)+len(x.request.Target))+max(x.request.ContentLength, 0), 10)
 	b = append(b, `},"response":{"status":`...)
 	b = strconv.AppendInt(b, int64(x.answer.status), 10)
 	b = append(b, `,"headers":`...)
-	b, size = appendHeaders(b, x.answer.Header(), nil, "")
+	b, size = appendHeaders(b, x.answer.header, nil, "")
 	b = append(b, `,"size":`...)
 	b = strconv.AppendInt(b, int64(size)+x.answer.size, 10)
 	b = append(b, `},"latencies":{"request":`...)
@@ -69,7 +70,7 @@ func (x *exchange) append(b []byte) []byte {
 	b = append(b, `,"receive":`...)
 	b = milliseconds(b, end.Sub(began))
 	b = append(b, `},"tries":[],"client_ip":`...)
-	b = jsonedit.AppendString(b, clientIP(x.request))
+	b = jsonedit.AppendString(b, clientIP(x.request.RemoteAddr))
 	b = append(b, `,"started_at":`...)
 	b = strconv.AppendInt(b, x.start.UnixMilli(), 10)
 	b = append(b, `,"upstream_uri":`...)
@@ -101,20 +102,25 @@ func (x *exchange) appendRecord(b []byte) []byte {
 }
 
 func (x *exchange) withQuery(path string) string {
-	if x.request.URL.RawQuery == "" {
+	if x.request.RawQuery == "" {
 		return path
 	}
-	return path + "?" + x.secrets.query(x.request.URL.RawQuery)
+	return path + "?" + x.secrets.query(x.request.RawQuery)
+}
+
+func (x *exchange) query() url.Values {
+	values, _ := url.ParseQuery(x.request.RawQuery) // what could be read
+	return values
 }
 
 // appendQuery writes the query as an object; several values of one name are an
 // array, as in Kong.
 func (x *exchange) appendQuery(b []byte) []byte {
-	if x.request.URL.RawQuery == "" {
+	if x.request.RawQuery == "" {
 		return append(b, '{', '}')
 	}
 	open := byte('{')
-	for name, values := range x.request.URL.Query() {
+	for name, values := range x.query() {
 		b = append(b, open)
 		open = ','
 		b = append(jsonedit.AppendString(b, name), ':')
@@ -131,7 +137,7 @@ func (x *exchange) appendQuery(b []byte) []byte {
 }
 
 // appendHeaders writes headers as an object with names in lower case, and says
-// how many bytes they are on the wire. host is the one that net/http keeps apart.
+// how many bytes they are on the wire. host is the one that the engine keeps apart.
 func appendHeaders(b []byte, h http.Header, secret map[string]bool, host string) (_ []byte, size int) {
 	b = append(b, '{')
 	first := len(b)
@@ -175,10 +181,10 @@ func milliseconds(b []byte, d time.Duration) []byte {
 	return strconv.AppendInt(b, d.Milliseconds(), 10)
 }
 
-func clientIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+func clientIP(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return r.RemoteAddr
+		return addr
 	}
 	return host
 }

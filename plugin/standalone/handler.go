@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -21,14 +22,13 @@ type handler struct {
 	open   sync.WaitGroup // requests
 }
 
-// ServeHTTP implements http.Handler.
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeExchange implements engine.Handler.
+func (h *handler) ServeExchange(r *engine.Exchange) {
 	h.open.Add(1)
 	defer h.open.Done()
-	x := &exchange{id: requestID(), request: r, uri: r.URL.EscapedPath(), secrets: usual, start: time.Now()}
-	x.answer = &sink{w: w, c: http.NewResponseController(w)}
-	w.Header()["X-Kong-Request-Id"] = []string{x.id}
-	path := normalize(x.uri)
+	x := &exchange{id: requestID(), request: r, secrets: usual, start: time.Now()}
+	x.answer = &sink{x: r, id: []string{x.id}}
+	path := normalize(r.Path)
 	if path == "" {
 		path = "/"
 	}
@@ -44,11 +44,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The client need not wait for the log. Whether it is still there, the
 	// relay has found out.
-	_ = x.answer.Flush()
+	_ = r.End()
 	h.write(x)
-	if x.answer.aborted {
-		panic(http.ErrAbortHandler) // net/http's way to break the connection
-	}
 }
 
 func (h *handler) relayTo(x *exchange, m *match, path string) {
@@ -60,11 +57,13 @@ func (h *handler) relayTo(x *exchange, m *match, path string) {
 	x.upstream = escape(forwarded(base, path, m.length, m.strip))
 	in := plugin.NewInbound(x.request)
 	in.Path = x.upstream
-	in.Kong = plugin.Context{Path: x.uri, ClientIP: clientIP(x.request), RequestID: x.id, Captures: m.captures}
-	if x.request.Header["Upgrade"] != nil {
+	in.Kong = plugin.Context{Path: x.request.Path, ClientIP: clientIP(x.request.RemoteAddr), RequestID: x.id, Captures: m.captures}
+	if upgrade := in.Upgrade; upgrade != nil {
 		in.Upgrade = func() (http.ResponseWriter, *http.Request) {
-			x.answer.status = http.StatusSwitchingProtocols
-			return x.answer.w, x.request
+			w, r := upgrade()
+			x.answer.status, x.answer.header = http.StatusSwitchingProtocols, w.Header()
+			x.answer.header["X-Kong-Request-Id"] = x.answer.id
+			return w, r
 		}
 	}
 	x.record = h.relay.Serve(x.request.Context(), m.instance, in, x.answer, nil)
@@ -84,52 +83,39 @@ func (h *handler) write(x *exchange) {
 
 // sink is the relay's way to the client; it counts what the log entry needs.
 type sink struct {
-	w       http.ResponseWriter
-	c       *http.ResponseController
-	status  int
-	size    int64
-	began   time.Time
-	aborted bool
+	x      *engine.Exchange
+	id     []string    // the request's, for the answer's header
+	header http.Header // as sent
+	status int
+	size   int64
+	began  time.Time
 }
 
 // statusGone is nginx's status for a client that went away before an answer began.
 const statusGone = 499
 
-// Header is the answer's.
-func (s *sink) Header() http.Header { return s.w.Header() }
-
 // Start implements plugin.Sink.
 func (s *sink) Start(status int, header http.Header, length int64) error {
-	s.status, s.began = status, time.Now()
-	h := s.w.Header()
-	for k, v := range header {
-		h[k] = v
-	}
+	s.status, s.began, s.header = status, time.Now(), header
+	header["X-Kong-Request-Id"] = s.id
 	if length >= 0 {
-		h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+		header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}
-	s.w.WriteHeader(status)
-	return nil
+	return s.x.Start(status, header, length)
 }
 
 // Write implements plugin.Sink.
 func (s *sink) Write(p []byte) error {
-	n, err := s.w.Write(p)
-	s.size += int64(n)
-	return err
+	s.size += int64(len(p))
+	return s.x.Write(p)
 }
 
 // Flush implements plugin.Sink.
-func (s *sink) Flush() error {
-	if s.aborted || s.status == http.StatusSwitchingProtocols {
-		return nil
-	}
-	return s.c.Flush()
-}
+func (s *sink) Flush() error { return s.x.Flush() }
 
 // Abort implements plugin.Sink.
 func (s *sink) Abort() {
-	s.aborted = true
+	s.x.Abort()
 	if s.status == 0 {
 		s.status = statusGone
 	}

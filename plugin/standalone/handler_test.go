@@ -15,6 +15,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/test/mock"
 )
 
@@ -75,7 +77,7 @@ func serving(t testing.TB, text string, upstream http.Handler) (base string, out
 		t.Fatal(err)
 	}
 	out = &log{}
-	s := httptest.NewServer(&handler{relay: relay, router: router, out: out})
+	s := enginetest.NewServer(&handler{relay: relay, router: router, out: out})
 	t.Cleanup(s.Close)
 	return s.URL, out
 }
@@ -196,20 +198,35 @@ func BenchmarkRoutingAndLogEntry(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := httptest.NewRequest("POST", "/openai/chat", nil)
+	r := exchangeOf("POST", "/openai/chat")
 	r.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer x"}, "User-Agent": {"bench"}, "Accept": {"*/*"}, "Content-Length": {"100"}}
-	w := httptest.NewRecorder()
-	w.Header().Set("Content-Type", "application/json")
+	answer := http.Header{"Content-Type": {"application/json"}}
 	h := &handler{router: router, out: io.Discard}
 	b.ReportAllocs()
 	for b.Loop() {
-		x := &exchange{id: requestID(), request: r, uri: r.URL.EscapedPath(), start: time.Now(), answer: &sink{w: w, status: 200}}
-		m, ok := router.find(r, normalize(x.uri))
+		x := &exchange{id: requestID(), request: r, start: time.Now(), answer: &sink{header: answer, status: 200}}
+		m, ok := router.find(r, normalize(r.Path))
 		if !ok {
 			b.Fatal("no route")
 		}
 		x.route, x.secrets = m.route, m.block.secrets
-		x.upstream = escape(forwarded("", x.uri, m.length, m.strip))
+		x.upstream = escape(forwarded("", r.Path, m.length, m.strip))
 		h.write(x)
+	}
+}
+
+// exchangeOf is a request as the engine would have read it.
+func exchangeOf(method, target string) *engine.Exchange {
+	u, err := url.Parse(target)
+	if err != nil {
+		panic(err)
+	}
+	host := u.Host
+	if host == "" {
+		host = "example.com"
+	}
+	return &engine.Exchange{
+		Method: method, Target: u.RequestURI(), Path: u.EscapedPath(), RawQuery: u.RawQuery, Host: host,
+		Header: http.Header{}, RemoteAddr: "192.0.2.1:1234",
 	}
 }

@@ -2,7 +2,6 @@ package standalone
 
 import (
 	"encoding/json"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -184,7 +183,7 @@ func TestTheBuiltInExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := router.find(httptest.NewRequest("POST", "/v1/chat/completions", nil), "/v1/chat/completions"); !ok {
+	if _, ok := router.find(exchangeOf("POST", "/v1/chat/completions"), "/v1/chat/completions"); !ok {
 		t.Error("no route for SDKs")
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"net"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/engine"
 )
 
 // route is a route of the configuration, ready to serve. It is immutable.
@@ -111,7 +111,7 @@ func (r *rule) rank() []int {
 }
 
 // find returns the route for a request with that normalized path.
-func (t *router) find(r *http.Request, path string) (match, bool) {
+func (t *router) find(r *engine.Exchange, path string) (match, bool) {
 	for i := range t.rules {
 		one := &t.rules[i]
 		m := match{route: one.route}
@@ -151,7 +151,7 @@ func (m *match) capture(one *rule, path string) bool {
 }
 
 // fits says whether the request is for the route's hosts and has its headers.
-func (r *route) fits(req *http.Request) bool {
+func (r *route) fits(req *engine.Exchange) bool {
 	if len(r.hosts) > 0 {
 		name, port := splitHost(strings.ToLower(req.Host))
 		if !slices.ContainsFunc(r.hosts, func(h host) bool { return h.fits(name, port) }) {

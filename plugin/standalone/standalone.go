@@ -14,9 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	stdlog "log"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"syscall"
@@ -25,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/engine"
 )
 
 // demo is what -mock serves without -config.
@@ -142,13 +141,7 @@ func listenOn(address string) (net.Listener, error) {
 const drain = 2 * time.Second
 
 func serve(ctx context.Context, l net.Listener, h *handler, log zerolog.Logger) error {
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 30 * time.Second, // bodies and streams may take their time
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    256 << 10,
-		ErrorLog:          stdlog.New(log, "", 0),
-	}
+	server := &engine.Server{Handler: h, Log: log}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	select {
