@@ -32,7 +32,7 @@ func (q *request) explain(h http.Header) {
 	h[headerAlgorithm] = []string{r.algorithm}
 	if len(attempts) > 0 {
 		last := &r.tried[len(r.tried)-1]
-		h[headerTarget] = []string{headerValue(last.Provider + "/" + last.Model + " at " + last.Host)}
+		h[headerTarget] = []string{headerValue(last.Provider + "/" + last.Model)}
 		h[headerAttempts] = []string{headerValue(strings.Join(attempts, ", "))}
 	}
 	if r.reason != "" {
