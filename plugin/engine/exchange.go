@@ -35,6 +35,7 @@ type Exchange struct {
 	broken  bool    // Abort was called
 	ended   bool    // End was called
 
+	upgraded bool // guarded by the connection: hanging up is not the engine's to see
 	hijacked bool
 }
 

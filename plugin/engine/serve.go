@@ -156,6 +156,14 @@ func (c *serverConn) take() *Exchange {
 	return x
 }
 
+// letGo has the connection's hanging up end x no more: it is not HTTP any more.
+func (c *serverConn) letGo(x *Exchange) {
+	c.server.watcher.remove(c)
+	c.mu.Lock()
+	x.upgraded = true
+	c.mu.Unlock()
+}
+
 // received is called when a request has come to its end: from then on there is
 // nothing more to come from a client that has ended its side.
 func (c *serverConn) received() {
@@ -177,6 +185,9 @@ func (c *serverConn) hungUp() {
 	}
 	c.mu.Lock()
 	x := c.active
+	if x != nil && x.upgraded {
+		x = nil
+	}
 	c.mu.Unlock()
 	if x != nil {
 		x.life.end()

@@ -56,6 +56,7 @@ func (u *upgrade) WriteHeader(status int) {
 		return
 	}
 	x.began, x.keep = true, false
+	x.conn.letGo(x) // from now on the client's going is for the session to notice
 	o := &x.conn.out
 	o.appendStatus(1, status)
 	for name, values := range u.header {
@@ -97,10 +98,8 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := c.out.flush(); err != nil {
 		return nil, nil, err
 	}
-	c.server.watcher.remove(c)
-	c.mu.Lock()
+	c.letGo(x)
 	x.hijacked = true
-	c.mu.Unlock()
 	early := bytes.Clone(c.in.unread())
 	c.in.release()
 	if err := c.conn.SetDeadline(time.Time{}); err != nil {
