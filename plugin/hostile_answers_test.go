@@ -143,6 +143,8 @@ type odd struct {
 	t    *testing.T
 	conf string
 	n    int
+	// translated: the provider does not speak OpenAI's format, whose events pass.
+	translated bool
 }
 
 // start returns what serves requests for the scenario, and the good answer.
@@ -154,6 +156,11 @@ func (o *odd) start(scenario, more string) (serve func(what string, alter func([
 	if err != nil {
 		o.t.Fatalf("%v\n%s", err, o.conf)
 	}
+	p := inst.targets[0].provider
+	if t, err := inst.targets[0].Resolve(nil, ""); err == nil && p.Variant != nil {
+		p = p.Variant(t)
+	}
+	o.translated = p.Operations[chatRoute].Format != openAISurfaces[chatRoute].format
 	body := []byte(strings.Replace(`{"messages":[{"role":"user","content":"scenario:`+scenario+`"}]}`, "]}", "]"+more+"}", 1))
 	return func(what string, alter func([][]byte) []byte) {
 		up.alter = alter
@@ -229,7 +236,7 @@ func (o *odd) checkStream(what string, body []byte) {
 		if v["error"] != nil {
 			failures++
 		}
-		if !o.translated() {
+		if !o.translated {
 			continue
 		}
 		for _, k := range []string{"id", "created", "model"} {
@@ -243,16 +250,6 @@ func (o *odd) checkStream(what string, body []byte) {
 	if ends+failures != 1 {
 		o.t.Errorf("%s: %d ends, %d errors: %.600s", what, ends, failures, body)
 	}
-}
-
-// translated: the provider does not speak OpenAI's format, whose events pass.
-func (o *odd) translated() bool {
-	inst, _ := NewRelay(zerolog.Nop()).NewInstance([]byte(o.conf))
-	p := inst.targets[0].provider
-	if t, err := inst.targets[0].Resolve(nil, ""); err == nil && p.Variant != nil {
-		p = p.Variant(t)
-	}
-	return p.Operations[chatRoute].Format != openAISurfaces[chatRoute].format
 }
 
 func (o *odd) whole(scenario string) {
