@@ -110,9 +110,33 @@ func (f *form) Read(p []byte) (int, error) {
 			return n, nil
 		case f.err != nil:
 			return 0, f.err
+		case f.state == inValue && f.watched == "" && !f.eof && len(p) >= directly && f.end-f.start < directly/2:
+			if n := f.direct(p[:min(len(p), formBuffer/2)]); n > 0 {
+				return n, nil
+			}
+			continue
 		}
 		f.step()
 	}
+}
+
+// directly is the least that is worth being read without the buffer.
+const directly = 1 << 10
+
+// direct reads a file's content where it is wanted, and returns how much of it
+// may go on. What may be a delimiter, and what follows one, is kept.
+func (f *form) direct(p []byte) int {
+	held := copy(p, f.pending())
+	f.start, f.end = 0, 0
+	n, err := f.src.Read(p[held:])
+	f.failed(err)
+	have := p[:held+n]
+	at, whole := f.find(have)
+	f.end = copy(f.buf, have[at:])
+	if whole {
+		f.state = atDelimiter
+	}
+	return at
 }
 
 // step finds out what of the buffer may go on, or reads more.
@@ -327,6 +351,11 @@ func (f *form) fill() {
 	}
 	n, err := f.src.Read(f.buf[f.end:])
 	f.end += n
+	f.failed(err)
+}
+
+// failed takes down how reading ended, if it did.
+func (f *form) failed(err error) {
 	switch {
 	case err == io.EOF:
 		f.eof = true

@@ -82,6 +82,13 @@ func answer(w http.ResponseWriter, r *http.Request, f Format, body []byte, delay
 		writeJSON(w, s.Error.Status, f.Error(s.Error.Status, s.Error.Message))
 		return
 	}
+	if at, ok := f.(interface {
+		At(*http.Request) (string, []byte)
+	}); ok {
+		contentType, answer := at.At(r)
+		write(w, http.StatusOK, contentType, answer)
+		return
+	}
 	if !f.Streamed(r, body) {
 		writeJSON(w, http.StatusOK, f.Whole(s, body))
 		return
@@ -132,7 +139,11 @@ func wait(r *http.Request, d time.Duration) bool {
 }
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
+	write(w, status, "application/json", body)
+}
+
+func write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
