@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -34,6 +35,7 @@ const usage = `go-ai-proxy: Kong's AI gateway as one plugin
 `
 
 func main() {
+	defer runtime.KeepAlive(&ballast)
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "go-ai-proxy: "+err.Error())
 		os.Exit(1)

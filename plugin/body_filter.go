@@ -223,7 +223,8 @@ func (a *attempt) checkWhole(whole []byte) error {
 	if len(whole) == 0 {
 		return refuse(http.StatusInternalServerError, "no response body found when transforming response")
 	}
-	members, err := jsonedit.Object(whole, nil)
+	var space [16]jsonedit.Member
+	members, err := jsonedit.Object(whole, space[:0])
 	if err != nil {
 		return &chat.ResponseError{Message: "failed to decode " + a.route + " response"}
 	}
