@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/rs/zerolog"
 )
 
 // talk is a realtime session between a client and a scripted provider.
@@ -349,4 +350,46 @@ func TestSlowReceiverHoldsTheSenderBack(t *testing.T) {
 	}
 	k.conn.CloseNow()
 	k.record()
+}
+
+// Kong's log phase asks for a session's record when the session is over.
+func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
+	up := httptest.NewServer(socketServer(echo))
+	defer up.Close()
+	g, err := NewGateway(zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.drain()
+	a, err := g.Open([]byte(routeConf(realtimeRoute, "openai", "m", `"upstream_url":"`+strings.Replace(up.URL, "http", "ws", 1)+`/v1/realtime"`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	host, port := a.Addr()
+	conn, resp, err := websocket.Dial(t.Context(), fmt.Sprintf("ws://%s:%d/rt", host, port), &websocket.DialOptions{
+		HTTPHeader: http.Header{"Proxy-Authorization": {a.Header(&Context{Shim: true, RequestID: "r1"})}},
+	})
+	if err != nil {
+		t.Fatal(err, resp)
+	}
+	if got := resp.Header.Get(headerRecord); got != "#r1" || resp.Header.Get("X-Kong-LLM-Model") != "openai/m" {
+		t.Errorf("headers %v", resp.Header)
+	}
+	k := &talk{&bench{t: t}, conn, t.Context()}
+	done := `{"type":"response.done","response":{"usage":{"input_tokens":2,"output_tokens":3,"total_tokens":5}}}`
+	k.say(done)
+	k.hear(done)
+	conn.Close(websocket.StatusNormalClosure, "")
+	rec := g.records.take("r1")
+	if rec == nil {
+		t.Fatal("no record")
+	}
+	rec.abandon()
+	if text := string(rec.Append(nil)); !strings.Contains(text, `"total_tokens":5`) || !strings.Contains(text, `"request_mode":"realtime"`) {
+		t.Errorf("record %s", text)
+	}
+	if _, resp, err := websocket.Dial(t.Context(), fmt.Sprintf("ws://%s:%d/rt", host, port), nil); err == nil || resp.StatusCode != 403 {
+		t.Errorf("a stranger got %v", resp)
+	}
 }

@@ -498,3 +498,18 @@ func TestPreserveChangesNoByteOfAnything(t *testing.T) {
 		}
 	}
 }
+
+func TestStatusOfACreationIsKept(t *testing.T) {
+	b := newBench(t, routeConf("llm/v1/files", "azure", "", `"azure_instance":"i","azure_deployment_id":"d"`), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", asJSON)
+		w.WriteHeader(201)
+		io.WriteString(w, `{"id":"file-1"}`)
+	}).elsewhere()
+	resp, body := b.send("POST", "/files", formType, formOf("purpose=batch", "file@=x"))
+	if resp.StatusCode != 201 || body != `{"id":"file-1"}` || resp.Header.Get("X-Kong-LLM-Model") != "" {
+		t.Errorf("%d %s %v", resp.StatusCode, body, resp.Header)
+	}
+	if rec := b.record(); at(rec, "meta.outcome") != "completed" {
+		t.Errorf("record %v", rec)
+	}
+}
