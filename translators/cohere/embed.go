@@ -9,6 +9,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
@@ -151,20 +152,13 @@ func (embed) AppendResponse(dst []byte, t *target.Target, body []byte, meta chat
 	}
 	seen.HasUsage = readUsage(&seen.Usage, v)
 	seen.ID = text(v, "id")
-	dst = append(dst, `{"object":"list","data":[`...)
-	for i, e := range list.GetArray() {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = strconv.AppendInt(append(dst, `{"object":"embedding","index":`...), int64(i), 10)
-		dst = append(jsonedit.AppendValue(appendMember(dst, "embedding"), e), '}')
+	w := openai.NewEmbeddingsWriter(dst)
+	for _, e := range list.GetArray() {
+		w.Vector(jsonedit.AppendValue(nil, e))
 	}
-	dst = appendStringMember(append(dst, ']'), "model", meta.Model)
 	tokens := seen.Usage.Prompt
 	if !seen.HasUsage {
 		tokens = meta.PromptTokens
 	}
-	dst = strconv.AppendInt(append(dst, `,"usage":{"prompt_tokens":`...), int64(tokens), 10)
-	dst = strconv.AppendInt(append(dst, `,"total_tokens":`...), int64(tokens), 10)
-	return append(dst, "}}"...), nil
+	return w.End(meta.Model, tokens), nil
 }

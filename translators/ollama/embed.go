@@ -1,11 +1,11 @@
 package ollama
 
 import (
-	"fmt"
 	"strconv"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
 )
 
@@ -15,46 +15,21 @@ type embedFormat struct{}
 // Vectors are always lists of numbers there: encoding_format is the business
 // of who writes the client's answer. https://docs.ollama.com/api/embed
 func (embedFormat) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
-	members, err := jsonedit.Object(body, nil)
+	r, err := openai.EmbeddingsOf(t, body)
 	if err != nil {
-		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
-	}
-	input := jsonedit.Find(members, "input")
-	if err := checkInput(input); err != nil {
 		return nil, err
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
-	dst = appendMember(dst, "input", input)
-	dimensions := jsonedit.Find(members, "dimensions")
-	if t.Options != nil && t.Options.EmbeddingsDimensions != nil {
-		dimensions = strconv.AppendInt(nil, int64(*t.Options.EmbeddingsDimensions), 10)
-	}
-	if dimensions != nil {
-		dst = appendMember(dst, "dimensions", dimensions)
+	dst = appendMember(dst, "input", r.Input)
+	if r.Dimensions > 0 {
+		dst = appendMember(dst, "dimensions", strconv.AppendInt(nil, int64(r.Dimensions), 10))
 	}
 	for _, name := range [...]string{"truncate", "keep_alive", "options"} {
-		if v := jsonedit.Find(members, name); v != nil {
+		if v := jsonedit.Find(r.Members, name); v != nil {
 			dst = appendMember(dst, name, v)
 		}
 	}
 	return append(dst, '}'), nil
-}
-
-// checkInput wants a text, or several.
-func checkInput(input []byte) error {
-	if jsonedit.IsString(input) {
-		return nil
-	}
-	list, err := jsonedit.Array(input, nil)
-	if err != nil {
-		return &chat.RequestError{Field: "input", Message: "must be a string or an array of strings"}
-	}
-	for i, v := range list {
-		if !jsonedit.IsString(v) {
-			return &chat.RequestError{Field: fmt.Sprintf("input[%d]", i), Message: "must be a string: Ollama takes no token numbers"}
-		}
-	}
-	return nil
 }
 
 // AppendResponse writes the vectors in OpenAI's format, each number as the
@@ -78,16 +53,9 @@ func (embedFormat) AppendResponse(dst []byte, _ *target.Target, body []byte, met
 	if counted {
 		seen.Usage.Prompt, seen.HasUsage = tokens, true
 	}
-	dst = append(dst, `{"object":"list","data":[`...)
-	for i, v := range vectors {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = strconv.AppendInt(append(dst, `{"object":"embedding","index":`...), int64(i), 10)
-		dst = append(appendMember(dst, "embedding", v), '}')
+	w := openai.NewEmbeddingsWriter(dst)
+	for _, v := range vectors {
+		w.Vector(v)
 	}
-	dst = jsonedit.AppendString(append(dst, `],"model":`...), model)
-	dst = strconv.AppendInt(append(dst, `,"usage":{"prompt_tokens":`...), int64(tokens), 10)
-	dst = strconv.AppendInt(append(dst, `,"total_tokens":`...), int64(tokens), 10)
-	return append(dst, "}}"...), nil
+	return w.End(model, tokens), nil
 }

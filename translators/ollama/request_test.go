@@ -288,8 +288,8 @@ func TestTheBodyOfAnEmbeddingsRequest(t *testing.T) {
 		sameJSON(t, string(got[1:]), c.want)
 	}
 	for in, want := range map[string]string{
-		`{"input":[1,2]}`:       "input[0]: must be a string: Ollama takes no token numbers",
-		`{"input":["a",[1,2]]}`: "input[1]: must be a string: Ollama takes no token numbers",
+		`{"input":[1,2]}`:       "input[0]: must be a string: the provider takes no token numbers",
+		`{"input":["a",[1,2]]}`: "input[1]: must be a string: the provider takes no token numbers",
 		`{"input":{}}`:          "input: must be a string or an array of strings",
 		`{}`:                    "input: must be a string or an array of strings",
 	} {

@@ -12,6 +12,7 @@ import (
 // NewEmbeddings is the body of an embeddings request, for providers that take texts.
 type NewEmbeddings struct {
 	Members    []jsonedit.Member
+	Input      []byte   // as the client wrote it
 	Inputs     [][]byte // the texts as JSON strings, at least one
 	Dimensions int      // options.embeddings_dimensions, or else the client's; 0: not said
 }
@@ -26,6 +27,7 @@ func EmbeddingsOf(t *target.Target, body []byte) (*NewEmbeddings, error) {
 	}
 	r := &NewEmbeddings{Members: members}
 	input := jsonedit.Find(members, "input")
+	r.Input = input
 	if jsonedit.IsString(input) {
 		r.Inputs = [][]byte{input}
 	} else if r.Inputs, err = jsonedit.Array(input, nil); err != nil || len(r.Inputs) == 0 {
