@@ -202,19 +202,19 @@ func str(text []byte, i int) (int, error) {
 }
 
 // plain returns how many bytes at the start of text are neither a quote, a
-// backslash nor a control character. It looks at eight at a time: a borrow in
-// x - low spoils only bytes above the first that is found.
+// backslash nor a control character. It looks at eight at a time, and in long
+// texts at 32.
 func plain(text []byte) int {
-	const (
-		low  = 0x0101010101010101
-		high = 0x8080808080808080
-	)
 	i := 0
+	for ; len(text)-i >= 32; i += 32 {
+		t := text[i : i+32 : i+32]
+		if special(binary.LittleEndian.Uint64(t))|special(binary.LittleEndian.Uint64(t[8:]))|
+			special(binary.LittleEndian.Uint64(t[16:]))|special(binary.LittleEndian.Uint64(t[24:])) != 0 {
+			break
+		}
+	}
 	for ; len(text)-i >= 8; i += 8 {
-		x := binary.LittleEndian.Uint64(text[i:])
-		quote, backslash := x^(low*'"'), x^(low*'\\')
-		found := ((x-low*' ')&^x | (quote-low)&^quote | (backslash-low)&^backslash) & high
-		if found != 0 {
+		if found := special(binary.LittleEndian.Uint64(text[i:])); found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
@@ -224,6 +224,18 @@ func plain(text []byte) int {
 		}
 	}
 	return i
+}
+
+// special has the highest bit of each byte of x set that is a quote, a backslash
+// or a control character. A borrow in x - low spoils only bytes above the first
+// that is found.
+func special(x uint64) uint64 {
+	const (
+		low  = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	quote, backslash := x^(low*'"'), x^(low*'\\')
+	return ((x-low*' ')&^x | (quote-low)&^quote | (backslash-low)&^backslash) & high
 }
 
 // escape returns the length of the escape sequence at i.
