@@ -114,7 +114,8 @@ func (c *chaos) request(t *testing.T, client *http.Client, url string, n int) go
 // that refuse, hang, ask to be left alone, fail now and then, and break off,
 // and compares what clients, records, the balancer and the targets counted.
 func TestNothingIsLostOrDoneTwiceAmongFailingTargets(t *testing.T) {
-	total := 5000
+	t.Parallel()
+	total := 3000
 	if testing.Short() || raceEnabled {
 		total = 500
 	}

@@ -275,6 +275,7 @@ func streamOf(t testing.TB, u chat.Upstream, kind frame.Kind, body []byte) (k sa
 func lossy(name string) bool { return name == "choices" }
 
 func TestEveryDialectIsUnderstoodOfEveryProvider(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, mock.Handler(mock.Options{}))
 	for _, name := range translators.Names() {
 		for _, c := range speakers {

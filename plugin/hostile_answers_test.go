@@ -52,8 +52,12 @@ func (a *altered) Do(_ context.Context, out *Outgoing) (*Answer, error) {
 var oddities = []string{`null`, `""`, `0`, `-1`, `1e999`, `9223372036854775808`, `true`, `[]`, `{}`, `[null]`, `{"a":null}`, `"\ud83d"`, "\"\xff\"", strings.Repeat("[", 400) + strings.Repeat("]", 400)}
 
 // oddFor are those of them for the i-th place: null, and three that take turns.
-// All of them at every place take a minute and found no more.
+// All of them at every place take a minute and found no more. One does for the
+// race detector: it looks for something else.
 func oddFor(i int) []string {
+	if raceEnabled {
+		return oddities[i%len(oddities):][:1]
+	}
 	turn := func(n int) string { return oddities[1+(3*i+n)%(len(oddities)-1)] }
 	return []string{oddities[0], turn(0), turn(1), turn(2)}
 }
@@ -115,6 +119,7 @@ var formatsOf = map[string][]string{
 // whatever becomes of its events, the client gets JSON or a stream of JSON that
 // ends once, the log gets a record, and nothing panics.
 func TestOddAnswersOfEveryProvider(t *testing.T) {
+	t.Parallel()
 	for _, name := range translators.Names() {
 		variants := formatsOf[name]
 		if variants == nil {
