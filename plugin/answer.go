@@ -162,6 +162,14 @@ func (a *attempt) observeResponse(resp *chat.Response) {
 
 // meterWhole reads usage from an answer that is forwarded as it came.
 func (a *attempt) meterWhole(whole []byte) {
+	if a.readWhole(whole) {
+		a.settleSeen()
+	}
+}
+
+// readWhole is meterWhole before anything goes into the record; false: nothing
+// is counted for this operation.
+func (a *attempt) readWhole(whole []byte) bool {
 	meter := a.op.Meter
 	if a.how == untouched {
 		meter = openai.Meter
@@ -169,8 +177,8 @@ func (a *attempt) meterWhole(whole []byte) {
 	if meter != nil {
 		meter.Whole(whole, &a.seen)
 		a.meterHeaders()
-		a.settleSeen()
 	}
+	return meter != nil
 }
 
 // maxCount bounds a counter that a provider reports, so that sums stay numbers.

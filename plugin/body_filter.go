@@ -205,10 +205,17 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 		}
 		return out, err
 	}
-	if err := a.checkWhole(whole); err != nil {
-		return nil, err
+	before := a.seen
+	counted := a.readWhole(whole)
+	if a.seen.Finish == "" { // otherwise it has a choice, and is as it should be
+		if err := a.checkWhole(whole); err != nil {
+			a.seen = before
+			return nil, err
+		}
 	}
-	a.meterWhole(whole)
+	if counted {
+		a.settleSeen()
+	}
 	if a.op.Edit.Rewrite != nil {
 		return a.op.Edit.Rewrite(nil, whole), nil
 	}

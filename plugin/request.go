@@ -152,10 +152,8 @@ func (q *request) readBody(max int64) error {
 	if q.in.Body == nil {
 		return nil
 	}
-	tooLarge := refuse(http.StatusRequestEntityTooLarge,
-		fmt.Sprintf("request body is larger than the %d bytes that max_request_body_size allows", max))
 	if max > 0 && q.in.ContentLength > max {
-		return tooLarge
+		return tooLarge(max)
 	}
 	src, size, err := q.inflated()
 	if err != nil {
@@ -173,10 +171,14 @@ func (q *request) readBody(max int64) error {
 		return fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
 	}
 	if max > 0 && int64(len(body)) > max {
-		return tooLarge
+		return tooLarge(max)
 	}
 	q.body = body
 	return nil
+}
+
+func tooLarge(max int64) error {
+	return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("request body is larger than the %d bytes that max_request_body_size allows", max))
 }
 
 // inflated is the body and its size, -1 when that is unknown, without gzip.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -149,18 +148,33 @@ func appendHeaders(b []byte, h http.Header, secret map[string]bool, host string)
 		if len(b) > first {
 			b = append(b, ',')
 		}
-		lower := strings.ToLower(name)
-		b = append(jsonedit.AppendString(b, lower), ':')
+		b = append(b, '"')
+		from := len(b)
+		b = appendLower(b, name)
+		hidden := secret[string(b[from:])]
+		b = append(b, '"', ':')
 		for _, v := range values {
 			size += len(name) + len(": \r\n") + len(v)
 		}
-		if secret[lower] {
+		if hidden {
 			b = append(b, `"`+redacted+`"`...)
 			continue
 		}
 		b = appendValues(b, values)
 	}
 	return append(b, '}'), size
+}
+
+// appendLower writes the name of a header, which needs no escapes.
+func appendLower(b []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 func appendValues(b []byte, values []string) []byte {
