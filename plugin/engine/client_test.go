@@ -345,7 +345,7 @@ func TestWhatAProviderSendsUnaskedIsNoAnswer(t *testing.T) {
 // A provider that answers a large request before it has read it, and reads no
 // more of it, is heard.
 func TestAnEarlyAnswerIsHeard(t *testing.T) {
-	const refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
+	const refusal = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
 	for _, then := range []string{"waits", "closes", "resets"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -394,6 +394,38 @@ func TestAnEarlyAnswerIsHeard(t *testing.T) {
 			}
 		}
 		close(stop)
+	}
+}
+
+// An interim answer does not end a request that is still being sent.
+func TestAnInterimAnswerDoesNotEndTheRequest(t *testing.T) {
+	const size = 8 << 20
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		in := newSource(c)
+		defer in.release()
+		_, _ = in.head(1 << 10)
+		_, _ = io.WriteString(c, "HTTP/1.1 102 Pro")
+		time.Sleep(3 * lastWords)
+		_, _ = io.WriteString(c, "cessing\r\n\r\n")
+		time.Sleep(lastWords)
+		b := &body{src: in, framing: sized, left: size}
+		n, _ := io.Copy(io.Discard, b)
+		_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n%7d", n)
+	}()
+	out := outgoing(t, "POST", "http://"+l.Addr().String(), strings.Repeat("b", size))
+	a, err := newClient(t, nil, "").Do(context.Background(), out)
+	if got := text(t, a, err); got != fmt.Sprint(size) {
+		t.Errorf("%s bytes came, of %d", got, size)
 	}
 }
 

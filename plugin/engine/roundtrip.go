@@ -208,7 +208,7 @@ func (c *clientConn) listen() *early {
 	}
 	e.timer = time.AfterFunc(lastWords, func() {
 		defer close(e.done)
-		e.err = c.in.fill(bufferSize)
+		e.err = c.in.final()
 		_ = c.conn.SetWriteDeadline(past) // it fails on a closed connection only
 	})
 	return e

@@ -169,6 +169,26 @@ func (s *source) head(most int) (string, error) {
 	}
 }
 
+// final waits for the start of a final answer's head and skips interim ones.
+func (s *source) final() error {
+	const start = len("HTTP/1.1 1")
+	for {
+		b := s.unread()
+		switch {
+		case len(b) >= start && b[start-1] != '1':
+			return nil
+		case len(b) >= start:
+			if end := headEnd(b, 0); end > 0 {
+				s.skip(end)
+				continue
+			}
+		}
+		if err := s.fill(maxAnswerHead); err != nil {
+			return err
+		}
+	}
+}
+
 // headEnd returns the length of the head at the start of b, 0 when its end has
 // not come. Bytes before from have been looked at.
 func headEnd(b []byte, from int) int {
