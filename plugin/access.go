@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -140,14 +141,15 @@ func (g *Gateway) mac(id string) string {
 func (g *Gateway) open(header string) (*Access, Context, error) {
 	token, query, _ := strings.Cut(header, "?")
 	id, mac, _ := strings.Cut(token, ".")
-	if !hmac.Equal([]byte(mac), []byte(g.mac(id))) {
-		return nil, Context{}, errForeign
-	}
 	g.mu.RLock()
 	a := g.instances[id]
 	g.mu.RUnlock()
-	if a == nil {
+	switch {
+	case a != nil && subtle.ConstantTimeCompare([]byte(token), []byte(a.token)) == 1:
+	case a == nil && hmac.Equal([]byte(mac), []byte(g.mac(id))):
 		return nil, Context{}, errUnknown
+	default:
+		return nil, Context{}, errForeign
 	}
 	a.used.Store(time.Now().Unix())
 	c, err := decodeContext(query)
