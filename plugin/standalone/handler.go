@@ -17,8 +17,7 @@ import (
 type handler struct {
 	relay  *plugin.Relay
 	router *router
-	mu     sync.Mutex // of out
-	out    io.Writer
+	out    io.Writer      // safe for concurrent use
 	open   sync.WaitGroup // requests
 }
 
@@ -73,9 +72,7 @@ func (h *handler) relayTo(x *exchange, m *match, path string) {
 func (h *handler) write(x *exchange) {
 	buffer := buffers.Get().(*[]byte)
 	*buffer = x.append((*buffer)[:0])
-	h.mu.Lock()
-	_, _ = h.out.Write(*buffer) // there is nobody to tell when stdout is gone
-	h.mu.Unlock()
+	_, _ = h.out.Write(*buffer) // there is nobody to tell when it is gone
 	if cap(*buffer) <= maxBuffer {
 		buffers.Put(buffer)
 	}

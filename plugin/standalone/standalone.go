@@ -86,7 +86,9 @@ func Run(ctx context.Context, args []string, log zerolog.Logger, stdout, stderr 
 		return err
 	}
 	l.print(stderr, listener.Addr().String(), name)
-	return serve(ctx, listener, &handler{relay: relay, router: router, out: stdout}, log)
+	entries := &batch{out: stdout}
+	defer entries.flush()
+	return serve(ctx, listener, &handler{relay: relay, router: router, out: entries}, log)
 }
 
 // read parses flags into one line of error.
