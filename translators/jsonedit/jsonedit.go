@@ -116,20 +116,22 @@ func Find(ms []Member, key string) []byte {
 // there is none or body is not valid JSON. Where a name occurs twice, the last
 // one counts. With an empty path it is body without white space around it.
 func Lookup(body []byte, path ...string) []byte {
-	var space [32]Member
-	for _, key := range path {
-		ms, err := Object(body, space[:0])
-		if err != nil {
+	if len(path) == 0 {
+		if Valid(body) != nil {
 			return nil
 		}
-		if body = Find(ms, key); body == nil {
-			return nil
-		}
+		return bytes.Trim(body, " \t\r\n")
 	}
-	if len(path) == 0 && Valid(body) != nil {
+	var space [32]Member
+	ms, err := Object(body, space[:0])
+	if err != nil {
 		return nil
 	}
-	return bytes.Trim(body, " \t\r\n")
+	value := Find(ms, path[0])
+	for _, key := range path[1:] {
+		value = Find(Members(value, space[:0]), key)
+	}
+	return value
 }
 
 // The kinds of a value are told by its first byte: value must be valid, as a

@@ -3,8 +3,6 @@ package openai
 import (
 	"bytes"
 	"unicode/utf8"
-
-	"go-ai-proxy/translators/jsonedit"
 )
 
 // The names that a meter looks for, without the first quote: that is the most
@@ -52,29 +50,6 @@ func skipSpace(data []byte) []byte {
 		data = data[1:]
 	}
 	return data
-}
-
-// stringAtStart is the JSON string that data begins with, quotes included; nil
-// when it begins with something else or has no end.
-func stringAtStart(data []byte) []byte {
-	if !jsonedit.IsString(data) {
-		return nil
-	}
-	for i := 1; i < len(data); i++ {
-		n := bytes.IndexByte(data[i:], '"')
-		if n < 0 {
-			return nil
-		}
-		i += n
-		escapes := 0
-		for data[i-1-escapes] == '\\' {
-			escapes++
-		}
-		if escapes%2 == 0 {
-			return data[:i+1]
-		}
-	}
-	return nil
 }
 
 // textLen is how many bytes of UTF-8 a JSON string says; 0 for other values.

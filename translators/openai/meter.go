@@ -46,17 +46,15 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 
 // readChoices reads what the choices of a whole answer say and why they ended.
 func readChoices(value []byte, seen *chat.Seen) {
-	var space [8][]byte
-	choices, err := jsonedit.Array(value, space[:0])
-	if err != nil {
-		return
-	}
-	for _, c := range choices {
+	var choices [8][]byte
+	for _, c := range jsonedit.Elements(value, choices[:0]) {
 		seen.Content = true
-		setFinish(c, seen)
-		text := jsonedit.Lookup(c, "message", "content")
-		if text == nil {
-			text = jsonedit.Lookup(c, "text")
+		var space [12]jsonedit.Member
+		members := jsonedit.Members(c, space[:0])
+		setFinish(jsonedit.Find(members, "finish_reason"), seen)
+		text := jsonedit.Find(members, "text")
+		if message := jsonedit.Find(members, "message"); message != nil {
+			text = jsonedit.Find(jsonedit.Members(message, space[len(members):len(members)]), "content")
 		}
 		seen.TextLen += textLen(text)
 	}
@@ -87,7 +85,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		setText(&seen.Usage.ServiceTier, jsonedit.Lookup(data, "service_tier"))
 	}
 	content(data, seen)
-	setFinish(data, seen)
+	setFinishes(data, seen)
 	if value, _ := find(data, usageKey); jsonedit.IsObject(value) {
 		setText(&seen.Usage.ServiceTier, jsonedit.Lookup(data, "service_tier"))
 		if usage := jsonedit.Lookup(data, "usage"); usage != nil && ReadUsage(usage, &seen.Usage) {
@@ -129,7 +127,7 @@ func texts(data, key []byte, seen *chat.Seen, answer bool) (n int) {
 		if !jsonedit.IsString(value) {
 			continue
 		}
-		text := stringAtStart(value)
+		text := jsonedit.StringAtStart(value)
 		n += textLen(text)
 		if answer && seen.Collect != nil && len(text) > 2 {
 			collect(text, seen)
@@ -147,19 +145,21 @@ func collect(value []byte, seen *chat.Seen) {
 	}
 }
 
-// setFinish keeps the last reason that data names.
-func setFinish(data []byte, seen *chat.Seen) {
+// setFinishes keeps the last reason that data names.
+func setFinishes(data []byte, seen *chat.Seen) {
 	for rest := data; ; {
 		var value []byte
 		if value, rest = find(rest, finishKey); value == nil {
 			return
 		}
-		if !jsonedit.IsString(value) {
-			continue
-		}
-		if text, ok := jsonedit.String(stringAtStart(value)); ok && text != "" {
-			seen.Finish = chat.FinishReason(text)
-		}
+		setFinish(jsonedit.StringAtStart(value), seen)
+	}
+}
+
+// setFinish keeps a reason, unless it is null or no text.
+func setFinish(value []byte, seen *chat.Seen) {
+	if text, ok := jsonedit.String(value); ok && text != "" {
+		seen.Finish = chat.FinishReason(text)
 	}
 }
 

@@ -97,7 +97,7 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 	typ := ev.Type
 	if len(typ) == 0 {
 		value, _ := find(ev.Data, typeKey)
-		if typ = stringAtStart(value); len(typ) < 2 {
+		if typ = jsonedit.StringAtStart(value); len(typ) < 2 {
 			return
 		}
 		typ = typ[1 : len(typ)-1]
@@ -113,7 +113,7 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 		seen.Ended = true
 	case "response.output_text.delta":
 		value, _ := find(ev.Data, deltaKey)
-		text := stringAtStart(value)
+		text := jsonedit.StringAtStart(value)
 		seen.Content = true
 		seen.TextLen += textLen(text)
 		if seen.Collect != nil {

@@ -8,16 +8,17 @@ import (
 // ReadUsage reads a usage object in either of OpenAI's namings: that of chat
 // (prompt_tokens …) and that of Responses, images and transcriptions
 // (input_tokens …). Counters are totals: what the object names replaces what
-// u had. It returns false, and leaves u alone, for what is no object.
+// u had. It returns false, and leaves u alone, for what is no object. value must
+// be valid, as a Member's is.
 //
 // https://platform.openai.com/docs/api-reference/chat/object
 // https://platform.openai.com/docs/api-reference/responses/object
 func ReadUsage(value []byte, u *chat.Usage) bool {
-	var space [24]jsonedit.Member
-	members, err := jsonedit.Object(value, space[:0])
-	if err != nil {
+	if !jsonedit.IsObject(value) {
 		return false
 	}
+	var space [24]jsonedit.Member
+	members := jsonedit.Members(value, space[:0])
 	u.Total = 0
 	for i := range members {
 		m := &members[i]
@@ -46,10 +47,7 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 
 func readPromptDetails(value []byte, u *chat.Usage) {
 	var space [12]jsonedit.Member
-	members, err := jsonedit.Object(value, space[:0])
-	if err != nil {
-		return
-	}
+	members := jsonedit.Members(value, space[:0])
 	for i := range members {
 		m := &members[i]
 		switch string(m.Key) {
@@ -69,10 +67,7 @@ func readPromptDetails(value []byte, u *chat.Usage) {
 
 func readCompletionDetails(value []byte, u *chat.Usage) {
 	var space [12]jsonedit.Member
-	members, err := jsonedit.Object(value, space[:0])
-	if err != nil {
-		return
-	}
+	members := jsonedit.Members(value, space[:0])
 	for i := range members {
 		m := &members[i]
 		switch string(m.Key) {

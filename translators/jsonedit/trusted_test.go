@@ -1,0 +1,46 @@
+package jsonedit
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+)
+
+// checkTrusted holds Members and Elements to what Object and Array say of valid
+// text, and to doing no harm with any other.
+func checkTrusted(t *testing.T, text []byte) {
+	t.Helper()
+	text = bytes.Trim(text, " \t\r\n")
+	members, elements := Members(text, nil), Elements(text, nil)
+	if want, err := Object(text, nil); err == nil && !reflect.DeepEqual(members, want) {
+		t.Fatalf("%q: members %v, want %v", text, members, want)
+	}
+	if want, err := Array(text, nil); err == nil && !reflect.DeepEqual(elements, want) {
+		t.Fatalf("%q: elements %q, want %q", text, elements, want)
+	}
+	start := StringAtStart(text)
+	if _, err := str(append(bytes.Clone(text), ' '), 0); IsString(text) && err == nil && len(start) < 2 {
+		t.Fatalf("%q starts with a string, not with %q", text, start)
+	}
+}
+
+func TestMembersAreThoseOfObject(t *testing.T) {
+	for _, text := range texts {
+		checkTrusted(t, []byte(text))
+		for cut := range len(text) {
+			checkTrusted(t, []byte(text[:cut]))
+			checkTrusted(t, []byte(text[cut:]))
+		}
+	}
+}
+
+func FuzzMembers(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if len(text) <= 2*MaxDepth {
+			checkTrusted(t, text)
+		}
+	})
+}
