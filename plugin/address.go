@@ -15,10 +15,10 @@ import (
 
 // address sets method, URL and headers of the outgoing request.
 func (a *attempt) address() error {
-	u, err := a.url()
-	if err != nil {
+	if err := a.setURL(); err != nil {
 		return err
 	}
+	a.out.URL = &a.url
 	a.out.Method = a.in.Method
 	switch {
 	case a.asked != nil:
@@ -26,20 +26,19 @@ func (a *attempt) address() error {
 	case a.how != untouched && a.surface.rest == nil && a.surface.take != takeSocket:
 		a.out.Method = http.MethodPost // whatever the client said
 	}
-	a.out.URL = u
 	a.out.Header = a.headers()
 	a.out.Timeouts = a.endpoint.timeouts
 	return nil
 }
 
-// url is the one place where upstream URLs are made: the provider's base and
+// setURL is the one place where upstream URLs are made: the provider's base and
 // operation path, or the configured URL, and the query.
-func (a *attempt) url() (*url.URL, error) {
+func (a *attempt) setURL() error {
 	o := a.target.Options
-	var u *url.URL
+	u := &a.url
 	path, err := a.path()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var query string
 	path, query, _ = strings.Cut(path, "?")
@@ -47,8 +46,8 @@ func (a *attempt) url() (*url.URL, error) {
 		query = ""
 	}
 	if o.UpstreamURL != "" {
-		if u, err = url.Parse(o.UpstreamURL); err != nil || u.Host == "" {
-			return nil, refuse(http.StatusInternalServerError, fmt.Sprintf("model.options.upstream_url: %q is not a URL", o.UpstreamURL))
+		if *u, err = a.endpoint.parseBase(o.UpstreamURL); err != nil || u.Host == "" {
+			return refuse(http.StatusInternalServerError, fmt.Sprintf("model.options.upstream_url: %q is not a URL", o.UpstreamURL))
 		}
 		u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1) // a WebSocket begins as HTTP
 		bare := u.Path == "" || u.Path == "/"
@@ -66,22 +65,22 @@ func (a *attempt) url() (*url.URL, error) {
 			at = a.op.Base
 		}
 		if at == nil {
-			return nil, refuse(http.StatusInternalServerError, "must set 'model.options.upstream_url' for self-hosted providers/models")
+			return refuse(http.StatusInternalServerError, "must set 'model.options.upstream_url' for self-hosted providers/models")
 		}
 		var base string
 		if base, err = at(a.target); err != nil {
-			return nil, refuse(http.StatusInternalServerError, textBeforeProxy)
+			return refuse(http.StatusInternalServerError, textBeforeProxy)
 		}
-		if u, err = url.Parse(base); err != nil {
-			return nil, fmt.Errorf("provider URL: %w", err)
+		if *u, err = a.endpoint.parseBase(base); err != nil {
+			return fmt.Errorf("provider URL: %w", err)
 		}
 		err = setPath(u, path)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	u.RawQuery = a.queryString(u.RawQuery, query)
-	return u, nil
+	return nil
 }
 
 // path is the operation's path, or what the configuration puts in its place.
@@ -154,15 +153,17 @@ func (a *attempt) queryString(parts ...string) string {
 	return query
 }
 
+// Header values that many requests share; nobody changes them.
+var (
+	takesIdentity = []string{"identity"}
+	takesGzipToo  = []string{"gzip, identity"}
+	isJSON        = []string{"application/json"}
+	isJSONInUTF8  = []string{"application/json; charset=utf-8"}
+)
+
 // headers are the client's without what must not leave, and ours.
 func (a *attempt) headers() http.Header {
-	h := make(http.Header, len(a.in.Header)+4)
-	for k, v := range a.in.Header {
-		h[k] = v
-	}
-	credentials.StripClient(h)
-	delete(h, "Expect")
-	delete(h, "Content-Length")
+	h := credentials.Forwarded(a.in.Header, 4)
 	if a.foreign() {
 		for k := range h {
 			if a.meant(k) {
@@ -170,13 +171,12 @@ func (a *attempt) headers() http.Header {
 			}
 		}
 	}
-	encoding := "identity"
+	h["Accept-Encoding"] = takesIdentity
 	if a.gzip {
-		encoding = "gzip, identity"
+		h["Accept-Encoding"] = takesGzipToo
 	}
-	h["Accept-Encoding"] = []string{encoding}
 	if a.how != untouched && len(a.pieces) > 0 {
-		h["Content-Type"] = []string{"application/json"}
+		h["Content-Type"] = isJSON
 	}
 	if a.asked != nil {
 		for _, kv := range a.asked.Header {
@@ -203,10 +203,12 @@ func (a *attempt) authorize(ctx context.Context) error {
 		a.pieces = jsonedit.Splice(nil, body, members, []jsonedit.Edit{{Key: name, Value: value}})
 	}
 	a.out.Pieces = a.pieces
-	err := a.endpoint.source.Apply(ctx, a.target, &credentials.Outgoing{
+	a.signed = credentials.Outgoing{
 		Method: a.out.Method, URL: a.out.URL, Header: a.out.Header, Body: a.out.Pieces,
 		ClientHeader: a.in.Header, ClientQuery: a.in.RawQuery,
-	})
+	}
+	err := a.endpoint.source.Apply(ctx, a.target, &a.signed)
+	a.signed.Body = nil // a stream may last
 	if err != nil {
 		a.relay.log.Error().Str("plugin_id", a.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
 			Str("error", redact(err)).Msg("credentials")

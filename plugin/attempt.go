@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
@@ -33,8 +35,13 @@ type attempt struct {
 	took        time.Duration // of a session: to connect
 	seen        chat.Seen     // what the answer said so far
 	pieces      [][]byte
+	url         url.URL
+	signed      credentials.Outgoing // what the credentials are put on
 	out         Outgoing
 	answer      *Answer
+
+	edits [8]jsonedit.Edit // room for those of splice
+	parts [12][]byte       // and for what they make
 }
 
 // translation is what happens to the bodies.
@@ -50,7 +57,11 @@ const (
 
 // prepare makes the request to t out of the client's.
 func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
-	a := &attempt{request: q, endpoint: t}
+	a := &q.first
+	if a.request != nil { // of an earlier attempt, whose answer may still be wanted
+		a = new(attempt)
+	}
+	a.request, a.endpoint = q, t
 	q.seen = &a.seen
 	resolved, err := t.Resolve(q, q.model)
 	if err != nil {
@@ -261,7 +272,7 @@ func (a *attempt) streamField(value string) error {
 
 // splice edits the few members that differ and leaves all other bytes alone.
 func (a *attempt) splice() error {
-	edits := make([]jsonedit.Edit, 0, 16)
+	edits := a.edits[:0]
 	if a.target.Model != "" && (a.needsModel() || a.model != "") {
 		edits = append(edits, jsonedit.Edit{Key: "model", Value: jsonedit.AppendString(nil, a.target.Model)})
 	}
@@ -286,7 +297,7 @@ func (a *attempt) splice() error {
 			return err
 		}
 	}
-	a.pieces = a.op.Edit.Apply(a.target, body, members, edits)
+	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
 	return a.mergeExtraBody(extra)
 }
 
@@ -319,7 +330,7 @@ func (a *attempt) streamEdits(edits []jsonedit.Edit) []jsonedit.Edit {
 		}
 		return edits
 	}
-	edits = append(edits, jsonedit.Edit{Key: "stream", Value: strconv.AppendBool(nil, a.stream)})
+	edits = append(edits, jsonedit.Edit{Key: "stream", Value: boolean(a.stream)})
 	options := jsonedit.Find(a.members, "stream_options")
 	switch {
 	case a.op.Edit.NoStreamOptions, !a.stream:
@@ -364,12 +375,19 @@ func (a *attempt) translateChat() error {
 	if len(r.Extra) > 0 {
 		r.Extra = a.unpinnedExtra(r.Extra)
 	}
-	body, err := a.op.Chat.AppendRequest(make([]byte, 0, len(a.body)+1024), a.target, &r)
+	body, err := a.op.Chat.AppendRequest(a.borrow(len(a.body) + 1024)[:0], a.target, &r)
 	if err != nil {
 		return err
 	}
 	a.pieces = [][]byte{body}
 	return a.mergeExtraBody([]byte(r.ExtraBody))
+}
+
+func boolean(b bool) []byte {
+	if b {
+		return []byte("true")
+	}
+	return []byte("false")
 }
 
 func number(n int) []byte    { return strconv.AppendInt(nil, int64(n), 10) }

@@ -32,7 +32,7 @@ func (a *attempt) deliver(ctx context.Context) error {
 	}
 	switch {
 	case a.answer.Status >= 300:
-		whole, err := readAnswer(body, a.answer.Length())
+		whole, err := a.readAnswer(body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}
@@ -61,7 +61,7 @@ func (a *attempt) passThrough(ctx context.Context, body io.Reader) error {
 		return a.deliverBytes(ctx, body)
 	}
 	h := a.encodedHeaders()
-	whole, err := readAnswer(body, a.answer.Length())
+	whole, err := a.readAnswer(body, a.answer.Length())
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func outcomeFor(status int) Outcome {
 
 // deliverWhole gives the client the whole answer, translated or as it came.
 func (a *attempt) deliverWhole(ctx context.Context, body io.Reader, gzipped bool) error {
-	whole, err := readAnswer(body, a.answer.Length())
+	whole, err := a.readAnswer(body, a.answer.Length())
 	if err != nil {
 		return transportFailure(err)
 	}
@@ -96,7 +96,7 @@ func (a *attempt) deliverWhole(ctx context.Context, body io.Reader, gzipped bool
 	a.finish(Completed, "")
 	h := a.clientHeaders()
 	if a.how != same || h["Content-Type"] == nil {
-		h["Content-Type"] = []string{"application/json; charset=utf-8"}
+		h["Content-Type"] = isJSONInUTF8
 	}
 	return a.sendEncoded(a.answer.Status, h, out, gzipped)
 }
@@ -253,7 +253,7 @@ func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 	h := a.clientHeaders()
 	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
 		a.markError(h, a.answer.Status)
-		h["Content-Type"] = []string{"application/json; charset=utf-8"}
+		h["Content-Type"] = isJSONInUTF8
 		whole = a.appendError(chat.ErrorFrom(a.answer.Status, whole))
 	}
 	if a.endpoint.Logging.Payloads {
@@ -401,6 +401,7 @@ func (s *stream) note(content bool) {
 // be made, and a stream may last.
 func (a *attempt) release() {
 	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
+	a.giveBack(false)
 }
 
 // begin sends the header of the stream.

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go-ai-proxy/plugin/balancer"
@@ -29,6 +31,7 @@ type Instance struct {
 	semantic *semantic.Router // nil without that algorithm
 	// candidates by route type, and by route type and model
 	byRoute, anyModel, byModel map[string][]int
+	keeps                      bool // some target's bodies go into the record
 	// broken is set for a configuration that cannot work; every request is
 	// answered with it.
 	broken *chat.Error
@@ -41,6 +44,26 @@ type endpoint struct {
 	provider *provider.Provider
 	source   *credentials.Source
 	timeouts Timeouts
+	base     atomic.Pointer[baseURL] // the last one: mostly the only one
+}
+
+// baseURL is a text and the URL that it is.
+type baseURL struct {
+	text string
+	url  url.URL
+}
+
+// parseBase is url.Parse for what the URLs of a target begin with.
+func (t *endpoint) parseBase(text string) (url.URL, error) {
+	if b := t.base.Load(); b != nil && b.text == text {
+		return b.url, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return url.URL{}, err
+	}
+	t.base.Store(&baseURL{text, *u})
+	return *u, nil
 }
 
 // NewInstance compiles a configuration as Kong sends it. It never fails: one
@@ -79,6 +102,7 @@ func (inst *Instance) compile() error {
 		if err != nil {
 			return fmt.Errorf("targets[%d].auth: %w", i, err)
 		}
+		inst.keeps = inst.keeps || t.Logging.Payloads
 		inst.targets = append(inst.targets, &endpoint{Target: t, provider: p, source: source, timeouts: inst.timeouts()})
 	}
 	inst.index()

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,8 +16,9 @@ import (
 // where we saw none.
 func checkNames(members []jsonedit.Member) error {
 	for i := range members {
+		key := members[i].Key
 		for _, name := range [...]string{"model", "stream"} {
-			if key := string(members[i].Key); key != name && strings.EqualFold(key, name) {
+			if string(key) != name && bytes.EqualFold(key, []byte(name)) {
 				return badField(name, fmt.Sprintf("%q is not how %q is written", key, name))
 			}
 		}

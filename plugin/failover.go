@@ -28,7 +28,8 @@ func (q *request) attempts(ctx context.Context) error {
 	b := q.instance.balancer
 	q.warm(candidates)
 	ranked := q.rank(ctx, candidates)
-	pick := &balancer.Request{Now: time.Now(), Candidates: candidates, Hash: q.hash(), Ranked: ranked}
+	pick := &q.pick
+	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), candidates, q.hash(), ranked
 	var kept *answered // of the last attempt that got an answer
 	var last error
 	for left := q.instance.budget(); left > 0; left-- {

@@ -16,20 +16,28 @@ const (
 	ownPrefix     = "X-Go-Ai-Proxy-"
 )
 
-// hopByHop are the headers of one connection (RFC 9110 §7.6.1).
-var hopByHop = map[string]bool{
-	"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Connection": true,
-	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+// isForClient says whether a header of a provider's answer is the client's to
+// see.
+func isForClient(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade": // of one connection (RFC 9110 §7.6.1)
+		return false
+	case "Content-Length", "Content-Encoding", "Set-Cookie":
+		return false
+	case "Alt-Svc", "Strict-Transport-Security", "Clear-Site-Data":
+		// What a host says of itself to browsers: where else it is served (RFC 7838),
+		// that it must be called by TLS (RFC 6797), that its data be erased.
+		return false
+	}
+	return !strings.HasPrefix(name, "X-") ||
+		!strings.HasPrefix(name, "X-Accel-") && !strings.HasPrefix(name, ownPrefix) && !strings.HasPrefix(name, "X-Kong-")
 }
-
-// ofTheHost are what a host says of itself to browsers: where else it is served
-// (RFC 7838), that it must be called by TLS (RFC 6797), that its data be erased.
-var ofTheHost = map[string]bool{"Alt-Svc": true, "Strict-Transport-Security": true, "Clear-Site-Data": true}
 
 // redact takes the target's credentials out of what the provider says of them:
 // some quote the key that they refuse. It returns text itself when there are none.
 func (a *attempt) redact(text []byte) []byte {
-	for _, secret := range a.endpoint.source.Secrets(a.out.Header) {
+	for _, secret := range a.endpoint.source.AppendSecrets(nil, a.out.Header) {
 		if bytes.Contains(text, []byte(secret)) {
 			text = bytes.ReplaceAll(text, []byte(secret), []byte("REDACTED"))
 		}
@@ -63,19 +71,16 @@ func withoutSecrets(values, secrets []string) []string {
 func (a *attempt) clientHeaders() http.Header {
 	from := a.answer.Header
 	h := make(http.Header, len(from)+4)
-	drop := map[string]bool{}
-	for _, v := range from["Connection"] {
-		for _, name := range strings.Split(v, ",") {
-			drop[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
+	var few [4]string
+	secrets := a.endpoint.source.AppendSecrets(few[:0], a.out.Header)
+	for k, v := range from {
+		if isForClient(k) {
+			h[k] = withoutSecrets(v, secrets)
 		}
 	}
-	secrets := a.endpoint.source.Secrets(a.out.Header)
-	for k, v := range from {
-		switch {
-		case hopByHop[k], drop[k], ofTheHost[k], k == "Content-Length", k == "Content-Encoding", k == "Set-Cookie",
-			strings.HasPrefix(k, "X-Accel-"), strings.HasPrefix(k, ownPrefix), strings.HasPrefix(k, "X-Kong-"):
-		default:
-			h[k] = withoutSecrets(v, secrets)
+	for _, v := range from["Connection"] {
+		for name := range strings.SplitSeq(v, ",") {
+			delete(h, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
 		}
 	}
 	if a.answer.Status == http.StatusOK && a.target.Model != "" && a.wantsModelHeader() {

@@ -73,8 +73,11 @@ func cutShort(err error) error {
 
 // readAnswer reads the whole body, of length bytes or -1. An answer that is cut
 // off is a transport error.
-func readAnswer(body io.Reader, length int64) ([]byte, error) {
-	b, err := readAll(io.LimitReader(body, maxAnswer+1), length)
+func (q *request) readAnswer(body io.Reader, length int64) ([]byte, error) {
+	if length < 0 || length > maxAnswer {
+		body = io.LimitReader(body, maxAnswer+1)
+	}
+	b, err := q.readAll(body, length)
 	if len(b) > maxAnswer {
 		return nil, refuse(http.StatusBadGateway, fmt.Sprintf("the provider's answer is larger than %d bytes", maxAnswer))
 	}

@@ -365,7 +365,7 @@ func (a *attempt) meant(header string) bool {
 // spliceNative puts the target's model in a body of the same format, and what
 // else the provider wants otherwise than the client. All other bytes stay.
 func (a *attempt) spliceNative() error {
-	var edits []jsonedit.Edit
+	edits := a.edits[:0]
 	named := a.surface.model == modelNeeded || a.surface.model == modelTaken && a.model != ""
 	if named && a.target.Model != "" {
 		edits = append(edits, jsonedit.Edit{Key: a.surface.modelMember(), Value: jsonedit.AppendString(nil, a.target.Model)})
@@ -391,7 +391,7 @@ func (a *attempt) spliceNative() error {
 			return err
 		}
 	}
-	a.pieces = a.op.Edit.Apply(a.target, body, members, edits)
+	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
 	return nil
 }
 

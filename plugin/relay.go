@@ -101,6 +101,7 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out Sink
 	if err := q.serve(ctx); err != nil {
 		q.end(ctx, err)
 	}
+	q.giveBack(true)
 	return rec
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -48,6 +49,11 @@ type request struct {
 	streaming bool         // the answer has begun as a stream
 	encoder   chat.Encoder // of a translated stream
 	seen      *chat.Seen   // what the delivered attempt's answer said
+
+	borrowed []*[]byte // see borrow
+	space    [12]jsonedit.Member
+	pick     balancer.Request
+	first    attempt // mostly the only one
 }
 
 // read takes in the client's request and refuses what no target could answer.
@@ -160,10 +166,10 @@ func (q *request) readBody(max int64) error {
 		return err
 	}
 	limited := src
-	if max > 0 {
+	if max > 0 && size < 0 {
 		limited = io.LimitReader(src, max+1)
 	}
-	body, err := readAll(limited, size)
+	body, err := q.readAll(limited, size)
 	if z, zipped := src.(*zippedBody); err != nil && zipped && z.sent.err == nil {
 		return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
 	}
@@ -225,11 +231,10 @@ func (f *failing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAll reads r, of size bytes or -1, into one buffer that grows at most
-// once when the size is known.
-func readAll(r io.Reader, size int64) ([]byte, error) {
+// readAll reads r, of size bytes or -1, into one buffer where the size is known.
+func (q *request) readAll(r io.Reader, size int64) ([]byte, error) {
 	if size >= 0 && size < 64<<20 {
-		body := make([]byte, size)
+		body := q.borrow(int(size))
 		n, err := io.ReadFull(r, body)
 		return body[:n], err
 	}
@@ -261,7 +266,7 @@ func (q *request) parseJSON(media string) error {
 	}
 	var err error
 	// Not nil, also for {}: a body that is there is checked.
-	if q.members, err = jsonedit.Object(q.body, make([]jsonedit.Member, 0, 12)); err != nil {
+	if q.members, err = jsonedit.Object(q.body, q.space[:0]); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
 	if q.surface.model == modelNeeded || q.surface.model == modelTaken {

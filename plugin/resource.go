@@ -122,7 +122,7 @@ func (a *attempt) poll(ctx context.Context, call *provider.Call) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := readAnswer(body, a.answer.Length())
+	whole, err := a.readAnswer(body, a.answer.Length())
 	switch {
 	case err != nil:
 		return nil, transportFailure(err)
@@ -164,7 +164,7 @@ func (a *attempt) follow(ctx context.Context, next *provider.Call) error {
 		return err
 	}
 	if a.answer.Status >= http.StatusBadRequest {
-		whole, err := readAnswer(body, a.answer.Length())
+		whole, err := a.readAnswer(body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}

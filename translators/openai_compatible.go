@@ -62,7 +62,7 @@ func (c compatible) AppendRequest(dst []byte, t *target.Target, req *chat.Reques
 	if c.edit.NoStreamOptions {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
-	return jsonedit.Join(dst, c.edit.Apply(t, body, members, edits)), nil
+	return jsonedit.Join(dst, c.edit.Apply(nil, t, body, members, edits)), nil
 }
 
 // fieldsOf rules the fields of OpenAI's format for an API that has all but

@@ -25,7 +25,7 @@ func sent(t *testing.T, p *provider.Provider, model, body string, edits ...jsone
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(jsonedit.Join(nil, e.Apply(&target.Target{Model: model, Options: &target.Options{}}, b, members, edits)))
+	return string(jsonedit.Join(nil, e.Apply(nil, &target.Target{Model: model, Options: &target.Options{}}, b, members, edits)))
 }
 
 func TestRequestsAreEditedForTheProvider(t *testing.T) {

@@ -75,6 +75,9 @@ type Request struct {
 	tried []bool
 	some  bool // a target was tried
 	from  []int
+	// Room for both where there are few targets.
+	fewTried [8]bool
+	fewFrom  [8]int
 }
 
 // New returns a balancer over targets.
@@ -137,6 +140,9 @@ func (b *Balancer) Pick(r *Request) (index int, ok bool) {
 // asked to be left alone for a while (Retry-After) are among them only when
 // there are no others.
 func (b *Balancer) available(r *Request) {
+	if r.from == nil {
+		r.from = r.fewFrom[:0]
+	}
 	r.from = r.from[:0]
 	resting := false
 	now := r.Now.UnixNano()
@@ -201,6 +207,9 @@ func (b *Balancer) Done(r *Request, i int, v Verdict, now time.Time) {
 
 // Exclude keeps target i from being chosen again for r while others are left.
 func (b *Balancer) Exclude(r *Request, i int) {
+	if r.tried == nil && len(b.targets) <= len(r.fewTried) {
+		r.tried = r.fewTried[:len(b.targets)]
+	}
 	if len(r.tried) < len(b.targets) {
 		r.tried = append(r.tried, make([]bool, len(b.targets)-len(r.tried))...)
 	}

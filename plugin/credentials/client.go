@@ -22,6 +22,8 @@ var clientOnly = set(
 	// Hop by hop: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Te", "Trailer",
 	"Transfer-Encoding", "Upgrade",
+	// What frames the client's own body.
+	"Content-Length", "Expect",
 )
 
 // clientOnlyPrefixes are the families among them. The signature that an AWS
@@ -36,20 +38,22 @@ var clientOnlyPrefixes = []string{
 // come: Kong's key-auth and jwt plugins, Google's key, bearer tokens (RFC 6750).
 var clientOnlyQuery = set("apikey", "api_key", "api-key", "key", "access_token", "jwt", "subscription-key")
 
-// StripClient deletes from h, which has canonical keys, the headers of a
-// client's request that never go to a provider. The one credential that
-// allow_override lets through is put back by Source.Apply.
-func StripClient(h http.Header) {
-	for _, v := range h["Connection"] {
+// Forwarded returns the headers of a client's request, which have canonical
+// names, that may go to a provider: in a map of its own, with room for some more.
+// The one credential that allow_override lets through is put back by Source.Apply.
+func Forwarded(client http.Header, room int) http.Header {
+	h := make(http.Header, len(client)+room)
+	for name, values := range client {
+		if !isClientOnly(name) {
+			h[name] = values
+		}
+	}
+	for _, v := range client["Connection"] {
 		for name := range strings.SplitSeq(v, ",") {
 			delete(h, http.CanonicalHeaderKey(textproto.TrimString(name)))
 		}
 	}
-	for name := range h {
-		if isClientOnly(name) {
-			delete(h, name)
-		}
-	}
+	return h
 }
 
 // isClientOnly takes _ for -: what stands behind a provider's front may do the same.

@@ -1,5 +1,5 @@
 // Package credentials is the one door for credentials on outgoing requests:
-// what the client sent is taken off (StripClient, StripClientQuery), what the
+// what the client sent is left out (Forwarded, StripClientQuery), what the
 // target is configured with is put on (Source.Apply). Nothing else in the
 // plugin sets, copies or prints a credential.
 //
@@ -269,10 +269,9 @@ func (s *Source) BodyParam(client func(name string) []byte) (name string, value 
 // a shorter one may stand anywhere by chance.
 const shortest = 8
 
-// Secrets are the texts that must not be shown to anyone, of a request to whose
-// header h the source was applied: keys, tokens, signatures.
-func (s *Source) Secrets(h http.Header) []string {
-	var secrets []string
+// AppendSecrets appends the texts that must not be shown to anyone, of a request
+// to whose header h the source was applied: keys, tokens, signatures.
+func (s *Source) AppendSecrets(secrets []string, h http.Header) []string {
 	add := func(v string) {
 		if len(v) >= shortest {
 			secrets = append(secrets, v)

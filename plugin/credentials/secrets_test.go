@@ -30,7 +30,7 @@ func TestSecretsAreWhatTheSourcePutOnARequest(t *testing.T) {
 		if err := s.Apply(context.Background(), &target.Target{}, out); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Secrets(out.Header); !slices.Equal(got, c.want) {
+		if got := s.AppendSecrets(nil, out.Header); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q", c.name, got)
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -126,7 +127,11 @@ func setBody(req *http.Request, out *wire.Outgoing, writing *time.Timer, over *a
 		return
 	}
 	req.ContentLength = n
-	req.GetBody = func() (io.ReadCloser, error) { return &piecesReader{pieces: out.Pieces}, nil }
+	body := make([]byte, 0, n) // a copy: net/http may read it when RoundTrip has returned
+	for _, p := range out.Pieces {
+		body = append(body, p...)
+	}
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.Body, _ = req.GetBody()
 }
 
@@ -147,29 +152,6 @@ func (u *unhurried) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// piecesReader reads pieces one after another without joining them.
-type piecesReader struct {
-	pieces [][]byte
-	i, at  int
-}
-
-func (r *piecesReader) Read(p []byte) (n int, err error) {
-	for r.i < len(r.pieces) && n < len(p) {
-		c := copy(p[n:], r.pieces[r.i][r.at:])
-		n += c
-		if r.at += c; r.at == len(r.pieces[r.i]) {
-			r.i, r.at = r.i+1, 0
-		}
-	}
-	if n == 0 && r.i == len(r.pieces) {
-		r.pieces, r.i = nil, 0 // the answer may take long, and the request hangs on it
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-func (r *piecesReader) Close() error { return nil }
 
 var errTimeout = fmt.Errorf("timed out: %w", os.ErrDeadlineExceeded)
 

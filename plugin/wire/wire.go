@@ -32,7 +32,8 @@ type Outgoing struct {
 	Method string
 	URL    *url.URL
 	Header http.Header
-	// Pieces is the body in order; they alias the client's body. Replayable.
+	// Pieces is the body in order; they alias the client's body. Replayable. They
+	// are the caller's again when Do returns.
 	Pieces [][]byte
 	// Stream is the body instead of Pieces where it is not held in memory, and
 	// Length its size in bytes or -1.

@@ -139,7 +139,7 @@ func (r *run) edited(body []byte, stream bool) ([]byte, error) {
 	if r.op.Edit.NoStreamOptions {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
-	return jsonedit.Join(nil, r.op.Edit.Apply(&r.target, body, members, edits)), nil
+	return jsonedit.Join(nil, r.op.Edit.Apply(nil, &r.target, body, members, edits)), nil
 }
 
 func (r *run) httpRequest(t *testing.T, body []byte, stream bool) *http.Request {

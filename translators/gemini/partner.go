@@ -30,7 +30,7 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	if e.edit.NoStreamOptions {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
-	return jsonedit.Join(dst, e.edit.Apply(t, body, members, edits)), nil
+	return jsonedit.Join(dst, e.edit.Apply(nil, t, body, members, edits)), nil
 }
 
 // openAIChat is chat in OpenAI's format with the differences of edit.

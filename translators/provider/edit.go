@@ -7,10 +7,10 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Apply returns body, an object with members ms, as pieces: with the edits
-// that the caller wants for every provider, and then with e's own. The pieces
-// alias body and the edits.
-func (e *Edit) Apply(t *target.Target, body []byte, ms []jsonedit.Member, edits []jsonedit.Edit) [][]byte {
+// Apply appends body, an object with members ms, to dst as pieces: with the
+// edits that the caller wants for every provider, and then with e's own. The
+// pieces alias body and the edits.
+func (e *Edit) Apply(dst [][]byte, t *target.Target, body []byte, ms []jsonedit.Member, edits []jsonedit.Edit) [][]byte {
 	if e.Rename != nil {
 		for from, to := range e.Rename(t) {
 			edits = rename(edits, ms, from, to)
@@ -31,7 +31,7 @@ func (e *Edit) Apply(t *target.Target, body []byte, ms []jsonedit.Member, edits 
 			}
 		}
 	}
-	return jsonedit.Splice(make([][]byte, 0, 2*len(edits)+2), body, ms, edits)
+	return jsonedit.Splice(dst, body, ms, edits)
 }
 
 // rename moves what an edit or the client says of one member to another.
