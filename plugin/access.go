@@ -171,7 +171,7 @@ func (g *Gateway) ServeExchange(x *engine.Exchange) {
 	}
 	in := NewInbound(x)
 	in.Kong = c
-	g.relay.ServeExchange(x, a.instance, in, g.live(&c))
+	g.relay.ServeExchange(x, a.instance, &in, g.live(&c))
 }
 
 // refuseForeign answers who has no token of this process.

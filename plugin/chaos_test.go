@@ -160,7 +160,8 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 	var mu sync.Mutex
 	records := map[string]map[string]any{} // by the request's path
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		rec := relay.ServeExchange(x, inst, NewInbound(x), nil)
+		in := NewInbound(x)
+		rec := relay.ServeExchange(x, inst, &in, nil)
 		var v map[string]any
 		if err := json.Unmarshal(rec.Append(nil), &v); err != nil {
 			t.Errorf("record: %v", err)

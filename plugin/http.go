@@ -9,8 +9,8 @@ func (r *Relay) ServeExchange(x *engine.Exchange, inst *Instance, in *Inbound, l
 }
 
 // NewInbound returns what the relay sees of x.
-func NewInbound(x *engine.Exchange) *Inbound {
-	in := &Inbound{
+func NewInbound(x *engine.Exchange) Inbound {
+	in := Inbound{
 		Method: x.Method, Path: x.Path, RawQuery: x.RawQuery,
 		Header: x.Header, Body: x.Body(), ContentLength: x.ContentLength,
 	}

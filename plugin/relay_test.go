@@ -72,7 +72,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 		defer func() { b.records <- rec }()
 		in := NewInbound(x)
 		in.Kong.Path = in.Path
-		rec = b.relay.ServeExchange(x, inst, in, nil)
+		rec = b.relay.ServeExchange(x, inst, &in, nil)
 	}))
 	t.Cleanup(func() {
 		b.front.Close()
@@ -91,9 +91,9 @@ func (b *bench) serve(inst *Instance, body string, change func(*Inbound)) (statu
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := NewInbound(x)
 		if change != nil {
-			change(in)
+			change(&in)
 		}
-		rec = b.relay.ServeExchange(x, inst, in, nil)
+		rec = b.relay.ServeExchange(x, inst, &in, nil)
 	}))
 	resp, err := http.Post(front.URL+"/chat", "application/json", strings.NewReader(body))
 	if err != nil {

@@ -192,7 +192,7 @@ func TestSubPathsAreFoundWhateverTheRouteIsCalled(t *testing.T) {
 		front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 			in := NewInbound(x)
 			in.Path, in.Kong.Path = c.forwarded, c.kong
-			b.records <- b.relay.ServeExchange(x, b.instance, in, nil)
+			b.records <- b.relay.ServeExchange(x, b.instance, &in, nil)
 		}))
 		resp, err := http.Get(front.URL)
 		if err != nil {

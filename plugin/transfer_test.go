@@ -104,7 +104,8 @@ func TestUploadOfHalfAGigabyteIsNotHeld(t *testing.T) {
 	}
 	defer inst.close()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		b.relay.ServeExchange(x, inst, NewInbound(x), nil)
+		in := NewInbound(x)
+		b.relay.ServeExchange(x, inst, &in, nil)
 	}))
 	defer front.Close()
 	debug.FreeOSMemory()
@@ -162,7 +163,7 @@ func BenchmarkTransfer(b *testing.B) {
 		return enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 			in := NewInbound(x)
 			in.Kong.Path = in.Path
-			relay.ServeExchange(x, inst, in, nil)
+			relay.ServeExchange(x, inst, &in, nil)
 		}))
 	}
 	proxy := httptest.NewServer(httputil.NewSingleHostReverseProxy(at))
@@ -232,7 +233,8 @@ func BenchmarkRealtime(b *testing.B) {
 	}
 	defer inst.close()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		relay.ServeExchange(x, inst, NewInbound(x), nil)
+		in := NewInbound(x)
+		relay.ServeExchange(x, inst, &in, nil)
 	}))
 	defer front.Close()
 	message := []byte(`{"type":"input_audio_buffer.append","audio":"` + strings.Repeat("A", 400) + `"}`)

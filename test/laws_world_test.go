@@ -174,7 +174,7 @@ func newWorld(t testing.TB) *world {
 		w.mu.Lock()
 		inst := w.current
 		w.mu.Unlock()
-		rec = w.relay.ServeExchange(x, inst, in, nil)
+		rec = w.relay.ServeExchange(x, inst, &in, nil)
 	}))
 	t.Cleanup(func() {
 		w.front.Close()

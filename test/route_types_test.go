@@ -119,7 +119,7 @@ func serveSteps(t *testing.T, provider, model, options, route string, steps []st
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := plugin.NewInbound(x)
 		in.Kong.Path = in.Path
-		relay.ServeExchange(x, inst, in, nil)
+		relay.ServeExchange(x, inst, &in, nil)
 	}))
 	defer front.Close()
 	id := ""

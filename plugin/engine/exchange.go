@@ -161,7 +161,7 @@ func clean(v string) string {
 	if strings.IndexByte(v, '\n') >= 0 || strings.IndexByte(v, '\r') >= 0 {
 		v = strings.NewReplacer("\n", " ", "\r", " ").Replace(v)
 	}
-	return strings.Trim(v, " \t")
+	return trimmed(v)
 }
 
 // rest reads what the handler left of a small body, so that the connection can

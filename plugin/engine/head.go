@@ -79,7 +79,7 @@ func parseField(line string) (name, value string, err error) {
 	if !canonical {
 		name = canonicalName(name)
 	}
-	value = strings.Trim(line[i+1:], " \t")
+	value = trimmed(line[i+1:])
 	if !validValue(value) {
 		return "", "", errField
 	}
@@ -89,6 +89,17 @@ func parseField(line string) (name, value string, err error) {
 // canonicalName is http.CanonicalHeaderKey, which knows the usual names by
 // heart, for a valid name.
 func canonicalName(name string) string { return http.CanonicalHeaderKey(name) }
+
+// trimmed is s without the white space around it.
+func trimmed(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
 
 func validName(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -157,7 +168,7 @@ func hasToken(values []string, want string) bool {
 		for v != "" {
 			var one string
 			one, v, _ = strings.Cut(v, ",")
-			if strings.EqualFold(strings.Trim(one, " \t"), want) {
+			if strings.EqualFold(trimmed(one), want) {
 				return true
 			}
 		}

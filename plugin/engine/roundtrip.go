@@ -301,7 +301,7 @@ func (c *clientConn) appendHead(out *wire.Outgoing, length int64) {
 		}
 		for _, v := range values {
 			b = append(append(b, name...), ": "...)
-			b = append(append(b, strings.Trim(v, " \t")...), "\r\n"...)
+			b = append(append(b, trimmed(v)...), "\r\n"...)
 		}
 	}
 	if c.proxyAuth != "" {

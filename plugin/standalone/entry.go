@@ -23,7 +23,8 @@ type exchange struct {
 	route    *route // nil when none matched
 	secrets  *secrets
 	start    time.Time
-	answer   *sink
+	inbound  plugin.Inbound
+	answer   sink
 	record   *plugin.Record // nil when no plugin was asked
 }
 
@@ -49,13 +50,13 @@ func (x *exchange) append(b []byte) []byte {
 	b = append(b, `,"querystring":`...)
 	b = x.appendQuery(b)
 	b = append(b, `,"headers":`...)
-	b, size := appendHeaders(b, x.request.Header, x.secrets.headers, x.request.Host)
+	b, size := appendHeaders(b, x.request.Header, x.secrets.headers, x.request.Host, -1)
 	b = append(b, `,"size":`...)
 	b = strconv.AppendInt(b, int64(size+len("  HTTP/1.1")+len(x.request.Method)+len(x.request.Target))+max(x.request.ContentLength, 0), 10)
 	b = append(b, `},"response":{"status":`...)
 	b = strconv.AppendInt(b, int64(x.answer.status), 10)
 	b = append(b, `,"headers":`...)
-	b, size = appendHeaders(b, x.answer.header, nil, "")
+	b, size = appendHeaders(b, x.answer.header, nil, "", x.answer.length)
 	b = append(b, `,"size":`...)
 	b = strconv.AppendInt(b, int64(size)+x.answer.size, 10)
 	b = append(b, `},"latencies":{"request":`...)
@@ -136,10 +137,18 @@ func (x *exchange) appendQuery(b []byte) []byte {
 }
 
 // appendHeaders writes headers as an object with names in lower case, and says
-// how many bytes they are on the wire. host is the one that the engine keeps apart.
-func appendHeaders(b []byte, h http.Header, secret map[string]bool, host string) (_ []byte, size int) {
+// how many bytes they are on the wire. host and length are those that the engine
+// keeps apart, "" and below 0 where there are none.
+func appendHeaders(b []byte, h http.Header, secret map[string]bool, host string, length int64) (_ []byte, size int) {
 	b = append(b, '{')
 	first := len(b)
+	if length >= 0 {
+		b = append(b, `"content-length":"`...)
+		from := len(b)
+		b = strconv.AppendInt(b, length, 10)
+		size += len("content-length: \r\n") + len(b) - from
+		b = append(b, '"')
+	}
 	if host != "" {
 		b = jsonedit.AppendString(append(b, `"host":`...), host)
 		size += len("host: \r\n") + len(host)

@@ -4,7 +4,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -26,7 +25,7 @@ func (h *handler) ServeExchange(r *engine.Exchange) {
 	h.open.Add(1)
 	defer h.open.Done()
 	x := &exchange{id: requestID(), request: r, secrets: usual, start: time.Now()}
-	x.answer = &sink{x: r, id: []string{x.id}}
+	x.answer = sink{x: r, id: [1]string{x.id}, length: -1}
 	path := normalize(r.Path)
 	if path == "" {
 		path = "/"
@@ -54,18 +53,19 @@ func (h *handler) relayTo(x *exchange, m *match, path string) {
 		base = m.service.Path
 	}
 	x.upstream = escape(forwarded(base, path, m.length, m.strip))
-	in := plugin.NewInbound(x.request)
+	x.inbound = plugin.NewInbound(x.request)
+	in := &x.inbound
 	in.Path = x.upstream
 	in.Kong = plugin.Context{Path: x.request.Path, ClientIP: clientIP(x.request.RemoteAddr), RequestID: x.id, Captures: m.captures}
 	if upgrade := in.Upgrade; upgrade != nil {
 		in.Upgrade = func() (http.ResponseWriter, *http.Request) {
 			w, r := upgrade()
 			x.answer.status, x.answer.header = http.StatusSwitchingProtocols, w.Header()
-			x.answer.header["X-Kong-Request-Id"] = x.answer.id
+			x.answer.header["X-Kong-Request-Id"] = x.answer.id[:]
 			return w, r
 		}
 	}
-	x.record = h.relay.Serve(x.request.Context(), m.instance, in, x.answer, nil)
+	x.record = h.relay.Serve(x.request.Context(), m.instance, in, &x.answer, nil)
 }
 
 // write puts the entry on out, in one write.
@@ -81,7 +81,8 @@ func (h *handler) write(x *exchange) {
 // sink is the relay's way to the client; it counts what the log entry needs.
 type sink struct {
 	x      *engine.Exchange
-	id     []string    // the request's, for the answer's header
+	id     [1]string   // the request's, for the answer's header
+	length int64       // of the answer, below 0 when it was not known
 	header http.Header // as sent
 	status int
 	size   int64
@@ -93,11 +94,8 @@ const statusGone = 499
 
 // Start implements plugin.Sink.
 func (s *sink) Start(status int, header http.Header, length int64) error {
-	s.status, s.began, s.header = status, time.Now(), header
-	header["X-Kong-Request-Id"] = s.id
-	if length >= 0 {
-		header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
-	}
+	s.status, s.began, s.header, s.length = status, time.Now(), header, length
+	header["X-Kong-Request-Id"] = s.id[:]
 	return s.x.Start(status, header, length)
 }
 

@@ -204,7 +204,7 @@ func BenchmarkRoutingAndLogEntry(b *testing.B) {
 	h := &handler{router: router, out: io.Discard}
 	b.ReportAllocs()
 	for b.Loop() {
-		x := &exchange{id: requestID(), request: r, start: time.Now(), answer: &sink{header: answer, status: 200}}
+		x := &exchange{id: requestID(), request: r, start: time.Now(), answer: sink{header: answer, status: 200}}
 		m, ok := router.find(r, normalize(r.Path))
 		if !ok {
 			b.Fatal("no route")

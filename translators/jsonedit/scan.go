@@ -226,6 +226,24 @@ func plain(text []byte) int {
 	return i
 }
 
+// isPlain says whether all of text is ASCII without quotes, backslashes and
+// control characters, as most short texts are.
+func isPlain(text []byte) bool {
+	const high = 0x8080808080808080
+	for ; len(text) >= 8; text = text[8:] {
+		x := binary.LittleEndian.Uint64(text)
+		if special(x)|x&high != 0 {
+			return false
+		}
+	}
+	for _, c := range text {
+		if c < ' ' || c >= 0x80 || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // special has the highest bit of each byte of x set that is a quote, a backslash
 // or a control character. A borrow in x - low spoils only bytes above the first
 // that is found.

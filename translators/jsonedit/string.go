@@ -109,6 +109,9 @@ func AppendString(dst []byte, s string) []byte {
 // AppendBytes is AppendString for bytes.
 func AppendBytes(dst, b []byte) []byte {
 	dst = append(dst, '"')
+	if isPlain(b) {
+		return append(append(dst, b...), '"')
+	}
 	if utf8.Valid(b) {
 		dst = appendEscaped(dst, b)
 		return append(dst, '"')
