@@ -60,11 +60,11 @@ func (a *attempt) passThrough(ctx context.Context, body io.Reader) error {
 	if kind, known := frame.KindOf(a.answer.Header.Get("Content-Type"), frame.Array); !known || kind != frame.Array {
 		return a.deliverBytes(ctx, body)
 	}
-	h := a.encodedHeaders()
 	whole, err := a.readAnswer(body, a.answer.Length())
 	if err != nil {
 		return err
 	}
+	h := a.encodedHeaders()
 	a.meterWhole(whole)
 	a.finish(outcomeFor(a.answer.Status), "")
 	return a.send(a.answer.Status, h, whole)
@@ -119,9 +119,12 @@ func (a *attempt) unusable(err error, gzipped bool) error {
 // comes: sound, pictures, files. One of known length need not be hurried.
 func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
 	a.streaming = false
-	h, length := a.clientHeaders(), a.answer.Length()
+	length := a.answer.Length()
+	var h http.Header
 	if a.how == untouched {
 		h = a.encodedHeaders()
+	} else {
+		h = a.clientHeaders()
 	}
 	if length < 0 {
 		h["X-Accel-Buffering"] = []string{"no"}
@@ -179,9 +182,10 @@ func (a *attempt) batchOutput() *openai.BatchOutput {
 
 // encodedHeaders are those of an answer that stays as the provider encoded it.
 func (a *attempt) encodedHeaders() http.Header {
+	encoding := a.answer.Header["Content-Encoding"]
 	h := a.clientHeaders()
-	if enc := a.answer.Header["Content-Encoding"]; enc != nil {
-		h["Content-Encoding"] = enc
+	if encoding != nil {
+		h["Content-Encoding"] = encoding
 	}
 	return h
 }

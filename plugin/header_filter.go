@@ -67,20 +67,22 @@ func withoutSecrets(values, secrets []string) []string {
 // cookies, without what only concerned the provider's connection and encoding,
 // without what a browser would take to be said of the gateway's own host, and
 // without headers that would give orders to Kong's nginx (X-Accel-*) or look
-// like ours.
+// like ours. They are the answer's own, from which the others are taken: what is
+// still to be learnt of it from its length or encoding must be known before.
 func (a *attempt) clientHeaders() http.Header {
-	from := a.answer.Header
-	h := make(http.Header, len(from)+4)
-	var few [4]string
-	secrets := a.endpoint.source.AppendSecrets(few[:0], a.out.Header)
-	for k, v := range from {
-		if isForClient(k) {
-			h[k] = withoutSecrets(v, secrets)
-		}
-	}
-	for _, v := range from["Connection"] {
+	h := a.answer.Header
+	for _, v := range h["Connection"] {
 		for name := range strings.SplitSeq(v, ",") {
 			delete(h, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	var few [4]string
+	secrets := a.endpoint.source.AppendSecrets(few[:0], a.out.Header)
+	for k, v := range h {
+		if !isForClient(k) {
+			delete(h, k)
+		} else if clean := withoutSecrets(v, secrets); len(v) > 0 && &clean[0] != &v[0] {
+			h[k] = clean
 		}
 	}
 	if a.answer.Status == http.StatusOK && a.target.Model != "" && a.wantsModelHeader() {

@@ -272,24 +272,31 @@ const shortest = 8
 // AppendSecrets appends the texts that must not be shown to anyone, of a request
 // to whose header h the source was applied: keys, tokens, signatures.
 func (s *Source) AppendSecrets(secrets []string, h http.Header) []string {
-	add := func(v string) {
+	if s.identity == nil && !s.override { // only what was configured can be there
+		secrets = appendTokens(secrets, s.headerValue)
+	} else {
+		for name, values := range h {
+			if name == s.header || isClientOnly(name) {
+				secrets = appendTokens(secrets, values)
+			}
+		}
+	}
+	if len(s.paramValue) >= shortest {
+		secrets = append(secrets, s.paramValue)
+	}
+	return secrets
+}
+
+// appendTokens appends a header's values without the scheme before them.
+func appendTokens(secrets, values []string) []string {
+	for _, v := range values {
+		if _, token, found := strings.Cut(v, " "); found {
+			v = token
+		}
 		if len(v) >= shortest {
 			secrets = append(secrets, v)
 		}
 	}
-	for name, values := range h {
-		if name != s.header && !isClientOnly(name) {
-			continue
-		}
-		for _, v := range values {
-			_, token, found := strings.Cut(v, " ")
-			if !found {
-				token = v
-			}
-			add(token)
-		}
-	}
-	add(s.paramValue)
 	return secrets
 }
 
