@@ -37,6 +37,16 @@ func BenchmarkObjectAndSplice(b *testing.B) {
 	}
 }
 
+func BenchmarkObjectOfAnAnswer(b *testing.B) {
+	body := []byte(`{"id":"chatcmpl-1","object":"chat.completion","created":1717000000,"model":"gpt-4o-2024-08-06","choices":[{"index":0,"message":{"role":"assistant","content":"` +
+		strings.Repeat("x", 1000) + `","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,` +
+		`"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}},"system_fingerprint":"fp_1"}`)
+	ms := make([]Member, 0, 16)
+	for b.Loop() {
+		ms, _ = Object(body, ms[:0])
+	}
+}
+
 func BenchmarkObjectOfALongString(b *testing.B) {
 	body := []byte(`{"a":"` + strings.Repeat("x", 100<<10) + `"}`)
 	var ms []Member

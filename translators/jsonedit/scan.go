@@ -245,15 +245,17 @@ func isPlain(text []byte) bool {
 }
 
 // special has the highest bit of each byte of x set that is a quote, a backslash
-// or a control character. A borrow in x - low spoils only bytes above the first
-// that is found.
+// or a control character. A borrow in a subtraction spoils only bytes above the
+// first that is found.
 func special(x uint64) uint64 {
 	const (
 		low  = 0x0101010101010101
 		high = 0x8080808080808080
 	)
-	quote, backslash := x^(low*'"'), x^(low*'\\')
-	return ((x-low*' ')&^x | (quote-low)&^quote | (backslash-low)&^backslash) & high
+	// With its second bit turned over, a quote is a space, the first character
+	// above the control characters; those stay among themselves.
+	small, backslash := x^(low*('"'^' ')), x^(low*'\\')
+	return ((small-low*(' '+1))&^small | (backslash-low)&^backslash) & high
 }
 
 // escape returns the length of the escape sequence at i.
