@@ -74,7 +74,9 @@ func transcript(msgs []chat.Message) (string, error) {
 
 // ParseResponse reads a completion; it comes without usage.
 func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
-	v, err := parseBody(t, body)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
+	v, err := parseBody(p, t, body)
 	if err != nil {
 		return nil, err
 	}

@@ -26,8 +26,8 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err := jsonedit.Valid(body); err != nil {
 		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
 	}
-	p := parsers.Get()
-	defer parsers.Put(p)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
 	v, err := p.ParseBytes(body)
 	if err != nil { // its text would quote the body
 		return nil, &chat.RequestError{Message: "request body is not valid JSON, or nested too deep"}

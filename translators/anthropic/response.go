@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -41,7 +42,9 @@ func finishReason(stop []byte) chat.FinishReason {
 // ParseResponse reads a Message. Blocks of server tools, which have already
 // been run, are left out.
 func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
-	v, err := parseBody(t, body)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
+	v, err := parseBody(p, t, body)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +71,8 @@ func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 }
 
 // parseBody reads a 200's JSON, in which some gateways hide an error.
-func parseBody(t *target.Target, body []byte) (*fastjson.Value, error) {
-	v, err := fastjson.ParseBytes(body)
+func parseBody(p *fastjson.Parser, t *target.Target, body []byte) (*fastjson.Value, error) {
+	v, err := p.ParseBytes(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
 	}

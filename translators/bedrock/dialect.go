@@ -23,19 +23,10 @@ var Dialect chat.Dialect = dialect{}
 type dialect struct{}
 
 // parsers are reused unless a large body has made them large.
-var parsers fastjson.ParserPool
-
-// maxPooled is the body size, in bytes, above which a parser is dropped after use.
-const maxPooled = 1 << 20
-
 // ParseRequest implements chat.Dialect.
 func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
-	p := parsers.Get()
-	defer func() {
-		if len(body) <= maxPooled {
-			parsers.Put(p)
-		}
-	}()
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
 	v, err := p.ParseBytes(body)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}

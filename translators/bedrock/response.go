@@ -4,13 +4,16 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
 // ParseResponse reads the answer of Converse.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_ResponseSyntax
 func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
-	v, err := fastjson.ParseBytes(body)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
+	v, err := p.ParseBytes(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode response from Bedrock"}
 	}

@@ -37,7 +37,9 @@ func finishReason(reason []byte) chat.FinishReason {
 // parseAnswer reads a whole answer of any version: message is version 2's,
 // text version 1's, generations are Generate's.
 func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
-	v, err := fastjson.ParseBytes(body)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
+	v, err := p.ParseBytes(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
 	}

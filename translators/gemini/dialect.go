@@ -34,7 +34,9 @@ type request struct {
 // ParseRequest implements chat.Dialect. Names may be in camel case or in snake
 // case.
 func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
-	v, err := fastjson.ParseBytes(body)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
+	v, err := p.ParseBytes(body)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
 	}

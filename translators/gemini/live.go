@@ -85,8 +85,8 @@ func (liveMeter) Event(ev frame.Event, seen *chat.Seen) {
 	if !bytes.Contains(ev.Data, usageName) {
 		return
 	}
-	p := parsers.Get()
-	defer parsers.Put(p)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(ev.Data))
 	v, err := p.ParseBytes(ev.Data)
 	if err != nil {
 		return

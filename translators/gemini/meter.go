@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // Meter reads generateContent answers that pass through unchanged. Ended is set
@@ -14,8 +15,6 @@ var Meter chat.Meter = meter{}
 type meter struct{}
 
 // parsers are for events; one that has read a large event is not kept.
-var parsers fastjson.ParserPool
-
 const largestKept = 64 << 10
 
 // Whole implements chat.Meter. The body may be a streamed answer's array.
@@ -39,12 +38,12 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	if len(ev.Data) == 0 {
 		return
 	}
-	p := parsers.Get()
+	p := jsonedit.Parsers.Get()
 	if v, err := p.ParseBytes(ev.Data); err == nil {
 		observe(v, seen)
 	}
 	if len(ev.Data) <= largestKept {
-		parsers.Put(p)
+		jsonedit.Parsers.Put(p, len(ev.Data))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -16,7 +17,9 @@ const noCandidates = "no generation candidates received from Gemini, or max_toke
 // ParseResponse reads a generateContent answer. The model is left to the
 // caller: modelVersion is not what was asked for.
 func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, error) {
-	v, err := fastjson.ParseBytes(body)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
+	v, err := p.ParseBytes(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "the answer of Gemini is not valid JSON"}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // Meter reads usage from TGI's own answers (/generate, /generate_stream) on
@@ -14,11 +15,9 @@ var Meter chat.Meter = meter{}
 type meter struct{}
 
 // parsers outlive a stream: a Meter has no place to keep one.
-var parsers fastjson.ParserPool
-
 func (meter) Whole(body []byte, seen *chat.Seen) {
-	p := parsers.Get()
-	defer parsers.Put(p)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
 	v, err := p.ParseBytes(body)
 	if err != nil {
 		return
@@ -35,8 +34,8 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	if len(ev.Data) == 0 {
 		return
 	}
-	p := parsers.Get()
-	defer parsers.Put(p)
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(ev.Data))
 	v, err := p.ParseBytes(ev.Data)
 	if err != nil {
 		return

@@ -11,20 +11,11 @@ import (
 )
 
 // parsers are reused unless a large body has made them large.
-var parsers fastjson.ParserPool
-
-// maxPooled is the body size, in bytes, above which a parser is dropped after use.
-const maxPooled = 1 << 20
-
 // withObject parses body and calls f with its top-level object. Nothing of the
 // object may be kept.
 func withObject(body []byte, f func(*fastjson.Object) error) error {
-	p := parsers.Get()
-	defer func() {
-		if len(body) <= maxPooled {
-			parsers.Put(p)
-		}
-	}()
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
 	v, err := p.ParseBytes(body)
 	if err != nil {
 		return refuse("", "request body is not valid JSON: "+firstLine(err.Error()))

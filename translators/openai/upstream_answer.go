@@ -11,7 +11,8 @@ import (
 // ParseResponse implements chat.Upstream. It takes what the providers that
 // copied the format made of it: "reasoning", and content in parts.
 func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
-	var p fastjson.Parser // its strings are copied, its memory is not kept
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(body))
 	v, err := p.ParseBytes(body)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, &chat.ResponseError{Message: "failed to decode " + t.Route + " response"}
