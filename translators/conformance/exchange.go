@@ -119,6 +119,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	forget(body)
 	req.Model = r.target.Model
 	return r.op.Chat.AppendRequest(nil, &r.target, req)
 }

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/valyala/fastjson"
+
 	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // whole runs s unstreamed and returns the client's answer, or nil after a failure.
@@ -51,12 +54,27 @@ func (r *run) converted(t *testing.T, provided []byte) []byte {
 	if err != nil {
 		t.Fatalf("the provider's answer is refused: %v\n%s", err, clip(provided))
 	}
+	forget(provided)
 	resp.Meta = r.meta()
 	client, err := r.dialect.AppendResponse(nil, resp)
 	if err != nil {
 		t.Fatalf("the answer cannot be written: %v", err)
 	}
 	return client
+}
+
+// forget gives pooled parsers other text, so that what was made of a body but
+// still lies in its parser is not what it was.
+func forget(body []byte) {
+	other := []byte(`"` + strings.Repeat("#", max(len(body)-2, 0)) + `"`)
+	var taken [4]*fastjson.Parser
+	for i := range taken {
+		taken[i] = jsonedit.Parsers.Get()
+		_, _ = taken[i].ParseBytes(other) // it is JSON
+	}
+	for _, p := range taken {
+		jsonedit.Parsers.Put(p, len(other))
+	}
 }
 
 func (r *run) meta() chat.Meta {
