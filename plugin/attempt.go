@@ -274,7 +274,7 @@ func (a *attempt) streamField(value string) error {
 func (a *attempt) splice() error {
 	edits := a.edits[:0]
 	if a.target.Model != "" && (a.needsModel() || a.model != "") {
-		edits = append(edits, jsonedit.Edit{Key: "model", Value: jsonedit.AppendString(nil, a.target.Model)})
+		edits = append(edits, jsonedit.Edit{Key: "model", Value: a.endpoint.modelAsJSON(a.target.Model)})
 	}
 	if a.surface.tuned {
 		edits = a.tune(edits)

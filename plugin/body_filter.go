@@ -103,8 +103,8 @@ func (a *attempt) deliverWhole(ctx context.Context, body io.Reader, gzipped bool
 
 // unusable answers a 2xx that nobody can make sense of; other errors stay.
 func (a *attempt) unusable(err error, gzipped bool) error {
-	var bad *chat.ResponseError
-	if !errors.As(err, &bad) {
+	bad, ok := errors.AsType[*chat.ResponseError](err)
+	if !ok {
 		return err
 	}
 	e := refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
@@ -200,7 +200,7 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 		}
 		a.observeResponse(resp)
 		resp.Meta = a.meta()
-		return a.surface.dialect.AppendResponse(nil, resp)
+		return a.surface.dialect.AppendResponse(a.borrow(len(whole) + 512)[:0], resp)
 	case viaBody:
 		out, err := a.op.Body.AppendResponse(nil, a.target, whole, a.meta(), &a.seen)
 		a.settleSeen()

@@ -18,6 +18,7 @@ import (
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 )
 
@@ -45,6 +46,35 @@ type endpoint struct {
 	source   *credentials.Source
 	timeouts Timeouts
 	base     atomic.Pointer[baseURL] // the last one: mostly the only one
+
+	// The model's name as it is mostly sent: to the provider, and to the client
+	// in X-Kong-Llm-Model.
+	modelJSON   []byte
+	modelHeader []string
+}
+
+func newEndpoint(t *config.Target, p *provider.Provider, source *credentials.Source, timeouts Timeouts) *endpoint {
+	return &endpoint{
+		Target: t, provider: p, source: source, timeouts: timeouts,
+		modelJSON:   jsonedit.AppendString(nil, t.Model.Name),
+		modelHeader: []string{t.Model.Provider + "/" + t.Model.Name},
+	}
+}
+
+// modelAsJSON is a model's name as a JSON string; nobody changes it.
+func (t *endpoint) modelAsJSON(model string) []byte {
+	if model == t.Model.Name {
+		return t.modelJSON
+	}
+	return jsonedit.AppendString(nil, model)
+}
+
+// modelAsHeader is a model's name with its provider's, as a header's value.
+func (t *endpoint) modelAsHeader(model string) []string {
+	if model == t.Model.Name {
+		return t.modelHeader
+	}
+	return []string{t.Model.Provider + "/" + model}
 }
 
 // baseURL is a text and the URL that it is.
@@ -103,7 +133,7 @@ func (inst *Instance) compile() error {
 			return fmt.Errorf("targets[%d].auth: %w", i, err)
 		}
 		inst.keeps = inst.keeps || t.Logging.Payloads
-		inst.targets = append(inst.targets, &endpoint{Target: t, provider: p, source: source, timeouts: inst.timeouts()})
+		inst.targets = append(inst.targets, newEndpoint(t, p, source, inst.timeouts()))
 	}
 	inst.index()
 	if err := inst.balance(); err != nil {
@@ -179,6 +209,7 @@ func (inst *Instance) close() {
 // record returns the empty record of a request.
 func (inst *Instance) record() *Record {
 	rec := &Record{pluginID: inst.config.PluginID, outcome: Pending, mode: Oneshot}
+	rec.tried = rec.firstTry[:0]
 	if inst.config.Advanced {
 		rec.algorithm = inst.config.Balancer.Algorithm
 	}

@@ -91,7 +91,7 @@ func (inst *Instance) newEmbedder() (*embedder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embeddings.%w", err)
 	}
-	return &embedder{inst, &endpoint{Target: t, provider: p, source: source}}, nil
+	return &embedder{inst, newEndpoint(t, p, source, Timeouts{})}, nil
 }
 
 func embeds(p *provider.Provider) bool {

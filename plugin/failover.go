@@ -43,8 +43,8 @@ func (q *request) attempts(ctx context.Context) error {
 		b.Exclude(pick, i)
 		err := q.try(ctx, pick, i, left > 1 && b.Left(pick))
 		now := time.Now()
-		var failed *attemptError
-		if !errors.As(err, &failed) {
+		failed, ok := errors.AsType[*attemptError](err)
+		if !ok {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -138,9 +138,9 @@ func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replac
 		a.replaceable = replaceable
 		err = a.run(ctx)
 	}
-	var failed *attemptError
+	failed, isFailed := errors.AsType[*attemptError](err)
 	switch {
-	case errors.As(err, &failed):
+	case isFailed:
 		failed.replaceable = replaceable
 		verdict = q.instance.verdict(failed.criterion, ctx.Err() != nil)
 	case err == nil:

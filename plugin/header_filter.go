@@ -86,7 +86,7 @@ func (a *attempt) clientHeaders() http.Header {
 		}
 	}
 	if a.answer.Status == http.StatusOK && a.target.Model != "" && a.wantsModelHeader() {
-		h["X-Kong-Llm-Model"] = []string{a.endpoint.Model.Provider + "/" + a.target.Model}
+		h["X-Kong-Llm-Model"] = a.endpoint.modelAsHeader(a.target.Model)
 	}
 	return h
 }

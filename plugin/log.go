@@ -73,7 +73,8 @@ type Record struct {
 	algorithm string   // of the balancer, where there is a choice
 	reason    string   // of the choice, when the client wants to know
 	tried     []Tried
-	request   []byte // payloads
+	firstTry  [1]Tried // room for what is mostly all
+	request   []byte   // payloads
 	answer    []byte
 	stream    bool // answer is bare text to be dressed as a completion
 	finish    chat.FinishReason

@@ -368,7 +368,7 @@ func (a *attempt) spliceNative() error {
 	edits := a.edits[:0]
 	named := a.surface.model == modelNeeded || a.surface.model == modelTaken && a.model != ""
 	if named && a.target.Model != "" {
-		edits = append(edits, jsonedit.Edit{Key: a.surface.modelMember(), Value: jsonedit.AppendString(nil, a.target.Model)})
+		edits = append(edits, jsonedit.Edit{Key: a.surface.modelMember(), Value: a.endpoint.modelAsJSON(a.target.Model)})
 	}
 	if a.stream && !a.surface.streamsByPath() {
 		edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})

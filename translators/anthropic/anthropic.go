@@ -59,7 +59,7 @@ func header(t *target.Target) [][2]string {
 	if t.Options != nil && t.Options.AnthropicVersion != "" {
 		version = t.Options.AnthropicVersion
 	}
-	return [][2]string{{"anthropic-version", version}}
+	return [][2]string{{"Anthropic-Version", version}}
 }
 
 func path(p string) func(*target.Target, bool) (string, error) {

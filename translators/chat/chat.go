@@ -16,6 +16,9 @@ type Number string
 
 // Int returns the number as an int and whether it is one (1e3 and 2.0 are).
 func (n Number) Int() (int, bool) {
+	if n == "" {
+		return 0, false
+	}
 	if i, err := strconv.Atoi(string(n)); err == nil {
 		return i, true
 	}
@@ -28,6 +31,9 @@ func (n Number) Int() (int, bool) {
 
 // Float returns the number and whether there is one.
 func (n Number) Float() (float64, bool) {
+	if n == "" {
+		return 0, false
+	}
 	f, err := strconv.ParseFloat(string(n), 64)
 	return f, err == nil
 }

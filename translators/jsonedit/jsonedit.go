@@ -122,6 +122,9 @@ func Lookup(body []byte, path ...string) []byte {
 		}
 		return bytes.Trim(body, " \t\r\n")
 	}
+	if len(body) == 0 {
+		return nil
+	}
 	var space [32]Member
 	ms, err := Object(body, space[:0])
 	if err != nil {

@@ -158,6 +158,10 @@ func setFinishes(data []byte, seen *chat.Seen) {
 
 // setFinish keeps a reason, unless it is null or no text.
 func setFinish(value []byte, seen *chat.Seen) {
+	if string(value) == `"stop"` { // mostly
+		seen.Finish = chat.Stop
+		return
+	}
 	if text, ok := jsonedit.String(value); ok && text != "" {
 		seen.Finish = chat.FinishReason(text)
 	}
