@@ -242,7 +242,7 @@ func (inst *Instance) needs() (need []string) {
 			}
 			continue
 		}
-		if (t.RouteType == "preserve" || s != nil && s.rest != nil) && !slices.Contains(need, needPath) {
+		if (t.RouteType == "preserve" || s != nil && s.rest != nil || len(inst.byRoute) > 1) && !slices.Contains(need, needPath) {
 			need = append(need, needPath)
 		}
 	}

@@ -103,7 +103,10 @@ func (q *request) meet() error {
 	if n := q.instance.native(); n != nil {
 		return q.meetNative(n)
 	}
-	q.route = q.instance.config.Targets[0].RouteType
+	var err error
+	if q.route, err = q.routeType(); err != nil {
+		return err
+	}
 	q.surface = openAISurfaces[q.route]
 	if q.surface == nil {
 		return refuse(http.StatusInternalServerError, fmt.Sprintf("route_type: %q is not supported yet", q.route))
@@ -111,7 +114,6 @@ func (q *request) meet() error {
 	if q.surface.rest == nil {
 		return nil
 	}
-	var err error
 	q.family, q.sub, err = q.surface.rest.locate(q)
 	return err
 }
