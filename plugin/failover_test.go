@@ -239,3 +239,23 @@ func TestDebugHeadersSayWhy(t *testing.T) {
 		t.Error("nobody asked why")
 	}
 }
+
+func TestUploadWithinTheLimitIsRepeatedAtTheNextTarget(t *testing.T) {
+	form := formOf("model=w", "file@="+strings.Repeat("x", 1000))
+	target := `{"route_type":"audio/v1/audio/transcriptions","model":{"provider":"openai","name":"w","options":{"upstream_url":"$UP"}}}`
+	conf := `{"max_request_body_size":2000,"balancer":{"failover_criteria":["http_503","non_idempotent"]},"targets":[` + target + `,` + target + `]}`
+	var calls atomic.Int32
+	b := newBench(t, conf, func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 1 {
+			status(503)(w, r)
+			return
+		}
+		answering(`{"text":"hi"}`)(w, r)
+	})
+	if resp, said := b.send("POST", "/t", formType, form); resp.StatusCode != 200 {
+		t.Fatalf("%d %s", resp.StatusCode, said)
+	}
+	if sent := b.upstreamBodies(); len(sent) != 2 || sent[0] != form || sent[1] != form {
+		t.Errorf("the targets got %q", sent)
+	}
+}

@@ -15,7 +15,8 @@ import (
 )
 
 // takeForm lets a multipart form pass, and looks at its front for the model.
-// Where a target needs it translated, it is held.
+// Where a target needs it translated, it is held; so is one within
+// max_request_body_size that another target may have to be sent.
 func (q *request) takeForm(most int64) error {
 	if q.in.Body == nil {
 		return refuse(http.StatusBadRequest, "the request has no body: send multipart/form-data")
@@ -39,10 +40,10 @@ func (q *request) takeForm(most int64) error {
 	}
 	translated, passed := q.instance.formTargets(q.surface, q.route)
 	switch {
-	case !translated:
+	case !translated && !(size >= 0 && size <= most && q.instance.repeats(q.route)):
 		q.form = f
 		return nil
-	case !passed:
+	case translated && !passed:
 		return q.takeFormAsJSON(f.src, most)
 	}
 	q.in.Body = f.src
@@ -51,6 +52,11 @@ func (q *request) takeForm(most int64) error {
 	}
 	q.held, q.body = q.body, nil
 	return nil
+}
+
+// repeats says whether a request of a route may be sent to more than one target.
+func (inst *Instance) repeats(route string) bool {
+	return inst.budget() > 1 && len(inst.byRoute[route]) > 1
 }
 
 // formTargets says whether forms of a route are translated for some of its

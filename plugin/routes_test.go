@@ -464,11 +464,11 @@ func TestUploadMayTakeLongerThanTheWriteTimeout(t *testing.T) {
 	}
 }
 
-func TestOneFormIsSentOnceAndNeverRepeated(t *testing.T) {
+func TestFormOverTheLimitIsSentOnceAndNeverRepeated(t *testing.T) {
 	target := func(name string) string {
 		return `{"route_type":"audio/v1/audio/transcriptions","model":{"provider":"openai","name":"` + name + `","options":{"upstream_url":"$UP/` + name + `"}},"auth":{}}`
 	}
-	conf := `{"balancer":{"algorithm":"round-robin","retries":3,"failover_criteria":["http_500","error","non_idempotent"]},"targets":[` + target("m") + `,` + target("m") + `]}`
+	conf := `{"max_request_body_size":10,"balancer":{"algorithm":"round-robin","retries":3,"failover_criteria":["http_500","error","non_idempotent"]},"targets":[` + target("m") + `,` + target("m") + `]}`
 	b := newBench(t, conf, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(500)
 		io.WriteString(w, `{"error":{"message":"down"}}`)
