@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -276,7 +277,7 @@ func (a *attempt) splice() error {
 	if a.target.Model != "" && (a.needsModel() || a.model != "") {
 		edits = append(edits, jsonedit.Edit{Key: "model", Value: a.endpoint.modelAsJSON(a.target.Model)})
 	}
-	if a.surface.tuned {
+	if a.surface.tuned && a.sub == "" {
 		edits = a.tune(edits)
 	}
 	if a.route == "llm/v1/embeddings" && a.target.Options.EmbeddingsDimensions != nil {
@@ -308,7 +309,7 @@ func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
 		if jsonedit.Find(a.members, "max_completion_tokens") != nil {
 			edits = append(edits, jsonedit.Edit{Key: "max_completion_tokens"})
 		}
-		edits = append(edits, jsonedit.Edit{Key: "max_tokens", Value: number(*o.MaxTokens)})
+		edits = append(edits, jsonedit.Edit{Key: cmp.Or(a.surface.limit, "max_tokens"), Value: number(*o.MaxTokens)})
 	}
 	if o.Temperature != nil {
 		edits = append(edits, jsonedit.Edit{Key: "temperature", Value: float(*o.Temperature)})
@@ -316,7 +317,7 @@ func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
 	if o.TopP != nil {
 		edits = append(edits, jsonedit.Edit{Key: "top_p", Value: float(*o.TopP)})
 	}
-	if o.TopK != nil {
+	if o.TopK != nil && a.surface.limit == "" { // Responses have no top_k
 		edits = append(edits, jsonedit.Edit{Key: "top_k", Value: number(*o.TopK)})
 	}
 	return edits

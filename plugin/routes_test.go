@@ -513,3 +513,18 @@ func TestStatusOfACreationIsKept(t *testing.T) {
 		t.Errorf("record %v", rec)
 	}
 }
+
+func TestTuningOptionsHaveTheNamesOfResponses(t *testing.T) {
+	b := newBench(t, routeConf("llm/v1/responses", "openai", "gpt-4o", `"max_tokens":512,"temperature":0.5,"top_p":0.25,"top_k":7`), answering(`{"id":"resp_1"}`)).elsewhere()
+	for path, want := range map[string]string{
+		"/responses":              `{"input":"hi","max_output_tokens":512,"model":"gpt-4o","temperature":0.5,"top_p":0.25}`,
+		"/responses/input_tokens": `{"input":"hi","max_output_tokens":9}`,
+	} {
+		if resp, body := b.send("POST", path, asJSON, `{"input":"hi","max_output_tokens":9}`); resp.StatusCode != 200 {
+			t.Fatalf("%d %s", resp.StatusCode, body)
+		}
+		if _, sent := b.asked(); sent != want {
+			t.Errorf("%s: sent %s, want %s", path, sent, want)
+		}
+	}
+}

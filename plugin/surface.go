@@ -20,8 +20,10 @@ type surface struct {
 	check func(body []jsonedit.Member, route string) error
 	// streams: a request may ask for a stream with `stream`.
 	streams bool
-	// tuned: the target's tuning options apply.
+	// tuned: the target's tuning options apply; limit is the member for
+	// max_tokens where it has another name.
 	tuned bool
+	limit string
 	// prose counts the words of the prompt, for estimates; nil where none are made.
 	prose func(body []jsonedit.Member) int
 	// take says how the body is taken in.
@@ -97,7 +99,7 @@ var openAISurfaces = map[string]*surface{
 		prose: openai.PromptWords, bareData: true,
 	},
 	"llm/v1/embeddings": {format: provider.OpenAIEmbeddings, check: checkInput, prose: openai.PromptWords},
-	"llm/v1/responses":  {format: provider.OpenAIResponses, dialect: openai.Responses, prose: openai.PromptWords, check: checkResponses, streams: true, tokens: true, rest: responses},
+	"llm/v1/responses":  {format: provider.OpenAIResponses, dialect: openai.Responses, prose: openai.PromptWords, check: checkResponses, streams: true, tuned: true, limit: "max_output_tokens", tokens: true, rest: responses},
 	"preserve":          {take: takeRaw, model: modelTaken},
 	"llm/v1/files":      {format: provider.OpenAIFiles, take: takeForm, form: []string{"file"}, formOnly: true, model: modelTaken, rest: files},
 	"llm/v1/batches":    {format: provider.OpenAIBatches, check: checkBatch, model: modelTaken, rest: batches},
