@@ -72,9 +72,7 @@ func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
 	q.record.set(func(r *Record) {
 		r.describe(t)
 		r.options = resolved.Options
-		if resolved.Model != "" {
-			r.model = resolved.Model
-		}
+		r.model = a.modelLogged()
 	})
 	a.provider = t.provider
 	if t.provider.Variant != nil {
@@ -93,6 +91,17 @@ func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
 		return nil, err
 	}
 	return a, a.authorize(ctx)
+}
+
+// unspecified is the request_model of a form that names none, as Kong logs it.
+const unspecified = "UNSPECIFIED"
+
+// modelLogged is the model that the record names.
+func (a *attempt) modelLogged() string {
+	if a.target.Model == "" && (a.form != nil || a.held != nil) {
+		return unspecified
+	}
+	return cmp.Or(a.target.Model, a.endpoint.Model.Name)
 }
 
 // choose finds the operation, and how its bodies relate to the client's.

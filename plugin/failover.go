@@ -114,7 +114,7 @@ func (k *answered) deliver() error {
 	a.request.seen = nil // an error answer has used nothing
 	a.record.set(func(r *Record) {
 		r.describe(a.endpoint)
-		r.options, r.model = a.target.Options, a.target.Model
+		r.options, r.model = a.target.Options, a.modelLogged()
 	})
 	return a.sendProviderError(k.body, k.gzipped)
 }

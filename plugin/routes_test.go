@@ -514,6 +514,16 @@ func TestStatusOfACreationIsKept(t *testing.T) {
 	}
 }
 
+func TestFormWithoutAModelIsLoggedAsUnspecified(t *testing.T) {
+	b := newBench(t, routeConf("llm/v1/files", "openai", "", ""), answering(`{"id":"file-1"}`)).elsewhere()
+	if resp, body := b.send("POST", "/files", formType, formOf("purpose=batch", "file@=x")); resp.StatusCode != 200 || resp.Header.Get("X-Kong-LLM-Model") != "" {
+		t.Fatalf("%d %s %v", resp.StatusCode, body, resp.Header)
+	}
+	if rec := b.record(); at(rec, "meta.request_model") != "UNSPECIFIED" {
+		t.Errorf("record %v", rec)
+	}
+}
+
 func TestTuningOptionsHaveTheNamesOfResponses(t *testing.T) {
 	b := newBench(t, routeConf("llm/v1/responses", "openai", "gpt-4o", `"max_tokens":512,"temperature":0.5,"top_p":0.25,"top_k":7`), answering(`{"id":"resp_1"}`)).elsewhere()
 	for path, want := range map[string]string{
