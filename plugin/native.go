@@ -110,6 +110,8 @@ var natives = map[string]*native{
 			{path: "/v1/chat", route: chatRoute, surface: cohereChatV1},
 			{path: "/v2/rerank", route: chatRoute, surface: cohereRerankV2},
 			{path: "/rerank", route: chatRoute, surface: cohereRerankV1},
+			{path: "/v2/embed", route: "llm/v1/embeddings", surface: cohereEmbedV2},
+			{path: "/v1/embed", route: "llm/v1/embeddings", surface: cohereEmbedV1},
 		},
 	},
 	"huggingface": {
@@ -185,6 +187,8 @@ var (
 	cohereChatV1   = &surface{format: provider.CohereChatV1, check: needs("message"), streams: true, framing: frame.Lines, ends: true}
 	cohereRerankV2 = &surface{format: provider.CohereRerankV2, check: needs("query")}
 	cohereRerankV1 = &surface{format: provider.CohereRerankV1, check: needs("query")}
+	cohereEmbedV2  = &surface{format: provider.CohereEmbed}
+	cohereEmbedV1  = &surface{format: provider.CohereEmbedV1}
 
 	huggingfaceGenerate = &surface{format: provider.HuggingfaceTGI, check: needs("inputs"), streams: true, model: modelIgnored, prose: inputWords}
 )

@@ -83,6 +83,8 @@ func TestNativePathsFindTheirWay(t *testing.T) {
 		{"cohere", "cohere", "r", "", "POST", "/rerank", "", `{"query":"q"}`, "api.cohere.com", "/v1/rerank"},
 		{"cohere", "cohere", "c", "", "POST", "/v2/chat", "", `{"messages":[1]}`, "api.cohere.com", "/v2/chat"},
 		{"cohere", "cohere", "c", "", "POST", "/v1/chat", "", `{"message":"x"}`, "api.cohere.com", "/v1/chat"},
+		{"cohere", "cohere", "e", "", "POST", "/co/v2/embed", "", `{"texts":["x"]}`, "api.cohere.com", "/v2/embed"},
+		{"cohere", "cohere", "e", "", "POST", "/v1/embed", "", `{"texts":["x"]}`, "api.cohere.com", "/v1/embed"},
 		{"huggingface", "huggingface", "org/m", "", "POST", "/generate", "", `{"inputs":"x"}`, "router.huggingface.co", "/hf-inference/models/org/m/generate"},
 		{"huggingface", "huggingface", "org/m", `"upstream_url":"http://tgi.test:8080"`, "POST", "/hf/generate_stream", "", `{"inputs":"x"}`, "tgi.test", "/generate_stream"},
 
@@ -176,7 +178,7 @@ func TestNativeErrorsHaveTheFormatsShape(t *testing.T) {
 		{"bedrock", "bedrock", "POST", "/nowhere", `{}`, 404, `{"__type":"ResourceNotFoundException","message":"/nowhere is no path`, "ResourceNotFoundException"},
 		{"bedrock", "bedrock", "POST", "/model/m/converse", `not json`, 400, `{"__type":"ValidationException","message":"request body is not valid JSON`, "ValidationException"},
 		{"gemini", "gemini", "POST", "/nowhere", `{}`, 404, `{"error":{"code":404,"message":"/nowhere is no path`, ""},
-		{"cohere", "cohere", "POST", "/v1/embed", `{}`, 404, `{"message":"/v1/embed is no path`, ""},
+		{"cohere", "cohere", "POST", "/v1/classify", `{}`, 404, `{"message":"/v1/classify is no path`, ""},
 		{"huggingface", "huggingface", "POST", "/nowhere", `{}`, 404, `{"error":"/nowhere is no path`, ""},
 	} {
 		var body []byte

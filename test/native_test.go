@@ -19,11 +19,12 @@ const (
 	messagesBody = `{"model":"claude-2.1","max_tokens":64,"system":"Be brief.","messages":[{"role":"user","content":"hi"}]}`
 	messagesTool = `{"max_tokens":64,"stream":true,"tools":[{"name":"weather","description":"Of a city","input_schema":` + weatherSchema + `}],"tool_choice":{"type":"auto"},"messages":[{"role":"user","content":"Weather in Paris?"},` +
 		`{"role":"assistant","content":[{"type":"text","text":"I look."},{"type":"tool_use","id":"toolu_1","name":"weather","input":{"city":"Paris"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"sunny"},{"type":"text","text":"And Rome?"}]}]}`
-	generateBody = `{ "contents": [{"role": "user", "parts": [{"text": "hi"}]}] , "safetySettings":[] }`
-	converseBody = `{ "messages": [{"role": "user", "content": [{"text": "hi"}]}] , "inferenceConfig":{"maxTokens":9} }`
-	invokeBody   = `{ "anthropic_version":"bedrock-2023-05-31", "max_tokens":9, "messages":[{"role":"user","content":"hi"}] }`
-	rerankBody   = `{ "model":"rerank-v3.5", "query":"capital?", "documents":["Paris","Rome"], "return_documents":true }`
-	tgiBody      = `{ "inputs":"What are you?", "parameters":{"max_new_tokens":9,"details":true} }`
+	generateBody    = `{ "contents": [{"role": "user", "parts": [{"text": "hi"}]}] , "safetySettings":[] }`
+	converseBody    = `{ "messages": [{"role": "user", "content": [{"text": "hi"}]}] , "inferenceConfig":{"maxTokens":9} }`
+	invokeBody      = `{ "anthropic_version":"bedrock-2023-05-31", "max_tokens":9, "messages":[{"role":"user","content":"hi"}] }`
+	cohereEmbedBody = `{ "model":"embed-v4.0", "texts":["x"], "input_type":"search_query", "embedding_types":["float"] }`
+	rerankBody      = `{ "model":"rerank-v3.5", "query":"capital?", "documents":["Paris","Rome"], "return_documents":true }`
+	tgiBody         = `{ "inputs":"What are you?", "parameters":{"max_new_tokens":9,"details":true} }`
 )
 
 var claudeEvents = claudeStream(`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`, `{"type":"ping"}`, `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}`,
@@ -118,6 +119,8 @@ var nativeRows = []row{
 		want: want{upPath: "/v1/rerank", upBody: rerankBody, upHeader: map[string]string{"Authorization": "Bearer cohere-key"}, exactly: `{ "id":"r", "results":[], "meta":{"billed_units":{"search_units":1}} }`}},
 	{acceptance: []int{207}, name: "cohere, rerank of the second version", config: native("cohere", cohere("", "model.name", "rerank-v3.5")), send: to("/v2/rerank", rerankBody), answer: answer{body: `{ "id":"r", "results":[] }`}, want: want{upPath: "/v2/rerank", upBody: rerankBody, exactly: `{ "id":"r", "results":[] }`}},
 	{acceptance: []int{207}, name: "cohere, rerank without a version", config: native("cohere", cohere("", "model.name", "rerank-v3.5")), send: to("/rerank", rerankBody), answer: answer{body: `{"id":"r","results":[]}`}, want: want{upPath: "/v1/rerank", upBody: rerankBody}},
+	{name: "cohere, embeddings", config: native("cohere", cohere("", "model.name", "embed-v4.0")), send: to("/v2/embed", cohereEmbedBody), answer: answer{body: `{ "embeddings":{"float":[[0.5]]}, "meta":{"billed_units":{"input_tokens":4}} }`},
+		want: want{upPath: "/v2/embed", upBody: cohereEmbedBody, exactly: `{ "embeddings":{"float":[[0.5]]}, "meta":{"billed_units":{"input_tokens":4}} }`, log: obj{"ai.proxy.usage.prompt_tokens": 4}}},
 	{acceptance: []int{228}, name: "huggingface", config: native("huggingface", huggingface("")), send: to("/generate", tgiBody), answer: answer{body: `{ "generated_text":"A model.", "details":{"finish_reason":"length","generated_tokens":3,"prefill":[{"id":1},{"id":2}]} }`},
 		want: want{upBody: tgiBody, exactly: `{ "generated_text":"A model.", "details":{"finish_reason":"length","generated_tokens":3,"prefill":[{"id":1},{"id":2}]} }`, log: obj{"ai.proxy.usage.prompt_tokens": 2, "ai.proxy.usage.completion_tokens": 3}}},
 	{acceptance: []int{228}, name: "huggingface, a stream", config: native("huggingface", huggingface("")), send: to("/generate_stream", tgiBody), answer: tgiStream,

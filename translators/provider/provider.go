@@ -234,7 +234,7 @@ const (
 	CohereRerankV2       Format = "cohere/rerank-v2"
 	CohereRerankV1       Format = "cohere/rerank-v1"
 	CohereEmbed          Format = "cohere/embed"
-	CohereRerank         Format = "cohere/rerank"
+	CohereEmbedV1        Format = "cohere/embed-v1"
 	OllamaChat           Format = "ollama/chat"
 	OllamaGenerate       Format = "ollama/generate"
 	OllamaEmbed          Format = "ollama/embed"
