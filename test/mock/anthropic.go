@@ -62,7 +62,7 @@ func (anthropicMessages) Whole(s *Scenario, _ []byte) []byte {
 	for _, p := range c.Parts {
 		switch p.Kind {
 		case chat.Text, chat.Refusal:
-			blocks = append(blocks, `{"type":"text","text":`+quote(p.Text)+`,"citations":null}`)
+			blocks = append(blocks, `{"type":"text","text":`+quote(p.Text)+`}`)
 		case chat.Thinking:
 			blocks = append(blocks, fmt.Sprintf(`{"type":"thinking","thinking":%s,"signature":%s}`, quote(p.Text), quote(p.Signature)))
 		case chat.RedactedThinking:

@@ -100,29 +100,50 @@ func responseObject(s *Scenario, items []string, ended bool) string {
 		quote("resp_"+s.Answer.ID), s.Answer.Created, status, incomplete, quote(s.Answer.Model), strings.Join(items, ","), usage)
 }
 
+// streamPart emits one item: that it begins, its pieces, and the whole of it,
+// without which SDKs cannot put a response together.
+func streamPart(s *Scenario, p chat.Part, output int, emit func(typ, members string)) {
+	typ, text, id := "response.output_text", p.Text, "msg_"+s.Answer.ID
+	begun, ended := `{"type":"message","id":%s,"status":"in_progress","role":"assistant","content":[]}`, `{"type":"message","id":%s,"status":"completed","role":"assistant","content":[%s]}`
+	part, whole := "response.content_part", `"text"`
+	empty, full := `{"type":"output_text","text":"","annotations":[]}`, `{"type":"output_text","text":`+quote(p.Text)+`,"annotations":[]}`
+	switch p.Kind {
+	case chat.Thinking:
+		typ, id, part = "response.reasoning_summary_text", "rs_"+s.Answer.ID, "response.reasoning_summary_part"
+		begun, ended = `{"type":"reasoning","id":%s,"summary":[]}`, `{"type":"reasoning","id":%s,"summary":[%s]}`
+		empty, full = `{"type":"summary_text","text":""}`, `{"type":"summary_text","text":`+quote(p.Text)+`}`
+	case chat.Refusal:
+		typ, whole = "response.refusal", `"refusal"`
+		empty, full = `{"type":"refusal","refusal":""}`, `{"type":"refusal","refusal":`+quote(p.Text)+`}`
+	case chat.ToolCall:
+		typ, text, id, part, whole = "response.function_call_arguments", p.Arguments, "fc_"+p.ID, "", `"arguments"`
+		call := `{"type":"function_call","id":%s,"call_id":` + quote(p.ID) + `,"name":` + quote(p.Name)
+		begun, ended = call+`,"arguments":"","status":"in_progress"}`, call+`,"arguments":%s,"status":"completed"}`
+		full = quote(p.Arguments)
+	}
+	emit("response.output_item.added", fmt.Sprintf(`,"output_index":%d,"item":`+begun, output, quote(id)))
+	at := fmt.Sprintf(`,"item_id":%s,"output_index":%d,"content_index":0,"summary_index":0`, quote(id), output)
+	if part != "" {
+		emit(part+".added", at+`,"part":`+empty)
+	}
+	for i, t := range Cut(text, s.Pieces) {
+		emit(typ+".delta", at+`,"delta":`+quoteNth(i, t))
+	}
+	emit(typ+".done", at+`,`+whole+`:`+quote(text))
+	if part != "" {
+		emit(part+".done", at+`,"part":`+full)
+	}
+	emit("response.output_item.done", fmt.Sprintf(`,"output_index":%d,"item":`+ended, output, quote(id), full))
+}
+
 func (openAIResponses) Stream(s *Scenario, _ []byte) (string, [][]byte) {
 	var events [][]byte
 	emit := func(typ, members string) {
 		events = append(events, sse(typ, fmt.Sprintf(`{"type":%q,"sequence_number":%d%s}`, typ, len(events), members)))
 	}
 	emit("response.created", `,"response":`+responseObject(s, nil, false))
-	output := 0
-	for _, p := range s.Answer.Choices[0].Parts {
-		typ, text, id := "response.output_text.delta", p.Text, "msg_"+s.Answer.ID
-		switch p.Kind {
-		case chat.Thinking:
-			typ, id = "response.reasoning_summary_text.delta", "rs_"+s.Answer.ID
-		case chat.Refusal:
-			typ = "response.refusal.delta"
-		case chat.ToolCall:
-			typ, text, id = "response.function_call_arguments.delta", p.Arguments, "fc_"+p.ID
-			emit("response.output_item.added", fmt.Sprintf(`,"output_index":%d,"item":{"type":"function_call","id":%s,"call_id":%s,"name":%s,"arguments":"","status":"in_progress"}`,
-				output, quote(id), quote(p.ID), quote(p.Name)))
-		}
-		for i, t := range Cut(text, s.Pieces) {
-			emit(typ, fmt.Sprintf(`,"item_id":%s,"output_index":%d,"content_index":0,"delta":%s`, quote(id), output, quoteNth(i, t)))
-		}
-		output++
+	for output, p := range s.Answer.Choices[0].Parts {
+		streamPart(s, p, output, emit)
 	}
 	end := "response.completed"
 	if f := s.Answer.Choices[0].Finish; f == chat.Length || f == chat.ContentFilter {
