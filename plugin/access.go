@@ -21,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/wire"
 )
 
 // Gateway is the relay as Kong meets it: a listener on loopback that serves
@@ -163,7 +164,7 @@ var (
 
 // ServeExchange serves what Kong sends.
 func (g *Gateway) ServeExchange(x *engine.Exchange) {
-	shown := x.Header.Get("Proxy-Authorization")
+	shown := wire.First(x.Header, "Proxy-Authorization")
 	a, c, err := g.open(shown)
 	if err != nil {
 		refuseForeign(x, shown != "")

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -38,7 +39,7 @@ func (a *attempt) deliver(ctx context.Context) error {
 		}
 		return a.failedWith(whole, gzipped)
 	}
-	contentType := a.answer.Header.Get("Content-Type")
+	contentType := wire.First(a.answer.Header, "Content-Type")
 	kind, known := frame.KindOf(contentType, frame.SSE)
 	switch {
 	case a.how == viaChat && a.stream && known:
@@ -57,7 +58,7 @@ func (a *attempt) deliver(ctx context.Context) error {
 // passThrough forwards an answer byte for byte, as preserve wants it. What is
 // no JSON is not held.
 func (a *attempt) passThrough(ctx context.Context, body io.Reader) error {
-	if kind, known := frame.KindOf(a.answer.Header.Get("Content-Type"), frame.Array); !known || kind != frame.Array {
+	if kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array); !known || kind != frame.Array {
 		return a.deliverBytes(ctx, body)
 	}
 	whole, err := a.readAnswer(body, a.answer.Length())
@@ -414,7 +415,7 @@ func (s *stream) begin() error {
 	s.release()
 	s.record.set(func(r *Record) { r.mode = Stream })
 	h := s.clientHeaders()
-	contentType := s.answer.Header.Get("Content-Type")
+	contentType := wire.First(s.answer.Header, "Content-Type")
 	if s.from != nil || s.op.Unwrap != nil || s.surface.bareData || contentType == "" {
 		contentType = cmp.Or(s.surface.media, "text/event-stream")
 	}

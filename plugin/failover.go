@@ -42,7 +42,6 @@ func (q *request) attempts(ctx context.Context) error {
 		}
 		b.Exclude(pick, i)
 		err := q.try(ctx, pick, i, left > 1 && b.Left(pick))
-		now := time.Now()
 		failed, ok := errors.AsType[*attemptError](err)
 		if !ok {
 			return err
@@ -51,12 +50,12 @@ func (q *request) attempts(ctx context.Context) error {
 			return errClientGone
 		}
 		failed.consumed = q.form != nil || q.unread != nil
-		last, pick.Now = failed.cause, now
+		last = failed.cause
 		if failed.answer != nil {
 			kept = failed.answer
 		}
 		if failed.rest > 0 {
-			b.Rest(i, now.Add(failed.rest))
+			b.Rest(i, pick.Now.Add(failed.rest))
 		}
 		if !failed.replaceable || !q.instance.retries(failed, q.in.Method) {
 			break
@@ -121,39 +120,35 @@ func (k *answered) deliver() error {
 
 // try makes one attempt at target i, and tells the balancer how it ended
 // whatever happens. Nothing of an attempt before is left in q.
-func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replaceable bool) (err error) {
+func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replaceable bool) error {
 	b := q.instance.balancer
 	q.encoder = nil
-	var a *attempt
 	verdict := balancer.Neutral // of a panic
-	defer func() {
-		now := time.Now()
-		if a != nil && err == nil {
-			b.Learn(i, a.sample(now), now)
-		}
-		b.Done(pick, i, verdict, now)
-	}()
-	a, err = q.prepare(ctx, q.instance.targets[i])
+	defer func() { b.Done(pick, i, verdict, pick.Now) }()
+	a, err := q.prepare(ctx, q.instance.targets[i])
 	if err == nil {
 		a.replaceable = replaceable
 		err = a.run(ctx)
 	}
+	pick.Now = time.Now()
 	failed, isFailed := errors.AsType[*attemptError](err)
 	switch {
 	case isFailed:
 		failed.replaceable = replaceable
 		verdict = q.instance.verdict(failed.criterion, ctx.Err() != nil)
 	case err == nil:
-		verdict = q.instance.verdict(a.criterion(), ctx.Err() != nil || a.outcome() == Aborted)
+		end := q.outcome()
+		verdict = q.instance.verdict(a.criterion(end), ctx.Err() != nil || end == Aborted)
+		b.Learn(i, a.sample(end, pick.Now), pick.Now)
 	}
 	return err
 }
 
 // criterion is what the end of a delivered attempt says of its target, in the
 // words of failover_criteria; "" when all went well.
-func (a *attempt) criterion() string {
+func (a *attempt) criterion(end Outcome) string {
 	switch {
-	case a.outcome() == Completed:
+	case end == Completed:
 		return ""
 	case a.answer != nil && a.answer.Status >= 400:
 		return "http_" + strconv.Itoa(a.answer.Status)
@@ -233,13 +228,13 @@ func (inst *Instance) budget() int {
 
 // sample is what the answered attempt cost. Only a complete answer says how
 // long one takes: a target that breaks off early is not a fast one.
-func (a *attempt) sample(now time.Time) balancer.Sample {
+func (a *attempt) sample(end Outcome, now time.Time) balancer.Sample {
 	u := a.seen.Usage
 	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: cost(a.target.Options, &u)}
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
-	case a.outcome() == Completed:
+	case end == Completed:
 		x.Latency = now.Sub(a.began)
 	}
 	return x

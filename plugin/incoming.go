@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"go-ai-proxy/plugin/wire"
 )
 
 // maxAnswer bounds an answer that is held in memory, in bytes.
@@ -40,7 +42,7 @@ func noAnswer(criterion, text string) *attemptError {
 // Some providers name gzip and send plain text: the magic number decides.
 // Other encodings are never asked for.
 func inflate(ans *Answer) (io.Reader, bool, error) {
-	switch encoding := strings.ToLower(ans.Header.Get("Content-Encoding")); encoding {
+	switch encoding := strings.ToLower(wire.First(ans.Header, "Content-Encoding")); encoding {
 	case "gzip", "x-gzip":
 	case "br", "zstd", "deflate", "compress":
 		return nil, false, noAnswer("error", "the provider's answer is encoded as "+encoding+", which was not asked for")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -191,7 +192,7 @@ func tooLarge(max int64) error {
 
 // inflated is the body and its size, -1 when that is unknown, without gzip.
 func (q *request) inflated() (io.Reader, int64, error) {
-	switch encoding := strings.ToLower(q.in.Header.Get("Content-Encoding")); encoding {
+	switch encoding := strings.ToLower(wire.First(q.in.Header, "Content-Encoding")); encoding {
 	case "gzip", "x-gzip":
 	case "", "identity":
 		return q.in.Body, q.in.ContentLength, nil
@@ -247,7 +248,7 @@ func (q *request) readAll(r io.Reader, size int64) ([]byte, error) {
 
 // mediaType is the body's, in lower case and without parameters.
 func (q *request) mediaType() string {
-	media, _, _ := strings.Cut(q.in.Header.Get("Content-Type"), ";")
+	media, _, _ := strings.Cut(wire.First(q.in.Header, "Content-Type"), ";")
 	return strings.ToLower(strings.TrimSpace(media))
 }
 

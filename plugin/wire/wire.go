@@ -60,11 +60,19 @@ type Answer struct {
 // Length is that of the body in bytes as the provider gives it, -1 when it does
 // not, or when the body is compressed.
 func (a *Answer) Length() int64 {
-	n, err := strconv.ParseInt(a.Header.Get("Content-Length"), 10, 64)
-	if err != nil || a.Header.Get("Content-Encoding") != "" {
+	n, err := strconv.ParseInt(First(a.Header, "Content-Length"), 10, 64)
+	if err != nil || First(a.Header, "Content-Encoding") != "" {
 		return -1
 	}
 	return n
+}
+
+// First is h.Get for a name that is in canonical form.
+func First(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
 }
 
 // Upstream sends requests to providers. It follows no redirects, adds no
