@@ -52,6 +52,7 @@ type request struct {
 	seen      *chat.Seen   // what the delivered attempt's answer said
 
 	borrowed []*[]byte // see borrow
+	few      [4]*[]byte
 	space    [12]jsonedit.Member
 	pick     balancer.Request
 	first    attempt // mostly the only one
