@@ -490,6 +490,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 		}
 		s.settleSeen()
 		s.finish(Completed, "")
+		s.ended = true // nothing is held back any more, also where no content came
 		return s.flush()
 	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
 		failure = refuse(http.StatusBadGateway, "the provider ended the stream before its end")
