@@ -49,7 +49,7 @@ func (q *request) attempts(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return errClientGone
 		}
-		failed.consumed = q.form != nil || q.unread != nil
+		failed.consumed = q.consumed()
 		last = failed.cause
 		if failed.answer != nil {
 			kept = failed.answer
@@ -127,7 +127,7 @@ func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replac
 	defer func() { b.Done(pick, i, verdict, pick.Now) }()
 	a, err := q.prepare(ctx, q.instance.targets[i])
 	if err == nil {
-		a.replaceable = replaceable
+		a.replaceable = replaceable && q.repeatsBroken()
 		err = a.run(ctx)
 	}
 	pick.Now = time.Now()
@@ -198,6 +198,20 @@ func (inst *Instance) retries(e *attemptError, method string) bool {
 	}
 	idempotent := method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
 	return !e.sent || idempotent || slices.Contains(criteria, "non_idempotent")
+}
+
+// consumed says that the client's body goes by and is not kept.
+func (q *request) consumed() bool { return q.form != nil || q.unread != nil }
+
+// repeatsBroken says whether the configuration wants another attempt when an
+// answer has begun and breaks off. Where it does not, nothing need be held back.
+func (q *request) repeatsBroken() bool {
+	e := attemptError{criterion: "error", sent: true, consumed: q.consumed()}
+	if q.instance.retries(&e, q.in.Method) {
+		return true
+	}
+	e.criterion = "timeout"
+	return q.instance.retries(&e, q.in.Method)
 }
 
 // verdict is what an attempt's end says of its target's health. 403 and 404

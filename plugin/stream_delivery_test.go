@@ -1,9 +1,12 @@
 package plugin
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 )
 
 // advanced is a plugin with one target of a route type, that may fail over.
@@ -32,5 +35,66 @@ func TestStreamWithoutContentArrivesWhole(t *testing.T) {
 				t.Errorf("%d %v\n got %q\nwant %q", resp.StatusCode, resp.Header, body, c.stream)
 			}
 		})
+	}
+}
+
+// What another target would not be asked again for is not held back for it.
+func TestStreamBeginsAtOnceWhereNoOtherTargetMayTakeOver(t *testing.T) {
+	created := "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n"
+	for balancer, held := range map[string]bool{``: false, `"failover_criteria":["error","http_500"]`: false, failsOver: true} {
+		next := make(chan struct{})
+		b := newBench(t, advanced("llm/v1/responses", "openai", "", balancer, ""), func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, created)
+			w.(http.Flusher).Flush()
+			<-next
+			io.WriteString(w, "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"hi\"}\n\n")
+		}).elsewhere()
+		first := make(chan string, 1)
+		go func() {
+			resp, err := http.Post(b.front.URL+"/responses", asJSON, strings.NewReader(`{"input":"x","stream":true}`))
+			if err != nil {
+				first <- fmt.Sprint(err)
+				return
+			}
+			defer resp.Body.Close()
+			buf := make([]byte, 1<<10)
+			n, _ := resp.Body.Read(buf)
+			first <- string(buf[:n])
+			io.Copy(io.Discard, resp.Body)
+		}()
+		select {
+		case got := <-first:
+			if held || got != created {
+				t.Errorf("{%s}: got %q before there was content", balancer, got)
+			}
+		case <-time.After(300 * time.Millisecond):
+			if !held {
+				t.Errorf("{%s}: the first event is held back", balancer)
+			}
+		}
+		close(next)
+	}
+}
+
+func TestRunOfAnAssistantArrivesAsItComes(t *testing.T) {
+	next := make(chan struct{})
+	b := newBench(t, advanced("llm/v1/assistants", "openai", "", failsOver, ""), func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, "event: thread.run.created\ndata: {\"id\":\"run_1\"}\n\nevent: thread.message.delta\ndata: {\"delta\":{\"content\":[{\"text\":{\"value\":\"hi\"}}]}}\n\n")
+		w.(http.Flusher).Flush()
+		<-next
+		io.WriteString(w, "event: done\ndata: [DONE]\n\n")
+	}).elsewhere()
+	resp, err := http.Post(b.front.URL+"/threads/t/runs", asJSON, strings.NewReader(`{"assistant_id":"a","stream":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	buf := make([]byte, 1<<10)
+	n, _ := resp.Body.Read(buf)
+	close(next)
+	if !strings.Contains(string(buf[:n]), "thread.message.delta") {
+		t.Errorf("first came %q", buf[:n])
 	}
 }

@@ -20,7 +20,7 @@ func restAt(path func(*target.Target, bool) (string, error), format provider.For
 // assistantsAt is the Assistants API; threads and their runs are beside it. The
 // client sends the header OpenAI-Beta that it asks for.
 func assistantsAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
-	return &provider.Operation{Path: path, Format: provider.OpenAIAssistants, Meter: openai.Meter, REST: true}
+	return &provider.Operation{Path: path, Format: provider.OpenAIAssistants, Meter: openai.AssistantsMeter, REST: true}
 }
 
 // speechAt answers with sound, or with events where the body asks for them.

@@ -36,6 +36,18 @@ func (mediaMeter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 }
 
+// AssistantsMeter reads answers of assistants, and the events of their runs.
+// https://platform.openai.com/docs/api-reference/assistants-streaming/events
+var AssistantsMeter chat.Meter = assistantsMeter{}
+
+type assistantsMeter struct{ meter }
+
+// Event implements chat.Meter.
+func (m assistantsMeter) Event(ev frame.Event, seen *chat.Seen) {
+	m.meter.Event(ev, seen)
+	seen.Content = seen.Content || bytes.HasSuffix(ev.Type, []byte(".delta")) || string(ev.Type) == "thread.run.requires_action"
+}
+
 // RealtimeMeter reads the messages of a realtime session, one an event: the
 // usage of its answers, which each count for themselves, is summed.
 // https://platform.openai.com/docs/api-reference/realtime-server-events/response/done

@@ -120,8 +120,9 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 			collect(text, seen)
 		}
 	default:
-		// Deltas of refusals, arguments, reasoning, audio, code.
-		if bytes.HasSuffix(typ, []byte(".delta")) {
+		// Deltas of refusals, arguments, reasoning, audio, code; pictures, and
+		// what comes as a whole: calls of the provider's own tools.
+		if bytes.HasSuffix(typ, []byte(".delta")) || bytes.HasSuffix(typ, []byte(".partial_image")) || string(typ) == "response.output_item.done" {
 			seen.Content = true
 		}
 	}
