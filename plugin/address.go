@@ -56,8 +56,8 @@ func (a *attempt) setURL() error {
 		}
 		if a.how == untouched || a.asked != nil || o.UpstreamPath != "" && a.provider.PathOverURL || bare && (a.provider.Base == nil || a.instance.native() != nil) {
 			err = setPath(u, path)
-		} else if a.sub != "" {
-			err = setPath(u, strings.TrimSuffix(u.EscapedPath(), "/")+a.sub)
+		} else if below := a.below(u.EscapedPath()); below != "" {
+			err = setPath(u, below)
 		}
 	} else {
 		at := a.provider.Base
@@ -81,6 +81,22 @@ func (a *attempt) setURL() error {
 	}
 	u.RawQuery = a.queryString(u.RawQuery, query)
 	return nil
+}
+
+// below is where a REST operation is below the configured path, which is that
+// of the family's first: threads are beside assistants. It is "" where the path
+// stands as it is.
+func (a *attempt) below(path string) string {
+	path = strings.TrimSuffix(path, "/")
+	if a.surface.rest != nil && a.instance.native() == nil && a.family != a.surface.rest.names[0] {
+		if beside, ok := strings.CutSuffix(path, "/"+a.surface.rest.names[0]); ok {
+			return beside + "/" + a.family + a.sub
+		}
+	}
+	if a.sub == "" {
+		return ""
+	}
+	return path + a.sub
 }
 
 // path is the operation's path, or what the configuration puts in its place.
