@@ -166,8 +166,9 @@ var (
 	geminiOperations  = &surface{format: provider.GeminiOperations, take: takeAny, model: modelInPath, rest: &family{[]string{"operations"}, map[string][]string{
 		"/{}": {"GET"},
 	}}}
-	geminiLive   = &surface{format: provider.GeminiLive, take: takeSocket, model: modelIgnored, tokens: true}
-	geminiUpload = &surface{format: provider.GeminiUpload, take: takeAny, model: modelIgnored, rest: &family{[]string{"upload/v1beta/files"}, map[string][]string{
+	geminiLive = &surface{format: provider.GeminiLive, take: takeSocket, model: modelIgnored, tokens: true}
+	// SDKs send the pieces of a file without a content type.
+	geminiUpload = &surface{format: provider.GeminiUpload, take: takeUnread, model: modelIgnored, rest: &family{[]string{"upload/v1beta/files"}, map[string][]string{
 		"": {"POST"},
 	}}}
 	geminiFiles = &surface{format: provider.GeminiFiles, take: takeAny, model: modelIgnored, rest: &family{[]string{"files"}, map[string][]string{

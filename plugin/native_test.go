@@ -598,3 +598,19 @@ func FuzzNativePath(f *testing.F) {
 		}
 	})
 }
+
+// Google's SDKs send a file in pieces, without a content type.
+func TestPiecesOfAnUploadPassWhateverTheyAre(t *testing.T) {
+	conf := `{"llm_format":"gemini","max_request_body_size":100,"route_type":"llm/v1/chat","auth":{"header_name":"x-goog-api-key","header_value":"CANARY-KEY"},"model":{"provider":"gemini"}}`
+	b := newBench(t, conf, answering(`{"file":{"name":"files/1"}}`)).elsewhere()
+	for _, contentType := range []string{"", asJSON, "text/plain"} {
+		piece := strings.Repeat("{\"line\":1}\n", 50)
+		resp, body := b.send("POST", "/upload/v1beta/files?upload_id=1&upload_protocol=resumable", contentType, piece, "X-Goog-Upload-Command", "upload, finalize", "X-Goog-Upload-Offset", "0")
+		if resp.StatusCode != 200 {
+			t.Fatalf("%q: %d %s", contentType, resp.StatusCode, body)
+		}
+		if r, sent := b.asked(); sent != piece || r.URL.RawQuery != "upload_id=1&upload_protocol=resumable" || r.Header.Get("X-Goog-Upload-Command") != "upload, finalize" {
+			t.Errorf("%q: sent %q to %s with %v", contentType, sent, r.URL, r.Header)
+		}
+	}
+}

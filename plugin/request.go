@@ -138,7 +138,7 @@ func (q *request) takeBody() error {
 		return nil
 	case q.surface.take == takeForm && (media == "multipart/form-data" || q.creates() && (media != "application/json" || q.surface.formOnly)):
 		return q.takeForm(most)
-	case q.surface.take == takeAny && media != "" && media != "application/json":
+	case q.surface.take == takeUnread, q.surface.take == takeAny && media != "" && media != "application/json":
 		q.unread = q.in.Body
 		return nil
 	}

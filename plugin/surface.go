@@ -73,6 +73,7 @@ const (
 	takeJSON   taking = iota // whole, as a JSON object
 	takeRaw                  // whole, whatever it is, and never changed (preserve)
 	takeAny                  // JSON whole; any other type passes through unread
+	takeUnread               // it passes through unread, whatever it is
 	takeForm                 // a multipart form passes through; its model is looked for
 	takeSocket               // there is none: the connection becomes a WebSocket
 )
