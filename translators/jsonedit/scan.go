@@ -203,9 +203,17 @@ func str(text []byte, i int) (int, error) {
 
 // plain returns how many bytes at the start of text are neither a quote, a
 // backslash nor a control character. It looks at eight at a time, and in long
-// texts at 32.
+// texts at 32: first in a way that takes what is not ASCII for one of them, as
+// long as there is none, since that is a third faster.
 func plain(text []byte) int {
 	i := 0
+	for ; len(text)-i >= 32; i += 32 {
+		t := text[i : i+32 : i+32]
+		if (suspect(binary.LittleEndian.Uint64(t))|suspect(binary.LittleEndian.Uint64(t[8:]))|
+			suspect(binary.LittleEndian.Uint64(t[16:]))|suspect(binary.LittleEndian.Uint64(t[24:])))&high != 0 {
+			break
+		}
+	}
 	for ; len(text)-i >= 32; i += 32 {
 		t := text[i : i+32 : i+32]
 		if special(binary.LittleEndian.Uint64(t))|special(binary.LittleEndian.Uint64(t[8:]))|
@@ -229,7 +237,6 @@ func plain(text []byte) int {
 // isPlain says whether all of text is ASCII without quotes, backslashes and
 // control characters, as most short texts are.
 func isPlain(text []byte) bool {
-	const high = 0x8080808080808080
 	for ; len(text) >= 8; text = text[8:] {
 		x := binary.LittleEndian.Uint64(text)
 		if special(x)|x&high != 0 {
@@ -244,18 +251,26 @@ func isPlain(text []byte) bool {
 	return true
 }
 
+// The lowest and the highest bit of each byte of a word.
+const (
+	low  = 0x0101010101010101
+	high = 0x8080808080808080
+)
+
 // special has the highest bit of each byte of x set that is a quote, a backslash
 // or a control character. A borrow in a subtraction spoils only bytes above the
 // first that is found.
 func special(x uint64) uint64 {
-	const (
-		low  = 0x0101010101010101
-		high = 0x8080808080808080
-	)
 	// With its second bit turned over, a quote is a space, the first character
 	// above the control characters; those stay among themselves.
 	small, backslash := x^(low*('"'^' ')), x^(low*'\\')
 	return ((small-low*(' '+1))&^small | (backslash-low)&^backslash) & high
+}
+
+// suspect has a byte's highest bit set where special has one, and perhaps where
+// a byte is not ASCII; the other bits say nothing.
+func suspect(x uint64) uint64 {
+	return (x ^ (low * ('"' ^ ' ')) - low*(' '+1)) | (x ^ (low * '\\') - low)
 }
 
 // escape returns the length of the escape sequence at i.
