@@ -46,7 +46,7 @@ func fitsOpenAPI(v *fastjson.Value) bool {
 	if typ == "" && !v.Exists("anyOf") {
 		return false
 	}
-	if typ == "object" && v.GetObject("properties").Len() == 0 {
+	if properties := v.GetObject("properties"); typ == "object" && (properties == nil || properties.Len() == 0) {
 		return false // "should be non-empty for OBJECT type"
 	}
 	if typ == "array" && !v.Exists("items") {
