@@ -63,6 +63,15 @@ func TestATunedLimitWinsUnderAnyName(t *testing.T) {
 	}
 }
 
+func TestAConfiguredOptionThatTheAPILacksIsDropped(t *testing.T) {
+	tuned := []jsonedit.Edit{{Key: "top_k", Value: []byte("5")}, {Key: "top_p", Value: []byte("0.5")}}
+	for _, name := range []string{"mistral", "huggingface"} {
+		if got := sent(t, Lookup(name), "m", `{"top_k":7}`, slices.Clone(tuned)...); !sameJSON(t, got, `{"top_p":0.5}`) {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
+
 func sameJSON(t *testing.T, a, b string) bool {
 	t.Helper()
 	var x, y any

@@ -24,7 +24,8 @@ func (e *Edit) Apply(dst [][]byte, t *target.Target, body []byte, ms []jsonedit.
 	for _, name := range e.Drop {
 		edits = drop(edits, ms, name)
 	}
-	if e.Only != nil {
+	if e.Only != nil { // of what the caller sets, too: top_k may be configured
+		edits = slices.DeleteFunc(edits, func(d jsonedit.Edit) bool { return d.Value != nil && !slices.Contains(e.Only, d.Key) })
 		for _, m := range ms {
 			if name := string(m.Key); !slices.Contains(e.Only, name) {
 				edits = drop(edits, ms, name)
