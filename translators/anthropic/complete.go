@@ -81,7 +81,8 @@ func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		return nil, err
 	}
 	if !exists(v, "completion") {
-		return nil, missing(t, "completion")
+		// Kong's words: it names chat here, too.
+		return nil, &chat.ResponseError{Message: "'completion' not in anthropic://llm/v1/chat response"}
 	}
 	return &chat.Response{
 		ID:      text(v, "id"),

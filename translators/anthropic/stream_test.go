@@ -182,7 +182,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 	t.Run("complete", func(t *testing.T) {
 		_, err := Complete.ParseResponse(&target.Target{Provider: "anthropic", Route: "llm/v1/completions"}, []byte(`{}`))
-		if err == nil || err.Error() != "'completion' not in anthropic://llm/v1/completions response" {
+		if err == nil || err.Error() != "'completion' not in anthropic://llm/v1/chat response" {
 			t.Errorf("got %v", err)
 		}
 	})
