@@ -237,13 +237,15 @@ func (a *attempt) checkWhole(whole []byte) error {
 	}
 	var space [16]jsonedit.Member
 	members, err := jsonedit.Object(whole, space[:0])
-	if err != nil {
+	switch {
+	case err == nil && jsonedit.Find(members, "choices") != nil:
+		return nil
+	case a.op.Edit.NoAnswer != nil:
+		return a.op.Edit.NoAnswer(whole)
+	case err != nil:
 		return &chat.ResponseError{Message: "failed to decode " + a.route + " response"}
 	}
-	if jsonedit.Find(members, "choices") == nil {
-		return &chat.ResponseError{Message: "'choices' not in " + a.route + " response"}
-	}
-	return nil
+	return &chat.ResponseError{Message: "'choices' not in " + a.route + " response"}
 }
 
 // isPage says whether an error is a page that a server before the API made. It

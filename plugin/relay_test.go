@@ -447,6 +447,20 @@ func TestUnusableAnswersAreNamed(t *testing.T) {
 	}
 }
 
+func TestAnErrorInA200OfHuggingFaceIsToldInItsWords(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":"it broke"}`:   "transformation failed from type huggingface://llm/v1/chat: API error: it broke",
+		`{"message":"it broke"}`: "API error: it broke",
+		`{"x":1}`:                "transformation failed from type huggingface://llm/v1/chat: Invalid response format",
+		`{"x`:                    "Invalid response format",
+	} {
+		b := newBench(t, routeConf("llm/v1/chat", "huggingface", "m", ""), answering(body)).elsewhere()
+		if resp, got := b.post(hello); resp.StatusCode != 500 || !strings.Contains(got, want) {
+			t.Errorf("%s: %d %s", body, resp.StatusCode, got)
+		}
+	}
+}
+
 func TestBrokenConfigurationAnswersEveryRequestWithTheField(t *testing.T) {
 	b := newBench(t, `{"route_type":"llm/v1/chat","model":{"provider":"llama2","name":"x","options":{"llama2_format":"openai"}}}`, answer)
 	for range 2 {

@@ -65,6 +65,15 @@ func (c compatible) AppendRequest(dst []byte, t *target.Target, req *chat.Reques
 	return jsonedit.Join(dst, c.edit.Apply(nil, t, body, members, edits)), nil
 }
 
+// ParseResponse implements chat.Upstream.
+func (c compatible) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	resp, err := c.Upstream.ParseResponse(t, body)
+	if err != nil && c.edit.NoAnswer != nil {
+		return nil, c.edit.NoAnswer(body)
+	}
+	return resp, err
+}
+
 // fieldsOf rules the fields of OpenAI's format for an API that has all but
 // those which edit names.
 func fieldsOf(edit *provider.Edit) provider.Fields {
@@ -222,7 +231,7 @@ var huggingFace = &provider.Provider{
 				"model", "messages", "stream", "stream_options", "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "n",
 				"presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
 			},
-			Rename: olderLimit, Rewrite: reasoningContent, Request: systemRole,
+			Rename: olderLimit, Rewrite: reasoningContent, Request: systemRole, NoAnswer: huggingface.NoAnswer,
 		}),
 		"llm/v1/completions":          huggingface.TextGeneration,
 		"llm/v1/embeddings":           huggingface.FeatureExtraction,

@@ -198,6 +198,14 @@ func parse(body []byte) (*fastjson.Value, error) {
 	return v, nil
 }
 
+// NoAnswer says why a 200 of chat, too, is no answer.
+func NoAnswer(body []byte) error {
+	if _, err := parse(body); err != nil {
+		return err
+	}
+	return invalid()
+}
+
 // message is what an error answer says, in `error` or `message`.
 func message(v *fastjson.Value) string {
 	for _, keys := range [...][]string{{"error"}, {"error", "message"}, {"message"}} {

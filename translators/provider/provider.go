@@ -156,6 +156,9 @@ type Edit struct {
 	// provider would refuse: it returns body itself when there is nothing to
 	// do, or the new body appended to dst.
 	Request func(dst, body []byte) []byte
+	// NoAnswer, if set, says of a 200 without choices why it is no answer: a
+	// *chat.ResponseError.
+	NoAnswer func(body []byte) error
 }
 
 // HeaderMember is a header whose values, between commas, an API takes as a list
