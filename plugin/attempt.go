@@ -29,7 +29,7 @@ type attempt struct {
 	op       *provider.Operation
 	how      translation
 	asked    *provider.Call // viaResource: what the provider is asked
-	hidden   bool           // we asked for usage in the stream, the client did not
+	hidden   bool           // a chunk of usage in the stream is not for the client, who did not ask
 	// replaceable: another attempt may be made in place of this one.
 	replaceable bool
 	began       time.Time     // when the call began
@@ -341,6 +341,7 @@ func (a *attempt) streamEdits(edits []jsonedit.Edit) []jsonedit.Edit {
 		return edits
 	}
 	edits = append(edits, jsonedit.Edit{Key: "stream", Value: boolean(a.stream)})
+	a.hidden = a.stream && !a.usage
 	options := jsonedit.Find(a.members, "stream_options")
 	switch {
 	case a.op.Edit.NoStreamOptions, !a.stream:
@@ -348,7 +349,6 @@ func (a *attempt) streamEdits(edits []jsonedit.Edit) []jsonedit.Edit {
 			edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 		}
 	case !a.usage:
-		a.hidden = true
 		value := []byte(`{"include_usage":true}`)
 		if len(options) > 0 && options[0] == '{' {
 			if merged, err := jsonedit.Merge(nil, options, value); err == nil {

@@ -303,7 +303,8 @@ type stream struct {
 	from  chat.Stream // nil in the same format
 	buf   []byte
 	inner []byte // what an event wrapped
-	ended bool   // the client has all there is
+	count lastCount
+	ended bool // the client has all there is
 	// shown: content has come, from now on the attempt cannot be replaced.
 	shown bool
 }
@@ -340,6 +341,11 @@ func (s *stream) take(ev frame.Event) error {
 	switch {
 	case s.seen.UsageOnly && s.hidden:
 	case s.surface.bareData:
+		if s.seen.Ended {
+			s.appendUsage()
+		} else if s.usage && s.op.Edit.NoStreamOptions {
+			s.count.see(ev.Data, &s.seen)
+		}
 		data := ev.Data
 		if s.op.Edit.Rewrite != nil {
 			data = s.op.Edit.Rewrite(nil, data)
@@ -550,6 +556,33 @@ func (s *stream) appendEnd() {
 	case s.from != nil:
 		s.buf = s.encoder.Append(s.buf, &chat.Delta{Kind: chat.End})
 	case s.surface.bareData:
+		s.appendUsage()
 		s.buf = frame.AppendSSE(s.buf, nil, []byte("[DONE]"))
+	}
+}
+
+// appendUsage writes the chunk of usage that the client asked for, if none came.
+func (s *stream) appendUsage() {
+	if len(s.count.data) > 0 {
+		s.buf = frame.AppendSSE(s.buf, nil, s.count.data)
+	}
+}
+
+// lastCount is the chunk of usage that a client asked for, of a provider that
+// cannot be asked and counts in its other chunks: the last of them without its
+// choices.
+type lastCount struct {
+	data []byte
+	came bool // one came by itself
+}
+
+func (u *lastCount) see(data []byte, seen *chat.Seen) {
+	if u.came = u.came || seen.UsageOnly; u.came || !seen.HasUsage {
+		u.data = nil
+		return
+	}
+	members, err := jsonedit.Object(data, nil)
+	if err == nil && jsonedit.IsObject(jsonedit.Find(members, "usage")) {
+		u.data = jsonedit.Join(u.data[:0], jsonedit.Splice(nil, data, members, []jsonedit.Edit{{Key: "choices", Value: []byte("[]")}}))
 	}
 }

@@ -461,6 +461,41 @@ func TestAnErrorInA200OfHuggingFaceIsToldInItsWords(t *testing.T) {
 	}
 }
 
+// Databricks and Mistral refuse stream_options, and count all the same.
+func TestUsageOfAProviderThatIsNotAskedComesAsTheClientWants(t *testing.T) {
+	const (
+		text   = `data: {"id":"1","created":7,"model":"m","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}` + "\n\n"
+		finish = `data: {"id":"1","created":7,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}` + "\n\n"
+		alone  = `data: {"id":"1","created":7,"model":"m","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}` + "\n\n"
+		end    = "data: [DONE]\n\n"
+	)
+	bare := strings.Replace(finish, `,"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}`, "", 1)
+	asked := strings.Replace(helloStream, `"stream":true`, `"stream":true,"stream_options":{"include_usage":true}`, 1)
+	for _, c := range []struct{ name, ask, answer, want string }{
+		{"asked, with the finish", asked, text + finish + end, text + finish + alone + end},
+		{"asked, without an end", asked, text + finish, text + finish + alone + end},
+		{"asked, alone", asked, text + bare + alone + end, text + bare + alone + end},
+		{"not asked, with the finish", helloStream, text + finish + end, text + finish + end},
+		{"not asked, alone", helloStream, text + bare + alone + end, text + bare + end},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, routeConf("llm/v1/chat", "mistral", "m", `"mistral_format":"openai"`), func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				io.WriteString(w, c.answer)
+			}).elsewhere()
+			if _, got := b.post(c.ask); got != c.want {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+			if strings.Contains(b.upstreamBodies()[0], "stream_options") {
+				t.Errorf("sent %s", b.upstreamBodies()[0])
+			}
+			if rec := b.record(); at(rec, "usage.total_tokens") != 7.0 {
+				t.Errorf("record %v", rec)
+			}
+		})
+	}
+}
+
 func TestBrokenConfigurationAnswersEveryRequestWithTheField(t *testing.T) {
 	b := newBench(t, `{"route_type":"llm/v1/chat","model":{"provider":"llama2","name":"x","options":{"llama2_format":"openai"}}}`, answer)
 	for range 2 {
