@@ -203,7 +203,12 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 		resp.Meta = a.meta()
 		return a.surface.dialect.AppendResponse(a.borrow(len(whole) + 512)[:0], resp)
 	case viaBody:
-		out, err := a.op.Body.AppendResponse(nil, a.target, whole, a.meta(), &a.seen)
+		a.meterHeaders()
+		meta := a.meta()
+		if a.seen.HasUsage {
+			meta.PromptTokens = a.seen.Usage.Prompt
+		}
+		out, err := a.op.Body.AppendResponse(nil, a.target, whole, meta, &a.seen)
 		a.settleSeen()
 		if encoding, _ := jsonedit.String(jsonedit.Find(a.members, "encoding_format")); encoding == "base64" {
 			out = openai.EmbeddingsInBase64(nil, out) // OpenAI's SDKs ask for it

@@ -430,10 +430,11 @@ func (q *request) markError(h http.Header, status int) {
 }
 
 // meterHeaders reads the usage that Bedrock tells in headers, for models whose
-// answers do not.
+// answers do not. Embeddings have no output to count.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/inference-invoke.html
 func (a *attempt) meterHeaders() {
-	if a.seen.HasUsage || a.surface != bedrockInvoke {
+	embeds := a.how == viaBody && a.route == "llm/v1/embeddings"
+	if a.seen.HasUsage || a.surface != bedrockInvoke && !embeds {
 		return
 	}
 	prompt, err := strconv.Atoi(a.answer.Header.Get("X-Amzn-Bedrock-Input-Token-Count"))
@@ -441,7 +442,7 @@ func (a *attempt) meterHeaders() {
 		return
 	}
 	completion, err := strconv.Atoi(a.answer.Header.Get("X-Amzn-Bedrock-Output-Token-Count"))
-	if err != nil {
+	if err != nil && !embeds {
 		return
 	}
 	a.seen.Usage.Prompt, a.seen.Usage.Completion, a.seen.HasUsage = prompt, completion, true

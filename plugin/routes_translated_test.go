@@ -44,6 +44,22 @@ func decoded(t *testing.T, text string) (v any) {
 	return v
 }
 
+func TestTokensOfEmbeddingsThatOnlyAHeaderCounts(t *testing.T) {
+	conf := `{"route_type":"llm/v1/embeddings","auth":{"aws_access_key_id":"AKID","aws_secret_access_key":"s"},"logging":{"log_statistics":true},
+	 "model":{"provider":"bedrock","name":"cohere.embed-english-v3","options":{"bedrock":{"aws_region":"us-east-1"}}}}`
+	b := newBench(t, conf, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Amzn-Bedrock-Input-Token-Count", "4")
+		answering(`{"embeddings":[[0.5],[0.25]]}`)(w, r)
+	}).elsewhere()
+	resp, body := b.post(`{"input":["a","b"]}`)
+	if resp.StatusCode != 200 || at(decoded(t, body), "usage.prompt_tokens") != 4.0 {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if rec := b.record(); at(rec, "usage.prompt_tokens") != 4.0 || at(rec, "usage.completion_tokens") != 0.0 {
+		t.Errorf("record %v", rec)
+	}
+}
+
 // The same form can go to a provider that takes it, and to one that does not.
 func TestFormIsHeldForTargetsOfBothKinds(t *testing.T) {
 	target := func(provider, model, options string, weight int) string {
