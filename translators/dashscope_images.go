@@ -110,8 +110,8 @@ func appendSynthesis(dst []byte, model string, r *openai.NewImage) []byte {
 	return append(dst, '}')
 }
 
-// appendParameters writes size and number; `parameters` of the client's are
-// Model Studio's own and are kept.
+// appendParameters writes size and number; `parameters` of the client's, also
+// in extra_body, are Model Studio's own and are kept.
 func appendParameters(dst []byte, r *openai.NewImage) ([]byte, error) {
 	own := []byte(`{"n":` + strconv.Itoa(max(r.N, 1)))
 	if r.Width > 0 {
@@ -124,15 +124,17 @@ func appendParameters(dst []byte, r *openai.NewImage) ([]byte, error) {
 		own = jsonedit.AppendString(append(own, `,"negative_prompt":`...), s)
 	}
 	own = append(own, '}')
-	client := jsonedit.Find(r.Members, "parameters")
-	if !jsonedit.IsObject(client) {
-		return append(dst, own...), nil
+	extra := jsonedit.Find(r.Members, "extra_body")
+	for _, client := range [...][]byte{jsonedit.Find(r.Members, "parameters"), jsonedit.Lookup(extra, "parameters")} {
+		if !jsonedit.IsObject(client) {
+			continue
+		}
+		var err error
+		if own, err = jsonedit.Merge(nil, own, client); err != nil {
+			return nil, &chat.RequestError{Field: "parameters", Message: err.Error()}
+		}
 	}
-	dst, err := jsonedit.Merge(dst, own, client)
-	if err != nil {
-		return nil, &chat.RequestError{Field: "parameters", Message: err.Error()}
-	}
-	return dst, nil
+	return append(dst, own...), nil
 }
 
 // Answer implements provider.Resource.

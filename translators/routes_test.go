@@ -329,6 +329,9 @@ func TestResourcesOfEveryProviderAreTranslated(t *testing.T) {
 			{"POST", "", `{"prompt":"a cat","size":"1024x1024"}`, "POST /api/v1/services/aigc/multimodal-generation/generation",
 				`{"model":"qwen-image-plus","input":{"messages":[{"role":"user","content":[{"text":"a cat"}]}]},"parameters":{"n":1,"size":"1024*1024"}}`,
 				`{"output":{"choices":[{"message":{"role":"assistant","content":[{"image":"https://x/1.png"}]}}]},"usage":{"image_count":1}}`, `{"created":1700000000,"data":[{"url":"https://x/1.png"}]}`, ""},
+			{"POST", "", `{"prompt":"a cat","parameters":{"watermark":true,"prompt_extend":false},"extra_body":{"parameters":{"watermark":false}}}`, "POST /api/v1/services/aigc/multimodal-generation/generation",
+				`{"model":"qwen-image-plus","input":{"messages":[{"role":"user","content":[{"text":"a cat"}]}]},"parameters":{"n":1,"watermark":false,"prompt_extend":false}}`,
+				`{"output":{"choices":[{"message":{"role":"assistant","content":[{"image":"https://x/1.png"}]}}]},"usage":{"image_count":1}}`, `{"created":1700000000,"data":[{"url":"https://x/1.png"}]}`, ""},
 		}},
 		{"model studio edits", "dashscope", "image/v1/images/edits", "wanx2.1-imageedit", target.Options{}, []exchange{
 			{"POST", "", `{"prompt":"a cat","image":"https://x/0.png"}`, "POST /api/v1/services/aigc/image2image/image-synthesis",
