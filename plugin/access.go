@@ -242,10 +242,19 @@ func (g *Gateway) drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	if g.server.Shutdown(ctx) != nil {
-		_ = g.server.Close()
+		close(g.relay.leaving) // sessions say goodbye
+		ctx, cancel := context.WithTimeout(context.Background(), parting+time.Second)
+		defer cancel()
+		if g.server.Shutdown(ctx) != nil {
+			_ = g.server.Close()
+		}
+		time.Sleep(lastQuestions)
 	}
 	g.relay.Close()
 }
+
+// lastQuestions is how long Kong may take to ask for the records of what was cut.
+const lastQuestions = 300 * time.Millisecond
 
 // drainTime is how long open requests may take after the process was told to end.
 const drainTime = 20 * time.Second

@@ -131,7 +131,12 @@ func (a *attempt) serveSocket(ctx context.Context) error {
 	pumps.Go(func() { s.fromClient(ctx, ended) })
 	pumps.Go(func() { s.fromProvider(ctx, ended) })
 	quiet := s.watch(ended)
-	end := <-ended
+	var end farewell
+	select {
+	case end = <-ended:
+	case <-s.relay.leaving:
+		end = farewell{nobody, websocket.StatusServiceRestart, "the gateway is restarting", nil}
+	}
 	quiet()
 	s.settle(end)
 	late := time.AfterFunc(parting, cancel)

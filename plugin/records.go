@@ -2,14 +2,17 @@ package plugin
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -104,12 +107,17 @@ func (s *records) take(id string) *Record {
 }
 
 // RecordSocket is the name of the Unix socket in Kong's prefix where the shim
-// asks for records.
-const RecordSocket = "go-ai-proxy.record.sock"
+// asks for records, with the port of the relay: after a reload of Kong two
+// processes serve, and each is asked for its own.
+const RecordSocket = "go-ai-proxy.%d.record.sock"
 
-// ServeRecords answers the shim on a Unix socket until it is closed: a line
-// `<id> <token>` is answered with a line of JSON, empty when there is nothing.
-func (g *Gateway) ServeRecords(path string) (close func(), err error) {
+// ServeRecords answers the shim on a Unix socket in dir until it is closed: a
+// line `<id> <token>` is answered with a line of JSON, empty when there is
+// nothing.
+func (g *Gateway) ServeRecords(dir string) (close func(), err error) {
+	_, port := g.Addr()
+	path := filepath.Join(dir, fmt.Sprintf(RecordSocket, port))
+	removeStale(dir)
 	_ = os.Remove(path) // of a process that is gone
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -131,6 +139,19 @@ func (g *Gateway) ServeRecords(path string) (close func(), err error) {
 		}
 	}()
 	return func() { l.Close() }, nil
+}
+
+// removeStale removes the sockets of processes that were killed.
+func removeStale(dir string) {
+	paths, _ := filepath.Glob(filepath.Join(dir, strings.Replace(RecordSocket, "%d", "*", 1))) // the pattern is right
+	for _, path := range paths {
+		c, err := net.Dial("unix", path)
+		if err == nil {
+			c.Close()
+		} else if errors.Is(err, syscall.ECONNREFUSED) {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 func (g *Gateway) serveRecord(c net.Conn) {

@@ -29,6 +29,8 @@ type Relay struct {
 
 	pause time.Duration // between two questions whether something is ready
 
+	leaving chan struct{} // closed when sessions must end
+
 	embeddings *semantic.Cache
 	node       *cluster.Node // nil where states are this process's own
 }
@@ -36,7 +38,7 @@ type Relay struct {
 // NewRelay returns a relay that calls providers over HTTP.
 func NewRelay(log zerolog.Logger) *Relay {
 	return &Relay{
-		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause,
+		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
 	}
 }

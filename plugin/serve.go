@@ -52,7 +52,7 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err := g.relay.Share(os.Getenv(RedisEnv)); err != nil {
 		return err
 	}
-	closeRecords, err := g.ServeRecords(filepath.Join(prefix, RecordSocket))
+	closeRecords, err := g.ServeRecords(prefix)
 	if err != nil {
 		return err
 	}

@@ -24,15 +24,16 @@ local pairs = pairs
 local match = string.match
 local gmatch = string.gmatch
 local sub = string.sub
+local format = string.format
 local lower = string.lower
 
 local NAME = "go-ai-proxy"
 local TOKEN = "Proxy-Authorization" -- Kong's log serializer redacts it
 local RECORD = "X-Go-AI-Proxy-Record"
 local UNKNOWN = "X-Go-AI-Proxy-Unknown"
-local RECORD_SOCKET = "/go-ai-proxy.record.sock" -- in the Kong prefix
-local RECORD_WAIT = 0.005 -- seconds a worker stands still for the next byte of a record
-local RECORD_LIMIT = 0.050 -- and for all of them: large payloads take their time
+local RECORD_SOCKET = "/go-ai-proxy.%d.record.sock" -- in the Kong prefix, by the relay's port
+local RECORD_WAIT = 0.050 -- seconds a worker stands still for the next byte of a record
+local RECORD_LIMIT = 0.200 -- and for all of them: large payloads take their time
 
 -- relays holds what Go's access answered, by configuration. Kong makes a new
 -- conf table for every version of a configuration and drops the old one; weak
@@ -184,20 +185,23 @@ local function send_to_relay(conf)
 
   local state = kong.ctx.plugin
   state.token = relay.token
+  state.port = relay.port
   state.id = id
 end
 
 
--- forget has the next request ask Go again, unless another request has already.
-local function forget(conf, token)
-  local relay = relays[conf]
-  if relay and relay.token == token then
-    relays[conf] = nil
+-- forget has the next request ask Go again, unless another request has already:
+-- for every configuration, as all have the process that is gone.
+local function forget(port)
+  for conf, relay in pairs(relays) do
+    if relay.port == port then
+      relays[conf] = nil
+    end
   end
 end
 
 
-local function take_headers(conf)
+local function take_headers()
   local state = kong.ctx.plugin
   local header = ngx.header
   local record = header[RECORD]
@@ -214,10 +218,10 @@ local function take_headers(conf)
     state.answered = true
     state.record = record
     if unknown then -- to a process that started after the token was made
-      forget(conf, state.token)
+      forget(state.port)
     end
   elseif source == "error" and ngx.status >= 500 then -- nobody listens there any more
-    forget(conf, state.token)
+    forget(state.port)
   end
 end
 
@@ -225,7 +229,7 @@ end
 -- ask_record gets the record of a request that was not over when its answer
 -- began, as JSON, or "" when the relay has none. The log phase has no cosockets,
 -- hence a blocking one that does not wait long.
-local function ask_record(id, token)
+local function ask_record(id, token, port)
   if not (has_socket and has_unix) then
     error("LuaSocket is not installed")
   end
@@ -234,7 +238,7 @@ local function ask_record(id, token)
   conn:settimeout(RECORD_WAIT, "b")
   conn:settimeout(RECORD_LIMIT, "t")
   local record
-  local ok, err = conn:connect(kong.configuration.prefix .. RECORD_SOCKET)
+  local ok, err = conn:connect(kong.configuration.prefix .. format(RECORD_SOCKET, port))
   if ok then
     ok, err = conn:send(id .. " " .. token .. "\n")
   end
@@ -260,7 +264,7 @@ local function put_record()
   end
 
   if sub(record, 1, 1) == "#" then
-    record = ask_record(sub(record, 2), state.token)
+    record = ask_record(sub(record, 2), state.token, state.port)
     if record == "" then
       return
     end
@@ -324,8 +328,8 @@ function Handler:access(conf)
   end
 end
 
-function Handler:header_filter(conf)
-  local ok, err = pcall(take_headers, conf)
+function Handler:header_filter()
+  local ok, err = pcall(take_headers)
   if not ok then
     kong.log.warn("cannot read the relay's headers: ", err)
   end
