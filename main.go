@@ -19,6 +19,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/plugin/standalone"
 )
 
@@ -69,6 +70,9 @@ func run(args []string) error {
 		return nil
 	case f.dump:
 		return plugin.Info(schema).Dump(os.Stdout, filepath.Join(f.prefix, plugin.Socket))
+	}
+	if kept, err := server.Keep(ctx); !kept {
+		return err
 	}
 	return plugin.Serve(ctx, schema, f.prefix, log)
 }

@@ -248,16 +248,19 @@ func (g *Gateway) drain() {
 		if g.server.Shutdown(ctx) != nil {
 			_ = g.server.Close()
 		}
-		time.Sleep(lastQuestions)
 	}
+	time.Sleep(lastQuestions)
 	g.relay.Close()
 }
 
-// lastQuestions is how long Kong may take to ask for the records of what was cut.
+// lastQuestions is how long Kong may take to ask for the last records.
 const lastQuestions = 300 * time.Millisecond
 
 // drainTime is how long open requests may take after the process was told to end.
-const drainTime = 20 * time.Second
+//
+// After a reload of Kong old workers live as long as their connections, and so
+// does this; when Kong stops, its connections are gone at once.
+const drainTime = time.Hour
 
 // maxRecordHeader is how long a record in a header may be, in bytes: nginx
 // reads an answer's header into 4 KiB or 8 KiB at the most by default.
