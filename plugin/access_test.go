@@ -24,8 +24,10 @@ func gateway(t *testing.T, provider http.HandlerFunc) (*Gateway, *Access, string
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := filepath.Join(t.TempDir(), RecordSocket)
-	closeRecords, err := g.ServeRecords(socket)
+	dir := t.TempDir()
+	_, port := g.Addr()
+	socket := filepath.Join(dir, fmt.Sprintf(RecordSocket, port))
+	closeRecords, err := g.ServeRecords(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

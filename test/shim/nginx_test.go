@@ -93,7 +93,7 @@ func (s settings) write() error {
 }
 
 // wait is the line of the handler that says how long it waits for a record.
-const wait = "local RECORD_WAIT = 0.005 "
+const wait = "local RECORD_WAIT = 0.050 "
 
 // copyHandler puts the handler where nginx finds it, waiting for a record as
 // long as said: a test that is to see one must not depend on an idle machine.
@@ -111,7 +111,7 @@ func copyHandler(repo, dir string, patience time.Duration) error {
 		return err
 	}
 	patient := fmt.Sprintf("%slocal RECORD_WAIT = %g %s", before, patience.Seconds(), after)
-	patient = strings.Replace(patient, "local RECORD_LIMIT = 0.050 ", "local RECORD_LIMIT = 10 ", 1)
+	patient = strings.Replace(patient, "local RECORD_LIMIT = 0.200 ", "local RECORD_LIMIT = 10 ", 1)
 	return os.WriteFile(filepath.Join(dir, path), []byte(patient), 0o644)
 }
 
@@ -140,6 +140,7 @@ type gateway struct {
 	dir    string
 	url    string
 	addr   string
+	port   int // of the relay that was named last
 	client *http.Client
 }
 
@@ -214,6 +215,7 @@ type access struct {
 
 func (g *gateway) script(a access) {
 	g.t.Helper()
+	g.port = a.Port
 	b, err := json.Marshal(a)
 	if err != nil {
 		g.t.Fatal(err)

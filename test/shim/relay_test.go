@@ -2,6 +2,7 @@ package shim
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -78,7 +79,7 @@ type records struct {
 // startRecords answers each line with reply, after which it hangs up.
 func startRecords(t *testing.T, g *gateway, reply func(line string) string) *records {
 	t.Helper()
-	listener, err := net.Listen("unix", filepath.Join(g.dir, "go-ai-proxy.record.sock"))
+	listener, err := net.Listen("unix", filepath.Join(g.dir, fmt.Sprintf("go-ai-proxy.%d.record.sock", g.port)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -306,7 +306,7 @@ func TestLogDoesNotWaitForASlowRelay(t *testing.T) {
 
 // deaf opens the socket and leaves its callers waiting.
 func deaf(t *testing.T, g *gateway) {
-	listener, err := net.Listen("unix", filepath.Join(g.dir, "go-ai-proxy.record.sock"))
+	listener, err := net.Listen("unix", filepath.Join(g.dir, fmt.Sprintf("go-ai-proxy.%d.record.sock", g.port)))
 	if err != nil {
 		t.Fatal(err)
 	}
