@@ -25,6 +25,8 @@ local match = string.match
 local gmatch = string.gmatch
 local sub = string.sub
 local format = string.format
+local min = math.min
+local max = math.max
 local lower = string.lower
 
 local NAME = "go-ai-proxy"
@@ -141,6 +143,20 @@ local function call_go(conf)
 end
 
 
+-- patience is how long Kong has to wait for the relay's answer, in ms: the relay
+-- keeps the timeouts of config.balancer itself, for each attempt. Without this
+-- Kong would give up after the service's read_timeout, in the middle of a failover.
+local function patience(conf)
+  local b = type(conf.balancer) == "table" and conf.balancer or {}
+  local function ms(name)
+    return type(b[name]) == "number" and b[name] or 60000
+  end
+  local retries = type(b.retries) == "number" and b.retries or 5
+  local all = (ms("connect_timeout") + ms("write_timeout") + ms("read_timeout")) * (retries + 1) + 5000
+  return min(all, 2147483646)
+end
+
+
 -- ask_go has Go set target, scheme and token of this request, and keeps them.
 -- The token is "<instance>.<mac>", and what Go needs besides path and address is
 -- in what follows it: "?need=captures,consumer".
@@ -166,6 +182,7 @@ local function ask_go(conf)
     scheme = ngx.var.upstream_scheme,
     token = token,
     needs = needs,
+    patience = patience(conf),
   }
 end
 
@@ -179,6 +196,9 @@ local function send_to_relay(conf)
     relay = ask_go(conf)
     relays[conf] = relay
   end
+  local data = ngx.ctx.balancer_data
+  data.read_timeout = max(data.read_timeout or 0, relay.patience)
+  data.send_timeout = max(data.send_timeout or 0, relay.patience)
 
   local id = kong.request.get_id and kong.request.get_id() or ngx.var.request_id
   kong.service.request.set_header(TOKEN, relay.token .. "?" .. context_of(relay, id))
@@ -254,10 +274,11 @@ local function put_record()
   local state = kong.ctx.plugin
   local record = state.record
   if not record then
-    -- The client may have gone before the answer began: then the relay knows
-    -- the request by the id in its context.
-    local aborted = state.token and not state.answered and kong.response.get_source() == "service"
-    record = aborted and "#" .. state.id
+    -- The client may have gone before the answer began, or Kong's patience may
+    -- have ended: then the relay knows the request by the id in its context.
+    local unanswered = state.token and not state.answered
+      and (kong.response.get_source() == "service" or ngx.status == 504)
+    record = unanswered and "#" .. state.id
   end
   if not record then
     return
