@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -119,6 +120,37 @@ func TestREADMEStartsWithTheTwoCommands(t *testing.T) {
 	}
 	if !strings.Contains(string(ci), "\ngo test ./...\n") {
 		t.Error(".ci/run does not run the README's test command")
+	}
+}
+
+// TestTheImagePassesOnAllThatThePluginLooksAt: Kong's workers start the plugin
+// with nothing but what nginx's env directives name.
+func TestTheImagePassesOnAllThatThePluginLooksAt(t *testing.T) {
+	docker, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(docker), "KONG_NGINX_MAIN_ENV=\"")
+	list, _, _ = strings.Cut(list, "\"")
+	passed := map[string]bool{}
+	for name := range strings.SplitSeq(strings.ReplaceAll(list, "\\\n", " "), ";") {
+		passed[strings.TrimPrefix(strings.TrimSpace(name), "env ")] = true
+	}
+	looks := regexp.MustCompile(`(?:Getenv\(|Env += |env[A-Z]\w*, )"([A-Z][A-Z0-9_]+)"`)
+	err = filepath.WalkDir("../plugin", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, m := range looks.FindAllSubmatch(source, -1) {
+			if name := string(m[1]); !passed[name] && name != "GO_AI_PROXY_KEPT" {
+				t.Errorf("%s looks at %s, which the Dockerfile does not pass on", path, name)
+			}
+		}
+		return err
+	})
+	if err != nil || !passed["GO_AI_PROXY_LOG_LEVEL"] || !passed["HTTPS_PROXY"] {
+		t.Errorf("passed on: %v, %v", passed, err)
 	}
 }
 

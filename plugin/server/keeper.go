@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"syscall"
 )
 
@@ -37,7 +36,6 @@ func Keep(ctx context.Context) (kept bool, err error) {
 	child := exec.Command(program, os.Args[1:]...)
 	child.Env = append(os.Environ(), keptEnv+"=1")
 	child.Stdout, child.Stderr = struct{ io.Writer }{os.Stdout}, struct{ io.Writer }{os.Stderr}
-	signal.Ignore(syscall.SIGPIPE)
 	ctx, cancel := WithParent(ctx)
 	defer cancel()
 	if err := child.Start(); err != nil {

@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		parentTestProcess(os.Args[2])
 		return
 	}
+	if len(os.Args) == 3 && os.Args[1] == "keeper-test" {
+		keeperTestProcess(os.Args[2])
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -197,8 +197,10 @@ local function send_to_relay(conf)
     relays[conf] = relay
   end
   local data = ngx.ctx.balancer_data
-  data.read_timeout = max(data.read_timeout or 0, relay.patience)
-  data.send_timeout = max(data.send_timeout or 0, relay.patience)
+  if data then
+    data.read_timeout = max(data.read_timeout or 0, relay.patience)
+    data.send_timeout = max(data.send_timeout or 0, relay.patience)
+  end
 
   local id = kong.request.get_id and kong.request.get_id() or ngx.var.request_id
   kong.service.request.set_header(TOKEN, relay.token .. "?" .. context_of(relay, id))

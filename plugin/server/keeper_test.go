@@ -1,0 +1,104 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// keeperTestProcess is the keeper of the tests below and, started by it, the
+// server, which takes a while to drain and then leaves a file.
+func keeperTestProcess(file string) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if kept, err := Keep(ctx); !kept {
+		if err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	if file == "fails" {
+		os.Exit(3)
+	}
+	ctx, cancel := WithParent(ctx)
+	defer cancel()
+	fmt.Println("serving")
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Second):
+		return
+	}
+	for range 30 {
+		fmt.Println("draining, and saying so to nobody")
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = os.WriteFile(file, []byte("drained"), 0o600) // the test sees that it is missing
+}
+
+// keep starts a keeper and waits until the server behind it serves.
+func keep(t *testing.T) (keeper *exec.Cmd, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "drained")
+	keeper = exec.Command(os.Args[0], "keeper-test", file)
+	out, err := keeper.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = keeper.Process.Kill() })
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "serving\n" {
+		t.Fatalf("the server said %q: %v", line, err)
+	}
+	return keeper, file
+}
+
+func drained(t *testing.T, file string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+	}
+	t.Error("the server did not drain")
+}
+
+func TestServerDrainsWhenItsKeeperIsKilled(t *testing.T) {
+	keeper, file := keep(t)
+	if err := keeper.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = keeper.Wait() // killed
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the server ended before its keeper did")
+	}
+	drained(t, file)
+}
+
+func TestKeeperDoesNotWaitForTheServerToDrain(t *testing.T) {
+	keeper, file := keep(t)
+	if err := keeper.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := keeper.Wait(); err != nil {
+		t.Errorf("the keeper ended with %v", err)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the keeper ended after the server")
+	}
+	drained(t, file)
+}
+
+func TestKeeperEndsWithAServerThatCannotStart(t *testing.T) {
+	if err := exec.Command(os.Args[0], "keeper-test", "fails").Run(); err == nil {
+		t.Error("the keeper says that all is well")
+	}
+}
