@@ -137,11 +137,15 @@ func (a *attempt) meta() chat.Meta {
 // newID is a random id of 29 letters and digits, like OpenAI's.
 func newID() string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	b := make([]byte, 29)
+	var b [29]byte
+	n := uint64(0)
 	for i := range b {
-		b[i] = alphabet[rand.IntN(len(alphabet))]
+		if i%10 == 0 { // ten of them are below 2⁶⁴
+			n = rand.Uint64()
+		}
+		b[i], n = alphabet[n%uint64(len(alphabet))], n/uint64(len(alphabet))
 	}
-	return string(b)
+	return string(b[:])
 }
 
 // observeResponse keeps what a translated answer says for the record.
