@@ -27,8 +27,10 @@ func TestEntriesThatComeTogetherGoOutInOneWrite(t *testing.T) {
 			t.Fatalf("written at once: %q", out)
 		}
 		time.Sleep(2 * holdEntries)
+		synctest.Wait()
 		_, _ = b.Write([]byte("d\n"))
 		time.Sleep(2 * holdEntries)
+		synctest.Wait()
 		if got := strings.Join(out, "|"); got != "a\nb\nc\n|d\n" {
 			t.Errorf("written: %q", got)
 		}
