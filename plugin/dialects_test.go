@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -110,6 +111,7 @@ func filledOnly(list ...string) (filled []string) {
 type stage struct {
 	t     testing.TB
 	relay *Relay
+	mu    sync.Mutex
 	seen  []*http.Request
 	sent  [][]byte
 }
@@ -118,7 +120,9 @@ func newStage(t testing.TB, provider http.Handler) *stage {
 	s := &stage{t: t, relay: NewRelay(zerolog.Nop())}
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
 		s.seen, s.sent = append(s.seen, r), append(s.sent, body)
+		s.mu.Unlock()
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		provider.ServeHTTP(w, r)
 	}))
@@ -176,7 +180,9 @@ func (s *stage) call(inst *Instance, method, path, query string, body []byte, he
 		in.Header.Set(headers[i], headers[i+1])
 	}
 	out := &taken{}
+	s.mu.Lock()
 	s.seen, s.sent = nil, nil
+	s.mu.Unlock()
 	return out, s.relay.Serve(context.Background(), inst, in, out, nil)
 }
 

@@ -35,9 +35,9 @@ func keeperTestProcess(file string) {
 	case <-time.After(20 * time.Second):
 		return
 	}
-	for range 30 {
+	for range 100 { // longer than the race detector takes to end the keeper
 		fmt.Println("draining, and saying so to nobody")
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
 	_ = os.WriteFile(file, []byte("drained"), 0o600) // the test sees that it is missing
 }

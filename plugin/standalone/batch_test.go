@@ -23,9 +23,11 @@ func TestEntriesThatComeTogetherGoOutInOneWrite(t *testing.T) {
 				t.Fatal(n, err)
 			}
 		}
+		b.mu.Lock()
 		if len(out) != 0 {
 			t.Fatalf("written at once: %q", out)
 		}
+		b.mu.Unlock()
 		time.Sleep(2 * holdEntries)
 		synctest.Wait()
 		_, _ = b.Write([]byte("d\n"))
