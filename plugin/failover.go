@@ -248,7 +248,7 @@ func (a *attempt) sample(end Outcome, now time.Time) balancer.Sample {
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
-	case end == Completed:
+	case end == Completed && len(a.instance.targets) > 1: // there is a choice to be made by it
 		x.Latency = now.Sub(a.began)
 	}
 	return x

@@ -66,9 +66,6 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 }
 
 func seeMessage(m *fastjson.Value, seen *chat.Seen) {
-	if id := m.GetStringBytes("id"); len(id) > 0 {
-		seen.ID = string(id)
-	}
 	if model := m.GetStringBytes("model"); len(model) > 0 {
 		seen.Model = string(model)
 	}

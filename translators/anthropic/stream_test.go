@@ -276,7 +276,7 @@ func TestMeterSeesWhatTheTranslatorSees(t *testing.T) {
 	}
 	want := chat.Usage{Prompt: 18, Completion: 9, Cached: 10, CacheWrite: 5, CacheWrite5m: 4, CacheWrite1h: 1, Reasoning: 4, ServiceTier: "standard"}
 	for i, seen := range []*chat.Seen{&whole, &streamed} {
-		if seen.Usage != want || !seen.HasUsage || seen.ID != "msg_01" || seen.Model != "claude-opus-4-7" || seen.Finish != chat.ToolCalls || !seen.Content {
+		if seen.Usage != want || !seen.HasUsage || seen.Model != "claude-opus-4-7" || seen.Finish != chat.ToolCalls || !seen.Content {
 			t.Errorf("%d: got %+v", i, seen)
 		}
 		if said[i] != "One 😀Two" {

@@ -72,9 +72,8 @@ type Meter interface {
 // Seen is what a Meter has found so far.
 type Seen struct {
 	Usage    Usage
-	HasUsage bool   // the provider reported usage
-	Model    string // as the provider reports it
-	ID       string
+	HasUsage bool         // the provider reported usage
+	Model    string       // as the provider reports it
 	Finish   FinishReason // last one, for the log
 	Content  bool         // something the client would show has come
 	TextLen  int          // bytes of content so far, for estimates

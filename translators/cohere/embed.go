@@ -151,7 +151,6 @@ func (embed) AppendResponse(dst []byte, t *target.Target, body []byte, meta chat
 		return nil, &chat.ResponseError{Message: "'embeddings' missing from cohere response body"}
 	}
 	seen.HasUsage = readUsage(&seen.Usage, v)
-	seen.ID = text(v, "id")
 	w := openai.NewEmbeddingsWriter(dst)
 	for _, e := range list.GetArray() {
 		w.Vector(jsonedit.AppendValue(nil, e))

@@ -40,11 +40,6 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 // seeAnswer reads what is not content of a whole answer, or of the end of a
 // streamed one.
 func seeAnswer(v *fastjson.Value, seen *chat.Seen) {
-	for _, name := range [...]string{"id", "generation_id"} {
-		if id := v.GetStringBytes(name); len(id) > 0 {
-			seen.ID = string(id)
-		}
-	}
 	seeFinish(v, seen)
 	if readUsage(&seen.Usage, v) {
 		seen.HasUsage = true

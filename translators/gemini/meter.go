@@ -56,7 +56,6 @@ func observe(v *fastjson.Value, seen *chat.Seen) {
 		seen.HasUsage = true
 	}
 	set(&seen.Model, v.GetStringBytes("modelVersion"))
-	set(&seen.ID, v.GetStringBytes("responseId"))
 	for _, c := range v.GetArray("candidates") {
 		called := false
 		for _, p := range c.GetArray("content", "parts") {

@@ -161,18 +161,23 @@ func (s *splice) separate(i int) {
 
 // added writes the members that body did not have.
 func (s *splice) added() {
+	var labels []byte
 	for i := range s.edits {
 		e := &s.edits[i]
 		if *s.last(i) != -1 || e.Value == nil {
 			continue
 		}
 		name := e.name()
-		label := make([]byte, 0, len(name)+len(`,"":`))
+		if cap(labels)-len(labels) < len(name)+len(`,"":`) {
+			labels = make([]byte, 0, max(len(name)+len(`,"":`), 64)) // those before stay where they are
+		}
+		from := len(labels)
 		if s.any {
-			label = append(label, ',')
+			labels = append(labels, ',')
 		}
 		s.any = true
-		s.insert(append(AppendString(label, name), ':'))
+		labels = append(AppendString(labels, name), ':')
+		s.insert(labels[from:len(labels):len(labels)])
 		s.insert(e.Value)
 	}
 }

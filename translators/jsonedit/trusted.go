@@ -9,10 +9,30 @@ import "bytes"
 // Members appends the members of a valid object to dst and returns the extended
 // slice; dst as it was for any other value. Start and End are offsets in value.
 func Members(value []byte, dst []Member) []Member {
-	if !IsObject(value) {
-		return dst
+	dst, _ = membersTo(value, dst)
+	return dst
+}
+
+// Outline is Object with a look at the outline only: body must be one object
+// whose brackets and strings end where they should. What is in it is not
+// checked. It is for bodies that are passed on as they are.
+func Outline(body []byte, dst []Member) (members []Member, ok bool) {
+	from := skipSpace(body, 0)
+	dst, end := membersTo(body[from:], dst)
+	for i := range dst {
+		dst[i].Start, dst[i].End = dst[i].Start+from, dst[i].End+from
 	}
-	for i := skipSpace(value, 1); i < len(value) && value[i] == '"'; i = next(value, i) {
+	end += from
+	return dst, end < len(body) && body[end] == '}' && skipSpace(body, end+1) == len(body)
+}
+
+// membersTo is Members; it returns the offset that it came to as well.
+func membersTo(value []byte, dst []Member) ([]Member, int) {
+	if !IsObject(value) {
+		return dst, len(value)
+	}
+	i := skipSpace(value, 1)
+	for ; i < len(value) && value[i] == '"'; i = next(value, i) {
 		start := i
 		i = closing(value, i)
 		name := value[start+1 : i]
@@ -27,7 +47,7 @@ func Members(value []byte, dst []Member) []Member {
 		i = past(value, from)
 		dst = append(dst, Member{Key: name[:len(name):len(name)], Value: value[from:i:i], Start: start, End: i})
 	}
-	return dst
+	return dst, i
 }
 
 // Elements appends the elements of a valid array to dst, as Members does.

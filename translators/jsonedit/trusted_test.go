@@ -18,6 +18,10 @@ func checkTrusted(t *testing.T, text []byte) {
 	if want, err := Array(text, nil); err == nil && !reflect.DeepEqual(elements, want) {
 		t.Fatalf("%q: elements %q, want %q", text, elements, want)
 	}
+	outline, whole := Outline(append([]byte(" \n"), text...), nil)
+	if want, err := Object(append([]byte(" \n"), text...), nil); err == nil && (!whole || !reflect.DeepEqual(outline, want)) {
+		t.Fatalf("%q: outline %v, want %v", text, outline, want)
+	}
 	start := StringAtStart(text)
 	if _, err := str(append(bytes.Clone(text), ' '), 0); IsString(text) && err == nil && len(start) < 2 {
 		t.Fatalf("%q starts with a string, not with %q", text, start)
@@ -30,6 +34,17 @@ func TestMembersAreThoseOfObject(t *testing.T) {
 		for cut := range len(text) {
 			checkTrusted(t, []byte(text[:cut]))
 			checkTrusted(t, []byte(text[cut:]))
+		}
+	}
+}
+
+func TestAnOutlineThatDoesNotEndIsNone(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{}`: true, `{"a":[1,{"b":"}"}]} `: true, ``: false, `[]`: false, `{"a":1}{"b":2}`: false, `{"a":1`: false, `{"a":"b}`: false,
+		`{"a":[1}`: false, `{"a":{"b":1}`: false, `{"a":1},`: false, `{"a"`: false, `{"a":1]`: false, `null`: false,
+	} {
+		if _, ok := Outline([]byte(text), nil); ok != want {
+			t.Errorf("%s: %v", text, ok)
 		}
 	}
 }

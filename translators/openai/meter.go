@@ -19,8 +19,8 @@ var done = []byte("[DONE]")
 // Whole implements chat.Meter.
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	var space [16]jsonedit.Member
-	members, err := jsonedit.Object(body, space[:0])
-	if err != nil {
+	members, ok := jsonedit.Outline(body, space[:0])
+	if !ok {
 		return
 	}
 	for i := range members {
@@ -30,8 +30,6 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 			seen.HasUsage = ReadUsage(m.Value, &seen.Usage) || seen.HasUsage
 		case "model":
 			setText(&seen.Model, m.Value)
-		case "id":
-			setText(&seen.ID, m.Value)
 		case "service_tier":
 			setText(&seen.Usage.ServiceTier, m.Value)
 		case "error":
@@ -81,7 +79,6 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 	if seen.Model == "" {
 		setText(&seen.Model, jsonedit.Lookup(data, "model"))
-		setText(&seen.ID, jsonedit.Lookup(data, "id"))
 		setText(&seen.Usage.ServiceTier, jsonedit.Lookup(data, "service_tier"))
 	}
 	content(data, seen)

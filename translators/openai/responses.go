@@ -34,8 +34,6 @@ func readResponse(value []byte, seen *chat.Seen) {
 			seen.HasUsage = ReadUsage(m.Value, &seen.Usage) || seen.HasUsage
 		case "model":
 			setText(&seen.Model, m.Value)
-		case "id":
-			setText(&seen.ID, m.Value)
 		case "service_tier":
 			setText(&seen.Usage.ServiceTier, m.Value)
 		case "error":
