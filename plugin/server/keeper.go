@@ -7,10 +7,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 )
 
-// keptEnv marks the process that a keeper started.
+// keptEnv marks the process that a keeper started, with the keeper's id.
 const keptEnv = "GO_AI_PROXY_KEPT"
 
 // Keep runs this program again as a child and waits for it; kept is true in the
@@ -21,12 +22,18 @@ const keptEnv = "GO_AI_PROXY_KEPT"
 // have streams open, which go through this process. So what Kong starts and kills
 // is the keeper: it takes no part in anything, and its end tells the child to let
 // open requests finish. On SIGTERM the keeper ends at once, too: Kong starts the
-// next process when it has, not when the last stream is over.
+// next process when it has, not when the last stream is over. A child that is
+// told to end tells its keeper, for the same reason.
 //
 // The keeper copies the child's output, so that Kong, which reads until the end
 // of the output, sees its end.
 func Keep(ctx context.Context) (kept bool, err error) {
-	if os.Getenv(keptEnv) != "" {
+	if keeper := os.Getenv(keptEnv); keeper != "" {
+		context.AfterFunc(ctx, func() {
+			if parent := os.Getppid(); strconv.Itoa(parent) == keeper {
+				_ = syscall.Kill(parent, syscall.SIGTERM)
+			}
+		})
 		return true, nil
 	}
 	program, err := os.Executable()
@@ -34,7 +41,7 @@ func Keep(ctx context.Context) (kept bool, err error) {
 		return false, fmt.Errorf("keeper: %w", err)
 	}
 	child := exec.Command(program, os.Args[1:]...)
-	child.Env = append(os.Environ(), keptEnv+"=1")
+	child.Env = append(os.Environ(), keptEnv+"="+strconv.Itoa(os.Getpid()))
 	child.Stdout, child.Stderr = struct{ io.Writer }{os.Stdout}, struct{ io.Writer }{os.Stderr}
 	ctx, cancel := WithParent(ctx)
 	defer cancel()

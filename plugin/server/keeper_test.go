@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func keeperTestProcess(file string) {
 	}
 	ctx, cancel := WithParent(ctx)
 	defer cancel()
+	_ = os.WriteFile(file+".pid", []byte(strconv.Itoa(os.Getpid())), 0o600) // the test sees that it is missing
 	fmt.Println("serving")
 	select {
 	case <-ctx.Done():
@@ -69,6 +71,28 @@ func drained(t *testing.T, file string) {
 		}
 	}
 	t.Error("the server did not drain")
+}
+
+func TestKeeperEndsWhenItsServerIsToldTo(t *testing.T) {
+	keeper, file := keep(t)
+	b, err := os.ReadFile(file + ".pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := strconv.Atoi(string(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(server, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := keeper.Wait(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the keeper waited for the server to drain")
+	}
+	drained(t, file)
 }
 
 func TestServerDrainsWhenItsKeeperIsKilled(t *testing.T) {

@@ -297,6 +297,11 @@ local function put_record()
   if type(value) ~= "table" then
     error("record is no JSON object: " .. (err or type(value)))
   end
+  -- It was Kong that left, not the client.
+  local meta = value.meta
+  if not state.answered and ngx.status == 504 and type(meta) == "table" and meta.outcome == "client_aborted" then
+    meta.outcome, meta.error = "failed", "The upstream server is timing out"
+  end
   kong.log.set_serialize_value("ai.proxy", value)
 end
 
