@@ -4,4 +4,4 @@ package main
 // collector runs when the heap has doubled; the relay's own is so small that it
 // would run hundreds of times a second under load, for a fifth of the CPU. The
 // price is at most as much garbage.
-var ballast = make([]byte, 16<<20)
+var ballast = make([]byte, 12<<20)
