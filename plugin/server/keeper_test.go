@@ -37,7 +37,7 @@ func keeperTestProcess(file string) {
 	case <-time.After(20 * time.Second):
 		return
 	}
-	for range 100 { // longer than the race detector takes to end the keeper
+	for range 150 { // longer than the race detector takes to end the keeper
 		fmt.Println("draining, and saying so to nobody")
 		time.Sleep(20 * time.Millisecond)
 	}
