@@ -48,6 +48,21 @@ func TestWhatAStreamKeepsIsItsClientsBodyOnly(t *testing.T) {
 	}
 }
 
+func TestAFormThatIsHeldIsNotGivenBack(t *testing.T) {
+	q := &request{instance: &Instance{}}
+	q.body = q.borrow(1000)
+	copy(q.body, "the form")
+	q.hold()
+	q.giveBack(false)
+	q.giveBack(true)
+	for range 4 { // of whom one would get the same buffer
+		copy((&request{instance: q.instance}).borrow(1000), "another's")
+	}
+	if q.body != nil || string(q.held[:8]) != "the form" {
+		t.Errorf("what is held became %q", q.held[:8])
+	}
+}
+
 func TestWhatGoesIntoARecordIsNotBorrowed(t *testing.T) {
 	q := &request{instance: &Instance{keeps: true}}
 	q.borrow(1000)

@@ -50,9 +50,14 @@ func (q *request) takeForm(most int64) error {
 	if err := q.readBody(most); err != nil {
 		return err
 	}
-	q.held, q.body = q.body, nil
+	q.hold()
 	return nil
 }
+
+// hold keeps the body that was read for all targets to be sent. It is not given
+// back: unlike the pieces of a request, what is sent as a stream may be read on
+// by net/http when the answer has begun.
+func (q *request) hold() { q.held, q.body, q.borrowed = q.body, nil, nil }
 
 // repeats says whether a request of a route may be sent to more than one target.
 func (inst *Instance) repeats(route string) bool {

@@ -3,7 +3,7 @@
 // the project searches for JSON by hand. It knows no field of any API.
 //
 // Start with Object, which checks a body and finds its members, and Splice,
-// which edits them.
+// which edits them; trusted.go looks further into what was checked.
 package jsonedit
 
 import (
