@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"syscall"
 )
@@ -51,14 +52,19 @@ func Keep(ctx context.Context) (kept bool, err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- child.Wait() }()
 	select {
-	case err := <-ended:
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			return false, fmt.Errorf("the plugin server ended: %w", err)
-		}
-		return false, err
+	case err = <-ended:
 	case <-ctx.Done():
+	}
+	// The child answers its SIGTERM with one of its own, which must not end the
+	// keeper in another way than well while it ends.
+	signal.Ignore(syscall.SIGTERM)
+	if ctx.Err() != nil {
 		_ = child.Process.Signal(syscall.SIGTERM) // it drains, without us
 		return false, nil
 	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("the plugin server ended: %w", err)
+	}
+	return false, err
 }

@@ -23,6 +23,8 @@ func keeperTestProcess(file string) {
 		if err != nil {
 			os.Exit(1)
 		}
+		stop()
+		time.Sleep(100 * time.Millisecond) // the child's own SIGTERM arrives meanwhile
 		return
 	}
 	if file == "fails" {
