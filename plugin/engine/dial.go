@@ -73,7 +73,7 @@ func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target strin
 	}
 	c.conn = conn
 	c.in.open(conn)
-	c.out.open(conn, -1)
+	c.out.open(conn, -1, c.in.raw)
 	c.look = c.lookAt
 	c.raw = rawConn(c.socket)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -12,15 +13,19 @@ import (
 // something in it.
 type output struct {
 	conn    net.Conn
-	time    timer         // the write deadline
-	wait    time.Duration // for one write; below 0: the deadline is seen to elsewhere
+	raw     syscall.RawConn // of a plain socket, otherwise nil
+	time    timer           // the write deadline
+	wait    time.Duration   // for one write; below 0: the deadline is seen to elsewhere
 	buf     []byte
-	err     error     // final
-	vectors [3][]byte // of one write, here so that it allocates nothing
+	rest    []byte                // of buf, while writeReady writes it
+	ready   func(fd uintptr) bool // writeReady, made once
+	err     error                 // final
+	vectors [3][]byte             // of one write, here so that it allocates nothing
 }
 
-func (o *output) open(conn net.Conn, wait time.Duration) {
-	o.conn, o.wait = conn, wait
+func (o *output) open(conn net.Conn, wait time.Duration, raw syscall.RawConn) {
+	o.conn, o.wait, o.raw = conn, wait, raw
+	o.ready = o.writeReady
 	o.time.set = conn.SetWriteDeadline
 }
 
@@ -51,6 +56,12 @@ func (o *output) flushWith(p, q []byte) error {
 	}
 	switch {
 	case o.err != nil || n == 0:
+	case n == len(o.buf) && o.raw != nil:
+		o.rest = o.buf
+		if err := o.raw.Write(o.ready); o.err == nil {
+			o.err = err
+		}
+		o.rest = nil
 	case n == len(o.buf):
 		_, o.err = o.conn.Write(o.buf)
 	default:

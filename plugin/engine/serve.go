@@ -42,7 +42,7 @@ func newServerConn(s *Server, conn net.Conn) *serverConn {
 	c := &serverConn{server: s, conn: conn, remote: conn.RemoteAddr().String()}
 	c.in.open(conn)
 	c.in.wait = s.ReadTimeout
-	c.out.open(conn, s.WriteTimeout)
+	c.out.open(conn, s.WriteTimeout, c.in.raw)
 	return c
 }
 

@@ -43,13 +43,20 @@ func (s *source) readReady(fd uintptr) bool {
 	return true
 }
 
-func read(fd int, b []byte) (int, error) {
-	for {
-		n, err := syscall.Read(fd, b)
-		if err != syscall.EINTR {
-			return n, err
+// writeReady writes what is in the buffer; false: there is no room, wait.
+func (o *output) writeReady(fd uintptr) bool {
+	for len(o.rest) > 0 {
+		n, err := write(int(fd), o.rest)
+		if err == syscall.EAGAIN {
+			return false
 		}
+		if err != nil {
+			o.err = &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", err)}
+			return true
+		}
+		o.rest = o.rest[n:]
 	}
+	return true
 }
 
 // glance is what a look at a socket without reading tells.
