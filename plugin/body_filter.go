@@ -17,6 +17,7 @@ import (
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 )
 
 // deliver gives the provider's answer to the client.
@@ -278,7 +279,7 @@ func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 // arrived together are written together; nothing is held back while another
 // read would block.
 func (a *attempt) deliverStream(ctx context.Context, events frame.Reader) error {
-	s := &stream{attempt: a}
+	s := &stream{attempt: a, op: a.op, surface: a.surface, hidden: a.hidden, usage: a.usage}
 	if a.how == viaChat {
 		s.from = a.op.Chat.NewStream(a.target)
 		a.encoder = a.surface.dialect.NewEncoder(a.meta())
@@ -305,17 +306,28 @@ const maxHeld = 16 << 10
 // stream is one streamed answer on its way to the client.
 type stream struct {
 	*attempt
-	from  chat.Stream // nil in the same format
-	buf   []byte
-	inner []byte // what an event wrapped
-	count lastCount
+	// The attempt's, beside what else is looked at for every event: that of a
+	// thousand streams is not in the processor's cache.
+	op      *provider.Operation
+	surface *surface
+	hidden  bool
+	usage   bool
+
 	ended bool // the client has all there is
 	// shown: content has come, from now on the attempt cannot be replaced.
 	shown bool
+	from  chat.Stream // nil in the same format
+	buf   []byte      // what the client is given next
+	lent  *[]byte     // where buf came from
+	inner []byte      // what an event wrapped
+	count lastCount
 }
 
 // take turns one event of the provider into the client's bytes.
 func (s *stream) take(ev frame.Event) error {
+	if s.lent == nil {
+		s.takeBuffer()
+	}
 	if s.from != nil {
 		deltas, err := s.from.Next(ev)
 		for i := range deltas {
@@ -456,17 +468,34 @@ func (s *stream) flush() error {
 		}
 	}
 	if len(s.buf) == 0 {
+		s.giveBuffer()
 		return nil
 	}
 	if err := s.client.write(s.buf); err != nil {
 		return err
 	}
-	s.progress()
-	s.buf = s.buf[:0]
-	if cap(s.buf) > maxHeld {
-		s.buf = nil
+	if s.seen.HasUsage {
+		s.progress()
 	}
+	s.giveBuffer()
 	return s.client.flush()
+}
+
+// eventBuffers are for events on their way.
+var eventBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
+
+func (s *stream) takeBuffer() {
+	s.lent = eventBuffers.Get().(*[]byte)
+	s.buf = (*s.lent)[:0]
+}
+
+// giveBuffer lets go of what was written: a stream that waits holds no buffer.
+func (s *stream) giveBuffer() {
+	if s.lent != nil && cap(s.buf) <= maxHeld {
+		*s.lent = s.buf
+		eventBuffers.Put(s.lent)
+	}
+	s.buf, s.lent = nil, nil
 }
 
 // progress keeps the record's counts up to what the client was given, for one

@@ -171,6 +171,13 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Wait implements frame.Waiter.
+func (b *answerBody) Wait() {
+	if b.conn != nil && b.body.err == nil {
+		b.conn.in.await()
+	}
+}
+
 // Ready says that more of the body has come and Read will not wait.
 func (b *answerBody) Ready() bool { return b.conn != nil && b.conn.in.buffered() > 0 }
 

@@ -22,18 +22,17 @@ type Exchange struct {
 	RemoteAddr    string      // "ip:port"
 
 	conn    *serverConn
-	life    lifetime
-	body    body
-	minor   int  // of the client's HTTP version
-	keep    bool // the client wants to go on after this request
-	expects bool // the client waits for 100 before it sends its body
-
 	began   bool    // Start was called
 	framing framing // of the answer
 	mute    bool    // the answer has no body
-	left    int64   // bytes that a sized answer still owes
 	broken  bool    // Abort was called
 	ended   bool    // End was called
+	keep    bool    // the client wants to go on after this request
+	expects bool    // the client waits for 100 before it sends its body
+	left    int64   // bytes that a sized answer still owes
+	minor   int     // of the client's HTTP version
+	life    lifetime
+	body    body
 
 	upgraded bool // guarded by the connection: hanging up is not the engine's to see
 	hijacked bool

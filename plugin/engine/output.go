@@ -18,8 +18,8 @@ type output struct {
 	wait    time.Duration   // for one write; below 0: the deadline is seen to elsewhere
 	buf     []byte
 	rest    []byte                // of buf, while writeReady writes it
-	ready   func(fd uintptr) bool // writeReady, made once
 	err     error                 // final
+	ready   func(fd uintptr) bool // writeReady, made once
 	vectors [3][]byte             // of one write, here so that it allocates nothing
 }
 

@@ -20,8 +20,9 @@ type source struct {
 	buf  []byte // nil when there is nothing in it
 	r, w int    // what is unread is buf[r:w]
 
-	ready func(fd uintptr) bool // readReady, made once
-	err   error                 // of readReady
+	ready  func(fd uintptr) bool // readReady, made once
+	err    error                 // of readReady
+	failed error                 // of await, for the next read
 }
 
 // errLong is a line or a head above its limit.
@@ -64,6 +65,10 @@ func (s *source) release() {
 // fill reads once, at least one byte, behind what is there. A buffer grows to
 // most bytes, then it is errLong.
 func (s *source) fill(most int) error {
+	if err := s.failed; err != nil {
+		s.failed = nil
+		return err
+	}
 	if s.buf == nil {
 		if s.raw != nil {
 			return s.fillReady()
@@ -105,6 +110,16 @@ func (s *source) fillReady() error {
 	return s.err
 }
 
+// await waits until there is something to read. An error is the next read's.
+func (s *source) await() {
+	if s.buffered() > 0 || s.failed != nil {
+		return
+	}
+	if s.failed = s.time.ahead(s.wait); s.failed == nil {
+		s.failed = s.fill(bufferSize)
+	}
+}
+
 // read reads what there is into p, at most one read of the connection. With
 // direct, that goes by the buffer when the buffer is empty.
 func (s *source) read(p []byte, direct bool) (int, error) {
@@ -112,7 +127,7 @@ func (s *source) read(p []byte, direct bool) (int, error) {
 		if err := s.time.ahead(s.wait); err != nil {
 			return 0, err
 		}
-		if direct {
+		if direct && s.failed == nil {
 			return s.conn.Read(p)
 		}
 		if err := s.fill(bufferSize); err != nil {

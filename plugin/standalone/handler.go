@@ -81,11 +81,11 @@ func (h *handler) write(x *exchange) {
 // sink is the relay's way to the client; it counts what the log entry needs.
 type sink struct {
 	x      *engine.Exchange
-	id     [1]string   // the request's, for the answer's header
+	size   int64
+	status int
 	length int64       // of the answer, below 0 when it was not known
 	header http.Header // as sent
-	status int
-	size   int64
+	id     [1]string   // the request's, for the answer's header
 	began  time.Time
 }
 

@@ -71,17 +71,17 @@ type Meter interface {
 
 // Seen is what a Meter has found so far.
 type Seen struct {
-	Usage    Usage
-	HasUsage bool         // the provider reported usage
-	Model    string       // as the provider reports it
-	Finish   FinishReason // last one, for the log
-	Content  bool         // something the client would show has come
-	TextLen  int          // bytes of content so far, for estimates
-	Err      *Error       // an error event in the stream
-	Ended    bool         // the format's own end was seen ([DONE], message_stop)
+	HasUsage bool // the provider reported usage
+	Content  bool // something the client would show has come
+	Ended    bool // the format's own end was seen ([DONE], message_stop)
 	// UsageOnly is set by Event when the event carries usage and nothing else
 	// (OpenAI's last chunk with empty choices), cleared otherwise.
 	UsageOnly bool
+	TextLen   int    // bytes of content so far, for estimates
+	Err       *Error // an error event in the stream
 	// Collect, when set, receives the text of the answer (payload logging).
 	Collect func(text []byte)
+	Finish  FinishReason // last one, for the log
+	Model   string       // as the provider reports it
+	Usage   Usage
 }

@@ -82,7 +82,15 @@ func New(kind Kind, r io.Reader, maxEvent int) Reader {
 	default:
 		c = &sse{}
 	}
-	return &reader{src: r, cutter: c, max: maxEvent}
+	w, _ := r.(Waiter)
+	return &reader{src: r, waiter: w, cutter: c, max: maxEvent}
+}
+
+// Waiter is what the reader given to New may be as well.
+type Waiter interface {
+	// Wait returns when there is something to read, or an error to be read: a
+	// stream that waits holds no buffer.
+	Wait()
 }
 
 // KindOf returns the framing that a Content-Type announces. Without a content

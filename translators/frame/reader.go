@@ -3,6 +3,7 @@ package frame
 import (
 	"errors"
 	"io"
+	"sync"
 )
 
 // cutter knows one framing. It sees only bytes that have come, never a reader,
@@ -27,6 +28,7 @@ const (
 // reader is the one loop of all framings: it owns the buffer and the limit.
 type reader struct {
 	src    io.Reader
+	waiter Waiter // src, where it is one
 	cutter cutter
 	max    int
 	offset int64 // of buf[start] in the stream
@@ -105,6 +107,10 @@ func (r *reader) fail(err error) error {
 
 // fill reads once what is there to read.
 func (r *reader) fill() {
+	if r.start == r.end && r.waiter != nil {
+		r.release()
+		r.waiter.Wait()
+	}
 	r.room()
 	for range 100 {
 		n, err := r.src.Read(r.buf[r.end:])
@@ -132,11 +138,31 @@ func (r *reader) room() {
 		size *= 2
 	}
 	if size = min(size, r.max+1); size != len(r.buf) {
-		buf := make([]byte, size)
+		buf := newBuffer(size)
 		copy(buf, unread)
+		r.release()
 		r.buf = buf
 	} else {
 		copy(r.buf, unread)
 	}
 	r.start, r.end = 0, len(unread)
+}
+
+// release gives the buffer back; what is in it is lost.
+func (r *reader) release() {
+	if len(r.buf) == minBuffer {
+		buffers.Put((*[minBuffer]byte)(r.buf))
+	}
+	r.buf, r.start, r.end = nil, 0, 0
+}
+
+// buffers are shared by all streams: the one that the last event was in is in
+// the processor's cache.
+var buffers = sync.Pool{New: func() any { return new([minBuffer]byte) }}
+
+func newBuffer(size int) []byte {
+	if size == minBuffer {
+		return buffers.Get().(*[minBuffer]byte)[:]
+	}
+	return make([]byte, size)
 }
