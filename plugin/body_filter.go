@@ -282,6 +282,7 @@ func (a *attempt) deliverStream(ctx context.Context, events frame.Reader) error 
 	s := &stream{attempt: a, op: a.op, surface: a.surface, hidden: a.hidden, usage: a.usage}
 	if a.how == viaChat {
 		s.from = a.op.Chat.NewStream(a.target)
+		s.resting, _ = s.from.(chat.Resting)
 		a.encoder = a.surface.dialect.NewEncoder(a.meta())
 	}
 	if a.endpoint.Logging.Payloads {
@@ -313,14 +314,16 @@ type stream struct {
 	hidden  bool
 	usage   bool
 
-	ended bool // the client has all there is
+	counted bool // usage has come since the record was told
+	ended   bool // the client has all there is
 	// shown: content has come, from now on the attempt cannot be replaced.
-	shown bool
-	from  chat.Stream // nil in the same format
-	buf   []byte      // what the client is given next
-	lent  *[]byte     // where buf came from
-	inner []byte      // what an event wrapped
-	count lastCount
+	shown   bool
+	from    chat.Stream  // nil in the same format
+	resting chat.Resting // from, where it is one
+	buf     []byte       // what the client is given next
+	lent    *[]byte      // where buf came from
+	inner   []byte       // what an event wrapped
+	count   lastCount
 }
 
 // take turns one event of the provider into the client's bytes.
@@ -333,6 +336,9 @@ func (s *stream) take(ev frame.Event) error {
 		for i := range deltas {
 			s.observe(&deltas[i])
 			s.buf = s.encoder.Append(s.buf, &deltas[i])
+		}
+		if s.resting != nil {
+			s.resting.Rest()
 		}
 		return err
 	}
@@ -351,6 +357,7 @@ func (s *stream) take(ev frame.Event) error {
 	if s.op.Meter != nil {
 		s.op.Meter.Event(ev, &s.seen)
 		s.note(s.seen.Content)
+		s.counted = s.counted || s.seen.HasUsage
 		if s.seen.Err != nil {
 			ev.Data, ev.Raw = s.redact(ev.Data), s.redact(ev.Raw)
 		}
@@ -391,7 +398,7 @@ func (s *stream) observe(d *chat.Delta) {
 	case chat.Start:
 		s.seen.Model = string(d.Model)
 	case chat.UsageDelta:
-		s.seen.Usage, s.seen.HasUsage = *d.Usage, true
+		s.seen.Usage, s.seen.HasUsage, s.counted = *d.Usage, true, true
 	case chat.Finish:
 		s.seen.Finish = d.Reason
 	case chat.ErrorDelta:
@@ -474,7 +481,7 @@ func (s *stream) flush() error {
 	if err := s.client.write(s.buf); err != nil {
 		return err
 	}
-	if s.seen.HasUsage {
+	if s.counted {
 		s.progress()
 	}
 	s.giveBuffer()
@@ -501,6 +508,7 @@ func (s *stream) giveBuffer() {
 // progress keeps the record's counts up to what the client was given, for one
 // that is asked for when the client leaves.
 func (s *stream) progress() {
+	s.counted = false
 	s.record.set(func(r *Record) {
 		if r.outcome == Pending {
 			r.usage = s.seen.Usage

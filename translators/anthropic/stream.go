@@ -16,7 +16,7 @@ import (
 func (messages) NewStream(*target.Target) chat.Stream { return &stream{} }
 
 type stream struct {
-	parser fastjson.Parser
+	jsonedit.EventParser
 	deltas []chat.Delta
 	usage  chat.Usage
 	err    chat.Error
@@ -45,7 +45,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	if len(ev.Data) == 0 {
 		return nil, nil
 	}
-	v, err := s.parser.ParseBytes(ev.Data)
+	v, err := s.ParseEvent(ev.Data)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "an event of the stream is no JSON"}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -16,7 +17,7 @@ import (
 func (converse) NewStream(t *target.Target) chat.Stream { return &stream{model: []byte(t.Model)} }
 
 type stream struct {
-	parser    fastjson.Parser
+	jsonedit.EventParser
 	model     []byte
 	deltas    []chat.Delta
 	usage     chat.Usage
@@ -62,7 +63,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 		s.add(chat.Delta{Kind: chat.ErrorDelta, Err: &s.err})
 		return s.deltas, nil
 	}
-	v, err := s.parser.ParseBytes(ev.Data)
+	v, err := s.ParseEvent(ev.Data)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode response from Bedrock"}
 	}

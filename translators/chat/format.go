@@ -29,6 +29,13 @@ type Stream interface {
 	Next(ev frame.Event) ([]Delta, error)
 }
 
+// Resting is what a Stream may be as well.
+type Resting interface {
+	// Rest lets go of what the last Next returned, and of the memory that it is
+	// in: the relay calls it before it waits for the next event.
+	Rest()
+}
+
 // Dialect is a client's chat format. Implementations are stateless values.
 type Dialect interface {
 	// ParseRequest reads a client's body. Errors are *RequestError.

@@ -12,7 +12,7 @@ import (
 // by type (https://docs.cohere.com/v2/docs/streaming), the others by
 // event_type.
 type stream struct {
-	parser    fastjson.Parser
+	jsonedit.EventParser
 	deltas    []chat.Delta
 	usage     chat.Usage
 	err       chat.Error
@@ -44,7 +44,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 		s.end()
 		return s.deltas, nil
 	}
-	v, err := s.parser.ParseBytes(ev.Data)
+	v, err := s.ParseEvent(ev.Data)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "an event of the stream is no JSON"}
 	}

@@ -69,6 +69,10 @@ func Translate(kind frame.Kind, stream io.Reader, from chat.Stream, to chat.Enco
 		for i := range deltas {
 			out = to.Append(out, &deltas[i])
 		}
+		if resting, ok := from.(chat.Resting); ok {
+			resting.Rest()
+			forget(ev.Data)
+		}
 		if err != nil {
 			return out, err
 		}

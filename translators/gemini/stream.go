@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -16,7 +17,7 @@ func (generate) NewStream(*target.Target) chat.Stream { return &stream{} }
 // stream reads one answer, in which each event is a whole GenerateContentResponse
 // of its own with some more text, or with whole function calls.
 type stream struct {
-	parser fastjson.Parser
+	jsonedit.EventParser
 	deltas []chat.Delta
 	buf    []byte // arguments, ids and raw members of this event's deltas
 	id     []byte
@@ -31,7 +32,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	if len(ev.Data) == 0 {
 		return nil, nil
 	}
-	v, err := s.parser.ParseBytes(ev.Data)
+	v, err := s.ParseEvent(ev.Data)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "an event of Gemini's stream is not valid JSON"}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -14,7 +15,7 @@ func (generate) NewStream(*target.Target) chat.Stream { return &stream{} }
 // stream reads the tokens of one answer. The last one has the details.
 // https://huggingface.co/docs/text-generation-inference/conceptual/streaming
 type stream struct {
-	parser fastjson.Parser
+	jsonedit.EventParser
 	deltas []chat.Delta
 	usage  chat.Usage
 	err    chat.Error
@@ -30,7 +31,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	if string(ev.Data) == "[DONE]" {
 		return s.end(), nil
 	}
-	v, err := s.parser.ParseBytes(ev.Data)
+	v, err := s.ParseEvent(ev.Data)
 	if err != nil {
 		return nil, invalid()
 	}

@@ -16,7 +16,7 @@ func (Upstream) NewStream(*target.Target) chat.Stream { return &upstreamStream{}
 
 // upstreamStream reads the chunks of one answer.
 type upstreamStream struct {
-	parser  fastjson.Parser
+	jsonedit.EventParser
 	deltas  []chat.Delta
 	usage   chat.Usage
 	raw     []byte // scratch
@@ -33,7 +33,7 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 	if bytes.Equal(ev.Data, done) {
 		return append(s.deltas, chat.Delta{Kind: chat.End}), nil
 	}
-	v, err := s.parser.ParseBytes(ev.Data)
+	v, err := s.ParseEvent(ev.Data)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, &chat.ResponseError{Message: "failed to decode an event of the stream"}
 	}
