@@ -5,22 +5,29 @@ import (
 	"unsafe"
 )
 
-// read and write are the system calls on a non-blocking socket, which return at
-// once. So the scheduler need not be told of them, as package syscall does: that
-// wakes its watching thread whenever the process had been idle, which was a
-// tenth of what an event of a slow stream costs.
+// recvNow, sendNow and peekNow are the system calls on a non-blocking socket,
+// which return at once. So the scheduler need not be told of them, as package
+// syscall does: that wakes its watching thread whenever the process had been
+// idle, which was a tenth of what an event of a slow stream costs. And they are
+// the socket's own calls: those of files, read and write, look at more.
 
-func read(fd int, b []byte) (int, error) {
-	return nonblocking(syscall.SYS_READ, fd, b)
+func recvNow(fd int, b []byte) (int, error) {
+	return nonblocking(syscall.SYS_RECVFROM, fd, b, 0)
 }
 
-func write(fd int, b []byte) (int, error) {
-	return nonblocking(syscall.SYS_WRITE, fd, b)
+func sendNow(fd int, b []byte) (int, error) {
+	return nonblocking(syscall.SYS_SENDTO, fd, b, syscall.MSG_NOSIGNAL)
 }
 
-func nonblocking(call uintptr, fd int, b []byte) (int, error) {
+// peekNow receives a byte, or none at the end, and leaves it there.
+func peekNow(fd int) (int, error) {
+	var b [1]byte
+	return nonblocking(syscall.SYS_RECVFROM, fd, b[:], syscall.MSG_PEEK)
+}
+
+func nonblocking(call uintptr, fd int, b []byte, flags uintptr) (int, error) {
 	for {
-		n, _, err := syscall.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		n, _, err := syscall.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
 		switch err {
 		case 0:
 			return int(n), nil

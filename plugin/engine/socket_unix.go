@@ -26,7 +26,7 @@ func rawConn(conn net.Conn) syscall.RawConn {
 // readReady reads what is there into a fresh buffer; false: nothing is, wait.
 func (s *source) readReady(fd uintptr) bool {
 	b := takeBuffer()
-	n, err := read(int(fd), b)
+	n, err := recvNow(int(fd), b)
 	if n > 0 {
 		s.buf, s.r, s.w = b, 0, n
 		return true
@@ -46,7 +46,7 @@ func (s *source) readReady(fd uintptr) bool {
 // writeReady writes what is in the buffer; false: there is no room, wait.
 func (o *output) writeReady(fd uintptr) bool {
 	for len(o.rest) > 0 {
-		n, err := write(int(fd), o.rest)
+		n, err := sendNow(int(fd), o.rest)
 		if err == syscall.EAGAIN {
 			return false
 		}
@@ -70,19 +70,14 @@ const (
 
 // peek looks at what there is to read and leaves it there.
 func peek(fd uintptr) glance {
-	var b [1]byte
-	for {
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return quiet
-		case err == nil && n > 0:
-			return speaks
-		default:
-			return ended
-		}
+	n, err := peekNow(int(fd))
+	switch {
+	case err == syscall.EAGAIN:
+		return quiet
+	case err == nil && n > 0:
+		return speaks
 	}
+	return ended
 }
 
 // isBroken says that a socket was reset.

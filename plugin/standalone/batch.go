@@ -13,7 +13,8 @@ type batch struct {
 	mu      sync.Mutex
 	out     io.Writer
 	held    []byte
-	waiting bool // flush is on its way
+	timer   *time.Timer // of flush
+	waiting bool        // flush is on its way
 }
 
 const (
@@ -30,9 +31,12 @@ func (b *batch) Write(p []byte) (int, error) {
 	switch {
 	case len(b.held) >= maxHeld:
 		b.write()
+	case b.timer == nil:
+		b.waiting = true
+		b.timer = time.AfterFunc(holdEntries, b.flush)
 	case !b.waiting:
 		b.waiting = true
-		time.AfterFunc(holdEntries, b.flush)
+		b.timer.Reset(holdEntries)
 	}
 	return len(p), nil
 }
