@@ -288,6 +288,7 @@ func (a *attempt) deliverStream(ctx context.Context, events frame.Reader) error 
 	if a.endpoint.Logging.Payloads {
 		a.seen.Collect = a.collect
 	}
+	defer events.Release()
 	var err error
 	for err == nil && !s.ended && !s.failedAtOnce() {
 		var ev frame.Event

@@ -49,6 +49,9 @@ type Reader interface {
 	// Buffered says whether Next will return without reading: the relay
 	// flushes to the client when it is false. It leaves the last event valid.
 	Buffered() bool
+	// Release gives the reader's memory back: it is the last call, and events are
+	// not valid any more.
+	Release()
 }
 
 // Kind is a framing.

@@ -148,6 +148,11 @@ func (r *reader) room() {
 	r.start, r.end = 0, len(unread)
 }
 
+func (r *reader) Release() {
+	r.release()
+	r.err = io.ErrClosedPipe
+}
+
 // release gives the buffer back; what is in it is lost.
 func (r *reader) release() {
 	if len(r.buf) == minBuffer {
