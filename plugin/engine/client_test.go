@@ -502,16 +502,22 @@ func TestEachPhaseHasItsTimeout(t *testing.T) {
 	s := scriptTCP(t, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", false)
 	out = outgoing(t, "GET", s.url().String())
 	out.Timeouts.Read = limit
-	a, err := c.Do(context.Background(), out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	start = time.Now()
-	b, err := io.ReadAll(a.Body)
-	wantTransport(t, err, wire.Reading, true)
-	within(start, "body")
-	if a.Body.Close(); string(b) != "hel" {
-		t.Errorf("%q", b)
+	for _, wait := range []bool{false, true} {
+		a, err := c.Do(context.Background(), out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := a.Body
+		if wait {
+			body = waiting{body}
+		}
+		start = time.Now()
+		b, err := io.ReadAll(body)
+		wantTransport(t, err, wire.Reading, true)
+		within(start, "body")
+		if a.Body.Close(); string(b) != "hel" {
+			t.Errorf("%q", b)
+		}
 	}
 	refused, _ := net.Listen("tcp", "127.0.0.1:0")
 	refused.Close()

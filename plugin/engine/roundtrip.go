@@ -208,6 +208,11 @@ func (c *clientConn) listen() *early {
 	}
 	e.timer = time.AfterFunc(lastWords, func() {
 		defer close(e.done)
+		defer func() {
+			if p := recover(); p != nil {
+				e.err = fmt.Errorf("panic: %v", p)
+			}
+		}()
 		e.err = c.in.final()
 		_ = c.conn.SetWriteDeadline(past) // it fails on a closed connection only
 	})

@@ -180,6 +180,62 @@ func TestAStreamCutAnywhereGivesTheSameEvents(t *testing.T) {
 	}
 }
 
+// patient is a source that waits. Meanwhile other streams use the buffers.
+type patient struct {
+	io.Reader
+	reader *reader
+	held   int // of the largest buffer that the reader held while it waited
+}
+
+func (p *patient) Wait() {
+	if p.reader != nil {
+		p.held = max(p.held, len(p.reader.buf))
+	}
+	for range 3 {
+		b := newBuffer(minBuffer)
+		for i := range b {
+			b[i] = '#'
+		}
+		defer buffers.Put((*[minBuffer]byte)(b))
+	}
+}
+
+func TestAStreamThatWaitsGivesTheSameEvents(t *testing.T) {
+	for _, s := range streams() {
+		for i := range len(s.in) {
+			if !s.check(t, fmt.Sprintf("cut at %d", i), &patient{Reader: &pieces{[]byte(s.in[:i]), []byte(s.in[i:])}}) {
+				break
+			}
+		}
+		s.check(t, "byte by byte", &patient{Reader: iotest.OneByteReader(strings.NewReader(s.in))})
+	}
+}
+
+func TestAStreamThatWaitsHoldsNoBuffer(t *testing.T) {
+	for _, s := range streams() {
+		if len(s.want) == 0 {
+			continue
+		}
+		var each pieces
+		for _, ev := range s.want {
+			each = append(each, []byte(ev.Raw))
+		}
+		p := &patient{Reader: &each}
+		p.reader = New(s.kind, p, 0).(*reader)
+		for {
+			if _, err := p.reader.Next(); err != nil {
+				break
+			}
+		}
+		if p.held > 0 {
+			t.Errorf("%v %s: %d bytes held", s.kind, s.name, p.held)
+		}
+		if p.reader.Release(); p.reader.buf != nil {
+			t.Errorf("%v %s: held after the last call", s.kind, s.name)
+		}
+	}
+}
+
 func TestRawOfAllEventsIsTheStream(t *testing.T) {
 	for _, s := range streams() {
 		if s.err != nil {
