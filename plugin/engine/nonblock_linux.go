@@ -1,3 +1,5 @@
+//go:build !race
+
 package engine
 
 import (
@@ -10,6 +12,9 @@ import (
 // syscall does: that wakes its watching thread whenever the process had been
 // idle, which was a tenth of what an event of a slow stream costs. And they are
 // the socket's own calls: those of files, read and write, look at more.
+//
+// The race detector learns from package syscall what happens before what, so with
+// it the calls are those of nonblock_unix.go.
 
 func recvNow(fd int, b []byte) (int, error) {
 	return nonblocking(syscall.SYS_RECVFROM, fd, b, 0)
