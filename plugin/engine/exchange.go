@@ -21,6 +21,7 @@ type Exchange struct {
 	ContentLength int64       // of the body in bytes, -1 when unknown
 	RemoteAddr    string      // "ip:port"
 
+	// What every write looks at comes first: it lies side by side.
 	conn    *serverConn
 	began   bool    // Start was called
 	framing framing // of the answer
