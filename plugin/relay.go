@@ -161,13 +161,13 @@ func (q *request) fail(outcome Outcome, e *chat.Error) {
 
 // finish settles the record; the first call counts.
 func (q *request) finish(outcome Outcome, message string) {
-	now := time.Now()
+	took := time.Since(q.start)
 	q.record.set(func(r *Record) {
 		if r.outcome != Pending {
 			return
 		}
 		r.outcome, r.message = outcome, message
-		r.latency = now.Sub(q.start)
+		r.latency = took
 		q.estimate(r)
 		if r.settled != nil {
 			close(r.settled)

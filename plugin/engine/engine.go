@@ -72,13 +72,12 @@ func (t *timer) ahead(d time.Duration) error {
 		return t.fix(time.Time{})
 	}
 	slack := min(d/8, time.Second)
-	now := time.Now()
 	if !t.at.IsZero() {
-		if left := t.at.Sub(now); left >= d && left <= d+slack {
+		if left := time.Until(t.at); left >= d && left <= d+slack {
 			return nil
 		}
 	}
-	return t.fix(now.Add(d + slack))
+	return t.fix(time.Now().Add(d + slack))
 }
 
 // fix puts the deadline at a time; zero means none.
