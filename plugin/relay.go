@@ -1,8 +1,8 @@
 // Package plugin is Kong's side of go-ai-proxy, one file per phase, and the
 // relay in which a request meets a provider. A newcomer reads relay.go
-// (Serve), then request.go, attempt.go, header_filter.go, body_filter.go and
-// log.go in the order in which a request passes through them. Formats live in
-// ../translators and know nothing of this package.
+// (Serve), then request.go, attempt.go, header_filter.go, body_filter.go (with
+// stream.go for events) and log.go in the order in which a request passes through
+// them. Formats live in ../translators and know nothing of this package.
 package plugin
 
 import (

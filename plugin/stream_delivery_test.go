@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 // advanced is a plugin with one target of a route type, that may fail over.
@@ -96,5 +99,53 @@ func TestRunOfAnAssistantArrivesAsItComes(t *testing.T) {
 	close(next)
 	if !strings.Contains(string(buf[:n]), "thread.message.delta") {
 		t.Errorf("first came %q", buf[:n])
+	}
+}
+
+// follower is a Kong that asks for a record while its request is served.
+type follower struct{ record chan *Record }
+
+func (f follower) Begin(rec *Record)             { f.record <- rec }
+func (f follower) Announce(*Record, bool) string { return "" }
+
+// A client that leaves has its record asked for before the relay knows.
+func TestRecordOfAStreamHasWhatWasCountedSoFar(t *testing.T) {
+	for name, c := range map[string]struct{ provider, options, stream, want string }{
+		"in the same format": {"openai", "", `data: {"choices":[{"delta":{"content":"hi"}}],"usage":{"prompt_tokens":7,"completion_tokens":1,"total_tokens":8}}` + "\n\n", `"prompt_tokens":7`},
+		"translated":         {"anthropic", `"anthropic_version":"2023-06-01"`, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n", `"prompt_tokens":7`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next := make(chan struct{})
+			b := newBench(t, advanced("llm/v1/chat", c.provider, c.options, "", ""), func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				io.WriteString(w, c.stream)
+				w.(http.Flusher).Flush()
+				<-next
+			}).elsewhere()
+			live := follower{make(chan *Record, 1)}
+			front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+				in := NewInbound(x)
+				b.relay.ServeExchange(x, b.instance, &in, live)
+			}))
+			defer front.Close()
+			defer close(next)
+			resp, err := http.Post(front.URL+"/chat", asJSON, strings.NewReader(`{"messages":[{"role":"user","content":"x"}],"stream":true}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			for came := ""; !strings.Contains(came, `"hi"`); {
+				buf := make([]byte, 1<<10)
+				n, err := resp.Body.Read(buf)
+				if came += string(buf[:n]); err != nil {
+					t.Fatalf("%q: %v", came, err)
+				}
+			}
+			rec := <-live.record
+			rec.abandon()
+			if text := string(rec.Append(nil)); !strings.Contains(text, c.want) {
+				t.Errorf("no %s in %s", c.want, text)
+			}
+		})
 	}
 }

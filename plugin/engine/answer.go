@@ -178,9 +178,6 @@ func (b *answerBody) Wait() {
 	}
 }
 
-// Ready says that more of the body has come and Read will not wait.
-func (b *answerBody) Ready() bool { return b.conn != nil && b.conn.in.buffered() > 0 }
-
 // Close implements io.Closer. A connection whose answer has come whole but for
 // its end mark is kept.
 func (b *answerBody) Close() error {

@@ -5,28 +5,24 @@ package engine
 import "syscall"
 
 func recvNow(fd int, b []byte) (int, error) {
-	for {
-		n, err := syscall.Read(fd, b)
-		if err != syscall.EINTR {
-			return max(n, 0), err
-		}
-	}
+	return uninterrupted(func() (int, error) { return syscall.Read(fd, b) })
 }
 
 func sendNow(fd int, b []byte) (int, error) {
-	for {
-		n, err := syscall.Write(fd, b)
-		if err != syscall.EINTR {
-			return max(n, 0), err
-		}
-	}
+	return uninterrupted(func() (int, error) { return syscall.Write(fd, b) })
 }
 
-// peekNow receives a byte, or none at the end, and leaves it there.
 func peekNow(fd int) (int, error) {
-	var b [1]byte
-	for {
+	return uninterrupted(func() (int, error) {
+		var b [1]byte
 		n, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK)
+		return n, err
+	})
+}
+
+func uninterrupted(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
 		if err != syscall.EINTR {
 			return max(n, 0), err
 		}

@@ -1,0 +1,373 @@
+package plugin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+)
+
+// deliverStream gives the client the answer event by event. Events that
+// arrived together are written together; nothing is held back while another
+// read would block.
+func (a *attempt) deliverStream(ctx context.Context, events frame.Reader) error {
+	s := &stream{attempt: a, op: a.op, surface: a.surface, hidden: a.hidden, usage: a.usage}
+	if a.how == viaChat {
+		s.from = a.op.Chat.NewStream(a.target)
+		s.resting, _ = s.from.(chat.Resting)
+		a.encoder = a.surface.dialect.NewEncoder(a.meta())
+	}
+	if a.endpoint.Logging.Payloads {
+		a.seen.Collect = a.collect
+	}
+	defer events.Release()
+	var err error
+	for err == nil && !s.ended && !s.failedAtOnce() {
+		var ev frame.Event
+		if ev, err = events.Next(); err != nil {
+			break
+		}
+		if err = s.take(ev); err == nil && (!events.Buffered() || len(s.buf) > maxHeld) {
+			err = s.flush()
+		}
+	}
+	return s.close(ctx, err)
+}
+
+// maxHeld is how many bytes of events are collected before they are written.
+const maxHeld = 16 << 10
+
+// stream is one streamed answer on its way to the client.
+type stream struct {
+	*attempt
+	// The attempt's, beside what else is looked at for every event: that of a
+	// thousand streams is not in the processor's cache.
+	op      *provider.Operation
+	surface *surface
+	hidden  bool
+	usage   bool
+
+	counted bool // usage has come that the record may not know
+	ended   bool // the client has all there is
+	// shown: content has come, from now on the attempt cannot be replaced.
+	shown   bool
+	from    chat.Stream  // nil in the same format
+	resting chat.Resting // from, where it is one
+	buf     []byte       // what the client is given next
+	lent    *[]byte      // where buf came from
+	inner   []byte       // what an event wrapped
+	count   lastCount
+}
+
+// take turns one event of the provider into the client's bytes.
+func (s *stream) take(ev frame.Event) error {
+	if s.lent == nil {
+		s.takeBuffer()
+	}
+	if s.from != nil {
+		deltas, err := s.from.Next(ev)
+		for i := range deltas {
+			s.observe(&deltas[i])
+			s.buf = s.encoder.Append(s.buf, &deltas[i])
+		}
+		if s.resting != nil {
+			s.resting.Rest()
+		}
+		return err
+	}
+	if s.op.Unwrap != nil {
+		if ev.Type, ev.Data = s.op.Unwrap(s.inner[:0], ev); len(ev.Data) == 0 {
+			return nil
+		}
+		s.inner = ev.Data
+	}
+	if len(ev.Data) == 0 {
+		if !s.surface.bareData {
+			s.buf = append(s.buf, ev.Raw...)
+		}
+		return nil
+	}
+	if s.op.Meter != nil {
+		s.op.Meter.Event(ev, &s.seen)
+		s.note(s.seen.Content)
+		s.counted = s.counted || s.seen.HasUsage
+		if s.seen.Err != nil {
+			ev.Data, ev.Raw = s.redact(ev.Data), s.redact(ev.Raw)
+		}
+	}
+	switch {
+	case s.seen.UsageOnly && s.hidden:
+	case s.surface.bareData:
+		if s.seen.Ended {
+			s.appendUsage()
+		} else if s.usage && s.op.Edit.NoStreamOptions {
+			s.count.see(ev.Data, &s.seen)
+		}
+		data := ev.Data
+		if s.op.Edit.Rewrite != nil {
+			data = s.op.Edit.Rewrite(nil, data)
+		}
+		s.buf = frame.AppendSSE(s.buf, nil, data)
+	case s.op.Unwrap != nil:
+		s.buf = frame.AppendSSE(s.buf, ev.Type, ev.Data)
+	default:
+		s.buf = append(s.buf, ev.Raw...)
+	}
+	s.ended = s.surface.bareData && s.seen.Ended
+	return nil
+}
+
+// observe keeps what a delta says for the record.
+func (s *stream) observe(d *chat.Delta) {
+	switch d.Kind {
+	case chat.TextDelta, chat.ThinkingDelta, chat.RefusalDelta:
+		s.seen.TextLen += len(d.Text)
+		s.note(len(d.Text) > 0)
+		if s.seen.Collect != nil && d.Kind == chat.TextDelta {
+			s.seen.Collect(d.Text)
+		}
+	case chat.ToolStart, chat.ToolArguments:
+		s.note(true)
+	case chat.Start:
+		s.seen.Model = string(d.Model)
+	case chat.UsageDelta:
+		s.seen.Usage, s.seen.HasUsage, s.counted = *d.Usage, true, true
+	case chat.Finish:
+		s.seen.Finish = d.Reason
+	case chat.ErrorDelta:
+		d.Err.Message = string(s.redact([]byte(d.Err.Message)))
+		s.seen.Err = d.Err
+		s.ended = true
+	case chat.End:
+		s.seen.Ended = true
+		s.ended = true
+	}
+}
+
+// maxCollected bounds what is kept of a streamed answer, in bytes.
+const maxCollected = 16 << 20
+
+// collect keeps the text of a streamed answer for the log.
+func (q *request) collect(text []byte) {
+	q.record.set(func(r *Record) {
+		r.stream = true
+		if len(r.answer) > maxCollected {
+			return
+		}
+		r.answer = append(r.answer, text...)
+	})
+}
+
+// note takes down when the first content came.
+func (s *stream) note(content bool) {
+	if content && !s.shown {
+		s.shown = true
+		d := max(time.Since(s.start), 1)
+		s.record.set(func(r *Record) { r.first = d })
+	}
+}
+
+// release lets go of what was made of the client's body: no other attempt will
+// be made, and a stream may last.
+func (a *attempt) release() {
+	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
+	a.giveBack(false)
+}
+
+// begin sends the header of the stream.
+func (s *stream) begin() error {
+	s.streaming = true
+	s.release()
+	s.record.set(func(r *Record) { r.mode = Stream })
+	h := s.clientHeaders()
+	contentType := wire.First(s.answer.Header, "Content-Type")
+	if s.from != nil || s.op.Unwrap != nil || s.surface.bareData || contentType == "" {
+		contentType = cmp.Or(s.surface.media, "text/event-stream")
+	}
+	asStream(h, contentType)
+	return s.startStream(s.answer.Status, h)
+}
+
+// failedAtOnce says that an error came before the client was given anything: it
+// is told with a status, and not in a stream.
+func (s *stream) failedAtOnce() bool { return s.seen.Err != nil && !s.shown && !s.client.started }
+
+// maxReplaceable bounds the bytes that are held back for another target to take
+// over.
+const maxReplaceable = 256 << 10
+
+// flush gives the client what there is. While another target could still take
+// over, nothing is given before the first content.
+func (s *stream) flush() error {
+	if s.failedAtOnce() || s.replaceable && !s.shown && !s.ended && len(s.buf) < maxReplaceable {
+		return nil
+	}
+	if !s.client.started {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	if len(s.buf) == 0 {
+		s.giveBuffer()
+		return nil
+	}
+	if err := s.client.write(s.buf); err != nil {
+		return err
+	}
+	if s.counted {
+		s.progress()
+	}
+	s.giveBuffer()
+	return s.client.flush()
+}
+
+// eventBuffers are for events on their way.
+var eventBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
+
+func (s *stream) takeBuffer() {
+	s.lent = eventBuffers.Get().(*[]byte)
+	s.buf = (*s.lent)[:0]
+}
+
+// giveBuffer lets go of what was written: a stream that waits holds no buffer.
+func (s *stream) giveBuffer() {
+	if s.lent != nil && cap(s.buf) <= maxHeld {
+		*s.lent = s.buf
+		eventBuffers.Put(s.lent)
+	}
+	s.buf, s.lent = nil, nil
+}
+
+// progress keeps the record's counts up to what the client was given, for one
+// that is asked for when the client leaves.
+func (s *stream) progress() {
+	s.counted = false
+	s.record.set(func(r *Record) {
+		if r.outcome == Pending {
+			r.usage = s.seen.Usage
+		}
+	})
+}
+
+// close settles how the stream ended. A stream that the provider cut off gets
+// the format's error event and no end marker.
+func (s *stream) close(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, errClientGone) {
+		s.settleSeen()
+		return errClientGone
+	}
+	something := s.client.started || len(s.buf) > 0
+	complete := s.seen.Ended || s.seen.Finish != "" || !s.surface.bareData && !s.surface.ends && s.from == nil && something
+	if !s.client.started && !s.shown && (s.seen.Err != nil || err != nil && err != io.EOF || !complete) {
+		return s.failedEarly(err)
+	}
+	var failure *chat.Error
+	switch {
+	case s.seen.Err != nil:
+		s.settleSeen()
+		s.finish(Failed, (&reported{s.seen.Err}).Error())
+		return s.flush()
+	case (err == nil || err == io.EOF) && complete:
+		if !s.seen.Ended {
+			s.appendEnd()
+		}
+		s.settleSeen()
+		s.finish(Completed, "")
+		s.ended = true // nothing is held back any more, also where no content came
+		return s.flush()
+	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+		failure = refuse(http.StatusBadGateway, "the provider ended the stream before its end")
+	default:
+		failure = asClientError(s.brokenOff(err).cause)
+	}
+	s.settleSeen()
+	s.finish(CutOff, failure.Message)
+	if !s.client.started {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	if err := s.client.write(s.buf); err != nil {
+		return err
+	}
+	s.errorEvent(failure)
+	return nil
+}
+
+// failedEarly is a stream that brought an error, or nothing at all, before any
+// content: another attempt may be made in its place.
+func (s *stream) failedEarly(err error) error {
+	switch {
+	case s.seen.Err != nil:
+		own := *s.seen.Err
+		own.Message = string(s.redact([]byte(own.Message)))
+		if own.Status < 400 {
+			own.Status = http.StatusBadGateway
+		}
+		return &attemptError{criterion: "error", sent: true, cause: &reported{&own}}
+	case err != nil && err != io.EOF:
+		return s.brokenOff(err)
+	}
+	return noAnswer("error", "the provider's answer was empty")
+}
+
+// brokenOff is a stream that could not be read to its end.
+func (s *stream) brokenOff(err error) *attemptError {
+	var bad *chat.ResponseError
+	if errors.As(err, &bad) {
+		return &attemptError{criterion: "error", sent: true, cause: s.untranslatable(bad)}
+	}
+	return transportFailure(cutShort(err))
+}
+
+// untranslatable says, in Kong's words, that a 200 cannot be understood.
+func (a *attempt) untranslatable(bad *chat.ResponseError) *chat.Error {
+	return refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
+}
+
+// appendEnd writes the end marker that a provider's format does without.
+func (s *stream) appendEnd() {
+	switch {
+	case s.from != nil:
+		s.buf = s.encoder.Append(s.buf, &chat.Delta{Kind: chat.End})
+	case s.surface.bareData:
+		s.appendUsage()
+		s.buf = frame.AppendSSE(s.buf, nil, []byte("[DONE]"))
+	}
+}
+
+// appendUsage writes the chunk of usage that the client asked for, if none came.
+func (s *stream) appendUsage() {
+	if len(s.count.data) > 0 {
+		s.buf = frame.AppendSSE(s.buf, nil, s.count.data)
+	}
+}
+
+// lastCount is the chunk of usage that a client asked for, of a provider that
+// cannot be asked and counts in its other chunks: the last of them without its
+// choices.
+type lastCount struct {
+	data []byte
+	came bool // one came by itself
+}
+
+func (u *lastCount) see(data []byte, seen *chat.Seen) {
+	if u.came = u.came || seen.UsageOnly; u.came || !seen.HasUsage {
+		u.data = nil
+		return
+	}
+	members, err := jsonedit.Object(data, nil)
+	if err == nil && jsonedit.IsObject(jsonedit.Find(members, "usage")) {
+		u.data = jsonedit.Join(u.data[:0], jsonedit.Splice(nil, data, members, []jsonedit.Edit{{Key: "choices", Value: []byte("[]")}}))
+	}
+}
