@@ -64,7 +64,9 @@ func pgOptions(c *config.PGVector) (*pgxpool.Config, error) {
 		if pg.TLSConfig, err = pgTLS(c); err != nil {
 			return nil, err
 		}
-		if !c.SSLRequired { // a server without TLS will do
+		// A server without TLS will do only where nobody asked who it is: else a
+		// bad certificate, or a "no" from whoever is in between, would be enough.
+		if !c.SSLRequired && !c.SSLVerify {
 			pg.Fallbacks = []*pgconn.FallbackConfig{{Host: pg.Host, Port: pg.Port}}
 		}
 	}
@@ -217,6 +219,9 @@ func (x *pgvectorIndex) wrap(what string, err error) error {
 	case errors.As(err, &server):
 		return fmt.Errorf("pgvector: %s: %s (SQLSTATE %s)", what, server.Message, server.Code)
 	case errors.As(err, &connect):
+		if x.pool.Config().ConnConfig.TLSConfig != nil && len(x.pool.Config().ConnConfig.Fallbacks) == 0 {
+			return fmt.Errorf("pgvector: %s: cannot connect with TLS, which vectordb.pgvector.ssl_verify or ssl_required demands: %s", what, line(connect.Unwrap()))
+		}
 		return fmt.Errorf("pgvector: %s: cannot connect: %s", what, line(connect.Unwrap()))
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("pgvector: %s: timed out", what)

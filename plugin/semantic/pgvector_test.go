@@ -2,9 +2,12 @@ package semantic
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,7 +158,8 @@ func TestPGVectorsTLSIsTheOneAskedFor(t *testing.T) {
 		version         uint16
 	}{
 		{"none", config.PGVector{}, false, false, false, 0},
-		{"where the server has it", config.PGVector{SSL: true, SSLVerify: true, SSLVersion: "tlsv1_2"}, true, true, true, tls.VersionTLS12},
+		{"where the server has it", config.PGVector{SSL: true, SSLVersion: "tlsv1_2"}, true, true, false, tls.VersionTLS12},
+		{"verified", config.PGVector{SSL: true, SSLVerify: true, SSLVersion: "tlsv1_2"}, true, false, true, tls.VersionTLS12},
 		{"required", config.PGVector{SSL: true, SSLRequired: true, SSLVersion: "tlsv1_3"}, true, false, false, tls.VersionTLS13},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -183,5 +187,56 @@ func checkTLS(t *testing.T, o *pgxpool.Config, encrypted, plain, verified bool, 
 	}
 	if encrypted && (pg.TLSConfig.MinVersion != version || pg.TLSConfig.InsecureSkipVerify == verified || pg.TLSConfig.ServerName != "db.example") {
 		t.Errorf("TLS %+v", pg.TLSConfig)
+	}
+}
+
+// TestVerifiedPGVectorNeverFallsBackToPlainText: neither a certificate that
+// nobody knows nor a server that says it has no TLS gets the user's name.
+func TestVerifiedPGVectorNeverFallsBackToPlainText(t *testing.T) {
+	certificates := httptest.NewUnstartedServer(nil)
+	certificates.StartTLS()
+	defer certificates.Close()
+	for _, offer := range []string{"S", "N"} {
+		t.Run(offer, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			first := make(chan []byte, 100) // each connection's first message
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer c.Close()
+						message := make([]byte, 8)
+						if _, err := io.ReadFull(c, message); err != nil {
+							return
+						}
+						first <- message
+						io.WriteString(c, offer)
+						if offer == "S" {
+							tls.Server(c, certificates.TLS).Handshake()
+						}
+					}()
+				}
+			}()
+			x := open(t, &config.VectorDB{Strategy: "pgvector", Dimensions: 3, DistanceMetric: "cosine", PGVector: &config.PGVector{
+				Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Database: "db", User: "user", Timeout: 2000, SSL: true, SSLVerify: true,
+			}}, "p", three)
+			defer x.Close()
+			if err := x.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "ssl_verify") {
+				t.Errorf("%v", err)
+			}
+			sslRequest := []byte{0, 0, 0, 8, 4, 210, 22, 47}
+			for n := len(first); n > 0; n-- {
+				if m := <-first; !bytes.Equal(m, sslRequest) {
+					t.Errorf("plain text: % x", m)
+				}
+			}
+		})
 	}
 }
