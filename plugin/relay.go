@@ -17,6 +17,7 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/cluster"
+	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators/chat"
 )
@@ -37,6 +38,7 @@ type Relay struct {
 
 // NewRelay returns a relay that calls providers over HTTP.
 func NewRelay(log zerolog.Logger) *Relay {
+	resp.LogTo(log)
 	return &Relay{
 		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),

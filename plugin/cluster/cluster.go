@@ -23,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/resp"
 )
 
 // Times of the exchange.
@@ -64,6 +65,7 @@ func Join(url string, states *balancer.Store, log zerolog.Logger) (*Node, error)
 		return nil, errors.New("the URL of Redis cannot be read: it is like redis://user:password@host:6379/0") // err may quote the password
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = patience, patience, patience
+	o.Dialer = resp.Dialer(patience, o.TLSConfig)
 	o.MaxRetries = -1 // an exchange that may have been carried out is not repeated
 	o.PoolSize, o.DisableIdentity, o.Protocol = 2, true, 2
 	n := &Node{client: redis.NewClient(o), states: states, log: log, bases: map[*balancer.State]*base{}}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"os"
@@ -286,5 +287,43 @@ func TestKeysSayNothingOfTheTarget(t *testing.T) {
 	}
 	if _, err := Join("redis://user:SECRET@host:port:port", a.store, zerolog.Nop()); err == nil || strings.Contains(err.Error(), "SECRET") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestNonsenseOfRedisLeavesTheNodeAlone: without a guard below the client these
+// few bytes end the process.
+func TestNonsenseOfRedisLeavesTheNodeAlone(t *testing.T) {
+	for _, nonsense := range []string{"*2147483647\r\n", strings.Repeat("*1\r\n", 1<<20)} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer c.Close()
+					if _, err := c.Read(make([]byte, 1)); err == nil {
+						io.WriteString(c, nonsense)
+						io.Copy(io.Discard, c)
+					}
+				}()
+			}
+		}()
+		m := join(t, "redis://"+l.Addr().String())
+		for deadline := time.Now().Add(10 * time.Second); !strings.Contains(m.logs.String(), "Redis does not answer"); {
+			if time.Now().After(deadline) {
+				t.Fatalf("%.20q: %s", nonsense, m.logs)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if !strings.Contains(m.logs.String(), "the connection is closed") || !m.end(balancer.Good) {
+			t.Errorf("%.20q: %s", nonsense, m.logs)
+		}
+		m.node.Close()
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/resp"
 )
 
 // redisIndex keeps vectors as hashes of Redis or Valkey and searches them with
@@ -27,6 +28,9 @@ import (
 // one and nodes that have the new one do not find each other's.
 type redisIndex struct {
 	client redis.UniversalClient
+	// reader searches: a replica's, where the configuration wants one, for a
+	// replica takes no write.
+	reader redis.UniversalClient
 	space
 	name   string // of the search index
 	prefix string // of the keys
@@ -35,17 +39,47 @@ type redisIndex struct {
 
 func newRedis(c *config.Redis, s space) *redisIndex {
 	base := "go-ai-proxy:semantic:" + s.namespace
+	client, reader := redisClients(c)
 	return &redisIndex{
-		client: redisClient(c), space: s,
+		client: client, reader: reader, space: s,
 		name:   fmt.Sprintf("%s:%d:%s", base, s.dimensions, s.metric),
 		prefix: base + ":vector:",
 		sets:   base + ":sets",
 	}
 }
 
-// redisClient makes the client that c asks for: of one server, a cluster, or
-// the master or a replica that Sentinel names.
-func redisClient(c *config.Redis) redis.UniversalClient {
+// redisClients makes the client that c asks for, of one server, of a cluster or
+// of the master that Sentinel names, and the one that searches: the same, or
+// that of a replica.
+func redisClients(c *config.Redis) (client, reader redis.UniversalClient) {
+	o := redisOptions(c)
+	address := func(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+	switch {
+	case len(c.SentinelNodes) > 0:
+		for _, n := range c.SentinelNodes {
+			o.Addrs = append(o.Addrs, address(n.Host, n.Port))
+		}
+		o.MasterName, o.SentinelUsername, o.SentinelPassword = c.SentinelMaster, c.SentinelUsername, c.SentinelPassword
+		client = redis.NewFailoverClient(o.Failover())
+		if c.SentinelRole != "slave" {
+			return client, client
+		}
+		f := o.Failover()
+		f.ReplicaOnly = true
+		return client, redis.NewFailoverClient(f)
+	case len(c.ClusterNodes) > 0:
+		for _, n := range c.ClusterNodes {
+			o.Addrs = append(o.Addrs, address(n.IP, n.Port))
+		}
+		client = redis.NewClusterClient(o.Cluster())
+		return client, client
+	}
+	o.Addrs = []string{address(c.Host, c.Port)}
+	client = redis.NewClient(o.Simple())
+	return client, client
+}
+
+func redisOptions(c *config.Redis) *redis.UniversalOptions {
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	o := &redis.UniversalOptions{
 		Username: c.Username, Password: c.Password, DB: c.Database,
@@ -67,27 +101,14 @@ func redisClient(c *config.Redis) redis.UniversalClient {
 	if c.SSL {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName, InsecureSkipVerify: !c.SSLVerify}
 	}
-	address := func(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
-	switch {
-	case len(c.SentinelNodes) > 0:
-		for _, n := range c.SentinelNodes {
-			o.Addrs = append(o.Addrs, address(n.Host, n.Port))
-		}
-		o.MasterName, o.SentinelUsername, o.SentinelPassword = c.SentinelMaster, c.SentinelUsername, c.SentinelPassword
-		f := o.Failover()
-		f.ReplicaOnly = c.SentinelRole == "slave"
-		return redis.NewFailoverClient(f)
-	case len(c.ClusterNodes) > 0:
-		for _, n := range c.ClusterNodes {
-			o.Addrs = append(o.Addrs, address(n.IP, n.Port))
-		}
-		return redis.NewClusterClient(o.Cluster())
-	}
-	o.Addrs = []string{address(c.Host, c.Port)}
-	return redis.NewClient(o.Simple())
+	o.Dialer = resp.Dialer(o.DialTimeout, o.TLSConfig)
+	return o
 }
 
-func (x *redisIndex) Close() { _ = x.client.Close() }
+func (x *redisIndex) Close() {
+	_ = x.client.Close()
+	_ = x.reader.Close() // the same, mostly: closing twice is no harm
+}
 
 func (x *redisIndex) key(id string) string { return x.prefix + x.set + ":" + id }
 
@@ -165,7 +186,7 @@ func (x *redisIndex) forget(ctx context.Context) {
 // Search implements Index.
 func (x *redisIndex) Search(ctx context.Context, v []float32) (map[string]float64, error) {
 	query := fmt.Sprintf("(@set:{%s})=>[KNN %d @vector $prompt AS distance]", x.set, len(x.ids))
-	answer, err := x.client.Do(ctx, "FT.SEARCH", x.name, query, "PARAMS", 2, "prompt", encodeVector(v),
+	answer, err := x.reader.Do(ctx, "FT.SEARCH", x.name, query, "PARAMS", 2, "prompt", encodeVector(v),
 		"RETURN", 1, "distance", "LIMIT", 0, len(x.ids), "DIALECT", 2).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("redis: search: %w", err)

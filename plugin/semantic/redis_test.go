@@ -168,7 +168,7 @@ func TestRedisClientIsTheOneAskedFor(t *testing.T) {
 	five := 5
 	base := config.Redis{Host: "r.example", Port: 6380, Username: "u", Password: "p", Database: 3, SSL: true, SSLVerify: true, ServerName: "sni.example",
 		ConnectTimeout: 100, SendTimeout: 200, ReadTimeout: 300, KeepalivePoolSize: 7, KeepaliveBacklog: &five}
-	one := redisClient(&base).(*redis.Client)
+	one := mainClient(&base).(*redis.Client)
 	defer one.Close()
 	o := one.Options()
 	if o.Addr != "r.example:6380" || o.Username != "u" || o.Password != "p" || o.DB != 3 || o.PoolSize != 7 ||
@@ -180,19 +180,85 @@ func TestRedisClientIsTheOneAskedFor(t *testing.T) {
 	}
 	cluster := base
 	cluster.ClusterNodes, cluster.ClusterRedirections = []config.IPPort{{IP: "10.0.0.1", Port: 7000}, {IP: "10.0.0.2", Port: 7001}}, 9
-	many := redisClient(&cluster).(*redis.ClusterClient)
+	many := mainClient(&cluster).(*redis.ClusterClient)
 	defer many.Close()
 	if o := many.Options(); fmt.Sprint(o.Addrs) != "[10.0.0.1:7000 10.0.0.2:7001]" || o.MaxRedirects != 9 || o.TLSConfig == nil {
 		t.Errorf("%+v", o)
 	}
 	sentinel := base
 	sentinel.SentinelNodes, sentinel.SentinelMaster, sentinel.SentinelRole = []config.HostPort{{Host: "127.0.0.1", Port: 1}}, "main", "master"
-	failover, ok := redisClient(&sentinel).(*redis.Client)
+	failover, ok := mainClient(&sentinel).(*redis.Client)
 	if !ok {
 		t.Fatal("no client of Sentinel")
 	}
 	defer failover.Close()
 	if a := failover.Options().Addr; a != "FailoverClient" {
 		t.Errorf("address %q", a)
+	}
+}
+
+func mainClient(c *config.Redis) redis.UniversalClient {
+	client, _ := redisClients(c)
+	return client
+}
+
+// TestReplicaIsSearchedAndTheMasterIsWritten: a replica refuses what is
+// written with READONLY.
+func TestReplicaIsSearchedAndTheMasterIsWritten(t *testing.T) {
+	master, replica, sentinel := searchtest.New(t), searchtest.New(t), searchtest.New(t)
+	bulks := func(texts ...string) string {
+		for i := range texts {
+			texts[i] = searchtest.Bulk(texts[i])
+		}
+		return searchtest.Array(texts...)
+	}
+	sentinel.Script = func(args []string) (string, bool) {
+		switch strings.ToLower(strings.Join(args[:min(2, len(args))], " ")) {
+		case "sentinel get-master-addr-by-name":
+			return bulks("127.0.0.1", fmt.Sprint(master.Port())), true
+		case "sentinel replicas":
+			return searchtest.Array(bulks("ip", "127.0.0.1", "port", fmt.Sprint(replica.Port()), "flags", "slave")), true
+		case "sentinel sentinels":
+			return "*0\r\n", true
+		}
+		return "", false
+	}
+	replica.Script = func(args []string) (string, bool) {
+		switch args[0] {
+		case "FT.SEARCH":
+			return "*1\r\n:0\r\n", true
+		}
+		return "-READONLY You can't write against a read only replica.\r\n", true
+	}
+	c := redisConfig(master, "cosine")
+	c.Redis.SentinelNodes, c.Redis.SentinelMaster = []config.HostPort{{Host: "127.0.0.1", Port: sentinel.Port()}}, "main"
+	for role, want := range map[string][2]int{"slave": {0, 1}, "master": {1, 0}, "any": {1, 0}} {
+		c.Redis.SentinelRole = role
+		x := open(t, c, "p", three)
+		before := [2]int{master.Count("FT.SEARCH"), replica.Count("FT.SEARCH")}
+		if err := x.Save(t.Context(), map[string][]float32{Texts(three, "s")[0].ID: {1, 2, 3}}); err != nil {
+			t.Errorf("%s: %v", role, err)
+		}
+		if _, err := x.Search(t.Context(), []float32{1, 2, 3}); err != nil {
+			t.Errorf("%s: %v", role, err)
+		}
+		if got := [2]int{master.Count("FT.SEARCH") - before[0], replica.Count("FT.SEARCH") - before[1]}; got != want {
+			t.Errorf("%s: searches at the master and at the replica: %v, want %v", role, got, want)
+		}
+		x.Close()
+	}
+}
+
+func TestNonsenseOfTheVectorDatabaseIsNoObstacle(t *testing.T) {
+	for _, nonsense := range []string{"*2147483647\r\n", "$9223372036854775807\r\n", strings.Repeat("*1\r\n", 1<<20)} {
+		s := searchtest.New(t)
+		s.Script = func([]string) (string, bool) { return nonsense, true }
+		m := &model{}
+		o := m.options(three...)
+		o.Index = open(t, redisConfig(s, "cosine"), "p", three)
+		r := start(t, o)
+		if got := r.Rank(t.Context(), "code", all(r)); got.Ranked[0] != 0 || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "the connection is closed") {
+			t.Errorf("%.20q: %+v", nonsense, got)
+		}
 	}
 }
