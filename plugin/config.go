@@ -170,10 +170,36 @@ func (inst *Instance) balance() error {
 	balancer.SlowStart(targets, time.Now())
 	var err error
 	inst.balancer, err = balancer.New(balancer.Options{
-		Algorithm: balancer.Algorithm(b.Algorithm), Slots: b.Slots, Latency: b.LatencyStrategy, Usage: b.TokensCountStrategy,
+		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(),
 		Breaker: balancer.Breaker{MaxFails: b.MaxFails, FailTimeout: time.Duration(b.FailTimeout) * time.Millisecond},
 	}, targets)
 	return err
+}
+
+// usageStrategy is what counts as usage: the configured count, or all tokens
+// where that one would stay 0 for some target, which would get all requests.
+func (inst *Instance) usageStrategy() string {
+	b := &inst.config.Balancer
+	if balancer.Algorithm(b.Algorithm) != balancer.LowestUsage {
+		return b.TokensCountStrategy
+	}
+	why := ""
+	switch b.TokensCountStrategy {
+	case "llm-accuracy":
+		why = "nothing here gives the scores that llm-accuracy needs"
+	case "cost":
+		for _, t := range inst.targets {
+			if o := &t.Model.Options; o.InputCost == nil || o.OutputCost == nil {
+				why = fmt.Sprintf("cost needs model.options.input_cost and output_cost of every target, %s has not both", t.modelHeader[0])
+			}
+		}
+	}
+	if why == "" {
+		return b.TokensCountStrategy
+	}
+	inst.relay.log.Warn().Str("plugin_id", inst.config.PluginID).Str("error", "balancer.tokens_count_strategy: "+why).
+		Msg("lowest-usage goes by total-tokens")
+	return "total-tokens"
 }
 
 // identity is what makes a target the one it was in an earlier configuration:

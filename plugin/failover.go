@@ -132,17 +132,36 @@ func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replac
 	}
 	pick.Now = time.Now()
 	failed, isFailed := errors.AsType[*attemptError](err)
+	gone := ctx.Err() != nil || errors.Is(err, errClientGone)
+	criterion := refusedHere
 	switch {
 	case isFailed:
 		failed.replaceable = replaceable
-		verdict = q.instance.verdict(failed.criterion, ctx.Err() != nil)
+		criterion = failed.criterion
 	case err == nil:
 		end := q.outcome()
-		verdict = q.instance.verdict(a.criterion(end), ctx.Err() != nil || end == Aborted)
+		gone = gone || end == Aborted
+		criterion = a.criterion(end)
 		b.Learn(i, a.sample(end, pick.Now), pick.Now)
+	}
+	verdict = q.instance.verdict(criterion, gone)
+	switch {
+	case gone || criterion == "":
+	case slices.Contains(requestsFault, criterion):
+		b.Refuse(pick, i, pick.Now)
+	default:
+		b.Fail(pick, i, pick.Now)
 	}
 	return err
 }
+
+// refusedHere is the criterion of an attempt that came to nothing before the
+// provider was called: its target cannot do what the client wants.
+const refusedHere = "refused"
+
+// requestsFault are the ends of an attempt that may be the request's own fault:
+// a client that sends nonsense must not make a good target look bad.
+var requestsFault = []string{refusedHere, "http_400", "http_413", "http_415", "http_422"}
 
 // criterion is what the end of a delivered attempt says of its target, in the
 // words of failover_criteria; "" when all went well.

@@ -1,8 +1,8 @@
 // Package balancer decides which target gets a request, and knows who is
 // healthy. It does no I/O and knows nothing of HTTP: the relay tells it how
 // attempts ended. Start with Balancer.Pick; a policy is one small type in
-// policies.go (ring.go for consistent hashing), what is remembered of a target
-// is in state.go.
+// policies.go (hashing.go for consistent hashing), what is remembered of a
+// target is in state.go, and what errors make of it in failing.go.
 package balancer
 
 import (
@@ -38,8 +38,6 @@ const (
 // Options configure a Balancer.
 type Options struct {
 	Algorithm Algorithm
-	// Slots is the number of points of the hash ring.
-	Slots int
 	// Latency is tpot or e2e, Usage the name of a token count strategy.
 	Latency, Usage string
 	Breaker        Breaker
@@ -90,7 +88,7 @@ func New(o Options, targets []Target) (*Balancer, error) {
 	case RoundRobin, "":
 		b.policy = newRoundRobin(targets)
 	case ConsistentHashing:
-		b.policy = newRing(o.Slots, targets)
+		b.policy = newHashing(targets)
 	case LeastConnections:
 		b.policy = leastConnections{}
 	case LowestLatency:
@@ -222,3 +220,19 @@ func (b *Balancer) Rest(i int, until time.Time) { later(&b.targets[i].State.rest
 
 // Learn takes in what an answered attempt at target i cost.
 func (b *Balancer) Learn(i int, s Sample, now time.Time) { b.targets[i].State.learn(s, now) }
+
+// Fail takes in that an attempt of r at target i came to nothing: the target
+// counts as the slowest and the most used of the candidates. Else the one that
+// answers nothing but errors, at once and for no tokens, would be the best.
+func (b *Balancer) Fail(r *Request, i int, now time.Time) {
+	b.targets[i].State.streak.Add(1)
+	b.penalize(r, i, now)
+}
+
+// Refuse takes in that target i refused r as no proper request, which may be
+// the request's own fault. Who does so several times in a row fails.
+func (b *Balancer) Refuse(r *Request, i int, now time.Time) {
+	if b.targets[i].State.streak.Add(1) >= refusals {
+		b.penalize(r, i, now)
+	}
+}

@@ -111,8 +111,8 @@ func TestRoundRobinIsExactUnderParallelLoad(t *testing.T) {
 
 func TestHashingSticksAndMovesOnlyWhatItMust(t *testing.T) {
 	ts := targets(100, 100, 50)
-	b := newBalancer(t, Options{Algorithm: ConsistentHashing, Slots: 10000}, ts)
-	fewer := newBalancer(t, Options{Algorithm: ConsistentHashing, Slots: 8000}, ts[:2]) // same points per target
+	b := newBalancer(t, Options{Algorithm: ConsistentHashing}, ts)
+	fewer := newBalancer(t, Options{Algorithm: ConsistentHashing}, ts[:2])
 	got := make([]int, 3)
 	moved := 0
 	for n := range 10000 {
@@ -321,7 +321,7 @@ func TestPickAllocatesNothing(t *testing.T) {
 			for i := range ts {
 				ts[i].Weight = i%7 + 1
 			}
-			b := newBalancer(t, Options{Algorithm: algorithm, Slots: 10000}, ts)
+			b := newBalancer(t, Options{Algorithm: algorithm}, ts)
 			r := &Request{Now: time.Now(), Candidates: all(n), Hash: 42}
 			if got := testing.AllocsPerRun(100, func() {
 				i, _ := b.Pick(r)
@@ -341,7 +341,7 @@ func BenchmarkPick(b *testing.B) {
 				for i := range ts {
 					ts[i].Weight = i%7 + 1
 				}
-				lb := newBalancer(b, Options{Algorithm: algorithm, Slots: 10000, Breaker: Breaker{MaxFails: 3, FailTimeout: time.Second}}, ts)
+				lb := newBalancer(b, Options{Algorithm: algorithm, Breaker: Breaker{MaxFails: 3, FailTimeout: time.Second}}, ts)
 				r := &Request{Now: time.Now(), Candidates: all(n), Hash: 42}
 				b.ReportAllocs()
 				for b.Loop() {
@@ -391,4 +391,28 @@ func TestMergedStatesAgreeWhateverHappensMeanwhile(t *testing.T) {
 			t.Fatalf("%+v after %+v and %d failures", got, all, bad)
 		}
 	})
+}
+
+// TestHashingSharesAreThoseOfTheWeights, whatever `slots` says: Kong takes 10.
+func TestHashingSharesAreThoseOfTheWeights(t *testing.T) {
+	for _, weights := range [][]int{{1, 1, 1}, {100, 100, 50}, {99, 1}, {70, 25, 5}, {65535, 65535}} {
+		ts, total := targets(weights...), 0
+		for _, w := range weights {
+			total += w
+		}
+		b := newBalancer(t, Options{Algorithm: ConsistentHashing}, ts)
+		const n = 30000
+		got := make([]int, len(weights))
+		for i := range n {
+			r := &Request{Now: time.Now(), Candidates: all(len(ts)), Hash: Hash(fmt.Sprintf("client-%d", i))}
+			j, _ := b.Pick(r)
+			b.Done(r, j, Good, r.Now)
+			got[j]++
+		}
+		for i, w := range weights {
+			if want := float64(n*w) / float64(total); math.Abs(float64(got[i])-want) > 4*math.Sqrt(want) {
+				t.Errorf("weights %v: %v", weights, got)
+			}
+		}
+	}
 }

@@ -122,8 +122,6 @@ func newLowestUsage(strategy string) lowestUsage {
 		return lowestUsage{func(s *State) float64 { return float64(s.completion.Load()) }}
 	case "cost":
 		return lowestUsage{func(s *State) float64 { return math.Float64frombits(s.cost.Load()) }}
-	case "llm-accuracy":
-		return lowestUsage{func(s *State) float64 { return -math.Float64frombits(s.score.Load()) }}
 	}
 	return lowestUsage{func(s *State) float64 { return float64(s.prompt.Load() + s.completion.Load()) }}
 }

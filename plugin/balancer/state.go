@@ -21,7 +21,8 @@ type State struct {
 	prompt     atomic.Int64
 	completion atomic.Int64
 	cost       atomic.Uint64 // float64 bits
-	score      atomic.Uint64 // float64 bits: llm-accuracy
+	typical    atomic.Pointer[request]
+	streak     atomic.Int64 // failures and refusals since the last answer
 
 	rest    atomic.Int64 // unix nanoseconds until which the provider asked to be left alone
 	fails   failures
@@ -39,10 +40,12 @@ type average struct {
 	// of the value, plus the time at which it was taken in units of decay. All
 	// values decay alike, so the order of ranks is that of the values, at any time.
 	rank float64
+	// failed: no latency, but what a failure counts as.
+	failed bool
 }
 
 func newAverage(value float64, at time.Time) *average {
-	return &average{value, at, math.Log(value) + float64(at.UnixNano())/float64(decay)}
+	return &average{value: value, at: at, rank: math.Log(value) + float64(at.UnixNano())/float64(decay)}
 }
 
 // Sample is what one answered request cost.
@@ -57,19 +60,21 @@ func (s *State) learn(x Sample, now time.Time) {
 		ms := float64(x.Latency) / float64(time.Millisecond)
 		update(&s.e2e, ms, now)
 		update(&s.tpot, ms/float64(max(x.Completion, 1)), now)
+		s.streak.Store(0)
 	}
+	s.average(x)
 	s.prompt.Add(int64(x.Prompt))
 	s.completion.Add(int64(x.Completion))
 	addFloat(&s.cost, x.Cost)
 }
 
 // update moves an average towards value, the more the older the average is.
-// The first value is taken as it is.
+// The first value, and the first after a failure, is taken as it is.
 func update(p *atomic.Pointer[average], value float64, now time.Time) {
 	for {
 		old := p.Load()
 		average := value
-		if old != nil {
+		if old != nil && !old.failed {
 			w := weightAfter(now.Sub(old.at))
 			average = max(value, old.value*w+value*(1-w)) // a peak counts at once
 		}
@@ -161,7 +166,7 @@ func (s *Store) Release(identity string) {
 func SlowStart(targets []Target, now time.Time) {
 	var known []Target
 	for _, t := range targets {
-		if t.State.e2e.Load() != nil {
+		if a := t.State.e2e.Load(); a != nil && !a.failed {
 			known = append(known, t)
 		}
 	}
