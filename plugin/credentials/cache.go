@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,10 @@ const (
 	// expiryMargin is how long before its expiry a credential is no longer
 	// sent, so that it does not expire on its way; at most a quarter of its life.
 	expiryMargin = 10 * time.Second
+	// firstPause and longestPause bound how long a token source that has failed
+	// is left alone, the longer the oftener it has failed in a row.
+	firstPause   = time.Second
+	longestPause = time.Minute
 )
 
 // fetchFunc gets a credential and the time it expires; the zero time is never.
@@ -31,13 +36,14 @@ type cache[V any] struct {
 	fetch fetchFunc[V]
 	lease atomic.Pointer[lease[V]]
 
-	mu      sync.Mutex
-	flight  *flight[V]
-	failure error
-	// A failure is remembered for as long as it took to fail: an endpoint that
-	// hangs costs one request its time and not each of them, and one that
-	// refuses at once is asked again at once.
-	retryAt time.Time
+	mu     sync.Mutex
+	flight *flight[V]
+	// A failure is what requests are told until retryAt: an endpoint that hangs
+	// costs one of them its time and not each, and one that refuses is not asked
+	// by each of them.
+	failure  error
+	failures int // in a row
+	retryAt  time.Time
 }
 
 // lease is a credential and when to renew and when to drop it.
@@ -117,7 +123,7 @@ func (c *cache[V]) current() (*lease[V], *flight[V], error) {
 	case c.flight != nil:
 		return nil, c.flight, nil
 	}
-	return nil, nil, c.failure
+	return nil, nil, fmt.Errorf("%w; it is asked again in %v", c.failure, c.retryAt.Sub(now).Round(100*time.Millisecond))
 }
 
 // run fetches for everyone who waits on f.
@@ -133,13 +139,23 @@ func (c *cache[V]) run(f *flight[V]) {
 	c.mu.Lock()
 	if err == nil {
 		c.lease.Store(newLease(value, began, expires))
-		f.value = value
+		f.value, c.failures = value, 0
 	} else {
-		c.retryAt = ended.Add(ended.Sub(began))
+		c.retryAt = ended.Add(pauseAfter(c.failures, ended.Sub(began)))
+		c.failures++
 	}
 	f.err, c.failure, c.flight = err, err, nil
 	c.mu.Unlock()
 	close(f.done)
+}
+
+// pauseAfter is how long a source is left alone that has failed before so
+// many times in a row and has taken so long for it now: from 3/4 to 5/4 of
+// twice the pause before, so that nodes do not ask all at once.
+func pauseAfter(before int, took time.Duration) time.Duration {
+	pause := min(firstPause<<min(before, 10), longestPause)
+	pause += time.Duration(float64(pause) * (rand.Float64() - .5) / 2)
+	return max(pause, took)
 }
 
 // guard makes a panic of fetch its error: nobody else could recover it.

@@ -3,12 +3,16 @@ package credentials
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go-ai-proxy/translators/target"
 )
 
 // counting is a fetch that returns 1, 2, 3 … with a life, after a delay.
@@ -138,23 +142,97 @@ func TestHangingEndpointCostsOneRequestItsTime(t *testing.T) {
 	})
 }
 
-func TestQuickFailureIsTriedAgainAtOnce(t *testing.T) {
+// TestSourceThatRefusesIsNotAskedByEveryRequest: of 500 requests, 482 asked.
+func TestSourceThatRefusesIsNotAskedByEveryRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fail := true
+		calls, fail := 0, true
+		var asked []time.Time
 		c := &cache[int64]{fetch: func(context.Context) (int64, time.Time, error) {
-			if fail {
-				return 0, time.Time{}, errors.New("refused")
+			if calls++; fail {
+				asked = append(asked, time.Now())
+				return 0, time.Time{}, errors.New("status 401, invalid_client")
 			}
 			return 7, time.Time{}, nil
 		}}
-		if _, err := c.get(t.Context()); err == nil {
-			t.Fatal("wanted an error")
+		var wg sync.WaitGroup
+		for range 10 {
+			for range 50 {
+				wg.Go(func() {
+					if _, err := c.get(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid_client") {
+						t.Errorf("%v", err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		if calls != 1 {
+			t.Fatalf("500 requests at once: asked %d times", calls)
+		}
+		_, err := c.get(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "; it is asked again in ") {
+			t.Errorf("%v", err)
+		}
+		for range 100 * 10 { // 10 requests a second for 100 s
+			time.Sleep(100 * time.Millisecond)
+			if _, err := c.get(t.Context()); err == nil {
+				t.Fatal("wanted an error")
+			}
+		}
+		if calls < 6 || calls > 9 {
+			t.Errorf("asked %d times in 100 s", calls)
+		}
+		for i := 1; i < len(asked); i++ {
+			want := min(time.Second<<(i-1), time.Minute)
+			if got := asked[i].Sub(asked[i-1]); got < want*3/4 || got > want*5/4+100*time.Millisecond {
+				t.Errorf("pause %d: %v, want about %v", i, got, want)
+			}
 		}
 		fail = false
+		time.Sleep(longestPause * 5 / 4)
 		get(t, c, 7)
 		time.Sleep(1000 * time.Hour) // the zero expiry is never
 		get(t, c, 7)
 	})
+}
+
+func TestPausesGrowFromTheFirstAgainAfterASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		c := &cache[int64]{fetch: func(context.Context) (int64, time.Time, error) {
+			if calls++; calls != 4 {
+				return 0, time.Time{}, errors.New("refused")
+			}
+			return 4, time.Now().Add(time.Minute), nil
+		}}
+		for range 3 {
+			c.get(t.Context())
+			time.Sleep(longestPause * 5 / 4)
+		}
+		get(t, c, 4)
+		time.Sleep(time.Minute)
+		c.get(t.Context())
+		time.Sleep(firstPause * 5 / 4)
+		c.get(t.Context())
+		if calls != 6 {
+			t.Errorf("asked %d times: the pause after a success did not begin anew", calls)
+		}
+	})
+}
+
+func TestPausesAreBoundedAndDiffer(t *testing.T) {
+	for before, want := range map[int]time.Duration{1: 2 * time.Second, 5: 32 * time.Second, 6: time.Minute, 10: time.Minute, 1 << 20: time.Minute} {
+		least, most := time.Hour, time.Duration(0)
+		for range 1000 {
+			d := pauseAfter(before, 0)
+			least, most = min(least, d), max(most, d)
+		}
+		if least < want*3/4 || least > want*8/10 || most > want*5/4 || most < want*12/10 {
+			t.Errorf("after %d: from %v to %v", before, least, most)
+		}
+	}
+	if d := pauseAfter(0, time.Hour); d != time.Hour {
+		t.Errorf("a source that takes an hour to fail is left alone for %v", d)
+	}
 }
 
 func TestFailedRenewalKeepsWhatIsStillValid(t *testing.T) {
@@ -217,5 +295,48 @@ func TestRegistryKeepsTheIdentitiesThatAreUsed(t *testing.T) {
 func TestFingerprintsTellWhereValuesEnd(t *testing.T) {
 	if fingerprintOf("ab", "c") == fingerprintOf("a", "bc") {
 		t.Fatal("two identities are one")
+	}
+}
+
+// TestNoSourceIsAskedByEveryRequest: every kind of token source is left alone
+// for a while when it refuses.
+func TestNoSourceIsAskedByEveryRequest(t *testing.T) {
+	clearCloudEnv(t)
+	key, _ := googleTestKey(t)
+	role := target.Bedrock{AWSRegion: "us-east-1", AWSAssumeRoleARN: "arn:aws:iam::1:role/r", AWSSTSEndpointURL: "http://sts.test"}
+	for name, c := range map[string]struct {
+		provider string
+		auth     Config
+		target   *target.Target
+		env      map[string]string
+	}{
+		"azure service principal": {"azure", Config{AzureUseManagedIdentity: true, AzureClientID: "c", AzureClientSecret: "s", AzureTenantID: "t"}, nil, nil},
+		"azure managed identity":  {"azure", Config{AzureUseManagedIdentity: true}, nil, nil},
+		"azure app service":       {"azure", Config{AzureUseManagedIdentity: true}, nil, map[string]string{"IDENTITY_ENDPOINT": "http://app.test", "IDENTITY_HEADER": "h"}},
+		"google key":              {"gemini", Config{GCPUseServiceAccount: true, GCPServiceAccountJSON: key}, nil, nil},
+		"google metadata":         {"gemini", Config{GCPUseServiceAccount: true}, nil, nil},
+		"aws role":                {"bedrock", staticKeys, bedrock(role), nil},
+		"aws chain":               {"bedrock", Config{}, bedrock(target.Bedrock{AWSRegion: "us-east-1"}), map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "$SERVER"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refuse := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }
+			var asked atomic.Int64
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Add(1); refuse(w, r) }))
+			defer srv.Close()
+			for name, value := range c.env {
+				t.Setenv(name, strings.Replace(value, "$SERVER", srv.URL, 1))
+			}
+			endpoint := &cloud{handler: refuse}
+			s := mustSource(t, c.auth, c.provider, endpoint.client(), alone())
+			for i := range 100 {
+				err := s.Apply(t.Context(), c.target, outgoing(t, "https://example.com/v1"))
+				if err == nil || i > 0 && !strings.Contains(err.Error(), "it is asked again in") {
+					t.Fatalf("request %d: %v", i, err)
+				}
+			}
+			if n := int(asked.Load()) + len(endpoint.requests()); n < 1 || n > 3 { // the SDK of AWS asks up to three times in one fetch
+				t.Errorf("asked %d times for 100 requests", n)
+			}
+		})
 	}
 }
