@@ -160,18 +160,28 @@ func TestFieldsOfOtherCloudsAreIgnored(t *testing.T) {
 func TestIdentityReplacesAKeyAndLeavesOtherHeaders(t *testing.T) {
 	clearCloudEnv(t)
 	for _, c := range []struct {
-		auth Config
-		want string
+		header, want string
 	}{
-		{Config{HeaderName: "api-key", HeaderValue: "own"}, ""},
-		{Config{HeaderName: "Ocp-Apim-Subscription-Key", HeaderValue: "own"}, "own"},
+		{"api-key", ""}, {"x-api-key", ""}, {"x-goog-api-key", ""}, {"authorization", "Bearer tok-1"},
+		{"Ocp-Apim-Subscription-Key", "own"}, {"X-Own", "own"},
 	} {
-		c.auth.AzureUseManagedIdentity = true
-		s := mustSource(t, c.auth, "azure", tokens(`"expires_in":3600`).client(), alone())
+		for provider, auth := range map[string]Config{"azure": {AzureUseManagedIdentity: true}, "gemini": {GCPUseServiceAccount: true}} {
+			auth.HeaderName, auth.HeaderValue = c.header, "own"
+			s := mustSource(t, auth, provider, tokens(`"expires_in":3600`).client(), alone())
+			out := outgoing(t, "https://example.com")
+			apply(t, s, nil, out)
+			if out.Header.Get(c.header) != c.want || out.Header.Get("Authorization") != "Bearer tok-1" {
+				t.Errorf("%s, %s: got %v", provider, c.header, out.Header)
+			}
+		}
+	}
+	// A key in the query is one of the two, another parameter is not.
+	for param, want := range map[string]string{"key": "", "api-version": "api-version=own"} {
+		s := mustSource(t, Config{GCPUseServiceAccount: true, ParamName: param, ParamValue: "own", ParamLocation: "query"}, "gemini", tokens(`"expires_in":3600`).client(), alone())
 		out := outgoing(t, "https://example.com")
 		apply(t, s, nil, out)
-		if out.Header.Get(c.auth.HeaderName) != c.want || out.Header.Get("Authorization") != "Bearer tok-1" {
-			t.Errorf("%s: got %v", c.auth.HeaderName, out.Header)
+		if out.URL.RawQuery != want {
+			t.Errorf("%s: %q", param, out.URL.RawQuery)
 		}
 	}
 }

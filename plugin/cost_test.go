@@ -1,0 +1,177 @@
+package plugin
+
+import (
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
+)
+
+func ptr(f float64) *float64 { return &f }
+
+// prices are different primes, so that no sum can come about in another way.
+func prices() target.Options {
+	return target.Options{InputCost: ptr(2), OutputCost: ptr(3), CacheReadCost: ptr(5), CacheWriteCost: ptr(7),
+		CacheWriteCostList: []target.TTLCost{{TTL: "5m", Cost: 11}, {TTL: "1h", Cost: 13}}}
+}
+
+func TestCostIsThatOfEachKindOfToken(t *testing.T) {
+	without := func(change func(*target.Options)) target.Options {
+		o := prices()
+		change(&o)
+		return o
+	}
+	all := chat.Usage{Prompt: 1000, Completion: 100, Cached: 200, CacheWrite: 300, CacheWrite5m: 40, CacheWrite1h: 50}
+	for _, c := range []struct {
+		name string
+		o    target.Options
+		u    chat.Usage
+		want float64 // of a million
+	}{
+		{"input and output", prices(), chat.Usage{Prompt: 10, Completion: 4}, 10*2 + 4*3},
+		{"nothing", prices(), chat.Usage{}, 0},
+		{"read from a cache", prices(), chat.Usage{Prompt: 10, Cached: 4}, 6*2 + 4*5},
+		{"written to a cache", prices(), chat.Usage{Prompt: 10, CacheWrite: 4}, 6*2 + 4*7},
+		{"kept for five minutes", prices(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite5m: 3}, 6*2 + 3*11 + 1*7},
+		{"kept for an hour", prices(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite1h: 3}, 6*2 + 3*13 + 1*7},
+		{"all of it", prices(), all, 500*2 + 200*5 + 210*7 + 40*11 + 50*13 + 100*3},
+		{"more kept than written", prices(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite1h: 5}, 6*2 + 5*13},
+		{"more from the cache than there is", prices(), chat.Usage{Prompt: 10, Cached: 12}, 12 * 5},
+		{"no price for reading", without(func(o *target.Options) { o.CacheReadCost = nil }), all, 500*2 + 200*2 + 210*7 + 40*11 + 50*13 + 100*3},
+		{"no price for writing", without(func(o *target.Options) { o.CacheWriteCost = nil }), all, 500*2 + 200*5 + 210*2 + 40*11 + 50*13 + 100*3},
+		{"no price for an hour", without(func(o *target.Options) { o.CacheWriteCostList = o.CacheWriteCostList[:1] }), all, 500*2 + 200*5 + 210*7 + 40*11 + 50*7 + 100*3},
+		{"none of both", without(func(o *target.Options) { o.CacheWriteCostList, o.CacheWriteCost = nil, nil }), all, 500*2 + 200*5 + 300*2 + 100*3},
+		{"no price for output", without(func(o *target.Options) { o.OutputCost = nil }), all, 0},
+		{"no price for input", without(func(o *target.Options) { o.InputCost = nil }), all, 0},
+		{"free input", without(func(o *target.Options) { o.InputCost = ptr(0) }), chat.Usage{Prompt: 10, Completion: 4}, 4 * 3},
+	} {
+		if got := cost(&c.o, &c.u); math.Abs(got-c.want/1e6) > 1e-15 {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want/1e6)
+		}
+	}
+	if got := cost(nil, &all); got != 0 {
+		t.Errorf("without options: %v", got)
+	}
+}
+
+// TestHighestContextFactorBelowThePromptCounts, in whatever order they are: the
+// prompt must be above the bound.
+func TestHighestContextFactorBelowThePromptCounts(t *testing.T) {
+	up := []target.ContextFactor{{Above: "0", InputFactor: 2, OutputFactor: 3}, {Above: "1k", InputFactor: 5, OutputFactor: 7}, {Above: "2K", InputFactor: 11, OutputFactor: 13}, {Above: "what", InputFactor: 17, OutputFactor: 17}}
+	down := []target.ContextFactor{up[2], up[3], up[1], up[0]}
+	for _, list := range [][]target.ContextFactor{up, down} {
+		for prompt, want := range map[int][2]float64{0: {1, 1}, 1: {2, 3}, 1000: {2, 3}, 1001: {5, 7}, 2000: {5, 7}, 2001: {11, 13}, 1e9: {11, 13}} {
+			o := target.Options{InputCost: ptr(1), OutputCost: ptr(1), ContextWindowFactor: list}
+			if got, want := cost(&o, &chat.Usage{Prompt: prompt, Completion: 10}), (float64(prompt)*want[0]+10*want[1])/1e6; math.Abs(got-want) > want*1e-12 {
+				t.Errorf("%d tokens: %v, want %v", prompt, got, want)
+			}
+		}
+	}
+}
+
+func TestNumbersOfTokensAreReadAsTheyAreWritten(t *testing.T) {
+	for s, want := range map[string]int{"200000": 200000, "200k": 200000, "200K": 200000, "1m": 1e6, "1M": 1e6, " 7 ": 7, "0": 0, "0k": 0,
+		"": -1, "k": -1, "-1": -1, "-1k": -1, "1g": -1, "1.5k": -1, "1kk": -1, "many": -1} {
+		got, ok := ParseTokens(s)
+		if ok != (want >= 0) || ok && got != want {
+			t.Errorf("%q: %d %v", s, got, ok)
+		}
+	}
+}
+
+func TestTierIsTheLongestThatTheReportedOneContains(t *testing.T) {
+	list := []target.TierFactor{{Tier: "flex", Factor: 2}, {Tier: "Priority", Factor: 3}, {Tier: "priority_plus", Factor: 5}, {Tier: "fast", Factor: 7}}
+	for reported, want := range map[string]float64{"": 1, "default": 1, "flex": 2, "FLEX": 2, "priority": 3, "ON_DEMAND_PRIORITY": 3, "priority_plus": 5,
+		"fast": 3, "very-fast": 3, "breakfast": 7, "fasting": 7} {
+		if got := tierFactor(list, reported); got != want {
+			t.Errorf("%q: %v, want %v", reported, got, want)
+		}
+	}
+	o := target.Options{InputCost: ptr(1), OutputCost: ptr(1), ServiceTierFactor: list}
+	if got := cost(&o, &chat.Usage{Prompt: 1, Completion: 2, ServiceTier: "flex"}); math.Abs(got-6e-6) > 1e-15 {
+		t.Errorf("%v: the factor is that of the whole", got)
+	}
+}
+
+// TestOnlyACompleteAnswerSaysHowLongOneTakes: a stream that breaks off early
+// would make its target a fast one.
+func TestOnlyACompleteAnswerSaysHowLongOneTakes(t *testing.T) {
+	now := time.Now()
+	one, two := make([]*endpoint, 1), make([]*endpoint, 2)
+	for _, c := range []struct {
+		name    string
+		targets []*endpoint
+		took    time.Duration
+		end     Outcome
+		want    time.Duration
+	}{
+		{"complete", two, 0, Completed, time.Second},
+		{"cut off", two, 0, CutOff, 0},
+		{"an error", two, 0, Failed, 0},
+		{"left by the client", two, 0, Aborted, 0},
+		{"nothing to choose", one, 0, Completed, 0},
+		{"a session: the time to connect", two, time.Millisecond, CutOff, time.Millisecond},
+	} {
+		a := &attempt{request: &request{instance: &Instance{targets: c.targets}}, target: &target.Target{}, began: now.Add(-time.Second), took: c.took}
+		a.seen.Usage = chat.Usage{Prompt: 3, Completion: 5}
+		if got := a.sample(c.end, now); got.Latency != c.want || got.Prompt != 3 || got.Completion != 5 {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+func TestEstimatesRoundAsKongDoes(t *testing.T) {
+	for words, want := range map[int][2]int{0: {0, 0}, 1: {1, 2}, 2: {2, 4}, 3: {3, 5}, 5: {5, 9}, 10: {10, 18}} {
+		if got := [2]int{promptTokens(words, false), promptTokens(words, true)}; got != want {
+			t.Errorf("%d words: %v, want %v", words, got, want)
+		}
+	}
+	prompt, err := jsonedit.Object([]byte(`{"messages":[{"role":"user","content":"two words"}]}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name              string
+		text, prompt, out int // what the answer has
+		counted           bool
+		status            int
+		outcome           Outcome
+		want              [2]int
+	}{
+		{"four bytes are a token", 8, 0, 0, false, 200, Completed, [2]int{2, 2}},
+		{"what is begun counts", 9, 0, 0, false, 200, Completed, [2]int{2, 3}},
+		{"one byte", 1, 0, 0, false, 200, Aborted, [2]int{2, 1}},
+		{"nothing said", 0, 0, 0, false, 200, Completed, [2]int{2, 0}},
+		{"a first count stays", 8, 7, 5, false, 200, CutOff, [2]int{7, 5}},
+		{"counted by the provider", 8, 0, 0, true, 200, Completed, [2]int{0, 0}},
+		{"an error", 8, 0, 0, false, 500, Failed, [2]int{0, 0}},
+		{"refused here", 8, 0, 0, false, 200, Refused, [2]int{0, 0}},
+	} {
+		q := &request{surface: &surface{prose: openAISurfaces["llm/v1/chat"].prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
+		r := &Record{outcome: c.outcome, tried: []Tried{{Status: c.status}}, usage: chat.Usage{Prompt: c.prompt, Completion: c.out}}
+		q.members = prompt
+		q.estimate(r)
+		if got := [2]int{r.usage.Prompt, r.usage.Completion}; got != c.want || r.estimate != (got != [2]int{c.prompt, c.out}) {
+			t.Errorf("%s: %v, estimated %v", c.name, got, r.estimate)
+		}
+	}
+}
+
+func TestRetryAfterIsInWholeSecondsAndAtLeastOne(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", time.Second: "1", time.Second + 1: "2", 10 * time.Second: "10"} {
+		if got := seconds(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+	a := script(t, status(500))
+	conf := targetsConf(`"retries":0,"max_fails":1,"fail_timeout":30000,"failover_criteria":["http_500","non_idempotent"]`, "", a.server.URL)
+	b := newBench(t, conf, answer)
+	b.post(hello)
+	if resp, _ := b.post(hello); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "30" {
+		t.Errorf("%d %v", resp.StatusCode, resp.Header)
+	}
+}
