@@ -51,6 +51,16 @@ func TestTriedTargetsAreTriedAgainWhenNoneIsLeft(t *testing.T) {
 	}
 }
 
+func TestNothingIsLeftWhenTheLastWasTriedAndIsClosedOff(t *testing.T) {
+	b := newBalancer(t, Options{Breaker: Breaker{MaxFails: 1, FailTimeout: time.Minute}}, targets(1))
+	r := request2(1)
+	b.Done(r, pick(b, r), Bad, r.Now)
+	b.Exclude(r, 0)
+	if pick(b, r) != -1 || b.Left(r) {
+		t.Error("it is still there")
+	}
+}
+
 func TestNoTargetIsTriedTwiceByPriorityAndSemantic(t *testing.T) {
 	for _, algorithm := range []Algorithm{Priority, Semantic} {
 		b := newBalancer(t, Options{Algorithm: algorithm}, targets(1, 1))

@@ -22,17 +22,27 @@ const (
 	leastCost = 1e-9
 )
 
-// request is what a request uses at a target on average.
-type request struct{ prompt, completion, cost float64 }
+// use is what requests use at a target.
+type use struct{ prompt, completion, cost float64 }
 
-// smoothing is how much a request counts in that average.
+// total is what the target has used, with what its failures count for.
+func (s *State) total() use {
+	u := use{float64(s.prompt.Load()), float64(s.completion.Load()), math.Float64frombits(s.cost.Load())}
+	if p := s.penalty.Load(); p != nil {
+		u.prompt, u.completion, u.cost = u.prompt+p.prompt, u.completion+p.completion, u.cost+p.cost
+	}
+	return u
+}
+
+// smoothing is how much a request counts in the average.
 const smoothing = 1.0 / 8
 
+// average takes an answered request into the average of what one uses.
 func (s *State) average(x Sample) {
 	if x.Prompt == 0 && x.Completion == 0 {
 		return
 	}
-	next := &request{float64(x.Prompt), float64(x.Completion), x.Cost}
+	next := &use{float64(x.Prompt), float64(x.Completion), x.Cost}
 	if old := s.typical.Load(); old != nil {
 		next.prompt = old.prompt + (next.prompt-old.prompt)*smoothing
 		next.completion = old.completion + (next.completion-old.completion)*smoothing
@@ -44,31 +54,34 @@ func (s *State) average(x Sample) {
 // penalize makes target i the slowest and the most used of the candidates.
 func (b *Balancer) penalize(r *Request, i int, now time.Time) {
 	var e2e, tpot float64
-	most := request{}    // use, for the weight
-	largest := request{} // average request
+	most := use{}    // for the weight
+	largest := use{} // average request
 	for _, j := range r.Candidates {
 		s, inverse := b.targets[j].State, b.targets[j].inverse
 		e2e = max(e2e, measured(&s.e2e, now)*inverse)
 		tpot = max(tpot, measured(&s.tpot, now)*inverse)
 		if one := s.typical.Load(); one != nil {
-			largest.prompt = max(largest.prompt, one.prompt)
-			largest.completion = max(largest.completion, one.completion)
-			largest.cost = max(largest.cost, one.cost)
+			largest = use{max(largest.prompt, one.prompt), max(largest.completion, one.completion), max(largest.cost, one.cost)}
 		}
-		if j == i {
-			continue
+		if j != i {
+			u := s.total()
+			most = use{max(most.prompt, u.prompt*inverse), max(most.completion, u.completion*inverse), max(most.cost, u.cost*inverse)}
 		}
-		most.prompt = max(most.prompt, float64(s.prompt.Load())*inverse)
-		most.completion = max(most.completion, float64(s.completion.Load())*inverse)
-		most.cost = max(most.cost, math.Float64frombits(s.cost.Load())*inverse)
 	}
 	s, weight := b.targets[i].State, float64(b.targets[i].Weight)
 	slow(&s.e2e, e2e*weight, now)
 	slow(&s.tpot, tpot*weight, now)
 	times := float64(int(1) << min(max(s.streak.Load()-1, 0), maxDoublings))
-	raise(&s.prompt, most.prompt*weight+times*max(largest.prompt, 1))
-	raise(&s.completion, most.completion*weight+times*max(largest.completion, 1))
-	raiseFloat(&s.cost, most.cost*weight+times*max(largest.cost, leastCost))
+	u := s.total()
+	missing := use{
+		max(most.prompt*weight+times*max(largest.prompt, 1)-u.prompt, 0),
+		max(most.completion*weight+times*max(largest.completion, 1)-u.completion, 0),
+		max(most.cost*weight+times*max(largest.cost, leastCost)-u.cost, 0),
+	}
+	if p := s.penalty.Load(); p != nil {
+		missing.prompt, missing.completion, missing.cost = missing.prompt+p.prompt, missing.completion+p.completion, missing.cost+p.cost
+	}
+	s.penalty.Store(&missing) // of two at once one is lost: they are alike
 }
 
 // measured is an average as it has decayed until now; 0 where it is no measure.
@@ -86,15 +99,4 @@ func slow(p *atomic.Pointer[average], worst float64, now time.Time) {
 	next := newAverage(min(worse*max(worst, 1), slowest), now)
 	next.failed = true
 	p.Store(next)
-}
-
-func raise(to *atomic.Int64, least float64) { later(to, int64(math.Ceil(least))) }
-
-func raiseFloat(to *atomic.Uint64, least float64) {
-	for {
-		old := to.Load()
-		if math.Float64frombits(old) >= least || to.CompareAndSwap(old, math.Float64bits(least)) {
-			return
-		}
-	}
 }

@@ -17,9 +17,12 @@ func TestFailureCountsAsTheWorstOfTheCandidates(t *testing.T) {
 	// 40 and 8; it took 100 ms for a weight of 1, and 2.5 a token.
 	for _, times := range []float64{1, 2, 4, 8, 16, 32, 64, 64} {
 		b.Fail(r, 0, noon)
+		if got, want := ts[0].State.total(), (use{40 + times*80, 20 + times*40, 4 + times*8}); got != want {
+			t.Errorf("as %v requests: %+v, want %+v", times, got, want)
+		}
 		got := ts[0].State.Snapshot()
-		if float64(got.Prompt) != 40+times*80 || float64(got.Completion) != 20+times*40 || got.Cost != 4+times*8 {
-			t.Errorf("as %v requests: %+v", times, got)
+		if got.Prompt != 0 || got.Completion != 0 || got.Cost != 0 {
+			t.Errorf("it has used nothing: %+v", got)
 		}
 		if got.E2E.Value != 400 || got.TPOT.Value != 10 || !got.E2E.At.Equal(noon) {
 			t.Errorf("twice the slowest: %+v", got)
@@ -32,9 +35,10 @@ func TestFailureCountsAsTheWorstOfTheCandidates(t *testing.T) {
 		t.Errorf("after an answer: %+v", got)
 	}
 	// What is higher already stays.
+	before := ts[0].State.total()
 	b.Fail(r, 0, noon)
-	if again := ts[0].State.Snapshot(); again.Prompt != got.Prompt || again.Completion != got.Completion || again.Cost != got.Cost {
-		t.Errorf("%+v after %+v", again, got)
+	if again := ts[0].State.total(); again != before {
+		t.Errorf("%+v after %+v", again, before)
 	}
 }
 
@@ -43,7 +47,7 @@ func TestFailureWhereNobodyHasAnsweredYet(t *testing.T) {
 	b := newBalancer(t, Options{}, ts)
 	b.Fail(&Request{Candidates: all(2)}, 0, noon)
 	got := ts[0].State.Snapshot()
-	if got.Prompt != 1 || got.Completion != 1 || got.Cost != leastCost || got.E2E.Value != 2 || got.TPOT.Value != 2 {
+	if ts[0].State.total() != (use{1, 1, leastCost}) || got.E2E.Value != 2 || got.TPOT.Value != 2 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -57,8 +61,8 @@ func TestFailuresDoNotAddUpWithoutBound(t *testing.T) {
 		b.Fail(&Request{Candidates: all(2)}, n%2, noon)
 	}
 	for i := range ts {
-		if got := ts[i].State.Snapshot(); got.E2E.Value > slowest || got.Prompt > 1000*64 || got.Cost > 1 {
-			t.Errorf("%+v", got)
+		if got, u := ts[i].State.Snapshot(), ts[i].State.total(); got.E2E.Value > slowest || u.prompt > 1000*64 || u.cost > 1 {
+			t.Errorf("%+v, %+v", got, u)
 		}
 	}
 	b.Learn(0, Sample{Latency: time.Hour}, noon)
@@ -72,9 +76,9 @@ func TestRefusalsCountFromTheThirdInARow(t *testing.T) {
 	b := newBalancer(t, Options{}, ts)
 	r := &Request{Candidates: all(2)}
 	refused := func() bool {
-		before := ts[0].State.Snapshot()
+		before := ts[0].State.penalty.Load()
 		b.Refuse(r, 0, noon)
-		return ts[0].State.Snapshot() != before
+		return ts[0].State.penalty.Load() != before
 	}
 	if refused() || refused() || !refused() || !refused() {
 		t.Error("not from the third on")
@@ -93,7 +97,7 @@ func TestTypicalRequestIsAnAverage(t *testing.T) {
 	}
 	s.average(Sample{Prompt: 8, Completion: 16, Cost: 1})
 	s.average(Sample{Prompt: 16, Completion: 8, Cost: 2})
-	if got := *s.typical.Load(); got != (request{9, 15, 1.125}) {
+	if got := *s.typical.Load(); got != (use{9, 15, 1.125}) {
 		t.Errorf("%+v", got)
 	}
 	s.average(Sample{Prompt: 9})

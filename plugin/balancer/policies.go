@@ -117,13 +117,13 @@ type lowestUsage struct{ used func(*State) float64 }
 func newLowestUsage(strategy string) lowestUsage {
 	switch strategy {
 	case "prompt-tokens":
-		return lowestUsage{func(s *State) float64 { return float64(s.prompt.Load()) }}
+		return lowestUsage{func(s *State) float64 { return s.total().prompt }}
 	case "completion-tokens":
-		return lowestUsage{func(s *State) float64 { return float64(s.completion.Load()) }}
+		return lowestUsage{func(s *State) float64 { return s.total().completion }}
 	case "cost":
-		return lowestUsage{func(s *State) float64 { return math.Float64frombits(s.cost.Load()) }}
+		return lowestUsage{func(s *State) float64 { return s.total().cost }}
 	}
-	return lowestUsage{func(s *State) float64 { return float64(s.prompt.Load() + s.completion.Load()) }}
+	return lowestUsage{func(s *State) float64 { u := s.total(); return u.prompt + u.completion }}
 }
 
 func (p lowestUsage) pick(_ *Request, all []Target, from []int) int { return lowest(all, from, p.used) }

@@ -20,9 +20,10 @@ type State struct {
 
 	prompt     atomic.Int64
 	completion atomic.Int64
-	cost       atomic.Uint64 // float64 bits
-	typical    atomic.Pointer[request]
-	streak     atomic.Int64 // failures and refusals since the last answer
+	cost       atomic.Uint64       // float64 bits
+	typical    atomic.Pointer[use] // of one request, on average
+	penalty    atomic.Pointer[use] // what failures count for, beside what was used
+	streak     atomic.Int64        // failures and refusals since the last answer
 
 	rest    atomic.Int64 // unix nanoseconds until which the provider asked to be left alone
 	fails   failures
