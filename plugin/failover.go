@@ -161,7 +161,7 @@ const refusedHere = "refused"
 
 // requestsFault are the ends of an attempt that may be the request's own fault:
 // a client that sends nonsense must not make a good target look bad.
-var requestsFault = []string{refusedHere, "http_400", "http_413", "http_415", "http_422"}
+var requestsFault = []string{refusedHere, "http_400", "http_404", "http_409", "http_413", "http_415", "http_422"}
 
 // criterion is what the end of a delivered attempt says of its target, in the
 // words of failover_criteria; "" when all went well.

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -222,15 +223,22 @@ func arguments(last, now balancer.Snapshot, sent time.Time) []any {
 	}
 }
 
+// What Redis may say of a target: whole numbers that a float has, and ages in ms
+// of a century at the most.
+const (
+	maxCount = 1 << 53
+	maxAge   = 100 * 365 * 24 * 3600 * 1000
+)
+
 // read is the answer of exchange.lua.
 func read(answer []string, received time.Time) (s balancer.Snapshot, err error) {
 	if len(answer) != 11 {
 		return s, fmt.Errorf("redis answers with %d values", len(answer))
 	}
-	number := func(i int) float64 {
+	number := func(i int, least, most float64) float64 {
 		f, e := strconv.ParseFloat(answer[i], 64)
-		if e != nil && err == nil {
-			err = fmt.Errorf("redis answers with %q for a number", answer[i])
+		if (e != nil || !(f >= least && f <= most)) && err == nil { // NaN is neither
+			err = fmt.Errorf("redis answers with %.40q for a number from %g to %g", answer[i], least, most)
 		}
 		return f
 	}
@@ -238,13 +246,13 @@ func read(answer []string, received time.Time) (s balancer.Snapshot, err error) 
 		if answer[i] == "" {
 			return time.Time{}
 		}
-		return received.Add(-time.Duration(number(i)) * time.Millisecond)
+		return received.Add(-time.Duration(number(i, -maxAge, maxAge)) * time.Millisecond)
 	}
 	s = balancer.Snapshot{
-		Prompt: int64(number(0)), Completion: int64(number(1)), Cost: number(2),
-		Fails: uint32(number(3)), Forgiven: uint32(number(4)),
+		Prompt: int64(number(0, 0, maxCount)), Completion: int64(number(1, 0, maxCount)), Cost: number(2, 0, maxCount),
+		Fails: uint32(number(3, 0, math.MaxUint32)), Forgiven: uint32(number(4, 0, math.MaxUint32)),
 		LastFail: at(5), Rest: at(6),
-		E2E: balancer.Average{Value: number(7), At: at(8)}, TPOT: balancer.Average{Value: number(9), At: at(10)},
+		E2E: balancer.Average{Value: number(7, 0, maxCount), At: at(8)}, TPOT: balancer.Average{Value: number(9, 0, maxCount), At: at(10)},
 	}
 	return s, err
 }

@@ -172,8 +172,8 @@ func (f *finder) zero(n *ast.ReturnStmt, of *ast.FuncType) {
 	}
 	for i, e := range n.Results {
 		switch f.all(e) {
-		case "nil", "false", "0", `""`:
-			continue
+		case "nil", "false", "0", `""`, f.all(types[i]) + "{}":
+			continue // is zero
 		}
 		// What was computed stays computed: else variables would be unused.
 		zero := fmt.Sprintf("func() (zero %s) { _ = %s; return zero }()", f.all(types[i]), f.all(e))
