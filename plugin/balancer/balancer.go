@@ -205,11 +205,11 @@ func (b *Balancer) Done(r *Request, i int, v Verdict, now time.Time) {
 
 // Exclude keeps target i from being chosen again for r while others are left.
 func (b *Balancer) Exclude(r *Request, i int) {
-	if r.tried == nil && len(b.targets) <= len(r.fewTried) {
-		r.tried = r.fewTried[:len(b.targets)]
-	}
-	if len(r.tried) < len(b.targets) {
-		r.tried = append(r.tried, make([]bool, len(b.targets)-len(r.tried))...)
+	if r.tried == nil {
+		r.tried = r.fewTried[:]
+		if len(b.targets) > len(r.fewTried) {
+			r.tried = make([]bool, len(b.targets))
+		}
 	}
 	r.tried[i], r.some = true, true
 }
