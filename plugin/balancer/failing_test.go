@@ -34,6 +34,9 @@ func TestFailureCountsAsTheWorstOfTheCandidates(t *testing.T) {
 	if got.E2E.Value != 10 || got.TPOT.Value != .25 || ts[0].State.streak.Load() != 0 {
 		t.Errorf("after an answer: %+v", got)
 	}
+	// An answer that comes between may have ended the row already.
+	ts[0].State.streak.Store(0)
+	b.penalize(r, 0, noon)
 	// What is higher already stays.
 	before := ts[0].State.total()
 	b.Fail(r, 0, noon)
