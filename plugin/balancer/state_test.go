@@ -218,6 +218,7 @@ func TestStateIsKeptForAWhileAndNotForEver(t *testing.T) {
 		if len(seen) != 1 || seen["a"] != s.states["a"].state {
 			t.Errorf("in use: %v", seen)
 		}
+		s.Release("a") // nobody holds the store
 	})
 }
 
