@@ -297,3 +297,34 @@ func TestEndpointIsAURLWithoutAUser(t *testing.T) {
 		}
 	}
 }
+
+func TestEndpointThatCannotBeReachedIsNamed(t *testing.T) {
+	clearCloudEnv(t)
+	key, _ := googleTestKey(t)
+	unreachable := &http.Client{Transport: failing{}}
+	for provider, auth := range map[string]Config{
+		"gemini": {GCPUseServiceAccount: true, GCPServiceAccountJSON: key, GCPOAuthTokenURL: "https://token.test/t?k=" + canary},
+		"azure":  {AzureUseManagedIdentity: true, AzureClientID: "c", AzureClientSecret: canary, AzureTenantID: "t"},
+	} {
+		err := mustSource(t, auth, provider, unreachable, alone()).Apply(t.Context(), nil, outgoing(t, "https://example.com"))
+		if err == nil || !strings.Contains(err.Error(), "token endpoint ") || !strings.Contains(err.Error(), "no route") || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: %v", provider, err)
+		}
+	}
+}
+
+type failing struct{}
+
+func (failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no route") }
+
+func TestSTSIsAskedTwiceWhenItFails(t *testing.T) {
+	clearCloudEnv(t)
+	role := bedrock(target.Bedrock{AWSRegion: "us-east-1", AWSAssumeRoleARN: "arn:aws:iam::1:role/r", AWSSTSEndpointURL: "http://sts.test"})
+	synctest.Test(t, func(t *testing.T) {
+		c := &cloud{handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }}
+		s := mustSource(t, staticKeys, "bedrock", c.client(), alone())
+		if err := s.Apply(t.Context(), role, outgoing(t, runtime)); err == nil || len(c.requests()) != 2 {
+			t.Errorf("asked %d times: %v", len(c.requests()), err)
+		}
+	})
+}
