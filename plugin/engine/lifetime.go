@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+// closeSoon closes conn and does not wait: net's Close waits for whoever reads or
+// writes to have had its turn, which takes long on a busy machine. The deadline
+// stops them at once, unless they are just moving it themselves.
+func closeSoon(conn net.Conn) {
+	_ = conn.SetDeadline(past) // it fails on a closed connection only
+	go conn.Close()
+}
+
 // lifetime is the context of one request: it ends when the client is gone or
 // the request is answered. It costs nothing until somebody asks for Done, and
 // it can cut a connection to a provider itself, without a goroutine that waits.
@@ -108,7 +116,7 @@ func (l *lifetime) end() {
 	l.cut, l.calls = nil, nil
 	l.mu.Unlock()
 	if cut != nil {
-		cut.Close()
+		closeSoon(cut)
 	}
 	for f := range calls {
 		go (*f)()

@@ -53,8 +53,12 @@ func (c *serverConn) serve() {
 			c.server.Log.Error().Interface("panic", p).Str("stack", string(debug.Stack())).Msg("serving a connection")
 		}
 		c.server.watcher.remove(c)
-		if x := c.take(); x == nil || !x.hijacked {
+		x := c.take()
+		if x == nil || !x.hijacked {
 			c.conn.Close()
+		}
+		if x != nil {
+			x.life.end()
 		}
 		c.in.release()
 		c.out.release()
@@ -171,16 +175,17 @@ func (c *serverConn) received() {
 		c.ahead.Store(true)
 	}
 	if c.hup.Load() {
-		c.hungUp()
+		c.hungUp(false)
 	}
 }
 
-// hungUp is told, at any time and by another goroutine, that the client has
-// ended its side or broken the connection. The client is gone, unless it has
-// sent something that is still to be read.
-func (c *serverConn) hungUp() {
+// hungUp is called, from any goroutine and at any time, when the client has
+// ended its side, or broken the connection. The client is gone, unless it has
+// only ended its side and sent something before that is still to be read. It
+// must not wait for anything: one goroutine calls it for all connections.
+func (c *serverConn) hungUp(broken bool) {
 	c.hup.Store(true)
-	if c.ahead.Load() || c.in.raw != nil && c.glance() == speaks {
+	if !broken && (c.ahead.Load() || c.in.raw != nil && c.glance() == speaks) {
 		return
 	}
 	c.mu.Lock()
@@ -201,16 +206,19 @@ func (c *serverConn) glance() (g glance) {
 	return g
 }
 
-// closeIdle closes the connection when no request is being served.
-func (c *serverConn) closeIdle() {
-	if c.state.CompareAndSwap(idle, gone) {
-		c.conn.Close()
+// closeIdle closes the connection when no request is being served, and says
+// whether it did.
+func (c *serverConn) closeIdle() bool {
+	if !c.state.CompareAndSwap(idle, gone) {
+		return false
 	}
+	closeSoon(c.conn)
+	return true
 }
 
 // abort breaks the connection.
 func (c *serverConn) abort() {
-	c.conn.Close()
+	closeSoon(c.conn)
 	c.mu.Lock()
 	x := c.active
 	c.mu.Unlock()

@@ -88,35 +88,42 @@ func (w *watcher) control(f func(fd int) error) error {
 
 // run tells connections that their clients have hung up, until close.
 func (w *watcher) run() {
-	defer func() {
-		if p := recover(); p != nil {
-			w.log.Error().Interface("panic", p).Str("stack", string(debug.Stack())).Msg("watching clients")
-		}
-	}()
 	raw, err := w.poll.SyscallConn()
 	if err != nil {
 		return
 	}
 	events := make([]syscall.EpollEvent, 64)
-	for {
-		n := 0
-		err := raw.Read(func(fd uintptr) bool {
-			var err error
-			n, err = syscall.EpollWait(int(fd), events, 0)
-			return n > 0 || err != nil && err != syscall.EINTR
-		})
-		if err != nil || n < 0 {
-			return // closed
+	for w.tell(raw, events) {
+	}
+}
+
+// tell waits for events and passes them on; false: the watcher is closed. After
+// a panic the others are still watched.
+func (w *watcher) tell(raw syscall.RawConn, events []syscall.EpollEvent) (again bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.log.Error().Interface("panic", p).Str("stack", string(debug.Stack())).Msg("watching clients")
+			again = true
 		}
-		for _, ev := range events[:n] {
-			w.mu.Lock()
-			c := w.conns[ev.Fd]
-			w.mu.Unlock()
-			if c != nil {
-				c.hungUp()
-			}
+	}()
+	n := 0
+	err := raw.Read(func(fd uintptr) bool {
+		var err error
+		n, err = syscall.EpollWait(int(fd), events, 0)
+		return n > 0 || err != nil && err != syscall.EINTR
+	})
+	if err != nil || n < 0 {
+		return false
+	}
+	for _, ev := range events[:n] {
+		w.mu.Lock()
+		c := w.conns[ev.Fd]
+		w.mu.Unlock()
+		if c != nil {
+			c.hungUp(ev.Events&(syscall.EPOLLHUP|syscall.EPOLLERR) != 0)
 		}
 	}
+	return true
 }
 
 func (w *watcher) close() {

@@ -57,7 +57,7 @@ func (w *watcher) run() {
 		}
 		w.mu.Unlock()
 		for _, c := range over {
-			c.hungUp()
+			c.hungUp(false)
 		}
 	}
 }
