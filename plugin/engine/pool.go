@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -57,7 +58,7 @@ func (p *pool) pop(to origin) *clientConn {
 
 // put keeps a connection, or closes it where there are too many.
 func (p *pool) put(c *clientConn) {
-	c.used, c.since = true, time.Now()
+	c.since = time.Now()
 	p.mu.Lock()
 	list := p.idle[c.origin]
 	if p.closed || p.n >= maxIdle || len(list) >= maxIdleOrigin {
@@ -86,8 +87,20 @@ func (p *pool) schedule() {
 
 // expire closes connections that are too old or were closed by the other side.
 func (p *pool) expire() {
-	var over []*clientConn
+	defer func() {
+		if recover() != nil { // there is nobody left to tell
+			debug.PrintStack()
+		}
+	}()
+	for _, c := range p.stale() {
+		c.close()
+	}
+}
+
+// stale takes out what expire is to close.
+func (p *pool) stale() (over []*clientConn) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	for to, list := range p.idle {
 		kept := list[:0]
 		for _, c := range list {
@@ -105,25 +118,31 @@ func (p *pool) expire() {
 	if p.n -= len(over); p.n > 0 && !p.closed {
 		p.schedule()
 	}
-	p.mu.Unlock()
-	for _, c := range over {
-		c.close()
-	}
+	return over
 }
 
-// close ends all idle connections and keeps no more.
-func (p *pool) close() {
+// makeRoom closes all idle connections, and says whether there were any: no
+// descriptors are left, and one that works is worth more than many that wait.
+func (p *pool) makeRoom() bool {
 	p.mu.Lock()
-	p.closed = true
-	idle := p.idle
+	idle, n := p.idle, p.n
 	p.idle, p.n = nil, 0
-	if p.sweep != nil {
-		p.sweep.Stop()
-	}
 	p.mu.Unlock()
 	for _, list := range idle {
 		for _, c := range list {
 			c.close()
 		}
 	}
+	return n > 0
+}
+
+// close ends all idle connections and keeps no more.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	if p.sweep != nil {
+		p.sweep.Stop()
+	}
+	p.mu.Unlock()
+	p.makeRoom()
 }

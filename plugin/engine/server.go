@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -76,17 +77,34 @@ func (s *Server) Serve(l net.Listener) error {
 	s.listener, s.conns = l, map[*serverConn]struct{}{}
 	s.watcher = newWatcher(s.Log)
 	s.mu.Unlock()
-	for wait := time.Duration(0); ; {
+	return s.accept(l)
+}
+
+// accept starts connections until the server ends. Whatever passes it survives,
+// and says so once: when it begins, and when it is over.
+func (s *Server) accept(l net.Listener) error {
+	var wait time.Duration
+	var since time.Time // of the first of the errors that last
+	for {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
+			if wait > 0 {
+				s.Log.Info().Dur("after", time.Since(since)).Msg("connections are accepted again")
+			}
 			wait = 0
 			s.start(conn)
 		case s.ending.Load():
 			return ErrClosed
-		case isTemporary(err): // no descriptors left, for example: others will be closed
+		case passes(err):
+			if wait == 0 {
+				since = time.Now()
+				s.Log.Warn().Err(err).Msg("connections are not accepted for now: idle ones are closed to make room")
+			}
+			if isFull(err) {
+				s.makeRoom()
+			}
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-			s.Log.Warn().Err(err).Dur("retry", wait).Msg("accepting a connection")
 			time.Sleep(wait)
 		default:
 			return err
@@ -94,9 +112,41 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-func isTemporary(err error) bool {
+// passes says that a listener's error does not last: the system is short of
+// something, or the connection is broken already. What says that there is no
+// listener lasts.
+func passes(err error) bool {
 	var t interface{ Temporary() bool }
-	return errors.As(err, &t) && t.Temporary()
+	if errors.As(err, &t) && t.Temporary() {
+		return true
+	}
+	var code syscall.Errno
+	return errors.As(err, &code) && code != syscall.EBADF && code != syscall.EINVAL && code != syscall.ENOTSOCK
+}
+
+// isFull says that the process, or the system, has no descriptors left.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// room is how many idle connections are closed at once when descriptors have run
+// out, at most.
+const room = 64
+
+// makeRoom closes idle connections, those that never sent a request among them.
+// Any will do: whoever holds most of them loses most.
+func (s *Server) makeRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for c := range s.conns {
+		if c.closeIdle() {
+			n++
+		}
+		if n == room {
+			return
+		}
+	}
 }
 
 // start serves a connection in its own goroutine.
@@ -138,7 +188,7 @@ func (s *Server) settle() {
 // Shutdown accepts no more connections, closes those that are idle and waits
 // for the open requests, upgraded connections among them, until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.end((*serverConn).closeIdle)
+	s.end(func(c *serverConn) { c.closeIdle() })
 	select {
 	case <-s.empty:
 		return nil
