@@ -26,7 +26,7 @@ func (c *clientConn) receive(method string) (*answer, error) {
 		head, err := c.in.head(maxAnswerHead)
 		if err != nil {
 			if c.in.buffered() == 0 {
-				return nil, &errUnanswered{err, c.used && !idempotent(method) && c.reset(err)}
+				return nil, &errUnanswered{cause: err}
 			}
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
@@ -229,7 +229,7 @@ func (a *answer) settle() {
 	c := a.conn
 	a.conn = nil
 	open := a.hold.let()
-	if open && a.keep && !c.spoilt && a.body.whole() && c.in.buffered() == 0 {
+	if open && a.keep && !c.spoilt && a.body.whole() && c.over() {
 		c.client.pool.put(c)
 		return
 	}

@@ -2,11 +2,12 @@ package engine
 
 import (
 	"bytes"
-	"errors"
+	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
+
+	"go-ai-proxy/plugin/wire"
 )
 
 // framing is how a message's body ends (RFC 9112 §6).
@@ -26,10 +27,15 @@ const (
 	maxExcess    = 16 << 10
 )
 
+// maxChunk bounds the size that a chunk may claim, in bytes: far above what is
+// ever sent, and far below where sums of sizes overflow.
+const maxChunk = 1 << 50
+
+// What is wrong with a chunked body.
 var (
-	errChunk   = errors.New("malformed chunked body")
-	errExcess  = errors.New("chunked body with too little in its chunks")
-	errTrailer = errors.New("malformed trailer")
+	errChunk   = fmt.Errorf("%w: chunks", wire.ErrMalformed)
+	errExcess  = fmt.Errorf("%w: too little in its chunks", wire.ErrMalformed)
+	errTrailer = fmt.Errorf("%w: trailer", wire.ErrMalformed)
 )
 
 // body reads a message's body, for either side.
@@ -119,18 +125,21 @@ func (b *body) lineCame() bool {
 
 // step goes past one line between the data of chunks.
 func (b *body) step() error {
-	line, err := b.src.line(maxChunkLine)
-	if err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return err
-	}
-	n := len(line)
 	malformed := errChunk
 	if b.part == inTrailer {
 		malformed = errTrailer
 	}
+	line, err := b.src.line(maxChunkLine)
+	switch err {
+	case nil:
+	case io.EOF:
+		return io.ErrUnexpectedEOF
+	case errLong:
+		return malformed
+	default:
+		return err
+	}
+	n := len(line)
 	// A bare line feed ends no line here, and a carriage return stands nowhere
 	// else: RFC 9112 §7.1, erratum 7633.
 	if n < 2 || line[n-2] != '\r' || bytes.IndexByte(line[:n-2], '\r') >= 0 {
@@ -161,10 +170,9 @@ func (b *body) size(line []byte) error {
 		if d < 0 {
 			break
 		}
-		if size > math.MaxInt64>>4 {
+		if size = size<<4 | int64(d); size > maxChunk {
 			return errChunk
 		}
-		size = size<<4 | int64(d)
 	}
 	// Some servers pad the size with spaces; they end the line.
 	if rest := bytes.TrimRight(line[i:], " \t"); i == 0 || i > 16 || len(rest) > 0 && rest[0] != ';' {

@@ -77,7 +77,7 @@ func (c *Client) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, erro
 	conn := c.pool.get(to)
 	if conn != nil {
 		answer, err := conn.roundTrip(ctx, out)
-		if err == nil || out.Stream != nil || !unanswered(err, idempotent(out.Method)) || ctx.Err() != nil {
+		if err == nil || out.Stream != nil || !repeatable(err, out.Method) || ctx.Err() != nil {
 			return answer, err
 		}
 	}
@@ -155,10 +155,8 @@ func idempotent(method string) bool {
 
 // errUnanswered is a connection that ended before the first byte of an answer.
 type errUnanswered struct {
-	cause error
-	// unread: the provider's system refused bytes of the request, since nobody
-	// was there any more to read them.
-	unread bool
+	cause   error
+	unasked bool // nothing of the request was written
 }
 
 func (e *errUnanswered) Error() string {
@@ -166,13 +164,14 @@ func (e *errUnanswered) Error() string {
 }
 func (e *errUnanswered) Unwrap() error { return e.cause }
 
-// unanswered says that a request on a used connection may be repeated on a
-// fresh one: the connection ended before the first byte of an answer. What is
-// not idempotent may have been acted upon, unless it was not read (RFC 9110
-// §9.2.2).
-func unanswered(err error, idempotent bool) bool {
+// repeatable says that a request which failed on a used connection may be made
+// again on a fresh one: the connection had been closed before the answer began.
+// What was written may have been read and acted upon, whatever the provider's
+// system says later: a reset tells that bytes were left, not which. So only what
+// is idempotent is repeated then (RFC 9110 §9.2.2).
+func repeatable(err error, method string) bool {
 	var e *errUnanswered
-	return errors.As(err, &e) && isClosed(e.cause) && (idempotent || e.unread)
+	return errors.As(err, &e) && isClosed(e.cause) && (e.unasked || idempotent(method))
 }
 
 func isClosed(err error) bool {

@@ -2,13 +2,11 @@ package engine
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -30,6 +28,9 @@ func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*cli
 		address = withPort(proxy.Scheme, proxy.Host)
 	}
 	socket, err := c.dialSocket(ctx, address)
+	if isFull(err) && c.pool.makeRoom() {
+		socket, err = c.dialSocket(ctx, address)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +51,15 @@ func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 // establish makes of a socket what requests can be sent on.
 func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target string) error {
 	conn := c.socket
-	var err error
+	secure := func(name string) error {
+		s, err := c.handshake(ctx, conn, name)
+		if err == nil {
+			conn, c.secured = s, append(c.secured, s)
+		}
+		return err
+	}
 	if proxy != nil && proxy.Scheme == "https" {
-		if conn, err = c.handshake(ctx, conn, proxy.Hostname()); err != nil {
+		if err := secure(proxy.Hostname()); err != nil {
 			return fmt.Errorf("proxy: %w", err)
 		}
 	}
@@ -67,7 +74,7 @@ func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target strin
 	}
 	if c.origin.scheme == "https" {
 		name, _, _ := net.SplitHostPort(target)
-		if conn, err = c.handshake(ctx, conn, name); err != nil {
+		if err := secure(name); err != nil {
 			return err
 		}
 	}
@@ -77,23 +84,6 @@ func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target strin
 	c.look = c.lookAt
 	c.raw = rawConn(c.socket)
 	return nil
-}
-
-// handshake is TLS on conn.
-func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) (net.Conn, error) {
-	config := c.client.tls
-	if config.ServerName == "" {
-		config = config.Clone() // sessions are shared by the clones
-		config.ServerName = name
-	}
-	t := tls.Client(conn, config)
-	if err := t.HandshakeContext(ctx); err != nil {
-		if strings.Contains(err.Error(), "no application protocol") {
-			err = fmt.Errorf("%w: a host that speaks only HTTP/2 must be named in %s", err, HTTP2Env)
-		}
-		return nil, err
-	}
-	return t, nil
 }
 
 // HTTP2Env is the environment variable that names the hosts which only speak

@@ -28,8 +28,6 @@
 //     or too many interim answers are errors; Pragma does not become
 //     Cache-Control; a head has 64 KiB at most; after an answer with a length
 //     beside chunks the connection is closed (RFC 9112 §6.3).
-//   - A used connection's POST is repeated when the provider's system says that
-//     nobody read it; net/http repeats none.
 //   - Hosts are in ASCII: the names of IDNA in their encoded form.
 package engine
 

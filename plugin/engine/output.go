@@ -17,6 +17,7 @@ type output struct {
 	time    timer           // the write deadline
 	wait    time.Duration   // for one write; below 0: the deadline is seen to elsewhere
 	buf     []byte
+	sent    int64                 // bytes that the connection has taken, of all messages
 	rest    []byte                // of buf, while writeReady writes it
 	err     error                 // final
 	ready   func(fd uintptr) bool // writeReady, made once
@@ -63,11 +64,15 @@ func (o *output) flushWith(p, q []byte) error {
 		}
 		o.rest = nil
 	case n == len(o.buf):
-		_, o.err = o.conn.Write(o.buf)
+		var n int
+		n, o.err = o.conn.Write(o.buf)
+		o.sent += int64(n)
 	default:
 		o.vectors = [3][]byte{o.buf, p, q}
 		all := net.Buffers(o.vectors[:])
-		_, o.err = all.WriteTo(o.conn)
+		var n int64
+		n, o.err = all.WriteTo(o.conn)
+		o.sent += n
 		o.vectors = [3][]byte{}
 	}
 	o.release()

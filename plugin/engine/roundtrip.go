@@ -29,14 +29,14 @@ type clientConn struct {
 	origin    origin
 	socket    net.Conn        // the TCP connection
 	raw       syscall.RawConn // of socket
-	conn      net.Conn        // socket, or TLS on it
+	secured   []*secured      // TLS on it, and that towards the origin in that of a proxy
+	conn      net.Conn        // socket, or the last of secured
 	peer      string          // socket's remote address
 	absolute  bool            // an HTTP proxy wants whole URLs
 	proxyAuth string
 	in        source
 	out       output
-	used      bool      // it has been pooled
-	since     time.Time // when that was
+	since     time.Time // when it was pooled
 
 	spoilt bool // not to be used again
 
@@ -52,12 +52,20 @@ func (c *clientConn) close() {
 	c.socket.Close()
 }
 
-// silent says that an idle connection is open and that the provider has sent
-// nothing on it: what it sent unasked must not become the next answer.
-func (c *clientConn) silent() bool {
-	if c.in.buffered() > 0 {
-		return false
+// over says that nothing more of what the provider has sent lies on our side of
+// the socket: what it sent unasked must not become the next answer.
+func (c *clientConn) over() bool {
+	for _, s := range c.secured {
+		if !s.empty() {
+			return false
+		}
 	}
+	return c.in.buffered() == 0
+}
+
+// silent says that an idle connection, which was over when it became idle, is
+// open and that the provider has sent nothing since.
+func (c *clientConn) silent() bool {
 	if c.raw == nil {
 		return true
 	}
@@ -82,27 +90,14 @@ func (c *clientConn) roundTrip(ctx context.Context, out *wire.Outgoing) (*wire.A
 	}
 	h.let()
 	c.close()
+	phase := wire.Sent
+	if e, ok := errors.AsType[*errUnanswered](err); ok && e.unasked {
+		phase = wire.Connecting
+	}
 	if gone := ctx.Err(); gone != nil {
-		return nil, &wire.TransportError{Phase: wire.Sent, Err: fmt.Errorf("%w: %w", gone, err)}
+		return nil, &wire.TransportError{Phase: phase, Err: fmt.Errorf("%w: %w", gone, err)}
 	}
-	return nil, &wire.TransportError{Phase: wire.Sent, Timeout: isTimeout(err), Err: err}
-}
-
-// reset says whether a connection that has ended with err was reset: its other
-// end was closed with the request, or a part of it, unread. An orderly end may
-// come first and the reset a moment later.
-func (c *clientConn) reset(err error) bool {
-	if err != io.EOF || c.raw == nil {
-		return errors.Is(err, syscall.ECONNRESET)
-	}
-	for wait := time.Millisecond; wait < lastWords; wait *= 2 {
-		broken := false
-		if c.raw.Control(func(fd uintptr) { broken = isBroken(fd) }) != nil || broken {
-			return broken
-		}
-		time.Sleep(wait)
-	}
-	return false
+	return nil, &wire.TransportError{Phase: phase, Timeout: isTimeout(err), Err: err}
 }
 
 // exchange writes the request and reads the answer's head.
@@ -169,6 +164,7 @@ func (c *clientConn) send(out *wire.Outgoing) error {
 		return err
 	}
 	c.appendHead(out, length)
+	before := c.out.sent
 	var early *early
 	if out.Stream != nil || length > largeBody {
 		early = c.listen()
@@ -182,6 +178,10 @@ func (c *clientConn) send(out *wire.Outgoing) error {
 		return err
 	}
 	c.spoilt = true
+	if c.out.sent == before {
+		early.end(time.Nanosecond)
+		return &errUnanswered{err, true}
+	}
 	if early.end(lastWords); c.in.buffered() == 0 {
 		_ = c.in.time.fix(time.Now().Add(lastWords)) // a broken connection shows in fill
 		_ = c.in.fill(bufferSize)
@@ -189,7 +189,7 @@ func (c *clientConn) send(out *wire.Outgoing) error {
 	if c.in.buffered() > 0 {
 		return nil
 	}
-	return &errUnanswered{err, true}
+	return &errUnanswered{cause: err}
 }
 
 // early hears what a provider says while a large body is still being sent.
@@ -251,7 +251,9 @@ func (c *clientConn) sendBody(out *wire.Outgoing, length int64) error {
 		return o.flush()
 	}
 	all := append(net.Buffers{o.buf}, out.Pieces...)
-	_, o.err = all.WriteTo(c.conn)
+	var n int64
+	n, o.err = all.WriteTo(c.conn)
+	o.sent += n
 	o.release()
 	return o.err
 }

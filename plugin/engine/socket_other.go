@@ -23,5 +23,3 @@ const (
 )
 
 func peek(uintptr) glance { return quiet }
-
-func isBroken(uintptr) bool { return false }

@@ -55,6 +55,7 @@ func (o *output) writeReady(fd uintptr) bool {
 			return true
 		}
 		o.rest = o.rest[n:]
+		o.sent += int64(n)
 	}
 	return true
 }
@@ -78,10 +79,4 @@ func peek(fd uintptr) glance {
 		return speaks
 	}
 	return ended
-}
-
-// isBroken says that a socket was reset.
-func isBroken(fd uintptr) bool {
-	code, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
-	return err == nil && code != 0
 }
