@@ -360,7 +360,7 @@ func (f *form) failed(err error) {
 	case err == io.EOF:
 		f.eof = true
 	case err != nil:
-		f.err = fmt.Errorf("%w: reading the form: %w", errClientGone, err)
+		f.err = unreadable(err)
 	}
 }
 

@@ -139,7 +139,7 @@ func (q *request) takeBody() error {
 	case q.surface.take == takeForm && (media == "multipart/form-data" || q.creates() && (media != "application/json" || q.surface.formOnly)):
 		return q.takeForm(most)
 	case q.surface.take == takeUnread, q.surface.take == takeAny && media != "" && media != "application/json":
-		q.unread = q.in.Body
+		q.unread = passing{q.in.Body}
 		return nil
 	}
 	if err := q.readBody(most); err != nil {
@@ -178,13 +178,34 @@ func (q *request) readBody(max int64) error {
 		return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
 	}
 	if err != nil {
-		return fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
+		return unreadable(err)
 	}
 	if max > 0 && int64(len(body)) > max {
 		return tooLarge(max)
 	}
 	q.body = body
 	return nil
+}
+
+// unreadable is why reading the client's body failed: the client is gone, or what
+// it sends is no body.
+func unreadable(err error) error {
+	if errors.Is(err, wire.ErrMalformed) {
+		return refuse(http.StatusBadRequest, "request body cannot be read: "+err.Error())
+	}
+	return fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
+}
+
+// passing is a client's body that goes to the provider as it comes.
+type passing struct{ from io.Reader }
+
+// Read implements io.Reader.
+func (p passing) Read(b []byte) (int, error) {
+	n, err := p.from.Read(b)
+	if err != nil && err != io.EOF {
+		err = unreadable(err)
+	}
+	return n, err
 }
 
 func tooLarge(max int64) error {
@@ -206,7 +227,7 @@ func (q *request) inflated() (io.Reader, int64, error) {
 	sent := &failing{from: q.in.Body}
 	z, err := gzip.NewReader(sent)
 	if err != nil && sent.err != nil {
-		return nil, 0, fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
+		return nil, 0, unreadable(err)
 	}
 	if err != nil {
 		return nil, 0, refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())

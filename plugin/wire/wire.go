@@ -5,6 +5,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -74,6 +75,10 @@ func First(h http.Header, name string) string {
 	}
 	return ""
 }
+
+// ErrMalformed is a body that cannot be what was sent: its framing is broken.
+// Reading the client's gives it to the relay, which refuses the request.
+var ErrMalformed = errors.New("malformed body")
 
 // Upstream sends requests to providers. It follows no redirects, adds no
 // headers of its own but Host and Content-Length, and does not decompress.
