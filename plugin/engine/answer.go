@@ -50,8 +50,10 @@ func (c *clientConn) receive(method string) (*answer, error) {
 		a.body.src = &c.in
 		return a, a.frame(method, minor)
 	}
-	return nil, errors.New("too many interim answers")
+	return nil, errInterim
 }
+
+var errInterim = errors.New("too many interim answers")
 
 // parseStatus reads a status line and returns what follows it.
 func parseStatus(head string) (status, minor int, rest string, err error) {

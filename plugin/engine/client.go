@@ -100,6 +100,8 @@ func check(out *wire.Outgoing) error {
 		return errors.New("the URL has no valid query")
 	case !validName(out.Method):
 		return errors.New("invalid method")
+	case out.Method == http.MethodConnect:
+		return errors.New("method CONNECT has no answer that could be passed on")
 	}
 	for name, values := range out.Header {
 		if !validName(name) {

@@ -196,6 +196,7 @@ var stricter = map[string]string{
 	"expectation failed":                        "net/http finds 100-continue anywhere in the field; it is a list",
 	"unsupported protocol version":              "HTTP/2's preface: net/http leaves it to the handler",
 	"too many header fields":                    "1000 fields; net/http has a limit of memory only",
+	errConnect.reason:                           "a proxy's method, whose answers have no body; net/http leaves it to the handler",
 	"malformed header field":                    "white space alone before a colon, which net/http's reader takes for a fold",
 	"431 Request Header Fields Too Large":       "the limit is the head's, not the read buffer's",
 }
@@ -331,7 +332,7 @@ var requests = []string{
 	chunkedRequest("-5\r\nhello\r\n0\r\n\r\n"), chunkedRequest("+5\r\nhello\r\n0\r\n\r\n"), chunkedRequest("\r\nhello\r\n0\r\n\r\n"),
 	chunkedRequest(" 5\r\nhello\r\n0\r\n\r\n"), chunkedRequest("5;\r\nhello\r\n0\r\n\r\n"), chunkedRequest("5 ;x\r\nhello\r\n0\r\n\r\n"),
 	chunkedRequest("5;a\rb\r\nhello\r\n0\r\n\r\n"), chunkedRequest("5;a\nb\r\nhello\r\n0\r\n\r\n"), chunkedRequest("05\r\nhello\r\n00\r\n\r\n"),
-	chunkedRequest("10000000000000005\r\nhello\r\n0\r\n\r\n"), chunkedRequest("FFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n"), chunkedRequest("7fffffffffffffff\r\nhello"),
+	chunkedRequest("10000000000000005\r\nhello\r\n0\r\n\r\n"), chunkedRequest("FFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n"), chunkedRequest("7fffffffffffffff\r\nhello"), chunkedRequest("1\r\na\r\n7fffffffffffffff\r\nhello"), chunkedRequest("1\r\na\r\n4000000000000000\r\nhello"),
 	chunkedRequest("5\r\nhello\r\n"), chunkedRequest("5\r\nhello\r\n0\r\n"), chunkedRequest("5\r\nhello\r\n0"), chunkedRequest("5\r\nhel"), chunkedRequest("5_0\r\nhello\r\n0\r\n\r\n"),
 	chunkedRequest("0\r\nA: 1\r\n B\r\n\r\n"), chunkedRequest("0\r\nA : 1\r\n\r\n"), chunkedRequest("0\r\nA: \x00\r\n\r\n"), chunkedRequest("0\r\nContent-Length: 7\r\n\r\n"),
 	chunkedRequest(strings.Repeat("1;"+strings.Repeat("x", 2000)+"\r\na\r\n", 20) + "0\r\n\r\n"), chunkedRequest("1;" + strings.Repeat("x", 5000) + "\r\na\r\n0\r\n\r\n"),

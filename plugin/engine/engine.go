@@ -18,8 +18,9 @@
 //     §5, §6, §11.2: another server could read them differently). So is
 //     HTTP/2's preface, and more than 1000 fields.
 //   - Connection and Expect are lists; net/http finds their words anywhere.
-//   - OPTIONS * goes to the handler.
-//   - Answers get no Content-Type by guess, and header fields stand in no order.
+//   - OPTIONS * goes to the handler, CONNECT is refused.
+//   - Answers get no Content-Type by guess, header fields stand in no order, and
+//     control characters in their values become spaces.
 //   - One read of a request's body and one write of an answer have a time limit
 //     of their own, as nginx has it.
 //   - Requests to providers have no User-Agent but the client's, and no header

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 )
 
 // Exchange is a client's request and the way of its answer. It belongs to the
@@ -156,10 +155,17 @@ func ownField(name string) bool {
 	return false
 }
 
-// clean is a header's value without what would end it.
+// clean is a header's value without what cannot stand in one: a line end would
+// end it, and proxies refuse answers with other control characters.
 func clean(v string) string {
-	if strings.IndexByte(v, '\n') >= 0 || strings.IndexByte(v, '\r') >= 0 {
-		v = strings.NewReplacer("\n", " ", "\r", " ").Replace(v)
+	if !validValue(v) {
+		b := []byte(v)
+		for i, c := range b {
+			if classes[c]&control != 0 {
+				b[i] = ' '
+			}
+		}
+		v = string(b)
 	}
 	return trimmed(v)
 }

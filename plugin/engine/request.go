@@ -39,6 +39,9 @@ func (x *Exchange) parseRequest(head string) error {
 	default:
 		return bad("malformed HTTP version")
 	}
+	if method == http.MethodConnect {
+		return errConnect
+	}
 	x.Method, x.Target = method, target
 	var err error
 	if x.Header, err = parseFields(rest); err != nil {
@@ -64,7 +67,7 @@ func (x *Exchange) parseTarget() error {
 		}
 		x.Host = hosts[0]
 		delete(x.Header, "Host")
-	case x.minor >= 1 && x.Method != http.MethodConnect:
+	case x.minor >= 1:
 		return bad("missing required Host header")
 	}
 	path, query, _ := strings.Cut(x.Target, "?")
@@ -72,11 +75,7 @@ func (x *Exchange) parseTarget() error {
 		x.Path, x.RawQuery = path, query
 		return nil
 	}
-	target := x.Target
-	if x.Method == http.MethodConnect && !strings.HasPrefix(target, "/") {
-		target = "http://" + target
-	}
-	u, err := url.ParseRequestURI(target)
+	u, err := url.ParseRequestURI(x.Target)
 	if err != nil {
 		return bad("malformed request target")
 	}
@@ -96,6 +95,8 @@ func printable(s string) bool {
 	}
 	return true
 }
+
+var errConnect = &badRequest{http.StatusNotImplemented, "CONNECT is not supported: this is no proxy to other hosts"}
 
 var errUnsupported = &badRequest{http.StatusNotImplemented, "unsupported transfer encoding"}
 

@@ -187,16 +187,21 @@ func (s *source) head(most int) (string, error) {
 // final waits for the start of a final answer's head and skips interim ones.
 func (s *source) final() error {
 	const start = len("HTTP/1.1 1")
-	for {
+	for n, seen := 0, 0; ; {
 		b := s.unread()
 		switch {
 		case len(b) >= start && b[start-1] != '1':
 			return nil
 		case len(b) >= start:
-			if end := headEnd(b, 0); end > 0 {
+			if end := headEnd(b, seen); end > 0 {
+				if n++; n > maxInterim {
+					return errInterim
+				}
 				s.skip(end)
+				seen = 0
 				continue
 			}
+			seen = max(len(b)-3, 0)
 		}
 		if err := s.fill(maxAnswerHead); err != nil {
 			return err
