@@ -1,7 +1,10 @@
 package plugin
 
 import (
+	"errors"
+	"io"
 	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -45,4 +48,93 @@ func (q *request) giveBack(end bool) {
 		lenders[bits.Len(uint(len(*p)-1))].Put(p)
 	}
 	q.borrowed = kept
+}
+
+// giveBackOne gives one buffer back before the request ends.
+func (q *request) giveBackOne(b []byte) {
+	for i, p := range q.borrowed {
+		if &(*p)[0] == &b[0] {
+			lenders[bits.Len(uint(len(*p)-1))].Put(p)
+			q.borrowed = slices.Delete(q.borrowed, i, i+1)
+			return
+		}
+	}
+}
+
+// Steps in which a body is read, in bytes. Memory follows what has come: who
+// claims a length pays for what is put aside for it.
+const (
+	firstStep  = 8 << 10
+	quickSteps = 128 << 10 // up to here sixteen times as much as has come is believed, then four times
+	lastStep   = 1 << 20   // where the length is not known
+)
+
+var errTooMuch = errors.New("body is larger than its limit")
+
+// readAll reads r, of size bytes or -1, to its end. More than most bytes (0: no
+// limit) are errTooMuch.
+func (q *request) readAll(r io.Reader, size, most int64) ([]byte, error) {
+	switch {
+	case size < 0:
+		return q.readSteps(r, most)
+	case most > 0 && size > most:
+		return nil, errTooMuch
+	}
+	body := q.borrow(int(min(size, firstStep)))
+	for have := 0; ; {
+		n, err := io.ReadFull(r, body[have:])
+		have += n
+		switch {
+		case err == io.EOF && have > 0:
+			return nil, io.ErrUnexpectedEOF
+		case err != nil:
+			return nil, err
+		case int64(have) == size:
+			return body, nil
+		}
+		factor := int64(4)
+		if have < quickSteps {
+			factor = 16
+		}
+		more := q.borrow(int(min(size, factor*int64(have))))
+		copy(more, body)
+		q.giveBackOne(body)
+		body = more
+	}
+}
+
+// readSteps reads a body of unknown length in pieces, so that it never lies in
+// memory more than twice: to grow a buffer takes three times as much.
+func (q *request) readSteps(r io.Reader, most int64) ([]byte, error) {
+	var full [][]byte
+	total, n := 0, 0
+	piece := q.borrow(firstStep)
+	for {
+		m, err := r.Read(piece[n:])
+		n += m
+		switch {
+		case most > 0 && int64(total+n) > most:
+			return nil, errTooMuch
+		case err == io.EOF:
+			return q.join(full, piece[:n], total+n), nil
+		case err != nil:
+			return nil, err
+		case n == len(piece):
+			full, total = append(full, piece), total+n
+			piece, n = q.borrow(min(total, lastStep)), 0
+		}
+	}
+}
+
+// join makes one of the pieces of a body, of n bytes together.
+func (q *request) join(full [][]byte, last []byte, n int) []byte {
+	if full == nil {
+		return last
+	}
+	whole := q.borrow(n)[:0]
+	for _, p := range full {
+		whole = append(whole, p...)
+		q.giveBackOne(p)
+	}
+	return append(whole, last...)
 }

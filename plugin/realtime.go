@@ -187,13 +187,16 @@ func (s *session) open(ctx context.Context) (*Answer, error) {
 		return nil, transportFailure(err)
 	}
 	s.answer = answer
-	body, _ := io.ReadAll(answer.Body)
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
 	answer.Body.Close()
 	if answer.Status < 300 {
 		return nil, transportFailure(&TransportError{Phase: Reading, Err: errors.New("the provider did not switch protocols")})
 	}
 	return nil, s.failedWith(body, false)
 }
+
+// maxRefusal bounds what is read of a refused handshake's answer, in bytes.
+const maxRefusal = 1 << 20
 
 // subprotocols are those that the client offers, without the key that a
 // browser has no other place for.

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -169,22 +168,20 @@ func (q *request) readBody(max int64) error {
 	if err != nil {
 		return err
 	}
-	limited := src
-	if max > 0 && size < 0 {
-		limited = io.LimitReader(src, max+1)
-	}
-	body, err := q.readAll(limited, size)
-	if z, zipped := src.(*zippedBody); err != nil && zipped && z.sent.err == nil {
+	body, err := q.readAll(src, size, max)
+	g, zipped := src.(*inflated)
+	switch {
+	case err == nil:
+		q.body = body
+		return nil
+	case errors.Is(err, errTooMuch):
+		return tooLarge(max)
+	case errors.Is(err, errBomb):
+		return refuse(http.StatusRequestEntityTooLarge, "request body is "+err.Error())
+	case zipped && g.sent.err == nil:
 		return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
 	}
-	if err != nil {
-		return unreadable(err)
-	}
-	if max > 0 && int64(len(body)) > max {
-		return tooLarge(max)
-	}
-	q.body = body
-	return nil
+	return unreadable(err)
 }
 
 // unreadable is why reading the client's body failed: the client is gone, or what
@@ -224,22 +221,16 @@ func (q *request) inflated() (io.Reader, int64, error) {
 		}
 		return nil, 0, refuse(http.StatusUnsupportedMediaType, fmt.Sprintf("content-encoding %q is not known: send gzip or none", encoding))
 	}
-	sent := &failing{from: q.in.Body}
-	z, err := gzip.NewReader(sent)
-	if err != nil && sent.err != nil {
-		return nil, 0, unreadable(err)
+	g := newInflated(q.in.Body)
+	err := g.open()
+	if err != nil && g.sent.err != nil {
+		return nil, 0, unreadable(g.sent.err)
 	}
 	if err != nil {
 		return nil, 0, refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
 	}
 	q.in.Header.Del("Content-Encoding")
-	return &zippedBody{z, sent}, -1, nil
-}
-
-// zippedBody is an inflated body; sent is how it came.
-type zippedBody struct {
-	io.Reader
-	sent *failing
+	return g, -1, nil
 }
 
 // failing remembers why reading failed.
@@ -254,18 +245,6 @@ func (f *failing) Read(p []byte) (int, error) {
 		f.err = err
 	}
 	return n, err
-}
-
-// readAll reads r, of size bytes or -1, into one buffer where the size is known.
-func (q *request) readAll(r io.Reader, size int64) ([]byte, error) {
-	if size >= 0 && size < 64<<20 {
-		body := q.borrow(int(size))
-		n, err := io.ReadFull(r, body)
-		return body[:n], err
-	}
-	var b bytes.Buffer
-	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
 }
 
 // mediaType is the body's, in lower case and without parameters.

@@ -1,0 +1,276 @@
+package plugin
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
+)
+
+// bomb is gzip of n MiB of spaces, in about n KiB: members follow each other.
+func bomb(n int) []byte {
+	return bytes.Repeat(zipped(bytes.Repeat([]byte(" "), 1<<20)), n)
+}
+
+// allocated is what f allocates, in bytes.
+func allocated(f func()) int {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return int(after.TotalAlloc - before.TotalAlloc)
+}
+
+// A megabyte of gzip that would become a gigabyte is refused in words, when it
+// has become 32 MiB. It took 770 MB before.
+func TestAGzipAnswerIsBoundedWhileItIsInflated(t *testing.T) {
+	gigabyte := bomb(1024)
+	for _, status := range []int{200, 500} {
+		b := newBench(t, chatConf, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(status)
+			w.Write(gigabyte)
+		})
+		var resp *http.Response
+		var body string
+		took := allocated(func() { resp, body = b.post(hello) })
+		if resp.StatusCode != 502 || !strings.Contains(body, "more than 32 MiB and 32 times its size") {
+			t.Errorf("%d: answered %d %.200s", status, resp.StatusCode, body)
+		}
+		t.Logf("%d bytes of gzip: %d MiB allocated", len(gigabyte), took>>20)
+		if took > 80<<20 {
+			t.Errorf("%d MiB were allocated for an answer of a megabyte", took>>20)
+		}
+		if rec := b.record(); at(rec, "meta.outcome") != "failed" {
+			t.Errorf("record %v", rec)
+		}
+	}
+}
+
+func TestAnAnswerGzippedTwiceIsRefusedInWords(t *testing.T) {
+	for _, label := range []string{"gzip", "gzip, gzip"} {
+		for _, ask := range []string{hello, helloStream} {
+			for _, contentType := range []string{"application/json", "text/event-stream"} {
+				b := newBench(t, chatConf, func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Type", contentType)
+					w.Header().Set("Content-Encoding", label)
+					w.Write(zipped(zipped([]byte(answerJSON))))
+				})
+				if resp, body := b.post(ask); resp.StatusCode != 502 || !strings.Contains(body, "gzip") || !strings.Contains(body, "not asked for") {
+					t.Errorf("labelled %q, %s: %d %s", label, contentType, resp.StatusCode, body)
+				}
+				b.record()
+			}
+		}
+	}
+}
+
+// Gzip may become so much, and may be next to nothing for so long.
+func TestBoundsOfGzip(t *testing.T) {
+	read := func(z io.Reader) (int64, error) {
+		g := newInflated(z)
+		if err := g.open(); err != nil {
+			t.Fatal(err)
+		}
+		return io.Copy(io.Discard, g)
+	}
+	for _, c := range []struct {
+		name string
+		z    []byte
+		want error
+	}{
+		{"32 MiB of a small size", bomb(32), nil},
+		{"a byte more", append(bomb(32), zipped([]byte(" "))...), errBomb},
+		{"much that is worth its size", bytes.Repeat(stored(1<<20), 40), nil},
+		{"some empty members", bytes.Repeat(zipped(nil), 1000), nil},
+		{"many empty members", bytes.Repeat(zipped(nil), 100_000), errThin},
+	} {
+		if n, err := read(bytes.NewReader(c.z)); !errors.Is(err, c.want) {
+			t.Errorf("%s: %d bytes, %v, want %v", c.name, n, err, c.want)
+		}
+	}
+}
+
+// stored is gzip of n bytes that are not compressed.
+func stored(n int) []byte {
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.NoCompression)
+	z.Write(make([]byte, n))
+	z.Close()
+	return b.Bytes()
+}
+
+// repeating gives the same again and again, and counts.
+type repeating struct {
+	again []byte
+	given int
+}
+
+func (e *repeating) Read(p []byte) (int, error) {
+	if e.given > 64<<20 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := copy(p, e.again[e.given%len(e.again):])
+	e.given += n
+	return n, nil
+}
+
+// A gzipped body of unknown length is refused before much of it is read, also
+// where it becomes nothing, and where there is no limit.
+func TestAGzippedBodyOfUnknownLengthIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		again  []byte
+		limit  int
+		status int
+		read   int // bytes of it, at most
+	}{
+		{"spaces", zipped(bytes.Repeat([]byte(" "), 1<<20)), 10_000, 413, 64 << 10},
+		{"spaces without a limit", zipped(bytes.Repeat([]byte(" "), 1<<20)), 0, 413, 64 << 10},
+		{"nothing", zipped(nil), 10_000, 400, 400 << 10},
+		{"nothing without a limit", zipped(nil), 0, 400, 400 << 10},
+	} {
+		conf := strings.Replace(chatConf, `{"route_type"`, fmt.Sprintf(`{"max_request_body_size":%d,"route_type"`, c.limit), 1)
+		b := newBench(t, conf, answer)
+		body := &repeating{again: c.again}
+		status, rec := b.serve(b.instance, "", func(in *Inbound) {
+			in.Header.Set("Content-Encoding", "gzip")
+			in.Body, in.ContentLength = body, -1
+		})
+		if status != c.status || body.given > c.read || len(b.upstreamBodies()) > 0 {
+			t.Errorf("%s: %d after %d bytes, %v", c.name, status, body.given, rec)
+		}
+	}
+}
+
+// max_request_body_size is what the body may have when it is inflated, to the byte.
+func TestTheLimitOfBodiesIsExact(t *testing.T) {
+	body := []byte(hello)
+	for _, over := range []int{0, 1} {
+		conf := strings.Replace(chatConf, `{"route_type"`, fmt.Sprintf(`{"max_request_body_size":%d,"route_type"`, len(body)-over), 1)
+		for _, kind := range []string{"sized", "chunked", "gzip"} {
+			b := newBench(t, conf, answer)
+			status, _ := b.serve(b.instance, hello, func(in *Inbound) {
+				switch kind {
+				case "chunked":
+					in.ContentLength = -1
+				case "gzip":
+					in.Header.Set("Content-Encoding", "gzip")
+					in.Body, in.ContentLength = bytes.NewReader(zipped(body)), -1
+				}
+			})
+			if want := 200 + 213*over; status != want {
+				t.Errorf("%s, %d bytes over the limit: %d, want %d", kind, over, status, want)
+			}
+		}
+	}
+}
+
+// A thousand connections that claim a megabyte each and send a byte cost what
+// they sent. It was a megabyte each before.
+func TestMemoryFollowsWhatHasArrived(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has its own memory")
+	}
+	const conns, budget = 1000, 40 << 10
+	r := NewRelay(zerolog.Nop())
+	defer r.Close()
+	inst, err := r.NewInstance([]byte(strings.Replace(strings.ReplaceAll(chatConf, "$UP", "http://127.0.0.1:1"), `{"route_type"`, `{"max_request_body_size":0,"route_type"`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inst.close()
+	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+		in := NewInbound(x)
+		in.Kong.Path = in.Path
+		r.ServeExchange(x, inst, &in, nil)
+	}))
+	inUse := func() int {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapInuse + m.StackInuse)
+	}
+	before := inUse()
+	var open []net.Conn
+	defer func() {
+		for _, c := range open {
+			c.Close()
+		}
+		front.Close()
+	}()
+	for range conns {
+		c, err := net.Dial("tcp", front.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, c)
+		io.WriteString(c, "POST /chat HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n{")
+	}
+	time.Sleep(300 * time.Millisecond) // for all to be read
+	per := (inUse() - before) / conns
+	t.Logf("%d bytes for a connection", per)
+	if per > budget {
+		t.Errorf("%d bytes for a connection that claims a megabyte, the budget is %d", per, budget)
+	}
+}
+
+// Whatever the pieces in which a body comes: it is read as it is, within its limit.
+func TestABodyIsReadAsItIs(t *testing.T) {
+	for _, n := range []int{0, 1, firstStep - 1, firstStep, firstStep + 1, 100_000, quickSteps * 16, 3 << 20} {
+		body := bytes.Repeat([]byte("0123456789abcdefg"), n/17+1)[:n]
+		for _, size := range []int64{int64(n), -1} {
+			q := &request{instance: &Instance{}}
+			for _, most := range []int64{0, int64(n), int64(n) + 1} {
+				got, err := q.readAll(bytes.NewReader(body), size, most)
+				if err != nil || !bytes.Equal(got, body) {
+					t.Errorf("%d bytes, size %d, at most %d: %d bytes, %v", n, size, most, len(got), err)
+				}
+			}
+			if n > 1 {
+				if got, err := q.readAll(bytes.NewReader(body), size, int64(n)-1); err != errTooMuch || got != nil {
+					t.Errorf("%d bytes, size %d, one more than allowed: %v", n, size, err)
+				}
+				if got, err := q.readAll(bytes.NewReader(body[:n-1]), int64(n), 0); err != io.ErrUnexpectedEOF || got != nil {
+					t.Errorf("%d bytes, one missing: %v", n, err)
+				}
+			}
+			q.giveBack(true)
+		}
+	}
+}
+
+// A client that sends a broken body is told so, and is not taken for gone.
+func TestABrokenChunkIsABadRequest(t *testing.T) {
+	b := newBench(t, chatConf, answer)
+	for _, chunks := range []string{"1\r\n{\r\n7FFFFFFFFFFFFFFF\r\n", "zz\r\n", "1\r\n{}\r\n"} {
+		c, err := net.Dial("tcp", b.front.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, "POST /chat HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"+chunks)
+		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		said, _ := io.ReadAll(c)
+		c.Close()
+		if !strings.HasPrefix(string(said), "HTTP/1.1 400 ") || !strings.Contains(string(said), "malformed body") {
+			t.Errorf("%q: %.300q", chunks, said)
+		}
+		if rec := b.record(); at(rec, "meta.outcome") != "refused" {
+			t.Errorf("%q: record %v", chunks, rec)
+		}
+	}
+}

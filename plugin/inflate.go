@@ -1,0 +1,134 @@
+package plugin
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/frame"
+)
+
+// Bounds of gzip, in either direction. A megabyte of it can become a gigabyte,
+// and any amount of it nothing at all.
+const (
+	maxInflated  = 32 << 20  // bytes that any gzip may become
+	maxInflation = 32        // above that: how many times its own size
+	maxNothing   = 256 << 10 // bytes of it that may become nothing
+)
+
+var (
+	errBomb = fmt.Errorf("gzip that becomes more than %d MiB and %d times its size", maxInflated>>20, maxInflation)
+	errThin = errors.New("gzip with next to nothing in it")
+)
+
+// inflated is gzip that is being opened, within bounds.
+type inflated struct {
+	z      *gzip.Reader
+	in     *bufio.Reader // of sent, as asSent counts it
+	sent   failing
+	taken  int64 // bytes of gzip
+	gotten int64 // bytes that they became
+}
+
+func newInflated(sent io.Reader) *inflated {
+	g := &inflated{sent: failing{from: sent}}
+	g.in = bufio.NewReaderSize((*asSent)(g), 4<<10)
+	return g
+}
+
+// open reads the header of the gzip.
+func (g *inflated) open() (err error) {
+	g.z, err = gzip.NewReader(g.in)
+	return err
+}
+
+// Read implements io.Reader.
+func (g *inflated) Read(p []byte) (int, error) {
+	n, err := g.z.Read(p)
+	if g.gotten += int64(n); g.gotten > max(maxInflated, maxInflation*g.taken) {
+		return 0, errBomb
+	}
+	return n, err
+}
+
+// asSent is what inflated reads.
+type asSent inflated
+
+// Read implements io.Reader.
+func (z *asSent) Read(p []byte) (int, error) {
+	if z.taken > maxNothing+2*z.gotten {
+		return 0, errThin
+	}
+	n, err := z.sent.Read(p)
+	z.taken += int64(n)
+	return n, err
+}
+
+// gzipMagic begins what gzip made, and nothing that is text.
+var gzipMagic = []byte{0x1f, 0x8b}
+
+// inflate returns the answer's body without gzip, and whether there was any.
+// Some providers name gzip and send plain text: the magic number decides. Other
+// encodings are never asked for, nor is gzip in gzip.
+func inflate(ans *Answer) (io.Reader, bool, error) {
+	switch encoding := strings.ToLower(strings.Join(ans.Header["Content-Encoding"], ", ")); encoding {
+	case "gzip", "x-gzip":
+	case "br", "zstd", "deflate", "compress":
+		return nil, false, notAsked(encoding)
+	default:
+		if strings.Contains(encoding, ",") {
+			return nil, false, notAsked(encoding)
+		}
+		return ans.Body, false, nil
+	}
+	g := newInflated(ans.Body)
+	if again, err := isGzip(g.in); err != nil || !again {
+		return g.in, false, err
+	}
+	if err := g.open(); err != nil {
+		return nil, false, transportFailure(cutShort(err))
+	}
+	if _, known := frame.KindOf(wire.First(ans.Header, "Content-Type"), frame.SSE); !known {
+		return g, true, nil // a file may be gzip itself
+	}
+	text := bufio.NewReaderSize(g, 4<<10)
+	again, err := isGzip(text)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case again:
+		return nil, false, notAsked("gzip in gzip")
+	}
+	return text, true, nil
+}
+
+func notAsked(encoding string) *attemptError {
+	if len(encoding) > 100 {
+		encoding = encoding[:100] + "…"
+	}
+	return noAnswer("error", "the provider's answer is encoded as "+encoding+", which was not asked for")
+}
+
+// isGzip looks whether gzip is next.
+func isGzip(r *bufio.Reader) (bool, error) {
+	magic, err := r.Peek(len(gzipMagic))
+	if err != nil && err != io.EOF {
+		return false, transportFailure(cutShort(err))
+	}
+	return bytes.Equal(magic, gzipMagic), nil
+}
+
+// tooInflated says in words what is wrong with a provider's gzip; nil when it is
+// within bounds.
+func tooInflated(err error) error {
+	if errors.Is(err, errBomb) || errors.Is(err, errThin) {
+		return refuse(http.StatusBadGateway, "the provider's answer is "+err.Error())
+	}
+	return nil
+}
