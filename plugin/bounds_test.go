@@ -34,7 +34,7 @@ func allocated(f func()) int {
 }
 
 // A megabyte of gzip that would become a gigabyte is refused in words, when it
-// has become 32 MiB. It took 770 MB before.
+// has become 32 MiB. 1024 MiB were allocated for it before.
 func TestAGzipAnswerIsBoundedWhileItIsInflated(t *testing.T) {
 	gigabyte := bomb(1024)
 	for _, status := range []int{200, 500} {
