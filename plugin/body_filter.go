@@ -57,7 +57,7 @@ func (a *attempt) deliver(ctx context.Context) error {
 // no JSON is not held.
 func (a *attempt) passThrough(ctx context.Context, body io.Reader) error {
 	kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array)
-	if !known || kind != frame.Array || a.in.Method == http.MethodHead { // HEAD's length is of a body that does not come
+	if !known || kind != frame.Array || a.bodiless() {
 		return a.deliverBytes(ctx, body)
 	}
 	whole, err := a.readAnswer(body, a.answer.Length())
@@ -68,6 +68,12 @@ func (a *attempt) passThrough(ctx context.Context, body io.Reader) error {
 	a.meterWhole(whole)
 	a.finish(outcomeFor(a.answer.Status), "")
 	return a.send(a.answer.Status, h, whole)
+}
+
+// bodiless says that the answer has no body, whatever length it names: that is
+// of what GET would bring.
+func (a *attempt) bodiless() bool {
+	return a.in.Method == http.MethodHead || a.answer.Status == http.StatusNoContent || a.answer.Status == http.StatusNotModified
 }
 
 func outcomeFor(status int) Outcome {

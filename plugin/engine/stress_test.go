@@ -64,7 +64,13 @@ func (x *tale) provide(c net.Conn, socket *net.TCPConn) (goOn bool) {
 		_ = socket.SetLinger(0)
 		return false
 	case "beyond":
-		write(x.answer + newTale(x.n + 1).answer[:1+x.at])
+		next := newTale(x.n + 1).answer
+		if x.at%2 == 0 {
+			write(x.answer + next[:1+x.at%len(next)])
+			break
+		}
+		write(x.answer) // and in a record of its own
+		write(next)
 	case "stalled":
 		write(x.answer[:x.at])
 		_, _ = io.Copy(io.Discard, c) // until the client has had enough
