@@ -80,26 +80,30 @@ func (s *Server) Serve(l net.Listener) error {
 	return s.accept(l)
 }
 
+// quietTime is how long an accept loop that fails again and again says no more of it.
+const quietTime = time.Minute
+
 // accept starts connections until the server ends. Whatever passes it survives,
 // and says so once: when it begins, and when it is over.
 func (s *Server) accept(l net.Listener) error {
 	var wait time.Duration
-	var since time.Time // of the first of the errors that last
+	var said time.Time // when it last said that it fails
+	silent := true     // it has said that this is over
 	for {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
-			if wait > 0 {
-				s.Log.Info().Dur("after", time.Since(since)).Msg("connections are accepted again")
+			if !silent {
+				s.Log.Info().Dur("after", time.Since(said)).Msg("connections are accepted again")
 			}
-			wait = 0
+			wait, silent = 0, true
 			s.start(conn)
 		case s.ending.Load():
 			return ErrClosed
 		case passes(err):
-			if wait == 0 {
-				since = time.Now()
-				s.Log.Warn().Err(err).Msg("connections are not accepted for now: idle ones are closed to make room")
+			if time.Since(said) > quietTime {
+				said, silent = time.Now(), false
+				s.Log.Warn().Err(err).Msg("connections are not accepted for now; when descriptors run out, idle ones are closed to make room")
 			}
 			if isFull(err) {
 				s.makeRoom()
