@@ -13,14 +13,14 @@ import (
 type secured struct {
 	*tls.Conn
 	below *below
+	one   [1]byte // for empty, here so that it allocates nothing
 }
 
 // empty says that nothing lies inside TLS: no bytes for the application, no
 // part of a record, and no farewell. It does not read the socket.
 func (s *secured) empty() bool {
 	s.below.dry = true
-	var one [1]byte
-	n, err := s.Conn.Read(one[:])
+	n, err := s.Conn.Read(s.one[:])
 	s.below.dry = false
 	return n == 0 && err == errDry && !s.below.inRecord()
 }
