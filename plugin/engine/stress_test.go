@@ -49,7 +49,7 @@ func newTale(n int) *tale {
 }
 
 // provider answers the requests of a connection, each in its way.
-func (x *tale) provide(c net.Conn, socket *net.TCPConn) (goOn bool) {
+func (x *tale) provide(c net.Conn, below *held) (goOn bool) {
 	write := func(s string) { _, _ = io.WriteString(c, s) }
 	switch x.way {
 	case "split":
@@ -61,16 +61,18 @@ func (x *tale) provide(c net.Conn, socket *net.TCPConn) (goOn bool) {
 		return false
 	case "reset":
 		write(x.answer[:x.at])
-		_ = socket.SetLinger(0)
+		_ = below.Conn.(*net.TCPConn).SetLinger(0)
 		return false
-	case "beyond":
+	case "beyond": // at once: what comes after the next request is its answer
 		next := newTale(x.n + 1).answer
+		below.hold = true
 		if x.at%2 == 0 {
 			write(x.answer + next[:1+x.at%len(next)])
-			break
+		} else {
+			write(x.answer) // on TLS, a record of its own
+			write(next)
 		}
-		write(x.answer) // and in a record of its own
-		write(next)
+		below.release(0)
 	case "stalled":
 		write(x.answer[:x.at])
 		_, _ = io.Copy(io.Discard, c) // until the client has had enough
@@ -90,9 +92,10 @@ func stressed(t *testing.T, l net.Listener, config *tls.Config) {
 		}
 		go func() {
 			defer socket.Close()
-			c := socket
+			below := &held{Conn: socket}
+			c := net.Conn(below)
 			if config != nil {
-				c = tls.Server(socket, config)
+				c = tls.Server(below, config)
 			}
 			in := newSource(c)
 			defer in.release()
@@ -115,7 +118,7 @@ func stressed(t *testing.T, l net.Listener, config *tls.Config) {
 				if string(b) != want {
 					t.Errorf("with request %d the provider is sent %q", n, b)
 				}
-				if !newTale(n).provide(c, socket.(*net.TCPConn)) {
+				if !newTale(n).provide(c, below) {
 					return
 				}
 			}
