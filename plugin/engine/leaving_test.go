@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"go-ai-proxy/plugin/wire"
 )
 
@@ -109,4 +111,50 @@ func TestClientsThatLeaveFastStreamsAreNoticedAtOnce(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests had ended %v after their clients left", clients, time.Since(left))
+}
+
+// Whoever waits for the context of a request whose handler panicked is woken.
+func TestTheContextEndsAfterAPanic(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan (<-chan struct{}), 1)
+	s := &Server{Log: zerolog.Nop(), Handler: HandlerFunc(func(x *Exchange) {
+		done <- x.Context().Done()
+		panic("oops")
+	})}
+	go s.Serve(l)
+	defer s.Close()
+	c, _ := dialTest(t, l.Addr().String())
+	send(t, c, get)
+	select {
+	case <-<-done:
+	case <-time.After(5 * time.Second):
+		t.Error("the context goes on")
+	}
+}
+
+// A client that has broken the connection is gone, whatever it had sent before.
+func TestAResetIsNoticedBehindRequestsSentInAdvance(t *testing.T) {
+	entered := make(chan bool, 1)
+	left := make(chan bool, 1)
+	addr := serve(t, &Server{}, func(x *Exchange) {
+		entered <- true
+		select {
+		case <-x.Context().Done():
+			left <- true
+		case <-time.After(5 * time.Second):
+			left <- false
+		}
+		x.Abort()
+	})
+	c, _ := dialTest(t, addr)
+	send(t, c, get+get)
+	<-entered
+	_ = c.(*net.TCPConn).SetLinger(0)
+	c.Close()
+	if !<-left {
+		t.Error("the client's going was not noticed")
+	}
 }
