@@ -57,7 +57,7 @@ func (c *serverConn) serve() {
 		if x == nil || !x.hijacked {
 			c.conn.Close()
 		}
-		if x != nil {
+		if x != nil { // its handler has panicked: what it began must end
 			x.life.end()
 		}
 		c.in.release()
@@ -175,17 +175,16 @@ func (c *serverConn) received() {
 		c.ahead.Store(true)
 	}
 	if c.hup.Load() {
-		c.hungUp(false)
+		c.hungUp()
 	}
 }
 
-// hungUp is called, from any goroutine and at any time, when the client has
-// ended its side, or broken the connection. The client is gone, unless it has
-// only ended its side and sent something before that is still to be read. It
-// must not wait for anything: one goroutine calls it for all connections.
-func (c *serverConn) hungUp(broken bool) {
+// hungUp is told, at any time and by another goroutine, that the client has
+// ended its side or broken the connection. The client is gone, unless it has
+// sent something that is still to be read.
+func (c *serverConn) hungUp() {
 	c.hup.Store(true)
-	if !broken && (c.ahead.Load() || c.in.raw != nil && c.glance() == speaks) {
+	if c.ahead.Load() || c.in.raw != nil && c.glance() == speaks {
 		return
 	}
 	c.mu.Lock()
@@ -206,19 +205,16 @@ func (c *serverConn) glance() (g glance) {
 	return g
 }
 
-// closeIdle closes the connection when no request is being served, and says
-// whether it did.
-func (c *serverConn) closeIdle() bool {
-	if !c.state.CompareAndSwap(idle, gone) {
-		return false
+// closeIdle closes the connection when no request is being served.
+func (c *serverConn) closeIdle() {
+	if c.state.CompareAndSwap(idle, gone) {
+		c.conn.Close()
 	}
-	closeSoon(c.conn)
-	return true
 }
 
 // abort breaks the connection.
 func (c *serverConn) abort() {
-	closeSoon(c.conn)
+	c.conn.Close()
 	c.mu.Lock()
 	x := c.active
 	c.mu.Unlock()

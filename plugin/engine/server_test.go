@@ -248,18 +248,27 @@ func TestAnAbortedAnswerDoesNotLookComplete(t *testing.T) {
 	}
 }
 
-func TestAPanicIsLoggedAndEndsTheConnection(t *testing.T) {
+func TestAPanicIsLoggedAndEndsTheConnectionAndTheContext(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Handler: HandlerFunc(func(*Exchange) { panic("oops") })}
+	ended := make(chan struct{})
+	s := &Server{Handler: HandlerFunc(func(x *Exchange) {
+		context.AfterFunc(x.Context(), func() { close(ended) })
+		panic("oops")
+	})}
 	go s.Serve(l)
 	defer s.Close()
 	c, _ := dialTest(t, l.Addr().String())
 	send(t, c, get)
 	if b, err := io.ReadAll(c); len(b) > 0 || err != nil {
 		t.Errorf("%q, %v", b, err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the context goes on after its exchange")
 	}
 }
 
