@@ -26,7 +26,7 @@ func (h *handler) ServeExchange(r *engine.Exchange) {
 	defer h.open.Done()
 	x := &exchange{id: requestID(), request: r, secrets: usual, start: time.Now()}
 	x.answer = sink{x: r, id: [1]string{x.id}, length: -1}
-	path := normalize(r.Path)
+	path := plugin.NormalizePath(r.Path)
 	if path == "" {
 		path = "/"
 	}

@@ -205,7 +205,7 @@ func BenchmarkRoutingAndLogEntry(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		x := &exchange{id: requestID(), request: r, start: time.Now(), answer: sink{header: answer, status: 200}}
-		m, ok := router.find(r, normalize(r.Path))
+		m, ok := router.find(r, plugin.NormalizePath(r.Path))
 		if !ok {
 			b.Fatal("no route")
 		}

@@ -82,7 +82,7 @@ func newRule(r *route, path string) (rule, error) {
 		return rule{}, fmt.Errorf("%q should start with / (a prefix) or ~/ (a regular expression)", path)
 	}
 	if !isRegex {
-		return rule{route: r, prefix: normalize(path)}, nil
+		return rule{route: r, prefix: plugin.NormalizePath(path)}, nil
 	}
 	regex, err := regexp.Compile("^(?:" + pattern + ")")
 	if err != nil {

@@ -66,7 +66,7 @@ func TestRoutesAreFoundInKongsOrder(t *testing.T) {
 			for k, v := range c.headers {
 				r.Header.Set(k, v)
 			}
-			m, ok := routesOf(t, c.routes).find(r, normalize(r.Path))
+			m, ok := routesOf(t, c.routes).find(r, plugin.NormalizePath(r.Path))
 			if ok != (c.want != "") || ok && m.name != c.want {
 				t.Fatalf("found %v, want %q", m.route, c.want)
 			}
@@ -86,7 +86,7 @@ func TestNamedCapturesAreThoseOfTheNormalizedPath(t *testing.T) {
 		{"~/a/([0-9]+)", "/a/1", nil},
 	} {
 		r := exchangeOf("POST", c.url)
-		m, ok := routesOf(t, "{name: r, paths: ['"+c.path+"']}").find(r, normalize(r.Path))
+		m, ok := routesOf(t, "{name: r, paths: ['"+c.path+"']}").find(r, plugin.NormalizePath(r.Path))
 		if !ok || !maps.Equal(m.captures, c.want) {
 			t.Errorf("%s of %s: %v, want %v", c.path, c.url, m.captures, c.want)
 		}
@@ -136,7 +136,7 @@ func TestPathsAreNormalizedAsInKong(t *testing.T) {
 		"/a/./b": "/a/b", "/a/../b": "/b", "/../../b": "/b", "/a/b/..": "/a/", "/a/.": "/a/", "/.well-known": "/.well-known",
 		"/%7Ea%41": "/~aA", "/a%2fb%2Fc": "/a%2Fb%2Fc", "/%2e%2e/b": "/b", "/a%": "/a%", "/a%zz": "/a%zz", "/%c3%a9": "/é", "/...": "/...",
 	} {
-		got := normalize(path)
+		got := plugin.NormalizePath(path)
 		if got != want {
 			t.Errorf("normalize(%q) = %q, want %q", path, got, want)
 		}
@@ -150,12 +150,12 @@ func FuzzNormalizedPathsStayInPlace(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		once := normalize("/" + path)
+		once := plugin.NormalizePath("/" + path)
 		if strings.Contains(once+"/", "/../") || strings.Contains(once, "//") {
 			t.Fatalf("normalize(%q) = %q", "/"+path, once)
 		}
-		if !strings.Contains(once, "%") && normalize(once) != once {
-			t.Fatalf("normalize(%q) = %q, and again %q", "/"+path, once, normalize(once))
+		if !strings.Contains(once, "%") && plugin.NormalizePath(once) != once {
+			t.Fatalf("normalize(%q) = %q, and again %q", "/"+path, once, plugin.NormalizePath(once))
 		}
 		if forwarded("/base", once, 1, true)[:5] != "/base" {
 			t.Fatalf("%q left its base", once)
