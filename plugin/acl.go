@@ -1,16 +1,23 @@
 package plugin
 
 import (
+	"bytes"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/translators/jsonedit"
 )
 
-// textDenied is what Kong's acl plugin says; the schema's own publishes no text.
-const textDenied = "You cannot consume this service"
+const (
+	// textDenied is what Kong's acl plugin says; the schema's own publishes no text.
+	textDenied = "You cannot consume this service"
+	// textUnseen is for a request whose model a rule needs and nobody can read.
+	textUnseen = textDenied + ": a rule needs the model of the request, which cannot be read here: name it once, as a string in a JSON body, or before the files of a form"
+)
 
 // admit leaves those candidates that the ACLs let the request use. Deny beats
 // allow; where there are allow rules, one must match. Conditions on model and
@@ -22,27 +29,106 @@ func (q *request) admit(candidates []int) ([]int, error) {
 		return candidates, nil
 	}
 	var admitted []int
+	why := error(refuse(http.StatusForbidden, textDenied))
 	for _, i := range candidates {
-		t := q.instance.targets[i]
-		if !q.anyRule(acls.Deny, t) && (len(acls.Allow) == 0 || q.anyRule(acls.Allow, t)) {
+		s, err := q.subject(q.instance.targets[i])
+		if err != nil { // the target cannot serve the request anyway
+			why = err
+			continue
+		}
+		switch {
+		case !s.anyRule(acls.Deny, true) && (len(acls.Allow) == 0 || s.anyRule(acls.Allow, false)):
 			admitted = append(admitted, i)
+		case s.needed:
+			why = refuse(http.StatusForbidden, textUnseen)
 		}
 	}
 	if len(admitted) == 0 {
-		return nil, refuse(http.StatusForbidden, textDenied)
+		return nil, why
 	}
 	return admitted, nil
 }
 
-func (q *request) anyRule(rules []config.ACLRule, t *endpoint) bool {
+// subject is what rules are compared with: a request at one of its targets.
+// What can be read in more than one way has several values: a deny rule matches
+// where one of them does, an allow rule where all do.
+type subject struct {
+	in       *Inbound
+	target   *endpoint
+	paths    []string
+	models   []string // that the target may be asked for; none where none is named
+	unseen   bool     // there may be models that cannot be read
+	needed   bool     // and a rule would have to know
+	anywhere bool     // the path may name a model: it is the client's own
+}
+
+func (q *request) subject(t *endpoint) (*subject, error) {
+	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path)}
+	resolved, err := t.Resolve(q, q.model)
+	if err != nil {
+		return nil, err
+	}
+	if resolved.Model != "" {
+		s.models = append(s.models, resolved.Model)
+	}
+	switch f := q.surface; {
+	case f.take == takeRaw: // what the client says is what is sent
+		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been undone
+		s.anywhere = true
+		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
+		if q.model != "" && q.model != resolved.Model {
+			s.models = append(s.models, q.model)
+		}
+	case f.take == takeSocket && f.model == modelIgnored: // it stands in the first message
+		s.unseen = resolved.Model == ""
+	case f.nested:
+		s.unseen = len(q.body) > 0 || q.unread != nil
+	case q.unread != nil:
+		s.unseen = f.model == modelNeeded || f.model == modelTaken
+	case q.form != nil:
+		s.unseen = resolved.Model == "" && !q.form.known
+	}
+	return s, nil
+}
+
+// namedOnce says that every decoder finds the same model in an object: one, or
+// none.
+func namedOnce(members []jsonedit.Member) bool {
+	n := 0
+	for i := range members {
+		if key := members[i].Key; bytes.EqualFold(key, []byte("model")) {
+			if n++; n > 1 || string(key) != "model" || !jsonedit.IsString(members[i].Value) {
+				return false
+			}
+		}
+	}
+	return members != nil
+}
+
+// readings are the ways to read a raw path: as Kong's router does, and as those
+// do that take an escaped slash for a slash.
+func readings(path string) []string {
+	all := []string{NormalizePath(path)}
+	if strings.IndexByte(path, '%') < 0 {
+		return all
+	}
+	if plain, err := url.PathUnescape(path); err == nil {
+		if plain = NormalizePath(plain); plain != all[0] {
+			all = append(all, plain)
+		}
+	}
+	return all
+}
+
+func (s *subject) anyRule(rules []config.ACLRule, deny bool) bool {
 	return slices.ContainsFunc(rules, func(r config.ACLRule) bool {
-		return !slices.ContainsFunc(r.Match, func(c config.ACLCondition) bool { return !q.matches(&c, t) })
+		return !slices.ContainsFunc(r.Match, func(c config.ACLCondition) bool { return !s.matches(&c, deny) })
 	})
 }
 
 // matches says whether one condition holds.
-func (q *request) matches(c *config.ACLCondition, t *endpoint) bool {
-	kong := &q.in.Kong
+func (s *subject) matches(c *config.ACLCondition, deny bool) bool {
+	kong := &s.in.Kong
 	switch c.Type {
 	case "consumer":
 		if c.Key == "id" {
@@ -56,21 +142,52 @@ func (q *request) matches(c *config.ACLCondition, t *endpoint) bool {
 		}
 		return slices.ContainsFunc(groups, func(g string) bool { return among(c.Values, g) })
 	case "header":
-		return slices.ContainsFunc(q.in.Header.Values(c.Key), func(v string) bool { return among(c.Values, v) })
+		return slices.ContainsFunc(s.in.Header.Values(c.Key), func(v string) bool { return among(c.Values, v) })
 	case "ip":
-		return containsAddr(c.Values, kong.ClientIP)
+		return containsAddr(c.Values, kong.ClientIP, deny)
 	case "model":
-		model := t.Model.Name
-		if model == "" {
-			model = q.model
-		}
-		return among(c.Values, model) || among(c.Values, t.Model.Alias)
+		return s.matchesModel(c.Values, deny)
 	case "path":
-		return slices.ContainsFunc(c.Values, func(v string) bool { return under(kong.Path, v) })
+		return hold(s.paths, deny, func(path string) bool {
+			return slices.ContainsFunc(c.Values, func(v string) bool { return under(path, NormalizePath(v)) })
+		})
 	case "provider":
-		return among(c.Values, t.Model.Provider)
+		return among(c.Values, s.target.Model.Provider)
 	}
 	return false
+}
+
+// matchesModel says whether a model that the target is asked for is one of
+// values. What cannot be read may be any.
+func (s *subject) matchesModel(values []string, deny bool) bool {
+	alias, plain := s.target.Model.Alias, s.target.provider.PlainModel
+	is := func(model string) bool {
+		return slices.ContainsFunc(values, func(v string) bool { return v == model || plain != nil && plain(v) == plain(model) })
+	}
+	if s.unseen {
+		s.needed = true
+		return deny
+	}
+	if deny && s.anywhere && slices.ContainsFunc(values, func(v string) bool { return inPath(s.paths, v) }) {
+		return true
+	}
+	return among(values, alias) || hold(s.models, deny, is)
+}
+
+// inPath says whether one of the paths has name in it: as whole segments, of
+// which the last may end in the name of a method, as in /models/{model}:predict.
+func inPath(paths []string, name string) bool {
+	return name != "" && slices.ContainsFunc(paths, func(path string) bool {
+		return strings.Contains(strings.ReplaceAll(path+"/", ":", "/"), "/"+strings.ReplaceAll(name, ":", "/")+"/")
+	})
+}
+
+// hold says whether f does of one of the values, or else of all; never of none.
+func hold(values []string, one bool, f func(string) bool) bool {
+	if one {
+		return slices.ContainsFunc(values, f)
+	}
+	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return !f(v) })
 }
 
 func among(values []string, v string) bool { return v != "" && slices.Contains(values, v) }
@@ -82,18 +199,22 @@ func under(path, prefix string) bool {
 }
 
 // containsAddr says whether addr is one of the addresses or lies in one of the
-// networks (CIDR).
-func containsAddr(values []string, addr string) bool {
+// networks (CIDR). IPv4 addresses are the same when they are written as IPv6
+// (::ffff:10.0.0.1). unreadable is the answer for what is no address.
+func containsAddr(values []string, addr string, unreadable bool) bool {
 	a, err := netip.ParseAddr(addr)
 	if err != nil {
-		return false
+		return unreadable
 	}
-	a = a.Unmap()
+	a = a.Unmap().WithZone("")
 	return slices.ContainsFunc(values, func(v string) bool {
 		if p, err := netip.ParsePrefix(v); err == nil {
+			if p.Addr().Is4In6() && p.Bits() >= 96 {
+				p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+			}
 			return p.Contains(a)
 		}
 		one, err := netip.ParseAddr(v)
-		return err == nil && one.Unmap() == a
+		return err == nil && one.Unmap().WithZone("") == a
 	})
 }

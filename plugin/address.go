@@ -210,7 +210,10 @@ func (a *attempt) headers() http.Header {
 // authorize puts the target's credentials on the request.
 func (a *attempt) authorize(ctx context.Context) error {
 	name, value := a.endpoint.source.BodyParam(func(name string) []byte { return jsonedit.Find(a.members, name) })
-	if name != "" && a.how != untouched && len(a.pieces) > 0 {
+	if name != "" {
+		if a.how == untouched || len(a.pieces) == 0 {
+			return refuse(http.StatusInternalServerError, "auth.param_location: body has no place in a request without a JSON body: use query, or header_name")
+		}
 		body := jsonedit.Join(nil, a.pieces)
 		members, err := jsonedit.Object(body, nil)
 		if err != nil {

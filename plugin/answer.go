@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"go-ai-proxy/translators/chat"
@@ -54,12 +55,12 @@ func (q *request) startBytes(status int, h http.Header, length int64) error {
 // ask for it.
 func (q *request) announce(h http.Header, settled bool) {
 	q.explain(h)
-	if q.live == nil {
-		return
+	if q.live != nil {
+		if v := q.live.Announce(q.record, settled); v != "" {
+			h[headerRecord] = []string{v}
+		}
 	}
-	if v := q.live.Announce(q.record, settled); v != "" {
-		h[headerRecord] = []string{v}
-	}
+	fit(h)
 }
 
 // sendError answers with an error of the relay's own, in the client's format.
@@ -73,6 +74,9 @@ func (q *request) sendErrorAs(e *chat.Error, gzipped bool) error {
 	h := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{seconds(e.RetryAfter)}
+	}
+	if len(e.Allow) > 0 {
+		h["Allow"] = []string{strings.Join(e.Allow, ", ")}
 	}
 	q.markError(h, e.Status)
 	return q.sendEncoded(e.Status, h, q.appendError(e), gzipped)
@@ -210,25 +214,25 @@ func (a *attempt) settleSeen() {
 	})
 }
 
-// estimate fills in usage for an answer whose provider counted nothing, as
-// Kong does: words of the prompt (1.8 tokens each when streamed), four bytes
-// of answer to a token. It is called with the record locked.
-func (q *request) estimate(r *Record) {
-	if q.seen == nil || q.seen.HasUsage || r.outcome == Refused || q.surface == nil || q.surface.prose == nil || len(r.tried) == 0 {
-		return
+// estimate returns the usage of an answer whose provider counted nothing, or
+// not all, as Kong does: words of the prompt (1.8 tokens each when streamed),
+// four bytes of answer to a token. ok is false where nothing is estimated.
+func (q *request) estimate(outcome Outcome) (u chat.Usage, ok bool) {
+	if q.seen == nil || q.seen.HasUsage || outcome == Refused || outcome == Panicked || q.surface == nil || q.surface.prose == nil || len(q.record.tried) == 0 {
+		return u, false
 	}
-	if last := r.tried[len(r.tried)-1]; last.Status != http.StatusOK {
-		return
+	if last := q.record.tried[len(q.record.tried)-1]; last.Status != http.StatusOK {
+		return u, false
 	}
-	if r.usage.Prompt == 0 {
-		r.usage.Prompt = promptTokens(q.surface.prose(q.members), q.stream)
-		r.estimate = true
+	u = q.record.usage
+	if u.Prompt == 0 {
+		u.Prompt, ok = promptTokens(q.surface.prose(q.members), q.stream), true
 	}
-	if r.usage.Completion == 0 && q.seen.TextLen > 0 {
-		r.usage.Completion = (q.seen.TextLen + 3) / 4
-		r.estimate = true
+	if u.Completion == 0 && q.seen.TextLen > 0 {
+		u.Completion, ok = (q.seen.TextLen+3)/4, true
 	}
-	r.usage.Total = 0
+	u.Total = 0
+	return u, ok
 }
 
 // promptTokens is Kong's estimate of words in tokens.

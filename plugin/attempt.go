@@ -274,7 +274,7 @@ func (a *attempt) pass() error {
 
 // streamField refuses a form's stream, found late, where none may be.
 func (a *attempt) streamField(value string) error {
-	if value == "true" && a.surface.streams && a.instance.config.ResponseStreaming == "deny" {
+	if strings.EqualFold(value, "true") && a.surface.streams && a.instance.config.ResponseStreaming == "deny" {
 		return refuse(http.StatusBadRequest, textNoStreaming)
 	}
 	return nil

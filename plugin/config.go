@@ -127,6 +127,9 @@ func (inst *Instance) compile() error {
 		if err := speakable(inst.config.LLMFormat, t.RouteType, p); err != nil {
 			return fmt.Errorf("targets[%d]: %w", i, err)
 		}
+		if s := openAISurfaces[t.RouteType]; t.Auth.ParamLocation == "body" && inst.native() == nil && s != nil && (s.take != takeJSON || s.rest != nil) {
+			return fmt.Errorf("targets[%d].auth.param_location: body has no place in %s, whose requests are not all JSON: use query, or header_name", i, t.RouteType)
+		}
 		defaultRegion(t)
 		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
 		if err != nil {

@@ -2,7 +2,9 @@ package plugin
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 )
@@ -27,6 +29,23 @@ const statusClientClosed = 499
 func refuse(status int, message string) *chat.Error {
 	return &chat.Error{Status: status, Type: chat.TypeOf(status), Message: message}
 }
+
+// notAllowed refuses a method; allowed are those of what.
+func notAllowed(method, what string, allowed ...string) *chat.Error {
+	e := refuse(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of %s: use %s", method, what, strings.Join(allowed, " or ")))
+	e.Allow = allowed
+	return e
+}
+
+// badField refuses a member of the body.
+func badField(field, message string) *chat.Error {
+	e := refuse(http.StatusBadRequest, message)
+	e.Param = field
+	return e
+}
+
+// missing refuses a body without a member that the operation cannot do without.
+func missing(field string) *chat.Error { return badField(field, field+": is missing or empty") }
 
 // reported is an error that the provider sent in a 200. Its text is for the
 // client alone: it may quote the prompt.

@@ -15,8 +15,10 @@ const (
 	headerReason    = "X-Kong-Llm-Reason"
 )
 
-// debugged says whether the client wants to know why.
-func (q *request) debugged() bool { return len(q.in.Header["Kong-Debug"]) > 0 }
+// debugged says whether the client wants to know why, and may.
+func (q *request) debugged() bool {
+	return q.instance.config.Debug && len(q.in.Header["Kong-Debug"]) > 0
+}
 
 // explain adds the debug headers to an answer.
 func (q *request) explain(h http.Header) {

@@ -3,7 +3,6 @@ package plugin
 import (
 	"bytes"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -27,12 +26,6 @@ func checkNames(members []jsonedit.Member) error {
 		return badField("stream", "stream must be true or false") // some take "true" for true
 	}
 	return nil
-}
-
-func badField(field, message string) error {
-	e := refuse(http.StatusBadRequest, message)
-	e.Param = field
-	return e
 }
 
 // mergeExtraBody merges the client's extra_body into the provider's body, but

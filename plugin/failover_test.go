@@ -225,6 +225,10 @@ func TestACLsDecideWhoMayUseWhat(t *testing.T) {
 func TestDebugHeadersSayWhy(t *testing.T) {
 	a, c := script(t, status(503)), script(t, answer)
 	conf := strings.Replace(targetsConf(retryAll, "", a.server.URL, c.server.URL), `{"route_type"`, `{"weight":200,"auth":{"header_name":"Authorization","header_value":"Bearer CANARY"},"route_type"`, 1)
+	if resp, _ := newBench(t, conf, answer).post(hello, "Kong-Debug", "1"); resp.Header.Get("X-Kong-LLM-Target")+resp.Header.Get("X-Kong-LLM-Attempts") != "" {
+		t.Errorf("told to anybody who asks: %v", resp.Header)
+	}
+	conf = strings.Replace(conf, "{", `{"debug":true,`, 1)
 	b := newBench(t, conf, answer)
 	resp, _ := b.post(hello, "Kong-Debug", "1")
 	h := resp.Header

@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -25,33 +28,49 @@ func (q *request) takeForm(most int64) error {
 	if err != nil {
 		return err
 	}
-	q.in.ContentLength = size
-	f, err := newForm(src, q.in.Header.Get("Content-Type"))
-	if err != nil {
+	_, zipped := src.(zippedBody)
+	if src, err = within(src, q.passLimit(zipped), q.in.ContentLength); err != nil {
 		return err
 	}
-	fields, err := f.peek()
-	if err != nil {
-		return err
-	}
-	q.model, q.named = fields["model"]
-	if err := q.wantStream(fields["stream"] == "true"); err != nil {
-		return err
-	}
+	q.in.Body, q.in.ContentLength = src, size
 	translated, passed := q.instance.formTargets(q.surface, q.route)
 	switch {
-	case !translated && !(size >= 0 && size <= most && q.instance.repeats(q.route)):
-		q.form = f
-		return nil
 	case translated && !passed:
-		return q.takeFormAsJSON(f.src, most)
+		return q.takeFormAsJSON(most)
+	case translated, size >= 0 && size <= most && q.instance.repeats(q.route):
+		return q.takeFormWhole(most)
 	}
-	q.in.Body = f.src
+	if q.form, err = newForm(src, wire.First(q.in.Header, "Content-Type")); err != nil {
+		return err
+	}
+	fields, err := q.form.peek()
+	if err != nil {
+		return err
+	}
+	return q.meetFields(fields)
+}
+
+// takeFormWhole holds a form that more than one target may have to be sent.
+func (q *request) takeFormWhole(most int64) error {
 	if err := q.readBody(most); err != nil {
 		return err
 	}
+	f, err := newForm(bytes.NewReader(q.body), wire.First(q.in.Header, "Content-Type"))
+	if err != nil {
+		return err
+	}
+	fields, err := f.look(len(q.body) + 1)
+	if err != nil {
+		return err
+	}
 	q.hold()
-	return nil
+	return q.meetFields(fields)
+}
+
+// meetFields takes in what a form says of the model and of streams.
+func (q *request) meetFields(fields map[string]string) error {
+	q.model, q.named = fields["model"]
+	return q.wantStream(strings.EqualFold(fields["stream"], "true"))
 }
 
 // hold keeps the body that was read for all targets to be sent. It is not given
@@ -76,32 +95,15 @@ func (inst *Instance) formTargets(s *surface, route string) (translated, passed 
 }
 
 // takeFormAsJSON reads a form as the JSON that the same request would be.
-func (q *request) takeFormAsJSON(src io.Reader, most int64) error {
-	limited := src
-	if most > 0 {
-		limited = io.LimitReader(src, most+1)
-	}
-	counted := &counting{from: limited}
-	body, err := formAsJSON(counted, q.in.Header.Get("Content-Type"))
-	switch {
-	case most > 0 && counted.n > most:
-		return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("request body is larger than the %d bytes that max_request_body_size allows", most))
-	case err != nil:
+func (q *request) takeFormAsJSON(most int64) error {
+	src, err := within(q.in.Body, most, q.in.ContentLength)
+	if err != nil {
 		return err
 	}
-	q.body = body
+	if q.body, err = formAsJSON(src, wire.First(q.in.Header, "Content-Type")); err != nil {
+		return err
+	}
 	return q.parseJSON("application/json")
-}
-
-type counting struct {
-	from io.Reader
-	n    int64
-}
-
-func (c *counting) Read(p []byte) (int, error) {
-	n, err := c.from.Read(p)
-	c.n += int64(n)
-	return n, err
 }
 
 // asJSON is the client's body for a target that takes no forms.
@@ -117,11 +119,11 @@ func (a *attempt) asJSON() ([]byte, error) {
 // are objects with an image_url.
 // https://platform.openai.com/docs/api-reference/images/createEdit
 func formAsJSON(src io.Reader, contentType string) ([]byte, error) {
-	_, params, err := mime.ParseMediaType(contentType)
+	boundary, err := boundaryOf(contentType)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "content-type must be multipart/form-data with a boundary")
+		return nil, err
 	}
-	r := multipart.NewReader(src, params["boundary"])
+	r := multipart.NewReader(src, boundary)
 	fields := object{}
 	fields.open('{')
 	images := object{}
@@ -158,6 +160,10 @@ func formAsJSON(src io.Reader, contentType string) ([]byte, error) {
 }
 
 func formError(err error) error {
+	var own *chat.Error
+	if errors.As(err, &own) {
+		return own
+	}
 	return refuse(http.StatusBadRequest, "multipart form: "+err.Error())
 }
 

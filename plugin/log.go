@@ -81,11 +81,12 @@ type Record struct {
 	tokens    bool // input_tokens/output_tokens instead of prompt and completion names too
 }
 
-// set changes the record under its lock.
+// set changes the record under its lock. f only assigns: what works on foreign
+// bytes is done before.
 func (r *Record) set(f func(*Record)) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	f(r)
-	r.mu.Unlock()
 }
 
 // silent says that the configuration wants nothing logged.

@@ -2,11 +2,14 @@ package plugin
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"slices"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
 )
 
 const (
@@ -16,15 +19,17 @@ const (
 	// watched field, in bytes.
 	maxPartHeader = 16 << 10
 	maxField      = 1 << 10
-	// frontOfForm is how much of a form is looked at for its model before a
-	// target is chosen: SDKs put fields before files.
+	// frontOfForm is how much of a form that is not held is looked at for its
+	// model before a target is chosen: SDKs put fields before files.
 	frontOfForm = 16 << 10
 )
 
 // form is a multipart body on its way through: its files are not held. Only
 // the fields `model` and `stream` are looked at, and the model is replaced
 // where it differs. It is an io.Reader for the outgoing request, and knows no
-// more of RFC 7578 than where parts begin and end.
+// more of RFC 7578 than where parts begin and end. What one parser reads
+// otherwise than another is refused: it could hide a field from us and not from
+// the provider.
 type form struct {
 	src       io.Reader
 	delimiter []byte // "\r\n--boundary"
@@ -47,6 +52,7 @@ type form struct {
 	watched    string // the field in whose value we are
 	met        bool   // one of the required fields
 	fields     map[string]string
+	known      bool // its front told which model it names, or that it names none
 }
 
 type formState int
@@ -60,28 +66,36 @@ const (
 
 // newForm returns the form in body; contentType names the boundary.
 func newForm(body io.Reader, contentType string) (*form, error) {
-	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil || media != "multipart/form-data" || params["boundary"] == "" || len(params["boundary"]) > 200 {
-		return nil, refuse(http.StatusBadRequest, "content-type must be multipart/form-data with a boundary")
+	boundary, err := boundaryOf(contentType)
+	if err != nil {
+		return nil, err
 	}
-	return &form{src: body, delimiter: []byte("\r\n--" + params["boundary"]), buf: make([]byte, formBuffer), fields: map[string]string{}}, nil
+	return &form{src: body, delimiter: []byte("\r\n--" + boundary), buf: make([]byte, formBuffer), fields: map[string]string{}}, nil
 }
 
-// peek reads the front of the form, gives nothing out, and returns the watched
-// fields that are there.
+// look reads the front of the form, of about that many bytes, gives nothing
+// out, and returns the watched fields that are there. The form is spent.
+func (f *form) look(front int) (map[string]string, error) {
+	for n := 0; len(f.fields) < len(watchedFields) && n < front && f.err == nil; n += f.ready {
+		f.start += f.ready
+		f.ready, f.insert = 0, nil
+		f.step()
+	}
+	if f.err != nil && f.err != io.EOF {
+		return nil, f.err
+	}
+	_, named := f.fields["model"]
+	f.known = named || f.state == atEnd
+	return f.fields, nil
+}
+
+// peek is look for a form that is still to be read.
 func (f *form) peek() (map[string]string, error) {
 	kept := &keeping{from: f.src}
 	probe := &form{src: kept, delimiter: f.delimiter, buf: make([]byte, formBuffer), fields: map[string]string{}}
-	for len(probe.fields) < len(watchedFields) && len(kept.kept) < frontOfForm && probe.err == nil {
-		probe.start += probe.ready
-		probe.ready, probe.insert = 0, nil
-		probe.step()
-	}
-	f.src = io.MultiReader(bytes.NewReader(kept.kept), f.src)
-	if probe.err != nil && probe.err != io.EOF {
-		return nil, probe.err
-	}
-	return probe.fields, nil
+	fields, err := probe.look(frontOfForm)
+	f.src, f.known = io.MultiReader(bytes.NewReader(kept.kept), f.src), probe.known
+	return fields, err
 }
 
 // keeping remembers what was read.
@@ -131,10 +145,13 @@ func (f *form) direct(p []byte) int {
 	n, err := f.src.Read(p[held:])
 	f.failed(err)
 	have := p[:held+n]
-	at, whole := f.find(have)
+	at, found := f.find(have)
 	f.end = copy(f.buf, have[at:])
-	if whole {
+	switch found {
+	case opens, closes:
 		f.state = atDelimiter
+	case stray:
+		f.malformed(textStray)
 	}
 	return at
 }
@@ -175,8 +192,11 @@ func (f *form) begin() {
 // content lets a value pass up to the next delimiter.
 func (f *form) content() {
 	have := f.pending()
-	at, whole := f.find(have)
+	at, found := f.find(have)
+	whole := found == opens || found == closes
 	switch {
+	case found == stray:
+		f.malformed(textStray)
 	case f.watched != "" && at > maxField:
 		f.malformed(f.watched + " is too long")
 	case whole && f.watched != "":
@@ -193,50 +213,43 @@ func (f *form) content() {
 	}
 }
 
-// find returns where the first delimiter begins and that it is one, or else how
-// much is certainly none. A delimiter is a whole line (RFC 2046 §5.1.1).
-func (f *form) find(have []byte) (at int, whole bool) {
-	for from := 0; ; {
-		i := bytes.Index(have[from:], f.delimiter)
-		if i < 0 {
-			break
-		}
-		at = from + i
-		switch lineEnd(have[at+len(f.delimiter):]) {
-		case opens, closes:
-			return at, true
-		case unfinished:
-			return at, false
-		}
-		from = at + 1
+// find returns where the first delimiter begins and what it is, or else how
+// much is certainly none. A delimiter is a whole line (RFC 2046 §5.1.1), and
+// nothing else may look like one.
+func (f *form) find(have []byte) (at int, found ending) {
+	i := bytes.Index(have, f.delimiter[2:])
+	if i < 0 {
+		return max(0, len(have)-len(f.delimiter)+1), unfinished
 	}
-	return max(0, len(have)-len(f.delimiter)+1), false
+	at = i - 2
+	if at < 0 || !bytes.HasPrefix(have[at:], f.delimiter) {
+		return max(0, at), stray
+	}
+	return at, lineEnd(have[at+len(f.delimiter):])
 }
 
+// ending is what follows a boundary.
 type ending int
 
 const (
-	unfinished ending = iota
-	opens             // a part follows
-	closes            // it was the last
-	none              // no delimiter, it only begins like one
+	unfinished ending = iota // it is not there yet
+	opens                    // a line break: a part follows
+	closes                   // two dashes: it was the last
+	stray                    // anything else, or no line break before it
 )
 
-// lineEnd says what follows a boundary: two dashes, or white space and a line break.
+const textStray = "its boundary stands within a part, or not in a line of its own"
+
 func lineEnd(after []byte) ending {
-	if bytes.HasPrefix(after, []byte("--")) {
-		return closes
-	}
-	rest := bytes.TrimLeft(after, " \t")
 	switch {
-	case bytes.HasPrefix(rest, []byte("\r\n")):
+	case bytes.HasPrefix(after, []byte("\r\n")):
 		return opens
-	case len(after)-len(rest) > 100:
-		return none
-	case len(rest) == 0, len(rest) == 1 && (rest[0] == '\r' || len(after) == 1 && rest[0] == '-'):
+	case bytes.HasPrefix(after, []byte("--")):
+		return closes
+	case len(after) == 0, string(after) == "\r", string(after) == "-":
 		return unfinished
 	}
-	return none
+	return stray
 }
 
 // part takes in a delimiter and the header of the part that it begins.
@@ -248,15 +261,15 @@ func (f *form) part() {
 	}
 	switch lineEnd(have[n:]) {
 	case closes:
-		f.close()
+		f.close(n + len("--"))
 		return
-	case none: // only the very first can turn out to be none
+	case stray: // only the very first can turn out to be none
 		f.malformed("it does not begin with its boundary")
 		return
 	}
 	end := bytes.Index(have[n:], []byte("\r\n\r\n"))
 	switch {
-	case end > maxPartHeader, end < 0 && len(have) > maxPartHeader+n:
+	case end > maxPartHeader, end < 0 && len(have)-n > maxPartHeader+len("\r\n\r"):
 		f.malformed("a part's header is too long")
 	case end >= 0:
 		end += n
@@ -276,16 +289,24 @@ var watchedFields = []string{"model", "stream"}
 
 // enter looks at a part's header.
 func (f *form) enter(header []byte) {
-	name, file, err := fieldOf(header)
+	p, err := partOf(header)
 	if err != nil {
 		f.malformed(err.Error())
 		return
 	}
-	f.met = f.met || slices.Contains(f.required, name)
+	f.met = f.met || slices.Contains(f.required, p.name)
 	f.watched = ""
-	if !file && slices.Contains(watchedFields, name) {
-		f.watched = name
+	plain, _, _ := strings.Cut(strings.ToLower(p.name), "[")
+	if !slices.Contains(watchedFields, plain) {
+		return
 	}
+	switch {
+	case p.name != plain:
+		f.malformed(fmt.Sprintf("%q is not how %q is written", p.name, plain))
+	case p.file, p.encoded:
+		f.malformed(plain + " must be plain text, without a file name, an encoding or a charset but UTF-8")
+	}
+	f.watched = plain
 }
 
 // settle takes down a watched field's value and puts ours in its place.
@@ -297,6 +318,10 @@ func (f *form) settle(value string) {
 		return
 	}
 	f.fields[name] = value
+	if name == "stream" && !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
+		f.malformed("stream must be true or false") // some take 1 for true
+		return
+	}
 	if f.check != nil {
 		if f.err = f.check(name, value); f.err != nil {
 			return
@@ -310,8 +335,9 @@ func (f *form) settle(value string) {
 	f.ready = len(value)
 }
 
-// close is the last delimiter. A model that the client left out is put before it.
-func (f *form) close() {
+// close is the last delimiter, of n bytes. A model that the client left out is
+// put before it.
+func (f *form) close(n int) {
 	switch {
 	case !f.parts:
 		f.malformed("it has no fields")
@@ -323,20 +349,22 @@ func (f *form) close() {
 	if _, there := f.fields["model"]; !there && f.replace != "" {
 		f.insert = fmt.Appendf(nil, "%s\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n%s", f.delimiter, f.replace)
 	}
-	f.state = atEnd
+	f.ready, f.state = n, atEnd
 }
 
-// rest is what comes after the form; it means nothing, and passes.
+// rest is what comes after the form: nothing but line breaks.
 func (f *form) rest() {
-	f.ready = f.end - f.start
-	if f.ready > 0 {
-		return
-	}
-	if f.eof {
+	have := f.pending()
+	switch {
+	case len(bytes.Trim(have, "\r\n")) > 0:
+		f.malformed("there is something after its last boundary")
+	case len(have) > 0:
+		f.ready = len(have)
+	case f.eof:
 		f.err = io.EOF
-		return
+	default:
+		f.fill()
 	}
-	f.fill()
 }
 
 func (f *form) malformed(why string) {
@@ -356,31 +384,13 @@ func (f *form) fill() {
 
 // failed takes down how reading ended, if it did.
 func (f *form) failed(err error) {
+	var own *chat.Error
 	switch {
 	case err == io.EOF:
 		f.eof = true
+	case errors.As(err, &own): // the body is too large, or no gzip
+		f.err = own
 	case err != nil:
 		f.err = unreadable(err)
 	}
-}
-
-// fieldOf returns the name of a part by its header, and whether it is a file.
-// What cannot be read is refused: a provider might read it otherwise.
-func fieldOf(header []byte) (name string, file bool, err error) {
-	for line := range bytes.SplitSeq(header, []byte("\r\n")) {
-		if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
-			return "", false, fmt.Errorf("a part's header is folded")
-		}
-		key, value, _ := bytes.Cut(line, []byte(":"))
-		if !bytes.EqualFold(bytes.TrimSpace(key), []byte("Content-Disposition")) {
-			continue
-		}
-		_, params, err := mime.ParseMediaType(string(value))
-		if err != nil || name != "" {
-			return "", false, fmt.Errorf("a part's content-disposition cannot be read")
-		}
-		name = params["name"]
-		_, file = params["filename"]
-	}
-	return name, file, nil
 }

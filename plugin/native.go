@@ -129,7 +129,7 @@ var (
 		format: provider.AnthropicMessages, dialect: anthropic.Dialect, check: needs("messages"), streams: true, prose: openai.PromptWords, ends: true,
 	}
 	anthropicCount   = &surface{format: provider.AnthropicCount, check: needs("messages")}
-	anthropicBatches = &surface{format: provider.AnthropicBatches, take: takeAny, model: modelTaken, rest: &family{[]string{"messages/batches"}, map[string][]string{
+	anthropicBatches = &surface{format: provider.AnthropicBatches, nested: true, take: takeAny, model: modelTaken, rest: &family{[]string{"messages/batches"}, map[string][]string{
 		"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/cancel": {"POST"}, "/{}/results": {"GET"},
 	}}}
 
@@ -138,8 +138,8 @@ var (
 		framing: frame.EventStream, media: "application/vnd.amazon.eventstream", ends: true,
 	}
 	bedrockInvoke   = &surface{format: provider.BedrockInvoke, streams: true, model: modelInPath, framing: frame.EventStream}
-	bedrockRetrieve = &surface{format: provider.BedrockRetrieve, streams: true, model: modelIgnored, framing: frame.EventStream}
-	bedrockRerank   = &surface{format: provider.BedrockRerank, model: modelIgnored}
+	bedrockRetrieve = &surface{format: provider.BedrockRetrieve, nested: true, streams: true, model: modelIgnored, framing: frame.EventStream}
+	bedrockRerank   = &surface{format: provider.BedrockRerank, nested: true, model: modelIgnored}
 	bedrockAsync    = &surface{format: provider.BedrockAsync, take: takeAny, model: modelTaken, member: "modelId", rest: &family{[]string{"async-invoke"}, map[string][]string{
 		"": {"GET", "POST"}, "/{}": {"GET"},
 	}}}
@@ -177,10 +177,10 @@ var (
 	geminiBatches = &surface{format: provider.GeminiBatches, take: takeAny, model: modelIgnored, rest: &family{[]string{"batches"}, map[string][]string{
 		"": {"GET"}, "/{}": {"GET", "POST", "DELETE"},
 	}}}
-	vertexJobs = &surface{format: provider.VertexJobs, take: takeAny, model: modelIgnored, rest: &family{[]string{"batchPredictionJobs"}, map[string][]string{
+	vertexJobs = &surface{format: provider.VertexJobs, nested: true, take: takeAny, model: modelIgnored, rest: &family{[]string{"batchPredictionJobs"}, map[string][]string{
 		"": {"GET", "POST"}, "/{}": {"GET", "POST", "DELETE"},
 	}}}
-	vertexRank = &surface{format: provider.VertexRank, take: takeAny, model: modelIgnored, rest: &family{[]string{"rankingConfigs"}, map[string][]string{
+	vertexRank = &surface{format: provider.VertexRank, nested: true, take: takeAny, model: modelIgnored, rest: &family{[]string{"rankingConfigs"}, map[string][]string{
 		"/{}": {"POST"},
 	}}}
 
@@ -198,7 +198,7 @@ var (
 func present(name string) func([]jsonedit.Member, string) error {
 	return func(body []jsonedit.Member, _ string) error {
 		if v := jsonedit.Find(body, name); v == nil || jsonedit.IsNull(v) || jsonedit.IsArray(v) && !filled(v) {
-			return refuse(http.StatusBadRequest, textNoPrompts)
+			return missing(name)
 		}
 		return nil
 	}
@@ -229,7 +229,7 @@ func (q *request) meetNative(n *native) error {
 			return err
 		}
 	} else if q.in.Method != http.MethodPost && q.surface.take != takeSocket {
-		return refuse(http.StatusMethodNotAllowed, q.in.Method+" is not a method of "+found.name()+": use POST")
+		return notAllowed(q.in.Method, found.name(), http.MethodPost)
 	}
 	if q.surface.model == modelInPath {
 		if q.model, err = n.model(path); err != nil {

@@ -171,7 +171,7 @@ func TestNativeErrorsHaveTheFormatsShape(t *testing.T) {
 	}{
 		{"anthropic", "anthropic", "POST", "/v1/unknown", `{}`, 404, `{"type":"error","error":{"type":"not_found_error","message":"/v1/unknown is no path`, ""},
 		{"anthropic", "anthropic", "GET", "/v1/messages", ``, 405, `{"type":"error","error":{"type":"invalid_request_error","message":"GET is not a method`, ""},
-		{"anthropic", "anthropic", "POST", "/v1/messages", `{"messages":[]}`, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"request body doesn't contain valid prompts`, ""},
+		{"anthropic", "anthropic", "POST", "/v1/messages", `{"messages":[]}`, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"messages: is missing or empty`, ""},
 		{"anthropic", "anthropic", "GET", "/v1/messages/batches/..", ``, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"id `, ""},
 		{"anthropic", "openai", "POST", "/v1/messages/count_tokens", `{"messages":[1]}`, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"no transformer for openai://llm/v1/chat: anthropic/count_tokens`, ""},
 		{"anthropic", "openai", "POST", "/v1/messages", `{"messages":[{"role":"king","content":"x"}]}`, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"error transforming to openai://llm/v1/chat: messages[0].role`, ""},
@@ -601,7 +601,7 @@ func FuzzNativePath(f *testing.F) {
 
 // Google's SDKs send a file in pieces, without a content type.
 func TestPiecesOfAnUploadPassWhateverTheyAre(t *testing.T) {
-	conf := `{"llm_format":"gemini","max_request_body_size":100,"route_type":"llm/v1/chat","auth":{"header_name":"x-goog-api-key","header_value":"CANARY-KEY"},"model":{"provider":"gemini"}}`
+	conf := `{"llm_format":"gemini","route_type":"llm/v1/chat","auth":{"header_name":"x-goog-api-key","header_value":"CANARY-KEY"},"model":{"provider":"gemini"}}`
 	b := newBench(t, conf, answering(`{"file":{"name":"files/1"}}`)).elsewhere()
 	for _, contentType := range []string{"", asJSON, "text/plain"} {
 		piece := strings.Repeat("{\"line\":1}\n", 50)

@@ -33,7 +33,10 @@ const (
 // takeSocket is what a realtime request says before there is a connection.
 func (q *request) takeSocket() error {
 	h := q.in.Header
-	if q.in.Upgrade == nil || q.in.Method != http.MethodGet || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
+	if q.in.Method != http.MethodGet {
+		return notAllowed(q.in.Method, q.route, http.MethodGet)
+	}
+	if q.in.Upgrade == nil || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
 		h.Get("Sec-Websocket-Version") != "13" || h.Get("Sec-Websocket-Key") == "" {
 		return refuse(http.StatusUpgradeRequired, "this route is for WebSockets: send GET with Upgrade: websocket and Sec-WebSocket-Version: 13")
 	}
@@ -218,9 +221,7 @@ func (s *session) accept(ctx context.Context, answer *Answer) error {
 	s.answer = answer
 	w, r := s.in.Upgrade()
 	h := s.clientHeaders()
-	if s.wantsModelHeader() && s.target.Model != "" {
-		h["X-Kong-Llm-Model"] = []string{s.endpoint.Model.Provider + "/" + s.target.Model}
-	}
+	s.nameModel(h)
 	s.announce(h, false)
 	for k, v := range h {
 		if !strings.HasPrefix(k, "Sec-Websocket-") {

@@ -393,3 +393,37 @@ func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 		t.Errorf("a stranger got %v", resp)
 	}
 }
+
+// What a session has used counts for its target, as any answer's usage does.
+func TestUsageOfASessionCountsForTheBalancer(t *testing.T) {
+	target := func(model string) string {
+		return `{"route_type":"` + realtimeRoute + `","auth":{},"model":{"provider":"openai","name":"` + model + `"}}`
+	}
+	conf := `{"balancer":{"algorithm":"lowest-usage"},"targets":[` + target("m0") + "," + target("m1") + `]}`
+	done := `{"type":"response.done","response":{"usage":{"input_tokens":2000,"output_tokens":3000,"total_tokens":5000}}}`
+	k := newTalk(t, conf, "", socketServer(echo), nil)
+	session := func(say string) (asked string) {
+		conn, _, err := websocket.Dial(k.ctx, k.front.URL+"/realtime", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := &talk{k.bench, conn, k.ctx}
+		one.say(say)
+		one.hear(say)
+		conn.Close(websocket.StatusNormalClosure, "")
+		k.record()
+		r, _ := k.asked()
+		return r.URL.Query().Get("model")
+	}
+	k.say(done)
+	k.hear(done)
+	k.conn.Close(websocket.StatusNormalClosure, "")
+	k.record()
+	r, _ := k.asked()
+	first := r.URL.Query().Get("model")
+	for range 6 {
+		if next := session(`{"type":"session.updated"}`); next == first {
+			t.Fatalf("%s was asked again after it had used 5,000 tokens, and the other none", next)
+		}
+	}
+}

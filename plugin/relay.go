@@ -164,13 +164,16 @@ func (q *request) fail(outcome Outcome, e *chat.Error) {
 // finish settles the record; the first call counts.
 func (q *request) finish(outcome Outcome, message string) {
 	took := time.Since(q.start)
+	estimated, isEstimate := q.estimate(outcome)
 	q.record.set(func(r *Record) {
 		if r.outcome != Pending {
 			return
 		}
 		r.outcome, r.message = outcome, message
 		r.latency = took
-		q.estimate(r)
+		if isEstimate {
+			r.usage, r.estimate = estimated, true
+		}
 		if r.settled != nil {
 			close(r.settled)
 		}

@@ -21,6 +21,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 func TestMain(m *testing.M) {
@@ -394,11 +395,11 @@ func TestErrorCatalogue(t *testing.T) {
 		{"no model", noName, hello, "", 400, textNoModel},
 		{"streaming denied", deny, helloStream, "", 400, textNoStreaming},
 		{"not JSON", chatConf, `{"messages": [`, "", 400, "request body is not valid JSON"},
-		{"plain text", chatConf, "hello", "text/plain", 400, textNoPrompts},
-		{"empty", chatConf, "", "", 400, textNoPrompts},
+		{"plain text", chatConf, "hello", "text/plain", 415, "send application/json"},
+		{"empty", chatConf, "", "", 400, "the request has no body"},
 		{"too large", small, hello, "", 413, "50"},
 		{"template", template, hello, "", 400, "headers key x-model was not provided"},
-		{"no input", embeddings, hello, "", 400, textNoPrompts},
+		{"no input", embeddings, hello, "", 400, "input: is missing"},
 		{"broken gzip", chatConf, "xx", "gzip", 400, "not valid gzip"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -566,3 +567,42 @@ func TestPanicIsAnsweredAndRecorded(t *testing.T) {
 type panicking struct{}
 
 func (panicking) Do(context.Context, *Outgoing) (*Answer, error) { panic("a defect") }
+
+// A defect in what counts a prompt's words is one request's, not the gateway's:
+// the record can still be asked for.
+func TestPanicOverTheClientsBodyLeavesTheRecordReadable(t *testing.T) {
+	b := newBench(t, chatConf, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`)
+	})
+	good := openAISurfaces[chatRoute]
+	broken := *good
+	broken.prose = func([]jsonedit.Member) int { panic("a defect") }
+	openAISurfaces[chatRoute] = &broken
+	defer func() { openAISurfaces[chatRoute] = good }()
+	if resp, body := b.post(hello); resp.StatusCode != 500 || !strings.Contains(body, "internal error") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	done := make(chan map[string]any)
+	go func() { done <- b.record() }()
+	select {
+	case rec := <-done:
+		if at(rec, "meta.outcome") != "internal_error" {
+			t.Errorf("record %v", rec)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("the record is locked for ever")
+	}
+}
+
+func TestRecordIsUnlockedAfterAPanicWhileItIsSet(t *testing.T) {
+	r := &Record{}
+	func() {
+		defer func() { _ = recover() }()
+		r.set(func(*Record) { panic("a defect") })
+	}()
+	if !r.mu.TryLock() {
+		t.Fatal("the record is locked for ever")
+	}
+	r.mu.Unlock()
+}

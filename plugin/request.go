@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/wire"
@@ -60,14 +61,21 @@ type request struct {
 // read takes in the client's request and refuses what no target could answer.
 func (q *request) read() error {
 	q.gzip = takesGzip(q.in.Header["Accept-Encoding"])
-	if q.in.Method == http.MethodTrace { // answers with what it was sent: our key
-		return refuse(http.StatusMethodNotAllowed, "TRACE is not allowed")
+	switch q.in.Method {
+	case http.MethodTrace, http.MethodConnect: // the first answers with what it was sent, our key; the second opens a tunnel
+		return notAllowed(q.in.Method, "this gateway", http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete)
+	}
+	if len(q.in.Header["Content-Type"]) > 1 {
+		return refuse(http.StatusBadRequest, "content-type: is there more than once")
 	}
 	if err := q.meet(); err != nil {
 		return err
 	}
 	if err := q.takeBody(); err != nil {
 		return err
+	}
+	if q.surface.take != takeRaw && !isName(q.model) {
+		return badField("model", "model: has control characters, or spaces around it")
 	}
 	q.start = time.Now()
 	q.record.set(func(r *Record) { r.started = q.start; r.tokens = q.surface.tokens })
@@ -83,6 +91,11 @@ func (q *request) read() error {
 		}
 	}
 	return q.decideStream()
+}
+
+// isName says whether s can be a model's name: it stands in URLs and headers.
+func isName(s string) bool {
+	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // takesGzip says whether a client names gzip as an encoding that it takes.
@@ -113,7 +126,14 @@ func (q *request) meet() error {
 		return refuse(http.StatusInternalServerError, fmt.Sprintf("route_type: %q is not supported yet", q.route))
 	}
 	if q.surface.rest == nil {
-		return nil
+		if q.surface.take == takeRaw || q.surface.take == takeSocket {
+			return nil
+		}
+		switch q.in.Method {
+		case http.MethodPost, http.MethodPut: // the second is for clients that want it repeated; Kong takes it, too
+			return nil
+		}
+		return notAllowed(q.in.Method, q.route, http.MethodPost)
 	}
 	q.family, q.sub, err = q.surface.rest.locate(q)
 	return err
@@ -128,18 +148,24 @@ func (q *request) takeBody() error {
 		if err := q.readBody(most); err != nil {
 			return err
 		}
-		q.members, _ = jsonedit.Object(q.body, nil)
+		var err error
+		if q.members, err = jsonedit.Object(q.body, q.space[:0]); err != nil {
+			q.members = nil // it is something else, and goes on as it is
+		}
 		q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
 		return nil
 	case q.surface.take == takeSocket:
 		return q.takeSocket()
 	case q.in.Body == nil && !q.creates():
 		return nil
-	case q.surface.take == takeForm && (media == "multipart/form-data" || q.creates() && (media != "application/json" || q.surface.formOnly)):
+	case q.surface.take == takeForm && media == "multipart/form-data":
 		return q.takeForm(most)
+	case q.surface.formOnly && q.creates():
+		return q.wrongMedia("multipart/form-data")
 	case q.surface.take == takeUnread, q.surface.take == takeAny && media != "" && media != "application/json":
-		q.unread = passing{q.in.Body}
-		return nil
+		var err error
+		q.unread, err = within(passing{q.in.Body}, q.passLimit(false), q.in.ContentLength)
+		return err
 	}
 	if err := q.readBody(most); err != nil {
 		return err
@@ -161,39 +187,37 @@ func (q *request) readBody(max int64) error {
 	if q.in.Body == nil {
 		return nil
 	}
-	if max > 0 && q.in.ContentLength > max {
-		return tooLarge(max)
-	}
 	src, size, err := q.inflated()
 	if err != nil {
 		return err
 	}
 	body, err := q.readAll(src, size, max)
-	g, zipped := src.(*inflated)
 	switch {
 	case err == nil:
 		q.body = body
 		return nil
 	case errors.Is(err, errTooMuch):
 		return tooLarge(max)
-	case errors.Is(err, errBomb):
-		return refuse(http.StatusRequestEntityTooLarge, "request body is "+err.Error())
-	case zipped && g.sent.err == nil:
-		return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
 	}
 	return unreadable(err)
 }
 
-// unreadable is why reading the client's body failed: the client is gone, or what
-// it sends is no body.
+// unreadable is why reading the client's body failed: what it sends is no body,
+// or the client is gone.
 func unreadable(err error) error {
-	if errors.Is(err, wire.ErrMalformed) {
+	var own *chat.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, errClientGone):
+		return err
+	case errors.Is(err, wire.ErrMalformed):
 		return refuse(http.StatusBadRequest, "request body cannot be read: "+err.Error())
 	}
 	return fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
 }
 
-// passing is a client's body that goes to the provider as it comes.
+// passing is a client's body as it comes, with errors that say whose fault they are.
 type passing struct{ from io.Reader }
 
 // Read implements io.Reader.
@@ -205,13 +229,55 @@ func (p passing) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// defaultLimit is the default of max_request_body_size, in bytes.
+const defaultLimit = 1 << 20
+
+// passLimit bounds a body that passes through and is not held, in bytes; 0 is no
+// limit. The default of max_request_body_size is about what has to be held, so
+// uploads pass by it as they do in Kong; a limit that was chosen is for all, and
+// what a client has compressed is always held to it.
+func (q *request) passLimit(inflates bool) int64 {
+	if most := int64(q.instance.config.MaxRequestBodySize); most != defaultLimit || inflates {
+		return most
+	}
+	return 0
+}
+
+// within is r, of size bytes or -1, held to most bytes (0: no limit).
+func within(r io.Reader, most, size int64) (io.Reader, error) {
+	switch {
+	case most <= 0:
+		return r, nil
+	case size > most:
+		return nil, tooLarge(most)
+	}
+	return &bounded{r, most, most}, nil
+}
+
+// bounded ends with an error what is longer than most bytes.
+type bounded struct {
+	from       io.Reader
+	left, most int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.from.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, tooLarge(b.most)
+	}
+	return n, err
+}
+
 func tooLarge(max int64) error {
 	return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("request body is larger than the %d bytes that max_request_body_size allows", max))
 }
 
 // inflated is the body and its size, -1 when that is unknown, without gzip.
 func (q *request) inflated() (io.Reader, int64, error) {
-	switch encoding := strings.ToLower(wire.First(q.in.Header, "Content-Encoding")); encoding {
+	switch encoding := strings.ToLower(strings.Join(q.in.Header["Content-Encoding"], ", ")); encoding {
 	case "gzip", "x-gzip":
 	case "", "identity":
 		return q.in.Body, q.in.ContentLength, nil
@@ -227,10 +293,32 @@ func (q *request) inflated() (io.Reader, int64, error) {
 		return nil, 0, unreadable(g.sent.err)
 	}
 	if err != nil {
-		return nil, 0, refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
+		return nil, 0, notGzip(err)
 	}
 	q.in.Header.Del("Content-Encoding")
-	return g, -1, nil
+	return zippedBody{g}, -1, nil
+}
+
+func notGzip(err error) error {
+	return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
+}
+
+// zippedBody is a client's body that is inflated as it is read, with errors like
+// those of passing.
+type zippedBody struct{ from *inflated }
+
+// Read implements io.Reader.
+func (z zippedBody) Read(p []byte) (int, error) {
+	n, err := z.from.Read(p)
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case z.from.sent.err != nil:
+		return n, unreadable(z.from.sent.err)
+	case errors.Is(err, errBomb), errors.Is(err, errThin):
+		return n, refuse(http.StatusRequestEntityTooLarge, "request body is "+err.Error())
+	}
+	return n, notGzip(err)
 }
 
 // failing remembers why reading failed.
@@ -256,17 +344,18 @@ func (q *request) mediaType() string {
 // parseJSON finds the members of the body. A form becomes JSON first.
 func (q *request) parseJSON(media string) error {
 	switch {
-	case media == "", strings.HasPrefix(media, "application/json"):
-	case q.instance.native() != nil: // AWS's SDKs call InvokeModel's body application/octet-stream
+	case media == "", strings.Contains(media, "json"):
+	case media == "application/octet-stream" && q.instance.native() != nil: // AWS's SDKs call InvokeModel's body that
 	case media == "application/x-www-form-urlencoded":
+		// It is what curl -d says of anything.
 		if err := q.formToJSON(); err != nil {
 			return err
 		}
 	default:
-		return refuse(http.StatusBadRequest, textNoPrompts)
+		return q.wrongMedia("application/json")
 	}
 	if len(bytes.TrimSpace(q.body)) == 0 {
-		return refuse(http.StatusBadRequest, textNoPrompts)
+		return refuse(http.StatusBadRequest, "the request has no body: send a JSON object")
 	}
 	var err error
 	// Not nil, also for {}: a body that is there is checked.
@@ -279,7 +368,20 @@ func (q *request) parseJSON(media string) error {
 	return nil
 }
 
+// wrongMedia refuses a body for its content type.
+func (q *request) wrongMedia(want string) error {
+	is := "there is no content-type"
+	if v := wire.First(q.in.Header, "Content-Type"); v != "" {
+		is = fmt.Sprintf("content-type %q is not taken here", v)
+	}
+	return refuse(http.StatusUnsupportedMediaType, is+": send "+want)
+}
+
+// formToJSON makes JSON of the fields of a form, unless it is JSON already.
 func (q *request) formToJSON() error {
+	if bytes.HasPrefix(bytes.TrimSpace(q.body), []byte("{")) {
+		return nil
+	}
 	form, err := url.ParseQuery(string(q.body))
 	if err != nil {
 		return refuse(http.StatusBadRequest, "request body is not a valid form: "+err.Error())

@@ -52,8 +52,21 @@ func (f *family) locate(q *request) (name, sub string, err error) {
 		name, sub = found, at
 	} else if q.in.Path == q.in.Kong.Path {
 		name, sub = f.ofID(q.in.Path) // before it comes the route's own
+	} else if otherwise(sub) {
+		return name, sub, refuse(http.StatusNotFound, fmt.Sprintf("unknown path %s: the paths are %s", sub, strings.Join(f.paths(name), " ")))
 	}
 	return name, sub, f.check(name, sub, q.in.Method)
+}
+
+// otherwise says whether a path without the family's name is that of another
+// part of the API, and no id.
+func otherwise(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(path, "/"), "v1/"), "/")
+	switch first {
+	case "models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat":
+		return true
+	}
+	return slices.ContainsFunc(signs, func(s sign) bool { return s.path == "/"+first })
 }
 
 // check refuses what the API does not have.
@@ -64,12 +77,22 @@ func (f *family) check(name, sub, method string) error {
 	}
 	methods, ok := f.allowed[pattern]
 	if !ok {
-		return refuse(http.StatusNotFound, fmt.Sprintf("unknown path %q below /%s", sub, name))
+		return refuse(http.StatusNotFound, fmt.Sprintf("unknown path %q below /%s; the paths are %s", sub, name, strings.Join(f.paths(name), " ")))
 	}
 	if !slices.Contains(methods, method) {
-		return refuse(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of /%s%s: use %s", method, name, sub, strings.Join(methods, " or ")))
+		return notAllowed(method, "/"+name+sub, methods...)
 	}
 	return nil
+}
+
+// paths are the paths that the family has below one of its names.
+func (f *family) paths(name string) []string {
+	var all []string
+	for pattern := range f.allowed {
+		all = append(all, "/"+name+strings.ReplaceAll(pattern, "{}", "{id}"))
+	}
+	slices.Sort(all)
+	return all
 }
 
 // find looks for the last segment with one of the family's names.

@@ -2,16 +2,20 @@ package plugin
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
 )
 
+// sign is how a request shows that it means route.
+type sign struct{ route, path, member string }
+
 // signs are how a request shows which route type it means, where the targets of
 // one plugin have several: by the end of its path, or else by a member of its
 // body. What could be taken for another stands before it.
-var signs = []struct{ route, path, member string }{
+var signs = []sign{
 	{"llm/v1/chat", "/chat/completions", "messages"},
 	{"llm/v1/completions", "/completions", "prompt"},
 	{"audio/v1/audio/speech", "/audio/speech", "voice"},
@@ -32,14 +36,17 @@ var signs = []struct{ route, path, member string }{
 // says nothing of it is the first target's.
 func (q *request) routeType() (string, error) {
 	first := q.instance.config.Targets[0].RouteType
-	if len(q.instance.byRoute) == 1 {
-		return first, nil
-	}
 	if route := q.routeByPath(); route != "" {
 		return route, nil
 	}
-	if media := q.mediaType(); q.in.Body == nil || q.in.Method != http.MethodPost || media != "" && media != "application/json" {
-		return first, nil
+	if len(q.instance.byRoute) == 1 {
+		if s := openAISurfaces[first]; s != nil && s.rest != nil {
+			return first, nil // which knows its paths
+		}
+		return first, q.elsewhere()
+	}
+	if media := q.mediaType(); q.in.Body == nil || q.in.Method != http.MethodPost || media != "" && !strings.Contains(media, "json") && media != "application/x-www-form-urlencoded" {
+		return first, q.unknownPath()
 	}
 	q.surface = openAISurfaces[first] // for what has to be said of the body's encoding
 	if err := q.readBody(int64(q.instance.config.MaxRequestBodySize)); err != nil {
@@ -48,14 +55,53 @@ func (q *request) routeType() (string, error) {
 	q.in.Body, q.in.ContentLength = bytes.NewReader(q.body), int64(len(q.body))
 	members, err := jsonedit.Object(q.body, nil)
 	if err != nil {
-		return first, nil // which says what is wrong with it
+		return first, nil // which takes it otherwise, or says what is wrong with it
 	}
 	for _, s := range signs {
 		if s.member != "" && q.instance.byRoute[s.route] != nil && jsonedit.Find(members, s.member) != nil {
 			return s.route, nil
 		}
 	}
-	return first, nil
+	return first, q.unknownPath()
+}
+
+// elsewhere refuses a path that is that of an operation which no target has.
+func (q *request) elsewhere() error {
+	path := q.below()
+	if q.in.Method == http.MethodGet && path != "" && otherwise(path) {
+		return q.unknownPath()
+	}
+	for _, s := range signs {
+		if q.instance.byRoute[s.route] == nil && path != "" && strings.HasSuffix(path, s.path) {
+			return q.unknownPath()
+		}
+	}
+	return nil
+}
+
+// unknownPath refuses a path that says nothing of what the targets do, unless
+// it is the route's own, which may be any.
+func (q *request) unknownPath() error {
+	path := q.below()
+	if path == "" || q.instance.byRoute["preserve"] != nil {
+		return nil
+	}
+	var paths []string
+	for _, s := range signs {
+		if q.instance.byRoute[s.route] != nil {
+			paths = append(paths, s.path)
+		}
+	}
+	return refuse(http.StatusNotFound, fmt.Sprintf("unknown path %s: what this route serves ends in %s", path, strings.Join(paths, ", ")))
+}
+
+// below is the client's path behind that of Kong's route, "" where there is
+// nothing or nobody knows: where the route takes nothing off.
+func (q *request) below() string {
+	if q.in.Kong.Path == "" || q.in.Path == q.in.Kong.Path {
+		return ""
+	}
+	return strings.TrimSuffix(q.in.Path, "/")
 }
 
 // routeByPath is the route type by the client's path, as it was or as the route

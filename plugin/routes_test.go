@@ -229,28 +229,35 @@ func TestWrongRequestsOfEveryRouteAreRefusedInOpenAIsShape(t *testing.T) {
 	}{
 		{"traversal", "llm/v1/batches", "GET", "/batches/..%2f..%2fx", "", "", 400, "can stand in a path"},
 		{"double escape", "llm/v1/batches", "GET", "/batches/..%252fx", "", "", 400, "can stand in a path"},
+		{"percent", "llm/v1/files", "GET", "/files/a%25b", "", "", 400, "can stand in a path"},
+		{"hash", "llm/v1/files", "GET", "/files/a%23b", "", "", 400, "can stand in a path"},
+		{"backslash", "llm/v1/files", "GET", "/files/a%5cb", "", "", 400, "can stand in a path"},
+		{"space", "llm/v1/files", "GET", "/files/a%20b", "", "", 400, "can stand in a path"},
+		{"delete", "llm/v1/files", "GET", "/files/a%7fb", "", "", 400, "can stand in a path"},
+		{"a dot", "llm/v1/files", "GET", "/files/%2e", "", "", 400, "can stand in a path"},
+		{"no id", "llm/v1/files", "GET", "/files//content", "", "", 400, "can stand in a path"},
 		{"dots", "llm/v1/files", "GET", "/files/a..b", "", "", 400, "can stand in a path"},
 		{"escaped slash", "llm/v1/files", "GET", "/files/a%2fb", "", "", 400, "can stand in a path"},
 		{"query in an id", "llm/v1/files", "GET", "/files/a%3fb", "", "", 400, "can stand in a path"},
 		{"line break", "llm/v1/responses", "GET", "/responses/a%0d%0ab", "", "", 400, "can stand in a path"},
 		{"unknown sub-path", "llm/v1/files", "GET", "/files/file-1/share", "", "", 404, "unknown path"},
 		{"unknown verb", "llm/v1/files", "PUT", "/files/file-1", "", "", 405, "PUT is not a method"},
-		{"files as JSON", "llm/v1/files", "POST", "/files", asJSON, `{}`, 400, "multipart/form-data"},
+		{"files as JSON", "llm/v1/files", "POST", "/files", asJSON, `{}`, 415, "multipart/form-data"},
 		{"file missing", "llm/v1/files", "POST", "/files", formType, form, 400, "'file' is missing"},
-		{"files without a body", "llm/v1/files", "POST", "/files", "", "", 400, "multipart/form-data"},
+		{"files without a body", "llm/v1/files", "POST", "/files", "", "", 415, "multipart/form-data"},
 		{"batch without input", "llm/v1/batches", "POST", "/batches", asJSON, `{"endpoint":"/v1/x"}`, 400, "input_file_id"},
-		{"batch as text", "llm/v1/batches", "POST", "/batches", "text/plain", `x`, 400, textNoPrompts},
-		{"speech without input", "audio/v1/audio/speech", "POST", "/speech", asJSON, `{"voice":"x"}`, 400, textNoPrompts},
-		{"transcription as JSON", "audio/v1/audio/transcriptions", "POST", "/t", asJSON, `{"file":"x"}`, 400, "multipart/form-data"},
+		{"batch as text", "llm/v1/batches", "POST", "/batches", "text/plain", `x`, 415, "send application/json"},
+		{"speech without input", "audio/v1/audio/speech", "POST", "/speech", asJSON, `{"voice":"x"}`, 400, "input: is missing"},
+		{"transcription as JSON", "audio/v1/audio/transcriptions", "POST", "/t", asJSON, `{"file":"x"}`, 415, "multipart/form-data"},
 		{"transcription without boundary", "audio/v1/audio/transcriptions", "POST", "/t", "multipart/form-data", form, 400, "boundary"},
 		{"transcription without a file", "audio/v1/audio/transcriptions", "POST", "/t", formType, formOf("model=m-1"), 400, "'file' is missing"},
 		{"transcription with another model", "audio/v1/audio/transcriptions", "POST", "/t", formType, formOf("model=other", "file@=x"), 400, "own model"},
 		{"model behind the file", "audio/v1/audio/transcriptions", "POST", "/t", formType, formOf("file@="+strings.Repeat("x", 100_000), "model=other"), 400, "cannot use own model - must be: m-1"},
-		{"image without prompt", "image/v1/images/generations", "POST", "/i", asJSON, `{"n":1}`, 400, textNoPrompts},
+		{"image without prompt", "image/v1/images/generations", "POST", "/i", asJSON, `{"n":1}`, 400, "prompt: is missing"},
 		{"edit without prompt", "image/v1/images/edits", "POST", "/i", formType, formOf("image@=x"), 400, "'prompt' is missing"},
-		{"edit as JSON without prompt", "image/v1/images/edits", "POST", "/i", asJSON, `{}`, 400, textNoPrompts},
-		{"video without prompt", "video/v1/videos/generations", "POST", "/videos", asJSON, `{"seconds":4}`, 400, textNoPrompts},
-		{"response without input", "llm/v1/responses", "POST", "/responses", asJSON, `{"model":"m-1"}`, 400, textNoPrompts},
+		{"edit as JSON without prompt", "image/v1/images/edits", "POST", "/i", asJSON, `{}`, 400, "prompt: is missing"},
+		{"video without prompt", "video/v1/videos/generations", "POST", "/videos", asJSON, `{"seconds":4}`, 400, "prompt: is missing"},
+		{"response without input", "llm/v1/responses", "POST", "/responses", asJSON, `{"model":"m-1"}`, 400, "input: is missing"},
 		{"realtime without an upgrade", "realtime/v1/realtime", "GET", "/rt", "", "", 426, "WebSocket"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -471,12 +478,12 @@ func TestFormOverTheLimitIsSentOnceAndNeverRepeated(t *testing.T) {
 	target := func(name string) string {
 		return `{"route_type":"audio/v1/audio/transcriptions","model":{"provider":"openai","name":"` + name + `","options":{"upstream_url":"$UP/` + name + `"}},"auth":{}}`
 	}
-	conf := `{"max_request_body_size":10,"balancer":{"algorithm":"round-robin","retries":3,"failover_criteria":["http_500","error","non_idempotent"]},"targets":[` + target("m") + `,` + target("m") + `]}`
+	conf := `{"balancer":{"algorithm":"round-robin","retries":3,"failover_criteria":["http_500","error","non_idempotent"]},"targets":[` + target("m") + `,` + target("m") + `]}`
 	b := newBench(t, conf, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(500)
 		io.WriteString(w, `{"error":{"message":"down"}}`)
 	})
-	resp, body := b.send("POST", "/t", formType, formOf("file@=x"))
+	resp, body := b.send("POST", "/t", formType, formOf("file@="+strings.Repeat("x", defaultLimit)))
 	if resp.StatusCode != 500 || !strings.Contains(body, "down") || len(b.upstreamBodies()) != 1 {
 		t.Errorf("%d %s, asked %d times", resp.StatusCode, body, len(b.upstreamBodies()))
 	}

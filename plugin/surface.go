@@ -37,6 +37,8 @@ type surface struct {
 	// onDemand: response_streaming "always" makes no stream of what the client
 	// wants whole.
 	onDemand bool
+	// nested: the body may name models where they are neither read nor replaced.
+	nested bool
 	// rest: the method and the path below the operation's are the client's.
 	rest *family
 	// bareData: events go to the client as `data:` lines only (OpenAI's chat);
@@ -103,7 +105,7 @@ var openAISurfaces = map[string]*surface{
 	"llm/v1/responses":  {format: provider.OpenAIResponses, dialect: openai.Responses, prose: openai.PromptWords, check: checkResponses, streams: true, tuned: true, limit: "max_output_tokens", tokens: true, rest: responses},
 	"preserve":          {take: takeRaw, model: modelTaken},
 	"llm/v1/files":      {format: provider.OpenAIFiles, take: takeForm, form: []string{"file"}, formOnly: true, model: modelTaken, rest: files},
-	"llm/v1/batches":    {format: provider.OpenAIBatches, check: checkBatch, model: modelTaken, rest: batches},
+	"llm/v1/batches":    {format: provider.OpenAIBatches, nested: true, check: checkBatch, model: modelTaken, rest: batches},
 	"llm/v1/assistants": {format: provider.OpenAIAssistants, model: modelTaken, rest: assistants, streams: true, onDemand: true},
 	"audio/v1/audio/speech": {
 		format: provider.OpenAISpeech, check: needs("input"),
@@ -130,8 +132,10 @@ func checkPrompt(body []jsonedit.Member, route string) error {
 	switch {
 	case messages && prompt:
 		return refuse(400, textTwoFormats)
+	case !messages && !prompt && route == "llm/v1/completions":
+		return badField("prompt", textNoPrompts)
 	case !messages && !prompt:
-		return refuse(400, textNoPrompts)
+		return badField("messages", textNoPrompts)
 	case messages && route != "llm/v1/chat":
 		return refuse(400, "[llm/v1/chat] message format is not compatible with ["+route+"] route type")
 	case prompt && route != "llm/v1/completions":
@@ -142,7 +146,7 @@ func checkPrompt(body []jsonedit.Member, route string) error {
 
 func checkInput(body []jsonedit.Member, _ string) error {
 	if in := jsonedit.Find(body, "input"); !filled(in) && !text(in) {
-		return refuse(400, textNoPrompts)
+		return missing("input")
 	}
 	return nil
 }
@@ -153,7 +157,7 @@ func checkResponses(body []jsonedit.Member, _ string) error {
 			return nil
 		}
 	}
-	return refuse(400, textNoPrompts)
+	return missing("input")
 }
 
 // checkBatch wants what a batch is made of: a file, or the requests themselves.
@@ -168,7 +172,7 @@ func checkBatch(body []jsonedit.Member, _ string) error {
 func needs(name string) func([]jsonedit.Member, string) error {
 	return func(body []jsonedit.Member, _ string) error {
 		if v := jsonedit.Find(body, name); !text(v) && !filled(v) {
-			return refuse(400, textNoPrompts)
+			return missing(name)
 		}
 		return nil
 	}

@@ -97,7 +97,7 @@ func TestUploadOfHalfAGigabyteIsNotHeld(t *testing.T) {
 	}))
 	defer up.Close()
 	b := newBench(t, routeConf("audio/v1/audio/transcriptions", "openai", "gpt-4o-transcribe", `"upstream_url":"`+up.URL+`/v1/audio/transcriptions"`), nil)
-	conf := strings.Replace(routeConf("audio/v1/audio/transcriptions", "openai", "", `"upstream_url":"`+up.URL+`/v1/audio/transcriptions"`), `{"route_type"`, `{"max_request_body_size":1000,"route_type"`, 1)
+	conf := routeConf("audio/v1/audio/transcriptions", "openai", "", `"upstream_url":"`+up.URL+`/v1/audio/transcriptions"`)
 	inst, err := b.relay.NewInstance([]byte(conf))
 	if err != nil {
 		t.Fatal(err)

@@ -143,7 +143,7 @@ func fields() map[string]*field {
 }
 
 // Kong's documentation publishes both schemas: every field, default, value and
-// range of theirs is one of ours, and we have no others.
+// range of theirs is one of ours, and we have no others but those of own.
 func TestSchemaHasEveryFieldOfKong(t *testing.T) {
 	const dir = "../../../shared/spec/data/kong-docs-schemas-3.15/"
 	if _, err := os.Stat(dir); err != nil {
@@ -172,8 +172,9 @@ func TestSchemaHasEveryFieldOfKong(t *testing.T) {
 			}
 		}
 	}
+	own := []string{"config.debug"} // without a default, so that a configuration of Kong's reads the same
 	for path := range ours {
-		if !seen[path] {
+		if !seen[path] && !slices.Contains(own, path) {
 			t.Errorf("%s: Kong has no such field", path)
 		}
 	}

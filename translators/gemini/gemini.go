@@ -32,6 +32,7 @@ var public = &provider.Provider{
 	Base:        func(*target.Target) (string, error) { return "https://generativelanguage.googleapis.com", nil },
 	PathOverURL: true,
 	KeyHeader:   "x-goog-api-key",
+	PlainModel:  func(name string) string { return strings.TrimPrefix(name, "models/") },
 	Operations:  provider.With(generateOperations(publicPath, fields), publicRoutes),
 	Native:      publicNative,
 }

@@ -9,6 +9,8 @@
 package ollama
 
 import (
+	"strings"
+
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
@@ -19,6 +21,13 @@ import (
 var Provider = provider.Provider{
 	Name:      "ollama",
 	KeyHeader: "Authorization",
+	// The registry, the library and the tag "latest" need not be said, and the
+	// case of letters does not count.
+	// https://github.com/ollama/ollama/blob/main/types/model/name.go
+	PlainModel: func(name string) string {
+		name = strings.TrimPrefix(strings.ToLower(name), "registry.ollama.ai/")
+		return strings.TrimSuffix(strings.TrimPrefix(name, "library/"), ":latest")
+	},
 	Operations: map[string]*provider.Operation{
 		"llm/v1/chat":        {Path: path("/api/chat"), Format: provider.OllamaChat, Chat: Chat, Meter: Meter, Fields: Fields},
 		"llm/v1/completions": {Path: path("/api/generate"), Format: provider.OllamaGenerate, Chat: Generate, Meter: Meter, Fields: generateFields},

@@ -38,6 +38,8 @@ type Provider struct {
 	// Variant, if set, returns the provider that really serves t (mistral in
 	// ollama's format, Vertex for gemini); itself when there is no other.
 	Variant func(t *target.Target) *Provider
+	// PlainModel, if set, is the one name of a model that the API knows by several.
+	PlainModel func(name string) string
 	// KeyHeader is the header a key usually goes in: only for messages and mocks.
 	KeyHeader string
 }

@@ -1,0 +1,200 @@
+package plugin
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// ruled is a configuration with rules: conf of one target, as targets.
+func ruled(acls, conf string) string {
+	target, _ := strings.CutPrefix(conf, "{")
+	return `{"acls":{` + acls + `},"targets":[{` + target + `]}`
+}
+
+func rule(kind, condition string, values ...string) string {
+	return fmt.Sprintf(`%q:[{"match":[{"type":%q,"values":["%s"]}]}]`, kind, condition, strings.Join(values, `","`))
+}
+
+func TestRulesOnModelsSeeTheModelThatIsUsed(t *testing.T) {
+	templated := routeConf(chatRoute, "openai", "$(headers.x-model)", "")
+	free := routeConf(chatRoute, "openai", "", "")
+	for _, c := range []struct {
+		name, acls, conf, body, header string
+		status                         int
+		want                           string
+	}{
+		{"denied by its value", rule("deny", "model", "gpt-4o"), templated, hello, "gpt-4o", 403, textDenied},
+		{"another value", rule("deny", "model", "gpt-4o"), templated, hello, "gpt-4o-mini", 200, ""},
+		{"allowed by its value", rule("allow", "model", "gpt-4o"), templated, hello, "gpt-4o", 200, ""},
+		{"not allowed", rule("allow", "model", "gpt-4o"), templated, hello, "gpt-4", 403, textDenied},
+		{"no value", rule("deny", "model", "gpt-4o"), templated, hello, "", 400, "headers key x-model was not provided"},
+		{"the text of the template is no model", rule("deny", "model", "$(headers.x-model)"), templated, hello, "m", 200, ""},
+		{"the client's", rule("deny", "model", "gpt-4o"), free, `{"model":"gpt-4o","messages":[{"role":"user","content":"x"}]}`, "", 403, textDenied},
+		{"the client's other", rule("deny", "model", "gpt-4o"), free, `{"model":"gpt-4","messages":[{"role":"user","content":"x"}]}`, "", 200, ""},
+		{"none named, allowed by model", rule("allow", "model", "gpt-4o"), free, hello, "", 403, textDenied},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, ruled(c.acls, c.conf), answer).elsewhere()
+			var headers []string
+			if c.header != "" {
+				headers = []string{"X-Model", c.header}
+			}
+			if resp, body := b.post(c.body, headers...); resp.StatusCode != c.status || !strings.Contains(body, c.want) {
+				t.Errorf("%d %s", resp.StatusCode, body)
+			}
+		})
+	}
+}
+
+func TestDenyRulesSeeEveryNameOfAModel(t *testing.T) {
+	named := func(model string) string {
+		return `{"model":"` + model + `","messages":[{"role":"user","content":"x"}]}`
+	}
+	contents := `{"contents":[{"role":"user","parts":[{"text":"x"}]}]}`
+	geminis := strings.Replace(routeConf(chatRoute, "gemini", "", ""), `{"route_type"`, `{"route_type"`, 1)
+	native := strings.Replace(ruled(rule("deny", "model", "gemini-x"), geminis), "{", `{"llm_format":"gemini",`, 1)
+	for _, c := range []struct{ name, conf, path, body string }{
+		{"gemini's prefix", ruled(rule("deny", "model", "gemini-x"), geminis), "/chat", named("models/gemini-x")},
+		{"gemini's prefix in the rule", ruled(rule("deny", "model", "models/gemini-x"), geminis), "/chat", named("gemini-x")},
+		{"gemini's path", native, "/v1beta/models/gemini-x:generateContent", contents},
+		{"gemini's path with the prefix", native, "/v1beta/models/models%2Fgemini-x:generateContent", contents},
+		{"gemini's path with an escape", native, "/v1beta/models/gemini%2Dx:generateContent", contents},
+		{"ollama's tag", ruled(rule("deny", "model", "llama3"), routeConf(chatRoute, "ollama", "", `"upstream_url":"$UP"`)), "/chat", named("Library/Llama3:latest")},
+	} {
+		b := newBench(t, c.conf, answer).elsewhere()
+		if resp, body := b.send("POST", c.path, asJSON, c.body); resp.StatusCode != 403 || len(b.upstreamBodies()) > 0 {
+			t.Errorf("%s: %d %s", c.name, resp.StatusCode, body)
+		}
+	}
+}
+
+func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
+	preserved := routeConf("preserve", "openai", "", `"upstream_url":"$UP"`)
+	spoken := routeConf("audio/v1/audio/transcriptions", "openai", "", `"upstream_url":"$UP"`)
+	batches := routeConf("llm/v1/batches", "openai", "m", "")
+	anthropics := `{"route_type":"llm/v1/chat","auth":{"header_name":"x-api-key","header_value":"CANARY-KEY"},"model":{"provider":"anthropic","name":"m"}}`
+	far := strings.Repeat("x", 40_000)
+	for _, c := range []struct {
+		name, format, conf, path, media, body, encoding string
+		unruled                                         int // without a rule
+		ruled                                           int // with one that denies the model "evil"
+	}{
+		{"preserve", "", preserved, "/x", asJSON, `{"model":"good"}`, "", 200, 200},
+		{"preserve without a model", "", preserved, "/x", asJSON, `{"input":"x"}`, "", 200, 200},
+		{"preserve, no members", "", preserved, "/x", asJSON, `{}`, "", 200, 200},
+		{"preserve, denied", "", preserved, "/x", asJSON, `{"model":"evil"}`, "", 200, 403},
+		{"preserve in another case", "", preserved, "/x", asJSON, `{"MODEL":"evil"}`, "", 200, 403},
+		{"preserve, twice", "", preserved, "/x", asJSON, `{"model":"evil","model":"good"}`, "", 200, 403},
+		{"preserve, no string", "", preserved, "/x", asJSON, `{"model":["evil"]}`, "", 200, 403},
+		{"preserve with a byte order mark", "", preserved, "/x", asJSON, "\ufeff" + `{"model":"evil"}`, "", 200, 403},
+		{"preserve, encoded", "", preserved, "/x", asJSON, `{"model":"good"}`, "br", 200, 403},
+		{"preserve, a form", "", preserved, "/x", formType, formOf("model=evil"), "", 200, 403},
+		{"preserve, in the path", "", preserved, "/v1beta/models/evil:generateContent", asJSON, `{"model":"good"}`, "", 200, 403},
+		{"preserve, another in the path", "", preserved, "/v1beta/models/evil-2:generateContent", asJSON, `{"model":"good"}`, "", 200, 200},
+		{"a form", "", spoken, "/t", formType, formOf("model=good", "file@="+far), "", 200, 200},
+		{"a form, denied", "", spoken, "/t", formType, formOf("model=evil", "file@="+far), "", 200, 403},
+		{"behind a file", "", spoken, "/t", formType, formOf("file@="+far, "model=evil"), "", 200, 403},
+		{"behind a small file", "", spoken, "/t", formType, formOf("file@=x", "model=good"), "", 200, 200},
+		{"the lines of a batch", "", batches, "/batches", asJSON, `{"input_file_id":"file-1"}`, "", 200, 403},
+		{"messages of a batch", "anthropic", anthropics, "/v1/messages/batches", asJSON, `{"requests":[{"custom_id":"1","params":{"model":"evil"}}]}`, "", 200, 403},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for acls, want := range map[string]int{rule("deny", "provider", "azure"): c.unruled, rule("deny", "model", "evil"): c.ruled} {
+				conf := ruled(acls, c.conf)
+				if c.format != "" {
+					conf = strings.Replace(conf, "{", `{"llm_format":"`+c.format+`",`, 1)
+				}
+				b := newBench(t, conf, answering(`{"id":"x"}`)).elsewhere()
+				var headers []string
+				if c.encoding != "" {
+					headers = []string{"Content-Encoding", c.encoding}
+				}
+				resp, body := b.send("POST", c.path, c.media, c.body, headers...)
+				if resp.StatusCode != want || want == 403 && len(b.upstreamBodies()) > 0 {
+					t.Errorf("%s: %d %s, want %d", acls, resp.StatusCode, body, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAllowRulesDoNotCoverWhatCannotBeRead(t *testing.T) {
+	conf := ruled(rule("allow", "model", "good"), routeConf("preserve", "openai", "good", `"upstream_url":"$UP"`))
+	for body, want := range map[string]int{`{"model":"good"}`: 200, `{"model":"evil"}`: 400, "\ufeff" + `{"model":"good"}`: 403, `{"input":"x"}`: 200} {
+		b := newBench(t, conf, answer)
+		resp, said := b.send("POST", "/x", asJSON, body)
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d %s", body, resp.StatusCode, said)
+		}
+		if want == 403 && strings.HasPrefix(body, "\ufeff") && !strings.Contains(said, textUnseen) {
+			t.Errorf("%s: says %s", body, said)
+		}
+	}
+}
+
+func TestRulesOnPathsSeeWhatTheRouterSees(t *testing.T) {
+	for _, c := range []struct {
+		path        string
+		deny, allow int // with rules on /t/admin, and on /t/open
+	}{
+		{"/t/admin", 403, 403}, {"/t/admin/", 403, 403}, {"/t/admin/x", 403, 403}, {"/t/%61dmin", 403, 403}, {"/t/%61%64min/x", 403, 403},
+		{"/t//admin", 403, 403}, {"//t/admin", 403, 403}, {"/t/./admin", 403, 403}, {"/t/x/../admin", 403, 403}, {"/t/%2e/admin", 403, 403}, {"/t/x/%2E%2e/admin", 403, 403},
+		{"/t%2Fadmin", 403, 403}, {"/t/open%2f..%2Fadmin", 403, 403}, {"/t/open/../admin", 403, 403},
+		{"/t/admins", 200, 403}, {"/T/admin", 200, 403}, {"/t/open", 200, 200}, {"/t/open/x", 200, 200}, {"/t/opens", 200, 403}, {"/t//open", 200, 200}, {"/t/open/%61", 200, 200},
+		{"/t/%6fpen", 200, 200}, {"/t", 200, 403}, {"/", 200, 403},
+	} {
+		for acls, want := range map[string]int{rule("deny", "path", "/t/admin/"): c.deny, rule("allow", "path", "/t/op%65n"): c.allow} {
+			b := newBench(t, ruled(acls, routeConf("preserve", "openai", "", `"upstream_url":"$UP"`)), answer)
+			status, _ := b.serve(b.instance, hello, func(in *Inbound) { in.Path, in.Kong.Path = "/x", c.path })
+			if status != want {
+				t.Errorf("%s, %s: %d, want %d", c.path, acls, status, want)
+			}
+		}
+	}
+}
+
+func TestAddressesMatchHoweverTheyAreWritten(t *testing.T) {
+	for _, c := range []struct {
+		value, addr string
+		want        bool
+	}{
+		{"10.0.0.1", "10.0.0.1", true}, {"10.0.0.1", "10.0.0.2", false}, {"10.0.0.1", "::ffff:10.0.0.1", true}, {"::ffff:10.0.0.1", "10.0.0.1", true},
+		{"10.0.0.0/8", "10.255.0.1", true}, {"10.0.0.0/8", "11.0.0.1", false}, {"10.0.0.0/8", "::ffff:10.1.1.1", true}, {"10.1.2.3/8", "10.9.9.9", true},
+		{"::ffff:10.0.0.0/104", "10.1.1.1", true}, {"::ffff:10.0.0.0/104", "11.1.1.1", false}, {"::ffff:0:0/96", "192.0.2.1", true}, {"::/0", "2001:db8::1", true},
+		{"2001:db8::/32", "2001:db8:1::1", true}, {"2001:db8::/32", "2001:db9::1", false}, {"fe80::/10", "fe80::1%eth0", true}, {"fe80::1", "fe80::1%eth0", true},
+		{"0.0.0.0/0", "203.0.113.9", true}, {"0.0.0.0/0", "2001:db8::1", false}, {"nonsense", "10.0.0.1", false},
+	} {
+		if got := containsAddr([]string{c.value}, c.addr, false); got != c.want {
+			t.Errorf("%s in %s: %v", c.addr, c.value, got)
+		}
+	}
+	for _, unreadable := range []bool{false, true} {
+		if containsAddr([]string{"10.0.0.1"}, "unix:", unreadable) != unreadable {
+			t.Error("an address that is none must be denied and never allowed")
+		}
+	}
+}
+
+func TestRulesOnConsumersAndGroups(t *testing.T) {
+	who := Context{Consumer: Consumer{ID: "c-1", Username: "ann"}, Groups: []string{"staff", "ops"}, GroupIDs: []string{"g-1"}}
+	for _, c := range []struct {
+		kind, key, value string
+		want             bool
+	}{
+		{"consumer", "username", "ann", true}, {"consumer", "username", "c-1", false}, {"consumer", "id", "c-1", true}, {"consumer", "id", "ann", false},
+		{"consumer_group", "name", "ops", true}, {"consumer_group", "name", "g-1", false}, {"consumer_group", "id", "g-1", true}, {"consumer_group", "id", "ops", false},
+		{"provider", "", "openai", true}, {"provider", "", "azure", false},
+	} {
+		acls := fmt.Sprintf(`"deny":[{"match":[{"type":%q,"key":%q,"values":[%q]}]}]`, c.kind, c.key, c.value)
+		if c.key == "" {
+			acls = rule("deny", c.kind, c.value)
+		}
+		b := newBench(t, ruled(acls, routeConf(chatRoute, "openai", "m", "")), answer).elsewhere()
+		status, _ := b.serve(b.instance, hello, func(in *Inbound) { in.Kong = who })
+		if (status == http.StatusForbidden) != c.want {
+			t.Errorf("%s %s %s: %d", c.kind, c.key, c.value, status)
+		}
+	}
+}
