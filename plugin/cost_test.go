@@ -152,9 +152,10 @@ func TestEstimatesRoundAsKongDoes(t *testing.T) {
 		{"refused here", 8, 0, 0, false, 200, Refused, [2]int{0, 0}},
 	} {
 		q := &request{surface: &surface{prose: openAISurfaces["llm/v1/chat"].prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
-		r := &Record{outcome: c.outcome, tried: []Tried{{Status: c.status}}, usage: chat.Usage{Prompt: c.prompt, Completion: c.out}}
+		q.record = &Record{outcome: Pending, tried: []Tried{{Status: c.status}}, usage: chat.Usage{Prompt: c.prompt, Completion: c.out}}
 		q.members = prompt
-		q.estimate(r)
+		q.finish(c.outcome, "")
+		r := q.record
 		if got := [2]int{r.usage.Prompt, r.usage.Completion}; got != c.want || r.estimate != (got != [2]int{c.prompt, c.out}) {
 			t.Errorf("%s: %v, estimated %v", c.name, got, r.estimate)
 		}
