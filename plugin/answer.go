@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"time"
 
 	"go-ai-proxy/translators/chat"
@@ -75,8 +74,8 @@ func (q *request) sendErrorAs(e *chat.Error, gzipped bool) error {
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{seconds(e.RetryAfter)}
 	}
-	if len(e.Allow) > 0 {
-		h["Allow"] = []string{strings.Join(e.Allow, ", ")}
+	if e.Allow != "" {
+		h["Allow"] = []string{e.Allow}
 	}
 	q.markError(h, e.Status)
 	return q.sendEncoded(e.Status, h, q.appendError(e), gzipped)

@@ -33,7 +33,7 @@ func refuse(status int, message string) *chat.Error {
 // notAllowed refuses a method; allowed are those of what.
 func notAllowed(method, what string, allowed ...string) *chat.Error {
 	e := refuse(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of %s: use %s", method, what, strings.Join(allowed, " or ")))
-	e.Allow = allowed
+	e.Allow = strings.Join(allowed, ", ")
 	return e
 }
 

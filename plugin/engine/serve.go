@@ -175,16 +175,17 @@ func (c *serverConn) received() {
 		c.ahead.Store(true)
 	}
 	if c.hup.Load() {
-		c.hungUp()
+		c.hungUp(false)
 	}
 }
 
-// hungUp is told, at any time and by another goroutine, that the client has
-// ended its side or broken the connection. The client is gone, unless it has
-// sent something that is still to be read.
-func (c *serverConn) hungUp() {
+// hungUp is called, from any goroutine and at any time, when the client has
+// ended its side, or broken the connection. The client is gone, unless it has
+// only ended its side and sent something before that is still to be read. It
+// must not wait for anything: one goroutine calls it for all connections.
+func (c *serverConn) hungUp(broken bool) {
 	c.hup.Store(true)
-	if c.ahead.Load() || c.in.raw != nil && c.glance() == speaks {
+	if !broken && (c.ahead.Load() || c.in.raw != nil && c.glance() == speaks) {
 		return
 	}
 	c.mu.Lock()
@@ -205,16 +206,19 @@ func (c *serverConn) glance() (g glance) {
 	return g
 }
 
-// closeIdle closes the connection when no request is being served.
-func (c *serverConn) closeIdle() {
-	if c.state.CompareAndSwap(idle, gone) {
-		c.conn.Close()
+// closeIdle closes the connection when no request is being served, and says
+// whether it did.
+func (c *serverConn) closeIdle() bool {
+	if !c.state.CompareAndSwap(idle, gone) {
+		return false
 	}
+	closeSoon(c.conn)
+	return true
 }
 
 // abort breaks the connection.
 func (c *serverConn) abort() {
-	c.conn.Close()
+	closeSoon(c.conn)
 	c.mu.Lock()
 	x := c.active
 	c.mu.Unlock()

@@ -324,8 +324,8 @@ type Error struct {
 	Message string
 	// RetryAfter is how long to wait before another try, 0 when nobody says.
 	RetryAfter time.Duration
-	// Allow are the methods that may be used instead, of a 405.
-	Allow []string
+	// Allow is the header of a 405: the methods that may be used instead.
+	Allow string
 }
 
 func (e *Error) Error() string { return e.Message }
