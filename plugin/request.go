@@ -315,7 +315,7 @@ func (z zippedBody) Read(p []byte) (int, error) {
 		return n, err
 	case z.from.sent.err != nil:
 		return n, unreadable(z.from.sent.err)
-	case errors.Is(err, errBomb), errors.Is(err, errThin):
+	case errors.Is(err, errBomb):
 		return n, refuse(http.StatusRequestEntityTooLarge, "request body is "+err.Error())
 	}
 	return n, notGzip(err)
