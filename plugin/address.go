@@ -54,7 +54,7 @@ func (a *attempt) setURL() error {
 		if a.instance.native() != nil && a.how == same {
 			path, bare = a.nativePath(u, path, bare)
 		}
-		if a.how == untouched || a.asked != nil || o.UpstreamPath != "" && a.provider.PathOverURL || bare && (a.provider.Base == nil || a.instance.native() != nil) {
+		if a.replacesPath(bare) {
 			err = setPath(u, path)
 		} else if below := a.below(u.EscapedPath()); below != "" {
 			err = setPath(u, below)
@@ -81,6 +81,19 @@ func (a *attempt) setURL() error {
 	}
 	u.RawQuery = a.queryString(u.RawQuery, query)
 	return nil
+}
+
+// replacesPath says whether the path of the operation stands in place of that of
+// the configured URL; bare says that the URL has none.
+func (a *attempt) replacesPath(bare bool) bool {
+	o := a.target.Options
+	switch {
+	case a.asked != nil, o.UpstreamPath != "" && a.provider.PathOverURL:
+		return true
+	case a.how == untouched: // the client's path, where the configuration makes none of it
+		return bare || o.UpstreamPath == "" && !a.endpoint.OwnPath()
+	}
+	return bare && (a.provider.Base == nil || a.instance.native() != nil)
 }
 
 // below is where a REST operation is below the configured path, which is that

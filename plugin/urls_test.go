@@ -154,3 +154,35 @@ var mediaAddresses = []addressCase{
 }
 
 func TestMediaRequestsGoWhereTheProviderIs(t *testing.T) { toAddresses(t, mediaAddresses) }
+
+// Preserve sends the client's path, unless the configuration says another one:
+// by upstream_path, or by values of the request in the path of upstream_url.
+func TestPreserveSendsThePathThatTheConfigurationMakes(t *testing.T) {
+	const client = "/go/chat/completions"
+	for _, c := range []struct{ name, provider, options, want string }{
+		{"a host alone", "openai", `"upstream_url":"http://h.test"`, client},
+		{"a host and a slash", "openai", `"upstream_url":"http://h.test/"`, client},
+		{"a path that is always the same", "openai", `"upstream_url":"http://h.test/v1/x"`, client},
+		{"a capture", "openai", `"upstream_url":"http://h.test/v1/$(uri_captures.op)"`, "/v1/chat/completions"},
+		{"a header", "openai", `"upstream_url":"http://h.test/v1/$(headers.x-op)"`, "/v1/embeddings"},
+		{"a header in the host", "openai", `"upstream_url":"http://$(headers.x-op).test/v1"`, client},
+		{"a header in the query", "openai", `"upstream_url":"http://h.test/v1?op=$(headers.x-op)"`, client + "?op=embeddings"},
+		{"a capture, and upstream_path", "openai", `"upstream_url":"http://h.test/v1/$(uri_captures.op)","upstream_path":"dummy"`, "/v1/chat/completions"},
+		{"a path, and upstream_path", "openai", `"upstream_url":"http://h.test/v1/x","upstream_path":"dummy"`, "/v1/x"},
+		{"a host, and upstream_path", "openai", `"upstream_url":"http://h.test","upstream_path":"/of/$(uri_captures.op)"`, "/of/chat/completions"},
+		{"a path, and upstream_path of gemini", "gemini", `"upstream_url":"http://h.test/v1/x","upstream_path":"/own"`, "/own"},
+	} {
+		up := &asked{}
+		relay := NewRelay(zerolog.Nop())
+		relay.upstream = up
+		inst, err := relay.NewInstance([]byte(`{"route_type":"preserve","model":{"provider":"` + c.provider + `","options":{` + c.options + `}}}`))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		rec := relay.Serve(t.Context(), inst, &Inbound{Method: "POST", Path: "/chat/completions", Header: http.Header{"X-Op": {"embeddings"}},
+			Kong: Context{Path: client, Captures: map[string]string{"op": "chat/completions"}}}, nowhere{}, nil)
+		if up.url == nil || up.url.RequestURI() != c.want {
+			t.Errorf("%s: it went to %v, not to %s: %s", c.name, up.url, c.want, rec.message)
+		}
+	}
+}

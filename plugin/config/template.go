@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -22,6 +23,7 @@ type template struct {
 	fixed   *target.Target // the result, for what has no template
 	name    *text          // of model.name, nil when there is no template in it
 	options []filler
+	ownPath bool  // options.upstream_url takes its path from the request
 	err     error // of the syntax: the answer to each request
 }
 
@@ -49,6 +51,10 @@ type part struct {
 // Static says that nothing under model depends on the request's headers, path
 // or query.
 func (t *Target) Static() bool { return t.template.name == nil && len(t.template.options) == 0 }
+
+// OwnPath says that values of the request stand in the path of
+// options.upstream_url: then that path, not the client's, is what is meant.
+func (t *Target) OwnPath() bool { return t.template.ownPath }
 
 // Resolve returns the target as translators see it, with the values of src in
 // place of templates; requestModel is the model where none is configured. The
@@ -117,6 +123,7 @@ func (t *Target) compile() {
 		}
 		if x := add("model.options."+o.name, raw, land); x != nil {
 			tpl.options = append(tpl.options, filler{x, o.at})
+			tpl.ownPath = tpl.ownPath || o.name == "upstream_url" && x.inPath()
 		}
 	}
 }
@@ -166,7 +173,26 @@ func parseText(field, raw string, land landing) (*text, error) {
 		x.parts = append(x.parts, part{source: source, key: key, land: place})
 		rest = rest[open+end+1:]
 	}
+	x.openEnd()
 	return x, nil
+}
+
+// openEnd lets a capture that stands at the end of a path have slashes: how much
+// of the client's path it holds is what the route's pattern says. Where more of
+// the path follows, it is one segment.
+func (x *text) openEnd() {
+	for i := range x.parts {
+		p := &x.parts[i]
+		last := i == len(x.parts)-1 || strings.HasPrefix(x.parts[i+1].literal, "?")
+		if p.source == "uri_captures" && p.land == inURLSegment && last {
+			p.land = inPath
+		}
+	}
+}
+
+// inPath says whether a value lands in the path of a URL.
+func (x *text) inPath() bool {
+	return slices.ContainsFunc(x.parts, func(p part) bool { return p.source != "" && (p.land == inURLSegment || p.land == inPath) })
 }
 
 // expand returns the text with values in place of templates.

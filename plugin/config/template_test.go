@@ -90,6 +90,40 @@ func TestTemplatesAreResolvedEverywhere(t *testing.T) {
 	}
 }
 
+// How much of the client's path a capture holds is what the route's pattern
+// says; it has room for that where nothing of the path follows.
+func TestACaptureAtTheEndOfAPathMayHaveSlashes(t *testing.T) {
+	const bad = "refused"
+	for _, c := range []struct{ option, template, value, want string }{
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "chat/completions", "https://example.com/v1/chat/completions"},
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)?a=b", "chat/completions", "https://example.com/v1/chat/completions?a=b"},
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "two words", "https://example.com/v1/two%20words"},
+		{"upstream_path", "/v1/$(uri_captures.v)", "chat/completions", "/v1/chat/completions"},
+		{"upstream_url", "https://example.com/$(uri_captures.v)/x", "a/b", bad},
+		{"upstream_url", "https://example.com/$(uri_captures.v)$(uri_captures.v)", "a/b", bad},
+		{"upstream_url", "https://example.com/v1/$(headers.v)", "a/b", bad},
+		{"upstream_url", "https://example.com/v1/$(query_params.v)", "a/b", bad},
+		{"upstream_url", "https://$(uri_captures.v)", "evil.com/x", bad},
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "../admin", bad},
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "a/./b", bad},
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "a//b", bad},
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "/a", bad},
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "a?b", bad},
+		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "a%2e%2e", bad},
+	} {
+		resolved, err := model(t, "openai", "m", c.option, c.template).Resolve(values{"uri_captures.v": c.value, "headers.v": c.value, "query_params.v": c.value}, "")
+		if c.want == bad {
+			if err == nil {
+				t.Errorf("%s with %q became %+v", c.template, c.value, resolved.Options)
+			}
+			continue
+		}
+		if err != nil || resolved.Options.UpstreamURL+resolved.Options.UpstreamPath != c.want {
+			t.Errorf("%s with %q: %+v, %v", c.template, c.value, resolved, err)
+		}
+	}
+}
+
 func TestTemplateErrorsHaveKongsWords(t *testing.T) {
 	for name, want := range map[string]string{
 		"$(uri_captures.uri_cap_3)":      "uri_captures key uri_cap_3 was not provided",
