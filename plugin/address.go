@@ -11,6 +11,7 @@ import (
 
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
 )
 
 // address sets method, URL and headers of the outgoing request.
@@ -212,8 +213,11 @@ func (a *attempt) headers() http.Header {
 			h.Set(kv[0], kv[1])
 		}
 	}
-	if a.provider.Header != nil {
-		for _, kv := range a.provider.Header(a.target) {
+	for _, own := range []func(*target.Target) [][2]string{a.provider.Header, a.op.Header} {
+		if own == nil {
+			continue
+		}
+		for _, kv := range own(a.target) {
 			h.Set(kv[0], kv[1])
 		}
 	}

@@ -367,8 +367,9 @@ func (a *attempt) meant(header string) bool {
 	return header == "Accept" || slices.ContainsFunc(n.headers, func(p string) bool { return strings.HasPrefix(header, p) })
 }
 
-// spliceNative puts the target's model in a body of the same format, and what
-// else the provider wants otherwise than the client. All other bytes stay.
+// spliceNative puts the target's model and options in a body of the same format,
+// and what else the provider wants otherwise than the client. All other bytes
+// stay.
 func (a *attempt) spliceNative() error {
 	edits := a.edits[:0]
 	named := a.surface.model == modelNeeded || a.surface.model == modelTaken && a.model != ""
@@ -395,6 +396,9 @@ func (a *attempt) spliceNative() error {
 		if members, err = jsonedit.Object(body, nil); err != nil {
 			return err
 		}
+	}
+	if a.op.Tune != nil {
+		edits = append(edits, a.op.Tune(a.target, members)...)
 	}
 	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
 	return nil

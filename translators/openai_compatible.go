@@ -270,9 +270,20 @@ var mistral = &provider.Provider{
 			Rewrite:         splitContent,
 		}),
 		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
-		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
+		"llm/v1/embeddings":  mistralEmbeddings,
 	},
 }
+
+// mistralEmbeddings are as strict, and call the vectors' size otherwise.
+// https://docs.mistral.ai/api/endpoint/embeddings
+var mistralEmbeddings = func() *provider.Operation {
+	op := embeddingsAt("/v1/embeddings")
+	op.Edit = provider.Edit{
+		Only:   []string{"model", "input", "metadata", "output_dimension", "output_dtype", "encoding_format"},
+		Rename: func(*target.Target) map[string]string { return map[string]string{"dimensions": "output_dimension"} },
+	}
+	return op
+}()
 
 func mistralNames(*target.Target) map[string]string {
 	return map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}

@@ -34,6 +34,7 @@ var Provider = provider.Provider{
 			Meter:  Meter,
 			Fields: Fields,
 			Edit:   provider.Edit{Request: DropEmptyThinking},
+			Tune:   Tune,
 		},
 		"llm/v1/completions": {
 			Path:     path("/v1/complete"),

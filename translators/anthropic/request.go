@@ -23,6 +23,10 @@ var natives = []string{
 	"fallback_credit_token", "fallbacks", "inference_geo", "mcp_servers", "speed",
 }
 
+// leastTopP is the least top_p beside thinking.
+// https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+const leastTopP = 0.95
+
 type messages struct{}
 
 // AppendRequest writes r as a Messages body. System messages are joined in
@@ -133,11 +137,10 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	if m.adaptiveOnly {
 		return dst
 	}
-	// With thinking, temperature and top_k must keep their defaults and top_p
-	// be 0.95 or more: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+	// With thinking, temperature and top_k must keep their defaults.
 	p, hasTopP := r.TopP.Float()
 	if th.on() {
-		if hasTopP && p >= 0.95 {
+		if hasTopP && p >= leastTopP {
 			dst = appendMember(dst, "top_p", []byte(r.TopP))
 		}
 		return dst

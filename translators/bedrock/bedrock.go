@@ -49,6 +49,7 @@ var operation = &provider.Operation{
 	Chat:   Converse,
 	Meter:  Meter,
 	Fields: fields,
+	Tune:   tuneConverse,
 }
 
 // Converse is POST /model/{id}/converse and /converse-stream.

@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -28,17 +29,28 @@ func (embeddings) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 		return nil, &chat.RequestError{Field: "input", Message: "must be one text: Titan takes no more at a time"}
 	}
 	dst = raw(append(dst, '{'), "inputText", r.Inputs[0])
-	if !strings.Contains(t.Model, "titan-embed-text-v1") && !strings.Contains(t.Model, "titan-embed-g1") {
+	switch {
+	case strings.Contains(t.Model, "titan-embed-text-v1"), strings.Contains(t.Model, "titan-embed-g1"):
+	case strings.Contains(t.Model, "titan-embed-image"):
+		if r.Dimensions > 0 {
+			dst = append(number(append(member(dst, "embeddingConfig"), '{'), "outputEmbeddingLength", r.Dimensions), '}')
+		}
+	default:
 		if r.Dimensions > 0 {
 			dst = number(dst, "dimensions", r.Dimensions)
 		}
-		if own := jsonedit.Find(r.Members, "normalize"); own != nil {
-			dst = raw(dst, "normalize", own)
-		} else if t.Options.Bedrock.EmbeddingsNormalize {
-			dst = append(member(dst, "normalize"), "true"...)
-		}
+		dst = raw(dst, "normalize", normalize(t, r)) // always: the API's default is not Kong's
 	}
 	return append(dst, '}'), nil
+}
+
+// normalize is whether the vectors are normalized, in JSON: as the client says,
+// or else the configuration.
+func normalize(t *target.Target, r *openai.NewEmbeddings) []byte {
+	if own := jsonedit.Find(r.Members, "normalize"); own != nil {
+		return own
+	}
+	return strconv.AppendBool(nil, t.Options.Bedrock.EmbeddingsNormalize)
 }
 
 // appendCohereEmbed writes Cohere's body. The API wants to know what the

@@ -18,9 +18,9 @@ import (
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/welcome.html
 var native = map[provider.Format]*provider.Operation{
 	provider.BedrockConverse: operation,
-	provider.BedrockInvoke:   {Path: invokePath, Format: provider.BedrockInvoke, Meter: Meter},
+	provider.BedrockInvoke:   {Path: invokePath, Format: provider.BedrockInvoke, Meter: Meter, Tune: tuneInvoke, Header: latencyHeader},
 	provider.BedrockRetrieve: {
-		Base: endpoint("bedrock-agent-runtime"), Format: provider.BedrockRetrieve,
+		Base: endpoint("bedrock-agent-runtime"), Format: provider.BedrockRetrieve, Tune: tuneRetrieve,
 		Path: func(_ *target.Target, stream bool) (string, error) {
 			if stream {
 				return "/retrieveAndGenerateStream", nil
@@ -57,11 +57,15 @@ func invokePath(t *target.Target, stream bool) (string, error) {
 // variant is Bedrock with InvokeModel for clients of Anthropic's format where
 // the model is Anthropic's. An ARN does not say so, but anthropic_version does.
 func variant(t *target.Target) *provider.Provider {
-	arn := strings.HasPrefix(t.Model, "arn:") && t.Options != nil && t.Options.AnthropicVersion != ""
-	if arn || modelOf(t.Model).claude {
+	if isClaude(t) {
 		return withClaude
 	}
 	return plain
+}
+
+func isClaude(t *target.Target) bool {
+	arn := strings.HasPrefix(t.Model, "arn:") && t.Options != nil && t.Options.AnthropicVersion != ""
+	return arn || modelOf(t.Model).claude
 }
 
 // withClaude serves Anthropic's Messages as they are, but for the model, which
@@ -73,6 +77,8 @@ var withClaude = func() *provider.Provider {
 		Path:   invokePath,
 		Format: provider.AnthropicMessages,
 		Meter:  anthropic.Meter,
+		Tune:   anthropic.Tune,
+		Header: latencyHeader,
 		Edit: provider.Edit{
 			Drop:    []string{"model", "stream", "metadata", "service_tier", "container", "inference_geo"},
 			Set:     setVersion,

@@ -39,6 +39,7 @@ var (
 		Chat:   Chat,
 		Meter:  Meter,
 		Fields: Fields,
+		Tune:   settings.Tune,
 	}
 	chatV1Operation = &provider.Operation{
 		Path:   path("/v1/chat"),
@@ -46,8 +47,12 @@ var (
 		Chat:   ChatV1,
 		Meter:  Meter,
 		Fields: fieldsV1,
+		Tune:   settings.Tune,
 	}
 )
+
+// settings are the names of the tuning options in both versions.
+var settings = provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "p", TopK: "k"}
 
 // withChat is Cohere's API with a version of Chat.
 func withChat(chat *provider.Operation) *provider.Provider {

@@ -60,7 +60,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 				}
 				return whole(t, stream)
 			},
-			Format: provider.GeminiGenerate, Meter: Meter,
+			Format: provider.GeminiGenerate, Meter: Meter, Tune: tune,
 		},
 		provider.GeminiOperations: {Path: model("/operations"), Format: provider.GeminiOperations, REST: true, NoStream: true},
 	}

@@ -156,6 +156,7 @@ var vertexClaude = func() *provider.Provider {
 		Meter:     anthropic.Meter,
 		Fields:    claudeFields,
 		Edit:      claudeEdit,
+		Tune:      anthropic.Tune,
 		OwnErrors: true,
 	}})
 	// https://docs.anthropic.com/en/docs/build-with-claude/token-counting

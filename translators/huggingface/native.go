@@ -10,7 +10,29 @@ import (
 // Native are TGI's own paths, for a client of it.
 // https://huggingface.github.io/text-generation-inference
 var Native = map[provider.Format]*provider.Operation{
-	provider.HuggingfaceTGI: {Path: generatePath, Format: provider.HuggingfaceTGI, Meter: Meter},
+	provider.HuggingfaceTGI: {Path: generatePath, Format: provider.HuggingfaceTGI, Meter: Meter, Tune: tune},
+}
+
+// tune lays the tuning options over a body of TGI. What it refuses is its way of
+// saying "not given", as in appendParameters.
+func tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	o := *t.Options
+	if o.Temperature != nil && *o.Temperature <= 0 {
+		o.Temperature = nil
+	}
+	if o.TopP != nil && (*o.TopP <= 0 || *o.TopP >= 1) {
+		o.TopP = nil
+	}
+	if o.TopK != nil && *o.TopK <= 0 {
+		o.TopK = nil
+	}
+	l := provider.Layer{Members: ms, Edits: provider.Settings{
+		MaxTokens: "parameters.max_new_tokens", Temperature: "parameters.temperature", TopP: "parameters.top_p", TopK: "parameters.top_k",
+	}.Tune(&target.Target{Options: &o}, ms)}
+	if o.Temperature != nil {
+		l.Set("parameters.do_sample", []byte("true"))
+	}
+	return l.Edits
 }
 
 // generatePath is below the model on the router; a server of one's own has one

@@ -72,6 +72,12 @@ type Operation struct {
 	Fields Fields
 	// Edit are the changes that a same-format body needs for this provider.
 	Edit Edit
+	// Tune, if set, returns the edits of a client's body of the same native
+	// format, with members ms, that the options of t ask for: tuning options and
+	// how the request is served.
+	Tune func(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit
+	// Header, if set, are headers of this operation, beside the provider's.
+	Header func(t *target.Target) [][2]string
 	// Unwrap, if set, takes an event of the operation's format out of the one
 	// that the provider wraps around it: it returns the event's type and its
 	// data, appended to dst, or nil data where there is none.

@@ -1,0 +1,104 @@
+package plugin
+
+import "testing"
+
+// The options are laid over bodies that pass as they are under the format's own
+// names; all other bytes stay.
+func TestOptionsWinInBodiesThatPass(t *testing.T) {
+	s := newStage(t, says(200, "application/json", `{}`))
+	const four = `"max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":3`
+	const fast = `"bedrock":{"aws_region":"us-east-1","performance_config_latency":"optimized"}`
+	const newer, older = "claude-opus-4-7", "claude-3-haiku"
+	for _, c := range []struct{ name, format, provider, model, options, path, body, want string }{
+		{"anthropic", "anthropic", "anthropic", older, four, "/v1/messages", `{ "max_tokens":1e3,"temperature":1,"top_p":1, "messages":[ 1 ], "top_k":9,"x":1.50 }`,
+			`{ "max_tokens":7,"temperature":0.5,"top_p":0.25, "messages":[ 1 ], "top_k":3,"x":1.50,"model":"claude-3-haiku" }`},
+		{"anthropic, nothing said", "anthropic", "anthropic", older, four, "/v1/messages", `{"messages":[1]}`,
+			`{"messages":[1],"model":"claude-3-haiku","max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":3}`},
+		{"anthropic, one option", "anthropic", "anthropic", older, `"max_tokens":7`, "/v1/messages", `{"messages":[1],"max_tokens":9,"temperature":1}`,
+			`{"messages":[1],"max_tokens":7,"temperature":1,"model":"claude-3-haiku"}`},
+		{"anthropic, a temperature above its range", "anthropic", "anthropic", older, `"temperature":1.5`, "/v1/messages", `{"messages":[1]}`,
+			`{"messages":[1],"model":"claude-3-haiku","temperature":1}`},
+		{"anthropic, a model without sampling", "anthropic", "anthropic", newer, four, "/v1/messages", `{"messages":[1]}`,
+			`{"messages":[1],"model":"claude-opus-4-7","max_tokens":7}`},
+		{"anthropic, temperature or top_p", "anthropic", "anthropic", "claude-opus-4-1", `"temperature":0.5`, "/v1/messages", `{"messages":[1],"top_p":0.9}`,
+			`{"messages":[1],"model":"claude-opus-4-1","temperature":0.5}`},
+		{"anthropic, top_p or temperature", "anthropic", "anthropic", "claude-opus-4-1", `"top_p":0.5`, "/v1/messages", `{"messages":[1],"temperature":0.9}`,
+			`{"messages":[1],"model":"claude-opus-4-1","top_p":0.5}`},
+		{"anthropic, both configured", "anthropic", "anthropic", "claude-opus-4-1", `"temperature":0.5,"top_p":0.5`, "/v1/messages", `{"messages":[1],"top_p":0.9}`,
+			`{"messages":[1],"model":"claude-opus-4-1","temperature":0.5}`},
+		{"anthropic, thinking", "anthropic", "anthropic", older, four, "/v1/messages", `{"messages":[1],"max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":2000}}`,
+			`{"messages":[1],"max_tokens":2007,"thinking":{"type":"enabled","budget_tokens":2000},"model":"claude-3-haiku"}`},
+		{"anthropic, thinking within the limit", "anthropic", "anthropic", older, `"max_tokens":2001,"top_p":0.95`, "/v1/messages", `{"messages":[1],"max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":2000}}`,
+			`{"messages":[1],"max_tokens":2001,"thinking":{"type":"enabled","budget_tokens":2000},"model":"claude-3-haiku","top_p":0.95}`},
+		{"anthropic, no thinking", "anthropic", "anthropic", older, `"top_k":3`, "/v1/messages", `{"messages":[1],"thinking":{"type":"disabled"}}`,
+			`{"messages":[1],"thinking":{"type":"disabled"},"model":"claude-3-haiku","top_k":3}`},
+		{"anthropic, counting tokens", "anthropic", "anthropic", older, four, "/v1/messages/count_tokens", `{"messages":[1]}`, `{"messages":[1],"model":"claude-3-haiku"}`},
+		{"Claude on Bedrock", "anthropic", "bedrock", "anthropic.claude-3-haiku-v1:0", four + "," + fast, "/v1/messages", `{"messages":[1],"max_tokens":9}`,
+			`{"messages":[1],"max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":3,"anthropic_version":"bedrock-2023-05-31"}`},
+		{"Claude on Vertex", "anthropic", "gemini", older, four + "," + vertexOptions, "/v1/messages", `{"messages":[1],"max_tokens":9}`,
+			`{"messages":[1],"max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":3,"anthropic_version":"vertex-2023-10-16"}`},
+
+		{"converse", "bedrock", "bedrock", "meta.other", four, "/model/meta.other/converse", `{"messages":[1], "inferenceConfig":{"maxTokens":9,"stopSequences":["x"]}}`,
+			`{"messages":[1], "inferenceConfig":{"maxTokens":7,"stopSequences":["x"],"temperature":0.5,"topP":0.25},"additionalModelRequestFields":{"top_k":3}}`},
+		{"converse, no top_k", "bedrock", "bedrock", "meta.llama3", four, "/model/meta.llama3/converse", `{"messages":[1],"inferenceConfig":null}`,
+			`{"messages":[1],"inferenceConfig":{"maxTokens":7,"temperature":0.5,"topP":0.25}}`},
+		{"converse, Nova", "bedrock", "bedrock", "amazon.nova-pro", `"top_k":3`, "/model/amazon.nova-pro/converse", `{"messages":[1],"additionalModelRequestFields":{"a":1,"inferenceConfig":{"b":2}}}`,
+			`{"messages":[1],"additionalModelRequestFields":{"a":1,"inferenceConfig":{"b":2,"topK":3}}}`},
+		{"converse, Claude thinks", "bedrock", "bedrock", "anthropic.claude-3-7", four, "/model/anthropic.claude-3-7/converse", `{"messages":[1],"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2000}}}`,
+			`{"messages":[1],"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2000}},"inferenceConfig":{"maxTokens":2007}}`},
+		{"converse, Claude samples one way", "bedrock", "bedrock", "anthropic.claude-opus-4-1", `"temperature":0.5`, "/model/anthropic.claude-opus-4-1/converse", `{"messages":[1],"inferenceConfig":{"topP":0.9}}`,
+			`{"messages":[1],"inferenceConfig":{"temperature":0.5}}`},
+		{"converse, latency", "bedrock", "bedrock", "m", fast, "/model/m/converse", `{"messages":[1],"performanceConfig":{"latency":"standard"}}`,
+			`{"messages":[1],"performanceConfig":{"latency":"optimized"}}`},
+		{"converse, a stream", "bedrock", "bedrock", "m", `"max_tokens":7,` + fast, "/model/m/converse-stream", `{"messages":[1]}`,
+			`{"messages":[1],"inferenceConfig":{"maxTokens":7},"performanceConfig":{"latency":"optimized"}}`},
+		{"invoke, Claude", "bedrock", "bedrock", "anthropic.claude-3-haiku", four, "/model/anthropic.claude-3-haiku/invoke", `{"max_tokens":9,"messages":[]}`,
+			`{"max_tokens":7,"messages":[],"temperature":0.5,"top_p":0.25,"top_k":3}`},
+		{"invoke, Nova", "bedrock", "bedrock", "us.amazon.nova-pro-v1:0", four, "/model/us.amazon.nova-pro-v1:0/invoke", `{"messages":[]}`,
+			`{"messages":[],"inferenceConfig":{"maxTokens":7,"temperature":0.5,"topP":0.25,"topK":3}}`},
+		{"invoke, Titan", "bedrock", "bedrock", "amazon.titan-text-express-v1", four, "/model/amazon.titan-text-express-v1/invoke", `{"inputText":"a","textGenerationConfig":{"topP":0.90}}`,
+			`{"inputText":"a","textGenerationConfig":{"topP":0.25,"maxTokenCount":7,"temperature":0.5}}`},
+		{"invoke, Llama", "bedrock", "bedrock", "meta.llama3-8b", four, "/model/meta.llama3-8b/invoke", `{"prompt":"a"}`, `{"prompt":"a","max_gen_len":7,"temperature":0.5,"top_p":0.25}`},
+		{"invoke, embeddings", "bedrock", "bedrock", "amazon.titan-embed-text-v2:0", four, "/model/amazon.titan-embed-text-v2:0/invoke", `{"inputText":"a"}`, `{"inputText":"a"}`},
+		{"invoke, pictures", "bedrock", "bedrock", "amazon.nova-canvas-v1:0", four, "/model/amazon.nova-canvas-v1:0/invoke", `{"taskType":"a"}`, `{"taskType":"a"}`},
+		{"retrieve", "bedrock", "bedrock", "m", `"max_tokens":7,` + fast, "/retrieveAndGenerate", `{"retrieveAndGenerateConfiguration":{"knowledgeBaseConfiguration":{"modelArn":"a"}}}`,
+			`{"retrieveAndGenerateConfiguration":{"knowledgeBaseConfiguration":{"modelArn":"a","generationConfiguration":{"inferenceConfig":{"textInferenceConfig":{"maxTokens":7}},"performanceConfig":{"latency":"optimized"}}}}}`},
+
+		{"gemini", "gemini", "gemini", "g", four, "/v1beta/models/g:generateContent", `{ "contents" : [1], "generationConfig":{"maxOutputTokens":9,"seed":1} }`,
+			`{ "contents" : [1], "generationConfig":{"maxOutputTokens":7,"seed":1,"temperature":0.5,"topP":0.25,"topK":3} }`},
+		{"gemini, nothing said", "gemini", "gemini", "g", `"max_tokens":7`, "/v1beta/models/g:streamGenerateContent", `{"contents":[1]}`, `{"contents":[1],"generationConfig":{"maxOutputTokens":7}}`},
+		{"gemini, the other spelling", "gemini", "gemini", "g", four, "/v1beta/models/g:generateContent", `{"contents":[1],"generation_config":{"max_output_tokens":9,"top_p":1,"top_k":9,"temperature":1,"seed":1}}`,
+			`{"contents":[1],"generation_config":{"temperature":0.5,"seed":1,"maxOutputTokens":7,"topP":0.25,"topK":3}}`},
+		{"gemini, both spellings", "gemini", "gemini", "g", `"max_tokens":7,"temperature":0.5`, "/v1beta/models/g:generateContent",
+			`{"contents":[1],"generationConfig":{},"generation_config":{"max_output_tokens":9,"maxOutputTokens":9,"temperature":1,"top_p":1}}`,
+			`{"contents":[1],"generationConfig":{"maxOutputTokens":7,"temperature":0.5},"generation_config":{"top_p":1}}`},
+		{"gemini, embeddings", "gemini", "gemini", "g", four, "/v1beta/models/g:embedContent", `{"content":1}`, `{"content":1}`},
+
+		{"cohere", "cohere", "cohere", "c", four, "/v2/chat", `{"messages":[1],"p":1,"max_tokens":9}`, `{"messages":[1],"p":0.25,"max_tokens":7,"model":"c","temperature":0.5,"k":3}`},
+		{"cohere, the first version", "cohere", "cohere", "c", `"max_tokens":7,"top_k":3`, "/v1/chat", `{"message":"x"}`, `{"message":"x","model":"c","max_tokens":7,"k":3}`},
+		{"huggingface", "huggingface", "huggingface", "h", four, "/generate", `{"inputs":"x","parameters":{"max_new_tokens":9,"seed":1}}`,
+			`{"inputs":"x","parameters":{"max_new_tokens":7,"seed":1,"temperature":0.5,"top_p":0.25,"top_k":3,"do_sample":true}}`},
+		{"huggingface, what it refuses", "huggingface", "huggingface", "h", `"temperature":0,"top_p":1,"top_k":0`, "/generate", `{"inputs":"x"}`, `{"inputs":"x"}`},
+	} {
+		out, _ := s.post(s.instance(confOf(c.format, chatRoute, c.provider, c.model, c.options)), c.path, "", []byte(c.body))
+		if out.status != 200 || len(s.sent) != 1 || string(s.sent[0]) != c.want {
+			t.Errorf("%s: %d %s\n got %s\nwant %s", c.name, out.status, out.body.String(), s.sent, c.want)
+		}
+	}
+}
+
+// InvokeModel's body is the model's own: what Bedrock is to do is in a header.
+func TestLatencyOfInvokeModelIsAHeader(t *testing.T) {
+	s := newStage(t, says(200, "application/json", `{}`))
+	const name, own = "X-Amzn-Bedrock-Performanceconfig-Latency", "standard"
+	for _, c := range []struct{ format, options, path, want string }{
+		{"bedrock", `"bedrock":{"aws_region":"us-east-1","performance_config_latency":"optimized"}`, "/model/" + claudeOnBedrock + "/invoke", "optimized"},
+		{"bedrock", "", "/model/" + claudeOnBedrock + "/invoke", own},
+		{"anthropic", `"bedrock":{"aws_region":"us-east-1","performance_config_latency":"optimized"}`, "/v1/messages", "optimized"},
+	} {
+		out, _ := s.post(s.instance(confOf(c.format, chatRoute, "bedrock", claudeOnBedrock, c.options)), c.path, "", []byte(`{"messages":[1]}`), name, own)
+		if out.status != 200 || s.seen[0].Header.Get(name) != c.want {
+			t.Errorf("%s %s: %d %q", c.format, c.path, out.status, s.seen[0].Header.Get(name))
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package anthropic
+
+import (
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// settings are where a Messages body has the tuning options.
+var settings = provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "top_p", TopK: "top_k"}
+
+// Tune lays the tuning options of t over a Messages body with members ms.
+func Tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	return TuneClaude(t, ms, settings, jsonedit.Find(ms, "thinking"))
+}
+
+// TuneClaude is Tune for a body that has the options at s, and that asks for
+// thinking, nil for none. A limit has room for the budget of thinking on top. Of
+// the sampling parameters it sets those that the model takes beside that; where
+// temperature and top_p exclude each other, what is configured stays alone.
+func TuneClaude(t *target.Target, ms []jsonedit.Member, s provider.Settings, thinking []byte) []jsonedit.Edit {
+	if !provider.Tuned(t.Options) {
+		return nil
+	}
+	m := modelOf(t.Model)
+	r := &chat.Request{}
+	if thinking != nil {
+		r.Extra = []chat.Member{{Name: "thinking", Value: thinking}}
+	}
+	th := decideThinking(m, r, nil)
+	o := *t.Options
+	if o.MaxTokens != nil && th.mode == "enabled" && *o.MaxTokens <= th.budget {
+		o.MaxTokens = new(*o.MaxTokens + th.room(m))
+	}
+	switch {
+	case m.adaptiveOnly:
+		o.Temperature, o.TopP, o.TopK = nil, nil, nil
+	case th.on():
+		o.Temperature, o.TopK = nil, nil
+		if o.TopP != nil && *o.TopP < leastTopP {
+			o.TopP = nil
+		}
+	case o.Temperature != nil && *o.Temperature > 1:
+		o.Temperature = new(1.0)
+	}
+	if m.oneSampler && o.Temperature != nil {
+		o.TopP = nil
+	}
+	l := provider.Layer{Members: ms, Edits: s.Tune(&target.Target{Options: &o}, ms)}
+	if m.oneSampler {
+		switch {
+		case o.Temperature != nil:
+			l.Set(s.TopP, nil)
+		case o.TopP != nil:
+			l.Set(s.Temperature, nil)
+		}
+	}
+	return l.Edits
+}

@@ -1,0 +1,103 @@
+package bedrock
+
+import (
+	"strings"
+
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// tuneConverse lays the options of t over a Converse body.
+func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	const fields = "additionalModelRequestFields"
+	s := provider.Settings{MaxTokens: "inferenceConfig.maxTokens", Temperature: "inferenceConfig.temperature", TopP: "inferenceConfig.topP"}
+	m := modelOf(t.Model)
+	switch {
+	case m.noTopK:
+	case m.topK != "":
+		s.TopK = fields + "." + m.topK
+	default:
+		s.TopK = fields + ".top_k"
+	}
+	l := provider.Layer{Members: ms}
+	if m.claude {
+		l.Edits = anthropic.TuneClaude(t, ms, s, jsonedit.Lookup(jsonedit.Find(ms, fields), "thinking"))
+	} else {
+		l.Edits = s.Tune(t, ms)
+	}
+	if latency := t.Options.Bedrock.PerformanceConfigLatency; latency != "" {
+		l.Set("performanceConfig.latency", jsonedit.AppendString(nil, latency))
+	}
+	return l.Edits
+}
+
+// makers are the names of the tuning options in the bodies of InvokeModel, by a
+// part of the model's id. The first match counts. What is not here does not
+// write text, or is known to nobody yet, and is left as it is.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
+var makers = []struct {
+	part string
+	provider.Settings
+}{
+	{"amazon.nova-canvas", provider.Settings{}},
+	{"amazon.nova-reel", provider.Settings{}},
+	{"multimodal-embeddings", provider.Settings{}},
+	// https://docs.aws.amazon.com/nova/latest/userguide/complete-request-schema.html
+	{"amazon.nova", provider.Settings{MaxTokens: "inferenceConfig.maxTokens", Temperature: "inferenceConfig.temperature", TopP: "inferenceConfig.topP", TopK: "inferenceConfig.topK"}},
+	{"amazon.titan-text", provider.Settings{MaxTokens: "textGenerationConfig.maxTokenCount", Temperature: "textGenerationConfig.temperature", TopP: "textGenerationConfig.topP"}},
+	{"meta.llama", provider.Settings{MaxTokens: "max_gen_len", Temperature: "temperature", TopP: "top_p"}},
+	{"mistral.mistral-7b", provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "top_p", TopK: "top_k"}},
+	{"mistral.mixtral", provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "top_p", TopK: "top_k"}},
+	{"mistral.", provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "top_p"}},
+	{"cohere.command", provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "p", TopK: "k"}},
+	{"ai21.jamba", provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "top_p"}},
+	{"deepseek.r1", provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "top_p"}},
+	{"openai.", provider.Settings{MaxTokens: "max_completion_tokens", Temperature: "temperature", TopP: "top_p"}},
+}
+
+// tuneInvoke lays the options of t over a body of InvokeModel, which is that of
+// the model's maker.
+func tuneInvoke(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	if isClaude(t) {
+		return anthropic.Tune(t, ms)
+	}
+	for i := range makers {
+		if strings.Contains(t.Model, makers[i].part) {
+			return makers[i].Tune(t, ms)
+		}
+	}
+	return nil
+}
+
+// tuneRetrieve lays the options of t over a body of RetrieveAndGenerate: what
+// writes the answer is configured beside the knowledge base or the documents.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrieveAndGenerate.html
+func tuneRetrieve(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	const configuration = "retrieveAndGenerateConfiguration"
+	for _, kind := range []string{"knowledgeBaseConfiguration", "externalSourcesConfiguration"} {
+		if jsonedit.Lookup(jsonedit.Find(ms, configuration), kind) == nil {
+			continue
+		}
+		at := configuration + "." + kind + ".generationConfiguration."
+		text := at + "inferenceConfig.textInferenceConfig."
+		s := provider.Settings{MaxTokens: text + "maxTokens", Temperature: text + "temperature", TopP: text + "topP"}
+		l := provider.Layer{Members: ms, Edits: s.Tune(t, ms)}
+		if latency := t.Options.Bedrock.PerformanceConfigLatency; latency != "" {
+			l.Set(at+"performanceConfig.latency", jsonedit.AppendString(nil, latency))
+		}
+		return l.Edits
+	}
+	return nil
+}
+
+// latencyHeader is how InvokeModel, whose body is the model's own, is told the
+// latency class.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
+func latencyHeader(t *target.Target) [][2]string {
+	if latency := t.Options.Bedrock.PerformanceConfigLatency; latency != "" {
+		return [][2]string{{"X-Amzn-Bedrock-Performanceconfig-Latency", latency}}
+	}
+	return nil
+}
