@@ -16,15 +16,19 @@ import (
 // fails it must not serve requests. The error is Problems, each of which names
 // the field and what to do.
 func (c *Config) Check() error {
-	problems := append(c.rules(), c.unsupported()...)
+	problems := append(c.check().problems, c.unsupported()...)
 	if len(problems) == 0 {
 		return nil
 	}
 	return problems
 }
 
-func (c *Config) rules() Problems {
-	k := &checker{c: c}
+// Warnings names what is set and has no effect where it stands, though the
+// configuration works without it, as it does with Kong's plugins.
+func (c *Config) Warnings() Problems { return c.check().warnings }
+
+func (c *Config) check() *checker {
+	k := &checker{c: c, problems: slices.Clone(c.literals)}
 	for _, name := range c.unused {
 		k.fail(name, "has no effect beside targets: set it in each of targets")
 	}
@@ -39,14 +43,20 @@ func (c *Config) rules() Problems {
 	}
 	k.semantic()
 	k.acls()
+	k.balancer()
 	for i := range c.Targets {
-		path := "config"
-		if c.Advanced {
-			path = fmt.Sprintf("config.targets[%d]", i+1)
-		}
-		k.target(path, &c.Targets[i])
+		k.target(c.Path(i), &c.Targets[i])
 	}
-	return k.problems
+	return k
+}
+
+// Path is where target i stands in the configuration, as Kong writes it: the
+// first of several is config.targets[1].
+func (c *Config) Path(i int) string {
+	if c.Advanced {
+		return fmt.Sprintf("config.targets[%d]", i+1)
+	}
+	return "config"
 }
 
 // semantic are the rules about the semantic algorithm, beside that of the
@@ -61,6 +71,8 @@ func (k *checker) semantic() {
 				k.fail("config.embeddings."+one.field, "cannot be a template: descriptions are embedded before there is a request")
 			}
 		}
+		k.auth("config.embeddings.auth", k.c.Embeddings.Model.Provider, &k.c.Embeddings.Auth)
+		k.noUser("config.embeddings.model.options.upstream_url", k.c.Embeddings.Model.Options.UpstreamURL)
 	}
 	if v := k.c.VectorDB; v != nil && (v.Dimensions < 1 || v.Dimensions > maxDimensions) {
 		k.fail("config.vectordb.dimensions", "must be between 1 and %d, the length of the embedding model's vectors", maxDimensions)
@@ -72,20 +84,60 @@ const maxDimensions = 16000
 
 // checker collects problems.
 type checker struct {
-	c        *Config
-	problems Problems
+	c                  *Config
+	problems, warnings Problems
 }
 
 func (k *checker) fail(field, format string, args ...any) {
 	k.problems = append(k.problems, Problem{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
+func (k *checker) warn(field, format string, args ...any) {
+	k.warnings = append(k.warnings, Problem{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
 func (k *checker) target(path string, t *Target) {
 	k.formats(path, t)
+	k.auth(path+".auth", t.Model.Provider, &t.Auth)
 	k.options(path+".model.options", t)
 	k.templates(path, t)
-	if k.c.Balancer.Algorithm == "semantic" && t.Description == "" {
+	switch semantic := k.c.Balancer.Algorithm == "semantic"; {
+	case semantic && t.Description == "":
 		k.fail(path+".description", "must be set on every target for the semantic algorithm")
+	case !semantic && t.Description != "":
+		k.warn(path+".description", "has no effect: only the semantic algorithm reads it")
+	}
+}
+
+// balancer warns of settings that belong to another algorithm. Those that have
+// their default may not have been set.
+func (k *checker) balancer() {
+	b := &k.c.Balancer
+	for _, one := range []struct {
+		set             bool
+		name, algorithm string
+	}{
+		{b.HashOnHeader != "X-Kong-LLM-Request-ID", "hash_on_header", "consistent-hashing"},
+		{b.LatencyStrategy != "tpot", "latency_strategy", "lowest-latency"},
+		{b.TokensCountStrategy != "total-tokens", "tokens_count_strategy", "lowest-usage"},
+	} {
+		if one.set && b.Algorithm != one.algorithm {
+			k.warn("config.balancer."+one.name, "has no effect: only the algorithm %s reads it", one.algorithm)
+		}
+	}
+	if b.MaxFails == 0 && b.FailTimeout != 10000 {
+		k.warn("config.balancer.fail_timeout", "has no effect without max_fails")
+	}
+	if !k.c.Advanced && b.Algorithm != "round-robin" {
+		k.warn("config.balancer.algorithm", "has no effect for a single model")
+	}
+	if v := k.c.VectorDB; v != nil {
+		if v.Strategy != "redis" && v.Redis != nil {
+			k.warn("config.vectordb.redis", "has no effect: vectordb.strategy is %s", v.Strategy)
+		}
+		if v.Strategy != "pgvector" && v.PGVector != nil {
+			k.warn("config.vectordb.pgvector", "has no effect: vectordb.strategy is %s", v.Strategy)
+		}
 	}
 }
 
@@ -121,6 +173,10 @@ func (k *checker) options(path string, t *Target) {
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && !socket {
 			k.fail(path+".upstream_url", "must be an http or https URL, such as https://example.com/v1/chat/completions")
 		}
+	}
+	k.noUser(path+".upstream_url", o.UpstreamURL)
+	if o.Cohere.WaitForModel != nil {
+		k.fail(path+".cohere.wait_for_model", "has no effect: Cohere's API has nothing like it; remove it")
 	}
 	if strings.ContainsAny(placeholders.ReplaceAllString(o.Gemini.APIEndpoint, "x"), "/?#@ ") {
 		k.fail(path+".gemini.api_endpoint", "must be a host name without scheme and path, such as us-central1-aiplatform.googleapis.com")
@@ -194,7 +250,7 @@ func (k *checker) noTemplate(field, text string) {
 	}
 }
 
-// acls are the rules about addresses.
+// acls are the rules about addresses, and about keys that say nothing.
 func (k *checker) acls() {
 	if k.c.ACLs == nil {
 		return
@@ -205,8 +261,12 @@ func (k *checker) acls() {
 	}{{"allow", k.c.ACLs.Allow}, {"deny", k.c.ACLs.Deny}} {
 		for i, rule := range list.rules {
 			for j, cond := range rule.Match {
+				field := fmt.Sprintf("config.acls.%s[%d].match[%d]", list.name, i+1, j+1)
+				if cond.Key != "" && !slices.Contains([]string{"consumer", "consumer_group", "header"}, cond.Type) {
+					k.warn(field+".key", "has no effect for type %s", cond.Type)
+				}
 				if cond.Type == "ip" && slices.ContainsFunc(cond.Values, notAddress) {
-					k.fail(fmt.Sprintf("config.acls.%s[%d].match[%d].values", list.name, i+1, j+1), "must be IP addresses or ranges, such as 10.0.0.0/8")
+					k.fail(field+".values", "must be IP addresses or ranges, such as 10.0.0.0/8")
 				}
 			}
 		}

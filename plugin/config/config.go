@@ -40,6 +40,8 @@ type Config struct {
 
 	// unused names the fields of a single target that stand beside targets.
 	unused []string
+	// literals are the strings that stand for a value and were not replaced by it.
+	literals Problems
 }
 
 // Target is one configured model.
@@ -142,6 +144,7 @@ func Parse(data []byte) (*Config, error) {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	c := &w.Config
+	c.literals = s.literals(raw)
 	switch {
 	case w.Model != nil && len(c.Targets) > 0, w.Model == nil && len(c.Targets) == 0:
 		return nil, Problems{{Field: "config", Message: "exactly one of these fields must be non-empty: 'model', 'targets'"}}

@@ -12,8 +12,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// variables stand in Kong's examples where a reader puts values of their own.
-var variables = regexp.MustCompile(`\$\{([a-z_]+)\}`)
+// variables stand in Kong's examples where a reader puts values of their own, or
+// where decK does.
+var variables = regexp.MustCompile(`\$\{([a-z_]+)\}|\$\{\{[^}]*\}\}`)
 
 func fillVariables(value any) any {
 	switch value := value.(type) {
@@ -22,7 +23,7 @@ func fillVariables(value any) any {
 			if strings.Contains(v, "url") {
 				return "https://llm.example/v1/chat/completions"
 			}
-			return strings.Trim(v, "${}") + ".example"
+			return strings.Trim(v, "${} ") + ".example"
 		})
 	case map[string]any:
 		for k, v := range value {
