@@ -88,8 +88,11 @@ const (
 // says why the configuration cannot work; the instance answers with it.
 func (g *Gateway) Open(config []byte) (*Access, error) {
 	inst, err := g.relay.NewInstance(config)
-	if err != nil {
+	switch {
+	case inst.broken != nil:
 		g.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("configuration refused")
+	case err != nil:
+		g.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("a target can serve no request")
 	}
 	id := strconv.FormatUint(g.last.Add(1), 36)
 	a := &Access{gateway: g, instance: inst, token: id + "." + g.mac(id), Need: inst.needs()}

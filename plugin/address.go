@@ -70,7 +70,7 @@ func (a *attempt) setURL() error {
 		}
 		var base string
 		if base, err = at(a.target); err != nil {
-			return refuse(http.StatusInternalServerError, textBeforeProxy)
+			return a.unready(err)
 		}
 		if *u, err = a.endpoint.parseBase(base); err != nil {
 			return fmt.Errorf("provider URL: %w", err)
@@ -248,7 +248,7 @@ func (a *attempt) authorize(ctx context.Context) error {
 	if err != nil {
 		a.relay.log.Error().Str("plugin_id", a.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
 			Str("error", redact(err)).Msg("credentials")
-		return &attemptError{criterion: "error", cause: refuse(http.StatusInternalServerError, textBeforeProxy)}
+		return a.unready(err)
 	}
 	return nil
 }

@@ -131,17 +131,12 @@ func (a *attempt) choose() error {
 	return nil
 }
 
-// operation is the provider's for what the client wants. Responses are answered
-// through chat where the provider has no such API.
+// operation is the provider's for what the client wants.
 func (a *attempt) operation() *provider.Operation {
 	if a.instance.native() != nil {
 		return a.provider.Find(a.surface.format, chatRoute)
 	}
-	op := a.provider.Operations[a.route]
-	if op == nil && a.surface.format == provider.OpenAIResponses {
-		return a.provider.Operations[chatRoute]
-	}
-	return op
+	return operationOf(a.provider, a.route)
 }
 
 // noTransformer says, in Kong's words, that the target cannot do what the

@@ -45,6 +45,7 @@ type endpoint struct {
 	provider *provider.Provider
 	source   *credentials.Source
 	timeouts Timeouts
+	category string                  // of what it makes, for the log
 	base     atomic.Pointer[baseURL] // the last one: mostly the only one
 
 	// The model's name as it is mostly sent: to the provider, and to the client
@@ -98,7 +99,8 @@ func (t *endpoint) parseBase(text string) (url.URL, error) {
 
 // NewInstance compiles a configuration as Kong sends it. It never fails: one
 // that cannot work answers every request with 500 and the reason, which err
-// also says, once, for the log.
+// also says, once, for the log. So it says that some target can answer nothing,
+// of whose requests each is refused. What has no effect is logged as a warning.
 func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 	c, err := config.Parse(data)
 	if err == nil {
@@ -113,8 +115,12 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 	}
 	if err != nil {
 		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
+		return inst, err
 	}
-	return inst, err
+	for _, w := range slices.Concat(c.Warnings(), inst.warnings()) {
+		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
+	}
+	return inst, inst.impossible()
 }
 
 func (inst *Instance) compile() error {
@@ -122,10 +128,10 @@ func (inst *Instance) compile() error {
 		t := &inst.config.Targets[i]
 		p := translators.Lookup(t.Model.Provider)
 		if p == nil {
-			return fmt.Errorf("model.provider: %q is not supported yet; use one of %v", t.Model.Provider, translators.Names())
+			return fmt.Errorf("%s.model.provider: %q is not supported yet; use one of %v", inst.config.Path(i), t.Model.Provider, translators.Names())
 		}
 		if err := speakable(inst.config.LLMFormat, t.RouteType, p); err != nil {
-			return fmt.Errorf("targets[%d]: %w", i, err)
+			return fmt.Errorf("%s: %w", inst.config.Path(i), err)
 		}
 		if s := openAISurfaces[t.RouteType]; t.Auth.ParamLocation == "body" && inst.native() == nil && s != nil && (s.take != takeJSON || s.rest != nil) {
 			return fmt.Errorf("targets[%d].auth.param_location: body has no place in %s, whose requests are not all JSON: use query, or header_name", i, t.RouteType)
@@ -133,16 +139,40 @@ func (inst *Instance) compile() error {
 		defaultRegion(t)
 		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
 		if err != nil {
-			return fmt.Errorf("targets[%d].auth: %w", i, err)
+			return fmt.Errorf("%s: %w", inst.config.Path(i), err)
 		}
 		inst.keeps = inst.keeps || t.Logging.Payloads
-		inst.targets = append(inst.targets, newEndpoint(t, p, source, inst.timeouts()))
+		e := newEndpoint(t, p, source, inst.timeouts())
+		e.category = inst.category(t.RouteType)
+		inst.targets = append(inst.targets, e)
 	}
 	inst.index()
 	if err := inst.balance(); err != nil {
 		return err
 	}
 	return inst.compileSemantic()
+}
+
+// category is genai_category, under which requests are logged. Where it has its
+// default, which nobody may have set, it is that of the route type.
+func (inst *Instance) category(route string) string {
+	const fallback = "text/generation"
+	if set := inst.config.GenAICategory; set != fallback {
+		return set
+	}
+	switch family, _, _ := strings.Cut(route, "/v1/"); {
+	case route == "llm/v1/embeddings":
+		return "text/embeddings"
+	case route == "llm/v1/files", route == "llm/v1/batches", route == "preserve":
+		return ""
+	case route == "audio/v1/audio/speech":
+		return "audio/speech"
+	case family == "audio":
+		return "audio/transcription"
+	case family == "image", family == "video", family == "realtime":
+		return family + "/generation"
+	}
+	return fallback
 }
 
 func (inst *Instance) timeouts() Timeouts {
@@ -250,7 +280,7 @@ func (inst *Instance) record() *Record {
 
 // describe names the target that is going to answer.
 func (r *Record) describe(t *endpoint) {
-	r.logging = t.Logging
+	r.logging, r.category = t.Logging, t.category
 	r.provider, r.model, r.options = t.Model.Provider, t.Model.Name, &t.Model.Options
 }
 

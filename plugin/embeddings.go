@@ -144,6 +144,9 @@ func (e *embedder) embed(ctx context.Context, text string) ([]float32, error) {
 
 // hide drops the texts of errors that may quote the request.
 func (e *embedder) hide(err error) error {
+	if why, ok := errors.AsType[*unready](err); ok {
+		return why
+	}
 	var refused *chat.Error
 	if errors.As(err, &refused) {
 		return errors.New(refused.Message)

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
 )
 
 // Texts of the error catalogue that more than one place uses. They are Kong's.
@@ -59,6 +61,39 @@ func (r *reported) Error() string {
 }
 
 func (r *reported) Unwrap() error { return r.err }
+
+// unready is a target that cannot be asked: an option is missing, or there are no
+// credentials. The client is told Kong's text and the field; why, which holds no
+// secret, is for the log and the record.
+type unready struct {
+	told *chat.Error
+	why  error
+}
+
+func (u *unready) Error() string { return redact(u.why) }
+func (u *unready) Unwrap() error { return u.told }
+
+// unready makes an attempt fail before anything was sent. In OpenAI's format the
+// field is the error's param; others have no place for it but the message.
+func (a *attempt) unready(why error) error {
+	told := refuse(http.StatusInternalServerError, textBeforeProxy)
+	if option, ok := errors.AsType[*target.OptionError](why); ok {
+		told.Param = a.instance.pathOf(a.endpoint) + "." + option.Field
+		why = fmt.Errorf("%s: %s", told.Param, option.Message)
+		if a.instance.native() != nil {
+			told.Message += ": " + why.Error()
+		}
+	}
+	return &attemptError{criterion: "error", cause: &unready{told, why}}
+}
+
+// pathOf is where a target stands in the configuration, as Kong writes it.
+func (inst *Instance) pathOf(t *endpoint) string {
+	if i := slices.Index(inst.targets, t); i >= 0 {
+		return inst.config.Path(i)
+	}
+	return "config.embeddings"
+}
 
 // asClientError turns any error into what the client is told. Errors that are
 // not meant for clients become a 500 without their text.

@@ -58,6 +58,7 @@ type Record struct {
 	pluginID string
 	options  *target.Options
 	provider string
+	category string // genai_category
 
 	model     string // request_model
 	response  string // response_model
@@ -134,6 +135,7 @@ func (r *Record) appendMeta(o *object) {
 	}
 	o.num("llm_latency", float64(latency.Milliseconds()))
 	o.str("request_mode", string(r.mode))
+	o.str("genai_category", r.category)
 	o.str("outcome", string(r.outcome))
 	o.str("error", r.message)
 	if len(r.mark) > 0 {

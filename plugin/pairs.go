@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
@@ -49,6 +50,9 @@ var kinds = []target.Options{
 	{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "l"}},
 }
 
+// models are names that make a provider turn to a variant, and one that does not.
+var models = []string{"", "claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}
+
 // variants are the providers that p may turn out to be.
 func variants(p *provider.Provider) []*provider.Provider {
 	all := []*provider.Provider{p}
@@ -56,7 +60,7 @@ func variants(p *provider.Provider) []*provider.Provider {
 		return all
 	}
 	for i := range kinds {
-		for _, model := range []string{"", "claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"} {
+		for _, model := range models {
 			v := p.Variant(&target.Target{Provider: p.Name, Model: model, Options: &kinds[i]})
 			if v != nil && !slices.Contains(all, v) {
 				all = append(all, v)
@@ -113,6 +117,67 @@ func surfacesOf(format string) (offers []offer) {
 	}
 	slices.SortFunc(offers, func(a, b offer) int { return strings.Compare(a.route, b.route) })
 	return offers
+}
+
+// impossible names the targets whose provider has nothing of their route type.
+func (inst *Instance) impossible() error {
+	var problems config.Problems
+	for i, t := range inst.targets {
+		if inst.native() != nil || t.RouteType == "preserve" || serves(t.served(), t.RouteType) {
+			continue
+		}
+		var routes []string
+		for route := range openAISurfaces {
+			if route == "preserve" || serves(t.served(), route) {
+				routes = append(routes, route)
+			}
+		}
+		slices.Sort(routes)
+		problems = append(problems, config.Problem{
+			Field:   inst.config.Path(i) + ".route_type",
+			Message: fmt.Sprintf("provider %s has nothing of %s: use one of %s", t.Model.Provider, t.RouteType, strings.Join(routes, ", ")),
+		})
+	}
+	if problems == nil {
+		return nil
+	}
+	return problems
+}
+
+// served are the providers that the target may turn out to be: one, where its
+// model is known before there is a request.
+func (t *endpoint) served() []*provider.Provider {
+	if t.provider.Variant == nil {
+		return []*provider.Provider{t.provider}
+	}
+	names := models
+	if name := t.Model.Name; name != "" && !strings.Contains(name, "$(") {
+		names = []string{name}
+	}
+	var all []*provider.Provider
+	for _, name := range names {
+		all = append(all, t.provider.Variant(&target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options}))
+	}
+	return all
+}
+
+// operationOf is a provider's operation for a route type of OpenAI's format.
+// Responses are answered through chat where the provider has no such API.
+func operationOf(p *provider.Provider, route string) *provider.Operation {
+	op := p.Operations[route]
+	if op == nil && openAISurfaces[route].format == provider.OpenAIResponses {
+		return p.Operations[chatRoute]
+	}
+	return op
+}
+
+// serves says whether one of the providers has an operation for OpenAI's route type.
+func serves(providers []*provider.Provider, route string) bool {
+	s := openAISurfaces[route]
+	return slices.ContainsFunc(providers, func(p *provider.Provider) bool {
+		op := operationOf(p, route)
+		return op != nil && (op.Format == s.format || op.Chat != nil && s.dialect != nil || op.Body != nil || op.Resource != nil)
+	})
 }
 
 // speakable refuses a format, a route type and a provider that do not come

@@ -133,8 +133,12 @@ func (q *request) end(ctx context.Context, err error) {
 		outcome = Failed
 	}
 	var said *reported
-	if errors.As(err, &said) {
+	var why *unready
+	switch {
+	case errors.As(err, &said):
 		q.finish(outcome, said.Error())
+	case errors.As(err, &why):
+		q.finish(outcome, why.Error())
 	}
 	if e.Status >= 500 {
 		q.relay.log.Warn().Str("plugin_id", q.instance.config.PluginID).Int("status", e.Status).Str("error", redact(err)).Msg("request failed")

@@ -54,8 +54,6 @@ var requestRows = []row{
 		want: message(400, "request matches multiple LLM request formats")},
 	{acceptance: []int{48}, name: "streams are denied", config: chat("response_streaming", "deny"), send: request{body: streamBody},
 		want: message(400, "response streaming is not enabled for this LLM")},
-	{acceptance: []int{50}, name: "an operation that the provider lacks", config: provider("anthropic", "/", "route_type", "llm/v1/embeddings", "model.options.anthropic_version", "2023-06-01"),
-		send: request{body: `{"input":"hi"}`}, want: message(400, "no transformer for anthropic://llm/v1/embeddings")},
 	{acceptance: []int{51}, name: "no content type", config: chat(), send: request{header: map[string]string{"Content-Type": ""}}},
 	{acceptance: []int{52}, name: "a content type with parameters", config: chat(), send: request{header: map[string]string{"Content-Type": "application/json; charset=utf-8"}}},
 	{acceptance: []int{53}, name: "a form", config: chat("route_type", "llm/v1/completions"), send: request{body: "prompt=hi+there", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},

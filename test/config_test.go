@@ -38,6 +38,8 @@ var broken = []struct {
 	{[]int{21}, "too few slots", with(targets(), "balancer.slots", 9), "config.balancer.slots: value should be between 10 and 65536"},
 	{[]int{22}, "a tier without a name", chat("model.options.service_tier_factor", list{obj{"tier": "", "factor": 1}}), "config.model.options.service_tier_factor[1].tier: length must be at least 1"},
 	{[]int{23}, "nobody allowed", with(targets(), "acls.allow", list{}), "config.acls.allow"},
+	{[]int{50}, "an operation that the provider lacks", provider("anthropic", "/", "route_type", "llm/v1/embeddings", "model.options.anthropic_version", "2023-06-01"), "config.route_type: provider anthropic has nothing of llm/v1/embeddings: use one of llm/v1/batches, llm/v1/chat"},
+	{[]int{223}, "an operation that the format lacks", llama2("raw", "/raw", "route_type", "llm/v1/embeddings"), "config.route_type: provider llama2 has nothing of llm/v1/embeddings: use one of llm/v1/chat"},
 	{nil, "a field that does not exist", chat("model.optoins", obj{}), "config.model.optoins: unknown field"},
 }
 

@@ -43,8 +43,6 @@ var selfHostedRows = []row{
 	{acceptance: []int{222}, name: "mistral on ollama, a dialogue", config: mistral("model.options.mistral_format", "ollama", "model.options.upstream_url", "$UP/api/chat", "model.options.max_tokens", 512, "model.options.temperature", 0.5),
 		send: request{body: kongChat}, answer: answer{body: ollamaAnswer},
 		want: want{up: obj{whole: document(`{"model":"mistral-tiny","messages":[` + allTurns + `],` + ollamaOptions)}, json: obj{"choices.0.message": document(`{"role":"assistant","content":"You cannot."}`), "model": "llama3"}}},
-	{acceptance: []int{223}, name: "what a format cannot", config: llama2("raw", "/raw", "route_type", "llm/v1/embeddings"), send: request{body: `{"input":"hi"}`},
-		want: message(400, "no transformer available to format llama2://llm/v1/embeddings/raw")},
 	{acceptance: []int{224}, name: "huggingface", config: huggingface("/v1/chat/completions"), answer: answer{body: hfAnswer},
 		want: want{up: obj{"model": "mistralai/Mistral-7B-Instruct-v0.2", "stream": false}, json: obj{"object": "chat.completion", "model": "mistralai/Mistral-7B-Instruct-v0.2", "choices.0.message.content": " The sum of 1 + 1 is 2."},
 			header: map[string]string{"X-Kong-LLM-Model": "huggingface/mistralai/Mistral-7B-Instruct-v0.2"}}},

@@ -210,10 +210,10 @@ func awsRegion(t *target.Target) (string, error) {
 	}
 	region = cmp.Or(region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	if region == "" {
-		return "", errors.New("no AWS region: set model.options.bedrock.aws_region or AWS_REGION")
+		return "", &target.OptionError{Field: "model.options.bedrock.aws_region", Message: "must be set, or AWS_REGION in the environment"}
 	}
 	if len(region) > 63 || !isWord(region, "-") {
-		return "", errors.New("model.options.bedrock.aws_region: expected a region such as us-east-1")
+		return "", &target.OptionError{Field: "model.options.bedrock.aws_region", Message: "expected a region such as us-east-1"}
 	}
 	return region, nil
 }

@@ -73,11 +73,10 @@ func loaded(t *testing.T, text string, env map[string]string, mock bool) *loader
 func TestReferencesAreValuesOfTheEnvironment(t *testing.T) {
 	env := map[string]string{"OPENAI_KEY": "Bearer one", "KEYS": `{"second":"two"}`, "SSL_CERT": "three"}
 	for reference, want := range map[string]string{
-		"{vault://env/openai-key}":          "Bearer one",
-		"{vault://env/OPENAI_KEY}":          "Bearer one",
-		"{vault://env/keys/second}":         "two",
-		"{vault://env/cert?prefix=SSL_}":    "three",
-		"plain {vault://env/openai-key} no": "plain {vault://env/openai-key} no",
+		"{vault://env/openai-key}":       "Bearer one",
+		"{vault://env/OPENAI_KEY}":       "Bearer one",
+		"{vault://env/keys/second}":      "two",
+		"{vault://env/cert?prefix=SSL_}": "three",
 	} {
 		l := loaded(t, onRoute("{route_type: llm/v1/chat, auth: {header_name: api-key, header_value: '"+reference+"'}, model: {provider: openai, name: x}}"), env, false)
 		if got := text(l.routes[0].block.targets[0].auth, "header_value"); got != want {
@@ -86,10 +85,18 @@ func TestReferencesAreValuesOfTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestOnlyReferenceableFieldsAreReferences(t *testing.T) {
-	l := loaded(t, onRoute("{route_type: llm/v1/chat, model: {provider: openai, name: x, model_alias: '{vault://env/openai-key}'}}"), nil, false)
-	if got := text(l.routes[0].block.targets[0].model, "model_alias"); got != "{vault://env/openai-key}" {
-		t.Errorf("model_alias is %q", got)
+func TestReferencesThatNothingResolvesAreRefused(t *testing.T) {
+	for _, c := range []struct{ config, want string }{
+		{"{route_type: llm/v1/chat, model: {provider: openai, name: x, model_alias: '{vault://env/openai-key}'}}", "config.model.model_alias: cannot be a reference"},
+		{"{route_type: llm/v1/chat, auth: {header_name: a, header_value: 'Bearer {vault://env/openai-key}'}, model: {provider: openai, name: x}}", "config.auth.header_value: has a reference"},
+	} {
+		relay := plugin.NewRelay(zerolog.Nop())
+		l := &loader{relay: relay, getenv: func(string) string { return "SECRET" }}
+		_, err := l.load([]byte(onRoute(c.config)))
+		relay.Close()
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", c.config, err)
+		}
 	}
 }
 

@@ -12,8 +12,8 @@
 package bedrock
 
 import (
-	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -57,6 +57,8 @@ var Converse chat.Upstream = converse{}
 
 type converse struct{}
 
+const regionField = "model.options.bedrock.aws_region"
+
 // base is the endpoint of the target's region. The environment's region, which
 // a translator does not see, is expected in the option.
 func base(t *target.Target) (string, error) {
@@ -65,11 +67,11 @@ func base(t *target.Target) (string, error) {
 		region = t.Options.Bedrock.AWSRegion
 	}
 	if region == "" {
-		return "", errors.New("model.options.bedrock.aws_region: must be set, or AWS_REGION in the environment")
+		return "", &target.OptionError{Field: regionField, Message: "must be set, or AWS_REGION in the environment"}
 	}
 	for _, c := range []byte(region) {
 		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
-			return "", fmt.Errorf("model.options.bedrock.aws_region: %q is not a region such as us-east-1", region)
+			return "", &target.OptionError{Field: regionField, Message: strconv.Quote(region) + " is not a region such as us-east-1"}
 		}
 	}
 	// https://docs.aws.amazon.com/general/latest/gr/bedrock.html

@@ -12,6 +12,14 @@ type Target struct {
 	Options  *Options
 }
 
+// OptionError is an option that must be set, or whose value cannot work.
+type OptionError struct {
+	Field   string // "model.options.bedrock.aws_region"
+	Message string
+}
+
+func (e *OptionError) Error() string { return e.Field + ": " + e.Message }
+
 // Options are `model.options`. A nil pointer, an empty string and an absent
 // record all mean "not configured".
 type Options struct {

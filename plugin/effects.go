@@ -1,0 +1,203 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// warnings name the options that change nothing at their target's provider, route
+// type and client's format. config knows the rules that need no provider's table.
+func (inst *Instance) warnings() (problems config.Problems) {
+	for i, t := range inst.targets {
+		for _, rule := range effects {
+			if !rule.set(&t.Model.Options) {
+				continue
+			}
+			if why := rule.idle(inst, t); why != "" {
+				problems = append(problems, config.Problem{Field: inst.config.Path(i) + ".model.options." + rule.name, Message: "has no effect: " + why})
+			}
+		}
+	}
+	if c := inst.config; c.ResponseStreaming != "allow" && !slices.ContainsFunc(inst.targets, inst.streams) {
+		problems = append(problems, config.Problem{Field: "config.response_streaming", Message: "has no effect: nothing of the route types streams"})
+	}
+	return problems
+}
+
+// streams says whether clients of the target's route type may ask for a stream.
+func (inst *Instance) streams(t *endpoint) bool {
+	s := openAISurfaces[t.RouteType]
+	return inst.native() != nil || s != nil && s.streams
+}
+
+// effect is an option and when it is idle: idle says why it changes nothing for
+// a target, "" where it does. An option that has its default is not set.
+type effect struct {
+	name string
+	set  func(o *target.Options) bool
+	idle func(inst *Instance, t *endpoint) string
+}
+
+// effects are the options of which the schema cannot say where they count. Those
+// of one provider alone are refused at others by config.
+var effects = []effect{
+	{"max_tokens", func(o *target.Options) bool { return o.MaxTokens != nil }, tuning("max_tokens")},
+	{"temperature", func(o *target.Options) bool { return o.Temperature != nil }, tuning("temperature")},
+	{"top_p", func(o *target.Options) bool { return o.TopP != nil }, tuning("top_p")},
+	{"top_k", func(o *target.Options) bool { return o.TopK != nil }, tuning("top_k")},
+
+	{"input_cost", func(o *target.Options) bool { return o.InputCost != nil }, priced},
+	{"output_cost", func(o *target.Options) bool { return o.OutputCost != nil }, priced},
+	{"cache_read_cost", func(o *target.Options) bool { return o.CacheReadCost != nil }, priced},
+	{"cache_write_cost", func(o *target.Options) bool { return o.CacheWriteCost != nil }, priced},
+	{"cache_write_cost_list", func(o *target.Options) bool { return len(o.CacheWriteCostList) > 0 }, priced},
+	{"context_window_factor", func(o *target.Options) bool { return len(o.ContextWindowFactor) > 0 }, priced},
+	{"service_tier_factor", func(o *target.Options) bool { return len(o.ServiceTierFactor) > 0 }, priced},
+
+	{"anthropic_version", func(o *target.Options) bool { return o.AnthropicVersion != "" }, anthropicVersion},
+	{"azure_api_version", func(o *target.Options) bool { return o.AzureAPIVersion != "2023-05-15" && o.AzureAPIVersion != "" }, func(inst *Instance, t *endpoint) string {
+		if v := t.Model.Options.AzureAPIVersion; t.RouteType == "video/v1/videos/generations" && v[0] >= '0' && v[0] <= '9' {
+			return "videos have no dated versions: use preview"
+		}
+		return only("azure")(inst, t)
+	}},
+	{"upstream_path", func(o *target.Options) bool { return o.UpstreamPath != "" }, upstreamPath},
+	{"embeddings_dimensions", func(o *target.Options) bool { return o.EmbeddingsDimensions != nil }, onRoutes("llm/v1/embeddings")},
+
+	{"bedrock.embeddings_normalize", func(o *target.Options) bool { return o.Bedrock.EmbeddingsNormalize }, onRoutes("llm/v1/embeddings")},
+	{"bedrock.performance_config_latency", func(o *target.Options) bool { return o.Bedrock.PerformanceConfigLatency != "" }, onRoutes(chatRoute, "llm/v1/completions", "llm/v1/responses")},
+	{"bedrock.video_output_s3_uri", func(o *target.Options) bool { return o.Bedrock.VideoOutputS3URI != "" }, onRoutes("video/v1/videos/generations")},
+	{"bedrock.batch_bucket_prefix", func(o *target.Options) bool { return o.Bedrock.BatchBucketPrefix != "" }, onRoutes("llm/v1/batches")},
+	{"bedrock.batch_role_arn", func(o *target.Options) bool { return o.Bedrock.BatchRoleARN != "" }, onRoutes("llm/v1/batches")},
+	{"bedrock.aws_role_session_name", func(o *target.Options) bool { return o.Bedrock.AWSRoleSessionName != "" }, withRole},
+	{"bedrock.aws_sts_endpoint_url", func(o *target.Options) bool { return o.Bedrock.AWSSTSEndpointURL != "" }, withRole},
+	{"gemini.endpoint_id", func(o *target.Options) bool { return o.Gemini.EndpointID != "" }, func(_ *Instance, t *endpoint) string {
+		if t.Model.Options.Gemini.APIEndpoint != "" {
+			return ""
+		}
+		return "it is of Vertex AI, which is chosen by gemini.api_endpoint"
+	}},
+	{"cohere.embedding_input_type", func(o *target.Options) bool {
+		return o.Cohere.EmbeddingInputType != "classification" && o.Cohere.EmbeddingInputType != ""
+	}, func(inst *Instance, t *endpoint) string {
+		p, model := t.Model.Provider, t.Model.Name
+		if p != "cohere" && (p != "bedrock" || t.Static() && model != "" && !strings.Contains(model, "cohere.")) {
+			return "only cohere reads it, and bedrock for models of Cohere"
+		}
+		return onRoutes("llm/v1/embeddings")(inst, t)
+	}},
+	{"dashscope.international", func(o *target.Options) bool { return o.Dashscope.International != nil && !*o.Dashscope.International }, func(inst *Instance, t *endpoint) string {
+		if t.Model.Options.UpstreamURL != "" {
+			return "upstream_url says where requests go"
+		}
+		return only("dashscope")(inst, t)
+	}},
+	{"databricks.workspace_instance_id", func(o *target.Options) bool { return o.Databricks.WorkspaceInstanceID != "" }, func(_ *Instance, t *endpoint) string {
+		if t.Model.Options.UpstreamURL == "" {
+			return ""
+		}
+		return "upstream_url says where requests go"
+	}},
+}
+
+// anthropicVersion says why a version is not sent: Vertex and Bedrock have
+// versions of their own, Vertex for Claude only.
+func anthropicVersion(inst *Instance, t *endpoint) string {
+	switch o := &t.Model.Options; {
+	case t.Model.Provider == "anthropic":
+		return ""
+	case t.Model.Provider == "bedrock":
+		return onRoutes(chatRoute, "llm/v1/completions", "llm/v1/responses")(inst, t)
+	case t.Model.Provider == "gemini" && o.Gemini.APIEndpoint != "" && strings.HasPrefix(o.AnthropicVersion, "vertex-"):
+		return ""
+	case t.Model.Provider == "gemini":
+		return "only Claude on Vertex AI reads it, where it is such as vertex-2023-10-16"
+	}
+	return "provider " + t.Model.Provider + " does not read it"
+}
+
+// upstreamPath says why a path does not replace that of the provider.
+func upstreamPath(inst *Instance, t *endpoint) string {
+	if op := t.provider.Operations[t.RouteType]; inst.native() == nil && op != nil && op.Resource != nil {
+		return "the provider has several paths for route_type " + t.RouteType
+	}
+	_, at, _ := strings.Cut(t.Model.Options.UpstreamURL, "://")
+	_, path, _ := strings.Cut(at, "/")
+	switch {
+	case at == "", t.provider.PathOverURL:
+	case path == "" && (t.RouteType == "preserve" || t.provider.Base == nil || inst.native() != nil):
+	case t.RouteType == "preserve" && !t.OwnPath(): // instead of the client's path, that of the URL
+	default:
+		return "upstream_url has the path"
+	}
+	return ""
+}
+
+func only(name string) func(*Instance, *endpoint) string {
+	return func(_ *Instance, t *endpoint) string {
+		if t.Model.Provider == name {
+			return ""
+		}
+		return "only " + name + " reads it"
+	}
+}
+
+func onRoutes(routes ...string) func(*Instance, *endpoint) string {
+	return func(inst *Instance, t *endpoint) string {
+		if slices.Contains(routes, t.RouteType) {
+			return ""
+		}
+		return "it is for route_type " + strings.Join(routes, ", ")
+	}
+}
+
+func withRole(_ *Instance, t *endpoint) string {
+	if t.Model.Options.Bedrock.AWSAssumeRoleARN != "" {
+		return ""
+	}
+	return "there is no aws_assume_role_arn"
+}
+
+// priced says why nothing is priced.
+func priced(inst *Instance, t *endpoint) string {
+	b := &inst.config.Balancer
+	if t.Logging.Statistics || b.Algorithm == "lowest-usage" && b.TokensCountStrategy == "cost" {
+		return ""
+	}
+	return "costs are for log_statistics, and for the algorithm lowest-usage by cost"
+}
+
+// tuning says why a tuning option, by its name in OpenAI's format, is not sent.
+func tuning(name string) func(*Instance, *endpoint) string {
+	return func(inst *Instance, t *endpoint) string {
+		if inst.native() != nil {
+			return onRoutes(chatRoute)(inst, t)
+		}
+		s := openAISurfaces[t.RouteType]
+		if s == nil || !s.tuned {
+			return fmt.Sprintf("requests of route_type %s have no %s", t.RouteType, name)
+		}
+		for _, p := range t.served() {
+			if op := operationOf(p, t.RouteType); op == nil || !refuses(op, name) {
+				return ""
+			}
+		}
+		return "provider " + t.Model.Provider + " does not take it"
+	}
+}
+
+// refuses says whether an API takes no member called name.
+func refuses(op *provider.Operation, name string) bool {
+	if op.Format == provider.OpenAIResponses {
+		return name == "top_k"
+	}
+	if op.Fields != nil {
+		return op.Fields[name].Treatment == provider.Dropped
+	}
+	return slices.Contains(op.Edit.Drop, name)
+}
