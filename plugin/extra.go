@@ -57,27 +57,50 @@ func (a *attempt) ownExtra(extra []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var edits []jsonedit.Edit
-	for _, m := range members {
-		key := string(m.Key)
-		switch name := plainName(key); name {
-		case "model", "modelid", "streamoptions":
-			if model, _ := jsonedit.String(m.Value); name != "streamoptions" {
-				if err := a.ownModel(model); err != nil {
-					return nil, err
-				}
-			}
+	own, err := rewritten(extra, members, func(m *jsonedit.Member) ([]byte, error) {
+		switch name := plainName(string(m.Key)); name {
+		case "model", "modelid":
+			model, _ := jsonedit.String(m.Value)
+			return nil, a.ownModel(model)
+		case "streamoptions":
+			return nil, nil
 		case "stream":
 			if jsonedit.IsTrue(m.Value) != a.stream {
 				return nil, badField("extra_body.stream", "extra_body.stream: set stream at the top level of the request")
 			}
-		default:
+			return nil, nil
+		}
+		return m.Value, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return unpinned(own, pinned(a.target.Options), 2), nil
+}
+
+// rewritten is an object with the values that value returns for its members,
+// without those for which that is nil; object itself where all are as they were.
+func rewritten(object []byte, members []jsonedit.Member, value func(*jsonedit.Member) ([]byte, error)) ([]byte, error) {
+	out, changed := []byte{'{'}, false
+	for i := range members {
+		m := &members[i]
+		v, err := value(m)
+		if err != nil {
+			return nil, err
+		}
+		changed = changed || len(v) != len(m.Value) // a value is replaced by a part of it
+		if v == nil {
 			continue
 		}
-		edits = append(edits, jsonedit.Edit{Key: key})
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(jsonedit.AppendString(out, string(m.Key)), ':'), v...)
 	}
-	extra = jsonedit.Join(nil, jsonedit.Splice(nil, extra, members, edits))
-	return unpinned(extra, pinned(a.target.Options), 2), nil
+	if !changed {
+		return object, nil
+	}
+	return append(out, '}'), nil
 }
 
 // pinned are the options that the configuration has set, by the names that
@@ -106,19 +129,16 @@ func unpinned(object []byte, names map[string]bool, depth int) []byte {
 	if err != nil || depth == 0 {
 		return object
 	}
-	var edits []jsonedit.Edit
-	for _, m := range members {
-		switch key := string(m.Key); {
-		case names[plainName(key)]:
-			edits = append(edits, jsonedit.Edit{Key: key})
+	out, _ := rewritten(object, members, func(m *jsonedit.Member) ([]byte, error) {
+		switch {
+		case names[plainName(string(m.Key))]:
+			return nil, nil
 		case jsonedit.IsObject(m.Value):
-			edits = append(edits, jsonedit.Edit{Key: key, Value: unpinned(m.Value, names, depth-1)})
+			return unpinned(m.Value, names, depth-1), nil
 		}
-	}
-	if edits == nil {
-		return object
-	}
-	return jsonedit.Join(nil, jsonedit.Splice(nil, object, members, edits))
+		return m.Value, nil
+	})
+	return out
 }
 
 // unpinnedExtra is what the client says in a provider's own members

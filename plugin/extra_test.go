@@ -1,57 +1,163 @@
 package plugin
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
 )
 
-// A model goes by several names in the bodies of providers.
-func TestModelOfExtraBodyIsHeldWhateverItIsCalled(t *testing.T) {
-	for member, status := range map[string]int{
-		`"model":"evil"`: 400, `"modelId":"evil"`: 400, `"model_id":"evil"`: 400, `"MODEL":"evil"`: 400, `"ModelID":"evil"`: 400,
-		`"modelId":"gpt-4o"`: 200, `"model_id":"gpt-4o"`: 200, `"other_model":"evil"`: 200,
+// extraAttempt is an attempt at a model whose configuration has the options o.
+func extraAttempt(o *target.Options, stream bool) *attempt {
+	e := newEndpoint(&config.Target{Model: config.Model{Name: "real", Alias: "alias"}}, nil, nil, Timeouts{})
+	return &attempt{request: &request{stream: stream}, endpoint: e, target: &target.Target{Model: "real", Options: o}}
+}
+
+// The configuration's model, and whether there is a stream, are not for
+// extra_body to say, however they are written.
+func TestExtraBodySaysNeitherTheModelNorTheStream(t *testing.T) {
+	for _, c := range []struct {
+		stream             bool
+		extra, want, field string // field of the refusal
+	}{
+		{false, `{"model":"real","x":1}`, `{"x":1}`, ""},
+		{false, `{"modelId":"real","x":1}`, `{"x":1}`, ""},
+		{false, `{"model_id":"alias","x":1}`, `{"x":1}`, ""},
+		{false, `{"MODEL":"real"}`, `{}`, ""},
+		{false, `{"model":null}`, `{}`, ""},
+		{false, `{"model":"evil"}`, "", "model"},
+		{false, `{"modelId":"evil"}`, "", "model"},
+		{false, `{"ModelID":"evil"}`, "", "model"},
+		{false, `{"x":{"modelId":"inner"}}`, `{"x":{"modelId":"inner"}}`, ""}, // of something else
+		{false, `{"stream":false}`, `{}`, ""},
+		{true, `{"stream":true}`, `{}`, ""},
+		{false, `{"stream":true}`, "", "stream"},
+		{true, `{"stream":false}`, "", "stream"},
+		{true, `{"stream_options":{"include_usage":false},"streamOptions":1,"x":1}`, `{"x":1}`, ""},
 	} {
-		b := newBench(t, chatConf, answer)
-		resp, body := b.post(strings.TrimSuffix(hello, "}") + `,"extra_body":{` + member + `}}`)
-		if resp.StatusCode != status || status == 400 && !strings.Contains(body, "cannot use own model - must be: gpt-4o") {
-			t.Errorf("%s: %d %s", member, resp.StatusCode, body)
+		got, err := extraAttempt(&target.Options{}, c.stream).ownExtra([]byte(c.extra))
+		if c.want == "" {
+			if refused, ok := errors.AsType[*chat.Error](err); !ok || refused.Status != 400 || !strings.Contains(refused.Message, c.field) {
+				t.Errorf("%s: %s, %v", c.extra, got, err)
+			}
 			continue
 		}
-		if status == 400 {
-			continue
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: %s, %v, want %s", c.extra, got, err, c.want)
 		}
-		_, sent := b.asked()
-		if kept := strings.Contains(sent, member); kept != strings.Contains(member, "other") || strings.Contains(sent, "extra_body") {
-			t.Errorf("%s: sent %s", member, sent)
+	}
+	for extra, want := range map[string]string{`[1]`: "must be an object", `"x"`: "must be an object", `{"x"`: ""} {
+		a := extraAttempt(&target.Options{}, false)
+		a.pieces = [][]byte{[]byte(`{}`)}
+		if err := a.mergeExtraBody([]byte(extra)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", extra, err)
+		}
+	}
+	for _, extra := range []string{"", "null"} {
+		a := extraAttempt(&target.Options{}, false)
+		a.pieces = [][]byte{[]byte(`{"y":1}`)}
+		if err := a.mergeExtraBody([]byte(extra)); err != nil || string(a.pieces[0]) != `{"y":1}` {
+			t.Errorf("%q: %s, %v", extra, a.pieces, err)
 		}
 	}
 }
 
-func TestOptionsThatAreSetAreKeptFromExtraBody(t *testing.T) {
-	set := strings.Replace(chatConf, `"options":{`, `"options":{"max_tokens":5,"top_k":3,`, 1)
-	for member, kept := range map[string]bool{
-		`"max_tokens":9`: false, `"maxOutputTokens":9`: false, `"num_predict":9`: false, `"k":9`: false, `"top_k":9`: false,
-		`"temperature":9`: true, `"top_p":9`: true, `"p":9`: true, `"nested":{"max_tokens":9}`: false, `"nested":{"temperature":9}`: true,
+// Each option that is configured, zero as well, holds under every name that a
+// format has for it, and no other.
+func TestAConfiguredOptionHoldsUnderEachOfItsNames(t *testing.T) {
+	none, warm := 0, 0.0
+	limits := []string{"max_tokens", "maxTokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "max_new_tokens", "max_tokens_to_sample", "num_predict"}
+	samples := []string{"top_p", "topP", "p"}
+	ranks := []string{"top_k", "topK", "k"}
+	all := append(append(append([]string{"temperature", "x"}, limits...), samples...), ranks...)
+	for _, c := range []struct {
+		options target.Options
+		pinned  []string
+	}{
+		{target.Options{}, nil},
+		{target.Options{MaxTokens: &none}, limits},
+		{target.Options{Temperature: &warm}, []string{"temperature"}},
+		{target.Options{TopP: &warm}, samples},
+		{target.Options{TopK: &none}, ranks},
 	} {
-		b := newBench(t, set, answer)
-		if resp, body := b.post(strings.TrimSuffix(hello, "}") + `,"extra_body":{` + member + `}}`); resp.StatusCode != 200 {
-			t.Errorf("%s: %d %s", member, resp.StatusCode, body)
-			continue
-		}
-		if _, sent := b.asked(); strings.Contains(sent, "9") != kept {
-			t.Errorf("%s: sent %s", member, sent)
-		}
-	}
-}
-
-func TestStreamsOfWhatCannotStreamAreRefused(t *testing.T) {
-	for _, route := range []string{"image/v1/images/generations", "image/v1/images/edits"} {
-		for stream, status := range map[string]int{`true`: 400, `false`: 200} {
-			b := newBench(t, routeConf(route, "gemini", "m", ""), answering(`{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}]}`)).elsewhere()
-			resp, body := b.send("POST", "/i", asJSON, `{"prompt":"x","images":[{"image_url":"data:image/png;base64,AAAA"}],"stream":`+stream+`}`)
-			if resp.StatusCode != status || status == 400 && (!strings.Contains(body, "cannot stream: send the request without stream") || len(b.upstreamBodies()) > 0) {
-				t.Errorf("%s, stream %s: %d %s", route, stream, resp.StatusCode, body)
+		for _, name := range all {
+			held := false
+			for _, one := range c.pinned {
+				held = held || one == name
+			}
+			object := fmt.Sprintf(`{%q:1}`, name)
+			want := object
+			if held {
+				want = `{}`
+			}
+			if got, err := extraAttempt(&c.options, false).ownExtra([]byte(object)); err != nil || string(got) != want {
+				t.Errorf("%s with %v: %s, %v", object, c.pinned, got, err)
 			}
 		}
+	}
+}
+
+// In the body it holds in the object and in those in it; deeper are the tools'
+// schemas and the like.
+func TestAConfiguredOptionHoldsAsDeepAsFormatsHaveIt(t *testing.T) {
+	limit := 7
+	a := extraAttempt(&target.Options{MaxTokens: &limit}, false)
+	for extra, want := range map[string]string{
+		`{"max_tokens":9,"a":1}`:                 `{"a":1}`,
+		`{"a":{"max_tokens":9,"b":1},"c":2}`:     `{"a":{"b":1},"c":2}`,
+		`{"a":{"b":{"max_tokens":9}}}`:           `{"a":{"b":{"max_tokens":9}}}`,
+		`{"a":[{"max_tokens":9}]}`:               `{"a":[{"max_tokens":9}]}`,
+		`{"a":"max_tokens","temperature": 1.50}`: `{"a":"max_tokens","temperature": 1.50}`,
+	} {
+		if got, err := a.ownExtra([]byte(extra)); err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v, want %s", extra, got, err, want)
+		}
+	}
+	own := a.unpinnedExtra([]chat.Member{
+		{Name: "max_tokens", Value: []byte(`9`)},
+		{Name: "generationConfig", Value: []byte(`{"maxOutputTokens":9,"x":{"maxOutputTokens":9}}`)},
+		{Name: "seed", Value: []byte(`1`)},
+	})
+	if got := fmt.Sprintf("%s", own); got != `[{generationConfig {"x":{"maxOutputTokens":9}}} {seed 1}]` {
+		t.Errorf("members %s", got)
+	}
+}
+
+// Ten times the members take about ten times as long.
+func TestExtraBodyCostsWhatItWeighs(t *testing.T) {
+	took := func(n int) time.Duration {
+		var b strings.Builder
+		b.WriteString(`{"x":1`)
+		for i := range n { // names that are all one, and none the same
+			b.WriteString(`,"`)
+			for bit, c := range "modelid" {
+				if i>>bit&1 == 1 {
+					c += 'A' - 'a'
+				}
+				b.WriteString(strings.Repeat("_", i>>(6+bit)&min(bit, 1)) + string(c))
+			}
+			b.WriteString(`":"real"`)
+		}
+		b.WriteString(`}`)
+		least := time.Hour
+		for range 3 {
+			began := time.Now()
+			a := extraAttempt(&target.Options{}, false)
+			a.pieces = [][]byte{[]byte(`{}`)}
+			if err := a.mergeExtraBody([]byte(b.String())); err != nil || string(a.pieces[0]) != `{"x":1}` {
+				t.Fatalf("%.80s, %v", a.pieces, err)
+			}
+			least = min(least, time.Since(began))
+		}
+		return least
+	}
+	small, large := took(800), took(8000)
+	if large > 15*max(small, time.Millisecond) {
+		t.Errorf("800 members took %v, 8000 took %v", small, large)
 	}
 }

@@ -154,7 +154,7 @@ func TestRegionComesFromTheOptionThenTheEnvironment(t *testing.T) {
 		}
 		return signatureOf(t, out).Region, nil
 	}
-	if _, err := scope(""); err == nil || !strings.Contains(err.Error(), "no AWS region") {
+	if _, err := scope(""); err == nil || !strings.Contains(err.Error(), "aws_region: must be set") {
 		t.Fatalf("got %v", err)
 	}
 	if _, err := scope("evil.example.com/"); err == nil || !strings.Contains(err.Error(), "aws_region") {

@@ -27,8 +27,23 @@ func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	} else {
 		l.Edits = s.Tune(t, ms)
 	}
-	if latency := t.Options.Bedrock.PerformanceConfigLatency; latency != "" {
-		l.Set("performanceConfig.latency", jsonedit.AppendString(nil, latency))
+	o := t.Options
+	for _, own := range []struct { // the model's own names are no way around
+		set   bool
+		names []string
+	}{
+		{o.MaxTokens != nil, []string{"max_tokens", "maxTokens", "max_completion_tokens", "max_gen_len", "maxTokenCount"}},
+		{o.Temperature != nil, []string{"temperature"}},
+		{o.TopP != nil, []string{"top_p", "topP", "p"}},
+	} {
+		for _, name := range own.names {
+			if own.set {
+				l.Set(fields+"."+name, nil)
+			}
+		}
+	}
+	if o.Bedrock.PerformanceConfigLatency != "" {
+		l.Set("performanceConfig.latency", jsonedit.AppendString(nil, o.Bedrock.PerformanceConfigLatency))
 	}
 	return l.Edits
 }
