@@ -67,13 +67,13 @@ var effects = []effect{
 		return only("azure")(inst, t)
 	}},
 	{"upstream_path", func(o *target.Options) bool { return o.UpstreamPath != "" }, upstreamPath},
-	{"embeddings_dimensions", func(o *target.Options) bool { return o.EmbeddingsDimensions != nil }, onRoutes("llm/v1/embeddings")},
+	{"embeddings_dimensions", func(o *target.Options) bool { return o.EmbeddingsDimensions != nil }, translatedOn("llm/v1/embeddings")},
 
-	{"bedrock.embeddings_normalize", func(o *target.Options) bool { return o.Bedrock.EmbeddingsNormalize }, onRoutes("llm/v1/embeddings")},
+	{"bedrock.embeddings_normalize", func(o *target.Options) bool { return o.Bedrock.EmbeddingsNormalize }, translatedOn("llm/v1/embeddings")},
 	{"bedrock.performance_config_latency", func(o *target.Options) bool { return o.Bedrock.PerformanceConfigLatency != "" }, onRoutes(chatRoute, "llm/v1/completions", "llm/v1/responses")},
-	{"bedrock.video_output_s3_uri", func(o *target.Options) bool { return o.Bedrock.VideoOutputS3URI != "" }, onRoutes("video/v1/videos/generations")},
-	{"bedrock.batch_bucket_prefix", func(o *target.Options) bool { return o.Bedrock.BatchBucketPrefix != "" }, onRoutes("llm/v1/batches")},
-	{"bedrock.batch_role_arn", func(o *target.Options) bool { return o.Bedrock.BatchRoleARN != "" }, onRoutes("llm/v1/batches")},
+	{"bedrock.video_output_s3_uri", func(o *target.Options) bool { return o.Bedrock.VideoOutputS3URI != "" }, translatedOn("video/v1/videos/generations")},
+	{"bedrock.batch_bucket_prefix", func(o *target.Options) bool { return o.Bedrock.BatchBucketPrefix != "" }, translatedOn("llm/v1/batches")},
+	{"bedrock.batch_role_arn", func(o *target.Options) bool { return o.Bedrock.BatchRoleARN != "" }, translatedOn("llm/v1/batches")},
 	{"bedrock.aws_role_session_name", func(o *target.Options) bool { return o.Bedrock.AWSRoleSessionName != "" }, withRole},
 	{"bedrock.aws_sts_endpoint_url", func(o *target.Options) bool { return o.Bedrock.AWSSTSEndpointURL != "" }, withRole},
 	{"gemini.endpoint_id", func(o *target.Options) bool { return o.Gemini.EndpointID != "" }, func(_ *Instance, t *endpoint) string {
@@ -89,7 +89,7 @@ var effects = []effect{
 		if p != "cohere" && (p != "bedrock" || t.Static() && model != "" && !strings.Contains(model, "cohere.")) {
 			return "only cohere reads it, and bedrock for models of Cohere"
 		}
-		return onRoutes("llm/v1/embeddings")(inst, t)
+		return translatedOn("llm/v1/embeddings")(inst, t)
 	}},
 	{"dashscope.international", func(o *target.Options) bool { return o.Dashscope.International != nil && !*o.Dashscope.International }, func(inst *Instance, t *endpoint) string {
 		if t.Model.Options.UpstreamURL != "" {
@@ -111,6 +111,14 @@ func anthropicVersion(inst *Instance, t *endpoint) string {
 	switch o := &t.Model.Options; {
 	case t.Model.Provider == "anthropic":
 		return ""
+	case t.Model.Provider == "bedrock" && inst.native() != nil:
+		// Of an ARN it says that the model is Claude.
+		unknown := t.Model.Name == "" || strings.HasPrefix(t.Model.Name, "arn:") || !t.Static()
+		claude := t.served()[0].Native[provider.AnthropicMessages] != nil
+		if unknown || inst.config.LLMFormat == "anthropic" && (!claude || strings.HasPrefix(o.AnthropicVersion, "bedrock-")) {
+			return ""
+		}
+		return "only Claude for clients of llm_format anthropic reads it, where it is such as bedrock-2023-05-31"
 	case t.Model.Provider == "bedrock":
 		return onRoutes(chatRoute, "llm/v1/completions", "llm/v1/responses")(inst, t)
 	case t.Model.Provider == "gemini" && o.Gemini.APIEndpoint != "" && strings.HasPrefix(o.AnthropicVersion, "vertex-"):
@@ -156,6 +164,16 @@ func onRoutes(routes ...string) func(*Instance, *endpoint) string {
 	}
 }
 
+// translatedOn is onRoutes for what bodies that pass as they are say themselves.
+func translatedOn(routes ...string) func(*Instance, *endpoint) string {
+	return func(inst *Instance, t *endpoint) string {
+		if inst.native() != nil {
+			return "a client of llm_format " + inst.config.LLMFormat + " says it itself"
+		}
+		return onRoutes(routes...)(inst, t)
+	}
+}
+
 func withRole(_ *Instance, t *endpoint) string {
 	if t.Model.Options.Bedrock.AWSAssumeRoleARN != "" {
 		return ""
@@ -175,8 +193,14 @@ func priced(inst *Instance, t *endpoint) string {
 // tuning says why a tuning option, by its name in OpenAI's format, is not sent.
 func tuning(name string) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
-		if inst.native() != nil {
-			return onRoutes(chatRoute)(inst, t)
+		if n := inst.native(); n != nil {
+			format := n.apis[0].surface.format
+			for _, p := range t.served() {
+				if op := p.Find(format, chatRoute); op == nil || op.Format == format || !refuses(op, name) {
+					return onRoutes(chatRoute)(inst, t)
+				}
+			}
+			return "provider " + t.Model.Provider + " does not take it"
 		}
 		s := openAISurfaces[t.RouteType]
 		if s == nil || !s.tuned {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -172,9 +173,36 @@ func probeModel(provider, route string) string {
 	return "m"
 }
 
+// setup is a request that a target serves.
+type setup struct{ format, provider, route, model, path, body string }
+
+// setups are those of OpenAI's format, at each provider, and of the native ones.
+func setups() (all []setup) {
+	for _, name := range translators.Names() {
+		for route, p := range probes {
+			all = append(all, setup{"openai", name, route, probeModel(name, route), p.path, p.body})
+		}
+	}
+	const messages, contents = `{"messages":[{"role":"user","content":"hi"}],"max_tokens":9}`, `{"contents":[{"parts":[{"text":"hi"}]}]}`
+	for _, name := range []string{"anthropic", "openai", "gemini", "ollama", "bedrock"} {
+		all = append(all, setup{"anthropic", name, chatRoute, "claude-3", "/v1/messages", messages})
+	}
+	return append(all,
+		setup{"anthropic", "bedrock", chatRoute, "anthropic.claude-3", "/v1/messages", messages},
+		setup{"bedrock", "bedrock", chatRoute, "m", "/model/m/converse", `{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`},
+		setup{"bedrock", "bedrock", chatRoute, "anthropic.claude-3", "/model/anthropic.claude-3/invoke", messages},
+		setup{"bedrock", "bedrock", "video/v1/videos/generations", "m", "/async-invoke", `{"modelId":"m"}`},
+		setup{"gemini", "gemini", chatRoute, "m", "/v1beta/models/m:generateContent", contents},
+		setup{"gemini", "gemini", "llm/v1/embeddings", "m", "/v1beta/models/m:embedContent", `{"content":{}}`},
+		setup{"cohere", "cohere", chatRoute, "m", "/v2/chat", messages},
+		setup{"cohere", "cohere", "llm/v1/embeddings", "m", "/v2/embed", `{"texts":["hi"]}`},
+		setup{"huggingface", "huggingface", chatRoute, "m", "/generate", `{"inputs":"hi"}`},
+	)
+}
+
 // probe is what goes to the provider for a configuration, "" where nothing does,
 // and which fields are named as without effect, or refused.
-func probe(t *testing.T, conf map[string]any, route string) (sent string, named []string) {
+func probe(t *testing.T, conf map[string]any, p setup) (sent string, named []string) {
 	t.Helper()
 	data, _ := json.Marshal(conf)
 	var logs bytes.Buffer
@@ -195,7 +223,6 @@ func probe(t *testing.T, conf map[string]any, route string) (sent string, named 
 	if inst.broken != nil {
 		return "", named
 	}
-	p := probes[route]
 	relay.Serve(t.Context(), inst, &Inbound{Method: "POST", Path: p.path, ContentLength: int64(len(p.body)), Body: strings.NewReader(p.body),
 		Header: http.Header{"Content-Type": {"application/json"}}, Kong: Context{Path: p.path}}, nowhere{}, nil)
 	return up.sent, named
@@ -228,53 +255,45 @@ func (s *sentTo) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
 // what is sent, or is named as without effect; and none is named that does.
 func TestEveryOptionHasAnEffectOrIsNamed(t *testing.T) {
 	pairs, checked := 0, 0
-	for _, name := range translators.Names() {
-		for route := range probes {
-			base := map[string]any{}
-			place(base, "route_type", route)
-			place(base, "auth", map[string]any{"header_name": "Authorization", "header_value": "Bearer k"})
-			if name == "bedrock" {
-				place(base, "auth", map[string]any{"aws_access_key_id": "AKID", "aws_secret_access_key": "s"})
+	for _, p := range setups() {
+		base := map[string]any{}
+		place(base, "llm_format", p.format)
+		place(base, "route_type", p.route)
+		place(base, "auth", map[string]any{"header_name": "Authorization", "header_value": "Bearer k"})
+		if p.provider == "bedrock" {
+			place(base, "auth", map[string]any{"aws_access_key_id": "AKID", "aws_secret_access_key": "s"})
+		}
+		place(base, "model.provider", p.provider)
+		place(base, "model.name", p.model)
+		for _, demand := range strings.Split(demands[p.provider], " ") {
+			if path, value, ok := strings.Cut(demand, "="); ok {
+				place(base, "model.options."+path, value)
 			}
-			place(base, "model.provider", name)
-			place(base, "model.name", probeModel(name, route))
-			for _, demand := range strings.Split(demands[name], " ") {
-				if path, value, ok := strings.Cut(demand, "="); ok {
-					place(base, "model.options."+path, value)
-				}
+		}
+		before, _ := probe(t, base, p)
+		if before == "" {
+			continue // an impossible pair
+		}
+		pairs++
+		for path, field := range fieldCases {
+			if field.value == "" || p.provider == "bedrock" && strings.HasPrefix(path, "auth.header") {
+				continue
 			}
-			before, _ := probe(t, base, route)
-			if before == "" {
-				continue // an impossible pair
+			checked++
+			after, named := probe(t, with(t, base, path, field.value), p)
+			group := path
+			if parts := strings.Split(path, "."); len(parts) > 3 {
+				group = strings.Join(parts[:3], ".") // config names the record of another provider
 			}
-			pairs++
-			for path, field := range fieldCases {
-				if field.value == "" || name == "bedrock" && strings.HasPrefix(path, "auth.header") {
-					continue
-				}
-				var value any
-				if err := json.Unmarshal([]byte(field.value), &value); err != nil {
-					t.Fatal(err)
-				}
-				data, _ := json.Marshal(base)
-				changed := map[string]any{}
-				_ = json.Unmarshal(data, &changed)
-				place(changed, path, value)
-				after, named := probe(t, changed, route)
-				group := path
-				if parts := strings.Split(path, "."); len(parts) > 3 {
-					group = strings.Join(parts[:3], ".") // config names the record of another provider
-				}
-				says := slices.ContainsFunc(named, func(s string) bool {
-					return strings.Contains(s, "config."+path+":") || strings.Contains(s, "config."+group+":") || strings.Contains(s, "config.route_type:")
-				})
-				switch same := before == after; {
-				case same && !says && !strings.Contains(demands[name], strings.TrimPrefix(path, "model.options.")+"="):
-					t.Errorf("%s %s: %s changes nothing, and nobody says so", name, route, path)
-				case !same && says && after != "":
-					t.Errorf("%s %s: %s changes what is sent, but is said to have no effect: %q\n%s\n%s", name, route, path, named, before, after)
-				}
-				checked++
+			says := slices.ContainsFunc(named, func(s string) bool {
+				return strings.Contains(s, "config."+path+":") || strings.Contains(s, "config."+group+":") || strings.Contains(s, "config.route_type:")
+			})
+			demanded := strings.Contains(demands[p.provider], strings.TrimPrefix(path, "model.options.")+"=")
+			switch same := before == after; {
+			case same && !says && !demanded:
+				t.Errorf("%+v: %s changes nothing, and nobody says so", p, path)
+			case !same && says && after != "":
+				t.Errorf("%+v: %s changes what is sent, but is said to have no effect: %q\n%s\n%s", p, path, named, before, after)
 			}
 		}
 	}
@@ -293,6 +312,19 @@ var demands = map[string]string{
 	"mistral":    "mistral_format=openai",
 	"ollama":     "upstream_url=http://h.test/x",
 	"vllm":       "upstream_url=http://h.test/x",
+}
+
+// with is a copy of a configuration with a value, in JSON, at a path.
+func with(t *testing.T, conf map[string]any, path, text string) map[string]any {
+	t.Helper()
+	data, _ := json.Marshal(conf)
+	changed := map[string]any{}
+	var value any
+	if err := errors.Join(json.Unmarshal(data, &changed), json.Unmarshal([]byte(text), &value)); err != nil {
+		t.Fatal(err)
+	}
+	place(changed, path, value)
+	return changed
 }
 
 // place sets a value in nested objects, at a path with dots.

@@ -1,6 +1,9 @@
 package plugin
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // The options are laid over bodies that pass as they are under the format's own
 // names; all other bytes stay.
@@ -103,6 +106,37 @@ func TestLatencyOfInvokeModelIsAHeader(t *testing.T) {
 		out, _ := s.post(s.instance(confOf(c.format, chatRoute, "bedrock", claudeOnBedrock, c.options)), c.path, "", []byte(`{"messages":[1]}`), name, own)
 		if out.status != 200 || s.seen[0].Header.Get(name) != c.want {
 			t.Errorf("%s %s: %d %q", c.format, c.path, out.status, s.seen[0].Header.Get(name))
+		}
+	}
+}
+
+// A client of another format did not mean OpenAI's rules; one of OpenAI's is told
+// of them by the provider.
+func TestWhatAReasoningModelRefusesIsLeftOutForOtherClients(t *testing.T) {
+	s := newStage(t, says(200, "application/json", `{"choices":[]}`))
+	const asked = `"messages":[{"role":"user","content":"x"}],"temperature":0.2,"top_p":0.9`
+	for _, c := range []struct{ format, provider, model, body, want string }{
+		{"anthropic", "openai", "gpt-5", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"max_completion_tokens":9`},
+		{"anthropic", "openai", "gpt-5.1", `{` + asked + `,"max_tokens":9}`, `"max_completion_tokens":9`},
+		{"anthropic", "azure", "o3-mini", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"max_completion_tokens":9`},
+		{"anthropic", "openai", "gpt-50", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"temperature":0.2 "top_p":0.9 "stop":["X"]`},
+		{"anthropic", "openai", "gpt-5-chat-latest", `{` + asked + `,"max_tokens":9}`, `"temperature":0.2 "top_p":0.9 "max_completion_tokens":9`},
+		{"anthropic", "xai", "grok-4", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"temperature":0.2 "top_p":0.9`},
+		{"anthropic", "xai", "grok-3", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"temperature":0.2 "top_p":0.9 "stop":["X"]`},
+		{"openai", "openai", "gpt-5", `{` + asked + `,"stop":["X"]}`, `"temperature":0.2 "top_p":0.9 "stop":["X"]`},
+	} {
+		path := map[string]string{"anthropic": "/v1/messages", "openai": "/chat"}[c.format]
+		s.post(s.instance(confOf(c.format, chatRoute, c.provider, c.model, "")), path, "", []byte(c.body))
+		if len(s.sent) != 1 {
+			t.Errorf("%s: nothing was sent", c.model)
+			continue
+		}
+		sent := string(s.sent[0])
+		for _, member := range []string{`"temperature":0.2`, `"top_p":0.9`, `"stop":["X"]`, `"max_completion_tokens":9`} {
+			if strings.Contains(sent, member) != strings.Contains(c.want, member) {
+				t.Errorf("%s of %s: sent %s, want %s", c.model, c.format, sent, c.want)
+				break
+			}
 		}
 	}
 }

@@ -223,3 +223,27 @@ func TestAnUnresolvedReferenceIsNamedToTheClient(t *testing.T) {
 		inst.close()
 	}
 }
+
+// What is configured wins, zero as well, under the one name that the route has
+// for it; what is not is the client's. Operations below the route's have none.
+func TestConfiguredOptionsWinOverTheClients(t *testing.T) {
+	const all = `"max_tokens":7,"temperature":0,"top_p":0,"top_k":0`
+	const theirs = `"max_tokens":9,"temperature":1,"top_p":1,"top_k":9`
+	s := newStage(t, says(200, "application/json", `{"choices":[]}`))
+	for _, c := range []struct{ route, provider, model, options, path, body, want string }{
+		{chatRoute, "vllm", "m", all, "/chat", `{"messages":[1],` + theirs + `}`, `{"messages":[1],"max_tokens":7,"temperature":0,"top_p":0,"top_k":0,"model":"m","stream":false}`},
+		{chatRoute, "vllm", "m", "", "/chat", `{"messages":[1],` + theirs + `}`, `{"messages":[1],` + theirs + `,"model":"m","stream":false}`},
+		{chatRoute, "vllm", "m", `"temperature":0.5`, "/chat", `{"messages":[1],` + theirs + `}`, `{"messages":[1],"max_tokens":9,"temperature":0.5,"top_p":1,"top_k":9,"model":"m","stream":false}`},
+		{chatRoute, "openai", "m", all, "/chat", `{"messages":[1],"max_completion_tokens":9,"top_k":9}`, `{"messages":[1],"model":"m","max_tokens":7,"temperature":0,"top_p":0,"stream":false}`},
+		{chatRoute, "openai", "gpt-5", `"max_tokens":7`, "/chat", `{"messages":[1],"max_completion_tokens":9}`, `{"messages":[1],"max_completion_tokens":7,"model":"gpt-5","stream":false}`},
+		{"llm/v1/completions", "openai", "m", all, "/completions", `{"prompt":"x","max_tokens":9}`, `{"prompt":"x","max_tokens":7,"model":"m","temperature":0,"top_p":0,"stream":false}`},
+		{"llm/v1/responses", "openai", "m", all, "/responses", `{"input":"x","max_output_tokens":9}`, `{"input":"x","max_output_tokens":7,"model":"m","temperature":0,"top_p":0}`},
+		{"llm/v1/responses", "openai", "m", all, "/responses/input_tokens", `{"input":"x","temperature":1}`, `{"input":"x","temperature":1}`},
+		{"llm/v1/embeddings", "openai", "m", all, "/embeddings", `{"input":"x"}`, `{"input":"x","model":"m"}`},
+	} {
+		out, _ := s.post(s.instance(confOf("openai", c.route, c.provider, c.model, c.options)), c.path, "", []byte(c.body))
+		if len(s.sent) != 1 || string(s.sent[0]) != c.want {
+			t.Errorf("%s %s %s: %d %s\n got %s\nwant %s", c.provider, c.route, c.options, out.status, out.body.String(), s.sent, c.want)
+		}
+	}
+}

@@ -20,7 +20,7 @@ var azure = &provider.Provider{
 	Query:     azureQuery,
 	KeyHeader: "api-key",
 	Operations: provider.With(operations{
-		"llm/v1/chat":        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit}, openai.Upstream{}),
+		"llm/v1/chat":        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}, openai.Upstream{}),
 		"llm/v1/completions": {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: topK}},
 		"llm/v1/embeddings":  {Path: deployment("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true},
 		"llm/v1/responses":   responsesAt("/openai/v1/responses"),

@@ -62,6 +62,11 @@ func (c compatible) AppendRequest(dst []byte, t *target.Target, req *chat.Reques
 	if c.edit.NoStreamOptions {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
+	if c.edit.Spare != nil {
+		for _, name := range c.edit.Spare(t) {
+			edits = append(edits, jsonedit.Edit{Key: name})
+		}
+	}
 	return jsonedit.Join(dst, c.edit.Apply(nil, t, body, members, edits)), nil
 }
 
@@ -116,18 +121,52 @@ var openAI = &provider.Provider{
 	Base:      at("https://api.openai.com"),
 	KeyHeader: "Authorization",
 	Operations: provider.With(operations{
-		"llm/v1/chat":        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit}),
+		"llm/v1/chat":        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}),
 		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
 		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
 		"llm/v1/responses":   responsesAt("/v1/responses"),
 	}, openAIRoutes),
 }
 
+// reasoning are the families of models that reason, by the beginning of their
+// names, and what they refuse. The first match counts.
+// https://platform.openai.com/docs/guides/reasoning
+// https://docs.x.ai/docs/guides/reasoning
+var reasoning = []struct {
+	prefix  string
+	refuses []string
+}{
+	{"gpt-5-chat", nil},
+	{"gpt-5", sampling},
+	{"o1", sampling},
+	{"o3", sampling},
+	{"o4", sampling},
+	{"grok-4", []string{"stop", "presence_penalty", "frequency_penalty"}},
+}
+
+var sampling = []string{"temperature", "top_p", "stop", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"}
+
+// refusedWhileReasoning is what t's model refuses because it reasons.
+func refusedWhileReasoning(t *target.Target) []string {
+	for _, family := range reasoning {
+		if isOf(t.Model, family.prefix) {
+			return family.refuses
+		}
+	}
+	return nil
+}
+
+// isOf says whether a model is of a family: gpt-5, gpt-5-mini and gpt-5.1, but not gpt-50.
+func isOf(model, family string) bool {
+	rest, ok := strings.CutPrefix(model, family)
+	return ok && (rest == "" || rest[0] == '-' || rest[0] == '.')
+}
+
 // reasoningLimit: OpenAI's reasoning models refuse max_tokens.
 // https://platform.openai.com/docs/guides/reasoning
 func reasoningLimit(t *target.Target) map[string]string {
 	for _, prefix := range [...]string{"o1", "o3", "o4", "gpt-5"} {
-		if rest, ok := strings.CutPrefix(t.Model, prefix); ok && (rest == "" || rest[0] == '-' || rest[0] == '.') {
+		if isOf(t.Model, prefix) {
 			return map[string]string{"max_tokens": "max_completion_tokens"}
 		}
 	}
@@ -304,7 +343,7 @@ var xai = &provider.Provider{
 	Base:      at("https://api.x.ai"),
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat":      chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
+		"llm/v1/chat":      chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent, Spare: refusedWhileReasoning}),
 		"llm/v1/responses": responsesAt("/v1/responses"),
 		// size, quality and style are taken and have no effect; there are no streams.
 		"image/v1/images/generations": {Path: path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},

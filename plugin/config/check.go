@@ -159,7 +159,7 @@ func (k *checker) formats(path string, t *Target) {
 	if provider == "anthropic" && t.RouteType == "llm/v1/completions" && t.Logging.Statistics {
 		k.fail(path+".logging.log_statistics", "anthropic does not support statistics when route_type is llm/v1/completions")
 	}
-	if provider == "bedrock" && t.RouteType == "video/v1/videos/generations" && t.Model.Options.Bedrock.VideoOutputS3URI == "" {
+	if format == "openai" && provider == "bedrock" && t.RouteType == "video/v1/videos/generations" && t.Model.Options.Bedrock.VideoOutputS3URI == "" {
 		k.fail(path+".model.options.bedrock.video_output_s3_uri", "must be set for videos of bedrock")
 	}
 }

@@ -149,6 +149,10 @@ type Edit struct {
 	// Rename maps members' names to the provider's own ("seed": "random_seed")
 	// for t; nil where none differ.
 	Rename func(t *target.Target) map[string]string
+	// Spare, if set, are members that t's model refuses. They are left out for
+	// clients of another format, who did not mean this API's rules; a client of
+	// this one is told.
+	Spare func(t *target.Target) []string
 	// Set adds members computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
 	// NoStreamOptions: the API refuses stream_options.
