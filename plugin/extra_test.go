@@ -128,7 +128,8 @@ func TestAConfiguredOptionHoldsAsDeepAsFormatsHaveIt(t *testing.T) {
 	}
 }
 
-// Ten times the members take about ten times as long.
+// Ten times the members take about ten times as long; the machine is busy with
+// other things.
 func TestExtraBodyCostsWhatItWeighs(t *testing.T) {
 	took := func(n int) time.Duration {
 		var b strings.Builder
@@ -145,7 +146,7 @@ func TestExtraBodyCostsWhatItWeighs(t *testing.T) {
 		}
 		b.WriteString(`}`)
 		least := time.Hour
-		for range 3 {
+		for range 5 {
 			began := time.Now()
 			a := extraAttempt(&target.Options{}, false)
 			a.pieces = [][]byte{[]byte(`{}`)}
@@ -157,7 +158,7 @@ func TestExtraBodyCostsWhatItWeighs(t *testing.T) {
 		return least
 	}
 	small, large := took(800), took(8000)
-	if large > 15*max(small, time.Millisecond) {
+	if large > 15*max(small, 10*time.Millisecond) { // the square was 490 ms
 		t.Errorf("800 members took %v, 8000 took %v", small, large)
 	}
 }
