@@ -51,13 +51,13 @@ var effects = []effect{
 	{"top_p", func(o *target.Options) bool { return o.TopP != nil }, tuning("top_p")},
 	{"top_k", func(o *target.Options) bool { return o.TopK != nil }, tuning("top_k")},
 
-	{"input_cost", func(o *target.Options) bool { return o.InputCost != nil }, priced},
-	{"output_cost", func(o *target.Options) bool { return o.OutputCost != nil }, priced},
-	{"cache_read_cost", func(o *target.Options) bool { return o.CacheReadCost != nil }, priced},
-	{"cache_write_cost", func(o *target.Options) bool { return o.CacheWriteCost != nil }, priced},
-	{"cache_write_cost_list", func(o *target.Options) bool { return len(o.CacheWriteCostList) > 0 }, priced},
-	{"context_window_factor", func(o *target.Options) bool { return len(o.ContextWindowFactor) > 0 }, priced},
-	{"service_tier_factor", func(o *target.Options) bool { return len(o.ServiceTierFactor) > 0 }, priced},
+	{"input_cost", func(o *target.Options) bool { return o.InputCost != nil }, pricing},
+	{"output_cost", func(o *target.Options) bool { return o.OutputCost != nil }, pricing},
+	{"cache_read_cost", func(o *target.Options) bool { return o.CacheReadCost != nil }, pricing},
+	{"cache_write_cost", func(o *target.Options) bool { return o.CacheWriteCost != nil }, pricing},
+	{"cache_write_cost_list", func(o *target.Options) bool { return len(o.CacheWriteCostList) > 0 }, pricing},
+	{"context_window_factor", func(o *target.Options) bool { return len(o.ContextWindowFactor) > 0 }, pricing},
+	{"service_tier_factor", func(o *target.Options) bool { return len(o.ServiceTierFactor) > 0 }, pricing},
 
 	{"anthropic_version", func(o *target.Options) bool { return o.AnthropicVersion != "" }, anthropicVersion},
 	{"azure_api_version", func(o *target.Options) bool { return o.AzureAPIVersion != "2023-05-15" && o.AzureAPIVersion != "" }, func(inst *Instance, t *endpoint) string {
@@ -181,8 +181,8 @@ func withRole(_ *Instance, t *endpoint) string {
 	return "there is no aws_assume_role_arn"
 }
 
-// priced says why nothing is priced.
-func priced(inst *Instance, t *endpoint) string {
+// pricing says why nothing is pricing.
+func pricing(inst *Instance, t *endpoint) string {
 	b := &inst.config.Balancer
 	if t.Logging.Statistics || b.Algorithm == "lowest-usage" && b.TokensCountStrategy == "cost" {
 		return ""
