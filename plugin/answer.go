@@ -169,23 +169,16 @@ func (a *attempt) observeResponse(resp *chat.Response) {
 
 // meterWhole reads usage from an answer that is forwarded as it came.
 func (a *attempt) meterWhole(whole []byte) {
-	if a.readWhole(whole) {
-		a.settleSeen()
-	}
-}
-
-// readWhole is meterWhole before anything goes into the record; false: nothing
-// is counted for this operation.
-func (a *attempt) readWhole(whole []byte) bool {
 	meter := a.op.Meter
 	if a.how == untouched {
 		meter = openai.Meter
 	}
-	if meter != nil {
-		meter.Whole(whole, &a.seen)
-		a.meterHeaders()
+	if meter == nil {
+		return
 	}
-	return meter != nil
+	meter.Whole(whole, &a.seen)
+	a.meterHeaders()
+	a.settleSeen()
 }
 
 // maxCount bounds a counter that a provider reports, so that sums stay numbers.
@@ -201,8 +194,15 @@ func bound(u *chat.Usage) {
 	}
 }
 
-// settleSeen copies what the answer said into the record.
+// settleSeen copies what the answer said into the record. What was counted
+// before is not counted again: it is taken out of seen, for the balancer too.
 func (a *attempt) settleSeen() {
+	if !a.billed {
+		a.billed = true
+		if !a.bills() {
+			a.seen.Usage, a.seen.HasUsage = chat.Usage{ServiceTier: a.seen.Usage.ServiceTier}, true
+		}
+	}
 	bound(&a.seen.Usage)
 	a.record.set(func(r *Record) {
 		r.usage = a.seen.Usage
@@ -216,22 +216,25 @@ func (a *attempt) settleSeen() {
 // estimate returns the usage of an answer whose provider counted nothing, or
 // not all, as Kong does: words of the prompt (1.8 tokens each when streamed),
 // four bytes of answer to a token. ok is false where nothing is estimated.
+//
+// Many providers count the output at the end of a stream, and some the prompt
+// at its start: of one that did not come to its end, the output is estimated
+// even where there are counts.
 func (q *request) estimate(outcome Outcome) (u chat.Usage, ok bool) {
-	if q.seen == nil || q.seen.HasUsage || outcome == Refused || outcome == Panicked || q.surface == nil || q.surface.prose == nil || len(q.record.tried) == 0 {
+	if q.seen == nil || outcome == Refused || outcome == Panicked || q.surface == nil || len(q.record.tried) == 0 {
 		return u, false
 	}
 	if last := q.record.tried[len(q.record.tried)-1]; last.Status != http.StatusOK {
 		return u, false
 	}
+	if outcome == Completed && (q.seen.HasUsage || q.surface.prose == nil) {
+		return u, false
+	}
 	u = q.record.usage
-	if u.Prompt == 0 {
-		u.Prompt, ok = promptTokens(q.surface.prose(q.members), q.stream), true
+	if !q.seen.HasUsage && q.surface.prose != nil && u.Prompt == 0 {
+		u.Prompt, u.Total, ok = promptTokens(q.surface.prose(q.members), q.stream), 0, true
 	}
-	if u.Completion == 0 && q.seen.TextLen > 0 {
-		u.Completion, ok = (q.seen.TextLen+3)/4, true
-	}
-	u.Total = 0
-	return u, ok
+	return u, estimateOutput(&u, q.seen.TextLen) || ok
 }
 
 // promptTokens is Kong's estimate of words in tokens.

@@ -35,6 +35,7 @@ type attempt struct {
 	began       time.Time     // when the call began
 	took        time.Duration // of a session: to connect
 	seen        chat.Seen     // what the answer said so far
+	billed      bool          // it is decided whether seen's usage counts
 	pieces      [][]byte
 	url         url.URL
 	signed      credentials.Outgoing // what the credentials are put on

@@ -202,6 +202,7 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 	case viaChat:
 		resp, err := a.op.Chat.ParseResponse(a.target, whole)
 		if err != nil {
+			a.meterWhole(whole) // what is of no use was paid all the same
 			return nil, err
 		}
 		a.observeResponse(resp)
@@ -220,16 +221,11 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 		}
 		return out, err
 	}
-	before := a.seen
-	counted := a.readWhole(whole)
+	a.meterWhole(whole)
 	if a.seen.Finish == "" { // otherwise it has a choice, and is as it should be
 		if err := a.checkWhole(whole); err != nil {
-			a.seen = before
 			return nil, err
 		}
-	}
-	if counted {
-		a.settleSeen()
 	}
 	if a.op.Edit.Rewrite != nil {
 		return a.op.Edit.Rewrite(nil, whole), nil

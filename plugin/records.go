@@ -87,6 +87,7 @@ func (r *Record) abandon() {
 	r.set(func(r *Record) {
 		if r.outcome == Pending {
 			r.outcome, r.message = Aborted, textClientClosed
+			r.estimate = estimateOutput(&r.usage, r.said) || r.estimate
 			r.latency = time.Since(r.started)
 			close(r.settled)
 		}

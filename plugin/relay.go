@@ -33,6 +33,7 @@ type Relay struct {
 	leaving chan struct{} // closed when sessions must end
 
 	embeddings *semantic.Cache
+	paid       paid          // what has been counted and can be read again
 	node       *cluster.Node // nil where states are this process's own
 }
 

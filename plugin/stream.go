@@ -57,8 +57,7 @@ type stream struct {
 	hidden  bool
 	usage   bool
 
-	counted bool // usage has come that the record may not know
-	ended   bool // the client has all there is
+	ended bool // the client has all there is
 	// shown: content has come, from now on the attempt cannot be replaced.
 	shown   bool
 	from    chat.Stream  // nil in the same format
@@ -100,7 +99,6 @@ func (s *stream) take(ev frame.Event) error {
 	if s.op.Meter != nil {
 		s.op.Meter.Event(ev, &s.seen)
 		s.note(s.seen.Content)
-		s.counted = s.counted || s.seen.HasUsage
 		if s.seen.Err != nil {
 			ev.Data, ev.Raw = s.redact(ev.Data), s.redact(ev.Raw)
 		}
@@ -137,11 +135,12 @@ func (s *stream) observe(d *chat.Delta) {
 			s.seen.Collect(d.Text)
 		}
 	case chat.ToolStart, chat.ToolArguments:
+		s.seen.TextLen += len(d.Name) + len(d.Text)
 		s.note(true)
 	case chat.Start:
 		s.seen.Model = string(d.Model)
 	case chat.UsageDelta:
-		s.seen.Usage, s.seen.HasUsage, s.counted = *d.Usage, true, true
+		s.seen.Usage, s.seen.HasUsage = *d.Usage, true
 	case chat.Finish:
 		s.seen.Finish = d.Reason
 	case chat.ErrorDelta:
@@ -224,9 +223,7 @@ func (s *stream) flush() error {
 	if err := s.client.write(s.buf); err != nil {
 		return err
 	}
-	if s.counted {
-		s.progress()
-	}
+	s.progress()
 	s.giveBuffer()
 	return s.client.flush()
 }
@@ -251,10 +248,12 @@ func (s *stream) giveBuffer() {
 // progress keeps the record's counts up to what the client was given, for one
 // that is asked for when the client leaves.
 func (s *stream) progress() {
-	s.counted = false
+	if s.reads() {
+		return // it was paid when it was made
+	}
 	s.record.set(func(r *Record) {
 		if r.outcome == Pending {
-			r.usage = s.seen.Usage
+			r.usage, r.said = s.seen.Usage, s.seen.TextLen
 		}
 	})
 }

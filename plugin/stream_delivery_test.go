@@ -111,8 +111,8 @@ func (f follower) Announce(*Record, bool) string { return "" }
 // A client that leaves has its record asked for before the relay knows.
 func TestRecordOfAStreamHasWhatWasCountedSoFar(t *testing.T) {
 	for name, c := range map[string]struct{ provider, options, stream, want string }{
-		"in the same format": {"openai", "", `data: {"choices":[{"delta":{"content":"hi"}}],"usage":{"prompt_tokens":7,"completion_tokens":1,"total_tokens":8}}` + "\n\n", `"prompt_tokens":7`},
-		"translated":         {"anthropic", `"anthropic_version":"2023-06-01"`, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n", `"prompt_tokens":7`},
+		"in the same format": {"openai", "", `data: {"choices":[{"delta":{"content":"hi"}}],"usage":{"prompt_tokens":7,"completion_tokens":1,"total_tokens":8}}` + "\n\n", `"prompt_tokens":7,"completion_tokens":1`},
+		"translated":         {"anthropic", `"anthropic_version":"2023-06-01"`, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n", `"prompt_tokens":7,"completion_tokens":1`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := make(chan struct{})

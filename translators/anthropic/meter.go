@@ -48,6 +48,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	switch string(v.GetStringBytes("type")) {
 	case "message_start":
 		seeMessage(v.Get("message"), seen)
+		seen.Usage.Completion = 0 // a first guess; message_delta has the count
 	case "content_block_start":
 		seeBlock(v.Get("content_block"), seen)
 	case "content_block_delta":

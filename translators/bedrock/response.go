@@ -17,8 +17,8 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode response from Bedrock"}
 	}
-	content := v.GetArray("output", "message", "content")
-	if len(content) == 0 {
+	message := v.Get("output", "message")
+	if message == nil || message.Type() != fastjson.TypeObject {
 		return nil, &chat.ResponseError{Message: "no generation candidates received from Bedrock, or max_tokens too short"}
 	}
 	// The API names neither itself nor its answers: the configured name is the
@@ -26,7 +26,7 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	r := &chat.Response{Model: t.Model, Extra: extras(v)}
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("stopReason"))}
 	formatted, calls := false, 0
-	for _, b := range content {
+	for _, b := range message.GetArray("content") { // may be empty: the model ended its turn with nothing
 		p, ok := parseBlock(b)
 		switch {
 		case !ok:

@@ -247,12 +247,25 @@ func TestAnswersThatAreNone(t *testing.T) {
 	const none = "no generation candidates received from Bedrock, or max_tokens too short"
 	for body, want := range map[string]string{
 		`{`: "failed to decode response from Bedrock", `{}`: none, `{"output":null}`: none, `[]`: none,
-		`{"output":{"message":{"content":[]}},"stopReason":"max_tokens"}`: none,
+		`{"output":{"message":"x"},"stopReason":"max_tokens"}`: none,
 	} {
 		_, err := Converse.ParseResponse(chatTarget(sonnet), []byte(body))
 		var e *chat.ResponseError
 		if !errors.As(err, &e) || e.Message != want {
 			t.Errorf("%s: got %v, want %s", body, err, want)
+		}
+	}
+}
+
+func TestAnAnswerWithoutContentIsEmptyAndCounted(t *testing.T) {
+	for _, message := range []string{`{"role":"assistant"}`, `{"role":"assistant","content":[]}`, `{"role":"assistant","content":null}`} {
+		r, err := Converse.ParseResponse(chatTarget(sonnet), []byte(`{"output":{"message":`+message+`},"stopReason":"end_turn","usage":{"inputTokens":20,"outputTokens":3,"totalTokens":23}}`))
+		if err != nil {
+			t.Errorf("%s: %v", message, err)
+			continue
+		}
+		if want := []chat.Choice{{Finish: chat.Stop}}; !reflect.DeepEqual(r.Choices, want) || r.Usage.Prompt != 20 || r.Usage.Completion != 3 || r.NoUsage {
+			t.Errorf("%s: choices %+v, usage %+v", message, r.Choices, r.Usage)
 		}
 	}
 }

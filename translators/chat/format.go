@@ -91,4 +91,8 @@ type Seen struct {
 	Finish  FinishReason // last one, for the log
 	Model   string       // as the provider reports it
 	Usage   Usage
+	// Stored is the id of what was counted, where the count comes with what is
+	// read later as well and perhaps only there: an answer in background mode,
+	// a run of an assistant. "" for all else.
+	Stored string
 }

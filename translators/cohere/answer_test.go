@@ -214,10 +214,10 @@ func TestEndingsOfStreams(t *testing.T) {
 func TestTheMeterReadsAnswersOfItsOwnFormat(t *testing.T) {
 	for name, want := range map[string]chat.Seen{
 		"tools.json":      {Usage: chat.Usage{Prompt: 37, Completion: 28, Cached: 37}, HasUsage: true, Finish: chat.ToolCalls, Content: true, TextLen: 16},
-		"tools.sse":       {Usage: chat.Usage{Prompt: 37, Completion: 28, Cached: 37}, HasUsage: true, Finish: chat.ToolCalls, Content: true, TextLen: 32, Ended: true},
+		"tools.sse":       {Usage: chat.Usage{Prompt: 37, Completion: 28, Cached: 37}, HasUsage: true, Finish: chat.ToolCalls, Content: true, TextLen: 51, Ended: true},
 		"citations.sse":   {Usage: chat.Usage{Prompt: 9, Completion: 8}, HasUsage: true, Finish: chat.Stop, Content: true, TextLen: 41, Ended: true},
 		"citations.json":  {Usage: chat.Usage{Prompt: 9, Completion: 8}, HasUsage: true, Finish: chat.Stop, Content: true, TextLen: 41},
-		"tools_v1.ndjson": {Usage: chat.Usage{Prompt: 12, Completion: 7}, HasUsage: true, Finish: chat.Stop, Content: true, Ended: true},
+		"tools_v1.ndjson": {Usage: chat.Usage{Prompt: 12, Completion: 7}, HasUsage: true, Finish: chat.Stop, Content: true, TextLen: 26, Ended: true},
 		"tools_v1.json":   {Usage: chat.Usage{Prompt: 12, Completion: 7}, HasUsage: true, Finish: chat.Stop, Content: true, TextLen: 11},
 	} {
 		var got chat.Seen

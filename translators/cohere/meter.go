@@ -79,10 +79,15 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		seeText(message.GetStringBytes("tool_plan"), seen)
 	case "tool-call-start", "tool-call-delta":
 		seen.Content = true
-		seen.TextLen += len(message.GetStringBytes("tool_calls", "function", "arguments"))
+		call := message.Get("tool_calls", "function")
+		seen.TextLen += len(call.GetStringBytes("name")) + len(call.GetStringBytes("arguments"))
 	case "text-generation":
 		seeText(v.GetStringBytes("text"), seen)
-	case "tool-calls-chunk", "tool-calls-generation":
+	case "tool-calls-chunk":
+		seen.Content = true
+		call := v.Get("tool_call_delta")
+		seen.TextLen += len(call.GetStringBytes("name")) + len(call.GetStringBytes("parameters")) + len(call.GetStringBytes("text"))
+	case "tool-calls-generation": // the same once more
 		seen.Content = true
 	case "message-end":
 		seen.Ended = true

@@ -199,6 +199,7 @@ func (r *run) all(t *testing.T) {
 	if !r.same() && !r.op.NoStream {
 		t.Run("allocations", r.allocations)
 		t.Run("cut off", r.cutOff)
+		t.Run("counted when cut off", r.countedWhenCutOff)
 		t.Run("error", r.streamError)
 	}
 }

@@ -62,15 +62,15 @@ func observe(v *fastjson.Value, seen *chat.Seen) {
 			said := p.GetStringBytes("text")
 			called = called || p.Exists("functionCall")
 			if len(said) == 0 {
+				if call := p.Get("functionCall"); call != nil {
+					seen.TextLen += len(call.GetStringBytes("name")) + len(argumentsOf(nil, call))
+				}
 				seen.Content = seen.Content || called || p.Exists("inlineData")
 				continue
 			}
 			seen.Content = true
-			if p.GetBool("thought") {
-				continue
-			}
 			seen.TextLen += len(said)
-			if seen.Collect != nil {
+			if seen.Collect != nil && !p.GetBool("thought") {
 				seen.Collect(said)
 			}
 		}

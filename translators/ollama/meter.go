@@ -47,6 +47,9 @@ func observe(data []byte, seen *chat.Seen) {
 		}
 	}
 	called := jsonedit.IsArray(l.calls)
+	if called {
+		seen.TextLen += len(l.calls)
+	}
 	seen.Content = seen.Content || called
 	// The last line of a stream does not repeat the calls: it says stop.
 	if reason := l.finish(called); reason != "" {

@@ -15,6 +15,7 @@ var (
 	refusalKey          = []byte(`refusal"`)
 	reasoningContentKey = []byte(`reasoning_content"`)
 	callsKey            = []byte(`tool_calls"`)
+	argumentsKey        = []byte(`arguments"`)
 	audioKey            = []byte(`audio"`)
 	imagesKey           = []byte(`images"`)
 	finishKey           = []byte(`finish_reason"`)

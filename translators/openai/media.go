@@ -45,6 +45,12 @@ type assistantsMeter struct{ meter }
 // Event implements chat.Meter.
 func (m assistantsMeter) Event(ev frame.Event, seen *chat.Seen) {
 	m.meter.Event(ev, seen)
+	if bytes.HasPrefix(ev.Type, []byte("thread.run.")) && seen.Stored == "" {
+		var space [32]jsonedit.Member
+		if members, ok := jsonedit.Outline(ev.Data, space[:0]); ok {
+			seen.Stored = storedID(members)
+		}
+	}
 	seen.Content = seen.Content || bytes.HasSuffix(ev.Type, []byte(".delta")) || string(ev.Type) == "thread.run.requires_action"
 }
 

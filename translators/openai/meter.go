@@ -23,6 +23,7 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 	if !ok {
 		return
 	}
+	seen.Stored = storedID(members)
 	for i := range members {
 		m := &members[i]
 		switch string(m.Key) {
@@ -40,6 +41,24 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 			seen.Content = true
 		}
 	}
+}
+
+// storedID is the id of what is made in the background, and counted where it is
+// read: a response in background mode, a run. "" for other objects.
+// https://platform.openai.com/docs/guides/background
+// https://platform.openai.com/docs/api-reference/runs/object
+func storedID(members []jsonedit.Member) string {
+	switch string(jsonedit.Find(members, "object")) {
+	case `"response"`:
+		if !jsonedit.IsTrue(jsonedit.Find(members, "background")) {
+			return ""
+		}
+	case `"thread.run"`:
+	default:
+		return ""
+	}
+	id, _ := jsonedit.String(jsonedit.Find(members, "id"))
+	return id
 }
 
 // readChoices reads what the choices of a whole answer say and why they ended.
@@ -102,6 +121,7 @@ func content(data []byte, seen *chat.Seen) {
 	if texts(data, reasoningContentKey, seen, false) == 0 { // some send both
 		texts(data, reasoningKey, seen, false)
 	}
+	texts(data, argumentsKey, seen, false)
 	if seen.Content {
 		return
 	}

@@ -26,6 +26,7 @@ func readResponse(value []byte, seen *chat.Seen) {
 	if err != nil {
 		return
 	}
+	seen.Stored = storedID(members)
 	var status, output, incomplete []byte
 	for i := range members {
 		m := &members[i]
@@ -117,9 +118,15 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 		if seen.Collect != nil {
 			collect(text, seen)
 		}
+	case "response.audio.delta": // data, of which nobody knows the tokens
+		seen.Content = true
 	default:
-		// Deltas of refusals, arguments, reasoning, audio, code; pictures, and
-		// what comes as a whole: calls of the provider's own tools.
+		// Deltas of refusals, arguments, reasoning, code; pictures, and what comes
+		// as a whole: calls of the provider's own tools.
+		if bytes.HasSuffix(typ, []byte(".delta")) {
+			value, _ := find(ev.Data, deltaKey)
+			seen.TextLen += textLen(jsonedit.StringAtStart(value))
+		}
 		if bytes.HasSuffix(typ, []byte(".delta")) || bytes.HasSuffix(typ, []byte(".partial_image")) || string(typ) == "response.output_item.done" {
 			seen.Content = true
 		}
