@@ -28,11 +28,10 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	}
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	v, err := jsonedit.ParseLast(p, body)
 	if err != nil { // its text would quote the body
 		return nil, &chat.RequestError{Message: "request body is not valid JSON, or nested too deep"}
 	}
-	jsonedit.KeepLast(v)
 	o, err := v.Object()
 	if err != nil {
 		return nil, &chat.RequestError{Message: "request body is no JSON object"}

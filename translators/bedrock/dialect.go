@@ -22,16 +22,14 @@ var Dialect chat.Dialect = dialect{}
 
 type dialect struct{}
 
-// parsers are reused unless a large body has made them large.
 // ParseRequest implements chat.Dialect.
 func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	v, err := jsonedit.ParseLast(p, body)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
 	}
-	jsonedit.KeepLast(v)
 	r := &chat.Request{}
 	if err := parseSystem(r, v.GetArray("system")); err != nil {
 		return nil, err

@@ -196,6 +196,7 @@ func (r *run) all(t *testing.T) {
 		t.Run("fields", r.fields)
 	}
 	t.Run("error answer", r.errorAnswer)
+	t.Run("ten times as much", r.tenfold)
 	if !r.same() && !r.op.NoStream {
 		t.Run("allocations", r.allocations)
 		t.Run("cut off", r.cutOff)

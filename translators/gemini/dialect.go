@@ -36,11 +36,10 @@ type request struct {
 func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	v, err := jsonedit.ParseLast(p, body)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
 	}
-	jsonedit.KeepLast(v)
 	if first(v, "cachedContent", "cached_content") != nil {
 		return nil, &chat.RequestError{Field: "cachedContent", Message: "only Gemini itself can read its cache"}
 	}

@@ -61,6 +61,10 @@ type splice struct {
 	few   [16]int // last, where that many will do: it is on the stack
 	many  []int
 
+	// Where there are many edits, they are found by name: the work must not be
+	// the edits times the members.
+	byKey, byName map[string]int
+
 	from, to int  // part of body that is not in dst yet
 	any      bool // a member has been written
 }
@@ -77,13 +81,14 @@ func (s *splice) last(edit int) *int {
 // equal names costs no more than any other.
 func (s *splice) locate() {
 	if len(s.edits) > len(s.few) {
-		s.many = make([]int, len(s.edits))
-	}
-	for i := range s.edits {
-		*s.last(i) = -1
-		for j := range i {
-			if s.edits[j].Key == s.edits[i].Key {
-				*s.last(j) = unused
+		s.index()
+	} else {
+		for i := range s.edits {
+			*s.last(i) = -1
+			for j := range i {
+				if s.edits[j].Key == s.edits[i].Key {
+					*s.last(j) = unused
+				}
 			}
 		}
 	}
@@ -94,8 +99,32 @@ func (s *splice) locate() {
 	}
 }
 
+// index finds the edit that counts for each name.
+func (s *splice) index() {
+	s.many = make([]int, len(s.edits))
+	s.byKey, s.byName = make(map[string]int, len(s.edits)), map[string]int{}
+	for i := range s.edits {
+		s.many[i] = -1
+		if j, ok := s.byKey[s.edits[i].Key]; ok {
+			s.many[j] = unused
+		}
+		s.byKey[s.edits[i].Key] = i
+	}
+	for i := range s.edits {
+		if name := s.edits[i].Name; name != "" && s.many[i] != unused {
+			s.byName[name] = i
+		}
+	}
+}
+
 // edit returns the edit of key, or -1.
 func (s *splice) edit(key []byte) int {
+	if s.byKey != nil {
+		if i, ok := s.byKey[string(key)]; ok {
+			return i
+		}
+		return -1
+	}
 	for i := range s.edits {
 		if string(key) == s.edits[i].Key && *s.last(i) != unused {
 			return i
@@ -106,13 +135,21 @@ func (s *splice) edit(key []byte) int {
 
 // taken says whether an edit gives its member the name key.
 func (s *splice) taken(key []byte) bool {
+	if s.byName != nil {
+		i, ok := s.byName[string(key)]
+		return ok && s.names(i)
+	}
 	for i := range s.edits {
-		e := &s.edits[i]
-		if e.Name != "" && string(key) == e.Name && (*s.last(i) >= 0 || *s.last(i) == -1 && e.Value != nil) {
+		if s.edits[i].Name != "" && string(key) == s.edits[i].Name && s.names(i) {
 			return true
 		}
 	}
 	return false
+}
+
+// names says whether the edit i, which has a Name, gives it to a member.
+func (s *splice) names(i int) bool {
+	return *s.last(i) >= 0 || *s.last(i) == -1 && s.edits[i].Value != nil
 }
 
 // member writes the member i as the edits want it.

@@ -71,7 +71,8 @@ func readChoices(value []byte, seen *chat.Seen) {
 		setFinish(jsonedit.Find(members, "finish_reason"), seen)
 		text := jsonedit.Find(members, "text")
 		if message := jsonedit.Find(members, "message"); message != nil {
-			text = jsonedit.Find(jsonedit.Members(message, space[len(members):len(members)]), "content")
+			var space [12]jsonedit.Member
+			text = jsonedit.Find(jsonedit.Members(message, space[:0]), "content")
 		}
 		seen.TextLen += textLen(text)
 	}

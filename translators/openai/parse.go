@@ -10,17 +10,15 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// parsers are reused unless a large body has made them large.
 // withObject parses body and calls f with its top-level object. Nothing of the
 // object may be kept.
 func withObject(body []byte, f func(*fastjson.Object) error) error {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	v, err := jsonedit.ParseLast(p, body)
 	if err != nil {
 		return refuse("", "request body is not valid JSON: "+firstLine(err.Error()))
 	}
-	jsonedit.KeepLast(v)
 	o, err := v.Object()
 	if err != nil {
 		return refuse("", "request body is not valid JSON: want an object")

@@ -26,9 +26,9 @@ func (e *Edit) Apply(dst [][]byte, t *target.Target, body []byte, ms []jsonedit.
 	}
 	if e.Only != nil { // of what the caller sets, too: top_k may be configured
 		edits = slices.DeleteFunc(edits, func(d jsonedit.Edit) bool { return d.Value != nil && !slices.Contains(e.Only, d.Key) })
-		for _, m := range ms {
-			if name := string(m.Key); !slices.Contains(e.Only, name) {
-				edits = drop(edits, ms, name)
+		for i := range ms { // drop would look through all of them for each
+			if name := string(ms[i].Key); !slices.Contains(e.Only, name) {
+				edits = append(edits, jsonedit.Edit{Key: name})
 			}
 		}
 	}

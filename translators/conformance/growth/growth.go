@@ -1,0 +1,161 @@
+// Package growth holds code that reads foreign bytes to linear work: it grows a
+// document at every place in every way that a parser may stumble over, and
+// compares the time that ten times as much takes. It is for tests only.
+//
+// Start with Check.
+package growth
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// The sizes that are compared, in members, elements or escapes, and how much
+// longer the larger may take.
+const (
+	small = 400
+	large = 10 * small
+	limit = 20 // what does not fit in the caches takes up to twice as long
+)
+
+// floor is a time below which nothing is compared with: what the smaller size
+// takes may be too little to be measured.
+const floor = 50 * time.Microsecond
+
+// tries are how often a parser may do better: other work on the machine, and
+// memory that is touched for the first time, take their part of the first ones.
+const tries = 8
+
+// Check calls read with docs grown at each of their places in each way, and
+// fails for a place where ten times the size takes more than twenty times as
+// long. docs are valid JSON; what is grown need not make sense to its reader.
+// What one of them has like another before it is not grown again.
+func Check(t *testing.T, read func(doc []byte), docs ...[]byte) {
+	t.Helper()
+	done := map[string]bool{}
+	for _, doc := range docs {
+		for _, shape := range Shapes(doc) {
+			if done[shape.Name] {
+				continue
+			}
+			done[shape.Name] = true
+			Linear(t, shape.Name, func(n int) func() {
+				grown := shape.Of(n)
+				return func() { read(grown) }
+			})
+		}
+	}
+}
+
+// Linear fails unless what work makes for ten times the size runs at most
+// twenty times as long. Time is that of the thread, not of the clock.
+func Linear(t *testing.T, name string, work func(n int) func()) {
+	t.Helper()
+	few, many := work(small), work(large)
+	if less, more := compare(few, many); more > limit*less {
+		t.Errorf("%s: %d take %v, and %d take %v: %.0f times as long, allowed are %d times",
+			name, small, less, large, more, float64(more)/float64(less), limit)
+	}
+}
+
+// compare is the least time that each of both takes.
+func compare(few, many func()) (less, more time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	less, more = math.MaxInt64, math.MaxInt64
+	for try := range tries {
+		if try > 0 {
+			runtime.GC()
+		}
+		rounds := 2 // mostly enough to see that all is well
+		if try > 0 {
+			rounds = large / small // as much memory that is touched for the first time
+		}
+		less = min(less, max(took(func() {
+			for range rounds {
+				few()
+			}
+		})/time.Duration(rounds), floor))
+		more = min(more, took(many))
+		if more <= limit*less {
+			break
+		}
+	}
+	return less, more
+}
+
+func took(f func()) time.Duration {
+	before := threadTime()
+	f()
+	return threadTime() - before
+}
+
+var start = time.Now()
+
+// Shape is a document that grows at one place.
+type Shape struct {
+	Name string
+	Of   func(n int) []byte
+}
+
+// Shapes are the ways to grow doc. Objects get unknown members, equal names, and
+// the last of their own members again and again; arrays their elements again,
+// as they are and with ids of their own; strings get escapes.
+func Shapes(doc []byte) []Shape {
+	var all []Shape
+	for _, p := range places("", doc, 0) {
+		before, value, after := doc[:p.from], doc[p.from:p.to], doc[p.to:]
+		for _, w := range ways[p.kind] {
+			if w.grow(value, 1) == nil {
+				continue
+			}
+			all = append(all, Shape{p.path + " with " + w.name, func(n int) []byte {
+				out := append([]byte{}, before...)
+				out = append(out, w.grow(value, n)...)
+				return append(out, after...)
+			}})
+		}
+	}
+	return all
+}
+
+// place is a value in a document that can be grown.
+type place struct {
+	path     string
+	kind     byte // its first: { [ "
+	from, to int
+}
+
+func places(path string, value []byte, from int) []place {
+	all := []place{{path + "$", 0, from, from + len(value)}}
+	switch {
+	case jsonedit.IsObject(value):
+		all[0].kind = '{'
+		for _, m := range jsonedit.Members(value, nil) {
+			all = append(all, places(path+"."+string(m.Key), m.Value, from+m.End-len(m.Value))...)
+		}
+	case jsonedit.IsArray(value):
+		all[0].kind = '['
+		at := 1
+		for i, e := range jsonedit.Elements(value, nil) {
+			for value[at] != e[0] {
+				at++ // a comma, white space
+			}
+			if i < 3 { // more of the same tell nothing new
+				all = append(all, places(path+"[]", e, from+at)...)
+			}
+			at += len(e)
+		}
+	case jsonedit.IsString(value):
+		all[0].kind = '"'
+	default:
+		return nil
+	}
+	return all
+}
