@@ -95,7 +95,7 @@ func stopText(v *fastjson.Value) string {
 }
 
 func parseContent(blocks []*fastjson.Value) []chat.Part {
-	parts := make([]chat.Part, 0, len(blocks))
+	var parts chat.Joiner
 	var texts textJoiner
 	for _, b := range blocks {
 		switch text(b, "type") {
@@ -104,24 +104,22 @@ func parseContent(blocks []*fastjson.Value) []chat.Part {
 			if texts.gap(b) {
 				s = "\n" + s
 			}
-			if n := len(parts); n > 0 && parts[n-1].Kind == chat.Text {
-				parts[n-1].Text += s
-			} else if s != "" {
-				parts = append(parts, chat.Part{Kind: chat.Text, Text: s})
+			if s != "" {
+				parts.Join(chat.Part{Kind: chat.Text, Text: s})
 			}
 		case "thinking":
-			parts = append(parts, chat.Part{Kind: chat.Thinking, Text: text(b, "thinking"), Signature: text(b, "signature")})
+			parts.Add(chat.Part{Kind: chat.Thinking, Text: text(b, "thinking"), Signature: text(b, "signature")})
 		case "redacted_thinking":
-			parts = append(parts, chat.Part{Kind: chat.RedactedThinking, Text: text(b, "data")})
+			parts.Add(chat.Part{Kind: chat.RedactedThinking, Text: text(b, "data")})
 		case "tool_use":
 			arguments := "{}"
 			if input := raw(b, "input"); input != nil {
 				arguments = string(input)
 			}
-			parts = append(parts, chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: arguments})
+			parts.Add(chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: arguments})
 		}
 	}
-	return parts
+	return parts.Parts()
 }
 
 // textJoiner decides what stands between two blocks of text: a new line, as

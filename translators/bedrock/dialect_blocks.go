@@ -88,11 +88,7 @@ func parsePart(name string, v *fastjson.Value) (chat.Part, error) {
 		}
 		return chat.Part{Kind: chat.Thinking, Text: str(v, "reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, nil
 	case "citationsContent":
-		p := chat.Part{Kind: chat.Text}
-		for _, c := range v.GetArray("content") {
-			p.Text += str(c, "text")
-		}
-		return p, nil
+		return chat.Part{Kind: chat.Text, Text: textsOf(v.GetArray("content"))}, nil
 	case "guardContent": // the guardrail's to judge, and the model's to read
 		if image := v.Get("image"); image != nil {
 			return parseMedia("image", image)
@@ -153,10 +149,7 @@ func parseMedia(name string, v *fastjson.Value) (chat.Part, error) {
 	}
 	source := v.Get("source")
 	m.Data, m.URL = str(source, "bytes"), str(source, "s3Location", "uri")
-	said := str(source, "text")
-	for _, c := range source.GetArray("content") {
-		said += str(c, "text")
-	}
+	said := str(source, "text") + textsOf(source.GetArray("content"))
 	if said != "" {
 		m.Data = base64.StdEncoding.EncodeToString([]byte(said))
 		if !strings.HasPrefix(m.MIME, "text/") {

@@ -1,6 +1,8 @@
 package bedrock
 
 import (
+	"strings"
+
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
@@ -26,6 +28,7 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	r := &chat.Response{Model: t.Model, Extra: extras(v)}
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("stopReason"))}
 	formatted, calls := false, 0
+	var parts chat.Joiner
 	for _, b := range message.GetArray("content") { // may be empty: the model ended its turn with nothing
 		p, ok := parseBlock(b)
 		switch {
@@ -36,12 +39,13 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		case p.Kind == chat.ToolCall:
 			calls++
 		}
-		if n := len(c.Parts); p.Kind == chat.Text && n > 0 && c.Parts[n-1].Kind == chat.Text {
-			c.Parts[n-1].Text += p.Text
-			continue
+		if p.Kind == chat.Text {
+			parts.Join(p)
+		} else {
+			parts.Add(p)
 		}
-		c.Parts = append(c.Parts, p)
 	}
+	c.Parts = parts.Parts()
 	if formatted && calls == 0 && c.Finish == chat.ToolCalls {
 		c.Finish = chat.Stop
 	}
@@ -76,15 +80,21 @@ func parseBlock(b *fastjson.Value) (p chat.Part, ok bool) {
 			}
 			p, ok = chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: string(arguments)}, true
 		case "citationsContent": // the text that has citations
-			p, ok = chat.Part{Kind: chat.Text}, true
-			for _, c := range v.GetArray("content") {
-				p.Text += str(c, "text")
-			}
+			p, ok = chat.Part{Kind: chat.Text, Text: textsOf(v.GetArray("content"))}, true
 		case "image":
 			p, ok = chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: "image/" + str(v, "format"), Data: str(v, "source", "bytes")}}, true
 		}
 	})
 	return p, ok
+}
+
+// textsOf is the text of all of list.
+func textsOf(list []*fastjson.Value) string {
+	var b strings.Builder
+	for _, v := range list {
+		b.Write(v.GetStringBytes("text"))
+	}
+	return b.String()
 }
 
 // extras are the members of an answer that a client may want as they are.

@@ -355,13 +355,14 @@ func (w *messageWriter) assistant(m *chat.Message, i int) error {
 }
 
 // said is the text of an assistant's message.
-func said(parts []chat.Part) (s string) {
+func said(parts []chat.Part) string {
+	var all strings.Builder
 	for j := range parts {
 		if parts[j].Kind == chat.Text || parts[j].Kind == chat.Refusal {
-			s += parts[j].Text
+			all.WriteString(parts[j].Text)
 		}
 	}
-	return s
+	return all.String()
 }
 
 func appendThoughts(dst []byte, parts []chat.Part, texts bool) []byte {

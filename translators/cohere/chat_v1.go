@@ -94,7 +94,7 @@ func arrange(messages []chat.Message) ([]turnV1, error) {
 	calls := map[string]*chat.Part{}
 	for i := range messages {
 		m := &messages[i]
-		turn := turnV1{role: "USER"}
+		turn := turnV1{role: "USER", text: said(m.Parts)}
 		if m.Role == chat.Assistant {
 			turn.role = "CHATBOT"
 		}
@@ -102,8 +102,7 @@ func arrange(messages []chat.Message) ([]turnV1, error) {
 		for j := range m.Parts {
 			p := &m.Parts[j]
 			switch p.Kind {
-			case chat.Text, chat.Refusal:
-				turn.text += p.Text
+			case chat.Text, chat.Refusal: // in turn.text
 			case chat.Thinking, chat.RedactedThinking: // it has no place for them
 			case chat.ToolCall:
 				if !validArguments(p.Arguments) {

@@ -17,8 +17,11 @@ func (r *run) tenfold(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		t.Skip("times say nothing here")
 	}
-	t.Run("requests", r.tenfoldRequests)
-	if r.same() && r.op.Edit.Rewrite == nil && r.provider.Name != "openai" {
+	edit, original := &r.op.Edit, r.provider.Name == "openai"
+	if !r.same() || original || edit.Request != nil || edit.Only != nil {
+		t.Run("requests", r.tenfoldRequests)
+	}
+	if r.same() && !original && edit.Rewrite == nil {
 		return // nothing of its own reads its answers
 	}
 	s := r.eloquent()

@@ -20,6 +20,7 @@ type writer struct {
 	turn       string // kind of the open content: user, model, results; "" for none
 	signed     bool   // the open content has a call
 	calls      []*chat.Part
+	places     map[string]int // of the last call with an id, in calls
 }
 
 // skipSignature stands in for the thought signature of a call that another
@@ -121,6 +122,10 @@ func (w *writer) call(field string, p *chat.Part) error {
 	if !isObject(args) {
 		return &chat.RequestError{Field: field, Message: "must be a JSON object"}
 	}
+	if w.places == nil {
+		w.places = map[string]int{}
+	}
+	w.places[p.ID] = len(w.calls)
 	w.calls = append(w.calls, p)
 	w.dst = append(comma(w.dst), `{"functionCall":{`...)
 	if w.ids && p.ID != "" {
@@ -159,11 +164,8 @@ func (w *writer) results(i int) (int, error) {
 				continue
 			}
 			r := result{part: p, name: p.Name, place: len(w.calls)}
-			for k := len(w.calls) - 1; k >= 0; k-- {
-				if w.calls[k].ID == p.ID {
-					r.name, r.place = w.calls[k].Name, k
-					break
-				}
+			if k, ok := w.places[p.ID]; ok {
+				r.name, r.place = w.calls[k].Name, k
 			}
 			if r.name == "" {
 				return 0, &chat.RequestError{Field: fmt.Sprintf("messages[%d].tool_call_id", i), Message: fmt.Sprintf("no earlier tool call has the id '%s'", p.ID)}

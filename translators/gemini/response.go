@@ -77,6 +77,7 @@ func place(i int, candidate *fastjson.Value) int {
 func parseCandidate(id string, i int, v *fastjson.Value) chat.Choice {
 	c := chat.Choice{Index: place(i, v)}
 	calls := 0
+	var parts chat.Joiner
 	for _, p := range v.GetArray("content", "parts") {
 		part, ok := parsePart(p)
 		if !ok {
@@ -88,15 +89,13 @@ func parseCandidate(id string, i int, v *fastjson.Value) chat.Choice {
 			}
 			calls++
 		}
-		if last := len(c.Parts) - 1; last >= 0 && part.Kind == c.Parts[last].Kind && (part.Kind == chat.Text || part.Kind == chat.Thinking) {
-			c.Parts[last].Text += part.Text
-			if part.Signature != "" {
-				c.Parts[last].Signature = part.Signature
-			}
-			continue
+		if part.Kind == chat.Text || part.Kind == chat.Thinking {
+			parts.Join(part)
+		} else {
+			parts.Add(part)
 		}
-		c.Parts = append(c.Parts, part)
 	}
+	c.Parts = parts.Parts()
 	c.Finish = finishReason(v.GetStringBytes("finishReason"), calls > 0)
 	if l := v.Get("logprobsResult"); l != nil {
 		c.Logprobs = appendLogprobs(nil, l)

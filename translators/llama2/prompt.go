@@ -2,6 +2,7 @@ package llama2
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -25,9 +26,11 @@ func instruction(msgs []chat.Message) (string, error) {
 
 // turn is what one side says before the other does.
 type turn struct {
-	user bool
-	text string
+	user  bool
+	texts []string
 }
+
+func (t *turn) text() string { return joined(t.texts) }
 
 // transcript puts messages in Llama 2's template:
 //
@@ -54,11 +57,11 @@ func transcript(msgs []chat.Message) (string, error) {
 	for i, t := range turns {
 		switch {
 		case !t.user:
-			b.WriteString(" " + t.text + " </s>")
+			b.WriteString(" " + t.text() + " </s>")
 		case i > 0:
-			b.WriteString(" <s>[INST] " + t.text + " " + endOfInstruction)
+			b.WriteString(" <s>[INST] " + t.text() + " " + endOfInstruction)
 		default:
-			b.WriteString(" " + t.text + " " + endOfInstruction)
+			b.WriteString(" " + t.text() + " " + endOfInstruction)
 		}
 	}
 	return b.String(), nil
@@ -67,30 +70,30 @@ func transcript(msgs []chat.Message) (string, error) {
 // arrange joins the system messages at the beginning, and what one side says
 // in several messages.
 func arrange(msgs []chat.Message) (system string, turns []turn, err error) {
+	var first []string // what the system says at the beginning
 	for i := range msgs {
 		text, err := textOf(&msgs[i], i)
 		if err != nil {
 			return "", nil, err
 		}
 		if msgs[i].Role == chat.System && len(turns) == 0 {
-			system = joined(system, text)
+			first = append(first, text)
 			continue
 		}
 		user := msgs[i].Role == chat.User
 		if n := len(turns); n > 0 && turns[n-1].user == user {
-			turns[n-1].text = joined(turns[n-1].text, text)
+			turns[n-1].texts = append(turns[n-1].texts, text)
 		} else {
-			turns = append(turns, turn{user, text})
+			turns = append(turns, turn{user, []string{text}})
 		}
 	}
-	return system, turns, nil
+	return joined(first), turns, nil
 }
 
-func joined(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "\n\n" + b
+// joined are texts with an empty line between, but for those that say nothing.
+func joined(texts []string) string {
+	said := slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "" })
+	return strings.Join(said, "\n\n")
 }
 
 // textOf is a message's text; thoughts of an earlier answer are left out.

@@ -29,8 +29,9 @@ func appendMessages(dst []byte, msgs []chat.Message) ([]byte, error) {
 type writer struct {
 	dst     []byte
 	start   int
-	content content      // of one message, reused
-	calls   []*chat.Part // of the last assistant message that had any
+	content content        // of one message, reused
+	calls   []*chat.Part   // of the last assistant message that had any
+	places  map[string]int // in calls, by id
 	results []result
 }
 
@@ -63,7 +64,12 @@ func (w *writer) message(m *chat.Message, i int) error {
 	}
 	w.open(m.Role, c)
 	if len(c.calls) > 0 {
-		w.calls = append(w.calls[:0], c.calls...)
+		w.calls, w.places = append(w.calls[:0], c.calls...), map[string]int{}
+		for i, c := range w.calls {
+			if _, ok := w.places[c.ID]; !ok {
+				w.places[c.ID] = i
+			}
+		}
 		if err := w.toolCalls(i); err != nil {
 			return err
 		}
@@ -74,11 +80,10 @@ func (w *writer) message(m *chat.Message, i int) error {
 
 // position is that of the call with this id; results that answer none go last.
 func (w *writer) position(id string) int {
-	i := slices.IndexFunc(w.calls, func(c *chat.Part) bool { return c.ID == id })
-	if i < 0 {
-		return len(w.calls)
+	if i, ok := w.places[id]; ok {
+		return i
 	}
-	return i
+	return len(w.calls)
 }
 
 func (w *writer) read(parts []chat.Part, i int) (*content, error) {

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"strconv"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -147,11 +148,22 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, calls int) []byte {
 
 // joined is the text of all parts of a kind, and how many there are.
 func joined(parts []chat.Part, kind chat.PartKind) (text string, n int) {
+	var all strings.Builder
 	for i := range parts {
-		if parts[i].Kind == kind {
-			text += parts[i].Text
-			n++
+		if parts[i].Kind != kind {
+			continue
 		}
+		if n++; n == 1 {
+			text = parts[i].Text
+			continue
+		}
+		if n == 2 {
+			all.WriteString(text)
+		}
+		all.WriteString(parts[i].Text)
+	}
+	if n > 1 {
+		text = all.String()
 	}
 	return text, n
 }
