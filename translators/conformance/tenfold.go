@@ -30,7 +30,7 @@ func (r *run) tenfold(t *testing.T) {
 	if !r.op.NoStream {
 		t.Run("streams", func(t *testing.T) {
 			kind, provided := r.streamOf(t, s, r.send(t, r.request(s, true), true))
-			growStream(t, Events(t, kind, provided), r.readEvents)
+			GrowStream(t, Events(t, kind, provided), r.readEvents)
 		})
 	}
 }
@@ -38,7 +38,7 @@ func (r *run) tenfold(t *testing.T) {
 // tenfoldRequests grows what clients send. What a provider refuses, it may.
 func (r *run) tenfoldRequests(t *testing.T) {
 	var docs [][]byte
-	for _, name := range []string{"tool_result", "images", "structured", "plain"} {
+	for _, name := range []string{"system", "tool_result", "images", "structured", "plain"} {
 		s := mock.Named(name)
 		if r.skips(s) || r.prompt && name != "plain" {
 			continue
@@ -149,8 +149,9 @@ func (r *run) readEvents(events []frame.Event) {
 	}
 }
 
-// growStream grows each kind of event, in its data and in number.
-func growStream(t *testing.T, events []frame.Event, read func([]frame.Event)) {
+// GrowStream holds read to work that grows as a stream does: each kind of event
+// is grown in its data, and in number.
+func GrowStream(t *testing.T, events []frame.Event, read func([]frame.Event)) {
 	t.Helper()
 	seen := map[string]bool{}
 	for i, ev := range events {

@@ -42,15 +42,16 @@ func (batchEmbed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 	if err != nil {
 		return nil, err
 	}
+	task, title := taskType(r), r.Text("title")
 	dst = append(dst, `{"requests":[`...)
 	for _, input := range r.Inputs {
 		dst = append(comma(dst), '{')
 		dst = text(dst, "model", "models/"+strings.TrimPrefix(t.Model, "models/"))
 		dst = raw(dst, "content", `{"parts":[{"text":`+string(input)+`}]}`)
-		if task := taskType(r); task != "" {
+		if task != "" {
 			dst = text(dst, "taskType", task)
 		}
-		if title := r.Text("title"); title != "" {
+		if title != "" {
 			dst = text(dst, "title", title)
 		}
 		if r.Dimensions > 0 {
@@ -115,13 +116,14 @@ func (predictEmbed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]
 	if embedsContent(t.Model) {
 		return appendEmbedContent(dst, r)
 	}
+	task, title := taskType(r), r.Text("title")
 	dst = append(dst, `{"instances":[`...)
 	for _, input := range r.Inputs {
 		dst = raw(append(comma(dst), '{'), "content", input)
-		if task := taskType(r); task != "" {
+		if task != "" {
 			dst = text(dst, "task_type", task)
 		}
-		if title := r.Text("title"); title != "" {
+		if title != "" {
 			dst = text(dst, "title", title)
 		}
 		dst = append(dst, '}')

@@ -15,13 +15,18 @@ type way struct {
 	grow func(value []byte, n int) []byte
 }
 
+var (
+	unknown = way{"unknown members", func(value []byte, n int) []byte {
+		return longer(value, n, func(dst []byte, i int) []byte {
+			return append(strconv.AppendInt(append(dst, `"unknown `...), int64(i), 10), `":0`...)
+		})
+	}}
+	elements = way{"elements with ids of their own", func(value []byte, n int) []byte { return again(value, n, Distinct) }}
+)
+
 var ways = map[byte][]way{
 	'{': {
-		{"unknown members", func(value []byte, n int) []byte {
-			return longer(value, n, func(dst []byte, i int) []byte {
-				return append(strconv.AppendInt(append(dst, `"unknown `...), int64(i), 10), `":0`...)
-			})
-		}},
+		unknown,
 		{"equal names", func(value []byte, n int) []byte {
 			return longer(value, n, func(dst []byte, _ int) []byte { return append(dst, `"equal":0`...) })
 		}},
@@ -44,9 +49,7 @@ var ways = map[byte][]way{
 	},
 	'[': {
 		{"its elements again", func(value []byte, n int) []byte { return again(value, n, nil) }},
-		{"elements with ids of their own", func(value []byte, n int) []byte {
-			return again(value, n, Distinct)
-		}},
+		elements,
 	},
 	'"': {
 		{"escapes", func(value []byte, n int) []byte {

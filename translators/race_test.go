@@ -1,0 +1,5 @@
+//go:build race
+
+package translators
+
+const raceEnabled = true
