@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
 )
@@ -329,5 +331,39 @@ func TestCompletionsBecomeATranscript(t *testing.T) {
 	want := `{"model":"claude-2.1","prompt":"Human: Explain why you can't divide by zero?\n\nAssistant:","max_tokens_to_sample":512,"temperature":0.5,"stream":false}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// With thinking, temperature and top_k must keep their defaults and top_p be
+// 0.95 or more.
+func TestSamplingBesideThinking(t *testing.T) {
+	for _, c := range []struct{ name, model, client, want string }{
+		{"no thinking", "claude-3-5-haiku-20241022", `"temperature":0.5,"top_p":0.9,"top_k":5`, `"temperature":0.5,"top_p":0.9,"top_k":5`},
+		{"too warm", "claude-3-5-haiku-20241022", `"temperature":1.5`, `"temperature":1`},
+		{"the warmest", "claude-3-5-haiku-20241022", `"temperature":1.0`, `"temperature":1.0`},
+		{"one of two", sonnet, `"temperature":0.5,"top_p":0.9`, `"temperature":0.5`},
+		{"top_p alone", sonnet, `"top_p":0.9`, `"top_p":0.9`},
+		{"thinking", sonnet, `"reasoning_effort":"low","temperature":0.5,"top_k":5`, ``},
+		{"thinking, top_p below", sonnet, `"reasoning_effort":"low","top_p":0.949`, ``},
+		{"thinking, top_p at the bound", sonnet, `"reasoning_effort":"low","top_p":0.95`, `"top_p":0.95`},
+		{"thinking of the client's own", sonnet, `"thinking":{"type":"enabled","budget_tokens":2000},"temperature":0.5,"top_p":0.95,"top_k":5`, `"top_p":0.95`},
+	} {
+		req, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":"x"}],` + c.client + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := Messages.AppendRequest(nil, chatTarget(c.model), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, name := range []string{"temperature", "top_p", "top_k"} {
+			if v := jsonedit.Lookup(body, name); v != nil {
+				got = append(got, `"`+name+`":`+string(v))
+			}
+		}
+		if strings.Join(got, ",") != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
 	}
 }

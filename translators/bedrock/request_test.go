@@ -388,3 +388,17 @@ func TestRequestIsThatOfKong(t *testing.T) {
 		}
 	}
 }
+
+func TestCallIDsHaveAtMost64Bytes(t *testing.T) {
+	for _, c := range []struct{ id, want string }{
+		{"", "tooluse_3"},
+		{strings.Repeat("a", 64), strings.Repeat("a", 64)},
+		{strings.Repeat("a", 63) + "bc", "tooluse_3_" + strings.Repeat("a", 52) + "bc"},
+		{strings.Repeat("a", 500) + "b", "tooluse_3_" + strings.Repeat("a", 53) + "b"},
+		{"call:é/1", "call___1"},
+	} {
+		if got := callID(c.id, 3); got != c.want || len(got) > maxCallID {
+			t.Errorf("%q: got %q (%d bytes), want %q", c.id, got, len(got), c.want)
+		}
+	}
+}
