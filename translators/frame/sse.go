@@ -16,6 +16,7 @@ type sse struct {
 
 	line   int // offset of the current line in the window
 	scan   int // offset up to which the current line has no end
+	noLF   int // offset up to which there is no LF from scan on: lines may end in CR
 	kind   span
 	data   []span // the values of the data lines
 	joined []byte // several data lines, joined
@@ -81,11 +82,14 @@ func (s *sse) prefix(window []byte, whole bool) bool {
 // lineEnd returns where the current line ends and where the next one starts,
 // or 0 when its end has not come.
 func (s *sse) lineEnd(window []byte, whole bool) (end, next int) {
-	rest := window[s.scan:]
-	end = bytes.IndexByte(rest, '\n')
-	if end >= 0 {
-		rest = rest[:end]
+	s.noLF = max(s.noLF, s.scan)
+	if lf := bytes.IndexByte(window[s.noLF:], '\n'); lf < 0 {
+		s.noLF, end = len(window), -1
+	} else {
+		s.noLF += lf
+		end = s.noLF - s.scan
 	}
+	rest := window[s.scan:s.noLF]
 	if cr := bytes.IndexByte(rest, '\r'); cr >= 0 {
 		return s.carriageReturn(window, s.scan+cr, whole)
 	}
@@ -142,7 +146,7 @@ func (s *sse) event(raw []byte) (Event, error) {
 		ev.Data = s.join(raw)
 		ev.Type = raw[s.kind.from:s.kind.to]
 	}
-	s.line, s.scan, s.kind = 0, 0, span{}
+	s.line, s.scan, s.noLF, s.kind = 0, 0, max(s.noLF-len(raw), 0), span{}
 	if s.data = s.data[:0]; cap(s.data) > keepBuffer/16 {
 		s.data = nil
 	}

@@ -30,36 +30,37 @@ func AppendComment(dst, text []byte) []byte {
 }
 
 // appendField writes a line for each line of value, which may end in LF, CRLF
-// or CR.
+// or CR. Each byte is looked at once for either: the next one of the other kind
+// may be far away.
 func appendField(dst []byte, name string, value []byte) []byte {
-	for {
-		line, rest, more := cutLine(value)
+	lf, cr := offset(value, 0, '\n'), offset(value, 0, '\r')
+	for from := 0; ; {
+		end := min(lf, cr)
 		dst = append(dst, name...)
-		dst = append(dst, line...)
+		dst = append(dst, value[from:end]...)
 		dst = append(dst, '\n')
-		if !more {
+		if end == len(value) {
 			return dst
 		}
-		value = rest
+		from = end + 1
+		if end == cr && lf == from {
+			from++
+		}
+		if lf < from {
+			lf = offset(value, from, '\n')
+		}
+		if cr < from {
+			cr = offset(value, from, '\r')
+		}
 	}
 }
 
-func cutLine(b []byte) (line, rest []byte, more bool) {
-	end := bytes.IndexByte(b, '\n')
-	line = b
-	if end >= 0 {
-		line = b[:end]
+// offset is that of the first c in b from from on, or b's length.
+func offset(b []byte, from int, c byte) int {
+	if i := bytes.IndexByte(b[from:], c); i >= 0 {
+		return from + i
 	}
-	if cr := bytes.IndexByte(line, '\r'); cr >= 0 {
-		if cr+1 == end {
-			return b[:cr], b[end+1:], true
-		}
-		return b[:cr], b[cr+1:], true
-	}
-	if end < 0 {
-		return b, nil, false
-	}
-	return line, b[end+1:], true
+	return len(b)
 }
 
 // Header is a header of an event-stream frame; its type is string, as that of

@@ -1,0 +1,5 @@
+//go:build race
+
+package jsonedit_test
+
+const raceEnabled = true
