@@ -548,3 +548,36 @@ func TestTuningOptionsHaveTheNamesOfResponses(t *testing.T) {
 		}
 	}
 }
+
+// A client that asks for a stream where there is none is refused, and the
+// provider is not asked; one that answers with a stream all the same made no
+// sense.
+func TestStreamsOfOperationsThatCannotStream(t *testing.T) {
+	stream := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, "data: {\"embeddings\":[]}\n\n")
+	}
+	for _, c := range []struct{ route, provider, options, path, body string }{
+		{"llm/v1/chat", "llama2", `"llama2_format":"raw","upstream_url":"$UP/"`, "/chat", helloStream},
+		{"image/v1/images/generations", "xai", "", "/images/generations", `{"prompt":"x","stream":true}`},
+		{"image/v1/images/generations", "gemini", "", "/images/generations", `{"prompt":"x","stream":true}`},
+	} {
+		b := newBench(t, routeConf(c.route, c.provider, "m", c.options), stream).elsewhere()
+		if resp, body := b.send("POST", c.path, asJSON, c.body); resp.StatusCode != 400 || !strings.Contains(body, "stream") {
+			t.Errorf("%s %s: %d %s", c.provider, c.route, resp.StatusCode, body)
+		}
+		if len(b.upstreamBodies()) != 0 {
+			t.Errorf("%s %s: the provider was asked", c.provider, c.route)
+		}
+	}
+	for _, c := range []struct{ route, provider, path, body string }{
+		{"llm/v1/embeddings", "cohere", "/embeddings", `{"input":"x"}`},
+		{"llm/v1/embeddings", "gemini", "/embeddings", `{"input":"x"}`},
+		{"image/v1/images/generations", "gemini", "/images/generations", `{"prompt":"x"}`},
+	} {
+		b := newBench(t, routeConf(c.route, c.provider, "m", ""), stream).elsewhere()
+		if resp, body := b.send("POST", c.path, asJSON, c.body); resp.StatusCode != 500 || !strings.Contains(body, "transformation failed") {
+			t.Errorf("%s %s answers with a stream: %d %s", c.provider, c.route, resp.StatusCode, body)
+		}
+	}
+}
