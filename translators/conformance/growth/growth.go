@@ -29,7 +29,7 @@ const floor = 50 * time.Microsecond
 
 // tries are how often a parser may do better: other work on the machine, and
 // memory that is touched for the first time, take their part of the first ones.
-const tries = 8
+const tries = 12
 
 // Check calls read with docs grown at each of their places in each way, and
 // fails for a place where ten times the size takes more than twenty times as

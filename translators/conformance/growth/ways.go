@@ -41,7 +41,7 @@ var ways = map[byte][]way{
 				return nil
 			}
 			last := ms[len(ms)-1]
-			if last.End-last.Start > 200 {
+			if last.End-last.Start > 60 { // the whole would not fit in the caches
 				return nil
 			}
 			return longer(value, n, func(dst []byte, _ int) []byte { return append(dst, value[last.Start:last.End]...) })
