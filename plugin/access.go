@@ -34,6 +34,7 @@ type Gateway struct {
 	listener  net.Listener
 	server    *engine.Server
 	records   *records
+	workers   *recordSocket
 	mu        sync.RWMutex
 	instances map[string]*Access
 	last      atomic.Uint64
@@ -42,6 +43,7 @@ type Gateway struct {
 // NewGateway listens on a free port of 127.0.0.1 and serves until Close.
 func NewGateway(log zerolog.Logger) (*Gateway, error) {
 	g := &Gateway{relay: NewRelay(log), log: log, instances: map[string]*Access{}, records: newRecords()}
+	g.workers = newRecordSocket(g.records, g.knows, log)
 	if _, err := rand.Read(g.key[:]); err != nil {
 		return nil, fmt.Errorf("key for the relay's tokens: %w", err)
 	}
@@ -160,6 +162,19 @@ func (g *Gateway) open(header string) (*Access, Context, error) {
 	return a, c, err
 }
 
+// knows says whether a token is of this process.
+func (g *Gateway) knows(token string) bool {
+	_, _, err := g.open(token)
+	return err == nil || err == errUnknown
+}
+
+// ServeRecords gives Kong's workers the records of their requests on a Unix
+// socket in dir, until it is closed.
+func (g *Gateway) ServeRecords(dir string) (close func(), err error) {
+	_, port := g.Addr()
+	return g.workers.serve(dir, port)
+}
+
 var (
 	errForeign = errors.New("no valid token")
 	errUnknown = errors.New("no such instance")
@@ -193,52 +208,14 @@ func refuseForeign(x *engine.Exchange, hasToken bool) {
 	}
 }
 
-// live hands a request's record to Kong's log phase; nil when nobody asks.
+// live hands a request's record to Kong.
 func (g *Gateway) live(c *Context) Live {
-	switch {
-	case c.Shim:
-		return forShim{g.records, c.RequestID}
-	case c.RecordID != "":
-		return forLogPhase{g.records, c.RecordID}
+	id := c.RequestID
+	if !c.Shim {
+		id = c.RecordID
 	}
-	return nil
+	return &forKong{records: g.records, socket: g.workers, shim: c.Shim, id: id, worker: c.Worker}
 }
-
-// forShim gives a record to the shim: in a header if it is settled and small,
-// otherwise by an id to ask for it. Kong's request id serves when the client
-// left before there was a header.
-type forShim struct {
-	records *records
-	id      string
-}
-
-func (f forShim) Begin(rec *Record) {
-	if f.id != "" {
-		f.records.add(f.id, rec)
-	}
-}
-
-func (f forShim) Announce(rec *Record, settled bool) string {
-	if settled {
-		if b := rec.Append(nil); len(b) < maxRecordHeader {
-			f.records.take(f.id)
-			return string(b)
-		}
-	}
-	if f.id == "" {
-		return "#" + f.records.add(f.records.reserve(), rec)
-	}
-	return "#" + f.id
-}
-
-// forLogPhase keeps a record for our own log phase.
-type forLogPhase struct {
-	records *records
-	id      string
-}
-
-func (f forLogPhase) Begin(rec *Record)           { f.records.add(f.id, rec) }
-func (forLogPhase) Announce(*Record, bool) string { return "" }
 
 // drain lets open requests finish for a bounded time and ends the relay.
 func (g *Gateway) drain() {
@@ -265,10 +242,6 @@ const lastQuestions = 300 * time.Millisecond
 // does this; when Kong stops, its connections are gone at once.
 const drainTime = time.Hour
 
-// maxRecordHeader is how long a record in a header may be, in bytes: nginx
-// reads an answer's header into 4 KiB or 8 KiB at the most by default.
-const maxRecordHeader = 2 << 10
-
 // encode is the context as the shim writes it, too.
 func (c *Context) encode() string {
 	v := url.Values{"path": {c.Path}, "ip": {c.ClientIP}}
@@ -282,6 +255,7 @@ func (c *Context) encode() string {
 	}
 	set("id", c.RequestID)
 	set("record", c.RecordID)
+	set("worker", c.Worker)
 	set("consumer.id", c.Consumer.ID)
 	set("consumer.username", c.Consumer.Username)
 	set("consumer.custom_id", c.Consumer.CustomID)
@@ -317,6 +291,8 @@ func decodeContext(query string) (Context, error) {
 			c.RequestID = value
 		case "record":
 			c.RecordID = value
+		case "worker":
+			c.Worker = value
 		case "consumer.id":
 			c.Consumer.ID = value
 		case "consumer.username":

@@ -50,14 +50,11 @@ func (q *request) startBytes(status int, h http.Header, length int64) error {
 	return q.client.start(status, h, length)
 }
 
-// announce tells whoever waits for the record that it is there, or where to
-// ask for it.
+// announce tells whoever waits for the record that an answer begins.
 func (q *request) announce(h http.Header, settled bool) {
 	q.explain(h)
 	if q.live != nil {
-		if v := q.live.Announce(q.record, settled); v != "" {
-			h[headerRecord] = []string{v}
-		}
+		q.live.Announce(h, q.record, settled)
 	}
 	fit(h)
 }

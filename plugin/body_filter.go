@@ -139,13 +139,23 @@ func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
 		return err
 	}
 	lines := a.batchOutput()
+	complete := sync.OnceFunc(func() {
+		if lines != nil {
+			lines.End(&a.seen)
+			a.settleSeen()
+		}
+		a.finish(outcomeFor(a.answer.Status), "")
+	})
 	buf := byteBuffers.Get().(*[]byte)
 	defer byteBuffers.Put(buf)
-	for {
+	for rest := length; ; {
 		n, err := body.Read(*buf)
 		if n > 0 {
 			if lines != nil {
 				lines.Read((*buf)[:n], &a.seen)
+			}
+			if rest -= int64(n); rest == 0 { // with the last byte the answer is over for Kong
+				complete()
 			}
 			if err := a.client.write((*buf)[:n]); err != nil {
 				return err
@@ -158,11 +168,7 @@ func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
 		}
 		switch {
 		case err == io.EOF:
-			if lines != nil {
-				lines.End(&a.seen)
-				a.settleSeen()
-			}
-			a.finish(outcomeFor(a.answer.Status), "")
+			complete()
 			return nil
 		case err != nil && ctx.Err() != nil:
 			return errClientGone
@@ -261,7 +267,6 @@ func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []
 // sendProviderError gives the client the provider's error: unchanged in the
 // same format or in none, otherwise in the client's.
 func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
-	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	whole = a.redact(whole)
 	h := a.clientHeaders()
 	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
@@ -272,5 +277,6 @@ func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 	if a.endpoint.Logging.Payloads {
 		a.record.set(func(r *Record) { r.answer = whole })
 	}
+	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	return a.sendEncoded(a.answer.Status, h, whole, gzipped)
 }

@@ -58,7 +58,7 @@ func newEndpoint(t *config.Target, p *provider.Provider, source *credentials.Sou
 	return &endpoint{
 		Target: t, provider: p, source: source, timeouts: timeouts,
 		modelJSON:   jsonedit.AppendString(nil, t.Model.Name),
-		modelHeader: []string{t.Model.Provider + "/" + t.Model.Name},
+		modelHeader: []string{headerValue(t.Model.Provider + "/" + t.Model.Name)},
 	}
 }
 
@@ -75,7 +75,7 @@ func (t *endpoint) modelAsHeader(model string) []string {
 	if model == t.Model.Name {
 		return t.modelHeader
 	}
-	return []string{t.Model.Provider + "/" + model}
+	return []string{headerValue(t.Model.Provider + "/" + model)}
 }
 
 // baseURL is a text and the URL that it is.

@@ -101,6 +101,44 @@ func estimateOutput(u *chat.Usage, said int) bool {
 	return true
 }
 
+// settle says how the request ended, once: it returns false when that is known
+// already. The lock is held.
+func (r *Record) settle(outcome Outcome, message string) bool {
+	if r.outcome != Pending {
+		return false
+	}
+	r.outcome, r.message = outcome, message
+	r.latency = time.Since(r.started)
+	if r.settled != nil {
+		close(r.settled)
+	}
+	return true
+}
+
+// abandon settles a record that is asked for while its request is under way, as
+// one whose client has left: the relay has the given time to find out by itself
+// how it ended.
+func (r *Record) abandon(after time.Duration) {
+	select {
+	case <-r.settled:
+		return
+	case <-time.After(after):
+	}
+	r.set(func(r *Record) {
+		if r.outcome == Pending {
+			r.estimate = estimateOutput(&r.usage, r.said) || r.estimate
+		}
+		r.settle(Aborted, textClientClosed)
+	})
+}
+
+// payloadSize is how many bytes of payload the record holds.
+func (r *Record) payloadSize() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.request) + len(r.answer)
+}
+
 // silent says that the configuration wants nothing logged.
 func (r *Record) silent() bool { return !r.logging.Statistics && !r.logging.Payloads }
 

@@ -385,7 +385,7 @@ func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 	if rec == nil {
 		t.Fatal("no record")
 	}
-	rec.abandon()
+	rec.abandon(noticeTime)
 	if text := string(rec.Append(nil)); !strings.Contains(text, `"total_tokens":5`) || !strings.Contains(text, `"request_mode":"realtime"`) {
 		t.Errorf("record %s", text)
 	}

@@ -79,10 +79,12 @@ func (r *Relay) Close() {
 type Live interface {
 	// Begin is told of the record before anything else happens.
 	Begin(rec *Record)
-	// Announce is asked before the first byte of the answer is sent for the
-	// value of our record header, "" for none; settled says that the record
-	// will not change any more.
-	Announce(rec *Record, settled bool) string
+	// Announce is told of the header of the answer before it is sent, and may
+	// change it; settled says that the record will not change any more.
+	Announce(h http.Header, rec *Record, settled bool)
+	// Settle is told once that the record will not change any more, before the
+	// last byte of the answer is sent.
+	Settle(rec *Record)
 }
 
 // Serve answers one request and returns its record, however it ended. live may
@@ -168,21 +170,17 @@ func (q *request) fail(outcome Outcome, e *chat.Error) {
 
 // finish settles the record; the first call counts.
 func (q *request) finish(outcome Outcome, message string) {
-	took := time.Since(q.start)
-	estimated, isEstimate := q.estimate(outcome)
+	estimated, isEstimate := q.estimate(outcome) // over the client's body, not under the lock
+	first := false
 	q.record.set(func(r *Record) {
-		if r.outcome != Pending {
-			return
-		}
-		r.outcome, r.message = outcome, message
-		r.latency = took
-		if isEstimate {
+		if isEstimate && r.outcome == Pending {
 			r.usage, r.estimate = estimated, true
 		}
-		if r.settled != nil {
-			close(r.settled)
-		}
+		first = r.settle(outcome, message)
 	})
+	if first && q.live != nil {
+		q.live.Settle(q.record)
+	}
 }
 
 // errClientGone is what a sink's failure becomes.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	pdk "github.com/Kong/go-pdk"
@@ -130,9 +131,12 @@ func (k kongInstance) context(p *pdk.PDK) (*Context, error) {
 	c := &Context{}
 	var err error
 	if slices.Contains(k.access.Need, needPath) {
-		if c.Path, err = p.Request.GetPath(); err != nil {
+		// Kong normalises what it answers to GetPath; the relay does that itself.
+		target, err := p.Request.GetPathWithQuery()
+		if err != nil {
 			return nil, fmt.Errorf("path: %w", err)
 		}
+		c.Path, _, _ = strings.Cut(target, "?")
 	}
 	if slices.Contains(k.access.Need, needIP) {
 		if c.ClientIP, err = p.Client.GetForwardedIp(); err != nil {
@@ -194,6 +198,7 @@ func (l loggingInstance) Log(e *server.Event) {
 	}
 	line := []byte(entry)
 	if rec := l.access.gateway.records.take(id); rec != nil {
+		rec.abandon(endTime) // nobody waits for this line
 		if b := rec.Append(nil); len(b) > 0 {
 			line = withRecord(line, b)
 		}

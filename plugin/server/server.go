@@ -181,26 +181,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 }
 
 func (s *Server) accept(ctx context.Context, listener net.Listener) error {
-	for {
-		nc, err := listener.Accept()
-		if ctx.Err() != nil {
-			if err == nil {
-				_ = nc.Close()
-			}
-			return nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return fmt.Errorf("plugin server: %w", err)
-		}
-		if err != nil {
-			// Out of file descriptors, or the peer is gone already.
-			s.Logger.Error().Err(err).Msg("plugin server: accept")
-			select {
-			case <-ctx.Done():
-			case <-time.After(50 * time.Millisecond):
-			}
-			continue
-		}
+	err := Accept(listener, s.Logger, "plugin server", func(nc net.Conn) {
 		c := newConn(s, nc)
 		s.mu.Lock()
 		s.conns[c] = struct{}{}
@@ -211,7 +192,11 @@ func (s *Server) accept(ctx context.Context, listener net.Listener) error {
 			delete(s.conns, c)
 			s.mu.Unlock()
 		})
+	})
+	if ctx.Err() != nil {
+		return nil
 	}
+	return fmt.Errorf("plugin server: %w", err)
 }
 
 // drain closes the idle connections, waits for the others, and closes those

@@ -93,7 +93,7 @@ func (s settings) write() error {
 }
 
 // wait is the line of the handler that says how long it waits for a record.
-const wait = "local RECORD_WAIT = 0.050 "
+const wait = "local PATIENCE = 0.5 "
 
 // copyHandler puts the handler where nginx finds it, waiting for a record as
 // long as said: a test that is to see one must not depend on an idle machine.
@@ -110,9 +110,11 @@ func copyHandler(repo, dir string, patience time.Duration) error {
 	if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755); err != nil {
 		return err
 	}
-	patient := fmt.Sprintf("%slocal RECORD_WAIT = %g %s", before, patience.Seconds(), after)
-	patient = strings.Replace(patient, "local RECORD_LIMIT = 0.200 ", "local RECORD_LIMIT = 10 ", 1)
-	return os.WriteFile(filepath.Join(dir, path), []byte(patient), 0o644)
+	changed := fmt.Sprintf("%slocal PATIENCE = %g %s", before, patience.Seconds(), after)
+	if patience == patient {
+		changed = strings.Replace(changed, "local BURST = 1.0 ", "local BURST = 60 ", 1)
+	}
+	return os.WriteFile(filepath.Join(dir, path), []byte(changed), 0o644)
 }
 
 // available says why no nginx can be had, or "".

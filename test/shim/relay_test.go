@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // relay plays the plugin's process: it answers requests that carry its token
@@ -70,47 +69,102 @@ func (r *relay) access(suffix string) access {
 	return access{Port: r.Listener.Addr().(*net.TCPAddr).Port, Header: r.token + suffix}
 }
 
-// records plays the socket that the log phase asks.
+// records plays the socket over which a worker gets its records.
 type records struct {
-	mu    sync.Mutex
-	asked []string
+	t        *testing.T
+	mu       sync.Mutex
+	asked    []string
+	greeted  []string
+	conns    []net.Conn // those that are open
+	accepted int
 }
 
-// startRecords answers each line with reply, after which it hangs up.
-func startRecords(t *testing.T, g *gateway, reply func(line string) string) *records {
+// startRecords answers each question with reply to its id; a reply that is no
+// whole line is the last.
+func startRecords(t *testing.T, g *gateway, reply func(id string) string) *records {
 	t.Helper()
-	listener, err := net.Listen("unix", filepath.Join(g.dir, fmt.Sprintf("go-ai-proxy.%d.record.sock", g.port)))
+	listener, err := net.Listen("unix", g.recordSocket())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var served sync.WaitGroup
-	t.Cleanup(func() { listener.Close(); served.Wait() })
-	r := &records{}
+	r := &records{t: t}
+	t.Cleanup(func() {
+		listener.Close()
+		r.mu.Lock()
+		for _, c := range r.conns {
+			c.Close()
+		}
+		r.mu.Unlock()
+		served.Wait()
+	})
 	served.Go(func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			served.Go(func() {
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(5 * time.Second))
-				line, err := bufio.NewReader(conn).ReadString('\n')
-				if err != nil {
-					return
-				}
-				r.mu.Lock()
-				r.asked = append(r.asked, line)
-				r.mu.Unlock()
-				io.WriteString(conn, reply(strings.TrimSuffix(line, "\n")))
-			})
+			r.mu.Lock()
+			r.conns = append(r.conns, conn)
+			r.accepted++
+			r.mu.Unlock()
+			served.Go(func() { r.converse(conn, reply) })
 		}
 	})
 	return r
+}
+
+func (r *records) converse(conn net.Conn, reply func(string) string) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	greeting, err := in.ReadString('\n')
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	r.greeted = append(r.greeted, greeting)
+	r.mu.Unlock()
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		r.asked = append(r.asked, line)
+		r.mu.Unlock()
+		id, _, _ := strings.Cut(line, " ")
+		answer := reply(id)
+		if answer != "" {
+			io.WriteString(conn, id+" "+answer)
+		}
+		if !strings.HasSuffix(answer, "\n") {
+			return
+		}
+	}
+}
+
+// push sends a record that nobody asked for, to all workers.
+func (r *records) push(id, record string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.conns) == 0 {
+		r.t.Error("no worker is connected")
+	}
+	for _, c := range r.conns {
+		if _, err := io.WriteString(c, id+" "+record+"\n"); err != nil {
+			r.t.Error(err)
+		}
+	}
 }
 
 func (r *records) lines() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]string(nil), r.asked...)
+}
+
+// recordSocket is where the shim looks for the records of the relay that was
+// named last.
+func (g *gateway) recordSocket() string {
+	return filepath.Join(g.dir, fmt.Sprintf("go-ai-proxy.%d.record.sock", g.port))
 }

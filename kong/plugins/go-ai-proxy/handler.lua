@@ -12,7 +12,7 @@
 -- Only access may end a request, and only because nothing would answer it.
 
 local cjson = require("cjson.safe")
-local has_socket = pcall(require, "socket") -- before socket.unix, which adds to it
+local has_socket, socket = pcall(require, "socket") -- before socket.unix, which adds to it
 local has_unix, unix_socket = pcall(require, "socket.unix")
 
 local kong = kong
@@ -24,6 +24,8 @@ local pairs = pairs
 local match = string.match
 local gmatch = string.gmatch
 local sub = string.sub
+local gsub = string.gsub
+local find = string.find
 local format = string.format
 local min = math.min
 local max = math.max
@@ -34,13 +36,163 @@ local TOKEN = "Proxy-Authorization" -- Kong's log serializer redacts it
 local RECORD = "X-Go-AI-Proxy-Record"
 local UNKNOWN = "X-Go-AI-Proxy-Unknown"
 local RECORD_SOCKET = "/go-ai-proxy.%d.record.sock" -- in the Kong prefix, by the relay's port
-local RECORD_WAIT = 0.050 -- seconds a worker stands still for the next byte of a record
-local RECORD_LIMIT = 0.200 -- and for all of them: large payloads take their time
+
+-- Most records are there when the log phase looks. For the others a worker stands
+-- still, and all its requests with it.
+local PATIENCE = 0.5 -- seconds for one record, at the most
+local BURST = 1.0 -- seconds for several in a row
+local SHARE = 0.25 -- of a worker's time in the long run
+local REST = 1 -- seconds without a question after one that was not answered,
+local LONGEST_REST = 30 -- doubled each time up to this
+
+local SPARE_LOG = 10 -- seconds for which a warning is counted only
+local LONGEST_TEXT = 300 -- bytes of an error in a warning
 
 -- relays holds what Go's access answered, by configuration. Kong makes a new
 -- conf table for every version of a configuration and drops the old one; weak
 -- keys let our entry go with it, as long as no entry refers to its conf.
 local relays = setmetatable({}, { __mode = "k" })
+
+
+-- say logs what went wrong, once in a while: a fault that every request meets
+-- must not fill the disk.
+local said = {}
+
+local function say(log, what, err)
+  local before = said[what]
+  local now = ngx.now()
+  if before and now - before.at < SPARE_LOG then
+    before.more = before.more + 1
+    return
+  end
+  said[what] = { at = now, more = 0 }
+  local text = gsub(sub(tostring(err), 1, LONGEST_TEXT), "%c", " ")
+  if before and before.more > 0 then
+    text = text .. format(" (and %d times before)", before.more)
+  end
+  log(what, ": ", text)
+end
+
+
+-- Records of requests that were not over when their answers began come over one
+-- connection per relay, by port. The relay sends them before the last byte of the
+-- answer, so that they are in the socket when the log phase reads it. The log
+-- phase has no cosockets; reading what is there does not block.
+local links = {}
+
+-- expected holds, by the request's id, the table that its record is put into.
+local expected = setmetatable({}, { __mode = "v" })
+
+local function close(link)
+  if link.conn then
+    link.conn:close()
+    link.conn = nil
+  end
+end
+
+
+-- rest has nobody wait for this relay for a while.
+local function rest(link)
+  link.pause = min(max(link.pause * 2, REST), LONGEST_REST)
+  link.awake = socket.gettime() + link.pause
+end
+
+
+-- read_line reads a record, waiting so many seconds, and returns true, or nil and
+-- an error.
+local function read_line(link, seconds)
+  local conn = link.conn
+  conn:settimeout(max(seconds, 0), "b")
+  conn:settimeout(max(seconds, 0), "t")
+  local line, err, part = conn:receive("*l", link.part)
+  if not line then
+    link.part = part or ""
+    if err ~= "timeout" then
+      close(link)
+    end
+    return nil, err
+  end
+  link.part = ""
+  local id, record = match(line, "^(%S+) (.*)$")
+  local inbox = id and expected[id]
+  if inbox then
+    inbox.record = record
+  end
+  return true
+end
+
+
+-- connect returns the link to a relay. It does not wait: who is not there now is
+-- tried again later.
+local function connect(port, token)
+  local link = links[port]
+  if not link then
+    for other, old in pairs(links) do -- of a process that is gone
+      while old.conn and read_line(old, 0) do end
+      if not old.conn then
+        links[other] = nil
+      end
+    end
+    link = { pause = 0, awake = 0 }
+    links[port] = link
+  end
+  if link.conn or socket.gettime() < link.awake then
+    return link
+  end
+
+  local conn = assert(unix_socket())
+  conn:settimeout(0)
+  local ok, err = conn:connect(kong.configuration.prefix .. format(RECORD_SOCKET, port))
+  if ok then
+    ok, err = conn:send(ngx.worker.pid() .. " " .. token .. "\n")
+  end
+  if ok then
+    link.conn, link.part = conn, ""
+  else
+    conn:close()
+    link.err = err
+    rest(link)
+  end
+  return link
+end
+
+
+-- What a worker may still stand still for.
+local credit, counted = BURST, 0
+
+local function allowance()
+  local now = socket.gettime()
+  credit = min(BURST, credit + max(now - counted, 0) * SHARE)
+  counted = now
+  return min(credit, PATIENCE)
+end
+
+
+-- ask asks for a record that did not come by itself, and waits for it. over says
+-- that the client has the whole answer.
+local function ask(link, id, inbox, over)
+  local began = socket.gettime()
+  local seconds = allowance()
+  if began < link.awake or seconds < 0.001 then
+    return nil, "the relay was slow to answer and is not asked for now"
+  end
+  link.conn:settimeout(seconds, "b")
+  link.conn:settimeout(seconds, "t")
+  local ok, err = link.conn:send(id .. (over and " over\n" or " left\n"))
+  if not ok then
+    close(link) -- half a question may have been sent
+  end
+  while ok and not inbox.record do
+    ok, err = read_line(link, began + seconds - socket.gettime())
+  end
+  credit = credit - max(socket.gettime() - began, 0)
+  if ok then
+    link.pause = 0
+  else
+    rest(link)
+  end
+  return ok, err
+end
 
 
 -- What the relay may need to know and only Kong can say, by the name Go asks
@@ -105,8 +257,8 @@ function facts.groups(context)
 end
 
 
-local function context_of(relay, id)
-  local context = { shim = 1, id = id }
+local function context_of(relay, id, worker)
+  local context = { shim = 1, id = id, worker = worker }
   for _, add in ipairs(relay.needs) do
     add(context)
   end
@@ -203,12 +355,16 @@ local function send_to_relay(conf)
   end
 
   local id = kong.request.get_id and kong.request.get_id() or ngx.var.request_id
-  kong.service.request.set_header(TOKEN, relay.token .. "?" .. context_of(relay, id))
+  local linked, link = pcall(connect, relay.port, relay.token) -- what is wrong is said when a record is missing
+  local worker = linked and link.conn and ngx.worker.pid() or nil
+  kong.service.request.set_header(TOKEN, relay.token .. "?" .. context_of(relay, id, worker))
 
   local state = kong.ctx.plugin
   state.token = relay.token
   state.port = relay.port
   state.id = id
+  state.inbox = {}
+  expected[id] = state.inbox
 end
 
 
@@ -248,27 +404,40 @@ local function take_headers()
 end
 
 
--- ask_record gets the record of a request that was not over when its answer
--- began, as JSON, or "" when the relay has none. The log phase has no cosockets,
--- hence a blocking one that does not wait long.
-local function ask_record(id, token, port)
+-- late_record gets the record of a request that was not over when its answer
+-- began, as JSON, or "" when the relay has none.
+local function late_record(id)
   if not (has_socket and has_unix) then
     error("LuaSocket is not installed")
   end
 
-  local conn = assert(unix_socket())
-  conn:settimeout(RECORD_WAIT, "b")
-  conn:settimeout(RECORD_LIMIT, "t")
-  local record
-  local ok, err = conn:connect(kong.configuration.prefix .. format(RECORD_SOCKET, port))
-  if ok then
-    ok, err = conn:send(id .. " " .. token .. "\n")
+  local state = kong.ctx.plugin
+  local inbox = state.inbox
+  if id ~= state.id then -- of a relay that was told no id
+    inbox = {}
+    expected[id] = inbox
   end
-  if ok then
-    record, err = conn:receive("*l")
+  local link = connect(state.port, state.token)
+  while link.conn and not inbox.record and read_line(link, 0) do end
+  if not inbox.record then
+    link = connect(state.port, state.token)
+    if not link.conn then
+      error(link.err or "the relay hung up")
+    end
+    local ok, err = ask(link, id, inbox, ngx.var.request_completion == "OK")
+    if not ok then
+      error(err)
+    end
   end
-  conn:close()
-  return record or error(err)
+  expected[id] = nil
+  return inbox.record
+end
+
+
+-- was_sent says whether the relay has seen something of the request: for each
+-- address that nginx tried, how many bytes.
+local function was_sent()
+  return find(ngx.var.upstream_bytes_sent or "", "[1-9]") ~= nil
 end
 
 
@@ -276,10 +445,10 @@ local function put_record()
   local state = kong.ctx.plugin
   local record = state.record
   if not record then
-    -- The client may have gone before the answer began, or Kong's patience may
-    -- have ended: then the relay knows the request by the id in its context.
-    local unanswered = state.token and not state.answered
-      and (kong.response.get_source() == "service" or ngx.status == 504)
+    -- The client may have gone before the answer began, Kong's patience may have
+    -- ended, or it may not have liked the answer: then the relay knows the
+    -- request by the id in its context.
+    local unanswered = state.token and not state.answered and was_sent()
     record = unanswered and "#" .. state.id
   end
   if not record then
@@ -287,7 +456,7 @@ local function put_record()
   end
 
   if sub(record, 1, 1) == "#" then
-    record = ask_record(sub(record, 2), state.token, state.port)
+    record = late_record(sub(record, 2))
     if record == "" then
       return
     end
@@ -349,7 +518,7 @@ function Handler:access(conf)
   local ok, err = pcall(send_to_relay, conf)
   if not ok then
     relays[conf] = nil
-    kong.log.err("cannot send the request to the relay: ", err)
+    say(kong.log.err, "cannot send the request to the relay", err)
     return kong.response.exit(503, {
       error = { message = "AI proxy is not available, try again later", type = "api_error" },
     })
@@ -359,19 +528,19 @@ end
 function Handler:header_filter()
   local ok, err = pcall(take_headers)
   if not ok then
-    kong.log.warn("cannot read the relay's headers: ", err)
+    say(kong.log.warn, "cannot read the relay's headers", err)
   end
 end
 
 function Handler:log(conf)
   local ok, err = pcall(hide_secrets, conf)
   if not ok then
-    kong.log.warn("cannot hide credentials in the log entry: ", err)
+    say(kong.log.warn, "cannot hide credentials in the log entry", err)
   end
 
   ok, err = pcall(put_record)
   if not ok then
-    kong.log.warn("no AI record in the log entry: ", err)
+    say(kong.log.warn, "no AI record in the log entry", err)
   end
 end
 

@@ -1,0 +1,139 @@
+package plugin
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+)
+
+// forKong follows one request for Kong: it gives the record to the shim, or
+// keeps it for our own log phase where there is no shim, and sees to it that
+// Kong takes the header of the answer.
+//
+// A record that is settled and small goes with the answer's header. Otherwise
+// the header has the id under which it will come: it is sent to the worker
+// before the last byte of the answer, or the worker asks.
+type forKong struct {
+	records   *records
+	socket    *recordSocket
+	shim      bool
+	id        string // "" without a shim, when nobody asks
+	worker    string
+	announced bool // the header has the id
+}
+
+// Begin implements Live.
+func (f *forKong) Begin(rec *Record) {
+	if f.id == "" && f.shim {
+		f.id = f.records.reserve()
+	}
+	if f.id != "" {
+		f.records.add(f.id, rec)
+	}
+}
+
+// Announce implements Live.
+func (f *forKong) Announce(h http.Header, rec *Record, settled bool) {
+	left, dropped := fit(h, maxHeader)
+	if dropped > 0 {
+		rec.set(func(r *Record) {
+			r.mark = append(r.mark, fmt.Sprintf("%d headers of the answer were dropped: Kong takes %d bytes in all", dropped, maxHeader))
+		})
+	}
+	if !f.shim {
+		return
+	}
+	if settled {
+		if b := rec.Append(nil); len(b) <= min(maxRecordHeader, left) {
+			if len(b) > 0 {
+				h[headerRecord] = []string{string(b)}
+			}
+			f.records.give(f.id, rec)
+			return
+		}
+	}
+	h[headerRecord] = []string{"#" + f.id}
+	f.announced = true
+	if settled {
+		f.push(rec)
+	}
+}
+
+// Settle implements Live.
+func (f *forKong) Settle(rec *Record) {
+	if f.id == "" {
+		return
+	}
+	f.records.settle(f.id, rec)
+	if f.announced {
+		f.push(rec)
+	}
+}
+
+func (f *forKong) push(rec *Record) {
+	if f.socket.push(f.worker, f.id, rec) {
+		f.records.give(f.id, rec)
+	}
+}
+
+// Kong's nginx reads the header of an answer into one buffer of 4 KiB, and
+// answers 502 when it is larger.
+const (
+	maxHeader       = 4<<10 - 320 // bytes of ours: the rest is the status line, those of the engine, and our id
+	maxRecordHeader = 2 << 10
+)
+
+// essential are the headers without which an answer cannot be understood, or
+// delivered, from the last to go; known are others that clients make use of.
+var (
+	essential = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", "Retry-After", "Location", "Content-Disposition", "Content-Range", "Www-Authenticate", "Allow"}
+	known     = []string{"Etag", "Last-Modified", "Accept-Ranges", "Date", "Vary", "X-Request-Id", "Request-Id", "X-Kong-Llm-Model", "X-Should-Retry", "Openai-Processing-Ms"}
+)
+
+// fit drops headers until the rest takes no more than limit bytes: first those
+// that are not known, of these the largest. It returns how many bytes are left
+// of limit, and how many headers were dropped.
+func fit(h http.Header, limit int) (left, dropped int) {
+	size := 0
+	for name, values := range h {
+		size += headerSize(name, values)
+	}
+	if size <= limit {
+		return limit - size, 0
+	}
+	names := make([]string, 0, len(h))
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(worth(a), worth(b)), cmp.Compare(headerSize(b, h[b]), headerSize(a, h[a])), cmp.Compare(a, b))
+	})
+	for _, name := range names {
+		size -= headerSize(name, h[name])
+		delete(h, name)
+		if dropped++; size <= limit {
+			break
+		}
+	}
+	return limit - size, dropped
+}
+
+// worth orders headers by what a client loses without them.
+func worth(name string) int {
+	if i := slices.Index(essential, name); i >= 0 {
+		return 2 + len(essential) - i
+	}
+	if slices.Contains(known, name) {
+		return 1
+	}
+	return 0
+}
+
+func headerSize(name string, values []string) int {
+	n := 0
+	for _, v := range values {
+		n += len(name) + len(": \r\n") + len(v)
+	}
+	return n
+}

@@ -1,0 +1,250 @@
+package plugin
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/server"
+)
+
+// RecordSocket is the name of the Unix socket in Kong's prefix where the shim
+// gets records, with the port of the relay: after a reload of Kong two
+// processes serve, and each is asked for its own.
+const RecordSocket = "go-ai-proxy.%d.record.sock"
+
+// The conversation on that socket. Each of Kong's workers connects once and says
+//
+//	<worker> <token>
+//
+// From then on it is sent the record of each of its requests that has none in
+// its header as
+//
+//	<id> <JSON>
+//
+// before the last byte of the request's answer, so that Kong's log phase finds
+// it in the socket and waits for nobody. For a record that did not come (its
+// client has left, or the socket was full) it asks
+//
+//	<id> over|left
+//
+// and is answered in the same form, without JSON when there is none. "left" says
+// that the request's client did not stay to its end.
+const (
+	maxQuestion  = 512             // bytes of a line of the worker's
+	greetingTime = 2 * time.Second // for a worker's first line
+	answerTime   = 2 * time.Second // for writing an answer to it
+	maxPushed    = 16 << 10        // bytes of a record that is sent unasked: the socket holds a few of them
+)
+
+// What a record that is asked for is waited for, at the most.
+const (
+	// noticeTime is how long the relay is given to notice that a client has left.
+	noticeTime = 3 * time.Millisecond
+	// beginTime is how long a request that Kong has sent may take to begin.
+	beginTime = 20 * time.Millisecond
+	// endTime is how long a request whose answer Kong has may take to end.
+	endTime = time.Second
+)
+
+// recordSocket gives Kong's workers the records of their requests.
+type recordSocket struct {
+	records *records
+	known   func(token string) bool
+	log     zerolog.Logger
+
+	mu      sync.Mutex
+	conns   map[*workerConn]struct{} // nil once closed
+	workers map[string]*workerConn
+}
+
+// workerConn is the connection of one of Kong's workers.
+type workerConn struct {
+	net.Conn
+	writing sync.Mutex
+}
+
+func newRecordSocket(records *records, known func(string) bool, log zerolog.Logger) *recordSocket {
+	return &recordSocket{records: records, known: known, log: log, conns: map[*workerConn]struct{}{}, workers: map[string]*workerConn{}}
+}
+
+// serve serves the socket of the relay on port in dir, until close.
+func (s *recordSocket) serve(dir string, port int) (close func(), err error) {
+	path := filepath.Join(dir, fmt.Sprintf(RecordSocket, port))
+	removeStale(dir)
+	_ = os.Remove(path) // of a process that is gone
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("socket for records: %w", err)
+	}
+	// Kong's workers may run as another user than its master. The token keeps
+	// others out.
+	if err := os.Chmod(path, 0o666); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("socket for records: %w", err)
+	}
+	go s.accept(l)
+	return func() {
+		l.Close()
+		s.close()
+	}, nil
+}
+
+func (s *recordSocket) accept(l net.Listener) {
+	err := server.Accept(l, s.log, "records", func(c net.Conn) {
+		if w := s.add(c); w != nil {
+			go s.converse(w)
+		}
+	})
+	if !errors.Is(err, net.ErrClosed) {
+		s.log.Error().Err(err).Msg("records: the socket is closed, streams have no record from now on")
+	}
+}
+
+// add returns nil once the socket is closed.
+func (s *recordSocket) add(c net.Conn) *workerConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns == nil {
+		c.Close()
+		return nil
+	}
+	w := &workerConn{Conn: c}
+	s.conns[w] = struct{}{}
+	return w
+}
+
+func (s *recordSocket) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.Close()
+	}
+	s.conns = nil
+}
+
+// removeStale removes the sockets of processes that were killed.
+func removeStale(dir string) {
+	paths, _ := filepath.Glob(filepath.Join(dir, strings.Replace(RecordSocket, "%d", "*", 1))) // the pattern is right
+	for _, path := range paths {
+		c, err := net.Dial("unix", path)
+		if err == nil {
+			c.Close()
+		} else if errors.Is(err, syscall.ECONNREFUSED) {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+// converse serves one connection. Nothing but a short line is read of who has
+// not shown a token.
+func (s *recordSocket) converse(c *workerConn) {
+	name := ""
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error().Interface("panic", p).Msg("records")
+		}
+		c.Close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.conns, c)
+		if s.workers[name] == c {
+			delete(s.workers, name)
+		}
+	}()
+	in := bufio.NewReaderSize(c, maxQuestion)
+	_ = c.SetReadDeadline(time.Now().Add(greetingTime))
+	name, token, ok := question(in)
+	if !ok || !s.known(token) {
+		return
+	}
+	_ = c.SetReadDeadline(time.Time{}) // a worker may have nothing to ask for hours
+	s.mu.Lock()
+	s.workers[name] = c
+	s.mu.Unlock()
+	for {
+		id, how, ok := question(in)
+		if !ok {
+			return
+		}
+		if c.write(s.answer(id, how), answerTime) != nil {
+			return
+		}
+	}
+}
+
+// question reads one line of two words.
+func question(in *bufio.Reader) (first, second string, ok bool) {
+	line, err := in.ReadSlice('\n')
+	if err != nil { // bufio.ErrBufferFull for a line that is too long
+		return "", "", false
+	}
+	return strings.Cut(strings.TrimSpace(string(line)), " ")
+}
+
+// answer is the line with the record of id.
+func (s *recordSocket) answer(id, how string) []byte {
+	line := append([]byte(id), ' ')
+	if rec := s.records.await(id, beginTime); rec != nil {
+		if how == "over" {
+			rec.abandon(endTime)
+		} else {
+			rec.abandon(noticeTime)
+		}
+		line = rec.Append(line)
+	}
+	return append(line, '\n')
+}
+
+// push sends a settled record to the worker whose request it is of, without
+// waiting for it. It returns false when the worker must ask.
+func (s *recordSocket) push(worker, id string, rec *Record) bool {
+	s.mu.Lock()
+	c := s.workers[worker]
+	s.mu.Unlock()
+	if c == nil || rec.payloadSize() > maxPushed {
+		return false
+	}
+	line := append(rec.Append(append([]byte(id), ' ')), '\n')
+	return len(line) <= maxPushed && c.push(line)
+}
+
+// write writes a line within the given time.
+func (c *workerConn) write(line []byte, limit time.Duration) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	_ = c.SetWriteDeadline(time.Now().Add(limit))
+	_, err := c.Write(line)
+	_ = c.SetWriteDeadline(time.Time{})
+	return err
+}
+
+// push writes a line if there is room for it now.
+func (c *workerConn) push(line []byte) bool {
+	if !c.writing.TryLock() {
+		return false // a long answer is on its way
+	}
+	defer c.writing.Unlock()
+	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return false
+	}
+	n := 0
+	err = raw.Write(func(fd uintptr) bool {
+		n, _ = syscall.Write(int(fd), line) // -1 when there is no room
+		return true
+	})
+	if n > 0 && n < len(line) {
+		c.Close() // the worker comes again, and asks
+	}
+	return err == nil && n == len(line)
+}
