@@ -19,6 +19,13 @@ import (
 
 // gateway is a Gateway with one instance in front of a provider.
 func gateway(t *testing.T, provider http.HandlerFunc) (*Gateway, *Access, string) {
+	t.Helper()
+	return gatewayFor(t, chatConf, provider)
+}
+
+// gatewayFor is gateway with a configuration in which $UP is the provider.
+func gatewayFor(t *testing.T, conf string, provider http.HandlerFunc) (*Gateway, *Access, string) {
+	t.Helper()
 	up := httptest.NewServer(provider)
 	g, err := NewGateway(zerolog.Nop())
 	if err != nil {
@@ -31,7 +38,7 @@ func gateway(t *testing.T, provider http.HandlerFunc) (*Gateway, *Access, string
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := g.Open([]byte(strings.ReplaceAll(chatConf, "$UP", up.URL)))
+	a, err := g.Open([]byte(strings.ReplaceAll(conf, "$UP", up.URL)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,11 +123,22 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 	}
 }
 
+// slowly is streamed with a stop after the first event.
+func slowly(next chan struct{}) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		event(w, chunk("well, "))
+		<-next
+		streamed(w, r)
+	}
+}
+
 func TestRecordGoesInTheHeaderOrByID(t *testing.T) {
+	next := make(chan struct{})
 	g, a, socket := gateway(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		if strings.Contains(string(b), `"stream":true`) {
-			streamed(w, r)
+			slowly(next)(w, r)
 			return
 		}
 		answer(w, r)
@@ -141,6 +159,7 @@ func TestRecordGoesInTheHeaderOrByID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	close(next)
 	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
 	if got := resp.Header.Get(headerRecord); got != "#r2" {

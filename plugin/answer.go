@@ -17,7 +17,7 @@ import (
 // send gives the client an answer whole. The record must be settled: it goes
 // with the header.
 func (q *request) send(status int, h http.Header, body []byte) error {
-	q.announce(h, true)
+	q.announce(h)
 	if err := q.client.start(status, h, int64(len(body))); err != nil {
 		return err
 	}
@@ -46,15 +46,15 @@ func (q *request) startStream(status int, h http.Header) error {
 // startBytes sends the header of an answer of known length, or -1, whose body
 // is not held.
 func (q *request) startBytes(status int, h http.Header, length int64) error {
-	q.announce(h, false)
+	q.announce(h)
 	return q.client.start(status, h, length)
 }
 
 // announce tells whoever waits for the record that an answer begins.
-func (q *request) announce(h http.Header, settled bool) {
+func (q *request) announce(h http.Header) {
 	q.explain(h)
 	if q.live != nil {
-		q.live.Announce(h, q.record, settled)
+		q.live.Announce(h, q.record)
 	}
 	fit(h)
 }

@@ -20,6 +20,7 @@ type forKong struct {
 	shim      bool
 	id        string // "" without a shim, when nobody asks
 	worker    string
+	settled   bool
 	announced bool // the header has the id
 }
 
@@ -33,8 +34,20 @@ func (f *forKong) Begin(rec *Record) {
 	}
 }
 
+// Settle implements Live.
+func (f *forKong) Settle(rec *Record) {
+	f.settled = true
+	if f.id == "" {
+		return
+	}
+	f.records.settle(f.id, rec)
+	if f.announced {
+		f.push(rec)
+	}
+}
+
 // Announce implements Live.
-func (f *forKong) Announce(h http.Header, rec *Record, settled bool) {
+func (f *forKong) Announce(h http.Header, rec *Record) {
 	left, dropped := fit(h, maxHeader)
 	if dropped > 0 {
 		rec.set(func(r *Record) {
@@ -44,7 +57,7 @@ func (f *forKong) Announce(h http.Header, rec *Record, settled bool) {
 	if !f.shim {
 		return
 	}
-	if settled {
+	if f.settled {
 		if b := rec.Append(nil); len(b) <= min(maxRecordHeader, left) {
 			if len(b) > 0 {
 				h[headerRecord] = []string{string(b)}
@@ -55,18 +68,7 @@ func (f *forKong) Announce(h http.Header, rec *Record, settled bool) {
 	}
 	h[headerRecord] = []string{"#" + f.id}
 	f.announced = true
-	if settled {
-		f.push(rec)
-	}
-}
-
-// Settle implements Live.
-func (f *forKong) Settle(rec *Record) {
-	if f.id == "" {
-		return
-	}
-	f.records.settle(f.id, rec)
-	if f.announced {
+	if f.settled {
 		f.push(rec)
 	}
 }

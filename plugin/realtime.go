@@ -222,7 +222,7 @@ func (s *session) accept(ctx context.Context, answer *Answer) error {
 	w, r := s.in.Upgrade()
 	h := s.clientHeaders()
 	s.nameModel(h)
-	s.announce(h, false)
+	s.announce(h)
 	for k, v := range h {
 		if !strings.HasPrefix(k, "Sec-Websocket-") {
 			w.Header()[k] = v

@@ -79,12 +79,12 @@ func (r *Relay) Close() {
 type Live interface {
 	// Begin is told of the record before anything else happens.
 	Begin(rec *Record)
-	// Announce is told of the header of the answer before it is sent, and may
-	// change it; settled says that the record will not change any more.
-	Announce(h http.Header, rec *Record, settled bool)
 	// Settle is told once that the record will not change any more, before the
 	// last byte of the answer is sent.
 	Settle(rec *Record)
+	// Announce is told of the header of the answer before it is sent, and may
+	// change it.
+	Announce(h http.Header, rec *Record)
 }
 
 // Serve answers one request and returns its record, however it ended. live may

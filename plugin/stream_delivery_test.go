@@ -105,9 +105,9 @@ func TestRunOfAnAssistantArrivesAsItComes(t *testing.T) {
 // follower is a Kong that asks for a record while its request is served.
 type follower struct{ record chan *Record }
 
-func (f follower) Begin(rec *Record)                   { f.record <- rec }
-func (f follower) Announce(http.Header, *Record, bool) {}
-func (f follower) Settle(*Record)                      {}
+func (f follower) Begin(rec *Record)             { f.record <- rec }
+func (f follower) Announce(http.Header, *Record) {}
+func (f follower) Settle(*Record)                {}
 
 // A client that leaves has its record asked for before the relay knows.
 func TestRecordOfAStreamHasWhatWasCountedSoFar(t *testing.T) {
