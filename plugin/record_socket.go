@@ -46,14 +46,15 @@ const (
 	maxPushed    = 16 << 10        // bytes of a record that is sent unasked: the socket holds a few of them
 )
 
-// What a record that is asked for is waited for, at the most.
+// What a record that is asked for is waited for, at the most: the worker stands
+// still meanwhile, for half a second if it must.
 const (
 	// noticeTime is how long the relay is given to notice that a client has left.
 	noticeTime = 3 * time.Millisecond
 	// beginTime is how long a request that Kong has sent may take to begin.
-	beginTime = 20 * time.Millisecond
+	beginTime = 250 * time.Millisecond
 	// endTime is how long a request whose answer Kong has may take to end.
-	endTime = time.Second
+	endTime = 400 * time.Millisecond
 )
 
 // recordSocket gives Kong's workers the records of their requests.

@@ -110,9 +110,12 @@ func copyHandler(repo, dir string, patience time.Duration) error {
 	if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755); err != nil {
 		return err
 	}
-	changed := fmt.Sprintf("%slocal PATIENCE = %g %s", before, patience.Seconds(), after)
+	changed := string(source)
+	if patience != asShipped {
+		changed = fmt.Sprintf("%slocal PATIENCE = %g %s", before, patience.Seconds(), after)
+	}
 	if patience == patient {
-		changed = strings.Replace(changed, "local BURST = 1.0 ", "local BURST = 60 ", 1)
+		changed = strings.Replace(changed, "local BURST = 0.5 ", "local BURST = 60 ", 1)
 	}
 	return os.WriteFile(filepath.Join(dir, path), []byte(changed), 0o644)
 }
@@ -188,6 +191,11 @@ func startGateway(t *testing.T, workers int, patience time.Duration) *gateway {
 	nginx.ExtraFiles = []*os.File{inherited}
 	nginx.Env = append(os.Environ(), "NGINX=3;")
 	if err := nginx.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// os/exec made the socket a blocking one, for nginx as well: a worker that was
+	// too late for a connection would stand still in accept.
+	if err := syscall.SetNonblock(int(inherited.Fd()), true); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -30,8 +30,10 @@ func hello(w http.ResponseWriter, _ seen) {
 }
 
 const (
-	patient = 5 * time.Second      // for a test that is to see a record
+	patient = 5 * time.Second // for a test that is to see a record
 	hasty   = 5 * time.Millisecond
+	// asShipped is what the handler says.
+	asShipped = 0
 )
 
 // start gives a gateway whose Go names a relay that answers with serve.

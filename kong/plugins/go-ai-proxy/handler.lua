@@ -40,7 +40,7 @@ local RECORD_SOCKET = "/go-ai-proxy.%d.record.sock" -- in the Kong prefix, by th
 -- Most records are there when the log phase looks. For the others a worker stands
 -- still, and all its requests with it.
 local PATIENCE = 0.5 -- seconds for one record, at the most
-local BURST = 1.0 -- seconds for several in a row
+local BURST = 0.5 -- seconds for several in a row
 local SHARE = 0.25 -- of a worker's time in the long run
 local REST = 1 -- seconds without a question after one that was not answered,
 local LONGEST_REST = 30 -- doubled each time up to this
