@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	protocol "github.com/Kong/go-pdk/server/kong_plugin_protocol"
 
 	"go-ai-proxy/test/kong"
 )
@@ -100,6 +103,37 @@ func TestKongSendsARequestThroughThePlugin(t *testing.T) {
 	resp, text = post(t, front.URL+"/models/gpt-x/chat", body)
 	if resp.StatusCode != 200 || resp.Header.Get("X-Kong-LLM-Model") != "openai/gpt-x" {
 		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, text)
+	}
+}
+
+// A rule about paths must see what the client sent, with the shim and without:
+// Kong's get_path is normalised already, and decoded in part.
+func TestRelayIsToldTheClientsPathAsItCame(t *testing.T) {
+	host := kong.Start(t, binary, t.TempDir())
+	requests := make(chan *kong.Request, 1)
+	host.OnRequest = func(r *kong.Request) { requests <- r }
+	conf := config(t, upstreamFor(t, make(chan *http.Request, 16)), "gpt-4o")
+	conf["route_type"] = "preserve"
+	front := httptest.NewServer(host.Handler(kong.Route{Path: "/t", Config: conf}))
+	defer front.Close()
+	for _, sent := range []string{"/t/%61dmin", "/t//admin", "/t/./admin", "/t/x/../admin", "/t/a%2Fb%20c", "/t?q=%61"} {
+		resp, err := http.Post(front.URL+sent, "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		var shown string
+		for _, call := range (<-requests).Events[0].Calls {
+			if kv, ok := call.Args.(*protocol.KV); ok && kv.K == "Proxy-Authorization" {
+				shown = kv.V.GetStringValue()
+			}
+		}
+		_, query, _ := strings.Cut(shown, "?")
+		told, err := url.ParseQuery(query)
+		want, _, _ := strings.Cut(sent, "?")
+		if got := told.Get("path"); err != nil || got != want {
+			t.Errorf("%s: the relay is told %q (%v)", sent, got, err)
+		}
 	}
 }
 

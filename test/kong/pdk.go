@@ -56,7 +56,7 @@ var pdk = map[string]func(r *Request, data []byte) (args proto.Message, reply []
 	"kong.request.get_forwarded_port":   giveInt((*Request).serverPort),
 	"kong.request.get_http_version":     method((*Request).httpVersion),
 	"kong.request.get_method":           give(func(r *Request) string { return r.In.Method }),
-	"kong.request.get_path":             give(func(r *Request) string { return r.In.URL.Path }),
+	"kong.request.get_path":             give((*Request).normalizedPath),
 	"kong.request.get_path_with_query":  give(func(r *Request) string { return r.In.URL.RequestURI() }),
 	"kong.request.get_raw_query":        give(func(r *Request) string { return r.In.URL.RawQuery }),
 	"kong.request.get_query_arg": method(func(r *Request, a *protocol.String) (*protocol.String, error) {

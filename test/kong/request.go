@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 	"sync"
@@ -193,3 +194,14 @@ func newID() string {
 // InPhase says which phase of Kong r is in, for those who call [Worker.Event]
 // themselves.
 func InPhase(r *Request, phase string) { r.phase = phase }
+
+// normalizedPath is the path as Kong's get_path has it: without dots and
+// repeated slashes. (Kong decodes what need not be escaped, too.)
+func (r *Request) normalizedPath() string {
+	raw := r.In.URL.EscapedPath()
+	clean := path.Clean(raw)
+	if strings.HasSuffix(raw, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean
+}

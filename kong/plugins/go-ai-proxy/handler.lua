@@ -191,7 +191,7 @@ local function ask(link, id, inbox, over)
   else
     rest(link)
   end
-  return ok, err
+  return ok, err == "timeout" and "the relay did not answer in time" or err
 end
 
 
@@ -422,11 +422,11 @@ local function late_record(id)
   if not inbox.record then
     link = connect(state.port, state.token)
     if not link.conn then
-      error(link.err or "the relay hung up")
+      error(link.err or "the relay hung up", 0)
     end
     local ok, err = ask(link, id, inbox, ngx.var.request_completion == "OK")
     if not ok then
-      error(err)
+      error(err, 0)
     end
   end
   expected[id] = nil
