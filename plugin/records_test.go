@@ -1,11 +1,15 @@
 package plugin
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // begun is a record of a request that is under way.
@@ -207,6 +211,72 @@ func TestPanicUnderARecordsLockReleasesIt(t *testing.T) {
 	case <-done:
 	case <-time.After(5 * time.Second):
 		t.Fatal("the record is locked for good")
+	}
+}
+
+// The code that estimates reads what the client sent: when it panics, the record
+// says so, and is not estimated once more.
+func TestPanicOfAnEstimateIsRecordedOnce(t *testing.T) {
+	rec := begun()
+	rec.tried = []Tried{{Status: http.StatusOK}}
+	estimates := 0
+	q := &request{record: rec, seen: &chat.Seen{}, surface: &surface{prose: func([]jsonedit.Member) int {
+		estimates++
+		panic("a defect")
+	}}}
+	func() {
+		defer func() { _ = recover() }()
+		q.finish(Completed, "")
+	}()
+	if rec.outcome != Pending {
+		t.Errorf("settled as %s before it was written", rec.outcome)
+	}
+	q.finish(Panicked, "internal error")
+	q.finish(Completed, "")
+	if rec.outcome != Panicked || estimates != 1 {
+		t.Errorf("%s after %d estimates", rec.outcome, estimates)
+	}
+	select {
+	case <-rec.settled:
+	default:
+		t.Error("who waits for the record waits for ever")
+	}
+}
+
+func TestRecordGoesInTheHeaderUpToItsLimit(t *testing.T) {
+	for size, header := range map[int]bool{maxRecordHeader: true, maxRecordHeader + 1: false} {
+		rec := begun()
+		rec.logging.Payloads, rec.answer = true, []byte("x")
+		rec.answer = bytes.Repeat([]byte("x"), size-len(rec.Append(nil))+1)
+		s := newRecordSocket(newRecords(), nil, testLog)
+		f := &forKong{records: s.records, socket: s, shim: true, id: "r"}
+		f.Begin(rec)
+		h := http.Header{}
+		ended(s.records, "r", rec)
+		f.Settle(rec)
+		f.Announce(h, rec)
+		if got := h[headerRecord][0]; (got != "#r") != header {
+			t.Errorf("%d bytes: %.20s…", size, got)
+		}
+	}
+}
+
+func TestRequestWithoutAnIDGetsOne(t *testing.T) {
+	s := newRecordSocket(newRecords(), nil, testLog)
+	rec := begun()
+	f := &forKong{records: s.records, socket: s, shim: true}
+	f.Begin(rec)
+	h := http.Header{}
+	f.Announce(h, rec)
+	if id := strings.TrimPrefix(h[headerRecord][0], "#"); id == "" || s.records.take(id) != rec {
+		t.Errorf("header %q", h)
+	}
+	f = &forKong{records: s.records, socket: s} // and none where nobody asks
+	f.Begin(begun())
+	f.Settle(rec)
+	h = http.Header{}
+	if f.Announce(h, rec); len(h) > 0 || len(s.records.byID) > 0 {
+		t.Errorf("header %q, %d records", h, len(s.records.byID))
 	}
 }
 
