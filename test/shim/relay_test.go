@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // relay plays the plugin's process: it answers requests that carry its token
@@ -143,12 +144,19 @@ func (r *records) converse(conn net.Conn, reply func(string) string) {
 	}
 }
 
-// push sends a record that nobody asked for, to all workers.
+// push sends a record that nobody asked for, to all workers. The first may be
+// about to be accepted.
 func (r *records) push(id, record string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.conns) == 0 {
-		r.t.Error("no worker is connected")
+	for end := time.Now().Add(5 * time.Second); len(r.conns) == 0; {
+		if time.Now().After(end) {
+			r.t.Error("no worker is connected")
+			return
+		}
+		r.mu.Unlock()
+		time.Sleep(time.Millisecond)
+		r.mu.Lock()
 	}
 	for _, c := range r.conns {
 		if _, err := io.WriteString(c, id+" "+record+"\n"); err != nil {
