@@ -147,6 +147,9 @@ func TestRecordIsAwaitedThatIsAboutToBegin(t *testing.T) {
 		if s.await("x", beginTime) != nil || time.Since(began) != beginTime {
 			t.Errorf("one that does not come was awaited for %v", time.Since(began))
 		}
+		if len(s.wanted) != 0 {
+			t.Error("it is wanted for ever")
+		}
 		rec := begun()
 		began = time.Now()
 		go func() {
