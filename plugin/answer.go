@@ -56,7 +56,6 @@ func (q *request) announce(h http.Header) {
 	if q.live != nil {
 		q.live.Announce(h, q.record)
 	}
-	fit(h)
 }
 
 // sendError answers with an error of the relay's own, in the client's format.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // forKong follows one request for Kong: it gives the record to the shim, or
@@ -90,7 +91,9 @@ const (
 // delivered, from the last to go; known are others that clients make use of.
 var (
 	essential = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", "Retry-After", "Location", "Content-Disposition", "Content-Range", "Www-Authenticate", "Allow"}
-	known     = []string{"Etag", "Last-Modified", "Accept-Ranges", "Date", "Vary", "X-Request-Id", "Request-Id", "X-Kong-Llm-Model", "X-Should-Retry", "Openai-Processing-Ms"}
+	known     = []string{"Etag", "Last-Modified", "Accept-Ranges", "Date", "Vary", "X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Should-Retry"}
+	// knownFamilies are the beginnings of such headers.
+	knownFamilies = []string{"X-Ratelimit-", "Anthropic-", "Openai-", "X-Amzn-", "X-Goog-", "X-Ms-", "X-Kong-", "Access-Control-"}
 )
 
 // fit drops headers until the rest takes no more than limit bytes: first those
@@ -126,7 +129,7 @@ func worth(name string) int {
 	if i := slices.Index(essential, name); i >= 0 {
 		return 2 + len(essential) - i
 	}
-	if slices.Contains(known, name) {
+	if slices.Contains(known, name) || slices.ContainsFunc(knownFamilies, func(p string) bool { return strings.HasPrefix(name, p) }) {
 		return 1
 	}
 	return 0

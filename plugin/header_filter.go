@@ -103,63 +103,6 @@ func (a *attempt) nameModel(h http.Header) {
 	}
 }
 
-// maxHeader bounds the header of an answer, in bytes. nginx, and so Kong, reads
-// it with its status line into 4 KiB by default, and refuses the answer when it
-// is larger. The rest is for what the engine adds.
-const maxHeader = 4<<10 - 256
-
-// fit drops headers of a provider until h is within maxHeader: those first that
-// no client is known to read, and of these the largest.
-func fit(h http.Header) {
-	over := -maxHeader
-	for name, values := range h {
-		over += headerSize(name, values)
-	}
-	if over <= 0 {
-		return
-	}
-	names := slices.Collect(maps.Keys(h))
-	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(worth(a), worth(b)), cmp.Compare(headerSize(b, h[b]), headerSize(a, h[a])), cmp.Compare(a, b))
-	})
-	for _, name := range names {
-		if over <= 0 || worth(name) == indispensable {
-			return
-		}
-		over -= headerSize(name, h[name])
-		delete(h, name)
-	}
-}
-
-func headerSize(name string, values []string) (n int) {
-	for _, v := range values {
-		n += len(name) + len(": ") + len(v) + len("\r\n")
-	}
-	return n
-}
-
-// indispensable is the worth of what the relay itself says to the shim and nginx,
-// and of what says how to read the body.
-const indispensable = 3
-
-// worth orders the headers of an answer by what would be missed.
-func worth(name string) int {
-	switch name {
-	case headerRecord, headerUnknown, "X-Accel-Buffering", "Content-Encoding":
-		return indispensable
-	case "Content-Type", "Content-Range", "Allow", "Retry-After", "Location", headerModel:
-		return 2
-	case "Cache-Control", "Content-Disposition", "Etag", "Last-Modified", "Date", "Request-Id", "X-Request-Id", "Apim-Request-Id":
-		return 1
-	}
-	for _, prefix := range []string{"X-Ratelimit-", "Anthropic-", "Openai-", "X-Amzn-", "X-Goog-", "X-Ms-", "X-Kong-", "Access-Control-"} {
-		if strings.HasPrefix(name, prefix) {
-			return 1
-		}
-	}
-	return 0
-}
-
 // asStream makes the headers those of a stream that nginx passes on event by event.
 func asStream(h http.Header, contentType string) {
 	h["Content-Type"] = []string{contentType}

@@ -99,24 +99,6 @@ func many(h http.Header, n, size int) {
 	}
 }
 
-func TestHeadersThatFitAllPass(t *testing.T) {
-	h := http.Header{"Content-Type": {asJSON}}
-	many(h, 10, 100)
-	rest := maxHeader
-	for name, values := range h {
-		rest -= headerSize(name, values)
-	}
-	h["X-Last"] = []string{strings.Repeat("x", rest-headerSize("X-Last", []string{""}))}
-	before := len(h)
-	if fit(h); len(h) != before {
-		t.Errorf("%d of %d headers", len(h), before)
-	}
-	h["X-Last"][0] += "x"
-	if fit(h); len(h) != before-1 || h["X-Last"] != nil || h["Content-Type"] == nil {
-		t.Errorf("one byte more: %d of %d headers", len(h), before)
-	}
-}
-
 func TestModelOfASessionThatCannotStandInAHeaderIsLeftOut(t *testing.T) {
 	for model, want := range map[string]bool{"m-1": true, "m\x00": false, "m\r\nX-Evil: 1": false, "m\x7f": false} {
 		a := &attempt{request: &request{in: &Inbound{}, instance: newBench(t, chatConf, answer).instance}, endpoint: &endpoint{}, target: nil}
