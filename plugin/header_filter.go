@@ -2,8 +2,6 @@ package plugin
 
 import (
 	"bytes"
-	"cmp"
-	"maps"
 	"net/http"
 	"net/textproto"
 	"slices"
