@@ -88,9 +88,9 @@ const (
 )
 
 // essential are the headers without which an answer cannot be understood, or
-// delivered, from the last to go; known are others that clients make use of.
+// delivered; known are others that clients make use of.
 var (
-	essential = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", "Retry-After", "Location", "Content-Disposition", "Content-Range", "Www-Authenticate", "Allow"}
+	essential = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", "Retry-After", "Location", "Content-Disposition", "Content-Range", "Www-Authenticate", "Allow", headerModel}
 	known     = []string{"Etag", "Last-Modified", "Accept-Ranges", "Date", "Vary", "X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Should-Retry"}
 	// knownFamilies are the beginnings of such headers.
 	knownFamilies = []string{"X-Ratelimit-", "Anthropic-", "Openai-", "X-Amzn-", "X-Goog-", "X-Ms-", "X-Kong-", "Access-Control-"}
@@ -126,8 +126,8 @@ func fit(h http.Header, limit int) (left, dropped int) {
 
 // worth orders headers by what a client loses without them.
 func worth(name string) int {
-	if i := slices.Index(essential, name); i >= 0 {
-		return 2 + len(essential) - i
+	if slices.Contains(essential, name) {
+		return 2
 	}
 	if slices.Contains(known, name) || slices.ContainsFunc(knownFamilies, func(p string) bool { return strings.HasPrefix(name, p) }) {
 		return 1

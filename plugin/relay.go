@@ -170,7 +170,11 @@ func (q *request) fail(outcome Outcome, e *chat.Error) {
 
 // finish settles the record; the first call counts.
 func (q *request) finish(outcome Outcome, message string) {
-	estimated, isEstimate := q.estimate(outcome) // over the client's body, not under the lock
+	var estimated chat.Usage
+	var isEstimate bool
+	if q.outcome() == Pending {
+		estimated, isEstimate = q.estimate(outcome) // looks into the client's body: not under the lock
+	}
 	first := false
 	q.record.set(func(r *Record) {
 		if isEstimate && r.outcome == Pending {
