@@ -3,8 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	stdlog "log"
@@ -12,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -28,19 +31,28 @@ var schema []byte
 
 const usage = `go-ai-proxy: Kong's AI gateway as one plugin
 
-  go-ai-proxy -dump                     print the plugin info for Kong's query_cmd
+  go-ai-proxy -dump [-kong-prefix DIR]  print the plugin info for Kong's query_cmd
   go-ai-proxy -kong-prefix DIR          serve Kong on DIR/go-ai-proxy.socket
   go-ai-proxy standalone [-config FILE] [-listen ADDR] [-mock]
                                         serve without Kong; standalone -h tells more
   go-ai-proxy mock [-listen ADDR]       a mock LLM by itself; mock -h tells more
+  go-ai-proxy version                   print the version
+
+The first two are for Kong. SIGTERM, SIGINT and SIGQUIT let open requests end;
+SIGHUP has standalone read its configuration again.
 `
 
 func main() {
 	defer runtime.KeepAlive(&ballast)
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "go-ai-proxy: "+err.Error())
-		os.Exit(1)
+	err := run(os.Args[1:])
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, "go-ai-proxy: "+err.Error())
+	if errors.As(err, new(standalone.UsageError)) {
+		os.Exit(2)
+	}
+	os.Exit(1)
 }
 
 func run(args []string) error {
@@ -49,62 +61,95 @@ func run(args []string) error {
 	}
 	// net/http tells the standard logger what providers send unasked, word for word.
 	stdlog.SetOutput(io.Discard)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
 	defer stop()
 	log, err := logger()
 	if err != nil {
 		return err
 	}
-	if len(args) > 0 {
-		switch args[0] {
-		case "standalone":
-			return standalone.Run(ctx, args[1:], log, os.Stdout, os.Stderr)
-		case "mock":
-			return standalone.RunMock(ctx, args[1:], os.Stderr)
-		}
+	if len(args) == 0 {
+		return misused("what is to be done?")
 	}
-	f := parse(args)
-	switch {
-	case f.help:
-		fmt.Print(usage)
-		return nil
-	case f.dump:
-		return plugin.Info(schema).Dump(os.Stdout, filepath.Join(f.prefix, plugin.Socket))
-	}
-	if kept, err := server.Keep(ctx); !kept {
+	switch args[0] {
+	case "standalone":
+		return standalone.Run(ctx, args[1:], log, os.Stdout, os.Stderr)
+	case "mock":
+		return standalone.RunMock(ctx, args[1:], os.Stderr)
+	case "version", "-version", "--version":
+		_, err := fmt.Println(version())
+		return err
+	case "help", "-h", "-help", "--help":
+		_, err := fmt.Print(usage)
 		return err
 	}
-	return plugin.Serve(ctx, schema, f.prefix, log)
-}
-
-type flags struct {
-	dump, help bool
-	prefix     string
-}
-
-// parse reads the flags that Kong gives. Others are ignored, so that a newer
-// Kong's flags do not keep the plugin from starting.
-func parse(args []string) flags {
-	f := flags{prefix: "/usr/local/kong"}
-	if p := os.Getenv("KONG_PREFIX"); p != "" {
-		f.prefix = p
+	f, err := parse(args)
+	if err != nil {
+		return err
 	}
+	if f.dump {
+		return plugin.Info(schema).Dump(os.Stdout, filepath.Join(f.prefix, plugin.Socket))
+	}
+	signal.Ignore(syscall.SIGHUP) // Kong has the configuration
+	return server.Keep(ctx, func(ctx context.Context) error { return plugin.Serve(ctx, schema, f.prefix, log) })
+}
+
+// misused is an error in the command line. Nothing is served then: what would
+// be may take the place of the server that Kong uses.
+func misused(format string, args ...any) error {
+	return standalone.UsageError{Err: fmt.Errorf(format+"\n\n%s", append(args, strings.TrimSuffix(usage, "\n"))...)}
+}
+
+// flags are those that Kong's commands have.
+type flags struct {
+	dump   bool
+	prefix string
+}
+
+// parse reads the flags of Kong's commands.
+func parse(args []string) (flags, error) {
+	f := flags{prefix: cmp.Or(os.Getenv("KONG_PREFIX"), "/usr/local/kong")}
 	for i := 0; i < len(args); i++ {
-		name, value, has := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		name, value, has := strings.Cut(args[i], "=")
 		switch name {
-		case "dump":
+		case "-dump", "--dump":
 			f.dump = true
-		case "h", "help":
-			f.help = true
-		case "kong-prefix", "p":
+			if has {
+				return f, misused("%s takes no value", name)
+			}
+		case "-kong-prefix", "--kong-prefix", "-p":
 			if !has && i+1 < len(args) {
 				i++
 				value = args[i]
 			}
-			f.prefix = value
+			if f.prefix = value; value == "" {
+				return f, misused("%s needs the directory of Kong's prefix", name)
+			}
+		default:
+			return f, misused("what is %q?", args[i])
 		}
 	}
-	return f
+	return f, nil
+}
+
+// version is the plugin's, and what the program was built from.
+func version() string {
+	text := plugin.Name + " " + plugin.Version
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return text
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if revision := settings["vcs.revision"]; revision != "" {
+		text += " (" + revision
+		if settings["vcs.modified"] == "true" {
+			text += ", modified"
+		}
+		text += ")"
+	}
+	return text + " " + info.GoVersion + " " + runtime.GOOS + "/" + runtime.GOARCH
 }
 
 // logger writes JSON lines to stderr, which Kong copies to its error log. The

@@ -38,14 +38,9 @@ func Info(schema []byte) server.Info {
 func logPhase() bool { return os.Getenv("GO_AI_PROXY_LOG_PHASE") == "on" }
 
 // Serve is the plugin server: it serves Kong from its prefix until ctx ends,
-// and then lets open requests finish for a bounded time.
+// and then lets open requests finish for a bounded time. The socket is taken
+// last: what keeps this process from serving leaves the one before it alone.
 func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger) error {
-	ctx, cancel := server.WithParent(ctx)
-	defer cancel()
-	listener, err := server.Listen(filepath.Join(prefix, Socket))
-	if err != nil {
-		return err
-	}
 	g, err := NewGateway(log)
 	if err != nil {
 		return err
@@ -53,11 +48,19 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err := g.relay.Share(os.Getenv(RedisEnv)); err != nil {
 		return err
 	}
+	socket := filepath.Join(prefix, Socket)
+	if err := server.Claim(ctx, socket); err != nil {
+		return err
+	}
 	closeRecords, err := g.ServeRecords(prefix)
 	if err != nil {
 		return err
 	}
 	defer closeRecords()
+	listener, err := server.Listen(socket)
+	if err != nil {
+		return err
+	}
 	s := &server.Server{Info: Info(schema), Logger: log, New: func(config []byte) (server.Instance, error) {
 		a, _ := g.Open(config) // a configuration that cannot work answers for itself
 		return newKongInstance(a)

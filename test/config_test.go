@@ -73,18 +73,20 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		name string
 		env  []string
 		args []string
+		code int
 		want string
 	}{
-		{"a key", nil, []string{"-config", config}, "config.auth.header_value: {vault://env/my-openai-key}: environment variable MY_OPENAI_KEY is not set"},
-		{"a port", []string{"MY_OPENAI_KEY=x"}, []string{"-config", config, "-listen", taken.Addr().String()},
+		{"a key", nil, []string{"-config", config}, 1, "config.auth.header_value: {vault://env/my-openai-key}: environment variable MY_OPENAI_KEY is not set"},
+		{"a port", []string{"MY_OPENAI_KEY=x"}, []string{"-config", config, "-listen", taken.Addr().String()}, 1,
 			fmt.Sprintf("listen %s: address already in use: choose another with -listen", taken.Addr())},
-		{"a file", nil, []string{"-config", filepath.Join(t.TempDir(), "nothing.yml")}, "nothing.yml: no such file or directory"},
-		{"all files", nil, nil, "no kong.yml here: name one with -config, or try -mock"},
-		{"a flag", nil, []string{"-colour"}, "flag provided but not defined: -colour"},
+		{"a file", nil, []string{"-config", filepath.Join(t.TempDir(), "nothing.yml")}, 1, "nothing.yml: no such file or directory"},
+		{"all files", nil, nil, 1, "no kong.yml here: name one with -config, or try -mock"},
+		{"a flag", nil, []string{"-colour"}, 2, "flag provided but not defined: -colour: -h lists them"},
+		{"what a word means", nil, []string{"-mock", "now"}, 2, `standalone: what is "now"? -h lists the flags`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, stderr := refused(t, c.env, c.args...)
-			if status != 1 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
+			if status != c.code || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
 				t.Errorf("exit status %d, %q; want one line with %q", status, stderr, c.want)
 			}
 		})

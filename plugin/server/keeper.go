@@ -15,39 +15,34 @@ import (
 // keptEnv marks the process that a keeper started, with the keeper's id.
 const keptEnv = "GO_AI_PROXY_KEPT"
 
-// Keep runs this program again as a child and waits for it; kept is true in the
-// child, where it returns at once.
+// Keep runs this program again as a child, which calls serve, and waits for it.
 //
 // Kong's worker 0 kills the process that it started (SIGKILL, by the destructor
 // of ngx.pipe) when it ends. After a reload that is while other old workers still
 // have streams open, which go through this process. So what Kong starts and kills
 // is the keeper: it takes no part in anything, and its end tells the child to let
-// open requests finish. On SIGTERM the keeper ends at once, too: Kong starts the
-// next process when it has, not when the last stream is over. A child that is
-// told to end tells its keeper, for the same reason.
+// open requests finish. When ctx is done the keeper ends at once, too: Kong starts
+// the next process when it has, not when the last stream is over. A child whose
+// ctx is done tells its keeper, for the same reason. One that cannot start does
+// not: its keeper waits until its last word has been passed on, and fails as well.
 //
 // The keeper copies the child's output, so that Kong, which reads until the end
 // of the output, sees its end.
-func Keep(ctx context.Context) (kept bool, err error) {
+func Keep(ctx context.Context, serve func(context.Context) error) error {
 	if keeper := os.Getenv(keptEnv); keeper != "" {
-		context.AfterFunc(ctx, func() {
-			if parent := os.Getppid(); strconv.Itoa(parent) == keeper {
-				_ = syscall.Kill(parent, syscall.SIGTERM)
-			}
-		})
-		return true, nil
+		return kept(ctx, keeper, serve)
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return false, fmt.Errorf("keeper: %w", err)
+		return fmt.Errorf("keeper: %w", err)
 	}
 	child := exec.Command(program, os.Args[1:]...)
 	child.Env = append(os.Environ(), keptEnv+"="+strconv.Itoa(os.Getpid()))
 	child.Stdout, child.Stderr = struct{ io.Writer }{os.Stdout}, struct{ io.Writer }{os.Stderr}
-	ctx, cancel := WithParent(ctx)
+	ctx, cancel := WithParent(ctx, os.Getppid())
 	defer cancel()
 	if err := child.Start(); err != nil {
-		return false, fmt.Errorf("keeper: %w", err)
+		return fmt.Errorf("keeper: %w", err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- child.Wait() }()
@@ -60,11 +55,28 @@ func Keep(ctx context.Context) (kept bool, err error) {
 	signal.Ignore(syscall.SIGTERM)
 	if ctx.Err() != nil {
 		_ = child.Process.Signal(syscall.SIGTERM) // it drains, without us
-		return false, nil
+		return nil
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		err = fmt.Errorf("the plugin server ended: %w", err)
 	}
-	return false, err
+	return err
+}
+
+// kept serves as the child of a keeper of that process id.
+func kept(ctx context.Context, keeper string, serve func(context.Context) error) error {
+	id, err := strconv.Atoi(keeper)
+	if err != nil {
+		return fmt.Errorf("%s is for the program itself, which sets it to a process id: %w", keptEnv, err)
+	}
+	told := context.AfterFunc(ctx, func() {
+		if os.Getppid() == id {
+			_ = syscall.Kill(id, syscall.SIGTERM)
+		}
+	})
+	defer told()
+	ctx, cancel := WithParent(ctx, id)
+	defer cancel()
+	return serve(ctx)
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,31 +20,38 @@ import (
 func keeperTestProcess(file string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if kept, err := Keep(ctx); !kept {
-		if err != nil {
-			os.Exit(1)
-		}
+	err := Keep(ctx, func(ctx context.Context) error { return keptTestProcess(ctx, file) })
+	if err != nil {
+		fmt.Println(err)
+		stop()
+		os.Exit(1)
+	}
+	if os.Getenv(keptEnv) == "" {
 		stop()
 		time.Sleep(100 * time.Millisecond) // the child's own SIGTERM arrives meanwhile
-		return
 	}
+}
+
+func keptTestProcess(ctx context.Context, file string) error {
 	if file == "fails" {
+		return errors.New("what the server could not do")
+	}
+	if file == "crashes" {
 		os.Exit(3)
 	}
-	ctx, cancel := WithParent(ctx)
-	defer cancel()
 	_ = os.WriteFile(file+".pid", []byte(strconv.Itoa(os.Getpid())), 0o600) // the test sees that it is missing
 	fmt.Println("serving")
 	select {
 	case <-ctx.Done():
 	case <-time.After(20 * time.Second):
-		return
+		return nil
 	}
 	for range 150 { // longer than the race detector takes to end the keeper
 		fmt.Println("draining, and saying so to nobody")
 		time.Sleep(20 * time.Millisecond)
 	}
 	_ = os.WriteFile(file, []byte("drained"), 0o600) // the test sees that it is missing
+	return nil
 }
 
 // keep starts a keeper and waits until the server behind it serves.
@@ -124,7 +132,30 @@ func TestKeeperDoesNotWaitForTheServerToDrain(t *testing.T) {
 }
 
 func TestKeeperEndsWithAServerThatCannotStart(t *testing.T) {
-	if err := exec.Command(os.Args[0], "keeper-test", "fails").Run(); err == nil {
-		t.Error("the keeper says that all is well")
+	for how, want := range map[string]string{
+		"fails":   "what the server could not do\nthe plugin server ended: exit status 1\n",
+		"crashes": "the plugin server ended: exit status 3\n",
+	} {
+		out, err := exec.Command(os.Args[0], "keeper-test", how).Output()
+		if err == nil || string(out) != want {
+			t.Errorf("%s: %v, %q", how, err, out)
+		}
 	}
+}
+
+// Kong's worker may be killed before the keeper has started its child, or the
+// keeper before the child looks who started it.
+func TestServerEndsWhoseKeeperIsGoneBeforeItStarts(t *testing.T) {
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "drained")
+	server := exec.Command(os.Args[0], "keeper-test", file)
+	server.Env = append(os.Environ(), keptEnv+"="+strconv.Itoa(gone.Process.Pid))
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	drained(t, file)
 }

@@ -1,12 +1,17 @@
 package server
 
 import (
+	"bytes"
+	"fmt"
 	"net"
+	"os"
+	"strconv"
 	"syscall"
 )
 
-// peerProcess returns the id of the process that connected, 0 if it is not
-// known (another process namespace, no Unix socket).
+// peerProcess returns the id of the process that connected, or that listens
+// where this one has connected to; 0 if it is not known (another process
+// namespace, no Unix socket).
 func peerProcess(nc net.Conn) int {
 	unix, ok := nc.(*net.UnixConn)
 	if !ok {
@@ -23,4 +28,36 @@ func peerProcess(nc net.Conn) int {
 		}
 	})
 	return pid
+}
+
+// succeeds tells whether this process is started to follow the server of that
+// process id: Kong's master starts new workers at a reload, and the new worker 0
+// its own server while the old one lives. Each server has a keeper, whose parent
+// is the worker and its parent the master.
+func succeeds(pid int) bool {
+	theirs, ours := parentOf(parentOf(pid)), parentOf(os.Getppid())
+	master := parentOf(ours)
+	return master > 0 && theirs != ours && parentOf(theirs) == master
+}
+
+// parentOf returns the id of a process's parent, 0 if there is none or it
+// cannot be told.
+func parentOf(pid int) int {
+	if pid <= 0 {
+		return 0
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// pid (name) state parent …; the name may hold anything.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return 0
+	}
+	return parent
 }

@@ -6,3 +6,6 @@ import "net"
 
 // peerProcess returns 0: not known.
 func peerProcess(net.Conn) int { return 0 }
+
+// succeeds returns true: it cannot be told, and Kong must be able to reload.
+func succeeds(int) bool { return true }

@@ -9,16 +9,20 @@ import (
 )
 
 // WithParent returns a context that is done, too, when the process that
-// started this one has ended. Kong's worker 0 starts the plugin server; if the
-// worker is killed nobody stops it. (Linux can send a signal instead, but
+// started this one, of which parent is the id, has ended; at once where it has
+// ended before this one could look. Kong's worker 0 starts the plugin server; if
+// the worker is killed nobody stops it. (Linux can send a signal instead, but
 // binds that to the thread that asked for it.) Since the worker was the reader
 // of this process's output, a broken pipe no longer ends the process.
-func WithParent(ctx context.Context) (context.Context, context.CancelFunc) {
+func WithParent(ctx context.Context, parent int) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	signal.Ignore(syscall.SIGPIPE)
-	parent := os.Getppid()
+	if os.Getppid() != parent {
+		cancel()
+		return ctx, cancel
+	}
 	go func() {
-		ticker := time.NewTicker(500 * time.Millisecond)
+		ticker := time.NewTicker(parentInterval)
 		defer ticker.Stop()
 		for {
 			select {
@@ -34,3 +38,6 @@ func WithParent(ctx context.Context) (context.Context, context.CancelFunc) {
 	}()
 	return ctx, cancel
 }
+
+// parentInterval is how often a process looks whether its parent is there.
+const parentInterval = 500 * time.Millisecond

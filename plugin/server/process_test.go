@@ -22,7 +22,7 @@ func parentTestProcess(role string) {
 		time.Sleep(200 * time.Millisecond)
 		return // killed, as far as the child can tell
 	}
-	ctx, cancel := WithParent(context.Background())
+	ctx, cancel := WithParent(context.Background(), os.Getppid())
 	defer cancel()
 	fmt.Println("started")
 	select {
@@ -62,7 +62,7 @@ func TestProcessNoticesTheEndOfItsParent(t *testing.T) {
 
 func TestWithParentEndsWithItsParentContext(t *testing.T) {
 	outer, cancel := context.WithCancel(t.Context())
-	ctx, release := WithParent(outer)
+	ctx, release := WithParent(outer, os.Getppid())
 	defer release()
 	cancel()
 	<-ctx.Done()

@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 		keeperTestProcess(os.Args[2])
 		return
 	}
+	if len(os.Args) == 3 && os.Args[1] == "claim-test" {
+		claimTestProcess(os.Args[2])
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

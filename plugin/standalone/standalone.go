@@ -91,16 +91,24 @@ func Run(ctx context.Context, args []string, log zerolog.Logger, stdout, stderr 
 	return serve(ctx, listener, &handler{relay: relay, router: router, out: entries}, log)
 }
 
+// UsageError is an error in the command line.
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong with the command line.
+func (e UsageError) Unwrap() error { return e.Err }
+
 // read parses flags into one line of error.
 func read(flags *flag.FlagSet, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
 		}
-		return fmt.Errorf("%s: %w: -h lists them", flags.Name(), err)
+		return UsageError{fmt.Errorf("%s: %w: -h lists them", flags.Name(), err)}
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: what is %q? -h lists the flags", flags.Name(), flags.Arg(0))
+		return UsageError{fmt.Errorf("%s: what is %q? -h lists the flags", flags.Name(), flags.Arg(0))}
 	}
 	return nil
 }

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// claimTime is how long Claim waits for a server that is about to end: twice
+// the time in which a process and its keeper notice that they are to, and more.
+const claimTime = 4 * parentInterval
+
+// Claim makes sure that the socket at path may be taken with [Listen]: that
+// nobody listens on it, or the server before this one of the same Kong, which a
+// reload leaves to its old workers. Another server that stays is an error,
+// which names its process: its Kong would lose it.
+func Claim(ctx context.Context, path string) error {
+	for end := time.Now().Add(claimTime); ; {
+		pid, used, err := holder(path)
+		switch {
+		case err != nil:
+			return fmt.Errorf("socket %s: %w", path, err)
+		case !used, succeeds(pid):
+			return nil
+		case !time.Now().Before(end):
+			by := "a process that cannot be seen from here"
+			if pid != 0 {
+				by = fmt.Sprintf("process %d", pid)
+			}
+			return fmt.Errorf("socket %s: in use by %s, which serves another Kong or was started by hand: end it, or choose another -kong-prefix", path, by)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("socket %s: %w", path, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// holder finds out whether a process listens on the socket at path, and its
+// id, 0 if it is not known.
+func holder(path string) (pid int, used bool, err error) {
+	nc, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		defer nc.Close()
+		return peerProcess(nc), true, nil
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return 0, false, nil
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, os.ErrDeadlineExceeded): // too many wait to be let in
+		return 0, true, nil
+	}
+	return 0, false, err
+}

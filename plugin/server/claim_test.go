@@ -1,0 +1,154 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// claimTestProcess is, as in Kong, a keeper and, kept by it, a server that
+// takes the socket if it may.
+func claimTestProcess(socket string) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	err := Keep(ctx, func(ctx context.Context) error {
+		if err := Claim(ctx, socket); err != nil {
+			return err
+		}
+		l, err := Listen(socket)
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		fmt.Println("serving as process", os.Getpid())
+		<-ctx.Done()
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// claimant starts a keeper and returns what its server says first.
+func claimant(t *testing.T, socket string, command ...string) (process *exec.Cmd, said string) {
+	t.Helper()
+	command = append(command, os.Args[0], "claim-test", socket)
+	process = exec.Command(command[0], command[1:]...)
+	// A worker of Kong's, which the test ends together with its keeper.
+	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-process.Process.Pid, syscall.SIGTERM)
+		_ = process.Wait() // told to end
+	})
+	said, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return process, strings.TrimSpace(said)
+}
+
+// worker is a shell that starts a command and waits for it, as a worker of
+// Kong's does. The test is their master.
+var worker = []string{"sh", "-c", `"$@" & wait $!`, "worker"}
+
+func TestASecondServerLeavesTheSocketToTheFirst(t *testing.T) {
+	for name, by := range map[string][]string{"of Kong's": worker, "by hand": nil} {
+		t.Run(name, func(t *testing.T) {
+			socket := filepath.Join(t.TempDir(), "a.socket")
+			_, first := claimant(t, socket, by...)
+			pid, ok := strings.CutPrefix(first, "serving as ")
+			if !ok {
+				t.Fatal(first)
+			}
+			_, second := claimant(t, socket)
+			if !strings.HasPrefix(second, "socket "+socket+": in use by "+pid+", ") {
+				t.Errorf("the second says %q, want the first's %s", second, pid)
+			}
+			holds(t, socket, pid)
+		})
+	}
+}
+
+// holds checks that the socket is that of "process N".
+func holds(t *testing.T, socket, process string) {
+	t.Helper()
+	pid, used, err := holder(socket)
+	if err != nil || !used || fmt.Sprint("process ", pid) != process {
+		t.Errorf("process %d holds the socket (%v, %v), want %s", pid, used, err, process)
+	}
+}
+
+func TestTheNextWorkersServerTakesTheSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "a.socket")
+	_, first := claimant(t, socket, worker...)
+	began := time.Now()
+	_, second := claimant(t, socket, worker...)
+	pid, ok := strings.CutPrefix(second, "serving as ")
+	if !ok || second == first {
+		t.Fatalf("%s, then %s", first, second)
+	}
+	if d := time.Since(began); d > claimTime {
+		t.Errorf("it took %s", d)
+	}
+	holds(t, socket, pid)
+}
+
+func TestAServerWaitsForOneThatIsAboutToEnd(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "a.socket")
+	first, _ := claimant(t, socket)
+	if err := first.Process.Kill(); err != nil { // its server notices in half a second
+		t.Fatal(err)
+	}
+	_, second := claimant(t, socket)
+	pid, ok := strings.CutPrefix(second, "serving as ")
+	if !ok {
+		t.Fatal(second)
+	}
+	holds(t, socket, pid)
+}
+
+func TestASocketWithoutAServerIsFree(t *testing.T) {
+	dir := t.TempDir()
+	plain, stale := filepath.Join(dir, "plain"), filepath.Join(dir, "stale")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := must(net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"}))
+	l.SetUnlinkOnClose(false)
+	_ = l.Close()
+	for _, path := range []string{plain, stale, filepath.Join(dir, "missing")} {
+		if err := Claim(t.Context(), path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAClaimEndsWithItsContext(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "a.socket")
+	l := must(net.Listen("unix", socket))
+	defer l.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	began := time.Now()
+	if err := Claim(ctx, socket); err == nil || time.Since(began) > claimTime/2 {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
