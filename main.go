@@ -17,11 +17,13 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/lines"
 	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/plugin/standalone"
 )
@@ -44,18 +46,22 @@ SIGHUP has standalone read its configuration again.
 
 func main() {
 	defer runtime.KeepAlive(&ballast)
-	err := run(os.Args[1:])
-	if err == nil {
-		return
+	out := &lines.Writer{Out: os.Stderr}
+	err := run(os.Args[1:], out)
+	if err != nil {
+		fmt.Fprintln(out, "go-ai-proxy: "+err.Error())
 	}
-	fmt.Fprintln(os.Stderr, "go-ai-proxy: "+err.Error())
-	if errors.As(err, new(standalone.UsageError)) {
+	out.Close(time.Second)
+	switch {
+	case errors.As(err, new(standalone.UsageError)):
 		os.Exit(2)
+	case err != nil:
+		os.Exit(1)
 	}
-	os.Exit(1)
 }
 
-func run(args []string) error {
+// run does what args say and logs to out.
+func run(args []string, out *lines.Writer) error {
 	if err := config.SetSchema(schema); err != nil {
 		return err
 	}
@@ -63,18 +69,23 @@ func run(args []string) error {
 	stdlog.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
 	defer stop()
-	log, err := logger()
+	log, err := logger(out)
 	if err != nil {
 		return err
+	}
+	out.Lost = func(n int) {
+		if n > 0 {
+			log.Warn().Int("lines", n).Msg("lines of the log were dropped: nobody read them")
+		}
 	}
 	if len(args) == 0 {
 		return misused("what is to be done?")
 	}
 	switch args[0] {
 	case "standalone":
-		return standalone.Run(ctx, args[1:], log, os.Stdout, os.Stderr)
+		return standalone.Run(ctx, args[1:], log, os.Stdout, out)
 	case "mock":
-		return standalone.RunMock(ctx, args[1:], os.Stderr)
+		return standalone.RunMock(ctx, args[1:], out)
 	case "version", "-version", "--version":
 		_, err := fmt.Println(version())
 		return err
@@ -152,9 +163,9 @@ func version() string {
 	return text + " " + info.GoVersion + " " + runtime.GOOS + "/" + runtime.GOARCH
 }
 
-// logger writes JSON lines to stderr, which Kong copies to its error log. The
-// level comes from GO_AI_PROXY_LOG_LEVEL.
-func logger() (zerolog.Logger, error) {
+// logger writes JSON lines to out, stderr, which Kong copies to its error log.
+// The level comes from GO_AI_PROXY_LOG_LEVEL.
+func logger(out io.Writer) (zerolog.Logger, error) {
 	level := zerolog.InfoLevel
 	if s := os.Getenv("GO_AI_PROXY_LOG_LEVEL"); s != "" {
 		var err error
@@ -162,5 +173,5 @@ func logger() (zerolog.Logger, error) {
 			return zerolog.Logger{}, fmt.Errorf("GO_AI_PROXY_LOG_LEVEL: %w", err)
 		}
 	}
-	return zerolog.New(os.Stderr).Level(level).With().Timestamp().Str("plugin", plugin.Name).Logger(), nil
+	return zerolog.New(out).Level(level).With().Timestamp().Str("plugin", plugin.Name).Logger(), nil
 }

@@ -9,9 +9,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +32,8 @@ import (
 type Gateway struct {
 	relay     *Relay
 	log       zerolog.Logger
-	key       [32]byte // of this process: tokens of an earlier one are void
+	entries   io.Writer // of the log phase, where it is ours
+	key       [32]byte  // of this process: tokens of an earlier one are void
 	listener  net.Listener
 	server    *engine.Server
 	records   *records
@@ -42,7 +45,7 @@ type Gateway struct {
 
 // NewGateway listens on a free port of 127.0.0.1 and serves until Close.
 func NewGateway(log zerolog.Logger) (*Gateway, error) {
-	g := &Gateway{relay: NewRelay(log), log: log, instances: map[string]*Access{}, records: newRecords()}
+	g := &Gateway{relay: NewRelay(log), log: log, entries: os.Stdout, instances: map[string]*Access{}, records: newRecords()}
 	g.workers = newRecordSocket(g.records, g.knows, log)
 	if _, err := rand.Read(g.key[:]); err != nil {
 		return nil, fmt.Errorf("key for the relay's tokens: %w", err)

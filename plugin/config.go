@@ -134,7 +134,7 @@ func (inst *Instance) compile() error {
 			return fmt.Errorf("%s: %w", inst.config.Path(i), err)
 		}
 		if s := openAISurfaces[t.RouteType]; t.Auth.ParamLocation == "body" && inst.native() == nil && s != nil && (s.take != takeJSON || s.rest != nil) {
-			return fmt.Errorf("targets[%d].auth.param_location: body has no place in %s, whose requests are not all JSON: use query, or header_name", i, t.RouteType)
+			return fmt.Errorf("%s.auth.param_location: body has no place in %s, whose requests are not all JSON: use query, or header_name", inst.config.Path(i), t.RouteType)
 		}
 		defaultRegion(t)
 		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
@@ -253,7 +253,9 @@ func (inst *Instance) identity(i int) string {
 	return id + "\x00#" + strconv.Itoa(same)
 }
 
-// close gives back what the instance held.
+// Close gives back what the instance held. Requests that it serves go on.
+func (inst *Instance) Close() { inst.close() }
+
 func (inst *Instance) close() {
 	if inst.semantic != nil {
 		inst.semantic.Close()

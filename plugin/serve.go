@@ -13,6 +13,7 @@ import (
 	pdk "github.com/Kong/go-pdk"
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/lines"
 	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -47,6 +48,11 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	}
 	if err := g.relay.Share(os.Getenv(RedisEnv)); err != nil {
 		return err
+	}
+	if logPhase() {
+		entries := lines.Entries(os.Stdout, log)
+		defer entries.Close(time.Second)
+		g.entries = entries
 	}
 	socket := filepath.Join(prefix, Socket)
 	if err := server.Claim(ctx, socket); err != nil {
@@ -206,7 +212,7 @@ func (l loggingInstance) Log(e *server.Event) {
 			line = withRecord(line, b)
 		}
 	}
-	os.Stdout.Write(append(line, '\n'))
+	_, _ = l.access.gateway.entries.Write(append(line, '\n'))
 }
 
 // withRecord puts a record into a log entry of Kong's.

@@ -163,11 +163,14 @@ func TestAPluginServersStreamsOutliveSignals(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"SIGHUP": syscall.SIGHUP, "SIGQUIT": syscall.SIGQUIT, "SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
 			release := make(chan struct{})
-			up := newUpstream(t, answer{handler: func(w http.ResponseWriter, _ *http.Request) {
+			up := newUpstream(t, answer{handler: func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				_, _ = io.WriteString(w, "data: "+deltaOne+"\n\n")
 				_ = http.NewResponseController(w).Flush()
-				<-release
+				select {
+				case <-release:
+				case <-r.Context().Done():
+				}
 				_, _ = io.WriteString(w, "data: [DONE]\n\n")
 			}})
 			host := kong.Start(t, binary, t.TempDir())

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -81,7 +82,9 @@ type block struct {
 	Service  ref            `yaml:"service"`
 	Consumer ref            `yaml:"consumer"`
 	Group    ref            `yaml:"consumer_group"`
-	Rest     map[string]any `yaml:",inline"`
+	// Protocols are those of requests that the plugin is for.
+	Protocols []string       `yaml:"protocols"`
+	Rest      map[string]any `yaml:",inline"`
 
 	// What becomes of it, once for all of its routes.
 	instance *plugin.Instance
@@ -89,7 +92,7 @@ type block struct {
 	secrets  *secrets
 }
 
-var blockRest = fields("tags", "protocols", "instance_name", "ordering", "run_on", "created_at", "updated_at", "condition")
+var blockRest = fields("tags", "instance_name", "ordering", "run_on", "created_at", "updated_at", "condition")
 
 // ref names another entity: by its name, or as {name: …} or {id: …}.
 type ref string
@@ -129,7 +132,7 @@ func parse(data []byte) (*document, error) {
 	keepDates(&root)
 	d := &document{}
 	if err := root.Decode(d); err != nil {
-		return nil, plain(err)
+		return nil, misfit("", root.Content[0], reflect.TypeFor[document](), err)
 	}
 	return d, nil
 }
@@ -166,9 +169,139 @@ func decode(n *yaml.Node, list string, i int, into any) (where string, err error
 	_ = n.Decode(&label) // a name of the wrong type is an error of the next line
 	where = place(list, label.Name, i)
 	if err := n.Decode(into); err != nil {
-		return where, fmt.Errorf("%s: %w", where, plain(err))
+		return where, misfit(where, n, reflect.TypeOf(into).Elem(), err)
 	}
-	return where, nil
+	return where, literals(where, n)
+}
+
+// literals is an error when a field of an entity has text in it that would have
+// to be replaced. Those of a plugin's config are looked at with its schema.
+func literals(where string, n *yaml.Node) error {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if message := refuseUnreplaced(n.Value); message != "" {
+			return fmt.Errorf("%s: %s", where, message)
+		}
+	case yaml.SequenceNode:
+		for i, c := range n.Content {
+			if err := literals(fmt.Sprintf("%s[%d]", where, i+1), c); err != nil {
+				return err
+			}
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			switch name := n.Content[i].Value; name {
+			case "routes", "plugins", "config": // entities of their own
+			default:
+				if err := literals(where+"."+name, n.Content[i+1]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// misfit says which value in n does not fit type t, in the words of Kong's
+// schema errors; err is what the YAML package says, which knows lines only, and
+// repeats values.
+func misfit(where string, n *yaml.Node, t reflect.Type, err error) error {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	want := ""
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		if n.Kind == yaml.MappingNode {
+			return misfitIn(where, n, t, err)
+		}
+		want = "a record"
+	case reflect.Slice:
+		if n.Kind == yaml.SequenceNode {
+			for i, c := range n.Content {
+				if err := c.Decode(reflect.New(t.Elem()).Interface()); err != nil {
+					return misfit(fmt.Sprintf("%s[%d]", where, i+1), c, t.Elem(), err)
+				}
+			}
+			return fmt.Errorf("%s: %w", where, plain(err))
+		}
+		want = "an array"
+	case reflect.Bool:
+		want = "a boolean"
+	case reflect.Int:
+		want = "an integer"
+	default:
+		want = "a string"
+	}
+	return fmt.Errorf("%s: expected %s", cmp.Or(where, "the file"), want)
+}
+
+// misfitIn is misfit for the members of a record, or of a map.
+func misfitIn(where string, n *yaml.Node, t reflect.Type, err error) error {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i].Value, n.Content[i+1]
+		of := typeOf(t, name)
+		if of == nil {
+			continue
+		}
+		if err := value.Decode(reflect.New(of).Interface()); err != nil {
+			return misfit(strings.TrimPrefix(where+"."+name, "."), value, of, err)
+		}
+	}
+	if where == "" {
+		return plain(err)
+	}
+	return fmt.Errorf("%s: %w", where, plain(err))
+}
+
+// typeOf is the type of a member of that name, nil if any will do.
+func typeOf(t reflect.Type, name string) reflect.Type {
+	if t.Kind() == reflect.Map {
+		return t.Elem()
+	}
+	for f := range t.Fields() {
+		if f.Tag.Get("yaml") == name {
+			return f.Type
+		}
+	}
+	return nil
+}
+
+// resembles returns the one of names that a misspelt name is meant to be, "" if
+// it is like none of them. The first letter is taken for right: my-ai-proxy may
+// be another's plugin.
+func resembles(name string, names ...string) string {
+	plain := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	for _, n := range names {
+		if name != n && plain != "" && plain[0] == n[0] && distance(plain, n) <= 2 {
+			return n
+		}
+	}
+	return ""
+}
+
+// distance is how many bytes have to be put in, left out or changed to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := corner
+			if a[i] != b[j] {
+				change++
+			}
+			corner = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // unknown is an error when there are fields that Kong does not know either.

@@ -1,11 +1,16 @@
 package standalone
 
 import (
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
@@ -15,8 +20,9 @@ import (
 // handler serves clients: a router, the relay, and a log entry per request.
 type handler struct {
 	relay  *plugin.Relay
-	router *router
-	out    io.Writer      // safe for concurrent use
+	router atomic.Pointer[router]
+	out    io.Writer // of log entries; safe for concurrent use
+	log    zerolog.Logger
 	open   sync.WaitGroup // requests
 }
 
@@ -26,11 +32,33 @@ func (h *handler) ServeExchange(r *engine.Exchange) {
 	defer h.open.Done()
 	x := &exchange{id: requestID(), request: r, secrets: usual, start: time.Now()}
 	x.answer = sink{x: r, id: [1]string{x.id}, length: -1}
-	path := plugin.NormalizePath(r.Path)
+	h.answer(x)
+	// The client need not wait for the log. Whether it is still there, the
+	// relay has found out.
+	_ = r.End()
+	h.write(x)
+}
+
+// answer answers the client, whatever happens.
+func (h *handler) answer(x *exchange) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		// What it says is not logged: it may hold what a request holds.
+		h.log.Error().Str("panic", fmt.Sprintf("%T", p)).Str("stack", string(debug.Stack())).Msg("panic while serving a request")
+		if x.answer.status == 0 {
+			x.answer.message(http.StatusInternalServerError, "An unexpected error occurred", x.id)
+		} else {
+			x.answer.Abort()
+		}
+	}()
+	path := plugin.NormalizePath(x.request.Path)
 	if path == "" {
 		path = "/"
 	}
-	m, ok := h.router.find(r, path)
+	m, ok := h.router.Load().find(x.request, path)
 	switch {
 	case !ok:
 		x.answer.message(http.StatusNotFound, "no Route matched with those values", x.id)
@@ -40,10 +68,6 @@ func (h *handler) ServeExchange(r *engine.Exchange) {
 	default:
 		h.relayTo(x, &m, path)
 	}
-	// The client need not wait for the log. Whether it is still there, the
-	// relay has found out.
-	_ = r.End()
-	h.write(x)
 }
 
 func (h *handler) relayTo(x *exchange, m *match, path string) {

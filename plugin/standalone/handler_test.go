@@ -72,12 +72,13 @@ func serving(t testing.TB, text string, upstream http.Handler) (base string, out
 	}
 	relay.Redirect(target)
 	l := &loader{relay: relay, getenv: func(string) string { return "" }, mock: true}
-	router, err := l.load([]byte(text))
-	if err != nil {
+	if err := l.load([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	out = &log{}
-	s := enginetest.NewServer(&handler{relay: relay, router: router, out: out})
+	h := &handler{relay: relay, out: out}
+	h.router.Store(l.router)
+	s := enginetest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s.URL, out
 }
@@ -194,18 +195,17 @@ func TestWhatNoRouteServesIsAnsweredAsByKongAndLogged(t *testing.T) {
 func BenchmarkRoutingAndLogEntry(b *testing.B) {
 	relay := plugin.NewRelay(zerolog.Nop())
 	l := &loader{relay: relay, mock: true, getenv: func(string) string { return "" }}
-	router, err := l.load(demo)
-	if err != nil {
+	if err := l.load(demo); err != nil {
 		b.Fatal(err)
 	}
 	r := exchangeOf("POST", "/openai/chat")
 	r.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer x"}, "User-Agent": {"bench"}, "Accept": {"*/*"}, "Content-Length": {"100"}}
 	answer := http.Header{"Content-Type": {"application/json"}}
-	h := &handler{router: router, out: io.Discard}
+	h := &handler{out: io.Discard}
 	b.ReportAllocs()
 	for b.Loop() {
 		x := &exchange{id: requestID(), request: r, start: time.Now(), answer: sink{header: answer, status: 200}}
-		m, ok := router.find(r, plugin.NormalizePath(r.Path))
+		m, ok := l.router.find(r, plugin.NormalizePath(r.Path))
 		if !ok {
 			b.Fatal("no route")
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha1"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,56 +24,96 @@ type loader struct {
 
 	services []*service
 	routes   []*route
+	left     []*route // that nobody could reach
+	blocks   []*block // that have an instance
 	global   *block
-	// foreign and idle name what Kong would do and this program does not.
-	foreign map[string]bool
+	router   *router
+
+	foreign map[string]bool // what Kong would do and this program does not
 	notes   []string
-	renamed string // where a plugin of Kong's stands that this one replaces
+	// reasons why a plugin of ours serves nothing; renamed is where a plugin of
+	// Kong's stands that this one replaces.
+	reasons []string
+	renamed string
 }
 
-// load returns the router for a configuration. An error is one line that names
+// load makes the router of a configuration. An error is one line that names
 // the entity and the field.
-func (l *loader) load(data []byte) (*router, error) {
+func (l *loader) load(data []byte) error {
 	d, err := parse(data)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	l.foreign = map[string]bool{}
 	if err := l.entities(d); err != nil {
-		return nil, err
+		return err
 	}
-	served := 0
+	served := false
 	for _, r := range l.routes {
 		if err := l.equip(r); err != nil {
-			return nil, err
+			return err
 		}
-		if r.instance != nil {
-			served++
-		}
+		served = served || r.instance != nil
 	}
-	if served == 0 {
-		if l.renamed != "" {
-			return nil, fmt.Errorf("%s: rename it to %s, which takes the same config: no other plugin is served here", l.renamed, plugin.Name)
-		}
-		return nil, fmt.Errorf("no route has the plugin %s", plugin.Name)
+	if !served {
+		return l.nothing()
 	}
 	if l.renamed != "" {
 		l.note("%s is not served: rename it to %s, which takes the same config", l.renamed, plugin.Name)
 	}
 	if len(l.foreign) > 0 {
-		l.note("not served without Kong: %s", strings.Join(slices.Sorted(maps.Keys(l.foreign)), ", "))
+		l.note("not served without Kong: %s", l.strangers())
 	}
-	return newRouter(l.routes)
+	l.router, err = newRouter(l.routes)
+	return err
 }
+
+// close gives back what the instances hold.
+func (l *loader) close() {
+	for _, b := range l.blocks {
+		b.instance.Close()
+	}
+}
+
+// nothing is the error that there is nothing to serve, with all that may be why.
+func (l *loader) nothing() error {
+	if l.renamed != "" {
+		return fmt.Errorf("%s: rename it to %s, which takes the same config: no other plugin is served here", l.renamed, plugin.Name)
+	}
+	why := l.reasons
+	if len(l.foreign) > 0 {
+		why = append(why, "not served without Kong: "+l.strangers())
+	}
+	what := "no route has the plugin " + plugin.Name
+	if len(l.routes)+len(l.left) == 0 {
+		what = "there is no route"
+	}
+	if len(why) == 0 {
+		return errors.New(what)
+	}
+	return fmt.Errorf("%s: %s", what, strings.Join(why, "; "))
+}
+
+func (l *loader) strangers() string { return strings.Join(slices.Sorted(maps.Keys(l.foreign)), ", ") }
 
 func (l *loader) note(format string, args ...any) {
 	l.notes = append(l.notes, fmt.Sprintf(format, args...))
 }
 
+func (l *loader) reason(format string, args ...any) {
+	l.reasons = append(l.reasons, fmt.Sprintf(format, args...))
+}
+
 // entities reads services, routes and plugins and ties them together.
 func (l *loader) entities(d *document) error {
-	for name := range d.Rest {
+	for _, name := range slices.Sorted(maps.Keys(d.Rest)) {
+		if like := resembles(name, "services", "routes", "plugins"); like != "" {
+			return fmt.Errorf("%s: unknown field: %s is meant", name, like)
+		}
 		l.foreign[name] = true
+		if name == "consumers" || name == "consumer_groups" {
+			l.ofConsumers(name, d.Rest[name])
+		}
 	}
 	for i := range d.Services {
 		if err := l.service(&d.Services[i], i); err != nil {
@@ -89,7 +130,11 @@ func (l *loader) entities(d *document) error {
 		if err != nil {
 			return err
 		}
-		if !l.ours(b) {
+		ours, err := l.ours(b)
+		if err != nil {
+			return err
+		}
+		if !ours {
 			continue
 		}
 		if err := l.attach(b); err != nil {
@@ -99,13 +144,26 @@ func (l *loader) entities(d *document) error {
 	return nil
 }
 
+// ofConsumers notes plugins of ours among those of consumers or their groups.
+func (l *loader) ofConsumers(list string, entities any) {
+	all, _ := entities.([]any)
+	for i, entity := range all {
+		fields, _ := entity.(map[string]any)
+		plugins, _ := fields["plugins"].([]any)
+		for _, one := range plugins {
+			if b, _ := one.(map[string]any); b["name"] == plugin.Name {
+				where := place(list, cmp.Or(text(fields, "username"), text(fields, "name")), i)
+				l.note("%s.plugins[%s] is not served: there are no consumers without Kong", where, plugin.Name)
+				l.reasons = append(l.reasons, l.notes[len(l.notes)-1])
+			}
+		}
+	}
+}
+
 func (l *loader) service(n *yaml.Node, i int) error {
 	s, err := decodeService(n, i)
 	if err != nil {
 		return err
-	}
-	if s.Enabled != nil && !*s.Enabled {
-		return nil
 	}
 	if s.own, err = l.nested(s.Plugins, s.where); err != nil {
 		return err
@@ -124,10 +182,6 @@ func (l *loader) route(n *yaml.Node, list string, i int, s *service) error {
 	if err != nil {
 		return err
 	}
-	if !web(f.Protocols) {
-		l.note("%s is not served: its protocols are %s", r.where, strings.Join(f.Protocols, ", "))
-		return nil
-	}
 	if r.block, err = l.nested(f.Plugins, r.where); err != nil {
 		return err
 	}
@@ -138,8 +192,18 @@ func (l *loader) route(n *yaml.Node, list string, i int, s *service) error {
 		}
 		r.service = l.services[at]
 	}
-	r.entities = describe(r, f)
-	l.routes = append(l.routes, r)
+	switch {
+	case !web(f.Protocols):
+		l.note("%s is not served: its protocols are %s", r.where, strings.Join(f.Protocols, ", "))
+		l.reasons = append(l.reasons, l.notes[len(l.notes)-1])
+		l.left = append(l.left, r)
+	case r.service != nil && r.service.Enabled != nil && !*r.service.Enabled:
+		l.reason("%s is not served: %s is not enabled", r.where, r.service.where)
+		l.left = append(l.left, r)
+	default:
+		r.entities = describe(r, f)
+		l.routes = append(l.routes, r)
+	}
 	return nil
 }
 
@@ -150,53 +214,77 @@ func (l *loader) nested(nodes []yaml.Node, where string) (own *block, err error)
 		if err != nil {
 			return nil, err
 		}
-		if !l.ours(b) {
+		ours, err := l.ours(b)
+		if err != nil {
+			return nil, err
+		}
+		if !ours {
 			continue
 		}
 		if own != nil {
-			return nil, fmt.Errorf("%s: there is another one in the same place", b.where)
+			return nil, twice(b)
 		}
 		own = b
 	}
 	return own, nil
 }
 
-// ours says whether a block is for this program, and notes it when not.
-func (l *loader) ours(b *block) bool {
+func twice(b *block) error { return fmt.Errorf("%s: there is another one in the same place", b.where) }
+
+// ours says whether a block is for this program, and notes why when it is not.
+func (l *loader) ours(b *block) (bool, error) {
+	var why string
 	switch {
-	case b.Enabled != nil && !*b.Enabled:
-		return false
 	case b.Name == "ai-proxy", b.Name == "ai-proxy-advanced":
-		l.renamed = cmp.Or(l.renamed, b.where)
-		return false
+		if b.Enabled == nil || *b.Enabled {
+			l.renamed = cmp.Or(l.renamed, b.where)
+		}
+		return false, nil
 	case b.Name != plugin.Name:
-		l.foreign["plugin "+b.Name] = true
-		return false
+		if resembles(b.Name, plugin.Name) != "" {
+			return false, fmt.Errorf("%s.name: there is no plugin %q: %s is meant", b.where, b.Name, plugin.Name)
+		}
+		if b.Enabled == nil || *b.Enabled {
+			l.foreign["plugin "+b.Name] = true
+		}
+		return false, nil
+	case b.Enabled != nil && !*b.Enabled:
+		l.reason("%s is not enabled", b.where)
+		return false, nil
 	case b.Consumer != "", b.Group != "":
-		l.note("%s is not served: there are no consumers without Kong", b.where)
-		return false
+		why = "there are no consumers without Kong"
+	case !web(b.Protocols):
+		why = "its protocols are " + strings.Join(b.Protocols, ", ")
+	default:
+		return true, nil
 	}
-	return true
+	l.note("%s is not served: %s", b.where, why)
+	l.reason("%s is not served: %s", b.where, why)
+	return false, nil
 }
 
 // attach gives a plugin at the top level to what it names, or to all routes.
 func (l *loader) attach(b *block) error {
+	to := &l.global
 	switch {
 	case b.Route != "":
-		at := slices.IndexFunc(l.routes, func(r *route) bool { return b.Route.names(r.id, r.name) })
+		all := slices.Concat(l.routes, l.left)
+		at := slices.IndexFunc(all, func(r *route) bool { return b.Route.names(r.id, r.name) })
 		if at < 0 {
 			return fmt.Errorf("%s.route: no route %q", b.where, b.Route)
 		}
-		l.routes[at].block = b
+		to = &all[at].block
 	case b.Service != "":
 		at := slices.IndexFunc(l.services, func(s *service) bool { return b.Service.names(s.ID, s.Name) })
 		if at < 0 {
 			return fmt.Errorf("%s.service: no service %q", b.where, b.Service)
 		}
-		l.services[at].own = b
-	default:
-		l.global = b
+		to = &l.services[at].own
 	}
+	if *to != nil {
+		return twice(b)
+	}
+	*to = b
 	return nil
 }
 
@@ -234,6 +322,9 @@ func (l *loader) compile(b *block) error {
 	if c, err = config.Dereference(c, l.vault); err != nil {
 		return err
 	}
+	if problems := unreplaced("config", c); len(problems) > 0 {
+		return problems
+	}
 	b.targets = targetsOf(c)
 	b.secrets = secretsOf(b.targets)
 	if l.mock {
@@ -247,6 +338,7 @@ func (l *loader) compile(b *block) error {
 		return err
 	}
 	b.instance, err = l.relay.NewInstance(data)
+	l.blocks = append(l.blocks, b)
 	return err
 }
 

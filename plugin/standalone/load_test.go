@@ -22,11 +22,11 @@ func TestABrokenConfigurationIsOneLineThatNamesTheField(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", "the file is empty"},
 		{"no YAML", "services: [", "did not find expected node content"},
-		{"services are no list", "services: 5", "line 1: cannot unmarshal"},
+		{"services are no list", "services: 5", "services: expected an array"},
 		{"unknown field of a service", "services: [{name: s, url: 'http://x', route: []}]", "services[s].route: unknown field"},
 		{"unknown field of a route", "services: [{name: s, url: 'http://x', routes: [{name: r, path: /a}]}]", "services[s].routes[r].path: unknown field"},
 		{"a route without a name", "services: [{name: s, url: 'http://x', routes: [{name: a, paths: [/a]}, {name: , strip_path: true}]}]", "services[s].routes[2]: must set one of 'methods', 'hosts', 'headers', 'paths'"},
-		{"a list that is a string", "services: [{name: s, url: 'http://x', routes: [{name: r, paths: /a}]}]", "services[s].routes[r]: line 1: cannot unmarshal !!str `/a` into []string"},
+		{"a list that is a string", "services: [{name: s, url: 'http://x', routes: [{name: r, paths: /a}]}]", "services[s].routes[r].paths: expected an array"},
 		{"a service without a URL", "services: [{name: s}]", "services[s]: needs url, or host"},
 		{"a service that is no URL", "services: [{name: s, url: /x}]", `services[s].url: "/x" is not a URL`},
 		{"an expression", "services: [{name: s, url: 'http://x', routes: [{name: r, expression: 'x'}]}]", "services[s].routes[r].expression: does not work without Kong"},
@@ -64,7 +64,7 @@ func loaded(t *testing.T, text string, env map[string]string, mock bool) *loader
 	relay := plugin.NewRelay(zerolog.Nop())
 	t.Cleanup(relay.Close)
 	l := &loader{relay: relay, getenv: func(name string) string { return env[name] }, mock: mock}
-	if _, err := l.load([]byte(text)); err != nil {
+	if err := l.load([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -85,18 +85,108 @@ func TestReferencesAreValuesOfTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestReferencesThatNothingResolvesAreRefused(t *testing.T) {
-	for _, c := range []struct{ config, want string }{
-		{"{route_type: llm/v1/chat, model: {provider: openai, name: x, model_alias: '{vault://env/openai-key}'}}", "config.model.model_alias: cannot be a reference"},
-		{"{route_type: llm/v1/chat, auth: {header_name: a, header_value: 'Bearer {vault://env/openai-key}'}, model: {provider: openai, name: x}}", "config.auth.header_value: has a reference"},
+func TestValuesHaveTheirTypesInKongsWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"hello":           "the file: expected a record",
+		"- services":      "the file: expected a record",
+		"services: {}":    "services: expected an array",
+		"services: [5]":   "services[1]: expected a record",
+		"services: [{}]":  "services[1]: needs url, or host",
+		"plugins: [[]]":   "plugins[1]: expected a record",
+		"plugins: [null]": "plugins[1].name: required field missing",
+		"services: [{name: s, url: 'http://x', port: http}]":                                                                            "services[s].port: expected an integer",
+		"services: [{name: s, url: 'http://x', enabled: sk-canary}]":                                                                    "services[s].enabled: expected a boolean",
+		"services: [{name: s, url: [http]}]":                                                                                            "services[s].url: expected a string",
+		"services: [{name: [s], url: 'http://x'}]":                                                                                      "services[1].name: expected a string",
+		"services: [{name: s, url: 'http://x', routes: {name: r}}]":                                                                     "services[s].routes: expected an array",
+		"services: [{name: s, url: 'http://x', routes: [{name: r, paths: [/a, [/b]]}]}]":                                                "services[s].routes[r].paths[2]: expected a string",
+		"services: [{name: s, url: 'http://x', routes: [{name: r, headers: [x]}]}]":                                                     "services[s].routes[r].headers: expected a record",
+		"services: [{name: s, url: 'http://x', routes: [{name: r, headers: {a: [x], b: y}}]}]":                                          "services[s].routes[r].headers.b: expected an array",
+		"services: [{name: s, url: 'http://x', routes: [{name: r, paths: &p [/a]}, {name: q, methods: &q GET}, {name: t, hosts: *q}]}]": "services[s].routes[q].methods: expected an array",
+		"services: [{name: s, url: 'http://x', routes: [{name: r, paths: [/a], plugins: [{name: go-ai-proxy, config: sk-canary}]}]}]":   "services[s].routes[r].plugins[go-ai-proxy].config: expected a record",
+		"services: [{name: s, url: 'http://x', name: t}]":                                                                               "services[1]: line 1: mapping key \"name\" already defined at line 1",
+		"routes: []\nroutes: []": "line 2: mapping key \"routes\" already defined at line 1",
 	} {
-		relay := plugin.NewRelay(zerolog.Nop())
-		l := &loader{relay: relay, getenv: func(string) string { return "SECRET" }}
-		_, err := l.load([]byte(onRoute(c.config)))
-		relay.Close()
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "SECRET") {
-			t.Errorf("%s: %v", c.config, err)
+		_, err := loadText(t, text, nil)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+func TestThatNothingIsServedSaysWhy(t *testing.T) {
+	ours := func(more string) string { return "{name: go-ai-proxy, config: " + plainConfig + more + "}" }
+	served := func(service, route, plugins string) string {
+		return "services: [{name: s, url: 'http://x'" + service + ", routes: [{name: r, paths: [/a]" + route + "}]}]\nplugins: [" + plugins + "]"
+	}
+	const none = "no route has the plugin go-ai-proxy"
+	for _, c := range []struct{ name, text, want string }{
+		{"no plugin", served("", "", ""), none},
+		{"no route", "plugins: [" + ours("") + "]", "there is no route"},
+		{"another plugin", served("", "", "{name: key-auth}"), none + ": not served without Kong: plugin key-auth"},
+		{"not enabled", served("", "", ours(", enabled: false")), none + ": plugins[go-ai-proxy] is not enabled"},
+		{"a service that is not enabled", served(", enabled: false", "", ours("")), none + ": services[s].routes[r] is not served: services[s] is not enabled"},
+		{"a service that is not enabled, by name", "services: [{name: s, url: 'http://x', enabled: false}]\nroutes: [{name: r, paths: [/a], service: s}]\nplugins: [" + ours("") + "]",
+			none + ": routes[r] is not served: services[s] is not enabled"},
+		{"another protocol", served("", ", protocols: [grpc, tcp]", ours("")), none + ": services[s].routes[r] is not served: its protocols are grpc, tcp"},
+		{"another protocol of the route that is named", served("", ", protocols: [tls]", ours(", route: r")), none + ": services[s].routes[r] is not served: its protocols are tls"},
+		{"another protocol of the plugin", served("", "", ours(", protocols: [grpc]")), none + ": plugins[go-ai-proxy] is not served: its protocols are grpc"},
+		{"a consumer", served("", "", ours(", consumer: x")), none + ": plugins[go-ai-proxy] is not served: there are no consumers without Kong"},
+		{"a group", served("", "", ours(", consumer_group: {name: x}")), none + ": plugins[go-ai-proxy] is not served: there are no consumers without Kong"},
+		{"inside a consumer", served("", "", "") + "\nconsumers: [{username: x, plugins: [{name: rate-limiting}, " + ours("") + "]}]",
+			none + ": consumers[x].plugins[go-ai-proxy] is not served: there are no consumers without Kong; not served without Kong: consumers"},
+		{"inside a group", served("", "", "") + "\nconsumer_groups: [{name: g, plugins: [" + ours("") + "]}]",
+			none + ": consumer_groups[g].plugins[go-ai-proxy] is not served: there are no consumers without Kong; not served without Kong: consumer_groups"},
+		{"misspelt", served("", "", strings.Replace(ours(""), "go-ai-proxy", "go-ai-prxy", 1)), `plugins[go-ai-prxy].name: there is no plugin "go-ai-prxy": go-ai-proxy is meant`},
+		{"misspelt, nested", served(", plugins: ["+strings.Replace(ours(""), "go-ai-proxy", "go_ai_proxy", 1)+"]", "", ""), `services[s].plugins[go_ai_proxy].name: there is no plugin "go_ai_proxy": go-ai-proxy is meant`},
+		{"a misspelt list", "service: [{name: s, url: 'http://x'}]", "service: unknown field: services is meant"},
+		{"another misspelt list", "pluginss: []", "pluginss: unknown field: plugins is meant"},
+		{"two for all", served("", "", ours("")+", "+ours("")), "plugins[go-ai-proxy]: there is another one in the same place"},
+		{"two for a route", served("", ", plugins: ["+ours("")+"]", ours(", route: r")), "plugins[go-ai-proxy]: there is another one in the same place"},
+		{"two for a service", served(", plugins: ["+ours("")+"]", "", ours(", service: {name: s}")), "plugins[go-ai-proxy]: there is another one in the same place"},
+	} {
+		if _, err := loadText(t, c.text, nil); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v\nwant %s", c.name, err, c.want)
+		}
+	}
+	for _, name := range []string{"my-ai-proxy", "go-ai-proxy-extended", "ai-prompt-guard"} {
+		l := loaded(t, served("", "", "{name: "+name+"}, "+ours(", protocols: [grpc, https]")), nil, false)
+		if len(l.notes) != 1 || l.notes[0] != "not served without Kong: plugin "+name {
+			t.Errorf("notes %q", l.notes)
+		}
+	}
+}
+
+func TestTextThatNothingReplacesIsRefused(t *testing.T) {
+	const (
+		ofDecK = `: ${{ env "…" }} is replaced by decK only: use {vault://env/…}, or write the value`
+		part   = ": a reference to a vault must be the whole of a value: put what stands around it into the secret"
+		whole  = ": a reference to a vault is not replaced here: write the value"
+		at     = "services[s].routes[r].plugins[go-ai-proxy]: config."
+	)
+	inConfig := func(value, alias string) string {
+		return onRoute("{targets: [{route_type: llm/v1/chat, auth: {header_name: x-key, header_value: " + value + "}, model: {provider: openai, name: x, model_alias: " + alias + "}}]}")
+	}
+	for _, c := range []struct{ name, text, want string }{
+		{"decK's, in a secret", inConfig(`'Bearer ${{ env "DECK_CANARY" }}'`, "y"), at + "targets[1].auth.header_value" + ofDecK},
+		{"decK's, without spaces", inConfig(`'${{env "DECK_CANARY"}}'`, "y"), at + "targets[1].auth.header_value" + ofDecK},
+		{"a reference behind text", inConfig("'Bearer {vault://env/canary}'", "y"), at + "targets[1].auth.header_value" + part},
+		{"a reference before text", inConfig("'{vault://env/canary} canary'", "y"), at + "targets[1].auth.header_value" + part},
+		{"two references", inConfig("k", "'{vault://env/a}{vault://env/b}'"), at + "targets[1].model.model_alias" + part},
+		{"where none is replaced", inConfig("k", "'{vault://env/openai-key}'"), at + "targets[1].model.model_alias" + whole},
+		{"in the value of a reference", inConfig("'{vault://env/nested}'", "y"), at + "targets[1].auth.header_value" + whole},
+		{"all of them", inConfig("'a {vault://env/canary}'", "'${{ env }}'"), at + "targets[1].auth.header_value" + part + "; config.targets[1].model.model_alias" + ofDecK},
+		{"in a service", `services: [{name: s, url: 'http://${{ env "HOST" }}/'}]`, "services[s].url" + ofDecK},
+		{"in a route", `routes: [{name: r, paths: [/a, '/${{ env "P" }}']}]`, "routes[r].paths[2]" + ofDecK},
+		{"in a header of a route", `routes: [{name: r, headers: {x-key: ['{vault://env/canary}']}}]`, "routes[r].headers.x-key[1]" + whole},
+	} {
+		_, err := loadText(t, c.text, map[string]string{"NESTED": "{vault://env/other}"})
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v\nwant %s", c.name, err, c.want)
+		}
+	}
+	for _, value := range []string{"'{{ environment }}'", "'{vault:x}'", "'$ {{ env }}'", "'${{ environs }}'"} {
+		loaded(t, inConfig("k", value), nil, false)
 	}
 }
 

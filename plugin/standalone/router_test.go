@@ -27,7 +27,8 @@ func loadText(t *testing.T, text string, env map[string]string) (*router, error)
 	relay := plugin.NewRelay(zerolog.Nop())
 	t.Cleanup(relay.Close)
 	l := &loader{relay: relay, getenv: func(name string) string { return env[name] }}
-	return l.load([]byte(text))
+	err := l.load([]byte(text))
+	return l.router, err
 }
 
 func TestRoutesAreFoundInKongsOrder(t *testing.T) {

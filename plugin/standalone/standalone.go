@@ -3,13 +3,12 @@
 // per request in the form of Kong's file-log plugin. It is no second product:
 // it knows services, routes, our plugin and a log line, and nothing else.
 //
-// Start with Run. load.go makes routes of a configuration, router.go finds the
+// Start with Run. source.go reads a configuration, load.go makes routes of a configuration, router.go finds the
 // one of a request, handler.go serves it, entry.go is the log entry.
 package standalone
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -24,12 +24,8 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/lines"
 )
-
-// demo is what -mock serves without -config.
-//
-//go:embed mock.yml
-var demo []byte
 
 const help = `go-ai-proxy standalone [-config FILE] [-listen ADDR] [-mock]
 
@@ -37,6 +33,9 @@ Serves a kong.yml without Kong: services, routes (prefixes, ~regular
 expressions, methods, hosts, headers, strip_path) and the plugin go-ai-proxy on
 them. Secrets come from the environment: {vault://env/openai-key} is OPENAI_KEY.
 Standard output gets a log entry per request, as of Kong's file-log plugin.
+
+SIGHUP reads the configuration again; one that is wrong changes nothing. SIGTERM,
+SIGINT and SIGQUIT let open requests end, for two seconds.
 
   -config FILE   the configuration (default kong.yml; with -mock one for a try)
   -listen ADDR   where to listen (default 127.0.0.1:8000)
@@ -64,14 +63,13 @@ func Run(ctx context.Context, args []string, log zerolog.Logger, stdout, stderr 
 	if err := relay.Share(os.Getenv(plugin.RedisEnv)); err != nil {
 		return err
 	}
-	name, data, err := configuration(*file, *mocked)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	source := &source{relay: relay, file: *file, mocked: *mocked}
+	first, err := source.read()
 	if err != nil {
 		return err
-	}
-	l := &loader{relay: relay, getenv: os.Getenv, mock: *mocked}
-	router, err := l.load(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
 	}
 	if *mocked {
 		base, stop, err := startMock("127.0.0.1:0")
@@ -85,10 +83,11 @@ func Run(ctx context.Context, args []string, log zerolog.Logger, stdout, stderr 
 	if err != nil {
 		return err
 	}
-	l.print(stderr, listener.Addr().String(), name)
-	entries := &batch{out: stdout}
-	defer entries.flush()
-	return serve(ctx, listener, &handler{relay: relay, router: router, out: entries}, log)
+	entries := lines.Entries(stdout, log)
+	defer entries.Close(time.Second)
+	s := &site{handler: &handler{relay: relay, out: entries, log: log}, source: source, stderr: stderr, listener: listener, log: log}
+	s.use(first)
+	return s.serve(ctx, hangups)
 }
 
 // UsageError is an error in the command line.
@@ -113,29 +112,6 @@ func read(flags *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// configuration returns the text of the configuration and what to call it.
-func configuration(file string, mocked bool) (name string, data []byte, err error) {
-	switch {
-	case file == "" && mocked:
-		return "the built-in example", demo, nil
-	case file == "":
-		file = "kong.yml"
-		if data, err = os.ReadFile(file); errors.Is(err, os.ErrNotExist) {
-			return "", nil, errors.New("no kong.yml here: name one with -config, or try -mock")
-		}
-	default:
-		data, err = os.ReadFile(file)
-	}
-	if err != nil {
-		var pe *os.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return "", nil, fmt.Errorf("-config %s: %w", file, err)
-	}
-	return file, data, nil
-}
-
 func listenOn(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
@@ -150,21 +126,62 @@ func listenOn(address string) (net.Listener, error) {
 // drain is how long open requests may take after the process was told to end.
 const drain = 2 * time.Second
 
-func serve(ctx context.Context, l net.Listener, h *handler, log zerolog.Logger) error {
-	server := &engine.Server{Handler: h, Log: log}
+// site is what is served where.
+type site struct {
+	handler  *handler
+	source   *source
+	current  *loader
+	stderr   io.Writer
+	listener net.Listener
+	log      zerolog.Logger
+}
+
+// use has requests served as l says, and tells it.
+func (s *site) use(l *loader) {
+	before := s.current
+	s.current = l
+	s.handler.router.Store(l.router)
+	l.print(s.stderr, s.listener.Addr().String(), s.source.name())
+	if before != nil {
+		// Requests may have found their route already.
+		time.AfterFunc(grace, before.close)
+	}
+}
+
+// grace is how long what was configured before stays usable.
+const grace = time.Minute
+
+// reload reads the configuration again. One that is wrong changes nothing.
+func (s *site) reload() {
+	l, err := s.source.read()
+	if err != nil {
+		s.log.Error().Err(err).Msg("configuration not read again: what was served before goes on")
+		return
+	}
+	s.use(l)
+}
+
+// serve serves until ctx is done, and reads the configuration again at each
+// hangup.
+func (s *site) serve(ctx context.Context, hangups <-chan os.Signal) error {
+	server := &engine.Server{Handler: s.handler, Log: s.log}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
+	go func() { failed <- server.Serve(s.listener) }()
+	for ctx.Err() == nil {
+		select {
+		case err := <-failed:
+			return fmt.Errorf("serve: %w", err)
+		case <-hangups:
+			s.reload()
+		case <-ctx.Done():
+		}
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	if server.Shutdown(bounded) != nil {
 		_ = server.Close() // breaks what is still open; it is logged as aborted
 		logged := make(chan struct{})
-		go func() { h.open.Wait(); close(logged) }()
+		go func() { s.handler.open.Wait(); close(logged) }()
 		select {
 		case <-logged:
 		case <-time.After(time.Second):

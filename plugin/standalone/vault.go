@@ -4,8 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
+
+	"go-ai-proxy/plugin/config"
 )
 
 // placeholder stands for a secret that is not there, with -mock.
@@ -54,4 +59,42 @@ func member(text, key string) (string, error) {
 		return "", fmt.Errorf("has no string %q in its JSON object", key)
 	}
 	return value, nil
+}
+
+// ofDecK is what decK replaces by the environment before Kong sees a file.
+var ofDecK = regexp.MustCompile(`\$\{\{\s*env\b`)
+
+// unreplaced finds text that looks as if a value came in its place, and would go
+// to a provider as it is. It is for what Dereference returned. What is found is
+// not repeated: the rest of the text may be a secret.
+func unreplaced(path string, value any) (problems config.Problems) {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			problems = append(problems, unreplaced(path+"."+name, value[name])...)
+		}
+	case []any:
+		for i, one := range value {
+			problems = append(problems, unreplaced(fmt.Sprintf("%s[%d]", path, i+1), one)...)
+		}
+	case string:
+		if message := refuseUnreplaced(value); message != "" {
+			problems = append(problems, config.Problem{Field: path, Message: message})
+		}
+	}
+	return problems
+}
+
+// refuseUnreplaced says what is wrong with a text, "" if nothing is.
+func refuseUnreplaced(text string) string {
+	at := strings.Index(text, "{vault://")
+	switch {
+	case ofDecK.MatchString(text):
+		return `${{ env "…" }} is replaced by decK only: use {vault://env/…}, or write the value`
+	case at < 0:
+		return ""
+	case at == 0 && strings.IndexByte(text, '}') == len(text)-1:
+		return "a reference to a vault is not replaced here: write the value"
+	}
+	return "a reference to a vault must be the whole of a value: put what stands around it into the secret"
 }
