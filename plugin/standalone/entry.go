@@ -50,13 +50,13 @@ func (x *exchange) append(b []byte) []byte {
 	b = append(b, `,"querystring":`...)
 	b = x.appendQuery(b)
 	b = append(b, `,"headers":`...)
-	b, size := appendHeaders(b, x.request.Header, x.secrets.headers, x.request.Host, -1)
+	b, size := appendHeaders(b, x.request.Header, x.secrets, x.request.Host, -1)
 	b = append(b, `,"size":`...)
 	b = strconv.AppendInt(b, int64(size+len("  HTTP/1.1")+len(x.request.Method)+len(x.request.Target))+max(x.request.ContentLength, 0), 10)
 	b = append(b, `},"response":{"status":`...)
 	b = strconv.AppendInt(b, int64(x.answer.status), 10)
 	b = append(b, `,"headers":`...)
-	b, size = appendHeaders(b, x.answer.header, nil, "", x.answer.length)
+	b, size = appendHeaders(b, x.answer.header, x.secrets, "", x.answer.length)
 	b = append(b, `,"size":`...)
 	b = strconv.AppendInt(b, int64(size)+x.answer.size, 10)
 	b = append(b, `},"latencies":{"request":`...)
@@ -128,7 +128,7 @@ func (x *exchange) appendQuery(b []byte) []byte {
 			b = append(b, `"`+redacted+`"`...)
 			continue
 		}
-		b = appendValues(b, values)
+		b = appendValues(b, values, x.secrets)
 	}
 	if open == '{' { // nothing in it could be read
 		b = append(b, open)
@@ -139,7 +139,7 @@ func (x *exchange) appendQuery(b []byte) []byte {
 // appendHeaders writes headers as an object with names in lower case, and says
 // how many bytes they are on the wire. host and length are those that the engine
 // keeps apart, "" and below 0 where there are none.
-func appendHeaders(b []byte, h http.Header, secret map[string]bool, host string, length int64) (_ []byte, size int) {
+func appendHeaders(b []byte, h http.Header, s *secrets, host string, length int64) (_ []byte, size int) {
 	b = append(b, '{')
 	first := len(b)
 	if length >= 0 {
@@ -160,7 +160,7 @@ func appendHeaders(b []byte, h http.Header, secret map[string]bool, host string,
 		b = append(b, '"')
 		from := len(b)
 		b = appendLower(b, name)
-		hidden := secret[string(b[from:])]
+		hidden := s.headers[string(b[from:])]
 		b = append(b, '"', ':')
 		for _, v := range values {
 			size += len(name) + len(": \r\n") + len(v)
@@ -169,7 +169,7 @@ func appendHeaders(b []byte, h http.Header, secret map[string]bool, host string,
 			b = append(b, `"`+redacted+`"`...)
 			continue
 		}
-		b = appendValues(b, values)
+		b = appendValues(b, values, s)
 	}
 	return append(b, '}'), size
 }
@@ -186,16 +186,16 @@ func appendLower(b []byte, name string) []byte {
 	return b
 }
 
-func appendValues(b []byte, values []string) []byte {
+func appendValues(b []byte, values []string, s *secrets) []byte {
 	if len(values) == 1 {
-		return jsonedit.AppendString(b, values[0])
+		return jsonedit.AppendString(b, s.value(values[0]))
 	}
 	b = append(b, '[')
 	for i, v := range values {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = jsonedit.AppendString(b, v)
+		b = jsonedit.AppendString(b, s.value(v))
 	}
 	return append(b, ']')
 }

@@ -191,6 +191,33 @@ func TestWhatNoRouteServesIsAnsweredAsByKongAndLogged(t *testing.T) {
 	}
 }
 
+// Law 6: one record, and one answer, for each request.
+func TestAPanicIsAnsweredAndLogged(t *testing.T) {
+	var said bytes.Buffer
+	out := &log{}
+	l := loaded(t, onRoute(plainConfig), nil, false)
+	h := &handler{out: out, log: zerolog.New(&said)} // without a relay
+	h.router.Store(l.router)
+	s := enginetest.NewServer(h)
+	resp, err := http.Post(s.URL+"/a", "application/json", strings.NewReader(`{"messages":[{"role":"user","content":"prompt-canary"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	s.Close()
+	if resp.StatusCode != 500 || !strings.HasPrefix(string(body), `{"message":"An unexpected error occurred"`) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	e := out.entries(t, 1)[0]
+	if lookup(e, "response.status") != 500.0 || lookup(e, "route.name") != "r" {
+		t.Errorf("logged as %v", e)
+	}
+	if !strings.Contains(said.String(), `"panic":"runtime.`) || strings.Contains(said.String(), "canary") {
+		t.Errorf("it says %s", said.String())
+	}
+}
+
 // The relay's own work is measured where it is done; this is all the rest.
 func BenchmarkRoutingAndLogEntry(b *testing.B) {
 	relay := plugin.NewRelay(zerolog.Nop())
@@ -204,7 +231,7 @@ func BenchmarkRoutingAndLogEntry(b *testing.B) {
 	h := &handler{out: io.Discard}
 	b.ReportAllocs()
 	for b.Loop() {
-		x := &exchange{id: requestID(), request: r, start: time.Now(), answer: sink{header: answer, status: 200}}
+		x := &exchange{id: requestID(), request: r, start: time.Now(), answer: sink{header: answer, status: 200}, secrets: usual}
 		m, ok := l.router.find(r, plugin.NormalizePath(r.Path))
 		if !ok {
 			b.Fatal("no route")

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// secrets names what log entries must not show: request headers and query
-// parameters by which keys come. Names are in lower case.
+// secrets names what log entries must not show: headers and query parameters by which keys come. Names are in lower case.
 type secrets struct{ headers, params map[string]bool }
 
 // Keys of providers and of this gateway's clients, whether a configuration
 // names them or not. Kong's own serializer knows the first two.
 var (
-	secretHeaders = fields("authorization", "proxy-authorization", "cookie", "apikey", "api-key", "x-api-key", "x-goog-api-key",
+	secretHeaders = fields("authorization", "proxy-authorization", "cookie", "set-cookie", "apikey", "api-key", "x-api-key", "x-goog-api-key",
 		"x-auth-token", "x-access-token", "x-amz-security-token", "ocp-apim-subscription-key", "sec-websocket-protocol")
-	secretParams = fields("apikey", "api_key", "api-key", "key", "access_token", "jwt", "subscription-key", "x-amz-security-token", "x-amz-signature")
+	secretParams = fields("apikey", "api_key", "api-key", "key", "access_token", "refresh_token", "id_token", "token", "jwt",
+		"client_secret", "password", "subscription-key", "sig", "signature", "x-amz-security-token", "x-amz-signature", "x-goog-signature")
 
 	// usual is for requests that no plugin serves.
 	usual = &secrets{headers: secretHeaders, params: secretParams}
@@ -38,19 +38,38 @@ func secretsOf(targets []target) *secrets {
 
 const redacted = "REDACTED"
 
-// query returns a raw query with the values of secret parameters replaced.
+// query returns a raw query with the values of secret parameters replaced. A
+// semicolon separates parameters for some, if not for us.
 func (s *secrets) query(raw string) string {
-	if raw == "" {
+	var b strings.Builder
+	done := 0 // of raw
+	for i := 0; i < len(raw); {
+		end := i + strings.IndexAny(raw[i:], "&;")
+		if end < i {
+			end = len(raw)
+		}
+		name, _, _ := strings.Cut(raw[i:end], "=")
+		if s.param(name) {
+			b.WriteString(raw[done : i+len(name)])
+			b.WriteString("=" + redacted)
+			done = end
+		}
+		i = end + 1
+	}
+	if done == 0 {
 		return raw
 	}
-	pairs := strings.Split(raw, "&")
-	for i, p := range pairs {
-		name, _, _ := strings.Cut(p, "=")
-		if s.param(name) {
-			pairs[i] = name + "=" + redacted
-		}
+	b.WriteString(raw[done:])
+	return b.String()
+}
+
+// value returns a header's value, which may be a URL, without secret parameters.
+func (s *secrets) value(v string) string {
+	path, query, ok := strings.Cut(v, "?")
+	if !ok {
+		return v
 	}
-	return strings.Join(pairs, "&")
+	return path + "?" + s.query(query)
 }
 
 // param says whether a parameter of that escaped name is secret.
