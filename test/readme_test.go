@@ -123,6 +123,40 @@ func TestREADMEStartsWithTheTwoCommands(t *testing.T) {
 	}
 }
 
+// TestREADMECommandsAreUnderstood runs the commands in the README's text, those
+// that would serve with -h.
+func TestREADMECommandsAreUnderstood(t *testing.T) {
+	text, _ := readme(t)
+	commands := regexp.MustCompile("`go-ai-proxy ([^`]+)`").FindAllStringSubmatch(text, -1)
+	for _, c := range commands {
+		args := strings.Fields(c[1])
+		if args[0] == "standalone" {
+			args = append(args, "-h")
+		}
+		if status, _, stderr := runs(t, nil, args...); status != 0 {
+			t.Errorf("%s: exit status %d, %s", c[0], status, stderr)
+		}
+	}
+	if len(commands) < 3 {
+		t.Errorf("%d commands found in the README", len(commands))
+	}
+}
+
+// TestREADMENamesTheSignals holds what the README says of signals against the
+// program's help.
+func TestREADMENamesTheSignals(t *testing.T) {
+	text, _ := readme(t)
+	_, usage, _ := runs(t, nil, "-h")
+	_, _, standalone := runs(t, nil, "standalone", "-h")
+	for _, signal := range []string{"SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"} {
+		for name, where := range map[string]string{"the README": text, "-h": usage, "standalone -h": standalone} {
+			if !strings.Contains(where, signal) {
+				t.Errorf("%s does not name %s", name, signal)
+			}
+		}
+	}
+}
+
 // TestTheImagePassesOnAllThatThePluginLooksAt: Kong's workers start the plugin
 // with nothing but what nginx's env directives name.
 func TestTheImagePassesOnAllThatThePluginLooksAt(t *testing.T) {
