@@ -75,9 +75,10 @@ func TestAHangupReadsTheConfigurationAgain(t *testing.T) {
 	if got := status(t, g.url+"/old"); got != 404 {
 		t.Errorf("the old route answers %d", got)
 	}
-	if got := g.stderr.String(); strings.Count(got, " on "+g.url+"\n") != 2 || !strings.Contains(got, "/new") {
-		t.Errorf("it says %s", got)
-	}
+	until(t, "it tells what is served now", func() bool {
+		got := g.stderr.String()
+		return strings.Count(got, " on "+g.url+"\n") == 2 && strings.Contains(got, "  /new  ")
+	})
 
 	for text, why := range map[string]string{
 		"services: [":        "did not find expected node content",
