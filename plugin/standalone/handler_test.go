@@ -191,6 +191,25 @@ func TestWhatNoRouteServesIsAnsweredAsByKongAndLogged(t *testing.T) {
 	}
 }
 
+// milliseconds of a log entry, with the time of the answer's beginning or without.
+func TestLatenciesAreSplitWhereTheAnswerBegan(t *testing.T) {
+	for began, want := range map[time.Duration][3]float64{0: {1000, 1000, 0}, 400 * time.Millisecond: {1000, 400, 600}} {
+		x := &exchange{request: exchangeOf("GET", "/"), secrets: usual, start: time.Now().Add(-time.Second)}
+		if began > 0 {
+			x.answer.began = x.start.Add(began)
+		}
+		var e map[string]any
+		if err := json.Unmarshal(x.append(nil), &e); err != nil {
+			t.Fatal(err)
+		}
+		for i, name := range []string{"request", "proxy", "receive"} {
+			if got, _ := lookup(e, "latencies."+name).(float64); got < want[i] || got > want[i]+200 {
+				t.Errorf("%s: %v ms, want about %v", name, got, want[i])
+			}
+		}
+	}
+}
+
 // Law 6: one record, and one answer, for each request.
 func TestAPanicIsAnsweredAndLogged(t *testing.T) {
 	var said bytes.Buffer
