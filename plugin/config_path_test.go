@@ -16,7 +16,7 @@ func TestATargetThatCannotWorkIsNamedAsInKongsErrors(t *testing.T) {
 	r := NewRelay(zerolog.Nop())
 	t.Cleanup(r.Close)
 	for text, want := range map[string]string{
-		bad: "config.auth",
+		bad:                                      "config.auth",
 		`{"targets":[` + good + `,` + bad + `]}`: "config.targets[2].auth",
 	} {
 		inst, err := r.NewInstance([]byte(text))
