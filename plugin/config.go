@@ -139,7 +139,7 @@ func (inst *Instance) compile() error {
 		defaultRegion(t)
 		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
 		if err != nil {
-			return fmt.Errorf("%s: %w", inst.config.Path(i), err)
+			return fmt.Errorf("%s.%w", inst.config.Path(i), err)
 		}
 		inst.keeps = inst.keeps || t.Logging.Payloads
 		e := newEndpoint(t, p, source, inst.timeouts())
