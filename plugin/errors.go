@@ -28,9 +28,7 @@ const (
 const statusClientClosed = 499
 
 // refuse is an error of the relay's own with the client's status.
-func refuse(status int, message string) *chat.Error {
-	return &chat.Error{Status: status, Type: chat.TypeOf(status), Message: message}
-}
+func refuse(status int, message string) *chat.Error { return chat.NewError(status, message) }
 
 // notAllowed refuses a method; allowed are those of what.
 func notAllowed(method, what string, allowed ...string) *chat.Error {

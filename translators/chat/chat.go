@@ -328,6 +328,12 @@ type Error struct {
 	Allow string
 }
 
+// NewError is an error of our own, told with a status of HTTP. Its type follows
+// from that.
+func NewError(status int, message string) *Error {
+	return &Error{Status: status, Type: TypeOf(status), Message: message}
+}
+
 func (e *Error) Error() string { return e.Message }
 
 // RequestError says that a request cannot be translated: it becomes a 400 in
