@@ -126,7 +126,7 @@ func (a *Access) LastUsed() time.Time { return time.Unix(a.used.Load(), 0) }
 func (a *Access) Header(c *Context) string {
 	query := ""
 	if c != nil {
-		query = c.encode()
+		query = encodeContext(c)
 	}
 	if len(a.Need) > 0 { // for the shim
 		query += "&need=" + strings.Join(a.Need, ",")
@@ -191,9 +191,9 @@ func (g *Gateway) ServeExchange(x *engine.Exchange) {
 		refuseForeign(x, shown != "")
 		return
 	}
-	in := NewInbound(x)
+	in := x.Inbound()
 	in.Kong = c
-	g.relay.ServeExchange(x, a.instance, &in, g.live(&c))
+	g.relay.Serve(x.Context(), a.instance, &in, x, g.live(&c))
 }
 
 // refuseForeign answers who has no token of this process.
@@ -245,8 +245,8 @@ const lastQuestions = 300 * time.Millisecond
 // does this; when Kong stops, its connections are gone at once.
 const drainTime = time.Hour
 
-// encode is the context as the shim writes it, too.
-func (c *Context) encode() string {
+// encodeContext writes a context as the shim does, too.
+func encodeContext(c *Context) string {
 	v := url.Values{"path": {c.Path}, "ip": {c.ClientIP}}
 	set := func(k, s string) {
 		if s != "" {

@@ -194,9 +194,9 @@ func TestMemoryFollowsWhatHasArrived(t *testing.T) {
 	}
 	defer inst.close()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		in := NewInbound(x)
+		in := x.Inbound()
 		in.Kong.Path = in.Path
-		r.ServeExchange(x, inst, &in, nil)
+		r.Serve(x.Context(), inst, &in, x, nil)
 	}))
 	inUse := func() int {
 		runtime.GC()

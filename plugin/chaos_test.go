@@ -160,8 +160,8 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 	var mu sync.Mutex
 	records := map[string]map[string]any{} // by the request's path
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		in := NewInbound(x)
-		rec := relay.ServeExchange(x, inst, &in, nil)
+		in := x.Inbound()
+		rec := relay.Serve(x.Context(), inst, &in, x, nil)
 		var v map[string]any
 		if err := json.Unmarshal(rec.Append(nil), &v); err != nil {
 			t.Errorf("record: %v", err)

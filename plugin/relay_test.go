@@ -71,9 +71,9 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 	b.front = enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		var rec *Record
 		defer func() { b.records <- rec }()
-		in := NewInbound(x)
+		in := x.Inbound()
 		in.Kong.Path = in.Path
-		rec = b.relay.ServeExchange(x, inst, &in, nil)
+		rec = b.relay.Serve(x.Context(), inst, &in, x, nil)
 	}))
 	t.Cleanup(func() {
 		b.front.Close()
@@ -90,11 +90,11 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 func (b *bench) serve(inst *Instance, body string, change func(*Inbound)) (status int, rec *Record) {
 	b.t.Helper()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		in := NewInbound(x)
+		in := x.Inbound()
 		if change != nil {
 			change(&in)
 		}
-		rec = b.relay.ServeExchange(x, inst, &in, nil)
+		rec = b.relay.Serve(x.Context(), inst, &in, x, nil)
 	}))
 	resp, err := http.Post(front.URL+"/chat", "application/json", strings.NewReader(body))
 	if err != nil {

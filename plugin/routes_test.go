@@ -193,9 +193,9 @@ func TestSubPathsAreFoundWhateverTheRouteIsCalled(t *testing.T) {
 	} {
 		b := newBench(t, routeConf(c.route, "openai", "", ""), answering(`{}`)).elsewhere()
 		front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-			in := NewInbound(x)
+			in := x.Inbound()
 			in.Path, in.Kong.Path = c.forwarded, c.kong
-			b.records <- b.relay.ServeExchange(x, b.instance, &in, nil)
+			b.records <- b.relay.Serve(x.Context(), b.instance, &in, x, nil)
 		}))
 		resp, err := http.Get(front.URL)
 		if err != nil {

@@ -125,8 +125,8 @@ func TestRecordOfAStreamHasWhatWasCountedSoFar(t *testing.T) {
 			}).elsewhere()
 			live := follower{make(chan *Record, 1)}
 			front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-				in := NewInbound(x)
-				b.relay.ServeExchange(x, b.instance, &in, live)
+				in := x.Inbound()
+				b.relay.Serve(x.Context(), b.instance, &in, x, live)
 			}))
 			defer front.Close()
 			defer close(next)

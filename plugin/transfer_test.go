@@ -104,8 +104,8 @@ func TestUploadOfHalfAGigabyteIsNotHeld(t *testing.T) {
 	}
 	defer inst.close()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		in := NewInbound(x)
-		b.relay.ServeExchange(x, inst, &in, nil)
+		in := x.Inbound()
+		b.relay.Serve(x.Context(), inst, &in, x, nil)
 	}))
 	defer front.Close()
 	debug.FreeOSMemory()
@@ -161,9 +161,9 @@ func BenchmarkTransfer(b *testing.B) {
 		}
 		b.Cleanup(inst.close)
 		return enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-			in := NewInbound(x)
+			in := x.Inbound()
 			in.Kong.Path = in.Path
-			relay.ServeExchange(x, inst, &in, nil)
+			relay.Serve(x.Context(), inst, &in, x, nil)
 		}))
 	}
 	proxy := httptest.NewServer(httputil.NewSingleHostReverseProxy(at))
@@ -233,8 +233,8 @@ func BenchmarkRealtime(b *testing.B) {
 	}
 	defer inst.close()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		in := NewInbound(x)
-		relay.ServeExchange(x, inst, &in, nil)
+		in := x.Inbound()
+		relay.Serve(x.Context(), inst, &in, x, nil)
 	}))
 	defer front.Close()
 	message := []byte(`{"type":"input_audio_buffer.append","audio":"` + strings.Repeat("A", 400) + `"}`)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/test/mock"
 )
 
@@ -199,7 +200,7 @@ func TestAPanicLeavesARecord(t *testing.T) {
 	for _, s := range providersUnderLaw() {
 		w.configure(nil, s.target())
 		body := mock.Plain.Request
-		in := &plugin.Inbound{Method: "POST", Path: "/chat", Header: http.Header{"Content-Type": {"application/json"}}, Body: strings.NewReader(body), ContentLength: int64(len(body))}
+		in := &wire.Inbound{Method: "POST", Path: "/chat", Header: http.Header{"Content-Type": {"application/json"}}, Body: strings.NewReader(body), ContentLength: int64(len(body))}
 		var rec *plugin.Record
 		func() {
 			defer func() { _ = recover() }() // the sink's second

@@ -169,12 +169,12 @@ func newWorld(t testing.TB) *world {
 	w.front = enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		var rec *plugin.Record
 		defer func() { w.records <- rec }()
-		in := plugin.NewInbound(x)
+		in := x.Inbound()
 		in.Kong.Path = x.Path
 		w.mu.Lock()
 		inst := w.current
 		w.mu.Unlock()
-		rec = w.relay.ServeExchange(x, inst, &in, nil)
+		rec = w.relay.Serve(x.Context(), inst, &in, x, nil)
 	}))
 	t.Cleanup(func() {
 		w.front.Close()

@@ -117,9 +117,9 @@ func serveSteps(t *testing.T, provider, model, options, route string, steps []st
 		t.Fatal(err)
 	}
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		in := plugin.NewInbound(x)
+		in := x.Inbound()
 		in.Kong.Path = in.Path
-		relay.ServeExchange(x, inst, &in, nil)
+		relay.Serve(x.Context(), inst, &in, x, nil)
 	}))
 	defer front.Close()
 	id := ""

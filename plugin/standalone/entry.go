@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -23,7 +24,7 @@ type exchange struct {
 	route    *route // nil when none matched
 	secrets  *secrets
 	start    time.Time
-	inbound  plugin.Inbound
+	inbound  wire.Inbound
 	answer   sink
 	record   *plugin.Record // nil when no plugin was asked
 }

@@ -14,6 +14,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -77,10 +78,10 @@ func (h *handler) relayTo(x *exchange, m *match, path string) {
 		base = m.service.Path
 	}
 	x.upstream = escape(forwarded(base, path, m.length, m.strip))
-	x.inbound = plugin.NewInbound(x.request)
+	x.inbound = x.request.Inbound()
 	in := &x.inbound
 	in.Path = x.upstream
-	in.Kong = plugin.Context{Path: x.request.Path, ClientIP: clientIP(x.request.RemoteAddr), RequestID: x.id, Captures: m.captures}
+	in.Kong = wire.Context{Path: x.request.Path, ClientIP: clientIP(x.request.RemoteAddr), RequestID: x.id, Captures: m.captures}
 	if upgrade := in.Upgrade; upgrade != nil {
 		in.Upgrade = func() (http.ResponseWriter, *http.Request) {
 			w, r := upgrade()
@@ -116,23 +117,23 @@ type sink struct {
 // statusGone is nginx's status for a client that went away before an answer began.
 const statusGone = 499
 
-// Start implements plugin.Sink.
+// Start implements wire.Sink.
 func (s *sink) Start(status int, header http.Header, length int64) error {
 	s.status, s.began, s.header, s.length = status, time.Now(), header, length
 	header["X-Kong-Request-Id"] = s.id[:]
 	return s.x.Start(status, header, length)
 }
 
-// Write implements plugin.Sink.
+// Write implements wire.Sink.
 func (s *sink) Write(p []byte) error {
 	s.size += int64(len(p))
 	return s.x.Write(p)
 }
 
-// Flush implements plugin.Sink.
+// Flush implements wire.Sink.
 func (s *sink) Flush() error { return s.x.Flush() }
 
-// Abort implements plugin.Sink.
+// Abort implements wire.Sink.
 func (s *sink) Abort() {
 	s.x.Abort()
 	if s.status == 0 {
