@@ -86,7 +86,7 @@ func (q *request) subject(t *endpoint) (*subject, error) {
 	case q.unread != nil:
 		s.unseen = f.model == modelNeeded || f.model == modelTaken
 	case q.form != nil:
-		s.unseen = resolved.Model == "" && !q.form.known
+		s.unseen = resolved.Model == "" && !q.form.Known
 	}
 	return s, nil
 }

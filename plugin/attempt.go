@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
@@ -235,7 +236,7 @@ func (a *attempt) pass() error {
 	switch {
 	case a.held != nil:
 		var err error
-		if f, err = newForm(bytes.NewReader(a.held), a.in.Header.Get("Content-Type")); err != nil {
+		if f, err = form.New(bytes.NewReader(a.held), a.in.Header.Get("Content-Type")); err != nil {
 			return err
 		}
 		a.out.Length = int64(len(a.held))
@@ -247,16 +248,16 @@ func (a *attempt) pass() error {
 	}
 	a.out.Stream = f
 	if a.creates() {
-		f.required = a.surface.form
+		f.Required = a.surface.form
 	}
-	f.check = func(name, value string) error {
+	f.Check = func(name, value string) error {
 		if name == "model" {
 			return a.ownModel(value)
 		}
 		return a.streamField(value)
 	}
 	if a.model != a.target.Model && a.target.Model != "" && a.surface.model != modelTaken {
-		f.replace = a.target.Model
+		f.Replace = a.target.Model
 		switch {
 		case a.out.Length < 0:
 		case a.named:
@@ -266,6 +267,14 @@ func (a *attempt) pass() error {
 		}
 	}
 	return nil
+}
+
+// asJSON is the client's body for a target that takes no forms.
+func (a *attempt) asJSON() ([]byte, error) {
+	if a.held == nil {
+		return a.body, nil
+	}
+	return form.AsJSON(bytes.NewReader(a.held), a.in.Header.Get("Content-Type"))
 }
 
 // streamField refuses a form's stream, found late, where none may be.

@@ -319,3 +319,19 @@ func (inst *Instance) needs() (need []string) {
 	}
 	return need
 }
+
+// repeats says whether a request of a route may be sent to more than one target.
+func (inst *Instance) repeats(route string) bool {
+	return inst.budget() > 1 && len(inst.byRoute[route]) > 1
+}
+
+// formTargets says whether forms of a route are translated for some of its
+// targets, and whether they pass to some.
+func (inst *Instance) formTargets(s *surface, route string) (translated, passed bool) {
+	for _, i := range inst.byRoute[route] {
+		op := inst.targets[i].provider.Find(s.format, route)
+		same := op != nil && op.Format == s.format
+		translated, passed = translated || !same, passed || same
+	}
+	return translated, passed
+}

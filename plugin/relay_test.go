@@ -21,8 +21,14 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/form/formtest"
 	"go-ai-proxy/translators/jsonedit"
 )
+
+// The forms that tests send.
+const formType = formtest.Type
+
+var formOf = formtest.Of
 
 func TestMain(m *testing.M) {
 	schema, err := os.ReadFile("../schema.json")

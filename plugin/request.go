@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -34,7 +35,7 @@ type request struct {
 	body    []byte            // as received, inflated; attempts translate from here
 	members []jsonedit.Member // of body; nil when it is not JSON
 	parsed  *chat.Request     // body in the internal form, when an attempt needed it
-	form    *form             // instead of body: a multipart form that passes through
+	form    *form.Reader      // instead of body: a multipart form that passes through
 	unread  io.Reader         // instead of body: anything else that does
 	held    []byte            // instead of body: a multipart form that some target needs as JSON
 	model   string            // the client's, "" when it named none
@@ -347,8 +348,11 @@ func (q *request) parseJSON(media string) error {
 	case media == "", strings.Contains(media, "json"):
 	case media == "application/octet-stream" && q.instance.native() != nil: // AWS's SDKs call InvokeModel's body that
 	case media == "application/x-www-form-urlencoded":
-		// It is what curl -d says of anything.
-		if err := q.formToJSON(); err != nil {
+		if bytes.HasPrefix(bytes.TrimSpace(q.body), []byte("{")) {
+			break // it is what curl -d says of anything
+		}
+		var err error
+		if q.body, err = form.ValuesAsJSON(q.body); err != nil {
 			return err
 		}
 	default:
@@ -375,31 +379,6 @@ func (q *request) wrongMedia(want string) error {
 		is = fmt.Sprintf("content-type %q is not taken here", v)
 	}
 	return refuse(http.StatusUnsupportedMediaType, is+": send "+want)
-}
-
-// formToJSON makes JSON of the fields of a form, unless it is JSON already.
-func (q *request) formToJSON() error {
-	if bytes.HasPrefix(bytes.TrimSpace(q.body), []byte("{")) {
-		return nil
-	}
-	form, err := url.ParseQuery(string(q.body))
-	if err != nil {
-		return refuse(http.StatusBadRequest, "request body is not a valid form: "+err.Error())
-	}
-	o := object{}
-	o.open('{')
-	for k, vs := range form {
-		o.item()
-		o.buf = append(jsonedit.AppendString(o.buf, k), ':')
-		if k == "stream" && (vs[0] == "true" || vs[0] == "false") {
-			o.buf = append(o.buf, vs[0]...)
-			continue
-		}
-		o.buf = jsonedit.AppendString(o.buf, vs[0])
-	}
-	o.close('}')
-	q.body = o.buf
-	return nil
 }
 
 // decideStream settles whether the client gets a stream.

@@ -1,4 +1,4 @@
-package plugin
+package form
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+
+	"go-ai-proxy/translators/chat"
 )
 
 // boundaryOf returns the boundary that a form's content type names. One that
@@ -17,7 +19,7 @@ func boundaryOf(contentType string) (string, error) {
 	case err != nil, media != "multipart/form-data", len(boundary) > 200, strings.HasSuffix(boundary, " "),
 		strings.ContainsFunc(boundary, notInBoundary), strings.ContainsAny(contentType, "*\\"),
 		strings.Count(strings.ToLower(contentType), "boundary=") != 1, boundary == "":
-		return "", refuse(http.StatusBadRequest, "content-type must be multipart/form-data with a boundary")
+		return "", chat.NewError(http.StatusBadRequest, "content-type must be multipart/form-data with a boundary")
 	}
 	return boundary, nil
 }

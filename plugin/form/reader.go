@@ -1,8 +1,10 @@
-package plugin
+// Package form reads the forms that clients send: multipart ones pass through
+// as they come (Reader) or become JSON (AsJSON), and urlencoded ones become JSON
+// (ValuesAsJSON). Errors that are the client's own are *chat.Error.
+package form
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,70 +15,72 @@ import (
 )
 
 const (
-	// formBuffer holds a part's header, or a watched field, with room to read.
-	formBuffer = 64 << 10
+	// bufferSize holds a part's header, or a watched field, with room to read.
+	bufferSize = 64 << 10
 	// maxPartHeader bounds the header of one part, and maxField the value of a
 	// watched field, in bytes.
 	maxPartHeader = 16 << 10
 	maxField      = 1 << 10
-	// frontOfForm is how much of a form that is not held is looked at for its
+	// front is how much of a form that is not held is looked at for its
 	// model before a target is chosen: SDKs put fields before files.
-	frontOfForm = 16 << 10
+	front = 16 << 10
 )
 
-// form is a multipart body on its way through: its files are not held. Only
+// Reader is a multipart body on its way through: its files are not held. Only
 // the fields `model` and `stream` are looked at, and the model is replaced
 // where it differs. It is an io.Reader for the outgoing request, and knows no
 // more of RFC 7578 than where parts begin and end. What one parser reads
 // otherwise than another is refused: it could hide a field from us and not from
 // the provider.
-type form struct {
-	src       io.Reader
-	delimiter []byte // "\r\n--boundary"
-	// replace is the model that goes upstream; "" leaves the client's.
-	replace string
-	// check is told of each watched field and may refuse it.
-	check func(name, value string) error
-	// required are fields of which one must be there; none when empty.
-	required []string
+type Reader struct {
+	// Replace is the model that goes upstream; "" leaves the client's.
+	Replace string
+	// Check is told of each watched field and may refuse it.
+	Check func(name, value string) error
+	// Required are fields of which one must be there; none when empty.
+	Required []string
+	// Known says, after Peek or Look, that the model which the form names, or that
+	// it names none, was in what they read.
+	Known bool
 
+	src        io.Reader
+	delimiter  []byte // "\r\n--boundary"
 	buf        []byte
 	start, end int    // of what was read and has not gone on
 	ready      int    // of that, how much may go on
 	insert     []byte // goes on before that
 	eof        bool
 	err        error // after all of that
-	state      formState
+	state      state
 	first      bool   // the delimiter has no line break before it
 	parts      bool   // there was one
 	watched    string // the field in whose value we are
 	met        bool   // one of the required fields
 	fields     map[string]string
-	known      bool // its front told which model it names, or that it names none
 }
 
-type formState int
+type state int
 
 const (
-	atStart     formState = iota
-	inValue               // in a part's content
-	atDelimiter           // what is there begins with a delimiter
-	atEnd                 // after the closing delimiter
+	atStart     state = iota
+	inValue           // in a part's content
+	atDelimiter       // what is there begins with a delimiter
+	atEnd             // after the closing delimiter
 )
 
-// newForm returns the form in body; contentType names the boundary.
-func newForm(body io.Reader, contentType string) (*form, error) {
+// New returns the form in body; contentType names the boundary.
+func New(body io.Reader, contentType string) (*Reader, error) {
 	boundary, err := boundaryOf(contentType)
 	if err != nil {
 		return nil, err
 	}
-	return &form{src: body, delimiter: []byte("\r\n--" + boundary), buf: make([]byte, formBuffer), fields: map[string]string{}}, nil
+	return &Reader{src: body, delimiter: []byte("\r\n--" + boundary), buf: make([]byte, bufferSize), fields: map[string]string{}}, nil
 }
 
-// look reads the front of the form, of about that many bytes, gives nothing
+// Look reads the front of the form, of about that many bytes, gives nothing
 // out, and returns the watched fields that are there. The form is spent.
-func (f *form) look(front int) (map[string]string, error) {
-	for n := 0; len(f.fields) < len(watchedFields) && n < front && f.err == nil; n += f.ready {
+func (f *Reader) Look(most int) (map[string]string, error) {
+	for n := 0; len(f.fields) < len(watchedFields) && n < most && f.err == nil; n += f.ready {
 		f.start += f.ready
 		f.ready, f.insert = 0, nil
 		f.step()
@@ -85,16 +89,16 @@ func (f *form) look(front int) (map[string]string, error) {
 		return nil, f.err
 	}
 	_, named := f.fields["model"]
-	f.known = named || f.state == atEnd
+	f.Known = named || f.state == atEnd
 	return f.fields, nil
 }
 
-// peek is look for a form that is still to be read.
-func (f *form) peek() (map[string]string, error) {
+// Peek is Look at the front of a form that is still to be read.
+func (f *Reader) Peek() (map[string]string, error) {
 	kept := &keeping{from: f.src}
-	probe := &form{src: kept, delimiter: f.delimiter, buf: make([]byte, formBuffer), fields: map[string]string{}}
-	fields, err := probe.look(frontOfForm)
-	f.src, f.known = io.MultiReader(bytes.NewReader(kept.kept), f.src), probe.known
+	probe := &Reader{src: kept, delimiter: f.delimiter, buf: make([]byte, bufferSize), fields: map[string]string{}}
+	fields, err := probe.Look(front)
+	f.src, f.Known = io.MultiReader(bytes.NewReader(kept.kept), f.src), probe.Known
 	return fields, err
 }
 
@@ -111,7 +115,7 @@ func (k *keeping) Read(p []byte) (int, error) {
 }
 
 // Read implements io.Reader.
-func (f *form) Read(p []byte) (int, error) {
+func (f *Reader) Read(p []byte) (int, error) {
 	for {
 		switch {
 		case len(f.insert) > 0:
@@ -125,7 +129,7 @@ func (f *form) Read(p []byte) (int, error) {
 		case f.err != nil:
 			return 0, f.err
 		case f.state == inValue && f.watched == "" && !f.eof && len(p) >= directly && f.end-f.start < directly/2:
-			if n := f.direct(p[:min(len(p), formBuffer/2)]); n > 0 {
+			if n := f.direct(p[:min(len(p), bufferSize/2)]); n > 0 {
 				return n, nil
 			}
 			continue
@@ -139,7 +143,7 @@ const directly = 1 << 10
 
 // direct reads a file's content where it is wanted, and returns how much of it
 // may go on. What may be a delimiter, and what follows one, is kept.
-func (f *form) direct(p []byte) int {
+func (f *Reader) direct(p []byte) int {
 	held := copy(p, f.pending())
 	f.start, f.end = 0, 0
 	n, err := f.src.Read(p[held:])
@@ -157,7 +161,7 @@ func (f *form) direct(p []byte) int {
 }
 
 // step finds out what of the buffer may go on, or reads more.
-func (f *form) step() {
+func (f *Reader) step() {
 	switch f.state {
 	case atStart:
 		f.begin()
@@ -170,12 +174,12 @@ func (f *form) step() {
 	}
 }
 
-func (f *form) pending() []byte { return f.buf[f.start:f.end] }
+func (f *Reader) pending() []byte { return f.buf[f.start:f.end] }
 
 // begin is the first delimiter: no line break need stand before it. Anything
 // else before it is refused: no client sends it, and a provider that reads line
 // breaks otherwise might find fields in it.
-func (f *form) begin() {
+func (f *Reader) begin() {
 	have, bare := f.pending(), f.delimiter[2:]
 	switch {
 	case bytes.HasPrefix(have, bare):
@@ -190,7 +194,7 @@ func (f *form) begin() {
 }
 
 // content lets a value pass up to the next delimiter.
-func (f *form) content() {
+func (f *Reader) content() {
 	have := f.pending()
 	at, found := f.find(have)
 	whole := found == opens || found == closes
@@ -216,7 +220,7 @@ func (f *form) content() {
 // find returns where the first delimiter begins and what it is, or else how
 // much is certainly none. A delimiter is a whole line (RFC 2046 §5.1.1), and
 // nothing else may look like one.
-func (f *form) find(have []byte) (at int, found ending) {
+func (f *Reader) find(have []byte) (at int, found ending) {
 	i := bytes.Index(have, f.delimiter[2:])
 	if i < 0 {
 		return max(0, len(have)-len(f.delimiter)+1), unfinished
@@ -253,7 +257,7 @@ func lineEnd(after []byte) ending {
 }
 
 // part takes in a delimiter and the header of the part that it begins.
-func (f *form) part() {
+func (f *Reader) part() {
 	have := f.pending()
 	n := len(f.delimiter)
 	if f.first {
@@ -288,13 +292,13 @@ func (f *form) part() {
 var watchedFields = []string{"model", "stream"}
 
 // enter looks at a part's header.
-func (f *form) enter(header []byte) {
+func (f *Reader) enter(header []byte) {
 	p, err := partOf(header)
 	if err != nil {
 		f.malformed(err.Error())
 		return
 	}
-	f.met = f.met || slices.Contains(f.required, p.name)
+	f.met = f.met || slices.Contains(f.Required, p.name)
 	f.watched = ""
 	plain, _, _ := strings.Cut(strings.ToLower(p.name), "[")
 	if !slices.Contains(watchedFields, plain) {
@@ -310,7 +314,7 @@ func (f *form) enter(header []byte) {
 }
 
 // settle takes down a watched field's value and puts ours in its place.
-func (f *form) settle(value string) {
+func (f *Reader) settle(value string) {
 	name := f.watched
 	f.watched = ""
 	if _, twice := f.fields[name]; twice {
@@ -322,13 +326,13 @@ func (f *form) settle(value string) {
 		f.malformed("stream must be true or false") // some take 1 for true
 		return
 	}
-	if f.check != nil {
-		if f.err = f.check(name, value); f.err != nil {
+	if f.Check != nil {
+		if f.err = f.Check(name, value); f.err != nil {
 			return
 		}
 	}
-	if name == "model" && f.replace != "" {
-		f.insert = []byte(f.replace)
+	if name == "model" && f.Replace != "" {
+		f.insert = []byte(f.Replace)
 		f.start += len(value)
 		return
 	}
@@ -337,23 +341,23 @@ func (f *form) settle(value string) {
 
 // close is the last delimiter, of n bytes. A model that the client left out is
 // put before it.
-func (f *form) close(n int) {
+func (f *Reader) close(n int) {
 	switch {
 	case !f.parts:
 		f.malformed("it has no fields")
 		return
-	case len(f.required) > 0 && !f.met:
-		f.malformed("the field '" + f.required[0] + "' is missing")
+	case len(f.Required) > 0 && !f.met:
+		f.malformed("the field '" + f.Required[0] + "' is missing")
 		return
 	}
-	if _, there := f.fields["model"]; !there && f.replace != "" {
-		f.insert = fmt.Appendf(nil, "%s\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n%s", f.delimiter, f.replace)
+	if _, there := f.fields["model"]; !there && f.Replace != "" {
+		f.insert = fmt.Appendf(nil, "%s\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n%s", f.delimiter, f.Replace)
 	}
 	f.ready, f.state = n, atEnd
 }
 
 // rest is what comes after the form: nothing but line breaks.
-func (f *form) rest() {
+func (f *Reader) rest() {
 	have := f.pending()
 	switch {
 	case len(bytes.Trim(have, "\r\n")) > 0:
@@ -367,12 +371,12 @@ func (f *form) rest() {
 	}
 }
 
-func (f *form) malformed(why string) {
-	f.err = refuse(http.StatusBadRequest, "multipart form: "+why)
+func (f *Reader) malformed(why string) {
+	f.err = chat.NewError(http.StatusBadRequest, "multipart form: "+why)
 }
 
 // fill reads more. What is there already fits in half of the buffer.
-func (f *form) fill() {
+func (f *Reader) fill() {
 	if f.start > 0 {
 		f.end = copy(f.buf, f.buf[f.start:f.end])
 		f.start = 0
@@ -383,14 +387,11 @@ func (f *form) fill() {
 }
 
 // failed takes down how reading ended, if it did.
-func (f *form) failed(err error) {
-	var own *chat.Error
+func (f *Reader) failed(err error) {
 	switch {
 	case err == io.EOF:
 		f.eof = true
-	case errors.As(err, &own): // the body is too large, or no gzip
-		f.err = own
 	case err != nil:
-		f.err = unreadable(err)
+		f.err = err
 	}
 }

@@ -1,4 +1,4 @@
-package plugin
+package form
 
 import (
 	"bytes"
@@ -12,32 +12,20 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"go-ai-proxy/plugin/form/formtest"
 	"go-ai-proxy/translators/chat"
 )
 
-const boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
-const formType = "multipart/form-data; boundary=" + boundary
+const (
+	boundary = formtest.Boundary
+	formType = formtest.Type
+)
 
-// formOf is a multipart body with the parts, each "name=value"; a name that
-// ends in @ is a file's.
-func formOf(parts ...string) string {
-	var b strings.Builder
-	for _, p := range parts {
-		name, value, _ := strings.Cut(p, "=")
-		b.WriteString("--" + boundary + "\r\n")
-		if bare, file := strings.CutSuffix(name, "@"); file {
-			fmt.Fprintf(&b, "Content-Disposition: form-data; name=\"%s\"; filename=\"speech.mp3\"\r\nContent-Type: audio/mpeg\r\n\r\n", bare)
-		} else {
-			fmt.Fprintf(&b, "Content-Disposition: form-data; name=\"%s\"\r\n\r\n", name)
-		}
-		b.WriteString(value + "\r\n")
-	}
-	return b.String() + "--" + boundary + "--\r\n"
-}
+var formOf = formtest.Of
 
-func passedOn(t *testing.T, src io.Reader, set func(*form)) (string, error) {
+func passedOn(t *testing.T, src io.Reader, set func(*Reader)) (string, error) {
 	t.Helper()
-	f, err := newForm(src, formType)
+	f, err := New(src, formType)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +91,7 @@ func TestModelOfAFormIsReplacedWhereverItStands(t *testing.T) {
 		"empty":  {formOf("model=", "file@=x"), formOf("model=whisper-1", "file@=x")},
 	} {
 		for cut, src := range cuts(c.in) {
-			got, err := passedOn(t, src, func(f *form) { f.replace = "whisper-1" })
+			got, err := passedOn(t, src, func(f *Reader) { f.Replace = "whisper-1" })
 			if err != nil || got != c.want {
 				t.Fatalf("%s, %s: %v\n got %.300q\nwant %.300q", name, cut, err, got, c.want)
 			}
@@ -118,8 +106,8 @@ func TestFrontOfAFormTellsTheModelAndKeepsItsBytes(t *testing.T) {
 		{formOf("file@="+strings.Repeat("x", 200_000), "model=whisper-1"), "", ""},
 	} {
 		for cut, src := range cuts(c.body) {
-			f, _ := newForm(src, formType)
-			fields, err := f.peek()
+			f, _ := New(src, formType)
+			fields, err := f.Peek()
 			if err != nil || fields["model"] != c.model || fields["stream"] != c.stream {
 				t.Fatalf("%s: %v %v", cut, fields, err)
 			}
@@ -151,11 +139,11 @@ func TestBrokenFormsAreRefusedAndSayWhy(t *testing.T) {
 		"half of a closing": {strings.TrimSuffix(good, "-\r\n"), "ends before its last boundary"},
 	} {
 		for cut, src := range cuts(c.body) {
-			_, err := passedOn(t, src, func(f *form) {
-				f.required = []string{"file"}
-				f.check = func(name, value string) error {
+			_, err := passedOn(t, src, func(f *Reader) {
+				f.Required = []string{"file"}
+				f.Check = func(name, value string) error {
 					if name == "model" && value == "other" {
-						return refuse(400, "cannot use own model")
+						return chat.NewError(400, "cannot use own model")
 					}
 					return nil
 				}
@@ -168,21 +156,22 @@ func TestBrokenFormsAreRefusedAndSayWhy(t *testing.T) {
 	}
 }
 
-func TestFormThatIsCutOffIsTheClientsEnd(t *testing.T) {
+func TestFormThatIsCutOffSaysHowReadingEnded(t *testing.T) {
+	gone := errors.New("gone")
 	body := formOf("model=m", "file@=x")
-	src := io.MultiReader(strings.NewReader(body[:100]), iotest.ErrReader(io.ErrUnexpectedEOF))
-	if _, err := passedOn(t, src, nil); !errors.Is(err, errClientGone) {
+	src := io.MultiReader(strings.NewReader(body[:100]), iotest.ErrReader(gone))
+	if _, err := passedOn(t, src, nil); !errors.Is(err, gone) {
 		t.Fatal(err)
 	}
 }
 
 func TestContentTypeOfAFormNeedsABoundary(t *testing.T) {
 	for _, ct := range []string{"", "multipart/form-data", "multipart/mixed; boundary=x", "text/plain", "multipart/form-data; boundary=\"", "multipart/form-data; boundary=" + strings.Repeat("x", 201)} {
-		if _, err := newForm(strings.NewReader(""), ct); err == nil {
+		if _, err := New(strings.NewReader(""), ct); err == nil {
 			t.Errorf("%q was taken", ct)
 		}
 	}
-	if _, err := newForm(strings.NewReader(""), `Multipart/Form-Data; charset=utf-8; boundary="a b"`); err != nil {
+	if _, err := New(strings.NewReader(""), `Multipart/Form-Data; charset=utf-8; boundary="a b"`); err != nil {
 		t.Error(err)
 	}
 }
@@ -234,7 +223,7 @@ func TestFieldsThatParsersReadDifferentlyAreRefused(t *testing.T) {
 		"more of the last":             {strings.TrimSuffix(formOf("file@=x"), "\r\n") + "x\r\n", "something after its last boundary"},
 	} {
 		for cut, src := range cuts(c.body) {
-			out, err := passedOn(t, src, func(f *form) { f.replace = "ours" })
+			out, err := passedOn(t, src, func(f *Reader) { f.Replace = "ours" })
 			var e *chat.Error
 			if !errors.As(err, &e) || e.Status != 400 || !strings.Contains(e.Message, c.want) {
 				t.Fatalf("%s, %s: %v, passed %q", name, cut, err, out)
@@ -277,7 +266,7 @@ func TestBoundsOfAFormAreExact(t *testing.T) {
 		"a longer model":    {formOf("model=" + strings.Repeat("m", maxField+1)), "model is too long"},
 		"a header":          {header(maxPartHeader), ""},
 		"a longer header":   {header(maxPartHeader + 1), "header is too long"},
-		"an endless header": {header(2 * formBuffer), "header is too long"},
+		"an endless header": {header(2 * bufferSize), "header is too long"},
 	} {
 		for cut, src := range cuts(c.body) {
 			_, err := passedOn(t, src, nil)
@@ -287,7 +276,7 @@ func TestBoundsOfAFormAreExact(t *testing.T) {
 		}
 	}
 	for n, ok := range map[int]bool{maxText: true, maxText + 1: false} {
-		if _, err := formAsJSON(strings.NewReader(formOf("prompt="+strings.Repeat("x", n))), formType); (err == nil) != ok {
+		if _, err := AsJSON(strings.NewReader(formOf("prompt="+strings.Repeat("x", n))), formType); (err == nil) != ok {
 			t.Errorf("a text of %d bytes: %v", n, err)
 		}
 	}
@@ -306,12 +295,12 @@ func FuzzForm(f *testing.F) {
 		f.Add(s, 3)
 	}
 	f.Fuzz(func(t *testing.T, body string, n int) {
-		out, err := passedOn(t, &pieces{body, 1 + max(n, 0)%100}, func(f *form) { f.replace = "ours" })
-		f2, err2 := newForm(strings.NewReader(body), formType)
+		out, err := passedOn(t, &pieces{body, 1 + max(n, 0)%100}, func(f *Reader) { f.Replace = "ours" })
+		f2, err2 := New(strings.NewReader(body), formType)
 		if err2 != nil {
 			t.Fatal(err2)
 		}
-		f2.replace = "ours"
+		f2.Replace = "ours"
 		var copied strings.Builder
 		_, err2 = io.CopyBuffer(&copied, f2, make([]byte, 4096))
 		whole := copied.String()
@@ -413,7 +402,7 @@ func modelsAnyoneMightFind(form string) (values []string) {
 
 func TestFormAllocatesNothingWhileItPasses(t *testing.T) {
 	body := []byte(formOf("model=m", "file@="+strings.Repeat("x", 4<<20)))
-	f, _ := newForm(bytes.NewReader(body), formType)
+	f, _ := New(bytes.NewReader(body), formType)
 	p := make([]byte, 32<<10)
 	if n := testing.AllocsPerRun(50, func() { _, _ = f.Read(p) }); n > 1 {
 		t.Errorf("%v allocations a read", n)

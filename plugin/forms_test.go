@@ -1,0 +1,30 @@
+package plugin
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"go-ai-proxy/plugin/config"
+)
+
+func TestFormThatIsCutOffIsTheClientsEnd(t *testing.T) {
+	body := formOf("model=m", "file@="+strings.Repeat("x", 200_000))
+	for name, n := range map[string]int{"in its front": 100, "later": 150_000} {
+		src := io.MultiReader(strings.NewReader(body[:n]), iotest.ErrReader(io.ErrUnexpectedEOF))
+		q := &request{
+			instance: &Instance{config: &config.Config{}}, surface: openAISurfaces["audio/v1/audio/transcriptions"],
+			in: &Inbound{Header: http.Header{"Content-Type": {formType}}, Body: src, ContentLength: -1},
+		}
+		err := q.takeForm(0)
+		if err == nil {
+			_, err = io.ReadAll(q.form)
+		}
+		if !errors.Is(err, errClientGone) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
