@@ -23,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/wire"
 )
 
@@ -226,7 +227,7 @@ func (g *Gateway) drain() {
 	defer cancel()
 	if g.server.Shutdown(ctx) != nil {
 		close(g.relay.leaving) // sessions say goodbye
-		ctx, cancel := context.WithTimeout(context.Background(), parting+time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), realtime.Parting+time.Second)
 		defer cancel()
 		if g.server.Shutdown(ctx) != nil {
 			_ = g.server.Close()

@@ -3,6 +3,8 @@ package plugin
 import (
 	"context"
 	"net/url"
+
+	"github.com/coder/websocket"
 )
 
 // Redirect sends everything that is meant for a provider to base instead:
@@ -22,6 +24,14 @@ type redirected struct {
 // Do implements Upstream.
 func (u *redirected) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
 	return u.Upstream.Do(ctx, u.redirect(out))
+}
+
+func (u *redirected) dial(ctx context.Context, out *Outgoing, o *websocket.DialOptions) (*websocket.Conn, *Answer, error) {
+	dialer, ok := u.Upstream.(socketUpstream)
+	if !ok {
+		return nil, nil, errNoSockets
+	}
+	return dialer.dial(ctx, u.redirect(out), o)
 }
 
 func (u *redirected) redirect(out *Outgoing) *Outgoing {

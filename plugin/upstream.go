@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"go-ai-proxy/plugin/engine"
 )
@@ -40,6 +43,23 @@ func (u *httpUpstream) sockets(t Timeouts) *http.Transport {
 		u.forSockets[key] = tr
 	}
 	return tr
+}
+
+// dial implements socketUpstream. A WebSocket is HTTP/1.1.
+func (u *httpUpstream) dial(ctx context.Context, out *Outgoing, o *websocket.DialOptions) (*websocket.Conn, *Answer, error) {
+	o.HTTPClient = &http.Client{
+		Transport:     u.sockets(out.Timeouts),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	o.HTTPHeader = out.Header
+	conn, resp, err := websocket.Dial(ctx, out.URL.String(), o)
+	if err == nil {
+		return conn, &Answer{Status: resp.StatusCode, Header: resp.Header}, nil
+	}
+	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols && resp.Body != nil {
+		return nil, &Answer{Status: resp.StatusCode, Header: resp.Header, Body: resp.Body}, err
+	}
+	return nil, nil, &TransportError{Phase: Connecting, Timeout: isTimeout(err), Err: err}
 }
 
 // close ends idle connections.

@@ -1,0 +1,181 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"go-ai-proxy/plugin/realtime"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+)
+
+// takeSocket is what a realtime request says before there is a connection.
+func (q *request) takeSocket() error {
+	h := q.in.Header
+	if q.in.Method != http.MethodGet {
+		return notAllowed(q.in.Method, q.route, http.MethodGet)
+	}
+	if q.in.Upgrade == nil || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
+		h.Get("Sec-Websocket-Version") != "13" || h.Get("Sec-Websocket-Key") == "" {
+		return refuse(http.StatusUpgradeRequired, "this route is for WebSockets: send GET with Upgrade: websocket and Sec-WebSocket-Version: 13")
+	}
+	q.model, _ = q.Query("model")
+	q.record.set(func(r *Record) { r.mode = Realtime })
+	return nil
+}
+
+// modelInQuery says whether the provider wants a model named: not where a call
+// is joined, or speech only written down.
+// https://platform.openai.com/docs/guides/realtime-server-controls
+func (q *request) modelInQuery() bool {
+	_, call := q.Query("call_id")
+	_, intent := q.Query("intent")
+	return !call && (!intent || q.model != "")
+}
+
+// socketUpstream is an Upstream that can open WebSockets. When the provider
+// refuses, the answer is not nil.
+type socketUpstream interface {
+	dial(ctx context.Context, out *Outgoing, o *websocket.DialOptions) (*websocket.Conn, *Answer, error)
+}
+
+var errNoSockets = errors.New("the engine towards providers has no WebSockets")
+
+// serveSocket makes the attempt's connection, takes the client's over, and
+// lets both talk until one of them ends it.
+func (a *attempt) serveSocket(ctx context.Context) error {
+	s := realtime.Session{
+		Dial: a.dialSocket, Accept: a.acceptSocket, Asked: a.in.Header,
+		Limit: int64(a.instance.config.MaxRequestBodySize), Idle: a.out.Timeouts.Read, Leaving: a.relay.leaving,
+		Ended: a.settle, Log: a.relay.log,
+	}
+	if a.op.Opening != nil {
+		s.Opening = a.opening
+	}
+	var heard chat.Seen // it may grow when the session has ended and is recorded
+	if a.op.Meter != nil {
+		s.Heard = func(message []byte) { a.heard(message, &heard) }
+	}
+	if err := s.Run(ctx); err != nil {
+		return err
+	}
+	a.seen.Usage, a.seen.HasUsage = heard.Usage, heard.HasUsage
+	return nil
+}
+
+// dialSocket connects to the provider. A refusal is an answer like any other.
+func (a *attempt) dialSocket(ctx context.Context, o *websocket.DialOptions) (*websocket.Conn, error) {
+	upstream, ok := a.relay.upstream.(socketUpstream)
+	if !ok {
+		return nil, errNoSockets
+	}
+	tried := a.tried()
+	a.began = time.Now()
+	dialing, cancel := ctx, context.CancelFunc(func() {})
+	if limit := a.out.Timeouts.Connect + a.out.Timeouts.Read; limit > 0 {
+		dialing, cancel = context.WithTimeout(ctx, limit)
+	}
+	defer cancel()
+	a.out.Header.Del("Content-Type")
+	a.out.Header.Del("Origin") // it is about the page of the client, and us
+	conn, answer, err := upstream.dial(dialing, &a.out, o)
+	a.took = time.Since(a.began)
+	switch {
+	case err == nil:
+		tried.Status, tried.Outcome = answer.Status, "ok"
+	case answer != nil:
+		tried.Status, tried.Outcome = answer.Status, fmt.Sprintf("http_%d", answer.Status)
+	default:
+		tried.Outcome = outcomeOf(err)
+	}
+	a.record.set(func(r *Record) { r.tried = append(r.tried, tried) })
+	switch {
+	case err == nil:
+		a.answer = answer
+		return conn, nil
+	case ctx.Err() != nil:
+		return nil, errClientGone
+	case answer == nil:
+		return nil, transportFailure(err)
+	}
+	a.answer = answer
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
+	answer.Body.Close()
+	if answer.Status < 300 {
+		return nil, transportFailure(&TransportError{Phase: Reading, Err: errors.New("the provider did not switch protocols")})
+	}
+	return nil, a.failedWith(body, false)
+}
+
+// maxRefusal bounds what is read of a refused handshake's answer, in bytes.
+const maxRefusal = 1 << 20
+
+// acceptSocket takes the client's connection over.
+func (a *attempt) acceptSocket(o *websocket.AcceptOptions) (*websocket.Conn, error) {
+	w, r := a.in.Upgrade()
+	h := a.clientHeaders()
+	a.nameModel(h)
+	a.announce(h)
+	for k, v := range h {
+		if !strings.HasPrefix(k, "Sec-Websocket-") {
+			w.Header()[k] = v
+		}
+	}
+	a.client.started = true
+	conn, err := websocket.Accept(w, r, o)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errClientGone, err)
+	}
+	return conn, nil
+}
+
+// opening is the client's first message as the provider gets it.
+func (a *attempt) opening(message []byte) (changed []byte, told string, err error) {
+	if changed, err = a.op.Opening(a.target, message); err != nil {
+		return nil, asClientError(err).Message, err
+	}
+	return changed, "", nil
+}
+
+// heard counts what the provider says.
+func (a *attempt) heard(message []byte, seen *chat.Seen) {
+	before := *seen
+	a.op.Meter.Event(frame.Event{Data: message}, seen)
+	if seen.Content && !before.Content {
+		d := max(time.Since(a.start), 1)
+		a.record.set(func(r *Record) { r.first = d })
+	}
+	if seen.Usage != before.Usage {
+		a.record.set(func(r *Record) {
+			if r.outcome == Pending {
+				r.usage, r.response = seen.Usage, seen.Model
+			}
+		})
+	}
+}
+
+// settle makes the record of how the session ended.
+func (a *attempt) settle(end realtime.End) {
+	good := end.Code == websocket.StatusNormalClosure || end.Code == websocket.StatusGoingAway || end.Code == websocket.StatusNoStatusRcvd
+	switch {
+	case end.From == realtime.Nobody:
+		a.finish(Completed, end.Reason)
+	case end.Code == websocket.StatusPolicyViolation && end.From == realtime.Client, errors.Is(end.Err, websocket.ErrMessageTooBig):
+		a.finish(Refused, end.Err.Error())
+	case end.From == realtime.Client && end.Code == realtime.NoCode:
+		a.finish(Aborted, textClientClosed)
+	case end.From == realtime.Client || good:
+		a.finish(Completed, "")
+	case end.Code == realtime.NoCode:
+		a.finish(CutOff, "the provider's connection broke off")
+	default:
+		a.finish(Failed, fmt.Sprintf("the provider closed the session: %d %s", end.Code, end.Reason))
+	}
+}
