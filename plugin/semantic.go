@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/credentials"
@@ -55,7 +52,7 @@ func (inst *Instance) compileSemantic() error {
 		Model:      c.Embeddings.Model.Provider + "/" + c.Embeddings.Model.Name,
 		Space:      e.space(),
 		Dimensions: c.VectorDB.Dimensions, Metric: semantic.Metric(c.VectorDB.DistanceMetric), Threshold: c.VectorDB.Threshold,
-		Embed: e.embed, Cache: inst.relay.embeddings, Timeout: timeouts.Read,
+		Embed: semantic.Embedder(e.ask), Cache: inst.relay.embeddings, Timeout: timeouts.Read,
 		Log: inst.relay.log.With().Str("plugin_id", c.PluginID).Logger(),
 	}
 	for _, t := range inst.targets {
@@ -68,7 +65,7 @@ func (inst *Instance) compileSemantic() error {
 	return nil
 }
 
-// embedder calls the embedding model. A call is a request like any other, of
+// embedder is the embedding model. A call of it is a request like any other, of
 // which the plugin itself is the client.
 type embedder struct {
 	instance *Instance
@@ -115,9 +112,9 @@ func (e *embedder) space() string {
 	return m.Provider + "\x00" + m.Name + "\x00" + string(options) + "\x00" + strconv.Itoa(e.instance.config.VectorDB.Dimensions)
 }
 
-// embed makes a vector of text. Its errors do not quote the text.
-func (e *embedder) embed(ctx context.Context, text string) ([]float32, error) {
-	body := append(jsonedit.AppendString([]byte(`{"input":`), text), '}')
+// ask sends a request to the embedding model, both in OpenAI's format. Its errors
+// do not quote the request.
+func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {
 		return nil, fmt.Errorf("embeddings: %w", err)
@@ -135,11 +132,7 @@ func (e *embedder) embed(ctx context.Context, text string) ([]float32, error) {
 		return nil, errors.New("the embedding model did not answer: " + redact(err))
 	}
 	defer a.answer.Body.Close()
-	answer, err := readEmbedding(a)
-	if err != nil {
-		return nil, err
-	}
-	return parseEmbedding(answer)
+	return readEmbedding(a)
 }
 
 // hide drops the texts of errors that may quote the request.
@@ -178,34 +171,9 @@ func readEmbedding(a *attempt) ([]byte, error) {
 	return whole, nil
 }
 
-func parseEmbedding(answer []byte) ([]float32, error) {
-	var p fastjson.Parser
-	root, err := p.ParseBytes(answer)
-	if err != nil {
-		return nil, errors.New("the embedding model's answer is not JSON")
-	}
-	numbers := root.GetArray("data", "0", "embedding")
-	if len(numbers) == 0 {
-		return nil, errors.New("the embedding model's answer has no data[0].embedding")
-	}
-	v := make([]float32, len(numbers))
-	for i, n := range numbers {
-		f, err := n.Float64()
-		if err != nil {
-			return nil, errors.New("the embedding model's answer has something in data[0].embedding that is no number")
-		}
-		v[i] = float32(f)
-	}
-	return v, nil
-}
-
-// maxPrompt bounds the text that is embedded, in bytes: models take some
-// thousand tokens. What comes last in a conversation says best what it is about now.
-const maxPrompt = 16 << 10
-
 // promptText is what the user said, for its meaning.
 func (q *request) promptText() string {
-	var b bytes.Buffer
+	var b strings.Builder
 	add := func(text string) {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
@@ -234,11 +202,7 @@ func (q *request) promptText() string {
 			}
 		}
 	}
-	text := b.Bytes()
-	if len(text) > maxPrompt {
-		text = text[len(text)-maxPrompt:]
-	}
-	return strings.ToValidUTF8(string(text), "")
+	return b.String()
 }
 
 // rank lets the meaning of the prompt order the candidates, if the

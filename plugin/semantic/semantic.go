@@ -164,8 +164,8 @@ type Choice struct {
 }
 
 // Rank orders candidates by how near their descriptions are to text: those
-// that match, then CATCHALL targets, then the others. It waits no longer than
-// Options.Timeout.
+// that match, then CATCHALL targets, then the others. Of a long text the end
+// counts. It waits no longer than Options.Timeout.
 func (r *Router) Rank(ctx context.Context, text string, candidates []int) (c Choice) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
@@ -177,7 +177,7 @@ func (r *Router) Rank(ctx context.Context, text string, candidates []int) (c Cho
 	if memory == nil {
 		return c.blind(r.notReady())
 	}
-	v, err := r.embed(ctx, text)
+	v, err := r.embed(ctx, clip(text))
 	if err != nil {
 		return c.blind("the prompt was not embedded: " + err.Error())
 	}
