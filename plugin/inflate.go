@@ -36,6 +36,20 @@ type inflated struct {
 	gotten int64 // bytes that they became
 }
 
+// failing remembers why reading failed.
+type failing struct {
+	from io.Reader
+	err  error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.from.Read(p)
+	if err != nil && err != io.EOF {
+		f.err = err
+	}
+	return n, err
+}
+
 func newInflated(sent io.Reader) *inflated {
 	g := &inflated{sent: failing{from: sent}}
 	g.in = bufio.NewReaderSize((*asSent)(g), 4<<10)

@@ -331,27 +331,6 @@ func TestQuietSessionsEndAndPingsKeepThemUp(t *testing.T) {
 	k.conn.Close(websocket.StatusNormalClosure, "")
 }
 
-func TestSlowReceiverHoldsTheSenderBack(t *testing.T) {
-	var sent atomic.Int64
-	k := newTalk(t, routeConf(realtimeRoute, "openai", "m", ""), "", socketServer(func(ctx context.Context, c *websocket.Conn) {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		piece := make([]byte, 64<<10)
-		for range 2000 { // 128 MiB
-			if c.Write(ctx, websocket.MessageBinary, piece) != nil {
-				return
-			}
-			sent.Add(int64(len(piece)))
-		}
-	}), nil)
-	time.Sleep(500 * time.Millisecond)
-	if n := sent.Load(); n > 64<<20 {
-		t.Errorf("%d MiB are on their way to a client that does not read", n>>20)
-	}
-	k.conn.CloseNow()
-	k.record()
-}
-
 // Kong's log phase asks for a session's record when the session is over.
 func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 	up := httptest.NewServer(socketServer(echo))

@@ -322,20 +322,6 @@ func (z zippedBody) Read(p []byte) (int, error) {
 	return n, notGzip(err)
 }
 
-// failing remembers why reading failed.
-type failing struct {
-	from io.Reader
-	err  error
-}
-
-func (f *failing) Read(p []byte) (int, error) {
-	n, err := f.from.Read(p)
-	if err != nil && err != io.EOF {
-		f.err = err
-	}
-	return n, err
-}
-
 // mediaType is the body's, in lower case and without parameters.
 func (q *request) mediaType() string {
 	media, _, _ := strings.Cut(wire.First(q.in.Header, "Content-Type"), ";")
