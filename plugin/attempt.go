@@ -14,6 +14,7 @@ import (
 
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/form"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
@@ -436,11 +437,11 @@ func (a *attempt) tried() Tried {
 
 // outcomeOf names a transport error as failover_criteria does.
 func outcomeOf(err error) string {
-	var t *TransportError
+	var t *wire.TransportError
 	switch {
 	case errors.As(err, &t) && t.Timeout:
 		return "timeout"
-	case t != nil && t.Phase == Sent && strings.Contains(t.Error(), "malformed"): // as net/http and net/textproto put it
+	case t != nil && t.Phase == wire.Sent && strings.Contains(t.Error(), "malformed"): // as net/http and net/textproto put it
 		return "invalid_header"
 	}
 	return "error"

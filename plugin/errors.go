@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/target"
 )
@@ -106,12 +107,12 @@ func asClientError(err error) *chat.Error {
 		e.Param = req.Field
 		return e
 	}
-	var tr *TransportError
+	var tr *wire.TransportError
 	if errors.As(err, &tr) {
 		switch {
 		case tr.Timeout:
 			return refuse(http.StatusGatewayTimeout, textTimeout)
-		case tr.Phase == Connecting:
+		case tr.Phase == wire.Connecting:
 			return refuse(http.StatusServiceUnavailable, textUnavailable)
 		}
 		return refuse(http.StatusBadGateway, textBadGateway)

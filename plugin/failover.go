@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 )
 
@@ -197,8 +198,8 @@ func (a *attempt) run(ctx context.Context) error {
 
 func transportFailure(err error) *attemptError {
 	e := &attemptError{criterion: outcomeOf(err), cause: err, sent: true}
-	var t *TransportError
-	if errors.As(err, &t) && t.Phase == Connecting {
+	var t *wire.TransportError
+	if errors.As(err, &t) && t.Phase == wire.Connecting {
 		e.sent = false
 	}
 	return e

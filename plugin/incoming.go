@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"go-ai-proxy/plugin/wire"
 )
 
 // maxAnswer bounds an answer that is held in memory, in bytes.
@@ -34,11 +36,11 @@ func noAnswer(criterion, text string) *attemptError {
 
 // cutShort makes an error of reading an answer one of transport.
 func cutShort(err error) error {
-	var t *TransportError
+	var t *wire.TransportError
 	if errors.As(err, &t) {
 		return err
 	}
-	return &TransportError{Phase: Reading, Err: err}
+	return &wire.TransportError{Phase: wire.Reading, Err: err}
 }
 
 // readAnswer reads the whole body, of length bytes or -1. An answer that is cut

@@ -5,6 +5,8 @@ import (
 	"net/url"
 
 	"github.com/coder/websocket"
+
+	"go-ai-proxy/plugin/wire"
 )
 
 // Redirect sends everything that is meant for a provider to base instead:
@@ -17,7 +19,7 @@ func (r *Relay) Redirect(base *url.URL) {
 
 // redirected is an Upstream that always sends to the same host.
 type redirected struct {
-	Upstream
+	wire.Upstream
 	base *url.URL
 }
 

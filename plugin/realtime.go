@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"go-ai-proxy/plugin/realtime"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 )
@@ -109,7 +110,7 @@ func (a *attempt) dialSocket(ctx context.Context, o *websocket.DialOptions) (*we
 	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
 	answer.Body.Close()
 	if answer.Status < 300 {
-		return nil, transportFailure(&TransportError{Phase: Reading, Err: errors.New("the provider did not switch protocols")})
+		return nil, transportFailure(&wire.TransportError{Phase: wire.Reading, Err: errors.New("the provider did not switch protocols")})
 	}
 	return nil, a.failedWith(body, false)
 }

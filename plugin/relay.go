@@ -19,13 +19,14 @@ import (
 	"go-ai-proxy/plugin/cluster"
 	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/semantic"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 )
 
 // Relay serves the requests of all instances of the plugin.
 type Relay struct {
 	log      zerolog.Logger
-	upstream Upstream
+	upstream wire.Upstream
 	states   *balancer.Store // what is known of targets, across configurations
 
 	pause time.Duration // between two questions whether something is ready
@@ -89,7 +90,7 @@ type Live interface {
 
 // Serve answers one request and returns its record, however it ended. live may
 // be nil.
-func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out Sink, live Live) (rec *Record) {
+func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out wire.Sink, live Live) (rec *Record) {
 	q := &request{relay: r, instance: inst, in: in, client: client{sink: out}, live: live}
 	rec = inst.record()
 	q.record = rec
@@ -192,7 +193,7 @@ var errClientGone = errors.New("the client is gone")
 
 // client is the sink with what the relay must remember of it.
 type client struct {
-	sink    Sink
+	sink    wire.Sink
 	started bool
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/wire"
 )
 
 // httpUpstream is the Upstream to real providers: the engine, and net/http for
@@ -59,7 +60,7 @@ func (u *httpUpstream) dial(ctx context.Context, out *Outgoing, o *websocket.Dia
 	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols && resp.Body != nil {
 		return nil, &Answer{Status: resp.StatusCode, Header: resp.Header, Body: resp.Body}, err
 	}
-	return nil, nil, &TransportError{Phase: Connecting, Timeout: isTimeout(err), Err: err}
+	return nil, nil, &wire.TransportError{Phase: wire.Connecting, Timeout: isTimeout(err), Err: err}
 }
 
 // close ends idle connections.

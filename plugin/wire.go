@@ -2,23 +2,12 @@ package plugin
 
 import "go-ai-proxy/plugin/wire"
 
-// The seam towards the HTTP engines, under the names that the relay uses.
+// What passes through every phase, under a short name.
 type (
-	Inbound        = wire.Inbound
-	Context        = wire.Context
-	Consumer       = wire.Consumer
-	Sink           = wire.Sink
-	Outgoing       = wire.Outgoing
-	Timeouts       = wire.Timeouts
-	Answer         = wire.Answer
-	Upstream       = wire.Upstream
-	TransportError = wire.TransportError
-	Phase          = wire.Phase
-)
-
-// The phases of an attempt.
-const (
-	Connecting = wire.Connecting
-	Sent       = wire.Sent
-	Reading    = wire.Reading
+	Inbound  = wire.Inbound
+	Context  = wire.Context
+	Consumer = wire.Consumer
+	Outgoing = wire.Outgoing
+	Timeouts = wire.Timeouts
+	Answer   = wire.Answer
 )
