@@ -3,10 +3,10 @@
 // neither HTTP nor providers: what makes a vector of a text is a function that
 // it is given.
 //
-// Start with Router.Rank. embedder.go asks an embedding model, load.go gets the descriptions' vectors, cache.go
-// keeps those of prompts, index.go says where vectors are kept and searched:
-// in redis.go or pgvector.go, and always in memory, too, so that a database
-// that fails costs a warning and no request.
+// Start with Router.Rank. embedder.go asks an embedding model, load.go gets the
+// descriptions' vectors, cache.go keeps those of prompts, index.go says where
+// vectors are kept and searched: in redis.go or pgvector.go, and always in memory,
+// too, so that a database that fails costs a warning and no request.
 package semantic
 
 import (
