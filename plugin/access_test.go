@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,29 +12,32 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/gateway"
 )
 
-// gateway is a Gateway with one instance in front of a provider.
-func gateway(t *testing.T, provider http.HandlerFunc) (*Gateway, *Access, string) {
+// gatewayTo is a Gateway with one instance in front of a provider.
+func gatewayTo(t *testing.T, provider http.HandlerFunc) (*gateway.Gateway, *gateway.Access, string) {
 	t.Helper()
 	return gatewayFor(t, chatConf, provider)
 }
 
-// gatewayFor is gateway with a configuration in which $UP is the provider.
-func gatewayFor(t *testing.T, conf string, provider http.HandlerFunc) (*Gateway, *Access, string) {
+// gatewayFor is gatewayTo with a configuration in which $UP is the provider.
+func gatewayFor(t *testing.T, conf string, provider http.HandlerFunc) (*gateway.Gateway, *gateway.Access, string) {
 	t.Helper()
 	up := httptest.NewServer(provider)
-	g, err := NewGateway(zerolog.Nop())
+	g, err := gateway.New(NewRelay(zerolog.Nop()), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	_, port := g.Addr()
-	socket := filepath.Join(dir, fmt.Sprintf(RecordSocket, port))
+	socket := filepath.Join(dir, fmt.Sprintf(gateway.RecordSocket, port))
 	closeRecords, err := g.ServeRecords(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -47,13 +51,16 @@ func gatewayFor(t *testing.T, conf string, provider http.HandlerFunc) (*Gateway,
 		closeRecords()
 		a.Close()
 		up.CloseClientConnections()
-		g.drain()
+		g.Drain()
 		up.Close()
 	})
 	return g, a, socket
 }
 
-func ask(g *Gateway, ctx context.Context, token, body string) (*http.Response, error) {
+// headerRecord is where the shim finds the record of a request, or its id.
+const headerRecord = "X-Go-Ai-Proxy-Record"
+
+func ask(g *gateway.Gateway, ctx context.Context, token, body string) (*http.Response, error) {
 	_, port := g.Addr()
 	req, _ := http.NewRequestWithContext(ctx, "POST", fmt.Sprintf("http://127.0.0.1:%d/chat", port), strings.NewReader(body))
 	if token != "" {
@@ -91,38 +98,6 @@ func recordIn(t *testing.T, line, id string) map[string]any {
 	return v
 }
 
-func TestNobodyGetsInWithoutAToken(t *testing.T) {
-	g, a, _ := gateway(t, answer)
-	for name, c := range map[string]struct {
-		token  string
-		status int
-		ask    bool // the shim is told to ask access anew
-	}{
-		"none":            {"", 403, false},
-		"forged":          {"1.AAAAAAAAAAAAAAAAAAAAAAAA", 503, true},
-		"another id":      {"zz." + strings.SplitN(a.token, ".", 2)[1], 503, true},
-		"good":            {a.token, 200, false},
-		"with a context":  {a.token + "?path=%2Fx&ip=127.0.0.1", 200, false},
-		"with a bad one":  {a.token + "?path=%zz", 503, true},
-		"closed instance": {"closed", 503, true},
-	} {
-		token := c.token
-		if token == "closed" {
-			other, _ := g.Open([]byte(chatConf))
-			token = other.token
-			other.Close()
-		}
-		resp, err := ask(g, t.Context(), token, hello)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != c.status || (resp.Header.Get(headerUnknown) != "") != c.ask {
-			t.Errorf("%s: %d %v", name, resp.StatusCode, resp.Header)
-		}
-	}
-}
-
 // slowly is streamed with a stop after the first event.
 func slowly(next chan struct{}) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +110,7 @@ func slowly(next chan struct{}) http.HandlerFunc {
 
 func TestRecordGoesInTheHeaderOrByID(t *testing.T) {
 	next := make(chan struct{})
-	g, a, socket := gateway(t, func(w http.ResponseWriter, r *http.Request) {
+	g, a, socket := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		if strings.Contains(string(b), `"stream":true`) {
 			slowly(next)(w, r)
@@ -143,7 +118,7 @@ func TestRecordGoesInTheHeaderOrByID(t *testing.T) {
 		}
 		answer(w, r)
 	})
-	resp, err := ask(g, t.Context(), a.token+"?shim=1&id=r1", hello)
+	resp, err := ask(g, t.Context(), a.Header(nil)+"?shim=1&id=r1", hello)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,10 +127,10 @@ func TestRecordGoesInTheHeaderOrByID(t *testing.T) {
 	if err := json.Unmarshal([]byte(resp.Header.Get(headerRecord)), &rec); err != nil || at(rec, "usage.prompt_tokens") != 7.0 {
 		t.Errorf("%v %v", resp.Header, err)
 	}
-	if v := shimAsks(t, socket, "r1", a.token); at(v, "usage.prompt_tokens") != 7.0 {
+	if v := shimAsks(t, socket, "r1", a.Header(nil)); at(v, "usage.prompt_tokens") != 7.0 {
 		t.Errorf("a record that went in the header is not kept for a client that left before it arrived: %v", v)
 	}
-	resp, err = ask(g, t.Context(), a.token+"?shim=1&id=r2", helloStream)
+	resp, err = ask(g, t.Context(), a.Header(nil)+"?shim=1&id=r2", helloStream)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,10 +143,10 @@ func TestRecordGoesInTheHeaderOrByID(t *testing.T) {
 	if v := shimAsks(t, socket, "r2", "1.forged"); v != nil {
 		t.Errorf("a forged token got %v", v)
 	}
-	if v := shimAsks(t, socket, "r2", a.token); at(v, "usage.prompt_tokens") != 7.0 || at(v, "meta.outcome") != "completed" {
+	if v := shimAsks(t, socket, "r2", a.Header(nil)); at(v, "usage.prompt_tokens") != 7.0 || at(v, "meta.outcome") != "completed" {
 		t.Errorf("%v", v)
 	}
-	resp, err = ask(g, t.Context(), a.token, hello)
+	resp, err = ask(g, t.Context(), a.Header(nil), hello)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +160,7 @@ func TestRecordOfAnAbortedRequestSaysSo(t *testing.T) {
 	for _, phase := range []string{"before the header", "in the stream"} {
 		t.Run(phase, func(t *testing.T) {
 			began := make(chan struct{})
-			g, a, socket := gateway(t, func(w http.ResponseWriter, r *http.Request) {
+			g, a, socket := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
 				io.Copy(io.Discard, r.Body)
 				if phase == "in the stream" {
 					w.Header().Set("Content-Type", "text/event-stream")
@@ -200,11 +175,11 @@ func TestRecordOfAnAbortedRequestSaysSo(t *testing.T) {
 				time.Sleep(20 * time.Millisecond)
 				cancel()
 			}()
-			if resp, err := ask(g, ctx, a.token+"?shim=1&id=x", helloStream); err == nil {
+			if resp, err := ask(g, ctx, a.Header(nil)+"?shim=1&id=x", helloStream); err == nil {
 				io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
 			}
-			v := shimAsks(t, socket, "x", a.token)
+			v := shimAsks(t, socket, "x", a.Header(nil))
 			if at(v, "meta.outcome") != "client_aborted" {
 				t.Errorf("%v", v)
 			}
@@ -215,26 +190,163 @@ func TestRecordOfAnAbortedRequestSaysSo(t *testing.T) {
 	}
 }
 
-func TestContextSurvivesItsWay(t *testing.T) {
-	want := Context{Shim: true, Path: "/a b/%2F?x=1&y", ClientIP: "::1", RequestID: "r", Captures: map[string]string{"m&n": "ü=%"},
-		Consumer: Consumer{ID: "i", Username: "u s", CustomID: "c"}, Groups: []string{"g1", "g2"}, GroupIDs: []string{"1"}}
-	got, err := decodeContext(encodeContext(&want))
-	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%v\n%v\n%v", err, got, want)
+// worker is one of Kong's workers at the records' socket.
+type worker struct {
+	t *testing.T
+	net.Conn
+	in *bufio.Reader
+}
+
+// connectWorker greets, and waits to be known.
+func connectWorker(t *testing.T, socket, name, token string) *worker {
+	t.Helper()
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(c, "%s %s\n", name, token)
+	w := &worker{t, c, bufio.NewReader(c)}
+	if v := w.ask("none", "over"); v != nil { // whose answer says that the worker is known
+		t.Fatalf("%v is no request's record", v)
+	}
+	time.Sleep(20 * time.Millisecond) // and which has been written by then: a record is not pushed meanwhile
+	return w
+}
+
+// there is the record of id if it is in the socket now.
+func (w *worker) there(id string) map[string]any {
+	w.t.Helper()
+	raw, err := w.Conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	line, n := make([]byte, 64<<10), 0
+	if err := raw.Read(func(fd uintptr) bool {
+		n, _ = syscall.Read(int(fd), line) // -1 when there is nothing
+		return true
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	return recordIn(w.t, string(line[:max(n, 0)]), id)
+}
+
+func (w *worker) ask(id, how string) map[string]any {
+	w.t.Helper()
+	fmt.Fprintf(w, "%s %s\n", id, how)
+	line, err := w.in.ReadString('\n')
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return recordIn(w.t, line, id)
+}
+
+// What the log phase is to find must have been written before it can begin: when
+// the last byte of the answer is there.
+func TestRecordIsThereWhenTheAnswerEnds(t *testing.T) {
+	sound := strings.Repeat("sound", 20_000)
+	speech := routeConf("audio/v1/audio/speech", "openai", "m", `"upstream_url":"$UP/v1/audio/speech"`)
+	next := make(chan struct{})
+	for name, c := range map[string]struct {
+		conf, body, outcome string
+		provider            http.HandlerFunc
+	}{
+		"a stream": {chatConf, helloStream, "completed", streamed},
+		"a stream cut short": {chatConf, helloStream, "upstream_cut", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			event(w, chunk("hi"))
+			panic(http.ErrAbortHandler)
+		}},
+		"bytes of known length": {speech, `{"input":"x","voice":"alloy"}`, "completed", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "audio/mpeg")
+			w.Header().Set("Content-Length", fmt.Sprint(len(sound)))
+			io.WriteString(w, sound)
+		}},
+		"bytes of unknown length": {speech, `{"input":"x","voice":"alloy"}`, "completed", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "audio/mpeg")
+			w.(http.Flusher).Flush()
+			io.WriteString(w, sound)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, a, socket := gatewayFor(t, c.conf, c.provider)
+			w := connectWorker(t, socket, "7", a.Header(nil))
+			for i := range 20 {
+				id := fmt.Sprint("r", i)
+				resp, err := ask(g, t.Context(), a.Header(nil)+"?shim=1&worker=7&id="+id, c.body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name == "a slow stream" {
+					next <- struct{}{}
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				v := w.there(id)
+				if got := resp.Header.Get(headerRecord); got != "#"+id { // the provider was quick
+					v = recordIn(t, id+" "+got, id)
+				}
+				if at(v, "meta.outcome") != c.outcome {
+					t.Fatalf("%s: %v, want %s", id, v, c.outcome)
+				}
+			}
+			if v := w.ask("r19", "over"); at(v, "meta.outcome") != c.outcome {
+				t.Errorf("what was sent is not kept for a moment: %v", v)
+			}
+		})
 	}
 }
 
-func FuzzContext(f *testing.F) {
-	f.Add("shim=1&path=%2F&c.model=x&groups=a&groups=b")
-	f.Add("%zz=1&&=&c.=")
-	f.Fuzz(func(t *testing.T, s string) {
-		c, err := decodeContext(s)
+func TestRecordsOfOtherWorkersAreAskedFor(t *testing.T) {
+	next := make(chan struct{})
+	g, a, socket := gatewayTo(t, slowly(next))
+	w := connectWorker(t, socket, "7", a.Header(nil))
+	for _, worker := range []string{"", "&worker=8"} {
+		resp, err := ask(g, t.Context(), a.Header(nil)+"?shim=1&id=x"+worker, helloStream)
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		again, err := decodeContext(encodeContext(&c))
-		if err != nil || fmt.Sprint(again) != fmt.Sprint(c) {
-			t.Errorf("%q: %v, then %v (%v)", s, c, again, err)
+		next <- struct{}{}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if v := w.there("x"); v != nil {
+			t.Errorf("another worker was sent %v", v)
 		}
+		if v := w.ask("x", "over"); at(v, "meta.outcome") != "completed" {
+			t.Errorf("%v", v)
+		}
+		if v := w.ask("x", "over"); v != nil {
+			t.Errorf("a record was given twice: %v", v)
+		}
+	}
+}
+
+func TestLargeHeadersOfAProviderReachNoKong(t *testing.T) {
+	g, a, socket := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Request-Id", "r")
+		for i := range 10 {
+			w.Header().Set(fmt.Sprint("X-Large-", i), strings.Repeat("x", 1000))
+		}
+		answer(w, r)
 	})
+	w := connectWorker(t, socket, "7", a.Header(nil))
+	resp, err := ask(g, context.Background(), a.Header(nil)+"?shim=1&worker=7&id=x", hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	var head bytes.Buffer
+	resp.Header.Write(&head)
+	if head.Len() > 4<<10-100 || resp.Header.Get("X-Request-Id") != "r" {
+		t.Errorf("%d bytes of headers: %v", head.Len(), resp.Header)
+	}
+	v := w.there("x")
+	if got := resp.Header.Get(headerRecord); got != "#x" {
+		v = recordIn(t, "x "+got, "x")
+	}
+	warnings, _ := at(v, "meta.warnings").([]any)
+	if len(warnings) != 1 || !strings.Contains(fmt.Sprint(warnings), "headers of the answer were dropped") {
+		t.Errorf("record %v", v)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
@@ -128,7 +129,7 @@ func (a *attempt) meta() chat.Meta {
 	}
 	m := chat.Meta{ID: a.request.id, Created: a.start.Unix(), Model: a.target.Model, IncludeUsage: a.usage}
 	if a.surface.format == provider.AnthropicMessages { // which counts the prompt at the start
-		m.PromptTokens = promptTokens(a.surface.prose(a.members), a.stream)
+		m.PromptTokens = record.PromptTokens(a.surface.prose(a.members), a.stream)
 	}
 	return m
 }
@@ -175,71 +176,6 @@ func (a *attempt) meterWhole(whole []byte) {
 	meter.Whole(whole, &a.seen)
 	a.meterHeaders()
 	a.settleSeen()
-}
-
-// maxCount bounds a counter that a provider reports, so that sums stay numbers.
-const maxCount = 1 << 40
-
-// bound keeps counters that are no counts out of the record and the balancer.
-func bound(u *chat.Usage) {
-	for _, n := range []*int{
-		&u.Prompt, &u.Completion, &u.Total, &u.Cached, &u.CacheWrite, &u.CacheWrite5m, &u.CacheWrite1h, &u.PromptAudio, &u.PromptImage, &u.PromptText,
-		&u.Reasoning, &u.CompletionAudio, &u.CompletionImage, &u.CompletionText, &u.AcceptedPrediction, &u.RejectedPrediction, &u.SearchUnits,
-	} {
-		*n = min(max(*n, 0), maxCount)
-	}
-}
-
-// settleSeen copies what the answer said into the record. What was counted
-// before is not counted again: it is taken out of seen, for the balancer too.
-func (a *attempt) settleSeen() {
-	if !a.billed {
-		a.billed = true
-		if !a.bills() {
-			a.seen.Usage, a.seen.HasUsage = chat.Usage{ServiceTier: a.seen.Usage.ServiceTier}, true
-		}
-	}
-	bound(&a.seen.Usage)
-	a.record.set(func(r *Record) {
-		r.usage = a.seen.Usage
-		if a.seen.Model != "" {
-			r.response = a.seen.Model
-		}
-		r.finish = a.seen.Finish
-	})
-}
-
-// estimate returns the usage of an answer whose provider counted nothing, or
-// not all, as Kong does: words of the prompt (1.8 tokens each when streamed),
-// four bytes of answer to a token. ok is false where nothing is estimated.
-//
-// Many providers count the output at the end of a stream, and some the prompt
-// at its start: of one that did not come to its end, the output is estimated
-// even where there are counts.
-func (q *request) estimate(outcome Outcome) (u chat.Usage, ok bool) {
-	if q.seen == nil || outcome == Refused || outcome == Panicked || q.surface == nil || len(q.record.tried) == 0 {
-		return u, false
-	}
-	if last := q.record.tried[len(q.record.tried)-1]; last.Status != http.StatusOK {
-		return u, false
-	}
-	if outcome == Completed && (q.seen.HasUsage || q.surface.prose == nil) {
-		return u, false
-	}
-	u = q.record.usage
-	if !q.seen.HasUsage && q.surface.prose != nil && u.Prompt == 0 {
-		u.Prompt, u.Total, ok = promptTokens(q.surface.prose(q.members), q.stream), 0, true
-	}
-	return u, estimateOutput(&u, q.seen.TextLen) || ok
-}
-
-// promptTokens is Kong's estimate of words in tokens.
-func promptTokens(words int, stream bool) int {
-	factor := 1.0
-	if stream {
-		factor = 1.8
-	}
-	return int(math.Floor(float64(words)*factor + 0.5))
 }
 
 // seconds is d for a Retry-After header, at least one.

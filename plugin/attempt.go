@@ -14,6 +14,7 @@ import (
 
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/form"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -72,10 +73,10 @@ func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
 		return nil, err
 	}
 	a.target = resolved
-	q.record.set(func(r *Record) {
-		r.describe(t)
-		r.options = resolved.Options
-		r.model = a.modelLogged()
+	q.record.Update(func(d *record.Data) {
+		t.describe(d)
+		d.Options = resolved.Options
+		d.Model = a.modelLogged()
 	})
 	a.provider = t.provider
 	if t.provider.Variant != nil {
@@ -213,7 +214,7 @@ func (a *attempt) translate() error {
 	}
 	if a.endpoint.Logging.Payloads {
 		payload := jsonedit.Join(nil, a.pieces)
-		a.record.set(func(r *Record) { r.request = payload })
+		a.record.Update(func(d *record.Data) { d.Request = payload })
 	}
 	return nil
 }
@@ -423,13 +424,13 @@ func (a *attempt) call(ctx context.Context) error {
 			tried.Outcome = "http_" + strconv.Itoa(answer.Status)
 		}
 	}
-	a.record.set(func(r *Record) { r.tried = append(r.tried, tried) })
+	a.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
 	return err
 }
 
 // tried is what the record says of the attempt before it is made.
-func (a *attempt) tried() Tried {
-	return Tried{
+func (a *attempt) tried() record.Tried {
+	return record.Tried{
 		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: a.endpoint.RouteType,
 		Scheme: a.out.URL.Scheme, Host: a.out.URL.Hostname(), Path: a.out.URL.EscapedPath(), Port: port(a.out.URL),
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // byUse are the algorithms that go by what targets have used or taken.
@@ -133,5 +134,20 @@ func TestUsageThatNobodyCountsFallsBackToTokensWithOneWarning(t *testing.T) {
 		if n := strings.Count(logs, "tokens_count_strategy"); n != strings.Count(logs, "\n") || n > 1 || (n == 1) != (c.warning != "") || !strings.Contains(logs, c.warning) {
 			t.Errorf("%s: logs %s", name, logs)
 		}
+	}
+}
+
+func TestRetryAfterIsInWholeSecondsAndAtLeastOne(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", time.Second: "1", time.Second + 1: "2", 10 * time.Second: "10"} {
+		if got := seconds(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+	a := script(t, status(500))
+	conf := targetsConf(`"retries":0,"max_fails":1,"fail_timeout":30000,"failover_criteria":["http_500","non_idempotent"]`, "", a.server.URL)
+	b := newBench(t, conf, answer)
+	b.post(hello)
+	if resp, _ := b.post(hello); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "30" {
+		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
 }

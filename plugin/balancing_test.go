@@ -302,10 +302,10 @@ func TestSemanticRoutingIsReadyAtOnceAfterAReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer again.close()
+	defer again.Close()
 	status, rec := b.serve(again, about("a poem"), nil)
-	if status != 200 || len(rec.mark) > 0 || list[1].calls.Load() != 2 || len(b.upstreamBodies()) != embedded {
-		t.Errorf("%d %v, calls %v, %d embeddings", status, rec.mark, calls(list), len(b.upstreamBodies()))
+	if status != 200 || len(rec.Data().Warnings) > 0 || list[1].calls.Load() != 2 || len(b.upstreamBodies()) != embedded {
+		t.Errorf("%d %v, calls %v, %d embeddings", status, rec.Data().Warnings, calls(list), len(b.upstreamBodies()))
 	}
 }
 
@@ -432,7 +432,7 @@ func TestP304ConsumerThatIsNotAllowedIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer inst.close()
+	defer inst.Close()
 	for consumer, want := range map[string]int{"a": 200, "b": 403, "": 403} {
 		status, _ := b.serve(inst, hello, func(in *Inbound) { in.Kong.Consumer.Username = consumer })
 		if status != want {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/record"
 )
 
 // canned is an Upstream that answers without a network.
@@ -44,8 +46,8 @@ func served(tb testing.TB, conf string, up *canned, body []byte) func() {
 	}
 	return func() {
 		rec := r.Serve(context.Background(), inst, inbound(body), nowhere{}, nil)
-		if rec.outcome != Completed {
-			tb.Fatal(rec.outcome, rec.message)
+		if rec.Outcome() != record.Completed {
+			tb.Fatal(rec.Outcome(), rec.Data().Message)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -76,11 +77,11 @@ func (a *attempt) bodiless() bool {
 	return a.in.Method == http.MethodHead || a.answer.Status == http.StatusNoContent || a.answer.Status == http.StatusNotModified
 }
 
-func outcomeFor(status int) Outcome {
+func outcomeFor(status int) record.Outcome {
 	if status >= 400 {
-		return Failed
+		return record.Failed
 	}
-	return Completed
+	return record.Completed
 }
 
 // deliverWhole gives the client the whole answer, translated or as it came.
@@ -97,9 +98,9 @@ func (a *attempt) deliverWhole(ctx context.Context, body io.Reader, gzipped bool
 		return a.unusable(err, gzipped)
 	}
 	if a.endpoint.Logging.Payloads {
-		a.record.set(func(r *Record) { r.answer = out })
+		a.record.Update(func(d *record.Data) { d.Answer = out })
 	}
-	a.finish(Completed, "")
+	a.finish(record.Completed, "")
 	h := a.clientHeaders()
 	if a.how != same || h["Content-Type"] == nil {
 		h["Content-Type"] = isJSONInUTF8
@@ -117,7 +118,7 @@ func (a *attempt) unusable(err error, gzipped bool) error {
 	if a.replaceable {
 		return &attemptError{criterion: "error", sent: true, cause: e}
 	}
-	a.finish(Failed, e.Message)
+	a.finish(record.Failed, e.Message)
 	return a.sendErrorAs(e, gzipped)
 }
 
@@ -173,7 +174,7 @@ func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
 		case err != nil && ctx.Err() != nil:
 			return errClientGone
 		case err != nil:
-			a.finish(CutOff, "the provider ended its answer before its end")
+			a.finish(record.CutOff, "the provider ended its answer before its end")
 			a.client.sink.Abort()
 			return nil
 		}
@@ -275,8 +276,8 @@ func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
 		whole = a.appendError(chat.ErrorFrom(a.answer.Status, whole))
 	}
 	if a.endpoint.Logging.Payloads {
-		a.record.set(func(r *Record) { r.answer = whole })
+		a.record.Update(func(d *record.Data) { d.Answer = whole })
 	}
-	a.finish(Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
+	a.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	return a.sendEncoded(a.answer.Status, h, whole, gzipped)
 }

@@ -192,7 +192,7 @@ func TestMemoryFollowsWhatHasArrived(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer inst.close()
+	defer inst.Close()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := x.Inbound()
 		in.Kong.Path = in.Path

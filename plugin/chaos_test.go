@@ -190,7 +190,7 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 	client.CloseIdleConnections()
 	front.Close()
 	defer relay.Close()
-	defer inst.close()
+	defer inst.Close()
 
 	complete := c.judge(t, results, records)
 	attempts := map[int]int{}

@@ -15,7 +15,9 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/semantic"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -254,9 +256,7 @@ func (inst *Instance) identity(i int) string {
 }
 
 // Close gives back what the instance held. Requests that it serves go on.
-func (inst *Instance) Close() { inst.close() }
-
-func (inst *Instance) close() {
+func (inst *Instance) Close() {
 	if inst.semantic != nil {
 		inst.semantic.Close()
 	}
@@ -268,31 +268,30 @@ func (inst *Instance) close() {
 }
 
 // record returns the empty record of a request.
-func (inst *Instance) record() *Record {
-	rec := &Record{pluginID: inst.config.PluginID, outcome: Pending, mode: Oneshot}
-	rec.tried = rec.firstTry[:0]
+func (inst *Instance) record() *record.Record {
+	d := record.Data{PluginID: inst.config.PluginID}
 	if inst.config.Advanced {
-		rec.algorithm = inst.config.Balancer.Algorithm
+		d.Algorithm = inst.config.Balancer.Algorithm
 	}
 	if len(inst.targets) > 0 {
-		rec.describe(inst.targets[0])
+		inst.targets[0].describe(&d)
 	}
-	return rec
+	return record.New(d)
 }
 
-// describe names the target that is going to answer.
-func (r *Record) describe(t *endpoint) {
-	r.logging, r.category = t.Logging, t.category
-	r.provider, r.model, r.options = t.Model.Provider, t.Model.Name, &t.Model.Options
+// describe has a record say that t is going to answer.
+func (t *endpoint) describe(d *record.Data) {
+	d.Logging, d.Category = t.Logging, t.category
+	d.Provider, d.Model, d.Options = t.Model.Provider, t.Model.Name, &t.Model.Options
 }
 
-// needs names what the access phase must pass on because the configuration
+// Need names what the access phase must pass on because the configuration
 // uses it.
-func (inst *Instance) needs() (need []string) {
+func (inst *Instance) Need() (need []string) {
 	for i := range inst.config.Targets {
 		t := &inst.config.Targets[i]
-		if !t.Static() && !slices.Contains(need, needCaptures) {
-			need = append(need, needCaptures)
+		if !t.Static() && !slices.Contains(need, wire.NeedCaptures) {
+			need = append(need, wire.NeedCaptures)
 		}
 		s := openAISurfaces[t.RouteType]
 		if n := inst.native(); n != nil {
@@ -303,14 +302,14 @@ func (inst *Instance) needs() (need []string) {
 			}
 			continue
 		}
-		if (t.RouteType == "preserve" || s != nil && s.rest != nil || len(inst.byRoute) > 1) && !slices.Contains(need, needPath) {
-			need = append(need, needPath)
+		if (t.RouteType == "preserve" || s != nil && s.rest != nil || len(inst.byRoute) > 1) && !slices.Contains(need, wire.NeedPath) {
+			need = append(need, wire.NeedPath)
 		}
 	}
 	if acls := inst.config.ACLs; acls != nil {
 		for _, rule := range slices.Concat(acls.Allow, acls.Deny) {
 			for _, c := range rule.Match {
-				name := map[string]string{"consumer": needConsumer, "consumer_group": needGroups, "ip": needIP, "path": needPath}[c.Type]
+				name := map[string]string{"consumer": wire.NeedConsumer, "consumer_group": wire.NeedGroups, "ip": wire.NeedIP, "path": wire.NeedPath}[c.Type]
 				if name != "" && !slices.Contains(need, name) {
 					need = append(need, name)
 				}

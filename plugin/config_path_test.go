@@ -23,6 +23,6 @@ func TestATargetThatCannotWorkIsNamedAsInKongsErrors(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
-		inst.close()
+		inst.Close()
 	}
 }

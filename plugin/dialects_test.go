@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/anthropic"
@@ -145,7 +146,7 @@ func (s *stage) instance(conf string) *Instance {
 	if err != nil {
 		s.t.Fatalf("%v\n%s", err, conf)
 	}
-	s.t.Cleanup(inst.close)
+	s.t.Cleanup(inst.Close)
 	return inst
 }
 
@@ -166,11 +167,11 @@ func (k *taken) Flush() error         { return nil }
 func (k *taken) Abort()               { k.aborted = true }
 
 // post serves one request; headers are pairs.
-func (s *stage) post(inst *Instance, path, query string, body []byte, headers ...string) (*taken, *Record) {
+func (s *stage) post(inst *Instance, path, query string, body []byte, headers ...string) (*taken, *record.Record) {
 	return s.call(inst, http.MethodPost, path, query, body, headers...)
 }
 
-func (s *stage) call(inst *Instance, method, path, query string, body []byte, headers ...string) (*taken, *Record) {
+func (s *stage) call(inst *Instance, method, path, query string, body []byte, headers ...string) (*taken, *record.Record) {
 	in := &Inbound{Method: method, Path: path, RawQuery: query, Header: http.Header{"Content-Type": {"application/json"}}}
 	if body != nil {
 		in.Body, in.ContentLength = bytes.NewReader(body), int64(len(body))
@@ -339,7 +340,7 @@ func (s *stage) exchange(t *testing.T, inst *Instance, c speaker, scenario *mock
 	}
 }
 
-func (s *stage) compare(t *testing.T, at string, c speaker, scenario *mock.Scenario, stream bool, out *taken, rec *Record, providerName string) {
+func (s *stage) compare(t *testing.T, at string, c speaker, scenario *mock.Scenario, stream bool, out *taken, rec *record.Record, providerName string) {
 	t.Helper()
 	from := mock.Lookup(s.seen[0])
 	resolved := &target.Target{Provider: providerName, Model: mock.Model, Options: &target.Options{Llama2Format: "openai", MistralFormat: "openai"}}
@@ -378,21 +379,21 @@ func (s *stage) compare(t *testing.T, at string, c speaker, scenario *mock.Scena
 		if got.Err == "" {
 			t.Errorf("%s: no error in %s", at, out.body.Bytes())
 		}
-		if rec.outcome != Failed && rec.outcome != CutOff {
-			t.Errorf("%s: outcome %s", at, rec.outcome)
+		if rec.Outcome() != record.Failed && rec.Outcome() != record.CutOff {
+			t.Errorf("%s: outcome %s", at, rec.Outcome())
 		}
 		return
 	}
 	if stream && op.Edit.NoStreamOptions { // it counts without being asked, the mock does not
 		want.Prompt, want.Completion, want.Cached = got.Prompt, got.Completion, got.Cached
-	} else if rec.usage.Prompt != want.Prompt || rec.usage.Completion != want.Completion {
-		t.Errorf("%s: record has %d and %d tokens, want %d and %d", at, rec.usage.Prompt, rec.usage.Completion, want.Prompt, want.Completion)
+	} else if rec.Data().Usage.Prompt != want.Prompt || rec.Data().Usage.Completion != want.Completion {
+		t.Errorf("%s: record has %d and %d tokens, want %d and %d", at, rec.Data().Usage.Prompt, rec.Data().Usage.Completion, want.Prompt, want.Completion)
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%s:\n got %+v\nwant %+v\n%s", at, got, want, out.body.Bytes())
 	}
-	if rec.outcome != Completed {
-		t.Errorf("%s: outcome %s", at, rec.outcome)
+	if rec.Outcome() != record.Completed {
+		t.Errorf("%s: outcome %s", at, rec.Outcome())
 	}
 }
 

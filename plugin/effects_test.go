@@ -210,10 +210,10 @@ func probe(t *testing.T, conf map[string]any, p setup) (sent string, named []str
 	up := &sentTo{}
 	relay.upstream = up
 	inst, err := relay.NewInstance(data)
-	defer inst.close()
 	if err != nil {
 		named = append(named, err.Error())
 	}
+	defer inst.Close()
 	for line := range strings.Lines(logs.String()) {
 		var entry struct{ Field string }
 		if json.Unmarshal([]byte(line), &entry) == nil && entry.Field != "" {

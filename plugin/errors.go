@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/target"
@@ -22,7 +23,7 @@ const (
 	textTwoFormats   = "request matches multiple LLM request formats"
 	textNoModel      = "model parameter not found in request, nor in gateway configuration"
 	textNoStreaming  = "response streaming is not enabled for this LLM"
-	textClientClosed = "client closed the request"
+	textClientClosed = record.MessageAborted
 )
 
 // statusClientClosed is nginx's status for a client that went away.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"go-ai-proxy/plugin/record"
 )
 
 // Headers that answer a request with Kong-Debug: which target, chosen how, and
@@ -25,20 +27,20 @@ func (q *request) explain(h http.Header) {
 	if !q.debugged() || q.instance.balancer == nil {
 		return
 	}
-	r := q.record
+	d := q.record.Data()
 	var attempts []string
-	for i := range r.tried {
-		t := &r.tried[i]
+	for i := range d.Tried {
+		t := &d.Tried[i]
 		attempts = append(attempts, fmt.Sprintf("%s/%s=%s", t.Provider, t.Model, t.Outcome))
 	}
-	h[headerAlgorithm] = []string{r.algorithm}
+	h[headerAlgorithm] = []string{d.Algorithm}
 	if len(attempts) > 0 {
-		last := &r.tried[len(r.tried)-1]
+		last := &d.Tried[len(d.Tried)-1]
 		h[headerTarget] = []string{headerValue(last.Provider + "/" + last.Model)}
 		h[headerAttempts] = []string{headerValue(strings.Join(attempts, ", "))}
 	}
-	if r.reason != "" {
-		h[headerReason] = []string{headerValue(r.reason)}
+	if d.Reason != "" {
+		h[headerReason] = []string{headerValue(d.Reason)}
 	}
 }
 
@@ -59,5 +61,5 @@ func (q *request) reasoned(i, available int) {
 	if q.choice != "" {
 		reason = q.choice + "; " + reason
 	}
-	q.record.set(func(r *Record) { r.reason = reason })
+	q.record.Update(func(d *record.Data) { d.Reason = reason })
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 )
@@ -112,9 +113,9 @@ type answered struct {
 func (k *answered) deliver() error {
 	a := k.attempt
 	a.request.seen = nil // an error answer has used nothing
-	a.record.set(func(r *Record) {
-		r.describe(a.endpoint)
-		r.options, r.model = a.target.Options, a.modelLogged()
+	a.record.Update(func(d *record.Data) {
+		a.endpoint.describe(d)
+		d.Options, d.Model = a.target.Options, a.modelLogged()
 	})
 	return a.sendProviderError(k.body, k.gzipped)
 }
@@ -140,8 +141,8 @@ func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replac
 		failed.replaceable = replaceable
 		criterion = failed.criterion
 	case err == nil:
-		end := q.outcome()
-		gone = gone || end == Aborted
+		end := q.record.Outcome()
+		gone = gone || end == record.Aborted
 		criterion = a.criterion(end)
 		b.Learn(i, a.sample(end, pick.Now), pick.Now)
 	}
@@ -166,9 +167,9 @@ var requestsFault = []string{refusedHere, "http_400", "http_404", "http_409", "h
 
 // criterion is what the end of a delivered attempt says of its target, in the
 // words of failover_criteria; "" when all went well.
-func (a *attempt) criterion(end Outcome) string {
+func (a *attempt) criterion(end record.Outcome) string {
 	switch {
-	case end == Completed:
+	case end == record.Completed:
 		return ""
 	case a.answer != nil && a.answer.Status >= 400:
 		return "http_" + strconv.Itoa(a.answer.Status)
@@ -262,22 +263,16 @@ func (inst *Instance) budget() int {
 
 // sample is what the answered attempt cost. Only a complete answer says how
 // long one takes: a target that breaks off early is not a fast one.
-func (a *attempt) sample(end Outcome, now time.Time) balancer.Sample {
+func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 	u := a.seen.Usage
-	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: cost(a.target.Options, &u)}
+	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: record.Cost(a.target.Options, &u)}
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
-	case end == Completed && len(a.instance.targets) > 1: // there is a choice to be made by it
+	case end == record.Completed && len(a.instance.targets) > 1: // there is a choice to be made by it
 		x.Latency = now.Sub(a.began)
 	}
 	return x
-}
-
-// outcome is the request's, as far as it is settled.
-func (q *request) outcome() (o Outcome) {
-	q.record.set(func(r *Record) { o = r.outcome })
-	return o
 }
 
 // candidates are the indexes of the targets that may serve a request for

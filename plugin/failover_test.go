@@ -9,6 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
 )
 
 // target is one of several providers of a test.
@@ -261,5 +265,32 @@ func TestUploadWithinTheLimitIsRepeatedAtTheNextTarget(t *testing.T) {
 	}
 	if sent := b.upstreamBodies(); len(sent) != 2 || sent[0] != form || sent[1] != form {
 		t.Errorf("the targets got %q", sent)
+	}
+}
+
+// TestOnlyACompleteAnswerSaysHowLongOneTakes: a stream that breaks off early
+// would make its target a fast one.
+func TestOnlyACompleteAnswerSaysHowLongOneTakes(t *testing.T) {
+	now := time.Now()
+	one, two := make([]*endpoint, 1), make([]*endpoint, 2)
+	for _, c := range []struct {
+		name    string
+		targets []*endpoint
+		took    time.Duration
+		end     record.Outcome
+		want    time.Duration
+	}{
+		{"complete", two, 0, record.Completed, time.Second},
+		{"cut off", two, 0, record.CutOff, 0},
+		{"an error", two, 0, record.Failed, 0},
+		{"left by the client", two, 0, record.Aborted, 0},
+		{"nothing to choose", one, 0, record.Completed, 0},
+		{"a session: the time to connect", two, time.Millisecond, record.CutOff, time.Millisecond},
+	} {
+		a := &attempt{request: &request{instance: &Instance{targets: c.targets}}, target: &target.Target{}, began: now.Add(-time.Second), took: c.took}
+		a.seen.Usage = chat.Usage{Prompt: 3, Completion: 5}
+		if got := a.sample(c.end, now); got.Latency != c.want || got.Prompt != 3 || got.Completion != 5 {
+			t.Errorf("%s: %+v", c.name, got)
+		}
 	}
 }

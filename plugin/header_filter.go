@@ -8,13 +8,11 @@ import (
 	"strings"
 )
 
-// Headers of our own between the relay and the shim. They never reach a client
-// or a provider.
 const (
-	headerRecord  = "X-Go-Ai-Proxy-Record"
-	headerUnknown = "X-Go-Ai-Proxy-Unknown"
-	headerModel   = "X-Kong-Llm-Model" // Kong's, for clients
-	ownPrefix     = "X-Go-Ai-Proxy-"
+	headerModel = "X-Kong-Llm-Model" // Kong's, for clients
+	// ownPrefix is that of headers of our own between the relay and the shim. They
+	// never reach a client or a provider.
+	ownPrefix = "X-Go-Ai-Proxy-"
 )
 
 // isForClient says whether a header of a provider's answer is the client's to

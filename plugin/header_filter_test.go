@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/plugin/config"
 )
 
 func TestHeadersForBrowsersOfTheProvidersHostStayHere(t *testing.T) {
@@ -53,7 +55,7 @@ func TestHeaderOfAnAnswerFitsWhatKongReads(t *testing.T) {
 		"a large content type": func(h http.Header) { h.Set("Content-Type", "application/json; x="+strings.Repeat("x", 9000)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, a, _ := gateway(t, func(w http.ResponseWriter, r *http.Request) {
+			g, a, _ := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				set(w.Header())
 				if name != "rates" {
@@ -68,7 +70,7 @@ func TestHeaderOfAnAnswerFitsWhatKongReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			fmt.Fprintf(conn, "POST /chat HTTP/1.1\r\nHost: x\r\nProxy-Authorization: %s?shim=1&id=r1\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", a.token, len(hello), hello)
+			fmt.Fprintf(conn, "POST /chat HTTP/1.1\r\nHost: x\r\nProxy-Authorization: %s?shim=1&id=r1\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", a.Header(nil), len(hello), hello)
 			all, err := io.ReadAll(conn)
 			if err != nil {
 				t.Fatal(err)
@@ -118,4 +120,15 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+func TestModelInAHeaderHasNoControlCharacters(t *testing.T) {
+	target := &config.Target{}
+	target.Model.Provider, target.Model.Name = "openai", "m"
+	e := newEndpoint(target, nil, nil, Timeouts{})
+	for model, want := range map[string]string{"m": "openai/m", "a\x00b\r\nX-Evil: 1": "openai/a b  X-Evil: 1", "é": "openai/é"} {
+		if got := e.modelAsHeader(model); len(got) != 1 || got[0] != want {
+			t.Errorf("%q: %q, want %q", model, got, want)
+		}
+	}
 }

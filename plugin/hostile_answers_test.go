@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/frame"
@@ -172,8 +173,8 @@ func (o *odd) start(scenario, more string) (serve func(what string, alter func([
 		o.n++
 		out := &taken{}
 		rec := r.Serve(context.Background(), inst, inbound(body), out, nil)
-		if alter == nil && rec.outcome != Completed {
-			o.t.Fatalf("the good answer: %s %s", rec.message, out.body.String())
+		if alter == nil && rec.Outcome() != record.Completed {
+			o.t.Fatalf("the good answer: %s %s", rec.Data().Message, out.body.String())
 		}
 		o.check(scenario+": "+what, rec, out)
 	}, up
@@ -187,24 +188,24 @@ func (o *odd) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (o *odd) check(what string, rec *Record, out *taken) {
+func (o *odd) check(what string, rec *record.Record, out *taken) {
 	o.t.Helper()
 	body := out.body.Bytes()
 	text := rec.Append(nil)
-	var record struct {
+	var logged struct {
 		Usage struct {
 			Prompt     float64 `json:"prompt_tokens"`
 			Completion float64 `json:"completion_tokens"`
 			Total      float64 `json:"total_tokens"`
 		}
 	}
-	switch err := json.Unmarshal(text, &record); {
+	switch err := json.Unmarshal(text, &logged); {
 	case err != nil:
 		o.t.Errorf("%s: record: %v %s", what, err, text)
-	case record.Usage.Prompt < 0 || record.Usage.Completion < 0 || record.Usage.Total < 0:
+	case logged.Usage.Prompt < 0 || logged.Usage.Completion < 0 || logged.Usage.Total < 0:
 		o.t.Errorf("%s: record: %s", what, text)
-	case rec.outcome == Panicked || rec.outcome == Pending:
-		o.t.Errorf("%s: outcome %s", what, rec.outcome)
+	case rec.Outcome() == record.Panicked || rec.Outcome() == record.Pending:
+		o.t.Errorf("%s: outcome %s", what, rec.Outcome())
 	}
 	if !strings.HasPrefix(out.header.Get("Content-Type"), "text/event-stream") {
 		var v map[string]json.RawMessage

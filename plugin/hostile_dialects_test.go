@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -68,12 +69,12 @@ func (o *odd) asked(c *speaker, scenario string, stream bool) {
 		in.Kong.Path = in.Path
 		out := &taken{}
 		rec := r.Serve(context.Background(), inst, in, out, nil)
-		if alter == nil && rec.outcome != Completed {
-			o.t.Fatalf("the good answer: %s %s", rec.message, out.body.String())
+		if alter == nil && rec.Outcome() != record.Completed {
+			o.t.Fatalf("the good answer: %s %s", rec.Data().Message, out.body.String())
 		}
 		what = fmt.Sprintf("%s, stream %v: %s", scenario, stream, what)
-		if rec.outcome == Panicked || rec.outcome == Pending {
-			o.t.Errorf("%s: %s", what, rec.outcome)
+		if rec.Outcome() == record.Panicked || rec.Outcome() == record.Pending {
+			o.t.Errorf("%s: %s", what, rec.Outcome())
 		}
 		if text := rec.Append(nil); !json.Valid(text) || bytes.Contains(text, []byte(`tokens":-`)) {
 			o.t.Errorf("%s: record: %s", what, text)
@@ -111,7 +112,7 @@ func (o *odd) asked(c *speaker, scenario string, stream bool) {
 }
 
 // readable holds an answer to what a client of the dialect can read.
-func (o *odd) readable(c *speaker, what string, rec *Record, out *taken) {
+func (o *odd) readable(c *speaker, what string, rec *record.Record, out *taken) {
 	o.t.Helper()
 	body := out.body.Bytes()
 	if !strings.HasPrefix(out.header.Get("Content-Type"), c.media) || c.media == "application/json" && out.status != http.StatusOK {
@@ -151,7 +152,7 @@ func (o *odd) readable(c *speaker, what string, rec *Record, out *taken) {
 			}
 		}
 	}
-	if ends+failures > 1 || (rec.outcome == Completed) == (failures > 0) {
-		o.t.Errorf("%s: %s: %d ends, %d errors: %.600q", what, rec.outcome, ends, failures, body)
+	if ends+failures > 1 || (rec.Outcome() == record.Completed) == (failures > 0) {
+		o.t.Errorf("%s: %s: %d ends, %d errors: %.600q", what, rec.Outcome(), ends, failures, body)
 	}
 }

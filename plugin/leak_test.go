@@ -7,12 +7,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/gateway"
 )
 
 // Aborted requests leave no goroutine, no connection and little memory, in
@@ -34,17 +37,19 @@ func TestAbortedRequestsLeaveNothing(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer up.Close()
-	g, err := NewGateway(zerolog.Nop())
+	relay := NewRelay(zerolog.Nop())
+	g, err := gateway.New(relay, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer g.drain()
+	defer g.Drain()
 	access, err := g.Open([]byte(strings.ReplaceAll(chatConf, "$UP", up.URL)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	host, port := g.Addr()
 	abort := func(i int) {
-		conn, err := net.Dial("tcp", g.listener.Addr().String())
+		conn, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
 			t.Error(err)
 			return
@@ -77,7 +82,7 @@ func TestAbortedRequestsLeaveNothing(t *testing.T) {
 	close(work)
 	clients.Wait()
 	time.Sleep(100 * time.Millisecond)
-	g.relay.Close() // connections that were dialed for who had left wait in the pool
+	relay.Close() // connections that were dialed for who had left wait in the pool
 	after, heapAfter := settledState(before + 5)
 	t.Logf("goroutines %d, then %d; heap %d KiB, then %d KiB", before, after, heapBefore>>10, heapAfter>>10)
 	if after > before+5 {

@@ -1,13 +1,72 @@
 package plugin
 
 import (
-	"hash/maphash"
 	"net/http"
 	"strings"
-	"sync"
 
+	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/server"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 )
+
+// finish settles the record; the first call counts.
+func (q *request) finish(outcome record.Outcome, message string) {
+	var estimate *chat.Usage
+	if q.record.Outcome() == record.Pending {
+		if u, ok := q.estimate(outcome); ok { // looks into the client's body: not under the lock
+			estimate = &u
+		}
+	}
+	if q.record.Settle(outcome, message, estimate) && q.live != nil {
+		q.live.Settle(q.record)
+	}
+}
+
+// settleSeen copies what the answer said into the record. What was counted
+// before is not counted again: it is taken out of seen, for the balancer too.
+func (a *attempt) settleSeen() {
+	if !a.billed {
+		a.billed = true
+		if !a.bills() {
+			a.seen.Usage, a.seen.HasUsage = chat.Usage{ServiceTier: a.seen.Usage.ServiceTier}, true
+		}
+	}
+	record.Bound(&a.seen.Usage)
+	a.record.Update(func(d *record.Data) {
+		d.Usage = a.seen.Usage
+		if a.seen.Model != "" {
+			d.ResponseModel = a.seen.Model
+		}
+		d.Finish = a.seen.Finish
+	})
+}
+
+// estimate returns the usage of an answer whose provider counted nothing, or
+// not all, as Kong does: words of the prompt (1.8 tokens each when streamed),
+// four bytes of answer to a token. ok is false where nothing is estimated.
+//
+// Many providers count the output at the end of a stream, and some the prompt
+// at its start: of one that did not come to its end, the output is estimated
+// even where there are counts.
+func (q *request) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
+	if q.seen == nil || outcome == record.Refused || outcome == record.Panicked || q.surface == nil {
+		return u, false
+	}
+	so := q.record.Data()
+	if len(so.Tried) == 0 || so.Tried[len(so.Tried)-1].Status != http.StatusOK {
+		return u, false
+	}
+	if outcome == record.Completed && (q.seen.HasUsage || q.surface.prose == nil) {
+		return u, false
+	}
+	u = so.Usage
+	if !q.seen.HasUsage && q.surface.prose != nil && u.Prompt == 0 {
+		u.Prompt, u.Total, ok = record.PromptTokens(q.surface.prose(q.members), q.stream), 0, true
+	}
+	return u, record.EstimateOutput(&u, q.seen.TextLen) || ok
+}
 
 // reads says whether the request only asks for what another one has made, or
 // ends it: what that cost was counted when it was made, or is counted once, see
@@ -32,36 +91,58 @@ func (a *attempt) bills() bool {
 	if a.seen.Stored == "" {
 		return !a.reads()
 	}
-	return a.seen.HasUsage && a.relay.paid.first(a.out.URL.Host, a.seen.Stored)
+	return a.seen.HasUsage && a.relay.paid.First(a.out.URL.Host, a.seen.Stored)
 }
 
-// maxPaid is how many ids each half of paid holds: a megabyte together.
-const maxPaid = 32 << 10
+// loggingInstance is a kongInstance on a Kong without the shim: its log phase
+// writes the log entry itself, with our record in it.
+type loggingInstance struct{ kongInstance }
 
-// paid are the ids of what has been counted and can be read again, as hashes.
-// It is bounded and this process's own: what is read again long after, or
-// through another node, may be counted once more. It is safe for concurrent use.
-type paid struct {
-	mu       sync.Mutex
-	seed     maphash.Seed
-	new, old map[uint64]struct{}
+// logID is the name under which the access phase leaves the record's id in
+// Kong's shared context.
+const logID = "go_ai_proxy_record"
+
+// Access implements server.Instance.
+func (l loggingInstance) Access(e *server.Event) {
+	c, err := l.context(e.PDK)
+	if err == nil {
+		c.RecordID = l.kong.gateway.Reserve()
+		if err = e.Ctx.SetShared(logID, c.RecordID); err == nil {
+			err = l.send(e.PDK, l.access.Header(c))
+		}
+	}
+	if err != nil {
+		l.kong.log.Error().Err(err).Msg("access")
+		e.Response.Exit(http.StatusInternalServerError, nil, nil)
+	}
 }
 
-// first says whether id at host has not been seen before.
-func (p *paid) first(host, id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.new == nil {
-		p.seed, p.new = maphash.MakeSeed(), map[uint64]struct{}{}
+// Log implements server.LogHandler.
+func (l loggingInstance) Log(e *server.Event) {
+	id, err := e.Ctx.GetSharedString(logID)
+	if err != nil {
+		return // a request that access did not see
 	}
-	h := maphash.Comparable(p.seed, [2]string{host, id})
-	_, known := p.new[h]
-	if !known {
-		_, known = p.old[h]
+	entry, err := e.PDK.Log.Serialize()
+	if err != nil {
+		l.kong.log.Warn().Err(err).Msg("log entry")
+		return
 	}
-	if len(p.new) >= maxPaid {
-		p.old, p.new = p.new, map[uint64]struct{}{}
+	line := []byte(entry)
+	if rec := l.kong.gateway.Record(id); rec != nil {
+		if b := rec.Append(nil); len(b) > 0 {
+			line = withRecord(line, b)
+		}
 	}
-	p.new[h] = struct{}{}
-	return !known
+	_, _ = l.kong.entries.Write(append(line, '\n'))
+}
+
+// withRecord puts a record into a log entry of Kong's.
+func withRecord(entry, record []byte) []byte {
+	members, err := jsonedit.Object(entry, nil)
+	if err != nil {
+		return entry
+	}
+	ai := append(append([]byte(`{"proxy":`), record...), '}')
+	return jsonedit.Join(nil, jsonedit.Splice(nil, entry, members, []jsonedit.Edit{{Key: "ai", Value: ai}}))
 }

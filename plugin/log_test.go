@@ -6,8 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // What is read later is not made again: of a background answer, a run or a
@@ -98,22 +102,6 @@ func TestStoredAnswersAreChargedOnce(t *testing.T) {
 	}
 }
 
-func TestIdsThatWerePaidAreBoundedAndPerHost(t *testing.T) {
-	var p paid
-	if !p.first("a", "resp_1") || p.first("a", "resp_1") || !p.first("b", "resp_1") || p.first("b", "resp_1") {
-		t.Error("an id is new once for each host")
-	}
-	for i := range 10 * maxPaid {
-		p.first("a", strconv.Itoa(i))
-	}
-	if n := len(p.new) + len(p.old); n > 2*maxPaid {
-		t.Errorf("%d ids are held, want %d at most", n, 2*maxPaid)
-	}
-	if p.first("a", strconv.Itoa(10*maxPaid-1)) {
-		t.Error("the latest id is forgotten")
-	}
-}
-
 // Wherever a stream ends before its end, what came is counted: the provider is
 // paid for it.
 func TestOutputOfAStreamThatBreaksOffIsEstimated(t *testing.T) {
@@ -183,5 +171,72 @@ func TestUsageOfAnAnswerWithoutSenseIsKept(t *testing.T) {
 		if rec := b.record(); resp.StatusCode != 500 || at(rec, "usage.prompt_tokens") != 20.0 || at(rec, "usage.completion_tokens") != 3.0 {
 			t.Errorf("%s: %d, usage %v", c.provider, resp.StatusCode, at(rec, "usage"))
 		}
+	}
+}
+
+func TestWhatNobodyCountedIsEstimated(t *testing.T) {
+	prompt, err := jsonedit.Object([]byte(`{"messages":[{"role":"user","content":"two words"}]}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name              string
+		text, prompt, out int // what the answer has
+		counted           bool
+		status            int
+		outcome           record.Outcome
+		want              [2]int
+	}{
+		{"four bytes are a token", 8, 0, 0, false, 200, record.Completed, [2]int{2, 2}},
+		{"what is begun counts", 9, 0, 0, false, 200, record.Completed, [2]int{2, 3}},
+		{"one byte", 1, 0, 0, false, 200, record.Aborted, [2]int{2, 1}},
+		{"nothing said", 0, 0, 0, false, 200, record.Completed, [2]int{2, 0}},
+		{"a first count stays", 8, 7, 5, false, 200, record.CutOff, [2]int{7, 5}},
+		{"counted by the provider", 8, 0, 0, true, 200, record.Completed, [2]int{0, 0}},
+		{"an error", 8, 0, 0, false, 500, record.Failed, [2]int{0, 0}},
+		{"refused here", 8, 0, 0, false, 200, record.Refused, [2]int{0, 0}},
+	} {
+		q := &request{surface: &surface{prose: openAISurfaces["llm/v1/chat"].prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
+		q.record = record.New(record.Data{Tried: []record.Tried{{Status: c.status}}, Usage: chat.Usage{Prompt: c.prompt, Completion: c.out}})
+		q.members = prompt
+		q.finish(c.outcome, "")
+		d := q.record.Data()
+		if got := [2]int{d.Usage.Prompt, d.Usage.Completion}; got != c.want || d.Estimated != (got != [2]int{c.prompt, c.out}) {
+			t.Errorf("%s: %v, estimated %v", c.name, got, d.Estimated)
+		}
+	}
+}
+
+// The code that estimates reads what the client sent: when it panics, the record
+// says so, and is not estimated once more.
+func TestPanicOfAnEstimateIsRecordedOnce(t *testing.T) {
+	rec := record.New(record.Data{Started: time.Now(), Tried: []record.Tried{{Status: http.StatusOK}}})
+	rec.Watch()
+	estimates := 0
+	q := &request{record: rec, seen: &chat.Seen{}, surface: &surface{prose: func([]jsonedit.Member) int {
+		estimates++
+		panic("a defect")
+	}}}
+	func() {
+		defer func() { _ = recover() }()
+		q.finish(record.Completed, "")
+	}()
+	if rec.Outcome() != record.Pending {
+		t.Errorf("settled as %s before it was written", rec.Outcome())
+	}
+	q.finish(record.Panicked, "internal error")
+	q.finish(record.Completed, "")
+	if rec.Outcome() != record.Panicked || estimates != 1 {
+		t.Errorf("%s after %d estimates", rec.Outcome(), estimates)
+	}
+	settled := make(chan struct{})
+	go func() {
+		rec.Abandon(time.Hour)
+		close(settled)
+	}()
+	select {
+	case <-settled:
+	case <-time.After(5 * time.Second):
+		t.Error("who waits for the record waits for ever")
 	}
 }

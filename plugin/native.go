@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/bedrock"
 	"go-ai-proxy/translators/chat"
@@ -344,9 +345,9 @@ func (inst *Instance) native() *native { return natives[inst.config.LLMFormat] }
 // needs are what the access phase must pass on for the format.
 func (n *native) needs() []string {
 	if n.before == "" {
-		return []string{needPath}
+		return []string{wire.NeedPath}
 	}
-	return []string{needPath, needCaptures}
+	return []string{wire.NeedPath, wire.NeedCaptures}
 }
 
 // foreign says that the target's provider is not the one whose own format the

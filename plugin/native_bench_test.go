@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -71,7 +72,7 @@ var streamCases = []streamCase{
 }
 
 // player serves a case's request again and again.
-func (c *streamCase) player(t testing.TB, n int) (serve func() *Record, size int) {
+func (c *streamCase) player(t testing.TB, n int) (serve func() *record.Record, size int) {
 	route := chatRoute
 	if c.format == "openai" {
 		route = "llm/v1/responses"
@@ -84,9 +85,9 @@ func (c *streamCase) player(t testing.TB, n int) (serve func() *Record, size int
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(inst.close)
+	t.Cleanup(inst.Close)
 	body := []byte(c.body)
-	return func() *Record {
+	return func() *record.Record {
 		in := &Inbound{Method: http.MethodPost, Path: c.path, RawQuery: c.query, Header: http.Header{"Content-Type": {"application/json"}},
 			Body: bytes.NewReader(body), ContentLength: int64(len(body))}
 		in.Kong.Path = c.path
@@ -102,8 +103,8 @@ func TestStreamedEventsAllocateLittle(t *testing.T) {
 	for _, c := range streamCases {
 		few, _ := c.player(t, 50)
 		many, _ := c.player(t, 1050)
-		if rec := many(); rec.outcome != Completed || rec.mode != Stream {
-			t.Errorf("%s: %s %s", c.name, rec.outcome, rec.message)
+		if rec := many(); rec.Outcome() != record.Completed || rec.Data().Mode != record.Stream {
+			t.Errorf("%s: %s %s", c.name, rec.Outcome(), rec.Data().Message)
 			continue
 		}
 		perEvent := (testing.AllocsPerRun(10, func() { many() }) - testing.AllocsPerRun(10, func() { few() })) / 1000

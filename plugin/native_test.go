@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -106,8 +107,8 @@ func TestNativePathsFindTheirWay(t *testing.T) {
 			t.Errorf("%s %s: %d %s", c.format, c.path, out.status, out.body.String())
 			continue
 		}
-		if got := s.seen[0].URL.RequestURI(); got != c.want || s.seen[0].Method != c.method || rec.tried[0].Host != c.host {
-			t.Errorf("%s %s:\n got %s %s %s\nwant %s %s %s", c.format, c.path, s.seen[0].Method, rec.tried[0].Host, got, c.method, c.host, c.want)
+		if got := s.seen[0].URL.RequestURI(); got != c.want || s.seen[0].Method != c.method || rec.Data().Tried[0].Host != c.host {
+			t.Errorf("%s %s:\n got %s %s %s\nwant %s %s %s", c.format, c.path, s.seen[0].Method, rec.Data().Tried[0].Host, got, c.method, c.host, c.want)
 		}
 	}
 }
@@ -137,8 +138,8 @@ func TestNativeBodiesPassUnchangedButForTheModel(t *testing.T) {
 		if got := out.body.String(); got != "{ \"odd\" : 1.0 }\n" || out.header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: answer %q %v", c.path, got, out.header)
 		}
-		if got, want := out.header.Get("X-Kong-LLM-Model"), c.provider+"/"+c.model; got != want || rec.model != c.model {
-			t.Errorf("%s: model header %q, record %q", c.path, got, rec.model)
+		if got, want := out.header.Get("X-Kong-LLM-Model"), c.provider+"/"+c.model; got != want || rec.Data().Model != c.model {
+			t.Errorf("%s: model header %q, record %q", c.path, got, rec.Data().Model)
 		}
 	}
 }
@@ -253,12 +254,12 @@ func TestClaudeOnBedrockSpeaksAnthropicsFormat(t *testing.T) {
 	if out.body.String() != claudeSSE(claudeEvents) || out.header.Get("Content-Type") != "text/event-stream" {
 		t.Errorf("%v\n got %s\nwant %s", out.header, out.body.String(), claudeSSE(claudeEvents))
 	}
-	if rec.usage.Prompt != 15 || rec.usage.Completion != 9 || rec.response != "claude-haiku-4-5" || rec.outcome != Completed || rec.mode != Stream {
-		t.Errorf("record %+v", rec.usage)
+	if rec.Data().Usage.Prompt != 15 || rec.Data().Usage.Completion != 9 || rec.Data().ResponseModel != "claude-haiku-4-5" || rec.Outcome() != record.Completed || rec.Data().Mode != record.Stream {
+		t.Errorf("record %+v", rec.Data().Usage)
 	}
 	out, rec = s.post(inst, "/v1/messages", "", []byte(`{"messages":[1]}`))
-	if rec.usage.Prompt != 3 || rec.usage.Completion != 4 || out.status != 200 {
-		t.Errorf("%s %+v", out.body.String(), rec.usage)
+	if rec.Data().Usage.Prompt != 3 || rec.Data().Usage.Completion != 4 || out.status != 200 {
+		t.Errorf("%s %+v", out.body.String(), rec.Data().Usage)
 	}
 }
 
@@ -287,8 +288,8 @@ func TestErrorsOfClaudeElsewhereAreAnthropics(t *testing.T) {
 		if !strings.Contains(out.body.String(), c.want) {
 			t.Errorf("%s:\n got %s\nwant %s", c.provider, out.body.String(), c.want)
 		}
-		if rec.outcome != Failed && rec.outcome != CutOff {
-			t.Errorf("%s: outcome %s", c.provider, rec.outcome)
+		if rec.Outcome() != record.Failed && rec.Outcome() != record.CutOff {
+			t.Errorf("%s: outcome %s", c.provider, rec.Outcome())
 		}
 	}
 }
@@ -370,13 +371,13 @@ func TestNativeStreamsPassByteForByteAndAreCounted(t *testing.T) {
 			if got := out.body.String(); got != c.stream || out.header.Get("Content-Type") != c.contentType || out.aborted {
 				t.Errorf("%s, pieces of %d: %v\n got %q\nwant %q", c.name, cut, out.header, got, c.stream)
 			}
-			if rec.usage.Prompt != c.prompt || rec.usage.Completion != c.completion || rec.outcome != Completed || rec.mode != Stream {
-				t.Errorf("%s: %d and %d tokens, want %d and %d; outcome %s", c.name, rec.usage.Prompt, rec.usage.Completion, c.prompt, c.completion, rec.outcome)
+			if rec.Data().Usage.Prompt != c.prompt || rec.Data().Usage.Completion != c.completion || rec.Outcome() != record.Completed || rec.Data().Mode != record.Stream {
+				t.Errorf("%s: %d and %d tokens, want %d and %d; outcome %s", c.name, rec.Data().Usage.Prompt, rec.Data().Usage.Completion, c.prompt, c.completion, rec.Outcome())
 			}
-			if rec.response != "" && rec.response != c.model || rec.response == "" && rec.model != c.model {
-				t.Errorf("%s: response model %q, want %q", c.name, rec.response, c.model)
+			if rec.Data().ResponseModel != "" && rec.Data().ResponseModel != c.model || rec.Data().ResponseModel == "" && rec.Data().Model != c.model {
+				t.Errorf("%s: response model %q, want %q", c.name, rec.Data().ResponseModel, c.model)
 			}
-			if rec.first == 0 {
+			if rec.Data().First == 0 {
 				t.Errorf("%s: no time to first token", c.name)
 			}
 		}
@@ -403,8 +404,8 @@ func TestUsageOfNativeAnswers(t *testing.T) {
 			says(200, "application/json", c.answer).ServeHTTP(w, r)
 		}))
 		out, rec := s.post(s.instance(confOf(c.format, chatRoute, c.format, "m", "")), c.path, "", []byte(c.body))
-		if rec.usage.Prompt != c.prompt || rec.usage.Completion != c.completion || rec.usage.SearchUnits != c.units || out.body.String() != c.answer {
-			t.Errorf("%s: %+v\n%s", c.name, rec.usage, out.body.String())
+		if rec.Data().Usage.Prompt != c.prompt || rec.Data().Usage.Completion != c.completion || rec.Data().Usage.SearchUnits != c.units || out.body.String() != c.answer {
+			t.Errorf("%s: %+v\n%s", c.name, rec.Data().Usage, out.body.String())
 		}
 	}
 }
@@ -473,7 +474,7 @@ func TestStreamingIsRefusedOrForcedInNativeFormatsToo(t *testing.T) {
 func TestNamedCapturesMakeThePath(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	inst := s.instance(confOf("gemini", chatRoute, "gemini", "", ""))
-	if got := strings.Join(inst.needs(), " "); got != "path captures" {
+	if got := strings.Join(inst.Need(), " "); got != "path captures" {
 		t.Errorf("needs %s", got)
 	}
 	in := &Inbound{Method: "POST", Path: "/", Header: http.Header{}, Body: strings.NewReader(`{"contents":[1]}`), ContentLength: 16}
@@ -517,7 +518,7 @@ func TestFailoverAcrossFormatsStopsAtFirstContent(t *testing.T) {
 	 {"route_type":"llm/v1/chat","weight":2,"auth":{"header_name":"x-api-key","header_value":"k"},"model":{"provider":"anthropic","options":{"anthropic_version":"2023-06-01"}}},
 	 {"route_type":"llm/v1/chat","weight":1,"auth":{"header_name":"Authorization","header_value":"Bearer k"},"model":{"provider":"openai"}}]}`)
 	out, rec := s.post(inst, "/v1/messages", "", []byte(`{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"x"}]}`))
-	if calls != 2 || out.status != 200 || !strings.Contains(out.body.String(), `"type":"message"`) || !strings.Contains(out.body.String(), "from openai") || len(rec.tried) != 2 {
+	if calls != 2 || out.status != 200 || !strings.Contains(out.body.String(), `"type":"message"`) || !strings.Contains(out.body.String(), "from openai") || len(rec.Data().Tried) != 2 {
 		t.Errorf("%d calls: %d %s", calls, out.status, out.body.String())
 	}
 	if strings.Contains(string(s.sent[1]), "anthropic") || !strings.Contains(string(s.sent[1]), `"messages":[{"role":"user","content":"x"}]`) {
@@ -550,8 +551,8 @@ func TestNativeStreamsThatAreCutOffDoNotLookComplete(t *testing.T) {
 	} {
 		s := newStage(t, says(200, c.contentType, c.stream))
 		out, rec := s.post(s.instance(confOf(c.format, chatRoute, c.format, "m", "")), c.path, "", []byte(c.body))
-		if out.aborted != c.aborted || rec.outcome != CutOff || !strings.Contains(out.body.String(), c.want) || c.aborted && out.body.String() != c.stream {
-			t.Errorf("%s: aborted %v, outcome %s\n%q", c.format, out.aborted, rec.outcome, out.body.String())
+		if out.aborted != c.aborted || rec.Outcome() != record.CutOff || !strings.Contains(out.body.String(), c.want) || c.aborted && out.body.String() != c.stream {
+			t.Errorf("%s: aborted %v, outcome %s\n%q", c.format, out.aborted, rec.Outcome(), out.body.String())
 		}
 	}
 }

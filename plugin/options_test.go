@@ -32,10 +32,10 @@ func warningsOf(t *testing.T, conf string) (fields []string) {
 	t.Helper()
 	var logs bytes.Buffer
 	inst, err := NewRelay(zerolog.New(&logs)).NewInstance([]byte(conf))
-	defer inst.close()
 	if err != nil {
 		t.Errorf("%v\n%s", err, conf)
 	}
+	defer inst.Close()
 	for line := range strings.Lines(logs.String()) {
 		var entry struct{ Level, Field, Message string }
 		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Level != "warn" || entry.Message == "" {
@@ -138,13 +138,13 @@ func TestImpossiblePairsAreNamedAtLoad(t *testing.T) {
 			if inst.broken != nil || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), "config.targets[2].route_type: "+c.want) {
 				t.Errorf("%s %s, model %q: %v", c.provider, c.route, model, err)
 			}
-			inst.close()
+			inst.Close()
 		}
 	}
 
 	s := newStage(t, says(200, "application/json", `{"choices":[]}`))
 	inst, err := s.relay.NewInstance([]byte(confOf("openai", "llm/v1/embeddings", "anthropic", "m", "")))
-	defer inst.close()
+	t.Cleanup(inst.Close)
 	if out, _ := s.post(inst, "/embeddings", "", []byte(`{"input":"hi"}`)); err == nil || out.status != 400 || !strings.Contains(out.body.String(), `"no transformer for anthropic://llm/v1/embeddings"`) || len(s.sent) != 0 {
 		t.Errorf("%v %d %s", err, out.status, out.body.String())
 	}
@@ -172,8 +172,8 @@ func TestAMissingRegionIsNamed(t *testing.T) {
 		if out.status != 500 || !strings.Contains(answer, fmt.Sprintf("%q", c.message)) || !strings.Contains(answer, field) || len(s.sent) != 0 {
 			t.Errorf("%s: the client is told %d %s", c.format, out.status, answer)
 		}
-		if rec.message != why || !strings.Contains(logs.String(), why) {
-			t.Errorf("%s: the record says %q, the log %s", c.format, rec.message, logs.String())
+		if rec.Data().Message != why || !strings.Contains(logs.String(), why) {
+			t.Errorf("%s: the record says %q, the log %s", c.format, rec.Data().Message, logs.String())
 		}
 	}
 }
@@ -220,7 +220,7 @@ func TestAnUnresolvedReferenceIsNamedToTheClient(t *testing.T) {
 		if err == nil || out.status != 500 || !strings.Contains(out.body.String(), c.want) || strings.Contains(out.body.String(), "NAME") || len(s.sent) != 0 {
 			t.Errorf("%s: %v, %d %s", c.auth, err, out.status, out.body.String())
 		}
-		inst.close()
+		inst.Close()
 	}
 }
 

@@ -58,7 +58,7 @@ func TestPairsThatDoNotExistAreRefusedAtLoad(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s\n got %v\nwant %s", c.conf, err, c.want)
 		}
-		inst.close()
+		inst.Close()
 	}
 	for _, name := range []string{"openai", "azure", "bedrock", "gemini", "dashscope", "huggingface", "databricks", "ollama"} {
 		s.instance(confOf("anthropic", chatRoute, name, "m", ""))

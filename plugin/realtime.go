@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"go-ai-proxy/plugin/realtime"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -28,7 +29,7 @@ func (q *request) takeSocket() error {
 		return refuse(http.StatusUpgradeRequired, "this route is for WebSockets: send GET with Upgrade: websocket and Sec-WebSocket-Version: 13")
 	}
 	q.model, _ = q.Query("model")
-	q.record.set(func(r *Record) { r.mode = Realtime })
+	q.record.Update(func(d *record.Data) { d.Mode = record.Realtime })
 	return nil
 }
 
@@ -96,7 +97,7 @@ func (a *attempt) dialSocket(ctx context.Context, o *websocket.DialOptions) (*we
 	default:
 		tried.Outcome = outcomeOf(err)
 	}
-	a.record.set(func(r *Record) { r.tried = append(r.tried, tried) })
+	a.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
 	switch {
 	case err == nil:
 		a.answer = answer
@@ -150,13 +151,13 @@ func (a *attempt) heard(message []byte, seen *chat.Seen) {
 	before := *seen
 	a.op.Meter.Event(frame.Event{Data: message}, seen)
 	if seen.Content && !before.Content {
-		d := max(time.Since(a.start), 1)
-		a.record.set(func(r *Record) { r.first = d })
+		first := max(time.Since(a.start), 1)
+		a.record.Update(func(d *record.Data) { d.First = first })
 	}
 	if seen.Usage != before.Usage {
-		a.record.set(func(r *Record) {
-			if r.outcome == Pending {
-				r.usage, r.response = seen.Usage, seen.Model
+		a.record.Update(func(d *record.Data) {
+			if d.Outcome == record.Pending {
+				d.Usage, d.ResponseModel = seen.Usage, seen.Model
 			}
 		})
 	}
@@ -167,16 +168,16 @@ func (a *attempt) settle(end realtime.End) {
 	good := end.Code == websocket.StatusNormalClosure || end.Code == websocket.StatusGoingAway || end.Code == websocket.StatusNoStatusRcvd
 	switch {
 	case end.From == realtime.Nobody:
-		a.finish(Completed, end.Reason)
+		a.finish(record.Completed, end.Reason)
 	case end.Code == websocket.StatusPolicyViolation && end.From == realtime.Client, errors.Is(end.Err, websocket.ErrMessageTooBig):
-		a.finish(Refused, end.Err.Error())
+		a.finish(record.Refused, end.Err.Error())
 	case end.From == realtime.Client && end.Code == realtime.NoCode:
-		a.finish(Aborted, textClientClosed)
+		a.finish(record.Aborted, textClientClosed)
 	case end.From == realtime.Client || good:
-		a.finish(Completed, "")
+		a.finish(record.Completed, "")
 	case end.Code == realtime.NoCode:
-		a.finish(CutOff, "the provider's connection broke off")
+		a.finish(record.CutOff, "the provider's connection broke off")
 	default:
-		a.finish(Failed, fmt.Sprintf("the provider closed the session: %d %s", end.Code, end.Reason))
+		a.finish(record.Failed, fmt.Sprintf("the provider closed the session: %d %s", end.Code, end.Reason))
 	}
 }

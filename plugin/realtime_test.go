@@ -13,6 +13,8 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/gateway"
 )
 
 // talk is a realtime session between a client and a scripted provider.
@@ -335,11 +337,11 @@ func TestQuietSessionsEndAndPingsKeepThemUp(t *testing.T) {
 func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 	up := httptest.NewServer(socketServer(echo))
 	defer up.Close()
-	g, err := NewGateway(zerolog.Nop())
+	g, err := gateway.New(NewRelay(zerolog.Nop()), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer g.drain()
+	defer g.Drain()
 	a, err := g.Open([]byte(routeConf(realtimeRoute, "openai", "m", `"upstream_url":"`+strings.Replace(up.URL, "http", "ws", 1)+`/v1/realtime"`)))
 	if err != nil {
 		t.Fatal(err)
@@ -360,11 +362,10 @@ func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 	k.say(done)
 	k.hear(done)
 	conn.Close(websocket.StatusNormalClosure, "")
-	rec := g.records.take("r1")
+	rec := g.Record("r1")
 	if rec == nil {
 		t.Fatal("no record")
 	}
-	rec.abandon(noticeTime)
 	if text := string(rec.Append(nil)); !strings.Contains(text, `"total_tokens":5`) || !strings.Contains(text, `"request_mode":"realtime"`) {
 		t.Errorf("record %s", text)
 	}

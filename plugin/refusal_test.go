@@ -141,8 +141,8 @@ func TestPathsOfWhatNoTargetDoesAreNamed(t *testing.T) {
 				in.Method, in.Body, in.ContentLength = "GET", nil, 0
 			}
 		})
-		if status != c.status || status == 404 && !strings.Contains(rec.message, "/chat/completions") && !strings.Contains(rec.message, "/responses/{id}") {
-			t.Errorf("%s: %d %s", c.name, status, rec.message)
+		if status != c.status || status == 404 && !strings.Contains(rec.Data().Message, "/chat/completions") && !strings.Contains(rec.Data().Message, "/responses/{id}") {
+			t.Errorf("%s: %d %s", c.name, status, rec.Data().Message)
 		}
 	}
 }

@@ -1,8 +1,10 @@
-// Package plugin is Kong's side of go-ai-proxy, one file per phase, and the
-// relay in which a request meets a provider. A newcomer reads relay.go
-// (Serve), then request.go, attempt.go, header_filter.go, body_filter.go (with
-// stream.go for events) and log.go in the order in which a request passes through
-// them. Formats live in ../translators and know nothing of this package.
+// Package plugin is go-ai-proxy as Kong calls it, one file per phase, and the
+// relay in which a request meets a provider. A newcomer reads plugin.go and
+// access.go (what Kong calls), relay.go (Serve), then request.go, attempt.go,
+// header_filter.go, body_filter.go (with stream.go for events) and log.go in the
+// order in which a request passes through them. How requests come from Kong is in
+// gateway, what they leave in the log in record. Formats live in ../translators
+// and know nothing of this package.
 package plugin
 
 import (
@@ -17,6 +19,7 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/cluster"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/plugin/wire"
@@ -34,7 +37,7 @@ type Relay struct {
 	leaving chan struct{} // closed when sessions must end
 
 	embeddings *semantic.Cache
-	paid       paid          // what has been counted and can be read again
+	paid       record.Paid   // what has been counted and can be read again
 	node       *cluster.Node // nil where states are this process's own
 }
 
@@ -75,35 +78,22 @@ func (r *Relay) Close() {
 	}
 }
 
-// Live follows a record while its request is served: the shim of Kong may ask
-// for it at any time.
-type Live interface {
-	// Begin is told of the record before anything else happens.
-	Begin(rec *Record)
-	// Settle is told once that the record will not change any more, before the
-	// last byte of the answer is sent.
-	Settle(rec *Record)
-	// Announce is told of the header of the answer before it is sent, and may
-	// change it.
-	Announce(h http.Header, rec *Record)
-}
-
 // Serve answers one request and returns its record, however it ended. live may
 // be nil.
-func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out wire.Sink, live Live) (rec *Record) {
+func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out wire.Sink, live record.Live) (rec *record.Record) {
 	q := &request{relay: r, instance: inst, in: in, client: client{sink: out}, live: live}
 	rec = inst.record()
 	q.record = rec
 	q.start = time.Now()
-	rec.started = q.start
+	rec.Update(func(d *record.Data) { d.Started = q.start })
 	if live != nil {
-		rec.settled = make(chan struct{})
+		rec.Watch()
 		live.Begin(rec)
 	}
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.Error().Str("stack", string(debug.Stack())).Msg("panic while serving a request")
-			q.fail(Panicked, refuse(http.StatusInternalServerError, "internal error"))
+			q.fail(record.Panicked, refuse(http.StatusInternalServerError, "internal error"))
 		}
 	}()
 	if err := q.serve(ctx); err != nil {
@@ -128,13 +118,13 @@ func (q *request) serve(ctx context.Context) error {
 // end tells the client why there is no answer and settles the record.
 func (q *request) end(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, errClientGone) {
-		q.fail(Aborted, refuse(statusClientClosed, textClientClosed))
+		q.fail(record.Aborted, refuse(statusClientClosed, textClientClosed))
 		return
 	}
 	e := asClientError(err)
-	outcome := Refused
-	if len(q.record.tried) > 0 && e.Status >= 500 { // a form may be refused while it is sent
-		outcome = Failed
+	outcome := record.Refused
+	if len(q.record.Data().Tried) > 0 && e.Status >= 500 { // a form may be refused while it is sent
+		outcome = record.Failed
 	}
 	var said *reported
 	var why *unready
@@ -152,9 +142,9 @@ func (q *request) end(ctx context.Context, err error) {
 
 // fail ends the request with an error of the relay's own. After the first byte
 // of a stream it becomes the format's error event.
-func (q *request) fail(outcome Outcome, e *chat.Error) {
+func (q *request) fail(outcome record.Outcome, e *chat.Error) {
 	q.finish(outcome, e.Message)
-	if outcome == Aborted {
+	if outcome == record.Aborted {
 		q.client.sink.Abort()
 		return
 	}
@@ -167,25 +157,6 @@ func (q *request) fail(outcome Outcome, e *chat.Error) {
 		return
 	}
 	q.sendError(e)
-}
-
-// finish settles the record; the first call counts.
-func (q *request) finish(outcome Outcome, message string) {
-	var estimated chat.Usage
-	var isEstimate bool
-	if q.outcome() == Pending {
-		estimated, isEstimate = q.estimate(outcome) // looks into the client's body: not under the lock
-	}
-	first := false
-	q.record.set(func(r *Record) {
-		if isEstimate && r.outcome == Pending {
-			r.usage, r.estimate = estimated, true
-		}
-		first = r.settle(outcome, message)
-	})
-	if first && q.live != nil {
-		q.live.Settle(q.record)
-	}
 }
 
 // errClientGone is what a sink's failure becomes.

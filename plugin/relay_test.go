@@ -22,6 +22,7 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/form/formtest"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -52,13 +53,13 @@ type bench struct {
 	mu       sync.Mutex
 	seen     []*http.Request
 	bodies   []string
-	records  chan *Record
+	records  chan *record.Record
 }
 
 // newBench starts one. "$UP" in the configuration is the provider's URL.
 func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 	t.Helper()
-	b := &bench{t: t, records: make(chan *Record, 100), logs: &bytes.Buffer{}}
+	b := &bench{t: t, records: make(chan *record.Record, 100), logs: &bytes.Buffer{}}
 	b.up = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		b.mu.Lock()
@@ -75,7 +76,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 		t.Logf("configuration: %v", err)
 	}
 	b.front = enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		var rec *Record
+		var rec *record.Record
 		defer func() { b.records <- rec }()
 		in := x.Inbound()
 		in.Kong.Path = in.Path
@@ -85,7 +86,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 		b.front.Close()
 		b.up.CloseClientConnections()
 		b.up.Close()
-		inst.close()
+		inst.Close()
 		b.relay.Close()
 		http.DefaultClient.CloseIdleConnections()
 	})
@@ -93,7 +94,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 }
 
 // serve has another instance serve one request; change may change it.
-func (b *bench) serve(inst *Instance, body string, change func(*Inbound)) (status int, rec *Record) {
+func (b *bench) serve(inst *Instance, body string, change func(*Inbound)) (status int, rec *record.Record) {
 	b.t.Helper()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := x.Inbound()
@@ -599,16 +600,4 @@ func TestPanicOverTheClientsBodyLeavesTheRecordReadable(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the record is locked for ever")
 	}
-}
-
-func TestRecordIsUnlockedAfterAPanicWhileItIsSet(t *testing.T) {
-	r := &Record{}
-	func() {
-		defer func() { _ = recover() }()
-		r.set(func(*Record) { panic("a defect") })
-	}()
-	if !r.mu.TryLock() {
-		t.Fatal("the record is locked for ever")
-	}
-	r.mu.Unlock()
 }

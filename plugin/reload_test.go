@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/gateway"
 )
 
 // TestReloadsUnderLoadLoseNeitherRequestsNorState opens one configuration
@@ -22,23 +23,24 @@ import (
 // new requests have the next one's token; those that are under way finish.
 func TestReloadsUnderLoadLoseNeitherRequestsNorState(t *testing.T) {
 	list, urls := several(t, used(7, 3*time.Millisecond), used(7, time.Millisecond))
-	g, err := NewGateway(zerolog.Nop())
+	relay := NewRelay(zerolog.Nop())
+	g, err := gateway.New(relay, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer g.drain()
+	defer g.Drain()
 	defer http.DefaultClient.CloseIdleConnections()
 	conf := func(weight int) []byte {
 		return []byte(`{"__plugin_id":"p",` + weighted(`"algorithm":"lowest-usage"`, []int{weight, 100}, urls...)[1:])
 	}
-	open := func(weight int) *Access {
+	open := func(weight int) *gateway.Access {
 		a, err := g.Open(conf(weight))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return a
 	}
-	var current atomic.Pointer[Access]
+	var current atomic.Pointer[gateway.Access]
 	var lock sync.RWMutex // held while a request is on its way into the relay
 	current.Store(open(100))
 	total := 2000
@@ -80,7 +82,7 @@ func TestReloadsUnderLoadLoseNeitherRequestsNorState(t *testing.T) {
 		t.Errorf("only %d reloads", reloads)
 	}
 	states := func() (prompt int64, n int) {
-		g.relay.states.Each(func(_ string, s *balancer.State) { prompt, n = prompt+s.Snapshot().Prompt, n+1 })
+		relay.states.Each(func(_ string, s *balancer.State) { prompt, n = prompt+s.Snapshot().Prompt, n+1 })
 		return prompt, n
 	}
 	if prompt, n := states(); n != 2 || prompt != int64(7*total) {
@@ -88,18 +90,18 @@ func TestReloadsUnderLoadLoseNeitherRequestsNorState(t *testing.T) {
 	}
 	t.Logf("%d requests through %d configurations", total, reloads)
 
-	changed, err := g.Open([]byte(strings.Replace(string(conf(100)), `"name":"m1"`, `"name":"m9"`, 1)))
+	changed, err := relay.NewInstance([]byte(strings.Replace(string(conf(100)), `"name":"m1"`, `"name":"m9"`, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer changed.Close()
 	current.Load().Close()
 	for i, want := range []bool{true, false} { // the second target is another one now
-		s := changed.instance.relay.states.Use(changed.instance.targets[i].identity)
+		s := relay.states.Use(changed.targets[i].identity)
 		given := s.Given()
 		if kept := s.Snapshot().Prompt-given.Prompt > 0; kept != want {
 			t.Errorf("target %d has kept its state: %v (%s)", i, kept, fmt.Sprint(s.Snapshot()))
 		}
-		changed.instance.relay.states.Release(changed.instance.targets[i].identity)
+		relay.states.Release(changed.targets[i].identity)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/form"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -25,8 +26,8 @@ type request struct {
 	instance *Instance
 	in       *Inbound
 	client   client
-	live     Live
-	record   *Record
+	live     record.Live
+	record   *record.Record
 	start    time.Time // when the request had been read
 	id       string    // of the answer, once one was needed
 
@@ -79,7 +80,7 @@ func (q *request) read() error {
 		return badField("model", "model: has control characters, or spaces around it")
 	}
 	q.start = time.Now()
-	q.record.set(func(r *Record) { r.started = q.start; r.tokens = q.surface.tokens })
+	q.record.Update(func(d *record.Data) { d.Started = q.start; d.Modalities = q.surface.tokens })
 	if q.members == nil || q.surface.take == takeRaw {
 		return nil
 	}
@@ -390,7 +391,7 @@ func (q *request) wantStream(asked bool) error {
 	}
 	q.stream = asked
 	if asked {
-		q.record.set(func(r *Record) { r.mode = Stream })
+		q.record.Update(func(d *record.Data) { d.Mode = record.Stream })
 		options := jsonedit.Find(q.members, "stream_options")
 		q.usage = jsonedit.IsTrue(jsonedit.Lookup(options, "include_usage"))
 	}

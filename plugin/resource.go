@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
@@ -89,7 +90,7 @@ func (a *attempt) deliverResource(ctx context.Context, whole []byte, gzipped boo
 	var told *chat.Error
 	switch {
 	case errors.As(err, &told):
-		a.finish(Failed, told.Message)
+		a.finish(record.Failed, told.Message)
 		return a.sendErrorAs(told, gzipped)
 	case err != nil:
 		return err
@@ -98,9 +99,9 @@ func (a *attempt) deliverResource(ctx context.Context, whole []byte, gzipped boo
 	}
 	a.settleSeen()
 	if a.endpoint.Logging.Payloads {
-		a.record.set(func(r *Record) { r.answer = reply.Body })
+		a.record.Update(func(d *record.Data) { d.Answer = reply.Body })
 	}
-	a.finish(Completed, "")
+	a.finish(record.Completed, "")
 	h := a.clientHeaders()
 	h["Content-Type"] = []string{cmp.Or(reply.ContentType, "application/json; charset=utf-8")}
 	return a.sendEncoded(http.StatusOK, h, reply.Body, gzipped && reply.ContentType == "")

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/plugin/wire"
 )
 
 // mixed is a plugin whose targets have the route types, each with a model m0, m1 …
@@ -46,7 +48,7 @@ func TestTargetsOfSeveralRouteTypesEachGetTheirRequests(t *testing.T) {
 			}
 		})
 	}
-	if !slices.Contains(b.instance.needs(), needPath) {
+	if !slices.Contains(b.instance.Need(), wire.NeedPath) {
 		t.Error("the access phase does not pass the client's path on")
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
@@ -121,7 +122,7 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	}
 	q := &request{
 		relay: e.instance.relay, instance: e.instance, in: &Inbound{Method: http.MethodPost, Header: http.Header{}},
-		record: &Record{}, surface: openAISurfaces["llm/v1/embeddings"], route: "llm/v1/embeddings",
+		record: &record.Record{}, surface: openAISurfaces["llm/v1/embeddings"], route: "llm/v1/embeddings",
 		body: body, members: members, start: time.Now(),
 	}
 	a, err := q.prepare(ctx, e.endpoint)
@@ -213,9 +214,9 @@ func (q *request) rank(ctx context.Context, candidates []int) []int {
 	}
 	c := q.instance.semantic.Rank(ctx, q.promptText(), candidates)
 	q.choice = c.Reason
-	q.record.set(func(r *Record) {
-		r.reason = c.Reason
-		r.mark = append(r.mark, c.Warnings...)
+	q.record.Update(func(d *record.Data) {
+		d.Reason = c.Reason
+		d.Warnings = append(d.Warnings, c.Warnings...)
 	})
 	return c.Ranked
 }

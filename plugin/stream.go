@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -158,12 +159,12 @@ const maxCollected = 16 << 20
 
 // collect keeps the text of a streamed answer for the log.
 func (q *request) collect(text []byte) {
-	q.record.set(func(r *Record) {
-		r.stream = true
-		if len(r.answer) > maxCollected {
+	q.record.Update(func(d *record.Data) {
+		d.Streamed = true
+		if len(d.Answer) > maxCollected {
 			return
 		}
-		r.answer = append(r.answer, text...)
+		d.Answer = append(d.Answer, text...)
 	})
 }
 
@@ -171,8 +172,8 @@ func (q *request) collect(text []byte) {
 func (s *stream) note(content bool) {
 	if content && !s.shown {
 		s.shown = true
-		d := max(time.Since(s.start), 1)
-		s.record.set(func(r *Record) { r.first = d })
+		first := max(time.Since(s.start), 1)
+		s.record.Update(func(d *record.Data) { d.First = first })
 	}
 }
 
@@ -187,7 +188,7 @@ func (a *attempt) release() {
 func (s *stream) begin() error {
 	s.streaming = true
 	s.release()
-	s.record.set(func(r *Record) { r.mode = Stream })
+	s.record.Update(func(d *record.Data) { d.Mode = record.Stream })
 	h := s.clientHeaders()
 	contentType := wire.First(s.answer.Header, "Content-Type")
 	if s.from != nil || s.op.Unwrap != nil || s.surface.bareData || contentType == "" {
@@ -251,9 +252,9 @@ func (s *stream) progress() {
 	if s.reads() {
 		return // it was paid when it was made
 	}
-	s.record.set(func(r *Record) {
-		if r.outcome == Pending {
-			r.usage, r.said = s.seen.Usage, s.seen.TextLen
+	s.record.Update(func(d *record.Data) {
+		if d.Outcome == record.Pending {
+			d.Usage, d.Said = s.seen.Usage, s.seen.TextLen
 		}
 	})
 }
@@ -274,14 +275,14 @@ func (s *stream) close(ctx context.Context, err error) error {
 	switch {
 	case s.seen.Err != nil:
 		s.settleSeen()
-		s.finish(Failed, (&reported{s.seen.Err}).Error())
+		s.finish(record.Failed, (&reported{s.seen.Err}).Error())
 		return s.flush()
 	case (err == nil || err == io.EOF) && complete:
 		if !s.seen.Ended {
 			s.appendEnd()
 		}
 		s.settleSeen()
-		s.finish(Completed, "")
+		s.finish(record.Completed, "")
 		s.ended = true // nothing is held back any more, also where no content came
 		return s.flush()
 	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
@@ -290,7 +291,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 		failure = asClientError(s.brokenOff(err).cause)
 	}
 	s.settleSeen()
-	s.finish(CutOff, failure.Message)
+	s.finish(record.CutOff, failure.Message)
 	if !s.client.started {
 		if err := s.begin(); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/record"
 )
 
 // advanced is a plugin with one target of a route type, that may fail over.
@@ -103,11 +104,11 @@ func TestRunOfAnAssistantArrivesAsItComes(t *testing.T) {
 }
 
 // follower is a Kong that asks for a record while its request is served.
-type follower struct{ record chan *Record }
+type follower struct{ record chan *record.Record }
 
-func (f follower) Begin(rec *Record)             { f.record <- rec }
-func (f follower) Announce(http.Header, *Record) {}
-func (f follower) Settle(*Record)                {}
+func (f follower) Begin(rec *record.Record)             { f.record <- rec }
+func (f follower) Announce(http.Header, *record.Record) {}
+func (f follower) Settle(*record.Record)                {}
 
 // A client that leaves has its record asked for before the relay knows.
 func TestRecordOfAStreamHasWhatWasCountedSoFar(t *testing.T) {
@@ -123,7 +124,7 @@ func TestRecordOfAStreamHasWhatWasCountedSoFar(t *testing.T) {
 				w.(http.Flusher).Flush()
 				<-next
 			}).elsewhere()
-			live := follower{make(chan *Record, 1)}
+			live := follower{make(chan *record.Record, 1)}
 			front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 				in := x.Inbound()
 				b.relay.Serve(x.Context(), b.instance, &in, x, live)
@@ -143,7 +144,7 @@ func TestRecordOfAStreamHasWhatWasCountedSoFar(t *testing.T) {
 				}
 			}
 			rec := <-live.record
-			rec.abandon(noticeTime)
+			rec.Abandon(3 * time.Millisecond)
 			if text := string(rec.Append(nil)); !strings.Contains(text, c.want) {
 				t.Errorf("no %s in %s", c.want, text)
 			}

@@ -102,7 +102,7 @@ func TestUploadOfHalfAGigabyteIsNotHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer inst.close()
+	defer inst.Close()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := x.Inbound()
 		b.relay.Serve(x.Context(), inst, &in, x, nil)
@@ -159,7 +159,7 @@ func BenchmarkTransfer(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.Cleanup(inst.close)
+		b.Cleanup(inst.Close)
 		return enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 			in := x.Inbound()
 			in.Kong.Path = in.Path
@@ -231,7 +231,7 @@ func BenchmarkRealtime(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer inst.close()
+	defer inst.Close()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := x.Inbound()
 		relay.Serve(x.Context(), inst, &in, x, nil)

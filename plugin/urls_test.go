@@ -97,7 +97,7 @@ func toAddresses(t *testing.T, cases []addressCase) {
 			rec := relay.Serve(t.Context(), inst, &Inbound{Method: "POST", Path: path, RawQuery: c.query, ContentLength: int64(len(body)), Body: bytes.NewReader([]byte(body)),
 				Header: http.Header{"Content-Type": {"application/json"}}, Kong: Context{Path: path}}, nowhere{}, nil)
 			if up.url == nil {
-				t.Fatalf("nothing was sent: %s", rec.message)
+				t.Fatalf("nothing was sent: %s", rec.Data().Message)
 			}
 			if got := up.url.String(); got != c.want {
 				t.Errorf("it went to\n%s, not to\n%s", got, c.want)
@@ -182,7 +182,7 @@ func TestPreserveSendsThePathThatTheConfigurationMakes(t *testing.T) {
 		rec := relay.Serve(t.Context(), inst, &Inbound{Method: "POST", Path: "/chat/completions", Header: http.Header{"X-Op": {"embeddings"}},
 			Kong: Context{Path: client, Captures: map[string]string{"op": "chat/completions"}}}, nowhere{}, nil)
 		if up.url == nil || up.url.RequestURI() != c.want {
-			t.Errorf("%s: it went to %v, not to %s: %s", c.name, up.url, c.want, rec.message)
+			t.Errorf("%s: it went to %v, not to %s: %s", c.name, up.url, c.want, rec.Data().Message)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"go-ai-proxy/plugin"
+	kongside "go-ai-proxy/plugin/gateway"
 )
 
 func source(t *testing.T, name string) string {
@@ -65,7 +66,7 @@ func TestImageHasWhatKongIsToldToStart(t *testing.T) {
 // TestShimAndProgramAgree holds the names that the Lua and the Go side share.
 func TestShimAndProgramAgree(t *testing.T) {
 	lua := source(t, "kong/plugins/go-ai-proxy/handler.lua")
-	for _, want := range []string{plugin.Version, plugin.RecordSocket, "770"} {
+	for _, want := range []string{plugin.Version, kongside.RecordSocket, "770"} {
 		if !strings.Contains(lua, want) {
 			t.Errorf("handler.lua lacks %q", want)
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/test/mock"
 )
@@ -201,7 +201,7 @@ func TestAPanicLeavesARecord(t *testing.T) {
 		w.configure(nil, s.target())
 		body := mock.Plain.Request
 		in := &wire.Inbound{Method: "POST", Path: "/chat", Header: http.Header{"Content-Type": {"application/json"}}, Body: strings.NewReader(body), ContentLength: int64(len(body))}
-		var rec *plugin.Record
+		var rec *record.Record
 		func() {
 			defer func() { _ = recover() }() // the sink's second
 			rec = w.relay.Serve(t.Context(), w.current, in, &fragile{}, nil)

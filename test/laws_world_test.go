@@ -22,6 +22,7 @@ import (
 	schemas "go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators"
 )
@@ -142,7 +143,7 @@ type world struct {
 	current *plugin.Instance
 	sent    []received // to providers
 	said    [][]byte   // by providers
-	records chan *plugin.Record
+	records chan *record.Record
 }
 
 var schemaOnce = sync.OnceValue(func() error {
@@ -158,7 +159,7 @@ func newWorld(t testing.TB) *world {
 	if err := schemaOnce(); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, records: make(chan *plugin.Record, 64), handle: mock.Handler(mock.Options{})}
+	w := &world{t: t, records: make(chan *record.Record, 64), handle: mock.Handler(mock.Options{})}
 	w.relay = plugin.NewRelay(zerolog.New(&w.logs))
 	w.up = httptest.NewServer(http.HandlerFunc(w.provide))
 	base, err := url.Parse(w.up.URL)
@@ -167,7 +168,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.relay.Redirect(base)
 	w.front = enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		var rec *plugin.Record
+		var rec *record.Record
 		defer func() { w.records <- rec }()
 		in := x.Inbound()
 		in.Kong.Path = x.Path

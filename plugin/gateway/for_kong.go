@@ -1,4 +1,4 @@
-package plugin
+package gateway
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"go-ai-proxy/plugin/record"
 )
 
 // forKong follows one request for Kong: it gives the record to the shim, or
@@ -16,7 +18,7 @@ import (
 // the header has the id under which it will come: it is sent to the worker
 // before the last byte of the answer, or the worker asks.
 type forKong struct {
-	records   *records
+	records   *record.Store
 	socket    *recordSocket
 	shim      bool
 	id        string // "" without a shim, when nobody asks
@@ -25,34 +27,34 @@ type forKong struct {
 	announced bool // the header has the id
 }
 
-// Begin implements Live.
-func (f *forKong) Begin(rec *Record) {
+// Begin implements record.Live.
+func (f *forKong) Begin(rec *record.Record) {
 	if f.id == "" && f.shim {
-		f.id = f.records.reserve()
+		f.id = f.records.Reserve()
 	}
 	if f.id != "" {
-		f.records.add(f.id, rec)
+		f.records.Add(f.id, rec)
 	}
 }
 
-// Settle implements Live.
-func (f *forKong) Settle(rec *Record) {
+// Settle implements record.Live.
+func (f *forKong) Settle(rec *record.Record) {
 	f.settled = true
 	if f.id == "" {
 		return
 	}
-	f.records.settle(f.id, rec)
+	f.records.Settle(f.id, rec)
 	if f.announced {
 		f.push(rec)
 	}
 }
 
-// Announce implements Live.
-func (f *forKong) Announce(h http.Header, rec *Record) {
+// Announce implements record.Live.
+func (f *forKong) Announce(h http.Header, rec *record.Record) {
 	left, dropped := fit(h, maxHeader)
 	if dropped > 0 {
-		rec.set(func(r *Record) {
-			r.mark = append(r.mark, fmt.Sprintf("%d headers of the answer were dropped: Kong takes %d bytes in all", dropped, maxHeader))
+		rec.Update(func(d *record.Data) {
+			d.Warnings = append(d.Warnings, fmt.Sprintf("%d headers of the answer were dropped: Kong takes %d bytes in all", dropped, maxHeader))
 		})
 	}
 	if !f.shim {
@@ -63,7 +65,7 @@ func (f *forKong) Announce(h http.Header, rec *Record) {
 			if len(b) > 0 {
 				h[headerRecord] = []string{string(b)}
 			}
-			f.records.give(f.id, rec)
+			f.records.Give(f.id, rec)
 			return
 		}
 	}
@@ -74,9 +76,9 @@ func (f *forKong) Announce(h http.Header, rec *Record) {
 	}
 }
 
-func (f *forKong) push(rec *Record) {
+func (f *forKong) push(rec *record.Record) {
 	if f.socket.push(f.worker, f.id, rec) {
-		f.records.give(f.id, rec)
+		f.records.Give(f.id, rec)
 	}
 }
 
@@ -90,7 +92,7 @@ const (
 // essential are the headers without which an answer cannot be understood, or
 // delivered; known are others that clients make use of.
 var (
-	essential = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", "Retry-After", "Location", "Content-Disposition", "Content-Range", "Www-Authenticate", "Allow", headerModel}
+	essential = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", "Retry-After", "Location", "Content-Disposition", "Content-Range", "Www-Authenticate", "Allow", "X-Kong-Llm-Model"}
 	known     = []string{"Etag", "Last-Modified", "Accept-Ranges", "Date", "Vary", "X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Should-Retry"}
 	// knownFamilies are the beginnings of such headers.
 	knownFamilies = []string{"X-Ratelimit-", "Anthropic-", "Openai-", "X-Amzn-", "X-Goog-", "X-Ms-", "X-Kong-", "Access-Control-"}

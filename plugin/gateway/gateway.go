@@ -1,4 +1,9 @@
-package plugin
+// Package gateway is Kong's side of the relay: the listener to which Kong sends
+// requests, the tokens that let them in, what only Kong knows of them, and the
+// way of their records to Kong's log phase. It knows the shim (kong/plugins) and
+// nothing of models and providers. Read gateway.go first, then context.go (what
+// comes from Kong), for_kong.go and record_socket.go (what goes back).
+package gateway
 
 import (
 	"context"
@@ -9,11 +14,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,30 +25,49 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/engine"
-	"go-ai-proxy/plugin/realtime"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 )
+
+// Relay is what a Gateway serves.
+type Relay interface {
+	// Open compiles a configuration. The error says why it cannot work; the
+	// instance answers with it.
+	Open(config []byte) (Instance, error)
+	// Leave has sessions say goodbye, and returns how long they may take.
+	Leave() time.Duration
+	// Close is called when no more requests come.
+	Close()
+}
+
+// Instance is one configuration of a Relay.
+type Instance interface {
+	// Need names what Kong must pass on of a request, see wire.NeedPath.
+	Need() []string
+	// Serve answers one request and tells live of its record.
+	Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live)
+	// Close is called when no more requests come; those that are open go on.
+	Close()
+}
 
 // Gateway is the relay as Kong meets it: a listener on loopback that serves
 // whoever shows the token of an instance, and the tokens that the access phase
 // hands out. Nobody else on the host can use it.
 type Gateway struct {
-	relay     *Relay
-	log       zerolog.Logger
-	entries   io.Writer // of the log phase, where it is ours
-	key       [32]byte  // of this process: tokens of an earlier one are void
+	relay     Relay
+	key       [32]byte // of this process: tokens of an earlier one are void
 	listener  net.Listener
 	server    *engine.Server
-	records   *records
+	records   *record.Store
 	workers   *recordSocket
 	mu        sync.RWMutex
 	instances map[string]*Access
 	last      atomic.Uint64
 }
 
-// NewGateway listens on a free port of 127.0.0.1 and serves until Close.
-func NewGateway(log zerolog.Logger) (*Gateway, error) {
-	g := &Gateway{relay: NewRelay(log), log: log, entries: os.Stdout, instances: map[string]*Access{}, records: newRecords()}
+// New listens on a free port of 127.0.0.1 and serves relay until Drain.
+func New(relay Relay, log zerolog.Logger) (*Gateway, error) {
+	g := &Gateway{relay: relay, instances: map[string]*Access{}, records: record.NewStore()}
 	g.workers = newRecordSocket(g.records, g.knows, log)
 	if _, err := rand.Read(g.key[:]); err != nil {
 		return nil, fmt.Errorf("key for the relay's tokens: %w", err)
@@ -70,76 +91,17 @@ func (g *Gateway) Addr() (host string, port int) {
 	return a.IP.String(), a.Port
 }
 
-// Access is an instance as Kong's access phase sees it.
-type Access struct {
-	gateway  *Gateway
-	instance *Instance
-	token    string
-	// Need names what the access phase must pass on, since the configuration
-	// uses it.
-	Need []string
-	used atomic.Int64 // unix seconds of the last request
-}
-
-// What a configuration may need of a request that only Kong knows.
-const (
-	needPath     = "path"
-	needIP       = "ip"
-	needCaptures = "captures"
-	needConsumer = "consumer"
-	needGroups   = "groups"
-)
-
 // Open compiles a configuration and lets requests with its token in. The error
 // says why the configuration cannot work; the instance answers with it.
 func (g *Gateway) Open(config []byte) (*Access, error) {
-	inst, err := g.relay.NewInstance(config)
-	switch {
-	case inst.broken != nil:
-		g.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("configuration refused")
-	case err != nil:
-		g.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("a target can serve no request")
-	}
+	instance, err := g.relay.Open(config)
 	id := strconv.FormatUint(g.last.Add(1), 36)
-	a := &Access{gateway: g, instance: inst, token: id + "." + g.mac(id), Need: inst.needs()}
+	a := &Access{gateway: g, instance: instance, token: id + "." + g.mac(id), Need: instance.Need()}
 	g.mu.Lock()
 	g.instances[id] = a
 	g.mu.Unlock()
 	return a, err
 }
-
-// Close lets no more requests of the instance in.
-func (a *Access) Close() {
-	id, _, _ := strings.Cut(a.token, ".")
-	a.gateway.mu.Lock()
-	delete(a.gateway.instances, id)
-	a.gateway.mu.Unlock()
-	a.instance.close()
-}
-
-// LastUsed is when a request came with the token: Kong does not see those that
-// the shim sends by itself.
-func (a *Access) LastUsed() time.Time { return time.Unix(a.used.Load(), 0) }
-
-// Header is the value of Proxy-Authorization for a request: the token and what
-// the relay should know of the request. The log serializer of Kong redacts
-// this header, and access always overwrites what a client sent in it.
-func (a *Access) Header(c *Context) string {
-	query := ""
-	if c != nil {
-		query = encodeContext(c)
-	}
-	if len(a.Need) > 0 { // for the shim
-		query += "&need=" + strings.Join(a.Need, ",")
-	}
-	if query == "" {
-		return a.token
-	}
-	return a.token + "?" + strings.TrimPrefix(query, "&")
-}
-
-// Addr is where the relay listens.
-func (a *Access) Addr() (host string, port int) { return a.gateway.Addr() }
 
 func (g *Gateway) mac(id string) string {
 	m := hmac.New(sha256.New, g.key[:])
@@ -148,7 +110,7 @@ func (g *Gateway) mac(id string) string {
 }
 
 // open returns the instance of a token and the context beside it.
-func (g *Gateway) open(header string) (*Access, Context, error) {
+func (g *Gateway) open(header string) (*Access, wire.Context, error) {
 	token, query, _ := strings.Cut(header, "?")
 	id, mac, _ := strings.Cut(token, ".")
 	g.mu.RLock()
@@ -157,9 +119,9 @@ func (g *Gateway) open(header string) (*Access, Context, error) {
 	switch {
 	case a != nil && subtle.ConstantTimeCompare([]byte(token), []byte(a.token)) == 1:
 	case a == nil && hmac.Equal([]byte(mac), []byte(g.mac(id))):
-		return nil, Context{}, errUnknown
+		return nil, wire.Context{}, errUnknown
 	default:
-		return nil, Context{}, errForeign
+		return nil, wire.Context{}, errForeign
 	}
 	a.used.Store(time.Now().Unix())
 	c, err := decodeContext(query)
@@ -179,6 +141,26 @@ func (g *Gateway) ServeRecords(dir string) (close func(), err error) {
 	return g.workers.serve(dir, port)
 }
 
+// Reserve returns an id for the record of a request to come, for
+// wire.Context.RecordID.
+func (g *Gateway) Reserve() string { return g.records.Reserve() }
+
+// Record returns the record of a request that is over, once; nil when there is
+// none. It waits a moment for one that does not say yet how the request ended.
+func (g *Gateway) Record(id string) *record.Record {
+	rec := g.records.Take(id)
+	if rec != nil {
+		rec.Abandon(endTime)
+	}
+	return rec
+}
+
+// Headers between the relay and the shim; they never reach a client.
+const (
+	headerRecord  = "X-Go-Ai-Proxy-Record"
+	headerUnknown = "X-Go-Ai-Proxy-Unknown"
+)
+
 var (
 	errForeign = errors.New("no valid token")
 	errUnknown = errors.New("no such instance")
@@ -194,7 +176,7 @@ func (g *Gateway) ServeExchange(x *engine.Exchange) {
 	}
 	in := x.Inbound()
 	in.Kong = c
-	g.relay.Serve(x.Context(), a.instance, &in, x, g.live(&c))
+	a.instance.Serve(x.Context(), &in, x, g.live(&c))
 }
 
 // refuseForeign answers who has no token of this process.
@@ -213,7 +195,7 @@ func refuseForeign(x *engine.Exchange, hasToken bool) {
 }
 
 // live hands a request's record to Kong.
-func (g *Gateway) live(c *Context) Live {
+func (g *Gateway) live(c *wire.Context) record.Live {
 	id := c.RequestID
 	if !c.Shim {
 		id = c.RecordID
@@ -221,13 +203,12 @@ func (g *Gateway) live(c *Context) Live {
 	return &forKong{records: g.records, socket: g.workers, shim: c.Shim, id: id, worker: c.Worker}
 }
 
-// drain lets open requests finish for a bounded time and ends the relay.
-func (g *Gateway) drain() {
+// Drain lets open requests finish for a bounded time and ends the relay.
+func (g *Gateway) Drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	if g.server.Shutdown(ctx) != nil {
-		close(g.relay.leaving) // sessions say goodbye
-		ctx, cancel := context.WithTimeout(context.Background(), realtime.Parting+time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), g.relay.Leave()+time.Second)
 		defer cancel()
 		if g.server.Shutdown(ctx) != nil {
 			_ = g.server.Close()
@@ -245,76 +226,3 @@ const lastQuestions = 300 * time.Millisecond
 // After a reload of Kong old workers live as long as their connections, and so
 // does this; when Kong stops, its connections are gone at once.
 const drainTime = time.Hour
-
-// encodeContext writes a context as the shim does, too.
-func encodeContext(c *Context) string {
-	v := url.Values{"path": {c.Path}, "ip": {c.ClientIP}}
-	set := func(k, s string) {
-		if s != "" {
-			v.Set(k, s)
-		}
-	}
-	if c.Shim {
-		v.Set("shim", "1")
-	}
-	set("id", c.RequestID)
-	set("record", c.RecordID)
-	set("worker", c.Worker)
-	set("consumer.id", c.Consumer.ID)
-	set("consumer.username", c.Consumer.Username)
-	set("consumer.custom_id", c.Consumer.CustomID)
-	for k, s := range c.Captures {
-		v.Set("c."+k, s)
-	}
-	v["groups"], v["group_ids"] = c.Groups, c.GroupIDs
-	return v.Encode()
-}
-
-func decodeContext(query string) (Context, error) {
-	var c Context
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		k, v, _ := strings.Cut(pair, "=")
-		key, err := url.QueryUnescape(k)
-		if err != nil {
-			return c, fmt.Errorf("context from the access phase: %w", err)
-		}
-		value, err := url.QueryUnescape(v)
-		if err != nil {
-			return c, fmt.Errorf("context from the access phase: %w", err)
-		}
-		switch key {
-		case "shim":
-			c.Shim = true
-		case "path":
-			c.Path = value
-		case "ip":
-			c.ClientIP = value
-		case "id":
-			c.RequestID = value
-		case "record":
-			c.RecordID = value
-		case "worker":
-			c.Worker = value
-		case "consumer.id":
-			c.Consumer.ID = value
-		case "consumer.username":
-			c.Consumer.Username = value
-		case "consumer.custom_id":
-			c.Consumer.CustomID = value
-		case "groups":
-			c.Groups = append(c.Groups, value)
-		case "group_ids":
-			c.GroupIDs = append(c.GroupIDs, value)
-		default:
-			if name, ok := strings.CutPrefix(key, "c."); ok {
-				if c.Captures == nil {
-					c.Captures = map[string]string{}
-				}
-				c.Captures[name] = value
-			}
-		}
-	}
-	return c, nil
-}

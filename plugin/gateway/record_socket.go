@@ -1,4 +1,4 @@
-package plugin
+package gateway
 
 import (
 	"bufio"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/server"
 )
 
@@ -59,7 +60,7 @@ const (
 
 // recordSocket gives Kong's workers the records of their requests.
 type recordSocket struct {
-	records *records
+	records *record.Store
 	known   func(token string) bool
 	log     zerolog.Logger
 
@@ -74,7 +75,7 @@ type workerConn struct {
 	writing sync.Mutex
 }
 
-func newRecordSocket(records *records, known func(string) bool, log zerolog.Logger) *recordSocket {
+func newRecordSocket(records *record.Store, known func(string) bool, log zerolog.Logger) *recordSocket {
 	return &recordSocket{records: records, known: known, log: log, conns: map[*workerConn]struct{}{}, workers: map[string]*workerConn{}}
 }
 
@@ -195,11 +196,11 @@ func question(in *bufio.Reader) (first, second string, ok bool) {
 // answer is the line with the record of id.
 func (s *recordSocket) answer(id, how string) []byte {
 	line := append([]byte(id), ' ')
-	if rec := s.records.await(id, beginTime); rec != nil {
+	if rec := s.records.Await(id, beginTime); rec != nil {
 		if how == "over" {
-			rec.abandon(endTime)
+			rec.Abandon(endTime)
 		} else {
-			rec.abandon(noticeTime)
+			rec.Abandon(noticeTime)
 		}
 		line = rec.Append(line)
 	}
@@ -208,11 +209,11 @@ func (s *recordSocket) answer(id, how string) []byte {
 
 // push sends a settled record to the worker whose request it is of, without
 // waiting for it. It returns false when the worker must ask.
-func (s *recordSocket) push(worker, id string, rec *Record) bool {
+func (s *recordSocket) push(worker, id string, rec *record.Record) bool {
 	s.mu.Lock()
 	c := s.workers[worker]
 	s.mu.Unlock()
-	if c == nil || rec.payloadSize() > maxPushed {
+	if c == nil || rec.PayloadSize() > maxPushed {
 		return false
 	}
 	line := append(rec.Append(append([]byte(id), ' ')), '\n')

@@ -1,4 +1,4 @@
-package plugin
+package record
 
 import (
 	"strconv"
@@ -8,11 +8,11 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// cost is the price of u in the currency of the configured prices (per million
+// Cost is the price of u in the currency of the configured prices (per million
 // tokens), 0 when a price for input or output is missing. Cached and cache-write
 // tokens have their own prices and fall back to the input price; prompts above
 // a context window, and service tiers, multiply.
-func cost(o *target.Options, u *chat.Usage) float64 {
+func Cost(o *target.Options, u *chat.Usage) float64 {
 	if o == nil || o.InputCost == nil || o.OutputCost == nil {
 		return 0
 	}

@@ -1,13 +1,10 @@
-package plugin
+package record
 
 import (
 	"math"
-	"net/http"
 	"testing"
-	"time"
 
 	"go-ai-proxy/translators/chat"
-	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -49,11 +46,11 @@ func TestCostIsThatOfEachKindOfToken(t *testing.T) {
 		{"no price for input", without(func(o *target.Options) { o.InputCost = nil }), all, 0},
 		{"free input", without(func(o *target.Options) { o.InputCost = ptr(0) }), chat.Usage{Prompt: 10, Completion: 4}, 4 * 3},
 	} {
-		if got := cost(&c.o, &c.u); math.Abs(got-c.want/1e6) > 1e-15 {
+		if got := Cost(&c.o, &c.u); math.Abs(got-c.want/1e6) > 1e-15 {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want/1e6)
 		}
 	}
-	if got := cost(nil, &all); got != 0 {
+	if got := Cost(nil, &all); got != 0 {
 		t.Errorf("without options: %v", got)
 	}
 }
@@ -66,7 +63,7 @@ func TestHighestContextFactorBelowThePromptCounts(t *testing.T) {
 	for _, list := range [][]target.ContextFactor{up, down} {
 		for prompt, want := range map[int][2]float64{0: {1, 1}, 1: {2, 3}, 1000: {2, 3}, 1001: {5, 7}, 2000: {5, 7}, 2001: {11, 13}, 1e9: {11, 13}} {
 			o := target.Options{InputCost: ptr(1), OutputCost: ptr(1), ContextWindowFactor: list}
-			if got, want := cost(&o, &chat.Usage{Prompt: prompt, Completion: 10}), (float64(prompt)*want[0]+10*want[1])/1e6; math.Abs(got-want) > want*1e-12 {
+			if got, want := Cost(&o, &chat.Usage{Prompt: prompt, Completion: 10}), (float64(prompt)*want[0]+10*want[1])/1e6; math.Abs(got-want) > want*1e-12 {
 				t.Errorf("%d tokens: %v, want %v", prompt, got, want)
 			}
 		}
@@ -92,87 +89,15 @@ func TestTierIsTheLongestThatTheReportedOneContains(t *testing.T) {
 		}
 	}
 	o := target.Options{InputCost: ptr(1), OutputCost: ptr(1), ServiceTierFactor: list}
-	if got := cost(&o, &chat.Usage{Prompt: 1, Completion: 2, ServiceTier: "flex"}); math.Abs(got-6e-6) > 1e-15 {
+	if got := Cost(&o, &chat.Usage{Prompt: 1, Completion: 2, ServiceTier: "flex"}); math.Abs(got-6e-6) > 1e-15 {
 		t.Errorf("%v: the factor is that of the whole", got)
-	}
-}
-
-// TestOnlyACompleteAnswerSaysHowLongOneTakes: a stream that breaks off early
-// would make its target a fast one.
-func TestOnlyACompleteAnswerSaysHowLongOneTakes(t *testing.T) {
-	now := time.Now()
-	one, two := make([]*endpoint, 1), make([]*endpoint, 2)
-	for _, c := range []struct {
-		name    string
-		targets []*endpoint
-		took    time.Duration
-		end     Outcome
-		want    time.Duration
-	}{
-		{"complete", two, 0, Completed, time.Second},
-		{"cut off", two, 0, CutOff, 0},
-		{"an error", two, 0, Failed, 0},
-		{"left by the client", two, 0, Aborted, 0},
-		{"nothing to choose", one, 0, Completed, 0},
-		{"a session: the time to connect", two, time.Millisecond, CutOff, time.Millisecond},
-	} {
-		a := &attempt{request: &request{instance: &Instance{targets: c.targets}}, target: &target.Target{}, began: now.Add(-time.Second), took: c.took}
-		a.seen.Usage = chat.Usage{Prompt: 3, Completion: 5}
-		if got := a.sample(c.end, now); got.Latency != c.want || got.Prompt != 3 || got.Completion != 5 {
-			t.Errorf("%s: %+v", c.name, got)
-		}
 	}
 }
 
 func TestEstimatesRoundAsKongDoes(t *testing.T) {
 	for words, want := range map[int][2]int{0: {0, 0}, 1: {1, 2}, 2: {2, 4}, 3: {3, 5}, 5: {5, 9}, 10: {10, 18}} {
-		if got := [2]int{promptTokens(words, false), promptTokens(words, true)}; got != want {
+		if got := [2]int{PromptTokens(words, false), PromptTokens(words, true)}; got != want {
 			t.Errorf("%d words: %v, want %v", words, got, want)
 		}
-	}
-	prompt, err := jsonedit.Object([]byte(`{"messages":[{"role":"user","content":"two words"}]}`), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		name              string
-		text, prompt, out int // what the answer has
-		counted           bool
-		status            int
-		outcome           Outcome
-		want              [2]int
-	}{
-		{"four bytes are a token", 8, 0, 0, false, 200, Completed, [2]int{2, 2}},
-		{"what is begun counts", 9, 0, 0, false, 200, Completed, [2]int{2, 3}},
-		{"one byte", 1, 0, 0, false, 200, Aborted, [2]int{2, 1}},
-		{"nothing said", 0, 0, 0, false, 200, Completed, [2]int{2, 0}},
-		{"a first count stays", 8, 7, 5, false, 200, CutOff, [2]int{7, 5}},
-		{"counted by the provider", 8, 0, 0, true, 200, Completed, [2]int{0, 0}},
-		{"an error", 8, 0, 0, false, 500, Failed, [2]int{0, 0}},
-		{"refused here", 8, 0, 0, false, 200, Refused, [2]int{0, 0}},
-	} {
-		q := &request{surface: &surface{prose: openAISurfaces["llm/v1/chat"].prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
-		q.record = &Record{outcome: Pending, tried: []Tried{{Status: c.status}}, usage: chat.Usage{Prompt: c.prompt, Completion: c.out}}
-		q.members = prompt
-		q.finish(c.outcome, "")
-		r := q.record
-		if got := [2]int{r.usage.Prompt, r.usage.Completion}; got != c.want || r.estimate != (got != [2]int{c.prompt, c.out}) {
-			t.Errorf("%s: %v, estimated %v", c.name, got, r.estimate)
-		}
-	}
-}
-
-func TestRetryAfterIsInWholeSecondsAndAtLeastOne(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", time.Second: "1", time.Second + 1: "2", 10 * time.Second: "10"} {
-		if got := seconds(d); got != want {
-			t.Errorf("%v: %s, want %s", d, got, want)
-		}
-	}
-	a := script(t, status(500))
-	conf := targetsConf(`"retries":0,"max_fails":1,"fail_timeout":30000,"failover_criteria":["http_500","non_idempotent"]`, "", a.server.URL)
-	b := newBench(t, conf, answer)
-	b.post(hello)
-	if resp, _ := b.post(hello); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "30" {
-		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
 }

@@ -1,4 +1,4 @@
-package plugin
+package record
 
 import (
 	"strconv"
@@ -16,9 +16,10 @@ const (
 	maxRecordBytes = 256 << 20       // of logged payloads
 )
 
-// records are the records that Kong's log phase may ask for, by the request's
-// id: all until their requests are over, and then until Kong has them.
-type records struct {
+// Store holds the records that Kong's log phase may ask for, by the request's
+// id: all until their requests are over, and then until Kong has them. It is
+// safe for concurrent use.
+type Store struct {
 	mu      sync.Mutex
 	byID    map[string]kept
 	wanted  map[string]chan struct{} // closed when a record with the id comes
@@ -42,15 +43,16 @@ type waiting struct {
 	since time.Time
 }
 
-func newRecords() *records {
-	return &records{byID: map[string]kept{}, wanted: map[string]chan struct{}{}}
+// NewStore returns an empty store.
+func NewStore() *Store {
+	return &Store{byID: map[string]kept{}, wanted: map[string]chan struct{}{}}
 }
 
-// reserve returns an id for a record to come.
-func (s *records) reserve() string { return strconv.FormatUint(s.last.Add(1), 36) }
+// Reserve returns an id for a record to come.
+func (s *Store) Reserve() string { return strconv.FormatUint(s.last.Add(1), 36) }
 
-// add keeps the record of a request that begins.
-func (s *records) add(id string, rec *Record) {
+// Add keeps the record of a request that begins.
+func (s *Store) Add(id string, rec *Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(id) // Kong may send a request twice
@@ -62,9 +64,9 @@ func (s *records) add(id string, rec *Record) {
 	s.expire()
 }
 
-// settle starts the time for which a record whose request is over is kept.
-func (s *records) settle(id string, rec *Record) {
-	size := rec.payloadSize()
+// Settle starts the time for which a record whose request is over is kept.
+func (s *Store) Settle(id string, rec *Record) {
+	size := rec.PayloadSize()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID[id].Record == rec {
@@ -75,24 +77,24 @@ func (s *records) settle(id string, rec *Record) {
 	s.expire()
 }
 
-// give keeps a settled record that Kong was sent for a moment only.
-func (s *records) give(id string, rec *Record) {
+// Give keeps a settled record that Kong was sent for a moment only.
+func (s *Store) Give(id string, rec *Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.given = append(s.given, waiting{id, rec, time.Now()})
 	s.expire()
 }
 
-// take returns the record and forgets it; nil when there is none.
-func (s *records) take(id string) *Record {
+// Take returns the record and forgets it; nil when there is none.
+func (s *Store) Take(id string) *Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.forget(id)
 }
 
-// await is take for a record whose request may be about to begin: Kong has sent
+// Await is Take for a record whose request may be about to begin: Kong has sent
 // it, and its client has left already. It waits for patience at most.
-func (s *records) await(id string, patience time.Duration) *Record {
+func (s *Store) Await(id string, patience time.Duration) *Record {
 	s.mu.Lock()
 	rec := s.forget(id)
 	if rec != nil {
@@ -116,7 +118,7 @@ func (s *records) await(id string, patience time.Duration) *Record {
 }
 
 // forget removes a record and returns it. The lock is held.
-func (s *records) forget(id string) *Record {
+func (s *Store) forget(id string) *Record {
 	k := s.byID[id]
 	s.bytes -= k.bytes
 	delete(s.byID, id)
@@ -125,7 +127,7 @@ func (s *records) forget(id string) *Record {
 
 // expire forgets what nobody asked for in time, and the oldest of too many. The
 // lock is held.
-func (s *records) expire() {
+func (s *Store) expire() {
 	now := time.Now()
 	for len(s.given) > 0 && now.Sub(s.given[0].since) >= keepGiven {
 		s.drop(&s.given)
@@ -136,7 +138,7 @@ func (s *records) expire() {
 }
 
 // drop removes the oldest of q, and its record unless Kong has it already.
-func (s *records) drop(q *queue) {
+func (s *Store) drop(q *queue) {
 	oldest := (*q)[0]
 	(*q)[0] = waiting{}
 	*q = (*q)[1:]

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -26,7 +26,7 @@ type exchange struct {
 	start    time.Time
 	inbound  wire.Inbound
 	answer   sink
-	record   *plugin.Record // nil when no plugin was asked
+	record   *record.Record // nil when no plugin was asked
 }
 
 // buffers are for log entries. Large ones (log_payloads) are not kept.

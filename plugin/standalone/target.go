@@ -15,8 +15,8 @@ type target struct {
 // maps are the configuration's own.
 func targetsOf(config map[string]any) (targets []target) {
 	one := func(c map[string]any) {
-		t := target{auth: record(c, "auth"), model: record(c, "model")}
-		t.options = record(t.model, "options")
+		t := target{auth: recordIn(c, "auth"), model: recordIn(c, "model")}
+		t.options = recordIn(t.model, "options")
 		t.routeType, _ = c["route_type"].(string)
 		targets = append(targets, t)
 	}
@@ -32,8 +32,8 @@ func targetsOf(config map[string]any) (targets []target) {
 	return targets
 }
 
-// record returns a member that is a record, and makes it where there is none.
-func record(of map[string]any, name string) map[string]any {
+// recordIn returns a member that is a record, and makes it where there is none.
+func recordIn(of map[string]any, name string) map[string]any {
 	r, ok := of[name].(map[string]any)
 	if !ok {
 		r = map[string]any{}
@@ -70,7 +70,7 @@ func (t *target) offline() {
 			}
 		}
 	}
-	bedrock := record(t.options, "bedrock")
+	bedrock := recordIn(t.options, "bedrock")
 	delete(bedrock, "aws_assume_role_arn")
 	delete(bedrock, "aws_role_session_name")
 	delete(bedrock, "aws_sts_endpoint_url")

@@ -5,7 +5,7 @@
 //
 //	go run ./test/mutate ./plugin/balancer
 //	go run ./test/mutate -files 'cache*.go' -max 100 ./plugin/credentials
-//	go run ./test/mutate -files cost.go -run Cost ./plugin
+//	go run ./test/mutate -files cost.go ./plugin/record
 //
 // A change that does not compile is none; one at which the tests hang is
 // noticed. Some changes make no difference that could be noticed (a bound that

@@ -20,6 +20,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	configuration "go-ai-proxy/plugin/config"
+	kongside "go-ai-proxy/plugin/gateway"
 )
 
 // byID is an answer whose record has an id of its own.
@@ -231,7 +232,8 @@ func realRelay(t *testing.T, workers int) (*gateway, *prompts) {
 	if err := configuration.SetSchema(schema); err != nil {
 		t.Fatal(err)
 	}
-	relay, err := plugin.NewGateway(zerolog.New(os.Stderr).Level(zerolog.WarnLevel))
+	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
+	relay, err := kongside.New(plugin.NewRelay(log), log)
 	if err != nil {
 		t.Fatal(err)
 	}

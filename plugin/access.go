@@ -1,0 +1,146 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	pdk "github.com/Kong/go-pdk"
+	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/plugin/realtime"
+	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/server"
+	"go-ai-proxy/plugin/wire"
+)
+
+// Open implements gateway.Relay.
+func (r *Relay) Open(config []byte) (gateway.Instance, error) {
+	inst, err := r.NewInstance(config)
+	switch {
+	case inst.broken != nil:
+		r.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("configuration refused")
+	case err != nil:
+		r.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("a target can serve no request")
+	}
+	return inst, err
+}
+
+// Leave implements gateway.Relay.
+func (r *Relay) Leave() time.Duration {
+	close(r.leaving)
+	return realtime.Parting
+}
+
+// Serve implements gateway.Instance.
+func (inst *Instance) Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live) {
+	inst.relay.Serve(ctx, inst, in, out, live)
+}
+
+// kong is what the phases that Kong calls work with.
+type kong struct {
+	gateway *gateway.Gateway
+	log     zerolog.Logger
+	entries io.Writer // of the log phase, where it is ours
+}
+
+// kongInstance answers Kong's access phase.
+type kongInstance struct {
+	kong   kong
+	access *gateway.Access
+	// calls send every request to the relay; nil when each request has
+	// something of its own to pass on.
+	calls server.Calls
+	fixed bool
+}
+
+func newKongInstance(with kong, a *gateway.Access) (server.Instance, error) {
+	k := kongInstance{kong: with, access: a, fixed: len(a.Need) == 0 && !logPhase()}
+	var err error
+	if k.calls, err = server.Prepare(func(p *pdk.PDK) error { return k.send(p, a.Header(nil)) }); err != nil {
+		a.Close()
+		return nil, fmt.Errorf("access: %w", err)
+	}
+	if logPhase() {
+		return loggingInstance{k}, nil
+	}
+	return k, nil
+}
+
+func (k kongInstance) send(p *pdk.PDK, header string) error {
+	host, port := k.access.Addr()
+	if err := p.Service.SetTarget(host, port); err != nil {
+		return err
+	}
+	if err := p.ServiceRequest.SetScheme("http"); err != nil {
+		return err
+	}
+	return p.ServiceRequest.SetHeader("Proxy-Authorization", header)
+}
+
+// Access implements server.Instance. Where the shim is there, it is called for
+// a worker's first request with a configuration only; the shim passes on what
+// Need says by itself from then on.
+func (k kongInstance) Access(e *server.Event) {
+	if k.fixed {
+		e.Send(k.calls)
+		return
+	}
+	c, err := k.context(e.PDK)
+	if err == nil {
+		err = k.send(e.PDK, k.access.Header(c))
+	}
+	if err != nil {
+		// Fail closed: the request must not go on to the placeholder service.
+		k.kong.log.Error().Err(err).Msg("access")
+		e.Response.Exit(http.StatusInternalServerError, []byte(`{"error":{"message":"internal error","type":"api_error","code":null,"param":null}}`),
+			map[string][]string{"Content-Type": {"application/json; charset=utf-8"}})
+	}
+}
+
+// Close implements server.Instance.
+func (k kongInstance) Close() { k.access.Close() }
+
+// LastUsed implements server.Usage.
+func (k kongInstance) LastUsed() time.Time { return k.access.LastUsed() }
+
+// context asks Kong for what the configuration needs of the request.
+func (k kongInstance) context(p *pdk.PDK) (*wire.Context, error) {
+	c := &wire.Context{}
+	var err error
+	if slices.Contains(k.access.Need, wire.NeedPath) {
+		// Kong normalises what it answers to GetPath; the relay does that itself.
+		target, err := p.Request.GetPathWithQuery()
+		if err != nil {
+			return nil, fmt.Errorf("path: %w", err)
+		}
+		c.Path, _, _ = strings.Cut(target, "?")
+	}
+	if slices.Contains(k.access.Need, wire.NeedIP) {
+		if c.ClientIP, err = p.Client.GetForwardedIp(); err != nil {
+			return nil, fmt.Errorf("client address: %w", err)
+		}
+	}
+	if slices.Contains(k.access.Need, wire.NeedCaptures) {
+		_, named, err := p.Request.GetUriCaptures()
+		if err != nil {
+			return nil, fmt.Errorf("captures of the path: %w", err)
+		}
+		c.Captures = make(map[string]string, len(named))
+		for name, value := range named {
+			c.Captures[name] = string(value)
+		}
+	}
+	if slices.Contains(k.access.Need, wire.NeedConsumer) {
+		// Kong answers an error when nobody has authenticated.
+		if who, err := p.Client.GetConsumer(); err == nil {
+			c.Consumer = wire.Consumer{ID: who.Id, Username: who.Username, CustomID: who.CustomId}
+		}
+	}
+	return c, nil
+}

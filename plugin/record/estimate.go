@@ -1,0 +1,40 @@
+package record
+
+import (
+	"math"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// EstimateOutput counts the tokens of output that nobody counted, four bytes to
+// each as Kong does, and says whether it did. said is in bytes.
+func EstimateOutput(u *chat.Usage, said int) bool {
+	if u.Completion != 0 || said == 0 {
+		return false
+	}
+	u.Completion, u.Total = (said+3)/4, 0
+	return true
+}
+
+// PromptTokens is Kong's estimate of words in tokens: one each, 1.8 when the
+// answer is streamed.
+func PromptTokens(words int, stream bool) int {
+	factor := 1.0
+	if stream {
+		factor = 1.8
+	}
+	return int(math.Floor(float64(words)*factor + 0.5))
+}
+
+// maxCount bounds a counter that a provider reports, so that sums stay numbers.
+const maxCount = 1 << 40
+
+// Bound keeps counters that are no counts out of the record and the balancer.
+func Bound(u *chat.Usage) {
+	for _, n := range []*int{
+		&u.Prompt, &u.Completion, &u.Total, &u.Cached, &u.CacheWrite, &u.CacheWrite5m, &u.CacheWrite1h, &u.PromptAudio, &u.PromptImage, &u.PromptText,
+		&u.Reasoning, &u.CompletionAudio, &u.CompletionImage, &u.CompletionText, &u.AcceptedPrediction, &u.RejectedPrediction, &u.SearchUnits,
+	} {
+		*n = min(max(*n, 0), maxCount)
+	}
+}

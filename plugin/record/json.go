@@ -1,0 +1,191 @@
+package record
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// Append writes the record, the value of `ai.proxy`, as a JSON object; nothing
+// when the configuration wants nothing logged.
+func (r *Record) Append(dst []byte) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.data.append(dst)
+}
+
+func (d *Data) append(dst []byte) []byte {
+	if !d.Logging.Statistics && !d.Logging.Payloads {
+		return dst
+	}
+	dst = append(dst, '{')
+	if d.Logging.Statistics {
+		dst = d.appendMeta(jsonedit.AppendName(dst, "meta"))
+		dst = d.appendUsage(jsonedit.AppendName(dst, "usage"))
+		if len(d.Tried) > 0 {
+			dst = d.appendTried(jsonedit.AppendName(dst, "tried_targets"))
+		}
+	}
+	if d.Logging.Payloads {
+		dst = d.appendPayload(jsonedit.AppendName(dst, "payload"))
+	}
+	return append(dst, '}')
+}
+
+func (d *Data) appendMeta(dst []byte) []byte {
+	response := d.ResponseModel
+	if response == "" {
+		response = d.Model
+	}
+	latency := d.Latency
+	if latency == 0 && d.Outcome == Pending {
+		latency = time.Since(d.Started)
+	}
+	dst = append(dst, '{')
+	dst = jsonedit.AppendOptional(dst, "plugin_id", d.PluginID)
+	dst = jsonedit.AppendOptional(dst, "provider_name", d.Provider)
+	dst = jsonedit.AppendOptional(dst, "request_model", d.Model)
+	dst = jsonedit.AppendOptional(dst, "response_model", response)
+	dst = jsonedit.AppendInt(dst, "llm_latency", latency.Milliseconds())
+	dst = jsonedit.AppendOptional(dst, "request_mode", d.Mode)
+	dst = jsonedit.AppendOptional(dst, "genai_category", d.Category)
+	dst = jsonedit.AppendOptional(dst, "outcome", d.Outcome)
+	dst = jsonedit.AppendOptional(dst, "error", d.Message)
+	dst = jsonedit.AppendTexts(dst, "warnings", d.Warnings)
+	dst = jsonedit.AppendOptional(dst, "algorithm", d.Algorithm)
+	dst = jsonedit.AppendOptional(dst, "reason", d.Reason)
+	if d.Provider == "azure" && d.Options != nil {
+		dst = jsonedit.AppendOptional(dst, "azure_instance_id", d.Options.AzureInstance)
+		dst = jsonedit.AppendOptional(dst, "azure_deployment_id", d.Options.AzureDeploymentID)
+		dst = jsonedit.AppendOptional(dst, "azure_api_version", d.Options.AzureAPIVersion)
+	}
+	return append(dst, '}')
+}
+
+func (d *Data) appendUsage(dst []byte) []byte {
+	u := &d.Usage
+	first := d.First
+	if first == 0 {
+		first = d.Latency
+	}
+	perToken := 0.0
+	if u.Completion > 0 {
+		perToken = float64(d.Latency.Milliseconds()) / float64(u.Completion)
+	}
+	dst = append(dst, '{')
+	dst = jsonedit.AppendInt(dst, "prompt_tokens", u.Prompt)
+	dst = jsonedit.AppendInt(dst, "completion_tokens", u.Completion)
+	dst = jsonedit.AppendInt(dst, "total_tokens", u.TotalTokens())
+	dst = appendFloat(dst, "time_per_token", perToken)
+	dst = jsonedit.AppendInt(dst, "time_to_first_token", first.Milliseconds())
+	dst = appendFloat(dst, "cost", Cost(d.Options, u))
+	if d.Estimated {
+		dst = jsonedit.AppendBool(dst, "estimated", true)
+	}
+	dst = append(jsonedit.AppendName(dst, "prompt_tokens_details"), '{')
+	dst = appendCount(dst, "cached_tokens", u.Cached)
+	dst = appendCount(dst, "audio_tokens", u.PromptAudio)
+	dst = appendCount(dst, "cache_write_tokens", u.CacheWrite)
+	dst = append(dst, '}')
+	dst = append(jsonedit.AppendName(dst, "completion_tokens_details"), '{')
+	dst = appendCount(dst, "reasoning_tokens", u.Reasoning)
+	dst = appendCount(dst, "audio_tokens", u.CompletionAudio)
+	dst = appendCount(dst, "accepted_prediction_tokens", u.AcceptedPrediction)
+	dst = appendCount(dst, "rejected_prediction_tokens", u.RejectedPrediction)
+	dst = append(dst, '}')
+	if d.Modalities {
+		dst = d.appendModalities(dst)
+	}
+	dst = appendCount(dst, "search_units", u.SearchUnits)
+	return append(dst, '}')
+}
+
+// appendModalities writes the names that Kong uses for what is not plain text
+// generation: responses, images, audio, realtime.
+func (d *Data) appendModalities(dst []byte) []byte {
+	u := &d.Usage
+	dst = jsonedit.AppendInt(dst, "input_tokens", u.Prompt)
+	dst = jsonedit.AppendInt(dst, "output_tokens", u.Completion)
+	dst = append(jsonedit.AppendName(dst, "input_tokens_details"), '{')
+	dst = appendCount(dst, "text_tokens", u.PromptText)
+	dst = appendCount(dst, "image_tokens", u.PromptImage)
+	dst = appendCount(dst, "audio_tokens_count", u.PromptAudio)
+	dst = appendCount(dst, "cached_tokens", u.Cached)
+	dst = append(dst, '}')
+	dst = append(jsonedit.AppendName(dst, "output_tokens_details"), '{')
+	dst = appendCount(dst, "text_tokens", u.CompletionText)
+	dst = appendCount(dst, "audio_tokens", u.CompletionAudio)
+	dst = appendCount(dst, "image_tokens", u.CompletionImage)
+	dst = appendCount(dst, "reasoning_tokens", u.Reasoning)
+	return append(dst, '}')
+}
+
+func (d *Data) appendTried(dst []byte) []byte {
+	dst = append(dst, '[')
+	for i := range d.Tried {
+		t := &d.Tried[i]
+		dst = append(jsonedit.AppendComma(dst), '{')
+		dst = jsonedit.AppendOptional(dst, "provider", t.Provider)
+		dst = jsonedit.AppendOptional(dst, "model", t.Model)
+		dst = jsonedit.AppendOptional(dst, "route_type", t.Route)
+		dst = jsonedit.AppendOptional(dst, "host", t.Host)
+		dst = jsonedit.AppendInt(dst, "port", t.Port)
+		dst = jsonedit.AppendOptional(dst, "ip", t.IP)
+		dst = jsonedit.AppendOptional(dst, "upstream_scheme", t.Scheme)
+		dst = jsonedit.AppendOptional(dst, "upstream_uri", t.Path)
+		dst = appendCount(dst, "status", t.Status)
+		dst = jsonedit.AppendOptional(dst, "outcome", t.Outcome)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
+
+func (d *Data) appendPayload(dst []byte) []byte {
+	dst = append(dst, '{')
+	if d.Request != nil {
+		dst = jsonedit.AppendText(dst, "request", d.Request)
+	}
+	if d.Answer != nil {
+		answer := d.Answer
+		if d.Streamed {
+			answer = d.dressed()
+		}
+		dst = jsonedit.AppendText(dst, "response", answer)
+	}
+	return append(dst, '}')
+}
+
+// dressed is a streamed answer's text as one completion, the form in which
+// Kong logs it.
+func (d *Data) dressed() []byte {
+	dst := []byte(`{"choices":[{`)
+	dst = jsonedit.AppendOptional(dst, "finish_reason", d.Finish)
+	dst = jsonedit.AppendInt(dst, "index", 0)
+	dst = append(jsonedit.AppendName(dst, "message"), '{')
+	dst = jsonedit.AppendText(dst, "role", "assistant")
+	dst = jsonedit.AppendText(dst, "content", d.Answer)
+	dst = append(dst, `}}]`...)
+	dst = jsonedit.AppendText(dst, "object", "chat.completion")
+	dst = jsonedit.AppendOptional(dst, "model", d.ResponseModel)
+	dst = jsonedit.AppendText(dst, "response", d.Answer)
+	dst = d.appendUsage(jsonedit.AppendName(dst, "usage"))
+	return append(dst, '}')
+}
+
+// appendCount leaves zeros out.
+func appendCount(dst []byte, name string, n int) []byte {
+	if n == 0 {
+		return dst
+	}
+	return jsonedit.AppendInt(dst, name, n)
+}
+
+func appendFloat(dst []byte, name string, f float64) []byte {
+	dst = jsonedit.AppendName(dst, name)
+	if f == math.Trunc(f) && math.Abs(f) < 1e15 {
+		return strconv.AppendInt(dst, int64(f), 10)
+	}
+	return strconv.AppendFloat(dst, f, 'g', -1, 64)
+}
