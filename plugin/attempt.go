@@ -18,6 +18,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -137,7 +138,7 @@ func (a *attempt) choose() error {
 // operation is the provider's for what the client wants.
 func (a *attempt) operation() *provider.Operation {
 	if a.instance.native() != nil {
-		return a.provider.Find(a.surface.format, chatRoute)
+		return a.provider.Find(a.surface.format, route.Chat)
 	}
 	return operationOf(a.provider, a.route)
 }
@@ -158,7 +159,7 @@ func (a *attempt) noTransformer() error {
 }
 
 // name is the target as Kong's messages call it.
-func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + a.route }
+func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + string(a.route) }
 
 // checkModel holds the client to the configured model.
 func (a *attempt) checkModel() error {
@@ -295,7 +296,7 @@ func (a *attempt) splice() error {
 	if a.surface.tuned && a.sub == "" {
 		edits = a.tune(edits)
 	}
-	if a.route == "llm/v1/embeddings" && a.target.Options.EmbeddingsDimensions != nil {
+	if a.route == route.Embeddings && a.target.Options.EmbeddingsDimensions != nil {
 		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*a.target.Options.EmbeddingsDimensions)})
 	}
 	if a.surface.streams && a.sub == "" {

@@ -255,9 +255,9 @@ func (a *attempt) checkWhole(whole []byte) error {
 	case a.op.Edit.NoAnswer != nil:
 		return a.op.Edit.NoAnswer(whole)
 	case err != nil:
-		return &chat.ResponseError{Message: "failed to decode " + a.route + " response"}
+		return &chat.ResponseError{Message: "failed to decode " + string(a.route) + " response"}
 	}
-	return &chat.ResponseError{Message: "'choices' not in " + a.route + " response"}
+	return &chat.ResponseError{Message: "'choices' not in " + string(a.route) + " response"}
 }
 
 // isPage says whether an error is a page that a server before the API made. It

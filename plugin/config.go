@@ -20,6 +20,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // Instance is one configuration of the plugin, compiled: an immutable snapshot
@@ -31,8 +32,9 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil without that algorithm
 	// candidates by route type, and by route type and model
-	byRoute, anyModel, byModel map[string][]int
-	keeps                      bool // some target's bodies go into the record
+	byRoute, anyModel map[route.Type][]int
+	byModel           map[string][]int
+	keeps             bool // some target's bodies go into the record
 	// broken is set for a configuration that cannot work; every request is
 	// answered with it.
 	broken *chat.Error
@@ -155,17 +157,17 @@ func (inst *Instance) compile() error {
 
 // category is genai_category, under which requests are logged. Where it has its
 // default, which nobody may have set, it is that of the route type.
-func (inst *Instance) category(route string) string {
+func (inst *Instance) category(wanted route.Type) string {
 	const fallback = "text/generation"
 	if set := inst.config.GenAICategory; set != fallback {
 		return set
 	}
-	switch family, _, _ := strings.Cut(route, "/v1/"); {
-	case route == "llm/v1/embeddings":
+	switch family, _, _ := strings.Cut(string(wanted), "/v1/"); {
+	case wanted == route.Embeddings:
 		return "text/embeddings"
-	case route == "llm/v1/files", route == "llm/v1/batches", route == "preserve":
+	case wanted == route.Files, wanted == route.Batches, wanted == route.Preserve:
 		return ""
-	case route == "audio/v1/audio/speech":
+	case wanted == route.Speech:
 		return "audio/speech"
 	case family == "audio":
 		return "audio/transcription"
@@ -240,7 +242,7 @@ func (inst *Instance) usageStrategy() string {
 func (inst *Instance) identity(i int) string {
 	t := inst.targets[i]
 	o := &t.Model.Options
-	parts := []string{inst.config.PluginID, t.RouteType, t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description,
+	parts := []string{inst.config.PluginID, string(t.RouteType), t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description,
 		o.UpstreamURL, o.UpstreamPath, o.AzureInstance, o.AzureDeploymentID, o.Bedrock.AWSRegion, o.Gemini.APIEndpoint,
 		o.Gemini.LocationID, o.Gemini.ProjectID, o.Databricks.WorkspaceInstanceID}
 	id := strings.Join(parts, "\x00")
@@ -303,7 +305,7 @@ func (inst *Instance) needs() (need []string) {
 			}
 			continue
 		}
-		if (t.RouteType == "preserve" || s != nil && s.rest != nil || len(inst.byRoute) > 1) && !slices.Contains(need, needPath) {
+		if (t.RouteType == route.Preserve || s != nil && s.rest != nil || len(inst.byRoute) > 1) && !slices.Contains(need, needPath) {
 			need = append(need, needPath)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -61,19 +62,19 @@ var effects = []effect{
 
 	{"anthropic_version", func(o *target.Options) bool { return o.AnthropicVersion != "" }, anthropicVersion},
 	{"azure_api_version", func(o *target.Options) bool { return o.AzureAPIVersion != "2023-05-15" && o.AzureAPIVersion != "" }, func(inst *Instance, t *endpoint) string {
-		if v := t.Model.Options.AzureAPIVersion; t.RouteType == "video/v1/videos/generations" && v[0] >= '0' && v[0] <= '9' {
+		if v := t.Model.Options.AzureAPIVersion; t.RouteType == route.Videos && v[0] >= '0' && v[0] <= '9' {
 			return "videos have no dated versions: use preview"
 		}
 		return only("azure")(inst, t)
 	}},
 	{"upstream_path", func(o *target.Options) bool { return o.UpstreamPath != "" }, upstreamPath},
-	{"embeddings_dimensions", func(o *target.Options) bool { return o.EmbeddingsDimensions != nil }, translatedOn("llm/v1/embeddings")},
+	{"embeddings_dimensions", func(o *target.Options) bool { return o.EmbeddingsDimensions != nil }, translatedOn(route.Embeddings)},
 
-	{"bedrock.embeddings_normalize", func(o *target.Options) bool { return o.Bedrock.EmbeddingsNormalize }, translatedOn("llm/v1/embeddings")},
-	{"bedrock.performance_config_latency", func(o *target.Options) bool { return o.Bedrock.PerformanceConfigLatency != "" }, onRoutes(chatRoute, "llm/v1/completions", "llm/v1/responses")},
-	{"bedrock.video_output_s3_uri", func(o *target.Options) bool { return o.Bedrock.VideoOutputS3URI != "" }, translatedOn("video/v1/videos/generations")},
-	{"bedrock.batch_bucket_prefix", func(o *target.Options) bool { return o.Bedrock.BatchBucketPrefix != "" }, translatedOn("llm/v1/batches")},
-	{"bedrock.batch_role_arn", func(o *target.Options) bool { return o.Bedrock.BatchRoleARN != "" }, translatedOn("llm/v1/batches")},
+	{"bedrock.embeddings_normalize", func(o *target.Options) bool { return o.Bedrock.EmbeddingsNormalize }, translatedOn(route.Embeddings)},
+	{"bedrock.performance_config_latency", func(o *target.Options) bool { return o.Bedrock.PerformanceConfigLatency != "" }, onRoutes(route.Chat, route.Completions, route.Responses)},
+	{"bedrock.video_output_s3_uri", func(o *target.Options) bool { return o.Bedrock.VideoOutputS3URI != "" }, translatedOn(route.Videos)},
+	{"bedrock.batch_bucket_prefix", func(o *target.Options) bool { return o.Bedrock.BatchBucketPrefix != "" }, translatedOn(route.Batches)},
+	{"bedrock.batch_role_arn", func(o *target.Options) bool { return o.Bedrock.BatchRoleARN != "" }, translatedOn(route.Batches)},
 	{"bedrock.aws_role_session_name", func(o *target.Options) bool { return o.Bedrock.AWSRoleSessionName != "" }, withRole},
 	{"bedrock.aws_sts_endpoint_url", func(o *target.Options) bool { return o.Bedrock.AWSSTSEndpointURL != "" }, withRole},
 	{"gemini.endpoint_id", func(o *target.Options) bool { return o.Gemini.EndpointID != "" }, func(_ *Instance, t *endpoint) string {
@@ -89,7 +90,7 @@ var effects = []effect{
 		if p != "cohere" && (p != "bedrock" || t.Static() && model != "" && !strings.Contains(model, "cohere.")) {
 			return "only cohere reads it, and bedrock for models of Cohere"
 		}
-		return translatedOn("llm/v1/embeddings")(inst, t)
+		return translatedOn(route.Embeddings)(inst, t)
 	}},
 	{"dashscope.international", func(o *target.Options) bool { return o.Dashscope.International != nil && !*o.Dashscope.International }, func(inst *Instance, t *endpoint) string {
 		if t.Model.Options.UpstreamURL != "" {
@@ -120,7 +121,7 @@ func anthropicVersion(inst *Instance, t *endpoint) string {
 		}
 		return "only Claude for clients of llm_format anthropic reads it, where it is such as bedrock-2023-05-31"
 	case t.Model.Provider == "bedrock":
-		return onRoutes(chatRoute, "llm/v1/completions", "llm/v1/responses")(inst, t)
+		return onRoutes(route.Chat, route.Completions, route.Responses)(inst, t)
 	case t.Model.Provider == "gemini" && o.Gemini.APIEndpoint != "" && strings.HasPrefix(o.AnthropicVersion, "vertex-"):
 		return ""
 	case t.Model.Provider == "gemini":
@@ -132,14 +133,14 @@ func anthropicVersion(inst *Instance, t *endpoint) string {
 // upstreamPath says why a path does not replace that of the provider.
 func upstreamPath(inst *Instance, t *endpoint) string {
 	if op := t.provider.Operations[t.RouteType]; inst.native() == nil && op != nil && op.Resource != nil {
-		return "the provider has several paths for route_type " + t.RouteType
+		return "the provider has several paths for route_type " + string(t.RouteType)
 	}
 	_, at, _ := strings.Cut(t.Model.Options.UpstreamURL, "://")
 	_, path, _ := strings.Cut(at, "/")
 	switch {
 	case at == "", t.provider.PathOverURL:
-	case path == "" && (t.RouteType == "preserve" || t.provider.Base == nil || inst.native() != nil):
-	case t.RouteType == "preserve" && !t.OwnPath(): // instead of the client's path, that of the URL
+	case path == "" && (t.RouteType == route.Preserve || t.provider.Base == nil || inst.native() != nil):
+	case t.RouteType == route.Preserve && !t.OwnPath(): // instead of the client's path, that of the URL
 	default:
 		return "upstream_url has the path"
 	}
@@ -155,17 +156,17 @@ func only(name string) func(*Instance, *endpoint) string {
 	}
 }
 
-func onRoutes(routes ...string) func(*Instance, *endpoint) string {
+func onRoutes(routes ...route.Type) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
 		if slices.Contains(routes, t.RouteType) {
 			return ""
 		}
-		return "it is for route_type " + strings.Join(routes, ", ")
+		return "it is for route_type " + route.Join(routes, ", ")
 	}
 }
 
 // translatedOn is onRoutes for what bodies that pass as they are say themselves.
-func translatedOn(routes ...string) func(*Instance, *endpoint) string {
+func translatedOn(routes ...route.Type) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
 		if inst.native() != nil {
 			return "a client of llm_format " + inst.config.LLMFormat + " says it itself"
@@ -196,8 +197,8 @@ func tuning(name string) func(*Instance, *endpoint) string {
 		if n := inst.native(); n != nil {
 			format := n.apis[0].surface.format
 			for _, p := range t.served() {
-				if op := p.Find(format, chatRoute); op == nil || op.Format == format || !refuses(op, name) {
-					return onRoutes(chatRoute)(inst, t)
+				if op := p.Find(format, route.Chat); op == nil || op.Format == format || !refuses(op, name) {
+					return onRoutes(route.Chat)(inst, t)
 				}
 			}
 			return "provider " + t.Model.Provider + " does not take it"

@@ -9,6 +9,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -38,7 +39,8 @@ const (
 
 // Tried is one attempt, as tried_targets names it.
 type Tried struct {
-	Provider, Model, Route string
+	Provider, Model        string
+	Route                  route.Type
 	Scheme, Host, Path, IP string
 	Port                   int
 	Status                 int    // 0 when there was no answer
@@ -278,7 +280,7 @@ func (r *Record) appendTried(o *object) {
 		o.open('{')
 		o.str("provider", t.Provider)
 		o.str("model", t.Model)
-		o.str("route_type", t.Route)
+		o.str("route_type", string(t.Route))
 		o.str("host", t.Host)
 		o.num("port", float64(t.Port))
 		o.str("ip", t.IP)

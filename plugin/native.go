@@ -19,6 +19,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // native is a format of a provider's own that clients may speak, llm_format.
@@ -48,12 +49,10 @@ type api struct {
 	path string
 	// route is the route type of which the API is a part; llm/v1/chat serves
 	// every API of a format.
-	route   string
+	route   route.Type
 	surface *surface
 	stream  bool // the path asks for a stream
 }
-
-const chatRoute = "llm/v1/chat"
 
 // natives are the native formats by llm_format. Where one path ends like
 // another, the longer one comes first. The first of each is what a route without
@@ -62,63 +61,63 @@ var natives = map[string]*native{
 	"anthropic": {
 		errors: anthropic.Dialect, headers: []string{"Anthropic-"},
 		apis: []api{
-			{path: "/v1/messages", route: chatRoute, surface: anthropicMessages},
-			{path: "/v1/messages/count_tokens", route: chatRoute, surface: anthropicCount},
-			{route: "llm/v1/batches", surface: anthropicBatches},
+			{path: "/v1/messages", route: route.Chat, surface: anthropicMessages},
+			{path: "/v1/messages/count_tokens", route: route.Chat, surface: anthropicCount},
+			{route: route.Batches, surface: anthropicBatches},
 		},
 	},
 	"bedrock": {
 		errors: bedrock.Dialect, errorType: bedrock.ErrorType, headers: []string{"X-Amzn-", "Amz-Sdk-"}, before: "/model/", joiner: "/",
 		apis: []api{
-			{path: "/model/{model}/converse", route: chatRoute, surface: bedrockConverse},
-			{path: "/model/{model}/converse-stream", route: chatRoute, surface: bedrockConverse, stream: true},
-			{path: "/model/{model}/invoke", route: chatRoute, surface: bedrockInvoke},
-			{path: "/model/{model}/invoke-with-response-stream", route: chatRoute, surface: bedrockInvoke, stream: true},
-			{path: "/retrieveAndGenerate", route: chatRoute, surface: bedrockRetrieve},
-			{path: "/retrieveAndGenerateStream", route: chatRoute, surface: bedrockRetrieve, stream: true},
-			{path: "/rerank", route: chatRoute, surface: bedrockRerank},
-			{route: "video/v1/videos/generations", surface: bedrockAsync},
-			{route: "llm/v1/batches", surface: bedrockJobs},
+			{path: "/model/{model}/converse", route: route.Chat, surface: bedrockConverse},
+			{path: "/model/{model}/converse-stream", route: route.Chat, surface: bedrockConverse, stream: true},
+			{path: "/model/{model}/invoke", route: route.Chat, surface: bedrockInvoke},
+			{path: "/model/{model}/invoke-with-response-stream", route: route.Chat, surface: bedrockInvoke, stream: true},
+			{path: "/retrieveAndGenerate", route: route.Chat, surface: bedrockRetrieve},
+			{path: "/retrieveAndGenerateStream", route: route.Chat, surface: bedrockRetrieve, stream: true},
+			{path: "/rerank", route: route.Chat, surface: bedrockRerank},
+			{route: route.Videos, surface: bedrockAsync},
+			{route: route.Batches, surface: bedrockJobs},
 		},
 	},
 	"gemini": {
 		errors: gemini.Dialect, headers: []string{"X-Goog-"}, before: "/models/", joiner: ":",
 		apis: []api{
-			{path: "/models/{model}:generateContent", route: chatRoute, surface: geminiGenerate},
-			{path: "/models/{model}:streamGenerateContent", route: chatRoute, surface: geminiGenerate, stream: true},
-			{path: "/models/{model}:countTokens", route: chatRoute, surface: geminiCount},
-			{path: "/models/{model}:embedContent", route: "llm/v1/embeddings", surface: geminiEmbed},
-			{path: "/models/{model}:batchEmbedContents", route: "llm/v1/embeddings", surface: geminiEmbedBatch},
-			{path: "/models/{model}:batchEmbedContent", route: "llm/v1/embeddings", surface: geminiEmbedBatch},
-			{path: "/models/{model}:batchGenerateContent", route: "llm/v1/batches", surface: geminiBatch},
-			{path: "/models/{model}:predict", route: "llm/v1/embeddings", surface: geminiPredict},
-			{path: "/models/{model}:predictLongRunning", route: "video/v1/videos/generations", surface: geminiPredictLong},
-			{path: "/models/{model}:fetchPredictOperation", route: "video/v1/videos/generations", surface: geminiFetch},
-			{path: "BidiGenerateContent", route: "realtime/v1/realtime", surface: geminiLive},
-			{route: "video/v1/videos/generations", surface: geminiOperations},
-			{route: "llm/v1/files", surface: geminiUpload},
-			{route: "llm/v1/files", surface: geminiFiles},
-			{route: "llm/v1/batches", surface: geminiBatches},
-			{route: "llm/v1/batches", surface: vertexJobs},
-			{route: chatRoute, surface: vertexRank},
+			{path: "/models/{model}:generateContent", route: route.Chat, surface: geminiGenerate},
+			{path: "/models/{model}:streamGenerateContent", route: route.Chat, surface: geminiGenerate, stream: true},
+			{path: "/models/{model}:countTokens", route: route.Chat, surface: geminiCount},
+			{path: "/models/{model}:embedContent", route: route.Embeddings, surface: geminiEmbed},
+			{path: "/models/{model}:batchEmbedContents", route: route.Embeddings, surface: geminiEmbedBatch},
+			{path: "/models/{model}:batchEmbedContent", route: route.Embeddings, surface: geminiEmbedBatch},
+			{path: "/models/{model}:batchGenerateContent", route: route.Batches, surface: geminiBatch},
+			{path: "/models/{model}:predict", route: route.Embeddings, surface: geminiPredict},
+			{path: "/models/{model}:predictLongRunning", route: route.Videos, surface: geminiPredictLong},
+			{path: "/models/{model}:fetchPredictOperation", route: route.Videos, surface: geminiFetch},
+			{path: "BidiGenerateContent", route: route.Realtime, surface: geminiLive},
+			{route: route.Videos, surface: geminiOperations},
+			{route: route.Files, surface: geminiUpload},
+			{route: route.Files, surface: geminiFiles},
+			{route: route.Batches, surface: geminiBatches},
+			{route: route.Batches, surface: vertexJobs},
+			{route: route.Chat, surface: vertexRank},
 		},
 	},
 	"cohere": {
 		errors: cohere.Errors,
 		apis: []api{
-			{path: "/v2/chat", route: chatRoute, surface: cohereChatV2},
-			{path: "/v1/chat", route: chatRoute, surface: cohereChatV1},
-			{path: "/v2/rerank", route: chatRoute, surface: cohereRerankV2},
-			{path: "/rerank", route: chatRoute, surface: cohereRerankV1},
-			{path: "/v2/embed", route: "llm/v1/embeddings", surface: cohereEmbedV2},
-			{path: "/v1/embed", route: "llm/v1/embeddings", surface: cohereEmbedV1},
+			{path: "/v2/chat", route: route.Chat, surface: cohereChatV2},
+			{path: "/v1/chat", route: route.Chat, surface: cohereChatV1},
+			{path: "/v2/rerank", route: route.Chat, surface: cohereRerankV2},
+			{path: "/rerank", route: route.Chat, surface: cohereRerankV1},
+			{path: "/v2/embed", route: route.Embeddings, surface: cohereEmbedV2},
+			{path: "/v1/embed", route: route.Embeddings, surface: cohereEmbedV1},
 		},
 	},
 	"huggingface": {
 		errors: huggingface.Errors,
 		apis: []api{
-			{path: "/generate", route: chatRoute, surface: huggingfaceGenerate},
-			{path: "/generate_stream", route: chatRoute, surface: huggingfaceGenerate, stream: true},
+			{path: "/generate", route: route.Chat, surface: huggingfaceGenerate},
+			{path: "/generate_stream", route: route.Chat, surface: huggingfaceGenerate, stream: true},
 		},
 	},
 }
@@ -195,8 +194,8 @@ var (
 )
 
 // present refuses a body without a member called name.
-func present(name string) func([]jsonedit.Member, string) error {
-	return func(body []jsonedit.Member, _ string) error {
+func present(name string) func([]jsonedit.Member, route.Type) error {
+	return func(body []jsonedit.Member, _ route.Type) error {
 		if v := jsonedit.Find(body, name); v == nil || jsonedit.IsNull(v) || jsonedit.IsArray(v) && !filled(v) {
 			return missing(name)
 		}
@@ -242,10 +241,10 @@ func (q *request) meetNative(n *native) error {
 
 // serving is the route type of the targets that serve a: its own, or that of
 // chats.
-func (inst *Instance) serving(a *api) (string, error) {
-	for _, route := range []string{a.route, chatRoute} {
-		if len(inst.byRoute[route]) > 0 {
-			return route, nil
+func (inst *Instance) serving(a *api) (route.Type, error) {
+	for _, wanted := range []route.Type{a.route, route.Chat} {
+		if len(inst.byRoute[wanted]) > 0 {
+			return wanted, nil
 		}
 	}
 	return "", refuse(http.StatusBadRequest, fmt.Sprintf("[%s] message format is not compatible with [%s] route type", a.route, inst.targets[0].RouteType))
@@ -411,7 +410,7 @@ func (a *attempt) nativePath(u *url.URL, path string, bare bool) (string, bool) 
 	if bare {
 		return path, true
 	}
-	first := a.provider.Find(a.instance.native().apis[0].surface.format, chatRoute)
+	first := a.provider.Find(a.instance.native().apis[0].surface.format, route.Chat)
 	if first == nil || first == a.op {
 		return path, false
 	}
@@ -437,7 +436,7 @@ func (q *request) markError(h http.Header, status int) {
 // answers do not. Embeddings have no output to count.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/inference-invoke.html
 func (a *attempt) meterHeaders() {
-	embeds := a.how == viaBody && a.route == "llm/v1/embeddings"
+	embeds := a.how == viaBody && a.route == route.Embeddings
 	if a.seen.HasUsage || a.surface != bedrockInvoke && !embeds {
 		return
 	}

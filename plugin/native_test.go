@@ -14,6 +14,8 @@ import (
 	"go-ai-proxy/translators/frame"
 )
 
+const chatRoute = "llm/v1/chat"
+
 const vertexOptions = `"gemini":{"api_endpoint":"us-east5-aiplatform.googleapis.com","project_id":"acme","location_id":"us-east5"}`
 
 func says(status int, contentType, body string) http.Handler {

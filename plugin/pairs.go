@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -77,7 +79,7 @@ func pair(format string, p *provider.Provider) Pair {
 		for _, s := range surfacesOf(format) {
 			op := v.Find(s.surface.format, s.route)
 			if format == "openai" && op == nil && s.surface.format == provider.OpenAIResponses {
-				op = v.Operations[chatRoute]
+				op = v.Operations[route.Chat]
 			}
 			switch {
 			case op == nil:
@@ -99,23 +101,23 @@ func add(list *[]provider.Format, f provider.Format) {
 
 // offer is a surface and the route type of the operation that answers it.
 type offer struct {
-	route   string
+	route   route.Type
 	surface *surface
 }
 
 func surfacesOf(format string) (offers []offer) {
 	if n := natives[format]; n != nil {
 		for i := range n.apis {
-			offers = append(offers, offer{chatRoute, n.apis[i].surface})
+			offers = append(offers, offer{route.Chat, n.apis[i].surface})
 		}
 		return offers
 	}
-	for route, s := range openAISurfaces {
+	for wanted, s := range openAISurfaces {
 		if s.take != takeRaw {
-			offers = append(offers, offer{route, s})
+			offers = append(offers, offer{wanted, s})
 		}
 	}
-	slices.SortFunc(offers, func(a, b offer) int { return strings.Compare(a.route, b.route) })
+	slices.SortFunc(offers, func(a, b offer) int { return cmp.Compare(a.route, b.route) })
 	return offers
 }
 
@@ -123,19 +125,19 @@ func surfacesOf(format string) (offers []offer) {
 func (inst *Instance) impossible() error {
 	var problems config.Problems
 	for i, t := range inst.targets {
-		if inst.native() != nil || t.RouteType == "preserve" || serves(t.served(), t.RouteType) {
+		if inst.native() != nil || t.RouteType == route.Preserve || serves(t.served(), t.RouteType) {
 			continue
 		}
-		var routes []string
-		for route := range openAISurfaces {
-			if route == "preserve" || serves(t.served(), route) {
-				routes = append(routes, route)
+		var routes []route.Type
+		for wanted := range openAISurfaces {
+			if wanted == route.Preserve || serves(t.served(), wanted) {
+				routes = append(routes, wanted)
 			}
 		}
 		slices.Sort(routes)
 		problems = append(problems, config.Problem{
 			Field:   inst.config.Path(i) + ".route_type",
-			Message: fmt.Sprintf("provider %s has nothing of %s: use one of %s", t.Model.Provider, t.RouteType, strings.Join(routes, ", ")),
+			Message: fmt.Sprintf("provider %s has nothing of %s: use one of %s", t.Model.Provider, t.RouteType, route.Join(routes, ", ")),
 		})
 	}
 	if problems == nil {
@@ -163,38 +165,38 @@ func (t *endpoint) served() []*provider.Provider {
 
 // operationOf is a provider's operation for a route type of OpenAI's format.
 // Responses are answered through chat where the provider has no such API.
-func operationOf(p *provider.Provider, route string) *provider.Operation {
-	op := p.Operations[route]
-	if op == nil && openAISurfaces[route].format == provider.OpenAIResponses {
-		return p.Operations[chatRoute]
+func operationOf(p *provider.Provider, wanted route.Type) *provider.Operation {
+	op := p.Operations[wanted]
+	if op == nil && openAISurfaces[wanted].format == provider.OpenAIResponses {
+		return p.Operations[route.Chat]
 	}
 	return op
 }
 
 // serves says whether one of the providers has an operation for OpenAI's route type.
-func serves(providers []*provider.Provider, route string) bool {
-	s := openAISurfaces[route]
+func serves(providers []*provider.Provider, wanted route.Type) bool {
+	s := openAISurfaces[wanted]
 	return slices.ContainsFunc(providers, func(p *provider.Provider) bool {
-		op := operationOf(p, route)
+		op := operationOf(p, wanted)
 		return op != nil && (op.Format == s.format || op.Chat != nil && s.dialect != nil || op.Body != nil || op.Resource != nil)
 	})
 }
 
 // speakable refuses a format, a route type and a provider that do not come
 // together.
-func speakable(format, route string, p *provider.Provider) error {
+func speakable(format string, wanted route.Type, p *provider.Provider) error {
 	n := natives[format]
 	if n == nil {
 		return nil // the route type of OpenAI's format is looked up per request
 	}
-	var routes []string
+	var routes []route.Type
 	for i := range n.apis {
 		if !slices.Contains(routes, n.apis[i].route) {
 			routes = append(routes, n.apis[i].route)
 		}
 	}
-	if !slices.Contains(routes, route) {
-		return fmt.Errorf("llm_format %s has nothing of route_type %s: use one of %s", format, route, strings.Join(routes, ", "))
+	if !slices.Contains(routes, wanted) {
+		return fmt.Errorf("llm_format %s has nothing of route_type %s: use one of %s", format, wanted, route.Join(routes, ", "))
 	}
 	if found := pair(format, p); len(found.AsIs)+len(found.Translated) > 0 {
 		return nil

@@ -16,6 +16,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/route"
 )
 
 // request is one client request on its way through the relay. It belongs to
@@ -31,7 +32,7 @@ type request struct {
 	id       string    // of the answer, once one was needed
 
 	surface *surface
-	route   string
+	route   route.Type
 	body    []byte            // as received, inflated; attempts translate from here
 	members []jsonedit.Member // of body; nil when it is not JSON
 	parsed  *chat.Request     // body in the internal form, when an attempt needed it
@@ -134,7 +135,7 @@ func (q *request) meet() error {
 		case http.MethodPost, http.MethodPut: // the second is for clients that want it repeated; Kong takes it, too
 			return nil
 		}
-		return notAllowed(q.in.Method, q.route, http.MethodPost)
+		return notAllowed(q.in.Method, string(q.route), http.MethodPost)
 	}
 	q.family, q.sub, err = q.surface.rest.locate(q)
 	return err

@@ -7,37 +7,41 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/route"
 )
 
 // sign is how a request shows that it means route.
-type sign struct{ route, path, member string }
+type sign struct {
+	route        route.Type
+	path, member string
+}
 
 // signs are how a request shows which route type it means, where the targets of
 // one plugin have several: by the end of its path, or else by a member of its
 // body. What could be taken for another stands before it.
 var signs = []sign{
-	{"llm/v1/chat", "/chat/completions", "messages"},
-	{"llm/v1/completions", "/completions", "prompt"},
-	{"audio/v1/audio/speech", "/audio/speech", "voice"},
-	{"audio/v1/audio/transcriptions", "/audio/transcriptions", ""},
-	{"audio/v1/audio/translations", "/audio/translations", ""},
-	{"image/v1/images/edits", "/images/edits", "images"},
-	{"image/v1/images/generations", "/images/generations", "prompt"},
-	{"realtime/v1/realtime", "/realtime", ""},
-	{"llm/v1/embeddings", "/embeddings", "input"},
-	{"llm/v1/batches", "/batches", "input_file_id"},
-	{"llm/v1/responses", "/responses", "input"},
-	{"llm/v1/files", "/files", ""},
-	{"llm/v1/assistants", "/assistants", ""},
-	{"video/v1/videos/generations", "/videos", "prompt"},
+	{route.Chat, "/chat/completions", "messages"},
+	{route.Completions, "/completions", "prompt"},
+	{route.Speech, "/audio/speech", "voice"},
+	{route.Transcriptions, "/audio/transcriptions", ""},
+	{route.Translations, "/audio/translations", ""},
+	{route.ImageEdits, "/images/edits", "images"},
+	{route.ImageGenerations, "/images/generations", "prompt"},
+	{route.Realtime, "/realtime", ""},
+	{route.Embeddings, "/embeddings", "input"},
+	{route.Batches, "/batches", "input_file_id"},
+	{route.Responses, "/responses", "input"},
+	{route.Files, "/files", ""},
+	{route.Assistants, "/assistants", ""},
+	{route.Videos, "/videos", "prompt"},
 }
 
 // routeType is the one that the request means among those of the targets. What
 // says nothing of it is the first target's.
-func (q *request) routeType() (string, error) {
+func (q *request) routeType() (route.Type, error) {
 	first := q.instance.config.Targets[0].RouteType
-	if route := q.routeByPath(); route != "" {
-		return route, nil
+	if wanted := q.routeByPath(); wanted != "" {
+		return wanted, nil
 	}
 	if len(q.instance.byRoute) == 1 {
 		if s := openAISurfaces[first]; s != nil && s.rest != nil {
@@ -83,7 +87,7 @@ func (q *request) elsewhere() error {
 // it is the route's own, which may be any.
 func (q *request) unknownPath() error {
 	path := q.below()
-	if path == "" || q.instance.byRoute["preserve"] != nil {
+	if path == "" || q.instance.byRoute[route.Preserve] != nil {
 		return nil
 	}
 	var paths []string
@@ -106,7 +110,7 @@ func (q *request) below() string {
 
 // routeByPath is the route type by the client's path, as it was or as the route
 // left it; "" where that says nothing.
-func (q *request) routeByPath() string {
+func (q *request) routeByPath() route.Type {
 	for _, path := range []string{q.in.Kong.Path, q.in.Path} {
 		path = strings.TrimSuffix(path, "/")
 		for _, s := range signs {

@@ -19,6 +19,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // The cache of embeddings, for all instances: how many numbers, of 4 bytes
@@ -92,7 +93,7 @@ func (inst *Instance) newEmbedder() (*embedder, error) {
 }
 
 func embeds(p *provider.Provider) bool {
-	return p.Variant != nil || p.Operations["llm/v1/embeddings"] != nil
+	return p.Variant != nil || p.Operations[route.Embeddings] != nil
 }
 
 // resizable are models that shorten their vectors on request; others refuse
@@ -121,7 +122,7 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	}
 	q := &request{
 		relay: e.instance.relay, instance: e.instance, in: &Inbound{Method: http.MethodPost, Header: http.Header{}},
-		record: &Record{}, surface: openAISurfaces["llm/v1/embeddings"], route: "llm/v1/embeddings",
+		record: &Record{}, surface: openAISurfaces[route.Embeddings], route: route.Embeddings,
 		body: body, members: members, start: time.Now(),
 	}
 	a, err := q.prepare(ctx, e.endpoint)

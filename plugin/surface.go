@@ -8,6 +8,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // surface is what a client speaks on a route: the format of its bodies, how
@@ -17,7 +18,7 @@ type surface struct {
 	// dialect translates; nil where only a provider of the same format can answer.
 	dialect chat.Dialect
 	// check refuses a body that cannot be meant for this route.
-	check func(body []jsonedit.Member, route string) error
+	check func(body []jsonedit.Member, wanted route.Type) error
 	// streams: a request may ask for a stream with `stream`.
 	streams bool
 	// tuned: the target's tuning options apply; limit is the member for
@@ -92,66 +93,66 @@ const (
 )
 
 // openAISurfaces is what a client of the OpenAI format may speak, by route type.
-var openAISurfaces = map[string]*surface{
-	"llm/v1/chat": {
+var openAISurfaces = map[route.Type]*surface{
+	route.Chat: {
 		format: provider.OpenAIChat, dialect: openai.Chat, check: checkPrompt, streams: true, tuned: true,
 		prose: openai.PromptWords, bareData: true,
 	},
-	"llm/v1/completions": {
+	route.Completions: {
 		format: provider.OpenAICompletions, dialect: openai.Completions, check: checkPrompt, streams: true, tuned: true,
 		prose: openai.PromptWords, bareData: true,
 	},
-	"llm/v1/embeddings": {format: provider.OpenAIEmbeddings, check: checkInput, prose: openai.PromptWords},
-	"llm/v1/responses":  {format: provider.OpenAIResponses, dialect: openai.Responses, prose: openai.PromptWords, check: checkResponses, streams: true, tuned: true, limit: "max_output_tokens", tokens: true, rest: responses},
-	"preserve":          {take: takeRaw, model: modelTaken},
-	"llm/v1/files":      {format: provider.OpenAIFiles, take: takeForm, form: []string{"file"}, formOnly: true, model: modelTaken, rest: files},
-	"llm/v1/batches":    {format: provider.OpenAIBatches, nested: true, check: checkBatch, model: modelTaken, rest: batches},
-	"llm/v1/assistants": {format: provider.OpenAIAssistants, model: modelTaken, rest: assistants, streams: true, onDemand: true},
-	"audio/v1/audio/speech": {
+	route.Embeddings: {format: provider.OpenAIEmbeddings, check: checkInput, prose: openai.PromptWords},
+	route.Responses:  {format: provider.OpenAIResponses, dialect: openai.Responses, prose: openai.PromptWords, check: checkResponses, streams: true, tuned: true, limit: "max_output_tokens", tokens: true, rest: responses},
+	route.Preserve:   {take: takeRaw, model: modelTaken},
+	route.Files:      {format: provider.OpenAIFiles, take: takeForm, form: []string{"file"}, formOnly: true, model: modelTaken, rest: files},
+	route.Batches:    {format: provider.OpenAIBatches, nested: true, check: checkBatch, model: modelTaken, rest: batches},
+	route.Assistants: {format: provider.OpenAIAssistants, model: modelTaken, rest: assistants, streams: true, onDemand: true},
+	route.Speech: {
 		format: provider.OpenAISpeech, check: needs("input"),
 	},
-	"audio/v1/audio/transcriptions": {
+	route.Transcriptions: {
 		format: provider.OpenAITranscriptions, take: takeForm, form: []string{"file"}, formOnly: true, streams: true, onDemand: true, tokens: true,
 	},
-	"audio/v1/audio/translations": {
+	route.Translations: {
 		format: provider.OpenAITranscriptions, take: takeForm, form: []string{"file"}, formOnly: true, tokens: true,
 	},
-	"image/v1/images/generations": {format: provider.OpenAIImages, check: needs("prompt"), streams: true, onDemand: true, tokens: true},
-	"image/v1/images/edits": {
+	route.ImageGenerations: {format: provider.OpenAIImages, check: needs("prompt"), streams: true, onDemand: true, tokens: true},
+	route.ImageEdits: {
 		format: provider.OpenAIImages, check: needs("prompt"), take: takeForm, form: []string{"prompt"}, streams: true, onDemand: true, tokens: true,
 	},
-	"video/v1/videos/generations": {format: provider.OpenAIVideo, check: needs("prompt"), take: takeForm, form: []string{"prompt"}, rest: videos},
-	"realtime/v1/realtime":        {format: provider.OpenAIRealtime, take: takeSocket, model: modelInQuery, tokens: true},
+	route.Videos:   {format: provider.OpenAIVideo, check: needs("prompt"), take: takeForm, form: []string{"prompt"}, rest: videos},
+	route.Realtime: {format: provider.OpenAIRealtime, take: takeSocket, model: modelInQuery, tokens: true},
 }
 
 // checkPrompt holds chat to messages and completions to a prompt, with Kong's texts.
-func checkPrompt(body []jsonedit.Member, route string) error {
+func checkPrompt(body []jsonedit.Member, wanted route.Type) error {
 	messages := filled(jsonedit.Find(body, "messages"))
 	p := jsonedit.Find(body, "prompt")
 	prompt := jsonedit.IsString(p) || filled(p)
 	switch {
 	case messages && prompt:
 		return refuse(400, textTwoFormats)
-	case !messages && !prompt && route == "llm/v1/completions":
+	case !messages && !prompt && wanted == route.Completions:
 		return badField("prompt", textNoPrompts)
 	case !messages && !prompt:
 		return badField("messages", textNoPrompts)
-	case messages && route != "llm/v1/chat":
-		return refuse(400, "[llm/v1/chat] message format is not compatible with ["+route+"] route type")
-	case prompt && route != "llm/v1/completions":
-		return refuse(400, "[llm/v1/completions] message format is not compatible with ["+route+"] route type")
+	case messages && wanted != route.Chat:
+		return refuse(400, "[llm/v1/chat] message format is not compatible with ["+string(wanted)+"] route type")
+	case prompt && wanted != route.Completions:
+		return refuse(400, "[llm/v1/completions] message format is not compatible with ["+string(wanted)+"] route type")
 	}
 	return nil
 }
 
-func checkInput(body []jsonedit.Member, _ string) error {
+func checkInput(body []jsonedit.Member, _ route.Type) error {
 	if in := jsonedit.Find(body, "input"); !filled(in) && !text(in) {
 		return missing("input")
 	}
 	return nil
 }
 
-func checkResponses(body []jsonedit.Member, _ string) error {
+func checkResponses(body []jsonedit.Member, _ route.Type) error {
 	for _, k := range []string{"input", "prompt", "previous_response_id", "conversation"} {
 		if v := jsonedit.Find(body, k); v != nil && !jsonedit.IsNull(v) {
 			return nil
@@ -161,7 +162,7 @@ func checkResponses(body []jsonedit.Member, _ string) error {
 }
 
 // checkBatch wants what a batch is made of: a file, or the requests themselves.
-func checkBatch(body []jsonedit.Member, _ string) error {
+func checkBatch(body []jsonedit.Member, _ route.Type) error {
 	if !text(jsonedit.Find(body, "input_file_id")) && !filled(jsonedit.Find(body, "requests")) {
 		return &chat.Error{Status: 400, Type: chat.TypeOf(400), Param: "input_file_id", Message: "input_file_id: must name the file with the requests of the batch"}
 	}
@@ -169,8 +170,8 @@ func checkBatch(body []jsonedit.Member, _ string) error {
 }
 
 // needs refuses a body without the string (or list) called name.
-func needs(name string) func([]jsonedit.Member, string) error {
-	return func(body []jsonedit.Member, _ string) error {
+func needs(name string) func([]jsonedit.Member, route.Type) error {
+	return func(body []jsonedit.Member, _ route.Type) error {
 		if v := jsonedit.Find(body, name); !text(v) && !filled(v) {
 			return missing(name)
 		}

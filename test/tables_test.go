@@ -11,6 +11,7 @@ import (
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/translators"
 	providers "go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -72,7 +73,7 @@ func providerTable() string {
 		p, _ := serving(v.provider, v.options)
 		b.WriteString("| " + v.name + " |")
 		for _, c := range columns {
-			switch op := p.Operations[c[0]]; {
+			switch op := p.Operations[route.Type(c[0])]; {
 			case op == nil:
 				b.WriteString("  |")
 			case op.NoStream || !streamable(c[0]):

@@ -18,6 +18,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -36,9 +37,9 @@ var plain = &provider.Provider{
 	PathOverURL: true,
 	KeyHeader:   "Authorization",
 	Native:      native,
-	Operations: provider.With(map[string]*provider.Operation{
-		"llm/v1/chat":        operation,
-		"llm/v1/completions": operation,
+	Operations: provider.With(map[route.Type]*provider.Operation{
+		route.Chat:        operation,
+		route.Completions: operation,
 	}, routes),
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -39,7 +40,7 @@ var public = &provider.Provider{
 
 // generateOperations are chat and completions in the generateContent format:
 // a prompt is a user's text.
-func generateOperations(path func(*target.Target, bool) (string, error), fields provider.Fields) map[string]*provider.Operation {
+func generateOperations(path func(*target.Target, bool) (string, error), fields provider.Fields) map[route.Type]*provider.Operation {
 	op := &provider.Operation{
 		Path:   path,
 		Format: provider.GeminiGenerate,
@@ -47,7 +48,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Meter:  Meter,
 		Fields: fields,
 	}
-	return map[string]*provider.Operation{"llm/v1/chat": op, "llm/v1/completions": op}
+	return map[route.Type]*provider.Operation{route.Chat: op, route.Completions: op}
 }
 
 func publicPath(t *target.Target, stream bool) (string, error) {

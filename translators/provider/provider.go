@@ -11,6 +11,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -31,7 +32,7 @@ type Provider struct {
 	// Query are constant query parameters that the client's own override, e.g. api-version.
 	Query func(t *target.Target) [][2]string
 	// Operations by route_type.
-	Operations map[string]*Operation
+	Operations map[route.Type]*Operation
 	// Native are the operations for clients that speak a format of the
 	// provider's own, by that format; see Find.
 	Native map[Format]*Operation
@@ -47,11 +48,11 @@ type Provider struct {
 // Find returns the operation for a client's format on a route: one whose bodies
 // are of that format, or else the route's, which translates; nil when there is
 // neither.
-func (p *Provider) Find(client Format, route string) *Operation {
+func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 	if op := p.Native[client]; op != nil {
 		return op
 	}
-	return p.Operations[route]
+	return p.Operations[wanted]
 }
 
 // Operation is one thing a provider can do.
@@ -279,7 +280,7 @@ type Field struct {
 type Fields map[string]Field
 
 // With returns ops with more added to it.
-func With(ops, more map[string]*Operation) map[string]*Operation {
+func With(ops, more map[route.Type]*Operation) map[route.Type]*Operation {
 	maps.Copy(ops, more)
 	return ops
 }
