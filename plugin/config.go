@@ -15,6 +15,7 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
@@ -34,7 +35,8 @@ type Instance struct {
 	// candidates by route type, and by route type and model
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
-	keeps             bool // some target's bodies go into the record
+	table             *routes.Table // of what clients may call
+	keeps             bool          // some target's bodies go into the record
 	// broken is set for a configuration that cannot work; every request is
 	// answered with it.
 	broken *chat.Error
@@ -132,10 +134,10 @@ func (inst *Instance) compile() error {
 		if p == nil {
 			return fmt.Errorf("%s.model.provider: %q is not supported yet; use one of %v", inst.config.Path(i), t.Model.Provider, translators.Names())
 		}
-		if err := speakable(inst.config.LLMFormat, t.RouteType, p); err != nil {
+		if err := routes.Speakable(inst.config.LLMFormat, t.RouteType, p); err != nil {
 			return fmt.Errorf("%s: %w", inst.config.Path(i), err)
 		}
-		if s := openAISurfaces[t.RouteType]; t.Auth.ParamLocation == "body" && inst.native() == nil && s != nil && (s.take != takeJSON || s.rest != nil) {
+		if s := routes.Of(t.RouteType); t.Auth.ParamLocation == "body" && inst.native() == nil && s != nil && (s.Body != provider.TakeJSON || s.Resources != nil) {
 			return fmt.Errorf("%s.auth.param_location: body has no place in %s, whose requests are not all JSON: use query, or header_name", inst.config.Path(i), t.RouteType)
 		}
 		defaultRegion(t)
@@ -288,6 +290,18 @@ func (r *Record) describe(t *endpoint) {
 	r.provider, r.model, r.options = t.Model.Provider, t.Model.Name, &t.Model.Options
 }
 
+// native is the format of a provider's own that the instance's clients speak, nil
+// for the default one.
+func (inst *Instance) native() *provider.ClientFormat { return routes.Native(inst.config.LLMFormat) }
+
+// nativeNeeds are what the access phase must pass on for a format.
+func nativeNeeds(n *provider.ClientFormat) []string {
+	if n.Before == "" {
+		return []string{needPath}
+	}
+	return []string{needPath, needCaptures}
+}
+
 // needs names what the access phase must pass on because the configuration
 // uses it.
 func (inst *Instance) needs() (need []string) {
@@ -296,16 +310,16 @@ func (inst *Instance) needs() (need []string) {
 		if !t.Static() && !slices.Contains(need, needCaptures) {
 			need = append(need, needCaptures)
 		}
-		s := openAISurfaces[t.RouteType]
+		s := routes.Of(t.RouteType)
 		if n := inst.native(); n != nil {
-			for _, name := range n.needs() {
+			for _, name := range nativeNeeds(n) {
 				if !slices.Contains(need, name) {
 					need = append(need, name)
 				}
 			}
 			continue
 		}
-		if (t.RouteType == route.Preserve || s != nil && s.rest != nil || len(inst.byRoute) > 1) && !slices.Contains(need, needPath) {
+		if (t.RouteType == route.Preserve || s != nil && s.Resources != nil || len(inst.byRoute) > 1) && !slices.Contains(need, needPath) {
 			need = append(need, needPath)
 		}
 	}
@@ -323,16 +337,16 @@ func (inst *Instance) needs() (need []string) {
 }
 
 // repeats says whether a request of a route may be sent to more than one target.
-func (inst *Instance) repeats(route string) bool {
-	return inst.budget() > 1 && len(inst.byRoute[route]) > 1
+func (inst *Instance) repeats(wanted route.Type) bool {
+	return inst.budget() > 1 && len(inst.byRoute[wanted]) > 1
 }
 
 // formTargets says whether forms of a route are translated for some of its
 // targets, and whether they pass to some.
-func (inst *Instance) formTargets(s *surface, route string) (translated, passed bool) {
-	for _, i := range inst.byRoute[route] {
-		op := inst.targets[i].provider.Find(s.format, route)
-		same := op != nil && op.Format == s.format
+func (inst *Instance) formTargets(s *provider.API, wanted route.Type) (translated, passed bool) {
+	for _, i := range inst.byRoute[wanted] {
+		op := inst.targets[i].provider.Find(s.Format, wanted)
+		same := op != nil && op.Format == s.Format
 		translated, passed = translated || !same, passed || same
 	}
 	return translated, passed

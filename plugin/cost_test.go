@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -151,7 +153,7 @@ func TestEstimatesRoundAsKongDoes(t *testing.T) {
 		{"an error", 8, 0, 0, false, 500, Failed, [2]int{0, 0}},
 		{"refused here", 8, 0, 0, false, 200, Refused, [2]int{0, 0}},
 	} {
-		q := &request{surface: &surface{prose: openAISurfaces["llm/v1/chat"].prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
+		q := &request{api: &provider.API{Prose: routes.Of("llm/v1/chat").Prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
 		q.record = &Record{outcome: Pending, tried: []Tried{{Status: c.status}}, usage: chat.Usage{Prompt: c.prompt, Completion: c.out}}
 		q.members = prompt
 		q.finish(c.outcome, "")

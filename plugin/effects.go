@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -30,10 +31,38 @@ func (inst *Instance) warnings() (problems config.Problems) {
 	return problems
 }
 
+// impossible names the targets whose provider has nothing of their route type.
+func (inst *Instance) impossible() error {
+	var problems config.Problems
+	for i, t := range inst.targets {
+		if inst.native() != nil || t.RouteType == route.Preserve || routes.Serves(t.served(), t.RouteType) {
+			continue
+		}
+		problems = append(problems, config.Problem{
+			Field:   inst.config.Path(i) + ".route_type",
+			Message: fmt.Sprintf("provider %s has nothing of %s: use one of %s", t.Model.Provider, t.RouteType, route.Join(routes.Served(t.served()), ", ")),
+		})
+	}
+	if problems == nil {
+		return nil
+	}
+	return problems
+}
+
+// served are the providers that the target may turn out to be: one, where its
+// model is known before there is a request.
+func (t *endpoint) served() []*provider.Provider {
+	name := t.Model.Name
+	if strings.Contains(name, "$(") {
+		name = ""
+	}
+	return routes.Variants(t.provider, target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options})
+}
+
 // streams says whether clients of the target's route type may ask for a stream.
 func (inst *Instance) streams(t *endpoint) bool {
-	s := openAISurfaces[t.RouteType]
-	return inst.native() != nil || s != nil && s.streams
+	s := routes.Of(t.RouteType)
+	return inst.native() != nil || s != nil && s.Streams
 }
 
 // effect is an option and when it is idle: idle says why it changes nothing for
@@ -156,22 +185,22 @@ func only(name string) func(*Instance, *endpoint) string {
 	}
 }
 
-func onRoutes(routes ...route.Type) func(*Instance, *endpoint) string {
+func onRoutes(types ...route.Type) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
-		if slices.Contains(routes, t.RouteType) {
+		if slices.Contains(types, t.RouteType) {
 			return ""
 		}
-		return "it is for route_type " + route.Join(routes, ", ")
+		return "it is for route_type " + route.Join(types, ", ")
 	}
 }
 
 // translatedOn is onRoutes for what bodies that pass as they are say themselves.
-func translatedOn(routes ...route.Type) func(*Instance, *endpoint) string {
+func translatedOn(types ...route.Type) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
 		if inst.native() != nil {
 			return "a client of llm_format " + inst.config.LLMFormat + " says it itself"
 		}
-		return onRoutes(routes...)(inst, t)
+		return onRoutes(types...)(inst, t)
 	}
 }
 
@@ -195,7 +224,7 @@ func pricing(inst *Instance, t *endpoint) string {
 func tuning(name string) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
 		if n := inst.native(); n != nil {
-			format := n.apis[0].surface.format
+			format := n.Paths[0].API.Format
 			for _, p := range t.served() {
 				if op := p.Find(format, route.Chat); op == nil || op.Format == format || !refuses(op, name) {
 					return onRoutes(route.Chat)(inst, t)
@@ -203,12 +232,12 @@ func tuning(name string) func(*Instance, *endpoint) string {
 			}
 			return "provider " + t.Model.Provider + " does not take it"
 		}
-		s := openAISurfaces[t.RouteType]
-		if s == nil || !s.tuned {
+		s := routes.Of(t.RouteType)
+		if s == nil || !s.Tuned {
 			return fmt.Sprintf("requests of route_type %s have no %s", t.RouteType, name)
 		}
 		for _, p := range t.served() {
-			if op := operationOf(p, t.RouteType); op == nil || !refuses(op, name) {
+			if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) {
 				return ""
 			}
 		}

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
 
@@ -180,7 +182,7 @@ func (a *attempt) criterion(end Outcome) string {
 // run makes one attempt and delivers its answer. An *attemptError says that
 // the client has seen nothing of it.
 func (a *attempt) run(ctx context.Context) error {
-	if a.surface.take == takeSocket {
+	if a.api.Body == provider.TakeSocket {
 		return a.serveSocket(ctx)
 	}
 	if err := a.call(ctx); err != nil {
@@ -311,12 +313,15 @@ func (t *endpoint) public() string {
 // whose name is only known with the request, is in all of them.
 func (inst *Instance) index() {
 	inst.byRoute, inst.anyModel, inst.byModel = map[route.Type][]int{}, map[route.Type][]int{}, map[string][]int{}
+	types := make([]route.Type, len(inst.targets))
 	for i, t := range inst.targets {
+		types[i] = t.RouteType
 		inst.byRoute[t.RouteType] = append(inst.byRoute[t.RouteType], i)
 		if t.Model.Alias == "" && (t.Model.Name == "" || !t.Static()) {
 			inst.anyModel[t.RouteType] = append(inst.anyModel[t.RouteType], i)
 		}
 	}
+	inst.table = routes.New(inst.config.LLMFormat, types)
 	for _, t := range inst.targets {
 		for _, name := range []string{t.Model.Alias, t.Model.Name} {
 			key := string(t.RouteType) + " " + name

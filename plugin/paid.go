@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 )
 
 // reads says whether the request only asks for what another one has made, or
@@ -15,8 +16,8 @@ import (
 func (q *request) reads() bool {
 	switch {
 	case q.in.Method == http.MethodGet || q.in.Method == http.MethodHead || q.in.Method == http.MethodDelete:
-		return q.in.Upgrade == nil || q.surface.take != takeSocket
-	case q.surface.rest == nil:
+		return q.in.Upgrade == nil || q.api.Body != provider.TakeSocket
+	case q.api.Resources == nil:
 		return false
 	}
 	return strings.HasSuffix(q.sub, "/cancel") || strings.HasSuffix(q.sub, "/stop")

@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 )
 
 // begun is a record of a request that is under way.
@@ -223,7 +224,7 @@ func TestPanicOfAnEstimateIsRecordedOnce(t *testing.T) {
 	rec := begun()
 	rec.tried = []Tried{{Status: http.StatusOK}}
 	estimates := 0
-	q := &request{record: rec, seen: &chat.Seen{}, surface: &surface{prose: func([]jsonedit.Member) int {
+	q := &request{record: rec, seen: &chat.Seen{}, api: &provider.API{Prose: func([]jsonedit.Member) int {
 		estimates++
 		panic("a defect")
 	}}}

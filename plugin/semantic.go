@@ -14,6 +14,7 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
@@ -122,7 +123,7 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	}
 	q := &request{
 		relay: e.instance.relay, instance: e.instance, in: &Inbound{Method: http.MethodPost, Header: http.Header{}},
-		record: &Record{}, surface: openAISurfaces[route.Embeddings], route: route.Embeddings,
+		record: &Record{}, api: routes.Of(route.Embeddings), route: route.Embeddings,
 		body: body, members: members, start: time.Now(),
 	}
 	a, err := q.prepare(ctx, e.endpoint)

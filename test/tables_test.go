@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators"
 	providers "go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -99,9 +99,9 @@ func streamable(route string) bool {
 
 // formatTable is what a client may speak to each provider.
 func formatTable() string {
-	formats := plugin.Formats()
+	formats := routes.Formats()
 	cell := map[[2]string]string{}
-	for _, p := range plugin.Pairs() {
+	for _, p := range routes.Pairs() {
 		var how []string
 		if len(p.AsIs) > 0 {
 			how = append(how, "as it is")

@@ -256,6 +256,7 @@ var huggingFace = &provider.Provider{
 	Base:      at("https://router.huggingface.co"),
 	KeyHeader: "Authorization",
 	Native:    huggingface.Native,
+	Client:    &huggingface.Client,
 	Header: func(t *target.Target) (headers [][2]string) {
 		if use := t.Options.Huggingface.UseCache; use != nil {
 			headers = append(headers, [2]string{"x-use-cache", strconv.FormatBool(*use)})

@@ -1,4 +1,4 @@
-package plugin
+package routes
 
 import (
 	"cmp"
@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -35,38 +34,36 @@ func Pairs() (pairs []Pair) {
 	return pairs
 }
 
-// Formats are the client formats, llm_format, OpenAI's first.
-func Formats() []string {
-	formats := []string{}
-	for name := range natives {
-		formats = append(formats, name)
-	}
-	slices.Sort(formats)
-	return append([]string{"openai"}, formats...)
-}
-
-// kinds are targets for which some provider has a variant of its own.
-var kinds = []target.Options{
-	{},
-	{Llama2Format: "openai", MistralFormat: "openai"},
-	{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "l"}},
-}
-
-// models are names that make a provider turn to a variant, and one that does not.
-var models = []string{"", "claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}
-
 // variants are the providers that p may turn out to be.
 func variants(p *provider.Provider) []*provider.Provider {
 	all := []*provider.Provider{p}
 	if p.Variant == nil {
 		return all
 	}
-	for i := range kinds {
-		for _, model := range models {
-			v := p.Variant(&target.Target{Provider: p.Name, Model: model, Options: &kinds[i]})
-			if v != nil && !slices.Contains(all, v) {
-				all = append(all, v)
-			}
+	for _, kind := range append([]target.Target{{}}, p.Kinds...) {
+		t := target.Target{Provider: p.Name, Model: kind.Model, Options: kind.Options}
+		if t.Options == nil {
+			t.Options = &target.Options{}
+		}
+		if v := p.Variant(&t); v != nil && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// Variants are the providers that may serve t: more than one where it has no
+// model, which comes with the request.
+func Variants(p *provider.Provider, t target.Target) []*provider.Provider {
+	if p.Variant == nil {
+		return []*provider.Provider{p}
+	}
+	all := []*provider.Provider{p.Variant(&t)}
+	for _, kind := range p.Kinds {
+		if t.Model == "" && kind.Model != "" {
+			t := t
+			t.Model = kind.Model
+			all = append(all, p.Variant(&t))
 		}
 	}
 	return all
@@ -74,19 +71,21 @@ func variants(p *provider.Provider) []*provider.Provider {
 
 func pair(format string, p *provider.Provider) Pair {
 	found := Pair{Format: format, Provider: p.Name}
-	bound := format == "cohere" || format == "huggingface" // no dialect for other providers
+	native := Native(format)
+	// Without a dialect it is for the provider whose own it is.
+	bound := native != nil && !slices.ContainsFunc(native.Paths, func(c provider.ClientPath) bool { return c.API.Dialect != nil })
 	for _, v := range variants(p) {
-		for _, s := range surfacesOf(format) {
-			op := v.Find(s.surface.format, s.route)
-			if format == "openai" && op == nil && s.surface.format == provider.OpenAIResponses {
-				op = v.Operations[route.Chat]
+		for _, s := range offersOf(native) {
+			op := v.Find(s.api.Format, s.route)
+			if native == nil && op == nil && s.api.Through != "" {
+				op = v.Operations[s.api.Through]
 			}
 			switch {
 			case op == nil:
-			case op.Format == s.surface.format && (!bound || p.Name == format):
-				add(&found.AsIs, s.surface.format)
-			case op.Chat != nil && s.surface.dialect != nil, op.Body != nil && format == "openai":
-				add(&found.Translated, s.surface.format)
+			case op.Format == s.api.Format && (!bound || p.Client == native):
+				add(&found.AsIs, s.api.Format)
+			case op.Chat != nil && s.api.Dialect != nil, op.Body != nil && native == nil:
+				add(&found.Translated, s.api.Format)
 			}
 		}
 	}
@@ -99,100 +98,75 @@ func add(list *[]provider.Format, f provider.Format) {
 	}
 }
 
-// offer is a surface and the route type of the operation that answers it.
+// offer is an API and the route type of the operation that answers it.
 type offer struct {
-	route   route.Type
-	surface *surface
+	route route.Type
+	api   *provider.API
 }
 
-func surfacesOf(format string) (offers []offer) {
-	if n := natives[format]; n != nil {
-		for i := range n.apis {
-			offers = append(offers, offer{route.Chat, n.apis[i].surface})
+// offersOf are those of a format of a provider's own, or of the default one.
+func offersOf(native *provider.ClientFormat) (offers []offer) {
+	if native != nil {
+		for i := range native.Paths {
+			offers = append(offers, offer{route.Chat, native.Paths[i].API})
 		}
 		return offers
 	}
-	for wanted, s := range openAISurfaces {
-		if s.take != takeRaw {
-			offers = append(offers, offer{wanted, s})
+	for i := range translators.Client.Paths {
+		if p := &translators.Client.Paths[i]; p.API.Body != provider.TakeRaw {
+			offers = append(offers, offer{p.Route, p.API})
 		}
 	}
 	slices.SortFunc(offers, func(a, b offer) int { return cmp.Compare(a.route, b.route) })
 	return offers
 }
 
-// impossible names the targets whose provider has nothing of their route type.
-func (inst *Instance) impossible() error {
-	var problems config.Problems
-	for i, t := range inst.targets {
-		if inst.native() != nil || t.RouteType == route.Preserve || serves(t.served(), t.RouteType) {
-			continue
-		}
-		var routes []route.Type
-		for wanted := range openAISurfaces {
-			if wanted == route.Preserve || serves(t.served(), wanted) {
-				routes = append(routes, wanted)
-			}
-		}
-		slices.Sort(routes)
-		problems = append(problems, config.Problem{
-			Field:   inst.config.Path(i) + ".route_type",
-			Message: fmt.Sprintf("provider %s has nothing of %s: use one of %s", t.Model.Provider, t.RouteType, route.Join(routes, ", ")),
-		})
+// Operation is a provider's operation for a route type of the default format,
+// or the one through which it answers that; nil where it has neither.
+func Operation(p *provider.Provider, wanted route.Type) *provider.Operation {
+	if op := p.Operations[wanted]; op != nil {
+		return op
 	}
-	if problems == nil {
-		return nil
+	if a := Of(wanted); a != nil && a.Through != "" {
+		return p.Operations[a.Through]
 	}
-	return problems
+	return nil
 }
 
-// served are the providers that the target may turn out to be: one, where its
-// model is known before there is a request.
-func (t *endpoint) served() []*provider.Provider {
-	if t.provider.Variant == nil {
-		return []*provider.Provider{t.provider}
-	}
-	names := models
-	if name := t.Model.Name; name != "" && !strings.Contains(name, "$(") {
-		names = []string{name}
-	}
-	var all []*provider.Provider
-	for _, name := range names {
-		all = append(all, t.provider.Variant(&target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options}))
-	}
-	return all
-}
-
-// operationOf is a provider's operation for a route type of OpenAI's format.
-// Responses are answered through chat where the provider has no such API.
-func operationOf(p *provider.Provider, wanted route.Type) *provider.Operation {
-	op := p.Operations[wanted]
-	if op == nil && openAISurfaces[wanted].format == provider.OpenAIResponses {
-		return p.Operations[route.Chat]
-	}
-	return op
-}
-
-// serves says whether one of the providers has an operation for OpenAI's route type.
-func serves(providers []*provider.Provider, wanted route.Type) bool {
-	s := openAISurfaces[wanted]
+// Serves says whether one of the providers has an operation for a route type of
+// the default format.
+func Serves(providers []*provider.Provider, wanted route.Type) bool {
+	a := Of(wanted)
 	return slices.ContainsFunc(providers, func(p *provider.Provider) bool {
-		op := operationOf(p, wanted)
-		return op != nil && (op.Format == s.format || op.Chat != nil && s.dialect != nil || op.Body != nil || op.Resource != nil)
+		op := Operation(p, wanted)
+		return op != nil && (op.Format == a.Format || op.Chat != nil && a.Dialect != nil || op.Body != nil || op.Resource != nil)
 	})
 }
 
-// speakable refuses a format, a route type and a provider that do not come
+// Served are the route types of the default format that one of the providers
+// serves, sorted. All serve preserve.
+func Served(providers []*provider.Provider) []route.Type {
+	var types []route.Type
+	for _, wanted := range route.All {
+		if wanted == route.Preserve || Serves(providers, wanted) {
+			types = append(types, wanted)
+		}
+	}
+	slices.Sort(types)
+	return types
+}
+
+// Speakable refuses a format, a route type and a provider that do not come
 // together.
-func speakable(format string, wanted route.Type, p *provider.Provider) error {
-	n := natives[format]
+func Speakable(format string, wanted route.Type, p *provider.Provider) error {
+	n := Native(format)
 	if n == nil {
-		return nil // the route type of OpenAI's format is looked up per request
+		return nil // the route type of the default format is looked up per request
 	}
 	var routes []route.Type
-	for i := range n.apis {
-		if !slices.Contains(routes, n.apis[i].route) {
-			routes = append(routes, n.apis[i].route)
+	for i := range n.Paths {
+		if !slices.Contains(routes, n.Paths[i].Route) {
+			routes = append(routes, n.Paths[i].Route)
 		}
 	}
 	if !slices.Contains(routes, wanted) {

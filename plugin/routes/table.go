@@ -1,128 +1,120 @@
-package plugin
+package routes
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"strings"
 
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
 
-// sign is how a request shows that it means route.
-type sign struct {
-	route        route.Type
-	path, member string
+// ByPath is the route type that a request means, among those of the targets, by
+// its path. Where that says nothing it is the first target's, and decided says
+// whether there is no other. An error refuses what no target has.
+func (t *Table) ByPath(r *Request) (wanted route.Type, decided bool, err error) {
+	if wanted := t.pathType(r); wanted != "" {
+		return wanted, true, nil
+	}
+	if len(t.served) > 1 {
+		return t.first, false, nil
+	}
+	if a := t.format.Of(t.first); a != nil && a.Resources != nil {
+		return t.first, true, nil // which knows its paths
+	}
+	return t.first, true, t.elsewhere(r)
 }
 
-// signs are how a request shows which route type it means, where the targets of
-// one plugin have several: by the end of its path, or else by a member of its
-// body. What could be taken for another stands before it.
-var signs = []sign{
-	{route.Chat, "/chat/completions", "messages"},
-	{route.Completions, "/completions", "prompt"},
-	{route.Speech, "/audio/speech", "voice"},
-	{route.Transcriptions, "/audio/transcriptions", ""},
-	{route.Translations, "/audio/translations", ""},
-	{route.ImageEdits, "/images/edits", "images"},
-	{route.ImageGenerations, "/images/generations", "prompt"},
-	{route.Realtime, "/realtime", ""},
-	{route.Embeddings, "/embeddings", "input"},
-	{route.Batches, "/batches", "input_file_id"},
-	{route.Responses, "/responses", "input"},
-	{route.Files, "/files", ""},
-	{route.Assistants, "/assistants", ""},
-	{route.Videos, "/videos", "prompt"},
+// ByMember is the route type that a body means by its members, "" where they
+// say nothing of it.
+func (t *Table) ByMember(members []jsonedit.Member) route.Type {
+	for i := range t.format.Paths {
+		p := &t.format.Paths[i]
+		if p.Member != "" && t.served[p.Route] && jsonedit.Find(members, p.Member) != nil {
+			return p.Route
+		}
+	}
+	return ""
 }
 
-// routeType is the one that the request means among those of the targets. What
-// says nothing of it is the first target's.
-func (q *request) routeType() (route.Type, error) {
-	first := q.instance.config.Targets[0].RouteType
-	if wanted := q.routeByPath(); wanted != "" {
-		return wanted, nil
+// Unknown refuses a path that says nothing of what the targets do, unless it is
+// the route's own, which may be any.
+func (t *Table) Unknown(r *Request) error {
+	path := r.below()
+	if path == "" || t.served[route.Preserve] {
+		return nil
 	}
-	if len(q.instance.byRoute) == 1 {
-		if s := openAISurfaces[first]; s != nil && s.rest != nil {
-			return first, nil // which knows its paths
-		}
-		return first, q.elsewhere()
-	}
-	if media := q.mediaType(); q.in.Body == nil || q.in.Method != http.MethodPost || media != "" && !strings.Contains(media, "json") && media != "application/x-www-form-urlencoded" {
-		return first, q.unknownPath()
-	}
-	q.surface = openAISurfaces[first] // for what has to be said of the body's encoding
-	if err := q.readBody(int64(q.instance.config.MaxRequestBodySize)); err != nil {
-		return "", err
-	}
-	q.in.Body, q.in.ContentLength = bytes.NewReader(q.body), int64(len(q.body))
-	members, err := jsonedit.Object(q.body, nil)
-	if err != nil {
-		return first, nil // which takes it otherwise, or says what is wrong with it
-	}
-	for _, s := range signs {
-		if s.member != "" && q.instance.byRoute[s.route] != nil && jsonedit.Find(members, s.member) != nil {
-			return s.route, nil
+	var paths []string
+	for i := range t.format.Paths {
+		if p := &t.format.Paths[i]; t.served[p.Route] {
+			paths = append(paths, p.Path)
 		}
 	}
-	return first, q.unknownPath()
+	return chat.NewError(http.StatusNotFound, fmt.Sprintf("unknown path %s: what this route serves ends in %s", path, strings.Join(paths, ", ")))
+}
+
+// Meet is what a request of a route type is for. Errors are *chat.Error.
+func (t *Table) Meet(wanted route.Type, r *Request) (Match, error) {
+	m := Match{Route: wanted, API: t.format.Of(wanted)}
+	switch {
+	case m.API == nil:
+		return m, chat.NewError(http.StatusInternalServerError, fmt.Sprintf("route_type: %q is not supported yet", wanted))
+	case m.API.Resources != nil:
+		var err error
+		m.Family, m.Sub, err = t.locate(m.API.Resources, r)
+		return m, err
+	case m.API.Body == provider.TakeRaw, m.API.Body == provider.TakeSocket:
+		return m, nil
+	case r.Method == http.MethodPost, r.Method == http.MethodPut: // the second is for clients that want it repeated; Kong takes it, too
+		return m, nil
+	}
+	return m, NotAllowed(r.Method, string(wanted), http.MethodPost)
 }
 
 // elsewhere refuses a path that is that of an operation which no target has.
-func (q *request) elsewhere() error {
-	path := q.below()
-	if q.in.Method == http.MethodGet && path != "" && otherwise(path) {
-		return q.unknownPath()
+func (t *Table) elsewhere(r *Request) error {
+	path := r.below()
+	if path == "" {
+		return nil
 	}
-	for _, s := range signs {
-		if q.instance.byRoute[s.route] == nil && path != "" && strings.HasSuffix(path, s.path) {
-			return q.unknownPath()
+	if r.Method == http.MethodGet && t.otherwise(path) {
+		return t.Unknown(r)
+	}
+	for i := range t.format.Paths {
+		if p := &t.format.Paths[i]; p.Path != "" && !t.served[p.Route] && strings.HasSuffix(path, p.Path) {
+			return t.Unknown(r)
 		}
 	}
 	return nil
 }
 
-// unknownPath refuses a path that says nothing of what the targets do, unless
-// it is the route's own, which may be any.
-func (q *request) unknownPath() error {
-	path := q.below()
-	if path == "" || q.instance.byRoute[route.Preserve] != nil {
-		return nil
-	}
-	var paths []string
-	for _, s := range signs {
-		if q.instance.byRoute[s.route] != nil {
-			paths = append(paths, s.path)
-		}
-	}
-	return refuse(http.StatusNotFound, fmt.Sprintf("unknown path %s: what this route serves ends in %s", path, strings.Join(paths, ", ")))
-}
-
 // below is the client's path behind that of Kong's route, "" where there is
 // nothing or nobody knows: where the route takes nothing off.
-func (q *request) below() string {
-	if q.in.Kong.Path == "" || q.in.Path == q.in.Kong.Path {
+func (r *Request) below() string {
+	if r.Whole == "" || r.Path == r.Whole {
 		return ""
 	}
-	return strings.TrimSuffix(q.in.Path, "/")
+	return strings.TrimSuffix(r.Path, "/")
 }
 
-// routeByPath is the route type by the client's path, as it was or as the route
+// pathType is the route type by the client's path, as it was or as the route
 // left it; "" where that says nothing.
-func (q *request) routeByPath() route.Type {
-	for _, path := range []string{q.in.Kong.Path, q.in.Path} {
+func (t *Table) pathType(r *Request) route.Type {
+	for _, path := range []string{r.Whole, r.Path} {
 		path = strings.TrimSuffix(path, "/")
-		for _, s := range signs {
-			if q.instance.byRoute[s.route] == nil {
+		for i := range t.format.Paths {
+			p := &t.format.Paths[i]
+			if p.Path == "" || !t.served[p.Route] {
 				continue
 			}
-			if strings.HasSuffix(path, s.path) {
-				return s.route
+			if strings.HasSuffix(path, p.Path) {
+				return p.Route
 			}
-			if rest := openAISurfaces[s.route].rest; rest != nil {
-				if _, name := rest.find(path); name != "" {
-					return s.route
+			if rest := p.API.Resources; rest != nil {
+				if _, name := findName(rest, path); name != "" {
+					return p.Route
 				}
 			}
 		}

@@ -27,6 +27,7 @@ var Provider = provider.Provider{
 	Header:    header,
 	KeyHeader: "x-api-key",
 	Native:    native,
+	Client:    &Client,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: {
 			Path:   path("/v1/messages"),

@@ -27,6 +27,8 @@ import (
 var Provider = func() provider.Provider {
 	p := *plain
 	p.Variant = variant
+	p.Kinds = []target.Target{{Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
+	p.Client = &Client
 	return p
 }()
 

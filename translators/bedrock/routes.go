@@ -8,7 +8,7 @@ import (
 // routes are what is no chat: bodies of InvokeModel, asynchronous invocations,
 // and jobs.
 var routes = map[route.Type]*provider.Operation{
-	route.Embeddings:       {Path: invokePath, Format: provider.BedrockInvoke, Body: embeddings{}, NoStream: true},
+	route.Embeddings:       {Path: invokePath, Format: provider.BedrockInvoke, Body: embeddings{}, MeterHeaders: meterEmbeddings, NoStream: true},
 	route.ImageGenerations: {Path: invokePath, Format: provider.BedrockInvoke, Body: images{}, NoStream: true},
 	route.ImageEdits:       {Path: invokePath, Format: provider.BedrockInvoke, Body: images{}, NoStream: true},
 	route.Videos:           {Path: always("/async-invoke"), Format: provider.BedrockAsync, Resource: videos{}, NoStream: true},

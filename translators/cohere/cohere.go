@@ -25,6 +25,7 @@ import (
 var Provider = func() provider.Provider {
 	p := *current
 	p.Variant = variant
+	p.Client = &Client
 	return p
 }()
 

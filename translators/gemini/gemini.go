@@ -24,6 +24,9 @@ import (
 var Provider = func() provider.Provider {
 	p := *public
 	p.Variant = variant
+	vertex := &target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "l"}}
+	p.Kinds = []target.Target{{Options: vertex}, {Options: vertex, Model: "claude-sonnet-4-5"}}
+	p.Client = &Client
 	return p
 }()
 

@@ -4,7 +4,7 @@ package provider
 
 import (
 	"maps"
-
+	"net/http"
 	"slices"
 	"strings"
 
@@ -39,6 +39,11 @@ type Provider struct {
 	// Variant, if set, returns the provider that really serves t (mistral in
 	// ollama's format, Vertex for gemini); itself when there is no other.
 	Variant func(t *target.Target) *Provider
+	// Kinds are examples of targets for which Variant returns another than for
+	// one that says nothing, by model or by options.
+	Kinds []target.Target
+	// Client, if set, is a format of the provider's own that clients may speak.
+	Client *ClientFormat
 	// PlainModel, if set, is the one name of a model that the API knows by several.
 	PlainModel func(name string) string
 	// KeyHeader is the header a key usually goes in: only for messages and mocks.
@@ -69,6 +74,9 @@ type Operation struct {
 	Chat chat.Upstream
 	// Meter reads usage from answers that are forwarded unchanged.
 	Meter chat.Meter
+	// MeterHeaders, if set, reads usage from headers, for answers that have none
+	// in their body.
+	MeterHeaders func(h http.Header, seen *chat.Seen)
 	// Fields rules every request field of the OpenAI format (field law).
 	Fields Fields
 	// Edit are the changes that a same-format body needs for this provider.
