@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 )
 
 const (
@@ -71,20 +72,20 @@ func (q *request) subject(t *endpoint) (*subject, error) {
 	if resolved.Model != "" {
 		s.models = append(s.models, resolved.Model)
 	}
-	switch f := q.surface; {
-	case f.take == takeRaw: // what the client says is what is sent
+	switch f := q.api; {
+	case f.Body == provider.TakeRaw: // what the client says is what is sent
 		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been undone
 		s.anywhere = true
 		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
 		if q.model != "" && q.model != resolved.Model {
 			s.models = append(s.models, q.model)
 		}
-	case f.take == takeSocket && f.model == modelIgnored: // it stands in the first message
+	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // it stands in the first message
 		s.unseen = resolved.Model == ""
-	case f.nested:
+	case f.Nested:
 		s.unseen = len(q.body) > 0 || q.unread != nil
 	case q.unread != nil:
-		s.unseen = f.model == modelNeeded || f.model == modelTaken
+		s.unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
 	case q.form != nil:
 		s.unseen = resolved.Model == "" && !q.form.Known
 	}

@@ -11,7 +11,10 @@ import (
 
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
+	"slices"
 )
 
 // address sets method, URL and headers of the outgoing request.
@@ -24,7 +27,7 @@ func (a *attempt) address() error {
 	switch {
 	case a.asked != nil:
 		a.out.Method = a.asked.Method
-	case a.how != untouched && a.surface.rest == nil && a.surface.take != takeSocket:
+	case a.how != untouched && a.api.Resources == nil && a.api.Body != provider.TakeSocket:
 		a.out.Method = http.MethodPost // whatever the client said
 	}
 	a.out.Header = a.headers()
@@ -43,7 +46,7 @@ func (a *attempt) setURL() error {
 	}
 	var query string
 	path, query, _ = strings.Cut(path, "?")
-	if a.surface.model == modelInQuery && !a.modelInQuery() {
+	if a.api.Model == provider.ModelInQuery && !a.modelInQuery() {
 		query = ""
 	}
 	if o.UpstreamURL != "" {
@@ -102,8 +105,8 @@ func (a *attempt) replacesPath(bare bool) bool {
 // stands as it is.
 func (a *attempt) below(path string) string {
 	path = strings.TrimSuffix(path, "/")
-	if a.surface.rest != nil && a.instance.native() == nil && a.family != a.surface.rest.names[0] {
-		if beside, ok := strings.CutSuffix(path, "/"+a.surface.rest.names[0]); ok {
+	if a.api.Resources != nil && a.instance.native() == nil && a.family != a.api.Resources.Names[0] {
+		if beside, ok := strings.CutSuffix(path, "/"+a.api.Resources.Names[0]); ok {
 			return beside + "/" + a.family + a.sub
 		}
 	}
@@ -128,10 +131,10 @@ func (a *attempt) path() (string, error) {
 		return slashed(a.in.Kong.Path), nil
 	}
 	path, err := a.op.Path(a.target, a.stream)
-	if err != nil || a.surface.rest == nil {
+	if err != nil || a.api.Resources == nil {
 		return path, err
 	}
-	if first := a.surface.rest.names[0]; a.family != first {
+	if first := a.api.Resources.Names[0]; a.family != first {
 		path = strings.TrimSuffix(path, first) + a.family
 	}
 	return path + a.sub, nil
@@ -160,7 +163,7 @@ func (a *attempt) queryString(parts ...string) string {
 	switch {
 	case a.asked != nil:
 		query = "" // the resource has made its own of it
-	case a.surface.model == modelInQuery:
+	case a.api.Model == provider.ModelInQuery:
 		query = credentials.WithoutQuery(query, "model", "deployment")
 	}
 	if a.foreign() {
@@ -281,4 +284,44 @@ func redact(err error) string {
 		}
 	}
 	return strings.Join(fields, " ")
+}
+
+// nativePath is the path of a request to a configured URL. A URL without a path
+// leaves it to the API; one with a path is for the format's chat, and where it
+// ends as that API's does, its other APIs are beside it.
+func (a *attempt) nativePath(u *url.URL, path string, bare bool) (string, bool) {
+	if bare {
+		return path, true
+	}
+	first := a.provider.Find(a.instance.native().Paths[0].API.Format, route.Chat)
+	if first == nil || first == a.op {
+		return path, false
+	}
+	own, err := first.Path(a.target, false)
+	if err != nil {
+		return path, false
+	}
+	prefix, ok := strings.CutSuffix(u.EscapedPath(), own)
+	if !ok {
+		return path, false
+	}
+	return prefix + path, true
+}
+
+// foreign says that the target's provider is not the one whose own format the
+// client speaks: what is meant for that one is kept from it.
+func (a *attempt) foreign() bool {
+	return a.instance.native() != nil && a.instance.config.LLMFormat != a.endpoint.Model.Provider
+}
+
+// meant says whether a header means something in the client's format only. An
+// operation of the same format takes its headers, but for those that it wants in
+// the body.
+func (a *attempt) meant(header string) bool {
+	n := a.instance.native()
+	if a.how == same && header != "Accept" {
+		_, inBody := a.op.Edit.Headers[header]
+		return inBody
+	}
+	return header == "Accept" || slices.ContainsFunc(n.Headers, func(p string) bool { return strings.HasPrefix(header, p) })
 }

@@ -12,7 +12,6 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
-	"go-ai-proxy/translators/provider"
 )
 
 // send gives the client an answer whole. The record must be settled: it goes
@@ -78,13 +77,21 @@ func (q *request) sendErrorAs(e *chat.Error, gzipped bool) error {
 	return q.sendEncoded(e.Status, h, q.appendError(e), gzipped)
 }
 
+// markError sets the header in which the format says what an error is.
+func (q *request) markError(h http.Header, status int) {
+	if n := q.instance.native(); n != nil && n.ErrorHeader != nil {
+		name, value := n.ErrorHeader(status)
+		h[name] = []string{value}
+	}
+}
+
 // appendError is e as the client's format has errors.
 func (q *request) appendError(e *chat.Error) []byte {
-	if q.surface != nil && q.surface.dialect != nil {
-		return q.surface.dialect.AppendError(nil, e)
+	if q.api != nil && q.api.Dialect != nil {
+		return q.api.Dialect.AppendError(nil, e)
 	}
 	if n := q.instance.native(); n != nil {
-		return n.errors.AppendError(nil, e)
+		return n.Errors.AppendError(nil, e)
 	}
 	return openai.Chat.AppendError(nil, e)
 }
@@ -108,14 +115,14 @@ func (q *request) errorFrame(e *chat.Error) []byte {
 	if q.encoder != nil {
 		return q.encoder.Append(nil, d)
 	}
-	dialect := q.surface.dialect
+	dialect := q.api.Dialect
 	if n := q.instance.native(); n != nil && dialect == nil {
-		dialect, _ = n.errors.(chat.Dialect)
+		dialect, _ = n.Errors.(chat.Dialect)
 	}
 	switch {
-	case q.surface.framing == frame.Array, q.surface.framing == frame.Lines:
+	case q.api.Framing == frame.Array, q.api.Framing == frame.Lines:
 		return nil
-	case q.surface.bareData || dialect == nil:
+	case q.api.BareData || dialect == nil:
 		return frame.AppendSSE(nil, nil, q.appendError(e))
 	}
 	return dialect.NewEncoder(chat.Meta{}).Append(nil, d)
@@ -128,8 +135,8 @@ func (a *attempt) meta() chat.Meta {
 		a.request.id = newID()
 	}
 	m := chat.Meta{ID: a.request.id, Created: a.start.Unix(), Model: a.target.Model, IncludeUsage: a.usage}
-	if a.surface.format == provider.AnthropicMessages { // which counts the prompt at the start
-		m.PromptTokens = record.PromptTokens(a.surface.prose(a.members), a.stream)
+	if a.api.PromptFirst {
+		m.PromptTokens = record.PromptTokens(a.api.Prose(a.members), a.stream)
 	}
 	return m
 }
@@ -176,6 +183,13 @@ func (a *attempt) meterWhole(whole []byte) {
 	meter.Whole(whole, &a.seen)
 	a.meterHeaders()
 	a.settleSeen()
+}
+
+// meterHeaders reads the usage of an answer that tells it in headers only.
+func (a *attempt) meterHeaders() {
+	if !a.seen.HasUsage && a.op.MeterHeaders != nil {
+		a.op.MeterHeaders(a.answer.Header, &a.seen)
+	}
 }
 
 // seconds is d for a Retry-After header, at least one.

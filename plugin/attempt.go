@@ -15,10 +15,12 @@ import (
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -110,7 +112,7 @@ func (a *attempt) modelLogged() string {
 
 // choose finds the operation, and how its bodies relate to the client's.
 func (a *attempt) choose() error {
-	if a.surface.take == takeRaw {
+	if a.api.Body == provider.TakeRaw {
 		a.how, a.op = untouched, &provider.Operation{}
 		return nil
 	}
@@ -118,9 +120,9 @@ func (a *attempt) choose() error {
 	switch {
 	case a.op == nil:
 		return a.noTransformer()
-	case a.op.Format == a.surface.format:
+	case a.op.Format == a.api.Format:
 		a.how = same
-	case a.op.Chat != nil && a.surface.dialect != nil && a.creates():
+	case a.op.Chat != nil && a.api.Dialect != nil && a.creates():
 		a.how = viaChat
 	case a.op.Body != nil:
 		a.how = viaBody
@@ -138,9 +140,9 @@ func (a *attempt) choose() error {
 // operation is the provider's for what the client wants.
 func (a *attempt) operation() *provider.Operation {
 	if a.instance.native() != nil {
-		return a.provider.Find(a.surface.format, chatRoute)
+		return a.provider.Find(a.api.Format, route.Chat)
 	}
-	return operationOf(a.provider, a.route)
+	return routes.Operation(a.provider, a.route)
 }
 
 // noTransformer says, in Kong's words, that the target cannot do what the
@@ -149,8 +151,8 @@ func (a *attempt) noTransformer() error {
 	format := a.target.Options.Llama2Format + a.target.Options.MistralFormat
 	switch {
 	case a.instance.native() != nil:
-		return refuse(http.StatusBadRequest, fmt.Sprintf("no transformer for %s: %s cannot be translated, and the provider does not speak it", a.name(), a.surface.format))
-	case a.surface.format == provider.OpenAIResponses && a.op != nil:
+		return refuse(http.StatusBadRequest, fmt.Sprintf("no transformer for %s: %s cannot be translated, and the provider does not speak it", a.name(), a.api.Format))
+	case a.api.Through != "" && a.op != nil:
 		return refuse(http.StatusBadRequest, "no transformer for "+a.name()+": responses of this provider are made of its chat, and none is stored that could be asked for by its id")
 	case format != "":
 		return refuse(http.StatusBadRequest, "no transformer available to format "+a.name()+"/"+format)
@@ -159,17 +161,17 @@ func (a *attempt) noTransformer() error {
 }
 
 // name is the target as Kong's messages call it.
-func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + a.route }
+func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + string(a.route) }
 
 // checkModel holds the client to the configured model.
 func (a *attempt) checkModel() error {
 	name := a.target.Model
 	switch {
-	case a.surface.take == takeRaw, name == "" && (a.surface.model == modelTaken || a.form != nil || !a.creates()):
+	case a.api.Body == provider.TakeRaw, name == "" && (a.api.Model == provider.ModelTaken || a.form != nil || !a.creates()):
 		return nil
-	case name == "" && a.surface.model == modelInQuery && !a.modelInQuery():
+	case name == "" && a.api.Model == provider.ModelInQuery && !a.modelInQuery():
 		return nil
-	case name == "" && a.surface.model == modelIgnored:
+	case name == "" && a.api.Model == provider.ModelIgnored:
 		return nil
 	case name == "":
 		return refuse(http.StatusBadRequest, textNoModel)
@@ -250,7 +252,7 @@ func (a *attempt) pass() error {
 	}
 	a.out.Stream = f
 	if a.creates() {
-		f.Required = a.surface.form
+		f.Required = a.api.Form
 	}
 	f.Check = func(name, value string) error {
 		if name == "model" {
@@ -258,7 +260,7 @@ func (a *attempt) pass() error {
 		}
 		return a.streamField(value)
 	}
-	if a.model != a.target.Model && a.target.Model != "" && a.surface.model != modelTaken {
+	if a.model != a.target.Model && a.target.Model != "" && a.api.Model != provider.ModelTaken {
 		f.Replace = a.target.Model
 		switch {
 		case a.out.Length < 0:
@@ -281,7 +283,7 @@ func (a *attempt) asJSON() ([]byte, error) {
 
 // streamField refuses a form's stream, found late, where none may be.
 func (a *attempt) streamField(value string) error {
-	if strings.EqualFold(value, "true") && a.surface.streams && a.instance.config.ResponseStreaming == "deny" {
+	if strings.EqualFold(value, "true") && a.api.Streams && a.instance.config.ResponseStreaming == "deny" {
 		return refuse(http.StatusBadRequest, textNoStreaming)
 	}
 	return nil
@@ -293,13 +295,13 @@ func (a *attempt) splice() error {
 	if a.target.Model != "" && (a.needsModel() || a.model != "") {
 		edits = append(edits, jsonedit.Edit{Key: "model", Value: a.endpoint.modelAsJSON(a.target.Model)})
 	}
-	if a.surface.tuned && a.sub == "" {
+	if a.api.Tuned && a.sub == "" {
 		edits = a.tune(edits)
 	}
-	if a.route == "llm/v1/embeddings" && a.target.Options.EmbeddingsDimensions != nil {
+	if a.route == route.Embeddings && a.target.Options.EmbeddingsDimensions != nil {
 		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*a.target.Options.EmbeddingsDimensions)})
 	}
-	if a.surface.streams && a.sub == "" {
+	if a.api.Streams && a.sub == "" {
 		edits = a.streamEdits(edits)
 	}
 	extra := jsonedit.Find(a.members, "extra_body")
@@ -318,6 +320,43 @@ func (a *attempt) splice() error {
 	return a.mergeExtraBody(extra)
 }
 
+// spliceNative puts the target's model and options in a body of the same format,
+// and what else the provider wants otherwise than the client. All other bytes
+// stay.
+func (a *attempt) spliceNative() error {
+	edits := a.edits[:0]
+	named := a.api.Model == provider.ModelNeeded || a.api.Model == provider.ModelTaken && a.model != ""
+	if named && a.target.Model != "" {
+		edits = append(edits, jsonedit.Edit{Key: a.api.ModelMember(), Value: a.endpoint.modelAsJSON(a.target.Model)})
+	}
+	if a.stream && !a.api.StreamsByPath() {
+		edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
+	}
+	for header, member := range a.op.Edit.Headers {
+		if value := member.List(a.in.Header[header]); value != nil {
+			edits = append(edits, jsonedit.Edit{Key: member.Name, Value: value})
+		}
+	}
+	body, members := a.body, a.members
+	if a.api.Remodel != nil && a.model != a.target.Model {
+		body = a.api.Remodel(body, a.target.Model)
+	}
+	if a.op.Edit.Request != nil {
+		body = a.op.Edit.Request(nil, body)
+	}
+	if len(body) != len(a.body) || len(body) > 0 && &body[0] != &a.body[0] {
+		var err error
+		if members, err = jsonedit.Object(body, nil); err != nil {
+			return err
+		}
+	}
+	if a.op.Tune != nil {
+		edits = append(edits, a.op.Tune(a.target, members)...)
+	}
+	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
+	return nil
+}
+
 // tune lets the target's tuning options win over the client's.
 func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
 	o := a.target.Options
@@ -325,7 +364,7 @@ func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
 		if jsonedit.Find(a.members, "max_completion_tokens") != nil {
 			edits = append(edits, jsonedit.Edit{Key: "max_completion_tokens"})
 		}
-		edits = append(edits, jsonedit.Edit{Key: cmp.Or(a.surface.limit, "max_tokens"), Value: number(*o.MaxTokens)})
+		edits = append(edits, jsonedit.Edit{Key: cmp.Or(a.api.Limit, "max_tokens"), Value: number(*o.MaxTokens)})
 	}
 	if o.Temperature != nil {
 		edits = append(edits, jsonedit.Edit{Key: "temperature", Value: float(*o.Temperature)})
@@ -333,7 +372,7 @@ func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
 	if o.TopP != nil {
 		edits = append(edits, jsonedit.Edit{Key: "top_p", Value: float(*o.TopP)})
 	}
-	if o.TopK != nil && a.surface.limit == "" { // Responses have no top_k
+	if o.TopK != nil && a.api.Limit == "" { // Responses have no top_k
 		edits = append(edits, jsonedit.Edit{Key: "top_k", Value: number(*o.TopK)})
 	}
 	return edits
@@ -341,7 +380,7 @@ func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
 
 // streamEdits makes `stream` explicit and asks for usage in the stream.
 func (a *attempt) streamEdits(edits []jsonedit.Edit) []jsonedit.Edit {
-	if !a.surface.bareData { // Responses: usage comes by itself
+	if !a.api.BareData { // Responses: usage comes by itself
 		if a.stream {
 			edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
 		}
@@ -431,7 +470,7 @@ func (a *attempt) call(ctx context.Context) error {
 // tried is what the record says of the attempt before it is made.
 func (a *attempt) tried() record.Tried {
 	return record.Tried{
-		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: a.endpoint.RouteType,
+		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: string(a.endpoint.RouteType),
 		Scheme: a.out.URL.Scheme, Host: a.out.URL.Hostname(), Path: a.out.URL.EscapedPath(), Port: port(a.out.URL),
 	}
 }

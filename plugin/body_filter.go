@@ -44,11 +44,11 @@ func (a *attempt) deliver(ctx context.Context) error {
 	case a.how == viaChat && a.stream && known:
 		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
 	case a.how == same && kind == frame.SSE && (a.stream && known || contentType != "" && known),
-		a.how == same && a.stream && known && (kind == a.surface.framing || a.op.Unwrap != nil && kind == frame.EventStream):
+		a.how == same && a.stream && known && (kind == a.api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
 		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
-	case a.how == same && !a.surface.bareData && strings.HasPrefix(contentType, "text/html") && !strings.HasSuffix(a.sub, "/content"):
+	case a.how == same && !a.api.BareData && strings.HasPrefix(contentType, "text/html") && !strings.HasSuffix(a.sub, "/content"):
 		return noAnswer("error", "the provider answered with a page (text/html): correct model.options.upstream_url")
-	case a.how == same && !a.surface.bareData && (!known || kind == frame.Lines || strings.HasSuffix(a.sub, "/content")):
+	case a.how == same && !a.api.BareData && (!known || kind == frame.Lines || strings.HasSuffix(a.sub, "/content")):
 		return a.deliverBytes(ctx, body)
 	}
 	return a.deliverWhole(ctx, body, gzipped)
@@ -214,7 +214,7 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 		}
 		a.observeResponse(resp)
 		resp.Meta = a.meta()
-		return a.surface.dialect.AppendResponse(a.borrow(len(whole) + 512)[:0], resp)
+		return a.api.Dialect.AppendResponse(a.borrow(len(whole) + 512)[:0], resp)
 	case viaBody:
 		a.meterHeaders()
 		meta := a.meta()
@@ -242,7 +242,7 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 
 // checkWhole refuses a 200 of the OpenAI format that no client could use.
 func (a *attempt) checkWhole(whole []byte) error {
-	if !a.surface.bareData {
+	if !a.api.BareData {
 		return nil
 	}
 	if len(whole) == 0 {
@@ -256,9 +256,9 @@ func (a *attempt) checkWhole(whole []byte) error {
 	case a.op.Edit.NoAnswer != nil:
 		return a.op.Edit.NoAnswer(whole)
 	case err != nil:
-		return &chat.ResponseError{Message: "failed to decode " + a.route + " response"}
+		return &chat.ResponseError{Message: "failed to decode " + string(a.route) + " response"}
 	}
-	return &chat.ResponseError{Message: "'choices' not in " + a.route + " response"}
+	return &chat.ResponseError{Message: "'choices' not in " + string(a.route) + " response"}
 }
 
 // isPage says whether an error is a page that a server before the API made. It

@@ -16,12 +16,14 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // Instance is one configuration of the plugin, compiled: an immutable snapshot
@@ -33,8 +35,10 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil without that algorithm
 	// candidates by route type, and by route type and model
-	byRoute, anyModel, byModel map[string][]int
-	keeps                      bool // some target's bodies go into the record
+	byRoute, anyModel map[route.Type][]int
+	byModel           map[string][]int
+	table             *routes.Table // of what clients may call
+	keeps             bool          // some target's bodies go into the record
 	// broken is set for a configuration that cannot work; every request is
 	// answered with it.
 	broken *chat.Error
@@ -132,10 +136,10 @@ func (inst *Instance) compile() error {
 		if p == nil {
 			return fmt.Errorf("%s.model.provider: %q is not supported yet; use one of %v", inst.config.Path(i), t.Model.Provider, translators.Names())
 		}
-		if err := speakable(inst.config.LLMFormat, t.RouteType, p); err != nil {
+		if err := routes.Speakable(inst.config.LLMFormat, t.RouteType, p); err != nil {
 			return fmt.Errorf("%s: %w", inst.config.Path(i), err)
 		}
-		if s := openAISurfaces[t.RouteType]; t.Auth.ParamLocation == "body" && inst.native() == nil && s != nil && (s.take != takeJSON || s.rest != nil) {
+		if s := routes.Of(t.RouteType); t.Auth.ParamLocation == "body" && inst.native() == nil && s != nil && (s.Body != provider.TakeJSON || s.Resources != nil) {
 			return fmt.Errorf("%s.auth.param_location: body has no place in %s, whose requests are not all JSON: use query, or header_name", inst.config.Path(i), t.RouteType)
 		}
 		defaultRegion(t)
@@ -157,17 +161,17 @@ func (inst *Instance) compile() error {
 
 // category is genai_category, under which requests are logged. Where it has its
 // default, which nobody may have set, it is that of the route type.
-func (inst *Instance) category(route string) string {
+func (inst *Instance) category(wanted route.Type) string {
 	const fallback = "text/generation"
 	if set := inst.config.GenAICategory; set != fallback {
 		return set
 	}
-	switch family, _, _ := strings.Cut(route, "/v1/"); {
-	case route == "llm/v1/embeddings":
+	switch family, _, _ := strings.Cut(string(wanted), "/v1/"); {
+	case wanted == route.Embeddings:
 		return "text/embeddings"
-	case route == "llm/v1/files", route == "llm/v1/batches", route == "preserve":
+	case wanted == route.Files, wanted == route.Batches, wanted == route.Preserve:
 		return ""
-	case route == "audio/v1/audio/speech":
+	case wanted == route.Speech:
 		return "audio/speech"
 	case family == "audio":
 		return "audio/transcription"
@@ -242,7 +246,7 @@ func (inst *Instance) usageStrategy() string {
 func (inst *Instance) identity(i int) string {
 	t := inst.targets[i]
 	o := &t.Model.Options
-	parts := []string{inst.config.PluginID, t.RouteType, t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description,
+	parts := []string{inst.config.PluginID, string(t.RouteType), t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description,
 		o.UpstreamURL, o.UpstreamPath, o.AzureInstance, o.AzureDeploymentID, o.Bedrock.AWSRegion, o.Gemini.APIEndpoint,
 		o.Gemini.LocationID, o.Gemini.ProjectID, o.Databricks.WorkspaceInstanceID}
 	id := strings.Join(parts, "\x00")
@@ -285,6 +289,18 @@ func (t *endpoint) describe(d *record.Data) {
 	d.Provider, d.Model, d.Options = t.Model.Provider, t.Model.Name, &t.Model.Options
 }
 
+// native is the format of a provider's own that the instance's clients speak, nil
+// for the default one.
+func (inst *Instance) native() *provider.ClientFormat { return routes.Native(inst.config.LLMFormat) }
+
+// nativeNeeds are what the access phase must pass on for a format.
+func nativeNeeds(n *provider.ClientFormat) []string {
+	if n.Before == "" {
+		return []string{wire.NeedPath}
+	}
+	return []string{wire.NeedPath, wire.NeedCaptures}
+}
+
 // Need names what the access phase must pass on because the configuration
 // uses it.
 func (inst *Instance) Need() (need []string) {
@@ -293,16 +309,16 @@ func (inst *Instance) Need() (need []string) {
 		if !t.Static() && !slices.Contains(need, wire.NeedCaptures) {
 			need = append(need, wire.NeedCaptures)
 		}
-		s := openAISurfaces[t.RouteType]
+		s := routes.Of(t.RouteType)
 		if n := inst.native(); n != nil {
-			for _, name := range n.needs() {
+			for _, name := range nativeNeeds(n) {
 				if !slices.Contains(need, name) {
 					need = append(need, name)
 				}
 			}
 			continue
 		}
-		if (t.RouteType == "preserve" || s != nil && s.rest != nil || len(inst.byRoute) > 1) && !slices.Contains(need, wire.NeedPath) {
+		if (t.RouteType == route.Preserve || s != nil && s.Resources != nil || len(inst.byRoute) > 1) && !slices.Contains(need, wire.NeedPath) {
 			need = append(need, wire.NeedPath)
 		}
 	}
@@ -320,16 +336,16 @@ func (inst *Instance) Need() (need []string) {
 }
 
 // repeats says whether a request of a route may be sent to more than one target.
-func (inst *Instance) repeats(route string) bool {
-	return inst.budget() > 1 && len(inst.byRoute[route]) > 1
+func (inst *Instance) repeats(wanted route.Type) bool {
+	return inst.budget() > 1 && len(inst.byRoute[wanted]) > 1
 }
 
 // formTargets says whether forms of a route are translated for some of its
 // targets, and whether they pass to some.
-func (inst *Instance) formTargets(s *surface, route string) (translated, passed bool) {
-	for _, i := range inst.byRoute[route] {
-		op := inst.targets[i].provider.Find(s.format, route)
-		same := op != nil && op.Format == s.format
+func (inst *Instance) formTargets(s *provider.API, wanted route.Type) (translated, passed bool) {
+	for _, i := range inst.byRoute[wanted] {
+		op := inst.targets[i].provider.Find(s.Format, wanted)
+		same := op != nil && op.Format == s.Format
 		translated, passed = translated || !same, passed || same
 	}
 	return translated, passed

@@ -26,6 +26,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -348,7 +349,7 @@ func (s *stage) compare(t *testing.T, at string, c speaker, scenario *mock.Scena
 	if up.Variant != nil {
 		up = up.Variant(resolved)
 	}
-	if op := up.Find(c.surface, c.route); op != nil && op.Format == c.surface {
+	if op := up.Find(c.surface, route.Type(c.route)); op != nil && op.Format == c.surface {
 		s.identical(t, at, from, scenario, stream, out)
 		return
 	}

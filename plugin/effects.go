@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -29,10 +31,38 @@ func (inst *Instance) warnings() (problems config.Problems) {
 	return problems
 }
 
+// impossible names the targets whose provider has nothing of their route type.
+func (inst *Instance) impossible() error {
+	var problems config.Problems
+	for i, t := range inst.targets {
+		if inst.native() != nil || t.RouteType == route.Preserve || routes.Serves(t.served(), t.RouteType) {
+			continue
+		}
+		problems = append(problems, config.Problem{
+			Field:   inst.config.Path(i) + ".route_type",
+			Message: fmt.Sprintf("provider %s has nothing of %s: use one of %s", t.Model.Provider, t.RouteType, route.Join(routes.Served(t.served()), ", ")),
+		})
+	}
+	if problems == nil {
+		return nil
+	}
+	return problems
+}
+
+// served are the providers that the target may turn out to be: one, where its
+// model is known before there is a request.
+func (t *endpoint) served() []*provider.Provider {
+	name := t.Model.Name
+	if strings.Contains(name, "$(") {
+		name = ""
+	}
+	return routes.Variants(t.provider, target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options})
+}
+
 // streams says whether clients of the target's route type may ask for a stream.
 func (inst *Instance) streams(t *endpoint) bool {
-	s := openAISurfaces[t.RouteType]
-	return inst.native() != nil || s != nil && s.streams
+	s := routes.Of(t.RouteType)
+	return inst.native() != nil || s != nil && s.Streams
 }
 
 // effect is an option and when it is idle: idle says why it changes nothing for
@@ -61,19 +91,19 @@ var effects = []effect{
 
 	{"anthropic_version", func(o *target.Options) bool { return o.AnthropicVersion != "" }, anthropicVersion},
 	{"azure_api_version", func(o *target.Options) bool { return o.AzureAPIVersion != "2023-05-15" && o.AzureAPIVersion != "" }, func(inst *Instance, t *endpoint) string {
-		if v := t.Model.Options.AzureAPIVersion; t.RouteType == "video/v1/videos/generations" && v[0] >= '0' && v[0] <= '9' {
+		if v := t.Model.Options.AzureAPIVersion; t.RouteType == route.Videos && v[0] >= '0' && v[0] <= '9' {
 			return "videos have no dated versions: use preview"
 		}
 		return only("azure")(inst, t)
 	}},
 	{"upstream_path", func(o *target.Options) bool { return o.UpstreamPath != "" }, upstreamPath},
-	{"embeddings_dimensions", func(o *target.Options) bool { return o.EmbeddingsDimensions != nil }, translatedOn("llm/v1/embeddings")},
+	{"embeddings_dimensions", func(o *target.Options) bool { return o.EmbeddingsDimensions != nil }, translatedOn(route.Embeddings)},
 
-	{"bedrock.embeddings_normalize", func(o *target.Options) bool { return o.Bedrock.EmbeddingsNormalize }, translatedOn("llm/v1/embeddings")},
-	{"bedrock.performance_config_latency", func(o *target.Options) bool { return o.Bedrock.PerformanceConfigLatency != "" }, onRoutes(chatRoute, "llm/v1/completions", "llm/v1/responses")},
-	{"bedrock.video_output_s3_uri", func(o *target.Options) bool { return o.Bedrock.VideoOutputS3URI != "" }, translatedOn("video/v1/videos/generations")},
-	{"bedrock.batch_bucket_prefix", func(o *target.Options) bool { return o.Bedrock.BatchBucketPrefix != "" }, translatedOn("llm/v1/batches")},
-	{"bedrock.batch_role_arn", func(o *target.Options) bool { return o.Bedrock.BatchRoleARN != "" }, translatedOn("llm/v1/batches")},
+	{"bedrock.embeddings_normalize", func(o *target.Options) bool { return o.Bedrock.EmbeddingsNormalize }, translatedOn(route.Embeddings)},
+	{"bedrock.performance_config_latency", func(o *target.Options) bool { return o.Bedrock.PerformanceConfigLatency != "" }, onRoutes(route.Chat, route.Completions, route.Responses)},
+	{"bedrock.video_output_s3_uri", func(o *target.Options) bool { return o.Bedrock.VideoOutputS3URI != "" }, translatedOn(route.Videos)},
+	{"bedrock.batch_bucket_prefix", func(o *target.Options) bool { return o.Bedrock.BatchBucketPrefix != "" }, translatedOn(route.Batches)},
+	{"bedrock.batch_role_arn", func(o *target.Options) bool { return o.Bedrock.BatchRoleARN != "" }, translatedOn(route.Batches)},
 	{"bedrock.aws_role_session_name", func(o *target.Options) bool { return o.Bedrock.AWSRoleSessionName != "" }, withRole},
 	{"bedrock.aws_sts_endpoint_url", func(o *target.Options) bool { return o.Bedrock.AWSSTSEndpointURL != "" }, withRole},
 	{"gemini.endpoint_id", func(o *target.Options) bool { return o.Gemini.EndpointID != "" }, func(_ *Instance, t *endpoint) string {
@@ -89,7 +119,7 @@ var effects = []effect{
 		if p != "cohere" && (p != "bedrock" || t.Static() && model != "" && !strings.Contains(model, "cohere.")) {
 			return "only cohere reads it, and bedrock for models of Cohere"
 		}
-		return translatedOn("llm/v1/embeddings")(inst, t)
+		return translatedOn(route.Embeddings)(inst, t)
 	}},
 	{"dashscope.international", func(o *target.Options) bool { return o.Dashscope.International != nil && !*o.Dashscope.International }, func(inst *Instance, t *endpoint) string {
 		if t.Model.Options.UpstreamURL != "" {
@@ -120,7 +150,7 @@ func anthropicVersion(inst *Instance, t *endpoint) string {
 		}
 		return "only Claude for clients of llm_format anthropic reads it, where it is such as bedrock-2023-05-31"
 	case t.Model.Provider == "bedrock":
-		return onRoutes(chatRoute, "llm/v1/completions", "llm/v1/responses")(inst, t)
+		return onRoutes(route.Chat, route.Completions, route.Responses)(inst, t)
 	case t.Model.Provider == "gemini" && o.Gemini.APIEndpoint != "" && strings.HasPrefix(o.AnthropicVersion, "vertex-"):
 		return ""
 	case t.Model.Provider == "gemini":
@@ -132,14 +162,14 @@ func anthropicVersion(inst *Instance, t *endpoint) string {
 // upstreamPath says why a path does not replace that of the provider.
 func upstreamPath(inst *Instance, t *endpoint) string {
 	if op := t.provider.Operations[t.RouteType]; inst.native() == nil && op != nil && op.Resource != nil {
-		return "the provider has several paths for route_type " + t.RouteType
+		return "the provider has several paths for route_type " + string(t.RouteType)
 	}
 	_, at, _ := strings.Cut(t.Model.Options.UpstreamURL, "://")
 	_, path, _ := strings.Cut(at, "/")
 	switch {
 	case at == "", t.provider.PathOverURL:
-	case path == "" && (t.RouteType == "preserve" || t.provider.Base == nil || inst.native() != nil):
-	case t.RouteType == "preserve" && !t.OwnPath(): // instead of the client's path, that of the URL
+	case path == "" && (t.RouteType == route.Preserve || t.provider.Base == nil || inst.native() != nil):
+	case t.RouteType == route.Preserve && !t.OwnPath(): // instead of the client's path, that of the URL
 	default:
 		return "upstream_url has the path"
 	}
@@ -155,22 +185,22 @@ func only(name string) func(*Instance, *endpoint) string {
 	}
 }
 
-func onRoutes(routes ...string) func(*Instance, *endpoint) string {
+func onRoutes(types ...route.Type) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
-		if slices.Contains(routes, t.RouteType) {
+		if slices.Contains(types, t.RouteType) {
 			return ""
 		}
-		return "it is for route_type " + strings.Join(routes, ", ")
+		return "it is for route_type " + route.Join(types, ", ")
 	}
 }
 
 // translatedOn is onRoutes for what bodies that pass as they are say themselves.
-func translatedOn(routes ...string) func(*Instance, *endpoint) string {
+func translatedOn(types ...route.Type) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
 		if inst.native() != nil {
 			return "a client of llm_format " + inst.config.LLMFormat + " says it itself"
 		}
-		return onRoutes(routes...)(inst, t)
+		return onRoutes(types...)(inst, t)
 	}
 }
 
@@ -194,20 +224,20 @@ func pricing(inst *Instance, t *endpoint) string {
 func tuning(name string) func(*Instance, *endpoint) string {
 	return func(inst *Instance, t *endpoint) string {
 		if n := inst.native(); n != nil {
-			format := n.apis[0].surface.format
+			format := n.Paths[0].API.Format
 			for _, p := range t.served() {
-				if op := p.Find(format, chatRoute); op == nil || op.Format == format || !refuses(op, name) {
-					return onRoutes(chatRoute)(inst, t)
+				if op := p.Find(format, route.Chat); op == nil || op.Format == format || !refuses(op, name) {
+					return onRoutes(route.Chat)(inst, t)
 				}
 			}
 			return "provider " + t.Model.Provider + " does not take it"
 		}
-		s := openAISurfaces[t.RouteType]
-		if s == nil || !s.tuned {
+		s := routes.Of(t.RouteType)
+		if s == nil || !s.Tuned {
 			return fmt.Sprintf("requests of route_type %s have no %s", t.RouteType, name)
 		}
 		for _, p := range t.served() {
-			if op := operationOf(p, t.RouteType); op == nil || !refuses(op, name) {
+			if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) {
 				return ""
 			}
 		}

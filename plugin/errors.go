@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/target"
@@ -15,12 +15,10 @@ import (
 
 // Texts of the error catalogue that more than one place uses. They are Kong's.
 const (
-	textNoPrompts    = "request body doesn't contain valid prompts"
 	textBeforeProxy  = "LLM request failed before proxying"
 	textBadGateway   = "An invalid response was received from the upstream server"
 	textUnavailable  = "The upstream server is currently unavailable"
 	textTimeout      = "The upstream server is timing out"
-	textTwoFormats   = "request matches multiple LLM request formats"
 	textNoModel      = "model parameter not found in request, nor in gateway configuration"
 	textNoStreaming  = "response streaming is not enabled for this LLM"
 	textClientClosed = record.MessageAborted
@@ -34,9 +32,7 @@ func refuse(status int, message string) *chat.Error { return chat.NewError(statu
 
 // notAllowed refuses a method; allowed are those of what.
 func notAllowed(method, what string, allowed ...string) *chat.Error {
-	e := refuse(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of %s: use %s", method, what, strings.Join(allowed, " or ")))
-	e.Allow = strings.Join(allowed, ", ")
-	return e
+	return routes.NotAllowed(method, what, allowed...)
 }
 
 // badField refuses a member of the body.
@@ -45,9 +41,6 @@ func badField(field, message string) *chat.Error {
 	e.Param = field
 	return e
 }
-
-// missing refuses a body without a member that the operation cannot do without.
-func missing(field string) *chat.Error { return badField(field, field+": is missing or empty") }
 
 // reported is an error that the provider sent in a 200. Its text is for the
 // client alone: it may quote the prompt.

@@ -11,8 +11,11 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // attempts serves the request from the targets that the balancer picks, until
@@ -180,7 +183,7 @@ func (a *attempt) criterion(end record.Outcome) string {
 // run makes one attempt and delivers its answer. An *attemptError says that
 // the client has seen nothing of it.
 func (a *attempt) run(ctx context.Context) error {
-	if a.surface.take == takeSocket {
+	if a.api.Body == provider.TakeSocket {
 		return a.serveSocket(ctx)
 	}
 	if err := a.call(ctx); err != nil {
@@ -277,17 +280,17 @@ func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 
 // candidates are the indexes of the targets that may serve a request for
 // model on the route.
-func (inst *Instance) candidates(model, route string) ([]int, error) {
+func (inst *Instance) candidates(model string, wanted route.Type) ([]int, error) {
 	if model == "" {
-		return inst.byRoute[route], nil
+		return inst.byRoute[wanted], nil
 	}
-	if list := inst.byModel[route+" "+model]; list != nil {
+	if list := inst.byModel[string(wanted)+" "+model]; list != nil {
 		return list, nil
 	}
-	if list := inst.anyModel[route]; list != nil {
+	if list := inst.anyModel[wanted]; list != nil {
 		return list, nil
 	}
-	if all := inst.byRoute[route]; len(all) == 1 {
+	if all := inst.byRoute[wanted]; len(all) == 1 {
 		return nil, refuse(http.StatusBadRequest, "cannot use own model - must be: "+inst.targets[all[0]].public())
 	}
 	return nil, refuse(http.StatusBadRequest, fmt.Sprintf("no target matches model '%s'", model))
@@ -304,16 +307,19 @@ func (t *endpoint) public() string {
 // index makes the tables of candidates. A target that takes any model, or
 // whose name is only known with the request, is in all of them.
 func (inst *Instance) index() {
-	inst.byRoute, inst.anyModel, inst.byModel = map[string][]int{}, map[string][]int{}, map[string][]int{}
+	inst.byRoute, inst.anyModel, inst.byModel = map[route.Type][]int{}, map[route.Type][]int{}, map[string][]int{}
+	types := make([]route.Type, len(inst.targets))
 	for i, t := range inst.targets {
+		types[i] = t.RouteType
 		inst.byRoute[t.RouteType] = append(inst.byRoute[t.RouteType], i)
 		if t.Model.Alias == "" && (t.Model.Name == "" || !t.Static()) {
 			inst.anyModel[t.RouteType] = append(inst.anyModel[t.RouteType], i)
 		}
 	}
+	inst.table = routes.New(inst.config.LLMFormat, types)
 	for _, t := range inst.targets {
 		for _, name := range []string{t.Model.Alias, t.Model.Name} {
-			key := t.RouteType + " " + name
+			key := string(t.RouteType) + " " + name
 			if name == "" || inst.byModel[key] != nil {
 				continue
 			}

@@ -25,7 +25,7 @@ func (q *request) takeForm(most int64) error {
 		return err
 	}
 	q.in.Body, q.in.ContentLength = src, size
-	translated, passed := q.instance.formTargets(q.surface, q.route)
+	translated, passed := q.instance.formTargets(q.api, q.route)
 	switch {
 	case translated && !passed:
 		return q.takeFormAsJSON(most)

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/routes"
 )
 
 func TestFormThatIsCutOffIsTheClientsEnd(t *testing.T) {
@@ -16,7 +17,7 @@ func TestFormThatIsCutOffIsTheClientsEnd(t *testing.T) {
 	for name, n := range map[string]int{"in its front": 100, "later": 150_000} {
 		src := io.MultiReader(strings.NewReader(body[:n]), iotest.ErrReader(io.ErrUnexpectedEOF))
 		q := &request{
-			instance: &Instance{config: &config.Config{}}, surface: openAISurfaces["audio/v1/audio/transcriptions"],
+			instance: &Instance{config: &config.Config{}}, api: routes.Of("audio/v1/audio/transcriptions"),
 			in: &Inbound{Header: http.Header{"Content-Type": {formType}}, Body: src, ContentLength: -1},
 		}
 		err := q.takeForm(0)

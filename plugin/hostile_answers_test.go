@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/frame"
@@ -166,7 +167,7 @@ func (o *odd) start(scenario, more string) (serve func(what string, alter func([
 	if t, err := inst.targets[0].Resolve(nil, ""); err == nil && p.Variant != nil {
 		p = p.Variant(t)
 	}
-	o.translated = p.Operations[chatRoute].Format != openAISurfaces[chatRoute].format
+	o.translated = p.Operations[chatRoute].Format != routes.Of(chatRoute).Format
 	body := []byte(strings.Replace(`{"messages":[{"role":"user","content":"scenario:`+scenario+`"}]}`, "]}", "]"+more+"}", 1))
 	return func(what string, alter func([][]byte) []byte) {
 		up.alter = alter

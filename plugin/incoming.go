@@ -19,7 +19,7 @@ const maxAnswer = 256 << 20
 // a file from where it is.
 func (a *attempt) checkStatus() error {
 	status := a.answer.Status
-	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.surface.rest != nil && a.in.Method == http.MethodGet {
+	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.api.Resources != nil && a.in.Method == http.MethodGet {
 		return nil
 	}
 	text := fmt.Sprintf("the provider answered %d, which is no answer", status)

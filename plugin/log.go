@@ -9,6 +9,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 )
 
 // finish settles the record; the first call counts.
@@ -51,19 +52,19 @@ func (a *attempt) settleSeen() {
 // at its start: of one that did not come to its end, the output is estimated
 // even where there are counts.
 func (q *request) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
-	if q.seen == nil || outcome == record.Refused || outcome == record.Panicked || q.surface == nil {
+	if q.seen == nil || outcome == record.Refused || outcome == record.Panicked || q.api == nil {
 		return u, false
 	}
 	so := q.record.Data()
 	if len(so.Tried) == 0 || so.Tried[len(so.Tried)-1].Status != http.StatusOK {
 		return u, false
 	}
-	if outcome == record.Completed && (q.seen.HasUsage || q.surface.prose == nil) {
+	if outcome == record.Completed && (q.seen.HasUsage || q.api.Prose == nil) {
 		return u, false
 	}
 	u = so.Usage
-	if !q.seen.HasUsage && q.surface.prose != nil && u.Prompt == 0 {
-		u.Prompt, u.Total, ok = record.PromptTokens(q.surface.prose(q.members), q.stream), 0, true
+	if !q.seen.HasUsage && q.api.Prose != nil && u.Prompt == 0 {
+		u.Prompt, u.Total, ok = record.PromptTokens(q.api.Prose(q.members), q.stream), 0, true
 	}
 	return u, record.EstimateOutput(&u, q.seen.TextLen) || ok
 }
@@ -74,8 +75,8 @@ func (q *request) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
 func (q *request) reads() bool {
 	switch {
 	case q.in.Method == http.MethodGet || q.in.Method == http.MethodHead || q.in.Method == http.MethodDelete:
-		return q.in.Upgrade == nil || q.surface.take != takeSocket
-	case q.surface.rest == nil:
+		return q.in.Upgrade == nil || q.api.Body != provider.TakeSocket
+	case q.api.Resources == nil:
 		return false
 	}
 	return strings.HasSuffix(q.sub, "/cancel") || strings.HasSuffix(q.sub, "/stop")

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 )
 
 // What is read later is not made again: of a background answer, a run or a
@@ -196,7 +198,7 @@ func TestWhatNobodyCountedIsEstimated(t *testing.T) {
 		{"an error", 8, 0, 0, false, 500, record.Failed, [2]int{0, 0}},
 		{"refused here", 8, 0, 0, false, 200, record.Refused, [2]int{0, 0}},
 	} {
-		q := &request{surface: &surface{prose: openAISurfaces["llm/v1/chat"].prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
+		q := &request{api: &provider.API{Prose: routes.Of("llm/v1/chat").Prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
 		q.record = record.New(record.Data{Tried: []record.Tried{{Status: c.status}}, Usage: chat.Usage{Prompt: c.prompt, Completion: c.out}})
 		q.members = prompt
 		q.finish(c.outcome, "")
@@ -213,7 +215,7 @@ func TestPanicOfAnEstimateIsRecordedOnce(t *testing.T) {
 	rec := record.New(record.Data{Started: time.Now(), Tried: []record.Tried{{Status: http.StatusOK}}})
 	rec.Watch()
 	estimates := 0
-	q := &request{record: rec, seen: &chat.Seen{}, surface: &surface{prose: func([]jsonedit.Member) int {
+	q := &request{record: rec, seen: &chat.Seen{}, api: &provider.API{Prose: func([]jsonedit.Member) int {
 		estimates++
 		panic("a defect")
 	}}}

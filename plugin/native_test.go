@@ -12,8 +12,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/frame"
 )
+
+const chatRoute = "llm/v1/chat"
 
 const vertexOptions = `"gemini":{"api_endpoint":"us-east5-aiplatform.googleapis.com","project_id":"acme","location_id":"us-east5"}`
 
@@ -565,7 +568,7 @@ func FuzzNativePath(f *testing.F) {
 	}
 	relay := NewRelay(zerolog.Nop())
 	var instances []*Instance
-	for format := range natives {
+	for _, format := range routes.Formats()[1:] {
 		inst, err := relay.NewInstance([]byte(confOf(format, chatRoute, format, "", "")))
 		if err != nil {
 			f.Fatal(err)
@@ -575,7 +578,7 @@ func FuzzNativePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string) {
 		for _, inst := range instances {
 			q := &request{relay: relay, instance: inst, in: &Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}}
-			if err := q.meetNative(inst.native()); err != nil {
+			if err := q.meet(); err != nil {
 				continue
 			}
 			a := &attempt{request: q, endpoint: inst.targets[0], how: same}

@@ -22,7 +22,7 @@ import (
 func (q *request) takeSocket() error {
 	h := q.in.Header
 	if q.in.Method != http.MethodGet {
-		return notAllowed(q.in.Method, q.route, http.MethodGet)
+		return notAllowed(q.in.Method, string(q.route), http.MethodGet)
 	}
 	if q.in.Upgrade == nil || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
 		h.Get("Sec-Websocket-Version") != "13" || h.Get("Sec-Websocket-Key") == "" {

@@ -8,6 +8,12 @@ import (
 	"testing"
 )
 
+// Kong's texts.
+const (
+	textNoPrompts  = "request body doesn't contain valid prompts"
+	textTwoFormats = "request matches multiple LLM request formats"
+)
+
 // curl -d says of anything that it is a form.
 func TestJSONIsReadWhateverCurlCallsIt(t *testing.T) {
 	for _, media := range []string{"", "application/x-www-form-urlencoded", "application/json", "application/json; charset=utf-8", "application/vnd.api+json"} {

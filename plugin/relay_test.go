@@ -23,6 +23,7 @@ import (
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/form/formtest"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -582,11 +583,10 @@ func TestPanicOverTheClientsBodyLeavesTheRecordReadable(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`)
 	})
-	good := openAISurfaces[chatRoute]
-	broken := *good
-	broken.prose = func([]jsonedit.Member) int { panic("a defect") }
-	openAISurfaces[chatRoute] = &broken
-	defer func() { openAISurfaces[chatRoute] = good }()
+	chats := routes.Of(chatRoute)
+	good := chats.Prose
+	chats.Prose = func([]jsonedit.Member) int { panic("a defect") }
+	defer func() { chats.Prose = good }()
 	if resp, body := b.post(hello); resp.StatusCode != 500 || !strings.Contains(body, "internal error") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}

@@ -14,9 +14,12 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // request is one client request on its way through the relay. It belongs to
@@ -31,8 +34,8 @@ type request struct {
 	start    time.Time // when the request had been read
 	id       string    // of the answer, once one was needed
 
-	surface *surface
-	route   string
+	api     *provider.API
+	route   route.Type
 	body    []byte            // as received, inflated; attempts translate from here
 	members []jsonedit.Member // of body; nil when it is not JSON
 	parsed  *chat.Request     // body in the internal form, when an attempt needed it
@@ -76,19 +79,19 @@ func (q *request) read() error {
 	if err := q.takeBody(); err != nil {
 		return err
 	}
-	if q.surface.take != takeRaw && !isName(q.model) {
+	if q.api.Body != provider.TakeRaw && !isName(q.model) {
 		return badField("model", "model: has control characters, or spaces around it")
 	}
 	q.start = time.Now()
-	q.record.Update(func(d *record.Data) { d.Started = q.start; d.Modalities = q.surface.tokens })
-	if q.members == nil || q.surface.take == takeRaw {
+	q.record.Update(func(d *record.Data) { d.Started = q.start; d.Modalities = q.api.Tokens })
+	if q.members == nil || q.api.Body == provider.TakeRaw {
 		return nil
 	}
 	if err := checkNames(q.members); err != nil {
 		return err
 	}
-	if q.surface.check != nil && q.sub == "" {
-		if err := q.surface.check(q.members, q.route); err != nil {
+	if q.api.Check != nil && q.sub == "" {
+		if err := q.api.Check(q.members, q.route); err != nil {
 			return err
 		}
 	}
@@ -114,31 +117,54 @@ func takesGzip(accepted []string) bool {
 	return false
 }
 
-// meet finds out what the client speaks.
+// meet finds out what the client wants.
 func (q *request) meet() error {
-	if n := q.instance.native(); n != nil {
-		return q.meetNative(n)
+	asked := routes.Request{
+		Method: q.in.Method, Path: q.in.Path, Whole: q.in.Kong.Path, RawQuery: q.in.RawQuery, Captures: q.in.Kong.Captures,
 	}
-	var err error
-	if q.route, err = q.routeType(); err != nil {
+	table := q.instance.table
+	if q.instance.native() != nil {
+		return q.want(table.Find(&asked))
+	}
+	wanted, err := q.routeType(&asked)
+	if err != nil {
+		q.route = wanted
 		return err
 	}
-	q.surface = openAISurfaces[q.route]
-	if q.surface == nil {
-		return refuse(http.StatusInternalServerError, fmt.Sprintf("route_type: %q is not supported yet", q.route))
-	}
-	if q.surface.rest == nil {
-		if q.surface.take == takeRaw || q.surface.take == takeSocket {
-			return nil
-		}
-		switch q.in.Method {
-		case http.MethodPost, http.MethodPut: // the second is for clients that want it repeated; Kong takes it, too
-			return nil
-		}
-		return notAllowed(q.in.Method, q.route, http.MethodPost)
-	}
-	q.family, q.sub, err = q.surface.rest.locate(q)
+	return q.want(table.Meet(wanted, &asked))
+}
+
+// want takes in what was found, also where it is refused: the error is told in
+// its format.
+func (q *request) want(m routes.Match, err error) error {
+	q.api, q.route, q.stream, q.model, q.family, q.sub = m.API, m.Route, m.Stream, m.Model, m.Family, m.Sub
 	return err
+}
+
+// routeType is the one that the request means among those of the targets. What
+// says nothing of it is the first target's.
+func (q *request) routeType(asked *routes.Request) (route.Type, error) {
+	table := q.instance.table
+	wanted, decided, err := table.ByPath(asked)
+	if decided {
+		return wanted, err
+	}
+	if media := q.mediaType(); q.in.Body == nil || q.in.Method != http.MethodPost || media != "" && !strings.Contains(media, "json") && media != "application/x-www-form-urlencoded" {
+		return wanted, table.Unknown(asked)
+	}
+	q.api = routes.Of(wanted) // for what has to be said of the body's encoding
+	if err := q.readBody(int64(q.instance.config.MaxRequestBodySize)); err != nil {
+		return "", err
+	}
+	q.in.Body, q.in.ContentLength = bytes.NewReader(q.body), int64(len(q.body))
+	members, err := jsonedit.Object(q.body, nil)
+	if err != nil {
+		return wanted, nil // which takes it otherwise, or says what is wrong with it
+	}
+	if meant := table.ByMember(members); meant != "" {
+		return meant, nil
+	}
+	return wanted, table.Unknown(asked)
 }
 
 // takeBody takes the body in as the surface wants it.
@@ -146,7 +172,7 @@ func (q *request) takeBody() error {
 	most := int64(q.instance.config.MaxRequestBodySize)
 	media := q.mediaType()
 	switch {
-	case q.surface.take == takeRaw:
+	case q.api.Body == provider.TakeRaw:
 		if err := q.readBody(most); err != nil {
 			return err
 		}
@@ -156,15 +182,15 @@ func (q *request) takeBody() error {
 		}
 		q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
 		return nil
-	case q.surface.take == takeSocket:
+	case q.api.Body == provider.TakeSocket:
 		return q.takeSocket()
 	case q.in.Body == nil && !q.creates():
 		return nil
-	case q.surface.take == takeForm && media == "multipart/form-data":
+	case q.api.Body == provider.TakeForm && media == "multipart/form-data":
 		return q.takeForm(most)
-	case q.surface.formOnly && q.creates():
+	case q.api.FormOnly && q.creates():
 		return q.wrongMedia("multipart/form-data")
-	case q.surface.take == takeUnread, q.surface.take == takeAny && media != "" && media != "application/json":
+	case q.api.Body == provider.TakeUnread, q.api.Body == provider.TakeAny && media != "" && media != "application/json":
 		var err error
 		q.unread, err = within(passing{q.in.Body}, q.passLimit(false), q.in.ContentLength)
 		return err
@@ -181,7 +207,7 @@ func (q *request) takeBody() error {
 // creates says whether the request makes something new: those of a REST family
 // that only name what there is need no body and no model.
 func (q *request) creates() bool {
-	return q.surface.rest == nil || q.sub == "" && q.in.Method == http.MethodPost
+	return q.api.Resources == nil || q.sub == "" && q.in.Method == http.MethodPost
 }
 
 // readBody reads the body whole, inflated, within max bytes (0: no limit).
@@ -284,7 +310,7 @@ func (q *request) inflated() (io.Reader, int64, error) {
 	case "", "identity":
 		return q.in.Body, q.in.ContentLength, nil
 	default:
-		if q.surface.take == takeRaw {
+		if q.api.Body == provider.TakeRaw {
 			return q.in.Body, q.in.ContentLength, nil
 		}
 		return nil, 0, refuse(http.StatusUnsupportedMediaType, fmt.Sprintf("content-encoding %q is not known: send gzip or none", encoding))
@@ -353,8 +379,8 @@ func (q *request) parseJSON(media string) error {
 	if q.members, err = jsonedit.Object(q.body, q.space[:0]); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
-	if q.surface.model == modelNeeded || q.surface.model == modelTaken {
-		q.model, _ = jsonedit.String(jsonedit.Find(q.members, q.surface.modelMember()))
+	if q.api.Model == provider.ModelNeeded || q.api.Model == provider.ModelTaken {
+		q.model, _ = jsonedit.String(jsonedit.Find(q.members, q.api.ModelMember()))
 	}
 	return nil
 }
@@ -370,10 +396,10 @@ func (q *request) wrongMedia(want string) error {
 
 // decideStream settles whether the client gets a stream.
 func (q *request) decideStream() error {
-	if !q.surface.streams {
+	if !q.api.Streams {
 		return nil
 	}
-	if q.surface.streamsByPath() {
+	if q.api.StreamsByPath() {
 		return q.wantStream(q.stream)
 	}
 	return q.wantStream(jsonedit.IsTrue(jsonedit.Find(q.members, "stream")))
@@ -387,7 +413,7 @@ func (q *request) wantStream(asked bool) error {
 			return refuse(http.StatusBadRequest, textNoStreaming)
 		}
 	case "always":
-		asked = asked || !q.surface.onDemand && q.sub == ""
+		asked = asked || !q.api.OnDemand && q.sub == ""
 	}
 	q.stream = asked
 	if asked {
@@ -444,10 +470,10 @@ func (q *request) internal() (*chat.Request, error) {
 	if q.parsed != nil {
 		return q.parsed, nil
 	}
-	if q.surface.dialect == nil {
+	if q.api.Dialect == nil {
 		return nil, errNoTranslation
 	}
-	r, err := q.surface.dialect.ParseRequest(q.body)
+	r, err := q.api.Dialect.ParseRequest(q.body)
 	if err != nil {
 		return nil, err
 	}

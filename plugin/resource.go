@@ -16,7 +16,7 @@ import (
 // needsModel says whether the body must name a model. Of assistants only the
 // creation does; threads and runs take one if they want to.
 func (a *attempt) needsModel() bool {
-	return a.creates() && (a.surface.model == modelNeeded || a.family == "assistants")
+	return a.creates() && (a.api.Model == provider.ModelNeeded || a.family == "assistants")
 }
 
 // translateBody takes a body that is no chat's to the provider's format.

@@ -15,11 +15,13 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // The cache of embeddings, for all instances: how many numbers, of 4 bytes
@@ -93,7 +95,7 @@ func (inst *Instance) newEmbedder() (*embedder, error) {
 }
 
 func embeds(p *provider.Provider) bool {
-	return p.Variant != nil || p.Operations["llm/v1/embeddings"] != nil
+	return p.Variant != nil || p.Operations[route.Embeddings] != nil
 }
 
 // resizable are models that shorten their vectors on request; others refuse
@@ -122,7 +124,7 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	}
 	q := &request{
 		relay: e.instance.relay, instance: e.instance, in: &Inbound{Method: http.MethodPost, Header: http.Header{}},
-		record: &record.Record{}, surface: openAISurfaces["llm/v1/embeddings"], route: "llm/v1/embeddings",
+		record: &record.Record{}, api: routes.Of(route.Embeddings), route: route.Embeddings,
 		body: body, members: members, start: time.Now(),
 	}
 	a, err := q.prepare(ctx, e.endpoint)

@@ -22,11 +22,11 @@ import (
 // arrived together are written together; nothing is held back while another
 // read would block.
 func (a *attempt) deliverStream(ctx context.Context, events frame.Reader) error {
-	s := &stream{attempt: a, op: a.op, surface: a.surface, hidden: a.hidden, usage: a.usage}
+	s := &stream{attempt: a, op: a.op, api: a.api, hidden: a.hidden, usage: a.usage}
 	if a.how == viaChat {
 		s.from = a.op.Chat.NewStream(a.target)
 		s.resting, _ = s.from.(chat.Resting)
-		a.encoder = a.surface.dialect.NewEncoder(a.meta())
+		a.encoder = a.api.Dialect.NewEncoder(a.meta())
 	}
 	if a.endpoint.Logging.Payloads {
 		a.seen.Collect = a.collect
@@ -53,10 +53,10 @@ type stream struct {
 	*attempt
 	// The attempt's, beside what else is looked at for every event: that of a
 	// thousand streams is not in the processor's cache.
-	op      *provider.Operation
-	surface *surface
-	hidden  bool
-	usage   bool
+	op     *provider.Operation
+	api    *provider.API
+	hidden bool
+	usage  bool
 
 	ended bool // the client has all there is
 	// shown: content has come, from now on the attempt cannot be replaced.
@@ -92,7 +92,7 @@ func (s *stream) take(ev frame.Event) error {
 		s.inner = ev.Data
 	}
 	if len(ev.Data) == 0 {
-		if !s.surface.bareData {
+		if !s.api.BareData {
 			s.buf = append(s.buf, ev.Raw...)
 		}
 		return nil
@@ -106,7 +106,7 @@ func (s *stream) take(ev frame.Event) error {
 	}
 	switch {
 	case s.seen.UsageOnly && s.hidden:
-	case s.surface.bareData:
+	case s.api.BareData:
 		if s.seen.Ended {
 			s.appendUsage()
 		} else if s.usage && s.op.Edit.NoStreamOptions {
@@ -122,7 +122,7 @@ func (s *stream) take(ev frame.Event) error {
 	default:
 		s.buf = append(s.buf, ev.Raw...)
 	}
-	s.ended = s.surface.bareData && s.seen.Ended
+	s.ended = s.api.BareData && s.seen.Ended
 	return nil
 }
 
@@ -191,8 +191,8 @@ func (s *stream) begin() error {
 	s.record.Update(func(d *record.Data) { d.Mode = record.Stream })
 	h := s.clientHeaders()
 	contentType := wire.First(s.answer.Header, "Content-Type")
-	if s.from != nil || s.op.Unwrap != nil || s.surface.bareData || contentType == "" {
-		contentType = cmp.Or(s.surface.media, "text/event-stream")
+	if s.from != nil || s.op.Unwrap != nil || s.api.BareData || contentType == "" {
+		contentType = cmp.Or(s.api.Media, "text/event-stream")
 	}
 	asStream(h, contentType)
 	return s.startStream(s.answer.Status, h)
@@ -267,7 +267,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 		return errClientGone
 	}
 	something := s.client.started || len(s.buf) > 0
-	complete := s.seen.Ended || s.seen.Finish != "" || !s.surface.bareData && !s.surface.ends && s.from == nil && something
+	complete := s.seen.Ended || s.seen.Finish != "" || !s.api.BareData && !s.api.Ends && s.from == nil && something
 	if !s.client.started && !s.shown && (s.seen.Err != nil || err != nil && err != io.EOF || !complete) {
 		return s.failedEarly(err)
 	}
@@ -340,7 +340,7 @@ func (s *stream) appendEnd() {
 	switch {
 	case s.from != nil:
 		s.buf = s.encoder.Append(s.buf, &chat.Delta{Kind: chat.End})
-	case s.surface.bareData:
+	case s.api.BareData:
 		s.appendUsage()
 		s.buf = frame.AppendSSE(s.buf, nil, []byte("[DONE]"))
 	}

@@ -21,7 +21,7 @@ func capabilities(name string, options target.Options) map[string]capability {
 	p, _ := serving(name, options)
 	cells := map[string]capability{}
 	for route, op := range p.Operations {
-		cells[route] = capability{streaming: !op.NoStream}
+		cells[string(route)] = capability{streaming: !op.NoStream}
 	}
 	if cells["llm/v1/chat"] != (capability{}) {
 		if _, ok := cells["llm/v1/responses"]; !ok {

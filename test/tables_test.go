@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators"
 	providers "go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -72,7 +73,7 @@ func providerTable() string {
 		p, _ := serving(v.provider, v.options)
 		b.WriteString("| " + v.name + " |")
 		for _, c := range columns {
-			switch op := p.Operations[c[0]]; {
+			switch op := p.Operations[route.Type(c[0])]; {
 			case op == nil:
 				b.WriteString("  |")
 			case op.NoStream || !streamable(c[0]):
@@ -98,9 +99,9 @@ func streamable(route string) bool {
 
 // formatTable is what a client may speak to each provider.
 func formatTable() string {
-	formats := plugin.Formats()
+	formats := routes.Formats()
 	cell := map[[2]string]string{}
-	for _, p := range plugin.Pairs() {
+	for _, p := range routes.Pairs() {
 		var how []string
 		if len(p.AsIs) > 0 {
 			how = append(how, "as it is")

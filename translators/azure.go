@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -20,10 +21,10 @@ var azure = &provider.Provider{
 	Query:     azureQuery,
 	KeyHeader: "api-key",
 	Operations: provider.With(operations{
-		"llm/v1/chat":        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}, openai.Upstream{}),
-		"llm/v1/completions": {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: topK}},
-		"llm/v1/embeddings":  {Path: deployment("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true},
-		"llm/v1/responses":   responsesAt("/openai/v1/responses"),
+		route.Chat:        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}, openai.Upstream{}),
+		route.Completions: {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: topK}},
+		route.Embeddings:  {Path: deployment("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true},
+		route.Responses:   responsesAt("/openai/v1/responses"),
 	}, azureRoutes),
 }
 

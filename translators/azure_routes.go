@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -14,16 +15,16 @@ import (
 // what is newer below /openai/v1, which takes the model by name.
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference-preview-latest
 var azureRoutes = operations{
-	"llm/v1/files":                  restAt(azureResource("/files"), provider.OpenAIFiles),
-	"llm/v1/batches":                restAt(azureResource("/batches"), provider.OpenAIBatches),
-	"llm/v1/assistants":             assistantsAt(azureResource("/assistants")),
-	"audio/v1/audio/speech":         speechAt(azureMedia("/audio/speech")),
-	"audio/v1/audio/transcriptions": transcriptionsAt(azureMedia("/audio/transcriptions")),
-	"audio/v1/audio/translations":   transcriptionsAt(azureMedia("/audio/translations")),
-	"image/v1/images/generations":   imagesAt(azureMedia("/images/generations")),
-	"image/v1/images/edits":         imagesAt(azureMedia("/images/edits")),
-	"video/v1/videos/generations":   {Path: path("/openai/v1/video/generations/jobs"), Format: provider.AzureVideoJobs, Resource: azureJobs{}, NoStream: true},
-	"realtime/v1/realtime":          {Path: azureRealtime, Format: provider.OpenAIRealtime, Meter: openai.RealtimeMeter},
+	route.Files:            restAt(azureResource("/files"), provider.OpenAIFiles),
+	route.Batches:          restAt(azureResource("/batches"), provider.OpenAIBatches),
+	route.Assistants:       assistantsAt(azureResource("/assistants")),
+	route.Speech:           speechAt(azureMedia("/audio/speech")),
+	route.Transcriptions:   transcriptionsAt(azureMedia("/audio/transcriptions")),
+	route.Translations:     transcriptionsAt(azureMedia("/audio/translations")),
+	route.ImageGenerations: imagesAt(azureMedia("/images/generations")),
+	route.ImageEdits:       imagesAt(azureMedia("/images/edits")),
+	route.Videos:           {Path: path("/openai/v1/video/generations/jobs"), Format: provider.AzureVideoJobs, Resource: azureJobs{}, NoStream: true},
+	route.Realtime:         {Path: azureRealtime, Format: provider.OpenAIRealtime, Meter: openai.RealtimeMeter},
 }
 
 // azureSora2 is azure for models of OpenAI's own videos API, which Azure has
@@ -32,7 +33,7 @@ var azureRoutes = operations{
 var azureSora2 = func() *provider.Provider {
 	p := *azure
 	p.Operations = provider.With(provider.With(operations{}, azure.Operations), operations{
-		"video/v1/videos/generations": restAt(path("/openai/v1/videos"), provider.OpenAIVideo),
+		route.Videos: restAt(path("/openai/v1/videos"), provider.OpenAIVideo),
 	})
 	return &p
 }()
@@ -100,11 +101,11 @@ func azureRealtime(t *target.Target, _ bool) (string, error) {
 func azureVersion(t *target.Target) string {
 	version := t.Options.AzureAPIVersion
 	switch t.Route {
-	case "realtime/v1/realtime":
+	case route.Realtime:
 		if !datedPreview(version) {
 			return ""
 		}
-	case "video/v1/videos/generations":
+	case route.Videos:
 		if !inV1(version) {
 			return "preview"
 		}

@@ -11,6 +11,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -29,7 +30,7 @@ func (dashscopeImages) Request(t *target.Target, c *provider.Call, _ chat.Meta) 
 	if err != nil {
 		return nil, err
 	}
-	edit := strings.HasSuffix(t.Route, "/edits")
+	edit := t.Route == route.ImageEdits
 	if edit && len(r.Pictures) == 0 {
 		return nil, &chat.RequestError{Field: "image", Message: "must be there"}
 	}

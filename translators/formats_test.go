@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -11,7 +12,7 @@ func TestAnOptionSaysWhichFormatAModelIsServedIn(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		options target.Options
-		route   string
+		route   route.Type
 		format  provider.Format
 		path    string
 	}{

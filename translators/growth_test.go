@@ -145,8 +145,8 @@ func TestOtherOperationsReadAndWriteInLinearTime(t *testing.T) {
 				done[reader] = true
 				to := to
 				to.Route = route
-				body := []byte(otherBodies[route[strings.LastIndexByte(route, '/')+1:]])
-				t.Run(name+" "+route, func(t *testing.T) { growOther(t, op, &to, body) })
+				body := []byte(otherBodies[string(route[strings.LastIndexByte(string(route), '/')+1:])])
+				t.Run(name+" "+string(route), func(t *testing.T) { growOther(t, op, &to, body) })
 			}
 		}
 	}

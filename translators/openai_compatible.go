@@ -11,11 +11,12 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
 // operations are a provider's, by route type.
-type operations = map[string]*provider.Operation
+type operations = map[route.Type]*provider.Operation
 
 // at is a Base that is the same for all targets.
 func at(url string) func(*target.Target) (string, error) {
@@ -121,10 +122,10 @@ var openAI = &provider.Provider{
 	Base:      at("https://api.openai.com"),
 	KeyHeader: "Authorization",
 	Operations: provider.With(operations{
-		"llm/v1/chat":        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}),
-		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
-		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
-		"llm/v1/responses":   responsesAt("/v1/responses"),
+		route.Chat:        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}),
+		route.Completions: completionsAt("/v1/completions", provider.Edit{Drop: topK}),
+		route.Embeddings:  embeddingsAt("/v1/embeddings"),
+		route.Responses:   responsesAt("/v1/responses"),
 	}, openAIRoutes),
 }
 
@@ -184,7 +185,7 @@ var cerebras = &provider.Provider{
 	Base:      at("https://api.cerebras.ai"),
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{
+		route.Chat: chatAt("/v1/chat/completions", provider.Edit{
 			Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: reasoningContent, Request: systemRole,
 		}),
 	},
@@ -203,10 +204,10 @@ var dashscope = &provider.Provider{
 	},
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat":                 chatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: olderLimit, Request: systemRole}),
-		"llm/v1/embeddings":           embeddingsAt("/compatible-mode/v1/embeddings"),
-		"image/v1/images/generations": {Path: path(aigc + "multimodal-generation/generation"), Format: provider.DashscopeImages, Resource: dashscopeImages{}, NoStream: true},
-		"image/v1/images/edits":       {Path: path(aigc + "image2image/image-synthesis"), Format: provider.DashscopeImages, Resource: dashscopeImages{}, NoStream: true},
+		route.Chat:             chatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: olderLimit, Request: systemRole}),
+		route.Embeddings:       embeddingsAt("/compatible-mode/v1/embeddings"),
+		route.ImageGenerations: {Path: path(aigc + "multimodal-generation/generation"), Format: provider.DashscopeImages, Resource: dashscopeImages{}, NoStream: true},
+		route.ImageEdits:       {Path: path(aigc + "image2image/image-synthesis"), Format: provider.DashscopeImages, Resource: dashscopeImages{}, NoStream: true},
 	},
 }
 
@@ -227,7 +228,7 @@ var databricks = &provider.Provider{
 	},
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat": chatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
+		route.Chat: chatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
 			NoStreamOptions: true, Rename: olderLimit, Rewrite: splitContent, Request: systemRole,
 		}),
 	},
@@ -241,7 +242,7 @@ var deepseek = &provider.Provider{
 	Base:      at("https://api.deepseek.com"),
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat": chatOf(path("/v1/chat/completions"), provider.Edit{
+		route.Chat: chatOf(path("/v1/chat/completions"), provider.Edit{
 			Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: olderLimit, Request: systemRole,
 		}, openai.Upstream{Reasoning: true}),
 	},
@@ -255,6 +256,7 @@ var huggingFace = &provider.Provider{
 	Base:      at("https://router.huggingface.co"),
 	KeyHeader: "Authorization",
 	Native:    huggingface.Native,
+	Client:    &huggingface.Client,
 	Header: func(t *target.Target) (headers [][2]string) {
 		if use := t.Options.Huggingface.UseCache; use != nil {
 			headers = append(headers, [2]string{"x-use-cache", strconv.FormatBool(*use)})
@@ -265,16 +267,16 @@ var huggingFace = &provider.Provider{
 		return headers
 	},
 	Operations: operations{
-		"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{
+		route.Chat: chatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
 				"model", "messages", "stream", "stream_options", "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "n",
 				"presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
 			},
 			Rename: olderLimit, Rewrite: reasoningContent, Request: systemRole, NoAnswer: huggingface.NoAnswer,
 		}),
-		"llm/v1/completions":          huggingface.TextGeneration,
-		"llm/v1/embeddings":           huggingface.FeatureExtraction,
-		"video/v1/videos/generations": restAt(path("/v1/videos"), provider.OpenAIVideo),
+		route.Completions: huggingface.TextGeneration,
+		route.Embeddings:  huggingface.FeatureExtraction,
+		route.Videos:      restAt(path("/v1/videos"), provider.OpenAIVideo),
 	},
 }
 
@@ -283,9 +285,9 @@ var llama2 = &provider.Provider{
 	Name:      "llama2",
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat":        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
-		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
-		"llm/v1/embeddings":  embeddingsAt("/v1/embeddings"),
+		route.Chat:        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
+		route.Completions: completionsAt("/v1/completions", provider.Edit{Drop: topK}),
+		route.Embeddings:  embeddingsAt("/v1/embeddings"),
 	},
 }
 
@@ -297,7 +299,7 @@ var mistral = &provider.Provider{
 	Base:      at("https://api.mistral.ai"),
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{
+		route.Chat: chatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
 				"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed", "metadata", "response_format",
 				"tools", "tool_choice", "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls",
@@ -308,8 +310,8 @@ var mistral = &provider.Provider{
 			Request:         mistralRequest,
 			Rewrite:         splitContent,
 		}),
-		"llm/v1/completions": completionsAt("/v1/completions", provider.Edit{Drop: topK}),
-		"llm/v1/embeddings":  mistralEmbeddings,
+		route.Completions: completionsAt("/v1/completions", provider.Edit{Drop: topK}),
+		route.Embeddings:  mistralEmbeddings,
 	},
 }
 
@@ -334,7 +336,7 @@ func mistralNames(*target.Target) map[string]string {
 var vllm = &provider.Provider{
 	Name:       "vllm",
 	KeyHeader:  "Authorization",
-	Operations: operations{"llm/v1/chat": chatAt("/v1/chat/completions", provider.Edit{Rewrite: reasoningContent})},
+	Operations: operations{route.Chat: chatAt("/v1/chat/completions", provider.Edit{Rewrite: reasoningContent})},
 }
 
 // xai. https://docs.x.ai/docs/api-reference
@@ -343,10 +345,10 @@ var xai = &provider.Provider{
 	Base:      at("https://api.x.ai"),
 	KeyHeader: "Authorization",
 	Operations: operations{
-		"llm/v1/chat":      chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent, Spare: refusedWhileReasoning}),
-		"llm/v1/responses": responsesAt("/v1/responses"),
+		route.Chat:      chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent, Spare: refusedWhileReasoning}),
+		route.Responses: responsesAt("/v1/responses"),
 		// size, quality and style are taken and have no effect; there are no streams.
-		"image/v1/images/generations": {Path: path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
+		route.ImageGenerations: {Path: path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
 	},
 }
 

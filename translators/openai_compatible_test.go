@@ -10,6 +10,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -140,7 +141,7 @@ func TestWhereProvidersAre(t *testing.T) {
 		base, err := p.Base(tgt)
 		path := ""
 		if err == nil {
-			path, err = p.Operations[test.route].Path(tgt, false)
+			path, err = p.Operations[route.Type(test.route)].Path(tgt, false)
 		}
 		got := base + path
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -53,14 +54,14 @@ func realtimePath(t *target.Target, _ bool) (string, error) {
 
 // openAIRoutes are where OpenAI has them.
 var openAIRoutes = operations{
-	"llm/v1/files":                  restAt(path("/v1/files"), provider.OpenAIFiles),
-	"llm/v1/batches":                restAt(path("/v1/batches"), provider.OpenAIBatches),
-	"llm/v1/assistants":             assistantsAt(path("/v1/assistants")),
-	"audio/v1/audio/speech":         speechAt(path("/v1/audio/speech")),
-	"audio/v1/audio/transcriptions": transcriptionsAt(path("/v1/audio/transcriptions")),
-	"audio/v1/audio/translations":   transcriptionsAt(path("/v1/audio/translations")),
-	"image/v1/images/generations":   imagesAt(path("/v1/images/generations")),
-	"image/v1/images/edits":         imagesAt(path("/v1/images/edits")),
-	"video/v1/videos/generations":   restAt(path("/v1/videos"), provider.OpenAIVideo),
-	"realtime/v1/realtime":          realtimeAt(realtimePath),
+	route.Files:            restAt(path("/v1/files"), provider.OpenAIFiles),
+	route.Batches:          restAt(path("/v1/batches"), provider.OpenAIBatches),
+	route.Assistants:       assistantsAt(path("/v1/assistants")),
+	route.Speech:           speechAt(path("/v1/audio/speech")),
+	route.Transcriptions:   transcriptionsAt(path("/v1/audio/transcriptions")),
+	route.Translations:     transcriptionsAt(path("/v1/audio/translations")),
+	route.ImageGenerations: imagesAt(path("/v1/images/generations")),
+	route.ImageEdits:       imagesAt(path("/v1/images/edits")),
+	route.Videos:           restAt(path("/v1/videos"), provider.OpenAIVideo),
+	route.Realtime:         realtimeAt(realtimePath),
 }

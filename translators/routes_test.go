@@ -15,20 +15,21 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
 // at one target: a provider's operation for a route.
-func operationOf(t *testing.T, name, route, model string, o target.Options) (*provider.Operation, *target.Target) {
+func operationOf(t *testing.T, name, routeType, model string, o target.Options) (*provider.Operation, *target.Target) {
 	t.Helper()
 	p := Lookup(name)
-	tt := &target.Target{Provider: name, Route: route, Model: model, Options: &o}
+	tt := &target.Target{Provider: name, Route: route.Type(routeType), Model: model, Options: &o}
 	if p.Variant != nil {
 		p = p.Variant(tt)
 	}
-	op := p.Operations[route]
+	op := p.Operations[route.Type(routeType)]
 	if op == nil {
-		t.Fatalf("%s has no %s", name, route)
+		t.Fatalf("%s has no %s", name, routeType)
 	}
 	return op, tt
 }
@@ -467,7 +468,7 @@ func FuzzBodiesOfOtherRoutes(f *testing.F) {
 	for _, s := range []string{`{"input":["a"],"dimensions":2}`, `{"prompt":"x","n":2,"size":"1x2","images":[{"image_url":"data:image/png;base64,AA=="}],"mask":"u"}`, `{"prompt":"x","seconds":"4","extra_body":{"fps":1}}`, `{"requests":[{"custom_id":"a","body":{"messages":[]}}]}`, `{"input_file_id":"data:x;base64,e30K"}`} {
 		f.Add([]byte(s))
 	}
-	routes := []string{"llm/v1/embeddings", "image/v1/images/generations", "image/v1/images/edits", "video/v1/videos/generations", "llm/v1/batches", "llm/v1/files"}
+	routes := []route.Type{"llm/v1/embeddings", "image/v1/images/generations", "image/v1/images/edits", "video/v1/videos/generations", "llm/v1/batches", "llm/v1/files"}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, name := range []string{"bedrock", "gemini", "anthropic", "dashscope", "azure"} {
 			for _, o := range []target.Options{aws, onVertex} {

@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -26,10 +27,10 @@ func TestCompatibleProvidersConform(t *testing.T) {
 
 // compatibleRoutes are the routes of p in OpenAI's formats. Others conform in
 // their own package.
-func compatibleRoutes(p *provider.Provider) (routes []string) {
-	for _, route := range []string{"llm/v1/chat", "llm/v1/completions"} {
-		if op := p.Operations[route]; op != nil && (op.Format == provider.OpenAIChat || op.Format == provider.OpenAICompletions) {
-			routes = append(routes, route)
+func compatibleRoutes(p *provider.Provider) (routes []route.Type) {
+	for _, wanted := range []route.Type{route.Chat, route.Completions} {
+		if op := p.Operations[wanted]; op != nil && (op.Format == provider.OpenAIChat || op.Format == provider.OpenAICompletions) {
+			routes = append(routes, wanted)
 		}
 	}
 	return routes

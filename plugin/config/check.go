@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -153,13 +154,13 @@ func (k *checker) formats(path string, t *Target) {
 			k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", format, format)
 		}
 	}
-	if format != "openai" && slices.Contains([]string{"llm/v1/completions", "llm/v1/responses", "llm/v1/assistants", "preserve"}, t.RouteType) {
+	if format != "openai" && slices.Contains([]route.Type{route.Completions, route.Responses, route.Assistants, route.Preserve}, t.RouteType) {
 		k.fail(path+".route_type", "native provider options in llm_format can only be used with the 'llm/v1/chat' route_type")
 	}
-	if provider == "anthropic" && t.RouteType == "llm/v1/completions" && t.Logging.Statistics {
+	if provider == "anthropic" && t.RouteType == route.Completions && t.Logging.Statistics {
 		k.fail(path+".logging.log_statistics", "anthropic does not support statistics when route_type is llm/v1/completions")
 	}
-	if format == "openai" && provider == "bedrock" && t.RouteType == "video/v1/videos/generations" && t.Model.Options.Bedrock.VideoOutputS3URI == "" {
+	if format == "openai" && provider == "bedrock" && t.RouteType == route.Videos && t.Model.Options.Bedrock.VideoOutputS3URI == "" {
 		k.fail(path+".model.options.bedrock.video_output_s3_uri", "must be set for videos of bedrock")
 	}
 }
@@ -169,7 +170,7 @@ func (k *checker) options(path string, t *Target) {
 	o := &t.Model.Options
 	if raw := o.UpstreamURL; raw != "" {
 		u, err := url.Parse(placeholders.ReplaceAllString(raw, "x"))
-		socket := t.RouteType == "realtime/v1/realtime" && u != nil && (u.Scheme == "ws" || u.Scheme == "wss")
+		socket := t.RouteType == route.Realtime && u != nil && (u.Scheme == "ws" || u.Scheme == "wss")
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && !socket {
 			k.fail(path+".upstream_url", "must be an http or https URL, such as https://example.com/v1/chat/completions")
 		}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -46,7 +47,7 @@ type Config struct {
 
 // Target is one configured model.
 type Target struct {
-	RouteType   string          `json:"route_type"`
+	RouteType   route.Type      `json:"route_type"`
 	Auth        Auth            `json:"auth"`
 	Model       Model           `json:"model"`
 	Logging     Logging         `json:"logging"`
@@ -169,8 +170,8 @@ func Parse(data []byte) (*Config, error) {
 // beside the list of them.
 type wire struct {
 	Config
-	RouteType string  `json:"route_type"`
-	Auth      Auth    `json:"auth"`
-	Model     *Model  `json:"model"`
-	Logging   Logging `json:"logging"`
+	RouteType route.Type `json:"route_type"`
+	Auth      Auth       `json:"auth"`
+	Model     *Model     `json:"model"`
+	Logging   Logging    `json:"logging"`
 }

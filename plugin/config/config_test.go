@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go-ai-proxy/translators/route"
 	"slices"
 	"strings"
 	"testing"
@@ -234,7 +235,7 @@ func TestTemplatesPassTheChecks(t *testing.T) {
 func TestCheckTakesEveryRouteType(t *testing.T) {
 	for _, value := range fields()["config.route_type"].OneOf {
 		c := parse(t, minimal)
-		c.Targets[0].RouteType = value
+		c.Targets[0].RouteType = route.Type(value)
 		if err := c.Check(); err != nil {
 			t.Errorf("%s: %v", value, err)
 		}

@@ -1,6 +1,9 @@
 package config
 
-import "go-ai-proxy/translators/target"
+import (
+	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
+)
 
 // Embeddings is the model that turns prompts into vectors.
 type Embeddings struct {
@@ -43,7 +46,7 @@ type EmbeddingsGemini struct {
 // dimensions, unless nil, is how long its vectors are to be.
 func (e *Embeddings) Target(dimensions *int) *Target {
 	o := &e.Model.Options
-	t := &Target{RouteType: "llm/v1/embeddings", Auth: e.Auth, Weight: 1, Model: Model{
+	t := &Target{RouteType: route.Embeddings, Auth: e.Auth, Weight: 1, Model: Model{
 		Provider: e.Model.Provider, Name: e.Model.Name,
 		Options: target.Options{
 			UpstreamURL:          o.UpstreamURL,

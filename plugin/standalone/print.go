@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	routetype "go-ai-proxy/translators/route"
 )
 
 // print tells what is served where, what is not, and a request to try.
@@ -60,9 +62,9 @@ func (r *route) body() string {
 		model = `"model":"` + cmp.Or(text(t.model, "model_alias"), "gpt-4o-mini") + `",`
 	}
 	switch t.routeType {
-	case "llm/v1/completions":
+	case string(routetype.Completions):
 		return `{` + model + `"prompt":"Hello"}`
-	case "llm/v1/embeddings", "llm/v1/responses":
+	case string(routetype.Embeddings), string(routetype.Responses):
 		return `{` + model + `"input":"Hello"}`
 	}
 	return `{` + model + `"messages":[{"role":"user","content":"Hello"}]}`

@@ -11,6 +11,7 @@ package anthropic
 import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -26,8 +27,9 @@ var Provider = provider.Provider{
 	Header:    header,
 	KeyHeader: "x-api-key",
 	Native:    native,
-	Operations: provider.With(map[string]*provider.Operation{
-		"llm/v1/chat": {
+	Client:    &Client,
+	Operations: provider.With(map[route.Type]*provider.Operation{
+		route.Chat: {
 			Path:   path("/v1/messages"),
 			Format: provider.AnthropicMessages,
 			Chat:   Messages,
@@ -36,7 +38,7 @@ var Provider = provider.Provider{
 			Edit:   provider.Edit{Request: DropEmptyThinking},
 			Tune:   Tune,
 		},
-		"llm/v1/completions": {
+		route.Completions: {
 			Path:     path("/v1/complete"),
 			Format:   provider.AnthropicComplete,
 			Chat:     Complete,

@@ -13,6 +13,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -158,7 +159,7 @@ func (batchFiles) Answer(t *target.Target, _ *provider.Call, body []byte, meta c
 }
 
 // routes are what is no chat.
-var routes = map[string]*provider.Operation{
-	"llm/v1/batches": {Path: path(batchPath), Format: provider.AnthropicBatches, Resource: batches{}, NoStream: true},
-	"llm/v1/files":   {Path: path(batchPath), Format: provider.AnthropicBatches, Resource: batchFiles{}, NoStream: true},
+var routes = map[route.Type]*provider.Operation{
+	route.Batches: {Path: path(batchPath), Format: provider.AnthropicBatches, Resource: batches{}, NoStream: true},
+	route.Files:   {Path: path(batchPath), Format: provider.AnthropicBatches, Resource: batchFiles{}, NoStream: true},
 }

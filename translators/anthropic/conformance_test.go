@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/route"
 )
 
 func TestConformance(t *testing.T) {
@@ -11,8 +12,8 @@ func TestConformance(t *testing.T) {
 		"choices":                "one answer per request",
 		conformance.RefusalParts: "a refusal is ordinary text",
 	}
-	conformance.Run(t, &Provider, conformance.Options{Lacks: lacks, Routes: []string{"llm/v1/chat"}})
-	conformance.Run(t, &Provider, conformance.Options{Name: "complete", Routes: []string{"llm/v1/completions"}, Lacks: map[string]string{
+	conformance.Run(t, &Provider, conformance.Options{Lacks: lacks, Routes: []route.Type{"llm/v1/chat"}})
+	conformance.Run(t, &Provider, conformance.Options{Name: "complete", Routes: []route.Type{"llm/v1/completions"}, Lacks: map[string]string{
 		conformance.Usage: "the legacy API counts no tokens",
 	}})
 }

@@ -18,6 +18,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -26,6 +27,8 @@ import (
 var Provider = func() provider.Provider {
 	p := *plain
 	p.Variant = variant
+	p.Kinds = []target.Target{{Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
+	p.Client = &Client
 	return p
 }()
 
@@ -36,9 +39,9 @@ var plain = &provider.Provider{
 	PathOverURL: true,
 	KeyHeader:   "Authorization",
 	Native:      native,
-	Operations: provider.With(map[string]*provider.Operation{
-		"llm/v1/chat":        operation,
-		"llm/v1/completions": operation,
+	Operations: provider.With(map[route.Type]*provider.Operation{
+		route.Chat:        operation,
+		route.Completions: operation,
 	}, routes),
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -42,7 +43,7 @@ func TestConverseKeepsTheLaws(t *testing.T) {
 			Name: model, Target: target.Target{Model: model, Options: options()}, Header: signed, Lacks: lacks,
 		}
 		if model != "mock-model-1" {
-			options.Routes = []string{"llm/v1/chat"}
+			options.Routes = []route.Type{"llm/v1/chat"}
 		}
 		conformance.Run(t, &Provider, options)
 	}

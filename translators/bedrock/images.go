@@ -13,6 +13,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -32,7 +33,7 @@ func (images) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, 
 	if err := r.Inline(); err != nil {
 		return nil, err
 	}
-	if strings.HasSuffix(t.Route, "/edits") && len(r.Pictures) == 0 {
+	if t.Route == route.ImageEdits && len(r.Pictures) == 0 {
 		return nil, &chat.RequestError{Field: "image", Message: "must be there"}
 	}
 	if strings.Contains(t.Model, "stability.") {

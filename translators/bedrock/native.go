@@ -18,7 +18,7 @@ import (
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/welcome.html
 var native = map[provider.Format]*provider.Operation{
 	provider.BedrockConverse: operation,
-	provider.BedrockInvoke:   {Path: invokePath, Format: provider.BedrockInvoke, Meter: Meter, Tune: tuneInvoke, Header: latencyHeader},
+	provider.BedrockInvoke:   {Path: invokePath, Format: provider.BedrockInvoke, Meter: Meter, MeterHeaders: meterHeaders, Tune: tuneInvoke, Header: latencyHeader},
 	provider.BedrockRetrieve: {
 		Base: endpoint("bedrock-agent-runtime"), Format: provider.BedrockRetrieve, Tune: tuneRetrieve,
 		Path: func(_ *target.Target, stream bool) (string, error) {

@@ -2,14 +2,15 @@ package bedrock
 
 import (
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // routes are what is no chat: bodies of InvokeModel, asynchronous invocations,
 // and jobs.
-var routes = map[string]*provider.Operation{
-	"llm/v1/embeddings":           {Path: invokePath, Format: provider.BedrockInvoke, Body: embeddings{}, NoStream: true},
-	"image/v1/images/generations": {Path: invokePath, Format: provider.BedrockInvoke, Body: images{}, NoStream: true},
-	"image/v1/images/edits":       {Path: invokePath, Format: provider.BedrockInvoke, Body: images{}, NoStream: true},
-	"video/v1/videos/generations": {Path: always("/async-invoke"), Format: provider.BedrockAsync, Resource: videos{}, NoStream: true},
-	"llm/v1/batches":              {Base: endpoint("bedrock"), Path: always("/model-invocation-job"), Format: provider.BedrockJobs, Resource: batches{}, NoStream: true},
+var routes = map[route.Type]*provider.Operation{
+	route.Embeddings:       {Path: invokePath, Format: provider.BedrockInvoke, Body: embeddings{}, MeterHeaders: meterEmbeddings, NoStream: true},
+	route.ImageGenerations: {Path: invokePath, Format: provider.BedrockInvoke, Body: images{}, NoStream: true},
+	route.ImageEdits:       {Path: invokePath, Format: provider.BedrockInvoke, Body: images{}, NoStream: true},
+	route.Videos:           {Path: always("/async-invoke"), Format: provider.BedrockAsync, Resource: videos{}, NoStream: true},
+	route.Batches:          {Base: endpoint("bedrock"), Path: always("/model-invocation-job"), Format: provider.BedrockJobs, Resource: batches{}, NoStream: true},
 }

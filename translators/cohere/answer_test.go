@@ -14,6 +14,7 @@ import (
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
 )
 
 func fixture(t testing.TB, name string) []byte {
@@ -26,15 +27,15 @@ func fixture(t testing.TB, name string) []byte {
 }
 
 // whole is what a client of the OpenAI format gets of a whole answer.
-func whole(t *testing.T, route, body string) string {
+func whole(t *testing.T, wanted route.Type, body string) string {
 	t.Helper()
-	resp, err := Chat.ParseResponse(to(route), []byte(body))
+	resp, err := Chat.ParseResponse(to(wanted), []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Meta = meta
 	dialect := openai.Chat
-	if route == "llm/v1/completions" {
+	if wanted == "llm/v1/completions" {
 		dialect = openai.Completions
 	}
 	out, err := dialect.AppendResponse(nil, resp)
@@ -77,7 +78,7 @@ func TestWholeAnswersOfEveryVersion(t *testing.T) {
 				`"usage":{"prompt_tokens":37,"completion_tokens":28,"total_tokens":65,"prompt_tokens_details":{"cached_tokens":37,"audio_tokens":0}}}`,
 		},
 	} {
-		t.Run(name, func(t *testing.T) { sameJSON(t, whole(t, c.route, c.in), c.want) })
+		t.Run(name, func(t *testing.T) { sameJSON(t, whole(t, route.Type(c.route), c.in), c.want) })
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -24,6 +25,7 @@ import (
 var Provider = func() provider.Provider {
 	p := *current
 	p.Variant = variant
+	p.Client = &Client
 	return p
 }()
 
@@ -61,10 +63,10 @@ func withChat(chat *provider.Operation) *provider.Provider {
 		Base:      func(*target.Target) (string, error) { return "https://api.cohere.com", nil },
 		KeyHeader: "Authorization",
 		Native:    native,
-		Operations: map[string]*provider.Operation{
-			"llm/v1/chat":        chat,
-			"llm/v1/completions": generateOperation,
-			"llm/v1/embeddings":  embedOperation,
+		Operations: map[route.Type]*provider.Operation{
+			route.Chat:        chat,
+			route.Completions: generateOperation,
+			route.Embeddings:  embedOperation,
 		},
 	}
 }

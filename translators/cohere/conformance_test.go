@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/route"
 )
 
 func TestConformance(t *testing.T) {
@@ -13,7 +14,7 @@ func TestConformance(t *testing.T) {
 		conformance.ReasoningTokens: "they are output tokens like others",
 		conformance.Signatures:      "thinking is not signed",
 	}
-	chat := []string{"llm/v1/chat"}
+	chat := []route.Type{"llm/v1/chat"}
 	conformance.Run(t, &Provider, conformance.Options{Lacks: lacks, Routes: chat})
 	v1 := map[string]string{
 		"long_arguments":         "a call cannot be forced",
@@ -28,5 +29,5 @@ func TestConformance(t *testing.T) {
 		v1[name] = reason
 	}
 	conformance.Run(t, legacy, conformance.Options{Name: "version 1", Lacks: v1, Routes: chat})
-	conformance.Run(t, &Provider, conformance.Options{Name: "generate", Lacks: lacks, Routes: []string{"llm/v1/completions"}})
+	conformance.Run(t, &Provider, conformance.Options{Name: "generate", Lacks: lacks, Routes: []route.Type{"llm/v1/completions"}})
 }

@@ -9,11 +9,12 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
-func to(route string) *target.Target {
-	return &target.Target{Provider: "cohere", Route: route, Model: "command", Options: &target.Options{}}
+func to(wanted route.Type) *target.Target {
+	return &target.Target{Provider: "cohere", Route: wanted, Model: "command", Options: &target.Options{}}
 }
 
 func sameJSON(t *testing.T, got, want string) {

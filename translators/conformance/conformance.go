@@ -15,6 +15,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -26,7 +27,7 @@ type Options struct {
 	// and Route are filled in. The model is "mock-model-1" by default.
 	Target target.Target
 	// Routes are the route types to run: all by default that have a dialect.
-	Routes []string
+	Routes []route.Type
 	// Lacks names capabilities that the provider's API does not have, each
 	// with the reason: scenarios of package mock, and the constants below.
 	Lacks map[string]string
@@ -69,13 +70,13 @@ func Run(t *testing.T, p *provider.Provider, o Options) {
 	t.Run(o.Name, func(t *testing.T) {
 		o.check(t)
 		ran := 0
-		for _, route := range routes(p, o.Routes) {
-			r := newRun(t, p, route, &o)
+		for _, wanted := range routes(p, o.Routes) {
+			r := newRun(t, p, wanted, &o)
 			if r == nil {
 				continue
 			}
 			ran++
-			t.Run(route, func(t *testing.T) { r.all(t) })
+			t.Run(string(wanted), func(t *testing.T) { r.all(t) })
 		}
 		if ran == 0 {
 			t.Errorf("no route of %s has a chat format with a mock", p.Name)
@@ -102,27 +103,27 @@ func (o *Options) check(t *testing.T) {
 	}
 }
 
-func routes(p *provider.Provider, only []string) []string {
+func routes(p *provider.Provider, only []route.Type) []route.Type {
 	if only != nil {
 		return only
 	}
-	var all []string
-	for route := range p.Operations {
-		if dialects[route].dialect != nil {
-			all = append(all, route)
+	var all []route.Type
+	for wanted := range p.Operations {
+		if dialects[wanted].dialect != nil {
+			all = append(all, wanted)
 		}
 	}
-	sort.Strings(all)
+	slices.Sort(all)
 	return all
 }
 
 // dialects are the routes that clients of the OpenAI format can chat on.
-var dialects = map[string]struct {
+var dialects = map[route.Type]struct {
 	dialect chat.Dialect
 	format  provider.Format
 }{
-	"llm/v1/chat":        {openai.Chat, provider.OpenAIChat},
-	"llm/v1/completions": {openai.Completions, provider.OpenAICompletions},
+	route.Chat:        {openai.Chat, provider.OpenAIChat},
+	route.Completions: {openai.Completions, provider.OpenAICompletions},
 }
 
 // run is one provider on one route.
@@ -136,25 +137,25 @@ type run struct {
 	options  *Options
 }
 
-func newRun(t *testing.T, p *provider.Provider, route string, o *Options) *run {
+func newRun(t *testing.T, p *provider.Provider, wanted route.Type, o *Options) *run {
 	t.Helper()
-	op := p.Operations[route]
+	op := p.Operations[wanted]
 	if op == nil {
-		t.Errorf("route %s: %s has no such operation", route, p.Name)
+		t.Errorf("route %s: %s has no such operation", wanted, p.Name)
 		return nil
 	}
-	d := dialects[route]
+	d := dialects[wanted]
 	if op.Chat == nil && op.Format != d.format {
-		t.Errorf("route %s: format %s needs a translator", route, op.Format)
+		t.Errorf("route %s: format %s needs a translator", wanted, op.Format)
 		return nil
 	}
 	f := mock.ByName(string(op.Format))
 	if f == nil {
-		t.Errorf("route %s: no mock speaks %s", route, op.Format)
+		t.Errorf("route %s: no mock speaks %s", wanted, op.Format)
 		return nil
 	}
-	r := &run{provider: p, op: op, target: o.Target, dialect: d.dialect, mock: f, prompt: route == "llm/v1/completions", options: o}
-	r.target.Provider, r.target.Route = p.Name, route
+	r := &run{provider: p, op: op, target: o.Target, dialect: d.dialect, mock: f, prompt: wanted == route.Completions, options: o}
+	r.target.Provider, r.target.Route = p.Name, wanted
 	if r.target.Model == "" {
 		r.target.Model = mock.Model
 	}

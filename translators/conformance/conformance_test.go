@@ -11,6 +11,7 @@ import (
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -166,7 +167,7 @@ func run(t *testing.T, f fault) {
 	if f.fields != nil {
 		f.fields(fields)
 	}
-	p := &provider.Provider{Name: "faulty", Operations: map[string]*provider.Operation{"llm/v1/chat": {
+	p := &provider.Provider{Name: "faulty", Operations: map[route.Type]*provider.Operation{"llm/v1/chat": {
 		Path:   func(*target.Target, bool) (string, error) { return "/v1/chat/completions", nil },
 		Format: provider.OpenAIChat, Chat: f.upstream, Meter: openai.Meter, Fields: fields,
 	}}}

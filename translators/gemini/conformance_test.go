@@ -7,6 +7,7 @@ import (
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -15,7 +16,7 @@ import (
 // it ends with the last candidate's finish reason.
 func relayed(p *provider.Provider) *provider.Provider {
 	with := *p
-	with.Operations = map[string]*provider.Operation{}
+	with.Operations = map[route.Type]*provider.Operation{}
 	for route, op := range p.Operations {
 		o := *op
 		o.Chat = &endings{Upstream: op.Chat}

@@ -15,6 +15,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -23,6 +24,9 @@ import (
 var Provider = func() provider.Provider {
 	p := *public
 	p.Variant = variant
+	vertex := &target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "l"}}
+	p.Kinds = []target.Target{{Options: vertex}, {Options: vertex, Model: "claude-sonnet-4-5"}}
+	p.Client = &Client
 	return p
 }()
 
@@ -39,7 +43,7 @@ var public = &provider.Provider{
 
 // generateOperations are chat and completions in the generateContent format:
 // a prompt is a user's text.
-func generateOperations(path func(*target.Target, bool) (string, error), fields provider.Fields) map[string]*provider.Operation {
+func generateOperations(path func(*target.Target, bool) (string, error), fields provider.Fields) map[route.Type]*provider.Operation {
 	op := &provider.Operation{
 		Path:   path,
 		Format: provider.GeminiGenerate,
@@ -47,7 +51,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Meter:  Meter,
 		Fields: fields,
 	}
-	return map[string]*provider.Operation{"llm/v1/chat": op, "llm/v1/completions": op}
+	return map[route.Type]*provider.Operation{route.Chat: op, route.Completions: op}
 }
 
 func publicPath(t *target.Target, stream bool) (string, error) {

@@ -7,6 +7,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -34,7 +35,7 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 }
 
 // openAIChat is chat in OpenAI's format with the differences of edit.
-func openAIChat(path func(*target.Target, bool) (string, error), edit provider.Edit) map[string]*provider.Operation {
+func openAIChat(path func(*target.Target, bool) (string, error), edit provider.Edit) map[route.Type]*provider.Operation {
 	ruled := provider.Fields{}
 	for _, name := range openai.Fields {
 		ruled[name] = mapped("as it is")
@@ -43,7 +44,7 @@ func openAIChat(path func(*target.Target, bool) (string, error), edit provider.E
 			ruled[name] = dropped("not a member of the API")
 		}
 	}
-	return map[string]*provider.Operation{"llm/v1/chat": {
+	return map[route.Type]*provider.Operation{route.Chat: {
 		Path: path, Format: provider.OpenAIChat, Meter: openai.Meter, Edit: edit,
 		Chat: edited{openai.Upstream{}, &edit}, Fields: ruled,
 	}}

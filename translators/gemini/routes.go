@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -22,21 +23,21 @@ func vertexModel(method string) pathFunc {
 
 // publicRoutes and vertexRoutes are what is no chat.
 var (
-	publicRoutes = map[string]*provider.Operation{
-		"llm/v1/embeddings":           {Path: publicModel(":batchEmbedContents"), Format: provider.GeminiEmbedBatch, Body: batchEmbed{}, NoStream: true},
-		"image/v1/images/generations": {Path: imagesPath(publicModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
-		"image/v1/images/edits":       {Path: imagesPath(publicModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
-		"video/v1/videos/generations": {Path: publicModel(":predictLongRunning"), Format: provider.GeminiPredictLong, Resource: videos{model: publicModel}, NoStream: true},
-		"llm/v1/batches":              {Format: provider.GeminiBatches, Path: publicModel(":batchGenerateContent"), Resource: publicBatches{}, NoStream: true},
-		"llm/v1/files":                {Format: provider.GeminiFiles, Path: fixed("/v1beta/files"), Resource: publicFiles{}, NoStream: true},
-		"realtime/v1/realtime":        publicLive,
+	publicRoutes = map[route.Type]*provider.Operation{
+		route.Embeddings:       {Path: publicModel(":batchEmbedContents"), Format: provider.GeminiEmbedBatch, Body: batchEmbed{}, NoStream: true},
+		route.ImageGenerations: {Path: imagesPath(publicModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
+		route.ImageEdits:       {Path: imagesPath(publicModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
+		route.Videos:           {Path: publicModel(":predictLongRunning"), Format: provider.GeminiPredictLong, Resource: videos{model: publicModel}, NoStream: true},
+		route.Batches:          {Format: provider.GeminiBatches, Path: publicModel(":batchGenerateContent"), Resource: publicBatches{}, NoStream: true},
+		route.Files:            {Format: provider.GeminiFiles, Path: fixed("/v1beta/files"), Resource: publicFiles{}, NoStream: true},
+		route.Realtime:         publicLive,
 	}
-	vertexRoutes = map[string]*provider.Operation{
-		"llm/v1/embeddings":           {Path: vertexEmbedPath, Format: provider.GeminiPredict, Body: predictEmbed{}, NoStream: true},
-		"image/v1/images/generations": {Path: imagesPath(vertexModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
-		"image/v1/images/edits":       {Path: imagesPath(vertexModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
-		"video/v1/videos/generations": {Path: vertexModel(":predictLongRunning"), Format: provider.GeminiPredictLong, Resource: videos{vertexModel, true}, NoStream: true},
-		"llm/v1/batches":              {Format: provider.VertexJobs, Path: below("/batchPredictionJobs"), Resource: batchJobs{}, NoStream: true},
-		"realtime/v1/realtime":        vertexLive,
+	vertexRoutes = map[route.Type]*provider.Operation{
+		route.Embeddings:       {Path: vertexEmbedPath, Format: provider.GeminiPredict, Body: predictEmbed{}, NoStream: true},
+		route.ImageGenerations: {Path: imagesPath(vertexModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
+		route.ImageEdits:       {Path: imagesPath(vertexModel), Format: provider.GeminiGenerate, Body: images{}, NoStream: true},
+		route.Videos:           {Path: vertexModel(":predictLongRunning"), Format: provider.GeminiPredictLong, Resource: videos{vertexModel, true}, NoStream: true},
+		route.Batches:          {Format: provider.VertexJobs, Path: below("/batchPredictionJobs"), Resource: batchJobs{}, NoStream: true},
+		route.Realtime:         vertexLive,
 	}
 )

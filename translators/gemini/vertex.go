@@ -9,6 +9,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -149,7 +150,7 @@ func anthropicVersion(t *target.Target) string {
 // vertexClaude takes Anthropic's Messages with the model in the URL and the
 // version in the body, and refuses output_config.
 var vertexClaude = func() *provider.Provider {
-	p := vertex(map[string]*provider.Operation{"llm/v1/chat": {
+	p := vertex(map[route.Type]*provider.Operation{route.Chat: {
 		Path:      published("anthropic", rawPredict),
 		Format:    provider.AnthropicMessages,
 		Chat:      claude{edited{anthropic.Messages, &claudeEdit}},
@@ -198,7 +199,7 @@ func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	return c.edited.AppendRequest(dst, t, req)
 }
 
-func vertex(operations map[string]*provider.Operation) *provider.Provider {
+func vertex(operations map[route.Type]*provider.Operation) *provider.Provider {
 	return &provider.Provider{
 		Name:        "gemini",
 		Base:        vertexBase,

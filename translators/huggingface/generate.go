@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -166,7 +167,7 @@ func (generate) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		Finish: finishReason(details.GetStringBytes("finish_reason")),
 	}
 	// Kong answers so on completions, too: clients of it may look here.
-	if t.Route == "llm/v1/completions" {
+	if t.Route == route.Completions {
 		message := jsonedit.AppendBytes([]byte(`{"role":"assistant","content":`), generated)
 		c.Extra = []chat.Member{{Name: "message", Value: append(message, '}')}}
 	}

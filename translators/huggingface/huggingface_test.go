@@ -15,13 +15,14 @@ import (
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
 const mistral = "mistralai/Mistral-7B-Instruct-v0.2"
 
-func to(route, model string) *target.Target {
-	return &target.Target{Provider: "huggingface", Route: route, Model: model, Options: &target.Options{}}
+func to(wanted route.Type, model string) *target.Target {
+	return &target.Target{Provider: "huggingface", Route: wanted, Model: model, Options: &target.Options{}}
 }
 
 func sameJSON(t *testing.T, got, want string) {

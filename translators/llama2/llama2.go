@@ -12,6 +12,7 @@ import (
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -20,9 +21,9 @@ import (
 var Provider = provider.Provider{
 	Name:      "llama2",
 	KeyHeader: "Authorization",
-	Operations: map[string]*provider.Operation{
-		"llm/v1/chat":        {Path: root, Format: provider.Llama2Raw, Chat: Chat, Fields: Fields, NoStream: true},
-		"llm/v1/completions": {Path: root, Format: provider.Llama2Raw, Chat: Complete, Fields: completeFields, NoStream: true},
+	Operations: map[route.Type]*provider.Operation{
+		route.Chat:        {Path: root, Format: provider.Llama2Raw, Chat: Chat, Fields: Fields, NoStream: true},
+		route.Completions: {Path: root, Format: provider.Llama2Raw, Chat: Complete, Fields: completeFields, NoStream: true},
 	},
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -28,10 +29,10 @@ var Provider = provider.Provider{
 		name = strings.TrimPrefix(strings.ToLower(name), "registry.ollama.ai/")
 		return strings.TrimSuffix(strings.TrimPrefix(name, "library/"), ":latest")
 	},
-	Operations: map[string]*provider.Operation{
-		"llm/v1/chat":        {Path: path("/api/chat"), Format: provider.OllamaChat, Chat: Chat, Meter: Meter, Fields: Fields},
-		"llm/v1/completions": {Path: path("/api/generate"), Format: provider.OllamaGenerate, Chat: Generate, Meter: Meter, Fields: generateFields},
-		"llm/v1/embeddings":  {Path: path("/api/embed"), Format: provider.OllamaEmbed, Body: Embed, NoStream: true},
+	Operations: map[route.Type]*provider.Operation{
+		route.Chat:        {Path: path("/api/chat"), Format: provider.OllamaChat, Chat: Chat, Meter: Meter, Fields: Fields},
+		route.Completions: {Path: path("/api/generate"), Format: provider.OllamaGenerate, Chat: Generate, Meter: Meter, Fields: generateFields},
+		route.Embeddings:  {Path: path("/api/embed"), Format: provider.OllamaEmbed, Body: Embed, NoStream: true},
 	},
 }
 

@@ -11,11 +11,12 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
-func on(route string) *target.Target {
-	return &target.Target{Provider: "ollama", Route: route, Model: "qwen3", Options: &target.Options{}}
+func on(wanted route.Type) *target.Target {
+	return &target.Target{Provider: "ollama", Route: wanted, Model: "qwen3", Options: &target.Options{}}
 }
 
 // translate is the body for an OpenAI request to chat or completions.

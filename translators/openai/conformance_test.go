@@ -6,6 +6,7 @@ import (
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -18,7 +19,7 @@ func TestUpstreamConforms(t *testing.T) {
 	}
 	fields["stream_options"] = provider.Field{Treatment: provider.Dropped, Note: "usage is always asked for"}
 	fields["metadata"] = provider.Field{Treatment: provider.Dropped, Note: "refused without store"}
-	p := &provider.Provider{Name: "openai", Operations: map[string]*provider.Operation{"llm/v1/chat": {
+	p := &provider.Provider{Name: "openai", Operations: map[route.Type]*provider.Operation{"llm/v1/chat": {
 		Path:   func(*target.Target, bool) (string, error) { return "/v1/chat/completions", nil },
 		Format: provider.OpenAIChat, Chat: openai.Upstream{}, Meter: openai.Meter, Fields: fields,
 	}}}

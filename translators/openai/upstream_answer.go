@@ -15,14 +15,14 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	defer jsonedit.Parsers.Put(p, len(body))
 	v, err := p.ParseBytes(body)
 	if err != nil || v.Type() != fastjson.TypeObject {
-		return nil, &chat.ResponseError{Message: "failed to decode " + t.Route + " response"}
+		return nil, &chat.ResponseError{Message: "failed to decode " + string(t.Route) + " response"}
 	}
 	if e := v.Get("error"); e != nil && e.Type() != fastjson.TypeNull {
 		return nil, &chat.ResponseError{Message: readErrorValue(e).Message}
 	}
 	choices := v.Get("choices")
 	if choices == nil {
-		return nil, &chat.ResponseError{Message: "'choices' not in " + t.Route + " response"}
+		return nil, &chat.ResponseError{Message: "'choices' not in " + string(t.Route) + " response"}
 	}
 	resp := &chat.Response{
 		ID: text(v, "id"), Model: text(v, "model"), Created: v.GetInt64("created"),

@@ -4,13 +4,14 @@ package provider
 
 import (
 	"maps"
-
+	"net/http"
 	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -31,13 +32,18 @@ type Provider struct {
 	// Query are constant query parameters that the client's own override, e.g. api-version.
 	Query func(t *target.Target) [][2]string
 	// Operations by route_type.
-	Operations map[string]*Operation
+	Operations map[route.Type]*Operation
 	// Native are the operations for clients that speak a format of the
 	// provider's own, by that format; see Find.
 	Native map[Format]*Operation
 	// Variant, if set, returns the provider that really serves t (mistral in
 	// ollama's format, Vertex for gemini); itself when there is no other.
 	Variant func(t *target.Target) *Provider
+	// Kinds are examples of targets for which Variant returns another than for
+	// one that says nothing, by model or by options.
+	Kinds []target.Target
+	// Client, if set, is a format of the provider's own that clients may speak.
+	Client *ClientFormat
 	// PlainModel, if set, is the one name of a model that the API knows by several.
 	PlainModel func(name string) string
 	// KeyHeader is the header a key usually goes in: only for messages and mocks.
@@ -47,11 +53,11 @@ type Provider struct {
 // Find returns the operation for a client's format on a route: one whose bodies
 // are of that format, or else the route's, which translates; nil when there is
 // neither.
-func (p *Provider) Find(client Format, route string) *Operation {
+func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 	if op := p.Native[client]; op != nil {
 		return op
 	}
-	return p.Operations[route]
+	return p.Operations[wanted]
 }
 
 // Operation is one thing a provider can do.
@@ -68,6 +74,9 @@ type Operation struct {
 	Chat chat.Upstream
 	// Meter reads usage from answers that are forwarded unchanged.
 	Meter chat.Meter
+	// MeterHeaders, if set, reads usage from headers, for answers that have none
+	// in their body.
+	MeterHeaders func(h http.Header, seen *chat.Seen)
 	// Fields rules every request field of the OpenAI format (field law).
 	Fields Fields
 	// Edit are the changes that a same-format body needs for this provider.
@@ -279,7 +288,7 @@ type Field struct {
 type Fields map[string]Field
 
 // With returns ops with more added to it.
-func With(ops, more map[string]*Operation) map[string]*Operation {
+func With(ops, more map[route.Type]*Operation) map[route.Type]*Operation {
 	maps.Copy(ops, more)
 	return ops
 }

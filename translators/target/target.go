@@ -4,11 +4,13 @@
 // templates have been resolved.
 package target
 
+import "go-ai-proxy/translators/route"
+
 // Target is one configured model as a translator sees it. It is immutable.
 type Target struct {
-	Provider string // model.provider
-	Route    string // route_type: what the client asked for, e.g. "llm/v1/chat"
-	Model    string // resolved model.name, or the client's own model
+	Provider string     // model.provider
+	Route    route.Type // what the client asked for, e.g. route.Chat
+	Model    string     // resolved model.name, or the client's own model
 	Options  *Options
 }
 

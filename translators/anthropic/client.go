@@ -1,0 +1,34 @@
+package anthropic
+
+import (
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+)
+
+// Client is what clients of Anthropic's API may call.
+// https://platform.claude.com/docs/en/api/overview
+var Client = provider.ClientFormat{
+	Name:    "anthropic",
+	Errors:  Dialect,
+	Headers: []string{"Anthropic-"},
+	Paths: []provider.ClientPath{
+		{Path: "/v1/messages", Route: route.Chat, API: &provider.API{
+			Format: provider.AnthropicMessages, Dialect: Dialect, Check: provider.Needs("messages"), Streams: true,
+			Prose: openai.PromptWords, PromptFirst: true, Ends: true,
+		}},
+		{Path: "/v1/messages/count_tokens", Route: route.Chat, API: &provider.API{
+			Format: provider.AnthropicCount, Check: provider.Needs("messages"),
+		}},
+		{Route: route.Batches, API: &provider.API{
+			Format: provider.AnthropicBatches, Nested: true, Body: provider.TakeAny, Model: provider.ModelTaken, Resources: &clientBatches,
+		}},
+	},
+}
+
+var clientBatches = provider.Resources{
+	Names: []string{"messages/batches"},
+	Allowed: map[string][]string{
+		"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/cancel": {"POST"}, "/{}/results": {"GET"},
+	},
+}

@@ -1,0 +1,26 @@
+package cohere
+
+import (
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+)
+
+// Client is what clients of Cohere's API may call, in both its versions.
+// https://docs.cohere.com/reference/about
+var Client = provider.ClientFormat{
+	Name:   "cohere",
+	Errors: Errors,
+	Paths: []provider.ClientPath{
+		{Path: "/v2/chat", Route: route.Chat, API: &provider.API{
+			Format: provider.CohereChatV2, Check: provider.Needs("messages"), Streams: true, Ends: true,
+		}},
+		{Path: "/v1/chat", Route: route.Chat, API: &provider.API{
+			Format: provider.CohereChatV1, Check: provider.Needs("message"), Streams: true, Framing: frame.Lines, Ends: true,
+		}},
+		{Path: "/v2/rerank", Route: route.Chat, API: &provider.API{Format: provider.CohereRerankV2, Check: provider.Needs("query")}},
+		{Path: "/rerank", Route: route.Chat, API: &provider.API{Format: provider.CohereRerankV1, Check: provider.Needs("query")}},
+		{Path: "/v2/embed", Route: route.Embeddings, API: &provider.API{Format: provider.CohereEmbed}},
+		{Path: "/v1/embed", Route: route.Embeddings, API: &provider.API{Format: provider.CohereEmbedV1}},
+	},
+}

@@ -1,0 +1,158 @@
+package openai
+
+import (
+	"net/http"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+)
+
+// Client is what clients of OpenAI's API may call: each route type is one of
+// its APIs. Where targets have several, a request is told by the end of its
+// path, or else by a member of its body.
+// https://platform.openai.com/docs/api-reference
+var Client = provider.ClientFormat{
+	Name:   "openai",
+	Errors: Chat,
+	Others: []string{"models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
+	Paths: []provider.ClientPath{
+		{Path: "/chat/completions", Member: "messages", Route: route.Chat, API: &provider.API{
+			Format: provider.OpenAIChat, Dialect: Chat, Check: checkPrompt, Streams: true, Tuned: true, Prose: PromptWords, BareData: true,
+		}},
+		{Path: "/completions", Member: "prompt", Route: route.Completions, API: &provider.API{
+			Format: provider.OpenAICompletions, Dialect: Completions, Check: checkPrompt, Streams: true, Tuned: true, Prose: PromptWords, BareData: true,
+		}},
+		{Path: "/audio/speech", Member: "voice", Route: route.Speech, API: &provider.API{
+			Format: provider.OpenAISpeech, Check: provider.Needs("input"),
+		}},
+		{Path: "/audio/transcriptions", Route: route.Transcriptions, API: &provider.API{
+			Format: provider.OpenAITranscriptions, Body: provider.TakeForm, Form: []string{"file"}, FormOnly: true, Streams: true, OnDemand: true, Tokens: true,
+		}},
+		{Path: "/audio/translations", Route: route.Translations, API: &provider.API{
+			Format: provider.OpenAITranscriptions, Body: provider.TakeForm, Form: []string{"file"}, FormOnly: true, Tokens: true,
+		}},
+		{Path: "/images/edits", Member: "images", Route: route.ImageEdits, API: &provider.API{
+			Format: provider.OpenAIImages, Check: provider.Needs("prompt"), Body: provider.TakeForm, Form: []string{"prompt"}, Streams: true, OnDemand: true, Tokens: true,
+		}},
+		{Path: "/images/generations", Member: "prompt", Route: route.ImageGenerations, API: &provider.API{
+			Format: provider.OpenAIImages, Check: provider.Needs("prompt"), Streams: true, OnDemand: true, Tokens: true,
+		}},
+		{Path: "/realtime", Route: route.Realtime, API: &provider.API{
+			Format: provider.OpenAIRealtime, Body: provider.TakeSocket, Model: provider.ModelInQuery, Tokens: true,
+		}},
+		{Path: "/embeddings", Member: "input", Route: route.Embeddings, API: &provider.API{
+			Format: provider.OpenAIEmbeddings, Check: checkInput, Prose: PromptWords,
+		}},
+		{Path: "/batches", Member: "input_file_id", Route: route.Batches, API: &provider.API{
+			Format: provider.OpenAIBatches, Nested: true, Check: checkBatch, Model: provider.ModelTaken, Resources: &clientBatches,
+		}},
+		{Path: "/responses", Member: "input", Route: route.Responses, API: &provider.API{
+			Format: provider.OpenAIResponses, Dialect: Responses, Through: route.Chat, Prose: PromptWords, Check: checkResponses,
+			Streams: true, Tuned: true, Limit: "max_output_tokens", Tokens: true, Resources: &clientResponses,
+		}},
+		{Path: "/files", Route: route.Files, API: &provider.API{
+			Format: provider.OpenAIFiles, Body: provider.TakeForm, Form: []string{"file"}, FormOnly: true, Model: provider.ModelTaken, Resources: &clientFiles,
+		}},
+		{Path: "/assistants", Route: route.Assistants, API: &provider.API{
+			Format: provider.OpenAIAssistants, Model: provider.ModelTaken, Resources: &clientAssistants, Streams: true, OnDemand: true,
+		}},
+		{Path: "/videos", Member: "prompt", Route: route.Videos, API: &provider.API{
+			Format: provider.OpenAIVideo, Check: provider.Needs("prompt"), Body: provider.TakeForm, Form: []string{"prompt"}, Resources: &clientVideos,
+		}},
+		{Route: route.Preserve, API: &provider.API{Body: provider.TakeRaw, Model: provider.ModelTaken}},
+	},
+}
+
+var (
+	clientFiles = provider.Resources{
+		Names:   []string{"files"},
+		Allowed: map[string][]string{"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/content": {"GET"}},
+		IDs:     []provider.IDPrefix{{Prefix: "file-", Name: "files"}, {Prefix: "file_", Name: "files"}, {Prefix: "assistant-", Name: "files"}},
+	}
+	clientBatches = provider.Resources{
+		Names:   []string{"batches"},
+		Allowed: map[string][]string{"": {"GET", "POST"}, "/{}": {"GET"}, "/{}/cancel": {"POST"}},
+		IDs:     []provider.IDPrefix{{Prefix: "batch_", Name: "batches"}},
+	}
+	clientAssistants = provider.Resources{
+		Names: []string{"assistants", "threads"},
+		Allowed: map[string][]string{
+			"": {"GET", "POST"}, "/{}": {"GET", "POST", "DELETE"},
+			"/runs": {"POST"}, "/{}/messages": {"GET", "POST"}, "/{}/messages/{}": {"GET", "POST", "DELETE"},
+			"/{}/runs": {"GET", "POST"}, "/{}/runs/{}": {"GET", "POST"}, "/{}/runs/{}/cancel": {"POST"},
+			"/{}/runs/{}/submit_tool_outputs": {"POST"}, "/{}/runs/{}/steps": {"GET"}, "/{}/runs/{}/steps/{}": {"GET"},
+		},
+		IDs: []provider.IDPrefix{{Prefix: "asst_", Name: "assistants"}, {Prefix: "thread_", Name: "threads"}},
+	}
+	clientResponses = provider.Resources{
+		Names: []string{"responses"},
+		Allowed: map[string][]string{
+			"": {"POST"}, "/{}": {"GET", "DELETE"}, "/{}/cancel": {"POST"}, "/{}/input_items": {"GET"},
+			"/input_tokens": {"POST"}, "/compact": {"POST"},
+		},
+		IDs: []provider.IDPrefix{{Prefix: "resp_", Name: "responses"}},
+	}
+	clientVideos = provider.Resources{
+		Names: []string{"videos"},
+		Allowed: map[string][]string{
+			"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/content": {"GET"}, "/{}/remix": {"POST"},
+			"/edits": {"POST"}, "/extensions": {"POST"}, "/characters": {"POST"}, "/characters/{}": {"GET"},
+		},
+		IDs: []provider.IDPrefix{{Prefix: "video_", Name: "videos"}},
+	}
+)
+
+// checkPrompt holds chat to messages and completions to a prompt, with Kong's texts.
+func checkPrompt(body []jsonedit.Member, wanted route.Type) error {
+	messages := provider.Filled(jsonedit.Find(body, "messages"))
+	p := jsonedit.Find(body, "prompt")
+	prompt := jsonedit.IsString(p) || provider.Filled(p)
+	switch {
+	case messages && prompt:
+		return chat.NewError(http.StatusBadRequest, "request matches multiple LLM request formats")
+	case !messages && !prompt:
+		e := chat.NewError(http.StatusBadRequest, "request body doesn't contain valid prompts")
+		e.Param = "messages"
+		if wanted == route.Completions {
+			e.Param = "prompt"
+		}
+		return e
+	case messages && wanted != route.Chat:
+		return otherFormat(route.Chat, wanted)
+	case prompt && wanted != route.Completions:
+		return otherFormat(route.Completions, wanted)
+	}
+	return nil
+}
+
+func otherFormat(sent, wanted route.Type) error {
+	return chat.NewError(http.StatusBadRequest, "["+string(sent)+"] message format is not compatible with ["+string(wanted)+"] route type")
+}
+
+func checkInput(body []jsonedit.Member, _ route.Type) error {
+	if in := jsonedit.Find(body, "input"); !provider.Filled(in) && !provider.Text(in) {
+		return provider.Missing("input")
+	}
+	return nil
+}
+
+func checkResponses(body []jsonedit.Member, _ route.Type) error {
+	for _, k := range []string{"input", "prompt", "previous_response_id", "conversation"} {
+		if v := jsonedit.Find(body, k); v != nil && !jsonedit.IsNull(v) {
+			return nil
+		}
+	}
+	return provider.Missing("input")
+}
+
+// checkBatch wants what a batch is made of: a file, or the requests themselves.
+func checkBatch(body []jsonedit.Member, _ route.Type) error {
+	if !provider.Text(jsonedit.Find(body, "input_file_id")) && !provider.Filled(jsonedit.Find(body, "requests")) {
+		e := chat.NewError(http.StatusBadRequest, "input_file_id: must name the file with the requests of the batch")
+		e.Param = "input_file_id"
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+// Package route names the route types: what a client may want, of whichever
+// provider.
+package route
+
+import "strings"
+
+// Type is a route_type, as configurations write it.
+type Type string
+
+// The route types.
+const (
+	Chat             Type = "llm/v1/chat"
+	Completions      Type = "llm/v1/completions"
+	Embeddings       Type = "llm/v1/embeddings"
+	Responses        Type = "llm/v1/responses"
+	Files            Type = "llm/v1/files"
+	Batches          Type = "llm/v1/batches"
+	Assistants       Type = "llm/v1/assistants"
+	Speech           Type = "audio/v1/audio/speech"
+	Transcriptions   Type = "audio/v1/audio/transcriptions"
+	Translations     Type = "audio/v1/audio/translations"
+	ImageGenerations Type = "image/v1/images/generations"
+	ImageEdits       Type = "image/v1/images/edits"
+	Videos           Type = "video/v1/videos/generations"
+	Realtime         Type = "realtime/v1/realtime"
+	// Preserve takes any request, and changes nothing of it.
+	Preserve Type = "preserve"
+)
+
+// Join is strings.Join for route types.
+func Join(types []Type, separator string) string {
+	var b strings.Builder
+	for i, t := range types {
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(string(t))
+	}
+	return b.String()
+}
+
+// All are the route types, in the order of the documentation.
+var All = []Type{
+	Chat, Completions, Embeddings, Responses, Files, Batches, Assistants, Speech, Transcriptions, Translations,
+	ImageGenerations, ImageEdits, Videos, Realtime, Preserve,
+}
