@@ -24,15 +24,15 @@ const (
 // allow; where there are allow rules, one must match. Conditions on model and
 // provider are about the target, so that a consumer may be let to one target
 // and kept from another.
-func (q *request) admit(candidates []int) ([]int, error) {
-	acls := q.instance.config.ACLs
+func (b *balancing) admit(candidates []int) ([]int, error) {
+	acls := b.exchange.instance.config.ACLs
 	if acls == nil || len(acls.Allow) == 0 && len(acls.Deny) == 0 {
 		return candidates, nil
 	}
 	var admitted []int
 	why := error(refuse(http.StatusForbidden, textDenied))
 	for _, i := range candidates {
-		s, err := q.subject(q.instance.targets[i])
+		s, err := b.subject(b.exchange.instance.targets[i])
 		if err != nil { // the target cannot serve the request anyway
 			why = err
 			continue
@@ -63,31 +63,31 @@ type subject struct {
 	anywhere bool     // the path may name a model: it is the client's own
 }
 
-func (q *request) subject(t *endpoint) (*subject, error) {
-	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path)}
-	resolved, err := t.Resolve(q, q.model)
+func (b *balancing) subject(t *endpoint) (*subject, error) {
+	s := &subject{in: b.exchange.request.in, target: t, paths: readings(b.exchange.request.in.Kong.Path)}
+	resolved, err := t.Resolve(&b.exchange.request, b.exchange.request.model)
 	if err != nil {
 		return nil, err
 	}
 	if resolved.Model != "" {
 		s.models = append(s.models, resolved.Model)
 	}
-	switch f := q.api; {
+	switch f := b.exchange.request.api; {
 	case f.Body == provider.TakeRaw: // what the client says is what is sent
-		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been undone
+		encoding := strings.Join(b.exchange.request.in.Header["Content-Encoding"], "") // gzip has been undone
 		s.anywhere = true
-		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
-		if q.model != "" && q.model != resolved.Model {
-			s.models = append(s.models, q.model)
+		s.unseen = len(b.exchange.request.body) > 0 && (!namedOnce(b.exchange.request.members) || encoding != "" && encoding != "identity")
+		if b.exchange.request.model != "" && b.exchange.request.model != resolved.Model {
+			s.models = append(s.models, b.exchange.request.model)
 		}
 	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // it stands in the first message
 		s.unseen = resolved.Model == ""
 	case f.Nested:
-		s.unseen = len(q.body) > 0 || q.unread != nil
-	case q.unread != nil:
+		s.unseen = len(b.exchange.request.body) > 0 || b.exchange.request.unread != nil
+	case b.exchange.request.unread != nil:
 		s.unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
-	case q.form != nil:
-		s.unseen = resolved.Model == "" && !q.form.Known
+	case b.exchange.request.form != nil:
+		s.unseen = resolved.Model == "" && !b.exchange.request.form.Known
 	}
 	return s, nil
 }

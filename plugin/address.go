@@ -18,35 +18,35 @@ import (
 )
 
 // address sets method, URL and headers of the outgoing request.
-func (a *attempt) address() error {
-	if err := a.setURL(); err != nil {
+func address(a *attempt) error {
+	if err := setURL(a); err != nil {
 		return err
 	}
 	a.out.URL = &a.url
-	a.out.Method = a.in.Method
+	a.out.Method = a.request.in.Method
 	switch {
 	case a.asked != nil:
 		a.out.Method = a.asked.Method
-	case a.how != untouched && a.api.Resources == nil && a.api.Body != provider.TakeSocket:
+	case a.how != untouched && a.request.api.Resources == nil && a.request.api.Body != provider.TakeSocket:
 		a.out.Method = http.MethodPost // whatever the client said
 	}
-	a.out.Header = a.headers()
+	a.out.Header = upstreamHeaders(a)
 	a.out.Timeouts = a.endpoint.timeouts
 	return nil
 }
 
 // setURL is the one place where upstream URLs are made: the provider's base and
 // operation path, or the configured URL, and the query.
-func (a *attempt) setURL() error {
+func setURL(a *attempt) error {
 	o := a.target.Options
 	u := &a.url
-	path, err := a.path()
+	path, err := operationPath(a)
 	if err != nil {
 		return err
 	}
 	var query string
 	path, query, _ = strings.Cut(path, "?")
-	if a.api.Model == provider.ModelInQuery && !a.modelInQuery() {
+	if a.request.api.Model == provider.ModelInQuery && !a.request.modelInQuery() {
 		query = ""
 	}
 	if o.UpstreamURL != "" {
@@ -55,12 +55,12 @@ func (a *attempt) setURL() error {
 		}
 		u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1) // a WebSocket begins as HTTP
 		bare := u.Path == "" || u.Path == "/"
-		if a.instance.native() != nil && a.how == same {
-			path, bare = a.nativePath(u, path, bare)
+		if a.exchange.instance.native() != nil && a.how == same {
+			path, bare = nativePath(a, u, path, bare)
 		}
-		if a.replacesPath(bare) {
+		if replacesPath(a, bare) {
 			err = setPath(u, path)
-		} else if below := a.below(u.EscapedPath()); below != "" {
+		} else if below := belowPath(a, u.EscapedPath()); below != "" {
 			err = setPath(u, below)
 		}
 	} else {
@@ -83,13 +83,13 @@ func (a *attempt) setURL() error {
 	if err != nil {
 		return err
 	}
-	u.RawQuery = a.queryString(u.RawQuery, query)
+	u.RawQuery = upstreamQuery(a, u.RawQuery, query)
 	return nil
 }
 
 // replacesPath says whether the path of the operation stands in place of that of
 // the configured URL; bare says that the URL has none.
-func (a *attempt) replacesPath(bare bool) bool {
+func replacesPath(a *attempt, bare bool) bool {
 	o := a.target.Options
 	switch {
 	case a.asked != nil, o.UpstreamPath != "" && a.provider.PathOverURL:
@@ -97,27 +97,27 @@ func (a *attempt) replacesPath(bare bool) bool {
 	case a.how == untouched: // the client's path, where the configuration makes none of it
 		return bare || o.UpstreamPath == "" && !a.endpoint.OwnPath()
 	}
-	return bare && (a.provider.Base == nil || a.instance.native() != nil)
+	return bare && (a.provider.Base == nil || a.exchange.instance.native() != nil)
 }
 
 // below is where a REST operation is below the configured path, which is that
 // of the family's first: threads are beside assistants. It is "" where the path
 // stands as it is.
-func (a *attempt) below(path string) string {
+func belowPath(a *attempt, path string) string {
 	path = strings.TrimSuffix(path, "/")
-	if a.api.Resources != nil && a.instance.native() == nil && a.family != a.api.Resources.Names[0] {
-		if beside, ok := strings.CutSuffix(path, "/"+a.api.Resources.Names[0]); ok {
-			return beside + "/" + a.family + a.sub
+	if a.request.api.Resources != nil && a.exchange.instance.native() == nil && a.request.family != a.request.api.Resources.Names[0] {
+		if beside, ok := strings.CutSuffix(path, "/"+a.request.api.Resources.Names[0]); ok {
+			return beside + "/" + a.request.family + a.request.sub
 		}
 	}
-	if a.sub == "" {
+	if a.request.sub == "" {
 		return ""
 	}
-	return path + a.sub
+	return path + a.request.sub
 }
 
 // path is the operation's path, or what the configuration puts in its place.
-func (a *attempt) path() (string, error) {
+func operationPath(a *attempt) (string, error) {
 	switch {
 	case a.asked != nil:
 		return a.asked.Path, nil
@@ -126,18 +126,18 @@ func (a *attempt) path() (string, error) {
 		if a.provider.Prefix != nil {
 			prefix = a.provider.Prefix(a.target)
 		}
-		return prefix + slashed(a.target.Options.UpstreamPath) + a.sub, nil
+		return prefix + slashed(a.target.Options.UpstreamPath) + a.request.sub, nil
 	case a.how == untouched:
-		return slashed(a.in.Kong.Path), nil
+		return slashed(a.request.in.Kong.Path), nil
 	}
-	path, err := a.op.Path(a.target, a.stream)
-	if err != nil || a.api.Resources == nil {
+	path, err := a.op.Path(a.target, a.request.stream)
+	if err != nil || a.request.api.Resources == nil {
 		return path, err
 	}
-	if first := a.api.Resources.Names[0]; a.family != first {
-		path = strings.TrimSuffix(path, first) + a.family
+	if first := a.request.api.Resources.Names[0]; a.request.family != first {
+		path = strings.TrimSuffix(path, first) + a.request.family
 	}
-	return path + a.sub, nil
+	return path + a.request.sub, nil
 }
 
 func slashed(path string) string { return "/" + strings.TrimLeft(path, "/") }
@@ -154,23 +154,23 @@ func setPath(u *url.URL, escaped string) error {
 
 // queryString joins the queries of the configured URL, the operation, the
 // provider and the client, of which the client's win.
-func (a *attempt) queryString(parts ...string) string {
+func upstreamQuery(a *attempt, parts ...string) string {
 	var fixed [][2]string
 	if a.provider.Query != nil {
 		fixed = a.provider.Query(a.target)
 	}
-	query := credentials.StripClientQuery(a.in.RawQuery)
+	query := credentials.StripClientQuery(a.request.in.RawQuery)
 	switch {
 	case a.asked != nil:
 		query = "" // the resource has made its own of it
-	case a.api.Model == provider.ModelInQuery:
+	case a.request.api.Model == provider.ModelInQuery:
 		query = credentials.WithoutQuery(query, "model", "deployment")
 	}
 	if a.foreign() {
 		query = "" // it means nothing there, and Google refuses what it does not know
 	}
 	for _, f := range fixed {
-		if _, ok := a.Query(f[0]); !ok {
+		if _, ok := a.request.Query(f[0]); !ok {
 			parts = append(parts, f[0]+"="+url.QueryEscape(f[1]))
 		}
 	}
@@ -195,17 +195,17 @@ var (
 )
 
 // headers are the client's without what must not leave, and ours.
-func (a *attempt) headers() http.Header {
-	h := credentials.Forwarded(a.in.Header, 4)
+func upstreamHeaders(a *attempt) http.Header {
+	h := credentials.Forwarded(a.request.in.Header, 4)
 	if a.foreign() {
 		for k := range h {
-			if a.meant(k) {
+			if isOfClientFormat(a, k) {
 				delete(h, k)
 			}
 		}
 	}
 	h["Accept-Encoding"] = takesIdentity
-	if a.gzip {
+	if a.request.gzip {
 		h["Accept-Encoding"] = takesGzipToo
 	}
 	if a.how != untouched && len(a.pieces) > 0 {
@@ -228,8 +228,8 @@ func (a *attempt) headers() http.Header {
 }
 
 // authorize puts the target's credentials on the request.
-func (a *attempt) authorize(ctx context.Context) error {
-	name, value := a.endpoint.source.BodyParam(func(name string) []byte { return jsonedit.Find(a.members, name) })
+func authorize(ctx context.Context, a *attempt) error {
+	name, value := a.endpoint.source.BodyParam(func(name string) []byte { return jsonedit.Find(a.request.members, name) })
 	if name != "" {
 		if a.how == untouched || len(a.pieces) == 0 {
 			return refuse(http.StatusInternalServerError, "auth.param_location: body has no place in a request without a JSON body: use query, or header_name")
@@ -244,12 +244,12 @@ func (a *attempt) authorize(ctx context.Context) error {
 	a.out.Pieces = a.pieces
 	a.signed = credentials.Outgoing{
 		Method: a.out.Method, URL: a.out.URL, Header: a.out.Header, Body: a.out.Pieces,
-		ClientHeader: a.in.Header, ClientQuery: a.in.RawQuery,
+		ClientHeader: a.request.in.Header, ClientQuery: a.request.in.RawQuery,
 	}
 	err := a.endpoint.source.Apply(ctx, a.target, &a.signed)
 	a.signed.Body = nil // a stream may last
 	if err != nil {
-		a.relay.log.Error().Str("plugin_id", a.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
+		a.exchange.relay.log.Error().Str("plugin_id", a.exchange.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
 			Str("error", redact(err)).Msg("credentials")
 		return a.unready(err)
 	}
@@ -289,11 +289,11 @@ func redact(err error) string {
 // nativePath is the path of a request to a configured URL. A URL without a path
 // leaves it to the API; one with a path is for the format's chat, and where it
 // ends as that API's does, its other APIs are beside it.
-func (a *attempt) nativePath(u *url.URL, path string, bare bool) (string, bool) {
+func nativePath(a *attempt, u *url.URL, path string, bare bool) (string, bool) {
 	if bare {
 		return path, true
 	}
-	first := a.provider.Find(a.instance.native().Paths[0].API.Format, route.Chat)
+	first := a.provider.Find(a.exchange.instance.native().Paths[0].API.Format, route.Chat)
 	if first == nil || first == a.op {
 		return path, false
 	}
@@ -311,14 +311,14 @@ func (a *attempt) nativePath(u *url.URL, path string, bare bool) (string, bool) 
 // foreign says that the target's provider is not the one whose own format the
 // client speaks: what is meant for that one is kept from it.
 func (a *attempt) foreign() bool {
-	return a.instance.native() != nil && a.instance.config.LLMFormat != a.endpoint.Model.Provider
+	return a.exchange.instance.native() != nil && a.exchange.instance.config.LLMFormat != a.endpoint.Model.Provider
 }
 
 // meant says whether a header means something in the client's format only. An
 // operation of the same format takes its headers, but for those that it wants in
 // the body.
-func (a *attempt) meant(header string) bool {
-	n := a.instance.native()
+func isOfClientFormat(a *attempt, header string) bool {
+	n := a.exchange.instance.native()
 	if a.how == same && header != "Accept" {
 		_, inBody := a.op.Edit.Headers[header]
 		return inBody

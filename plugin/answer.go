@@ -9,25 +9,61 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
 )
 
+// reply is what the client gets: the sink, and what must be remembered of it.
+type reply struct {
+	sink     wire.Sink
+	live     record.Live // nil where nobody waits for the record
+	instance *Instance
+	request  *request
+	record   *record.Record
+
+	started   bool         // the header has been sent
+	streaming bool         // the answer has begun as a stream
+	encoder   chat.Encoder // of a translated stream
+}
+
+func (p *reply) start(status int, header http.Header, length int64) error {
+	p.started = true
+	if p.sink.Start(status, header, length) != nil {
+		return errClientGone
+	}
+	return nil
+}
+
+func (p *reply) write(b []byte) error {
+	if len(b) > 0 && p.sink.Write(b) != nil {
+		return errClientGone
+	}
+	return nil
+}
+
+func (p *reply) flush() error {
+	if p.sink.Flush() != nil {
+		return errClientGone
+	}
+	return nil
+}
+
 // send gives the client an answer whole. The record must be settled: it goes
 // with the header.
-func (q *request) send(status int, h http.Header, body []byte) error {
-	q.announce(h)
-	if err := q.client.start(status, h, int64(len(body))); err != nil {
+func (p *reply) send(status int, h http.Header, body []byte) error {
+	p.announce(h)
+	if err := p.start(status, h, int64(len(body))); err != nil {
 		return err
 	}
-	return q.client.write(body)
+	return p.write(body)
 }
 
 // sendEncoded is send, gzipped where the provider's answer was and the client
 // takes it.
-func (q *request) sendEncoded(status int, h http.Header, body []byte, gzipped bool) error {
-	if gzipped && q.gzip {
+func (p *reply) sendEncoded(status int, h http.Header, body []byte, gzipped bool) error {
+	if gzipped && p.request.gzip {
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
 		if _, err := z.Write(body); err == nil && z.Close() == nil {
@@ -35,37 +71,37 @@ func (q *request) sendEncoded(status int, h http.Header, body []byte, gzipped bo
 			body = b.Bytes()
 		}
 	}
-	return q.send(status, h, body)
+	return p.send(status, h, body)
 }
 
 // startStream sends the header of an answer whose end is not known yet.
-func (q *request) startStream(status int, h http.Header) error {
-	return q.startBytes(status, h, -1)
+func (p *reply) startStream(status int, h http.Header) error {
+	return p.startBytes(status, h, -1)
 }
 
 // startBytes sends the header of an answer of known length, or -1, whose body
 // is not held.
-func (q *request) startBytes(status int, h http.Header, length int64) error {
-	q.announce(h)
-	return q.client.start(status, h, length)
+func (p *reply) startBytes(status int, h http.Header, length int64) error {
+	p.announce(h)
+	return p.start(status, h, length)
 }
 
 // announce tells whoever waits for the record that an answer begins.
-func (q *request) announce(h http.Header) {
-	q.explain(h)
-	if q.live != nil {
-		q.live.Announce(h, q.record)
+func (p *reply) announce(h http.Header) {
+	p.explain(h)
+	if p.live != nil {
+		p.live.Announce(h, p.record)
 	}
 }
 
 // sendError answers with an error of the relay's own, in the client's format.
-func (q *request) sendError(e *chat.Error) {
-	if err := q.sendErrorAs(e, false); err != nil {
-		q.client.sink.Abort()
+func (p *reply) sendError(e *chat.Error) {
+	if err := p.sendErrorAs(e, false); err != nil {
+		p.sink.Abort()
 	}
 }
 
-func (q *request) sendErrorAs(e *chat.Error, gzipped bool) error {
+func (p *reply) sendErrorAs(e *chat.Error, gzipped bool) error {
 	h := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{seconds(e.RetryAfter)}
@@ -73,24 +109,24 @@ func (q *request) sendErrorAs(e *chat.Error, gzipped bool) error {
 	if e.Allow != "" {
 		h["Allow"] = []string{e.Allow}
 	}
-	q.markError(h, e.Status)
-	return q.sendEncoded(e.Status, h, q.appendError(e), gzipped)
+	p.markError(h, e.Status)
+	return p.sendEncoded(e.Status, h, p.appendError(e), gzipped)
 }
 
 // markError sets the header in which the format says what an error is.
-func (q *request) markError(h http.Header, status int) {
-	if n := q.instance.native(); n != nil && n.ErrorHeader != nil {
+func (p *reply) markError(h http.Header, status int) {
+	if n := p.instance.native(); n != nil && n.ErrorHeader != nil {
 		name, value := n.ErrorHeader(status)
 		h[name] = []string{value}
 	}
 }
 
 // appendError is e as the client's format has errors.
-func (q *request) appendError(e *chat.Error) []byte {
-	if q.api != nil && q.api.Dialect != nil {
-		return q.api.Dialect.AppendError(nil, e)
+func (p *reply) appendError(e *chat.Error) []byte {
+	if p.request.api != nil && p.request.api.Dialect != nil {
+		return p.request.api.Dialect.AppendError(nil, e)
 	}
-	if n := q.instance.native(); n != nil {
+	if n := p.instance.native(); n != nil {
 		return n.Errors.AppendError(nil, e)
 	}
 	return openai.Chat.AppendError(nil, e)
@@ -99,31 +135,31 @@ func (q *request) appendError(e *chat.Error) []byte {
 // errorEvent ends a stream with the client's form of an error. A format without
 // one in mid-stream has its connection broken, so that the answer does not look
 // complete.
-func (q *request) errorEvent(e *chat.Error) {
-	b := q.errorFrame(e)
+func (p *reply) errorEvent(e *chat.Error) {
+	b := p.errorFrame(e)
 	if b == nil {
-		q.client.sink.Abort()
+		p.sink.Abort()
 		return
 	}
-	if q.client.write(b) == nil {
-		_ = q.client.flush() // a client that is gone by now needs no error
+	if p.write(b) == nil {
+		_ = p.flush() // a client that is gone by now needs no error
 	}
 }
 
-func (q *request) errorFrame(e *chat.Error) []byte {
+func (p *reply) errorFrame(e *chat.Error) []byte {
 	d := &chat.Delta{Kind: chat.ErrorDelta, Err: e}
-	if q.encoder != nil {
-		return q.encoder.Append(nil, d)
+	if p.encoder != nil {
+		return p.encoder.Append(nil, d)
 	}
-	dialect := q.api.Dialect
-	if n := q.instance.native(); n != nil && dialect == nil {
+	dialect := p.request.api.Dialect
+	if n := p.instance.native(); n != nil && dialect == nil {
 		dialect, _ = n.Errors.(chat.Dialect)
 	}
 	switch {
-	case q.api.Framing == frame.Array, q.api.Framing == frame.Lines:
+	case p.request.api.Framing == frame.Array, p.request.api.Framing == frame.Lines:
 		return nil
-	case q.api.BareData || dialect == nil:
-		return frame.AppendSSE(nil, nil, q.appendError(e))
+	case p.request.api.BareData || dialect == nil:
+		return frame.AppendSSE(nil, nil, p.appendError(e))
 	}
 	return dialect.NewEncoder(chat.Meta{}).Append(nil, d)
 }
@@ -131,12 +167,12 @@ func (q *request) errorFrame(e *chat.Error) []byte {
 // meta is what an answer needs that the provider may leave out; the same for
 // all of one request.
 func (a *attempt) meta() chat.Meta {
-	if a.request.id == "" {
-		a.request.id = newID()
+	if a.exchange.id == "" {
+		a.exchange.id = newID()
 	}
-	m := chat.Meta{ID: a.request.id, Created: a.start.Unix(), Model: a.target.Model, IncludeUsage: a.usage}
-	if a.api.PromptFirst {
-		m.PromptTokens = record.PromptTokens(a.api.Prose(a.members), a.stream)
+	m := chat.Meta{ID: a.exchange.id, Created: a.exchange.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
+	if a.request.api.PromptFirst {
+		m.PromptTokens = record.PromptTokens(a.request.api.Prose(a.request.members), a.request.stream)
 	}
 	return m
 }
@@ -156,7 +192,7 @@ func newID() string {
 }
 
 // observeResponse keeps what a translated answer says for the record.
-func (a *attempt) observeResponse(resp *chat.Response) {
+func observeResponse(a *attempt, resp *chat.Response) {
 	a.seen.Usage, a.seen.HasUsage = resp.Usage, !resp.NoUsage
 	a.seen.Model = resp.Model
 	if resp.ServiceTier != "" {
@@ -168,11 +204,11 @@ func (a *attempt) observeResponse(resp *chat.Response) {
 			a.seen.TextLen += len(resp.Choices[i].Parts[j].Text)
 		}
 	}
-	a.settleSeen()
+	settleSeen(a)
 }
 
 // meterWhole reads usage from an answer that is forwarded as it came.
-func (a *attempt) meterWhole(whole []byte) {
+func meterWhole(a *attempt, whole []byte) {
 	meter := a.op.Meter
 	if a.how == untouched {
 		meter = openai.Meter
@@ -181,12 +217,12 @@ func (a *attempt) meterWhole(whole []byte) {
 		return
 	}
 	meter.Whole(whole, &a.seen)
-	a.meterHeaders()
-	a.settleSeen()
+	meterHeaders(a)
+	settleSeen(a)
 }
 
 // meterHeaders reads the usage of an answer that tells it in headers only.
-func (a *attempt) meterHeaders() {
+func meterHeaders(a *attempt) {
 	if !a.seen.HasUsage && a.op.MeterHeaders != nil {
 		a.op.MeterHeaders(a.answer.Header, &a.seen)
 	}

@@ -27,7 +27,8 @@ import (
 // attempt is one try at one target. It starts from the client's original
 // request; nothing of a failed attempt reaches the next.
 type attempt struct {
-	*request
+	exchange *exchange
+	request  *request
 	endpoint *endpoint
 	target   *target.Target
 	provider *provider.Provider // the variant that serves the target
@@ -63,19 +64,19 @@ const (
 )
 
 // prepare makes the request to t out of the client's.
-func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
-	a := &q.first
+func (x *exchange) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
+	a := &x.first
 	if a.request != nil { // of an earlier attempt, whose answer may still be wanted
 		a = new(attempt)
 	}
-	a.request, a.endpoint = q, t
-	q.seen = &a.seen
-	resolved, err := t.Resolve(q, q.model)
+	a.exchange, a.request, a.endpoint = x, &x.request, t
+	x.seen = &a.seen
+	resolved, err := t.Resolve(a.request, x.request.model)
 	if err != nil {
 		return nil, err
 	}
 	a.target = resolved
-	q.record.Update(func(d *record.Data) {
+	x.record.Update(func(d *record.Data) {
 		t.describe(d)
 		d.Options = resolved.Options
 		d.Model = a.modelLogged()
@@ -90,13 +91,13 @@ func (q *request) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
 	if err := a.checkModel(); err != nil {
 		return nil, err
 	}
-	if err := a.translate(); err != nil {
+	if err := translate(a); err != nil {
 		return nil, err
 	}
-	if err := a.address(); err != nil {
+	if err := address(a); err != nil {
 		return nil, err
 	}
-	return a, a.authorize(ctx)
+	return a, authorize(ctx, a)
 }
 
 // unspecified is the request_model of a form that names none, as Kong logs it.
@@ -104,7 +105,7 @@ const unspecified = "UNSPECIFIED"
 
 // modelLogged is the model that the record names.
 func (a *attempt) modelLogged() string {
-	if a.target.Model == "" && (a.form != nil || a.held != nil) {
+	if a.target.Model == "" && (a.request.form != nil || a.request.held != nil) {
 		return unspecified
 	}
 	return cmp.Or(a.target.Model, a.endpoint.Model.Name)
@@ -112,7 +113,7 @@ func (a *attempt) modelLogged() string {
 
 // choose finds the operation, and how its bodies relate to the client's.
 func (a *attempt) choose() error {
-	if a.api.Body == provider.TakeRaw {
+	if a.request.api.Body == provider.TakeRaw {
 		a.how, a.op = untouched, &provider.Operation{}
 		return nil
 	}
@@ -120,9 +121,9 @@ func (a *attempt) choose() error {
 	switch {
 	case a.op == nil:
 		return a.noTransformer()
-	case a.op.Format == a.api.Format:
+	case a.op.Format == a.request.api.Format:
 		a.how = same
-	case a.op.Chat != nil && a.api.Dialect != nil && a.creates():
+	case a.op.Chat != nil && a.request.api.Dialect != nil && a.request.creates():
 		a.how = viaChat
 	case a.op.Body != nil:
 		a.how = viaBody
@@ -131,7 +132,7 @@ func (a *attempt) choose() error {
 	default:
 		return a.noTransformer()
 	}
-	if a.stream && a.op.NoStream {
+	if a.request.stream && a.op.NoStream {
 		return refuse(http.StatusBadRequest, a.name()+" cannot stream: send the request without stream")
 	}
 	return nil
@@ -139,10 +140,10 @@ func (a *attempt) choose() error {
 
 // operation is the provider's for what the client wants.
 func (a *attempt) operation() *provider.Operation {
-	if a.instance.native() != nil {
-		return a.provider.Find(a.api.Format, route.Chat)
+	if a.exchange.instance.native() != nil {
+		return a.provider.Find(a.request.api.Format, route.Chat)
 	}
-	return routes.Operation(a.provider, a.route)
+	return routes.Operation(a.provider, a.request.route)
 }
 
 // noTransformer says, in Kong's words, that the target cannot do what the
@@ -150,9 +151,9 @@ func (a *attempt) operation() *provider.Operation {
 func (a *attempt) noTransformer() error {
 	format := a.target.Options.Llama2Format + a.target.Options.MistralFormat
 	switch {
-	case a.instance.native() != nil:
-		return refuse(http.StatusBadRequest, fmt.Sprintf("no transformer for %s: %s cannot be translated, and the provider does not speak it", a.name(), a.api.Format))
-	case a.api.Through != "" && a.op != nil:
+	case a.exchange.instance.native() != nil:
+		return refuse(http.StatusBadRequest, fmt.Sprintf("no transformer for %s: %s cannot be translated, and the provider does not speak it", a.name(), a.request.api.Format))
+	case a.request.api.Through != "" && a.op != nil:
 		return refuse(http.StatusBadRequest, "no transformer for "+a.name()+": responses of this provider are made of its chat, and none is stored that could be asked for by its id")
 	case format != "":
 		return refuse(http.StatusBadRequest, "no transformer available to format "+a.name()+"/"+format)
@@ -161,22 +162,22 @@ func (a *attempt) noTransformer() error {
 }
 
 // name is the target as Kong's messages call it.
-func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + string(a.route) }
+func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + string(a.request.route) }
 
 // checkModel holds the client to the configured model.
 func (a *attempt) checkModel() error {
 	name := a.target.Model
 	switch {
-	case a.api.Body == provider.TakeRaw, name == "" && (a.api.Model == provider.ModelTaken || a.form != nil || !a.creates()):
+	case a.request.api.Body == provider.TakeRaw, name == "" && (a.request.api.Model == provider.ModelTaken || a.request.form != nil || !a.request.creates()):
 		return nil
-	case name == "" && a.api.Model == provider.ModelInQuery && !a.modelInQuery():
+	case name == "" && a.request.api.Model == provider.ModelInQuery && !a.request.modelInQuery():
 		return nil
-	case name == "" && a.api.Model == provider.ModelIgnored:
+	case name == "" && a.request.api.Model == provider.ModelIgnored:
 		return nil
 	case name == "":
 		return refuse(http.StatusBadRequest, textNoModel)
 	}
-	return a.ownModel(a.model)
+	return a.ownModel(a.request.model)
 }
 
 // ownModel refuses a client's model that is not the target's.
@@ -189,41 +190,41 @@ func (a *attempt) ownModel(model string) error {
 }
 
 // translate makes the body of the outgoing request.
-func (a *attempt) translate() error {
+func translate(a *attempt) error {
 	var err error
 	switch a.how {
 	case untouched:
-		a.pieces = [][]byte{a.body}
+		a.pieces = [][]byte{a.request.body}
 		return nil
 	case same:
-		if a.members == nil {
-			return a.pass()
+		if a.request.members == nil {
+			return passBody(a)
 		}
-		if a.instance.native() != nil {
-			err = a.spliceNative()
+		if a.exchange.instance.native() != nil {
+			err = spliceNative(a)
 		} else {
-			err = a.splice()
+			err = spliceBody(a)
 		}
 	case viaChat:
-		err = a.translateChat()
+		err = translateChat(a)
 	case viaBody:
-		err = a.translateBody()
+		err = translateBody(a)
 	case viaResource:
-		err = a.translateResource()
+		err = translateResource(a)
 	}
 	if err != nil {
-		return a.transformError(err)
+		return transformError(a, err)
 	}
 	if a.endpoint.Logging.Payloads {
 		payload := jsonedit.Join(nil, a.pieces)
-		a.record.Update(func(d *record.Data) { d.Request = payload })
+		a.exchange.record.Update(func(d *record.Data) { d.Request = payload })
 	}
 	return nil
 }
 
 // transformError gives a translator's refusal Kong's words where the message
 // does not name a field itself.
-func (a *attempt) transformError(err error) error {
+func transformError(a *attempt, err error) error {
 	var re *chat.RequestError
 	if errors.As(err, &re) {
 		e := refuse(http.StatusBadRequest, fmt.Sprintf("error transforming to %s: %s", a.name(), re.Error()))
@@ -234,38 +235,38 @@ func (a *attempt) transformError(err error) error {
 }
 
 // pass lets a body through that is not JSON, or none.
-func (a *attempt) pass() error {
-	a.out.Length = a.in.ContentLength
-	f := a.form
+func passBody(a *attempt) error {
+	a.out.Length = a.request.in.ContentLength
+	f := a.request.form
 	switch {
-	case a.held != nil:
+	case a.request.held != nil:
 		var err error
-		if f, err = form.New(bytes.NewReader(a.held), a.in.Header.Get("Content-Type")); err != nil {
+		if f, err = form.New(bytes.NewReader(a.request.held), a.request.in.Header.Get("Content-Type")); err != nil {
 			return err
 		}
-		a.out.Length = int64(len(a.held))
-	case a.unread != nil:
-		a.out.Stream = a.unread
+		a.out.Length = int64(len(a.request.held))
+	case a.request.unread != nil:
+		a.out.Stream = a.request.unread
 		return nil
 	case f == nil:
 		return nil
 	}
 	a.out.Stream = f
-	if a.creates() {
-		f.Required = a.api.Form
+	if a.request.creates() {
+		f.Required = a.request.api.Form
 	}
 	f.Check = func(name, value string) error {
 		if name == "model" {
 			return a.ownModel(value)
 		}
-		return a.streamField(value)
+		return checkStreamField(a, value)
 	}
-	if a.model != a.target.Model && a.target.Model != "" && a.api.Model != provider.ModelTaken {
+	if a.request.model != a.target.Model && a.target.Model != "" && a.request.api.Model != provider.ModelTaken {
 		f.Replace = a.target.Model
 		switch {
 		case a.out.Length < 0:
-		case a.named:
-			a.out.Length += int64(len(a.target.Model) - len(a.model))
+		case a.request.named:
+			a.out.Length += int64(len(a.target.Model) - len(a.request.model))
 		default:
 			a.out.Length = -1
 		}
@@ -274,41 +275,41 @@ func (a *attempt) pass() error {
 }
 
 // asJSON is the client's body for a target that takes no forms.
-func (a *attempt) asJSON() ([]byte, error) {
-	if a.held == nil {
-		return a.body, nil
+func clientJSON(a *attempt) ([]byte, error) {
+	if a.request.held == nil {
+		return a.request.body, nil
 	}
-	return form.AsJSON(bytes.NewReader(a.held), a.in.Header.Get("Content-Type"))
+	return form.AsJSON(bytes.NewReader(a.request.held), a.request.in.Header.Get("Content-Type"))
 }
 
 // streamField refuses a form's stream, found late, where none may be.
-func (a *attempt) streamField(value string) error {
-	if strings.EqualFold(value, "true") && a.api.Streams && a.instance.config.ResponseStreaming == "deny" {
+func checkStreamField(a *attempt, value string) error {
+	if strings.EqualFold(value, "true") && a.request.api.Streams && a.exchange.instance.config.ResponseStreaming == "deny" {
 		return refuse(http.StatusBadRequest, textNoStreaming)
 	}
 	return nil
 }
 
 // splice edits the few members that differ and leaves all other bytes alone.
-func (a *attempt) splice() error {
+func spliceBody(a *attempt) error {
 	edits := a.edits[:0]
-	if a.target.Model != "" && (a.needsModel() || a.model != "") {
+	if a.target.Model != "" && (a.needsModel() || a.request.model != "") {
 		edits = append(edits, jsonedit.Edit{Key: "model", Value: a.endpoint.modelAsJSON(a.target.Model)})
 	}
-	if a.api.Tuned && a.sub == "" {
-		edits = a.tune(edits)
+	if a.request.api.Tuned && a.request.sub == "" {
+		edits = tuneBody(a, edits)
 	}
-	if a.route == route.Embeddings && a.target.Options.EmbeddingsDimensions != nil {
+	if a.request.route == route.Embeddings && a.target.Options.EmbeddingsDimensions != nil {
 		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*a.target.Options.EmbeddingsDimensions)})
 	}
-	if a.api.Streams && a.sub == "" {
-		edits = a.streamEdits(edits)
+	if a.request.api.Streams && a.request.sub == "" {
+		edits = streamEdits(a, edits)
 	}
-	extra := jsonedit.Find(a.members, "extra_body")
+	extra := jsonedit.Find(a.request.members, "extra_body")
 	if extra != nil {
 		edits = append(edits, jsonedit.Edit{Key: "extra_body"})
 	}
-	body, members := a.body, a.members
+	body, members := a.request.body, a.request.members
 	if a.op.Edit.Request != nil {
 		var err error
 		body = a.op.Edit.Request(nil, body)
@@ -317,34 +318,34 @@ func (a *attempt) splice() error {
 		}
 	}
 	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
-	return a.mergeExtraBody(extra)
+	return mergeExtraBody(a, extra)
 }
 
 // spliceNative puts the target's model and options in a body of the same format,
 // and what else the provider wants otherwise than the client. All other bytes
 // stay.
-func (a *attempt) spliceNative() error {
+func spliceNative(a *attempt) error {
 	edits := a.edits[:0]
-	named := a.api.Model == provider.ModelNeeded || a.api.Model == provider.ModelTaken && a.model != ""
+	named := a.request.api.Model == provider.ModelNeeded || a.request.api.Model == provider.ModelTaken && a.request.model != ""
 	if named && a.target.Model != "" {
-		edits = append(edits, jsonedit.Edit{Key: a.api.ModelMember(), Value: a.endpoint.modelAsJSON(a.target.Model)})
+		edits = append(edits, jsonedit.Edit{Key: a.request.api.ModelMember(), Value: a.endpoint.modelAsJSON(a.target.Model)})
 	}
-	if a.stream && !a.api.StreamsByPath() {
+	if a.request.stream && !a.request.api.StreamsByPath() {
 		edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
 	}
 	for header, member := range a.op.Edit.Headers {
-		if value := member.List(a.in.Header[header]); value != nil {
+		if value := member.List(a.request.in.Header[header]); value != nil {
 			edits = append(edits, jsonedit.Edit{Key: member.Name, Value: value})
 		}
 	}
-	body, members := a.body, a.members
-	if a.api.Remodel != nil && a.model != a.target.Model {
-		body = a.api.Remodel(body, a.target.Model)
+	body, members := a.request.body, a.request.members
+	if a.request.api.Remodel != nil && a.request.model != a.target.Model {
+		body = a.request.api.Remodel(body, a.target.Model)
 	}
 	if a.op.Edit.Request != nil {
 		body = a.op.Edit.Request(nil, body)
 	}
-	if len(body) != len(a.body) || len(body) > 0 && &body[0] != &a.body[0] {
+	if len(body) != len(a.request.body) || len(body) > 0 && &body[0] != &a.request.body[0] {
 		var err error
 		if members, err = jsonedit.Object(body, nil); err != nil {
 			return err
@@ -358,13 +359,13 @@ func (a *attempt) spliceNative() error {
 }
 
 // tune lets the target's tuning options win over the client's.
-func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
+func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	o := a.target.Options
 	if o.MaxTokens != nil {
-		if jsonedit.Find(a.members, "max_completion_tokens") != nil {
+		if jsonedit.Find(a.request.members, "max_completion_tokens") != nil {
 			edits = append(edits, jsonedit.Edit{Key: "max_completion_tokens"})
 		}
-		edits = append(edits, jsonedit.Edit{Key: cmp.Or(a.api.Limit, "max_tokens"), Value: number(*o.MaxTokens)})
+		edits = append(edits, jsonedit.Edit{Key: cmp.Or(a.request.api.Limit, "max_tokens"), Value: number(*o.MaxTokens)})
 	}
 	if o.Temperature != nil {
 		edits = append(edits, jsonedit.Edit{Key: "temperature", Value: float(*o.Temperature)})
@@ -372,29 +373,29 @@ func (a *attempt) tune(edits []jsonedit.Edit) []jsonedit.Edit {
 	if o.TopP != nil {
 		edits = append(edits, jsonedit.Edit{Key: "top_p", Value: float(*o.TopP)})
 	}
-	if o.TopK != nil && a.api.Limit == "" { // Responses have no top_k
+	if o.TopK != nil && a.request.api.Limit == "" { // Responses have no top_k
 		edits = append(edits, jsonedit.Edit{Key: "top_k", Value: number(*o.TopK)})
 	}
 	return edits
 }
 
 // streamEdits makes `stream` explicit and asks for usage in the stream.
-func (a *attempt) streamEdits(edits []jsonedit.Edit) []jsonedit.Edit {
-	if !a.api.BareData { // Responses: usage comes by itself
-		if a.stream {
+func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
+	if !a.request.api.BareData { // Responses: usage comes by itself
+		if a.request.stream {
 			edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
 		}
 		return edits
 	}
-	edits = append(edits, jsonedit.Edit{Key: "stream", Value: boolean(a.stream)})
-	a.hidden = a.stream && !a.usage
-	options := jsonedit.Find(a.members, "stream_options")
+	edits = append(edits, jsonedit.Edit{Key: "stream", Value: boolean(a.request.stream)})
+	a.hidden = a.request.stream && !a.request.usage
+	options := jsonedit.Find(a.request.members, "stream_options")
 	switch {
-	case a.op.Edit.NoStreamOptions, !a.stream:
+	case a.op.Edit.NoStreamOptions, !a.request.stream:
 		if options != nil {
 			edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 		}
-	case !a.usage:
+	case !a.request.usage:
 		value := []byte(`{"include_usage":true}`)
 		if len(options) > 0 && options[0] == '{' {
 			if merged, err := jsonedit.Merge(nil, options, value); err == nil {
@@ -407,14 +408,14 @@ func (a *attempt) streamEdits(edits []jsonedit.Edit) []jsonedit.Edit {
 }
 
 // translateChat takes the request through the internal form.
-func (a *attempt) translateChat() error {
-	parsed, err := a.internal()
+func translateChat(a *attempt) error {
+	parsed, err := a.request.internal()
 	if err != nil {
 		return err
 	}
 	r := *parsed // shallow: the original serves the next attempt, too
 	r.Model = a.target.Model
-	r.Stream = a.stream
+	r.Stream = a.request.stream
 	o := a.target.Options
 	if o.MaxTokens != nil {
 		r.MaxTokens = chat.Number(number(*o.MaxTokens))
@@ -429,14 +430,14 @@ func (a *attempt) translateChat() error {
 		r.TopK = chat.Number(number(*o.TopK))
 	}
 	if len(r.Extra) > 0 {
-		r.Extra = a.unpinnedExtra(r.Extra)
+		r.Extra = unpinnedExtra(a, r.Extra)
 	}
-	body, err := a.op.Chat.AppendRequest(a.borrow(len(a.body) + 1024)[:0], a.target, &r)
+	body, err := a.op.Chat.AppendRequest(a.exchange.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
 	if err != nil {
 		return err
 	}
 	a.pieces = [][]byte{body}
-	return a.mergeExtraBody([]byte(r.ExtraBody))
+	return mergeExtraBody(a, []byte(r.ExtraBody))
 }
 
 func boolean(b bool) []byte {
@@ -453,7 +454,7 @@ func float(f float64) []byte { return strconv.AppendFloat(nil, f, 'g', -1, 64) }
 func (a *attempt) call(ctx context.Context) error {
 	tried := a.tried()
 	a.began = time.Now()
-	answer, err := a.relay.upstream.Do(ctx, &a.out)
+	answer, err := a.exchange.relay.upstream.Do(ctx, &a.out)
 	if err != nil {
 		tried.Outcome = outcomeOf(err)
 	} else {
@@ -463,7 +464,7 @@ func (a *attempt) call(ctx context.Context) error {
 			tried.Outcome = "http_" + strconv.Itoa(answer.Status)
 		}
 	}
-	a.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
+	a.exchange.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
 	return err
 }
 

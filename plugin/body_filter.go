@@ -19,11 +19,11 @@ import (
 )
 
 // deliver gives the provider's answer to the client.
-func (a *attempt) deliver(ctx context.Context) error {
+func deliver(ctx context.Context, a *attempt) error {
 	if a.how == untouched {
-		return a.passThrough(ctx, a.answer.Body)
+		return passThrough(ctx, a, a.answer.Body)
 	}
-	if err := a.checkStatus(); err != nil {
+	if err := checkStatus(a); err != nil {
 		return err
 	}
 	body, gzipped, err := inflate(a.answer)
@@ -32,7 +32,7 @@ func (a *attempt) deliver(ctx context.Context) error {
 	}
 	switch {
 	case a.answer.Status >= 300:
-		whole, err := a.readAnswer(body, a.answer.Length())
+		whole, err := a.exchange.readAnswer(body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}
@@ -41,40 +41,40 @@ func (a *attempt) deliver(ctx context.Context) error {
 	contentType := wire.First(a.answer.Header, "Content-Type")
 	kind, known := frame.KindOf(contentType, frame.SSE)
 	switch {
-	case a.how == viaChat && a.stream && known:
-		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
-	case a.how == same && kind == frame.SSE && (a.stream && known || contentType != "" && known),
-		a.how == same && a.stream && known && (kind == a.api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
-		return a.deliverStream(ctx, frame.New(kind, body, frame.MaxEvent))
-	case a.how == same && !a.api.BareData && strings.HasPrefix(contentType, "text/html") && !strings.HasSuffix(a.sub, "/content"):
+	case a.how == viaChat && a.request.stream && known:
+		return deliverStream(ctx, a, frame.New(kind, body, frame.MaxEvent))
+	case a.how == same && kind == frame.SSE && (a.request.stream && known || contentType != "" && known),
+		a.how == same && a.request.stream && known && (kind == a.request.api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
+		return deliverStream(ctx, a, frame.New(kind, body, frame.MaxEvent))
+	case a.how == same && !a.request.api.BareData && strings.HasPrefix(contentType, "text/html") && !strings.HasSuffix(a.request.sub, "/content"):
 		return noAnswer("error", "the provider answered with a page (text/html): correct model.options.upstream_url")
-	case a.how == same && !a.api.BareData && (!known || kind == frame.Lines || strings.HasSuffix(a.sub, "/content")):
-		return a.deliverBytes(ctx, body)
+	case a.how == same && !a.request.api.BareData && (!known || kind == frame.Lines || strings.HasSuffix(a.request.sub, "/content")):
+		return deliverBytes(ctx, a, body)
 	}
-	return a.deliverWhole(ctx, body, gzipped)
+	return deliverWhole(ctx, a, body, gzipped)
 }
 
 // passThrough forwards an answer byte for byte, as preserve wants it. What is
 // no JSON is not held.
-func (a *attempt) passThrough(ctx context.Context, body io.Reader) error {
+func passThrough(ctx context.Context, a *attempt, body io.Reader) error {
 	kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array)
-	if !known || kind != frame.Array || a.bodiless() {
-		return a.deliverBytes(ctx, body)
+	if !known || kind != frame.Array || hasNoBody(a) {
+		return deliverBytes(ctx, a, body)
 	}
-	whole, err := a.readAnswer(body, a.answer.Length())
+	whole, err := a.exchange.readAnswer(body, a.answer.Length())
 	if err != nil {
 		return err
 	}
-	h := a.encodedHeaders()
-	a.meterWhole(whole)
-	a.finish(outcomeFor(a.answer.Status), "")
-	return a.send(a.answer.Status, h, whole)
+	h := encodedHeaders(a)
+	meterWhole(a, whole)
+	a.exchange.finish(outcomeFor(a.answer.Status), "")
+	return a.exchange.reply.send(a.answer.Status, h, whole)
 }
 
 // bodiless says that the answer has no body, whatever length it names: that is
 // of what GET would bring.
-func (a *attempt) bodiless() bool {
-	return a.in.Method == http.MethodHead || a.answer.Status == http.StatusNoContent || a.answer.Status == http.StatusNotModified
+func hasNoBody(a *attempt) bool {
+	return a.request.in.Method == http.MethodHead || a.answer.Status == http.StatusNoContent || a.answer.Status == http.StatusNotModified
 }
 
 func outcomeFor(status int) record.Outcome {
@@ -85,31 +85,31 @@ func outcomeFor(status int) record.Outcome {
 }
 
 // deliverWhole gives the client the whole answer, translated or as it came.
-func (a *attempt) deliverWhole(ctx context.Context, body io.Reader, gzipped bool) error {
-	whole, err := a.readAnswer(body, a.answer.Length())
+func deliverWhole(ctx context.Context, a *attempt, body io.Reader, gzipped bool) error {
+	whole, err := a.exchange.readAnswer(body, a.answer.Length())
 	if err != nil {
 		return transportFailure(err)
 	}
 	if a.how == viaResource {
-		return a.unusable(a.deliverResource(ctx, whole, gzipped), gzipped)
+		return unusable(a, deliverResource(ctx, a, whole, gzipped), gzipped)
 	}
-	out, err := a.convert(whole)
+	out, err := convert(a, whole)
 	if err != nil {
-		return a.unusable(err, gzipped)
+		return unusable(a, err, gzipped)
 	}
 	if a.endpoint.Logging.Payloads {
-		a.record.Update(func(d *record.Data) { d.Answer = out })
+		a.exchange.record.Update(func(d *record.Data) { d.Answer = out })
 	}
-	a.finish(record.Completed, "")
-	h := a.clientHeaders()
+	a.exchange.finish(record.Completed, "")
+	h := clientHeaders(a)
 	if a.how != same || h["Content-Type"] == nil {
 		h["Content-Type"] = isJSONInUTF8
 	}
-	return a.sendEncoded(a.answer.Status, h, out, gzipped)
+	return a.exchange.reply.sendEncoded(a.answer.Status, h, out, gzipped)
 }
 
 // unusable answers a 2xx that nobody can make sense of; other errors stay.
-func (a *attempt) unusable(err error, gzipped bool) error {
+func unusable(a *attempt, err error, gzipped bool) error {
 	bad, ok := errors.AsType[*chat.ResponseError](err)
 	if !ok {
 		return err
@@ -118,34 +118,34 @@ func (a *attempt) unusable(err error, gzipped bool) error {
 	if a.replaceable {
 		return &attemptError{criterion: "error", sent: true, cause: e}
 	}
-	a.finish(record.Failed, e.Message)
-	return a.sendErrorAs(e, gzipped)
+	a.exchange.finish(record.Failed, e.Message)
+	return a.exchange.reply.sendErrorAs(e, gzipped)
 }
 
 // deliverBytes passes on an answer that is neither JSON nor events, as it
 // comes: sound, pictures, files. One of known length need not be hurried.
-func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
-	a.streaming = false
+func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
+	a.exchange.reply.streaming = false
 	length := a.answer.Length()
 	var h http.Header
 	if a.how == untouched {
-		h = a.encodedHeaders()
+		h = encodedHeaders(a)
 	} else {
-		h = a.clientHeaders()
+		h = clientHeaders(a)
 	}
 	if length < 0 {
 		h["X-Accel-Buffering"] = []string{"no"}
 	}
-	if err := a.startBytes(a.answer.Status, h, length); err != nil {
+	if err := a.exchange.reply.startBytes(a.answer.Status, h, length); err != nil {
 		return err
 	}
-	lines := a.batchOutput()
+	lines := batchOutput(a)
 	complete := sync.OnceFunc(func() {
 		if lines != nil {
 			lines.End(&a.seen)
-			a.settleSeen()
+			settleSeen(a)
 		}
-		a.finish(outcomeFor(a.answer.Status), "")
+		a.exchange.finish(outcomeFor(a.answer.Status), "")
 	})
 	buf := byteBuffers.Get().(*[]byte)
 	defer byteBuffers.Put(buf)
@@ -158,11 +158,11 @@ func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
 			if rest -= int64(n); rest == 0 { // with the last byte the answer is over for Kong
 				complete()
 			}
-			if err := a.client.write((*buf)[:n]); err != nil {
+			if err := a.exchange.reply.write((*buf)[:n]); err != nil {
 				return err
 			}
 			if length < 0 {
-				if err := a.client.flush(); err != nil {
+				if err := a.exchange.reply.flush(); err != nil {
 					return err
 				}
 			}
@@ -174,8 +174,8 @@ func (a *attempt) deliverBytes(ctx context.Context, body io.Reader) error {
 		case err != nil && ctx.Err() != nil:
 			return errClientGone
 		case err != nil:
-			a.finish(record.CutOff, "the provider ended its answer before its end")
-			a.client.sink.Abort()
+			a.exchange.finish(record.CutOff, "the provider ended its answer before its end")
+			a.exchange.reply.sink.Abort()
 			return nil
 		}
 	}
@@ -186,17 +186,17 @@ var byteBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return 
 
 // batchOutput reads the usage out of a file that may be the output of a batch;
 // nil for other answers.
-func (a *attempt) batchOutput() *openai.BatchOutput {
-	if a.family != "files" || a.how != same || !strings.HasSuffix(a.sub, "/content") {
+func batchOutput(a *attempt) *openai.BatchOutput {
+	if a.request.family != "files" || a.how != same || !strings.HasSuffix(a.request.sub, "/content") {
 		return nil
 	}
 	return &openai.BatchOutput{}
 }
 
 // encodedHeaders are those of an answer that stays as the provider encoded it.
-func (a *attempt) encodedHeaders() http.Header {
+func encodedHeaders(a *attempt) http.Header {
 	encoding := a.answer.Header["Content-Encoding"]
-	h := a.clientHeaders()
+	h := clientHeaders(a)
 	if encoding != nil {
 		h["Content-Encoding"] = encoding
 	}
@@ -204,33 +204,33 @@ func (a *attempt) encodedHeaders() http.Header {
 }
 
 // convert returns the client's form of a whole answer and takes its usage.
-func (a *attempt) convert(whole []byte) ([]byte, error) {
+func convert(a *attempt, whole []byte) ([]byte, error) {
 	switch a.how {
 	case viaChat:
 		resp, err := a.op.Chat.ParseResponse(a.target, whole)
 		if err != nil {
-			a.meterWhole(whole) // what is of no use was paid all the same
+			meterWhole(a, whole) // what is of no use was paid all the same
 			return nil, err
 		}
-		a.observeResponse(resp)
+		observeResponse(a, resp)
 		resp.Meta = a.meta()
-		return a.api.Dialect.AppendResponse(a.borrow(len(whole) + 512)[:0], resp)
+		return a.request.api.Dialect.AppendResponse(a.exchange.buffers.borrow(len(whole) + 512)[:0], resp)
 	case viaBody:
-		a.meterHeaders()
+		meterHeaders(a)
 		meta := a.meta()
 		if a.seen.HasUsage {
 			meta.PromptTokens = a.seen.Usage.Prompt
 		}
 		out, err := a.op.Body.AppendResponse(nil, a.target, whole, meta, &a.seen)
-		a.settleSeen()
-		if encoding, _ := jsonedit.String(jsonedit.Find(a.members, "encoding_format")); encoding == "base64" {
+		settleSeen(a)
+		if encoding, _ := jsonedit.String(jsonedit.Find(a.request.members, "encoding_format")); encoding == "base64" {
 			out = openai.EmbeddingsInBase64(nil, out) // OpenAI's SDKs ask for it
 		}
 		return out, err
 	}
-	a.meterWhole(whole)
+	meterWhole(a, whole)
 	if a.seen.Finish == "" { // otherwise it has a choice, and is as it should be
-		if err := a.checkWhole(whole); err != nil {
+		if err := checkWhole(a, whole); err != nil {
 			return nil, err
 		}
 	}
@@ -241,8 +241,8 @@ func (a *attempt) convert(whole []byte) ([]byte, error) {
 }
 
 // checkWhole refuses a 200 of the OpenAI format that no client could use.
-func (a *attempt) checkWhole(whole []byte) error {
-	if !a.api.BareData {
+func checkWhole(a *attempt, whole []byte) error {
+	if !a.request.api.BareData {
 		return nil
 	}
 	if len(whole) == 0 {
@@ -256,9 +256,9 @@ func (a *attempt) checkWhole(whole []byte) error {
 	case a.op.Edit.NoAnswer != nil:
 		return a.op.Edit.NoAnswer(whole)
 	case err != nil:
-		return &chat.ResponseError{Message: "failed to decode " + string(a.route) + " response"}
+		return &chat.ResponseError{Message: "failed to decode " + string(a.request.route) + " response"}
 	}
-	return &chat.ResponseError{Message: "'choices' not in " + string(a.route) + " response"}
+	return &chat.ResponseError{Message: "'choices' not in " + string(a.request.route) + " response"}
 }
 
 // isPage says whether an error is a page that a server before the API made. It
@@ -267,17 +267,17 @@ func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []
 
 // sendProviderError gives the client the provider's error: unchanged in the
 // same format or in none, otherwise in the client's.
-func (a *attempt) sendProviderError(whole []byte, gzipped bool) error {
-	whole = a.redact(whole)
-	h := a.clientHeaders()
+func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
+	whole = redactKeys(a, whole)
+	h := clientHeaders(a)
 	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
-		a.markError(h, a.answer.Status)
+		a.exchange.reply.markError(h, a.answer.Status)
 		h["Content-Type"] = isJSONInUTF8
-		whole = a.appendError(chat.ErrorFrom(a.answer.Status, whole))
+		whole = a.exchange.reply.appendError(chat.ErrorFrom(a.answer.Status, whole))
 	}
 	if a.endpoint.Logging.Payloads {
-		a.record.Update(func(d *record.Data) { d.Answer = whole })
+		a.exchange.record.Update(func(d *record.Data) { d.Answer = whole })
 	}
-	a.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
-	return a.sendEncoded(a.answer.Status, h, whole, gzipped)
+	a.exchange.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
+	return a.exchange.reply.sendEncoded(a.answer.Status, h, whole, gzipped)
 }

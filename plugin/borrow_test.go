@@ -13,8 +13,7 @@ import (
 )
 
 func TestABorrowedBufferIsOneRequestsAtATime(t *testing.T) {
-	inst := &Instance{}
-	a, b := &request{instance: inst}, &request{instance: inst}
+	a, b := &buffers{}, &buffers{}
 	for _, n := range []int{0, 1, 2, 1000, 1024, 1025, maxBorrowed, maxBorrowed + 1} {
 		one, other := a.borrow(n), b.borrow(n)
 		if len(one) != n || len(other) != n {
@@ -26,47 +25,47 @@ func TestABorrowedBufferIsOneRequestsAtATime(t *testing.T) {
 			t.Fatalf("%d bytes: two requests write to one buffer", n)
 		}
 	}
-	a.giveBack(true)
-	b.giveBack(true)
+	a.giveBack(nil)
+	b.giveBack(nil)
 	if len(a.borrowed) != 0 {
 		t.Errorf("%d buffers are not given back", len(a.borrowed))
 	}
 }
 
 func TestWhatAStreamKeepsIsItsClientsBodyOnly(t *testing.T) {
-	q := &request{instance: &Instance{}}
-	q.borrow(100)
-	q.body = q.borrow(1000)
-	q.borrow(2000)
-	q.giveBack(false)
-	if len(q.borrowed) != 1 || &(*q.borrowed[0])[0] != &q.body[0] {
-		t.Fatalf("%d buffers are kept", len(q.borrowed))
+	x := &exchange{}
+	x.buffers.borrow(100)
+	x.request.body = x.buffers.borrow(1000)
+	x.buffers.borrow(2000)
+	x.buffers.giveBack(x.request.body)
+	if len(x.buffers.borrowed) != 1 || &(*x.buffers.borrowed[0])[0] != &x.request.body[0] {
+		t.Fatalf("%d buffers are kept", len(x.buffers.borrowed))
 	}
-	q.giveBack(true)
-	if len(q.borrowed) != 0 {
+	x.buffers.giveBack(nil)
+	if len(x.buffers.borrowed) != 0 {
 		t.Error("the body is not given back")
 	}
 }
 
 func TestAFormThatIsHeldIsNotGivenBack(t *testing.T) {
-	q := &request{instance: &Instance{}}
-	q.body = q.borrow(1000)
-	copy(q.body, "the form")
-	q.hold()
-	q.giveBack(false)
-	q.giveBack(true)
+	x := &exchange{}
+	x.request.body = x.buffers.borrow(1000)
+	copy(x.request.body, "the form")
+	x.reading().hold()
+	x.buffers.giveBack(x.request.body)
+	x.buffers.giveBack(nil)
 	for range 4 { // of whom one would get the same buffer
-		copy((&request{instance: q.instance}).borrow(1000), "another's")
+		copy((&buffers{}).borrow(1000), "another's")
 	}
-	if q.body != nil || string(q.held[:8]) != "the form" {
-		t.Errorf("what is held became %q", q.held[:8])
+	if x.request.body != nil || string(x.request.held[:8]) != "the form" {
+		t.Errorf("what is held became %q", x.request.held[:8])
 	}
 }
 
 func TestWhatGoesIntoARecordIsNotBorrowed(t *testing.T) {
-	q := &request{instance: &Instance{keeps: true}}
-	q.borrow(1000)
-	if len(q.borrowed) != 0 {
+	x := &exchange{buffers: buffers{keeps: true}}
+	x.buffers.borrow(1000)
+	if len(x.buffers.borrowed) != 0 {
 		t.Error("a payload that is logged lies in a borrowed buffer")
 	}
 }

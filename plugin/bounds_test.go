@@ -234,7 +234,7 @@ func TestABodyIsReadAsItIs(t *testing.T) {
 	for _, n := range []int{0, 1, firstStep - 1, firstStep, firstStep + 1, 100_000, quickSteps * 16, 3 << 20} {
 		body := bytes.Repeat([]byte("0123456789abcdefg"), n/17+1)[:n]
 		for _, size := range []int64{int64(n), -1} {
-			q := &request{instance: &Instance{}}
+			q := &buffers{}
 			for _, most := range []int64{0, int64(n), int64(n) + 1} {
 				got, err := q.readAll(bytes.NewReader(body), size, most)
 				if err != nil || !bytes.Equal(got, body) {
@@ -249,7 +249,7 @@ func TestABodyIsReadAsItIs(t *testing.T) {
 					t.Errorf("%d bytes, one missing: %v", n, err)
 				}
 			}
-			q.giveBack(true)
+			q.giveBack(nil)
 		}
 	}
 }

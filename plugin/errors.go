@@ -71,9 +71,9 @@ func (u *unready) Unwrap() error { return u.told }
 func (a *attempt) unready(why error) error {
 	told := refuse(http.StatusInternalServerError, textBeforeProxy)
 	if option, ok := errors.AsType[*target.OptionError](why); ok {
-		told.Param = a.instance.pathOf(a.endpoint) + "." + option.Field
+		told.Param = a.exchange.instance.pathOf(a.endpoint) + "." + option.Field
 		why = fmt.Errorf("%s: %s", told.Param, option.Message)
-		if a.instance.native() != nil {
+		if a.exchange.instance.native() != nil {
 			told.Message += ": " + why.Error()
 		}
 	}

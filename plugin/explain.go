@@ -18,16 +18,16 @@ const (
 )
 
 // debugged says whether the client wants to know why, and may.
-func (q *request) debugged() bool {
-	return q.instance.config.Debug && len(q.in.Header["Kong-Debug"]) > 0
+func (p *reply) debugged() bool {
+	return p.instance.config.Debug && len(p.request.in.Header["Kong-Debug"]) > 0
 }
 
 // explain adds the debug headers to an answer.
-func (q *request) explain(h http.Header) {
-	if !q.debugged() || q.instance.balancer == nil {
+func (p *reply) explain(h http.Header) {
+	if !p.debugged() || p.instance.balancer == nil {
 		return
 	}
-	d := q.record.Data()
+	d := p.record.Data()
 	var attempts []string
 	for i := range d.Tried {
 		t := &d.Tried[i]
@@ -55,11 +55,11 @@ func headerValue(s string) string {
 }
 
 // reasoned notes why the balancer chose target i of those available.
-func (q *request) reasoned(i, available int) {
-	t := q.instance.targets[i]
-	reason := fmt.Sprintf("%d of %d targets available, weight %d", available, len(q.instance.targets), max(t.Weight, 1))
-	if q.choice != "" {
-		reason = q.choice + "; " + reason
+func (b *balancing) reasoned(i, available int) {
+	t := b.exchange.instance.targets[i]
+	reason := fmt.Sprintf("%d of %d targets available, weight %d", available, len(b.exchange.instance.targets), max(t.Weight, 1))
+	if b.choice != "" {
+		reason = b.choice + "; " + reason
 	}
-	q.record.Update(func(d *record.Data) { d.Reason = reason })
+	b.exchange.record.Update(func(d *record.Data) { d.Reason = reason })
 }

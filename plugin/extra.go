@@ -30,14 +30,14 @@ func checkNames(members []jsonedit.Member) error {
 
 // mergeExtraBody merges the client's extra_body into the provider's body, but
 // for what is not the client's to say.
-func (a *attempt) mergeExtraBody(extra []byte) error {
+func mergeExtraBody(a *attempt, extra []byte) error {
 	if len(extra) == 0 || jsonedit.IsNull(extra) {
 		return nil
 	}
 	if extra[0] != '{' {
 		return &chat.RequestError{Field: "extra_body", Message: "must be an object"}
 	}
-	extra, err := a.ownExtra(extra)
+	extra, err := ownExtra(a, extra)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (a *attempt) mergeExtraBody(extra []byte) error {
 // ownExtra is extra_body without the model, which is checked like the one at
 // the top level, without what decides about streams and how they are counted,
 // and without the options that the configuration has set.
-func (a *attempt) ownExtra(extra []byte) ([]byte, error) {
+func ownExtra(a *attempt, extra []byte) ([]byte, error) {
 	members, err := jsonedit.Object(extra, nil)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (a *attempt) ownExtra(extra []byte) ([]byte, error) {
 		case "streamoptions":
 			return nil, nil
 		case "stream":
-			if jsonedit.IsTrue(m.Value) != a.stream {
+			if jsonedit.IsTrue(m.Value) != a.request.stream {
 				return nil, badField("extra_body.stream", "extra_body.stream: set stream at the top level of the request")
 			}
 			return nil, nil
@@ -143,7 +143,7 @@ func unpinned(object []byte, names map[string]bool, depth int) []byte {
 
 // unpinnedExtra is what the client says in a provider's own members
 // (generationConfig, inferenceConfig), without what the configuration has set.
-func (a *attempt) unpinnedExtra(extra []chat.Member) []chat.Member {
+func unpinnedExtra(a *attempt, extra []chat.Member) []chat.Member {
 	names := pinned(a.target.Options)
 	own := make([]chat.Member, 0, len(extra))
 	for _, m := range extra {

@@ -40,7 +40,7 @@ func TestExtraBodySaysNeitherTheModelNorTheStream(t *testing.T) {
 		{true, `{"stream":false}`, "", "stream"},
 		{true, `{"stream_options":{"include_usage":false},"streamOptions":1,"x":1}`, `{"x":1}`, ""},
 	} {
-		got, err := extraAttempt(&target.Options{}, c.stream).ownExtra([]byte(c.extra))
+		got, err := ownExtra(extraAttempt(&target.Options{}, c.stream), []byte(c.extra))
 		if c.want == "" {
 			if refused, ok := errors.AsType[*chat.Error](err); !ok || refused.Status != 400 || !strings.Contains(refused.Message, c.field) {
 				t.Errorf("%s: %s, %v", c.extra, got, err)
@@ -54,14 +54,14 @@ func TestExtraBodySaysNeitherTheModelNorTheStream(t *testing.T) {
 	for extra, want := range map[string]string{`[1]`: "must be an object", `"x"`: "must be an object", `{"x"`: ""} {
 		a := extraAttempt(&target.Options{}, false)
 		a.pieces = [][]byte{[]byte(`{}`)}
-		if err := a.mergeExtraBody([]byte(extra)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := mergeExtraBody(a, []byte(extra)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", extra, err)
 		}
 	}
 	for _, extra := range []string{"", "null"} {
 		a := extraAttempt(&target.Options{}, false)
 		a.pieces = [][]byte{[]byte(`{"y":1}`)}
-		if err := a.mergeExtraBody([]byte(extra)); err != nil || string(a.pieces[0]) != `{"y":1}` {
+		if err := mergeExtraBody(a, []byte(extra)); err != nil || string(a.pieces[0]) != `{"y":1}` {
 			t.Errorf("%q: %s, %v", extra, a.pieces, err)
 		}
 	}
@@ -95,7 +95,7 @@ func TestAConfiguredOptionHoldsUnderEachOfItsNames(t *testing.T) {
 			if held {
 				want = `{}`
 			}
-			if got, err := extraAttempt(&c.options, false).ownExtra([]byte(object)); err != nil || string(got) != want {
+			if got, err := ownExtra(extraAttempt(&c.options, false), []byte(object)); err != nil || string(got) != want {
 				t.Errorf("%s with %v: %s, %v", object, c.pinned, got, err)
 			}
 		}
@@ -114,11 +114,11 @@ func TestAConfiguredOptionHoldsAsDeepAsFormatsHaveIt(t *testing.T) {
 		`{"a":[{"max_tokens":9}]}`:               `{"a":[{"max_tokens":9}]}`,
 		`{"a":"max_tokens","temperature": 1.50}`: `{"a":"max_tokens","temperature": 1.50}`,
 	} {
-		if got, err := a.ownExtra([]byte(extra)); err != nil || string(got) != want {
+		if got, err := ownExtra(a, []byte(extra)); err != nil || string(got) != want {
 			t.Errorf("%s: %s, %v, want %s", extra, got, err, want)
 		}
 	}
-	own := a.unpinnedExtra([]chat.Member{
+	own := unpinnedExtra(a, []chat.Member{
 		{Name: "max_tokens", Value: []byte(`9`)},
 		{Name: "generationConfig", Value: []byte(`{"maxOutputTokens":9,"x":{"maxOutputTokens":9}}`)},
 		{Name: "seed", Value: []byte(`1`)},
@@ -150,7 +150,7 @@ func TestExtraBodyCostsWhatItWeighs(t *testing.T) {
 			began := time.Now()
 			a := extraAttempt(&target.Options{}, false)
 			a.pieces = [][]byte{[]byte(`{}`)}
-			if err := a.mergeExtraBody([]byte(b.String())); err != nil || string(a.pieces[0]) != `{"x":1}` {
+			if err := mergeExtraBody(a, []byte(b.String())); err != nil || string(a.pieces[0]) != `{"x":1}` {
 				t.Fatalf("%.80s, %v", a.pieces, err)
 			}
 			least = min(least, time.Since(began))

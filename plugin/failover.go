@@ -18,35 +18,42 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
+// balancing finds the target that answers a request.
+type balancing struct {
+	exchange *exchange
+	pick     balancer.Request
+	choice   string // how a semantic choice came about
+}
+
 // attempts serves the request from the targets that the balancer picks, until
 // one answers, the failover criteria say no, or the attempts are used up.
 // Until the first content has gone to the client an attempt may be replaced;
 // after it, never.
-func (q *request) attempts(ctx context.Context) error {
-	candidates, err := q.instance.candidates(q.model, q.route)
+func (b *balancing) attempts(ctx context.Context) error {
+	candidates, err := b.exchange.instance.candidates(b.exchange.request.model, b.exchange.request.route)
 	if err != nil {
 		return err
 	}
-	if candidates, err = q.admit(candidates); err != nil {
+	if candidates, err = b.admit(candidates); err != nil {
 		return err
 	}
-	b := q.instance.balancer
-	q.warm(candidates)
-	ranked := q.rank(ctx, candidates)
-	pick := &q.pick
-	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), candidates, q.hash(), ranked
+	lb := b.exchange.instance.balancer
+	b.warm(candidates)
+	ranked := b.rank(ctx, candidates)
+	pick := &b.pick
+	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), candidates, b.hash(), ranked
 	var kept *answered // of the last attempt that got an answer
 	var last error
-	for left := q.instance.budget(); left > 0; left-- {
-		i, ok := b.Pick(pick)
+	for left := b.exchange.instance.budget(); left > 0; left-- {
+		i, ok := lb.Pick(pick)
 		if !ok {
 			break
 		}
-		if q.debugged() {
-			q.reasoned(i, pick.Available())
+		if b.exchange.reply.debugged() {
+			b.reasoned(i, pick.Available())
 		}
-		b.Exclude(pick, i)
-		err := q.try(ctx, pick, i, left > 1 && b.Left(pick))
+		lb.Exclude(pick, i)
+		err := b.try(ctx, pick, i, left > 1 && lb.Left(pick))
 		failed, ok := errors.AsType[*attemptError](err)
 		if !ok {
 			return err
@@ -54,15 +61,15 @@ func (q *request) attempts(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return errClientGone
 		}
-		failed.consumed = q.consumed()
+		failed.consumed = b.exchange.request.consumed()
 		last = failed.cause
 		if failed.answer != nil {
 			kept = failed.answer
 		}
 		if failed.rest > 0 {
-			b.Rest(i, pick.Now.Add(failed.rest))
+			lb.Rest(i, pick.Now.Add(failed.rest))
 		}
-		if !failed.replaceable || !q.instance.retries(failed, q.in.Method) {
+		if !failed.replaceable || !b.exchange.instance.retries(failed, b.exchange.request.in.Method) {
 			break
 		}
 	}
@@ -73,18 +80,18 @@ func (q *request) attempts(ctx context.Context) error {
 		return last
 	}
 	e := refuse(http.StatusServiceUnavailable, "No available targets")
-	e.RetryAfter = max(b.RetryAfter(pick), time.Second)
+	e.RetryAfter = max(lb.RetryAfter(pick), time.Second)
 	return e
 }
 
 // warm has the credentials of all candidates fetched that are due, so that a
 // failover does not wait for a token.
-func (q *request) warm(candidates []int) {
+func (b *balancing) warm(candidates []int) {
 	if len(candidates) < 2 {
 		return // the attempt itself fetches what it needs
 	}
 	for _, i := range candidates {
-		q.instance.targets[i].source.Warm(nil)
+		b.exchange.instance.targets[i].source.Warm(nil)
 	}
 }
 
@@ -115,24 +122,24 @@ type answered struct {
 // not the one that was tried last.
 func (k *answered) deliver() error {
 	a := k.attempt
-	a.request.seen = nil // an error answer has used nothing
-	a.record.Update(func(d *record.Data) {
+	a.exchange.seen = nil // an error answer has used nothing
+	a.exchange.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
 		d.Options, d.Model = a.target.Options, a.modelLogged()
 	})
-	return a.sendProviderError(k.body, k.gzipped)
+	return sendProviderError(a, k.body, k.gzipped)
 }
 
 // try makes one attempt at target i, and tells the balancer how it ended
 // whatever happens. Nothing of an attempt before is left in q.
-func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replaceable bool) error {
-	b := q.instance.balancer
-	q.encoder = nil
+func (b *balancing) try(ctx context.Context, pick *balancer.Request, i int, replaceable bool) error {
+	lb := b.exchange.instance.balancer
+	b.exchange.reply.encoder = nil
 	verdict := balancer.Neutral // of a panic
-	defer func() { b.Done(pick, i, verdict, pick.Now) }()
-	a, err := q.prepare(ctx, q.instance.targets[i])
+	defer func() { lb.Done(pick, i, verdict, pick.Now) }()
+	a, err := b.exchange.prepare(ctx, b.exchange.instance.targets[i])
 	if err == nil {
-		a.replaceable = replaceable && q.repeatsBroken()
+		a.replaceable = replaceable && b.repeatsBroken()
 		err = a.run(ctx)
 	}
 	pick.Now = time.Now()
@@ -144,18 +151,18 @@ func (q *request) try(ctx context.Context, pick *balancer.Request, i int, replac
 		failed.replaceable = replaceable
 		criterion = failed.criterion
 	case err == nil:
-		end := q.record.Outcome()
+		end := b.exchange.record.Outcome()
 		gone = gone || end == record.Aborted
 		criterion = a.criterion(end)
-		b.Learn(i, a.sample(end, pick.Now), pick.Now)
+		lb.Learn(i, a.sample(end, pick.Now), pick.Now)
 	}
-	verdict = q.instance.verdict(criterion, gone)
+	verdict = b.exchange.instance.verdict(criterion, gone)
 	switch {
 	case gone || criterion == "":
 	case slices.Contains(requestsFault, criterion):
-		b.Refuse(pick, i, pick.Now)
+		lb.Refuse(pick, i, pick.Now)
 	default:
-		b.Fail(pick, i, pick.Now)
+		lb.Fail(pick, i, pick.Now)
 	}
 	return err
 }
@@ -183,8 +190,8 @@ func (a *attempt) criterion(end record.Outcome) string {
 // run makes one attempt and delivers its answer. An *attemptError says that
 // the client has seen nothing of it.
 func (a *attempt) run(ctx context.Context) error {
-	if a.api.Body == provider.TakeSocket {
-		return a.serveSocket(ctx)
+	if a.request.api.Body == provider.TakeSocket {
+		return serveSocket(ctx, a)
 	}
 	if err := a.call(ctx); err != nil {
 		var own *chat.Error
@@ -197,7 +204,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return transportFailure(err)
 	}
 	defer func() { a.answer.Body.Close() }() // of the last, where there were several
-	return a.deliver(ctx)
+	return deliver(ctx, a)
 }
 
 func transportFailure(err error) *attemptError {
@@ -229,13 +236,13 @@ func (q *request) consumed() bool { return q.form != nil || q.unread != nil }
 
 // repeatsBroken says whether the configuration wants another attempt when an
 // answer has begun and breaks off. Where it does not, nothing need be held back.
-func (q *request) repeatsBroken() bool {
-	e := attemptError{criterion: "error", sent: true, consumed: q.consumed()}
-	if q.instance.retries(&e, q.in.Method) {
+func (b *balancing) repeatsBroken() bool {
+	e := attemptError{criterion: "error", sent: true, consumed: b.exchange.request.consumed()}
+	if b.exchange.instance.retries(&e, b.exchange.request.in.Method) {
 		return true
 	}
 	e.criterion = "timeout"
-	return q.instance.retries(&e, q.in.Method)
+	return b.exchange.instance.retries(&e, b.exchange.request.in.Method)
 }
 
 // verdict is what an attempt's end says of its target's health. 403 and 404
@@ -272,7 +279,7 @@ func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
-	case end == record.Completed && len(a.instance.targets) > 1: // there is a choice to be made by it
+	case end == record.Completed && len(a.exchange.instance.targets) > 1: // there is a choice to be made by it
 		x.Latency = now.Sub(a.began)
 	}
 	return x
@@ -334,11 +341,11 @@ func (inst *Instance) index() {
 
 // hash is that of the header that consistent-hashing goes by; a request
 // without it goes anywhere.
-func (q *request) hash() uint64 {
-	if q.instance.config.Balancer.Algorithm != string(balancer.ConsistentHashing) {
+func (b *balancing) hash() uint64 {
+	if b.exchange.instance.config.Balancer.Algorithm != string(balancer.ConsistentHashing) {
 		return 0
 	}
-	if v, ok := q.Header(q.instance.config.Balancer.HashOnHeader); ok {
+	if v, ok := b.exchange.request.Header(b.exchange.instance.config.Balancer.HashOnHeader); ok {
 		return balancer.Hash(v)
 	}
 	return balancer.Hash(newID())

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 )
 
@@ -16,13 +17,14 @@ func TestFormThatIsCutOffIsTheClientsEnd(t *testing.T) {
 	body := formOf("model=m", "file@="+strings.Repeat("x", 200_000))
 	for name, n := range map[string]int{"in its front": 100, "later": 150_000} {
 		src := io.MultiReader(strings.NewReader(body[:n]), iotest.ErrReader(io.ErrUnexpectedEOF))
-		q := &request{
-			instance: &Instance{config: &config.Config{}}, api: routes.Of("audio/v1/audio/transcriptions"),
-			in: &Inbound{Header: http.Header{"Content-Type": {formType}}, Body: src, ContentLength: -1},
+		q := &exchange{instance: &Instance{config: &config.Config{}}, record: &record.Record{}}
+		q.request = request{
+			api: routes.Of("audio/v1/audio/transcriptions"),
+			in:  &Inbound{Header: http.Header{"Content-Type": {formType}}, Body: src, ContentLength: -1},
 		}
-		err := q.takeForm(0)
+		err := q.reading().takeForm(0)
 		if err == nil {
-			_, err = io.ReadAll(q.form)
+			_, err = io.ReadAll(q.request.form)
 		}
 		if !errors.Is(err, errClientGone) {
 			t.Errorf("%s: %v", name, err)

@@ -20,10 +20,10 @@ func TestExtraMembersAreMergedInLinearTime(t *testing.T) {
 	b := newBench(t, chatConf, answer)
 	growth.Check(t, func(extra []byte) {
 		a := &attempt{request: &request{}, endpoint: b.instance.targets[0], target: to, pieces: [][]byte{[]byte(`{"model":"m","generationConfig":{"a":1},"options":{"b":2}}`)}}
-		_ = a.mergeExtraBody(extra)
+		_ = mergeExtraBody(a, extra)
 		// And where the provider's body has as many.
 		a.pieces = [][]byte{extra}
-		_ = a.mergeExtraBody(extra)
+		_ = mergeExtraBody(a, extra)
 		members, err := jsonedit.Object(extra, nil)
 		if err != nil {
 			return
@@ -33,6 +33,6 @@ func TestExtraMembersAreMergedInLinearTime(t *testing.T) {
 		for _, m := range members {
 			own = append(own, chat.Member{Name: string(m.Key), Value: m.Value})
 		}
-		a.unpinnedExtra(own)
+		unpinnedExtra(a, own)
 	}, []byte(`{"generationConfig":{"maxOutputTokens":5,"thinking":{"temperature":1}},"options":{"num_predict":7,"stop":["a"]},"model":"m","x":"y"}`))
 }

@@ -35,7 +35,7 @@ func isForClient(name string) bool {
 
 // redact takes the target's credentials out of what the provider says of them:
 // some quote the key that they refuse. It returns text itself when there are none.
-func (a *attempt) redact(text []byte) []byte {
+func redactKeys(a *attempt, text []byte) []byte {
 	for _, secret := range a.endpoint.source.AppendSecrets(nil, a.out.Header) {
 		if bytes.Contains(text, []byte(secret)) {
 			text = bytes.ReplaceAll(text, []byte(secret), []byte("REDACTED"))
@@ -68,7 +68,7 @@ func withoutSecrets(values, secrets []string) []string {
 // without headers that would give orders to Kong's nginx (X-Accel-*) or look
 // like ours. They are the answer's own, from which the others are taken: what is
 // still to be learnt of it from its length or encoding must be known before.
-func (a *attempt) clientHeaders() http.Header {
+func clientHeaders(a *attempt) http.Header {
 	h := a.answer.Header
 	for _, v := range h["Connection"] {
 		for name := range strings.SplitSeq(v, ",") {
@@ -85,15 +85,15 @@ func (a *attempt) clientHeaders() http.Header {
 		}
 	}
 	if a.answer.Status == http.StatusOK {
-		a.nameModel(h)
+		nameModel(a, h)
 	}
 	return h
 }
 
 // nameModel tells the client which model answers, if it has a name that can
 // stand in a header.
-func (a *attempt) nameModel(h http.Header) {
-	wanted := a.instance.config.ModelNameHeader || len(a.in.Header["Kong-Debug"]) > 0
+func nameModel(a *attempt, h http.Header) {
+	wanted := a.exchange.instance.config.ModelNameHeader || len(a.request.in.Header["Kong-Debug"]) > 0
 	if model := a.target.Model; wanted && model != "" && isName(model) {
 		h[headerModel] = a.endpoint.modelAsHeader(model)
 	}

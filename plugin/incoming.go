@@ -17,9 +17,9 @@ const maxAnswer = 256 << 20
 // redirects. A client that followed one would go around the gateway, with its
 // credentials for the gateway. Where the path is the client's it may, to fetch
 // a file from where it is.
-func (a *attempt) checkStatus() error {
+func checkStatus(a *attempt) error {
 	status := a.answer.Status
-	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.api.Resources != nil && a.in.Method == http.MethodGet {
+	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.request.api.Resources != nil && a.request.in.Method == http.MethodGet {
 		return nil
 	}
 	text := fmt.Sprintf("the provider answered %d, which is no answer", status)
@@ -45,8 +45,8 @@ func cutShort(err error) error {
 
 // readAnswer reads the whole body, of length bytes or -1. An answer that is cut
 // off is a transport error.
-func (q *request) readAnswer(body io.Reader, length int64) ([]byte, error) {
-	b, err := q.readAll(body, length, maxAnswer)
+func (x *exchange) readAnswer(body io.Reader, length int64) ([]byte, error) {
+	b, err := x.buffers.readAll(body, length, maxAnswer)
 	switch said := tooInflated(err); {
 	case err == nil:
 		return b, nil

@@ -13,29 +13,29 @@ import (
 )
 
 // finish settles the record; the first call counts.
-func (q *request) finish(outcome record.Outcome, message string) {
+func (x *exchange) finish(outcome record.Outcome, message string) {
 	var estimate *chat.Usage
-	if q.record.Outcome() == record.Pending {
-		if u, ok := q.estimate(outcome); ok { // looks into the client's body: not under the lock
+	if x.record.Outcome() == record.Pending {
+		if u, ok := x.estimate(outcome); ok { // looks into the client's body: not under the lock
 			estimate = &u
 		}
 	}
-	if q.record.Settle(outcome, message, estimate) && q.live != nil {
-		q.live.Settle(q.record)
+	if x.record.Settle(outcome, message, estimate) && x.reply.live != nil {
+		x.reply.live.Settle(x.record)
 	}
 }
 
 // settleSeen copies what the answer said into the record. What was counted
 // before is not counted again: it is taken out of seen, for the balancer too.
-func (a *attempt) settleSeen() {
+func settleSeen(a *attempt) {
 	if !a.billed {
 		a.billed = true
-		if !a.bills() {
+		if !bills(a) {
 			a.seen.Usage, a.seen.HasUsage = chat.Usage{ServiceTier: a.seen.Usage.ServiceTier}, true
 		}
 	}
 	record.Bound(&a.seen.Usage)
-	a.record.Update(func(d *record.Data) {
+	a.exchange.record.Update(func(d *record.Data) {
 		d.Usage = a.seen.Usage
 		if a.seen.Model != "" {
 			d.ResponseModel = a.seen.Model
@@ -51,22 +51,22 @@ func (a *attempt) settleSeen() {
 // Many providers count the output at the end of a stream, and some the prompt
 // at its start: of one that did not come to its end, the output is estimated
 // even where there are counts.
-func (q *request) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
-	if q.seen == nil || outcome == record.Refused || outcome == record.Panicked || q.api == nil {
+func (x *exchange) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
+	if x.seen == nil || outcome == record.Refused || outcome == record.Panicked || x.request.api == nil {
 		return u, false
 	}
-	so := q.record.Data()
+	so := x.record.Data()
 	if len(so.Tried) == 0 || so.Tried[len(so.Tried)-1].Status != http.StatusOK {
 		return u, false
 	}
-	if outcome == record.Completed && (q.seen.HasUsage || q.api.Prose == nil) {
+	if outcome == record.Completed && (x.seen.HasUsage || x.request.api.Prose == nil) {
 		return u, false
 	}
 	u = so.Usage
-	if !q.seen.HasUsage && q.api.Prose != nil && u.Prompt == 0 {
-		u.Prompt, u.Total, ok = record.PromptTokens(q.api.Prose(q.members), q.stream), 0, true
+	if !x.seen.HasUsage && x.request.api.Prose != nil && u.Prompt == 0 {
+		u.Prompt, u.Total, ok = record.PromptTokens(x.request.api.Prose(x.request.members), x.request.stream), 0, true
 	}
-	return u, record.EstimateOutput(&u, q.seen.TextLen) || ok
+	return u, record.EstimateOutput(&u, x.seen.TextLen) || ok
 }
 
 // reads says whether the request only asks for what another one has made, or
@@ -85,14 +85,14 @@ func (q *request) reads() bool {
 // bills says whether the usage in the answer counts. That of a stored answer
 // was counted when it was made. Where it is only known later (an answer in
 // background mode, a run, a batch) it counts the first time that it is seen.
-func (a *attempt) bills() bool {
-	if a.family == "files" && strings.HasSuffix(a.sub, "/content") {
-		a.seen.Stored, _ = openai.SplitID(a.sub)
+func bills(a *attempt) bool {
+	if a.request.family == "files" && strings.HasSuffix(a.request.sub, "/content") {
+		a.seen.Stored, _ = openai.SplitID(a.request.sub)
 	}
 	if a.seen.Stored == "" {
-		return !a.reads()
+		return !a.request.reads()
 	}
-	return a.seen.HasUsage && a.relay.paid.First(a.out.URL.Host, a.seen.Stored)
+	return a.seen.HasUsage && a.exchange.relay.paid.First(a.out.URL.Host, a.seen.Stored)
 }
 
 // loggingInstance is a kongInstance on a Kong without the shim: its log phase

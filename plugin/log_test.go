@@ -198,9 +198,9 @@ func TestWhatNobodyCountedIsEstimated(t *testing.T) {
 		{"an error", 8, 0, 0, false, 500, record.Failed, [2]int{0, 0}},
 		{"refused here", 8, 0, 0, false, 200, record.Refused, [2]int{0, 0}},
 	} {
-		q := &request{api: &provider.API{Prose: routes.Of("llm/v1/chat").Prose}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
+		q := &exchange{request: request{api: &provider.API{Prose: routes.Of("llm/v1/chat").Prose}}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
 		q.record = record.New(record.Data{Tried: []record.Tried{{Status: c.status}}, Usage: chat.Usage{Prompt: c.prompt, Completion: c.out}})
-		q.members = prompt
+		q.request.members = prompt
 		q.finish(c.outcome, "")
 		d := q.record.Data()
 		if got := [2]int{d.Usage.Prompt, d.Usage.Completion}; got != c.want || d.Estimated != (got != [2]int{c.prompt, c.out}) {
@@ -215,10 +215,10 @@ func TestPanicOfAnEstimateIsRecordedOnce(t *testing.T) {
 	rec := record.New(record.Data{Started: time.Now(), Tried: []record.Tried{{Status: http.StatusOK}}})
 	rec.Watch()
 	estimates := 0
-	q := &request{record: rec, seen: &chat.Seen{}, api: &provider.API{Prose: func([]jsonedit.Member) int {
+	q := &exchange{record: rec, seen: &chat.Seen{}, request: request{api: &provider.API{Prose: func([]jsonedit.Member) int {
 		estimates++
 		panic("a defect")
-	}}}
+	}}}}
 	func() {
 		defer func() { _ = recover() }()
 		q.finish(record.Completed, "")

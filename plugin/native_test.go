@@ -577,12 +577,12 @@ func FuzzNativePath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		for _, inst := range instances {
-			q := &request{relay: relay, instance: inst, in: &Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}}
-			if err := q.meet(); err != nil {
+			q := newExchange(relay, inst, &Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}, nil, nil)
+			if err := q.reading().meet(); err != nil {
 				continue
 			}
-			a := &attempt{request: q, endpoint: inst.targets[0], how: same}
-			resolved, err := inst.targets[0].Resolve(q, q.model)
+			a := &attempt{exchange: q, request: &q.request, endpoint: inst.targets[0], how: same}
+			resolved, err := inst.targets[0].Resolve(&q.request, q.request.model)
 			if err != nil {
 				continue
 			}
@@ -593,7 +593,7 @@ func FuzzNativePath(f *testing.F) {
 			if a.op = a.operation(); a.op == nil {
 				continue
 			}
-			err = a.setURL()
+			err = setURL(a)
 			u := &a.url
 			if err == nil && (strings.Contains(u.EscapedPath(), "/../") || strings.HasSuffix(u.EscapedPath(), "/..") || u.Host == "") {
 				t.Errorf("%s leads to %s", path, u)

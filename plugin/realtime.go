@@ -19,17 +19,17 @@ import (
 )
 
 // takeSocket is what a realtime request says before there is a connection.
-func (q *request) takeSocket() error {
-	h := q.in.Header
-	if q.in.Method != http.MethodGet {
-		return notAllowed(q.in.Method, string(q.route), http.MethodGet)
+func (r *reading) takeSocket() error {
+	h := r.request.in.Header
+	if r.request.in.Method != http.MethodGet {
+		return notAllowed(r.request.in.Method, string(r.request.route), http.MethodGet)
 	}
-	if q.in.Upgrade == nil || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
+	if r.request.in.Upgrade == nil || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
 		h.Get("Sec-Websocket-Version") != "13" || h.Get("Sec-Websocket-Key") == "" {
 		return refuse(http.StatusUpgradeRequired, "this route is for WebSockets: send GET with Upgrade: websocket and Sec-WebSocket-Version: 13")
 	}
-	q.model, _ = q.Query("model")
-	q.record.Update(func(d *record.Data) { d.Mode = record.Realtime })
+	r.request.model, _ = r.request.Query("model")
+	r.exchange.record.Update(func(d *record.Data) { d.Mode = record.Realtime })
 	return nil
 }
 
@@ -52,18 +52,23 @@ var errNoSockets = errors.New("the engine towards providers has no WebSockets")
 
 // serveSocket makes the attempt's connection, takes the client's over, and
 // lets both talk until one of them ends it.
-func (a *attempt) serveSocket(ctx context.Context) error {
+func serveSocket(ctx context.Context, a *attempt) error {
 	s := realtime.Session{
-		Dial: a.dialSocket, Accept: a.acceptSocket, Asked: a.in.Header,
-		Limit: int64(a.instance.config.MaxRequestBodySize), Idle: a.out.Timeouts.Read, Leaving: a.relay.leaving,
-		Ended: a.settle, Log: a.relay.log,
+
+		Dial: func(ctx context.Context, o *websocket.DialOptions) (*websocket.Conn, error) {
+			return dialSocket(ctx, a, o)
+		},
+		Accept: func(o *websocket.AcceptOptions) (*websocket.Conn, error) { return acceptSocket(a, o) },
+		Asked:  a.request.in.Header,
+		Limit:  int64(a.exchange.instance.config.MaxRequestBodySize), Idle: a.out.Timeouts.Read, Leaving: a.exchange.relay.leaving,
+		Ended: func(end realtime.End) { settleSession(a, end) }, Log: a.exchange.relay.log,
 	}
 	if a.op.Opening != nil {
-		s.Opening = a.opening
+		s.Opening = func(message []byte) ([]byte, string, error) { return openSession(a, message) }
 	}
 	var heard chat.Seen // it may grow when the session has ended and is recorded
 	if a.op.Meter != nil {
-		s.Heard = func(message []byte) { a.heard(message, &heard) }
+		s.Heard = func(message []byte) { countHeard(a, message, &heard) }
 	}
 	if err := s.Run(ctx); err != nil {
 		return err
@@ -73,8 +78,8 @@ func (a *attempt) serveSocket(ctx context.Context) error {
 }
 
 // dialSocket connects to the provider. A refusal is an answer like any other.
-func (a *attempt) dialSocket(ctx context.Context, o *websocket.DialOptions) (*websocket.Conn, error) {
-	upstream, ok := a.relay.upstream.(socketUpstream)
+func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*websocket.Conn, error) {
+	upstream, ok := a.exchange.relay.upstream.(socketUpstream)
 	if !ok {
 		return nil, errNoSockets
 	}
@@ -97,7 +102,7 @@ func (a *attempt) dialSocket(ctx context.Context, o *websocket.DialOptions) (*we
 	default:
 		tried.Outcome = outcomeOf(err)
 	}
-	a.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
+	a.exchange.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
 	switch {
 	case err == nil:
 		a.answer = answer
@@ -120,17 +125,17 @@ func (a *attempt) dialSocket(ctx context.Context, o *websocket.DialOptions) (*we
 const maxRefusal = 1 << 20
 
 // acceptSocket takes the client's connection over.
-func (a *attempt) acceptSocket(o *websocket.AcceptOptions) (*websocket.Conn, error) {
-	w, r := a.in.Upgrade()
-	h := a.clientHeaders()
-	a.nameModel(h)
-	a.announce(h)
+func acceptSocket(a *attempt, o *websocket.AcceptOptions) (*websocket.Conn, error) {
+	w, r := a.request.in.Upgrade()
+	h := clientHeaders(a)
+	nameModel(a, h)
+	a.exchange.reply.announce(h)
 	for k, v := range h {
 		if !strings.HasPrefix(k, "Sec-Websocket-") {
 			w.Header()[k] = v
 		}
 	}
-	a.client.started = true
+	a.exchange.reply.started = true
 	conn, err := websocket.Accept(w, r, o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errClientGone, err)
@@ -139,7 +144,7 @@ func (a *attempt) acceptSocket(o *websocket.AcceptOptions) (*websocket.Conn, err
 }
 
 // opening is the client's first message as the provider gets it.
-func (a *attempt) opening(message []byte) (changed []byte, told string, err error) {
+func openSession(a *attempt, message []byte) (changed []byte, told string, err error) {
 	if changed, err = a.op.Opening(a.target, message); err != nil {
 		return nil, asClientError(err).Message, err
 	}
@@ -147,15 +152,15 @@ func (a *attempt) opening(message []byte) (changed []byte, told string, err erro
 }
 
 // heard counts what the provider says.
-func (a *attempt) heard(message []byte, seen *chat.Seen) {
+func countHeard(a *attempt, message []byte, seen *chat.Seen) {
 	before := *seen
 	a.op.Meter.Event(frame.Event{Data: message}, seen)
 	if seen.Content && !before.Content {
-		first := max(time.Since(a.start), 1)
-		a.record.Update(func(d *record.Data) { d.First = first })
+		first := max(time.Since(a.exchange.start), 1)
+		a.exchange.record.Update(func(d *record.Data) { d.First = first })
 	}
 	if seen.Usage != before.Usage {
-		a.record.Update(func(d *record.Data) {
+		a.exchange.record.Update(func(d *record.Data) {
 			if d.Outcome == record.Pending {
 				d.Usage, d.ResponseModel = seen.Usage, seen.Model
 			}
@@ -164,20 +169,20 @@ func (a *attempt) heard(message []byte, seen *chat.Seen) {
 }
 
 // settle makes the record of how the session ended.
-func (a *attempt) settle(end realtime.End) {
+func settleSession(a *attempt, end realtime.End) {
 	good := end.Code == websocket.StatusNormalClosure || end.Code == websocket.StatusGoingAway || end.Code == websocket.StatusNoStatusRcvd
 	switch {
 	case end.From == realtime.Nobody:
-		a.finish(record.Completed, end.Reason)
+		a.exchange.finish(record.Completed, end.Reason)
 	case end.Code == websocket.StatusPolicyViolation && end.From == realtime.Client, errors.Is(end.Err, websocket.ErrMessageTooBig):
-		a.finish(record.Refused, end.Err.Error())
+		a.exchange.finish(record.Refused, end.Err.Error())
 	case end.From == realtime.Client && end.Code == realtime.NoCode:
-		a.finish(record.Aborted, textClientClosed)
+		a.exchange.finish(record.Aborted, textClientClosed)
 	case end.From == realtime.Client || good:
-		a.finish(record.Completed, "")
+		a.exchange.finish(record.Completed, "")
 	case end.Code == realtime.NoCode:
-		a.finish(record.CutOff, "the provider's connection broke off")
+		a.exchange.finish(record.CutOff, "the provider's connection broke off")
 	default:
-		a.finish(record.Failed, fmt.Sprintf("the provider closed the session: %d %s", end.Code, end.Reason))
+		a.exchange.finish(record.Failed, fmt.Sprintf("the provider closed the session: %d %s", end.Code, end.Reason))
 	}
 }

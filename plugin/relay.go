@@ -81,11 +81,9 @@ func (r *Relay) Close() {
 // Serve answers one request and returns its record, however it ended. live may
 // be nil.
 func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out wire.Sink, live record.Live) (rec *record.Record) {
-	q := &request{relay: r, instance: inst, in: in, client: client{sink: out}, live: live}
-	rec = inst.record()
-	q.record = rec
-	q.start = time.Now()
-	rec.Update(func(d *record.Data) { d.Started = q.start })
+	x := newExchange(r, inst, in, out, live)
+	rec = x.record
+	rec.Update(func(d *record.Data) { d.Started = x.start })
 	if live != nil {
 		rec.Watch()
 		live.Begin(rec)
@@ -93,99 +91,98 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out wire
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.Error().Str("stack", string(debug.Stack())).Msg("panic while serving a request")
-			q.fail(record.Panicked, refuse(http.StatusInternalServerError, "internal error"))
+			x.fail(record.Panicked, refuse(http.StatusInternalServerError, "internal error"))
 		}
 	}()
-	if err := q.serve(ctx); err != nil {
-		q.end(ctx, err)
+	if err := x.serve(ctx); err != nil {
+		x.end(ctx, err)
 	}
-	q.giveBack(true)
+	x.buffers.giveBack(nil)
 	return rec
+}
+
+// exchange is one client request and its answer on their way through the relay.
+// It belongs to the goroutine that serves it.
+type exchange struct {
+	relay    *Relay
+	instance *Instance
+	record   *record.Record
+	start    time.Time // when the request had been read
+
+	request   request // read-only once it has been read
+	reply     reply
+	balancing balancing
+	buffers   buffers
+	first     attempt    // mostly the only one
+	seen      *chat.Seen // what the delivered attempt's answer said
+	id        string     // of the answer, once one was needed
+}
+
+// newExchange begins an exchange, and its record.
+func newExchange(r *Relay, inst *Instance, in *Inbound, out wire.Sink, live record.Live) *exchange {
+	x := &exchange{relay: r, instance: inst, record: inst.record(), start: time.Now()}
+	x.request.in = in
+	x.reply = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
+	x.balancing.exchange = x
+	x.buffers.keeps = inst.keeps
+	return x
 }
 
 // serve takes the request through its phases. An error is what the client is
 // still to be told.
-func (q *request) serve(ctx context.Context) error {
-	if q.instance.broken != nil {
-		return q.instance.broken
+func (x *exchange) serve(ctx context.Context) error {
+	if x.instance.broken != nil {
+		return x.instance.broken
 	}
-	if err := q.read(); err != nil {
+	if err := x.reading().read(); err != nil {
 		return err
 	}
-	return q.attempts(ctx)
+	return x.balancing.attempts(ctx)
 }
 
 // end tells the client why there is no answer and settles the record.
-func (q *request) end(ctx context.Context, err error) {
+func (x *exchange) end(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, errClientGone) {
-		q.fail(record.Aborted, refuse(statusClientClosed, textClientClosed))
+		x.fail(record.Aborted, refuse(statusClientClosed, textClientClosed))
 		return
 	}
 	e := asClientError(err)
 	outcome := record.Refused
-	if len(q.record.Data().Tried) > 0 && e.Status >= 500 { // a form may be refused while it is sent
+	if len(x.record.Data().Tried) > 0 && e.Status >= 500 { // a form may be refused while it is sent
 		outcome = record.Failed
 	}
 	var said *reported
 	var why *unready
 	switch {
 	case errors.As(err, &said):
-		q.finish(outcome, said.Error())
+		x.finish(outcome, said.Error())
 	case errors.As(err, &why):
-		q.finish(outcome, why.Error())
+		x.finish(outcome, why.Error())
 	}
 	if e.Status >= 500 {
-		q.relay.log.Warn().Str("plugin_id", q.instance.config.PluginID).Int("status", e.Status).Str("error", redact(err)).Msg("request failed")
+		x.relay.log.Warn().Str("plugin_id", x.instance.config.PluginID).Int("status", e.Status).Str("error", redact(err)).Msg("request failed")
 	}
-	q.fail(outcome, e)
+	x.fail(outcome, e)
 }
 
 // fail ends the request with an error of the relay's own. After the first byte
 // of a stream it becomes the format's error event.
-func (q *request) fail(outcome record.Outcome, e *chat.Error) {
-	q.finish(outcome, e.Message)
+func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
+	x.finish(outcome, e.Message)
 	if outcome == record.Aborted {
-		q.client.sink.Abort()
+		x.reply.sink.Abort()
 		return
 	}
-	if q.client.started {
-		if q.encoder != nil || q.streaming {
-			q.errorEvent(e)
+	if x.reply.started {
+		if x.reply.encoder != nil || x.reply.streaming {
+			x.reply.errorEvent(e)
 			return
 		}
-		q.client.sink.Abort()
+		x.reply.sink.Abort()
 		return
 	}
-	q.sendError(e)
+	x.reply.sendError(e)
 }
 
 // errClientGone is what a sink's failure becomes.
 var errClientGone = errors.New("the client is gone")
-
-// client is the sink with what the relay must remember of it.
-type client struct {
-	sink    wire.Sink
-	started bool
-}
-
-func (c *client) start(status int, header http.Header, length int64) error {
-	c.started = true
-	if c.sink.Start(status, header, length) != nil {
-		return errClientGone
-	}
-	return nil
-}
-
-func (c *client) write(p []byte) error {
-	if len(p) > 0 && c.sink.Write(p) != nil {
-		return errClientGone
-	}
-	return nil
-}
-
-func (c *client) flush() error {
-	if c.sink.Flush() != nil {
-		return errClientGone
-	}
-	return nil
-}

@@ -11,7 +11,6 @@ import (
 	"time"
 	"unicode"
 
-	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
@@ -22,23 +21,14 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// request is one client request on its way through the relay. It belongs to
-// the goroutine that serves it; attempts get what they need by argument.
+// request is what a client wants. It is filled while it is read, and not changed
+// afterwards: what an attempt learns is the attempt's.
 type request struct {
-	relay    *Relay
-	instance *Instance
-	in       *Inbound
-	client   client
-	live     record.Live
-	record   *record.Record
-	start    time.Time // when the request had been read
-	id       string    // of the answer, once one was needed
-
+	in      *Inbound
 	api     *provider.API
 	route   route.Type
 	body    []byte            // as received, inflated; attempts translate from here
 	members []jsonedit.Member // of body; nil when it is not JSON
-	parsed  *chat.Request     // body in the internal form, when an attempt needed it
 	form    *form.Reader      // instead of body: a multipart form that passes through
 	unread  io.Reader         // instead of body: anything else that does
 	held    []byte            // instead of body: a multipart form that some target needs as JSON
@@ -50,52 +40,54 @@ type request struct {
 	usage   bool              // the client asked for usage in the stream
 	gzip    bool              // the client takes gzip
 
-	choice    string       // how a semantic choice came about
-	query     url.Values   // parsed when a template or a credential asks
-	streaming bool         // the answer has begun as a stream
-	encoder   chat.Encoder // of a translated stream
-	seen      *chat.Seen   // what the delivered attempt's answer said
+	// Made from the above when they are first asked for.
+	parsed *chat.Request // body in the internal form
+	query  url.Values
 
-	borrowed []*[]byte // see borrow
-	few      [4]*[]byte
-	space    [12]jsonedit.Member
-	pick     balancer.Request
-	first    attempt // mostly the only one
+	space [12]jsonedit.Member // room for members
 }
 
+// reading fills a request, and refuses what no target could answer.
+type reading struct {
+	exchange *exchange
+	request  *request
+}
+
+func (x *exchange) reading() *reading { return &reading{x, &x.request} }
+
 // read takes in the client's request and refuses what no target could answer.
-func (q *request) read() error {
-	q.gzip = takesGzip(q.in.Header["Accept-Encoding"])
-	switch q.in.Method {
+func (r *reading) read() error {
+	r.request.gzip = takesGzip(r.request.in.Header["Accept-Encoding"])
+	switch r.request.in.Method {
 	case http.MethodTrace, http.MethodConnect: // the first answers with what it was sent, our key; the second opens a tunnel
-		return notAllowed(q.in.Method, "this gateway", http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete)
+		return notAllowed(r.request.in.Method, "this gateway", http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete)
 	}
-	if len(q.in.Header["Content-Type"]) > 1 {
+	if len(r.request.in.Header["Content-Type"]) > 1 {
 		return refuse(http.StatusBadRequest, "content-type: is there more than once")
 	}
-	if err := q.meet(); err != nil {
+	if err := r.meet(); err != nil {
 		return err
 	}
-	if err := q.takeBody(); err != nil {
+	if err := r.takeBody(); err != nil {
 		return err
 	}
-	if q.api.Body != provider.TakeRaw && !isName(q.model) {
+	if r.request.api.Body != provider.TakeRaw && !isName(r.request.model) {
 		return badField("model", "model: has control characters, or spaces around it")
 	}
-	q.start = time.Now()
-	q.record.Update(func(d *record.Data) { d.Started = q.start; d.Modalities = q.api.Tokens })
-	if q.members == nil || q.api.Body == provider.TakeRaw {
+	r.exchange.start = time.Now()
+	r.exchange.record.Update(func(d *record.Data) { d.Started = r.exchange.start; d.Modalities = r.request.api.Tokens })
+	if r.request.members == nil || r.request.api.Body == provider.TakeRaw {
 		return nil
 	}
-	if err := checkNames(q.members); err != nil {
+	if err := checkNames(r.request.members); err != nil {
 		return err
 	}
-	if q.api.Check != nil && q.sub == "" {
-		if err := q.api.Check(q.members, q.route); err != nil {
+	if r.request.api.Check != nil && r.request.sub == "" {
+		if err := r.request.api.Check(r.request.members, r.request.route); err != nil {
 			return err
 		}
 	}
-	return q.decideStream()
+	return r.decideStream()
 }
 
 // isName says whether s can be a model's name: it stands in URLs and headers.
@@ -118,46 +110,46 @@ func takesGzip(accepted []string) bool {
 }
 
 // meet finds out what the client wants.
-func (q *request) meet() error {
+func (r *reading) meet() error {
 	asked := routes.Request{
-		Method: q.in.Method, Path: q.in.Path, Whole: q.in.Kong.Path, RawQuery: q.in.RawQuery, Captures: q.in.Kong.Captures,
+		Method: r.request.in.Method, Path: r.request.in.Path, Whole: r.request.in.Kong.Path, RawQuery: r.request.in.RawQuery, Captures: r.request.in.Kong.Captures,
 	}
-	table := q.instance.table
-	if q.instance.native() != nil {
-		return q.want(table.Find(&asked))
+	table := r.exchange.instance.table
+	if r.exchange.instance.native() != nil {
+		return r.want(table.Find(&asked))
 	}
-	wanted, err := q.routeType(&asked)
+	wanted, err := r.routeType(&asked)
 	if err != nil {
-		q.route = wanted
+		r.request.route = wanted
 		return err
 	}
-	return q.want(table.Meet(wanted, &asked))
+	return r.want(table.Meet(wanted, &asked))
 }
 
 // want takes in what was found, also where it is refused: the error is told in
 // its format.
-func (q *request) want(m routes.Match, err error) error {
-	q.api, q.route, q.stream, q.model, q.family, q.sub = m.API, m.Route, m.Stream, m.Model, m.Family, m.Sub
+func (r *reading) want(m routes.Match, err error) error {
+	r.request.api, r.request.route, r.request.stream, r.request.model, r.request.family, r.request.sub = m.API, m.Route, m.Stream, m.Model, m.Family, m.Sub
 	return err
 }
 
 // routeType is the one that the request means among those of the targets. What
 // says nothing of it is the first target's.
-func (q *request) routeType(asked *routes.Request) (route.Type, error) {
-	table := q.instance.table
+func (r *reading) routeType(asked *routes.Request) (route.Type, error) {
+	table := r.exchange.instance.table
 	wanted, decided, err := table.ByPath(asked)
 	if decided {
 		return wanted, err
 	}
-	if media := q.mediaType(); q.in.Body == nil || q.in.Method != http.MethodPost || media != "" && !strings.Contains(media, "json") && media != "application/x-www-form-urlencoded" {
+	if media := r.request.mediaType(); r.request.in.Body == nil || r.request.in.Method != http.MethodPost || media != "" && !strings.Contains(media, "json") && media != "application/x-www-form-urlencoded" {
 		return wanted, table.Unknown(asked)
 	}
-	q.api = routes.Of(wanted) // for what has to be said of the body's encoding
-	if err := q.readBody(int64(q.instance.config.MaxRequestBodySize)); err != nil {
+	r.request.api = routes.Of(wanted) // for what has to be said of the body's encoding
+	if err := r.readBody(int64(r.exchange.instance.config.MaxRequestBodySize)); err != nil {
 		return "", err
 	}
-	q.in.Body, q.in.ContentLength = bytes.NewReader(q.body), int64(len(q.body))
-	members, err := jsonedit.Object(q.body, nil)
+	r.request.in.Body, r.request.in.ContentLength = bytes.NewReader(r.request.body), int64(len(r.request.body))
+	members, err := jsonedit.Object(r.request.body, nil)
 	if err != nil {
 		return wanted, nil // which takes it otherwise, or says what is wrong with it
 	}
@@ -168,40 +160,40 @@ func (q *request) routeType(asked *routes.Request) (route.Type, error) {
 }
 
 // takeBody takes the body in as the surface wants it.
-func (q *request) takeBody() error {
-	most := int64(q.instance.config.MaxRequestBodySize)
-	media := q.mediaType()
+func (r *reading) takeBody() error {
+	most := int64(r.exchange.instance.config.MaxRequestBodySize)
+	media := r.request.mediaType()
 	switch {
-	case q.api.Body == provider.TakeRaw:
-		if err := q.readBody(most); err != nil {
+	case r.request.api.Body == provider.TakeRaw:
+		if err := r.readBody(most); err != nil {
 			return err
 		}
 		var err error
-		if q.members, err = jsonedit.Object(q.body, q.space[:0]); err != nil {
-			q.members = nil // it is something else, and goes on as it is
+		if r.request.members, err = jsonedit.Object(r.request.body, r.request.space[:0]); err != nil {
+			r.request.members = nil // it is something else, and goes on as it is
 		}
-		q.model, _ = jsonedit.String(jsonedit.Find(q.members, "model"))
+		r.request.model, _ = jsonedit.String(jsonedit.Find(r.request.members, "model"))
 		return nil
-	case q.api.Body == provider.TakeSocket:
-		return q.takeSocket()
-	case q.in.Body == nil && !q.creates():
+	case r.request.api.Body == provider.TakeSocket:
+		return r.takeSocket()
+	case r.request.in.Body == nil && !r.request.creates():
 		return nil
-	case q.api.Body == provider.TakeForm && media == "multipart/form-data":
-		return q.takeForm(most)
-	case q.api.FormOnly && q.creates():
-		return q.wrongMedia("multipart/form-data")
-	case q.api.Body == provider.TakeUnread, q.api.Body == provider.TakeAny && media != "" && media != "application/json":
+	case r.request.api.Body == provider.TakeForm && media == "multipart/form-data":
+		return r.takeForm(most)
+	case r.request.api.FormOnly && r.request.creates():
+		return r.wrongMedia("multipart/form-data")
+	case r.request.api.Body == provider.TakeUnread, r.request.api.Body == provider.TakeAny && media != "" && media != "application/json":
 		var err error
-		q.unread, err = within(passing{q.in.Body}, q.passLimit(false), q.in.ContentLength)
+		r.request.unread, err = within(passing{r.request.in.Body}, r.passLimit(false), r.request.in.ContentLength)
 		return err
 	}
-	if err := q.readBody(most); err != nil {
+	if err := r.readBody(most); err != nil {
 		return err
 	}
-	if len(q.body) == 0 && !q.creates() {
+	if len(r.request.body) == 0 && !r.request.creates() {
 		return nil
 	}
-	return q.parseJSON(media)
+	return r.parseJSON(media)
 }
 
 // creates says whether the request makes something new: those of a REST family
@@ -211,18 +203,18 @@ func (q *request) creates() bool {
 }
 
 // readBody reads the body whole, inflated, within max bytes (0: no limit).
-func (q *request) readBody(max int64) error {
-	if q.in.Body == nil {
+func (r *reading) readBody(max int64) error {
+	if r.request.in.Body == nil {
 		return nil
 	}
-	src, size, err := q.inflated()
+	src, size, err := r.inflated()
 	if err != nil {
 		return err
 	}
-	body, err := q.readAll(src, size, max)
+	body, err := r.exchange.buffers.readAll(src, size, max)
 	switch {
 	case err == nil:
-		q.body = body
+		r.request.body = body
 		return nil
 	case errors.Is(err, errTooMuch):
 		return tooLarge(max)
@@ -264,8 +256,8 @@ const defaultLimit = 1 << 20
 // limit. The default of max_request_body_size is about what has to be held, so
 // uploads pass by it as they do in Kong; a limit that was chosen is for all, and
 // what a client has compressed is always held to it.
-func (q *request) passLimit(inflates bool) int64 {
-	if most := int64(q.instance.config.MaxRequestBodySize); most != defaultLimit || inflates {
+func (r *reading) passLimit(inflates bool) int64 {
+	if most := int64(r.exchange.instance.config.MaxRequestBodySize); most != defaultLimit || inflates {
 		return most
 	}
 	return 0
@@ -304,18 +296,18 @@ func tooLarge(max int64) error {
 }
 
 // inflated is the body and its size, -1 when that is unknown, without gzip.
-func (q *request) inflated() (io.Reader, int64, error) {
-	switch encoding := strings.ToLower(strings.Join(q.in.Header["Content-Encoding"], ", ")); encoding {
+func (r *reading) inflated() (io.Reader, int64, error) {
+	switch encoding := strings.ToLower(strings.Join(r.request.in.Header["Content-Encoding"], ", ")); encoding {
 	case "gzip", "x-gzip":
 	case "", "identity":
-		return q.in.Body, q.in.ContentLength, nil
+		return r.request.in.Body, r.request.in.ContentLength, nil
 	default:
-		if q.api.Body == provider.TakeRaw {
-			return q.in.Body, q.in.ContentLength, nil
+		if r.request.api.Body == provider.TakeRaw {
+			return r.request.in.Body, r.request.in.ContentLength, nil
 		}
 		return nil, 0, refuse(http.StatusUnsupportedMediaType, fmt.Sprintf("content-encoding %q is not known: send gzip or none", encoding))
 	}
-	g := newInflated(q.in.Body)
+	g := newInflated(r.request.in.Body)
 	err := g.open()
 	if err != nil && g.sent.err != nil {
 		return nil, 0, unreadable(g.sent.err)
@@ -323,7 +315,7 @@ func (q *request) inflated() (io.Reader, int64, error) {
 	if err != nil {
 		return nil, 0, notGzip(err)
 	}
-	q.in.Header.Del("Content-Encoding")
+	r.request.in.Header.Del("Content-Encoding")
 	return zippedBody{g}, -1, nil
 }
 
@@ -356,70 +348,70 @@ func (q *request) mediaType() string {
 }
 
 // parseJSON finds the members of the body. A form becomes JSON first.
-func (q *request) parseJSON(media string) error {
+func (r *reading) parseJSON(media string) error {
 	switch {
 	case media == "", strings.Contains(media, "json"):
-	case media == "application/octet-stream" && q.instance.native() != nil: // AWS's SDKs call InvokeModel's body that
+	case media == "application/octet-stream" && r.exchange.instance.native() != nil: // AWS's SDKs call InvokeModel's body that
 	case media == "application/x-www-form-urlencoded":
-		if bytes.HasPrefix(bytes.TrimSpace(q.body), []byte("{")) {
+		if bytes.HasPrefix(bytes.TrimSpace(r.request.body), []byte("{")) {
 			break // it is what curl -d says of anything
 		}
 		var err error
-		if q.body, err = form.ValuesAsJSON(q.body); err != nil {
+		if r.request.body, err = form.ValuesAsJSON(r.request.body); err != nil {
 			return err
 		}
 	default:
-		return q.wrongMedia("application/json")
+		return r.wrongMedia("application/json")
 	}
-	if len(bytes.TrimSpace(q.body)) == 0 {
+	if len(bytes.TrimSpace(r.request.body)) == 0 {
 		return refuse(http.StatusBadRequest, "the request has no body: send a JSON object")
 	}
 	var err error
 	// Not nil, also for {}: a body that is there is checked.
-	if q.members, err = jsonedit.Object(q.body, q.space[:0]); err != nil {
+	if r.request.members, err = jsonedit.Object(r.request.body, r.request.space[:0]); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
-	if q.api.Model == provider.ModelNeeded || q.api.Model == provider.ModelTaken {
-		q.model, _ = jsonedit.String(jsonedit.Find(q.members, q.api.ModelMember()))
+	if r.request.api.Model == provider.ModelNeeded || r.request.api.Model == provider.ModelTaken {
+		r.request.model, _ = jsonedit.String(jsonedit.Find(r.request.members, r.request.api.ModelMember()))
 	}
 	return nil
 }
 
 // wrongMedia refuses a body for its content type.
-func (q *request) wrongMedia(want string) error {
+func (r *reading) wrongMedia(want string) error {
 	is := "there is no content-type"
-	if v := wire.First(q.in.Header, "Content-Type"); v != "" {
+	if v := wire.First(r.request.in.Header, "Content-Type"); v != "" {
 		is = fmt.Sprintf("content-type %q is not taken here", v)
 	}
 	return refuse(http.StatusUnsupportedMediaType, is+": send "+want)
 }
 
 // decideStream settles whether the client gets a stream.
-func (q *request) decideStream() error {
-	if !q.api.Streams {
+func (r *reading) decideStream() error {
+	if !r.request.api.Streams {
 		return nil
 	}
-	if q.api.StreamsByPath() {
-		return q.wantStream(q.stream)
+	if r.request.api.StreamsByPath() {
+		return r.wantStream(r.request.stream)
 	}
-	return q.wantStream(jsonedit.IsTrue(jsonedit.Find(q.members, "stream")))
+	return r.wantStream(jsonedit.IsTrue(jsonedit.Find(r.request.members, "stream")))
 }
 
 // wantStream holds a client that asks for a stream to what is allowed.
-func (q *request) wantStream(asked bool) error {
-	switch q.instance.config.ResponseStreaming {
+func (r *reading) wantStream(asked bool) error {
+	switch r.exchange.instance.config.ResponseStreaming {
 	case "deny":
 		if asked {
 			return refuse(http.StatusBadRequest, textNoStreaming)
 		}
 	case "always":
-		asked = asked || !q.api.OnDemand && q.sub == ""
+		asked = asked || !r.request.api.OnDemand && r.request.sub == ""
 	}
-	q.stream = asked
+	r.request.stream = asked
 	if asked {
-		q.record.Update(func(d *record.Data) { d.Mode = record.Stream })
-		options := jsonedit.Find(q.members, "stream_options")
-		q.usage = jsonedit.IsTrue(jsonedit.Lookup(options, "include_usage"))
+		r.exchange.record.Update(func(d *record.Data) { d.Mode = record.Stream })
+		options := jsonedit.Find(r.request.members, "stream_options")
+		r.request.usage = jsonedit.IsTrue(jsonedit.Lookup(options, "include_usage"))
 	}
 	return nil
 }

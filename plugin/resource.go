@@ -16,12 +16,12 @@ import (
 // needsModel says whether the body must name a model. Of assistants only the
 // creation does; threads and runs take one if they want to.
 func (a *attempt) needsModel() bool {
-	return a.creates() && (a.api.Model == provider.ModelNeeded || a.family == "assistants")
+	return a.request.creates() && (a.request.api.Model == provider.ModelNeeded || a.request.family == "assistants")
 }
 
 // translateBody takes a body that is no chat's to the provider's format.
-func (a *attempt) translateBody() error {
-	client, err := a.asJSON()
+func translateBody(a *attempt) error {
+	client, err := clientJSON(a)
 	if err != nil {
 		return err
 	}
@@ -30,21 +30,21 @@ func (a *attempt) translateBody() error {
 		return err
 	}
 	a.pieces = [][]byte{body}
-	return a.mergeExtraBody(jsonedit.Lookup(client, "extra_body"))
+	return mergeExtraBody(a, jsonedit.Lookup(client, "extra_body"))
 }
 
 // clientCall is the client's request as a Resource sees it.
-func (a *attempt) clientCall() (*provider.Call, error) {
-	body, err := a.asJSON()
+func clientCall(a *attempt) (*provider.Call, error) {
+	body, err := clientJSON(a)
 	if err != nil {
 		return nil, err
 	}
-	return &provider.Call{Method: a.in.Method, Path: a.sub, Query: a.in.RawQuery, Body: body}, nil
+	return &provider.Call{Method: a.request.in.Method, Path: a.request.sub, Query: a.request.in.RawQuery, Body: body}, nil
 }
 
 // translateResource makes the provider's request of a REST operation.
-func (a *attempt) translateResource() error {
-	client, err := a.clientCall()
+func translateResource(a *attempt) error {
+	client, err := clientCall(a)
 	if err != nil {
 		return err
 	}
@@ -72,8 +72,8 @@ const (
 )
 
 // deliverResource gives the client what a Resource makes of the answer.
-func (a *attempt) deliverResource(ctx context.Context, whole []byte, gzipped bool) error {
-	client, err := a.clientCall()
+func deliverResource(ctx context.Context, a *attempt, whole []byte, gzipped bool) error {
+	client, err := clientCall(a)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *attempt) deliverResource(ctx context.Context, whole []byte, gzipped boo
 		if time.Since(began) > pollTime {
 			return refuse(http.StatusGatewayTimeout, textTimeout)
 		}
-		if whole, err = a.poll(ctx, reply.Next); err != nil {
+		if whole, err = poll(ctx, a, reply.Next); err != nil {
 			return err
 		}
 		reply, err = a.op.Resource.Answer(a.target, client, whole, a.meta(), &a.seen)
@@ -90,26 +90,26 @@ func (a *attempt) deliverResource(ctx context.Context, whole []byte, gzipped boo
 	var told *chat.Error
 	switch {
 	case errors.As(err, &told):
-		a.finish(record.Failed, told.Message)
-		return a.sendErrorAs(told, gzipped)
+		a.exchange.finish(record.Failed, told.Message)
+		return a.exchange.reply.sendErrorAs(told, gzipped)
 	case err != nil:
 		return err
 	case reply.Next != nil:
-		return a.follow(ctx, reply.Next)
+		return follow(ctx, a, reply.Next)
 	}
-	a.settleSeen()
+	settleSeen(a)
 	if a.endpoint.Logging.Payloads {
-		a.record.Update(func(d *record.Data) { d.Answer = reply.Body })
+		a.exchange.record.Update(func(d *record.Data) { d.Answer = reply.Body })
 	}
-	a.finish(record.Completed, "")
-	h := a.clientHeaders()
+	a.exchange.finish(record.Completed, "")
+	h := clientHeaders(a)
 	h["Content-Type"] = []string{cmp.Or(reply.ContentType, "application/json; charset=utf-8")}
-	return a.sendEncoded(http.StatusOK, h, reply.Body, gzipped && reply.ContentType == "")
+	return a.exchange.reply.sendEncoded(http.StatusOK, h, reply.Body, gzipped && reply.ContentType == "")
 }
 
 // poll waits a little and returns the answer to call.
-func (a *attempt) poll(ctx context.Context, call *provider.Call) ([]byte, error) {
-	t := time.NewTimer(a.relay.pause)
+func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) {
+	t := time.NewTimer(a.exchange.relay.pause)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -123,7 +123,7 @@ func (a *attempt) poll(ctx context.Context, call *provider.Call) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := a.readAnswer(body, a.answer.Length())
+	whole, err := a.exchange.readAnswer(body, a.answer.Length())
 	switch {
 	case err != nil:
 		return nil, transportFailure(err)
@@ -138,10 +138,10 @@ func (a *attempt) poll(ctx context.Context, call *provider.Call) ([]byte, error)
 func (a *attempt) again(ctx context.Context, call *provider.Call) error {
 	a.answer.Body.Close()
 	a.ask(call)
-	if err := a.address(); err != nil {
+	if err := address(a); err != nil {
 		return err
 	}
-	if err := a.authorize(ctx); err != nil {
+	if err := authorize(ctx, a); err != nil {
 		return err
 	}
 	err := a.call(ctx)
@@ -156,7 +156,7 @@ func (a *attempt) again(ctx context.Context, call *provider.Call) error {
 
 // follow asks the same provider for what its first answer only named, and
 // passes the answer on.
-func (a *attempt) follow(ctx context.Context, next *provider.Call) error {
+func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 	if err := a.again(ctx, next); err != nil {
 		return err
 	}
@@ -165,11 +165,11 @@ func (a *attempt) follow(ctx context.Context, next *provider.Call) error {
 		return err
 	}
 	if a.answer.Status >= http.StatusBadRequest {
-		whole, err := a.readAnswer(body, a.answer.Length())
+		whole, err := a.exchange.readAnswer(body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}
 		return a.failedWith(whole, gzipped)
 	}
-	return a.deliverBytes(ctx, body)
+	return deliverBytes(ctx, a, body)
 }

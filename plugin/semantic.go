@@ -122,12 +122,12 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embeddings: %w", err)
 	}
-	q := &request{
-		relay: e.instance.relay, instance: e.instance, in: &Inbound{Method: http.MethodPost, Header: http.Header{}},
-		record: &record.Record{}, api: routes.Of(route.Embeddings), route: route.Embeddings,
-		body: body, members: members, start: time.Now(),
+	x := &exchange{relay: e.instance.relay, instance: e.instance, record: &record.Record{}, start: time.Now()}
+	x.request = request{
+		in:  &Inbound{Method: http.MethodPost, Header: http.Header{}},
+		api: routes.Of(route.Embeddings), route: route.Embeddings, body: body, members: members,
 	}
-	a, err := q.prepare(ctx, e.endpoint)
+	a, err := x.prepare(ctx, e.endpoint)
 	if err != nil {
 		return nil, e.hide(err)
 	}
@@ -210,13 +210,13 @@ func (q *request) promptText() string {
 
 // rank lets the meaning of the prompt order the candidates, if the
 // configuration asks for that and there is a choice.
-func (q *request) rank(ctx context.Context, candidates []int) []int {
-	if q.instance.semantic == nil || len(candidates) < 2 {
+func (b *balancing) rank(ctx context.Context, candidates []int) []int {
+	if b.exchange.instance.semantic == nil || len(candidates) < 2 {
 		return nil
 	}
-	c := q.instance.semantic.Rank(ctx, q.promptText(), candidates)
-	q.choice = c.Reason
-	q.record.Update(func(d *record.Data) {
+	c := b.exchange.instance.semantic.Rank(ctx, b.exchange.request.promptText(), candidates)
+	b.choice = c.Reason
+	b.exchange.record.Update(func(d *record.Data) {
 		d.Reason = c.Reason
 		d.Warnings = append(d.Warnings, c.Warnings...)
 	})

@@ -21,15 +21,15 @@ import (
 // deliverStream gives the client the answer event by event. Events that
 // arrived together are written together; nothing is held back while another
 // read would block.
-func (a *attempt) deliverStream(ctx context.Context, events frame.Reader) error {
-	s := &stream{attempt: a, op: a.op, api: a.api, hidden: a.hidden, usage: a.usage}
+func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
+	s := &stream{attempt: a, op: a.op, api: a.request.api, hidden: a.hidden, usage: a.request.usage}
 	if a.how == viaChat {
 		s.from = a.op.Chat.NewStream(a.target)
 		s.resting, _ = s.from.(chat.Resting)
-		a.encoder = a.api.Dialect.NewEncoder(a.meta())
+		a.exchange.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
 	}
 	if a.endpoint.Logging.Payloads {
-		a.seen.Collect = a.collect
+		a.seen.Collect = a.exchange.collect
 	}
 	defer events.Release()
 	var err error
@@ -50,7 +50,7 @@ const maxHeld = 16 << 10
 
 // stream is one streamed answer on its way to the client.
 type stream struct {
-	*attempt
+	attempt *attempt
 	// The attempt's, beside what else is looked at for every event: that of a
 	// thousand streams is not in the processor's cache.
 	op     *provider.Operation
@@ -78,7 +78,7 @@ func (s *stream) take(ev frame.Event) error {
 		deltas, err := s.from.Next(ev)
 		for i := range deltas {
 			s.observe(&deltas[i])
-			s.buf = s.encoder.Append(s.buf, &deltas[i])
+			s.buf = s.attempt.exchange.reply.encoder.Append(s.buf, &deltas[i])
 		}
 		if s.resting != nil {
 			s.resting.Rest()
@@ -98,19 +98,19 @@ func (s *stream) take(ev frame.Event) error {
 		return nil
 	}
 	if s.op.Meter != nil {
-		s.op.Meter.Event(ev, &s.seen)
-		s.note(s.seen.Content)
-		if s.seen.Err != nil {
-			ev.Data, ev.Raw = s.redact(ev.Data), s.redact(ev.Raw)
+		s.op.Meter.Event(ev, &s.attempt.seen)
+		s.note(s.attempt.seen.Content)
+		if s.attempt.seen.Err != nil {
+			ev.Data, ev.Raw = redactKeys(s.attempt, ev.Data), redactKeys(s.attempt, ev.Raw)
 		}
 	}
 	switch {
-	case s.seen.UsageOnly && s.hidden:
+	case s.attempt.seen.UsageOnly && s.hidden:
 	case s.api.BareData:
-		if s.seen.Ended {
+		if s.attempt.seen.Ended {
 			s.appendUsage()
 		} else if s.usage && s.op.Edit.NoStreamOptions {
-			s.count.see(ev.Data, &s.seen)
+			s.count.see(ev.Data, &s.attempt.seen)
 		}
 		data := ev.Data
 		if s.op.Edit.Rewrite != nil {
@@ -122,7 +122,7 @@ func (s *stream) take(ev frame.Event) error {
 	default:
 		s.buf = append(s.buf, ev.Raw...)
 	}
-	s.ended = s.api.BareData && s.seen.Ended
+	s.ended = s.api.BareData && s.attempt.seen.Ended
 	return nil
 }
 
@@ -130,26 +130,26 @@ func (s *stream) take(ev frame.Event) error {
 func (s *stream) observe(d *chat.Delta) {
 	switch d.Kind {
 	case chat.TextDelta, chat.ThinkingDelta, chat.RefusalDelta:
-		s.seen.TextLen += len(d.Text)
+		s.attempt.seen.TextLen += len(d.Text)
 		s.note(len(d.Text) > 0)
-		if s.seen.Collect != nil && d.Kind == chat.TextDelta {
-			s.seen.Collect(d.Text)
+		if s.attempt.seen.Collect != nil && d.Kind == chat.TextDelta {
+			s.attempt.seen.Collect(d.Text)
 		}
 	case chat.ToolStart, chat.ToolArguments:
-		s.seen.TextLen += len(d.Name) + len(d.Text)
+		s.attempt.seen.TextLen += len(d.Name) + len(d.Text)
 		s.note(true)
 	case chat.Start:
-		s.seen.Model = string(d.Model)
+		s.attempt.seen.Model = string(d.Model)
 	case chat.UsageDelta:
-		s.seen.Usage, s.seen.HasUsage = *d.Usage, true
+		s.attempt.seen.Usage, s.attempt.seen.HasUsage = *d.Usage, true
 	case chat.Finish:
-		s.seen.Finish = d.Reason
+		s.attempt.seen.Finish = d.Reason
 	case chat.ErrorDelta:
-		d.Err.Message = string(s.redact([]byte(d.Err.Message)))
-		s.seen.Err = d.Err
+		d.Err.Message = string(redactKeys(s.attempt, []byte(d.Err.Message)))
+		s.attempt.seen.Err = d.Err
 		s.ended = true
 	case chat.End:
-		s.seen.Ended = true
+		s.attempt.seen.Ended = true
 		s.ended = true
 	}
 }
@@ -158,8 +158,8 @@ func (s *stream) observe(d *chat.Delta) {
 const maxCollected = 16 << 20
 
 // collect keeps the text of a streamed answer for the log.
-func (q *request) collect(text []byte) {
-	q.record.Update(func(d *record.Data) {
+func (x *exchange) collect(text []byte) {
+	x.record.Update(func(d *record.Data) {
 		d.Streamed = true
 		if len(d.Answer) > maxCollected {
 			return
@@ -172,8 +172,8 @@ func (q *request) collect(text []byte) {
 func (s *stream) note(content bool) {
 	if content && !s.shown {
 		s.shown = true
-		first := max(time.Since(s.start), 1)
-		s.record.Update(func(d *record.Data) { d.First = first })
+		first := max(time.Since(s.attempt.exchange.start), 1)
+		s.attempt.exchange.record.Update(func(d *record.Data) { d.First = first })
 	}
 }
 
@@ -181,26 +181,28 @@ func (s *stream) note(content bool) {
 // be made, and a stream may last.
 func (a *attempt) release() {
 	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
-	a.giveBack(false)
+	a.exchange.buffers.giveBack(a.request.body)
 }
 
 // begin sends the header of the stream.
 func (s *stream) begin() error {
-	s.streaming = true
-	s.release()
-	s.record.Update(func(d *record.Data) { d.Mode = record.Stream })
-	h := s.clientHeaders()
-	contentType := wire.First(s.answer.Header, "Content-Type")
+	s.attempt.exchange.reply.streaming = true
+	s.attempt.release()
+	s.attempt.exchange.record.Update(func(d *record.Data) { d.Mode = record.Stream })
+	h := clientHeaders(s.attempt)
+	contentType := wire.First(s.attempt.answer.Header, "Content-Type")
 	if s.from != nil || s.op.Unwrap != nil || s.api.BareData || contentType == "" {
 		contentType = cmp.Or(s.api.Media, "text/event-stream")
 	}
 	asStream(h, contentType)
-	return s.startStream(s.answer.Status, h)
+	return s.attempt.exchange.reply.startStream(s.attempt.answer.Status, h)
 }
 
 // failedAtOnce says that an error came before the client was given anything: it
 // is told with a status, and not in a stream.
-func (s *stream) failedAtOnce() bool { return s.seen.Err != nil && !s.shown && !s.client.started }
+func (s *stream) failedAtOnce() bool {
+	return s.attempt.seen.Err != nil && !s.shown && !s.attempt.exchange.reply.started
+}
 
 // maxReplaceable bounds the bytes that are held back for another target to take
 // over.
@@ -209,10 +211,10 @@ const maxReplaceable = 256 << 10
 // flush gives the client what there is. While another target could still take
 // over, nothing is given before the first content.
 func (s *stream) flush() error {
-	if s.failedAtOnce() || s.replaceable && !s.shown && !s.ended && len(s.buf) < maxReplaceable {
+	if s.failedAtOnce() || s.attempt.replaceable && !s.shown && !s.ended && len(s.buf) < maxReplaceable {
 		return nil
 	}
-	if !s.client.started {
+	if !s.attempt.exchange.reply.started {
 		if err := s.begin(); err != nil {
 			return err
 		}
@@ -221,12 +223,12 @@ func (s *stream) flush() error {
 		s.giveBuffer()
 		return nil
 	}
-	if err := s.client.write(s.buf); err != nil {
+	if err := s.attempt.exchange.reply.write(s.buf); err != nil {
 		return err
 	}
 	s.progress()
 	s.giveBuffer()
-	return s.client.flush()
+	return s.attempt.exchange.reply.flush()
 }
 
 // eventBuffers are for events on their way.
@@ -249,12 +251,12 @@ func (s *stream) giveBuffer() {
 // progress keeps the record's counts up to what the client was given, for one
 // that is asked for when the client leaves.
 func (s *stream) progress() {
-	if s.reads() {
+	if s.attempt.request.reads() {
 		return // it was paid when it was made
 	}
-	s.record.Update(func(d *record.Data) {
+	s.attempt.exchange.record.Update(func(d *record.Data) {
 		if d.Outcome == record.Pending {
-			d.Usage, d.Said = s.seen.Usage, s.seen.TextLen
+			d.Usage, d.Said = s.attempt.seen.Usage, s.attempt.seen.TextLen
 		}
 	})
 }
@@ -263,26 +265,26 @@ func (s *stream) progress() {
 // the format's error event and no end marker.
 func (s *stream) close(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, errClientGone) {
-		s.settleSeen()
+		settleSeen(s.attempt)
 		return errClientGone
 	}
-	something := s.client.started || len(s.buf) > 0
-	complete := s.seen.Ended || s.seen.Finish != "" || !s.api.BareData && !s.api.Ends && s.from == nil && something
-	if !s.client.started && !s.shown && (s.seen.Err != nil || err != nil && err != io.EOF || !complete) {
+	something := s.attempt.exchange.reply.started || len(s.buf) > 0
+	complete := s.attempt.seen.Ended || s.attempt.seen.Finish != "" || !s.api.BareData && !s.api.Ends && s.from == nil && something
+	if !s.attempt.exchange.reply.started && !s.shown && (s.attempt.seen.Err != nil || err != nil && err != io.EOF || !complete) {
 		return s.failedEarly(err)
 	}
 	var failure *chat.Error
 	switch {
-	case s.seen.Err != nil:
-		s.settleSeen()
-		s.finish(record.Failed, (&reported{s.seen.Err}).Error())
+	case s.attempt.seen.Err != nil:
+		settleSeen(s.attempt)
+		s.attempt.exchange.finish(record.Failed, (&reported{s.attempt.seen.Err}).Error())
 		return s.flush()
 	case (err == nil || err == io.EOF) && complete:
-		if !s.seen.Ended {
+		if !s.attempt.seen.Ended {
 			s.appendEnd()
 		}
-		s.settleSeen()
-		s.finish(record.Completed, "")
+		settleSeen(s.attempt)
+		s.attempt.exchange.finish(record.Completed, "")
 		s.ended = true // nothing is held back any more, also where no content came
 		return s.flush()
 	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
@@ -290,17 +292,17 @@ func (s *stream) close(ctx context.Context, err error) error {
 	default:
 		failure = asClientError(s.brokenOff(err).cause)
 	}
-	s.settleSeen()
-	s.finish(record.CutOff, failure.Message)
-	if !s.client.started {
+	settleSeen(s.attempt)
+	s.attempt.exchange.finish(record.CutOff, failure.Message)
+	if !s.attempt.exchange.reply.started {
 		if err := s.begin(); err != nil {
 			return err
 		}
 	}
-	if err := s.client.write(s.buf); err != nil {
+	if err := s.attempt.exchange.reply.write(s.buf); err != nil {
 		return err
 	}
-	s.errorEvent(failure)
+	s.attempt.exchange.reply.errorEvent(failure)
 	return nil
 }
 
@@ -308,9 +310,9 @@ func (s *stream) close(ctx context.Context, err error) error {
 // content: another attempt may be made in its place.
 func (s *stream) failedEarly(err error) error {
 	switch {
-	case s.seen.Err != nil:
-		own := *s.seen.Err
-		own.Message = string(s.redact([]byte(own.Message)))
+	case s.attempt.seen.Err != nil:
+		own := *s.attempt.seen.Err
+		own.Message = string(redactKeys(s.attempt, []byte(own.Message)))
 		if own.Status < 400 {
 			own.Status = http.StatusBadGateway
 		}
@@ -325,13 +327,13 @@ func (s *stream) failedEarly(err error) error {
 func (s *stream) brokenOff(err error) *attemptError {
 	var bad *chat.ResponseError
 	if errors.As(err, &bad) {
-		return &attemptError{criterion: "error", sent: true, cause: s.untranslatable(bad)}
+		return &attemptError{criterion: "error", sent: true, cause: untranslatable(s.attempt, bad)}
 	}
 	return transportFailure(cutShort(err))
 }
 
 // untranslatable says, in Kong's words, that a 200 cannot be understood.
-func (a *attempt) untranslatable(bad *chat.ResponseError) *chat.Error {
+func untranslatable(a *attempt, bad *chat.ResponseError) *chat.Error {
 	return refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
 }
 
@@ -339,7 +341,7 @@ func (a *attempt) untranslatable(bad *chat.ResponseError) *chat.Error {
 func (s *stream) appendEnd() {
 	switch {
 	case s.from != nil:
-		s.buf = s.encoder.Append(s.buf, &chat.Delta{Kind: chat.End})
+		s.buf = s.attempt.exchange.reply.encoder.Append(s.buf, &chat.Delta{Kind: chat.End})
 	case s.api.BareData:
 		s.appendUsage()
 		s.buf = frame.AppendSSE(s.buf, nil, []byte("[DONE]"))
