@@ -109,7 +109,7 @@ func embeddingsAt(p string) *provider.Operation {
 }
 
 func responsesAt(p string) *provider.Operation {
-	return &provider.Operation{Path: path(p), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter, REST: true}
+	return &provider.Operation{Path: path(p), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter}
 }
 
 // topK is refused by OpenAI's API ("Unrecognized request argument").
@@ -118,9 +118,9 @@ var topK = []string{"top_k"}
 // openAI is the original.
 // https://platform.openai.com/docs/api-reference
 var openAI = &provider.Provider{
-	Name:      "openai",
-	Base:      at("https://api.openai.com"),
-	KeyHeader: "Authorization",
+	Name:    "openai",
+	Resizes: []string{"text-embedding-3"},
+	Base:    at("https://api.openai.com"),
 	Operations: provider.With(operations{
 		route.Chat:        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}),
 		route.Completions: completionsAt("/v1/completions", provider.Edit{Drop: topK}),
@@ -181,9 +181,8 @@ func olderLimit(*target.Target) map[string]string {
 
 // cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions
 var cerebras = &provider.Provider{
-	Name:      "cerebras",
-	Base:      at("https://api.cerebras.ai"),
-	KeyHeader: "Authorization",
+	Name: "cerebras",
+	Base: at("https://api.cerebras.ai"),
 	Operations: operations{
 		route.Chat: chatAt("/v1/chat/completions", provider.Edit{
 			Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: reasoningContent, Request: systemRole,
@@ -202,7 +201,6 @@ var dashscope = &provider.Provider{
 		}
 		return "https://dashscope-intl.aliyuncs.com", nil
 	},
-	KeyHeader: "Authorization",
 	Operations: operations{
 		route.Chat:             chatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: olderLimit, Request: systemRole}),
 		route.Embeddings:       embeddingsAt("/compatible-mode/v1/embeddings"),
@@ -226,7 +224,6 @@ var databricks = &provider.Provider{
 		}
 		return "https://" + id + ".cloud.databricks.com", nil
 	},
-	KeyHeader: "Authorization",
 	Operations: operations{
 		route.Chat: chatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
 			NoStreamOptions: true, Rename: olderLimit, Rewrite: splitContent, Request: systemRole,
@@ -238,9 +235,8 @@ var databricks = &provider.Provider{
 // part of a prompt usage.prompt_cache_hit_tokens, which the meter knows.
 // https://api-docs.deepseek.com
 var deepseek = &provider.Provider{
-	Name:      "deepseek",
-	Base:      at("https://api.deepseek.com"),
-	KeyHeader: "Authorization",
+	Name: "deepseek",
+	Base: at("https://api.deepseek.com"),
 	Operations: operations{
 		route.Chat: chatOf(path("/v1/chat/completions"), provider.Edit{
 			Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: olderLimit, Request: systemRole,
@@ -252,11 +248,12 @@ var deepseek = &provider.Provider{
 // that it does not know, and takes the options of its API as headers.
 // https://huggingface.co/docs/inference-providers/tasks/chat-completion
 var huggingFace = &provider.Provider{
-	Name:      "huggingface",
-	Base:      at("https://router.huggingface.co"),
-	KeyHeader: "Authorization",
-	Native:    huggingface.Native,
-	Client:    &huggingface.Client,
+	Name:       "huggingface",
+	OwnKey:     true,
+	ModelLands: target.InModel,
+	Base:       at("https://router.huggingface.co"),
+	Native:     huggingface.Native,
+	Client:     &huggingface.Client,
 	Header: func(t *target.Target) (headers [][2]string) {
 		if use := t.Options.Huggingface.UseCache; use != nil {
 			headers = append(headers, [2]string{"x-use-cache", strconv.FormatBool(*use)})
@@ -282,8 +279,12 @@ var huggingFace = &provider.Provider{
 
 // llama2 is any server of OpenAI's format, llama2_format "openai".
 var llama2 = &provider.Provider{
-	Name:      "llama2",
-	KeyHeader: "Authorization",
+	Name: "llama2",
+	Kinds: []provider.Kind{
+		{Name: "raw", Options: target.Options{Llama2Format: "raw"}},
+		{Name: "ollama", Options: target.Options{Llama2Format: "ollama"}},
+		{Name: "openai", Options: target.Options{Llama2Format: "openai"}},
+	},
 	Operations: operations{
 		route.Chat:        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
 		route.Completions: completionsAt("/v1/completions", provider.Edit{Drop: topK}),
@@ -295,9 +296,14 @@ var llama2 = &provider.Provider{
 // in words of its own.
 // https://docs.mistral.ai/api/endpoint/chat
 var mistral = &provider.Provider{
-	Name:      "mistral",
+	Name: "mistral",
+	Kinds: []provider.Kind{
+		{Options: target.Options{MistralFormat: "openai"}},
+		{Name: "ollama", Options: target.Options{MistralFormat: "ollama"}},
+	},
+	Resizes:   []string{"codestral-embed"},
+	Embedding: func(o *target.Options) { o.MistralFormat = "openai" }, // the only one with embeddings
 	Base:      at("https://api.mistral.ai"),
-	KeyHeader: "Authorization",
 	Operations: operations{
 		route.Chat: chatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
@@ -335,15 +341,13 @@ func mistralNames(*target.Target) map[string]string {
 // https://docs.vllm.ai/en/stable/features/reasoning_outputs/
 var vllm = &provider.Provider{
 	Name:       "vllm",
-	KeyHeader:  "Authorization",
 	Operations: operations{route.Chat: chatAt("/v1/chat/completions", provider.Edit{Rewrite: reasoningContent})},
 }
 
 // xai. https://docs.x.ai/docs/api-reference
 var xai = &provider.Provider{
-	Name:      "xai",
-	Base:      at("https://api.x.ai"),
-	KeyHeader: "Authorization",
+	Name: "xai",
+	Base: at("https://api.x.ai"),
 	Operations: operations{
 		route.Chat:      chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent, Spare: refusedWhileReasoning}),
 		route.Responses: responsesAt("/v1/responses"),

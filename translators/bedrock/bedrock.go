@@ -37,7 +37,12 @@ var plain = &provider.Provider{
 	Name:        "bedrock",
 	Base:        base,
 	PathOverURL: true,
-	KeyHeader:   "Authorization",
+	Models:      []string{"us.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+	Identity:    provider.AWS,
+	OwnKey:      true,
+	ModelLands:  target.InModel,
+	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},
+	Check:       check,
 	Native:      native,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat:        operation,

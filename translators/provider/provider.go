@@ -46,8 +46,28 @@ type Provider struct {
 	Client *ClientFormat
 	// PlainModel, if set, is the one name of a model that the API knows by several.
 	PlainModel func(name string) string
-	// KeyHeader is the header a key usually goes in: only for messages and mocks.
-	KeyHeader string
+	// Kinds, if set, are targets that show all of its variants, the plain one
+	// among them; Models are names of models that lead to a variant.
+	Kinds  []Kind
+	Models []string
+
+	// Identity is how it knows who calls, beside by a key.
+	Identity Identity
+	// OwnKey: the configured key always wins, and allow_override has no effect.
+	OwnKey bool
+	// ModelLands says what may stand in a model's name that is in the URL;
+	// target.Nowhere where the name is in the body. Names may begin with ModelPrefix.
+	ModelLands  target.Landing
+	ModelPrefix string
+	// Resizes are parts of the names of embedding models that shorten their
+	// vectors on request; others refuse the parameter.
+	Resizes []string
+	// Embedding, if set, completes the options of a target of the semantic
+	// router, which can be given fewer than others.
+	Embedding func(o *target.Options)
+	// Check, if set, says what is wrong with a use of the provider, beside what
+	// the rows of target.List say of each option.
+	Check func(u *Use) []Finding
 }
 
 // Find returns the operation for a client's format on a route: one whose bodies
@@ -104,9 +124,6 @@ type Operation struct {
 	// talks over a WebSocket. It returns message itself when there is nothing to
 	// do. Errors are *chat.RequestError, and end the session.
 	Opening func(t *target.Target, message []byte) ([]byte, error)
-	// REST: the client's method and the sub-path after the operation's path
-	// are kept ("/file-1/content").
-	REST bool
 }
 
 // Translator turns one operation's bodies from and to OpenAI's format.
