@@ -3,13 +3,15 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
+<<<<<<< HEAD
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
+=======
+	"go-ai-proxy/translators/provider"
+>>>>>>> 2e2c265 (config: options and credentials are checked by the rows of target.List and by what providers declare)
 )
 
 // Check says what the schema cannot: rules over more than two fields, over
@@ -67,7 +69,7 @@ func (k *checker) semantic() {
 		return
 	}
 	if k.c.Embeddings != nil {
-		for _, one := range k.c.Embeddings.Target(nil).Model.templated() {
+		for _, one := range k.c.Embeddings.Target(nil).Model.texts() {
 			if strings.Contains(one.text, "$(") {
 				k.fail("config.embeddings."+one.field, "cannot be a template: descriptions are embedded before there is a request")
 			}
@@ -100,7 +102,7 @@ func (k *checker) warn(field, format string, args ...any) {
 func (k *checker) target(path string, t *Target) {
 	k.formats(path, t)
 	k.auth(path+".auth", t.Model.Provider, &t.Auth)
-	k.options(path+".model.options", t)
+	k.options(path, t)
 	k.templates(path, t)
 	switch semantic := k.c.Balancer.Algorithm == "semantic"; {
 	case semantic && t.Description == "":
@@ -144,16 +146,17 @@ func (k *checker) balancer() {
 
 // formats are the rules about the client's format and the operation.
 func (k *checker) formats(path string, t *Target) {
-	format, provider := k.c.LLMFormat, t.Model.Provider
+	format := k.c.LLMFormat
 	switch format {
 	case "bedrock", "cohere", "gemini", "huggingface":
 		// AI Proxy's rule. Among targets, the formats that are chats are
 		// translated for other providers, too.
 		translated := k.c.Advanced && (format == "bedrock" || format == "gemini")
-		if provider != format && !translated {
+		if t.Model.Provider != format && !translated {
 			k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", format, format)
 		}
 	}
+<<<<<<< HEAD
 	if format != "openai" && slices.Contains([]route.Type{route.Completions, route.Responses, route.Assistants, route.Preserve}, t.RouteType) {
 		k.fail(path+".route_type", "native provider options in llm_format can only be used with the 'llm/v1/chat' route_type")
 	}
@@ -222,6 +225,11 @@ var exclusiveOptions = []struct {
 	{"gemini", "gemini", func(o *target.Options) bool { return o.Gemini != target.Gemini{} }},
 	{"huggingface", "huggingface", func(o *target.Options) bool { return o.Huggingface != target.Huggingface{} }},
 	{"databricks", "databricks", func(o *target.Options) bool { return o.Databricks != target.Databricks{} }},
+=======
+	if k.c.Native() && slices.Contains([]string{"llm/v1/completions", "llm/v1/responses", "llm/v1/assistants", "preserve"}, t.RouteType) {
+		k.fail(path+".route_type", "native provider options in llm_format can only be used with the 'llm/v1/chat' route_type")
+	}
+>>>>>>> 2e2c265 (config: options and credentials are checked by the rows of target.List and by what providers declare)
 }
 
 // templates are refused where nothing would put values in their place, or
@@ -231,8 +239,8 @@ func (k *checker) templates(path string, t *Target) {
 	if strings.Contains(t.Model.Alias, "$(") {
 		k.fail(path+".model.model_alias", "cannot be a template: it is what the client's model is compared with")
 	}
-	for _, one := range t.Model.templated() {
-		if strings.Contains(placeholders.ReplaceAllString(one.text, ""), "$(") {
+	for _, one := range t.Model.texts() {
+		if strings.Contains(provider.WithoutTemplates(one.text), "$(") {
 			k.fail(path+"."+one.field, "has a template without an end: close it as in $(headers.name)")
 		}
 	}
