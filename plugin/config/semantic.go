@@ -1,11 +1,8 @@
 package config
 
 import (
-import (
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/route"
-	"go-ai-proxy/translators/target"
-)
 	"go-ai-proxy/translators/target"
 )
 

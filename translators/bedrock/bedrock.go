@@ -39,6 +39,7 @@ var plain = &provider.Provider{
 	PathOverURL: true,
 	Models:      []string{"us.anthropic.claude-sonnet-4-5-20250929-v1:0"},
 	Identity:    provider.AWS,
+	Service:     "bedrock",
 	OwnKey:      true,
 	ModelLands:  target.InModel,
 	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},

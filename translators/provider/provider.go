@@ -53,6 +53,7 @@ type Provider struct {
 
 	// Identity is how it knows who calls, beside by a key.
 	Identity Identity
+	Service  string // AWS's name of the service, which is part of a signature
 	// OwnKey: the configured key always wins, and allow_override has no effect.
 	OwnKey bool
 	// ModelLands says what may stand in a model's name that is in the URL;

@@ -150,3 +150,13 @@ func TestTheEnvironmentStandsInForAnOption(t *testing.T) {
 		t.Errorf("the first variable does not win: %q", o.Bedrock.AWSRegion)
 	}
 }
+
+func TestOptionsWithTemplatesAreTexts(t *testing.T) {
+	for i := range List {
+		o := &List[i]
+		text := o.in(&Options{}).Kind() == reflect.String
+		if !text && (o.Lands != Nowhere || o.Identity || o.Env != nil || o.Mock != "" || o.Logged != "") {
+			t.Errorf("%s is no string", o.Name)
+		}
+	}
+}
