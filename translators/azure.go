@@ -71,7 +71,7 @@ func deployment(suffix string) func(*target.Target, bool) (string, error) {
 // azureCheck: videos have an API that is not among those with dated versions.
 func azureCheck(u *provider.Use) []provider.Finding {
 	v := u.Target.Options.AzureAPIVersion
-	if u.Target.Route != "video/v1/videos/generations" || !target.Named("azure_api_version").Set(u.Target.Options) || v[0] < '0' || v[0] > '9' {
+	if u.Target.Route != route.Videos || !target.Named("azure_api_version").Set(u.Target.Options) || v[0] < '0' || v[0] > '9' {
 		return nil
 	}
 	return []provider.Finding{{Field: "model.options.azure_api_version", Message: "has no effect: videos have no dated versions: use preview", Warning: true}}

@@ -9,6 +9,7 @@ import (
 
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -31,7 +32,7 @@ func (k *checker) options(path string, t *Target) {
 	o := &t.Model.Options
 	if raw := o.UpstreamURL; raw != "" {
 		u, err := url.Parse(provider.WithoutTemplates(raw))
-		socket := t.RouteType == "realtime/v1/realtime" && u != nil && (u.Scheme == "ws" || u.Scheme == "wss")
+		socket := t.RouteType == route.Realtime && u != nil && (u.Scheme == "ws" || u.Scheme == "wss")
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && !socket {
 			k.fail(path+"upstream_url", "must be an http or https URL, such as https://example.com/v1/chat/completions")
 		}
@@ -100,7 +101,7 @@ func (k *checker) idle(option *target.Option, t *Target) string {
 	case option.Translated && k.c.Native():
 		return "a client of llm_format " + k.c.LLMFormat + " says it itself"
 	case option.Routes != nil && !slices.Contains(option.Routes, t.RouteType):
-		return "it is for route_type " + strings.Join(option.Routes, ", ")
+		return "it is for route_type " + route.Join(option.Routes, ", ")
 	case option.Needs != "" && !target.Named(option.Needs).Set(o):
 		_, name, _ := strings.Cut(option.Needs, ".")
 		return "there is no " + name

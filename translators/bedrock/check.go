@@ -1,9 +1,11 @@
 package bedrock
 
 import (
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -18,7 +20,7 @@ func check(u *provider.Use) (found []provider.Finding) {
 			found = append(found, provider.Finding{Field: options + one.name, Message: "must be an S3 URI, such as s3://bucket/prefix/"})
 		}
 	}
-	if !u.Native && u.Target.Route == "video/v1/videos/generations" && o.Bedrock.VideoOutputS3URI == "" {
+	if !u.Native && u.Target.Route == route.Videos && o.Bedrock.VideoOutputS3URI == "" {
 		found = append(found, provider.Finding{Field: options + "bedrock.video_output_s3_uri", Message: "must be set for videos of bedrock"})
 	}
 	warn := func(name, why string) {
@@ -39,11 +41,10 @@ func check(u *provider.Use) (found []provider.Finding) {
 func versionUnread(u *provider.Use) string {
 	t := u.Target
 	if !u.Native {
-		switch t.Route {
-		case "llm/v1/chat", "llm/v1/completions", "llm/v1/responses":
+		if slices.Contains(versionRoutes, t.Route) {
 			return ""
 		}
-		return "it is for route_type llm/v1/chat, llm/v1/completions, llm/v1/responses"
+		return "it is for route_type " + route.Join(versionRoutes, ", ")
 	}
 	unknown := t.Model == "" || strings.HasPrefix(t.Model, "arn:") || !u.Fixed
 	if unknown || u.Client == "anthropic" && (!isClaude(t) || strings.HasPrefix(t.Options.AnthropicVersion, "bedrock-")) {
@@ -51,3 +52,6 @@ func versionUnread(u *provider.Use) string {
 	}
 	return "only Claude for clients of llm_format anthropic reads it, where it is such as bedrock-2023-05-31"
 }
+
+// versionRoutes are the route types of which the version is sent.
+var versionRoutes = []route.Type{route.Chat, route.Completions, route.Responses}

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"go-ai-proxy/translators/route"
 )
 
 // Landing is where a value of the request ends up that a template in an option
@@ -43,7 +45,7 @@ type Option struct {
 	Tuning bool // it is laid over the client's request
 	Price  bool // it is a price, or a factor on one
 	// Routes are the route types that it is for; nil is all of them.
-	Routes []string
+	Routes []route.Type
 	// Translated: it changes only what is translated; clients of a native format
 	// say it themselves.
 	Translated bool
@@ -106,13 +108,11 @@ func (o *Options) FromEnvironment(provider string, getenv func(string) string) {
 	}
 }
 
-const embeddings = "llm/v1/embeddings"
-
 var (
 	azure      = []string{"azure"}
 	bedrock    = []string{"bedrock"}
 	gemini     = []string{"gemini"}
-	chats      = []string{"llm/v1/chat", "llm/v1/completions", "llm/v1/responses"}
+	chats      = []route.Type{route.Chat, route.Completions, route.Responses}
 	anthropics = []string{"anthropic", "bedrock", "gemini"}
 )
 
@@ -141,24 +141,24 @@ var List = []Option{
 	{Name: "upstream_url", Lands: InURL, Identity: true},
 	{Name: "upstream_path", Lands: InURLSegment, Identity: true},
 
-	{Name: "embeddings_dimensions", Routes: []string{embeddings}, Translated: true},
+	{Name: "embeddings_dimensions", Routes: []route.Type{route.Embeddings}, Translated: true},
 
 	{Name: "bedrock.aws_region", Providers: bedrock, Lands: InHost, Identity: true, Env: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Mock: "us-east-1"},
 	{Name: "bedrock.aws_assume_role_arn", Providers: bedrock, Lands: InText, Identification: true},
 	{Name: "bedrock.aws_role_session_name", Providers: bedrock, Lands: InText, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
 	{Name: "bedrock.aws_sts_endpoint_url", Providers: bedrock, Lands: InURL, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
-	{Name: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []string{embeddings}, Translated: true},
+	{Name: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []route.Type{route.Embeddings}, Translated: true},
 	{Name: "bedrock.performance_config_latency", Providers: bedrock, Lands: InText, Routes: chats},
-	{Name: "bedrock.video_output_s3_uri", Providers: bedrock, Lands: InText, Routes: []string{"video/v1/videos/generations"}, Translated: true},
-	{Name: "bedrock.batch_bucket_prefix", Providers: bedrock, Lands: InText, Routes: []string{"llm/v1/batches"}, Translated: true},
-	{Name: "bedrock.batch_role_arn", Providers: bedrock, Lands: InText, Routes: []string{"llm/v1/batches"}, Translated: true},
+	{Name: "bedrock.video_output_s3_uri", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Videos}, Translated: true},
+	{Name: "bedrock.batch_bucket_prefix", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
+	{Name: "bedrock.batch_role_arn", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
 	{Name: "gemini.api_endpoint", Providers: gemini, Lands: InHost, Identity: true},
 	{Name: "gemini.project_id", Providers: gemini, Lands: InSegment, Identity: true},
 	{Name: "gemini.location_id", Providers: gemini, Lands: InHost, Identity: true},
 	{Name: "gemini.endpoint_id", Providers: gemini, Lands: InSegment},
 	{Name: "huggingface.use_cache", Providers: []string{"huggingface"}},
 	{Name: "huggingface.wait_for_model", Providers: []string{"huggingface"}},
-	{Name: "cohere.embedding_input_type", Providers: []string{"cohere", "bedrock"}, Tolerated: true, Default: "classification", Routes: []string{embeddings}, Translated: true},
+	{Name: "cohere.embedding_input_type", Providers: []string{"cohere", "bedrock"}, Tolerated: true, Default: "classification", Routes: []route.Type{route.Embeddings}, Translated: true},
 	{Name: "cohere.wait_for_model", Unread: "Cohere's API has nothing like it"},
 	{Name: "dashscope.international", Providers: []string{"dashscope"}, Tolerated: true, Default: "true", Unless: "upstream_url"},
 	{Name: "databricks.workspace_instance_id", Providers: []string{"databricks"}, Lands: InHost, Identity: true, Unless: "upstream_url"},
