@@ -44,6 +44,17 @@ func Lookup(name string) *provider.Provider {
 	return nil
 }
 
+// Native returns the provider whose own format clients of an llm_format speak,
+// nil for the default one, which is not of one provider.
+func Native(format string) *provider.Provider {
+	for _, p := range Providers {
+		if p.Client != nil && p.Client.Name == format {
+			return p
+		}
+	}
+	return nil
+}
+
 // Names are the names of all providers, sorted.
 func Names() []string {
 	names := make([]string, len(Providers))

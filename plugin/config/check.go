@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
@@ -142,15 +143,11 @@ func (k *checker) balancer() {
 
 // formats are the rules about the client's format and the operation.
 func (k *checker) formats(path string, t *Target) {
-	format := k.c.LLMFormat
-	switch format {
-	case "bedrock", "cohere", "gemini", "huggingface":
-		// AI Proxy's rule. Among targets, the formats that are chats are
-		// translated for other providers, too.
-		translated := k.c.Advanced && (format == "bedrock" || format == "gemini")
-		if t.Model.Provider != format && !translated {
-			k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", format, format)
-		}
+	// AI Proxy's rule. Among targets, the formats that are chats are translated
+	// for other providers, too.
+	own := translators.Native(k.c.LLMFormat)
+	if own != nil && own.Client.Bound && own.Name != t.Model.Provider && !(k.c.Advanced && own.Client.Translates()) {
+		k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", own.Client.Name, own.Name)
 	}
 	if k.c.Native() && slices.Contains([]route.Type{route.Completions, route.Responses, route.Assistants, route.Preserve}, t.RouteType) {
 		k.fail(path+".route_type", "native provider options in llm_format can only be used with the 'llm/v1/chat' route_type")

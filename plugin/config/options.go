@@ -120,6 +120,5 @@ func (k *checker) priced(t *Target) bool {
 // above is the form of context_window_factor.above.
 var above = regexp.MustCompile(`^[0-9]+[kKmM]?$`)
 
-// Native says that clients speak a provider's own format, not OpenAI's, which is
-// the default.
-func (c *Config) Native() bool { return c.LLMFormat != "openai" }
+// Native says that clients speak a provider's own format, not the default one.
+func (c *Config) Native() bool { return c.LLMFormat != translators.Client.Name }

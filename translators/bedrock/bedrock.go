@@ -27,7 +27,7 @@ import (
 var Provider = func() provider.Provider {
 	p := *plain
 	p.Variant = variant
-	p.Kinds = []target.Target{{Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
+	p.Kinds = []provider.Kind{{}, {Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
 	p.Client = &Client
 	return p
 }()
@@ -37,7 +37,6 @@ var plain = &provider.Provider{
 	Name:        "bedrock",
 	Base:        base,
 	PathOverURL: true,
-	Models:      []string{"us.anthropic.claude-sonnet-4-5-20250929-v1:0"},
 	Identity:    provider.AWS,
 	Service:     "bedrock",
 	OwnKey:      true,

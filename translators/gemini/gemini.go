@@ -24,8 +24,8 @@ import (
 var Provider = func() provider.Provider {
 	p := *public
 	p.Variant = variant
-	vertex := &target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "l"}}
-	p.Kinds = []target.Target{{Options: vertex}, {Options: vertex, Model: "claude-sonnet-4-5"}}
+	vertex := target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "global"}}
+	p.Kinds = []provider.Kind{{}, {Name: "Vertex", Options: vertex}, {Model: "claude-sonnet-4-5", Options: vertex}}
 	p.Client = &Client
 	return p
 }()
@@ -35,11 +35,6 @@ var public = &provider.Provider{
 	Name:        "gemini",
 	Base:        func(*target.Target) (string, error) { return "https://generativelanguage.googleapis.com", nil },
 	PathOverURL: true,
-	Kinds: []provider.Kind{
-		{},
-		{Name: "Vertex", Options: target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "global"}}},
-	},
-	Models:      []string{"claude-sonnet-4-5"},
 	Identity:    provider.Google,
 	OwnKey:      true,
 	ModelLands:  target.InSegment,

@@ -39,18 +39,13 @@ type Provider struct {
 	// Variant, if set, returns the provider that really serves t (mistral in
 	// ollama's format, Vertex for gemini); itself when there is no other.
 	Variant func(t *target.Target) *Provider
-	// Kinds are examples of targets for which Variant returns another than for
-	// one that says nothing, by model or by options.
-	Kinds []target.Target
+	// Kinds are examples of targets: of the options without which the provider
+	// cannot be used, and of those and the models for which Variant returns another.
+	Kinds []Kind
 	// Client, if set, is a format of the provider's own that clients may speak.
 	Client *ClientFormat
 	// PlainModel, if set, is the one name of a model that the API knows by several.
 	PlainModel func(name string) string
-	// Kinds, if set, are targets that show all of its variants, the plain one
-	// among them; Models are names of models that lead to a variant.
-	Kinds  []Kind
-	Models []string
-
 	// Identity is how it knows who calls, beside by a key.
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature

@@ -42,8 +42,14 @@ var placeholders = regexp.MustCompile(`\$\([^)]*\)`)
 // text around them.
 func WithoutTemplates(text string) string { return placeholders.ReplaceAllString(text, "x") }
 
-// Kind is a target for which a provider may be a variant of itself.
+// Kind is an example of a target.
 type Kind struct {
-	Name    string // for the README, in parentheses; "" for the plain one
+	Name    string // in the README, beside the provider's; "" for the plain one
+	Model   string // "" for any
 	Options target.Options
+}
+
+// Target is a target of the kind, at p.
+func (k *Kind) Target(p *Provider) *target.Target {
+	return &target.Target{Provider: p.Name, Model: k.Model, Options: &k.Options}
 }
