@@ -1,5 +1,5 @@
 // Package translators is the list of providers. A provider is a folder with a
-// var Provider, or a row in openai_compatible.go; here each has one line.
+// var Provider and a line here, or a row in compatible.go.
 package translators
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 // Providers are all of them, in the order of the README.
-var Providers = []*provider.Provider{
+var Providers = append([]*provider.Provider{
 	openAI,
 	azureByModel,
 	&anthropic.Provider,
@@ -27,12 +27,7 @@ var Providers = []*provider.Provider{
 	llama2Formats,
 	&ollama.Provider,
 	dashscope,
-	xai,
-	deepseek,
-	cerebras,
-	databricks,
-	vllm,
-}
+}, rows...)
 
 // Lookup returns the provider called name, or nil.
 func Lookup(name string) *provider.Provider {
