@@ -83,8 +83,8 @@ func serveMadeUp(t *testing.T, schema string) {
 		t.Fatal(err)
 	}
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
-		in := plugin.NewInbound(x)
-		relay.ServeExchange(x, inst, &in, nil)
+		in := x.Inbound()
+		relay.Serve(x.Context(), inst, &in, x, nil)
 	}))
 	defer front.Close()
 	for body, want := range map[string]string{
