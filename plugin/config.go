@@ -108,7 +108,7 @@ func (t *endpoint) parseBase(text string) (url.URL, error) {
 // also says, once, for the log. So it says that some target can answer nothing,
 // of whose requests each is refused. What has no effect is logged as a warning.
 func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
-	c, err := config.Parse(data)
+	c, err := r.schema.Parse(data)
 	if err == nil {
 		err = c.Check()
 	}

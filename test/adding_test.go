@@ -66,17 +66,15 @@ func TestACompatibleProviderIsOneRow(t *testing.T) {
 	if strings.Count(schema, `"madeup"`) != 2 {
 		t.Errorf("schema.json names it %d times: for a model and for those of targets", strings.Count(schema, `"madeup"`))
 	}
-	if _, err := configuration.LoadSchema([]byte(schema)); err != nil {
-		t.Fatal(err)
-	}
 	serveMadeUp(t, schema)
 }
 
-func serveMadeUp(t *testing.T, schema string) {
-	if err := configuration.SetSchema([]byte(schema)); err != nil {
+func serveMadeUp(t *testing.T, text string) {
+	schema, err := configuration.NewSchema([]byte(text))
+	if err != nil {
 		t.Fatal(err)
 	}
-	relay := plugin.NewRelay(zerolog.Nop())
+	relay := plugin.NewRelay(schema, zerolog.Nop())
 	defer relay.Close()
 	inst, err := relay.NewInstance([]byte(`{"route_type":"llm/v1/chat","auth":{"header_name":"Authorization","header_value":"Bearer k"},"model":{"provider":"madeup","name":"m"}}`))
 	if err != nil {

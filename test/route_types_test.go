@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/textproto"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
@@ -91,17 +90,14 @@ func TestEveryCellOfTheTableIsServed(t *testing.T) {
 }
 
 func serveSteps(t *testing.T, provider, model, options, route string, steps []step) {
-	schema, err := os.ReadFile("../schema.json")
+	schema, err := schemaFile()
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := configuration.SetSchema(schema); err != nil {
 		t.Fatal(err)
 	}
 	up := httptest.NewServer(mock.Handler(mock.Options{}))
 	defer up.Close()
 	at, _ := url.Parse(up.URL)
-	relay := plugin.NewRelay(zerolog.Nop())
+	relay := plugin.NewRelay(schema, zerolog.Nop())
 	defer relay.Close()
 	relay.Redirect(at)
 	name := ""

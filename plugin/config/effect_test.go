@@ -113,7 +113,7 @@ func TestWhatStandsForAValueIsRefused(t *testing.T) {
 		{"in a list", `{"targets":[{"route_type":"llm/v1/chat","model":{"provider":"openai"}}],"acls":{"deny":[{"match":[{"type":"path","values":["/","${{ env \"SECRET\" }}"]}]}]}}`,
 			"config.acls.deny[1].match[1].values[2]", deck},
 	} {
-		parsed, err := Parse([]byte(c.config))
+		parsed, err := schema.Parse([]byte(c.config))
 		if err == nil {
 			err = parsed.Check()
 		}
@@ -128,7 +128,7 @@ func TestWhatStandsForAValueIsRefused(t *testing.T) {
 		"not read by us":   `{"targets":[{"route_type":"llm/v1/chat","metadata":{"a":"${{ x }}"},"model":{"provider":"openai"}}]}`,
 		"another brackets": `{"route_type":"llm/v1/chat","model":{"provider":"openai","name":"${x}"}}`,
 	} {
-		parsed, err := Parse([]byte(config))
+		parsed, err := schema.Parse([]byte(config))
 		if err == nil {
 			err = parsed.Check()
 		}
