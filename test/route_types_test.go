@@ -17,7 +17,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
-	configuration "go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/test/mock"
