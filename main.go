@@ -62,9 +62,6 @@ func main() {
 
 // run does what args say and logs to out.
 func run(args []string, out *lines.Writer) error {
-	if err := config.SetSchema(schema); err != nil {
-		return err
-	}
 	// net/http tells the standard logger what providers send unasked, word for word.
 	stdlog.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
@@ -83,7 +80,11 @@ func run(args []string, out *lines.Writer) error {
 	}
 	switch args[0] {
 	case "standalone":
-		return standalone.Run(ctx, args[1:], log, os.Stdout, out)
+		read, err := config.NewSchema(schema)
+		if err != nil {
+			return err
+		}
+		return standalone.Run(ctx, read, args[1:], log, os.Stdout, out)
 	case "mock":
 		return standalone.RunMock(ctx, args[1:], out)
 	case "version", "-version", "--version":

@@ -31,7 +31,7 @@ func gatewayTo(t *testing.T, provider http.HandlerFunc) (*gateway.Gateway, *gate
 func gatewayFor(t *testing.T, conf string, provider http.HandlerFunc) (*gateway.Gateway, *gateway.Access, string) {
 	t.Helper()
 	up := httptest.NewServer(provider)
-	g, err := gateway.New(NewRelay(zerolog.Nop()), zerolog.Nop())
+	g, err := gateway.New(NewRelay(testSchema, zerolog.Nop()), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,6 +23,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
 )
 
 // Instance is one configuration of the plugin, compiled: an immutable snapshot
@@ -108,7 +108,7 @@ func (t *endpoint) parseBase(text string) (url.URL, error) {
 // also says, once, for the log. So it says that some target can answer nothing,
 // of whose requests each is refused. What has no effect is logged as a warning.
 func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
-	c, err := config.Parse(data)
+	c, err := r.schema.Parse(data)
 	if err == nil {
 		err = c.Check()
 	}
@@ -142,8 +142,8 @@ func (inst *Instance) compile() error {
 		if s := routes.Of(t.RouteType); t.Auth.ParamLocation == "body" && inst.native() == nil && s != nil && (s.Body != provider.TakeJSON || s.Resources != nil) {
 			return fmt.Errorf("%s.auth.param_location: body has no place in %s, whose requests are not all JSON: use query, or header_name", inst.config.Path(i), t.RouteType)
 		}
-		defaultRegion(t)
-		source, err := credentials.New(t.Auth, t.Model.Provider, nil)
+		t.Model.Options.FromEnvironment(t.Model.Provider, os.Getenv)
+		source, err := credentials.New(t.Auth, p, nil)
 		if err != nil {
 			return fmt.Errorf("%s.%w", inst.config.Path(i), err)
 		}
@@ -187,13 +187,6 @@ func (inst *Instance) timeouts() Timeouts {
 		Connect: time.Duration(b.ConnectTimeout) * time.Millisecond,
 		Write:   time.Duration(b.WriteTimeout) * time.Millisecond,
 		Read:    time.Duration(b.ReadTimeout) * time.Millisecond,
-	}
-}
-
-// defaultRegion is that of the environment where the configuration has none.
-func defaultRegion(t *config.Target) {
-	if t.Model.Provider == "bedrock" && t.Model.Options.Bedrock.AWSRegion == "" {
-		t.Model.Options.Bedrock.AWSRegion = cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	}
 }
 
@@ -245,10 +238,12 @@ func (inst *Instance) usageStrategy() string {
 // the plugin, where it is and what it serves, not its weight or its prices.
 func (inst *Instance) identity(i int) string {
 	t := inst.targets[i]
-	o := &t.Model.Options
-	parts := []string{inst.config.PluginID, string(t.RouteType), t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description,
-		o.UpstreamURL, o.UpstreamPath, o.AzureInstance, o.AzureDeploymentID, o.Bedrock.AWSRegion, o.Gemini.APIEndpoint,
-		o.Gemini.LocationID, o.Gemini.ProjectID, o.Databricks.WorkspaceInstanceID}
+	parts := []string{inst.config.PluginID, string(t.RouteType), t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description}
+	for i := range target.List {
+		if o := &target.List[i]; o.Identity {
+			parts = append(parts, *o.Text(&t.Model.Options))
+		}
+	}
 	id := strings.Join(parts, "\x00")
 	same := 0
 	for _, other := range inst.targets[:i] {

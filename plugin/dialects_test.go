@@ -119,7 +119,7 @@ type stage struct {
 }
 
 func newStage(t testing.TB, provider http.Handler) *stage {
-	s := &stage{t: t, relay: NewRelay(zerolog.Nop())}
+	s := &stage{t: t, relay: NewRelay(testSchema, zerolog.Nop())}
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()

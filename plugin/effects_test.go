@@ -206,7 +206,7 @@ func probe(t *testing.T, conf map[string]any, p setup) (sent string, named []str
 	t.Helper()
 	data, _ := json.Marshal(conf)
 	var logs bytes.Buffer
-	relay := NewRelay(zerolog.New(&logs))
+	relay := NewRelay(testSchema, zerolog.New(&logs))
 	up := &sentTo{}
 	relay.upstream = up
 	inst, err := relay.NewInstance(data)

@@ -156,7 +156,7 @@ type odd struct {
 
 // start returns what serves requests for the scenario, and the good answer.
 func (o *odd) start(scenario, more string) (serve func(what string, alter func([][]byte) []byte), good *altered) {
-	r := NewRelay(zerolog.New(o))
+	r := NewRelay(testSchema, zerolog.New(o))
 	up := &altered{}
 	r.upstream = up
 	inst, err := r.NewInstance([]byte(o.conf))

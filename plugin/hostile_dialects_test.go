@@ -42,7 +42,7 @@ func TestOddAnswersForEveryDialect(t *testing.T) {
 
 // asked has a client of the dialect ask for a scenario and alters the answers.
 func (o *odd) asked(c *speaker, scenario string, stream bool) {
-	r := NewRelay(zerolog.New(o))
+	r := NewRelay(testSchema, zerolog.New(o))
 	up := &altered{}
 	r.upstream = up
 	inst, err := r.NewInstance([]byte(o.conf))

@@ -37,7 +37,7 @@ func TestAbortedRequestsLeaveNothing(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer up.Close()
-	relay := NewRelay(zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop())
 	g, err := gateway.New(relay, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)

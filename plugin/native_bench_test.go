@@ -77,7 +77,7 @@ func (c *streamCase) player(t testing.TB, n int) (serve func() *record.Record, s
 	if c.format == "openai" {
 		route = "llm/v1/responses"
 	}
-	relay := NewRelay(zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop())
 	t.Cleanup(relay.Close)
 	answer := c.answer(n)
 	relay.upstream = &canned{c.contentType, string(answer)}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/lines"
 	"go-ai-proxy/plugin/server"
@@ -37,7 +38,11 @@ func logPhase() bool { return os.Getenv("GO_AI_PROXY_LOG_PHASE") == "on" }
 // and then lets open requests finish for a bounded time. The socket is taken
 // last: what keeps this process from serving leaves the one before it alone.
 func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger) error {
-	relay := NewRelay(log)
+	read, err := config.NewSchema(schema)
+	if err != nil {
+		return err
+	}
+	relay := NewRelay(read, log)
 	g, err := gateway.New(relay, log)
 	if err != nil {
 		return err

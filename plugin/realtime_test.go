@@ -337,7 +337,7 @@ func TestQuietSessionsEndAndPingsKeepThemUp(t *testing.T) {
 func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 	up := httptest.NewServer(socketServer(echo))
 	defer up.Close()
-	g, err := gateway.New(NewRelay(zerolog.Nop()), zerolog.Nop())
+	g, err := gateway.New(NewRelay(testSchema, zerolog.Nop()), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

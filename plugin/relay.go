@@ -19,6 +19,7 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/cluster"
+	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/semantic"
@@ -28,6 +29,7 @@ import (
 
 // Relay serves the requests of all instances of the plugin.
 type Relay struct {
+	schema   *config.Schema
 	log      zerolog.Logger
 	upstream wire.Upstream
 	states   *balancer.Store // what is known of targets, across configurations
@@ -41,14 +43,18 @@ type Relay struct {
 	node       *cluster.Node // nil where states are this process's own
 }
 
-// NewRelay returns a relay that calls providers over HTTP.
-func NewRelay(log zerolog.Logger) *Relay {
+// NewRelay returns a relay that calls providers over HTTP. schema says what its
+// configurations may hold.
+func NewRelay(schema *config.Schema, log zerolog.Logger) *Relay {
 	resp.LogTo(log)
 	return &Relay{
-		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
+		schema: schema, log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
 	}
 }
+
+// Schema is what the relay's configurations may hold.
+func (r *Relay) Schema() *config.Schema { return r.schema }
 
 // RedisEnv names the environment variable with the URL of the Redis through
 // which nodes share what they know of targets.

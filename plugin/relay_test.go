@@ -32,12 +32,15 @@ const formType = formtest.Type
 
 var formOf = formtest.Of
 
+// testSchema is schema.json.
+var testSchema *config.Schema
+
 func TestMain(m *testing.M) {
 	schema, err := os.ReadFile("../schema.json")
-	if err != nil {
-		panic(err)
+	if err == nil {
+		testSchema, err = config.NewSchema(schema)
 	}
-	if err := config.SetSchema(schema); err != nil {
+	if err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
@@ -70,7 +73,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		provider(w, r)
 	}))
-	b.relay = NewRelay(zerolog.New(&lockedWriter{w: b.logs, mu: &b.mu}))
+	b.relay = NewRelay(testSchema, zerolog.New(&lockedWriter{w: b.logs, mu: &b.mu}))
 	inst, err := b.relay.NewInstance([]byte(strings.ReplaceAll(conf, "$UP", b.up.URL)))
 	b.instance = inst
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 // new requests have the next one's token; those that are under way finish.
 func TestReloadsUnderLoadLoseNeitherRequestsNorState(t *testing.T) {
 	list, urls := several(t, used(7, 3*time.Millisecond), used(7, time.Millisecond))
-	relay := NewRelay(zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop())
 	g, err := gateway.New(relay, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)

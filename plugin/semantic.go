@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -82,12 +82,12 @@ func (inst *Instance) newEmbedder() (*embedder, error) {
 		return nil, fmt.Errorf("embeddings.model.provider: %q has no embeddings here", c.Model.Provider)
 	}
 	var dimensions *int
-	if resizes(c.Model.Name) {
+	if translators.Resizes(c.Model.Name) {
 		dimensions = &inst.config.VectorDB.Dimensions
 	}
 	t := c.Target(dimensions)
-	defaultRegion(t)
-	source, err := credentials.New(c.Auth, c.Model.Provider, nil)
+	t.Model.Options.FromEnvironment(t.Model.Provider, os.Getenv)
+	source, err := credentials.New(c.Auth, p, nil)
 	if err != nil {
 		return nil, fmt.Errorf("embeddings.%w", err)
 	}
@@ -96,15 +96,6 @@ func (inst *Instance) newEmbedder() (*embedder, error) {
 
 func embeds(p *provider.Provider) bool {
 	return p.Variant != nil || p.Operations[route.Embeddings] != nil
-}
-
-// resizable are models that shorten their vectors on request; others refuse
-// the parameter. https://platform.openai.com/docs/api-reference/embeddings/create
-var resizable = []string{"text-embedding-3", "gemini-embedding", "text-embedding-004", "text-embedding-005",
-	"titan-embed-text-v2", "embed-v4", "codestral-embed"}
-
-func resizes(model string) bool {
-	return slices.ContainsFunc(resizable, func(part string) bool { return strings.Contains(model, part) })
 }
 
 // space names what makes vectors comparable: the model, where it is and how

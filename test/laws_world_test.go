@@ -146,21 +146,23 @@ type world struct {
 	records chan *record.Record
 }
 
-var schemaOnce = sync.OnceValue(func() error {
+// schemaFile is schema.json, read once.
+var schemaFile = sync.OnceValues(func() (*schemas.Schema, error) {
 	schema, err := os.ReadFile("../schema.json")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return schemas.SetSchema(schema)
+	return schemas.NewSchema(schema)
 })
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	if err := schemaOnce(); err != nil {
+	schema, err := schemaFile()
+	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, records: make(chan *record.Record, 64), handle: mock.Handler(mock.Options{})}
-	w.relay = plugin.NewRelay(zerolog.New(&w.logs))
+	w.relay = plugin.NewRelay(schema, zerolog.New(&w.logs))
 	w.up = httptest.NewServer(http.HandlerFunc(w.provide))
 	base, err := url.Parse(w.up.URL)
 	if err != nil {

@@ -11,14 +11,12 @@ import (
 	"net/http/httptest"
 	"net/textproto"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
-	configuration "go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/test/mock"
@@ -91,17 +89,14 @@ func TestEveryCellOfTheTableIsServed(t *testing.T) {
 }
 
 func serveSteps(t *testing.T, provider, model, options, route string, steps []step) {
-	schema, err := os.ReadFile("../schema.json")
+	schema, err := schemaFile()
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := configuration.SetSchema(schema); err != nil {
 		t.Fatal(err)
 	}
 	up := httptest.NewServer(mock.Handler(mock.Options{}))
 	defer up.Close()
 	at, _ := url.Parse(up.URL)
-	relay := plugin.NewRelay(zerolog.Nop())
+	relay := plugin.NewRelay(schema, zerolog.Nop())
 	defer relay.Close()
 	relay.Redirect(at)
 	name := ""

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,39 +18,40 @@ import (
 
 // variants are the targets by which a provider shows all that it can do:
 // some are several APIs under one name.
-var variants = []struct {
-	name, provider string
-	options        target.Options
-}{
-	{"openai", "openai", target.Options{}},
-	{"azure", "azure", target.Options{AzureInstance: "i", AzureDeploymentID: "d"}},
-	{"anthropic", "anthropic", target.Options{AnthropicVersion: "2023-06-01"}},
-	{"bedrock", "bedrock", target.Options{Bedrock: target.Bedrock{AWSRegion: "us-east-1"}}},
-	{"gemini", "gemini", target.Options{}},
-	{"gemini (Vertex)", "gemini", target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "global"}}},
-	{"cohere", "cohere", target.Options{}},
-	{"mistral", "mistral", target.Options{MistralFormat: "openai"}},
-	{"mistral (ollama)", "mistral", target.Options{MistralFormat: "ollama"}},
-	{"huggingface", "huggingface", target.Options{}},
-	{"llama2 (raw)", "llama2", target.Options{Llama2Format: "raw"}},
-	{"llama2 (ollama)", "llama2", target.Options{Llama2Format: "ollama"}},
-	{"llama2 (openai)", "llama2", target.Options{Llama2Format: "openai"}},
-	{"ollama", "ollama", target.Options{}},
-	{"dashscope", "dashscope", target.Options{}},
-	{"xai", "xai", target.Options{}},
-	{"deepseek", "deepseek", target.Options{}},
-	{"cerebras", "cerebras", target.Options{}},
-	{"databricks", "databricks", target.Options{Databricks: target.Databricks{WorkspaceInstanceID: "w"}}},
-	{"vllm", "vllm", target.Options{}},
+func variants() (all []variant) {
+	for _, p := range translators.Providers {
+		before := len(all)
+		for _, k := range p.Kinds {
+			switch {
+			case k.Model != "":
+			case k.Name != "":
+				all = append(all, variant{p.Name + " (" + k.Name + ")", p.Name, k.Options})
+			default:
+				all = append(all, variant{p.Name, p.Name, k.Options})
+			}
+		}
+		if len(all) == before {
+			all = append(all, variant{name: p.Name, provider: p.Name})
+		}
+	}
+	return all
 }
 
-// columns are the route types in the table's order, with their headings.
-var columns = [][2]string{
-	{"llm/v1/chat", "chat"}, {"llm/v1/completions", "completions"}, {"llm/v1/embeddings", "embeddings"},
-	{"llm/v1/responses", "responses"}, {"llm/v1/assistants", "assistants"}, {"llm/v1/files", "files"}, {"llm/v1/batches", "batches"},
-	{"audio/v1/audio/speech", "speech"}, {"audio/v1/audio/transcriptions", "transcriptions"}, {"audio/v1/audio/translations", "translations"},
-	{"image/v1/images/generations", "images"}, {"image/v1/images/edits", "edits"}, {"video/v1/videos/generations", "video"},
-	{"realtime/v1/realtime", "realtime"},
+type variant struct {
+	name, provider string
+	options        target.Options
+}
+
+// columns are the route types in the table's order; every provider serves preserve.
+var columns = route.All[:len(route.All)-1]
+
+// heading is the last word of a route type that tells it from others.
+func heading(t route.Type) string {
+	words := strings.Split(string(t), "/")
+	if last := words[len(words)-1]; last != "generations" {
+		return last
+	}
+	return words[len(words)-2]
 }
 
 func serving(name string, options target.Options) (*providers.Provider, *target.Target) {
@@ -66,17 +68,17 @@ func providerTable() string {
 	var b strings.Builder
 	b.WriteString("Every provider also serves `preserve`, byte for byte. *s*: streams, too.\n\n| provider |")
 	for _, c := range columns {
-		b.WriteString(" " + c[1] + " |")
+		b.WriteString(" " + heading(c) + " |")
 	}
 	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(columns)) + "\n")
-	for _, v := range variants {
+	for _, v := range variants() {
 		p, _ := serving(v.provider, v.options)
 		b.WriteString("| " + v.name + " |")
 		for _, c := range columns {
-			switch op := p.Operations[route.Type(c[0])]; {
+			switch op := p.Operations[c]; {
 			case op == nil:
 				b.WriteString("  |")
-			case op.NoStream || !streamable(c[0]):
+			case op.NoStream || !streamable(c):
 				b.WriteString(" ✓ |")
 			default:
 				b.WriteString(" ✓ *s* |")
@@ -88,13 +90,10 @@ func providerTable() string {
 	return b.String()
 }
 
-func streamable(route string) bool {
-	switch route {
-	case "llm/v1/chat", "llm/v1/completions", "llm/v1/responses", "llm/v1/assistants", "audio/v1/audio/speech", "audio/v1/audio/transcriptions",
-		"image/v1/images/generations", "image/v1/images/edits", "realtime/v1/realtime":
-		return true
-	}
-	return false
+// streamable says whether clients of a route type may ask for a stream.
+func streamable(t route.Type) bool {
+	a := translators.Client.Of(t)
+	return a.Streams || a.Body == providers.TakeSocket || t == route.Speech // which the provider ends in its own way
 }
 
 // formatTable is what a client may speak to each provider.
@@ -133,11 +132,11 @@ func fieldTable() string {
 	var b strings.Builder
 	b.WriteString(`# What happens to the fields of a chat request
 
-Made from the code by ` + "`go test ./test -run README -update`" + `, and held by the
+Made from the code by ` + "`go test ./test -run Tables -update`" + `, and held by the
 conformance suite: a mapped field changes the provider's body, a refused one is
 a 400 that names it, a dropped one changes nothing. Nothing disappears unnamed.
 `)
-	for _, v := range variants {
+	for _, v := range variants() {
 		p, _ := serving(v.provider, v.options)
 		op := p.Operations["llm/v1/chat"]
 		if op == nil || len(op.Fields) == 0 {
@@ -164,47 +163,69 @@ func generated(text, name, table string) (string, error) {
 	return text[:i] + "\n" + table + "\n" + text[j:], nil
 }
 
-// TestREADMETablesSayWhatTheCodeDoes compares the tables with the code; -update
-// writes them.
-func TestREADMETablesSayWhatTheCodeDoes(t *testing.T) {
-	text, _ := readme(t)
-	want, err := generated(text, "providers", providerTable())
+// schemaLists are the lists of schema.json that are made from the code, by what
+// stands before them.
+var schemaLists = []struct {
+	before *regexp.Regexp
+	values func() []string
+}{
+	{regexp.MustCompile(`"provider": \{"type": "string", "description": "The provider, which [^{}]*"one_of": `), translators.Names},
+	{regexp.MustCompile(`"route_type": \{[^{}]*"one_of": `), func() []string {
+		return strings.Split(route.Join(route.All, " "), " ")
+	}},
+	{regexp.MustCompile(`"llm_format": \{[^{}]*"one_of": `), routes.Formats},
+}
+
+// withLists is schema.json with its lists as the code has them.
+func withLists(schema string) string {
+	for _, list := range schemaLists {
+		text := `["` + strings.Join(list.values(), `", "`) + `"]`
+		ends := list.before.FindAllStringIndex(schema, -1)
+		for _, end := range slices.Backward(ends) {
+			rest := schema[end[1]:]
+			schema = schema[:end[1]] + text + rest[strings.IndexByte(rest, ']')+1:]
+		}
+	}
+	return schema
+}
+
+// written are the files that are made from the code, whole or in part, as they
+// should be.
+func written() (map[string]string, error) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		return nil, err
+	}
+	text, err := generated(string(readme), "providers", providerTable())
+	if err != nil {
+		return nil, err
+	}
+	if text, err = generated(text, "formats", formatTable()); err != nil {
+		return nil, err
+	}
+	schema, err := os.ReadFile("../schema.json")
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../schema.json": withLists(string(schema))}, nil
+}
+
+// TestTablesSayWhatTheCodeDoes compares the README's tables, docs/fields.md and
+// the lists of schema.json with the code; -update writes them.
+func TestTablesSayWhatTheCodeDoes(t *testing.T) {
+	files, err := written()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want, err = generated(want, "formats", formatTable()); err != nil {
-		t.Fatal(err)
-	}
-	fields, _ := os.ReadFile("../docs/fields.md")
-	if *update {
-		if err := os.MkdirAll("../docs", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		for name, content := range map[string]string{"../README.md": want, "../docs/fields.md": fieldTable()} {
-			if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+	for name, want := range files {
+		if *update {
+			if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
 				t.Fatal(err)
 			}
+			continue
 		}
-		return
-	}
-	if text != want {
-		t.Error("the README's provider table is not what the code does: go test ./test -run README -update")
-	}
-	if string(fields) != fieldTable() {
-		t.Error("docs/fields.md is not what the code does: go test ./test -run README -update")
-	}
-}
-
-// TestREADMETablesShowEveryProvider holds that none is left out.
-func TestREADMETablesShowEveryProvider(t *testing.T) {
-	for _, name := range translators.Names() {
-		if !slices.ContainsFunc(variants, func(v struct {
-			name, provider string
-			options        target.Options
-		}) bool {
-			return v.provider == name
-		}) {
-			t.Errorf("%s is not in the table", name)
+		if got, err := os.ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("%s is not what the code does (%v): go test ./test -run Tables -update", name, err)
 		}
 	}
 }

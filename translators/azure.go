@@ -15,11 +15,14 @@ import (
 // Responses API, which is newer, is at /openai/v1 and takes the model by name.
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference
 var azure = &provider.Provider{
-	Name:      "azure",
-	Base:      azureBase,
-	Prefix:    azurePrefix,
-	Query:     azureQuery,
-	KeyHeader: "api-key",
+	Name:     "azure",
+	Base:     azureBase,
+	Prefix:   azurePrefix,
+	Query:    azureQuery,
+	Kinds:    []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
+	Identity: provider.Entra,
+	Resizes:  []string{"text-embedding-3"},
+	Check:    azureCheck,
 	Operations: provider.With(operations{
 		route.Chat:        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}, openai.Upstream{}),
 		route.Completions: {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: topK}},
@@ -63,4 +66,13 @@ func deployment(suffix string) func(*target.Target, bool) (string, error) {
 		}
 		return azurePrefix(t) + suffix, nil
 	}
+}
+
+// azureCheck: videos have an API that is not among those with dated versions.
+func azureCheck(u *provider.Use) []provider.Finding {
+	v := u.Target.Options.AzureAPIVersion
+	if u.Target.Route != route.Videos || !target.Named("azure_api_version").Set(u.Target.Options) || v[0] < '0' || v[0] > '9' {
+		return nil
+	}
+	return []provider.Finding{{Field: "model.options.azure_api_version", Message: "has no effect: videos have no dated versions: use preview", Warning: true}}
 }

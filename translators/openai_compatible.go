@@ -1,7 +1,6 @@
 package translators
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +17,8 @@ import (
 // operations are a provider's, by route type.
 type operations = map[route.Type]*provider.Operation
 
-// at is a Base that is the same for all targets.
-func at(url string) func(*target.Target) (string, error) {
+// At is a Base that is the same for all targets.
+func At(url string) func(*target.Target) (string, error) {
 	return func(*target.Target) (string, error) { return url, nil }
 }
 
@@ -27,8 +26,8 @@ func path(p string) func(*target.Target, bool) (string, error) {
 	return func(*target.Target, bool) (string, error) { return p, nil }
 }
 
-// chatAt is chat in OpenAI's format at a path, with the API's differences.
-func chatAt(p string, edit provider.Edit) *provider.Operation {
+// ChatAt is chat in OpenAI's format at a path, with the API's differences.
+func ChatAt(p string, edit provider.Edit) *provider.Operation {
 	return chatOf(path(p), edit, openai.Upstream{})
 }
 
@@ -109,7 +108,7 @@ func embeddingsAt(p string) *provider.Operation {
 }
 
 func responsesAt(p string) *provider.Operation {
-	return &provider.Operation{Path: path(p), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter, REST: true}
+	return &provider.Operation{Path: path(p), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter}
 }
 
 // topK is refused by OpenAI's API ("Unrecognized request argument").
@@ -118,11 +117,11 @@ var topK = []string{"top_k"}
 // openAI is the original.
 // https://platform.openai.com/docs/api-reference
 var openAI = &provider.Provider{
-	Name:      "openai",
-	Base:      at("https://api.openai.com"),
-	KeyHeader: "Authorization",
+	Name:    "openai",
+	Resizes: []string{"text-embedding-3"},
+	Base:    At("https://api.openai.com"),
 	Operations: provider.With(operations{
-		route.Chat:        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}),
+		route.Chat:        ChatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}),
 		route.Completions: completionsAt("/v1/completions", provider.Edit{Drop: topK}),
 		route.Embeddings:  embeddingsAt("/v1/embeddings"),
 		route.Responses:   responsesAt("/v1/responses"),
@@ -179,18 +178,6 @@ func olderLimit(*target.Target) map[string]string {
 	return map[string]string{"max_completion_tokens": "max_tokens"}
 }
 
-// cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions
-var cerebras = &provider.Provider{
-	Name:      "cerebras",
-	Base:      at("https://api.cerebras.ai"),
-	KeyHeader: "Authorization",
-	Operations: operations{
-		route.Chat: chatAt("/v1/chat/completions", provider.Edit{
-			Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: reasoningContent, Request: systemRole,
-		}),
-	},
-}
-
 // dashscope is Alibaba's Model Studio in its compatible mode; its own options
 // (enable_thinking …) pass.
 // https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope
@@ -202,49 +189,11 @@ var dashscope = &provider.Provider{
 		}
 		return "https://dashscope-intl.aliyuncs.com", nil
 	},
-	KeyHeader: "Authorization",
 	Operations: operations{
-		route.Chat:             chatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: olderLimit, Request: systemRole}),
+		route.Chat:             ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: olderLimit, Request: systemRole}),
 		route.Embeddings:       embeddingsAt("/compatible-mode/v1/embeddings"),
 		route.ImageGenerations: {Path: path(aigc + "multimodal-generation/generation"), Format: provider.DashscopeImages, Resource: dashscopeImages{}, NoStream: true},
 		route.ImageEdits:       {Path: path(aigc + "image2image/image-synthesis"), Format: provider.DashscopeImages, Resource: dashscopeImages{}, NoStream: true},
-	},
-}
-
-// databricks serves foundation models. It counts tokens in every chunk, and
-// refuses stream_options.
-// https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
-var databricks = &provider.Provider{
-	Name: "databricks",
-	Base: func(t *target.Target) (string, error) {
-		id := t.Options.Databricks.WorkspaceInstanceID
-		if id == "" {
-			return "", errors.New("model.options.databricks.workspace_instance_id: must be set for databricks")
-		}
-		if !isHostLabel(id) {
-			return "", errors.New("model.options.databricks.workspace_instance_id: " + strconv.Quote(id) + " is no host name")
-		}
-		return "https://" + id + ".cloud.databricks.com", nil
-	},
-	KeyHeader: "Authorization",
-	Operations: operations{
-		route.Chat: chatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
-			NoStreamOptions: true, Rename: olderLimit, Rewrite: splitContent, Request: systemRole,
-		}),
-	},
-}
-
-// deepseek takes the path with the version and without. It calls the cached
-// part of a prompt usage.prompt_cache_hit_tokens, which the meter knows.
-// https://api-docs.deepseek.com
-var deepseek = &provider.Provider{
-	Name:      "deepseek",
-	Base:      at("https://api.deepseek.com"),
-	KeyHeader: "Authorization",
-	Operations: operations{
-		route.Chat: chatOf(path("/v1/chat/completions"), provider.Edit{
-			Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: olderLimit, Request: systemRole,
-		}, openai.Upstream{Reasoning: true}),
 	},
 }
 
@@ -252,11 +201,12 @@ var deepseek = &provider.Provider{
 // that it does not know, and takes the options of its API as headers.
 // https://huggingface.co/docs/inference-providers/tasks/chat-completion
 var huggingFace = &provider.Provider{
-	Name:      "huggingface",
-	Base:      at("https://router.huggingface.co"),
-	KeyHeader: "Authorization",
-	Native:    huggingface.Native,
-	Client:    &huggingface.Client,
+	Name:       "huggingface",
+	OwnKey:     true,
+	ModelLands: target.InModel,
+	Base:       At("https://router.huggingface.co"),
+	Native:     huggingface.Native,
+	Client:     &huggingface.Client,
 	Header: func(t *target.Target) (headers [][2]string) {
 		if use := t.Options.Huggingface.UseCache; use != nil {
 			headers = append(headers, [2]string{"x-use-cache", strconv.FormatBool(*use)})
@@ -267,7 +217,7 @@ var huggingFace = &provider.Provider{
 		return headers
 	},
 	Operations: operations{
-		route.Chat: chatAt("/v1/chat/completions", provider.Edit{
+		route.Chat: ChatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
 				"model", "messages", "stream", "stream_options", "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "n",
 				"presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
@@ -282,10 +232,14 @@ var huggingFace = &provider.Provider{
 
 // llama2 is any server of OpenAI's format, llama2_format "openai".
 var llama2 = &provider.Provider{
-	Name:      "llama2",
-	KeyHeader: "Authorization",
+	Name: "llama2",
+	Kinds: []provider.Kind{
+		{Name: "raw", Options: target.Options{Llama2Format: "raw"}},
+		{Name: "ollama", Options: target.Options{Llama2Format: "ollama"}},
+		{Name: "openai", Options: target.Options{Llama2Format: "openai"}},
+	},
 	Operations: operations{
-		route.Chat:        chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
+		route.Chat:        ChatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent}),
 		route.Completions: completionsAt("/v1/completions", provider.Edit{Drop: topK}),
 		route.Embeddings:  embeddingsAt("/v1/embeddings"),
 	},
@@ -295,11 +249,16 @@ var llama2 = &provider.Provider{
 // in words of its own.
 // https://docs.mistral.ai/api/endpoint/chat
 var mistral = &provider.Provider{
-	Name:      "mistral",
-	Base:      at("https://api.mistral.ai"),
-	KeyHeader: "Authorization",
+	Name: "mistral",
+	Kinds: []provider.Kind{
+		{Options: target.Options{MistralFormat: "openai"}},
+		{Name: "ollama", Options: target.Options{MistralFormat: "ollama"}},
+	},
+	Resizes:   []string{"codestral-embed"},
+	Embedding: func(o *target.Options) { o.MistralFormat = "openai" }, // the only one with embeddings
+	Base:      At("https://api.mistral.ai"),
 	Operations: operations{
-		route.Chat: chatAt("/v1/chat/completions", provider.Edit{
+		route.Chat: ChatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
 				"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed", "metadata", "response_format",
 				"tools", "tool_choice", "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls",
@@ -328,28 +287,6 @@ var mistralEmbeddings = func() *provider.Operation {
 
 func mistralNames(*target.Target) map[string]string {
 	return map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}
-}
-
-// vllm is a server of one's own. It takes sampling parameters beyond
-// OpenAI's, top_k among them, and calls thinking "reasoning".
-// https://docs.vllm.ai/en/stable/features/reasoning_outputs/
-var vllm = &provider.Provider{
-	Name:       "vllm",
-	KeyHeader:  "Authorization",
-	Operations: operations{route.Chat: chatAt("/v1/chat/completions", provider.Edit{Rewrite: reasoningContent})},
-}
-
-// xai. https://docs.x.ai/docs/api-reference
-var xai = &provider.Provider{
-	Name:      "xai",
-	Base:      at("https://api.x.ai"),
-	KeyHeader: "Authorization",
-	Operations: operations{
-		route.Chat:      chatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent, Spare: refusedWhileReasoning}),
-		route.Responses: responsesAt("/v1/responses"),
-		// size, quality and style are taken and have no effect; there are no streams.
-		route.ImageGenerations: {Path: path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
-	},
 }
 
 // isHostLabel says whether s can stand in a host name before the first dot,

@@ -194,7 +194,7 @@ func TestClientsOfOtherFormatsGetTheEditsToo(t *testing.T) {
 
 func TestNamesAreSortedAndFound(t *testing.T) {
 	names := Names()
-	if !slices.IsSorted(names) || len(names) != len(providers) || Lookup("nobody") != nil {
+	if !slices.IsSorted(names) || len(names) != len(Providers) || Lookup("nobody") != nil {
 		t.Errorf("got %v", names)
 	}
 	for _, name := range names {

@@ -15,13 +15,13 @@ import (
 
 // restAt is a family of REST operations: files, batches, videos.
 func restAt(path func(*target.Target, bool) (string, error), format provider.Format) *provider.Operation {
-	return &provider.Operation{Path: path, Format: format, Meter: openai.Meter, NoStream: true, REST: true}
+	return &provider.Operation{Path: path, Format: format, Meter: openai.Meter, NoStream: true}
 }
 
 // assistantsAt is the Assistants API; threads and their runs are beside it. The
 // client sends the header OpenAI-Beta that it asks for.
 func assistantsAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
-	return &provider.Operation{Path: path, Format: provider.OpenAIAssistants, Meter: openai.AssistantsMeter, REST: true}
+	return &provider.Operation{Path: path, Format: provider.OpenAIAssistants, Meter: openai.AssistantsMeter}
 }
 
 // speechAt answers with sound, or with events where the body asks for them.

@@ -16,7 +16,8 @@ var needs = map[string]target.Options{
 }
 
 func TestCompatibleProvidersConform(t *testing.T) {
-	for name, p := range providers {
+	for _, p := range Providers {
+		name := p.Name
 		if chat := p.Operations["llm/v1/chat"]; chat == nil || chat.Format != provider.OpenAIChat {
 			continue
 		}

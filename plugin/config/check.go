@@ -3,13 +3,12 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
+	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
-	"go-ai-proxy/translators/target"
 )
 
 // Check says what the schema cannot: rules over more than two fields, over
@@ -67,7 +66,7 @@ func (k *checker) semantic() {
 		return
 	}
 	if k.c.Embeddings != nil {
-		for _, one := range k.c.Embeddings.Target(nil).Model.templated() {
+		for _, one := range k.c.Embeddings.Target(nil).Model.texts() {
 			if strings.Contains(one.text, "$(") {
 				k.fail("config.embeddings."+one.field, "cannot be a template: descriptions are embedded before there is a request")
 			}
@@ -100,7 +99,7 @@ func (k *checker) warn(field, format string, args ...any) {
 func (k *checker) target(path string, t *Target) {
 	k.formats(path, t)
 	k.auth(path+".auth", t.Model.Provider, &t.Auth)
-	k.options(path+".model.options", t)
+	k.options(path, t)
 	k.templates(path, t)
 	switch semantic := k.c.Balancer.Algorithm == "semantic"; {
 	case semantic && t.Description == "":
@@ -144,84 +143,15 @@ func (k *checker) balancer() {
 
 // formats are the rules about the client's format and the operation.
 func (k *checker) formats(path string, t *Target) {
-	format, provider := k.c.LLMFormat, t.Model.Provider
-	switch format {
-	case "bedrock", "cohere", "gemini", "huggingface":
-		// AI Proxy's rule. Among targets, the formats that are chats are
-		// translated for other providers, too.
-		translated := k.c.Advanced && (format == "bedrock" || format == "gemini")
-		if provider != format && !translated {
-			k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", format, format)
-		}
+	// AI Proxy's rule. Among targets, the formats that are chats are translated
+	// for other providers, too.
+	own := translators.Native(k.c.LLMFormat)
+	if own != nil && own.Client.Bound && own.Name != t.Model.Provider && !(k.c.Advanced && own.Client.Translates()) {
+		k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", own.Client.Name, own.Name)
 	}
-	if format != "openai" && slices.Contains([]route.Type{route.Completions, route.Responses, route.Assistants, route.Preserve}, t.RouteType) {
+	if k.c.Native() && slices.Contains([]route.Type{route.Completions, route.Responses, route.Assistants, route.Preserve}, t.RouteType) {
 		k.fail(path+".route_type", "native provider options in llm_format can only be used with the 'llm/v1/chat' route_type")
 	}
-	if provider == "anthropic" && t.RouteType == route.Completions && t.Logging.Statistics {
-		k.fail(path+".logging.log_statistics", "anthropic does not support statistics when route_type is llm/v1/completions")
-	}
-	if format == "openai" && provider == "bedrock" && t.RouteType == route.Videos && t.Model.Options.Bedrock.VideoOutputS3URI == "" {
-		k.fail(path+".model.options.bedrock.video_output_s3_uri", "must be set for videos of bedrock")
-	}
-}
-
-// options are the rules about single options.
-func (k *checker) options(path string, t *Target) {
-	o := &t.Model.Options
-	if raw := o.UpstreamURL; raw != "" {
-		u, err := url.Parse(placeholders.ReplaceAllString(raw, "x"))
-		socket := t.RouteType == route.Realtime && u != nil && (u.Scheme == "ws" || u.Scheme == "wss")
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && !socket {
-			k.fail(path+".upstream_url", "must be an http or https URL, such as https://example.com/v1/chat/completions")
-		}
-	}
-	k.noUser(path+".upstream_url", o.UpstreamURL)
-	if o.Cohere.WaitForModel != nil {
-		k.fail(path+".cohere.wait_for_model", "has no effect: Cohere's API has nothing like it; remove it")
-	}
-	if strings.ContainsAny(placeholders.ReplaceAllString(o.Gemini.APIEndpoint, "x"), "/?#@ ") {
-		k.fail(path+".gemini.api_endpoint", "must be a host name without scheme and path, such as us-central1-aiplatform.googleapis.com")
-	}
-	k.s3(path+".bedrock.video_output_s3_uri", o.Bedrock.VideoOutputS3URI)
-	k.s3(path+".bedrock.batch_bucket_prefix", o.Bedrock.BatchBucketPrefix)
-	for i, f := range o.ContextWindowFactor {
-		if !above.MatchString(f.Above) {
-			k.fail(fmt.Sprintf("%s.context_window_factor[%d].above", path, i+1), "must be a number of tokens, such as 200000 or 200k")
-		}
-	}
-	for _, one := range exclusiveOptions {
-		if one.provider != t.Model.Provider && one.set(o) {
-			k.fail(path+"."+one.name, "has no effect for provider %s: only %s reads it", t.Model.Provider, one.provider)
-		}
-	}
-}
-
-func (k *checker) s3(field, uri string) {
-	if uri != "" && !strings.HasPrefix(uri, "s3://") && !strings.HasPrefix(uri, "$(") {
-		k.fail(field, "must be an S3 URI, such as s3://bucket/prefix/")
-	}
-}
-
-// above is the form of context_window_factor.above.
-var above = regexp.MustCompile(`^[0-9]+[kKmM]?$`)
-
-// placeholders are templates, for checks of the text around them.
-var placeholders = regexp.MustCompile(`\$\([^)]*\)`)
-
-// exclusiveOptions are read for one provider only. Options with a default are
-// not among them: nobody can tell whether they were set.
-var exclusiveOptions = []struct {
-	name, provider string
-	set            func(*target.Options) bool
-}{
-	{"llama2_format", "llama2", func(o *target.Options) bool { return o.Llama2Format != "" }},
-	{"mistral_format", "mistral", func(o *target.Options) bool { return o.MistralFormat != "" }},
-	{"azure_instance", "azure", func(o *target.Options) bool { return o.AzureInstance != "" }},
-	{"azure_deployment_id", "azure", func(o *target.Options) bool { return o.AzureDeploymentID != "" }},
-	{"bedrock", "bedrock", func(o *target.Options) bool { return o.Bedrock != target.Bedrock{} }},
-	{"gemini", "gemini", func(o *target.Options) bool { return o.Gemini != target.Gemini{} }},
-	{"huggingface", "huggingface", func(o *target.Options) bool { return o.Huggingface != target.Huggingface{} }},
-	{"databricks", "databricks", func(o *target.Options) bool { return o.Databricks != target.Databricks{} }},
 }
 
 // templates are refused where nothing would put values in their place, or
@@ -231,8 +161,8 @@ func (k *checker) templates(path string, t *Target) {
 	if strings.Contains(t.Model.Alias, "$(") {
 		k.fail(path+".model.model_alias", "cannot be a template: it is what the client's model is compared with")
 	}
-	for _, one := range t.Model.templated() {
-		if strings.Contains(placeholders.ReplaceAllString(one.text, ""), "$(") {
+	for _, one := range t.Model.texts() {
+		if strings.Contains(provider.WithoutTemplates(one.text), "$(") {
 			k.fail(path+"."+one.field, "has a template without an end: close it as in $(headers.name)")
 		}
 	}

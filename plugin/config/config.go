@@ -2,9 +2,7 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/translators/route"
@@ -19,8 +17,6 @@ import (
 // empty string never is, as Kong does not let one in.
 type Config struct {
 	PluginID string `json:"__plugin_id"` // Kong's id of the plugin, "" standalone
-	Key      string `json:"__key__"`     // Kong's cache key of the plugin
-	Seq      int    `json:"__seq__"`     // Kong's count of changes
 
 	// Targets holds one target for a configuration with `model`, and those of
 	// `targets` otherwise: then Advanced is set. There is at least one.
@@ -110,28 +106,10 @@ type ACLCondition struct {
 	Values []string `json:"values"`
 }
 
-// schema is what SetSchema was given.
-var schema atomic.Pointer[Schema]
-
-// SetSchema hands over schema.json, once, before the first Parse. The file
-// lies at the root of the repository, out of this package's reach: main embeds
-// it, and tests read it.
-func SetSchema(data []byte) error {
-	s, err := LoadSchema(data)
-	if err == nil {
-		schema.Store(s)
-	}
-	return err
-}
-
 // Parse reads a configuration as Kong sends it to a plugin (or as
 // Schema.Process returns it, encoded) and fills in the defaults of schema.json.
 // It does not check again what the schema holds: Check does the rest.
-func Parse(data []byte) (*Config, error) {
-	s := schema.Load()
-	if s == nil {
-		return nil, errors.New("config: no schema: SetSchema comes before Parse")
-	}
+func (s *Schema) Parse(data []byte) (*Config, error) {
 	var raw map[string]any
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return nil, fmt.Errorf("config: %w", err)

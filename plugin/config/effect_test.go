@@ -30,7 +30,7 @@ func TestUnusedCredentialsAreRefusedWhereTheyAreAll(t *testing.T) {
 		{"gemini", `"gcp_metadata_url":"http://h"`, "gcp_metadata_url: is not used: set gcp_use_service_account to true"},
 		{"gemini", `"gcp_oauth_token_url":"http://h"`, "gcp_oauth_token_url: is not used: set gcp_use_service_account to true"},
 	} {
-		conf := provider(c.provider)
+		conf := served(c.provider)
 		conf["auth"] = object(t, "{"+c.auth+"}")
 		_, err := load(conf)
 		if got := lines(err); !slices.Equal(got, []string{"config.auth." + c.want}) {
@@ -55,7 +55,7 @@ func TestUsedCredentialsAreNotWarnedOf(t *testing.T) {
 		{"gemini", `"gcp_use_service_account":true,"gcp_service_account_json":"{}","gcp_oauth_token_url":"http://h"`},
 		{"ollama", `"allow_override":false`},
 	} {
-		conf := provider(c.provider, change{"model.options.upstream_url", "http://h/x"})
+		conf := served(c.provider, change{"model.options.upstream_url", "http://h/x"})
 		conf["auth"] = object(t, "{"+c.auth+"}")
 		loaded, err := load(conf)
 		if err != nil || len(loaded.Warnings()) > 0 {
@@ -113,7 +113,7 @@ func TestWhatStandsForAValueIsRefused(t *testing.T) {
 		{"in a list", `{"targets":[{"route_type":"llm/v1/chat","model":{"provider":"openai"}}],"acls":{"deny":[{"match":[{"type":"path","values":["/","${{ env \"SECRET\" }}"]}]}]}}`,
 			"config.acls.deny[1].match[1].values[2]", deck},
 	} {
-		parsed, err := Parse([]byte(c.config))
+		parsed, err := schema.Parse([]byte(c.config))
 		if err == nil {
 			err = parsed.Check()
 		}
@@ -128,7 +128,7 @@ func TestWhatStandsForAValueIsRefused(t *testing.T) {
 		"not read by us":   `{"targets":[{"route_type":"llm/v1/chat","metadata":{"a":"${{ x }}"},"model":{"provider":"openai"}}]}`,
 		"another brackets": `{"route_type":"llm/v1/chat","model":{"provider":"openai","name":"${x}"}}`,
 	} {
-		parsed, err := Parse([]byte(config))
+		parsed, err := schema.Parse([]byte(config))
 		if err == nil {
 			err = parsed.Check()
 		}
@@ -150,7 +150,7 @@ func TestOptionsThatNobodyReadsAreRefused(t *testing.T) {
 			"config.model.options.gemini.api_endpoint: must be a host name without scheme and path, such as us-central1-aiplatform.googleapis.com"},
 		{"gemini", `{"gemini":{"api_endpoint":"h:443","project_id":"p","location_id":"l"}}`, ""},
 	} {
-		conf := provider(c.provider)
+		conf := served(c.provider)
 		conf["model"].(map[string]any)["options"] = object(t, c.option)
 		_, err := load(conf)
 		if got := strings.Join(lines(err), "\n"); got != c.want {

@@ -5,52 +5,47 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
 )
 
 // landing is where a value from a request ends up. A value may be no more than
 // the admin left room for: it never adds a host, a path segment or a query
 // parameter.
-type landing uint8
+type landing target.Landing
 
 const (
-	inText       landing = iota // a header, a JSON string: all but control characters
-	inHost                      // a host name or a part of one
-	inSegment                   // an id that becomes one path segment; escaped by whoever builds the URL
-	inModel                     // a model's name, which may have slashes, as in org/model; escaped later, too
-	inURLSegment                // a path segment, or a part of one, of a URL that is used as it is
-	inPath                      // a whole path that is used as it is
-	inQuery                     // a query of a URL that is used as it is
-	inURL                       // a whole URL: values land in its host, path or query
+	inText       = landing(target.InText)
+	inHost       = landing(target.InHost)
+	inSegment    = landing(target.InSegment)
+	inModel      = landing(target.InModel)
+	inURLSegment = landing(target.InURLSegment)
+	inPath       = landing(target.InPath)
+	inQuery      = landing(target.InQuery)
+	inURL        = landing(target.InURL)
 )
 
-// landsInModel is where a model's name lands. Gemini's is one segment of a
-// path; elsewhere slashes are legal: Hugging Face's org/model, Bedrock's ARNs.
-func landsInModel(provider string) landing {
-	if provider == "gemini" {
-		return inSegment
+// landsInModel is where the name of a model of a provider lands.
+func landsInModel(name string) landing {
+	if p := translators.Lookup(name); p != nil && p.ModelLands != target.Nowhere {
+		return landing(p.ModelLands)
 	}
 	return inModel
 }
 
 // checkRequestModel makes sure that the client's own choice of a model cannot
 // change the URL, at providers that have it there.
-func checkRequestModel(provider, model string) error {
-	switch provider {
-	case "gemini", "bedrock", "huggingface":
-	default:
+func checkRequestModel(name, model string) error {
+	p := translators.Lookup(name)
+	if p == nil || p.ModelLands == target.Nowhere || model == "" {
 		return nil
 	}
-	if model == "" {
-		return nil
-	}
-	name := model
-	if provider == "gemini" {
-		name = strings.TrimPrefix(name, "models/") // as Google's own API lists them
-	}
-	_, why := landsInModel(provider).admit(name)
+	plain := strings.TrimPrefix(model, p.ModelPrefix)
+	land := landing(p.ModelLands)
+	_, why := land.admit(plain)
 	if why == "" {
-		why = landsInModel(provider).refuseWhole(name)
+		why = land.refuseWhole(plain)
 	}
 	if why != "" {
 		return &chat.RequestError{Field: "model", Message: "the model's name " + why}

@@ -1,29 +1,13 @@
 package config
 
-import (
-	"errors"
-	"fmt"
-)
-
-// Process is Schema.Process with the schema that SetSchema was given.
-func Process(raw map[string]any) (map[string]any, error) {
-	s := schema.Load()
-	if s == nil {
-		return nil, errors.New("config: no schema: SetSchema comes before Process")
-	}
-	return s.Process(raw)
-}
+import "fmt"
 
 // Dereference returns a copy of what Process returned with values in place of
 // references to vaults, as Kong does before a plugin sees its configuration.
 // Fields that the schema does not call referenceable keep their text.
 //
 // The error is Problems: each reference that resolve has no value for.
-func Dereference(processed map[string]any, resolve func(reference string) (string, error)) (map[string]any, error) {
-	s := schema.Load()
-	if s == nil {
-		return nil, errors.New("config: no schema: SetSchema comes before Dereference")
-	}
+func (s *Schema) Dereference(processed map[string]any, resolve func(reference string) (string, error)) (map[string]any, error) {
 	d := &dereferencer{resolve: resolve}
 	out := d.value("config", s.config, processed).(map[string]any)
 	if len(d.problems) > 0 {

@@ -2,8 +2,9 @@
 // that schema means (for where no Kong evaluates it), the Go structs, the
 // rules that a schema cannot hold, and templates such as $(headers.x).
 //
-// Start with Parse in config.go. schema.json, at the root of the repository,
-// is the only list of fields, defaults and ranges.
+// Start with NewSchema and Schema.Parse. schema.json, at the root of the
+// repository, is the only list of fields, defaults and ranges: main embeds it and
+// passes it on.
 package config
 
 import (
@@ -137,10 +138,10 @@ func (f *field) at(name string) *field {
 
 func (f *field) required() bool { return f.Required != nil && *f.Required }
 
-// LoadSchema reads a schema in the form that Kong takes from a plugin server:
+// NewSchema reads a schema in the form that Kong takes from a plugin server:
 // {"name":…,"fields":[{"config":{"type":"record",…}}]}. An attribute that this
 // package does not evaluate is an error.
-func LoadSchema(data []byte) (*Schema, error) {
+func NewSchema(data []byte) (*Schema, error) {
 	var file struct {
 		Name   string  `json:"name"`
 		Fields members `json:"fields"`

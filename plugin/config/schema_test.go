@@ -17,10 +17,13 @@ import (
 
 const schemaFile = "../../schema.json"
 
+// schema is schema.json.
+var schema *Schema
+
 func TestMain(m *testing.M) {
 	data, err := os.ReadFile(schemaFile)
 	if err == nil {
-		err = SetSchema(data)
+		schema, err = NewSchema(data)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -75,7 +78,7 @@ func TestProcessAgreesWithKong(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			before, _ := json.Marshal(c.Config)
-			got, err := schema.Load().Process(c.Config)
+			got, err := schema.Process(c.Config)
 			slices.Sort(c.Errors)
 			if l := lines(err); !slices.Equal(l, c.Errors) {
 				t.Errorf("errors\n got %q\nwant %q", l, c.Errors)
@@ -99,7 +102,7 @@ func TestProcessTakesWhatYAMLMakes(t *testing.T) {
 	raw := object(t, `{"route_type":"llm/v1/chat","model":{"provider":"openai"}}`)
 	raw["max_request_body_size"] = 100
 	raw["model"].(map[string]any)["options"] = map[string]any{"top_k": uint64(40), "max_tokens": int64(5), "temperature": 1}
-	if _, err := schema.Load().Process(raw); err != nil {
+	if _, err := schema.Process(raw); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -119,7 +122,7 @@ func TestLoadSchemaRefusesWhatItWouldIgnore(t *testing.T) {
 		"a Lua pattern":         `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"string","match_any":{"patterns":["%w"]}}}]}}]}`,
 		"a broken pattern":      `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"string","match_any":{"patterns":["("]}}}]}}]}`,
 	} {
-		if _, err := LoadSchema([]byte(text)); err == nil {
+		if _, err := NewSchema([]byte(text)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -138,7 +141,7 @@ func flatten(path string, f *field, into map[string]*field) {
 
 func fields() map[string]*field {
 	all := map[string]*field{}
-	flatten("config", schema.Load().config, all)
+	flatten("config", schema.config, all)
 	return all
 }
 
@@ -262,7 +265,7 @@ func TestEveryFieldIsDescribed(t *testing.T) {
 // A default of nothing is what tells the two shapes apart.
 func TestNeitherShapeAppearsByItself(t *testing.T) {
 	for _, name := range []string{"route_type", "model", "targets", "embeddings", "vectordb", "acls"} {
-		if f := schema.Load().config.member(name); f.Default != nil || f.required() {
+		if f := schema.config.member(name); f.Default != nil || f.required() {
 			t.Errorf("%s has a default", name)
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
@@ -59,8 +60,8 @@ func (e *Embeddings) Target(dimensions *int) *Target {
 			Huggingface:          o.Huggingface,
 		},
 	}}
-	if t.Model.Provider == "mistral" {
-		t.Model.Options.MistralFormat = "openai"
+	if p := translators.Lookup(t.Model.Provider); p != nil && p.Embedding != nil {
+		p.Embedding(&t.Model.Options)
 	}
 	t.compile()
 	return t

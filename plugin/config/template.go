@@ -30,7 +30,7 @@ type template struct {
 // filler sets one option.
 type filler struct {
 	*text
-	at func(*target.Options) *string
+	option *target.Option
 }
 
 // text is a string with templates in it.
@@ -94,7 +94,7 @@ func (t *Target) Resolve(src Source, requestModel string) (*target.Target, error
 		if err != nil {
 			return nil, err
 		}
-		*f.at(&options) = value
+		*f.option.Text(&options) = value
 	}
 	out.Options = &options
 	return &out, nil
@@ -115,15 +115,15 @@ func (t *Target) compile() {
 		return x
 	}
 	tpl.name = add("model.name", t.Model.Name, landsInModel(t.Model.Provider))
-	for _, o := range stringOptions {
-		raw := *o.at(&t.Model.Options)
-		land := o.land
-		if o.name == "upstream_path" && isOneTemplate(raw) {
+	for _, o := range templated {
+		raw := *o.Text(&t.Model.Options)
+		land := landing(o.Lands)
+		if land == inURLSegment && isOneTemplate(raw) {
 			land = inPath
 		}
-		if x := add("model.options."+o.name, raw, land); x != nil {
-			tpl.options = append(tpl.options, filler{x, o.at})
-			tpl.ownPath = tpl.ownPath || o.name == "upstream_url" && x.inPath()
+		if x := add("model.options."+o.Name, raw, land); x != nil {
+			tpl.options = append(tpl.options, filler{x, o})
+			tpl.ownPath = tpl.ownPath || o.Name == "upstream_url" && x.inPath()
 		}
 	}
 }
@@ -230,44 +230,16 @@ func (p *part) value(src Source) (string, bool) {
 	return src.Query(p.key)
 }
 
-// stringOptions are the options that may hold templates: all strings, but for
-// those that schema.json has a list of values for, and price lists.
-var stringOptions = []struct {
-	name string
-	land landing
-	at   func(*target.Options) *string
-}{
-	{"anthropic_version", inText, func(o *target.Options) *string { return &o.AnthropicVersion }},
-	{"azure_instance", inHost, func(o *target.Options) *string { return &o.AzureInstance }},
-	{"azure_deployment_id", inSegment, func(o *target.Options) *string { return &o.AzureDeploymentID }},
-	{"azure_api_version", inSegment, func(o *target.Options) *string { return &o.AzureAPIVersion }},
-	{"upstream_url", inURL, func(o *target.Options) *string { return &o.UpstreamURL }},
-	{"upstream_path", inURLSegment, func(o *target.Options) *string { return &o.UpstreamPath }},
-	{"bedrock.aws_region", inHost, func(o *target.Options) *string { return &o.Bedrock.AWSRegion }},
-	{"bedrock.aws_assume_role_arn", inText, func(o *target.Options) *string { return &o.Bedrock.AWSAssumeRoleARN }},
-	{"bedrock.aws_role_session_name", inText, func(o *target.Options) *string { return &o.Bedrock.AWSRoleSessionName }},
-	{"bedrock.aws_sts_endpoint_url", inURL, func(o *target.Options) *string { return &o.Bedrock.AWSSTSEndpointURL }},
-	{"bedrock.performance_config_latency", inText, func(o *target.Options) *string { return &o.Bedrock.PerformanceConfigLatency }},
-	{"bedrock.video_output_s3_uri", inText, func(o *target.Options) *string { return &o.Bedrock.VideoOutputS3URI }},
-	{"bedrock.batch_bucket_prefix", inText, func(o *target.Options) *string { return &o.Bedrock.BatchBucketPrefix }},
-	{"bedrock.batch_role_arn", inText, func(o *target.Options) *string { return &o.Bedrock.BatchRoleARN }},
-	{"gemini.api_endpoint", inHost, func(o *target.Options) *string { return &o.Gemini.APIEndpoint }},
-	{"gemini.project_id", inSegment, func(o *target.Options) *string { return &o.Gemini.ProjectID }},
-	{"gemini.location_id", inHost, func(o *target.Options) *string { return &o.Gemini.LocationID }},
-	{"gemini.endpoint_id", inSegment, func(o *target.Options) *string { return &o.Gemini.EndpointID }},
-	{"databricks.workspace_instance_id", inHost, func(o *target.Options) *string { return &o.Databricks.WorkspaceInstanceID }},
-}
-
-// templated returns the strings of m that may hold templates, those that are set.
-func (m *Model) templated() (set []struct{ field, text string }) {
+// texts returns the strings of m that may hold templates, those that are set.
+func (m *Model) texts() (set []struct{ field, text string }) {
 	add := func(field, text string) {
 		if text != "" {
 			set = append(set, struct{ field, text string }{field, text})
 		}
 	}
 	add("model.name", m.Name)
-	for _, o := range stringOptions {
-		add("model.options."+o.name, *o.at(&m.Options))
+	for _, o := range templated {
+		add("model.options."+o.Name, *o.Text(&m.Options))
 	}
 	return set
 }

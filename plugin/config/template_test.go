@@ -4,10 +4,12 @@ import (
 	"errors"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -32,7 +34,7 @@ func (v values) Query(name string) (string, bool) {
 // model makes a target out of a provider, a model's name and an option.
 func model(t testing.TB, name, modelName, option, value string) *Target {
 	t.Helper()
-	c := provider(name)
+	c := served(name)
 	set(c, "model.name", nil)
 	if modelName != "" {
 		set(c, "model.name", modelName)
@@ -55,7 +57,7 @@ func model(t testing.TB, name, modelName, option, value string) *Target {
 }
 
 func TestTemplatesAreResolvedEverywhere(t *testing.T) {
-	c, err := load(provider("azure",
+	c, err := load(served("azure",
 		change{"model.name", "$(headers.from_header_1)"},
 		change{"model.options.max_tokens", 256},
 		change{"model.options.azure_instance", "$(uri_captures.uri_cap_1)"},
@@ -226,9 +228,9 @@ func TestValuesLandOnlyWhereThereIsRoomForThem(t *testing.T) {
 			continue
 		}
 		got := resolved.Model
-		for _, o := range stringOptions {
-			if o.name == name {
-				got = *o.at(resolved.Options)
+		for _, o := range templated {
+			if o.Name == name {
+				got = *o.Text(resolved.Options)
 			}
 		}
 		if got != c.want {
@@ -271,8 +273,8 @@ func TestTheModelOfTheRequestCannotChangeTheURL(t *testing.T) {
 func TestEveryStringOptionMayBeATemplate(t *testing.T) {
 	table := map[*string]string{}
 	var o target.Options
-	for _, row := range stringOptions {
-		table[row.at(&o)] = row.name
+	for _, row := range templated {
+		table[row.Text(&o)] = row.Name
 	}
 	lists := map[string]bool{"llama2_format": true, "mistral_format": true, "cohere.embedding_input_type": true}
 	var walk func(prefix string, v reflect.Value)
@@ -343,7 +345,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil || !strings.HasPrefix(template, "https://") {
 			return
 		}
-		before, err := url.Parse(placeholders.ReplaceAllString(template, "x"))
+		before, err := url.Parse(provider.WithoutTemplates(template))
 		if err != nil {
 			return
 		}
@@ -355,7 +357,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		authority, _, _ := strings.Cut(strings.TrimPrefix(placeholders.ReplaceAllString(template, "\x00"), "https://"), "/")
+		authority, _, _ := strings.Cut(strings.TrimPrefix(regexp.MustCompile(`\$\([^)]*\)`).ReplaceAllString(template, "\x00"), "https://"), "/")
 		authority, _, _ = strings.Cut(authority, "?")
 		authority, _, _ = strings.Cut(authority, "#")
 		if after.Scheme != "https" || !strings.Contains(authority, "\x00") && (after.Host != before.Host || after.User.String() != before.User.String()) {

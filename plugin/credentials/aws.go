@@ -23,19 +23,17 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// bedrockService is the signing name of all of Bedrock's hosts.
-const bedrockService = "bedrock"
-
 // defaultSession names the session of an assumed role.
 const defaultSession = "kong"
 
 // sigV4 is an identity by signature: configured keys or the SDK's default
 // chain, then, if the target names one, an assumed role.
 type sigV4 struct {
-	static *aws.Credentials // nil: the default chain
-	hc     *http.Client     // for STS
-	env    *environment
-	signer *v4.Signer // keeps derived keys
+	service string           // the signing name of the provider's hosts
+	static  *aws.Credentials // nil: the default chain
+	hc      *http.Client     // for STS
+	env     *environment
+	signer  *v4.Signer // keeps derived keys
 }
 
 // chainClient serves the default chain. It is the SDK's, because the SDK gives
@@ -43,8 +41,8 @@ type sigV4 struct {
 // knows AWS_CA_BUNDLE.
 var chainClient = awshttp.NewBuildableClient()
 
-func newSigV4(auth Config, hc *http.Client, env *environment) (identity, error) {
-	s := &sigV4{hc: hc, env: env, signer: v4.NewSigner()}
+func newSigV4(auth Config, service string, hc *http.Client, env *environment) (identity, error) {
+	s := &sigV4{service: service, hc: hc, env: env, signer: v4.NewSigner()}
 	if auth.AWSAccessKeyID == "" && auth.AWSSecretAccessKey == "" {
 		return s, nil
 	}
@@ -83,7 +81,7 @@ func (s *sigV4) apply(ctx context.Context, t *target.Target, out *Outgoing) erro
 			signed.Header[name] = values
 		}
 	}
-	if err := s.signer.SignHTTP(ctx, keys, signed, hashOf(out.Body), bedrockService, region, time.Now()); err != nil {
+	if err := s.signer.SignHTTP(ctx, keys, signed, hashOf(out.Body), s.service, region, time.Now()); err != nil {
 		return errors.New("the request could not be signed")
 	}
 	for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token"} {

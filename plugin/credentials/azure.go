@@ -52,7 +52,7 @@ func newAzure(auth Config, hc *http.Client, env *environment) (identity, error) 
 		}
 		return value, expires, err
 	}
-	id := fingerprintOf(append([]string{"azure", flow.name}, flow.id...)...)
+	id := fingerprintOf(append([]string{"entra", flow.name}, flow.id...)...)
 	return &bearer{env.tokens.get(id, fetch)}, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/valyala/fastjson"
 
+	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/target"
 )
 
@@ -200,7 +201,7 @@ func TestBedrockKeyIsABearerTokenWithoutAWSKeys(t *testing.T) {
 	}
 	s := &Source{header: "Authorization"}
 	for _, auth := range []Config{{HeaderValue: "Bearer k", AWSAccessKeyID: "a"}, {HeaderValue: "Bearer k", AWSSecretAccessKey: "s"}} {
-		if s.isBedrockKey(auth) {
+		if s.isBearerKey(auth) {
 			t.Error("an AWS key does not win")
 		}
 	}
@@ -208,12 +209,12 @@ func TestBedrockKeyIsABearerTokenWithoutAWSKeys(t *testing.T) {
 
 func TestHeadersThatFrameARequestCarryNoCredential(t *testing.T) {
 	for _, name := range []string{"Host", "content-length", "Connection", "Transfer-Encoding", "TE", "Trailer", "Upgrade"} {
-		if _, err := newSource(Config{HeaderName: name, HeaderValue: "v"}, "openai", nil, alone()); err == nil {
+		if _, err := newSource(Config{HeaderName: name, HeaderValue: "v"}, translators.Lookup("openai"), nil, alone()); err == nil {
 			t.Errorf("%s is taken", name)
 		}
 	}
 	for _, auth := range []Config{{ParamName: "p"}, {ParamValue: "v"}, {ParamLocation: "query"}, {ParamName: "p", ParamLocation: "query"}, {ParamValue: "v", ParamLocation: "body"}} {
-		if _, err := newSource(auth, "openai", nil, alone()); err == nil || !strings.Contains(err.Error(), "set together") {
+		if _, err := newSource(auth, translators.Lookup("openai"), nil, alone()); err == nil || !strings.Contains(err.Error(), "set together") {
 			t.Errorf("%+v: %v", auth, err)
 		}
 	}

@@ -4,8 +4,8 @@
 // plugin sets, copies or prints a credential.
 //
 // A Source has up to three: a header, a query or body parameter, and an
-// identity, which is SigV4 for bedrock and a bearer token for azure and
-// gemini. Start reading at Source.Apply; an identity is one file.
+// identity, which is of the kind that the provider names: a signature (AWS) or a
+// bearer token (Microsoft Entra, Google). Start reading at Source.Apply; an identity is one file.
 package credentials
 
 import (
@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/net/http/httpguts"
 
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -98,17 +99,12 @@ var shared = &environment{
 // client that keeps to that is used.
 //
 // Errors name the field of the config and never its value.
-func New(auth Config, provider string, hc *http.Client) (*Source, error) {
-	return newSource(auth, provider, hc, shared)
+func New(auth Config, p *provider.Provider, hc *http.Client) (*Source, error) {
+	return newSource(auth, p, hc, shared)
 }
 
-func newSource(auth Config, provider string, hc *http.Client, env *environment) (*Source, error) {
-	s := &Source{provider: provider}
-	switch provider {
-	case "bedrock", "gemini", "huggingface": // their own value always wins
-	default:
-		s.override = auth.AllowOverride
-	}
+func newSource(auth Config, p *provider.Provider, hc *http.Client, env *environment) (*Source, error) {
+	s := &Source{provider: p.Name, override: auth.AllowOverride && !p.OwnKey}
 	if err := s.setHeader(auth); err != nil {
 		return nil, err
 	}
@@ -117,11 +113,11 @@ func newSource(auth Config, provider string, hc *http.Client, env *environment) 
 	}
 	var err error
 	switch hc = withoutRedirects(hc); {
-	case provider == "bedrock" && !s.isBedrockKey(auth):
-		s.identity, err = newSigV4(auth, hc, env)
-	case provider == "azure" && auth.AzureUseManagedIdentity:
+	case p.Identity == provider.AWS && !s.isBearerKey(auth):
+		s.identity, err = newSigV4(auth, p.Service, hc, env)
+	case p.Identity == provider.Entra && auth.AzureUseManagedIdentity:
 		s.identity, err = newAzure(auth, hc, env)
-	case provider == "gemini" && auth.GCPUseServiceAccount:
+	case p.Identity == provider.Google && auth.GCPUseServiceAccount:
 		s.identity, err = newGoogle(auth, hc, env)
 	}
 	if err != nil {
@@ -177,10 +173,10 @@ func (s *Source) setParam(auth Config) error {
 	return nil
 }
 
-// isBedrockKey reports whether auth holds a Bedrock API key, which is a bearer
+// isBearerKey reports whether auth holds an API key of AWS, which is a bearer
 // token and takes the place of a signature. AWS keys win over it.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html
-func (s *Source) isBedrockKey(auth Config) bool {
+func (s *Source) isBearerKey(auth Config) bool {
 	return s.header == "Authorization" && strings.HasPrefix(auth.HeaderValue, "Bearer ") &&
 		auth.AWSAccessKeyID == "" && auth.AWSSecretAccessKey == ""
 }

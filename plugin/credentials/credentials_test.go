@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/translators"
 )
 
 func TestHeaderIsTheClientsOnlyWhereOverrideIsAllowed(t *testing.T) {
@@ -141,7 +143,7 @@ func TestConfigThatCannotWorkIsRefusedWithoutItsValue(t *testing.T) {
 		{"gemini", "auth.gcp_metadata_url", Config{GCPUseServiceAccount: true, GCPMetadataURL: "ftp://" + canary}},
 		{"gemini", "user name", Config{GCPUseServiceAccount: true, GCPMetadataURL: "http://u:" + canary + "@h"}},
 	} {
-		_, err := newSource(c.auth, c.provider, nil, alone())
+		_, err := newSource(c.auth, translators.Lookup(c.provider), nil, alone())
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), canary) {
 			t.Errorf("%s %+v: %v", c.provider, c.auth, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"go.uber.org/goleak"
 
+	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/target"
 )
 
@@ -87,7 +88,7 @@ func alone() *environment {
 
 func mustSource(t testing.TB, auth Config, provider string, hc *http.Client, env *environment) *Source {
 	t.Helper()
-	s, err := newSource(auth, provider, hc, env)
+	s, err := newSource(auth, translators.Lookup(provider), hc, env)
 	if err != nil {
 		t.Fatal(err)
 	}

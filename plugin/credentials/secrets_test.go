@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/target"
 )
 
@@ -22,7 +23,7 @@ func TestSecretsAreWhatTheSourcePutOnARequest(t *testing.T) {
 		{"a parameter", Config{ParamName: "key", ParamValue: "sk-12345678", ParamLocation: "query"}, []string{"sk-12345678"}},
 		{"too short to tell", Config{HeaderName: "X-Own", HeaderValue: "sk"}, nil},
 	} {
-		s, err := New(c.auth, "openai", nil)
+		s, err := New(c.auth, translators.Lookup("openai"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
 )
 
 // Append writes the record, the value of `ai.proxy`, as a JSON object; nothing
@@ -56,10 +57,10 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	dst = jsonedit.AppendTexts(dst, "warnings", d.Warnings)
 	dst = jsonedit.AppendOptional(dst, "algorithm", d.Algorithm)
 	dst = jsonedit.AppendOptional(dst, "reason", d.Reason)
-	if d.Provider == "azure" && d.Options != nil {
-		dst = jsonedit.AppendOptional(dst, "azure_instance_id", d.Options.AzureInstance)
-		dst = jsonedit.AppendOptional(dst, "azure_deployment_id", d.Options.AzureDeploymentID)
-		dst = jsonedit.AppendOptional(dst, "azure_api_version", d.Options.AzureAPIVersion)
+	for _, option := range target.Logged {
+		if d.Options != nil && option.Of(d.Provider) {
+			dst = jsonedit.AppendOptional(dst, option.Logged, *option.Text(d.Options))
+		}
 	}
 	return append(dst, '}')
 }

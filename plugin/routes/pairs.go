@@ -40,12 +40,8 @@ func variants(p *provider.Provider) []*provider.Provider {
 	if p.Variant == nil {
 		return all
 	}
-	for _, kind := range append([]target.Target{{}}, p.Kinds...) {
-		t := target.Target{Provider: p.Name, Model: kind.Model, Options: kind.Options}
-		if t.Options == nil {
-			t.Options = &target.Options{}
-		}
-		if v := p.Variant(&t); v != nil && !slices.Contains(all, v) {
+	for _, kind := range append([]provider.Kind{{}}, p.Kinds...) {
+		if v := p.Variant(kind.Target(p)); v != nil && !slices.Contains(all, v) {
 			all = append(all, v)
 		}
 	}
@@ -73,7 +69,7 @@ func pair(format string, p *provider.Provider) Pair {
 	found := Pair{Format: format, Provider: p.Name}
 	native := Native(format)
 	// Without a dialect it is for the provider whose own it is.
-	bound := native != nil && !slices.ContainsFunc(native.Paths, func(c provider.ClientPath) bool { return c.API.Dialect != nil })
+	bound := native != nil && !native.Translates()
 	for _, v := range variants(p) {
 		for _, s := range offersOf(native) {
 			op := v.Find(s.api.Format, s.route)

@@ -13,7 +13,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"go-ai-proxy/plugin"
-	"go-ai-proxy/plugin/config"
 )
 
 // loader turns a declarative configuration into routes.
@@ -315,11 +314,11 @@ func (l *loader) compile(b *block) error {
 	if b.Config == nil {
 		b.Config = map[string]any{}
 	}
-	c, err := config.Process(b.Config)
+	c, err := l.relay.Schema().Process(b.Config)
 	if err != nil {
 		return err
 	}
-	if c, err = config.Dereference(c, l.vault); err != nil {
+	if c, err = l.relay.Schema().Dereference(c, l.vault); err != nil {
 		return err
 	}
 	if problems := unreplaced("config", c); len(problems) > 0 {

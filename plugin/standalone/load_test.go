@@ -61,7 +61,7 @@ func TestABrokenConfigurationIsOneLineThatNamesTheField(t *testing.T) {
 // What was loaded last, for tests that look inside.
 func loaded(t *testing.T, text string, env map[string]string, mock bool) *loader {
 	t.Helper()
-	relay := plugin.NewRelay(zerolog.Nop())
+	relay := plugin.NewRelay(testSchema, zerolog.Nop())
 	t.Cleanup(relay.Close)
 	l := &loader{relay: relay, getenv: func(name string) string { return env[name] }, mock: mock}
 	if err := l.load([]byte(text)); err != nil {

@@ -10,10 +10,13 @@ import (
 	"go-ai-proxy/plugin/config"
 )
 
+// testSchema is schema.json.
+var testSchema *config.Schema
+
 func TestMain(m *testing.M) {
 	schema, err := os.ReadFile("../../schema.json")
 	if err == nil {
-		err = config.SetSchema(schema)
+		testSchema, err = config.NewSchema(schema)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

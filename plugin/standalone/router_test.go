@@ -24,7 +24,7 @@ const plainConfig = `{route_type: llm/v1/chat, auth: {header_name: Authorization
 
 func loadText(t *testing.T, text string, env map[string]string) (*router, error) {
 	t.Helper()
-	relay := plugin.NewRelay(zerolog.Nop())
+	relay := plugin.NewRelay(testSchema, zerolog.Nop())
 	t.Cleanup(relay.Close)
 	l := &loader{relay: relay, getenv: func(name string) string { return env[name] }}
 	err := l.load([]byte(text))

@@ -14,7 +14,7 @@ import (
 func TestAConfigurationIsNamedAsItsReaderKnowsIt(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	relay := plugin.NewRelay(zerolog.Nop())
+	relay := plugin.NewRelay(testSchema, zerolog.Nop())
 	t.Cleanup(relay.Close)
 	read := func(file string, mocked bool) error {
 		l, err := (&source{relay: relay, file: file, mocked: mocked}).read()

@@ -23,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/lines"
 )
@@ -45,7 +46,7 @@ SIGINT and SIGQUIT let open requests end, for two seconds.
 
 // Run serves until ctx ends, and then lets open requests finish for a bounded
 // time. Log entries go to stdout, one write each, all else to stderr.
-func Run(ctx context.Context, args []string, log zerolog.Logger, stdout, stderr io.Writer) error {
+func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.Logger, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("standalone", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config", "", "")
@@ -58,7 +59,7 @@ func Run(ctx context.Context, args []string, log zerolog.Logger, stdout, stderr 
 	case err != nil:
 		return err
 	}
-	relay := plugin.NewRelay(log)
+	relay := plugin.NewRelay(schema, log)
 	defer relay.Close()
 	if err := relay.Share(os.Getenv(plugin.RedisEnv)); err != nil {
 		return err

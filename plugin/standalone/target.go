@@ -1,6 +1,13 @@
 package standalone
 
-import "go-ai-proxy/plugin"
+import (
+	"strings"
+
+	"go-ai-proxy/plugin"
+	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/provider"
+	options "go-ai-proxy/translators/target"
+)
 
 // target is a target of a plugin's configuration, as text: what is shown of it
 // at start, what is redacted in log entries, and what -mock replaces.
@@ -60,22 +67,29 @@ func (t *target) offline() {
 		"gcp_metadata_url", "gcp_oauth_token_url"} {
 		delete(t.auth, name)
 	}
-	if text(t.model, "provider") != "bedrock" {
-		return
-	}
-	if text(t.auth, "header_name") == "" {
-		for _, name := range []string{"aws_access_key_id", "aws_secret_access_key"} {
-			if text(t.auth, name) == "" {
-				t.auth[name] = placeholder
+	name := text(t.model, "provider")
+	if p := translators.Lookup(name); p != nil && p.Identity == provider.AWS && text(t.auth, "header_name") == "" {
+		for _, key := range []string{"aws_access_key_id", "aws_secret_access_key"} {
+			if text(t.auth, key) == "" {
+				t.auth[key] = placeholder
 			}
 		}
 	}
-	bedrock := recordIn(t.options, "bedrock")
-	delete(bedrock, "aws_assume_role_arn")
-	delete(bedrock, "aws_role_session_name")
-	delete(bedrock, "aws_sts_endpoint_url")
-	if text(bedrock, "aws_region") == "" {
-		bedrock["aws_region"] = "us-east-1"
+	for i := range options.List {
+		o := &options.List[i]
+		if !o.Of(name) || !o.Identification && o.Mock == "" {
+			continue
+		}
+		in, key := t.options, o.Name
+		if group, member, nested := strings.Cut(o.Name, "."); nested {
+			in, key = recordIn(t.options, group), member
+		}
+		switch {
+		case o.Identification:
+			delete(in, key)
+		case text(in, key) == "":
+			in[key] = o.Mock
+		}
 	}
 }
 

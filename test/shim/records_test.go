@@ -225,15 +225,16 @@ func realRelay(t *testing.T, workers int) (*gateway, *prompts) {
 	stop := make(chan struct{})
 	t.Cleanup(func() { close(stop) })
 	up, asked := provider(t, stop)
-	schema, err := os.ReadFile("../../schema.json")
+	data, err := os.ReadFile("../../schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := configuration.SetSchema(schema); err != nil {
+	schema, err := configuration.NewSchema(data)
+	if err != nil {
 		t.Fatal(err)
 	}
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
-	relay, err := kongside.New(plugin.NewRelay(log), log)
+	relay, err := kongside.New(plugin.NewRelay(schema, log), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,6 @@ var native = map[provider.Format]*provider.Operation{
 	provider.AnthropicBatches: {
 		Path:     path("/v1/messages/batches"),
 		Format:   provider.AnthropicBatches,
-		REST:     true,
 		NoStream: true,
 	},
 }

@@ -27,7 +27,7 @@ import (
 var Provider = func() provider.Provider {
 	p := *plain
 	p.Variant = variant
-	p.Kinds = []target.Target{{Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
+	p.Kinds = []provider.Kind{{}, {Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
 	p.Client = &Client
 	return p
 }()
@@ -37,7 +37,12 @@ var plain = &provider.Provider{
 	Name:        "bedrock",
 	Base:        base,
 	PathOverURL: true,
-	KeyHeader:   "Authorization",
+	Identity:    provider.AWS,
+	Service:     "bedrock",
+	OwnKey:      true,
+	ModelLands:  target.InModel,
+	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},
+	Check:       check,
 	Native:      native,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat:        operation,

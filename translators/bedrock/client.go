@@ -14,6 +14,7 @@ import (
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/welcome.html
 var Client = provider.ClientFormat{
 	Name:        "bedrock",
+	Bound:       true,
 	Errors:      Dialect,
 	ErrorHeader: func(status int) (name, value string) { return "X-Amzn-Errortype", ErrorType(status) },
 	Headers:     []string{"X-Amzn-", "Amz-Sdk-"},

@@ -29,8 +29,8 @@ var native = map[provider.Format]*provider.Operation{
 		},
 	},
 	provider.BedrockRerank: {Base: endpoint("bedrock-agent-runtime"), Path: always("/rerank"), Format: provider.BedrockRerank, NoStream: true},
-	provider.BedrockAsync:  {Path: always("/async-invoke"), Format: provider.BedrockAsync, REST: true, NoStream: true},
-	provider.BedrockJobs:   {Base: endpoint("bedrock"), Path: always("/model-invocation-job"), Format: provider.BedrockJobs, REST: true, NoStream: true},
+	provider.BedrockAsync:  {Path: always("/async-invoke"), Format: provider.BedrockAsync, NoStream: true},
+	provider.BedrockJobs:   {Base: endpoint("bedrock"), Path: always("/model-invocation-job"), Format: provider.BedrockJobs, NoStream: true},
 }
 
 func always(path string) func(*target.Target, bool) (string, error) {

@@ -10,6 +10,7 @@ import (
 // https://docs.cohere.com/reference/about
 var Client = provider.ClientFormat{
 	Name:   "cohere",
+	Bound:  true,
 	Errors: Errors,
 	Paths: []provider.ClientPath{
 		{Path: "/v2/chat", Route: route.Chat, API: &provider.API{

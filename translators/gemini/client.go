@@ -11,6 +11,7 @@ import (
 // https://ai.google.dev/api
 var Client = provider.ClientFormat{
 	Name:    "gemini",
+	Bound:   true,
 	Errors:  Dialect,
 	Headers: []string{"X-Goog-"},
 	Before:  "/models/", Joiner: ":",

@@ -24,8 +24,8 @@ import (
 var Provider = func() provider.Provider {
 	p := *public
 	p.Variant = variant
-	vertex := &target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "l"}}
-	p.Kinds = []target.Target{{Options: vertex}, {Options: vertex, Model: "claude-sonnet-4-5"}}
+	vertex := target.Options{Gemini: target.Gemini{APIEndpoint: "aiplatform.googleapis.com", ProjectID: "p", LocationID: "global"}}
+	p.Kinds = []provider.Kind{{}, {Name: "Vertex", Options: vertex}, {Model: "claude-sonnet-4-5", Options: vertex}}
 	p.Client = &Client
 	return p
 }()
@@ -35,7 +35,12 @@ var public = &provider.Provider{
 	Name:        "gemini",
 	Base:        func(*target.Target) (string, error) { return "https://generativelanguage.googleapis.com", nil },
 	PathOverURL: true,
-	KeyHeader:   "x-goog-api-key",
+	Identity:    provider.Google,
+	OwnKey:      true,
+	ModelLands:  target.InSegment,
+	ModelPrefix: "models/",
+	Resizes:     []string{"gemini-embedding", "text-embedding-004", "text-embedding-005"},
+	Check:       check,
 	PlainModel:  func(name string) string { return strings.TrimPrefix(name, "models/") },
 	Operations:  provider.With(generateOperations(publicPath, fields), publicRoutes),
 	Native:      publicNative,

@@ -26,7 +26,7 @@ var publicNative = func() map[provider.Format]*provider.Operation {
 	for format, path := range map[provider.Format]string{
 		provider.GeminiFiles: "/v1beta/files", provider.GeminiUpload: "/upload/v1beta/files", provider.GeminiBatches: "/v1beta/batches",
 	} {
-		native[format] = &provider.Operation{Path: func(*target.Target, bool) (string, error) { return path, nil }, Format: format, REST: true, NoStream: true}
+		native[format] = &provider.Operation{Path: func(*target.Target, bool) (string, error) { return path, nil }, Format: format, NoStream: true}
 	}
 	return native
 }()
@@ -39,11 +39,11 @@ var vertexNative = func() map[provider.Format]*provider.Operation {
 		return published("google", func(bool) string { return method })
 	})
 	native[provider.GeminiLive] = vertexLive
-	native[provider.VertexJobs] = &provider.Operation{Path: below("/batchPredictionJobs"), Format: provider.VertexJobs, REST: true, NoStream: true}
+	native[provider.VertexJobs] = &provider.Operation{Path: below("/batchPredictionJobs"), Format: provider.VertexJobs, NoStream: true}
 	// https://cloud.google.com/generative-ai-app-builder/docs/ranking
 	native[provider.VertexRank] = &provider.Operation{
 		Base: func(*target.Target) (string, error) { return "https://discoveryengine.googleapis.com", nil },
-		Path: below("/rankingConfigs"), Format: provider.VertexRank, REST: true, NoStream: true,
+		Path: below("/rankingConfigs"), Format: provider.VertexRank, NoStream: true,
 	}
 	return native
 }()
@@ -62,7 +62,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 			},
 			Format: provider.GeminiGenerate, Meter: Meter, Tune: tune,
 		},
-		provider.GeminiOperations: {Path: model("/operations"), Format: provider.GeminiOperations, REST: true, NoStream: true},
+		provider.GeminiOperations: {Path: model("/operations"), Format: provider.GeminiOperations, NoStream: true},
 	}
 	for format, method := range map[provider.Format]string{
 		provider.GeminiCount: ":countTokens", provider.GeminiEmbed: ":embedContent", provider.GeminiEmbedBatch: ":batchEmbedContents",

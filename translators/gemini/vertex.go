@@ -204,7 +204,6 @@ func vertex(operations map[route.Type]*provider.Operation) *provider.Provider {
 		Name:        "gemini",
 		Base:        vertexBase,
 		PathOverURL: true,
-		KeyHeader:   "Authorization",
 		Operations:  operations,
 	}
 }

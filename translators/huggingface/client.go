@@ -12,6 +12,7 @@ import (
 // https://huggingface.github.io/text-generation-inference
 var Client = provider.ClientFormat{
 	Name:   "huggingface",
+	Bound:  true,
 	Errors: Errors,
 	Paths: []provider.ClientPath{
 		{Path: "/generate", Route: route.Chat, API: generateAPI},

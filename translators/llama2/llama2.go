@@ -19,8 +19,7 @@ import (
 // Provider is an endpoint of the raw format, which is all of its
 // upstream_url: there is no path that they share.
 var Provider = provider.Provider{
-	Name:      "llama2",
-	KeyHeader: "Authorization",
+	Name: "llama2",
 	Operations: map[route.Type]*provider.Operation{
 		route.Chat:        {Path: root, Format: provider.Llama2Raw, Chat: Chat, Fields: Fields, NoStream: true},
 		route.Completions: {Path: root, Format: provider.Llama2Raw, Chat: Complete, Fields: completeFields, NoStream: true},

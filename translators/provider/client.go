@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"net/http"
+	"slices"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -31,6 +32,15 @@ type ClientFormat struct {
 	// Before and Joiner stand around the model in paths, for routes that capture
 	// model and operation by name; "" where the model is in the body.
 	Before, Joiner string
+	// Bound: a single model may only be of the provider whose format it is, as
+	// Kong has it.
+	Bound bool
+}
+
+// Translates says whether some API of the format can be answered by providers
+// of other formats.
+func (f *ClientFormat) Translates() bool {
+	return slices.ContainsFunc(f.Paths, func(p ClientPath) bool { return p.API.Dialect != nil })
 }
 
 // ErrorWriter is the part of a dialect that an error of the relay needs.

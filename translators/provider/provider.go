@@ -39,15 +39,31 @@ type Provider struct {
 	// Variant, if set, returns the provider that really serves t (mistral in
 	// ollama's format, Vertex for gemini); itself when there is no other.
 	Variant func(t *target.Target) *Provider
-	// Kinds are examples of targets for which Variant returns another than for
-	// one that says nothing, by model or by options.
-	Kinds []target.Target
+	// Kinds are examples of targets: of the options without which the provider
+	// cannot be used, and of those and the models for which Variant returns another.
+	Kinds []Kind
 	// Client, if set, is a format of the provider's own that clients may speak.
 	Client *ClientFormat
 	// PlainModel, if set, is the one name of a model that the API knows by several.
 	PlainModel func(name string) string
-	// KeyHeader is the header a key usually goes in: only for messages and mocks.
-	KeyHeader string
+	// Identity is how it knows who calls, beside by a key.
+	Identity Identity
+	Service  string // AWS's name of the service, which is part of a signature
+	// OwnKey: the configured key always wins, and allow_override has no effect.
+	OwnKey bool
+	// ModelLands says what may stand in a model's name that is in the URL;
+	// target.Nowhere where the name is in the body. Names may begin with ModelPrefix.
+	ModelLands  target.Landing
+	ModelPrefix string
+	// Resizes are parts of the names of embedding models that shorten their
+	// vectors on request; others refuse the parameter.
+	Resizes []string
+	// Embedding, if set, completes the options of a target of the semantic
+	// router, which can be given fewer than others.
+	Embedding func(o *target.Options)
+	// Check, if set, says what is wrong with a use of the provider, beside what
+	// the rows of target.List say of each option.
+	Check func(u *Use) []Finding
 }
 
 // Find returns the operation for a client's format on a route: one whose bodies
@@ -104,9 +120,6 @@ type Operation struct {
 	// talks over a WebSocket. It returns message itself when there is nothing to
 	// do. Errors are *chat.RequestError, and end the session.
 	Opening func(t *target.Target, message []byte) ([]byte, error)
-	// REST: the client's method and the sub-path after the operation's path
-	// are kept ("/file-1/content").
-	REST bool
 }
 
 // Translator turns one operation's bodies from and to OpenAI's format.

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
+)
+
+// templated are the options that may hold templates: all strings, but for those
+// that schema.json has a list of values for, and price lists.
+var templated = func() (options []*target.Option) {
+	for i := range target.List {
+		if target.List[i].Lands != target.Nowhere {
+			options = append(options, &target.List[i])
+		}
+	}
+	return options
+}()
+
+// options are the rules about single options: those for all, those of the rows
+// of target.List, and those that the provider has itself.
+func (k *checker) options(path string, t *Target) {
+	own := k.own(path, t)
+	path += ".model.options."
+	o := &t.Model.Options
+	if raw := o.UpstreamURL; raw != "" {
+		u, err := url.Parse(provider.WithoutTemplates(raw))
+		socket := t.RouteType == route.Realtime && u != nil && (u.Scheme == "ws" || u.Scheme == "wss")
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && !socket {
+			k.fail(path+"upstream_url", "must be an http or https URL, such as https://example.com/v1/chat/completions")
+		}
+	}
+	k.noUser(path+"upstream_url", o.UpstreamURL)
+	for i, f := range o.ContextWindowFactor {
+		if !above.MatchString(f.Above) {
+			k.fail(fmt.Sprintf("%scontext_window_factor[%d].above", path, i+1), "must be a number of tokens, such as 200000 or 200k")
+		}
+	}
+	refused := map[string]bool{}
+	for i := range target.List {
+		option := &target.List[i]
+		if !option.Set(o) {
+			continue
+		}
+		record, _, _ := strings.Cut(option.Name, ".")
+		switch {
+		case option.Unread != "":
+			k.fail(path+option.Name, "has no effect: %s; remove it", option.Unread)
+		case !option.Of(t.Model.Provider) && !option.Tolerated:
+			if !refused[record] {
+				k.fail(path+record, "has no effect for provider %s: only %s reads it", t.Model.Provider, strings.Join(option.Providers, ", "))
+			}
+			refused[record] = true
+		case !own[path+option.Name]:
+			if why := k.idle(option, t); why != "" {
+				k.warn(path+option.Name, "has no effect: %s", why)
+			}
+		}
+	}
+}
+
+// own are the provider's rules. It returns the fields that they name.
+func (k *checker) own(path string, t *Target) map[string]bool {
+	p := translators.Lookup(t.Model.Provider)
+	if p == nil || p.Check == nil {
+		return nil
+	}
+	named := map[string]bool{}
+	for _, f := range p.Check(&provider.Use{
+		Target: &target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: t.Model.Name, Options: &t.Model.Options},
+		Client: k.c.LLMFormat, Native: k.c.Native(), Fixed: t.Static(), Statistics: t.Logging.Statistics,
+	}) {
+		say := k.fail
+		if f.Warning {
+			say = k.warn
+		}
+		say(path+"."+f.Field, "%s", f.Message)
+		named[path+"."+f.Field] = true
+	}
+	return named
+}
+
+// idle says why an option that is set changes nothing for a target, "" where it
+// may. What depends on what an API takes is the caller's to know.
+func (k *checker) idle(option *target.Option, t *Target) string {
+	o := &t.Model.Options
+	switch {
+	case !option.Of(t.Model.Provider) && len(option.Providers) == 1:
+		return "only " + option.Providers[0] + " reads it"
+	case !option.Of(t.Model.Provider):
+		return "provider " + t.Model.Provider + " does not read it"
+	case option.Price && !k.priced(t):
+		return "costs are for log_statistics, and for the algorithm lowest-usage by cost"
+	case option.Translated && k.c.Native():
+		return "a client of llm_format " + k.c.LLMFormat + " says it itself"
+	case option.Routes != nil && !slices.Contains(option.Routes, t.RouteType):
+		return "it is for route_type " + route.Join(option.Routes, ", ")
+	case option.Needs != "" && !target.Named(option.Needs).Set(o):
+		_, name, _ := strings.Cut(option.Needs, ".")
+		return "there is no " + name
+	case option.Unless != "" && target.Named(option.Unless).Set(o):
+		return option.Unless + " says where requests go"
+	}
+	return ""
+}
+
+// priced says whether what requests to a target cost is looked at.
+func (k *checker) priced(t *Target) bool {
+	b := &k.c.Balancer
+	return t.Logging.Statistics || b.Algorithm == "lowest-usage" && b.TokensCountStrategy == "cost"
+}
+
+// above is the form of context_window_factor.above.
+var above = regexp.MustCompile(`^[0-9]+[kKmM]?$`)
+
+// Native says that clients speak a provider's own format, not the default one.
+func (c *Config) Native() bool { return c.LLMFormat != translators.Client.Name }
