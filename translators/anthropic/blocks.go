@@ -24,9 +24,7 @@ func appendTurn(dst []byte, t *turn, last bool) ([]byte, error) {
 	}
 	dst = append(dst, '[')
 	for i := range t.blocks {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		b := &t.blocks[i]
 		if i == len(t.blocks)-1 && b.part.Kind == chat.Text {
 			dst = appendTextBlock(dst, prefill(t, b.part, last), b.part.CacheControl)
@@ -63,8 +61,7 @@ func appendBlock(dst []byte, b *block) ([]byte, error) {
 	case chat.Thinking:
 		dst = append(dst, `{"type":"thinking","thinking":`...)
 		dst = jsonedit.AppendString(dst, p.Text)
-		dst = append(dst, `,"signature":`...)
-		return append(jsonedit.AppendString(dst, p.Signature), '}'), nil
+		return append(jsonedit.AppendText(dst, "signature", p.Signature), '}'), nil
 	case chat.RedactedThinking:
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
 		return append(jsonedit.AppendString(dst, p.Text), '}'), nil
@@ -118,8 +115,7 @@ func appendToolUse(dst []byte, b *block) ([]byte, error) {
 	}
 	dst = append(dst, `{"type":"tool_use","id":`...)
 	dst = jsonedit.AppendString(dst, b.id)
-	dst = append(dst, `,"name":`...)
-	dst = jsonedit.AppendString(dst, b.part.Name)
+	dst = jsonedit.AppendText(dst, "name", b.part.Name)
 	dst = append(dst, `,"input":`...)
 	dst = append(dst, input...)
 	return append(appendCacheControl(dst, b.part.CacheControl), '}'), nil
@@ -137,14 +133,11 @@ func appendToolResult(dst []byte, b *block) ([]byte, error) {
 	switch {
 	case len(parts) == 0: // content is optional, and empty text is refused
 	case len(parts) == 1 && parts[0].Kind == chat.Text && parts[0].CacheControl == nil:
-		dst = append(dst, `,"content":`...)
-		dst = jsonedit.AppendString(dst, parts[0].Text)
+		dst = jsonedit.AppendText(dst, "content", parts[0].Text)
 	default:
 		dst = append(dst, `,"content":[`...)
-		for i, p := range parts {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
+		for _, p := range parts {
+			dst = jsonedit.AppendComma(dst)
 			var err error
 			if dst, err = appendBlock(dst, &block{part: p, message: b.message, index: b.index}); err != nil {
 				return nil, err
@@ -182,8 +175,7 @@ func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
 		}
 		dst = append(dst, `{"type":"base64","media_type":`...)
 		dst = jsonedit.AppendString(dst, mime)
-		dst = append(dst, `,"data":`...)
-		dst = jsonedit.AppendString(dst, m.Data)
+		dst = jsonedit.AppendText(dst, "data", m.Data)
 	case m.Data != "" && !image && isText(mime):
 		plain, err := base64.StdEncoding.DecodeString(m.Data)
 		if err != nil {
@@ -202,8 +194,7 @@ func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
 	}
 	dst = append(dst, '}')
 	if !image && m.Filename != "" {
-		dst = append(dst, `,"title":`...)
-		dst = jsonedit.AppendString(dst, m.Filename)
+		dst = jsonedit.AppendText(dst, "title", m.Filename)
 	}
 	return append(appendCacheControl(dst, p.CacheControl), '}'), nil
 }

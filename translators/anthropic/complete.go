@@ -23,13 +23,12 @@ func (complete) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	}
 	dst = append(dst, `{"model":`...)
 	dst = jsonedit.AppendString(dst, t.Model)
-	dst = append(dst, `,"prompt":`...)
-	dst = jsonedit.AppendString(dst, prompt)
+	dst = jsonedit.AppendText(dst, "prompt", prompt)
 	limit := r.MaxTokens
 	if limit == "" {
 		limit = chat.Number(strconv.Itoa(defaultMaxTokens))
 	}
-	dst = appendMember(dst, "max_tokens_to_sample", []byte(limit))
+	dst = jsonedit.AppendRaw(dst, "max_tokens_to_sample", limit)
 	temperature := r.Temperature
 	if f, ok := temperature.Float(); ok && f > 1 {
 		temperature = "1"
@@ -38,9 +37,7 @@ func (complete) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 		name  string
 		value chat.Number
 	}{{"temperature", temperature}, {"top_p", r.TopP}, {"top_k", r.TopK}} {
-		if n.value != "" {
-			dst = appendMember(dst, n.name, []byte(n.value))
-		}
+		dst = jsonedit.AppendRaw(dst, n.name, n.value)
 	}
 	if len(r.Stop) > 0 {
 		dst = appendStops(dst, r.Stop)

@@ -44,9 +44,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = jsonedit.AppendString(dst, t.Model)
 	dst = append(dst, `,"messages":[`...)
 	for i := range turns {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		if dst, err = appendTurn(dst, &turns[i], i == len(turns)-1); err != nil {
 			return nil, err
 		}
@@ -63,12 +61,9 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = appendOutputConfig(dst, r, th.effort)
 	dst = appendIdentity(dst, r)
 	for _, name := range natives {
-		if v := r.Lookup(name); v != nil {
-			dst = appendMember(dst, name, v)
-		}
+		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
 	}
-	dst = append(dst, `,"stream":`...)
-	dst = strconv.AppendBool(dst, r.Stream)
+	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
 	return append(dst, '}'), nil
 }
 
@@ -130,7 +125,7 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 		}
 		limit = chat.Number(strconv.Itoa(n + th.room(m)))
 	}
-	dst = appendMember(dst, "max_tokens", []byte(limit))
+	dst = jsonedit.AppendRaw(dst, "max_tokens", limit)
 	if len(r.Stop) > 0 {
 		dst = appendStops(dst, r.Stop)
 	}
@@ -141,7 +136,7 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	p, hasTopP := r.TopP.Float()
 	if th.on() {
 		if hasTopP && p >= leastTopP {
-			dst = appendMember(dst, "top_p", []byte(r.TopP))
+			dst = jsonedit.AppendRaw(dst, "top_p", r.TopP)
 		}
 		return dst
 	}
@@ -149,15 +144,11 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	if f, ok := temperature.Float(); ok && f > 1 {
 		temperature = "1"
 	}
-	if temperature != "" {
-		dst = appendMember(dst, "temperature", []byte(temperature))
-	}
+	dst = jsonedit.AppendRaw(dst, "temperature", temperature)
 	if hasTopP && (temperature == "" || !m.oneSampler) {
-		dst = appendMember(dst, "top_p", []byte(r.TopP))
+		dst = jsonedit.AppendRaw(dst, "top_p", r.TopP)
 	}
-	if r.TopK != "" {
-		dst = appendMember(dst, "top_k", []byte(r.TopK))
-	}
+	dst = jsonedit.AppendRaw(dst, "top_k", r.TopK)
 	return dst
 }
 
@@ -195,21 +186,14 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 		v, _ = fastjson.ParseBytes(own)
 	}
 	dst = append(dst, `,"output_config":{`...)
-	start := len(dst)
 	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-		dst = appendComma(dst, start)
-		dst = jsonedit.AppendBytes(dst, key)
-		dst = append(dst, ':')
-		dst = jsonedit.AppendValue(dst, v)
+		dst = jsonedit.AppendValue(jsonedit.AppendKey(dst, key), v)
 	})
 	if effort != "" && !exists(v, "effort") {
-		dst = appendComma(dst, start)
-		dst = append(dst, `"effort":`...)
-		dst = jsonedit.AppendString(dst, effort)
+		dst = jsonedit.AppendText(dst, "effort", effort)
 	}
 	if format && !exists(v, "format") {
-		dst = appendComma(dst, start)
-		dst = append(dst, `"format":{"type":"json_schema","schema":`...)
+		dst = append(jsonedit.AppendName(dst, "format"), `{"type":"json_schema","schema":`...)
 		dst = appendClosed(dst, r.ResponseFormat.Schema)
 		dst = append(dst, '}')
 	}

@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"strconv"
-
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
@@ -109,15 +107,14 @@ func (th thinking) room(m model) int {
 func (th thinking) append(dst []byte) []byte {
 	switch {
 	case th.raw != nil:
-		return appendMember(dst, "thinking", th.raw)
+		return jsonedit.AppendRaw(dst, "thinking", th.raw)
 	case th.mode == "":
 		return dst
 	}
 	dst = append(dst, `,"thinking":{"type":`...)
 	dst = jsonedit.AppendString(dst, th.mode)
 	if th.mode == "enabled" {
-		dst = append(dst, `,"budget_tokens":`...)
-		dst = strconv.AppendInt(dst, int64(th.budget), 10)
+		dst = jsonedit.AppendInt(dst, "budget_tokens", th.budget)
 	}
 	if th.show {
 		dst = append(dst, `,"display":"summarized"`...)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
-	"strconv"
 
 	"github.com/valyala/fastjson"
 
@@ -22,16 +21,15 @@ func appendTools(dst []byte, r *chat.Request, turns []turn) ([]byte, error) {
 		return appendToolChoice(dst, r, false), nil
 	}
 	dst = append(dst, `,"tools":[`...)
-	start := len(dst)
 	for i := range r.Tools {
-		dst = appendComma(dst, start)
+		dst = jsonedit.AppendComma(dst)
 		var err error
 		if dst, err = appendTool(dst, &r.Tools[i], i); err != nil {
 			return nil, err
 		}
 	}
 	if search != nil {
-		dst = appendWebSearch(appendComma(dst, start), search)
+		dst = appendWebSearch(jsonedit.AppendComma(dst), search)
 	}
 	return appendToolChoice(append(dst, ']'), r, true), nil
 }
@@ -51,10 +49,7 @@ func appendTool(dst []byte, t *chat.Tool, i int) ([]byte, error) {
 	}
 	dst = append(dst, `{"name":`...)
 	dst = jsonedit.AppendString(dst, t.Name)
-	if t.Description != "" {
-		dst = append(dst, `,"description":`...)
-		dst = jsonedit.AppendString(dst, t.Description)
-	}
+	dst = jsonedit.AppendOptional(dst, "description", t.Description)
 	dst = append(dst, `,"input_schema":`...)
 	dst = appendInputSchema(dst, t.Parameters)
 	if t.Strict != nil && *t.Strict {
@@ -138,12 +133,10 @@ func appendToolChoice(dst []byte, r *chat.Request, tools bool) []byte {
 	dst = append(dst, mode...)
 	dst = append(dst, '"')
 	if mode == "tool" {
-		dst = append(dst, `,"name":`...)
-		dst = jsonedit.AppendString(dst, r.ToolChoice.Name)
+		dst = jsonedit.AppendText(dst, "name", r.ToolChoice.Name)
 	}
 	if parallel && mode != "none" {
-		dst = append(dst, `,"disable_parallel_tool_use":`...)
-		dst = strconv.AppendBool(dst, !*r.ParallelTools)
+		dst = jsonedit.AppendBool(dst, "disable_parallel_tool_use", !*r.ParallelTools)
 	}
 	return append(dst, '}')
 }
@@ -163,7 +156,7 @@ func appendWebSearch(dst []byte, options chat.Raw) []byte {
 	dst = append(dst, `,"user_location":{"type":"approximate"`...)
 	for _, name := range []string{"city", "region", "country", "timezone"} {
 		if s := where.GetStringBytes(name); len(s) > 0 {
-			dst = appendMember(dst, name, jsonedit.AppendBytes(nil, s))
+			dst = jsonedit.AppendText(dst, name, s)
 		}
 	}
 	return append(dst, '}', '}')

@@ -117,7 +117,7 @@ func (q *query) effortWord() string {
 // appendReasoning writes what additionalModelRequestFields says of reasoning.
 func (q *query) appendReasoning(o []byte) []byte {
 	if q.settings.thinking != nil {
-		return raw(o, "thinking", q.settings.thinking)
+		return jsonedit.AppendRaw(o, "thinking", q.settings.thinking)
 	}
 	word := q.effortWord()
 	if word == "xhigh" || word == "max" {
@@ -125,15 +125,13 @@ func (q *query) appendReasoning(o []byte) []byte {
 	}
 	switch q.model.effort {
 	case effortField:
-		if word != "" {
-			o = text(o, "reasoning_effort", word)
-		}
+		o = jsonedit.AppendOptional(o, "reasoning_effort", word)
 	case effortNova:
 		switch {
 		case word != "":
-			o = append(text(text(append(member(o, "reasoningConfig"), '{'), "type", "enabled"), "maxReasoningEffort", word), '}')
+			o = append(jsonedit.AppendText(jsonedit.AppendText(append(jsonedit.AppendName(o, "reasoningConfig"), '{'), "type", "enabled"), "maxReasoningEffort", word), '}')
 		case q.ReasoningEffort == "none":
-			o = append(text(append(member(o, "reasoningConfig"), '{'), "type", "disabled"), '}')
+			o = append(jsonedit.AppendText(append(jsonedit.AppendName(o, "reasoningConfig"), '{'), "type", "disabled"), '}')
 		}
 	}
 	return o

@@ -60,9 +60,9 @@ func appendBatchJob(t *target.Target, client []byte, unique string) ([]byte, err
 		output = b.Input[:strings.LastIndexByte(b.Input, '/')]
 	}
 	model := "publishers/google/models/" + strings.TrimPrefix(t.Model, "publishers/google/models/")
-	body := text(text([]byte{'{'}, "displayName", "batch-"+unique), "model", model)
+	body := jsonedit.AppendText(jsonedit.AppendText([]byte{'{'}, "displayName", "batch-"+unique), "model", model)
 	body = append(jsonedit.AppendString(append(body, `,"inputConfig":{"instancesFormat":"jsonl","gcsSource":{"uris":[`...), b.Input), "]}}"...)
-	body = append(text(append(body, `,"outputConfig":{"predictionsFormat":"jsonl","gcsDestination":{`...), "outputUriPrefix", output), "}}"...)
+	body = append(jsonedit.AppendText(append(body, `,"outputConfig":{"predictionsFormat":"jsonl","gcsDestination":{`...), "outputUriPrefix", output), "}}"...)
 	return append(body, '}'), nil
 }
 

@@ -53,9 +53,9 @@ func appendBatch(t *target.Target, client []byte, unique string) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	body := text([]byte(`{"batch":{`), "displayName", "batch-"+unique)
+	body := jsonedit.AppendText([]byte(`{"batch":{`), "displayName", "batch-"+unique)
 	if strings.HasPrefix(b.Input, "files/") {
-		return append(text(append(body, `,"inputConfig":{`...), "fileName", b.Input), "}}}"...), nil
+		return append(jsonedit.AppendText(append(body, `,"inputConfig":{`...), "fileName", b.Input), "}}}"...), nil
 	}
 	if err := b.NeedLines(); err != nil {
 		return nil, err
@@ -66,8 +66,8 @@ func appendBatch(t *target.Target, client []byte, unique string) ([]byte, error)
 		if err != nil {
 			return nil, err
 		}
-		body = raw(append(comma(body), '{'), "request", request)
-		body = append(text(append(body, `,"metadata":{`...), "key", b.Lines[i].ID), "}}"...)
+		body = jsonedit.AppendRaw(append(jsonedit.AppendComma(body), '{'), "request", request)
+		body = append(jsonedit.AppendText(append(body, `,"metadata":{`...), "key", b.Lines[i].ID), "}}"...)
 	}
 	return append(body, "]}}}}"...), nil
 }

@@ -34,10 +34,8 @@ func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = append(dst, `,"parameters":{`...)
 	dst = append(appendParameters(dst, r), '}')
 	dst = appendOptions(dst, t)
-	dst = strconv.AppendBool(appendMember(dst, "stream"), r.Stream)
-	if t.Model != "" {
-		dst = jsonedit.AppendString(appendMember(dst, "model"), t.Model)
-	}
+	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
+	dst = jsonedit.AppendOptional(dst, "model", t.Model)
 	return append(dst, '}'), nil
 }
 
@@ -76,7 +74,7 @@ func appendParameters(dst []byte, r *chat.Request) []byte {
 	dst = appendNumber(dst, "seed", r.Seed, -1, math.Inf(1))
 	for i, s := range r.Stop {
 		if i == 0 {
-			dst = append(appendMember(dst, "stop"), '[')
+			dst = append(jsonedit.AppendName(dst, "stop"), '[')
 		} else {
 			dst = append(dst, ',')
 		}
@@ -87,7 +85,7 @@ func appendParameters(dst []byte, r *chat.Request) []byte {
 	}
 	for _, name := range natives {
 		if v := r.Lookup(name); v != nil {
-			dst = append(appendMember(dst, name), v...)
+			dst = append(jsonedit.AppendName(dst, name), v...)
 		}
 	}
 	return dst
@@ -98,7 +96,7 @@ func appendNumber(dst []byte, name string, n chat.Number, low, high float64) []b
 	if f, ok := n.Float(); !ok || f <= low || f >= high {
 		return dst
 	}
-	return append(appendMember(dst, name), n...)
+	return append(jsonedit.AppendName(dst, name), n...)
 }
 
 // appendOptions writes the options of the inference API, which a TGI server
@@ -108,28 +106,15 @@ func appendOptions(dst []byte, t *target.Target) []byte {
 		return dst
 	}
 	dst = append(dst, `,"options":{`...)
-	start := len(dst)
 	for _, o := range [...]struct {
 		name  string
 		value *bool
 	}{{"use_cache", t.Options.Huggingface.UseCache}, {"wait_for_model", t.Options.Huggingface.WaitForModel}} {
-		if o.value == nil {
-			continue
+		if o.value != nil {
+			dst = jsonedit.AppendBool(dst, o.name, *o.value)
 		}
-		if len(dst) > start {
-			dst = append(dst, ',')
-		}
-		dst = append(append(append(dst, '"'), o.name...), `":`...)
-		dst = strconv.AppendBool(dst, *o.value)
 	}
 	return append(dst, '}')
-}
-
-// appendMember writes `,"name":` before a value; the name needs no escapes.
-func appendMember(dst []byte, name string) []byte {
-	dst = append(dst, ',', '"')
-	dst = append(dst, name...)
-	return append(dst, '"', ':')
 }
 
 // finishReasons maps finish_reason.
