@@ -13,21 +13,21 @@ import (
 
 // appendTurn writes a message: with a plain string where one block of text is
 // all there is, with blocks otherwise.
-func appendTurn(dst []byte, t *turn, last bool) ([]byte, error) {
+func appendTurn(dst []byte, t *chat.Turn, last bool) ([]byte, error) {
 	dst = append(dst, `{"role":"`...)
-	dst = append(dst, t.role...)
+	dst = append(dst, t.Role...)
 	dst = append(dst, `","content":`...)
-	first := t.blocks[0].part
-	if len(t.blocks) == 1 && first.Kind == chat.Text && first.CacheControl == nil {
+	first := t.Blocks[0].Part
+	if len(t.Blocks) == 1 && first.Kind == chat.Text && first.CacheControl == nil {
 		dst = jsonedit.AppendString(dst, prefill(t, first, last))
 		return append(dst, '}'), nil
 	}
 	dst = append(dst, '[')
-	for i := range t.blocks {
+	for i := range t.Blocks {
 		dst = jsonedit.AppendComma(dst)
-		b := &t.blocks[i]
-		if i == len(t.blocks)-1 && b.part.Kind == chat.Text {
-			dst = appendTextBlock(dst, prefill(t, b.part, last), b.part.CacheControl)
+		b := &t.Blocks[i]
+		if i == len(t.Blocks)-1 && b.Part.Kind == chat.Text {
+			dst = appendTextBlock(dst, prefill(t, b.Part, last), b.Part.CacheControl)
 			continue
 		}
 		var err error
@@ -40,8 +40,8 @@ func appendTurn(dst []byte, t *turn, last bool) ([]byte, error) {
 
 // prefill is the text of a turn's last part: an answer that the model shall
 // continue may not end in white space.
-func prefill(t *turn, p *chat.Part, last bool) string {
-	if last && t.role == chat.Assistant {
+func prefill(t *chat.Turn, p *chat.Part, last bool) string {
+	if last && t.Role == chat.Assistant {
 		return strings.TrimRight(p.Text, " \t\r\n")
 	}
 	return p.Text
@@ -53,8 +53,8 @@ func appendTextBlock(dst []byte, text string, cache chat.Raw) []byte {
 	return append(appendCacheControl(dst, cache), '}')
 }
 
-func appendBlock(dst []byte, b *block) ([]byte, error) {
-	p := b.part
+func appendBlock(dst []byte, b *chat.Block) ([]byte, error) {
+	p := b.Part
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
 		return appendTextBlock(dst, p.Text, p.CacheControl), nil
@@ -70,13 +70,13 @@ func appendBlock(dst []byte, b *block) ([]byte, error) {
 	case chat.ToolResult:
 		return appendToolResult(dst, b)
 	case chat.Image, chat.File:
-		return appendMedia(dst, p, partField(b.message, b.index))
+		return appendMedia(dst, p, chat.PartField(b.Message, b.Index))
 	case chat.Opaque:
 		if blockTypes[p.Type] && len(p.Raw) > 0 {
 			return append(dst, p.Raw...), nil
 		}
 	}
-	return nil, &chat.RequestError{Field: partField(b.message, b.index),
+	return nil, &chat.RequestError{Field: chat.PartField(b.Message, b.Index),
 		Message: fmt.Sprintf("Claude takes text, images and documents, not %s", kindName(p))}
 }
 
@@ -102,31 +102,31 @@ var blockTypes = map[string]bool{
 
 // appendToolUse writes a call. Models that write arguments may err, and OpenAI
 // carries them as text; Anthropic's input is an object.
-func appendToolUse(dst []byte, b *block) ([]byte, error) {
-	input := strings.TrimSpace(b.part.Arguments)
+func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
+	input := strings.TrimSpace(b.Part.Arguments)
 	if input == "" || input == "null" {
 		input = "{}"
 	}
 	if input[0] != '{' || fastjson.Validate(input) != nil {
 		return nil, &chat.RequestError{
-			Field:   fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", b.message, b.index),
+			Field:   fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", b.Message, b.Index),
 			Message: "must be the text of a JSON object",
 		}
 	}
 	dst = append(dst, `{"type":"tool_use","id":`...)
-	dst = jsonedit.AppendString(dst, b.id)
-	dst = jsonedit.AppendText(dst, "name", b.part.Name)
+	dst = jsonedit.AppendString(dst, b.ID)
+	dst = jsonedit.AppendText(dst, "name", b.Part.Name)
 	dst = append(dst, `,"input":`...)
 	dst = append(dst, input...)
-	return append(appendCacheControl(dst, b.part.CacheControl), '}'), nil
+	return append(appendCacheControl(dst, b.Part.CacheControl), '}'), nil
 }
 
-func appendToolResult(dst []byte, b *block) ([]byte, error) {
+func appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 	dst = append(dst, `{"type":"tool_result","tool_use_id":`...)
-	dst = jsonedit.AppendString(dst, b.id)
+	dst = jsonedit.AppendString(dst, b.ID)
 	parts := make([]*chat.Part, 0, 4)
-	for i := range b.part.Parts {
-		if p := &b.part.Parts[i]; !nothing(p) {
+	for i := range b.Part.Parts {
+		if p := &b.Part.Parts[i]; !p.Unsayable() {
 			parts = append(parts, p)
 		}
 	}
@@ -139,16 +139,16 @@ func appendToolResult(dst []byte, b *block) ([]byte, error) {
 		for _, p := range parts {
 			dst = jsonedit.AppendComma(dst)
 			var err error
-			if dst, err = appendBlock(dst, &block{part: p, message: b.message, index: b.index}); err != nil {
+			if dst, err = appendBlock(dst, &chat.Block{Part: p, Message: b.Message, Index: b.Index}); err != nil {
 				return nil, err
 			}
 		}
 		dst = append(dst, ']')
 	}
-	if b.part.IsError {
+	if b.Part.IsError {
 		dst = append(dst, `,"is_error":true`...)
 	}
-	return append(appendCacheControl(dst, b.part.CacheControl), '}'), nil
+	return append(appendCacheControl(dst, b.Part.CacheControl), '}'), nil
 }
 
 // appendMedia writes an image or a document.

@@ -39,9 +39,7 @@ func (complete) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	}{{"temperature", temperature}, {"top_p", r.TopP}, {"top_k", r.TopK}} {
 		dst = jsonedit.AppendRaw(dst, n.name, n.value)
 	}
-	if len(r.Stop) > 0 {
-		dst = appendStops(dst, r.Stop)
-	}
+	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.StopsNotBlank())
 	if r.User != "" {
 		dst = append(dst, `,"metadata":{"user_id":`...)
 		dst = append(jsonedit.AppendString(dst, r.User), '}')
@@ -56,7 +54,7 @@ func transcript(msgs []chat.Message) (string, error) {
 		for j := range msgs[i].Parts {
 			p := &msgs[i].Parts[j]
 			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: partField(i, j), Message: "a completion takes text only"}
+				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "a completion takes text only"}
 			}
 			if j == 0 {
 				b.WriteString(name)

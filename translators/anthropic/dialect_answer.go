@@ -94,7 +94,7 @@ func appendUseHead(dst, id, name []byte, answer string, n int) []byte {
 // appendInput writes arguments as the object they should be. What a model
 // spoiled is passed on in one, so that the tool can say what is wrong with it.
 func appendInput(dst []byte, arguments string) []byte {
-	if blank(arguments) || arguments == "null" {
+	if chat.Blank(arguments) || arguments == "null" {
 		return append(dst, '{', '}')
 	}
 	// One object, and no more: that is what Object checks.

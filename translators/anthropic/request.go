@@ -33,9 +33,15 @@ type messages struct{}
 // order, turns of one role are merged, and tool results are moved to directly
 // follow their calls, as the API demands.
 func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
-	turns, err := arrange(r.Messages)
+	if len(r.Messages) == 0 {
+		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}
+	}
+	turns, err := chat.Arrange(r.Messages, chat.CallIDs{Prefix: "toolu_"})
 	if err != nil {
 		return nil, err
+	}
+	if len(turns) == 0 {
+		turns = []chat.Turn{chat.OpeningTurn()}
 	}
 	m := modelOf(t.Model)
 	th := decideThinking(m, r, turns)
@@ -79,9 +85,9 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 		for j := range r.Messages[i].Parts {
 			p := &r.Messages[i].Parts[j]
 			if p.Kind != chat.Text && p.Kind != chat.Refusal {
-				return nil, &chat.RequestError{Field: partField(i, j), Message: "a system message can only be text"}
+				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only be text"}
 			}
-			if !blank(p.Text) {
+			if !chat.Blank(p.Text) {
 				texts = append(texts, p)
 				cached = cached || p.CacheControl != nil
 			}
@@ -126,9 +132,7 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 		limit = chat.Number(strconv.Itoa(n + th.room(m)))
 	}
 	dst = jsonedit.AppendRaw(dst, "max_tokens", limit)
-	if len(r.Stop) > 0 {
-		dst = appendStops(dst, r.Stop)
-	}
+	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.StopsNotBlank())
 	if m.adaptiveOnly {
 		return dst
 	}
@@ -150,27 +154,6 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	}
 	dst = jsonedit.AppendRaw(dst, "top_k", r.TopK)
 	return dst
-}
-
-// appendStops leaves out sequences of white space only, which are refused.
-func appendStops(dst []byte, stops []string) []byte {
-	n := 0
-	for _, s := range stops {
-		if blank(s) {
-			continue
-		}
-		if n == 0 {
-			dst = append(dst, `,"stop_sequences":[`...)
-		} else {
-			dst = append(dst, ',')
-		}
-		dst = jsonedit.AppendString(dst, s)
-		n++
-	}
-	if n == 0 {
-		return dst
-	}
-	return append(dst, ']')
 }
 
 // appendOutputConfig writes effort and format beside what the client has in an

@@ -29,7 +29,7 @@ const adaptiveRoom = 16384
 // decideThinking chooses what the model takes: a budget before Claude 4.6,
 // adaptive thinking with an effort since.
 // https://platform.claude.com/docs/en/build-with-claude/thinking
-func decideThinking(m model, r *chat.Request, turns []turn) thinking {
+func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 	effort := effortFor(m, r.ReasoningEffort)
 	if raw := r.Lookup("thinking"); raw != nil {
 		th := thinking{raw: raw, effort: effort}
@@ -56,7 +56,7 @@ func decideThinking(m model, r *chat.Request, turns []turn) thinking {
 		return thinking{effort: effort}
 	case m.adaptiveOnly, m.adaptive && !hasBudget:
 		return thinking{mode: "adaptive", show: m.adaptiveOnly, effort: effort}
-	case unsignedToolLoop(turns):
+	case chat.UnsignedToolLoop(turns): // "Expected thinking or redacted_thinking, but found tool_use"
 		return thinking{}
 	}
 	if !hasBudget {
@@ -77,18 +77,6 @@ func effortFor(m model, effort string) string {
 		return "high"
 	}
 	return effort
-}
-
-// unsignedToolLoop says whether the model is in the middle of tool calls whose
-// thoughts the client did not keep: with a budget, the API then refuses to
-// think ("Expected thinking or redacted_thinking, but found tool_use").
-func unsignedToolLoop(turns []turn) bool {
-	n := len(turns)
-	if n < 2 || turns[n-1].role != chat.User || turns[n-1].blocks[0].part.Kind != chat.ToolResult {
-		return false
-	}
-	first := turns[n-2].blocks[0].part.Kind
-	return first != chat.Thinking && first != chat.RedactedThinking
 }
 
 func (th thinking) on() bool { return th.mode == "enabled" || th.mode == "adaptive" }

@@ -12,7 +12,7 @@ import (
 )
 
 // appendTools writes tools and tool_choice.
-func appendTools(dst []byte, r *chat.Request, turns []turn) ([]byte, error) {
+func appendTools(dst []byte, r *chat.Request, turns []chat.Turn) ([]byte, error) {
 	search := r.Lookup("web_search_options")
 	if len(r.Tools) == 0 && search == nil {
 		if called := appendCalledTools(dst, turns); len(called) > len(dst) {
@@ -84,27 +84,15 @@ func typed(schema []byte) bool {
 // appendCalledTools declares the tools that the history calls where the client
 // no longer offers any: the API refuses tool blocks without tools. None of them
 // can be called, as tool_choice is none.
-func appendCalledTools(dst []byte, turns []turn) []byte {
-	seen := map[string]bool{}
-	start := len(dst)
-	for i := range turns {
-		for _, b := range turns[i].blocks {
-			if b.part.Kind != chat.ToolCall || seen[b.part.Name] {
-				continue
-			}
-			if len(seen) == 0 {
-				dst = append(dst, `,"tools":[`...)
-			} else {
-				dst = append(dst, ',')
-			}
-			seen[b.part.Name] = true
-			dst = append(dst, `{"name":`...)
-			dst = jsonedit.AppendString(dst, b.part.Name)
-			dst = append(dst, `,"input_schema":{"type":"object"}}`...)
-		}
-	}
-	if len(dst) == start {
+func appendCalledTools(dst []byte, turns []chat.Turn) []byte {
+	called := chat.CalledTools(turns)
+	if len(called) == 0 {
 		return dst
+	}
+	dst = append(jsonedit.AppendName(dst, "tools"), '[')
+	for _, name := range called {
+		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "name", name)
+		dst = append(dst, `,"input_schema":{"type":"object"}}`...)
 	}
 	return append(dst, `],"tool_choice":{"type":"none"}`...)
 }

@@ -86,7 +86,7 @@ func appendCallID(dst, id []byte, answer string, n int) []byte {
 // inputOf is arguments as the object they should be. What a model spoiled is
 // passed on in one, so that the tool can say what is wrong with it.
 func inputOf(arguments string) string {
-	if blank(arguments) || arguments == "null" {
+	if chat.Blank(arguments) || arguments == "null" {
 		return "{}"
 	}
 	if _, err := jsonedit.Object([]byte(arguments), nil); err != nil {

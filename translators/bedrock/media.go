@@ -42,9 +42,9 @@ var formatNames = map[string]string{
 
 // appendMedia writes an image, a document, a video or a sound. Converse takes
 // bytes or an object in S3; it fetches nothing from the web.
-func (q *query) appendMedia(dst []byte, p *chat.Part, b *block) ([]byte, error) {
+func (q *query) appendMedia(dst []byte, p *chat.Part, b *chat.Block) ([]byte, error) {
 	kind, m := kindOf(p), p.Media
-	field := partField(b.message, b.index) + "." + mediaKinds[p.Kind].field
+	field := chat.PartField(b.Message, b.Index) + "." + mediaKinds[p.Kind].field
 	if m == nil || m.Data == "" && m.URL == "" {
 		return nil, &chat.RequestError{Field: field, Message: "Bedrock keeps no uploaded files: send the data itself, or an s3:// URL"}
 	}

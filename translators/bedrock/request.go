@@ -21,11 +21,14 @@ var natives = []string{
 	"performanceConfig", "promptVariables", "requestMetadata", "serviceTier", "toolConfig",
 }
 
+// callIDs are the ids that a toolUse may have.
+var callIDs = chat.CallIDs{Prefix: "tooluse_", Longest: 64}
+
 // query is a request on its way to Converse.
 type query struct {
 	*chat.Request
 	model    model
-	turns    []turn
+	turns    []chat.Turn
 	settings settings
 	own      []jsonedit.Member // of the client's object `bedrock`
 	names    map[string]int    // of documents, which must be unique
@@ -82,7 +85,7 @@ func (q *query) read(t *target.Target) (err error) {
 			}
 		}
 	}
-	if q.turns, err = arrange(q.Messages); err != nil {
+	if q.turns, err = chat.Arrange(q.Messages, callIDs); err != nil {
 		return err
 	}
 	// A prompt of Bedrock's prompt management brings its own messages.
@@ -144,8 +147,8 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 			case m.Role != chat.System:
 				continue
 			case p.Kind != chat.Text && p.Kind != chat.Refusal:
-				return nil, &chat.RequestError{Field: partField(i, j), Message: "a system message can only be text"}
-			case blank(p.Text):
+				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only be text"}
+			case chat.Blank(p.Text):
 				continue
 			}
 			said = append(said, p.Text)
@@ -177,15 +180,7 @@ func (q *query) appendInference(dst []byte) ([]byte, error) {
 	o = jsonedit.AppendRaw(o, "maxTokens", s.maxTokens)
 	o = jsonedit.AppendRaw(o, "temperature", s.temperature)
 	o = jsonedit.AppendRaw(o, "topP", s.topP)
-	stops := []byte{'['}
-	for _, stop := range q.Stop {
-		if !blank(stop) {
-			stops = jsonedit.AppendString(jsonedit.AppendComma(stops), stop)
-		}
-	}
-	if len(stops) > 1 {
-		o = jsonedit.AppendRaw(o, "stopSequences", append(stops, ']'))
-	}
+	o = jsonedit.AppendTexts(o, "stopSequences", q.StopsNotBlank())
 	return q.appendMerged(dst, "inferenceConfig", append(o, '}'), false)
 }
 

@@ -51,7 +51,7 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 		format = chat.ResponseFormat{}
 	}
 	probe := chat.Request{
-		Messages:  []chat.Message{{Role: chat.User, Parts: []chat.Part{*opening}}},
+		Messages:  []chat.Message{{Role: chat.User, Parts: []chat.Part{*chat.Opening}}},
 		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK,
 		ReasoningEffort: q.ReasoningEffort, ReasoningBudget: q.ReasoningBudget,
 		ToolChoice: q.ToolChoice, ResponseFormat: format,
@@ -62,7 +62,7 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 	if q.formatByTool() {
 		probe.ToolChoice.Mode = "required"
 	}
-	if unsignedToolLoop(q.turns) {
+	if chat.UnsignedToolLoop(q.turns) {
 		probe.Messages = append(probe.Messages,
 			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: "{}"}}},
 			chat.Message{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "1"}}})

@@ -24,7 +24,7 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	if own := q.native("toolConfig"); own != nil {
 		return jsonedit.AppendRaw(dst, "toolConfig", own), nil
 	}
-	called := calledTools(q.turns)
+	called := chat.CalledTools(q.turns)
 	offered := q.ToolChoice.Mode != "none" && len(q.Tools) > 0
 	var err error
 	tools := []byte{'['}
@@ -73,7 +73,7 @@ func (q *query) appendTool(dst []byte, i int) ([]byte, error) {
 
 func appendToolSpec(dst []byte, name, description string, schema []byte, strict bool) []byte {
 	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolSpec":{`...), "name", name)
-	if !blank(description) {
+	if !chat.Blank(description) {
 		dst = jsonedit.AppendText(dst, "description", description)
 	}
 	dst = append(jsonedit.AppendRaw(append(jsonedit.AppendName(dst, "inputSchema"), '{'), "json", schema), '}')

@@ -246,7 +246,7 @@ func cannotSend(p *chat.Part, i, j int) error {
 	if what == "" {
 		what = "a part of this type"
 	}
-	return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "Cohere does not take " + what}
+	return &chat.RequestError{Field: chat.PartField(i, j), Message: "Cohere does not take " + what}
 }
 
 func appendTextBlock(dst []byte, text string) []byte {

@@ -1,7 +1,6 @@
 package cohere
 
 import (
-	"fmt"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -44,7 +43,7 @@ func promptOf(messages []chat.Message) (string, error) {
 		for j := range messages[i].Parts {
 			p := &messages[i].Parts[j]
 			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "a completion takes text only"}
+				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "a completion takes text only"}
 			}
 			if i > 0 && j == 0 {
 				b.WriteString("\n\n")

@@ -27,19 +27,13 @@ func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]
 		{"presencePenalty", req.PresencePenalty}, {"frequencyPenalty", req.FrequencyPenalty}, {"logprobs", req.TopLogprobs},
 	} {
 		if n.value != "" {
-			dst = jsonedit.AppendRaw(dst, n.name, string(n.value))
+			dst = jsonedit.AppendRaw(dst, n.name, n.value)
 		}
 	}
 	if req.Logprobs != nil && *req.Logprobs {
 		dst = jsonedit.AppendRaw(dst, "responseLogprobs", "true")
 	}
-	if len(req.Stop) > 0 {
-		dst = append(jsonedit.AppendName(dst, "stopSequences"), '[')
-		for _, s := range req.Stop {
-			dst = jsonedit.AppendString(jsonedit.AppendComma(dst), s)
-		}
-		dst = append(dst, ']')
-	}
+	dst = jsonedit.AppendTexts(dst, "stopSequences", req.Stop)
 	dst, err := appendFormat(dst, &req.ResponseFormat)
 	if err != nil {
 		return nil, err

@@ -101,7 +101,7 @@ func (w *writer) message(i int, m *chat.Message) error {
 		}
 		w.open(turn)
 		if p.Kind != chat.ToolCall {
-			if err := w.part(fmt.Sprintf("messages[%d].content[%d]", i, j), p); err != nil {
+			if err := w.part(chat.PartField(i, j), p); err != nil {
 				return err
 			}
 			continue
@@ -199,7 +199,7 @@ func (w *writer) beside(i int, all []result) error {
 					continue
 				}
 				w.open("user")
-				if err := w.part(fmt.Sprintf("messages[%d].content[%d]", i, j), p); err != nil {
+				if err := w.part(chat.PartField(i, j), p); err != nil {
 					return err
 				}
 			}

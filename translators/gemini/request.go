@@ -58,7 +58,7 @@ func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
 		for j := range m.Parts {
 			p := &m.Parts[j]
 			if p.Kind != chat.Text {
-				return nil, &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "a system message can only hold text for Gemini"}
+				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only hold text for Gemini"}
 			}
 			if p.Text == "" {
 				continue

@@ -1,7 +1,6 @@
 package huggingface
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -45,7 +44,7 @@ func inputsOf(messages []chat.Message) (string, error) {
 		for j := range messages[i].Parts {
 			p := &messages[i].Parts[j]
 			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "text generation takes text only"}
+				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "text generation takes text only"}
 			}
 			if i > 0 && j == 0 {
 				b.WriteString("\n\n")
@@ -72,21 +71,9 @@ func appendParameters(dst []byte, r *chat.Request) []byte {
 	dst = appendNumber(dst, "top_k", r.TopK, 0, math.Inf(1))
 	dst = appendNumber(dst, "frequency_penalty", r.FrequencyPenalty, math.Inf(-1), math.Inf(1))
 	dst = appendNumber(dst, "seed", r.Seed, -1, math.Inf(1))
-	for i, s := range r.Stop {
-		if i == 0 {
-			dst = append(jsonedit.AppendName(dst, "stop"), '[')
-		} else {
-			dst = append(dst, ',')
-		}
-		dst = jsonedit.AppendString(dst, s)
-	}
-	if len(r.Stop) > 0 {
-		dst = append(dst, ']')
-	}
+	dst = jsonedit.AppendTexts(dst, "stop", r.Stop)
 	for _, name := range natives {
-		if v := r.Lookup(name); v != nil {
-			dst = append(jsonedit.AppendName(dst, name), v...)
-		}
+		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
 	}
 	return dst
 }
@@ -96,7 +83,7 @@ func appendNumber(dst []byte, name string, n chat.Number, low, high float64) []b
 	if f, ok := n.Float(); !ok || f <= low || f >= high {
 		return dst
 	}
-	return append(jsonedit.AppendName(dst, name), n...)
+	return jsonedit.AppendRaw(dst, name, n)
 }
 
 // appendOptions writes the options of the inference API, which a TGI server

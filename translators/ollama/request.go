@@ -248,7 +248,7 @@ func (c *content) add(parts []chat.Part, i int) error {
 			c.calls = append(c.calls, p)
 		case chat.Image:
 			if p.Media == nil || p.Media.Data == "" {
-				return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d].image_url", i, j),
+				return &chat.RequestError{Field: chat.PartField(i, j) + ".image_url",
 					Message: "must be a data URI: Ollama takes the image itself and fetches no URL"}
 			}
 			c.images = append(c.images, p.Media.Data)
@@ -263,7 +263,7 @@ func (c *content) add(parts []chat.Part, i int) error {
 			kind = p.Type
 		}
 		if kind != "" {
-			return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j),
+			return &chat.RequestError{Field: chat.PartField(i, j),
 				Message: fmt.Sprintf("is of type %q, and Ollama takes text and images only", kind)}
 		}
 	}

@@ -77,19 +77,11 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 		{"max_tokens", req.MaxTokens}, {"temperature", req.Temperature}, {"top_p", req.TopP}, {"top_k", req.TopK}, {"n", req.N}, {"seed", req.Seed},
 		{"presence_penalty", req.PresencePenalty}, {"frequency_penalty", req.FrequencyPenalty}, {"top_logprobs", req.TopLogprobs},
 	} {
-		dst = jsonedit.AppendRaw(dst, m.name, chat.Raw(m.value))
+		dst = jsonedit.AppendRaw(dst, m.name, m.value)
 	}
 	dst = appendBool(dst, "logprobs", req.Logprobs)
 	dst = jsonedit.AppendRaw(dst, "logit_bias", req.LogitBias)
-	for i, s := range req.Stop {
-		if i == 0 {
-			dst = append(jsonedit.AppendName(dst, "stop"), '[')
-		}
-		dst = append(jsonedit.AppendString(dst, s), ',')
-	}
-	if len(req.Stop) > 0 {
-		dst[len(dst)-1] = ']'
-	}
+	dst = jsonedit.AppendTexts(dst, "stop", req.Stop)
 	return jsonedit.AppendOptional(dst, "reasoning_effort", effort(req))
 }
 
