@@ -21,7 +21,7 @@ import (
 	configuration "go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 )
 
 // An exchange with one route type: what a client of OpenAI's API does, and what

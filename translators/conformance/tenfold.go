@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance/growth"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/mock"
 )
 
 // grown are the translators that have been held to it.
