@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -44,6 +45,7 @@ type Relay struct {
 // NewRelay returns a relay that calls providers over HTTP.
 func NewRelay(log zerolog.Logger) *Relay {
 	resp.LogTo(log)
+	runtime.KeepAlive(&ballast)
 	return &Relay{
 		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
