@@ -65,7 +65,7 @@ func (r *run) tenfoldRequests(t *testing.T) {
 	}, docs...)
 	if !r.prompt {
 		growth.Linear(t, "as many calls and results", func(n int) func() {
-			body := manyCalls(n)
+			body := manyCalls(3 * n) // all are dear to read, and few are too few to see them compared
 			return func() {
 				if req, err := r.dialect.ParseRequest(body); err == nil && r.op.Chat != nil {
 					_, _ = r.op.Chat.AppendRequest(nil, &r.target, req)

@@ -32,10 +32,10 @@ var (
 	}}
 	elements = way{"its elements again", func(value []byte, n int) []byte {
 		return again(value, n, func(element []byte, i int) []byte {
-			if i%2 == 0 {
-				return Distinct(element, i)
+			if i%4 == 3 {
+				return element
 			}
-			return element
+			return Distinct(element, i)
 		})
 	}}
 )
@@ -55,7 +55,7 @@ var ways = map[byte][]way{
 			return longer(value, n, func(dst []byte, _ int) []byte { return append(dst, value[last.Start:last.End]...) })
 		}},
 	},
-	'[': {elements},
+	'[': {{elements.name, func(value []byte, n int) []byte { return elements.grow(value, 2*n) }}},
 	'"': {
 		{"escapes, line ends and quotes", func(value []byte, n int) []byte {
 			out := append([]byte{}, value[:len(value)-1]...)
