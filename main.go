@@ -45,7 +45,6 @@ SIGHUP has standalone read its configuration again.
 `
 
 func main() {
-	defer runtime.KeepAlive(&ballast)
 	out := &lines.Writer{Out: os.Stderr}
 	err := run(os.Args[1:], out)
 	if err != nil {

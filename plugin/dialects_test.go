@@ -16,7 +16,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/record"
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/bedrock"
@@ -24,6 +23,7 @@ import (
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/gemini"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"

@@ -14,9 +14,9 @@ import (
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/mock"
 )
 
 // altered is an Upstream that answers as the mock would, but for what alter

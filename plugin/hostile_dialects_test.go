@@ -13,9 +13,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/record"
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 )
 

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -47,6 +48,7 @@ type Relay struct {
 // configurations may hold.
 func NewRelay(schema *config.Schema, log zerolog.Logger) *Relay {
 	resp.LogTo(log)
+	runtime.KeepAlive(&ballast)
 	return &Relay{
 		schema: schema, log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),

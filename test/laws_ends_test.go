@@ -13,7 +13,7 @@ import (
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 )
 
 // events are those of a scenario as the provider that r is for streams them.

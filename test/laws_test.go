@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 )
 
 // scenariosUnderLaw are those that every format has, in some form.

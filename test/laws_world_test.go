@@ -23,8 +23,8 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/mock"
 )
 
 // The laws are held by every registered provider that can chat, in each of its

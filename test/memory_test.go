@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 )
 
 // A stream that waits costs little, whatever the provider's format. It is the

@@ -19,7 +19,7 @@ import (
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 )
 
 // An exchange with one route type: what a client of OpenAI's API does, and what

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 )
 
 // Keys of the two accounts that Amazon, as it is mocked here, knows.

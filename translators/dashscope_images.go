@@ -89,9 +89,7 @@ func appendSynthesis(dst []byte, model string, r *openai.NewImage) []byte {
 	if !strings.HasPrefix(model, "wanx") {
 		dst = append(dst, `,"images":[`...)
 		for i := range r.Pictures {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
+			dst = jsonedit.AppendComma(dst)
 			dst = place(dst, &r.Pictures[i])
 		}
 		return append(dst, "]}"...)
@@ -103,7 +101,7 @@ func appendSynthesis(dst []byte, model string, r *openai.NewImage) []byte {
 			function = "description_edit_with_mask"
 		}
 	}
-	dst = jsonedit.AppendString(append(dst, `,"function":`...), function)
+	dst = jsonedit.AppendText(dst, "function", function)
 	dst = place(append(dst, `,"base_image_url":`...), &r.Pictures[0])
 	if r.Mask != nil {
 		dst = place(append(dst, `,"mask_image_url":`...), r.Mask)
@@ -118,11 +116,9 @@ func appendParameters(dst []byte, r *openai.NewImage) ([]byte, error) {
 	if r.Width > 0 {
 		own = append(own, `,"size":"`+strconv.Itoa(r.Width)+"*"+strconv.Itoa(r.Height)+`"`...)
 	}
-	if r.Seed != nil {
-		own = append(append(own, `,"seed":`...), r.Seed...)
-	}
+	own = jsonedit.AppendRaw(own, "seed", r.Seed)
 	if s, _ := jsonedit.String(jsonedit.Find(r.Members, "negative_prompt")); s != "" {
-		own = jsonedit.AppendString(append(own, `,"negative_prompt":`...), s)
+		own = jsonedit.AppendText(own, "negative_prompt", s)
 	}
 	own = append(own, '}')
 	extra := jsonedit.Find(r.Members, "extra_body")

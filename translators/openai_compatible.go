@@ -84,17 +84,17 @@ func (c compatible) ParseResponse(t *target.Target, body []byte) (*chat.Response
 func fieldsOf(edit *provider.Edit) provider.Fields {
 	fields := provider.Fields{}
 	for _, name := range openai.Fields {
-		fields[name] = provider.Field{Treatment: provider.Mapped, Note: "as it is"}
+		fields[name] = provider.Mapped.With("as it is")
 		renamed := edit.Rename != nil && edit.Rename(&target.Target{})[name] != ""
 		if edit.Only != nil && !slices.Contains(edit.Only, name) && !renamed {
-			fields[name] = provider.Field{Treatment: provider.Dropped, Note: "not a member of the API"}
+			fields[name] = provider.Dropped.With("not a member of the API")
 		}
 	}
 	for _, name := range edit.Drop {
-		fields[name] = provider.Field{Treatment: provider.Dropped, Note: "the API refuses it"}
+		fields[name] = provider.Dropped.With("the API refuses it")
 	}
 	if edit.NoStreamOptions {
-		fields["stream_options"] = provider.Field{Treatment: provider.Dropped, Note: "the API refuses it, and counts without"}
+		fields["stream_options"] = provider.Dropped.With("the API refuses it, and counts without")
 	}
 	return fields
 }

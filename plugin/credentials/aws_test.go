@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/target"
 )
 

@@ -17,7 +17,7 @@ import (
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 )
 
 // log collects what is written, one write each.

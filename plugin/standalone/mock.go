@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"go-ai-proxy/test/mock"
+	"go-ai-proxy/translators/mock"
 )
 
 const mockHelp = `go-ai-proxy mock [-listen ADDR] [-delay TIME]

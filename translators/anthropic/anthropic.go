@@ -73,57 +73,45 @@ func path(p string) func(*target.Target, bool) (string, error) {
 // Fields rules the fields of an OpenAI chat request for the Messages format,
 // wherever it is spoken (Anthropic, Bedrock, Vertex, Foundry).
 var Fields = provider.Fields{
-	"model":    mapped("model"),
-	"messages": mapped("messages and system"),
+	"model":    provider.Mapped.With("model"),
+	"messages": provider.Mapped.With("messages and system"),
 
-	"max_completion_tokens": mapped("max_tokens"),
-	"max_tokens":            mapped("max_tokens, which Anthropic requires: 4096 when not given"),
-	"temperature":           mapped("temperature, at most 1; not sent with thinking, nor to models that refuse it"),
-	"top_p":                 mapped("top_p; not sent beside temperature, nor to models that refuse it"),
-	"top_k":                 mapped("top_k; not sent with thinking, nor to models that refuse it"),
-	"stop":                  mapped("stop_sequences, but those of white space only"),
-	"stream":                mapped("stream"),
+	"max_completion_tokens": provider.Mapped.With("max_tokens"),
+	"max_tokens":            provider.Mapped.With("max_tokens, which Anthropic requires: 4096 when not given"),
+	"temperature":           provider.Mapped.With("temperature, at most 1; not sent with thinking, nor to models that refuse it"),
+	"top_p":                 provider.Mapped.With("top_p; not sent beside temperature, nor to models that refuse it"),
+	"top_k":                 provider.Mapped.With("top_k; not sent with thinking, nor to models that refuse it"),
+	"stop":                  provider.Mapped.With("stop_sequences, but those of white space only"),
+	"stream":                provider.Mapped.With("stream"),
 
-	"tools":               mapped("tools"),
-	"tool_choice":         mapped("tool_choice"),
-	"parallel_tool_calls": mapped("tool_choice.disable_parallel_tool_use"),
-	"functions":           mapped("tools"),
-	"function_call":       mapped("tool_choice"),
-	"web_search_options":  mapped("the web_search tool"),
+	"tools":               provider.Mapped.With("tools"),
+	"tool_choice":         provider.Mapped.With("tool_choice"),
+	"parallel_tool_calls": provider.Mapped.With("tool_choice.disable_parallel_tool_use"),
+	"functions":           provider.Mapped.With("tools"),
+	"function_call":       provider.Mapped.With("tool_choice"),
+	"web_search_options":  provider.Mapped.With("the web_search tool"),
 
-	"response_format":   mapped("output_config.format; json_object is an instruction in system"),
-	"reasoning_effort":  mapped("thinking and output_config.effort"),
-	"user":              mapped("metadata.user_id"),
-	"safety_identifier": mapped("metadata.user_id where there is no user"),
-	"service_tier":      mapped("service_tier"),
-	"extra_body":        mapped("merged into the body"),
+	"response_format":   provider.Mapped.With("output_config.format; json_object is an instruction in system"),
+	"reasoning_effort":  provider.Mapped.With("thinking and output_config.effort"),
+	"user":              provider.Mapped.With("metadata.user_id"),
+	"safety_identifier": provider.Mapped.With("metadata.user_id where there is no user"),
+	"service_tier":      provider.Mapped.With("service_tier"),
+	"extra_body":        provider.Mapped.With("merged into the body"),
 
-	"audio":                  dropped("Claude does not speak"),
-	"frequency_penalty":      dropped("no such setting"),
-	"logit_bias":             dropped("no such setting"),
-	"logprobs":               dropped("no such setting"),
-	"metadata":               dropped("Anthropic's metadata has user_id only"),
-	"modalities":             dropped("text is the only one"),
-	"n":                      dropped("one answer per request"),
-	"prediction":             dropped("no such setting"),
-	"presence_penalty":       dropped("no such setting"),
-	"prompt_cache_key":       dropped("caching is asked by cache_control"),
-	"prompt_cache_retention": dropped("caching is asked by cache_control"),
-	"seed":                   dropped("no such setting"),
-	"store":                  dropped("nothing is stored"),
-	"stream_options":         dropped("usage is always sent"),
-	"top_logprobs":           dropped("no such setting"),
-	"verbosity":              dropped("no such setting"),
-}
-
-func mapped(note string) provider.Field {
-	return provider.Field{Treatment: provider.Mapped, Note: note}
-}
-
-func dropped(note string) provider.Field {
-	return provider.Field{Treatment: provider.Dropped, Note: note}
-}
-
-func refused(note string) provider.Field {
-	return provider.Field{Treatment: provider.Refused, Note: note}
+	"audio":                  provider.Dropped.With("Claude does not speak"),
+	"frequency_penalty":      provider.Dropped.With("no such setting"),
+	"logit_bias":             provider.Dropped.With("no such setting"),
+	"logprobs":               provider.Dropped.With("no such setting"),
+	"metadata":               provider.Dropped.With("Anthropic's metadata has user_id only"),
+	"modalities":             provider.Dropped.With("text is the only one"),
+	"n":                      provider.Dropped.With("one answer per request"),
+	"prediction":             provider.Dropped.With("no such setting"),
+	"presence_penalty":       provider.Dropped.With("no such setting"),
+	"prompt_cache_key":       provider.Dropped.With("caching is asked by cache_control"),
+	"prompt_cache_retention": provider.Dropped.With("caching is asked by cache_control"),
+	"seed":                   provider.Dropped.With("no such setting"),
+	"store":                  provider.Dropped.With("nothing is stored"),
+	"stream_options":         provider.Dropped.With("usage is always sent"),
+	"top_logprobs":           provider.Dropped.With("no such setting"),
+	"verbosity":              provider.Dropped.With("no such setting"),
 }

@@ -61,15 +61,13 @@ func appendBatch(t *target.Target, client []byte) ([]byte, error) {
 	}
 	body := []byte(`{"requests":[`)
 	for i := range b.Lines {
-		if i > 0 {
-			body = append(body, ',')
-		}
+		body = jsonedit.AppendComma(body)
 		params, err := b.Lines[i].Translate(t, Messages)
 		if err != nil {
 			return nil, err
 		}
 		body = jsonedit.AppendString(append(body, `{"custom_id":`...), b.Lines[i].ID)
-		body = append(append(append(body, `,"params":`...), params...), '}')
+		body = append(jsonedit.AppendRaw(body, "params", params), '}')
 	}
 	return append(body, "]}"...), nil
 }

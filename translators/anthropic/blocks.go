@@ -13,23 +13,21 @@ import (
 
 // appendTurn writes a message: with a plain string where one block of text is
 // all there is, with blocks otherwise.
-func appendTurn(dst []byte, t *turn, last bool) ([]byte, error) {
+func appendTurn(dst []byte, t *chat.Turn, last bool) ([]byte, error) {
 	dst = append(dst, `{"role":"`...)
-	dst = append(dst, t.role...)
+	dst = append(dst, t.Role...)
 	dst = append(dst, `","content":`...)
-	first := t.blocks[0].part
-	if len(t.blocks) == 1 && first.Kind == chat.Text && first.CacheControl == nil {
+	first := t.Blocks[0].Part
+	if len(t.Blocks) == 1 && first.Kind == chat.Text && first.CacheControl == nil {
 		dst = jsonedit.AppendString(dst, prefill(t, first, last))
 		return append(dst, '}'), nil
 	}
 	dst = append(dst, '[')
-	for i := range t.blocks {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		b := &t.blocks[i]
-		if i == len(t.blocks)-1 && b.part.Kind == chat.Text {
-			dst = appendTextBlock(dst, prefill(t, b.part, last), b.part.CacheControl)
+	for i := range t.Blocks {
+		dst = jsonedit.AppendComma(dst)
+		b := &t.Blocks[i]
+		if i == len(t.Blocks)-1 && b.Part.Kind == chat.Text {
+			dst = appendTextBlock(dst, prefill(t, b.Part, last), b.Part.CacheControl)
 			continue
 		}
 		var err error
@@ -42,8 +40,8 @@ func appendTurn(dst []byte, t *turn, last bool) ([]byte, error) {
 
 // prefill is the text of a turn's last part: an answer that the model shall
 // continue may not end in white space.
-func prefill(t *turn, p *chat.Part, last bool) string {
-	if last && t.role == chat.Assistant {
+func prefill(t *chat.Turn, p *chat.Part, last bool) string {
+	if last && t.Role == chat.Assistant {
 		return strings.TrimRight(p.Text, " \t\r\n")
 	}
 	return p.Text
@@ -55,16 +53,15 @@ func appendTextBlock(dst []byte, text string, cache chat.Raw) []byte {
 	return append(appendCacheControl(dst, cache), '}')
 }
 
-func appendBlock(dst []byte, b *block) ([]byte, error) {
-	p := b.part
+func appendBlock(dst []byte, b *chat.Block) ([]byte, error) {
+	p := b.Part
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
 		return appendTextBlock(dst, p.Text, p.CacheControl), nil
 	case chat.Thinking:
 		dst = append(dst, `{"type":"thinking","thinking":`...)
 		dst = jsonedit.AppendString(dst, p.Text)
-		dst = append(dst, `,"signature":`...)
-		return append(jsonedit.AppendString(dst, p.Signature), '}'), nil
+		return append(jsonedit.AppendText(dst, "signature", p.Signature), '}'), nil
 	case chat.RedactedThinking:
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
 		return append(jsonedit.AppendString(dst, p.Text), '}'), nil
@@ -73,13 +70,13 @@ func appendBlock(dst []byte, b *block) ([]byte, error) {
 	case chat.ToolResult:
 		return appendToolResult(dst, b)
 	case chat.Image, chat.File:
-		return appendMedia(dst, p, partField(b.message, b.index))
+		return appendMedia(dst, p, chat.PartField(b.Message, b.Index))
 	case chat.Opaque:
 		if blockTypes[p.Type] && len(p.Raw) > 0 {
 			return append(dst, p.Raw...), nil
 		}
 	}
-	return nil, &chat.RequestError{Field: partField(b.message, b.index),
+	return nil, &chat.RequestError{Field: chat.PartField(b.Message, b.Index),
 		Message: fmt.Sprintf("Claude takes text, images and documents, not %s", kindName(p))}
 }
 
@@ -105,57 +102,53 @@ var blockTypes = map[string]bool{
 
 // appendToolUse writes a call. Models that write arguments may err, and OpenAI
 // carries them as text; Anthropic's input is an object.
-func appendToolUse(dst []byte, b *block) ([]byte, error) {
-	input := strings.TrimSpace(b.part.Arguments)
+func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
+	input := strings.TrimSpace(b.Part.Arguments)
 	if input == "" || input == "null" {
 		input = "{}"
 	}
 	if input[0] != '{' || fastjson.Validate(input) != nil {
 		return nil, &chat.RequestError{
-			Field:   fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", b.message, b.index),
+			Field:   fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", b.Message, b.Index),
 			Message: "must be the text of a JSON object",
 		}
 	}
 	dst = append(dst, `{"type":"tool_use","id":`...)
-	dst = jsonedit.AppendString(dst, b.id)
-	dst = append(dst, `,"name":`...)
-	dst = jsonedit.AppendString(dst, b.part.Name)
+	dst = jsonedit.AppendString(dst, b.ID)
+	dst = jsonedit.AppendText(dst, "name", b.Part.Name)
 	dst = append(dst, `,"input":`...)
 	dst = append(dst, input...)
-	return append(appendCacheControl(dst, b.part.CacheControl), '}'), nil
+	return append(appendCacheControl(dst, b.Part.CacheControl), '}'), nil
 }
 
-func appendToolResult(dst []byte, b *block) ([]byte, error) {
+func appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 	dst = append(dst, `{"type":"tool_result","tool_use_id":`...)
-	dst = jsonedit.AppendString(dst, b.id)
+	dst = jsonedit.AppendString(dst, b.ID)
 	parts := make([]*chat.Part, 0, 4)
-	for i := range b.part.Parts {
-		if p := &b.part.Parts[i]; !nothing(p) {
+	for i := range b.Part.Parts {
+		if p := &b.Part.Parts[i]; !p.Unsayable() {
 			parts = append(parts, p)
 		}
 	}
 	switch {
 	case len(parts) == 0: // content is optional, and empty text is refused
 	case len(parts) == 1 && parts[0].Kind == chat.Text && parts[0].CacheControl == nil:
-		dst = append(dst, `,"content":`...)
-		dst = jsonedit.AppendString(dst, parts[0].Text)
+		dst = jsonedit.AppendText(dst, "content", parts[0].Text)
 	default:
 		dst = append(dst, `,"content":[`...)
-		for i, p := range parts {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
+		for _, p := range parts {
+			dst = jsonedit.AppendComma(dst)
 			var err error
-			if dst, err = appendBlock(dst, &block{part: p, message: b.message, index: b.index}); err != nil {
+			if dst, err = appendBlock(dst, &chat.Block{Part: p, Message: b.Message, Index: b.Index}); err != nil {
 				return nil, err
 			}
 		}
 		dst = append(dst, ']')
 	}
-	if b.part.IsError {
+	if b.Part.IsError {
 		dst = append(dst, `,"is_error":true`...)
 	}
-	return append(appendCacheControl(dst, b.part.CacheControl), '}'), nil
+	return append(appendCacheControl(dst, b.Part.CacheControl), '}'), nil
 }
 
 // appendMedia writes an image or a document.
@@ -182,8 +175,7 @@ func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
 		}
 		dst = append(dst, `{"type":"base64","media_type":`...)
 		dst = jsonedit.AppendString(dst, mime)
-		dst = append(dst, `,"data":`...)
-		dst = jsonedit.AppendString(dst, m.Data)
+		dst = jsonedit.AppendText(dst, "data", m.Data)
 	case m.Data != "" && !image && isText(mime):
 		plain, err := base64.StdEncoding.DecodeString(m.Data)
 		if err != nil {
@@ -202,8 +194,7 @@ func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
 	}
 	dst = append(dst, '}')
 	if !image && m.Filename != "" {
-		dst = append(dst, `,"title":`...)
-		dst = jsonedit.AppendString(dst, m.Filename)
+		dst = jsonedit.AppendText(dst, "title", m.Filename)
 	}
 	return append(appendCacheControl(dst, p.CacheControl), '}'), nil
 }

@@ -23,13 +23,12 @@ func (complete) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	}
 	dst = append(dst, `{"model":`...)
 	dst = jsonedit.AppendString(dst, t.Model)
-	dst = append(dst, `,"prompt":`...)
-	dst = jsonedit.AppendString(dst, prompt)
+	dst = jsonedit.AppendText(dst, "prompt", prompt)
 	limit := r.MaxTokens
 	if limit == "" {
 		limit = chat.Number(strconv.Itoa(defaultMaxTokens))
 	}
-	dst = appendMember(dst, "max_tokens_to_sample", []byte(limit))
+	dst = jsonedit.AppendRaw(dst, "max_tokens_to_sample", limit)
 	temperature := r.Temperature
 	if f, ok := temperature.Float(); ok && f > 1 {
 		temperature = "1"
@@ -38,13 +37,9 @@ func (complete) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 		name  string
 		value chat.Number
 	}{{"temperature", temperature}, {"top_p", r.TopP}, {"top_k", r.TopK}} {
-		if n.value != "" {
-			dst = appendMember(dst, n.name, []byte(n.value))
-		}
+		dst = jsonedit.AppendRaw(dst, n.name, n.value)
 	}
-	if len(r.Stop) > 0 {
-		dst = appendStops(dst, r.Stop)
-	}
+	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.StopsNotBlank())
 	if r.User != "" {
 		dst = append(dst, `,"metadata":{"user_id":`...)
 		dst = append(jsonedit.AppendString(dst, r.User), '}')
@@ -59,7 +54,7 @@ func transcript(msgs []chat.Message) (string, error) {
 		for j := range msgs[i].Parts {
 			p := &msgs[i].Parts[j]
 			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: partField(i, j), Message: "a completion takes text only"}
+				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "a completion takes text only"}
 			}
 			if j == 0 {
 				b.WriteString(name)
@@ -107,24 +102,24 @@ func (noStream) Next(frame.Event) ([]chat.Delta, error) {
 
 // completeFields rules the fields of an OpenAI completions request.
 var completeFields = provider.Fields{
-	"model":             mapped("model"),
-	"prompt":            mapped("prompt, as one turn of Human"),
-	"max_tokens":        mapped("max_tokens_to_sample: 4096 when not given"),
-	"temperature":       mapped("temperature, at most 1"),
-	"top_p":             mapped("top_p"),
-	"top_k":             mapped("top_k"),
-	"stop":              mapped("stop_sequences"),
-	"user":              mapped("metadata.user_id"),
-	"extra_body":        mapped("merged into the body"),
-	"stream":            refused("the legacy API is not streamed here"),
-	"best_of":           dropped("no such setting"),
-	"echo":              dropped("no such setting"),
-	"frequency_penalty": dropped("no such setting"),
-	"logit_bias":        dropped("no such setting"),
-	"logprobs":          dropped("no such setting"),
-	"n":                 dropped("one answer per request"),
-	"presence_penalty":  dropped("no such setting"),
-	"seed":              dropped("no such setting"),
-	"stream_options":    dropped("the legacy API is not streamed here"),
-	"suffix":            dropped("no such setting"),
+	"model":             provider.Mapped.With("model"),
+	"prompt":            provider.Mapped.With("prompt, as one turn of Human"),
+	"max_tokens":        provider.Mapped.With("max_tokens_to_sample: 4096 when not given"),
+	"temperature":       provider.Mapped.With("temperature, at most 1"),
+	"top_p":             provider.Mapped.With("top_p"),
+	"top_k":             provider.Mapped.With("top_k"),
+	"stop":              provider.Mapped.With("stop_sequences"),
+	"user":              provider.Mapped.With("metadata.user_id"),
+	"extra_body":        provider.Mapped.With("merged into the body"),
+	"stream":            provider.Refused.With("the legacy API is not streamed here"),
+	"best_of":           provider.Dropped.With("no such setting"),
+	"echo":              provider.Dropped.With("no such setting"),
+	"frequency_penalty": provider.Dropped.With("no such setting"),
+	"logit_bias":        provider.Dropped.With("no such setting"),
+	"logprobs":          provider.Dropped.With("no such setting"),
+	"n":                 provider.Dropped.With("one answer per request"),
+	"presence_penalty":  provider.Dropped.With("no such setting"),
+	"seed":              provider.Dropped.With("no such setting"),
+	"stream_options":    provider.Dropped.With("the legacy API is not streamed here"),
+	"suffix":            provider.Dropped.With("no such setting"),
 }

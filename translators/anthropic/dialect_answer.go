@@ -17,21 +17,20 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	}
 	dst = appendHead(dst, r.ID, r.Model, &r.Meta)
 	dst = append(dst, `,"content":[`...)
-	start, calls := len(dst), 0
+	calls := 0
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		if empty(p) {
 			continue
 		}
-		dst = appendComma(dst, start)
+		dst = jsonedit.AppendComma(dst)
 		switch p.Kind {
 		case chat.Text, chat.Refusal:
 			dst = appendTextBlock(dst, p.Text, nil)
 		case chat.Thinking:
 			dst = append(dst, `{"type":"thinking","thinking":`...)
 			dst = jsonedit.AppendString(dst, p.Text)
-			dst = append(dst, `,"signature":`...)
-			dst = append(jsonedit.AppendString(dst, p.Signature), '}')
+			dst = append(jsonedit.AppendText(dst, "signature", p.Signature), '}')
 		case chat.RedactedThinking:
 			dst = append(dst, `{"type":"redacted_thinking","data":`...)
 			dst = append(jsonedit.AppendString(dst, p.Text), '}')
@@ -89,14 +88,13 @@ func appendUseHead(dst, id, name []byte, answer string, n int) []byte {
 	} else {
 		dst = jsonedit.AppendBytes(dst, id)
 	}
-	dst = append(dst, `,"name":`...)
-	return jsonedit.AppendBytes(dst, name)
+	return jsonedit.AppendText(dst, "name", name)
 }
 
 // appendInput writes arguments as the object they should be. What a model
 // spoiled is passed on in one, so that the tool can say what is wrong with it.
 func appendInput(dst []byte, arguments string) []byte {
-	if blank(arguments) || arguments == "null" {
+	if chat.Blank(arguments) || arguments == "null" {
 		return append(dst, '{', '}')
 	}
 	// One object, and no more: that is what Object checks.
@@ -149,10 +147,7 @@ func appendUsage(dst []byte, u *chat.Usage) []byte {
 	if u.Reasoning > 0 {
 		dst = append(appendCount(dst, `,"output_tokens_details":{"thinking_tokens":`, u.Reasoning), '}')
 	}
-	if u.ServiceTier != "" {
-		dst = append(dst, `,"service_tier":`...)
-		dst = jsonedit.AppendString(dst, u.ServiceTier)
-	}
+	dst = jsonedit.AppendOptional(dst, "service_tier", u.ServiceTier)
 	return append(dst, '}')
 }
 

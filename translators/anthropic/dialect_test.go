@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
 )

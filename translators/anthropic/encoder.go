@@ -131,7 +131,7 @@ func (e *encoder) appendBlockStart(dst []byte, kind chat.PartKind) []byte {
 func (e *encoder) appendDelta(dst []byte, index int, delta string, value []byte) []byte {
 	dst = append(dst, "event: content_block_delta\ndata: "+`{"type":"content_block_delta","index":`...)
 	dst = strconv.AppendInt(dst, int64(index), 10)
-	dst = append(append(dst, `,"delta":`...), delta...)
+	dst = jsonedit.AppendRaw(dst, "delta", delta)
 	return append(jsonedit.AppendBytes(dst, value), "}}\n\n"...)
 }
 

@@ -7,29 +7,11 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendMember writes `,"name":value`; the name needs no escapes.
-func appendMember(dst []byte, name string, value []byte) []byte {
-	dst = append(dst, ',', '"')
-	dst = append(dst, name...)
-	dst = append(dst, '"', ':')
-	return append(dst, value...)
-}
-
-// appendComma separates members after the first, which began at start.
-func appendComma(dst []byte, start int) []byte {
-	if len(dst) > start {
-		return append(dst, ',')
-	}
-	return dst
-}
-
 // appendBlocks writes an array of n values.
 func appendBlocks(dst []byte, n int, value func(dst []byte, i int) []byte) []byte {
 	dst = append(dst, '[')
 	for i := range n {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		dst = value(dst, i)
 	}
 	return append(dst, ']')
@@ -39,7 +21,7 @@ func appendCacheControl(dst []byte, c chat.Raw) []byte {
 	if c == nil {
 		return dst
 	}
-	return appendMember(dst, "cache_control", c)
+	return jsonedit.AppendRaw(dst, "cache_control", c)
 }
 
 // exists says whether v has a member name that is not null.

@@ -14,7 +14,6 @@ var Meter chat.Meter = meter{}
 
 type meter struct{}
 
-// parsers outlive a stream: a Meter has no place to keep one.
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p, len(body))
@@ -31,7 +30,7 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 		seeBlock(b, seen)
 	}
 	seeFinish(v, seen)
-	seeText(v.GetStringBytes("completion"), seen)
+	seen.Shown(v.GetStringBytes("completion"))
 }
 
 func (meter) Event(ev frame.Event, seen *chat.Seen) {
@@ -53,9 +52,9 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		seeBlock(v.Get("content_block"), seen)
 	case "content_block_delta":
 		d := v.Get("delta")
-		seeText(d.GetStringBytes("text"), seen)
-		count(d.GetStringBytes("thinking"), seen)
-		count(d.GetStringBytes("partial_json"), seen)
+		seen.Shown(d.GetStringBytes("text"))
+		seen.Hidden(d.GetStringBytes("thinking"))
+		seen.Hidden(d.GetStringBytes("partial_json"))
 	case "message_delta":
 		seeFinish(v.Get("delta"), seen)
 		seeUsage(v, seen)
@@ -89,29 +88,14 @@ func seeFinish(v *fastjson.Value, seen *chat.Seen) {
 func seeBlock(b *fastjson.Value, seen *chat.Seen) {
 	switch string(b.GetStringBytes("type")) {
 	case "text":
-		seeText(b.GetStringBytes("text"), seen)
+		seen.Shown(b.GetStringBytes("text"))
 	case "thinking":
-		count(b.GetStringBytes("thinking"), seen)
+		seen.Hidden(b.GetStringBytes("thinking"))
 	case "tool_use", "server_tool_use", "mcp_tool_use":
 		seen.Content = true
 		seen.TextLen += len(b.GetStringBytes("name"))
 	default:
 		seen.Content = true
-	}
-}
-
-// seeText counts text that a client shows, and hands it to payload logging.
-func seeText(s []byte, seen *chat.Seen) {
-	count(s, seen)
-	if len(s) > 0 && seen.Collect != nil {
-		seen.Collect(s)
-	}
-}
-
-func count(s []byte, seen *chat.Seen) {
-	if len(s) > 0 {
-		seen.Content = true
-		seen.TextLen += len(s)
 	}
 }
 

@@ -33,9 +33,15 @@ type messages struct{}
 // order, turns of one role are merged, and tool results are moved to directly
 // follow their calls, as the API demands.
 func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
-	turns, err := arrange(r.Messages)
+	if len(r.Messages) == 0 {
+		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}
+	}
+	turns, err := chat.Arrange(r.Messages, chat.CallIDs{Prefix: "toolu_"})
 	if err != nil {
 		return nil, err
+	}
+	if len(turns) == 0 {
+		turns = []chat.Turn{chat.OpeningTurn()}
 	}
 	m := modelOf(t.Model)
 	th := decideThinking(m, r, turns)
@@ -44,9 +50,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = jsonedit.AppendString(dst, t.Model)
 	dst = append(dst, `,"messages":[`...)
 	for i := range turns {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		if dst, err = appendTurn(dst, &turns[i], i == len(turns)-1); err != nil {
 			return nil, err
 		}
@@ -63,12 +67,9 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = appendOutputConfig(dst, r, th.effort)
 	dst = appendIdentity(dst, r)
 	for _, name := range natives {
-		if v := r.Lookup(name); v != nil {
-			dst = appendMember(dst, name, v)
-		}
+		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
 	}
-	dst = append(dst, `,"stream":`...)
-	dst = strconv.AppendBool(dst, r.Stream)
+	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
 	return append(dst, '}'), nil
 }
 
@@ -84,9 +85,9 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 		for j := range r.Messages[i].Parts {
 			p := &r.Messages[i].Parts[j]
 			if p.Kind != chat.Text && p.Kind != chat.Refusal {
-				return nil, &chat.RequestError{Field: partField(i, j), Message: "a system message can only be text"}
+				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only be text"}
 			}
-			if !blank(p.Text) {
+			if !chat.Blank(p.Text) {
 				texts = append(texts, p)
 				cached = cached || p.CacheControl != nil
 			}
@@ -130,10 +131,8 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 		}
 		limit = chat.Number(strconv.Itoa(n + th.room(m)))
 	}
-	dst = appendMember(dst, "max_tokens", []byte(limit))
-	if len(r.Stop) > 0 {
-		dst = appendStops(dst, r.Stop)
-	}
+	dst = jsonedit.AppendRaw(dst, "max_tokens", limit)
+	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.StopsNotBlank())
 	if m.adaptiveOnly {
 		return dst
 	}
@@ -141,7 +140,7 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	p, hasTopP := r.TopP.Float()
 	if th.on() {
 		if hasTopP && p >= leastTopP {
-			dst = appendMember(dst, "top_p", []byte(r.TopP))
+			dst = jsonedit.AppendRaw(dst, "top_p", r.TopP)
 		}
 		return dst
 	}
@@ -149,37 +148,12 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	if f, ok := temperature.Float(); ok && f > 1 {
 		temperature = "1"
 	}
-	if temperature != "" {
-		dst = appendMember(dst, "temperature", []byte(temperature))
-	}
+	dst = jsonedit.AppendRaw(dst, "temperature", temperature)
 	if hasTopP && (temperature == "" || !m.oneSampler) {
-		dst = appendMember(dst, "top_p", []byte(r.TopP))
+		dst = jsonedit.AppendRaw(dst, "top_p", r.TopP)
 	}
-	if r.TopK != "" {
-		dst = appendMember(dst, "top_k", []byte(r.TopK))
-	}
+	dst = jsonedit.AppendRaw(dst, "top_k", r.TopK)
 	return dst
-}
-
-// appendStops leaves out sequences of white space only, which are refused.
-func appendStops(dst []byte, stops []string) []byte {
-	n := 0
-	for _, s := range stops {
-		if blank(s) {
-			continue
-		}
-		if n == 0 {
-			dst = append(dst, `,"stop_sequences":[`...)
-		} else {
-			dst = append(dst, ',')
-		}
-		dst = jsonedit.AppendString(dst, s)
-		n++
-	}
-	if n == 0 {
-		return dst
-	}
-	return append(dst, ']')
 }
 
 // appendOutputConfig writes effort and format beside what the client has in an
@@ -195,21 +169,14 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 		v, _ = fastjson.ParseBytes(own)
 	}
 	dst = append(dst, `,"output_config":{`...)
-	start := len(dst)
 	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-		dst = appendComma(dst, start)
-		dst = jsonedit.AppendBytes(dst, key)
-		dst = append(dst, ':')
-		dst = jsonedit.AppendValue(dst, v)
+		dst = jsonedit.AppendValue(jsonedit.AppendKey(dst, key), v)
 	})
 	if effort != "" && !exists(v, "effort") {
-		dst = appendComma(dst, start)
-		dst = append(dst, `"effort":`...)
-		dst = jsonedit.AppendString(dst, effort)
+		dst = jsonedit.AppendText(dst, "effort", effort)
 	}
 	if format && !exists(v, "format") {
-		dst = appendComma(dst, start)
-		dst = append(dst, `"format":{"type":"json_schema","schema":`...)
+		dst = append(jsonedit.AppendName(dst, "format"), `{"type":"json_schema","schema":`...)
 		dst = appendClosed(dst, r.ResponseFormat.Schema)
 		dst = append(dst, '}')
 	}

@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"strconv"
-
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
@@ -31,7 +29,7 @@ const adaptiveRoom = 16384
 // decideThinking chooses what the model takes: a budget before Claude 4.6,
 // adaptive thinking with an effort since.
 // https://platform.claude.com/docs/en/build-with-claude/thinking
-func decideThinking(m model, r *chat.Request, turns []turn) thinking {
+func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 	effort := effortFor(m, r.ReasoningEffort)
 	if raw := r.Lookup("thinking"); raw != nil {
 		th := thinking{raw: raw, effort: effort}
@@ -58,7 +56,7 @@ func decideThinking(m model, r *chat.Request, turns []turn) thinking {
 		return thinking{effort: effort}
 	case m.adaptiveOnly, m.adaptive && !hasBudget:
 		return thinking{mode: "adaptive", show: m.adaptiveOnly, effort: effort}
-	case unsignedToolLoop(turns):
+	case chat.UnsignedToolLoop(turns): // "Expected thinking or redacted_thinking, but found tool_use"
 		return thinking{}
 	}
 	if !hasBudget {
@@ -81,18 +79,6 @@ func effortFor(m model, effort string) string {
 	return effort
 }
 
-// unsignedToolLoop says whether the model is in the middle of tool calls whose
-// thoughts the client did not keep: with a budget, the API then refuses to
-// think ("Expected thinking or redacted_thinking, but found tool_use").
-func unsignedToolLoop(turns []turn) bool {
-	n := len(turns)
-	if n < 2 || turns[n-1].role != chat.User || turns[n-1].blocks[0].part.Kind != chat.ToolResult {
-		return false
-	}
-	first := turns[n-2].blocks[0].part.Kind
-	return first != chat.Thinking && first != chat.RedactedThinking
-}
-
 func (th thinking) on() bool { return th.mode == "enabled" || th.mode == "adaptive" }
 
 // room is what thinking needs on top of the answer's max_tokens.
@@ -109,15 +95,14 @@ func (th thinking) room(m model) int {
 func (th thinking) append(dst []byte) []byte {
 	switch {
 	case th.raw != nil:
-		return appendMember(dst, "thinking", th.raw)
+		return jsonedit.AppendRaw(dst, "thinking", th.raw)
 	case th.mode == "":
 		return dst
 	}
 	dst = append(dst, `,"thinking":{"type":`...)
 	dst = jsonedit.AppendString(dst, th.mode)
 	if th.mode == "enabled" {
-		dst = append(dst, `,"budget_tokens":`...)
-		dst = strconv.AppendInt(dst, int64(th.budget), 10)
+		dst = jsonedit.AppendInt(dst, "budget_tokens", th.budget)
 	}
 	if th.show {
 		dst = append(dst, `,"display":"summarized"`...)

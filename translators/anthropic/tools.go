@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
-	"strconv"
 
 	"github.com/valyala/fastjson"
 
@@ -13,7 +12,7 @@ import (
 )
 
 // appendTools writes tools and tool_choice.
-func appendTools(dst []byte, r *chat.Request, turns []turn) ([]byte, error) {
+func appendTools(dst []byte, r *chat.Request, turns []chat.Turn) ([]byte, error) {
 	search := r.Lookup("web_search_options")
 	if len(r.Tools) == 0 && search == nil {
 		if called := appendCalledTools(dst, turns); len(called) > len(dst) {
@@ -22,16 +21,15 @@ func appendTools(dst []byte, r *chat.Request, turns []turn) ([]byte, error) {
 		return appendToolChoice(dst, r, false), nil
 	}
 	dst = append(dst, `,"tools":[`...)
-	start := len(dst)
 	for i := range r.Tools {
-		dst = appendComma(dst, start)
+		dst = jsonedit.AppendComma(dst)
 		var err error
 		if dst, err = appendTool(dst, &r.Tools[i], i); err != nil {
 			return nil, err
 		}
 	}
 	if search != nil {
-		dst = appendWebSearch(appendComma(dst, start), search)
+		dst = appendWebSearch(jsonedit.AppendComma(dst), search)
 	}
 	return appendToolChoice(append(dst, ']'), r, true), nil
 }
@@ -51,10 +49,7 @@ func appendTool(dst []byte, t *chat.Tool, i int) ([]byte, error) {
 	}
 	dst = append(dst, `{"name":`...)
 	dst = jsonedit.AppendString(dst, t.Name)
-	if t.Description != "" {
-		dst = append(dst, `,"description":`...)
-		dst = jsonedit.AppendString(dst, t.Description)
-	}
+	dst = jsonedit.AppendOptional(dst, "description", t.Description)
 	dst = append(dst, `,"input_schema":`...)
 	dst = appendInputSchema(dst, t.Parameters)
 	if t.Strict != nil && *t.Strict {
@@ -89,27 +84,15 @@ func typed(schema []byte) bool {
 // appendCalledTools declares the tools that the history calls where the client
 // no longer offers any: the API refuses tool blocks without tools. None of them
 // can be called, as tool_choice is none.
-func appendCalledTools(dst []byte, turns []turn) []byte {
-	seen := map[string]bool{}
-	start := len(dst)
-	for i := range turns {
-		for _, b := range turns[i].blocks {
-			if b.part.Kind != chat.ToolCall || seen[b.part.Name] {
-				continue
-			}
-			if len(seen) == 0 {
-				dst = append(dst, `,"tools":[`...)
-			} else {
-				dst = append(dst, ',')
-			}
-			seen[b.part.Name] = true
-			dst = append(dst, `{"name":`...)
-			dst = jsonedit.AppendString(dst, b.part.Name)
-			dst = append(dst, `,"input_schema":{"type":"object"}}`...)
-		}
-	}
-	if len(dst) == start {
+func appendCalledTools(dst []byte, turns []chat.Turn) []byte {
+	called := chat.CalledTools(turns)
+	if len(called) == 0 {
 		return dst
+	}
+	dst = append(jsonedit.AppendName(dst, "tools"), '[')
+	for _, name := range called {
+		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "name", name)
+		dst = append(dst, `,"input_schema":{"type":"object"}}`...)
 	}
 	return append(dst, `],"tool_choice":{"type":"none"}`...)
 }
@@ -138,12 +121,10 @@ func appendToolChoice(dst []byte, r *chat.Request, tools bool) []byte {
 	dst = append(dst, mode...)
 	dst = append(dst, '"')
 	if mode == "tool" {
-		dst = append(dst, `,"name":`...)
-		dst = jsonedit.AppendString(dst, r.ToolChoice.Name)
+		dst = jsonedit.AppendText(dst, "name", r.ToolChoice.Name)
 	}
 	if parallel && mode != "none" {
-		dst = append(dst, `,"disable_parallel_tool_use":`...)
-		dst = strconv.AppendBool(dst, !*r.ParallelTools)
+		dst = jsonedit.AppendBool(dst, "disable_parallel_tool_use", !*r.ParallelTools)
 	}
 	return append(dst, '}')
 }
@@ -163,7 +144,7 @@ func appendWebSearch(dst []byte, options chat.Raw) []byte {
 	dst = append(dst, `,"user_location":{"type":"approximate"`...)
 	for _, name := range []string{"city", "region", "country", "timezone"} {
 		if s := where.GetStringBytes(name); len(s) > 0 {
-			dst = appendMember(dst, name, jsonedit.AppendBytes(nil, s))
+			dst = jsonedit.AppendText(dst, name, s)
 		}
 	}
 	return append(dst, '}', '}')

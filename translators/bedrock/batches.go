@@ -84,9 +84,9 @@ func appendJob(t *target.Target, client []byte, unique string) ([]byte, error) {
 	if name == "" {
 		name = "batch-" + unique
 	}
-	body := text(text([]byte{'{'}, "jobName", name), "modelId", t.Model)
-	body = append(text(append(text(body, "roleArn", role), `,"inputDataConfig":{"s3InputDataConfig":{`...), "s3Uri", input), "}}"...)
-	body = append(text(append(body, `,"outputDataConfig":{"s3OutputDataConfig":{`...), "s3Uri", output), "}}"...)
+	body := jsonedit.AppendText(jsonedit.AppendText([]byte{'{'}, "jobName", name), "modelId", t.Model)
+	body = append(jsonedit.AppendText(append(jsonedit.AppendText(body, "roleArn", role), `,"inputDataConfig":{"s3InputDataConfig":{`...), "s3Uri", input), "}}"...)
+	body = append(jsonedit.AppendText(append(body, `,"outputDataConfig":{"s3OutputDataConfig":{`...), "s3Uri", output), "}}"...)
 	return append(body, '}'), nil
 }
 

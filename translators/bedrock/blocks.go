@@ -16,24 +16,24 @@ func (q *query) appendMessages(dst []byte) ([]byte, error) {
 	if len(q.turns) == 0 {
 		return dst, nil
 	}
-	dst = append(member(dst, "messages"), '[')
+	dst = append(jsonedit.AppendName(dst, "messages"), '[')
 	for i := range q.turns {
 		t := &q.turns[i]
-		dst = text(append(comma(dst), '{'), "role", string(t.role))
-		dst = append(member(dst, "content"), '[')
+		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "role", string(t.Role))
+		dst = append(jsonedit.AppendName(dst, "content"), '[')
 		said, document := false, false
-		for j := range t.blocks {
-			b := &t.blocks[j]
-			last := i == len(q.turns)-1 && j == len(t.blocks)-1
+		for j := range t.Blocks {
+			b := &t.Blocks[j]
+			last := i == len(q.turns)-1 && j == len(t.Blocks)-1
 			var err error
-			if dst, err = q.appendBlock(dst, b, last && t.role == chat.Assistant); err != nil {
+			if dst, err = q.appendBlock(dst, b, last && t.Role == chat.Assistant); err != nil {
 				return nil, err
 			}
-			said = said || b.part.Kind == chat.Text
-			document = document || kindOf(b.part) == chat.File
+			said = said || b.Part.Kind == chat.Text
+			document = document || kindOf(b.Part) == chat.File
 		}
 		if document && !said { // a document is refused without text beside it
-			dst = append(text(append(comma(dst), '{'), "text", opening.Text), '}')
+			dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", chat.Opening.Text), '}')
 		}
 		dst = append(dst, ']', '}')
 	}
@@ -43,8 +43,8 @@ func (q *query) appendMessages(dst []byte) ([]byte, error) {
 // appendBlock writes a part as a content block, and a cache point after it if
 // the client set one. An answer that the model shall continue (prefill) may
 // not end in white space.
-func (q *query) appendBlock(dst []byte, b *block, prefill bool) ([]byte, error) {
-	p := b.part
+func (q *query) appendBlock(dst []byte, b *chat.Block, prefill bool) ([]byte, error) {
+	p := b.Part
 	var err error
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
@@ -52,12 +52,12 @@ func (q *query) appendBlock(dst []byte, b *block, prefill bool) ([]byte, error) 
 		if prefill {
 			s = strings.TrimRight(s, " \t\r\n")
 		}
-		dst = append(text(append(comma(dst), '{'), "text", s), '}')
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", s), '}')
 	case chat.Thinking:
-		dst = text(append(comma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
-		dst = append(text(dst, "signature", p.Signature), "}}}"...)
+		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
+		dst = append(jsonedit.AppendText(dst, "signature", p.Signature), "}}}"...)
 	case chat.RedactedThinking:
-		dst = append(text(append(comma(dst), `{"reasoningContent":{`...), "redactedContent", p.Text), "}}"...)
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", p.Text), "}}"...)
 	case chat.ToolCall:
 		dst, err = appendToolUse(dst, b)
 	case chat.ToolResult:
@@ -80,35 +80,35 @@ func (q *query) appendCachePoint(dst []byte, control chat.Raw) []byte {
 	if control == nil || q.model.noCache {
 		return dst
 	}
-	dst = append(comma(dst), `{"cachePoint":{"type":"default"`...)
+	dst = append(jsonedit.AppendComma(dst), `{"cachePoint":{"type":"default"`...)
 	ttl := fastjson.GetString(control, "ttl")
 	if (ttl == "5m" || ttl == "1h") && !q.model.nova {
-		dst = text(dst, "ttl", ttl)
+		dst = jsonedit.AppendText(dst, "ttl", ttl)
 	}
 	return append(dst, '}', '}')
 }
 
 // appendToolUse writes a call. OpenAI carries arguments as text; Converse's
 // input is an object.
-func appendToolUse(dst []byte, b *block) ([]byte, error) {
-	input := strings.TrimSpace(b.part.Arguments)
+func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
+	input := strings.TrimSpace(b.Part.Arguments)
 	if input == "" || input == "null" {
 		input = "{}"
 	}
 	if input[0] != '{' || fastjson.Validate(input) != nil {
 		return nil, &chat.RequestError{Message: "failed to decode function response arguments from assistant's message, not JSON format"}
 	}
-	dst = text(append(comma(dst), `{"toolUse":{`...), "toolUseId", b.id)
-	return append(raw(text(dst, "name", b.part.Name), "input", input), "}}"...), nil
+	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), "toolUseId", b.ID)
+	return append(jsonedit.AppendRaw(jsonedit.AppendText(dst, "name", b.Part.Name), "input", input), "}}"...), nil
 }
 
 // appendToolResult writes a result: JSON text as json (what is no object as
 // its member "result"), other text as text. A result of nothing is an empty
 // object, as blank text is refused.
-func (q *query) appendToolResult(dst []byte, b *block) ([]byte, error) {
-	p := b.part
-	dst = text(append(comma(dst), `{"toolResult":{`...), "toolUseId", b.id)
-	dst = append(member(dst, "content"), '[')
+func (q *query) appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
+	p := b.Part
+	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolResult":{`...), "toolUseId", b.ID)
+	dst = append(jsonedit.AppendName(dst, "content"), '[')
 	start := len(dst)
 	cache := p.CacheControl
 	for i := range p.Parts {
@@ -127,7 +127,7 @@ func (q *query) appendToolResult(dst []byte, b *block) ([]byte, error) {
 	}
 	dst = append(dst, ']')
 	if p.IsError { // the only status that older models take is none
-		dst = text(dst, "status", "error")
+		dst = jsonedit.AppendText(dst, "status", "error")
 	}
 	return q.appendCachePoint(append(dst, '}', '}'), cache), nil
 }
@@ -156,18 +156,18 @@ func isJSON(s string) bool {
 // appendJSONResult writes valid JSON: Converse's json is an object.
 func appendJSONResult(dst []byte, value string) []byte {
 	if value[0] == '{' {
-		return append(raw(append(dst, '{'), "json", value), '}')
+		return append(jsonedit.AppendRaw(append(dst, '{'), "json", value), '}')
 	}
-	return append(raw(append(dst, `{"json":{`...), "result", value), "}}"...)
+	return append(jsonedit.AppendRaw(append(dst, `{"json":{`...), "result", value), "}}"...)
 }
 
-func (q *query) appendResultParts(dst []byte, b *block) ([]byte, error) {
-	for i := range b.part.Parts {
-		p := &b.part.Parts[i]
+func (q *query) appendResultParts(dst []byte, b *chat.Block) ([]byte, error) {
+	for i := range b.Part.Parts {
+		p := &b.Part.Parts[i]
 		switch p.Kind {
 		case chat.Text, chat.Refusal:
-			if !blank(p.Text) {
-				dst = append(text(append(comma(dst), '{'), "text", p.Text), '}')
+			if !chat.Blank(p.Text) {
+				dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text), '}')
 			}
 		case chat.Image, chat.File, chat.Video:
 			var err error
@@ -175,7 +175,7 @@ func (q *query) appendResultParts(dst []byte, b *block) ([]byte, error) {
 				return nil, err
 			}
 		default:
-			return nil, &chat.RequestError{Field: partField(b.message, b.index), Message: "a tool's result is text, images, documents or videos"}
+			return nil, &chat.RequestError{Field: chat.PartField(b.Message, b.Index), Message: "a tool's result is text, images, documents or videos"}
 		}
 	}
 	return dst, nil
@@ -188,13 +188,9 @@ var blockNames = []string{
 	"image", "document", "video", "audio",
 }
 
-func appendOpaque(dst []byte, b *block) ([]byte, error) {
-	if value := jsonedit.Lookup(b.part.Raw, b.part.Type); value != nil && slices.Contains(blockNames, b.part.Type) {
-		return append(raw(append(comma(dst), '{'), b.part.Type, value), '}'), nil
+func appendOpaque(dst []byte, b *chat.Block) ([]byte, error) {
+	if value := jsonedit.Lookup(b.Part.Raw, b.Part.Type); value != nil && slices.Contains(blockNames, b.Part.Type) {
+		return append(jsonedit.AppendRaw(append(jsonedit.AppendComma(dst), '{'), b.Part.Type, value), '}'), nil
 	}
-	return nil, &chat.RequestError{Field: partField(b.message, b.index), Message: fmt.Sprintf("Converse has no content of type %q", b.part.Type)}
-}
-
-func partField(message, part int) string {
-	return fmt.Sprintf("messages[%d].content[%d]", message, part)
+	return nil, &chat.RequestError{Field: chat.PartField(b.Message, b.Index), Message: fmt.Sprintf("Converse has no content of type %q", b.Part.Type)}
 }

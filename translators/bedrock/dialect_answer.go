@@ -26,7 +26,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	}
 	dst = append(dst, "]}}"...)
 	if c.Finish != "" {
-		dst = text(dst, "stopReason", stopReason(c.Finish, c.StopText != "", calls > 0))
+		dst = jsonedit.AppendText(dst, "stopReason", stopReason(c.Finish, c.StopText != "", calls > 0))
 	}
 	if !r.NoUsage {
 		dst = appendUsage(dst, &r.Usage)
@@ -34,7 +34,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	dst = append(dst, `,"metrics":{"latencyMs":0}`...)
 	for _, m := range r.Extra {
 		if m.Name == "trace" || m.Name == "additionalModelResponseFields" {
-			dst = raw(dst, m.Name, m.Value)
+			dst = jsonedit.AppendRaw(dst, m.Name, m.Value)
 		}
 	}
 	return append(appendTier(dst, r.ServiceTier), '}'), nil
@@ -45,24 +45,22 @@ func appendAnswerBlock(dst []byte, p *chat.Part, answer string, calls int) []byt
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
 		if p.Text != "" {
-			dst = append(text(append(comma(dst), '{'), "text", p.Text), '}')
+			dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text), '}')
 		}
 	case chat.Thinking:
-		dst = text(append(comma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
-		if p.Signature != "" {
-			dst = text(dst, "signature", p.Signature)
-		}
+		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
+		dst = jsonedit.AppendOptional(dst, "signature", p.Signature)
 		dst = append(dst, "}}}"...)
 	case chat.RedactedThinking:
-		dst = append(text(append(comma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Text)), "}}"...)
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Text)), "}}"...)
 	case chat.ToolCall:
-		dst = appendCallID(append(comma(dst), `{"toolUse":{`...), []byte(p.ID), answer, calls)
-		dst = append(member(text(dst, "name", p.Name), "input"), inputOf(p.Arguments)...)
+		dst = appendCallID(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), []byte(p.ID), answer, calls)
+		dst = append(jsonedit.AppendName(jsonedit.AppendText(dst, "name", p.Name), "input"), inputOf(p.Arguments)...)
 		dst = append(dst, "}}"...)
 	case chat.Image:
 		if m := p.Media; m != nil && m.Data != "" {
-			dst = text(append(comma(dst), `{"image":{`...), "format", formatOf(chat.Image, m))
-			dst = append(text(append(member(dst, "source"), '{'), "bytes", m.Data), "}}}"...)
+			dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"image":{`...), "format", formatOf(chat.Image, m))
+			dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "source"), '{'), "bytes", m.Data), "}}}"...)
 		}
 	}
 	return dst
@@ -80,19 +78,19 @@ func blob(data string) string {
 // some that do not repeat in the conversation.
 func appendCallID(dst, id []byte, answer string, n int) []byte {
 	if len(id) == 0 {
-		return text(dst, "toolUseId", "tooluse_"+answer+"_"+strconv.Itoa(n))
+		return jsonedit.AppendText(dst, "toolUseId", "tooluse_"+answer+"_"+strconv.Itoa(n))
 	}
-	return bytesText(dst, "toolUseId", id)
+	return jsonedit.AppendText(dst, "toolUseId", id)
 }
 
 // inputOf is arguments as the object they should be. What a model spoiled is
 // passed on in one, so that the tool can say what is wrong with it.
 func inputOf(arguments string) string {
-	if blank(arguments) || arguments == "null" {
+	if chat.Blank(arguments) || arguments == "null" {
 		return "{}"
 	}
 	if _, err := jsonedit.Object([]byte(arguments), nil); err != nil {
-		return string(append(text([]byte{'{'}, "arguments", arguments), '}'))
+		return string(append(jsonedit.AppendText([]byte{'{'}, "arguments", arguments), '}'))
 	}
 	return arguments
 }
@@ -121,22 +119,22 @@ func stopReason(reason chat.FinishReason, sequence, calls bool) string {
 
 // appendUsage writes the member usage.
 func appendUsage(dst []byte, u *chat.Usage) []byte {
-	dst = append(member(dst, "usage"), '{')
-	dst = number(dst, "inputTokens", max(u.Prompt-u.Cached-u.CacheWrite, 0))
-	dst = number(dst, "outputTokens", u.Completion)
-	dst = number(dst, "totalTokens", u.TotalTokens())
+	dst = append(jsonedit.AppendName(dst, "usage"), '{')
+	dst = jsonedit.AppendInt(dst, "inputTokens", max(u.Prompt-u.Cached-u.CacheWrite, 0))
+	dst = jsonedit.AppendInt(dst, "outputTokens", u.Completion)
+	dst = jsonedit.AppendInt(dst, "totalTokens", u.TotalTokens())
 	if u.Cached+u.CacheWrite > 0 {
-		dst = number(dst, "cacheReadInputTokens", u.Cached)
-		dst = number(dst, "cacheWriteInputTokens", u.CacheWrite)
+		dst = jsonedit.AppendInt(dst, "cacheReadInputTokens", u.Cached)
+		dst = jsonedit.AppendInt(dst, "cacheWriteInputTokens", u.CacheWrite)
 	}
 	if u.CacheWrite5m+u.CacheWrite1h > 0 {
-		dst = append(member(dst, "cacheDetails"), '[')
+		dst = append(jsonedit.AppendName(dst, "cacheDetails"), '[')
 		for _, d := range [...]struct {
 			ttl string
 			n   int
 		}{{"1h", u.CacheWrite1h}, {"5m", u.CacheWrite5m}} {
 			if d.n > 0 {
-				dst = append(number(text(append(comma(dst), '{'), "ttl", d.ttl), "inputTokens", d.n), '}')
+				dst = append(jsonedit.AppendInt(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "ttl", d.ttl), "inputTokens", d.n), '}')
 			}
 		}
 		dst = append(dst, ']')
@@ -148,7 +146,7 @@ func appendUsage(dst []byte, u *chat.Usage) []byte {
 func appendTier(dst []byte, tier string) []byte {
 	switch tier {
 	case "default", "flex", "priority", "reserved":
-		return append(text(append(member(dst, "serviceTier"), '{'), "type", tier), '}')
+		return append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "serviceTier"), '{'), "type", tier), '}')
 	}
 	return dst
 }
@@ -157,7 +155,7 @@ func appendTier(dst []byte, tier string) []byte {
 // X-Amzn-ErrorType (see ErrorType) or, where that is missing, from __type.
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
-	return append(text(text(append(dst, '{'), "__type", ErrorType(e.Status)), "message", e.Message), '}')
+	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", ErrorType(e.Status)), "message", e.Message), '}')
 }
 
 // ErrorType is the exception that Bedrock has for an HTTP status: the value of

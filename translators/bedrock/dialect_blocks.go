@@ -97,7 +97,7 @@ func parsePart(name string, v *fastjson.Value) (chat.Part, error) {
 	}
 	whole := append(jsonedit.AppendString([]byte(`{"type":`), name), ',')
 	whole = append(jsonedit.AppendString(whole, name), ':')
-	return chat.Part{Kind: chat.Opaque, Type: name, Raw: append(appendValue(whole, v), '}')}, nil
+	return chat.Part{Kind: chat.Opaque, Type: name, Raw: append(jsonedit.AppendValue(whole, v), '}')}, nil
 }
 
 // parseResult reads the result of a call. json becomes its text.
@@ -109,7 +109,7 @@ func parseResult(v *fastjson.Value) (chat.Part, error) {
 	inner := chat.Message{}
 	for i, b := range v.GetArray("content") {
 		if value := b.Get("json"); value != nil {
-			inner.Parts = append(inner.Parts, chat.Part{Kind: chat.Text, Text: string(appendValue(nil, value))})
+			inner.Parts = append(inner.Parts, chat.Part{Kind: chat.Text, Text: string(jsonedit.AppendValue(nil, value))})
 			continue
 		}
 		if err := appendPart(&inner, b); err != nil {

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 )
 

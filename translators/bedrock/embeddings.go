@@ -28,18 +28,18 @@ func (embeddings) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 	if len(r.Inputs) > 1 {
 		return nil, &chat.RequestError{Field: "input", Message: "must be one text: Titan takes no more at a time"}
 	}
-	dst = raw(append(dst, '{'), "inputText", r.Inputs[0])
+	dst = jsonedit.AppendRaw(append(dst, '{'), "inputText", r.Inputs[0])
 	switch {
 	case strings.Contains(t.Model, "titan-embed-text-v1"), strings.Contains(t.Model, "titan-embed-g1"):
 	case strings.Contains(t.Model, "titan-embed-image"):
 		if r.Dimensions > 0 {
-			dst = append(number(append(member(dst, "embeddingConfig"), '{'), "outputEmbeddingLength", r.Dimensions), '}')
+			dst = append(jsonedit.AppendInt(append(jsonedit.AppendName(dst, "embeddingConfig"), '{'), "outputEmbeddingLength", r.Dimensions), '}')
 		}
 	default:
 		if r.Dimensions > 0 {
-			dst = number(dst, "dimensions", r.Dimensions)
+			dst = jsonedit.AppendInt(dst, "dimensions", r.Dimensions)
 		}
-		dst = raw(dst, "normalize", normalize(t, r)) // always: the API's default is not Kong's
+		dst = jsonedit.AppendRaw(dst, "normalize", normalize(t, r)) // always: the API's default is not Kong's
 	}
 	return append(dst, '}'), nil
 }
@@ -58,7 +58,7 @@ func normalize(t *target.Target, r *openai.NewEmbeddings) []byte {
 func appendCohereEmbed(dst []byte, t *target.Target, r *openai.NewEmbeddings) []byte {
 	dst = append(dst, `{"texts":[`...)
 	for _, input := range r.Inputs {
-		dst = append(comma(dst), input...)
+		dst = append(jsonedit.AppendComma(dst), input...)
 	}
 	dst = append(dst, ']')
 	purpose := r.Text("input_type")
@@ -68,14 +68,14 @@ func appendCohereEmbed(dst []byte, t *target.Target, r *openai.NewEmbeddings) []
 	if purpose == "" {
 		purpose = "search_document"
 	}
-	dst = text(dst, "input_type", purpose)
+	dst = jsonedit.AppendText(dst, "input_type", purpose)
 	if own := r.Text("truncate"); own != "" {
-		dst = text(dst, "truncate", own)
+		dst = jsonedit.AppendText(dst, "truncate", own)
 	}
 	if strings.Contains(t.Model, "cohere.embed-v4") {
-		dst = append(member(dst, "embedding_types"), `["float"]`...)
+		dst = append(jsonedit.AppendName(dst, "embedding_types"), `["float"]`...)
 		if r.Dimensions > 0 {
-			dst = number(dst, "output_dimension", r.Dimensions)
+			dst = jsonedit.AppendInt(dst, "output_dimension", r.Dimensions)
 		}
 	}
 	return append(dst, '}')

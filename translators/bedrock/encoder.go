@@ -118,11 +118,11 @@ func (e *encoder) next(dst []byte, kind chat.PartKind) []byte {
 
 // index begins the payload of an event about a block.
 func (e *encoder) index(block int) []byte {
-	return number(append(e.payload[:0], '{'), "contentBlockIndex", block)
+	return jsonedit.AppendInt(append(e.payload[:0], '{'), "contentBlockIndex", block)
 }
 
 func (e *encoder) appendDelta(dst []byte, block int, before string, said []byte, after string) []byte {
-	p := append(member(e.index(block), "delta"), before...)
+	p := append(jsonedit.AppendName(e.index(block), "delta"), before...)
 	p = append(jsonedit.AppendBytes(p, said), after...)
 	e.payload = append(p, '}')
 	return frame.AppendEventStream(dst, blockDelta, e.payload)
@@ -141,8 +141,8 @@ func (e *encoder) appendClose(dst []byte) []byte {
 func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	dst = e.next(e.appendClose(dst), chat.ToolCall)
 	e.calls = append(e.calls, callBlocks{call: d.Index, block: e.open})
-	p := append(member(e.index(e.open), "start"), `{"toolUse":{`...)
-	p = bytesText(appendCallID(p, d.ID, e.meta.ID, len(e.calls)-1), "name", d.Name)
+	p := append(jsonedit.AppendName(e.index(e.open), "start"), `{"toolUse":{`...)
+	p = jsonedit.AppendText(appendCallID(p, d.ID, e.meta.ID, len(e.calls)-1), "name", d.Name)
 	e.payload = append(p, "}}}"...)
 	dst = frame.AppendEventStream(dst, blockStart, e.payload)
 	return e.appendArguments(dst, d.Index, d.Text)
@@ -166,7 +166,7 @@ func (e *encoder) appendEnd(dst []byte) []byte {
 	e.closed = true
 	dst = e.appendClose(dst)
 	if e.reason != "" {
-		p := text(append(e.payload[:0], '{'), "stopReason", stopReason(e.reason, e.sequence, len(e.calls) > 0))
+		p := jsonedit.AppendText(append(e.payload[:0], '{'), "stopReason", stopReason(e.reason, e.sequence, len(e.calls) > 0))
 		e.payload = append(p, '}')
 		dst = frame.AppendEventStream(dst, messageStop, e.payload)
 	}
@@ -174,8 +174,8 @@ func (e *encoder) appendEnd(dst []byte) []byte {
 	if e.counted {
 		p = appendUsage(p, &e.usage)
 	}
-	p = append(member(p, "metrics"), `{"latencyMs":0}`...)
-	p = appendTier(raw(p, "trace", e.trace), e.usage.ServiceTier)
+	p = append(jsonedit.AppendName(p, "metrics"), `{"latencyMs":0}`...)
+	p = appendTier(jsonedit.AppendRaw(p, "trace", e.trace), e.usage.ServiceTier)
 	e.payload = append(p, '}')
 	return frame.AppendEventStream(dst, metadata, e.payload)
 }
@@ -209,5 +209,5 @@ func (e *encoder) fail(dst []byte, err *chat.Error) []byte {
 	headers := []frame.Header{
 		{Name: ":exception-type", Value: name}, {Name: ":content-type", Value: "application/json"}, {Name: ":message-type", Value: "exception"},
 	}
-	return frame.AppendEventStream(dst, headers, append(text([]byte{'{'}, "message", err.Message), '}'))
+	return frame.AppendEventStream(dst, headers, append(jsonedit.AppendText([]byte{'{'}, "message", err.Message), '}'))
 }

@@ -6,58 +6,46 @@ import "go-ai-proxy/translators/provider"
 // for all models; what a model has beyond it goes into
 // additionalModelRequestFields, which a client may also send itself.
 var fields = provider.Fields{
-	"model":    mapped("the URL"),
-	"stream":   mapped("the URL"),
-	"messages": mapped("messages and system"),
+	"model":    provider.Mapped.With("the URL"),
+	"stream":   provider.Mapped.With("the URL"),
+	"messages": provider.Mapped.With("messages and system"),
 
-	"max_completion_tokens": mapped("inferenceConfig.maxTokens"),
-	"max_tokens":            mapped("inferenceConfig.maxTokens"),
-	"temperature":           mapped("inferenceConfig.temperature; at most 1 for Claude, and not to models that refuse it"),
-	"top_p":                 mapped("inferenceConfig.topP; not to models that refuse it"),
-	"top_k":                 mapped("additionalModelRequestFields, under the model's name for it, unless it has none"),
-	"stop":                  mapped("inferenceConfig.stopSequences, but those of white space only"),
+	"max_completion_tokens": provider.Mapped.With("inferenceConfig.maxTokens"),
+	"max_tokens":            provider.Mapped.With("inferenceConfig.maxTokens"),
+	"temperature":           provider.Mapped.With("inferenceConfig.temperature; at most 1 for Claude, and not to models that refuse it"),
+	"top_p":                 provider.Mapped.With("inferenceConfig.topP; not to models that refuse it"),
+	"top_k":                 provider.Mapped.With("additionalModelRequestFields, under the model's name for it, unless it has none"),
+	"stop":                  provider.Mapped.With("inferenceConfig.stopSequences, but those of white space only"),
 
-	"tools":         mapped("toolConfig.tools"),
-	"functions":     mapped("toolConfig.tools"),
-	"tool_choice":   mapped("toolConfig.toolChoice; with none, tools are left out unless the history has calls, which demand them"),
-	"function_call": mapped("toolConfig.toolChoice"),
+	"tools":         provider.Mapped.With("toolConfig.tools"),
+	"functions":     provider.Mapped.With("toolConfig.tools"),
+	"tool_choice":   provider.Mapped.With("toolConfig.toolChoice; with none, tools are left out unless the history has calls, which demand them"),
+	"function_call": provider.Mapped.With("toolConfig.toolChoice"),
 
-	"response_format":  mapped("outputConfig.textFormat, or a forced tool for models without; json_object is an instruction in system"),
-	"reasoning_effort": mapped("outputConfig.effort or additionalModelRequestFields, unless the model does not reason"),
-	"service_tier":     mapped("serviceTier; auto and scale are left out"),
-	"metadata":         mapped("requestMetadata, but for pairs that Bedrock's logs do not take"),
-	"extra_body":       mapped("merged into the body"),
+	"response_format":  provider.Mapped.With("outputConfig.textFormat, or a forced tool for models without; json_object is an instruction in system"),
+	"reasoning_effort": provider.Mapped.With("outputConfig.effort or additionalModelRequestFields, unless the model does not reason"),
+	"service_tier":     provider.Mapped.With("serviceTier; auto and scale are left out"),
+	"metadata":         provider.Mapped.With("requestMetadata, but for pairs that Bedrock's logs do not take"),
+	"extra_body":       provider.Mapped.With("merged into the body"),
 
-	"web_search_options": refused("Converse has no web search"),
+	"web_search_options": provider.Refused.With("Converse has no web search"),
 
-	"audio":                  dropped("Converse answers in text"),
-	"frequency_penalty":      dropped("no such setting"),
-	"logit_bias":             dropped("no such setting"),
-	"logprobs":               dropped("no such setting"),
-	"modalities":             dropped("Converse answers in text"),
-	"n":                      dropped("one answer per request"),
-	"parallel_tool_calls":    dropped("no such setting"),
-	"prediction":             dropped("no such setting"),
-	"presence_penalty":       dropped("no such setting"),
-	"prompt_cache_key":       dropped("caching is asked by cache_control"),
-	"prompt_cache_retention": dropped("caching is asked by cache_control"),
-	"safety_identifier":      dropped("no such setting"),
-	"seed":                   dropped("no such setting"),
-	"store":                  dropped("nothing is stored"),
-	"stream_options":         dropped("usage is always sent"),
-	"top_logprobs":           dropped("no such setting"),
-	"user":                   dropped("no such setting; requestMetadata goes to the logs"),
-	"verbosity":              dropped("no such setting"),
-}
-
-func mapped(note string) provider.Field {
-	return provider.Field{Treatment: provider.Mapped, Note: note}
-}
-
-func dropped(note string) provider.Field {
-	return provider.Field{Treatment: provider.Dropped, Note: note}
-}
-
-func refused(note string) provider.Field {
-	return provider.Field{Treatment: provider.Refused, Note: note}
+	"audio":                  provider.Dropped.With("Converse answers in text"),
+	"frequency_penalty":      provider.Dropped.With("no such setting"),
+	"logit_bias":             provider.Dropped.With("no such setting"),
+	"logprobs":               provider.Dropped.With("no such setting"),
+	"modalities":             provider.Dropped.With("Converse answers in text"),
+	"n":                      provider.Dropped.With("one answer per request"),
+	"parallel_tool_calls":    provider.Dropped.With("no such setting"),
+	"prediction":             provider.Dropped.With("no such setting"),
+	"presence_penalty":       provider.Dropped.With("no such setting"),
+	"prompt_cache_key":       provider.Dropped.With("caching is asked by cache_control"),
+	"prompt_cache_retention": provider.Dropped.With("caching is asked by cache_control"),
+	"safety_identifier":      provider.Dropped.With("no such setting"),
+	"seed":                   provider.Dropped.With("no such setting"),
+	"store":                  provider.Dropped.With("nothing is stored"),
+	"stream_options":         provider.Dropped.With("usage is always sent"),
+	"top_logprobs":           provider.Dropped.With("no such setting"),
+	"user":                   provider.Dropped.With("no such setting; requestMetadata goes to the logs"),
+	"verbosity":              provider.Dropped.With("no such setting"),
 }

@@ -54,39 +54,37 @@ func appendCanvas(dst []byte, r *openai.NewImage) ([]byte, error) {
 		if r.Mask != nil {
 			dst = base64Text(dst, "maskImage", canvasMask(r.Mask.Data))
 		} else {
-			dst = text(dst, "maskPrompt", maskPrompt)
+			dst = jsonedit.AppendText(dst, "maskPrompt", maskPrompt)
 		}
 	case len(r.Pictures) > 0:
 		dst = append(dst, `{"taskType":"IMAGE_VARIATION","imageVariationParams":{"images":[`...)
 		for i := range r.Pictures {
-			dst = append(append(append(comma(dst), '"'), r.Pictures[i].Data...), '"')
+			dst = append(append(append(jsonedit.AppendComma(dst), '"'), r.Pictures[i].Data...), '"')
 		}
 		dst = append(dst, ']')
-		if s := jsonedit.Find(r.Members, "similarityStrength"); s != nil {
-			dst = raw(dst, "similarityStrength", s)
-		}
+		dst = jsonedit.AppendRaw(dst, "similarityStrength", jsonedit.Find(r.Members, "similarityStrength"))
 	default:
 		dst = append(dst, `{"taskType":"TEXT_IMAGE","textToImageParams":{`...)
 	}
-	dst = text(dst, "text", r.Prompt)
+	dst = jsonedit.AppendText(dst, "text", r.Prompt)
 	for _, name := range [...]string{"negativeText", "negative_prompt"} {
 		if s, _ := jsonedit.String(jsonedit.Find(r.Members, name)); s != "" {
-			dst = text(dst, "negativeText", s)
+			dst = jsonedit.AppendText(dst, "negativeText", s)
 			break
 		}
 	}
 	dst = append(dst, `},"imageGenerationConfig":`...)
-	config := number([]byte{'{'}, "numberOfImages", max(r.N, 1))
+	config := jsonedit.AppendInt([]byte{'{'}, "numberOfImages", max(r.N, 1))
 	if r.Width > 0 {
-		config = number(number(config, "width", r.Width), "height", r.Height)
+		config = jsonedit.AppendInt(jsonedit.AppendInt(config, "width", r.Width), "height", r.Height)
 	}
 	switch r.Quality {
 	case "hd", "high", "premium":
-		config = text(config, "quality", "premium")
+		config = jsonedit.AppendText(config, "quality", "premium")
 	case "standard", "medium", "low":
-		config = text(config, "quality", "standard")
+		config = jsonedit.AppendText(config, "quality", "standard")
 	}
-	config = append(raw(config, "seed", r.Seed), '}')
+	config = append(jsonedit.AppendRaw(config, "seed", r.Seed), '}')
 	if own := jsonedit.Find(r.Members, "imageGenerationConfig"); jsonedit.IsObject(own) {
 		var err error
 		if config, err = jsonedit.Merge(nil, config, own); err != nil {
@@ -98,7 +96,7 @@ func appendCanvas(dst []byte, r *openai.NewImage) ([]byte, error) {
 
 // base64Text writes a string member that needs no escapes.
 func base64Text(dst []byte, name string, data []byte) []byte {
-	return append(append(append(member(dst, name), '"'), data...), '"')
+	return append(append(append(jsonedit.AppendName(dst, name), '"'), data...), '"')
 }
 
 // maxMask bounds the mask that is looked into, in pixels.
@@ -145,30 +143,28 @@ func appendStability(dst []byte, r *openai.NewImage) ([]byte, error) {
 	if r.N > 1 {
 		return nil, &chat.RequestError{Field: "n", Message: "must be 1: the model makes one picture at a time"}
 	}
-	dst = text(append(dst, '{'), "prompt", r.Prompt)
+	dst = jsonedit.AppendText(append(dst, '{'), "prompt", r.Prompt)
 	switch {
 	case r.Mask != nil && len(r.Pictures) > 0:
 		dst = base64Text(base64Text(dst, "image", r.Pictures[0].Data), "mask", r.Mask.Data)
 	case len(r.Pictures) > 0:
-		dst = base64Text(text(dst, "mode", "image-to-image"), "image", r.Pictures[0].Data)
+		dst = base64Text(jsonedit.AppendText(dst, "mode", "image-to-image"), "image", r.Pictures[0].Data)
 		strength := jsonedit.Find(r.Members, "strength")
 		if strength == nil {
 			strength = []byte("0.7")
 		}
-		dst = raw(dst, "strength", strength)
+		dst = jsonedit.AppendRaw(dst, "strength", strength)
 	default:
-		dst = text(dst, "mode", "text-to-image")
+		dst = jsonedit.AppendText(dst, "mode", "text-to-image")
 		if r.Width > 0 {
-			dst = text(dst, "aspect_ratio", openai.Ratio(r.Width, r.Height))
+			dst = jsonedit.AppendText(dst, "aspect_ratio", openai.Ratio(r.Width, r.Height))
 		}
 	}
-	dst = raw(dst, "seed", r.Seed)
+	dst = jsonedit.AppendRaw(dst, "seed", r.Seed)
 	if s, _ := jsonedit.String(jsonedit.Find(r.Members, "negative_prompt")); s != "" {
-		dst = text(dst, "negative_prompt", s)
+		dst = jsonedit.AppendText(dst, "negative_prompt", s)
 	}
-	if r.OutputFormat != "" {
-		dst = text(dst, "output_format", r.OutputFormat)
-	}
+	dst = jsonedit.AppendOptional(dst, "output_format", r.OutputFormat)
 	return append(dst, '}'), nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // mediaKind is a kind of content block for media.
@@ -41,9 +42,9 @@ var formatNames = map[string]string{
 
 // appendMedia writes an image, a document, a video or a sound. Converse takes
 // bytes or an object in S3; it fetches nothing from the web.
-func (q *query) appendMedia(dst []byte, p *chat.Part, b *block) ([]byte, error) {
+func (q *query) appendMedia(dst []byte, p *chat.Part, b *chat.Block) ([]byte, error) {
 	kind, m := kindOf(p), p.Media
-	field := partField(b.message, b.index) + "." + mediaKinds[p.Kind].field
+	field := chat.PartField(b.Message, b.Index) + "." + mediaKinds[p.Kind].field
 	if m == nil || m.Data == "" && m.URL == "" {
 		return nil, &chat.RequestError{Field: field, Message: "Bedrock keeps no uploaded files: send the data itself, or an s3:// URL"}
 	}
@@ -55,16 +56,16 @@ func (q *query) appendMedia(dst []byte, p *chat.Part, b *block) ([]byte, error) 
 		return nil, &chat.RequestError{Field: field, Message: fmt.Sprintf("media type %q is none of %s",
 			m.MIME, strings.Join(mediaKinds[kind].formats, ", "))}
 	}
-	dst = append(member(append(comma(dst), '{'), mediaKinds[kind].name), '{')
-	dst = text(dst, "format", format)
+	dst = append(jsonedit.AppendName(append(jsonedit.AppendComma(dst), '{'), mediaKinds[kind].name), '{')
+	dst = jsonedit.AppendText(dst, "format", format)
 	if kind == chat.File {
-		dst = text(dst, "name", q.documentName(m))
+		dst = jsonedit.AppendText(dst, "name", q.documentName(m))
 	}
-	dst = append(member(dst, "source"), '{')
+	dst = append(jsonedit.AppendName(dst, "source"), '{')
 	if m.Data != "" {
-		dst = text(dst, "bytes", m.Data)
+		dst = jsonedit.AppendText(dst, "bytes", m.Data)
 	} else {
-		dst = append(text(append(member(dst, "s3Location"), '{'), "uri", m.URL), '}')
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "s3Location"), '{'), "uri", m.URL), '}')
 	}
 	return append(dst, "}}}"...), nil
 }

@@ -76,9 +76,9 @@ func seeEvent(name string, v *fastjson.Value, seen *chat.Seen) {
 		seen.TextLen += len(use)
 	case "contentBlockDelta":
 		d := v.Get("delta")
-		seeText(d.GetStringBytes("text"), seen)
-		seeHidden(d.GetStringBytes("reasoningContent", "text"), seen)
-		seeHidden(d.GetStringBytes("toolUse", "input"), seen)
+		seen.Shown(d.GetStringBytes("text"))
+		seen.Hidden(d.GetStringBytes("reasoningContent", "text"))
+		seen.Hidden(d.GetStringBytes("toolUse", "input"))
 	case "messageStop":
 		if reason := finishReason(v.GetStringBytes("stopReason")); reason != "" {
 			seen.Finish = reason
@@ -99,9 +99,9 @@ func seeAnswer(v *fastjson.Value, body []byte, seen *chat.Seen) {
 		seen.Finish = reason
 	}
 	for _, b := range v.GetArray("output", "message", "content") {
-		seeText(b.GetStringBytes("text"), seen)
-		seeHidden(b.GetStringBytes("reasoningContent", "reasoningText", "text"), seen)
-		seeHidden(b.GetStringBytes("toolUse", "name"), seen)
+		seen.Shown(b.GetStringBytes("text"))
+		seen.Hidden(b.GetStringBytes("reasoningContent", "reasoningText", "text"))
+		seen.Hidden(b.GetStringBytes("toolUse", "name"))
 	}
 	seeUsage(v, seen)
 	seeMakers(v, seen)
@@ -180,27 +180,11 @@ func seeMakers(v *fastjson.Value, seen *chat.Seen) {
 		seen.HasUsage = count(&seen.Usage.Completion, v.Get(path...)) || seen.HasUsage
 	}
 	for _, path := range textPaths {
-		seeText(v.GetStringBytes(path...), seen)
+		seen.Shown(v.GetStringBytes(path...))
 	}
 	for _, path := range finishPaths {
 		if reason := makersFinish[string(v.GetStringBytes(path...))]; reason != "" {
 			seen.Finish = reason
 		}
-	}
-}
-
-// seeText counts text that a client shows, and hands it to payload logging.
-func seeText(s []byte, seen *chat.Seen) {
-	seeHidden(s, seen)
-	if len(s) > 0 && seen.Collect != nil {
-		seen.Collect(s)
-	}
-}
-
-// seeHidden counts what is said and not shown.
-func seeHidden(s []byte, seen *chat.Seen) {
-	if len(s) > 0 {
-		seen.Content = true
-		seen.TextLen += len(s)
 	}
 }

@@ -21,11 +21,14 @@ var natives = []string{
 	"performanceConfig", "promptVariables", "requestMetadata", "serviceTier", "toolConfig",
 }
 
+// callIDs are the ids that a toolUse may have.
+var callIDs = chat.CallIDs{Prefix: "tooluse_", Longest: 64}
+
 // query is a request on its way to Converse.
 type query struct {
 	*chat.Request
 	model    model
-	turns    []turn
+	turns    []chat.Turn
 	settings settings
 	own      []jsonedit.Member // of the client's object `bedrock`
 	names    map[string]int    // of documents, which must be unique
@@ -56,7 +59,7 @@ func (converse) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 		}
 	}
 	for _, name := range []string{"guardrailConfig", "promptVariables", "additionalModelResponseFieldPaths"} {
-		dst = raw(dst, name, q.native(name))
+		dst = jsonedit.AppendRaw(dst, name, q.native(name))
 	}
 	dst = q.appendMetadata(dst)
 	dst = q.appendServing(dst, t)
@@ -64,7 +67,7 @@ func (converse) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	if t.Options != nil && t.Options.AnthropicVersion != "" {
 		version = t.Options.AnthropicVersion
 	}
-	return append(text(dst, "anthropic_version", version), '}'), nil
+	return append(jsonedit.AppendText(dst, "anthropic_version", version), '}'), nil
 }
 
 // read arranges the messages and decides the settings.
@@ -82,7 +85,7 @@ func (q *query) read(t *target.Target) (err error) {
 			}
 		}
 	}
-	if q.turns, err = arrange(q.Messages); err != nil {
+	if q.turns, err = chat.Arrange(q.Messages, callIDs); err != nil {
 		return err
 	}
 	// A prompt of Bedrock's prompt management brings its own messages.
@@ -113,12 +116,12 @@ func (q *query) appendMerged(dst []byte, name string, ours []byte, ownWins bool)
 		if len(ours) <= len("{}") {
 			return dst, nil
 		}
-		return raw(dst, name, ours), nil
+		return jsonedit.AppendRaw(dst, name, ours), nil
 	}
 	if ownWins {
 		own, ours = ours, own
 	}
-	merged, err := jsonedit.Merge(member(dst, name), own, ours)
+	merged, err := jsonedit.Merge(jsonedit.AppendName(dst, name), own, ours)
 	if err != nil {
 		return nil, &chat.RequestError{Field: name, Message: "must be an object"}
 	}
@@ -132,7 +135,7 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 	var said []string
 	flush := func() {
 		if len(said) > 0 {
-			system = append(text(append(comma(system), '{'), "text", strings.Join(said, "\n\n")), '}')
+			system = append(jsonedit.AppendText(append(jsonedit.AppendComma(system), '{'), "text", strings.Join(said, "\n\n")), '}')
 			said = said[:0]
 		}
 	}
@@ -144,8 +147,8 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 			case m.Role != chat.System:
 				continue
 			case p.Kind != chat.Text && p.Kind != chat.Refusal:
-				return nil, &chat.RequestError{Field: partField(i, j), Message: "a system message can only be text"}
-			case blank(p.Text):
+				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only be text"}
+			case chat.Blank(p.Text):
 				continue
 			}
 			said = append(said, p.Text)
@@ -166,7 +169,7 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 	if q.model.noSystem {
 		return nil, &chat.RequestError{Message: "system prompts are unsupported for model '" + id + "'"}
 	}
-	return raw(dst, "system", append(system, ']')), nil
+	return jsonedit.AppendRaw(dst, "system", append(system, ']')), nil
 }
 
 // appendInference writes inferenceConfig. What the client says there itself
@@ -174,18 +177,10 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 func (q *query) appendInference(dst []byte) ([]byte, error) {
 	s := &q.settings
 	o := []byte{'{'}
-	o = raw(o, "maxTokens", s.maxTokens)
-	o = raw(o, "temperature", s.temperature)
-	o = raw(o, "topP", s.topP)
-	stops := []byte{'['}
-	for _, stop := range q.Stop {
-		if !blank(stop) {
-			stops = jsonedit.AppendString(comma(stops), stop)
-		}
-	}
-	if len(stops) > 1 {
-		o = raw(o, "stopSequences", append(stops, ']'))
-	}
+	o = jsonedit.AppendRaw(o, "maxTokens", s.maxTokens)
+	o = jsonedit.AppendRaw(o, "temperature", s.temperature)
+	o = jsonedit.AppendRaw(o, "topP", s.topP)
+	o = jsonedit.AppendTexts(o, "stopSequences", q.StopsNotBlank())
 	return q.appendMerged(dst, "inferenceConfig", append(o, '}'), false)
 }
 
@@ -193,15 +188,11 @@ func (q *query) appendInference(dst []byte) ([]byte, error) {
 // https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
 func (q *query) appendOutput(dst []byte) ([]byte, error) {
 	o := []byte{'{'}
-	if q.settings.effort != "" {
-		o = text(o, "effort", q.settings.effort)
-	}
+	o = jsonedit.AppendOptional(o, "effort", q.settings.effort)
 	if q.settings.schema != nil && !q.formatByTool() {
-		o = append(member(o, "textFormat"), `{"type":"json_schema","structure":{"jsonSchema":{`...)
-		o = text(o, "schema", string(q.settings.schema))
-		if q.ResponseFormat.Name != "" {
-			o = text(o, "name", q.ResponseFormat.Name)
-		}
+		o = append(jsonedit.AppendName(o, "textFormat"), `{"type":"json_schema","structure":{"jsonSchema":{`...)
+		o = jsonedit.AppendText(o, "schema", string(q.settings.schema))
+		o = jsonedit.AppendOptional(o, "name", q.ResponseFormat.Name)
 		o = append(o, "}}}"...)
 	}
 	return q.appendMerged(dst, "outputConfig", append(o, '}'), true)
@@ -214,11 +205,11 @@ func (q *query) appendModelFields(dst []byte) ([]byte, error) {
 	if k := q.settings.topK; k != "" {
 		switch q.model.topK {
 		case "":
-			o = raw(o, "top_k", k)
+			o = jsonedit.AppendRaw(o, "top_k", k)
 		case "inferenceConfig.topK":
-			o = append(raw(append(member(o, "inferenceConfig"), '{'), "topK", k), '}')
+			o = append(jsonedit.AppendRaw(append(jsonedit.AppendName(o, "inferenceConfig"), '{'), "topK", k), '}')
 		default:
-			o = raw(o, q.model.topK, k)
+			o = jsonedit.AppendRaw(o, q.model.topK, k)
 		}
 	}
 	return q.appendMerged(dst, "additionalModelRequestFields", append(o, '}'), true)
@@ -227,16 +218,16 @@ func (q *query) appendModelFields(dst []byte) ([]byte, error) {
 // appendServing writes how the request is served.
 func (q *query) appendServing(dst []byte, t *target.Target) []byte {
 	if t.Options != nil && t.Options.Bedrock.PerformanceConfigLatency != "" {
-		dst = append(text(append(member(dst, "performanceConfig"), '{'), "latency", t.Options.Bedrock.PerformanceConfigLatency), '}')
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "performanceConfig"), '{'), "latency", t.Options.Bedrock.PerformanceConfigLatency), '}')
 	} else {
-		dst = raw(dst, "performanceConfig", q.native("performanceConfig"))
+		dst = jsonedit.AppendRaw(dst, "performanceConfig", q.native("performanceConfig"))
 	}
 	if own := q.native("serviceTier"); own != nil {
-		return raw(dst, "serviceTier", own)
+		return jsonedit.AppendRaw(dst, "serviceTier", own)
 	}
 	switch q.ServiceTier {
 	case "default", "flex", "priority", "reserved":
-		dst = append(text(append(member(dst, "serviceTier"), '{'), "type", q.ServiceTier), '}')
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "serviceTier"), '{'), "type", q.ServiceTier), '}')
 	}
 	return dst
 }
@@ -246,7 +237,7 @@ func (q *query) appendServing(dst []byte, t *target.Target) []byte {
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 func (q *query) appendMetadata(dst []byte) []byte {
 	if own := q.native("requestMetadata"); own != nil {
-		return raw(dst, "requestMetadata", own)
+		return jsonedit.AppendRaw(dst, "requestMetadata", own)
 	}
 	members, err := jsonedit.Object(q.Metadata, nil)
 	if err != nil {
@@ -256,13 +247,13 @@ func (q *query) appendMetadata(dst []byte) []byte {
 	for _, m := range members {
 		value, ok := jsonedit.String(m.Value)
 		if ok && len(m.Key) > 0 && loggable(string(m.Key)) && loggable(value) {
-			o = text(o, string(m.Key), value)
+			o = jsonedit.AppendText(o, string(m.Key), value)
 		}
 	}
 	if len(o) == 1 {
 		return dst
 	}
-	return raw(dst, "requestMetadata", append(o, '}'))
+	return jsonedit.AppendRaw(dst, "requestMetadata", append(o, '}'))
 }
 
 // loggable says whether s may be a key or a value of requestMetadata: at most

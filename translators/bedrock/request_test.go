@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
 )
@@ -397,7 +397,7 @@ func TestCallIDsHaveAtMost64Bytes(t *testing.T) {
 		{strings.Repeat("a", 500) + "b", "tooluse_3_" + strings.Repeat("a", 53) + "b"},
 		{"call:é/1", "call___1"},
 	} {
-		if got := callID(c.id, 3); got != c.want || len(got) > maxCallID {
+		if got := callIDs.Of(c.id, 3); got != c.want || len(got) > callIDs.Longest {
 			t.Errorf("%q: got %q (%d bytes), want %q", c.id, got, len(got), c.want)
 		}
 	}

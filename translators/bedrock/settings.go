@@ -51,7 +51,7 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 		format = chat.ResponseFormat{}
 	}
 	probe := chat.Request{
-		Messages:  []chat.Message{{Role: chat.User, Parts: []chat.Part{*opening}}},
+		Messages:  []chat.Message{{Role: chat.User, Parts: []chat.Part{*chat.Opening}}},
 		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK,
 		ReasoningEffort: q.ReasoningEffort, ReasoningBudget: q.ReasoningBudget,
 		ToolChoice: q.ToolChoice, ResponseFormat: format,
@@ -62,7 +62,7 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 	if q.formatByTool() {
 		probe.ToolChoice.Mode = "required"
 	}
-	if unsignedToolLoop(q.turns) {
+	if chat.UnsignedToolLoop(q.turns) {
 		probe.Messages = append(probe.Messages,
 			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: "{}"}}},
 			chat.Message{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "1"}}})
@@ -117,7 +117,7 @@ func (q *query) effortWord() string {
 // appendReasoning writes what additionalModelRequestFields says of reasoning.
 func (q *query) appendReasoning(o []byte) []byte {
 	if q.settings.thinking != nil {
-		return raw(o, "thinking", q.settings.thinking)
+		return jsonedit.AppendRaw(o, "thinking", q.settings.thinking)
 	}
 	word := q.effortWord()
 	if word == "xhigh" || word == "max" {
@@ -125,15 +125,13 @@ func (q *query) appendReasoning(o []byte) []byte {
 	}
 	switch q.model.effort {
 	case effortField:
-		if word != "" {
-			o = text(o, "reasoning_effort", word)
-		}
+		o = jsonedit.AppendOptional(o, "reasoning_effort", word)
 	case effortNova:
 		switch {
 		case word != "":
-			o = append(text(text(append(member(o, "reasoningConfig"), '{'), "type", "enabled"), "maxReasoningEffort", word), '}')
+			o = append(jsonedit.AppendText(jsonedit.AppendText(append(jsonedit.AppendName(o, "reasoningConfig"), '{'), "type", "enabled"), "maxReasoningEffort", word), '}')
 		case q.ReasoningEffort == "none":
-			o = append(text(append(member(o, "reasoningConfig"), '{'), "type", "disabled"), '}')
+			o = append(jsonedit.AppendText(append(jsonedit.AppendName(o, "reasoningConfig"), '{'), "type", "disabled"), '}')
 		}
 	}
 	return o

@@ -192,7 +192,7 @@ var memberTrace, memberFields = []byte("trace"), []byte("additionalModelResponse
 // member adds a member of the event that a client may want as it is.
 func (s *stream) member(name []byte, v *fastjson.Value) {
 	if v != nil && v.Type() != fastjson.TypeNull {
-		s.extra = appendValue(s.extra[:0], v)
+		s.extra = jsonedit.AppendValue(s.extra[:0], v)
 		s.add(chat.Delta{Kind: chat.ExtraDelta, Name: name, Raw: s.extra})
 	}
 }

@@ -22,9 +22,9 @@ func (q *query) formatByTool() bool {
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolConfiguration.html
 func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	if own := q.native("toolConfig"); own != nil {
-		return raw(dst, "toolConfig", own), nil
+		return jsonedit.AppendRaw(dst, "toolConfig", own), nil
 	}
-	called := calledTools(q.turns)
+	called := chat.CalledTools(q.turns)
 	offered := q.ToolChoice.Mode != "none" && len(q.Tools) > 0
 	var err error
 	tools := []byte{'['}
@@ -48,8 +48,8 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	if len(tools) == 1 {
 		return dst, nil
 	}
-	dst = append(member(dst, "toolConfig"), '{')
-	dst = raw(dst, "tools", append(tools, ']'))
+	dst = append(jsonedit.AppendName(dst, "toolConfig"), '{')
+	dst = jsonedit.AppendRaw(dst, "tools", append(tools, ']'))
 	return append(q.appendToolChoice(dst, offered), '}'), nil
 }
 
@@ -60,7 +60,7 @@ func (q *query) appendTool(dst []byte, i int) ([]byte, error) {
 		if err != nil || len(ms) != 1 || !slices.Contains([]string{"toolSpec", "systemTool", "cachePoint"}, string(ms[0].Key)) {
 			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "is no function and no tool that Converse has"}
 		}
-		return append(comma(dst), t.Native...), nil
+		return append(jsonedit.AppendComma(dst), t.Native...), nil
 	}
 	// Strict tools came with structured outputs.
 	strict := t.Strict != nil && *t.Strict && !q.model.noSchema
@@ -72,13 +72,13 @@ func (q *query) appendTool(dst []byte, i int) ([]byte, error) {
 }
 
 func appendToolSpec(dst []byte, name, description string, schema []byte, strict bool) []byte {
-	dst = text(append(comma(dst), `{"toolSpec":{`...), "name", name)
-	if !blank(description) {
-		dst = text(dst, "description", description)
+	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolSpec":{`...), "name", name)
+	if !chat.Blank(description) {
+		dst = jsonedit.AppendText(dst, "description", description)
 	}
-	dst = append(raw(append(member(dst, "inputSchema"), '{'), "json", schema), '}')
+	dst = append(jsonedit.AppendRaw(append(jsonedit.AppendName(dst, "inputSchema"), '{'), "json", schema), '}')
 	if strict {
-		dst = raw(dst, "strict", "true")
+		dst = jsonedit.AppendRaw(dst, "strict", "true")
 	}
 	return append(dst, "}}"...)
 }
@@ -114,7 +114,7 @@ func (q *query) inputSchema(schema chat.Raw) []byte {
 func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 	switch {
 	case q.formatByTool() && offered: // a tool's call, or the answer
-		return append(member(dst, "toolChoice"), `{"any":{}}`...)
+		return append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
 	case q.formatByTool():
 		return appendChosen(dst, formatTool)
 	case !offered:
@@ -123,10 +123,10 @@ func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 	switch q.ToolChoice.Mode {
 	case "auto":
 		if !q.model.noChoice {
-			dst = append(member(dst, "toolChoice"), `{"auto":{}}`...)
+			dst = append(jsonedit.AppendName(dst, "toolChoice"), `{"auto":{}}`...)
 		}
 	case "required":
-		dst = append(member(dst, "toolChoice"), `{"any":{}}`...)
+		dst = append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
 	case "function":
 		dst = appendChosen(dst, q.ToolChoice.Name)
 	}
@@ -134,5 +134,5 @@ func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 }
 
 func appendChosen(dst []byte, name string) []byte {
-	return append(text(append(member(dst, "toolChoice"), `{"tool":{`...), "name", name), "}}"...)
+	return append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "toolChoice"), `{"tool":{`...), "name", name), "}}"...)
 }

@@ -69,29 +69,29 @@ func appendInvocation(t *target.Target, client []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := append(text([]byte{'{'}, "modelId", t.Model), `,"modelInput":`...)
+	body := append(jsonedit.AppendText([]byte{'{'}, "modelId", t.Model), `,"modelInput":`...)
 	body = append(append(body, input...), `,"outputDataConfig":{"s3OutputDataConfig":{`...)
-	return append(text(body, "s3Uri", t.Options.Bedrock.VideoOutputS3URI), "}}}"...), nil
+	return append(jsonedit.AppendText(body, "s3Uri", t.Options.Bedrock.VideoOutputS3URI), "}}}"...), nil
 }
 
 // reelInput is the model's own body. extra_body adds to videoGenerationConfig,
 // but for members that are the body's.
 func reelInput(v *openai.NewVideo) ([]byte, error) {
-	params := text([]byte{'{'}, "text", v.Prompt)
+	params := jsonedit.AppendText([]byte{'{'}, "text", v.Prompt)
 	if v.Reference != nil {
 		format := strings.TrimPrefix(v.Reference.Type, "image/")
 		if format == "jpg" {
 			format = "jpeg"
 		}
-		params = append(text(append(params, `,"images":[{`...), "format", format), `,"source":{"bytes":"`...)
+		params = append(jsonedit.AppendText(append(params, `,"images":[{`...), "format", format), `,"source":{"bytes":"`...)
 		params = append(append(params, v.Reference.Data...), `"}}]`...)
 	}
 	params = append(params, '}')
 	config := []byte{'{'}
 	if v.Seconds > 0 {
-		config = number(config, "durationSeconds", v.Seconds)
+		config = jsonedit.AppendInt(config, "durationSeconds", v.Seconds)
 	}
-	config = append(number(config, "fps", 24), `,"dimension":"1280x720"`...)
+	config = append(jsonedit.AppendInt(config, "fps", 24), `,"dimension":"1280x720"`...)
 	if v.Width > 0 {
 		config = []byte(strings.Replace(string(config), "1280x720", strconv.Itoa(v.Width)+"x"+strconv.Itoa(v.Height), 1))
 	}
@@ -110,9 +110,9 @@ func reelInput(v *openai.NewVideo) ([]byte, error) {
 	for _, m := range members {
 		switch name := string(m.Key); name {
 		case "taskType", "textToVideoParams", "multiShotAutomatedParams", "multiShotManualParams", "videoGenerationConfig":
-			top = raw(top, name, m.Value)
+			top = jsonedit.AppendRaw(top, name, m.Value)
 		default:
-			inner = append(append(jsonedit.AppendString(comma(inner), name), ':'), m.Value...)
+			inner = append(jsonedit.AppendKey(inner, name), m.Value...)
 		}
 	}
 	for _, over := range [][]byte{append(inner, "}}"...), append(top, '}')} {
@@ -126,17 +126,17 @@ func reelInput(v *openai.NewVideo) ([]byte, error) {
 // lumaInput is the body of Luma's models.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-luma.html
 func lumaInput(v *openai.NewVideo) ([]byte, error) {
-	body := text([]byte{'{'}, "prompt", v.Prompt)
+	body := jsonedit.AppendText([]byte{'{'}, "prompt", v.Prompt)
 	if v.Seconds > 0 {
-		body = text(body, "duration", strconv.Itoa(v.Seconds)+"s")
+		body = jsonedit.AppendText(body, "duration", strconv.Itoa(v.Seconds)+"s")
 	}
 	if v.Width > 0 {
-		body = text(body, "aspect_ratio", openai.Ratio(v.Width, v.Height))
-		body = text(body, "resolution", strconv.Itoa(min(v.Width, v.Height))+"p")
+		body = jsonedit.AppendText(body, "aspect_ratio", openai.Ratio(v.Width, v.Height))
+		body = jsonedit.AppendText(body, "resolution", strconv.Itoa(min(v.Width, v.Height))+"p")
 	}
 	if v.Reference != nil {
 		body = append(body, `,"keyframes":{"frame0":{"type":"image","source":{"type":"base64"`...)
-		body = append(base64Text(text(body, "media_type", v.Reference.Type), "data", v.Reference.Data), "}}}"...)
+		body = append(base64Text(jsonedit.AppendText(body, "media_type", v.Reference.Type), "data", v.Reference.Data), "}}}"...)
 	}
 	body = append(body, '}')
 	if v.Extra == nil {

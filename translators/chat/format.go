@@ -96,3 +96,19 @@ type Seen struct {
 	// a run of an assistant. "" for all else.
 	Stored string
 }
+
+// Shown counts text that a client shows, and hands it to payload logging.
+func (s *Seen) Shown(text []byte) {
+	s.Hidden(text)
+	if len(text) > 0 && s.Collect != nil {
+		s.Collect(text)
+	}
+}
+
+// Hidden counts what is said and not shown: thoughts, arguments of calls.
+func (s *Seen) Hidden(text []byte) {
+	if len(text) > 0 {
+		s.Content = true
+		s.TextLen += len(text)
+	}
+}

@@ -157,10 +157,8 @@ func logprobs(items []*fastjson.Value) chat.Raw {
 		return nil
 	}
 	dst := []byte(`{"content":[`)
-	for i, item := range items {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+	for _, item := range items {
+		dst = jsonedit.AppendComma(dst)
 		dst = appendLogprob(dst, item)
 	}
 	return append(dst, "]}"...)

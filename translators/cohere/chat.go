@@ -2,7 +2,6 @@ package cohere
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -24,7 +23,7 @@ func (chatV2) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 		return nil, err
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
-	dst = append(appendMember(dst, "messages"), '[')
+	dst = append(jsonedit.AppendName(dst, "messages"), '[')
 	w := messageWriter{dst: dst, first: len(dst)}
 	for i := range r.Messages {
 		if err := w.message(&r.Messages[i], i); err != nil {
@@ -32,18 +31,18 @@ func (chatV2) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 		}
 	}
 	dst = append(w.dst, ']')
-	dst = strconv.AppendBool(appendMember(dst, "stream"), r.Stream)
+	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
 	dst, err := appendTools(dst, r)
 	if err != nil {
 		return nil, err
 	}
-	dst = appendNumber(dst, "max_tokens", r.MaxTokens)
-	dst = appendNumber(dst, "temperature", r.Temperature)
+	dst = jsonedit.AppendRaw(dst, "max_tokens", r.MaxTokens)
+	dst = jsonedit.AppendRaw(dst, "temperature", r.Temperature)
 	dst = appendWithin(dst, "p", r.TopP, "0.01", "0.99")
 	dst = appendSampling(dst, r)
-	dst = appendStrings(dst, "stop_sequences", r.Stop)
+	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.Stop)
 	if r.Logprobs != nil {
-		dst = strconv.AppendBool(appendMember(dst, "logprobs"), *r.Logprobs)
+		dst = jsonedit.AppendBool(dst, "logprobs", *r.Logprobs)
 	}
 	dst = appendResponseFormat(dst, &r.ResponseFormat, "json_schema")
 	dst = appendThinking(dst, r)
@@ -68,8 +67,8 @@ func oneKind(r *chat.Request) error {
 
 // appendSampling writes the parameters that all versions have.
 func appendSampling(dst []byte, r *chat.Request) []byte {
-	dst = appendNumber(dst, "k", r.TopK)
-	dst = appendNumber(dst, "seed", r.Seed)
+	dst = jsonedit.AppendRaw(dst, "k", r.TopK)
+	dst = jsonedit.AppendRaw(dst, "seed", r.Seed)
 	dst = appendWithin(dst, "frequency_penalty", r.FrequencyPenalty, "0", "1")
 	return appendWithin(dst, "presence_penalty", r.PresencePenalty, "0", "1")
 }
@@ -80,8 +79,8 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat, schema string) []b
 	if f.Type != "json_object" && f.Type != "json_schema" {
 		return dst
 	}
-	dst = append(appendMember(dst, "response_format"), `{"type":"json_object"`...)
-	return append(appendRaw(dst, schema, f.Schema), '}')
+	dst = append(jsonedit.AppendName(dst, "response_format"), `{"type":"json_object"`...)
+	return append(jsonedit.AppendRaw(dst, schema, f.Schema), '}')
 }
 
 // budgets are tokens to think with by effort: Cohere has no efforts.
@@ -111,7 +110,7 @@ func appendThinking(dst []byte, r *chat.Request) []byte {
 	}
 	dst = append(dst, `,"thinking":{"type":"enabled"`...)
 	if budget > 0 {
-		dst = strconv.AppendInt(appendMember(dst, "token_budget"), int64(budget), 10)
+		dst = jsonedit.AppendInt(dst, "token_budget", budget)
 	}
 	return append(dst, '}')
 }
@@ -133,19 +132,17 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 			continue
 		}
 		if tools++; tools == 1 {
-			dst = append(appendMember(dst, "tools"), '[')
+			dst = append(jsonedit.AppendName(dst, "tools"), '[')
 		} else {
 			dst = append(dst, ',')
 		}
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
-		if t.Description != "" {
-			dst = appendStringMember(dst, "description", t.Description)
-		}
+		dst = jsonedit.AppendOptional(dst, "description", t.Description)
 		parameters := t.Parameters
 		if !jsonedit.IsObject(parameters) {
 			parameters = noParameters
 		}
-		dst = append(appendRaw(dst, "parameters", parameters), "}}"...)
+		dst = append(jsonedit.AppendRaw(dst, "parameters", parameters), "}}"...)
 	}
 	if only != "" && tools == 0 {
 		return nil, &chat.RequestError{Field: "tool_choice.function.name", Message: fmt.Sprintf("%q is none of the tools", only)}
@@ -213,7 +210,7 @@ func (w *messageWriter) message(m *chat.Message, i int) error {
 
 // content writes what is no tool result: as a string where that is all.
 func (w *messageWriter) content(m *chat.Message, i, n int, images bool) error {
-	w.dst = appendMember(w.dst, "content")
+	w.dst = jsonedit.AppendName(w.dst, "content")
 	if n == 0 {
 		w.dst = append(w.dst, `""`...)
 		return nil
@@ -249,7 +246,7 @@ func cannotSend(p *chat.Part, i, j int) error {
 	if what == "" {
 		what = "a part of this type"
 	}
-	return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "Cohere does not take " + what}
+	return &chat.RequestError{Field: chat.PartField(i, j), Message: "Cohere does not take " + what}
 }
 
 func appendTextBlock(dst []byte, text string) []byte {
@@ -262,17 +259,15 @@ func appendImage(dst []byte, m *chat.Media) []byte {
 		url = "data:" + m.MIME + ";base64," + m.Data
 	}
 	dst = jsonedit.AppendString(append(dst, `{"type":"image_url","image_url":{"url":`...), url)
-	if m.Detail != "" {
-		dst = appendStringMember(dst, "detail", m.Detail)
-	}
+	dst = jsonedit.AppendOptional(dst, "detail", m.Detail)
 	return append(dst, "}}"...)
 }
 
 // result writes a tool message: text as a string, Cohere's documents as they are.
 func (w *messageWriter) result(p *chat.Part, i int) error {
 	w.open("tool")
-	w.dst = appendStringMember(w.dst, "tool_call_id", p.ID)
-	w.dst = appendMember(w.dst, "content")
+	w.dst = jsonedit.AppendText(w.dst, "tool_call_id", p.ID)
+	w.dst = jsonedit.AppendName(w.dst, "content")
 	var documents bool
 	for j := range p.Parts {
 		documents = documents || p.Parts[j].Kind == chat.Opaque && p.Parts[j].Type == "document"
@@ -338,17 +333,17 @@ func (w *messageWriter) assistant(m *chat.Message, i int) error {
 	}
 	w.open("assistant")
 	if calls > 0 && texts > 0 {
-		w.dst = appendStringMember(w.dst, "tool_plan", said(m.Parts))
+		w.dst = jsonedit.AppendText(w.dst, "tool_plan", said(m.Parts))
 		texts = 0
 	}
 	switch {
 	case thoughts > 0:
-		w.dst = appendThoughts(appendMember(w.dst, "content"), m.Parts, texts > 0)
+		w.dst = appendThoughts(jsonedit.AppendName(w.dst, "content"), m.Parts, texts > 0)
 	case texts > 0:
-		w.dst = appendStringMember(w.dst, "content", said(m.Parts))
+		w.dst = jsonedit.AppendText(w.dst, "content", said(m.Parts))
 	}
 	if calls > 0 {
-		w.dst = appendCalls(appendMember(w.dst, "tool_calls"), m.Parts)
+		w.dst = appendCalls(jsonedit.AppendName(w.dst, "tool_calls"), m.Parts)
 	}
 	w.dst = append(w.dst, '}')
 	return nil
@@ -398,7 +393,7 @@ func appendCalls(dst []byte, parts []chat.Part) []byte {
 		if strings.TrimSpace(arguments) == "" {
 			arguments = "{}"
 		}
-		dst = append(appendStringMember(dst, "arguments", arguments), "}}"...)
+		dst = append(jsonedit.AppendText(dst, "arguments", arguments), "}}"...)
 		separator = ','
 	}
 	return append(dst, ']')

@@ -3,7 +3,6 @@ package cohere
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -35,28 +34,26 @@ func (chatV1) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
 	last := turns[len(turns)-1]
 	if len(turns) > 1 {
-		dst = append(appendMember(dst, "chat_history"), '[')
+		dst = append(jsonedit.AppendName(dst, "chat_history"), '[')
 		for i := range turns[:len(turns)-1] {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
+			dst = jsonedit.AppendComma(dst)
 			dst = append(turns[i].append(append(dst, '{')), '}')
 		}
 		dst = append(dst, ']')
 	}
-	dst = appendStringMember(dst, "message", last.text)
+	dst = jsonedit.AppendText(dst, "message", last.text)
 	if len(last.results) > 0 {
 		dst = appendResults(append(dst, ','), last.results)
 	}
-	dst = strconv.AppendBool(appendMember(dst, "stream"), r.Stream)
+	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
 	if dst, err = appendToolsV1(dst, r); err != nil {
 		return nil, err
 	}
-	dst = appendNumber(dst, "max_tokens", r.MaxTokens)
-	dst = appendNumber(dst, "temperature", r.Temperature)
-	dst = appendNumber(dst, "p", r.TopP)
+	dst = jsonedit.AppendRaw(dst, "max_tokens", r.MaxTokens)
+	dst = jsonedit.AppendRaw(dst, "temperature", r.Temperature)
+	dst = jsonedit.AppendRaw(dst, "p", r.TopP)
 	dst = appendSampling(dst, r)
-	dst = appendStrings(dst, "stop_sequences", r.Stop)
+	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.Stop)
 	dst = appendResponseFormat(dst, &r.ResponseFormat, "schema")
 	return append(appendNatives(dst, r, nativesV1), '}'), nil
 }
@@ -160,10 +157,10 @@ func (t *turnV1) append(dst []byte) []byte {
 	if len(t.results) > 0 {
 		return appendResults(append(dst, ','), t.results)
 	}
-	dst = appendStringMember(dst, "message", t.text)
+	dst = jsonedit.AppendText(dst, "message", t.text)
 	for i, c := range t.calls {
 		if i == 0 {
-			dst = append(appendMember(dst, "tool_calls"), '[')
+			dst = append(jsonedit.AppendName(dst, "tool_calls"), '[')
 		} else {
 			dst = append(dst, ',')
 		}
@@ -181,7 +178,7 @@ func appendCallV1(dst []byte, p *chat.Part) []byte {
 	if arguments == "" {
 		arguments = "{}"
 	}
-	return append(append(appendMember(dst, "parameters"), arguments...), '}')
+	return append(append(jsonedit.AppendName(dst, "parameters"), arguments...), '}')
 }
 
 // appendResults writes tool_results. An output is an object: other text is one
@@ -189,9 +186,7 @@ func appendCallV1(dst []byte, p *chat.Part) []byte {
 func appendResults(dst []byte, results []resultV1) []byte {
 	dst = append(dst, `"tool_results":[`...)
 	for i := range results {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		dst = appendCallV1(append(dst, `{"call":`...), results[i].call)
 		dst = append(dst, `,"outputs":[`...)
 		if output := strings.TrimSpace(results[i].output); output != "" && validArguments(output) {
@@ -219,7 +214,7 @@ func appendToolsV1(dst []byte, r *chat.Request) ([]byte, error) {
 			return nil, notAFunction(i)
 		}
 		if i == 0 {
-			dst = append(appendMember(dst, "tools"), '[')
+			dst = append(jsonedit.AppendName(dst, "tools"), '[')
 		} else {
 			dst = append(dst, ',')
 		}
@@ -228,7 +223,7 @@ func appendToolsV1(dst []byte, r *chat.Request) ([]byte, error) {
 		if description == "" {
 			description = t.Name // required
 		}
-		dst = append(appendParameterDefinitions(appendStringMember(dst, "description", description), t.Parameters), '}')
+		dst = append(appendParameterDefinitions(jsonedit.AppendText(dst, "description", description), t.Parameters), '}')
 	}
 	if len(r.Tools) > 0 {
 		dst = append(dst, ']')
@@ -253,7 +248,7 @@ func appendParameterDefinitions(dst []byte, schema chat.Raw) []byte {
 	for _, name := range v.GetArray("required") {
 		required[string(name.GetStringBytes())] = true
 	}
-	dst = append(appendMember(dst, "parameter_definitions"), '{')
+	dst = append(jsonedit.AppendName(dst, "parameter_definitions"), '{')
 	first := true
 	properties.Visit(func(key []byte, p *fastjson.Value) {
 		if !first {
@@ -264,9 +259,9 @@ func appendParameterDefinitions(dst []byte, schema chat.Raw) []byte {
 		dst = append(append(dst, `{"type":`...), '"')
 		dst = append(append(dst, pythonType(p)...), '"')
 		if d := definition(p); d != "" {
-			dst = appendStringMember(dst, "description", d)
+			dst = jsonedit.AppendText(dst, "description", d)
 		}
-		dst = strconv.AppendBool(appendMember(dst, "required"), required[string(key)])
+		dst = jsonedit.AppendBool(dst, "required", required[string(key)])
 		dst = append(dst, '}')
 	})
 	return append(dst, '}')

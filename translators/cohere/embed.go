@@ -2,7 +2,6 @@ package cohere
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -45,16 +44,16 @@ func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, e
 	default:
 		return nil, &chat.RequestError{Field: "encoding_format", Message: fmt.Sprintf("%q is neither float nor base64", format)}
 	}
-	dst = append(appendMember(dst, "embedding_types"), kind...)
+	dst = append(jsonedit.AppendName(dst, "embedding_types"), kind...)
 	switch d := v.Get("dimensions"); {
 	case t.Options.EmbeddingsDimensions != nil:
-		dst = strconv.AppendInt(appendMember(dst, "output_dimension"), int64(*t.Options.EmbeddingsDimensions), 10)
+		dst = jsonedit.AppendInt(dst, "output_dimension", *t.Options.EmbeddingsDimensions)
 	case d != nil && d.Type() == fastjson.TypeNumber:
-		dst = jsonedit.AppendValue(appendMember(dst, "output_dimension"), d)
+		dst = jsonedit.AppendValue(jsonedit.AppendName(dst, "output_dimension"), d)
 	}
 	for _, name := range [...]string{"max_tokens", "truncate"} {
 		if exists(v, name) {
-			dst = jsonedit.AppendValue(appendMember(dst, name), v.Get(name))
+			dst = jsonedit.AppendValue(jsonedit.AppendName(dst, name), v.Get(name))
 		}
 	}
 	return append(dst, '}'), nil
@@ -72,8 +71,8 @@ func firstOf(list ...string) string {
 // appendInputs writes texts, images, or both as inputs, and input_type.
 func appendInputs(dst []byte, v *fastjson.Value, inputType string) ([]byte, error) {
 	if exists(v, "inputs") { // Cohere's own
-		dst = jsonedit.AppendValue(appendMember(dst, "inputs"), v.Get("inputs"))
-		return appendStringMember(dst, "input_type", inputType), nil
+		dst = jsonedit.AppendValue(jsonedit.AppendName(dst, "inputs"), v.Get("inputs"))
+		return jsonedit.AppendText(dst, "input_type", inputType), nil
 	}
 	list, err := inputsOf(v)
 	if err != nil {
@@ -87,15 +86,13 @@ func appendInputs(dst []byte, v *fastjson.Value, inputType string) ([]byte, erro
 	}
 	switch images {
 	case 0:
-		dst = appendStrings(dst, "texts", list)
+		dst = jsonedit.AppendTexts(dst, "texts", list)
 	case len(list):
-		dst, inputType = appendStrings(dst, "images", list), "image"
+		dst, inputType = jsonedit.AppendTexts(dst, "images", list), "image"
 	default:
-		dst = append(appendMember(dst, "inputs"), '[')
-		for i, s := range list {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
+		dst = append(jsonedit.AppendName(dst, "inputs"), '[')
+		for _, s := range list {
+			dst = jsonedit.AppendComma(dst)
 			dst = append(dst, `{"content":[`...)
 			if isImage(s) {
 				dst = appendImage(dst, &chat.Media{URL: s})
@@ -106,7 +103,7 @@ func appendInputs(dst []byte, v *fastjson.Value, inputType string) ([]byte, erro
 		}
 		dst = append(dst, ']')
 	}
-	return appendStringMember(dst, "input_type", inputType), nil
+	return jsonedit.AppendText(dst, "input_type", inputType), nil
 }
 
 func isImage(s string) bool { return strings.HasPrefix(s, "data:image/") }

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/mock"
 )
 
 func TestEmbeddingsGoToCohereAndBack(t *testing.T) {

@@ -1,8 +1,6 @@
 package cohere
 
 import (
-	"fmt"
-	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -28,14 +26,14 @@ func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 		return nil, err
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
-	dst = appendStringMember(dst, "prompt", prompt)
-	dst = strconv.AppendBool(appendMember(dst, "stream"), r.Stream)
-	dst = appendNumber(dst, "max_tokens", r.MaxTokens)
-	dst = appendNumber(dst, "temperature", r.Temperature)
-	dst = appendNumber(dst, "num_generations", r.N)
-	dst = appendNumber(dst, "p", r.TopP)
+	dst = jsonedit.AppendText(dst, "prompt", prompt)
+	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
+	dst = jsonedit.AppendRaw(dst, "max_tokens", r.MaxTokens)
+	dst = jsonedit.AppendRaw(dst, "temperature", r.Temperature)
+	dst = jsonedit.AppendRaw(dst, "num_generations", r.N)
+	dst = jsonedit.AppendRaw(dst, "p", r.TopP)
 	dst = appendSampling(dst, r)
-	dst = appendStrings(dst, "end_sequences", r.Stop)
+	dst = jsonedit.AppendTexts(dst, "end_sequences", r.Stop)
 	return append(appendNatives(dst, r, nativesGenerate), '}'), nil
 }
 
@@ -45,7 +43,7 @@ func promptOf(messages []chat.Message) (string, error) {
 		for j := range messages[i].Parts {
 			p := &messages[i].Parts[j]
 			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "a completion takes text only"}
+				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "a completion takes text only"}
 			}
 			if i > 0 && j == 0 {
 				b.WriteString("\n\n")

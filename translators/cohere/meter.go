@@ -15,7 +15,6 @@ var Meter chat.Meter = meter{}
 
 type meter struct{}
 
-// parsers outlive a stream: a Meter has no place to keep one.
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p, len(body))
@@ -25,13 +24,13 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 	}
 	seeAnswer(v, seen)
 	for _, b := range v.GetArray("message", "content") {
-		seeText(b.GetStringBytes("text"), seen)
-		count(b.GetStringBytes("thinking"), seen)
+		seen.Shown(b.GetStringBytes("text"))
+		seen.Hidden(b.GetStringBytes("thinking"))
 	}
-	seeText(v.GetStringBytes("message", "tool_plan"), seen)
-	seeText(v.GetStringBytes("text"), seen)
+	seen.Shown(v.GetStringBytes("message", "tool_plan"))
+	seen.Shown(v.GetStringBytes("text"))
 	for _, g := range v.GetArray("generations") {
-		seeText(g.GetStringBytes("text"), seen)
+		seen.Shown(g.GetStringBytes("text"))
 	}
 	seen.Content = seen.Content || exists(v, "results") || exists(v, "embeddings") ||
 		len(v.GetArray("tool_calls"))+len(v.GetArray("message", "tool_calls")) > 0
@@ -73,16 +72,16 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	case "message-start", "stream-start":
 		seeAnswer(v, seen)
 	case "content-start", "content-delta":
-		seeText(message.GetStringBytes("content", "text"), seen)
-		count(message.GetStringBytes("content", "thinking"), seen)
+		seen.Shown(message.GetStringBytes("content", "text"))
+		seen.Hidden(message.GetStringBytes("content", "thinking"))
 	case "tool-plan-delta":
-		seeText(message.GetStringBytes("tool_plan"), seen)
+		seen.Shown(message.GetStringBytes("tool_plan"))
 	case "tool-call-start", "tool-call-delta":
 		seen.Content = true
 		call := message.Get("tool_calls", "function")
 		seen.TextLen += len(call.GetStringBytes("name")) + len(call.GetStringBytes("arguments"))
 	case "text-generation":
-		seeText(v.GetStringBytes("text"), seen)
+		seen.Shown(v.GetStringBytes("text"))
 	case "tool-calls-chunk":
 		seen.Content = true
 		call := v.Get("tool_call_delta")
@@ -101,20 +100,5 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		seeAnswer(v.Get("response"), seen)
 	case "stream-error":
 		seen.Err = &chat.Error{Type: "api_error", Message: text(v, "err")}
-	}
-}
-
-// seeText counts text that a client shows, and hands it to payload logging.
-func seeText(s []byte, seen *chat.Seen) {
-	count(s, seen)
-	if len(s) > 0 && seen.Collect != nil {
-		seen.Collect(s)
-	}
-}
-
-func count(s []byte, seen *chat.Seen) {
-	if len(s) > 0 {
-		seen.Content = true
-		seen.TextLen += len(s)
 	}
 }

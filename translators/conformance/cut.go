@@ -3,8 +3,8 @@ package conformance
 import (
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/mock"
 )
 
 // countedWhenCutOff holds the count of a stream's output, wherever it is cut:

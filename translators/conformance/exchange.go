@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/mock"
 )
 
 // Events reads a whole stream into events that own their bytes.

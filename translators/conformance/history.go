@@ -6,8 +6,8 @@ import (
 	"reflect"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/mock"
 )
 
 // history sends an answer back as the next request's history: ids, arguments,

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/mock"
 )
 
 // stream runs s streamed: it must say what the whole answer said, whatever

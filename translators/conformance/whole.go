@@ -9,9 +9,9 @@ import (
 
 	"github.com/valyala/fastjson"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/mock"
 )
 
 // whole runs s unstreamed and returns the client's answer, or nil after a failure.

@@ -26,8 +26,7 @@ func (batchJobs) Request(t *target.Target, c *provider.Call, meta chat.Meta) (*p
 	if err != nil {
 		return nil, err
 	}
-	id, rest := openai.SplitID(c.Path)
-	id = strings.TrimPrefix(id, batchPrefix)
+	id, _ := openai.SplitID(c.Path)
 	switch {
 	case id == "" && c.Method == http.MethodPost:
 		body, err := appendBatchJob(t, c.Body, meta.ID)
@@ -37,12 +36,8 @@ func (batchJobs) Request(t *target.Target, c *provider.Call, meta chat.Meta) (*p
 			path += "?pageSize=" + url.QueryEscape(asked.Get("limit"))
 		}
 		return &provider.Call{Method: http.MethodGet, Path: path}, nil
-	case rest == "":
-		return &provider.Call{Method: http.MethodGet, Path: path + "/" + id}, nil
-	case rest == "/cancel":
-		return &provider.Call{Method: http.MethodPost, Path: path + "/" + id + ":cancel"}, nil
 	}
-	return nil, openai.NoSuchCall(c)
+	return aboutBatch(c, path)
 }
 
 // appendBatchJob writes a job's body. The output's place is the client's
@@ -60,40 +55,23 @@ func appendBatchJob(t *target.Target, client []byte, unique string) ([]byte, err
 		output = b.Input[:strings.LastIndexByte(b.Input, '/')]
 	}
 	model := "publishers/google/models/" + strings.TrimPrefix(t.Model, "publishers/google/models/")
-	body := text(text([]byte{'{'}, "displayName", "batch-"+unique), "model", model)
+	body := jsonedit.AppendText(jsonedit.AppendText([]byte{'{'}, "displayName", "batch-"+unique), "model", model)
 	body = append(jsonedit.AppendString(append(body, `,"inputConfig":{"instancesFormat":"jsonl","gcsSource":{"uris":[`...), b.Input), "]}}"...)
-	body = append(text(append(body, `,"outputConfig":{"predictionsFormat":"jsonl","gcsDestination":{`...), "outputUriPrefix", output), "}}"...)
+	body = append(jsonedit.AppendText(append(body, `,"outputConfig":{"predictionsFormat":"jsonl","gcsDestination":{`...), "outputUriPrefix", output), "}}"...)
 	return append(body, '}'), nil
 }
 
 // Answer implements provider.Resource.
 func (batchJobs) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
-	id, rest := openai.SplitID(c.Path)
-	if rest == "/cancel" { // Google answers with nothing
-		b := openai.Batch{ID: id, Status: openai.Cancelling, Created: meta.Created}
-		return &provider.Reply{Body: b.Append(nil)}, nil
-	}
-	v, err := fastjson.ParseBytes(body)
-	if err != nil {
-		return nil, &chat.ResponseError{Message: "failed to decode gemini response"}
-	}
-	if c.Path == "" && c.Method == http.MethodGet {
-		var list []openai.Batch
-		for _, one := range v.GetArray("batchPredictionJobs") {
-			list = append(list, jobOf(one))
+	return batchReply(c, body, meta, "batchPredictionJobs", func(v *fastjson.Value) openai.Batch {
+		b := jobOf(v)
+		if c.Method == http.MethodPost {
+			if asked, err := openai.BatchOf(c.Body); err == nil {
+				b.Endpoint, b.Metadata = asked.Endpoint, asked.Metadata
+			}
 		}
-		return &provider.Reply{Body: openai.AppendBatches(nil, list, v.Exists("nextPageToken"))}, nil
-	}
-	b := jobOf(v)
-	if b.ID == batchPrefix {
-		return nil, &chat.ResponseError{Message: "'name' not in gemini response"}
-	}
-	if id == "" {
-		if asked, err := openai.BatchOf(c.Body); err == nil {
-			b.Endpoint, b.Metadata = asked.Endpoint, asked.Metadata
-		}
-	}
-	return &provider.Reply{Body: b.Append(nil)}, nil
+		return b
+	})
 }
 
 func jobOf(v *fastjson.Value) openai.Batch {

@@ -26,7 +26,7 @@ type (
 
 // Request implements provider.Resource.
 func (publicBatches) Request(t *target.Target, c *provider.Call, meta chat.Meta) (*provider.Call, error) {
-	id, rest := openai.SplitID(c.Path)
+	id, _ := openai.SplitID(c.Path)
 	switch {
 	case id == "" && c.Method == http.MethodPost:
 		path, err := publicModel(":batchGenerateContent")(t, false)
@@ -37,10 +37,19 @@ func (publicBatches) Request(t *target.Target, c *provider.Call, meta chat.Meta)
 		return &provider.Call{Method: http.MethodPost, Path: path, Body: body}, err
 	case id == "":
 		return &provider.Call{Method: http.MethodGet, Path: "/v1beta/batches"}, nil
-	case rest == "":
-		return &provider.Call{Method: http.MethodGet, Path: "/v1beta/batches/" + strings.TrimPrefix(id, batchPrefix)}, nil
-	case rest == "/cancel":
-		return &provider.Call{Method: http.MethodPost, Path: "/v1beta/batches/" + strings.TrimPrefix(id, batchPrefix) + ":cancel"}, nil
+	}
+	return aboutBatch(c, "/v1beta/batches")
+}
+
+// aboutBatch is the call about one batch, of those at path.
+func aboutBatch(c *provider.Call, path string) (*provider.Call, error) {
+	id, rest := openai.SplitID(c.Path)
+	path += "/" + strings.TrimPrefix(id, batchPrefix)
+	switch rest {
+	case "":
+		return &provider.Call{Method: http.MethodGet, Path: path}, nil
+	case "/cancel":
+		return &provider.Call{Method: http.MethodPost, Path: path + ":cancel"}, nil
 	}
 	return nil, openai.NoSuchCall(c)
 }
@@ -53,9 +62,9 @@ func appendBatch(t *target.Target, client []byte, unique string) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	body := text([]byte(`{"batch":{`), "displayName", "batch-"+unique)
+	body := jsonedit.AppendText([]byte(`{"batch":{`), "displayName", "batch-"+unique)
 	if strings.HasPrefix(b.Input, "files/") {
-		return append(text(append(body, `,"inputConfig":{`...), "fileName", b.Input), "}}}"...), nil
+		return append(jsonedit.AppendText(append(body, `,"inputConfig":{`...), "fileName", b.Input), "}}}"...), nil
 	}
 	if err := b.NeedLines(); err != nil {
 		return nil, err
@@ -66,14 +75,20 @@ func appendBatch(t *target.Target, client []byte, unique string) ([]byte, error)
 		if err != nil {
 			return nil, err
 		}
-		body = raw(append(comma(body), '{'), "request", request)
-		body = append(text(append(body, `,"metadata":{`...), "key", b.Lines[i].ID), "}}"...)
+		body = jsonedit.AppendRaw(append(jsonedit.AppendComma(body), '{'), "request", request)
+		body = append(jsonedit.AppendText(append(body, `,"metadata":{`...), "key", b.Lines[i].ID), "}}"...)
 	}
 	return append(body, "]}}}}"...), nil
 }
 
 // Answer implements provider.Resource.
 func (publicBatches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
+	return batchReply(c, body, meta, "operations", publicBatchOf)
+}
+
+// batchReply is the answer about a batch, which read reads, or about a page of
+// them, which is Google's member name.
+func batchReply(c *provider.Call, body []byte, meta chat.Meta, name string, read func(*fastjson.Value) openai.Batch) (*provider.Reply, error) {
 	id, rest := openai.SplitID(c.Path)
 	if rest == "/cancel" { // Google answers with nothing
 		b := openai.Batch{ID: id, Status: openai.Cancelling, Created: meta.Created}
@@ -85,12 +100,12 @@ func (publicBatches) Answer(_ *target.Target, c *provider.Call, body []byte, met
 	}
 	if c.Path == "" && c.Method == http.MethodGet {
 		var list []openai.Batch
-		for _, one := range v.GetArray("operations") {
-			list = append(list, publicBatchOf(one))
+		for _, one := range v.GetArray(name) {
+			list = append(list, read(one))
 		}
 		return &provider.Reply{Body: openai.AppendBatches(nil, list, v.Exists("nextPageToken"))}, nil
 	}
-	b := publicBatchOf(v)
+	b := read(v)
 	if b.ID == batchPrefix {
 		return nil, &chat.ResponseError{Message: "'name' not in gemini response"}
 	}

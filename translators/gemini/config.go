@@ -15,7 +15,7 @@ import (
 func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	own := lookup(req, "generationConfig", "generation_config")
 	start := len(dst)
-	dst = member(dst, "generationConfig")
+	dst = jsonedit.AppendName(dst, "generationConfig")
 	at := len(dst)
 	dst = append(dst, '{')
 	for _, n := range [...]struct {
@@ -27,19 +27,13 @@ func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]
 		{"presencePenalty", req.PresencePenalty}, {"frequencyPenalty", req.FrequencyPenalty}, {"logprobs", req.TopLogprobs},
 	} {
 		if n.value != "" {
-			dst = raw(dst, n.name, string(n.value))
+			dst = jsonedit.AppendRaw(dst, n.name, n.value)
 		}
 	}
 	if req.Logprobs != nil && *req.Logprobs {
-		dst = raw(dst, "responseLogprobs", "true")
+		dst = jsonedit.AppendRaw(dst, "responseLogprobs", "true")
 	}
-	if len(req.Stop) > 0 {
-		dst = append(member(dst, "stopSequences"), '[')
-		for _, s := range req.Stop {
-			dst = jsonedit.AppendString(comma(dst), s)
-		}
-		dst = append(dst, ']')
-	}
+	dst = jsonedit.AppendTexts(dst, "stopSequences", req.Stop)
 	dst, err := appendFormat(dst, &req.ResponseFormat)
 	if err != nil {
 		return nil, err
@@ -55,9 +49,9 @@ func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]
 func appendFormat(dst []byte, f *chat.ResponseFormat) ([]byte, error) {
 	switch f.Type {
 	case "json_object":
-		return text(dst, "responseMimeType", "application/json"), nil
+		return jsonedit.AppendText(dst, "responseMimeType", "application/json"), nil
 	case "json_schema":
-		dst = text(dst, "responseMimeType", "application/json")
+		dst = jsonedit.AppendText(dst, "responseMimeType", "application/json")
 		dst, err := appendSchema(dst, "responseSchema", "responseJsonSchema", f.Schema)
 		if err != nil {
 			return nil, &chat.RequestError{Field: "response_format.json_schema.schema", Message: err.Error()}
@@ -104,14 +98,14 @@ func appendThinking(dst []byte, model string, req *chat.Request) []byte {
 	if req.ReasoningEffort == "none" || req.ReasoningEffort == "" && hasBudget && budget == 0 {
 		thoughts = "false"
 	}
-	dst = raw(append(member(dst, "thinkingConfig"), '{'), "includeThoughts", thoughts)
+	dst = jsonedit.AppendRaw(append(jsonedit.AppendName(dst, "thinkingConfig"), '{'), "includeThoughts", thoughts)
 	if gen == 25 {
 		if !hasBudget {
 			budget = effortBudget[req.ReasoningEffort]
 		}
-		dst = number(dst, "thinkingBudget", clampBudget(model, budget))
+		dst = jsonedit.AppendInt(dst, "thinkingBudget", clampBudget(model, budget))
 	} else if level := thinkingLevel(model, req.ReasoningEffort, budget); level != "" {
-		dst = text(dst, "thinkingLevel", level)
+		dst = jsonedit.AppendText(dst, "thinkingLevel", level)
 	}
 	return append(dst, '}')
 }
@@ -166,22 +160,22 @@ func thinkingLevel(model, effort string, budget int) string {
 func appendModalities(dst []byte, req *chat.Request) []byte {
 	v, err := fastjson.ParseBytes(orNull(req.Lookup("modalities")))
 	if err == nil && len(v.GetArray()) > 0 {
-		dst = append(member(dst, "responseModalities"), '[')
+		dst = append(jsonedit.AppendName(dst, "responseModalities"), '[')
 		audio := false
 		for _, m := range v.GetArray() {
 			audio = audio || string(m.GetStringBytes()) == "audio"
 		}
 		for _, m := range v.GetArray() {
 			if name := string(m.GetStringBytes()); name != "" && !(audio && name == "text") {
-				dst = jsonedit.AppendString(comma(dst), strings.ToUpper(name))
+				dst = jsonedit.AppendString(jsonedit.AppendComma(dst), strings.ToUpper(name))
 			}
 		}
 		dst = append(dst, ']')
 	}
 	v, err = fastjson.ParseBytes(orNull(req.Lookup("audio")))
 	if voice := v.GetStringBytes("voice"); err == nil && len(voice) > 0 {
-		dst = append(member(dst, "speechConfig"), `{"voiceConfig":{"prebuiltVoiceConfig":{`...)
-		dst = append(bytesText(dst, "voiceName", voice), `}}}`...)
+		dst = append(jsonedit.AppendName(dst, "speechConfig"), `{"voiceConfig":{"prebuiltVoiceConfig":{`...)
+		dst = append(jsonedit.AppendText(dst, "voiceName", voice), `}}}`...)
 	}
 	return dst
 }

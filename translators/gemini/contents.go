@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // writer writes the conversation as contents: turns of the user and of the
@@ -29,7 +30,7 @@ type writer struct {
 const skipSignature = "skip_thought_signature_validator"
 
 func (w *writer) contents() error {
-	w.dst = append(member(w.dst, "contents"), '[')
+	w.dst = append(jsonedit.AppendName(w.dst, "contents"), '[')
 	msgs := w.req.Messages
 	for i := 0; i < len(msgs); {
 		m := &msgs[i]
@@ -72,8 +73,8 @@ func (w *writer) open(turn string) {
 	if turn == "model" {
 		role = "model"
 	}
-	w.dst = text(append(comma(w.dst), '{'), "role", role)
-	w.dst = append(member(w.dst, "parts"), '[')
+	w.dst = jsonedit.AppendText(append(jsonedit.AppendComma(w.dst), '{'), "role", role)
+	w.dst = append(jsonedit.AppendName(w.dst, "parts"), '[')
 }
 
 func (w *writer) close() {
@@ -100,7 +101,7 @@ func (w *writer) message(i int, m *chat.Message) error {
 		}
 		w.open(turn)
 		if p.Kind != chat.ToolCall {
-			if err := w.part(fmt.Sprintf("messages[%d].content[%d]", i, j), p); err != nil {
+			if err := w.part(chat.PartField(i, j), p); err != nil {
 				return err
 			}
 			continue
@@ -127,16 +128,16 @@ func (w *writer) call(field string, p *chat.Part) error {
 	}
 	w.places[p.ID] = len(w.calls)
 	w.calls = append(w.calls, p)
-	w.dst = append(comma(w.dst), `{"functionCall":{`...)
+	w.dst = append(jsonedit.AppendComma(w.dst), `{"functionCall":{`...)
 	if w.ids && p.ID != "" {
-		w.dst = text(w.dst, "id", p.ID)
+		w.dst = jsonedit.AppendText(w.dst, "id", p.ID)
 	}
-	w.dst = append(raw(text(w.dst, "name", p.Name), "args", args), '}')
+	w.dst = append(jsonedit.AppendRaw(jsonedit.AppendText(w.dst, "name", p.Name), "args", args), '}')
 	switch {
 	case p.Signature != "":
-		w.dst = text(w.dst, "thoughtSignature", p.Signature)
+		w.dst = jsonedit.AppendText(w.dst, "thoughtSignature", p.Signature)
 	case !w.signed && w.generation >= 30:
-		w.dst = text(w.dst, "thoughtSignature", skipSignature)
+		w.dst = jsonedit.AppendText(w.dst, "thoughtSignature", skipSignature)
 	}
 	w.dst = append(w.dst, '}')
 	w.signed = true
@@ -198,7 +199,7 @@ func (w *writer) beside(i int, all []result) error {
 					continue
 				}
 				w.open("user")
-				if err := w.part(fmt.Sprintf("messages[%d].content[%d]", i, j), p); err != nil {
+				if err := w.part(chat.PartField(i, j), p); err != nil {
 					return err
 				}
 			}
@@ -213,11 +214,11 @@ func (w *writer) beside(i int, all []result) error {
 // result writes a functionResponse. A result that is no object becomes the
 // member "output", or "error", as Google names them.
 func (w *writer) result(r result) error {
-	w.dst = append(comma(w.dst), `{"functionResponse":{`...)
+	w.dst = append(jsonedit.AppendComma(w.dst), `{"functionResponse":{`...)
 	if w.ids && r.part.ID != "" {
-		w.dst = text(w.dst, "id", r.part.ID)
+		w.dst = jsonedit.AppendText(w.dst, "id", r.part.ID)
 	}
-	w.dst = member(text(w.dst, "name", r.name), "response")
+	w.dst = jsonedit.AppendName(jsonedit.AppendText(w.dst, "name", r.name), "response")
 	var all strings.Builder
 	media := 0
 	for j := range r.part.Parts {
@@ -234,12 +235,12 @@ func (w *writer) result(r result) error {
 	case object:
 		w.dst = append(append(append(w.dst, `{"error":`...), said...), '}')
 	case r.part.IsError:
-		w.dst = append(text(append(w.dst, '{'), "error", said), '}')
+		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "error", said), '}')
 	default:
-		w.dst = append(text(append(w.dst, '{'), "output", said), '}')
+		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "output", said), '}')
 	}
 	if media > 0 && w.generation >= 30 {
-		w.dst = append(member(w.dst, "parts"), '[')
+		w.dst = append(jsonedit.AppendName(w.dst, "parts"), '[')
 		for j := range r.part.Parts {
 			if p := &r.part.Parts[j]; p.Media != nil {
 				if err := w.part("tool result", p); err != nil {
@@ -257,11 +258,11 @@ func (w *writer) result(r result) error {
 func (w *writer) part(field string, p *chat.Part) error {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
-		w.dst = text(append(comma(w.dst), '{'), "text", p.Text)
+		w.dst = jsonedit.AppendText(append(jsonedit.AppendComma(w.dst), '{'), "text", p.Text)
 		w.sign(p)
 	case chat.Thinking:
-		w.dst = text(append(comma(w.dst), '{'), "text", p.Text)
-		w.dst = raw(w.dst, "thought", "true")
+		w.dst = jsonedit.AppendText(append(jsonedit.AppendComma(w.dst), '{'), "text", p.Text)
+		w.dst = jsonedit.AppendRaw(w.dst, "thought", "true")
 		w.sign(p)
 	case chat.Image, chat.Audio, chat.File, chat.Video:
 		return w.media(field, p)
@@ -272,9 +273,7 @@ func (w *writer) part(field string, p *chat.Part) error {
 }
 
 func (w *writer) sign(p *chat.Part) {
-	if p.Signature != "" {
-		w.dst = text(w.dst, "thoughtSignature", p.Signature)
-	}
+	w.dst = jsonedit.AppendOptional(w.dst, "thoughtSignature", p.Signature)
 	w.dst = append(w.dst, '}')
 }
 
@@ -294,8 +293,8 @@ func (w *writer) media(field string, p *chat.Part) error {
 	m := p.Media
 	switch {
 	case m != nil && m.Data != "":
-		w.dst = append(comma(w.dst), `{"inlineData":{`...)
-		w.dst = text(text(w.dst, "mimeType", inlineType(p.Kind, m)), "data", m.Data)
+		w.dst = append(jsonedit.AppendComma(w.dst), `{"inlineData":{`...)
+		w.dst = jsonedit.AppendText(jsonedit.AppendText(w.dst, "mimeType", inlineType(p.Kind, m)), "data", m.Data)
 	case m != nil && m.URL != "":
 		w.file(m.URL, linkedType(p.Kind, m))
 	case m != nil && strings.Contains(m.FileID, "://"):
@@ -314,11 +313,9 @@ func (w *writer) media(field string, p *chat.Part) error {
 }
 
 func (w *writer) file(uri, mime string) {
-	w.dst = append(comma(w.dst), `{"fileData":{`...)
-	if mime != "" {
-		w.dst = text(w.dst, "mimeType", mime)
-	}
-	w.dst = text(w.dst, "fileUri", uri)
+	w.dst = append(jsonedit.AppendComma(w.dst), `{"fileData":{`...)
+	w.dst = jsonedit.AppendOptional(w.dst, "mimeType", mime)
+	w.dst = jsonedit.AppendText(w.dst, "fileUri", uri)
 }
 
 // inlineType is the media type of data, guessed where the client gave none.
@@ -363,7 +360,7 @@ func typeByExtension(name string) string {
 // argumentsOf writes a call's args as the text of arguments.
 func argumentsOf(dst []byte, call *fastjson.Value) []byte {
 	if args := call.Get("args"); args != nil && args.Type() == fastjson.TypeObject {
-		return appendValue(dst, args)
+		return jsonedit.AppendValue(dst, args)
 	}
 	return append(dst, '{', '}')
 }

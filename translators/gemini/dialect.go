@@ -181,7 +181,7 @@ func (q *request) result(v *fastjson.Value) chat.Part {
 	case said.Type() == fastjson.TypeString:
 		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: string(said.GetStringBytes())})
 	default:
-		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: string(appendValue(nil, said))})
+		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: string(jsonedit.AppendValue(nil, said))})
 	}
 	for _, p := range v.GetArray("parts") {
 		if media, ok := parsePart(p); ok && media.Media != nil {
@@ -201,7 +201,7 @@ func (q *request) tools(v *fastjson.Value) error {
 		t.GetObject().Visit(func(key []byte, m *fastjson.Value) {
 			if name := string(key); name != "functionDeclarations" && name != "function_declarations" {
 				native := append(jsonedit.AppendBytes([]byte{'{'}, key), ':')
-				q.Tools = append(q.Tools, chat.Tool{Native: append(appendValue(native, m), '}')})
+				q.Tools = append(q.Tools, chat.Tool{Native: append(jsonedit.AppendValue(native, m), '}')})
 				return
 			}
 			for j, f := range m.GetArray() {
@@ -280,7 +280,7 @@ func (q *request) generationConfig(v *fastjson.Value) error {
 	if m := first(v, "responseModalities", "response_modalities"); len(m.GetArray()) > 0 {
 		wanted := []byte{'['}
 		for _, name := range m.GetArray() {
-			wanted = jsonedit.AppendString(comma(wanted), strings.ToLower(string(name.GetStringBytes())))
+			wanted = jsonedit.AppendString(jsonedit.AppendComma(wanted), strings.ToLower(string(name.GetStringBytes())))
 		}
 		q.Extra = append(q.Extra, chat.Member{Name: "modalities", Value: append(wanted, ']')})
 	}

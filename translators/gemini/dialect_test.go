@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/mock"
 )
 
 func TestClientRequest(t *testing.T) {

@@ -45,17 +45,13 @@ func (batchEmbed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 	task, title := taskType(r), r.Text("title")
 	dst = append(dst, `{"requests":[`...)
 	for _, input := range r.Inputs {
-		dst = append(comma(dst), '{')
-		dst = text(dst, "model", "models/"+strings.TrimPrefix(t.Model, "models/"))
-		dst = raw(dst, "content", `{"parts":[{"text":`+string(input)+`}]}`)
-		if task != "" {
-			dst = text(dst, "taskType", task)
-		}
-		if title != "" {
-			dst = text(dst, "title", title)
-		}
+		dst = append(jsonedit.AppendComma(dst), '{')
+		dst = jsonedit.AppendText(dst, "model", "models/"+strings.TrimPrefix(t.Model, "models/"))
+		dst = jsonedit.AppendRaw(dst, "content", `{"parts":[{"text":`+string(input)+`}]}`)
+		dst = jsonedit.AppendOptional(dst, "taskType", task)
+		dst = jsonedit.AppendOptional(dst, "title", title)
 		if r.Dimensions > 0 {
-			dst = number(dst, "outputDimensionality", r.Dimensions)
+			dst = jsonedit.AppendInt(dst, "outputDimensionality", r.Dimensions)
 		}
 		dst = append(dst, '}')
 	}
@@ -119,18 +115,14 @@ func (predictEmbed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]
 	task, title := taskType(r), r.Text("title")
 	dst = append(dst, `{"instances":[`...)
 	for _, input := range r.Inputs {
-		dst = raw(append(comma(dst), '{'), "content", input)
-		if task != "" {
-			dst = text(dst, "task_type", task)
-		}
-		if title != "" {
-			dst = text(dst, "title", title)
-		}
+		dst = jsonedit.AppendRaw(append(jsonedit.AppendComma(dst), '{'), "content", input)
+		dst = jsonedit.AppendOptional(dst, "task_type", task)
+		dst = jsonedit.AppendOptional(dst, "title", title)
 		dst = append(dst, '}')
 	}
 	dst = append(dst, ']')
 	if r.Dimensions > 0 {
-		dst = append(number(append(dst, `,"parameters":{`...), "outputDimensionality", r.Dimensions), '}')
+		dst = append(jsonedit.AppendInt(append(dst, `,"parameters":{`...), "outputDimensionality", r.Dimensions), '}')
 	}
 	return append(dst, '}'), nil
 }
@@ -142,10 +134,10 @@ func appendEmbedContent(dst []byte, r *openai.NewEmbeddings) ([]byte, error) {
 	dst = append(append(append(dst, `{"content":{"parts":[{"text":`...), r.Inputs[0]...), "}]}"...)
 	dst = append(dst, `,"embedContentConfig":{`...)
 	if task := taskType(r); task != "" {
-		dst = text(dst, "taskType", task)
+		dst = jsonedit.AppendText(dst, "taskType", task)
 	}
 	if r.Dimensions > 0 {
-		dst = number(dst, "outputDimensionality", r.Dimensions)
+		dst = jsonedit.AppendInt(dst, "outputDimensionality", r.Dimensions)
 	}
 	return append(dst, "}}"...), nil
 }

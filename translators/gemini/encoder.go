@@ -4,6 +4,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // AppendResponse writes a GenerateContentResponse.
@@ -11,7 +12,7 @@ func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 	dst = append(dst, `{"candidates":[`...)
 	for i := range resp.Choices {
 		c := &resp.Choices[i]
-		dst = append(comma(dst), `{"content":{"parts":[`...)
+		dst = append(jsonedit.AppendComma(dst), `{"content":{"parts":[`...)
 		for j := range c.Parts {
 			dst = appendPart(dst, &c.Parts[j])
 		}
@@ -28,52 +29,50 @@ func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 	if id == "" {
 		id = resp.Meta.ID
 	}
-	return append(text(text(dst, "modelVersion", model), "responseId", id), '}'), nil
+	return append(jsonedit.AppendText(jsonedit.AppendText(dst, "modelVersion", model), "responseId", id), '}'), nil
 }
 
 // appendPart writes a part of an answer; nothing for what the format lacks.
 func appendPart(dst []byte, p *chat.Part) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
-		dst = text(append(comma(dst), '{'), "text", p.Text)
+		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text)
 	case chat.Thinking:
-		dst = raw(text(append(comma(dst), '{'), "text", p.Text), "thought", "true")
+		dst = jsonedit.AppendRaw(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text), "thought", "true")
 	case chat.ToolCall:
-		dst = appendCall(append(comma(dst), '{'), []byte(p.ID), []byte(p.Name), []byte(p.Arguments))
+		dst = appendCall(append(jsonedit.AppendComma(dst), '{'), []byte(p.ID), []byte(p.Name), []byte(p.Arguments))
 	case chat.Image, chat.Audio, chat.File, chat.Video:
 		if p.Media == nil || p.Media.Data == "" {
 			return dst
 		}
-		return appendInline(comma(dst), p.Media.MIME, []byte(p.Media.Data))
+		return appendInline(jsonedit.AppendComma(dst), p.Media.MIME, []byte(p.Media.Data))
 	default:
 		return dst
 	}
-	if p.Signature != "" {
-		dst = text(dst, "thoughtSignature", p.Signature)
-	}
+	dst = jsonedit.AppendOptional(dst, "thoughtSignature", p.Signature)
 	return append(dst, '}')
 }
 
 func appendInline(dst []byte, mime string, data []byte) []byte {
-	dst = text(append(dst, `{"inlineData":{`...), "mimeType", mime)
-	return append(bytesText(dst, "data", data), `}}`...)
+	dst = jsonedit.AppendText(append(dst, `{"inlineData":{`...), "mimeType", mime)
+	return append(jsonedit.AppendText(dst, "data", data), `}}`...)
 }
 
 // appendCall writes the member functionCall. Arguments that are no JSON object
 // are kept as the text they are, under "arguments".
 func appendCall(dst, id, name, arguments []byte) []byte {
-	dst = append(member(dst, "functionCall"), '{')
+	dst = append(jsonedit.AppendName(dst, "functionCall"), '{')
 	if len(id) > 0 {
-		dst = bytesText(dst, "id", id)
+		dst = jsonedit.AppendText(dst, "id", id)
 	}
-	dst = member(bytesText(dst, "name", name), "args")
+	dst = jsonedit.AppendName(jsonedit.AppendText(dst, "name", name), "args")
 	switch {
 	case len(arguments) == 0:
 		dst = append(dst, '{', '}')
 	case isObject(string(arguments)):
 		dst = append(dst, arguments...)
 	default:
-		dst = append(bytesText(append(dst, '{'), "arguments", arguments), '}')
+		dst = append(jsonedit.AppendText(append(dst, '{'), "arguments", arguments), '}')
 	}
 	return append(dst, '}')
 }
@@ -84,27 +83,27 @@ func appendCandidateTail(dst []byte, index int, reason chat.FinishReason) []byte
 	switch reason {
 	case "":
 	case chat.Stop, chat.ToolCalls:
-		dst = text(dst, "finishReason", "STOP")
+		dst = jsonedit.AppendText(dst, "finishReason", "STOP")
 	case chat.Length:
-		dst = text(dst, "finishReason", "MAX_TOKENS")
+		dst = jsonedit.AppendText(dst, "finishReason", "MAX_TOKENS")
 	case chat.ContentFilter:
-		dst = text(dst, "finishReason", "SAFETY")
+		dst = jsonedit.AppendText(dst, "finishReason", "SAFETY")
 	default:
-		dst = text(dst, "finishReason", "OTHER")
+		dst = jsonedit.AppendText(dst, "finishReason", "OTHER")
 	}
-	return append(number(dst, "index", index), '}')
+	return append(jsonedit.AppendInt(dst, "index", index), '}')
 }
 
 // appendUsage writes the member usageMetadata.
 func appendUsage(dst []byte, u *chat.Usage) []byte {
-	dst = number(append(member(dst, "usageMetadata"), '{'), "promptTokenCount", u.Prompt)
-	dst = number(dst, "candidatesTokenCount", max(u.Completion-u.Reasoning, 0))
-	dst = number(dst, "totalTokenCount", u.TotalTokens())
+	dst = jsonedit.AppendInt(append(jsonedit.AppendName(dst, "usageMetadata"), '{'), "promptTokenCount", u.Prompt)
+	dst = jsonedit.AppendInt(dst, "candidatesTokenCount", max(u.Completion-u.Reasoning, 0))
+	dst = jsonedit.AppendInt(dst, "totalTokenCount", u.TotalTokens())
 	if u.Cached > 0 {
-		dst = number(dst, "cachedContentTokenCount", u.Cached)
+		dst = jsonedit.AppendInt(dst, "cachedContentTokenCount", u.Cached)
 	}
 	if u.Reasoning > 0 {
-		dst = number(dst, "thoughtsTokenCount", u.Reasoning)
+		dst = jsonedit.AppendInt(dst, "thoughtsTokenCount", u.Reasoning)
 	}
 	return append(dst, '}')
 }
@@ -116,8 +115,8 @@ func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
 	if status == 0 {
 		status = 500
 	}
-	dst = number(append(dst, `{"error":{`...), "code", status)
-	return append(text(text(dst, "message", e.Message), "status", codeOf(status)), `}}`...)
+	dst = jsonedit.AppendInt(append(dst, `{"error":{`...), "code", status)
+	return append(jsonedit.AppendText(jsonedit.AppendText(dst, "message", e.Message), "status", codeOf(status)), `}}`...)
 }
 
 // codeOf is Google's code for an HTTP status.
@@ -224,15 +223,15 @@ func (e *encoder) content(dst []byte, d *chat.Delta) []byte {
 	dst = e.begin(dst)
 	switch d.Kind {
 	case chat.TextDelta, chat.RefusalDelta:
-		dst = bytesText(append(dst, '{'), "text", d.Text)
+		dst = jsonedit.AppendText(append(dst, '{'), "text", d.Text)
 		if len(d.Signature) > 0 {
-			dst = bytesText(dst, "thoughtSignature", d.Signature)
+			dst = jsonedit.AppendText(dst, "thoughtSignature", d.Signature)
 		}
 		dst = append(dst, '}')
 	case chat.ThinkingDelta:
-		dst = append(raw(bytesText(append(dst, '{'), "text", d.Text), "thought", "true"), '}')
+		dst = append(jsonedit.AppendRaw(jsonedit.AppendText(append(dst, '{'), "text", d.Text), "thought", "true"), '}')
 	case chat.SignatureDelta:
-		dst = append(bytesText(append(dst, `{"text":"","thought":true`...), "thoughtSignature", d.Text), '}')
+		dst = append(jsonedit.AppendText(append(dst, `{"text":"","thought":true`...), "thoughtSignature", d.Text), '}')
 	case chat.ImageDelta:
 		dst = appendInline(dst, string(d.Name), d.Text)
 	case chat.AudioDelta:
@@ -256,7 +255,7 @@ func (e *encoder) settle(d *chat.Delta) {
 	if len(d.Model) > 0 {
 		model = string(d.Model)
 	}
-	e.tail = append(text(text([]byte{'{'}, "modelVersion", model), "responseId", id)[1:], '}')
+	e.tail = append(jsonedit.AppendText(jsonedit.AppendText([]byte{'{'}, "modelVersion", model), "responseId", id)[1:], '}')
 }
 
 // begin opens a response and its first candidate's parts.
@@ -308,7 +307,7 @@ func (e *encoder) release(dst []byte, choice int) []byte {
 	c.open = false
 	dst = appendCall(append(e.begin(dst), '{'), c.id, c.name, c.arguments)
 	if len(c.signature) > 0 {
-		dst = bytesText(dst, "thoughtSignature", c.signature)
+		dst = jsonedit.AppendText(dst, "thoughtSignature", c.signature)
 	}
 	return e.finish(appendCandidateTail(append(dst, '}'), choice, ""), false)
 }
@@ -322,7 +321,7 @@ func (e *encoder) end(dst []byte) []byte {
 	dst = append(e.frame(dst), `{"candidates":[`...)
 	for i, reason := range e.reasons {
 		if reason != "" {
-			dst = appendCandidateTail(append(comma(dst), `{"content":{"parts":[`...), i, reason)
+			dst = appendCandidateTail(append(jsonedit.AppendComma(dst), `{"content":{"parts":[`...), i, reason)
 		}
 	}
 	dst = e.finish(dst, true)

@@ -8,59 +8,51 @@ import (
 
 // fields rules the fields of an OpenAI chat request.
 var fields = provider.Fields{
-	"model":    mapped("the URL"),
-	"stream":   mapped("the URL"),
-	"messages": mapped("contents and systemInstruction"),
+	"model":    provider.Mapped.With("the URL"),
+	"stream":   provider.Mapped.With("the URL"),
+	"messages": provider.Mapped.With("contents and systemInstruction"),
 
-	"max_completion_tokens": mapped("generationConfig.maxOutputTokens"),
-	"max_tokens":            mapped("generationConfig.maxOutputTokens"),
-	"temperature":           mapped("generationConfig.temperature"),
-	"top_p":                 mapped("generationConfig.topP"),
-	"top_k":                 mapped("generationConfig.topK"),
-	"n":                     mapped("generationConfig.candidateCount"),
-	"seed":                  mapped("generationConfig.seed"),
-	"stop":                  mapped("generationConfig.stopSequences"),
-	"presence_penalty":      mapped("generationConfig.presencePenalty"),
-	"frequency_penalty":     mapped("generationConfig.frequencyPenalty"),
-	"logprobs":              mapped("generationConfig.responseLogprobs"),
-	"top_logprobs":          mapped("generationConfig.logprobs"),
-	"response_format":       mapped("generationConfig.responseMimeType, responseSchema, responseJsonSchema"),
-	"reasoning_effort":      mapped("generationConfig.thinkingConfig, for models that think"),
-	"modalities":            mapped("generationConfig.responseModalities"),
-	"audio":                 mapped("generationConfig.speechConfig: the voice; the format is the model's"),
+	"max_completion_tokens": provider.Mapped.With("generationConfig.maxOutputTokens"),
+	"max_tokens":            provider.Mapped.With("generationConfig.maxOutputTokens"),
+	"temperature":           provider.Mapped.With("generationConfig.temperature"),
+	"top_p":                 provider.Mapped.With("generationConfig.topP"),
+	"top_k":                 provider.Mapped.With("generationConfig.topK"),
+	"n":                     provider.Mapped.With("generationConfig.candidateCount"),
+	"seed":                  provider.Mapped.With("generationConfig.seed"),
+	"stop":                  provider.Mapped.With("generationConfig.stopSequences"),
+	"presence_penalty":      provider.Mapped.With("generationConfig.presencePenalty"),
+	"frequency_penalty":     provider.Mapped.With("generationConfig.frequencyPenalty"),
+	"logprobs":              provider.Mapped.With("generationConfig.responseLogprobs"),
+	"top_logprobs":          provider.Mapped.With("generationConfig.logprobs"),
+	"response_format":       provider.Mapped.With("generationConfig.responseMimeType, responseSchema, responseJsonSchema"),
+	"reasoning_effort":      provider.Mapped.With("generationConfig.thinkingConfig, for models that think"),
+	"modalities":            provider.Mapped.With("generationConfig.responseModalities"),
+	"audio":                 provider.Mapped.With("generationConfig.speechConfig: the voice; the format is the model's"),
 
-	"tools":              mapped("tools.functionDeclarations; a native tool is its own entry"),
-	"functions":          mapped("tools.functionDeclarations"),
-	"tool_choice":        mapped("toolConfig.functionCallingConfig"),
-	"function_call":      mapped("toolConfig.functionCallingConfig"),
-	"web_search_options": mapped("tools.googleSearch, without its settings"),
-	"service_tier":       mapped("serviceTier"),
-	"extra_body":         mapped("merged into the body"),
+	"tools":              provider.Mapped.With("tools.functionDeclarations; a native tool is its own entry"),
+	"functions":          provider.Mapped.With("tools.functionDeclarations"),
+	"tool_choice":        provider.Mapped.With("toolConfig.functionCallingConfig"),
+	"function_call":      provider.Mapped.With("toolConfig.functionCallingConfig"),
+	"web_search_options": provider.Mapped.With("tools.googleSearch, without its settings"),
+	"service_tier":       provider.Mapped.With("serviceTier"),
+	"extra_body":         provider.Mapped.With("merged into the body"),
 
-	"logit_bias":             dropped("no equal"),
-	"metadata":               dropped("nothing is stored; Vertex takes labels"),
-	"parallel_tool_calls":    dropped("the model decides"),
-	"prediction":             dropped("no equal"),
-	"prompt_cache_key":       dropped("caching is implicit, or by cachedContent"),
-	"prompt_cache_retention": dropped("caching is implicit, or by cachedContent"),
-	"safety_identifier":      dropped("no equal"),
-	"store":                  dropped("nothing is stored"),
-	"stream_options":         dropped("usage is always sent"),
-	"user":                   dropped("no equal"),
-	"verbosity":              dropped("no equal"),
+	"logit_bias":             provider.Dropped.With("no equal"),
+	"metadata":               provider.Dropped.With("nothing is stored; Vertex takes labels"),
+	"parallel_tool_calls":    provider.Dropped.With("the model decides"),
+	"prediction":             provider.Dropped.With("no equal"),
+	"prompt_cache_key":       provider.Dropped.With("caching is implicit, or by cachedContent"),
+	"prompt_cache_retention": provider.Dropped.With("caching is implicit, or by cachedContent"),
+	"safety_identifier":      provider.Dropped.With("no equal"),
+	"store":                  provider.Dropped.With("nothing is stored"),
+	"stream_options":         provider.Dropped.With("usage is always sent"),
+	"user":                   provider.Dropped.With("no equal"),
+	"verbosity":              provider.Dropped.With("no equal"),
 }
 
 // vertexFields are those of Gemini on Vertex AI.
 var vertexFields = func() provider.Fields {
 	f := maps.Clone(fields)
-	f["service_tier"] = dropped("Vertex takes it as the header X-Vertex-AI-LLM-Shared-Request-Type")
+	f["service_tier"] = provider.Dropped.With("Vertex takes it as the header X-Vertex-AI-LLM-Shared-Request-Type")
 	return f
 }()
-
-func mapped(note string) provider.Field {
-	return provider.Field{Treatment: provider.Mapped, Note: note}
-}
-
-func dropped(note string) provider.Field {
-	return provider.Field{Treatment: provider.Dropped, Note: note}
-}

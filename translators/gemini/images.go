@@ -44,21 +44,19 @@ func (images) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, 
 		return appendImagen(dst, r)
 	}
 	dst = append(dst, `{"contents":[{"role":"user","parts":[{`...)
-	dst = append(text(dst, "text", r.Prompt), '}')
+	dst = append(jsonedit.AppendText(dst, "text", r.Prompt), '}')
 	for i := range r.Pictures {
 		dst = append(appendPicture(append(dst, ','), &r.Pictures[i]), '}')
 	}
 	dst = append(dst, `]}],"generationConfig":`...)
 	config := []byte(`{"responseModalities":["TEXT","IMAGE"]`)
 	if r.N > 0 {
-		config = number(config, "candidateCount", r.N)
+		config = jsonedit.AppendInt(config, "candidateCount", r.N)
 	}
 	if r.Width > 0 {
-		config = append(text(append(config, `,"imageConfig":{`...), "aspectRatio", openai.Ratio(r.Width, r.Height)), '}')
+		config = append(jsonedit.AppendText(append(config, `,"imageConfig":{`...), "aspectRatio", openai.Ratio(r.Width, r.Height)), '}')
 	}
-	if r.Seed != nil {
-		config = raw(config, "seed", r.Seed)
-	}
+	config = jsonedit.AppendRaw(config, "seed", r.Seed)
 	config = append(config, '}')
 	if own := jsonedit.Find(r.Members, "generationConfig"); jsonedit.IsObject(own) {
 		if config, err = jsonedit.Merge(nil, config, own); err != nil {
@@ -67,19 +65,17 @@ func (images) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, 
 	}
 	dst = append(dst, config...)
 	for _, name := range [...]string{"safetySettings", "systemInstruction", "tools"} {
-		if own := jsonedit.Find(r.Members, name); own != nil {
-			dst = raw(dst, name, own)
-		}
+		dst = jsonedit.AppendRaw(dst, name, jsonedit.Find(r.Members, name))
 	}
 	return append(dst, '}'), nil
 }
 
 func appendPicture(dst []byte, p *openai.Picture) []byte {
 	if p.Data == nil {
-		return append(text(append(dst, `{"fileData":{`...), "fileUri", p.URL), '}')
+		return append(jsonedit.AppendText(append(dst, `{"fileData":{`...), "fileUri", p.URL), '}')
 	}
-	dst = text(append(dst, `{"inlineData":{`...), "mimeType", p.Type)
-	dst = append(append(member(dst, "data"), '"'), p.Data...)
+	dst = jsonedit.AppendText(append(dst, `{"inlineData":{`...), "mimeType", p.Type)
+	dst = append(append(jsonedit.AppendName(dst, "data"), '"'), p.Data...)
 	return append(dst, `"}`...)
 }
 
@@ -87,10 +83,10 @@ func appendImagen(dst []byte, r *openai.NewImage) ([]byte, error) {
 	if len(r.Pictures) > 0 {
 		return nil, &chat.RequestError{Field: "image", Message: "Imagen changes no pictures here: use a Gemini model"}
 	}
-	dst = append(text(append(dst, `{"instances":[{`...), "prompt", r.Prompt), `}],"parameters":{`...)
-	dst = number(dst, "sampleCount", max(r.N, 1))
+	dst = append(jsonedit.AppendText(append(dst, `{"instances":[{`...), "prompt", r.Prompt), `}],"parameters":{`...)
+	dst = jsonedit.AppendInt(dst, "sampleCount", max(r.N, 1))
 	if r.Width > 0 {
-		dst = text(dst, "aspectRatio", openai.Ratio(r.Width, r.Height))
+		dst = jsonedit.AppendText(dst, "aspectRatio", openai.Ratio(r.Width, r.Height))
 	}
 	return append(dst, "}}"...), nil
 }

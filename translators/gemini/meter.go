@@ -14,9 +14,6 @@ var Meter chat.Meter = meter{}
 
 type meter struct{}
 
-// parsers are for events; one that has read a large event is not kept.
-const largestKept = 64 << 10
-
 // Whole implements chat.Meter. The body may be a streamed answer's array.
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	v, err := fastjson.ParseBytes(body)
@@ -39,11 +36,9 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p, len(ev.Data))
 	if v, err := p.ParseBytes(ev.Data); err == nil {
 		observe(v, seen)
-	}
-	if len(ev.Data) <= largestKept {
-		jsonedit.Parsers.Put(p, len(ev.Data))
 	}
 }
 
@@ -61,17 +56,16 @@ func observe(v *fastjson.Value, seen *chat.Seen) {
 		for _, p := range c.GetArray("content", "parts") {
 			said := p.GetStringBytes("text")
 			called = called || p.Exists("functionCall")
-			if len(said) == 0 {
+			switch {
+			case len(said) > 0 && p.GetBool("thought"):
+				seen.Hidden(said)
+			case len(said) > 0:
+				seen.Shown(said)
+			default:
 				if call := p.Get("functionCall"); call != nil {
 					seen.TextLen += len(call.GetStringBytes("name")) + len(argumentsOf(nil, call))
 				}
 				seen.Content = seen.Content || called || p.Exists("inlineData")
-				continue
-			}
-			seen.Content = true
-			seen.TextLen += len(said)
-			if seen.Collect != nil && !p.GetBool("thought") {
-				seen.Collect(said)
 			}
 		}
 		if reason := finishReason(c.GetStringBytes("finishReason"), called); reason != "" {

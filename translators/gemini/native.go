@@ -107,10 +107,8 @@ func SetModel(body []byte, model string) []byte {
 			return body
 		}
 		value := []byte{'['}
-		for i, r := range requests {
-			if i > 0 {
-				value = append(value, ',')
-			}
+		for _, r := range requests {
+			value = jsonedit.AppendComma(value)
 			inner, err := jsonedit.Object(r, nil)
 			if err != nil || jsonedit.Find(inner, "model") == nil {
 				value = append(value, r...)

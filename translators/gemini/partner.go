@@ -38,10 +38,10 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 func openAIChat(path func(*target.Target, bool) (string, error), edit provider.Edit) map[route.Type]*provider.Operation {
 	ruled := provider.Fields{}
 	for _, name := range openai.Fields {
-		ruled[name] = mapped("as it is")
+		ruled[name] = provider.Mapped.With("as it is")
 		renamed := edit.Rename != nil && edit.Rename(&target.Target{})[name] != ""
 		if edit.Only != nil && !renamed && !slices.Contains(edit.Only, name) {
-			ruled[name] = dropped("not a member of the API")
+			ruled[name] = provider.Dropped.With("not a member of the API")
 		}
 	}
 	return map[route.Type]*provider.Operation{route.Chat: {

@@ -58,7 +58,7 @@ func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
 		for j := range m.Parts {
 			p := &m.Parts[j]
 			if p.Kind != chat.Text {
-				return nil, &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "a system message can only hold text for Gemini"}
+				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only hold text for Gemini"}
 			}
 			if p.Text == "" {
 				continue
@@ -75,8 +75,8 @@ func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
 	if strings.HasPrefix(model, "gemini-1.0") {
 		return nil, &chat.RequestError{Message: "system prompts aren't supported on gemini-1.0 models"}
 	}
-	dst = append(member(dst, "systemInstruction"), `{"parts":[{`...)
-	dst = text(dst, "text", all.String())
+	dst = append(jsonedit.AppendName(dst, "systemInstruction"), `{"parts":[{`...)
+	dst = jsonedit.AppendText(dst, "text", all.String())
 	return append(dst, `}]}`...), nil
 }
 
@@ -84,18 +84,16 @@ func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
 func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
 	for _, n := range [...][2]string{{"cachedContent", "cached_content"}, {"safetySettings", "safety_settings"}} {
 		if v := lookup(req, n[0], n[1]); v != nil {
-			dst = raw(dst, n[0], v)
+			dst = jsonedit.AppendRaw(dst, n[0], v)
 		}
 	}
 	if onVertex(t) {
 		// The published API of the public service had no labels for long.
-		if v := req.Lookup("labels"); v != nil {
-			dst = raw(dst, "labels", v)
-		}
+		dst = jsonedit.AppendRaw(dst, "labels", req.Lookup("labels"))
 		return dst
 	}
 	if tier := serviceTier(req.ServiceTier); tier != "" {
-		dst = text(dst, "serviceTier", tier)
+		dst = jsonedit.AppendText(dst, "serviceTier", tier)
 	}
 	return dst
 }
@@ -126,7 +124,7 @@ func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
 	if len(req.Tools) == 0 && !search {
 		return dst, nil
 	}
-	dst = append(member(dst, "tools"), '[')
+	dst = append(jsonedit.AppendName(dst, "tools"), '[')
 	open := false
 	for i := range req.Tools {
 		tool := &req.Tools[i]
@@ -138,7 +136,7 @@ func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
 			open = true
 		}
 		var err error
-		if dst, err = appendFunction(comma(dst), i, tool); err != nil {
+		if dst, err = appendFunction(jsonedit.AppendComma(dst), i, tool); err != nil {
 			return nil, err
 		}
 	}
@@ -158,19 +156,17 @@ func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
 			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d].type", i),
 				Message: fmt.Sprintf("Gemini has no tool of type '%s'; send its own form, such as {\"googleSearch\":{}}", v.GetStringBytes("type"))}
 		}
-		dst = append(comma(dst), native...)
+		dst = append(jsonedit.AppendComma(dst), native...)
 	}
 	if search {
-		dst = append(comma(dst), `{"googleSearch":{}}`...)
+		dst = append(jsonedit.AppendComma(dst), `{"googleSearch":{}}`...)
 	}
 	return append(dst, ']'), nil
 }
 
 func appendFunction(dst []byte, i int, tool *chat.Tool) ([]byte, error) {
-	dst = text(append(dst, '{'), "name", tool.Name)
-	if tool.Description != "" {
-		dst = text(dst, "description", tool.Description)
-	}
+	dst = jsonedit.AppendText(append(dst, '{'), "name", tool.Name)
+	dst = jsonedit.AppendOptional(dst, "description", tool.Description)
 	dst, err := appendSchema(dst, "parameters", "parametersJsonSchema", tool.Parameters)
 	if err != nil {
 		return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d].function.parameters", i), Message: err.Error()}
@@ -186,14 +182,14 @@ func appendToolConfig(dst []byte, req *chat.Request) ([]byte, error) {
 	if mode == "" && own == nil {
 		return dst, nil
 	}
-	dst = member(dst, "toolConfig")
+	dst = jsonedit.AppendName(dst, "toolConfig")
 	at := len(dst)
 	dst = append(dst, '{')
 	if mode != "" {
-		dst = append(member(dst, "functionCallingConfig"), '{')
-		dst = text(dst, "mode", mode)
+		dst = append(jsonedit.AppendName(dst, "functionCallingConfig"), '{')
+		dst = jsonedit.AppendText(dst, "mode", mode)
 		if req.ToolChoice.Mode == "function" {
-			dst = append(member(dst, "allowedFunctionNames"), '[')
+			dst = append(jsonedit.AppendName(dst, "allowedFunctionNames"), '[')
 			dst = append(jsonedit.AppendString(dst, req.ToolChoice.Name), ']')
 		}
 		dst = append(dst, '}')

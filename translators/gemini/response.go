@@ -30,7 +30,7 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 		if i == 0 {
 			for _, name := range candidateExtras {
 				if m := c.Get(name); m != nil {
-					resp.Extra = append(resp.Extra, chat.Member{Name: name, Value: appendValue(nil, m)})
+					resp.Extra = append(resp.Extra, chat.Member{Name: name, Value: jsonedit.AppendValue(nil, m)})
 				}
 			}
 		}
@@ -43,7 +43,7 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 		return nil, &chat.ResponseError{Message: noCandidates}
 	}
 	resp.Choices = []chat.Choice{{Finish: chat.ContentFilter}}
-	resp.Extra = append(resp.Extra, chat.Member{Name: "promptFeedback", Value: appendValue(nil, feedback)})
+	resp.Extra = append(resp.Extra, chat.Member{Name: "promptFeedback", Value: jsonedit.AppendValue(nil, feedback)})
 	return resp, nil
 }
 
@@ -134,7 +134,7 @@ func parsePart(p *fastjson.Value) (chat.Part, bool) {
 		return part, part.Text != ""
 	}
 	if o := p.GetObject(); o != nil && o.Len() > 0 {
-		part.Kind, part.Raw = chat.Opaque, appendValue(nil, p)
+		part.Kind, part.Raw = chat.Opaque, jsonedit.AppendValue(nil, p)
 		o.Visit(func(key []byte, _ *fastjson.Value) {
 			if part.Type == "" {
 				part.Type = string(key)
@@ -259,10 +259,10 @@ func appendLogprobs(dst []byte, v *fastjson.Value) []byte {
 	top := v.GetArray("topCandidates")
 	dst = append(dst, `{"content":[`...)
 	for i, chosen := range v.GetArray("chosenCandidates") {
-		dst = append(appendToken(append(comma(dst), '{'), chosen), `,"top_logprobs":[`...)
+		dst = append(appendToken(append(jsonedit.AppendComma(dst), '{'), chosen), `,"top_logprobs":[`...)
 		if i < len(top) {
 			for _, c := range top[i].GetArray("candidates") {
-				dst = append(appendToken(append(comma(dst), '{'), c), '}')
+				dst = append(appendToken(append(jsonedit.AppendComma(dst), '{'), c), '}')
 			}
 		}
 		dst = append(dst, `]}`...)
@@ -271,11 +271,11 @@ func appendLogprobs(dst []byte, v *fastjson.Value) []byte {
 }
 
 func appendToken(dst []byte, v *fastjson.Value) []byte {
-	dst = member(bytesText(dst, "token", v.GetStringBytes("token")), "logprob")
+	dst = jsonedit.AppendName(jsonedit.AppendText(dst, "token", v.GetStringBytes("token")), "logprob")
 	if p := v.Get("logProbability"); p != nil {
-		dst = appendValue(dst, p)
+		dst = jsonedit.AppendValue(dst, p)
 	} else {
 		dst = append(dst, '0')
 	}
-	return raw(dst, "bytes", "null")
+	return jsonedit.AppendRaw(dst, "bytes", "null")
 }

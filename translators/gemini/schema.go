@@ -23,9 +23,9 @@ func appendSchema(dst []byte, openAPI, jsonSchema string, schema chat.Raw) ([]by
 		return nil, errors.New("must be a JSON schema object")
 	}
 	if fitsOpenAPI(v) {
-		return raw(dst, openAPI, schema), nil
+		return jsonedit.AppendRaw(dst, openAPI, schema), nil
 	}
-	return raw(dst, jsonSchema, schema), nil
+	return jsonedit.AppendRaw(dst, jsonSchema, schema), nil
 }
 
 // openAPIKeywords are those of Schema but for the ones that fitsOpenAPI looks
@@ -93,7 +93,7 @@ func keywordFits(key, typ string, v *fastjson.Value) bool {
 func schemaOf(openAPI, jsonSchema *fastjson.Value) chat.Raw {
 	switch {
 	case jsonSchema != nil:
-		return appendValue(nil, jsonSchema)
+		return jsonedit.AppendValue(nil, jsonSchema)
 	case openAPI != nil && openAPI.Type() == fastjson.TypeObject:
 		return appendJSONSchema(nil, openAPI)
 	}
@@ -104,7 +104,7 @@ func schemaOf(openAPI, jsonSchema *fastjson.Value) chat.Raw {
 // nullable as a type, numbers that came as strings as numbers.
 func appendJSONSchema(dst []byte, v *fastjson.Value) []byte {
 	if v.Type() != fastjson.TypeObject {
-		return appendValue(dst, v)
+		return jsonedit.AppendValue(dst, v)
 	}
 	dst = append(dst, '{')
 	v.GetObject().Visit(func(key []byte, m *fastjson.Value) {
@@ -114,31 +114,31 @@ func appendJSONSchema(dst []byte, v *fastjson.Value) []byte {
 		case "type":
 			typ := strings.ToLower(string(m.GetStringBytes()))
 			if !v.GetBool("nullable") {
-				dst = text(dst, name, typ)
+				dst = jsonedit.AppendText(dst, name, typ)
 				return
 			}
-			dst = append(jsonedit.AppendString(append(member(dst, name), '['), typ), `,"null"]`...)
+			dst = append(jsonedit.AppendString(append(jsonedit.AppendName(dst, name), '['), typ), `,"null"]`...)
 		case "items":
-			dst = appendJSONSchema(member(dst, name), m)
+			dst = appendJSONSchema(jsonedit.AppendName(dst, name), m)
 		case "properties":
-			dst = append(member(dst, name), '{')
+			dst = append(jsonedit.AppendName(dst, name), '{')
 			m.GetObject().Visit(func(key []byte, p *fastjson.Value) {
-				dst = appendJSONSchema(append(jsonedit.AppendBytes(comma(dst), key), ':'), p)
+				dst = appendJSONSchema(jsonedit.AppendKey(dst, key), p)
 			})
 			dst = append(dst, '}')
 		case "anyOf", "any_of":
-			dst = append(member(dst, "anyOf"), '[')
+			dst = append(jsonedit.AppendName(dst, "anyOf"), '[')
 			for _, s := range m.GetArray() {
-				dst = appendJSONSchema(comma(dst), s)
+				dst = appendJSONSchema(jsonedit.AppendComma(dst), s)
 			}
 			dst = append(dst, ']')
 		case "maxItems", "minItems", "maxLength", "minLength", "maxProperties", "minProperties":
 			var n chat.Number
 			if setNumber(&n, m) == nil {
-				dst = raw(dst, name, n)
+				dst = jsonedit.AppendRaw(dst, name, n)
 			}
 		default:
-			dst = appendValue(append(jsonedit.AppendBytes(comma(dst), key), ':'), m)
+			dst = jsonedit.AppendValue(jsonedit.AppendKey(dst, key), m)
 		}
 	})
 	return append(dst, '}')

@@ -95,7 +95,7 @@ func (s *stream) extra(name string, v *fastjson.Value) {
 	s.buf = append(s.buf, name...)
 	key := s.keep(from)
 	from = len(s.buf)
-	s.buf = appendValue(s.buf, v)
+	s.buf = jsonedit.AppendValue(s.buf, v)
 	s.emit(chat.Delta{Kind: chat.ExtraDelta, Name: key, Raw: s.keep(from)})
 }
 
@@ -164,7 +164,7 @@ func (s *stream) media(at int, blob *fastjson.Value) {
 		s.emit(chat.Delta{Kind: chat.ImageDelta, Choice: at, Name: mime, Text: data})
 	case chat.Audio:
 		from := len(s.buf)
-		s.buf = append(bytesText(append(s.buf, '{'), "data", data), '}')
+		s.buf = append(jsonedit.AppendText(append(s.buf, '{'), "data", data), '}')
 		s.emit(chat.Delta{Kind: chat.AudioDelta, Choice: at, Raw: s.keep(from)})
 	}
 }

@@ -178,8 +178,8 @@ var claudeEdit = provider.Edit{
 
 var claudeFields = func() provider.Fields {
 	f := maps.Clone(anthropic.Fields)
-	f["model"] = mapped("the URL")
-	f["response_format"] = mapped("an instruction in system: Vertex has no output_config")
+	f["model"] = provider.Mapped.With("the URL")
+	f["response_format"] = provider.Mapped.With("an instruction in system: Vertex has no output_config")
 	return f
 }()
 

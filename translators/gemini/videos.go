@@ -66,7 +66,7 @@ func (r videos) poll(t *target.Target, id string) (*provider.Call, error) {
 		return nil, err
 	}
 	whole := strings.TrimSuffix(strings.TrimPrefix(path, "/v1/"), ":fetchPredictOperation") + "/operations/" + operation
-	return &provider.Call{Method: http.MethodPost, Path: path, Body: append(text([]byte{'{'}, "operationName", whole), '}')}, nil
+	return &provider.Call{Method: http.MethodPost, Path: path, Body: append(jsonedit.AppendText([]byte{'{'}, "operationName", whole), '}')}, nil
 }
 
 func appendVideo(_ *target.Target, client []byte) ([]byte, error) {
@@ -74,23 +74,23 @@ func appendVideo(_ *target.Target, client []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := text([]byte(`{"instances":[{`), "prompt", v.Prompt)
+	body := jsonedit.AppendText([]byte(`{"instances":[{`), "prompt", v.Prompt)
 	switch {
 	case v.Reference == nil:
 	case v.Reference.Data == nil:
 		return nil, &chat.RequestError{Field: "input_reference", Message: "must be in the request, as a file or a data URL"}
 	default:
 		body = append(append(append(body, `,"image":{"bytesBase64Encoded":"`...), v.Reference.Data...), '"')
-		body = append(text(body, "mimeType", v.Reference.Type), '}')
+		body = append(jsonedit.AppendText(body, "mimeType", v.Reference.Type), '}')
 	}
 	parameters := []byte{'{'}
 	if v.Seconds > 0 {
-		parameters = number(parameters, "durationSeconds", v.Seconds)
+		parameters = jsonedit.AppendInt(parameters, "durationSeconds", v.Seconds)
 	}
 	if v.Width > 0 {
-		parameters = text(parameters, "aspectRatio", openai.Ratio(v.Width, v.Height))
+		parameters = jsonedit.AppendText(parameters, "aspectRatio", openai.Ratio(v.Width, v.Height))
 		if lines := min(v.Width, v.Height); lines >= 1080 {
-			parameters = text(parameters, "resolution", strconv.Itoa(lines)+"p")
+			parameters = jsonedit.AppendText(parameters, "resolution", strconv.Itoa(lines)+"p")
 		}
 	}
 	parameters = append(parameters, '}')

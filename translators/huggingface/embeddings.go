@@ -1,8 +1,6 @@
 package huggingface
 
 import (
-	"strconv"
-
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
@@ -30,11 +28,11 @@ func (embeddings) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 	}
 	dst = append(append(dst, `{"inputs":`...), r.Input...)
 	if r.Dimensions > 0 {
-		dst = strconv.AppendInt(appendMember(dst, "dimensions"), int64(r.Dimensions), 10)
+		dst = jsonedit.AppendInt(dst, "dimensions", r.Dimensions)
 	}
 	for _, name := range embedNatives {
 		if m := jsonedit.Find(r.Members, name); m != nil && !jsonedit.IsNull(m) {
-			dst = append(appendMember(dst, name), m...)
+			dst = append(jsonedit.AppendName(dst, name), m...)
 		}
 	}
 	return append(appendOptions(dst, t), '}'), nil

@@ -1,7 +1,6 @@
 package huggingface
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -34,10 +33,8 @@ func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = append(dst, `,"parameters":{`...)
 	dst = append(appendParameters(dst, r), '}')
 	dst = appendOptions(dst, t)
-	dst = strconv.AppendBool(appendMember(dst, "stream"), r.Stream)
-	if t.Model != "" {
-		dst = jsonedit.AppendString(appendMember(dst, "model"), t.Model)
-	}
+	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
+	dst = jsonedit.AppendOptional(dst, "model", t.Model)
 	return append(dst, '}'), nil
 }
 
@@ -47,7 +44,7 @@ func inputsOf(messages []chat.Message) (string, error) {
 		for j := range messages[i].Parts {
 			p := &messages[i].Parts[j]
 			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "text generation takes text only"}
+				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "text generation takes text only"}
 			}
 			if i > 0 && j == 0 {
 				b.WriteString("\n\n")
@@ -74,21 +71,9 @@ func appendParameters(dst []byte, r *chat.Request) []byte {
 	dst = appendNumber(dst, "top_k", r.TopK, 0, math.Inf(1))
 	dst = appendNumber(dst, "frequency_penalty", r.FrequencyPenalty, math.Inf(-1), math.Inf(1))
 	dst = appendNumber(dst, "seed", r.Seed, -1, math.Inf(1))
-	for i, s := range r.Stop {
-		if i == 0 {
-			dst = append(appendMember(dst, "stop"), '[')
-		} else {
-			dst = append(dst, ',')
-		}
-		dst = jsonedit.AppendString(dst, s)
-	}
-	if len(r.Stop) > 0 {
-		dst = append(dst, ']')
-	}
+	dst = jsonedit.AppendTexts(dst, "stop", r.Stop)
 	for _, name := range natives {
-		if v := r.Lookup(name); v != nil {
-			dst = append(appendMember(dst, name), v...)
-		}
+		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
 	}
 	return dst
 }
@@ -98,7 +83,7 @@ func appendNumber(dst []byte, name string, n chat.Number, low, high float64) []b
 	if f, ok := n.Float(); !ok || f <= low || f >= high {
 		return dst
 	}
-	return append(appendMember(dst, name), n...)
+	return jsonedit.AppendRaw(dst, name, n)
 }
 
 // appendOptions writes the options of the inference API, which a TGI server
@@ -108,28 +93,15 @@ func appendOptions(dst []byte, t *target.Target) []byte {
 		return dst
 	}
 	dst = append(dst, `,"options":{`...)
-	start := len(dst)
 	for _, o := range [...]struct {
 		name  string
 		value *bool
 	}{{"use_cache", t.Options.Huggingface.UseCache}, {"wait_for_model", t.Options.Huggingface.WaitForModel}} {
-		if o.value == nil {
-			continue
+		if o.value != nil {
+			dst = jsonedit.AppendBool(dst, o.name, *o.value)
 		}
-		if len(dst) > start {
-			dst = append(dst, ',')
-		}
-		dst = append(append(append(dst, '"'), o.name...), `":`...)
-		dst = strconv.AppendBool(dst, *o.value)
 	}
 	return append(dst, '}')
-}
-
-// appendMember writes `,"name":` before a value; the name needs no escapes.
-func appendMember(dst []byte, name string) []byte {
-	dst = append(dst, ',', '"')
-	dst = append(dst, name...)
-	return append(dst, '"', ':')
 }
 
 // finishReasons maps finish_reason.

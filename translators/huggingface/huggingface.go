@@ -69,32 +69,24 @@ func isSegment(s string) bool {
 
 // generateFields rules the fields of an OpenAI completions request.
 var generateFields = provider.Fields{
-	"model":             mapped("model, and the router's path"),
-	"prompt":            mapped("inputs"),
-	"max_tokens":        mapped("parameters.max_new_tokens"),
-	"temperature":       mapped("parameters.temperature and do_sample; 0 is no sampling"),
-	"top_p":             mapped("parameters.top_p, below 1"),
-	"top_k":             mapped("parameters.top_k, from 1"),
-	"frequency_penalty": mapped("parameters.frequency_penalty"),
-	"seed":              mapped("parameters.seed"),
-	"stop":              mapped("parameters.stop"),
-	"echo":              mapped("parameters.return_full_text"),
-	"stream":            mapped("stream"),
-	"extra_body":        mapped("merged into the body"),
-	"best_of":           dropped("one answer per request"),
-	"logit_bias":        dropped("no such setting"),
-	"logprobs":          dropped("not translated"),
-	"n":                 dropped("one answer per request"),
-	"presence_penalty":  dropped("no such setting"),
-	"stream_options":    dropped("usage is always sent"),
-	"suffix":            dropped("no such setting"),
-	"user":              dropped("no such setting"),
-}
-
-func mapped(note string) provider.Field {
-	return provider.Field{Treatment: provider.Mapped, Note: note}
-}
-
-func dropped(note string) provider.Field {
-	return provider.Field{Treatment: provider.Dropped, Note: note}
+	"model":             provider.Mapped.With("model, and the router's path"),
+	"prompt":            provider.Mapped.With("inputs"),
+	"max_tokens":        provider.Mapped.With("parameters.max_new_tokens"),
+	"temperature":       provider.Mapped.With("parameters.temperature and do_sample; 0 is no sampling"),
+	"top_p":             provider.Mapped.With("parameters.top_p, below 1"),
+	"top_k":             provider.Mapped.With("parameters.top_k, from 1"),
+	"frequency_penalty": provider.Mapped.With("parameters.frequency_penalty"),
+	"seed":              provider.Mapped.With("parameters.seed"),
+	"stop":              provider.Mapped.With("parameters.stop"),
+	"echo":              provider.Mapped.With("parameters.return_full_text"),
+	"stream":            provider.Mapped.With("stream"),
+	"extra_body":        provider.Mapped.With("merged into the body"),
+	"best_of":           provider.Dropped.With("one answer per request"),
+	"logit_bias":        provider.Dropped.With("no such setting"),
+	"logprobs":          provider.Dropped.With("not translated"),
+	"n":                 provider.Dropped.With("one answer per request"),
+	"presence_penalty":  provider.Dropped.With("no such setting"),
+	"stream_options":    provider.Dropped.With("usage is always sent"),
+	"suffix":            provider.Dropped.With("no such setting"),
+	"user":              provider.Dropped.With("no such setting"),
 }

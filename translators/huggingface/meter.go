@@ -14,7 +14,6 @@ var Meter chat.Meter = meter{}
 
 type meter struct{}
 
-// parsers outlive a stream: a Meter has no place to keep one.
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p, len(body))
@@ -25,7 +24,7 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 	if list := v.GetArray(); len(list) > 0 {
 		v = list[0]
 	}
-	seeText(v.GetStringBytes("generated_text"), seen)
+	seen.Shown(v.GetStringBytes("generated_text"))
 	seeDetails(v.Get("details"), seen)
 }
 
@@ -46,7 +45,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	if !token.GetBool("special") {
-		seeText(token.GetStringBytes("text"), seen)
+		seen.Shown(token.GetStringBytes("text"))
 	}
 	if details := v.Get("details"); details != nil && details.Type() == fastjson.TypeObject {
 		seen.Ended = true
@@ -61,17 +60,5 @@ func seeDetails(details *fastjson.Value, seen *chat.Seen) {
 	seen.HasUsage = prompt && completion
 	if reason := details.GetStringBytes("finish_reason"); len(reason) > 0 {
 		seen.Finish = finishReason(reason)
-	}
-}
-
-// seeText counts text that a client shows, and hands it to payload logging.
-func seeText(s []byte, seen *chat.Seen) {
-	if len(s) == 0 {
-		return
-	}
-	seen.Content = true
-	seen.TextLen += len(s)
-	if seen.Collect != nil {
-		seen.Collect(s)
 	}
 }

@@ -56,5 +56,5 @@ type errorFormat struct{}
 // AppendError writes the body of an error answer.
 func (errorFormat) AppendError(dst []byte, e *chat.Error) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"error":`...), e.Message)
-	return append(jsonedit.AppendString(append(dst, `,"error_type":`...), e.Type), '}')
+	return append(jsonedit.AppendText(dst, "error_type", e.Type), '}')
 }

@@ -107,7 +107,7 @@ func textOf(m *chat.Message, i int) (string, error) {
 		case chat.ToolCall, chat.ToolResult:
 			return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d]", i), Message: "the raw format knows no tools"}
 		default:
-			return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j), Message: "the raw format takes text only"}
+			return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "the raw format takes text only"}
 		}
 	}
 	return strings.Join(texts, "\n"), nil

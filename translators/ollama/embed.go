@@ -1,8 +1,6 @@
 package ollama
 
 import (
-	"strconv"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -20,14 +18,12 @@ func (embedFormat) AppendRequest(dst []byte, t *target.Target, body []byte) ([]b
 		return nil, err
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
-	dst = appendMember(dst, "input", r.Input)
+	dst = jsonedit.AppendRaw(dst, "input", r.Input)
 	if r.Dimensions > 0 {
-		dst = appendMember(dst, "dimensions", strconv.AppendInt(nil, int64(r.Dimensions), 10))
+		dst = jsonedit.AppendInt(dst, "dimensions", r.Dimensions)
 	}
 	for _, name := range [...]string{"truncate", "keep_alive", "options"} {
-		if v := jsonedit.Find(r.Members, name); v != nil {
-			dst = appendMember(dst, name, v)
-		}
+		dst = jsonedit.AppendRaw(dst, name, jsonedit.Find(r.Members, name))
 	}
 	return append(dst, '}'), nil
 }

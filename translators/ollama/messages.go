@@ -101,7 +101,7 @@ func (w *writer) open(role chat.Role, c *content) {
 	w.dst = append(append(append(w.dst, `{"role":"`...), role...), `","content":`...)
 	w.dst = jsonedit.AppendString(w.dst, c.text())
 	if len(c.thinking) > 0 {
-		w.dst = jsonedit.AppendString(append(w.dst, `,"thinking":`...), strings.Join(c.thinking, "\n"))
+		w.dst = jsonedit.AppendText(w.dst, "thinking", strings.Join(c.thinking, "\n"))
 	}
 	w.dst = c.appendImages(w.dst)
 }
@@ -109,9 +109,7 @@ func (w *writer) open(role chat.Role, c *content) {
 func (w *writer) toolCalls(message int) error {
 	w.dst = append(w.dst, `,"tool_calls":[`...)
 	for i, c := range w.calls {
-		if i > 0 {
-			w.dst = append(w.dst, ',')
-		}
+		w.dst = jsonedit.AppendComma(w.dst)
 		w.dst = append(w.dst, '{')
 		if c.ID != "" {
 			w.dst = append(jsonedit.AppendString(append(w.dst, `"id":`...), c.ID), ',')
@@ -155,12 +153,8 @@ func (w *writer) flush() error {
 		if name == "" && r.call < len(w.calls) {
 			name = w.calls[r.call].Name
 		}
-		if name != "" {
-			w.dst = jsonedit.AppendString(append(w.dst, `,"tool_name":`...), name)
-		}
-		if r.part.ID != "" {
-			w.dst = jsonedit.AppendString(append(w.dst, `,"tool_call_id":`...), r.part.ID)
-		}
+		w.dst = jsonedit.AppendOptional(w.dst, "tool_name", name)
+		w.dst = jsonedit.AppendOptional(w.dst, "tool_call_id", r.part.ID)
 		w.dst = append(w.dst, '}')
 	}
 	w.results = w.results[:0]

@@ -3,7 +3,6 @@ package ollama
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -28,11 +27,9 @@ func (chatFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Request) (
 		return nil, err
 	}
 	if r.Logprobs != nil {
-		dst = strconv.AppendBool(append(dst, `,"logprobs":`...), *r.Logprobs)
+		dst = jsonedit.AppendBool(dst, "logprobs", *r.Logprobs)
 	}
-	if r.TopLogprobs != "" {
-		dst = appendMember(dst, "top_logprobs", []byte(r.TopLogprobs))
-	}
+	dst = jsonedit.AppendRaw(dst, "top_logprobs", r.TopLogprobs)
 	return appendRest(dst, r)
 }
 
@@ -64,10 +61,10 @@ func (generateFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Reques
 		}
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
-	dst = jsonedit.AppendString(append(dst, `,"prompt":`...), prompt.text())
+	dst = jsonedit.AppendText(dst, "prompt", prompt.text())
 	dst = prompt.appendImages(dst)
 	if len(system.texts) > 0 {
-		dst = jsonedit.AppendString(append(dst, `,"system":`...), system.text())
+		dst = jsonedit.AppendText(dst, "system", system.text())
 	} else {
 		dst = appendNatives(dst, r, "system")
 	}
@@ -94,7 +91,7 @@ func appendRest(dst []byte, r *chat.Request) ([]byte, error) {
 		return nil, err
 	}
 	dst = appendNatives(dst, r, "keep_alive", "truncate", "shift")
-	dst = strconv.AppendBool(append(dst, `,"stream":`...), r.Stream)
+	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
 	return append(dst, '}'), nil
 }
 
@@ -106,7 +103,7 @@ func appendFormat(dst []byte, r *chat.Request) []byte {
 	case r.Lookup("format") != nil:
 		return appendNatives(dst, r, "format")
 	case f.Type == "json_schema" && len(f.Schema) > 0:
-		return appendMember(dst, "format", f.Schema)
+		return jsonedit.AppendRaw(dst, "format", f.Schema)
 	case f.Type == "json_schema", f.Type == "json_object":
 		return append(dst, `,"format":"json"`...)
 	}
@@ -127,7 +124,7 @@ func appendThink(dst []byte, r *chat.Request) ([]byte, error) {
 	}
 	if r.ReasoningEffort == "" {
 		if budget, ok := r.ReasoningBudget.Int(); ok {
-			dst = strconv.AppendBool(append(dst, `,"think":`...), budget != 0)
+			dst = jsonedit.AppendBool(dst, "think", budget != 0)
 		}
 		return dst, nil
 	}
@@ -135,7 +132,7 @@ func appendThink(dst []byte, r *chat.Request) ([]byte, error) {
 	if !ok {
 		return nil, &chat.RequestError{Field: "reasoning_effort", Message: "must be none, minimal, low, medium, high, xhigh or max"}
 	}
-	return appendMember(dst, "think", []byte(level)), nil
+	return jsonedit.AppendRaw(dst, "think", level), nil
 }
 
 // appendOptions writes the sampling parameters, and beside them the options
@@ -149,9 +146,8 @@ func appendOptions(dst []byte, r *chat.Request) ([]byte, error) {
 			return nil, &chat.RequestError{Field: "options", Message: "must be an object"}
 		}
 	}
-	const opening = `,"options":{`
 	body := len(dst)
-	dst = append(dst, opening...)
+	dst = append(jsonedit.AppendName(dst, "options"), '{')
 	start := len(dst)
 	numbers := [...]struct {
 		name  string
@@ -163,25 +159,23 @@ func appendOptions(dst []byte, r *chat.Request) ([]byte, error) {
 	var written []string
 	for _, n := range numbers {
 		if n.value != "" {
-			dst = appendMember(dst, n.name, []byte(n.value))
+			dst = jsonedit.AppendRaw(dst, n.name, n.value)
 			written = append(written, n.name)
 		}
 	}
 	if len(r.Stop) > 0 {
-		dst = appendMember(dst, "stop", nil)
-		dst = appendStrings(dst, r.Stop)
+		dst = jsonedit.AppendTexts(dst, "stop", r.Stop)
 		written = append(written, "stop")
 	}
 	for _, m := range own {
 		if !slices.Contains(written, string(m.Key)) {
-			dst = append(append(jsonedit.AppendBytes(append(dst, ','), m.Key), ':'), m.Value...)
+			dst = append(jsonedit.AppendKey(dst, m.Key), m.Value...)
 		}
 	}
 	if len(dst) == start {
 		return dst[:body], nil
 	}
-	copy(dst[start:], dst[start+1:]) // the first comma
-	return append(dst[:len(dst)-1], '}'), nil
+	return append(dst, '}'), nil
 }
 
 // appendTools writes the functions. A choice of none cannot be said to Ollama,
@@ -198,18 +192,14 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 		if t.Native != nil {
 			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "is no function, and Ollama has no other tools"}
 		}
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
-		if t.Description != "" {
-			dst = jsonedit.AppendString(append(dst, `,"description":`...), t.Description)
-		}
+		dst = jsonedit.AppendOptional(dst, "description", t.Description)
 		parameters := t.Parameters
 		if !jsonedit.IsObject(parameters) { // required by Ollama
 			parameters = chat.Raw(`{"type":"object","properties":{}}`)
 		}
-		dst = append(appendMember(dst, "parameters", parameters), "}}"...)
+		dst = append(jsonedit.AppendRaw(dst, "parameters", parameters), "}}"...)
 	}
 	dst = append(dst, ']')
 	switch choice.Mode {
@@ -218,7 +208,7 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 		dst = jsonedit.AppendString(append(dst, `,"tool_choice":{"type":"function","function":{"name":`...), choice.Name)
 		dst = append(dst, "}}"...)
 	default:
-		dst = jsonedit.AppendString(append(dst, `,"tool_choice":`...), choice.Mode)
+		dst = jsonedit.AppendText(dst, "tool_choice", choice.Mode)
 	}
 	return dst, nil
 }
@@ -226,28 +216,9 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 // appendNatives writes members of Ollama's own as the client gave them.
 func appendNatives(dst []byte, r *chat.Request, names ...string) []byte {
 	for _, name := range names {
-		if v := r.Lookup(name); v != nil {
-			dst = appendMember(dst, name, v)
-		}
+		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
 	}
 	return dst
-}
-
-// appendMember writes `,"name":value`; the name needs no escapes.
-func appendMember(dst []byte, name string, value []byte) []byte {
-	dst = append(append(dst, ',', '"'), name...)
-	return append(append(dst, '"', ':'), value...)
-}
-
-func appendStrings(dst []byte, list []string) []byte {
-	dst = append(dst, '[')
-	for i, s := range list {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = jsonedit.AppendString(dst, s)
-	}
-	return append(dst, ']')
 }
 
 // content is what parts say in Ollama's terms: one text, and pictures.
@@ -277,7 +248,7 @@ func (c *content) add(parts []chat.Part, i int) error {
 			c.calls = append(c.calls, p)
 		case chat.Image:
 			if p.Media == nil || p.Media.Data == "" {
-				return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d].image_url", i, j),
+				return &chat.RequestError{Field: chat.PartField(i, j) + ".image_url",
 					Message: "must be a data URI: Ollama takes the image itself and fetches no URL"}
 			}
 			c.images = append(c.images, p.Media.Data)
@@ -292,7 +263,7 @@ func (c *content) add(parts []chat.Part, i int) error {
 			kind = p.Type
 		}
 		if kind != "" {
-			return &chat.RequestError{Field: fmt.Sprintf("messages[%d].content[%d]", i, j),
+			return &chat.RequestError{Field: chat.PartField(i, j),
 				Message: fmt.Sprintf("is of type %q, and Ollama takes text and images only", kind)}
 		}
 	}
@@ -303,5 +274,5 @@ func (c *content) appendImages(dst []byte) []byte {
 	if len(c.images) == 0 {
 		return dst
 	}
-	return appendStrings(appendMember(dst, "images", nil), c.images)
+	return jsonedit.AppendTexts(dst, "images", c.images)
 }

@@ -17,11 +17,9 @@ type chatDialect struct{}
 // AppendResponse implements chat.Dialect.
 func (chatDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 	it := settle("chatcmpl-", "chat.completion", resp.ID, resp.Model, resp.Created, &resp.Meta)
-	dst = append(appendMember(it.append(dst), "choices"), '[')
+	dst = append(jsonedit.AppendName(it.append(dst), "choices"), '[')
 	for i := range resp.Choices {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		dst = appendChoice(dst, &it, &resp.Choices[i])
 	}
 	return appendTail(append(dst, ']'), resp), nil
@@ -31,43 +29,43 @@ func (chatDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, erro
 func appendTail(dst []byte, resp *chat.Response) []byte {
 	switch {
 	case resp.UsageText != nil:
-		dst = append(appendMember(dst, "usage"), resp.UsageText...)
+		dst = append(jsonedit.AppendName(dst, "usage"), resp.UsageText...)
 	case !resp.NoUsage || resp.Usage != (chat.Usage{}):
-		dst = appendUsage(appendMember(dst, "usage"), &resp.Usage)
+		dst = appendUsage(jsonedit.AppendName(dst, "usage"), &resp.Usage)
 	}
-	dst = appendOptional(dst, "service_tier", resp.ServiceTier)
-	dst = appendOptional(dst, "system_fingerprint", resp.SystemFingerprint)
+	dst = jsonedit.AppendOptional(dst, "service_tier", resp.ServiceTier)
+	dst = jsonedit.AppendOptional(dst, "system_fingerprint", resp.SystemFingerprint)
 	for _, m := range resp.Extra {
-		dst = append(append(jsonedit.AppendString(append(dst, ','), m.Name), ':'), m.Value...)
+		dst = append(jsonedit.AppendKey(dst, m.Name), m.Value...)
 	}
 	return append(dst, '}')
 }
 
 func appendChoice(dst []byte, it *identity, c *chat.Choice) []byte {
 	dst = strconv.AppendInt(append(dst, `{"index":`...), int64(c.Index), 10)
-	dst = append(appendMember(dst, "message"), `{"role":"assistant"`...)
+	dst = append(jsonedit.AppendName(dst, "message"), `{"role":"assistant"`...)
 	text, texts := joined(c.Parts, chat.Text)
 	refusal, refusals := joined(c.Parts, chat.Refusal)
 	thinking, thoughts := joined(c.Parts, chat.Thinking)
 	calls := count(c.Parts, chat.ToolCall)
-	dst = appendMember(dst, "content")
+	dst = jsonedit.AppendName(dst, "content")
 	if texts == 0 && (calls > 0 || refusals > 0) {
 		dst = append(dst, "null"...)
 	} else {
 		dst = jsonedit.AppendString(dst, text)
 	}
 	if refusals > 0 {
-		dst = appendStringMember(dst, "refusal", refusal)
+		dst = jsonedit.AppendText(dst, "refusal", refusal)
 	}
 	if thoughts > 0 {
-		dst = appendStringMember(dst, "reasoning_content", thinking)
+		dst = jsonedit.AppendText(dst, "reasoning_content", thinking)
 	}
 	dst = appendThinkingBlocks(dst, c.Parts)
 	dst = appendImages(dst, c.Parts)
 	dst = appendCalls(dst, it, c, calls)
 	dst = append(dst, '}')
 	if len(c.Logprobs) > 0 {
-		dst = append(appendMember(dst, "logprobs"), c.Logprobs...)
+		dst = append(jsonedit.AppendName(dst, "logprobs"), c.Logprobs...)
 	}
 	return append(appendFinish(dst, c.Finish), '}')
 }
@@ -82,7 +80,7 @@ func appendThinkingBlocks(dst []byte, parts []chat.Part) []byte {
 	if !needed {
 		return dst
 	}
-	dst = appendMember(dst, "thinking_blocks")
+	dst = jsonedit.AppendName(dst, "thinking_blocks")
 	separator := byte('[')
 	for i := range parts {
 		switch p := &parts[i]; p.Kind {
@@ -102,7 +100,7 @@ func appendImages(dst []byte, parts []chat.Part) []byte {
 	if count(parts, chat.Image) == 0 {
 		return dst
 	}
-	dst = appendMember(dst, "images")
+	dst = jsonedit.AppendName(dst, "images")
 	separator := byte('[')
 	for i := range parts {
 		m := parts[i].Media
@@ -127,19 +125,17 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, calls int) []byte {
 	if calls == 0 {
 		return dst
 	}
-	dst = append(appendMember(dst, "tool_calls"), '[')
+	dst = append(jsonedit.AppendName(dst, "tool_calls"), '[')
 	n := 0
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		if p.Kind != chat.ToolCall {
 			continue
 		}
-		if n > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		dst = it.appendCallID(append(dst, `{"id":`...), []byte(p.ID), c.Index, n)
 		dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), p.Name)
-		dst = append(appendStringMember(dst, "arguments", p.Arguments), '}')
+		dst = append(jsonedit.AppendText(dst, "arguments", p.Arguments), '}')
 		dst = append(appendThoughtSignature(dst, p.Signature), '}')
 		n++
 	}

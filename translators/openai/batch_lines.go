@@ -57,7 +57,7 @@ func AppendBatchResult(dst []byte, t *target.Target, up chat.Upstream, id string
 
 func appendResultHead(dst []byte, id string) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"id":`...), "batch_req_"+id)
-	return append(jsonedit.AppendString(append(dst, `,"custom_id":`...), id), ',')
+	return append(jsonedit.AppendText(dst, "custom_id", id), ',')
 }
 
 // AppendBatchError writes a line for a request that failed.

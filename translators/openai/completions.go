@@ -1,8 +1,6 @@
 package openai
 
 import (
-	"strconv"
-
 	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
@@ -62,17 +60,15 @@ func parsePrompt(req *chat.Request, v *fastjson.Value) error {
 // AppendResponse implements chat.Dialect.
 func (completionsDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 	it := settle("cmpl-", "text_completion", resp.ID, resp.Model, resp.Created, &resp.Meta)
-	dst = append(appendMember(it.append(dst), "choices"), '[')
+	dst = append(jsonedit.AppendName(it.append(dst), "choices"), '[')
 	for i := range resp.Choices {
 		c := &resp.Choices[i]
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		text, _ := joined(c.Parts, chat.Text)
 		refusal, _ := joined(c.Parts, chat.Refusal)
 		dst = jsonedit.AppendString(append(dst, `{"text":`...), text+refusal)
 		for _, m := range c.Extra {
-			dst = append(append(jsonedit.AppendString(append(dst, ','), m.Name), ':'), m.Value...)
+			dst = append(jsonedit.AppendKey(dst, m.Name), m.Value...)
 		}
 		dst = appendCompletionTail(dst, c.Index, c.Finish)
 	}
@@ -80,7 +76,7 @@ func (completionsDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byt
 }
 
 func appendCompletionTail(dst []byte, choice int, reason chat.FinishReason) []byte {
-	dst = strconv.AppendInt(appendMember(dst, "index"), int64(choice), 10)
+	dst = jsonedit.AppendInt(dst, "index", choice)
 	return append(appendFinish(append(dst, `,"logprobs":null`...), reason), '}')
 }
 

@@ -28,10 +28,8 @@ func EmbeddingsInBase64(dst, body []byte) []byte {
 	changed := false
 	out := append(make([]byte, 0, len(data)/2), '[')
 	var floats []byte
-	for i, element := range list {
-		if i > 0 {
-			out = append(out, ',')
-		}
+	for _, element := range list {
+		out = jsonedit.AppendComma(out)
 		fields, err := jsonedit.Object(element, nil)
 		if err != nil {
 			return body

@@ -78,7 +78,7 @@ func (w *EmbeddingsWriter) Vector(numbers []byte) {
 		w.buf = append(w.buf, ',')
 	}
 	w.buf = strconv.AppendInt(append(w.buf, `{"object":"embedding","index":`...), int64(w.n), 10)
-	w.buf = append(append(append(w.buf, `,"embedding":`...), numbers...), '}')
+	w.buf = append(jsonedit.AppendRaw(w.buf, "embedding", numbers), '}')
 	w.n++
 }
 
@@ -86,6 +86,6 @@ func (w *EmbeddingsWriter) Vector(numbers []byte) {
 func (w *EmbeddingsWriter) End(model string, tokens int) []byte {
 	w.buf = jsonedit.AppendString(append(w.buf, `],"model":`...), model)
 	w.buf = strconv.AppendInt(append(w.buf, `,"usage":{"prompt_tokens":`...), int64(tokens), 10)
-	w.buf = strconv.AppendInt(append(w.buf, `,"total_tokens":`...), int64(tokens), 10)
+	w.buf = jsonedit.AppendInt(w.buf, "total_tokens", tokens)
 	return append(w.buf, "}}"...)
 }

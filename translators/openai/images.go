@@ -154,9 +154,8 @@ func NewImagesWriter(dst []byte, created int64) *ImagesWriter {
 }
 
 func (w *ImagesWriter) next() {
-	if w.n++; w.n > 1 {
-		w.buf = append(w.buf, ',')
-	}
+	w.n++
+	w.buf = jsonedit.AppendComma(w.buf)
 }
 
 // Data adds a picture in base64.
@@ -179,54 +178,10 @@ func (w *ImagesWriter) Len() int { return w.n }
 // usage nil where the provider counted nothing.
 func (w *ImagesWriter) End(format string, usage *chat.Usage) []byte {
 	w.buf = append(w.buf, ']')
-	if format != "" {
-		w.buf = jsonedit.AppendString(append(w.buf, `,"output_format":`...), format)
-	}
+	w.buf = jsonedit.AppendOptional(w.buf, "output_format", format)
 	if usage != nil {
 		w.buf = fmt.Appendf(w.buf, `,"usage":{"input_tokens":%d,"output_tokens":%d,"total_tokens":%d,"input_tokens_details":{"text_tokens":%d,"image_tokens":%d},"output_tokens_details":{"text_tokens":%d,"image_tokens":%d,"reasoning_tokens":%d}}`,
 			usage.Prompt, usage.Completion, usage.TotalTokens(), usage.PromptText, usage.PromptImage, usage.CompletionText, usage.CompletionImage, usage.Reasoning)
 	}
 	return append(w.buf, '}')
-}
-
-// writer writes the members of an object.
-type writer struct{ buf []byte }
-
-func (w *writer) name(name string) {
-	if w.buf[len(w.buf)-1] != '{' {
-		w.buf = append(w.buf, ',')
-	}
-	w.buf = append(append(append(w.buf, '"'), name...), '"', ':')
-}
-
-func (w *writer) raw(name, value string) {
-	w.name(name)
-	w.buf = append(w.buf, value...)
-}
-
-func (w *writer) text(name, value string) {
-	w.name(name)
-	w.buf = jsonedit.AppendString(w.buf, value)
-}
-
-func (w *writer) orNull(name, value string) {
-	if value == "" {
-		w.raw(name, "null")
-		return
-	}
-	w.text(name, value)
-}
-
-func (w *writer) int(name string, n int64) {
-	w.name(name)
-	w.buf = strconv.AppendInt(w.buf, n, 10)
-}
-
-// time is null where it is not known.
-func (w *writer) time(name string, at int64) {
-	if at == 0 {
-		w.raw(name, "null")
-		return
-	}
-	w.int(name, at)
 }

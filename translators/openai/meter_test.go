@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/mock"
 )
 
 func whole(m chat.Meter, body string) *chat.Seen {

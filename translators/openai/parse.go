@@ -70,6 +70,15 @@ func visit(o *fastjson.Object, f func(name string, v *fastjson.Value) error) err
 	return first
 }
 
+// visitObject is visit for a value that must be an object.
+func visitObject(v *fastjson.Value, f func(name string, v *fastjson.Value) error) error {
+	o, err := objectOf(v)
+	if err != nil {
+		return err
+	}
+	return visit(o, f)
+}
+
 // The setters read a value into a field and refuse other types.
 
 func setString(to *string, v *fastjson.Value) error {
@@ -174,8 +183,10 @@ func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *fast
 	switch name {
 	case "messages":
 		return parseMessages(req, v)
-	case "tools", "functions":
-		return parseTools(req, v, name == "functions")
+	case "tools":
+		return parseTools(req, v, parseTool)
+	case "functions":
+		return parseTools(req, v, parseBareFunction)
 	case "tool_choice":
 		return parseToolChoice(&req.ToolChoice, v)
 	case "function_call":
@@ -248,11 +259,7 @@ func parseSampling(req *chat.Request, name string, v *fastjson.Value) error {
 }
 
 func parseStreamOptions(req *chat.Request, v *fastjson.Value) error {
-	o, err := objectOf(v)
-	if err != nil {
-		return err
-	}
-	return visit(o, func(name string, v *fastjson.Value) error {
+	return visitObject(v, func(name string, v *fastjson.Value) error {
 		if name == "include_usage" {
 			return setBool(&req.IncludeUsage, v)
 		}
@@ -282,11 +289,7 @@ func parseStop(req *chat.Request, v *fastjson.Value) error {
 // parseReasoning reads {"effort":…}, which the Responses API and OpenRouter
 // have in place of reasoning_effort, and OpenRouter's max_tokens.
 func parseReasoning(req *chat.Request, v *fastjson.Value) error {
-	o, err := objectOf(v)
-	if err != nil {
-		return err
-	}
-	return visit(o, func(name string, v *fastjson.Value) error {
+	return visitObject(v, func(name string, v *fastjson.Value) error {
 		switch name {
 		case "effort":
 			if req.ReasoningEffort == "" {
@@ -300,75 +303,87 @@ func parseReasoning(req *chat.Request, v *fastjson.Value) error {
 }
 
 func parseResponseFormat(to *chat.ResponseFormat, v *fastjson.Value) error {
-	o, err := objectOf(v)
-	if err != nil {
-		return err
-	}
-	return visit(o, func(name string, v *fastjson.Value) error {
+	return visitObject(v, func(name string, v *fastjson.Value) error {
 		switch name {
 		case "type":
 			return setString(&to.Type, v)
 		case "json_schema":
-			o, err := objectOf(v)
-			if err != nil {
-				return err
-			}
-			return visit(o, func(name string, v *fastjson.Value) error {
-				switch name {
-				case "name":
-					return setString(&to.Name, v)
-				case "schema":
-					return setRaw(&to.Schema, v)
-				case "strict":
-					return setBoolPtr(&to.Strict, v)
-				}
-				return nil
-			})
+			return visitObject(v, func(name string, v *fastjson.Value) error { return setSchema(to, name, v) })
 		}
 		return nil
 	})
 }
 
-// parseTools reads tools, or the older functions, whose elements are what a
-// tool has under "function".
-func parseTools(req *chat.Request, v *fastjson.Value, bare bool) error {
+// setSchema reads a member of a schema with its name.
+func setSchema(to *chat.ResponseFormat, name string, v *fastjson.Value) error {
+	switch name {
+	case "name":
+		return setString(&to.Name, v)
+	case "schema":
+		return setRaw(&to.Schema, v)
+	case "strict":
+		return setBoolPtr(&to.Strict, v)
+	}
+	return nil
+}
+
+// parseTools reads a list of tools, each with one.
+func parseTools(req *chat.Request, v *fastjson.Value, one func(req *chat.Request, v *fastjson.Value) error) error {
 	list, err := arrayOf(v)
 	if err != nil {
 		return err
 	}
 	for i, v := range list {
-		var tool chat.Tool
-		if err := parseTool(&tool, v, bare); err != nil {
+		if err := one(req, v); err != nil {
 			return within(index("", i), err)
 		}
-		req.Tools = append(req.Tools, tool)
 	}
 	return nil
 }
 
-func parseTool(tool *chat.Tool, v *fastjson.Value, bare bool) error {
+// parseTool reads an element of tools.
+func parseTool(req *chat.Request, v *fastjson.Value) error {
 	o, err := objectOf(v)
 	if err != nil {
 		return err
 	}
-	function, path := o, ""
-	if !bare {
-		// A tool of another type, or of none ({"googleSearch":{}}), is the
-		// provider's own business.
-		if typ, ok := stringAt(o, "type"); (ok && typ != "function") || (!ok && o.Get("function") == nil) {
-			return setRaw(&tool.Native, v)
-		}
-		path = "function"
-		if function, err = objectOf(orNull(o.Get("function"))); err != nil {
-			return within(path, err)
-		}
-		if c := o.Get("cache_control"); c != nil && c.Type() != fastjson.TypeNull {
-			if err := setRaw(&tool.CacheControl, c); err != nil {
-				return within("cache_control", err)
-			}
+	var tool chat.Tool
+	// A tool of another type, or of none ({"googleSearch":{}}), is the
+	// provider's own business.
+	if typ, ok := stringAt(o, "type"); (ok && typ != "function") || (!ok && o.Get("function") == nil) {
+		err := setRaw(&tool.Native, v)
+		req.Tools = append(req.Tools, tool)
+		return err
+	}
+	if c := o.Get("cache_control"); c != nil && c.Type() != fastjson.TypeNull {
+		if err := setRaw(&tool.CacheControl, c); err != nil {
+			return within("cache_control", err)
 		}
 	}
-	err = visit(function, func(name string, v *fastjson.Value) error {
+	return within("function", parseFunction(req, tool, orNull(o.Get("function"))))
+}
+
+// parseBareFunction reads an element of the older functions, which are what a
+// tool has under "function".
+func parseBareFunction(req *chat.Request, v *fastjson.Value) error {
+	return parseFunction(req, chat.Tool{}, v)
+}
+
+// parseFunction adds the tool whose function v is; it must have a name.
+func parseFunction(req *chat.Request, tool chat.Tool, v *fastjson.Value) error {
+	if err := setDeclared(&tool, v); err != nil {
+		return err
+	}
+	if tool.Name == "" {
+		return refuse("name", "is missing")
+	}
+	req.Tools = append(req.Tools, tool)
+	return nil
+}
+
+// setDeclared reads what a tool says of its function.
+func setDeclared(tool *chat.Tool, v *fastjson.Value) error {
+	return visitObject(v, func(name string, v *fastjson.Value) error {
 		switch name {
 		case "name":
 			return setString(&tool.Name, v)
@@ -381,10 +396,6 @@ func parseTool(tool *chat.Tool, v *fastjson.Value, bare bool) error {
 		}
 		return nil
 	})
-	if err == nil && tool.Name == "" {
-		err = refuse("name", "is missing")
-	}
-	return within(path, err)
 }
 
 var null = fastjson.MustParse("null")
@@ -396,28 +407,36 @@ func orNull(v *fastjson.Value) *fastjson.Value {
 	return v
 }
 
+// parseToolChoice reads tool_choice.
 func parseToolChoice(to *chat.ToolChoice, v *fastjson.Value) error {
-	if v.Type() == fastjson.TypeString {
-		switch mode := string(v.GetStringBytes()); mode {
-		case "auto", "none", "required":
-			to.Mode = mode
-			return nil
-		default:
-			return refuse("", "must be auto, none, required or a function")
-		}
-	}
-	o, err := objectOf(v)
-	if err != nil {
-		return refuse("", "must be auto, none, required or a function")
+	o, err := parseMode(to, v)
+	if o == nil || err != nil {
+		return err
 	}
 	if typ, _ := stringAt(o, "type"); typ != "function" {
-		return refuse("type", "must be function: nothing else can be translated")
+		return errNoFunction
 	}
 	function, err := objectOf(orNull(o.Get("function")))
 	if err != nil {
 		return within("function", err)
 	}
 	return within("function", setChosen(to, function))
+}
+
+// errNoFunction refuses a choice of what is no function.
+var errNoFunction = refuse("type", "must be function: nothing else can be translated")
+
+// parseMode reads a choice that is a word; of another, it returns the object.
+func parseMode(to *chat.ToolChoice, v *fastjson.Value) (*fastjson.Object, error) {
+	if mode := string(v.GetStringBytes()); mode == "auto" || mode == "none" || mode == "required" {
+		to.Mode = mode
+		return nil, nil
+	}
+	o, err := v.Object()
+	if err != nil {
+		return nil, refuse("", "must be auto, none, required or a function")
+	}
+	return o, nil
 }
 
 // parseFunctionCallChoice reads what tool_choice was called before.

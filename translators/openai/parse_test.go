@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"go-ai-proxy/test/mock"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/mock"
 )
 
 func parse(t *testing.T, body string) *chat.Request {

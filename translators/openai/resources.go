@@ -134,23 +134,24 @@ type Batch struct {
 
 // Append writes the batch to dst.
 func (b *Batch) Append(dst []byte) []byte {
-	o := writer{append(dst, '{')}
-	o.text("id", b.ID)
-	o.text("object", "batch")
-	o.text("endpoint", b.Endpoint)
-	o.orNull("model", b.Model)
+	dst = append(dst, '{')
+	dst = jsonedit.AppendText(dst, "id", b.ID)
+	dst = jsonedit.AppendText(dst, "object", "batch")
+	dst = jsonedit.AppendText(dst, "endpoint", b.Endpoint)
+	dst = appendTextOrNull(dst, "model", b.Model)
 	if b.Message == "" {
-		o.raw("errors", "null")
+		dst = jsonedit.AppendRaw(dst, "errors", "null")
 	} else {
-		o.raw("errors", `{"object":"list","data":[{"code":"failed","message":`+string(jsonedit.AppendString(nil, b.Message))+`,"param":null,"line":null}]}`)
+		dst = append(jsonedit.AppendName(dst, "errors"), `{"object":"list","data":[{"code":"failed"`...)
+		dst = append(jsonedit.AppendText(dst, "message", b.Message), `,"param":null,"line":null}]}`...)
 	}
-	o.text("input_file_id", b.Input)
-	o.text("completion_window", "24h")
-	o.text("status", b.Status)
-	o.orNull("output_file_id", b.Output)
-	o.orNull("error_file_id", b.Errors)
-	o.int("created_at", b.Created)
-	o.time("expires_at", b.Expires)
+	dst = jsonedit.AppendText(dst, "input_file_id", b.Input)
+	dst = jsonedit.AppendText(dst, "completion_window", "24h")
+	dst = jsonedit.AppendText(dst, "status", b.Status)
+	dst = appendTextOrNull(dst, "output_file_id", b.Output)
+	dst = appendTextOrNull(dst, "error_file_id", b.Errors)
+	dst = jsonedit.AppendInt(dst, "created_at", b.Created)
+	dst = appendTimeOrNull(dst, "expires_at", b.Expires)
 	for _, e := range [...]struct{ name, status string }{
 		{"completed_at", BatchCompleted}, {"failed_at", BatchFailed}, {"expired_at", Expired}, {"cancelled_at", Cancelled},
 	} {
@@ -158,15 +159,15 @@ func (b *Batch) Append(dst []byte) []byte {
 		if b.Status == e.status {
 			at = b.Ended
 		}
-		o.time(e.name, at)
+		dst = appendTimeOrNull(dst, e.name, at)
 	}
-	o.raw("request_counts", fmt.Sprintf(`{"total":%d,"completed":%d,"failed":%d}`, b.Total, b.Completed, b.Failed))
+	dst = fmt.Appendf(jsonedit.AppendName(dst, "request_counts"), `{"total":%d,"completed":%d,"failed":%d}`, b.Total, b.Completed, b.Failed)
 	if jsonedit.IsObject(b.Metadata) {
-		o.raw("metadata", string(b.Metadata))
+		dst = jsonedit.AppendRaw(dst, "metadata", b.Metadata)
 	} else {
-		o.raw("metadata", "null")
+		dst = jsonedit.AppendRaw(dst, "metadata", "null")
 	}
-	return append(o.buf, '}')
+	return append(dst, '}')
 }
 
 // AppendBatches writes a page of batches.
@@ -175,20 +176,17 @@ func AppendBatches(dst []byte, list []Batch, more bool) []byte {
 }
 
 func appendPage(dst []byte, n int, more bool, item func([]byte, int) []byte, id func(int) string) []byte {
-	o := writer{append(dst, '{')}
-	o.text("object", "list")
-	o.raw("data", "[")
+	dst = append(dst, '{')
+	dst = jsonedit.AppendText(dst, "object", "list")
+	dst = append(jsonedit.AppendName(dst, "data"), '[')
 	for i := range n {
-		if i > 0 {
-			o.buf = append(o.buf, ',')
-		}
-		o.buf = item(o.buf, i)
+		dst = item(jsonedit.AppendComma(dst), i)
 	}
-	o.buf = append(o.buf, ']')
+	dst = append(dst, ']')
 	if n > 0 {
-		o.text("first_id", id(0))
-		o.text("last_id", id(n-1))
+		dst = jsonedit.AppendText(dst, "first_id", id(0))
+		dst = jsonedit.AppendText(dst, "last_id", id(n-1))
 	}
-	o.raw("has_more", fmt.Sprint(more))
-	return append(o.buf, '}')
+	dst = jsonedit.AppendBool(dst, "has_more", more)
+	return append(dst, '}')
 }

@@ -130,8 +130,8 @@ func (r *response) status() string {
 func (r *response) append(dst []byte, status string) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"id":`...), r.id.id)
 	dst = append(dst, `,"object":"response"`...)
-	dst = strconv.AppendInt(appendMember(dst, "created_at"), r.id.created, 10)
-	dst = appendStringMember(dst, "status", status)
+	dst = jsonedit.AppendInt(dst, "created_at", r.id.created)
+	dst = jsonedit.AppendText(dst, "status", status)
 	dst = append(dst, `,"background":false,"error":null,"incomplete_details":`...)
 	switch {
 	case status != "incomplete":
@@ -142,22 +142,20 @@ func (r *response) append(dst []byte, status string) []byte {
 		dst = append(dst, `{"reason":"content_filter"}`...)
 	}
 	dst = append(dst, `,"instructions":null,"metadata":{}`...)
-	dst = appendStringMember(dst, "model", r.id.model)
-	dst = append(appendMember(dst, "output"), '[')
+	dst = jsonedit.AppendText(dst, "model", r.id.model)
+	dst = append(jsonedit.AppendName(dst, "output"), '[')
 	if status != inProgress {
-		for i, it := range r.items {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
+		for _, it := range r.items {
+			dst = jsonedit.AppendComma(dst)
 			dst = it.append(dst, "completed", r)
 		}
 	}
 	dst = append(dst, `],"parallel_tool_calls":true,"previous_response_id":null,"store":false,"temperature":null,"tool_choice":"auto","tools":[],"top_p":null`...)
-	dst = appendOptional(dst, "service_tier", r.usage.ServiceTier)
+	dst = jsonedit.AppendOptional(dst, "service_tier", r.usage.ServiceTier)
 	if !r.counted || status == inProgress {
 		return append(dst, `,"usage":null}`...)
 	}
-	return append(appendResponsesUsage(appendMember(dst, "usage"), &r.usage), '}')
+	return append(appendResponsesUsage(jsonedit.AppendName(dst, "usage"), &r.usage), '}')
 }
 
 const inProgress = "in_progress"
@@ -181,13 +179,13 @@ func (it *item) append(dst []byte, status string, r *response) []byte {
 		}
 		dst = append(dst, ']')
 		if !begun && len(it.sealed) > 0 {
-			dst = jsonedit.AppendBytes(appendMember(dst, "encrypted_content"), it.sealed)
+			dst = jsonedit.AppendText(dst, "encrypted_content", it.sealed)
 		}
 	case callItem:
 		dst = append(append(append(dst, `,"type":"function_call","status":"`...), status...), '"')
-		dst = r.id.appendCallID(appendMember(dst, "call_id"), it.call, 0, it.n)
-		dst = jsonedit.AppendBytes(appendMember(dst, "name"), it.name)
-		dst = appendMember(dst, "arguments")
+		dst = r.id.appendCallID(jsonedit.AppendName(dst, "call_id"), it.call, 0, it.n)
+		dst = jsonedit.AppendText(dst, "name", it.name)
+		dst = jsonedit.AppendName(dst, "arguments")
 		switch {
 		case begun:
 			dst = append(dst, `""`...)
@@ -199,7 +197,7 @@ func (it *item) append(dst []byte, status string, r *response) []byte {
 	case imageItem:
 		dst = append(append(append(dst, `,"type":"image_generation_call","status":"`...), status...), '"')
 		if !begun {
-			dst = jsonedit.AppendBytes(appendMember(dst, "result"), it.text)
+			dst = jsonedit.AppendText(dst, "result", it.text)
 		}
 	}
 	return append(dst, '}')
@@ -221,11 +219,11 @@ func appendSummary(dst, text []byte) []byte {
 // appendResponsesUsage writes a usage object in the names of this API.
 func appendResponsesUsage(dst []byte, u *chat.Usage) []byte {
 	dst = strconv.AppendInt(append(dst, `{"input_tokens":`...), int64(u.Prompt), 10)
-	dst = strconv.AppendInt(append(appendMember(dst, "input_tokens_details"), `{"cached_tokens":`...), int64(u.Cached), 10)
+	dst = strconv.AppendInt(append(jsonedit.AppendName(dst, "input_tokens_details"), `{"cached_tokens":`...), int64(u.Cached), 10)
 	if u.CacheWrite != 0 {
-		dst = appendIntMember(dst, "cache_write_tokens", u.CacheWrite)
+		dst = jsonedit.AppendInt(dst, "cache_write_tokens", u.CacheWrite)
 	}
-	dst = appendIntMember(append(dst, '}'), "output_tokens", u.Completion)
-	dst = strconv.AppendInt(append(appendMember(dst, "output_tokens_details"), `{"reasoning_tokens":`...), int64(u.Reasoning), 10)
-	return append(appendIntMember(append(dst, '}'), "total_tokens", u.TotalTokens()), '}')
+	dst = jsonedit.AppendInt(append(dst, '}'), "output_tokens", u.Completion)
+	dst = strconv.AppendInt(append(jsonedit.AppendName(dst, "output_tokens_details"), `{"reasoning_tokens":`...), int64(u.Reasoning), 10)
+	return append(jsonedit.AppendInt(append(dst, '}'), "total_tokens", u.TotalTokens()), '}')
 }

@@ -74,7 +74,7 @@ func parseResponsesMember(req *chat.Request, name string, v *fastjson.Value) err
 	case "top_logprobs":
 		return nil // answers have none
 	case "tools":
-		return parseResponsesTools(req, v)
+		return parseTools(req, v, parseResponsesTool)
 	case "tool_choice":
 		return parseResponsesChoice(&req.ToolChoice, v)
 	case "parallel_tool_calls":
@@ -89,87 +89,49 @@ func parseResponsesMember(req *chat.Request, name string, v *fastjson.Value) err
 
 // parseTextOptions reads text.format and text.verbosity.
 func parseTextOptions(req *chat.Request, v *fastjson.Value) error {
-	o, err := objectOf(v)
-	if err != nil {
-		return err
-	}
-	return visit(o, func(name string, v *fastjson.Value) error {
+	return visitObject(v, func(name string, v *fastjson.Value) error {
 		switch name {
 		case "verbosity":
 			req.Extra = append(req.Extra, chat.Member{Name: name})
 			return setRaw(&req.Extra[len(req.Extra)-1].Value, v)
 		case "format":
-			o, err := objectOf(v)
-			if err != nil {
-				return err
-			}
 			f := &req.ResponseFormat
-			return visit(o, func(name string, v *fastjson.Value) error {
-				switch name {
-				case "type":
+			return visitObject(v, func(name string, v *fastjson.Value) error {
+				if name == "type" {
 					return setString(&f.Type, v)
-				case "name":
-					return setString(&f.Name, v)
-				case "schema":
-					return setRaw(&f.Schema, v)
-				case "strict":
-					return setBoolPtr(&f.Strict, v)
 				}
-				return nil
+				return setSchema(f, name, v)
 			})
 		}
 		return nil
 	})
 }
 
-func parseResponsesTools(req *chat.Request, v *fastjson.Value) error {
-	list, err := arrayOf(v)
+func parseResponsesTool(req *chat.Request, v *fastjson.Value) error {
+	o, err := objectOf(v)
 	if err != nil {
 		return err
 	}
-	for i, v := range list {
-		o, err := objectOf(v)
-		if err != nil {
-			return within(index("", i), err)
-		}
-		switch typ, _ := stringAt(o, "type"); typ {
-		case "function":
-			var tool chat.Tool
-			err = visit(o, func(name string, v *fastjson.Value) error {
-				switch name {
-				case "name":
-					return setString(&tool.Name, v)
-				case "description":
-					return setString(&tool.Description, v)
-				case "parameters":
-					return setRaw(&tool.Parameters, v)
-				case "strict":
-					return setBoolPtr(&tool.Strict, v)
-				}
-				return nil
-			})
-			req.Tools = append(req.Tools, tool)
-		case "web_search", "web_search_preview":
-			req.Extra = append(req.Extra, chat.Member{Name: "web_search_options", Value: chat.Raw("{}")})
-		default:
-			err = refuse("type", fmt.Sprintf("%q is a tool of OpenAI's own servers: use functions", typ))
-		}
-		if err != nil {
-			return within(index("", i), err)
-		}
+	switch typ, _ := stringAt(o, "type"); typ {
+	case "function":
+		var tool chat.Tool
+		err := setDeclared(&tool, v)
+		req.Tools = append(req.Tools, tool)
+		return err
+	case "web_search", "web_search_preview":
+		req.Extra = append(req.Extra, chat.Member{Name: "web_search_options", Value: chat.Raw("{}")})
+		return nil
+	default:
+		return refuse("type", fmt.Sprintf("%q is a tool of OpenAI's own servers: use functions", typ))
 	}
-	return nil
 }
 
 // parseResponsesChoice reads tool_choice, in which a function is named at the
 // top. Of several allowed tools the mode counts.
 func parseResponsesChoice(to *chat.ToolChoice, v *fastjson.Value) error {
-	if v.Type() == fastjson.TypeString {
-		return parseToolChoice(to, v)
-	}
-	o, err := objectOf(v)
-	if err != nil {
-		return refuse("", "must be auto, none, required or a function")
+	o, err := parseMode(to, v)
+	if o == nil || err != nil {
+		return err
 	}
 	switch typ, _ := stringAt(o, "type"); typ {
 	case "function":
@@ -178,7 +140,7 @@ func parseResponsesChoice(to *chat.ToolChoice, v *fastjson.Value) error {
 		to.Mode, _ = stringAt(o, "mode")
 		return nil
 	}
-	return refuse("type", "must be function: nothing else can be translated")
+	return errNoFunction
 }
 
 // transcript is the conversation as input items tell it. Items of one turn of

@@ -84,7 +84,7 @@ func (e *responsesEncoder) event(dst []byte, name string) []byte {
 // of begins an event about an item.
 func (e *responsesEncoder) of(dst []byte, name string, it *item) []byte {
 	dst = append(append(e.event(dst, name), `,"item_id":"`...), it.id...)
-	return appendIntMember(append(dst, '"'), "output_index", it.n)
+	return jsonedit.AppendInt(append(dst, '"'), "output_index", it.n)
 }
 
 func closeEvent(dst []byte) []byte { return append(dst, "}\n\n"...) }
@@ -96,7 +96,7 @@ func (e *responsesEncoder) start(dst []byte, d *chat.Delta) []byte {
 	}
 	e.response = newResponse(string(first.ID), string(first.Model), first.Created, &e.meta)
 	for _, name := range [...]string{"response.created", "response.in_progress"} {
-		dst = closeEvent(e.response.append(appendMember(e.event(dst, name), "response"), inProgress))
+		dst = closeEvent(e.response.append(jsonedit.AppendName(e.event(dst, name), "response"), inProgress))
 	}
 	return dst
 }
@@ -116,8 +116,8 @@ func (e *responsesEncoder) begin(dst []byte, kind itemKind) ([]byte, *item) {
 }
 
 func (e *responsesEncoder) added(dst []byte, it *item) []byte {
-	dst = appendIntMember(e.event(dst, "response.output_item.added"), "output_index", it.n)
-	return closeEvent(it.append(appendMember(dst, "item"), inProgress, e.response))
+	dst = jsonedit.AppendInt(e.event(dst, "response.output_item.added"), "output_index", it.n)
+	return closeEvent(it.append(jsonedit.AppendName(dst, "item"), inProgress, e.response))
 }
 
 // say writes text or a refusal, each a part of the message.
@@ -129,16 +129,16 @@ func (e *responsesEncoder) say(dst []byte, d *chat.Delta) []byte {
 	if it == nil || it.refused != (d.Kind == chat.RefusalDelta) {
 		dst, it = e.begin(dst, messageItem)
 		it.refused = d.Kind == chat.RefusalDelta
-		dst = appendIntMember(e.of(dst, "response.content_part.added", it), "content_index", 0)
-		dst = closeEvent(it.appendPart(appendMember(dst, "part"), nil))
+		dst = jsonedit.AppendInt(e.of(dst, "response.content_part.added", it), "content_index", 0)
+		dst = closeEvent(it.appendPart(jsonedit.AppendName(dst, "part"), nil))
 	}
 	it.text = append(it.text, d.Text...)
 	name := "response.output_text.delta"
 	if it.refused {
 		name = "response.refusal.delta"
 	}
-	dst = appendIntMember(e.of(dst, name, it), "content_index", 0)
-	dst = jsonedit.AppendBytes(appendMember(dst, "delta"), d.Text)
+	dst = jsonedit.AppendInt(e.of(dst, name, it), "content_index", 0)
+	dst = jsonedit.AppendText(dst, "delta", d.Text)
 	if !it.refused {
 		dst = append(dst, `,"logprobs":[]`...)
 	}
@@ -154,12 +154,12 @@ func (e *responsesEncoder) think(dst, text []byte) []byte {
 		dst, it = e.begin(dst, reasoningItem)
 	}
 	if len(it.text) == 0 {
-		dst = appendIntMember(e.of(dst, "response.reasoning_summary_part.added", it), "summary_index", 0)
-		dst = closeEvent(appendSummary(appendMember(dst, "part"), nil))
+		dst = jsonedit.AppendInt(e.of(dst, "response.reasoning_summary_part.added", it), "summary_index", 0)
+		dst = closeEvent(appendSummary(jsonedit.AppendName(dst, "part"), nil))
 	}
 	it.text = append(it.text, text...)
-	dst = appendIntMember(e.of(dst, "response.reasoning_summary_text.delta", it), "summary_index", 0)
-	return closeEvent(jsonedit.AppendBytes(appendMember(dst, "delta"), text))
+	dst = jsonedit.AppendInt(e.of(dst, "response.reasoning_summary_text.delta", it), "summary_index", 0)
+	return closeEvent(jsonedit.AppendText(dst, "delta", text))
 }
 
 // seal writes a reasoning item that only carries something opaque.
@@ -187,7 +187,7 @@ func (e *responsesEncoder) arguments(dst []byte, d *chat.Delta) []byte {
 		if it := e.response.items[i]; it.kind == callItem && it.index == d.Index {
 			it.text = append(it.text, d.Text...)
 			dst = e.of(dst, "response.function_call_arguments.delta", it)
-			return closeEvent(jsonedit.AppendBytes(appendMember(dst, "delta"), d.Text))
+			return closeEvent(jsonedit.AppendText(dst, "delta", d.Text))
 		}
 	}
 	return dst
@@ -202,28 +202,28 @@ func (e *responsesEncoder) finish(dst []byte, it *item) []byte {
 		if it.refused {
 			name, member = "response.refusal.done", "refusal"
 		}
-		dst = appendIntMember(e.of(dst, name, it), "content_index", 0)
-		dst = jsonedit.AppendBytes(appendMember(dst, member), it.text)
+		dst = jsonedit.AppendInt(e.of(dst, name, it), "content_index", 0)
+		dst = jsonedit.AppendText(dst, member, it.text)
 		if !it.refused {
 			dst = append(dst, `,"logprobs":[]`...)
 		}
-		dst = appendIntMember(e.of(closeEvent(dst), "response.content_part.done", it), "content_index", 0)
-		dst = closeEvent(it.appendPart(appendMember(dst, "part"), it.text))
+		dst = jsonedit.AppendInt(e.of(closeEvent(dst), "response.content_part.done", it), "content_index", 0)
+		dst = closeEvent(it.appendPart(jsonedit.AppendName(dst, "part"), it.text))
 	case it.kind == reasoningItem && len(it.text) > 0:
-		dst = appendIntMember(e.of(dst, "response.reasoning_summary_text.done", it), "summary_index", 0)
-		dst = closeEvent(jsonedit.AppendBytes(appendMember(dst, "text"), it.text))
-		dst = appendIntMember(e.of(dst, "response.reasoning_summary_part.done", it), "summary_index", 0)
-		dst = closeEvent(appendSummary(appendMember(dst, "part"), it.text))
+		dst = jsonedit.AppendInt(e.of(dst, "response.reasoning_summary_text.done", it), "summary_index", 0)
+		dst = closeEvent(jsonedit.AppendText(dst, "text", it.text))
+		dst = jsonedit.AppendInt(e.of(dst, "response.reasoning_summary_part.done", it), "summary_index", 0)
+		dst = closeEvent(appendSummary(jsonedit.AppendName(dst, "part"), it.text))
 	case it.kind == callItem:
 		if len(it.text) == 0 {
 			it.text = append(it.text, "{}"...)
 		}
 		dst = e.of(dst, "response.function_call_arguments.done", it)
-		dst = jsonedit.AppendBytes(appendMember(dst, "name"), it.name)
-		dst = closeEvent(jsonedit.AppendBytes(appendMember(dst, "arguments"), it.text))
+		dst = jsonedit.AppendText(dst, "name", it.name)
+		dst = closeEvent(jsonedit.AppendText(dst, "arguments", it.text))
 	}
-	dst = appendIntMember(e.event(dst, "response.output_item.done"), "output_index", it.n)
-	return closeEvent(it.append(appendMember(dst, "item"), "completed", e.response))
+	dst = jsonedit.AppendInt(e.event(dst, "response.output_item.done"), "output_index", it.n)
+	return closeEvent(it.append(jsonedit.AppendName(dst, "item"), "completed", e.response))
 }
 
 // end writes what is still open, and the response whole.
@@ -236,7 +236,7 @@ func (e *responsesEncoder) end(dst []byte) []byte {
 	}
 	status := e.response.status()
 	dst = e.event(dst, "response."+status)
-	return closeEvent(e.response.append(appendMember(dst, "response"), status))
+	return closeEvent(e.response.append(jsonedit.AppendName(dst, "response"), status))
 }
 
 func (e *responsesEncoder) fail(dst []byte, err *chat.Error) []byte {
@@ -245,10 +245,10 @@ func (e *responsesEncoder) fail(dst []byte, err *chat.Error) []byte {
 	if code == "" {
 		code = errorType(err)
 	}
-	dst = appendStringMember(dst, "code", code)
-	dst = appendStringMember(dst, "message", err.Message)
+	dst = jsonedit.AppendText(dst, "code", code)
+	dst = jsonedit.AppendText(dst, "message", err.Message)
 	if err.Param == "" {
 		return closeEvent(append(dst, `,"param":null`...))
 	}
-	return closeEvent(appendStringMember(dst, "param", err.Param))
+	return closeEvent(jsonedit.AppendText(dst, "param", err.Param))
 }

@@ -62,7 +62,7 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	}
 	if d.Kind == chat.ExtraDelta {
 		dst = append(append(dst, e.head...), `"choices":[]`...)
-		dst = append(append(jsonedit.AppendBytes(append(dst, ','), d.Name), ':'), d.Raw...)
+		dst = append(jsonedit.AppendKey(dst, d.Name), d.Raw...)
 		return append(dst, "}\n\n"...)
 	}
 	dst = e.openChoice(dst, d.Choice)
@@ -155,9 +155,9 @@ func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 		dst = jsonedit.AppendBytes(append(dst, `,"function":{"arguments":`...), d.Text)
 		return append(dst, "}}]"...)
 	}
-	dst = e.id.appendCallID(appendMember(dst, "id"), d.ID, d.Choice, d.Index)
+	dst = e.id.appendCallID(jsonedit.AppendName(dst, "id"), d.ID, d.Choice, d.Index)
 	dst = jsonedit.AppendBytes(append(dst, `,"type":"function","function":{"name":`...), d.Name)
-	dst = append(jsonedit.AppendBytes(appendMember(dst, "arguments"), d.Text), '}')
+	dst = append(jsonedit.AppendText(dst, "arguments", d.Text), '}')
 	return append(appendThoughtSignature(dst, string(d.Signature)), "}]"...)
 }
 

@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -33,7 +32,7 @@ const maxUser = 64
 // AppendRequest implements chat.Upstream.
 func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
-	dst = append(appendMember(dst, "messages"), '[')
+	dst = append(jsonedit.AppendName(dst, "messages"), '[')
 	w := messageWriter{dst: dst, first: len(dst), reasoning: u.Reasoning}
 	for i := range req.Messages {
 		if err := w.message(&req.Messages[i]); err != nil {
@@ -48,33 +47,26 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 	dst = appendSampling(dst, req)
 	dst = appendResponseFormat(dst, &req.ResponseFormat)
 	if len(req.User) <= maxUser {
-		dst = appendOptional(dst, "user", req.User)
+		dst = jsonedit.AppendOptional(dst, "user", req.User)
 	}
 	switch req.ServiceTier {
 	case "auto", "default", "flex", "priority", "scale":
-		dst = appendStringMember(dst, "service_tier", req.ServiceTier)
+		dst = jsonedit.AppendText(dst, "service_tier", req.ServiceTier)
 	}
 	for _, name := range extraNames {
-		dst = appendRaw(dst, name, req.Lookup(name))
+		dst = jsonedit.AppendRaw(dst, name, req.Lookup(name))
 	}
 	if req.Lookup("store") != nil { // refused without
-		dst = appendRaw(dst, "metadata", req.Metadata)
+		dst = jsonedit.AppendRaw(dst, "metadata", req.Metadata)
 	}
 	return append(dst, '}'), nil
-}
-
-func appendRaw(dst []byte, name string, value chat.Raw) []byte {
-	if len(value) == 0 {
-		return dst
-	}
-	return append(appendMember(dst, name), value...)
 }
 
 func appendBool(dst []byte, name string, value *bool) []byte {
 	if value == nil {
 		return dst
 	}
-	return strconv.AppendBool(appendMember(dst, name), *value)
+	return jsonedit.AppendBool(dst, name, *value)
 }
 
 func appendSampling(dst []byte, req *chat.Request) []byte {
@@ -85,20 +77,12 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 		{"max_tokens", req.MaxTokens}, {"temperature", req.Temperature}, {"top_p", req.TopP}, {"top_k", req.TopK}, {"n", req.N}, {"seed", req.Seed},
 		{"presence_penalty", req.PresencePenalty}, {"frequency_penalty", req.FrequencyPenalty}, {"top_logprobs", req.TopLogprobs},
 	} {
-		dst = appendRaw(dst, m.name, chat.Raw(m.value))
+		dst = jsonedit.AppendRaw(dst, m.name, m.value)
 	}
 	dst = appendBool(dst, "logprobs", req.Logprobs)
-	dst = appendRaw(dst, "logit_bias", req.LogitBias)
-	for i, s := range req.Stop {
-		if i == 0 {
-			dst = append(appendMember(dst, "stop"), '[')
-		}
-		dst = append(jsonedit.AppendString(dst, s), ',')
-	}
-	if len(req.Stop) > 0 {
-		dst[len(dst)-1] = ']'
-	}
-	return appendOptional(dst, "reasoning_effort", effort(req))
+	dst = jsonedit.AppendRaw(dst, "logit_bias", req.LogitBias)
+	dst = jsonedit.AppendTexts(dst, "stop", req.Stop)
+	return jsonedit.AppendOptional(dst, "reasoning_effort", effort(req))
 }
 
 // effort is how hard the model shall think; a budget in tokens is put in words.
@@ -121,29 +105,27 @@ func appendTools(dst []byte, req *chat.Request) []byte {
 	if len(req.Tools) == 0 {
 		return dst
 	}
-	dst = append(appendMember(dst, "tools"), '[')
+	dst = append(jsonedit.AppendName(dst, "tools"), '[')
 	for i := range req.Tools {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+		dst = jsonedit.AppendComma(dst)
 		t := &req.Tools[i]
 		if t.Native != nil {
 			dst = append(dst, t.Native...)
 			continue
 		}
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
-		dst = appendOptional(dst, "description", t.Description)
-		dst = appendRaw(dst, "parameters", t.Parameters)
+		dst = jsonedit.AppendOptional(dst, "description", t.Description)
+		dst = jsonedit.AppendRaw(dst, "parameters", t.Parameters)
 		dst = append(appendBool(dst, "strict", t.Strict), "}}"...)
 	}
 	dst = append(dst, ']')
 	switch req.ToolChoice.Mode {
 	case "":
 	case "function":
-		dst = append(appendMember(dst, "tool_choice"), `{"type":"function","function":{"name":`...)
+		dst = append(jsonedit.AppendName(dst, "tool_choice"), `{"type":"function","function":{"name":`...)
 		dst = append(jsonedit.AppendString(dst, req.ToolChoice.Name), "}}"...)
 	default:
-		dst = appendStringMember(dst, "tool_choice", req.ToolChoice.Mode)
+		dst = jsonedit.AppendText(dst, "tool_choice", req.ToolChoice.Mode)
 	}
 	return appendBool(dst, "parallel_tool_calls", req.ParallelTools)
 }
@@ -152,14 +134,14 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
 	if f.Type == "" {
 		return dst
 	}
-	dst = jsonedit.AppendString(append(appendMember(dst, "response_format"), `{"type":`...), f.Type)
+	dst = jsonedit.AppendString(append(jsonedit.AppendName(dst, "response_format"), `{"type":`...), f.Type)
 	if f.Type == "json_schema" {
 		name := f.Name
 		if name == "" {
 			name = "answer" // required by the API, and not by others
 		}
-		dst = jsonedit.AppendString(append(appendMember(dst, "json_schema"), `{"name":`...), name)
-		dst = append(appendBool(appendRaw(dst, "schema", f.Schema), "strict", f.Strict), '}')
+		dst = jsonedit.AppendString(append(jsonedit.AppendName(dst, "json_schema"), `{"name":`...), name)
+		dst = append(appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", f.Strict), '}')
 	}
 	return append(dst, '}')
 }
@@ -200,7 +182,7 @@ func (w *messageWriter) message(m *chat.Message) error {
 			}
 		}
 		w.open("tool")
-		w.dst = appendStringMember(w.dst, "tool_call_id", p.ID)
+		w.dst = jsonedit.AppendText(w.dst, "tool_call_id", p.ID)
 		if err := w.content(texts); err != nil {
 			return err
 		}
@@ -214,7 +196,7 @@ func (w *messageWriter) message(m *chat.Message) error {
 	} else {
 		w.open("user")
 	}
-	w.dst = appendOptional(w.dst, "name", m.Name)
+	w.dst = jsonedit.AppendOptional(w.dst, "name", m.Name)
 	if err := w.content(rest); err != nil {
 		return err
 	}
@@ -224,7 +206,7 @@ func (w *messageWriter) message(m *chat.Message) error {
 
 func (w *messageWriter) assistant(m *chat.Message) error {
 	w.open("assistant")
-	w.dst = appendOptional(w.dst, "name", m.Name)
+	w.dst = jsonedit.AppendOptional(w.dst, "name", m.Name)
 	var said []chat.Part
 	for _, p := range m.Parts {
 		if p.Kind == chat.Text || p.Kind == chat.Image || p.Kind == chat.Opaque {
@@ -234,14 +216,14 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 	refusal, _ := joined(m.Parts, chat.Refusal)
 	calls := count(m.Parts, chat.ToolCall)
 	if len(said) == 0 && (calls > 0 || refusal != "") {
-		w.dst = append(appendMember(w.dst, "content"), "null"...)
+		w.dst = append(jsonedit.AppendName(w.dst, "content"), "null"...)
 	} else if err := w.content(said); err != nil {
 		return err
 	}
-	w.dst = appendOptional(w.dst, "refusal", refusal)
+	w.dst = jsonedit.AppendOptional(w.dst, "refusal", refusal)
 	if w.reasoning {
 		thinking, _ := joined(m.Parts, chat.Thinking)
-		w.dst = appendOptional(w.dst, "reasoning_content", thinking)
+		w.dst = jsonedit.AppendOptional(w.dst, "reasoning_content", thinking)
 	}
 	if calls > 0 {
 		// An id is needed to pair a result with its call; formats without ids
@@ -255,7 +237,7 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 
 // content writes the content of a message: a string where one will do.
 func (w *messageWriter) content(parts []chat.Part) error {
-	w.dst = appendMember(w.dst, "content")
+	w.dst = jsonedit.AppendName(w.dst, "content")
 	if len(parts) == 0 {
 		w.dst = append(w.dst, `""`...)
 		return nil
@@ -288,7 +270,7 @@ func (w *messageWriter) part(p *chat.Part) error {
 	switch p.Kind {
 	case chat.Image:
 		w.dst = appendURL(append(w.dst, `{"type":"image_url","image_url":{"url":`...), m)
-		w.dst = append(appendOptional(w.dst, "detail", m.Detail), "}}"...)
+		w.dst = append(jsonedit.AppendOptional(w.dst, "detail", m.Detail), "}}"...)
 	case chat.Video:
 		w.dst = append(appendURL(append(w.dst, `{"type":"video_url","video_url":{"url":`...), m), "}}"...)
 	case chat.Audio:
@@ -300,7 +282,7 @@ func (w *messageWriter) part(p *chat.Part) error {
 			format = "mp3"
 		}
 		w.dst = jsonedit.AppendString(append(w.dst, `{"type":"input_audio","input_audio":{"data":`...), m.Data)
-		w.dst = append(appendStringMember(w.dst, "format", format), "}}"...)
+		w.dst = append(jsonedit.AppendText(w.dst, "format", format), "}}"...)
 	case chat.File:
 		return w.file(m)
 	default:
@@ -319,7 +301,7 @@ func (w *messageWriter) file(m *chat.Media) error {
 			name = "document.pdf" // required beside file_data
 		}
 		w.dst = jsonedit.AppendString(append(w.dst, `{"type":"file","file":{"filename":`...), name)
-		w.dst = append(appendURL(appendMember(w.dst, "file_data"), m), "}}"...)
+		w.dst = append(appendURL(jsonedit.AppendName(w.dst, "file_data"), m), "}}"...)
 	default:
 		return refuse("", "a file must be sent as data or as an uploaded file's id")
 	}

@@ -32,9 +32,12 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 		case "prompt_cache_hit_tokens": // DeepSeek, https://api-docs.deepseek.com/guides/kv_cache
 			setInt(&u.Cached, m.Value)
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
-			readPromptDetails(m.Value, u)
+			readCounters(m.Value, counter{"cached_tokens", &u.Cached}, counter{"cache_write_tokens", &u.CacheWrite},
+				counter{"audio_tokens", &u.PromptAudio}, counter{"image_tokens", &u.PromptImage}, counter{"text_tokens", &u.PromptText})
 		case "completion_tokens_details", "output_tokens_details", "output_token_details":
-			readCompletionDetails(m.Value, u)
+			readCounters(m.Value, counter{"reasoning_tokens", &u.Reasoning}, counter{"audio_tokens", &u.CompletionAudio},
+				counter{"image_tokens", &u.CompletionImage}, counter{"text_tokens", &u.CompletionText},
+				counter{"accepted_prediction_tokens", &u.AcceptedPrediction}, counter{"rejected_prediction_tokens", &u.RejectedPrediction})
 		}
 	}
 	// xAI does not count reasoning in completion_tokens, but in the total.
@@ -45,44 +48,19 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 	return true
 }
 
-func readPromptDetails(value []byte, u *chat.Usage) {
-	var space [12]jsonedit.Member
-	members := jsonedit.Members(value, space[:0])
-	for i := range members {
-		m := &members[i]
-		switch string(m.Key) {
-		case "cached_tokens":
-			setInt(&u.Cached, m.Value)
-		case "cache_write_tokens":
-			setInt(&u.CacheWrite, m.Value)
-		case "audio_tokens":
-			setInt(&u.PromptAudio, m.Value)
-		case "image_tokens":
-			setInt(&u.PromptImage, m.Value)
-		case "text_tokens":
-			setInt(&u.PromptText, m.Value)
-		}
-	}
+// counter is a count's name and where it goes.
+type counter struct {
+	name string
+	to   *int
 }
 
-func readCompletionDetails(value []byte, u *chat.Usage) {
+func readCounters(value []byte, counters ...counter) {
 	var space [12]jsonedit.Member
-	members := jsonedit.Members(value, space[:0])
-	for i := range members {
-		m := &members[i]
-		switch string(m.Key) {
-		case "reasoning_tokens":
-			setInt(&u.Reasoning, m.Value)
-		case "audio_tokens":
-			setInt(&u.CompletionAudio, m.Value)
-		case "image_tokens":
-			setInt(&u.CompletionImage, m.Value)
-		case "text_tokens":
-			setInt(&u.CompletionText, m.Value)
-		case "accepted_prediction_tokens":
-			setInt(&u.AcceptedPrediction, m.Value)
-		case "rejected_prediction_tokens":
-			setInt(&u.RejectedPrediction, m.Value)
+	for _, m := range jsonedit.Members(value, space[:0]) {
+		for _, c := range counters {
+			if string(m.Key) == c.name {
+				setInt(c.to, m.Value)
+			}
 		}
 	}
 }

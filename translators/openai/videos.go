@@ -30,31 +30,30 @@ type Video struct {
 
 // Append writes the video to dst.
 func (v *Video) Append(dst []byte) []byte {
-	o := writer{append(dst, '{')}
-	o.text("id", v.ID)
-	o.text("object", "video")
-	o.text("model", v.Model)
-	o.text("status", v.Status)
+	dst = append(dst, '{')
+	dst = jsonedit.AppendText(dst, "id", v.ID)
+	dst = jsonedit.AppendText(dst, "object", "video")
+	dst = jsonedit.AppendText(dst, "model", v.Model)
+	dst = jsonedit.AppendText(dst, "status", v.Status)
 	progress := v.Progress
 	if v.Status == VideoCompleted {
 		progress = 100
 	}
-	o.int("progress", int64(progress))
-	o.int("created_at", v.Created)
-	o.time("completed_at", v.Completed)
-	o.time("expires_at", v.Expires)
-	o.orNull("seconds", v.Seconds)
-	o.orNull("size", v.Size)
-	o.raw("remixed_from_video_id", "null")
-	if v.URL != "" {
-		o.text("url", v.URL)
-	}
+	dst = jsonedit.AppendInt(dst, "progress", progress)
+	dst = jsonedit.AppendInt(dst, "created_at", v.Created)
+	dst = appendTimeOrNull(dst, "completed_at", v.Completed)
+	dst = appendTimeOrNull(dst, "expires_at", v.Expires)
+	dst = appendTextOrNull(dst, "seconds", v.Seconds)
+	dst = appendTextOrNull(dst, "size", v.Size)
+	dst = jsonedit.AppendRaw(dst, "remixed_from_video_id", "null")
+	dst = jsonedit.AppendOptional(dst, "url", v.URL)
 	if v.Error == "" {
-		o.raw("error", "null")
+		dst = jsonedit.AppendRaw(dst, "error", "null")
 	} else {
-		o.raw("error", `{"code":"video_generation_failed","message":`+string(jsonedit.AppendString(nil, v.Error))+`}`)
+		dst = append(jsonedit.AppendName(dst, "error"), `{"code":"video_generation_failed"`...)
+		dst = append(jsonedit.AppendText(dst, "message", v.Error), '}')
 	}
-	return append(o.buf, '}')
+	return append(dst, '}')
 }
 
 // AppendVideos writes a page of videos.

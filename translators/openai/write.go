@@ -8,27 +8,20 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendMember writes ,"name": before a value.
-func appendMember(dst []byte, name string) []byte {
-	dst = append(dst, ',', '"')
-	dst = append(dst, name...)
-	return append(dst, '"', ':')
-}
-
-func appendStringMember(dst []byte, name, value string) []byte {
-	return jsonedit.AppendString(appendMember(dst, name), value)
-}
-
-// appendOptional writes a member unless it is empty.
-func appendOptional(dst []byte, name, value string) []byte {
-	if len(value) == 0 {
-		return dst
+// appendTextOrNull writes a string that is null where it is not known.
+func appendTextOrNull(dst []byte, name, value string) []byte {
+	if value == "" {
+		return jsonedit.AppendRaw(dst, name, "null")
 	}
-	return appendStringMember(dst, name, value)
+	return jsonedit.AppendText(dst, name, value)
 }
 
-func appendIntMember(dst []byte, name string, n int) []byte {
-	return strconv.AppendInt(appendMember(dst, name), int64(n), 10)
+// appendTimeOrNull writes unix seconds, null where they are not known.
+func appendTimeOrNull(dst []byte, name string, at int64) []byte {
+	if at == 0 {
+		return jsonedit.AppendRaw(dst, name, "null")
+	}
+	return jsonedit.AppendInt(dst, name, at)
 }
 
 // identity is what stays the same from the first byte of an answer to the last.
@@ -58,9 +51,9 @@ func settle(prefix, object, id, model string, created int64, meta *chat.Meta) id
 // append writes the object's first members, without the closing brace.
 func (it *identity) append(dst []byte) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"id":`...), it.id)
-	dst = appendStringMember(dst, "object", it.object)
-	dst = strconv.AppendInt(appendMember(dst, "created"), it.created, 10)
-	return appendStringMember(dst, "model", it.model)
+	dst = jsonedit.AppendText(dst, "object", it.object)
+	dst = jsonedit.AppendInt(dst, "created", it.created)
+	return jsonedit.AppendText(dst, "model", it.model)
 }
 
 // appendCallID writes a tool call's id, or makes one for providers that have
@@ -85,28 +78,28 @@ func (it *identity) appendCallID(dst []byte, id []byte, choice, n int) []byte {
 // where the provider reported one of them.
 func appendUsage(dst []byte, u *chat.Usage) []byte {
 	dst = strconv.AppendInt(append(dst, `{"prompt_tokens":`...), int64(u.Prompt), 10)
-	dst = appendIntMember(dst, "completion_tokens", u.Completion)
-	dst = appendIntMember(dst, "total_tokens", u.TotalTokens())
+	dst = jsonedit.AppendInt(dst, "completion_tokens", u.Completion)
+	dst = jsonedit.AppendInt(dst, "total_tokens", u.TotalTokens())
 	if u.Cached|u.CacheWrite|u.PromptAudio != 0 {
-		dst = strconv.AppendInt(append(appendMember(dst, "prompt_tokens_details"), `{"cached_tokens":`...), int64(u.Cached), 10)
-		dst = appendIntMember(dst, "audio_tokens", u.PromptAudio)
+		dst = strconv.AppendInt(append(jsonedit.AppendName(dst, "prompt_tokens_details"), `{"cached_tokens":`...), int64(u.Cached), 10)
+		dst = jsonedit.AppendInt(dst, "audio_tokens", u.PromptAudio)
 		if u.CacheWrite != 0 {
-			dst = appendIntMember(dst, "cache_write_tokens", u.CacheWrite)
+			dst = jsonedit.AppendInt(dst, "cache_write_tokens", u.CacheWrite)
 		}
 		dst = append(dst, '}')
 	}
 	if u.Reasoning|u.CompletionAudio|u.AcceptedPrediction|u.RejectedPrediction != 0 {
-		dst = strconv.AppendInt(append(appendMember(dst, "completion_tokens_details"), `{"reasoning_tokens":`...), int64(u.Reasoning), 10)
-		dst = appendIntMember(dst, "audio_tokens", u.CompletionAudio)
-		dst = appendIntMember(dst, "accepted_prediction_tokens", u.AcceptedPrediction)
-		dst = appendIntMember(dst, "rejected_prediction_tokens", u.RejectedPrediction)
+		dst = strconv.AppendInt(append(jsonedit.AppendName(dst, "completion_tokens_details"), `{"reasoning_tokens":`...), int64(u.Reasoning), 10)
+		dst = jsonedit.AppendInt(dst, "audio_tokens", u.CompletionAudio)
+		dst = jsonedit.AppendInt(dst, "accepted_prediction_tokens", u.AcceptedPrediction)
+		dst = jsonedit.AppendInt(dst, "rejected_prediction_tokens", u.RejectedPrediction)
 		dst = append(dst, '}')
 	}
 	return append(dst, '}')
 }
 
 func appendFinish(dst []byte, reason chat.FinishReason) []byte {
-	dst = appendMember(dst, "finish_reason")
+	dst = jsonedit.AppendName(dst, "finish_reason")
 	if reason == "" {
 		return append(dst, "null"...)
 	}
@@ -116,7 +109,7 @@ func appendFinish(dst []byte, reason chat.FinishReason) []byte {
 // appendThinkingBlock and appendRedactedBlock write an element of thinking_blocks.
 func appendThinkingBlock(dst []byte, text, signature string) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"type":"thinking","thinking":`...), text)
-	return append(appendOptional(dst, "signature", signature), '}')
+	return append(jsonedit.AppendOptional(dst, "signature", signature), '}')
 }
 
 func appendRedactedBlock(dst []byte, data string) []byte {
@@ -139,13 +132,9 @@ func (chatDialect) AppendError(dst []byte, e *chat.Error) []byte { return append
 // https://platform.openai.com/docs/guides/error-codes
 func appendError(dst []byte, e *chat.Error) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"error":{"message":`...), e.Message)
-	for _, m := range [...]struct{ name, value string }{{"type", errorType(e)}, {"code", e.Code}, {"param", e.Param}} {
-		if m.value == "" {
-			dst = append(appendMember(dst, m.name), "null"...)
-			continue
-		}
-		dst = appendStringMember(dst, m.name, m.value)
-	}
+	dst = appendTextOrNull(dst, "type", errorType(e))
+	dst = appendTextOrNull(dst, "code", e.Code)
+	dst = appendTextOrNull(dst, "param", e.Param)
 	return append(dst, "}}"...)
 }
 

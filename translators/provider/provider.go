@@ -290,6 +290,9 @@ const (
 	Dropped Treatment = "dropped" // the provider has nothing like it; Note says so
 )
 
+// With is the rule that a field is treated so; note says where it goes, or why not.
+func (t Treatment) With(note string) Field { return Field{Treatment: t, Note: note} }
+
 // Field rules one field of the client's format.
 type Field struct {
 	Treatment Treatment

@@ -18,14 +18,14 @@ import (
 // The sizes that are compared, in members, elements or escapes, and how much
 // longer the larger may take.
 const (
-	small = 400
+	small = 200
 	large = 10 * small
 	limit = 20 // what does not fit in the caches takes up to twice as long
 )
 
 // floor is a time below which nothing is compared with: what the smaller size
 // takes may be too little to be measured.
-const floor = 50 * time.Microsecond
+const floor = 30 * time.Microsecond
 
 // tries are how often a parser may do better: other work on the machine, and
 // memory that is touched for the first time, take their part of the first ones.
@@ -106,9 +106,10 @@ type Shape struct {
 	list bool // an array grows
 }
 
-// Shapes are the ways to grow doc. Objects get unknown members, equal names, and
-// the last of their own members again and again; arrays their elements again,
-// as they are and with ids of their own; strings get escapes. Two arrays grow
+// Shapes are the ways to grow doc. Objects get unknown members, with names that
+// come once, twice and often, and the last of their own members again and again;
+// arrays their elements again, every other one with ids of its own; strings get
+// escapes. Two arrays grow
 // together, and each with the outermost object, so that neither is looked
 // through for each element of the other.
 func Shapes(doc []byte) []Shape {

@@ -16,25 +16,33 @@ type way struct {
 }
 
 var (
+	// Half of the names come once, a quarter twice, and a quarter is one name.
 	unknown = way{"unknown members", func(value []byte, n int) []byte {
-		return longer(value, n, func(dst []byte, i int) []byte {
-			return append(strconv.AppendInt(append(dst, `"unknown `...), int64(i), 10), `":0`...)
+		return longer(value, 2*n, func(dst []byte, i int) []byte {
+			switch i % 4 {
+			case 0:
+				dst = strconv.AppendInt(append(dst, `"twice `...), int64(i/4%(n/4+1)), 10)
+			case 1:
+				dst = append(dst, `"often`...)
+			default:
+				dst = strconv.AppendInt(append(dst, `"once `...), int64(i), 10)
+			}
+			return append(dst, `":0`...)
 		})
 	}}
-	elements = way{"elements with ids of their own", func(value []byte, n int) []byte { return again(value, n, Distinct) }}
+	elements = way{"its elements again", func(value []byte, n int) []byte {
+		return again(value, n, func(element []byte, i int) []byte {
+			if i%4 == 3 {
+				return element
+			}
+			return Distinct(element, i)
+		})
+	}}
 )
 
 var ways = map[byte][]way{
 	'{': {
 		unknown,
-		{"equal names", func(value []byte, n int) []byte {
-			return longer(value, n, func(dst []byte, _ int) []byte { return append(dst, `"equal":0`...) })
-		}},
-		{"each name twice", func(value []byte, n int) []byte {
-			return longer(value, n, func(dst []byte, i int) []byte {
-				return append(strconv.AppendInt(append(dst, `"twice `...), int64(i%((n+1)/2)), 10), `":0`...)
-			})
-		}},
 		{"its last member again", func(value []byte, n int) []byte {
 			ms := jsonedit.Members(value, nil)
 			if len(ms) == 0 {
@@ -47,18 +55,11 @@ var ways = map[byte][]way{
 			return longer(value, n, func(dst []byte, _ int) []byte { return append(dst, value[last.Start:last.End]...) })
 		}},
 	},
-	'[': {
-		{"its elements again", func(value []byte, n int) []byte { return again(value, n, nil) }},
-		elements,
-	},
+	'[': {{elements.name, func(value []byte, n int) []byte { return elements.grow(value, 2*n) }}},
 	'"': {
-		{"escapes", func(value []byte, n int) []byte {
+		{"escapes, line ends and quotes", func(value []byte, n int) []byte {
 			out := append([]byte{}, value[:len(value)-1]...)
-			return append(append(out, bytes.Repeat([]byte(`a\n\"\\\u00e9\ud83d\ude00`), n)...), '"')
-		}},
-		{"line ends and quotes", func(value []byte, n int) []byte {
-			out := append([]byte{}, value[:len(value)-1]...)
-			return append(append(out, bytes.Repeat([]byte(`\r[/INST] {{é ,;`), n)...), '"')
+			return append(append(out, bytes.Repeat([]byte(`a\n\"\\\u00e9\ud83d\ude00\r[/INST] {{é ,;`), n)...), '"')
 		}},
 	},
 }
@@ -88,8 +89,7 @@ func longer(object []byte, n int, member func(dst []byte, i int) []byte) []byte 
 	return append(out, '}')
 }
 
-// again is an array with its elements repeated until there are n; change, if
-// set, makes them differ.
+// again is an array with its elements repeated until there are n, each changed.
 func again(array []byte, n int, change func(element []byte, i int) []byte) []byte {
 	elements := jsonedit.Elements(array, nil)
 	if len(elements) == 0 || len(array) > 4000*len(elements) {
@@ -100,11 +100,7 @@ func again(array []byte, n int, change func(element []byte, i int) []byte) []byt
 		if i > 0 {
 			out = append(out, ',')
 		}
-		element := elements[i%len(elements)]
-		if change != nil {
-			element = change(element, i)
-		}
-		out = append(out, element...)
+		out = append(out, change(elements[i%len(elements)], i)...)
 	}
 	return append(out, ']')
 }

@@ -1,0 +1,225 @@
+package chat
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Turn is a message for a provider whose turns alternate: all that one side
+// says until the other does.
+type Turn struct {
+	Role   Role // User or Assistant
+	Blocks []Block
+}
+
+// Block is a part of a turn and where it came from.
+type Block struct {
+	Part    *Part
+	Message int    // index in the request
+	Index   int    // of the part in its message; of a call, among the message's calls
+	ID      string // of a call or a result, as the provider takes it
+}
+
+// Opening stands where a provider demands a text of the user's and the client
+// has none: blank text is refused.
+var Opening = &Part{Kind: Text, Text: "."}
+
+// OpeningTurn is a turn of the user's that says as little as can be said.
+func OpeningTurn() Turn { return Turn{Role: User, Blocks: []Block{{Part: Opening}}} }
+
+// CallIDs says which ids of calls a provider takes: letters, digits, _ and -.
+type CallIDs struct {
+	Prefix  string // of those that are made up
+	Longest int    // in bytes, 0 for no limit
+}
+
+// Arrange sorts messages but the system's into alternating turns that begin
+// with the user's; there are none where nothing is said. Each turn with calls
+// is followed by their results, in the order of the calls, wherever the client
+// put them. A call without a result and a result without a call are a
+// *RequestError.
+func Arrange(msgs []Message, ids CallIDs) ([]Turn, error) {
+	a := arranger{ids: ids, results: resultsOf(msgs)}
+	for i := range msgs {
+		switch m := &msgs[i]; m.Role {
+		case System:
+		case Assistant:
+			if err := a.assistant(i, m); err != nil {
+				return nil, err
+			}
+		default:
+			a.user(i, m)
+		}
+	}
+	if b, ok := a.firstLeft(); ok {
+		return nil, &RequestError{Field: fmt.Sprintf("messages[%d].tool_call_id", b.Message),
+			Message: fmt.Sprintf("no assistant message before it made the call %q", b.Part.ID)}
+	}
+	if len(a.turns) > 0 && a.turns[0].Role != User {
+		a.turns = slices.Insert(a.turns, 0, OpeningTurn())
+	}
+	return a.turns, nil
+}
+
+// arranger builds turns; results are those not yet placed, by call id.
+type arranger struct {
+	ids     CallIDs
+	turns   []Turn
+	results map[string][]Block
+	calls   int
+}
+
+// resultsOf finds all tool results.
+func resultsOf(msgs []Message) map[string][]Block {
+	var results map[string][]Block
+	for i := range msgs {
+		for j := range msgs[i].Parts {
+			p := &msgs[i].Parts[j]
+			if p.Kind != ToolResult {
+				continue
+			}
+			if results == nil {
+				results = map[string][]Block{}
+			}
+			results[p.ID] = append(results[p.ID], Block{Part: p, Message: i, Index: j})
+		}
+	}
+	return results
+}
+
+func (a *arranger) user(i int, m *Message) {
+	for j := range m.Parts {
+		if p := &m.Parts[j]; p.Kind != ToolResult && !p.Unsayable() {
+			a.add(User, Block{Part: p, Message: i, Index: j})
+		}
+	}
+}
+
+// assistant adds m and the results of its calls.
+func (a *arranger) assistant(i int, m *Message) error {
+	var calls []Block
+	for j := range m.Parts {
+		p := &m.Parts[j]
+		if p.Unsayable() {
+			continue
+		}
+		b := Block{Part: p, Message: i, Index: j}
+		if p.Kind == ToolCall {
+			a.calls++
+			b.Index, b.ID = len(calls), a.ids.Of(p.ID, a.calls)
+			calls = append(calls, b)
+		}
+		a.add(Assistant, b)
+	}
+	for _, c := range calls {
+		r, ok := a.result(c.Part.ID, i)
+		if !ok {
+			return &RequestError{Field: fmt.Sprintf("messages[%d].tool_calls[%d].id", i, c.Index),
+				Message: fmt.Sprintf("no tool message after it answers %q", c.Part.ID)}
+		}
+		r.ID = c.ID
+		a.add(User, r)
+	}
+	return nil
+}
+
+// result takes the first result for id that came after message i.
+func (a *arranger) result(id string, i int) (Block, bool) {
+	left := a.results[id]
+	if len(left) == 0 || left[0].Message < i {
+		return Block{}, false
+	}
+	a.results[id] = left[1:]
+	return left[0], true
+}
+
+// firstLeft is the first result that answers nothing.
+func (a *arranger) firstLeft() (first Block, found bool) {
+	for _, left := range a.results {
+		if len(left) > 0 && (!found || left[0].Message < first.Message) {
+			first, found = left[0], true
+		}
+	}
+	return first, found
+}
+
+func (a *arranger) add(role Role, b Block) {
+	if n := len(a.turns); n > 0 && a.turns[n-1].Role == role {
+		a.turns[n-1].Blocks = append(a.turns[n-1].Blocks, b)
+		return
+	}
+	a.turns = append(a.turns, Turn{Role: role, Blocks: []Block{b}})
+}
+
+// Of makes an id that the provider takes of any other's. One that is missing or
+// too long is named by the call's number n in the request; of a long one, the
+// end is kept, by which ids differ.
+func (ids CallIDs) Of(id string, n int) string {
+	if id == "" {
+		return ids.Prefix + strconv.Itoa(n)
+	}
+	id = strings.Map(func(c rune) rune {
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' {
+			return c
+		}
+		return '_'
+	}, id)
+	if ids.Longest > 0 && len(id) > ids.Longest {
+		prefix := ids.Prefix + strconv.Itoa(n) + "_"
+		return prefix + id[len(id)-(ids.Longest-len(prefix)):]
+	}
+	return id
+}
+
+// Unsayable says whether Claude refuses a part, of any provider that serves it:
+// text of white space only, and thoughts that nobody signed (OpenAI's
+// reasoning_content, which the model may not be shown as its own).
+func (p *Part) Unsayable() bool {
+	switch p.Kind {
+	case Text, Refusal:
+		return Blank(p.Text)
+	case Thinking:
+		return p.Signature == ""
+	}
+	return false
+}
+
+// Blank says whether s is white space only.
+func Blank(s string) bool { return strings.TrimSpace(s) == "" }
+
+// StopsNotBlank are the stop sequences without those of white space only, which
+// some providers refuse.
+func (r *Request) StopsNotBlank() []string { return slices.DeleteFunc(slices.Clone(r.Stop), Blank) }
+
+// CalledTools are the names of the functions that the history calls, each once.
+func CalledTools(turns []Turn) []string {
+	var names []string
+	seen := map[string]bool{}
+	for i := range turns {
+		for _, b := range turns[i].Blocks {
+			if b.Part.Kind == ToolCall && !seen[b.Part.Name] {
+				seen[b.Part.Name] = true
+				names = append(names, b.Part.Name)
+			}
+		}
+	}
+	return names
+}
+
+// UnsignedToolLoop says whether the model is in the middle of tool calls whose
+// thoughts the client did not keep.
+func UnsignedToolLoop(turns []Turn) bool {
+	n := len(turns)
+	if n < 2 || turns[n-1].Role != User || turns[n-1].Blocks[0].Part.Kind != ToolResult {
+		return false
+	}
+	first := turns[n-2].Blocks[0].Part.Kind
+	return first != Thinking && first != RedactedThinking
+}
+
+// PartField names a part in an error.
+func PartField(message, part int) string {
+	return fmt.Sprintf("messages[%d].content[%d]", message, part)
+}

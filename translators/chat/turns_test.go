@@ -1,0 +1,85 @@
+package chat_test
+
+import (
+	"strings"
+	"testing"
+
+	"go-ai-proxy/translators/chat"
+)
+
+// outline says in a line what turns hold.
+func outline(turns []chat.Turn) string {
+	var b strings.Builder
+	for _, t := range turns {
+		b.WriteString(string(t.Role) + "(")
+		for i, block := range t.Blocks {
+			if i > 0 {
+				b.WriteString(" ")
+			}
+			b.WriteString(block.Part.Text + block.ID)
+		}
+		b.WriteString(")")
+	}
+	return b.String()
+}
+
+func text(role chat.Role, s string) chat.Message {
+	return chat.Message{Role: role, Parts: []chat.Part{{Kind: chat.Text, Text: s}}}
+}
+
+func calls(ids ...string) chat.Message {
+	m := chat.Message{Role: chat.Assistant}
+	for _, id := range ids {
+		m.Parts = append(m.Parts, chat.Part{Kind: chat.ToolCall, ID: id, Name: "f"})
+	}
+	return m
+}
+
+func result(id string) chat.Message {
+	return chat.Message{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: id}}}
+}
+
+func TestTurnsAlternateAndResultsFollowTheirCalls(t *testing.T) {
+	long := strings.Repeat("a", 20) + "1"
+	tests := []struct {
+		name string
+		msgs []chat.Message
+		want string
+	}{
+		{"nothing", nil, ""},
+		{"the system alone", []chat.Message{text(chat.System, "be kind")}, ""},
+		{"what says nothing", []chat.Message{text(chat.User, " \n")}, ""},
+		{"one side twice", []chat.Message{text(chat.User, "a"), text(chat.User, "b"), text(chat.Assistant, "c")}, "user(a b)assistant(c)"},
+		{"the model first", []chat.Message{text(chat.Assistant, "a")}, "user(.)assistant(a)"},
+		{"results in another order", []chat.Message{text(chat.User, "a"), calls("x", "y"), result("y"), result("x"), text(chat.User, "b")},
+			"user(a)assistant(x y)user(x y b)"},
+		{"results after the user", []chat.Message{text(chat.User, "a"), calls("x"), text(chat.User, "b"), result("x")}, "user(a)assistant(x)user(x b)"},
+		{"ids that the provider refuses", []chat.Message{text(chat.User, "a"), calls("", "a.b", long), result(""), result("a.b"), result(long)},
+			"user(a)assistant(id_1 a_b id_3_aaaa1)user(id_1 a_b id_3_aaaa1)"},
+	}
+	for _, test := range tests {
+		turns, err := chat.Arrange(test.msgs, chat.CallIDs{Prefix: "id_", Longest: 10})
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		} else if got := outline(turns); got != test.want {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestCallsAndResultsThatStandAloneAreRefused(t *testing.T) {
+	tests := []struct {
+		name, field string
+		msgs        []chat.Message
+	}{
+		{"a call without a result", "messages[1].tool_calls[1].id", []chat.Message{text(chat.User, "a"), calls("x", "y"), result("x")}},
+		{"a result before its call", "messages[1].tool_calls[0].id", []chat.Message{result("x"), calls("x")}},
+		{"a result without a call", "messages[1].tool_call_id", []chat.Message{text(chat.User, "a"), result("x")}},
+	}
+	for _, test := range tests {
+		_, err := chat.Arrange(test.msgs, chat.CallIDs{})
+		if e, ok := err.(*chat.RequestError); !ok || e.Field != test.field {
+			t.Errorf("%s: %v, want an error about %s", test.name, err, test.field)
+		}
+	}
+}
