@@ -186,7 +186,7 @@ func TestMemoryFollowsWhatHasArrived(t *testing.T) {
 		t.Skip("the race detector has its own memory")
 	}
 	const conns, budget = 1000, 40 << 10
-	r := NewRelay(zerolog.Nop())
+	r := NewRelay(zerolog.Nop(), enginetest.Kind)
 	defer r.Close()
 	inst, err := r.NewInstance([]byte(strings.Replace(strings.ReplaceAll(chatConf, "$UP", "http://127.0.0.1:1"), `{"route_type"`, `{"max_request_body_size":0,"route_type"`, 1)))
 	if err != nil {

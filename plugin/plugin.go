@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/lines"
 	"go-ai-proxy/plugin/server"
@@ -35,10 +36,11 @@ func logPhase() bool { return os.Getenv("GO_AI_PROXY_LOG_PHASE") == "on" }
 
 // Serve is the plugin server: it serves Kong from its prefix until ctx ends,
 // and then lets open requests finish for a bounded time. The socket is taken
-// last: what keeps this process from serving leaves the one before it alone.
-func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger) error {
-	relay := NewRelay(log)
-	g, err := gateway.New(relay, log)
+// last: what keeps this process from serving leaves the one before it alone. kind
+// is the engine of both sides.
+func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger, kind engine.Kind) error {
+	relay := NewRelay(log, kind)
+	g, err := gateway.New(relay, log, kind)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/cluster"
+	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/semantic"
@@ -41,11 +42,11 @@ type Relay struct {
 	node       *cluster.Node // nil where states are this process's own
 }
 
-// NewRelay returns a relay that calls providers over HTTP.
-func NewRelay(log zerolog.Logger) *Relay {
+// NewRelay returns a relay that calls providers over HTTP, by that engine.
+func NewRelay(log zerolog.Logger, kind engine.Kind) *Relay {
 	resp.LogTo(log)
 	return &Relay{
-		log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
+		log: log, upstream: newHTTPUpstream(kind), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	configuration "go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/engine/enginetest"
 	kongside "go-ai-proxy/plugin/gateway"
 )
 
@@ -233,7 +234,7 @@ func realRelay(t *testing.T, workers int) (*gateway, *prompts) {
 		t.Fatal(err)
 	}
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
-	relay, err := kongside.New(plugin.NewRelay(log), log)
+	relay, err := kongside.New(plugin.NewRelay(log, enginetest.Kind), log, enginetest.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}
