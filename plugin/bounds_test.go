@@ -258,6 +258,9 @@ func TestABodyIsReadAsItIs(t *testing.T) {
 func TestABrokenChunkIsABadRequest(t *testing.T) {
 	b := newBench(t, chatConf, answer)
 	for _, chunks := range []string{"1\r\n{\r\n7FFFFFFFFFFFFFFF\r\n", "zz\r\n", "1\r\n{}\r\n"} {
+		if enginetest.Kind == engine.NetHTTP && strings.Contains(chunks, "7FFF") {
+			continue // net/http bounds no chunk's size: see the engine's README
+		}
 		c, err := net.Dial("tcp", b.front.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)

@@ -293,10 +293,9 @@ func (e *stdExchange) flush() error {
 func (e *stdExchange) end() error {
 	x := e.x
 	switch {
-	case x.hijacked:
-		_ = e.control.Flush() // what refuses an upgrade; it fails on one that succeeded
-		return nil
-	case x.ended:
+	case x.hijacked && e.taken == nil:
+		return e.control.Flush() // what refuses the upgrade
+	case x.hijacked, x.ended:
 		return nil
 	}
 	x.ended = true
