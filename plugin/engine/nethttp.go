@@ -162,7 +162,10 @@ func (e *stdExchange) check() error {
 
 // refuse answers as serverConn.refuse does.
 func (e *stdExchange) refuse(err error) {
-	b := err.(*badRequest)
+	var b *badRequest
+	if !errors.As(err, &b) {
+		b = &badRequest{http.StatusBadRequest, ""}
+	}
 	text := b.text()
 	h := e.w.Header()
 	h["Content-Type"], h["Connection"] = []string{"text/plain; charset=utf-8"}, []string{"close"}
