@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -365,6 +366,29 @@ func TestBothEnginesSurviveAPanicAndDoNotCallItAnAnswer(t *testing.T) {
 		}
 		if n := strings.Count(logs.String(), `"panic":"a defect"`); n != 1 {
 			t.Errorf("logged %d times: %s", n, &logs)
+		}
+	})
+}
+
+func TestBothEnginesSendProvidersNoHeaderOfTheirOwn(t *testing.T) {
+	bothKinds(t, func(t *testing.T, kind Kind) {
+		var got http.Header
+		up := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+		defer up.Close()
+		client := NewClient(nil, "", kind)
+		defer client.Close()
+		out := outgoing(t, "GET", up.URL)
+		out.Header = nil
+		a, err := client.Do(context.Background(), out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Body.Close()
+		if len(got) > 0 {
+			t.Errorf("%v", got)
+		}
+		if _, byNetHTTP := a.Body.(*idleBody); byNetHTTP != (kind == NetHTTP) {
+			t.Errorf("the body is a %T", a.Body)
 		}
 	})
 }
