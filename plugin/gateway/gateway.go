@@ -132,7 +132,7 @@ func (g *Gateway) open(header string) (*Access, wire.Context, error) {
 // knows says whether a token is of this process.
 func (g *Gateway) knows(token string) bool {
 	_, _, err := g.open(token)
-	return err == nil || err == errUnknown
+	return err == nil || errors.Is(err, errUnknown)
 }
 
 // ServeRecords gives Kong's workers the records of their requests on a Unix
