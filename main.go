@@ -23,6 +23,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/lines"
 	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/plugin/standalone"
@@ -74,6 +75,10 @@ func run(args []string, out *lines.Writer) error {
 			log.Warn().Int("lines", n).Msg("lines of the log were dropped: nobody read them")
 		}
 	}
+	kind, err := engine.ParseKind(os.Getenv(engine.KindEnv))
+	if err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		return misused("what is to be done?")
 	}
@@ -83,7 +88,7 @@ func run(args []string, out *lines.Writer) error {
 		if err != nil {
 			return err
 		}
-		return standalone.Run(ctx, read, args[1:], log, os.Stdout, out)
+		return standalone.Run(ctx, read, args[1:], log, os.Stdout, out, kind)
 	case "mock":
 		return standalone.RunMock(ctx, args[1:], out)
 	case "version", "-version", "--version":
@@ -101,7 +106,7 @@ func run(args []string, out *lines.Writer) error {
 		return plugin.Info(schema).Dump(os.Stdout, filepath.Join(f.prefix, plugin.Socket))
 	}
 	signal.Ignore(syscall.SIGHUP) // Kong has the configuration
-	return server.Keep(ctx, func(ctx context.Context) error { return plugin.Serve(ctx, schema, f.prefix, log) })
+	return server.Keep(ctx, func(ctx context.Context) error { return plugin.Serve(ctx, schema, f.prefix, log, kind) })
 }
 
 // misused is an error in the command line. Nothing is served then: what would

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
 )
 
@@ -31,7 +32,7 @@ func gatewayTo(t *testing.T, provider http.HandlerFunc) (*gateway.Gateway, *gate
 func gatewayFor(t *testing.T, conf string, provider http.HandlerFunc) (*gateway.Gateway, *gateway.Access, string) {
 	t.Helper()
 	up := httptest.NewServer(provider)
-	g, err := gateway.New(NewRelay(testSchema, zerolog.Nop()), zerolog.Nop())
+	g, err := gateway.New(NewRelay(testSchema, zerolog.Nop(), enginetest.Kind), zerolog.Nop(), enginetest.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}

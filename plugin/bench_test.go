@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 )
 
@@ -38,7 +39,7 @@ func inbound(body []byte) *Inbound {
 
 // served is a request through the relay, but for HTTP.
 func served(tb testing.TB, conf string, up *canned, body []byte) func() {
-	r := NewRelay(testSchema, zerolog.Nop())
+	r := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	r.upstream = up
 	inst, err := r.NewInstance([]byte(strings.ReplaceAll(conf, "$UP", "http://127.0.0.1:1")))
 	if err != nil {
@@ -116,7 +117,7 @@ func BenchmarkRelay(b *testing.B) {
 }
 
 func BenchmarkRecord(b *testing.B) {
-	r := NewRelay(testSchema, zerolog.Nop())
+	r := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	r.upstream = wholeAnswer
 	inst, _ := r.NewInstance([]byte(strings.ReplaceAll(chatConf, "$UP", "http://127.0.0.1:1")))
 	rec := r.Serve(context.Background(), inst, inbound(prompt(1000)), nowhere{}, nil)

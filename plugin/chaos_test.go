@@ -151,7 +151,7 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 		}),
 		c.serve(t, dies),
 	}
-	relay := NewRelay(testSchema, zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	inst, err := relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
 		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)))
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/anthropic"
@@ -119,7 +120,7 @@ type stage struct {
 }
 
 func newStage(t testing.TB, provider http.Handler) *stage {
-	s := &stage{t: t, relay: NewRelay(testSchema, zerolog.Nop())}
+	s := &stage{t: t, relay: NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)}
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -206,7 +207,7 @@ func probe(t *testing.T, conf map[string]any, p setup) (sent string, named []str
 	t.Helper()
 	data, _ := json.Marshal(conf)
 	var logs bytes.Buffer
-	relay := NewRelay(testSchema, zerolog.New(&logs))
+	relay := NewRelay(testSchema, zerolog.New(&logs), enginetest.Kind)
 	up := &sentTo{}
 	relay.upstream = up
 	inst, err := relay.NewInstance(data)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators"
@@ -156,7 +157,7 @@ type odd struct {
 
 // start returns what serves requests for the scenario, and the good answer.
 func (o *odd) start(scenario, more string) (serve func(what string, alter func([][]byte) []byte), good *altered) {
-	r := NewRelay(testSchema, zerolog.New(o))
+	r := NewRelay(testSchema, zerolog.New(o), enginetest.Kind)
 	up := &altered{}
 	r.upstream = up
 	inst, err := r.NewInstance([]byte(o.conf))

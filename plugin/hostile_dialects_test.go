@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -42,7 +43,7 @@ func TestOddAnswersForEveryDialect(t *testing.T) {
 
 // asked has a client of the dialect ask for a scenario and alters the answers.
 func (o *odd) asked(c *speaker, scenario string, stream bool) {
-	r := NewRelay(testSchema, zerolog.New(o))
+	r := NewRelay(testSchema, zerolog.New(o), enginetest.Kind)
 	up := &altered{}
 	r.upstream = up
 	inst, err := r.NewInstance([]byte(o.conf))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
 )
 
@@ -37,8 +38,8 @@ func TestAbortedRequestsLeaveNothing(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer up.Close()
-	relay := NewRelay(testSchema, zerolog.Nop())
-	g, err := gateway.New(relay, zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
+	g, err := gateway.New(relay, zerolog.Nop(), enginetest.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}

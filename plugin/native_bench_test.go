@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/frame"
 )
@@ -77,7 +78,7 @@ func (c *streamCase) player(t testing.TB, n int) (serve func() *record.Record, s
 	if c.format == "openai" {
 		route = "llm/v1/responses"
 	}
-	relay := NewRelay(testSchema, zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	t.Cleanup(relay.Close)
 	answer := c.answer(n)
 	relay.upstream = &canned{c.contentType, string(answer)}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/frame"
@@ -566,7 +567,7 @@ func FuzzNativePath(f *testing.F) {
 	for _, path := range []string{"/v1/messages", "/model/a%2Fb/converse", "/v1beta/models/m:generateContent", "/models/x%3AembedContent", "/v1/messages/batches/b/results", "//", "/model/%zz/invoke"} {
 		f.Add(path)
 	}
-	relay := NewRelay(testSchema, zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	var instances []*Instance
 	for _, format := range routes.Formats()[1:] {
 		inst, err := relay.NewInstance([]byte(confOf(format, chatRoute, format, "", "")))

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 func TestMistralCallsTheSizeOfVectorsOtherwise(t *testing.T) {
@@ -31,7 +33,7 @@ func TestMistralCallsTheSizeOfVectorsOtherwise(t *testing.T) {
 func warningsOf(t *testing.T, conf string) (fields []string) {
 	t.Helper()
 	var logs bytes.Buffer
-	inst, err := NewRelay(testSchema, zerolog.New(&logs)).NewInstance([]byte(conf))
+	inst, err := NewRelay(testSchema, zerolog.New(&logs), enginetest.Kind).NewInstance([]byte(conf))
 	if err != nil {
 		t.Errorf("%v\n%s", err, conf)
 	}
@@ -134,7 +136,7 @@ func TestImpossiblePairsAreNamedAtLoad(t *testing.T) {
 		for _, model := range []string{"", "m", "$(headers.m)"} {
 			conf := fmt.Sprintf(`{"targets":[{"route_type":"llm/v1/chat","model":{"provider":"openai"}},{"route_type":%q,"model":{"provider":%q,"name":%q,"options":{%s}}}]}`, c.route, c.provider, model, c.options)
 			conf = strings.Replace(conf, `"name":"",`, "", 1)
-			inst, err := NewRelay(testSchema, zerolog.Nop()).NewInstance([]byte(conf))
+			inst, err := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind).NewInstance([]byte(conf))
 			if inst.broken != nil || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), "config.targets[2].route_type: "+c.want) {
 				t.Errorf("%s %s, model %q: %v", c.provider, c.route, model, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/lines"
 	"go-ai-proxy/plugin/server"
@@ -36,14 +37,15 @@ func logPhase() bool { return os.Getenv("GO_AI_PROXY_LOG_PHASE") == "on" }
 
 // Serve is the plugin server: it serves Kong from its prefix until ctx ends,
 // and then lets open requests finish for a bounded time. The socket is taken
-// last: what keeps this process from serving leaves the one before it alone.
-func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger) error {
+// last: what keeps this process from serving leaves the one before it alone. kind
+// is the engine of both sides.
+func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger, kind engine.Kind) error {
 	read, err := config.NewSchema(schema)
 	if err != nil {
 		return err
 	}
-	relay := NewRelay(read, log)
-	g, err := gateway.New(relay, log)
+	relay := NewRelay(read, log, kind)
+	g, err := gateway.New(relay, log, kind)
 	if err != nil {
 		return err
 	}

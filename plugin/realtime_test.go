@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
 )
 
@@ -337,7 +338,7 @@ func TestQuietSessionsEndAndPingsKeepThemUp(t *testing.T) {
 func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 	up := httptest.NewServer(socketServer(echo))
 	defer up.Close()
-	g, err := gateway.New(NewRelay(testSchema, zerolog.Nop()), zerolog.Nop())
+	g, err := gateway.New(NewRelay(testSchema, zerolog.Nop(), enginetest.Kind), zerolog.Nop(), enginetest.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/cluster"
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/semantic"
@@ -44,13 +45,13 @@ type Relay struct {
 	node       *cluster.Node // nil where states are this process's own
 }
 
-// NewRelay returns a relay that calls providers over HTTP. schema says what its
-// configurations may hold.
-func NewRelay(schema *config.Schema, log zerolog.Logger) *Relay {
+// NewRelay returns a relay that calls providers over HTTP, by that engine. schema
+// says what its configurations may hold.
+func NewRelay(schema *config.Schema, log zerolog.Logger, kind engine.Kind) *Relay {
 	resp.LogTo(log)
 	runtime.KeepAlive(&ballast)
 	return &Relay{
-		schema: schema, log: log, upstream: newHTTPUpstream(), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
+		schema: schema, log: log, upstream: newHTTPUpstream(kind), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
 	}
 }

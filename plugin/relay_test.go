@@ -73,7 +73,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		provider(w, r)
 	}))
-	b.relay = NewRelay(testSchema, zerolog.New(&lockedWriter{w: b.logs, mu: &b.mu}))
+	b.relay = NewRelay(testSchema, zerolog.New(&lockedWriter{w: b.logs, mu: &b.mu}), enginetest.Kind)
 	inst, err := b.relay.NewInstance([]byte(strings.ReplaceAll(conf, "$UP", b.up.URL)))
 	b.instance = inst
 	if err != nil {

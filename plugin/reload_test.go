@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
 )
 
@@ -23,8 +24,8 @@ import (
 // new requests have the next one's token; those that are under way finish.
 func TestReloadsUnderLoadLoseNeitherRequestsNorState(t *testing.T) {
 	list, urls := several(t, used(7, 3*time.Millisecond), used(7, time.Millisecond))
-	relay := NewRelay(testSchema, zerolog.Nop())
-	g, err := gateway.New(relay, zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
+	g, err := gateway.New(relay, zerolog.Nop(), enginetest.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func BenchmarkTransfer(b *testing.B) {
 	}))
 	defer up.Close()
 	at, _ := url.Parse(up.URL)
-	relay := NewRelay(testSchema, zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	defer relay.Close()
 	serve := func(conf string) *enginetest.Server {
 		inst, err := relay.NewInstance([]byte(conf))
@@ -225,7 +225,7 @@ func BenchmarkRealtime(b *testing.B) {
 	const sessions, rate, seconds = 500, 5, 10
 	up := httptest.NewServer(socketServer(echo))
 	defer up.Close()
-	relay := NewRelay(testSchema, zerolog.Nop())
+	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	defer relay.Close()
 	inst, err := relay.NewInstance([]byte(routeConf(realtimeRoute, "openai", "m", `"upstream_url":"`+up.URL+`/v1/realtime"`)))
 	if err != nil {

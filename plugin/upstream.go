@@ -24,8 +24,8 @@ type httpUpstream struct {
 	forSockets map[Timeouts]*http.Transport
 }
 
-func newHTTPUpstream() *httpUpstream {
-	return &httpUpstream{Client: engine.NewClient(nil, os.Getenv(engine.HTTP2Env)), forSockets: map[Timeouts]*http.Transport{}}
+func newHTTPUpstream(kind engine.Kind) *httpUpstream {
+	return &httpUpstream{Client: engine.NewClient(nil, os.Getenv(engine.HTTP2Env), kind), forSockets: map[Timeouts]*http.Transport{}}
 }
 
 // sockets is the transport for WebSockets, which HTTP/2 has none of.

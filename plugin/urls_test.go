@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 // asked is an Upstream that keeps where it was sent, and answers with nothing.
@@ -86,7 +88,7 @@ func toAddresses(t *testing.T, cases []addressCase) {
 				conf = `"route_type":"llm/v1/chat",` + conf
 			}
 			up := &asked{}
-			relay := NewRelay(testSchema, zerolog.Nop())
+			relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 			relay.upstream = up
 			inst, err := relay.NewInstance([]byte("{" + conf + "}"))
 			if err != nil {
@@ -173,7 +175,7 @@ func TestPreserveSendsThePathThatTheConfigurationMakes(t *testing.T) {
 		{"a path, and upstream_path of gemini", "gemini", `"upstream_url":"http://h.test/v1/x","upstream_path":"/own"`, "/own"},
 	} {
 		up := &asked{}
-		relay := NewRelay(testSchema, zerolog.Nop())
+		relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 		relay.upstream = up
 		inst, err := relay.NewInstance([]byte(`{"route_type":"preserve","model":{"provider":"` + c.provider + `","options":{` + c.options + `}}}`))
 		if err != nil {

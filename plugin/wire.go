@@ -2,12 +2,17 @@ package plugin
 
 import "go-ai-proxy/plugin/wire"
 
-// What passes through every phase, under a short name.
 type (
-	Inbound  = wire.Inbound
-	Context  = wire.Context
+	// Inbound is the client's request.
+	Inbound = wire.Inbound
+	// Context is what only Kong knows of it.
+	Context = wire.Context
+	// Consumer is who Kong says sent it.
 	Consumer = wire.Consumer
+	// Outgoing is the request to a provider.
 	Outgoing = wire.Outgoing
+	// Timeouts are those of an attempt.
 	Timeouts = wire.Timeouts
-	Answer   = wire.Answer
+	// Answer is the provider's.
+	Answer = wire.Answer
 )

@@ -74,7 +74,7 @@ func serveMadeUp(t *testing.T, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	relay := plugin.NewRelay(schema, zerolog.Nop())
+	relay := plugin.NewRelay(schema, zerolog.Nop(), enginetest.Kind)
 	defer relay.Close()
 	inst, err := relay.NewInstance([]byte(`{"route_type":"llm/v1/chat","auth":{"header_name":"Authorization","header_value":"Bearer k"},"model":{"provider":"madeup","name":"m"}}`))
 	if err != nil {

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go-ai-proxy/plugin/engine"
 )
 
 // binary is the built program.
@@ -76,11 +78,11 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// command is the program with these arguments and, beyond PATH and HOME, this
-// environment only.
+// command is the program with these arguments and, beyond PATH, HOME and the
+// engine to be tested, this environment only.
 func command(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), engine.KindEnv + "=" + os.Getenv(engine.KindEnv)}, env...)
 	return cmd
 }
 

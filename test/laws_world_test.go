@@ -162,7 +162,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, records: make(chan *record.Record, 64), handle: mock.Handler(mock.Options{})}
-	w.relay = plugin.NewRelay(schema, zerolog.New(&w.logs))
+	w.relay = plugin.NewRelay(schema, zerolog.New(&w.logs), enginetest.Kind)
 	w.up = httptest.NewServer(http.HandlerFunc(w.provide))
 	base, err := url.Parse(w.up.URL)
 	if err != nil {

@@ -96,7 +96,7 @@ func serveSteps(t *testing.T, provider, model, options, route string, steps []st
 	up := httptest.NewServer(mock.Handler(mock.Options{}))
 	defer up.Close()
 	at, _ := url.Parse(up.URL)
-	relay := plugin.NewRelay(schema, zerolog.Nop())
+	relay := plugin.NewRelay(schema, zerolog.Nop(), enginetest.Kind)
 	defer relay.Close()
 	relay.Redirect(at)
 	name := ""

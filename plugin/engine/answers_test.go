@@ -135,7 +135,7 @@ func newPair(t testing.TB) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pair{ours: NewClient(nil, "")}
+	p := &pair{ours: NewClient(nil, "", BuiltIn)}
 	p.script = newScript(t, "unix", filepath.Join(dir, "s")) // a fuzzer would use up all TCP ports
 	dial := func(ctx context.Context) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", p.script.l.Addr().String())

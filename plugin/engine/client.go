@@ -34,8 +34,8 @@ type Client struct {
 
 // NewClient returns a client that trusts what base trusts, by default the
 // system's roots. http2 lists hosts, by commas, that only speak HTTP/2: they
-// are left to net/http; "*" is all.
-func NewClient(base *tls.Config, http2 string) *Client {
+// are left to net/http; "*" is all. So are all hosts where kind is NetHTTP.
+func NewClient(base *tls.Config, http2 string, kind Kind) *Client {
 	c := &Client{tls: base.Clone(), dialSocket: dialTCP, proxyOf: proxyOf}
 	if c.tls == nil {
 		c.tls = &tls.Config{}
@@ -44,6 +44,9 @@ func NewClient(base *tls.Config, http2 string) *Client {
 	c.tls.NextProtos = []string{"http/1.1"}
 	if c.tls.ClientSessionCache == nil {
 		c.tls.ClientSessionCache = tls.NewLRUClientSessionCache(256)
+	}
+	if kind == NetHTTP {
+		http2 = "*"
 	}
 	for name := range strings.SplitSeq(http2, ",") {
 		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {

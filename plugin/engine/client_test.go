@@ -20,7 +20,7 @@ import (
 )
 
 func newClient(t testing.TB, base *tls.Config, http2 string) *Client {
-	c := NewClient(base, http2)
+	c := NewClient(base, http2, BuiltIn)
 	t.Cleanup(c.Close)
 	return c
 }

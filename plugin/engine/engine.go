@@ -3,33 +3,8 @@
 // a client's connection and, while it does, reads and writes the provider's
 // too, so that a request costs no hand-off between goroutines.
 //
-// A newcomer reads source.go (how connections are read), head.go and body.go
-// (the format, the same for both sides), then server.go, serve.go and
-// exchange.go, or client.go, roundtrip.go and pool.go. RFC 9110 is the
-// semantics, RFC 9112 the format.
-//
-// What is ambiguous is refused, never repaired. transport.go has what is left
-// to net/http: HTTP/2, and proxies that are not HTTP.
-//
-// The tests compare both sides with net/http. What differs, and why:
-//
-//   - Requests: a length beside chunks, a repeated length, chunks in HTTP/1.0,
-//     folded fields and spaces in the names of trailers are refused (RFC 9112
-//     §5, §6, §11.2: another server could read them differently). So is
-//     HTTP/2's preface, and more than 1000 fields.
-//   - Connection and Expect are lists; net/http finds their words anywhere.
-//   - OPTIONS * goes to the handler, CONNECT is refused.
-//   - Answers get no Content-Type by guess, header fields stand in no order, and
-//     control characters in their values become spaces.
-//   - One read of a request's body and one write of an answer have a time limit
-//     of their own, as nginx has it.
-//   - Requests to providers have no User-Agent but the client's, and no header
-//     of the connection.
-//   - Providers' answers with folded fields, spaces in names, odd status codes
-//     or too many interim answers are errors; Pragma does not become
-//     Cache-Control; a head has 64 KiB at most; after an answer with a length
-//     beside chunks the connection is closed (RFC 9112 §6.3).
-//   - Hosts are in ASCII: the names of IDNA in their encoded form.
+// README.md says what it promises, where it differs from net/http, which can take
+// its place, and where to begin reading.
 package engine
 
 import (

@@ -36,6 +36,8 @@ type Exchange struct {
 
 	upgraded bool // guarded by the connection: hanging up is not the engine's to see
 	hijacked bool
+
+	std *stdExchange // instead of conn, where net/http serves the client
 }
 
 // maxRest is how much of a request's body is read for the sake of the
@@ -47,8 +49,11 @@ func (x *Exchange) Context() context.Context { return &x.life }
 
 // Body is the request's, nil when it has none.
 func (x *Exchange) Body() io.Reader {
-	if x.body.framing == empty {
+	switch {
+	case x.body.framing == empty:
 		return nil
+	case x.std != nil:
+		return readerFunc(x.std.read)
 	}
 	return (*requestBody)(x)
 }
@@ -95,6 +100,8 @@ func (x *Exchange) Start(status int, header http.Header, length int64) error {
 		return errStarted
 	case status < 200 || status > 999:
 		return errStatus
+	case x.std != nil:
+		return x.std.start(status, header, length)
 	}
 	x.rest()
 	x.began = true
@@ -199,6 +206,9 @@ func (x *Exchange) Write(p []byte) error {
 			return err
 		}
 	}
+	if x.std != nil {
+		return x.std.write(p)
+	}
 	o := &x.conn.out
 	switch {
 	case len(p) == 0 || x.mute:
@@ -230,6 +240,9 @@ func (x *Exchange) Flush() error {
 	if x.broken || x.hijacked {
 		return nil
 	}
+	if x.std != nil {
+		return x.std.flush()
+	}
 	return x.conn.out.flush()
 }
 
@@ -239,6 +252,9 @@ func (x *Exchange) Abort() { x.broken = true }
 // End sends the end of the answer. The engine does it when the handler returns;
 // a handler that has more to do calls it before.
 func (x *Exchange) End() error {
+	if x.std != nil {
+		return x.std.end()
+	}
 	o := &x.conn.out
 	if x.ended || x.hijacked {
 		return o.err

@@ -59,7 +59,7 @@ func (f fault) serve(c net.Conn, stop <-chan bool) {
 // Whatever happens to an answer at whichever byte: it is an error, of the right
 // kind, within its time, or it is whole.
 func TestAnAnswerThatFailsAtAnyByteIsNoAnswer(t *testing.T) {
-	const wait = 40 * time.Millisecond
+	const wait = 200 * time.Millisecond
 	for _, answer := range []string{
 		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=1\r\n world\r\n0\r\nX-T: 1\r\n\r\n",

@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race && !norawsyscall
 
 package engine
 
@@ -14,7 +14,8 @@ import (
 // the socket's own calls: those of files, read and write, look at more.
 //
 // The race detector learns from package syscall what happens before what, so with
-// it the calls are those of nonblock_unix.go.
+// it the calls are those of nonblock_unix.go. With the build tag norawsyscall
+// they are, too.
 
 func recvNow(fd int, b []byte) (int, error) {
 	return nonblocking(syscall.SYS_RECVFROM, fd, b, 0)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +15,15 @@ type badRequest struct {
 }
 
 func (e *badRequest) Error() string { return e.reason }
+
+// text is the body of the answer.
+func (e *badRequest) text() string {
+	text := strconv.Itoa(e.status) + " " + http.StatusText(e.status)
+	if e.reason != "" {
+		text += ": " + e.reason
+	}
+	return text
+}
 
 func bad(reason string) error { return &badRequest{http.StatusBadRequest, reason} }
 
@@ -55,7 +65,7 @@ func (x *Exchange) parseRequest(head string) error {
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
-// parseTarget takes apart the request's target and finds its host.
+// parseTarget finds the request's host and takes apart its target.
 func (x *Exchange) parseTarget() error {
 	hosts := x.Header["Host"]
 	switch {
@@ -70,6 +80,11 @@ func (x *Exchange) parseTarget() error {
 	case x.minor >= 1:
 		return bad("missing required Host header")
 	}
+	return x.splitTarget()
+}
+
+// splitTarget takes apart the request's target.
+func (x *Exchange) splitTarget() error {
 	path, query, _ := strings.Cut(x.Target, "?")
 	if path != "" && path[0] == '/' && all(path, simple) && printable(query) {
 		x.Path, x.RawQuery = path, query

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -234,10 +233,7 @@ func (c *serverConn) refuse(err error) {
 	if !errors.As(err, &b) {
 		return
 	}
-	text := strconv.Itoa(b.status) + " " + http.StatusText(b.status)
-	if b.reason != "" {
-		text += ": " + b.reason
-	}
+	text := b.text()
 	c.out.appendStatus(1, b.status)
 	c.out.appendField("Content-Type", "text/plain; charset=utf-8")
 	c.out.appendField("Connection", "close")

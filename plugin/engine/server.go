@@ -29,6 +29,7 @@ func (f HandlerFunc) ServeExchange(x *Exchange) { f(x) }
 type Server struct {
 	Handler Handler
 	Log     zerolog.Logger
+	Kind    Kind // BuiltIn
 
 	MaxHead       int           // bytes of request line and header: 256 KiB
 	HeadTimeout   time.Duration // for a whole head, from its first byte: 30 s
@@ -43,6 +44,7 @@ type Server struct {
 	conns    map[*serverConn]struct{}
 	empty    chan struct{} // closed when conns is, once ending
 	ending   atomic.Bool
+	std      *stdServer // of Kind NetHTTP, from Serve on
 }
 
 // ErrClosed is what Serve returns after Shutdown or Close.
@@ -73,6 +75,12 @@ func (s *Server) Serve(l net.Listener) error {
 		s.mu.Unlock()
 		l.Close()
 		return ErrClosed
+	}
+	if s.Kind == NetHTTP {
+		std := newStdServer(s)
+		s.std = std
+		s.mu.Unlock()
+		return std.serve(l)
 	}
 	s.listener, s.conns = l, map[*serverConn]struct{}{}
 	s.watcher = newWatcher(s.Log)
@@ -193,6 +201,9 @@ func (s *Server) settle() {
 // for the open requests, upgraded connections among them, until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.end(func(c *serverConn) { c.closeIdle() })
+	if std := s.byNetHTTP(); std != nil {
+		return std.shutdown(ctx)
+	}
 	select {
 	case <-s.empty:
 		return nil
@@ -205,7 +216,16 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // It waits for none.
 func (s *Server) Close() error {
 	s.end((*serverConn).abort)
+	if std := s.byNetHTTP(); std != nil {
+		return std.close()
+	}
 	return nil
+}
+
+func (s *Server) byNetHTTP() *stdServer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.std
 }
 
 // end stops accepting and has each connection told.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -22,7 +23,7 @@ func (s *secured) empty() bool {
 	s.below.dry = true
 	n, err := s.Conn.Read(s.one[:])
 	s.below.dry = false
-	return n == 0 && err == errDry && !s.below.inRecord()
+	return n == 0 && errors.Is(err, errDry) && !s.below.inRecord()
 }
 
 // handshake is TLS on conn.

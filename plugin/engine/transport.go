@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -30,8 +31,8 @@ func (c *Client) transport() *transport {
 	return c.std
 }
 
-// transport is a wire.Upstream on net/http, for what Client does not speak:
-// HTTP/2, and proxies that are not HTTP. Connections are pooled per set of
+// transport is a wire.Upstream on net/http, for all of NetHTTP and for what Client
+// does not speak: HTTP/2, and proxies that are not HTTP. Connections are pooled per set of
 // timeouts: net/http has its limits on the transport.
 type transport struct {
 	tls        *tls.Config
@@ -85,8 +86,16 @@ func (u *transport) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, e
 			peer = i.Conn.RemoteAddr().String()
 		},
 	}
+	header := out.Header
+	if header["User-Agent"] == nil { // net/http would send its own
+		header = maps.Clone(header)
+		if header == nil {
+			header = http.Header{}
+		}
+		header["User-Agent"] = nil
+	}
 	req := (&http.Request{
-		Method: out.Method, URL: out.URL, Host: out.URL.Host, Header: out.Header,
+		Method: out.Method, URL: out.URL, Host: out.URL.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(httptrace.WithClientTrace(ctx, trace))
 	writing := limit(out.Timeouts.Write, cancel)

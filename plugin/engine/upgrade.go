@@ -16,6 +16,9 @@ import (
 // ResponseWriter is an http.Hijacker. Without a hijack it answers like any
 // other.
 func (x *Exchange) Upgrade() (http.ResponseWriter, *http.Request) {
+	if x.std != nil {
+		return x.std.upgrade()
+	}
 	u, err := url.ParseRequestURI(x.Target)
 	if err != nil {
 		u = &url.URL{Path: "/"}

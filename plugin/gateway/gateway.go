@@ -65,8 +65,9 @@ type Gateway struct {
 	last      atomic.Uint64
 }
 
-// New listens on a free port of 127.0.0.1 and serves relay until Drain.
-func New(relay Relay, log zerolog.Logger) (*Gateway, error) {
+// New listens on a free port of 127.0.0.1 and serves relay until Drain, by that
+// engine.
+func New(relay Relay, log zerolog.Logger, kind engine.Kind) (*Gateway, error) {
 	g := &Gateway{relay: relay, instances: map[string]*Access{}, records: record.NewStore()}
 	g.workers = newRecordSocket(g.records, g.knows, log)
 	if _, err := rand.Read(g.key[:]); err != nil {
@@ -76,7 +77,7 @@ func New(relay Relay, log zerolog.Logger) (*Gateway, error) {
 	if g.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	g.server = &engine.Server{Handler: g, Log: log, IdleTimeout: 5 * time.Minute}
+	g.server = &engine.Server{Handler: g, Log: log, Kind: kind, IdleTimeout: 5 * time.Minute}
 	go func() {
 		if err := g.server.Serve(g.listener); !errors.Is(err, engine.ErrClosed) {
 			log.Error().Err(err).Msg("relay stopped")
@@ -131,7 +132,7 @@ func (g *Gateway) open(header string) (*Access, wire.Context, error) {
 // knows says whether a token is of this process.
 func (g *Gateway) knows(token string) bool {
 	_, _, err := g.open(token)
-	return err == nil || err == errUnknown
+	return err == nil || errors.Is(err, errUnknown)
 }
 
 // ServeRecords gives Kong's workers the records of their requests on a Unix

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 )
@@ -61,7 +62,7 @@ func ended(s *record.Store, id string, rec *record.Record) {
 // serving is a Gateway with an instance, and the path of its records' socket.
 func serving(t *testing.T) (*Gateway, *Access, string) {
 	t.Helper()
-	g, err := New(hello{}, zerolog.Nop())
+	g, err := New(hello{}, zerolog.Nop(), enginetest.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func serving(t testing.TB, text string, upstream http.Handler) (base string, out
 	t.Helper()
 	up := httptest.NewServer(upstream)
 	t.Cleanup(up.Close)
-	relay := plugin.NewRelay(testSchema, zerolog.Nop())
+	relay := plugin.NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	t.Cleanup(relay.Close)
 	target, err := url.Parse(up.URL)
 	if err != nil {
@@ -239,7 +239,7 @@ func TestAPanicIsAnsweredAndLogged(t *testing.T) {
 
 // The relay's own work is measured where it is done; this is all the rest.
 func BenchmarkRoutingAndLogEntry(b *testing.B) {
-	relay := plugin.NewRelay(testSchema, zerolog.Nop())
+	relay := plugin.NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	l := &loader{relay: relay, mock: true, getenv: func(string) string { return "" }}
 	if err := l.load(demo); err != nil {
 		b.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 // at puts a plugin's config on a route of a service.
@@ -61,7 +62,7 @@ func TestABrokenConfigurationIsOneLineThatNamesTheField(t *testing.T) {
 // What was loaded last, for tests that look inside.
 func loaded(t *testing.T, text string, env map[string]string, mock bool) *loader {
 	t.Helper()
-	relay := plugin.NewRelay(testSchema, zerolog.Nop())
+	relay := plugin.NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	t.Cleanup(relay.Close)
 	l := &loader{relay: relay, getenv: func(name string) string { return env[name] }, mock: mock}
 	if err := l.load([]byte(text)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 // routesOf loads routes, each with a plugin, and returns their router.
@@ -24,7 +25,7 @@ const plainConfig = `{route_type: llm/v1/chat, auth: {header_name: Authorization
 
 func loadText(t *testing.T, text string, env map[string]string) (*router, error) {
 	t.Helper()
-	relay := plugin.NewRelay(testSchema, zerolog.Nop())
+	relay := plugin.NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	t.Cleanup(relay.Close)
 	l := &loader{relay: relay, getenv: func(name string) string { return env[name] }}
 	err := l.load([]byte(text))

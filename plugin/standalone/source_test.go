@@ -9,12 +9,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin"
+	"go-ai-proxy/plugin/engine/enginetest"
 )
 
 func TestAConfigurationIsNamedAsItsReaderKnowsIt(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	relay := plugin.NewRelay(testSchema, zerolog.Nop())
+	relay := plugin.NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	t.Cleanup(relay.Close)
 	read := func(file string, mocked bool) error {
 		l, err := (&source{relay: relay, file: file, mocked: mocked}).read()

@@ -45,8 +45,9 @@ SIGINT and SIGQUIT let open requests end, for two seconds.
 `
 
 // Run serves until ctx ends, and then lets open requests finish for a bounded
-// time. Log entries go to stdout, one write each, all else to stderr.
-func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.Logger, stdout, stderr io.Writer) error {
+// time. Log entries go to stdout, one write each, all else to stderr. kind is the
+// engine of both sides.
+func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.Logger, stdout, stderr io.Writer, kind engine.Kind) error {
 	flags := flag.NewFlagSet("standalone", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config", "", "")
@@ -59,7 +60,7 @@ func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.
 	case err != nil:
 		return err
 	}
-	relay := plugin.NewRelay(schema, log)
+	relay := plugin.NewRelay(schema, log, kind)
 	defer relay.Close()
 	if err := relay.Share(os.Getenv(plugin.RedisEnv)); err != nil {
 		return err
@@ -86,7 +87,7 @@ func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.
 	}
 	entries := lines.Entries(stdout, log)
 	defer entries.Close(time.Second)
-	s := &site{handler: &handler{relay: relay, out: entries, log: log}, source: source, stderr: stderr, listener: listener, log: log}
+	s := &site{handler: &handler{relay: relay, out: entries, log: log}, source: source, stderr: stderr, listener: listener, log: log, kind: kind}
 	s.use(first)
 	return s.serve(ctx, hangups)
 }
@@ -135,6 +136,7 @@ type site struct {
 	stderr   io.Writer
 	listener net.Listener
 	log      zerolog.Logger
+	kind     engine.Kind
 }
 
 // use has requests served as l says, and tells it.
@@ -165,7 +167,7 @@ func (s *site) reload() {
 // serve serves until ctx is done, and reads the configuration again at each
 // hangup.
 func (s *site) serve(ctx context.Context, hangups <-chan os.Signal) error {
-	server := &engine.Server{Handler: s.handler, Log: s.log}
+	server := &engine.Server{Handler: s.handler, Log: s.log, Kind: s.kind}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(s.listener) }()
 	for ctx.Err() == nil {

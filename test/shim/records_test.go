@@ -20,6 +20,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	configuration "go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/engine/enginetest"
 	kongside "go-ai-proxy/plugin/gateway"
 )
 
@@ -234,7 +235,7 @@ func realRelay(t *testing.T, workers int) (*gateway, *prompts) {
 		t.Fatal(err)
 	}
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
-	relay, err := kongside.New(plugin.NewRelay(schema, log), log)
+	relay, err := kongside.New(plugin.NewRelay(schema, log, enginetest.Kind), log, enginetest.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}

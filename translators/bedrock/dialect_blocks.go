@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 
 // within puts the place of a content block before the field of an error.
 func within(err error, format string, args ...any) error {
-	if e, ok := err.(*chat.RequestError); ok {
+	var e *chat.RequestError
+	if errors.As(err, &e) {
 		field := fmt.Sprintf(format, args...)
 		if e.Field != "" {
 			field += "." + e.Field

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,7 @@ func parseMessages(req *chat.Request, v *fastjson.Value) error {
 	var h history
 	for i, v := range list {
 		if err := h.parseMessage(&req.Messages[i], v, i); err != nil {
-			if e, ok := err.(*chat.RequestError); ok && e == errEmptyContent {
+			if errors.Is(err, errEmptyContent) {
 				return refuse("", "message at position "+strconv.Itoa(i+1)+" does not match expected array format")
 			}
 			return within(index("", i), err)
@@ -338,7 +339,7 @@ func parseFile(part *chat.Part, v *fastjson.Value) error {
 	switch {
 	case strings.HasPrefix(data, "data:"):
 		if err := setURL(m, data); err != nil {
-			return refuse("file_data", err.(*chat.RequestError).Message)
+			return of("file_data", err)
 		}
 	case data != "":
 		m.Data = data

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -43,14 +44,23 @@ func refuse(field, message string) error {
 
 // within puts path before the field of a RequestError.
 func within(path string, err error) error {
-	e, ok := err.(*chat.RequestError)
-	if !ok || path == "" {
+	var e *chat.RequestError
+	if path == "" || !errors.As(err, &e) {
 		return err
 	}
 	if e.Field != "" && e.Field[0] != '[' {
 		path += "."
 	}
 	return refuse(path+e.Field, e.Message)
+}
+
+// of gives a RequestError another field.
+func of(field string, err error) error {
+	var e *chat.RequestError
+	if !errors.As(err, &e) {
+		return err
+	}
+	return refuse(field, e.Message)
 }
 
 func index(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]" }

@@ -4,6 +4,7 @@ package enginetest
 import (
 	"context"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -11,6 +12,16 @@ import (
 
 	"go-ai-proxy/plugin/engine"
 )
+
+// Kind is what GO_AI_PROXY_ENGINE names: tests of what is above the engine run
+// on either.
+var Kind = func() engine.Kind {
+	kind, err := engine.ParseKind(os.Getenv(engine.KindEnv))
+	if err != nil {
+		panic(err)
+	}
+	return kind
+}()
 
 // Server is an engine's server on a free port of loopback.
 type Server struct {
@@ -29,7 +40,7 @@ func NewServer(handler engine.Handler) *Server {
 	}
 	s := &Server{
 		URL: "http://" + l.Addr().String(), Listener: l, ended: make(chan struct{}),
-		server: &engine.Server{Handler: handler, Log: zerolog.Nop(), LingerTimeout: 50 * time.Millisecond},
+		server: &engine.Server{Handler: handler, Log: zerolog.Nop(), Kind: Kind, LingerTimeout: 50 * time.Millisecond},
 	}
 	go func() {
 		defer close(s.ended)
