@@ -106,19 +106,33 @@ func namedOnce(members []jsonedit.Member) bool {
 	return members != nil
 }
 
-// readings are the ways to read a raw path: as Kong's router does, and as those
-// do that take an escaped slash for a slash.
+// readings are the ways to read a raw path: as Kong's router does, as those do
+// that take an escaped slash for a slash, and as those that leave out what
+// follows a semicolon in a segment (RFC 3986 §3.3).
 func readings(path string) []string {
-	all := []string{NormalizePath(path)}
-	if strings.IndexByte(path, '%') < 0 {
-		return all
+	ways := []string{path}
+	if plain, err := url.PathUnescape(path); err == nil && plain != path {
+		ways = append(ways, plain)
 	}
-	if plain, err := url.PathUnescape(path); err == nil {
-		if plain = NormalizePath(plain); plain != all[0] {
-			all = append(all, plain)
+	for _, way := range ways {
+		if strings.IndexByte(way, ';') >= 0 {
+			ways = append(ways, withoutParameters(way))
 		}
 	}
-	return all
+	for i, way := range ways {
+		ways[i] = NormalizePath(way)
+	}
+	slices.Sort(ways)
+	return slices.Compact(ways)
+}
+
+// withoutParameters is path without what follows a semicolon in its segments.
+func withoutParameters(path string) string {
+	segments := strings.Split(path, "/")
+	for i := range segments {
+		segments[i], _, _ = strings.Cut(segments[i], ";")
+	}
+	return strings.Join(segments, "/")
 }
 
 func (s *subject) anyRule(rules []config.ACLRule, deny bool) bool {

@@ -143,6 +143,7 @@ func TestRulesOnPathsSeeWhatTheRouterSees(t *testing.T) {
 		{"/t//admin", 403, 403}, {"//t/admin", 403, 403}, {"/t/./admin", 403, 403}, {"/t/x/../admin", 403, 403}, {"/t/%2e/admin", 403, 403}, {"/t/x/%2E%2e/admin", 403, 403},
 		{"/t%2Fadmin", 403, 403}, {"/t/open%2f..%2Fadmin", 403, 403}, {"/t/open/../admin", 403, 403},
 		{"/t/admins", 200, 403}, {"/T/admin", 200, 403}, {"/t/open", 200, 200}, {"/t/open/x", 200, 200}, {"/t/opens", 200, 403}, {"/t//open", 200, 200}, {"/t/open/%61", 200, 200},
+		{"/t/admin;v=1", 403, 403}, {"/t/;x/admin", 403, 403}, {"/t/admin%3Bv=1/x", 403, 403}, {"/t/x/..;/admin", 403, 403}, {"/t/open;v=1", 200, 403}, {"/t/open/x;v=1", 200, 200},
 		{"/t/%6fpen", 200, 200}, {"/t", 200, 403}, {"/", 200, 403},
 	} {
 		for acls, want := range map[string]int{rule("deny", "path", "/t/admin/"): c.deny, rule("allow", "path", "/t/op%65n"): c.allow} {
