@@ -77,8 +77,10 @@ func (q *request) subject(t *endpoint) (*subject, error) {
 		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been undone
 		s.anywhere = true
 		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
-		if q.model != "" && q.model != resolved.Model {
-			s.models = append(s.models, q.model)
+		for _, name := range append(inQuery(q.in.RawQuery, "model"), q.model) {
+			if name = strings.TrimSpace(name); name != "" && name != resolved.Model {
+				s.models = append(s.models, name)
+			}
 		}
 	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // it stands in the first message
 		s.unseen = resolved.Model == ""
@@ -90,6 +92,17 @@ func (q *request) subject(t *endpoint) (*subject, error) {
 		s.unseen = resolved.Model == "" && !q.form.Known
 	}
 	return s, nil
+}
+
+// inQuery are the values of a query's parameters of that name, in any case.
+func inQuery(raw, name string) (values []string) {
+	query, _ := url.ParseQuery(raw) // without what cannot be read
+	for key, all := range query {
+		if strings.EqualFold(key, name) {
+			values = append(values, all...)
+		}
+	}
+	return values
 }
 
 // namedOnce says that every decoder finds the same model in an object: one, or
