@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/coder/websocket"
 )
 
 // ruled is a configuration with rules: conf of one target, as targets.
@@ -120,6 +122,32 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A live session of gemini's names its model in the first message, behind the rules.
+func TestSessionWhoseModelCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
+	const path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+	for _, c := range []struct {
+		model, acls string
+		opens       bool
+	}{
+		{"", rule("deny", "model", "evil"), false},
+		{"", rule("allow", "model", "good"), false},
+		{"", rule("deny", "provider", "azure"), true},
+		{"good", rule("deny", "model", "evil"), true},
+		{"good", rule("allow", "model", "good"), true},
+		{"evil", rule("deny", "model", "evil"), false},
+	} {
+		conf := strings.Replace(ruled(c.acls, routeConf(realtimeRoute, "gemini", c.model, "")), "{", `{"llm_format":"gemini",`, 1)
+		b := newBench(t, conf, socketServer(echo)).elsewhere()
+		conn, resp, err := websocket.Dial(t.Context(), b.front.URL+path, nil)
+		if err == nil {
+			conn.CloseNow()
+		}
+		if (err == nil) != c.opens || !c.opens && (resp == nil || resp.StatusCode != 403) {
+			t.Errorf("model %q, %s: %v", c.model, c.acls, err)
+		}
 	}
 }
 
