@@ -64,32 +64,46 @@ type subject struct {
 }
 
 func (b *balancing) subject(t *endpoint) (*subject, error) {
-	s := &subject{in: b.exchange.request.in, target: t, paths: readings(b.exchange.request.in.Kong.Path)}
-	resolved, err := t.Resolve(&b.exchange.request, b.exchange.request.model)
+	q := &b.exchange.request
+	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path)}
+	resolved, err := t.Resolve(q, q.model)
 	if err != nil {
 		return nil, err
 	}
 	if resolved.Model != "" {
 		s.models = append(s.models, resolved.Model)
 	}
-	switch f := b.exchange.request.api; {
+	switch f := q.api; {
 	case f.Body == provider.TakeRaw: // what the client says is what is sent
-		encoding := strings.Join(b.exchange.request.in.Header["Content-Encoding"], "") // gzip has been undone
+		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been undone
 		s.anywhere = true
-		s.unseen = len(b.exchange.request.body) > 0 && (!namedOnce(b.exchange.request.members) || encoding != "" && encoding != "identity")
-		if b.exchange.request.model != "" && b.exchange.request.model != resolved.Model {
-			s.models = append(s.models, b.exchange.request.model)
+		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
+		for _, name := range append(inQuery(q.in.RawQuery, "model"), q.model) {
+			if name = strings.TrimSpace(name); name != "" && name != resolved.Model {
+				s.models = append(s.models, name)
+			}
 		}
 	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // it stands in the first message
 		s.unseen = resolved.Model == ""
 	case f.Nested:
-		s.unseen = len(b.exchange.request.body) > 0 || b.exchange.request.unread != nil
-	case b.exchange.request.unread != nil:
+		s.unseen = len(q.body) > 0 || q.unread != nil
+	case q.unread != nil:
 		s.unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
-	case b.exchange.request.form != nil:
-		s.unseen = resolved.Model == "" && !b.exchange.request.form.Known
+	case q.form != nil:
+		s.unseen = resolved.Model == "" && !q.form.Known
 	}
 	return s, nil
+}
+
+// inQuery are the values of a query's parameters of that name, in any case.
+func inQuery(raw, name string) (values []string) {
+	query, _ := url.ParseQuery(raw) // without what cannot be read
+	for key, all := range query {
+		if strings.EqualFold(key, name) {
+			values = append(values, all...)
+		}
+	}
+	return values
 }
 
 // namedOnce says that every decoder finds the same model in an object: one, or
@@ -106,19 +120,33 @@ func namedOnce(members []jsonedit.Member) bool {
 	return members != nil
 }
 
-// readings are the ways to read a raw path: as Kong's router does, and as those
-// do that take an escaped slash for a slash.
+// readings are the ways to read a raw path: as Kong's router does, as those do
+// that take an escaped slash for a slash, and as those that leave out what
+// follows a semicolon in a segment (RFC 3986 §3.3).
 func readings(path string) []string {
-	all := []string{NormalizePath(path)}
-	if strings.IndexByte(path, '%') < 0 {
-		return all
+	ways := []string{path}
+	if plain, err := url.PathUnescape(path); err == nil && plain != path {
+		ways = append(ways, plain)
 	}
-	if plain, err := url.PathUnescape(path); err == nil {
-		if plain = NormalizePath(plain); plain != all[0] {
-			all = append(all, plain)
+	for _, way := range ways {
+		if strings.IndexByte(way, ';') >= 0 {
+			ways = append(ways, withoutParameters(way))
 		}
 	}
-	return all
+	for i, way := range ways {
+		ways[i] = NormalizePath(way)
+	}
+	slices.Sort(ways)
+	return slices.Compact(ways)
+}
+
+// withoutParameters is path without what follows a semicolon in its segments.
+func withoutParameters(path string) string {
+	segments := strings.Split(path, "/")
+	for i := range segments {
+		segments[i], _, _ = strings.Cut(segments[i], ";")
+	}
+	return strings.Join(segments, "/")
 }
 
 func (s *subject) anyRule(rules []config.ACLRule, deny bool) bool {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/coder/websocket"
 )
 
 // ruled is a configuration with rules: conf of one target, as targets.
@@ -93,6 +95,9 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 		{"preserve, a form", "", preserved, "/x", formType, formOf("model=evil"), "", 200, 403},
 		{"preserve, in the path", "", preserved, "/v1beta/models/evil:generateContent", asJSON, `{"model":"good"}`, "", 200, 403},
 		{"preserve, another in the path", "", preserved, "/v1beta/models/evil-2:generateContent", asJSON, `{"model":"good"}`, "", 200, 200},
+		{"preserve, with spaces", "", preserved, "/x", asJSON, `{"model":"evil "}`, "", 200, 403},
+		{"preserve, in the query", "", preserved, "/x?a=b&Mod%65l=good&model=ev%69l", asJSON, `{"model":"good"}`, "", 200, 403},
+		{"preserve, another in the query", "", preserved, "/x?model=evil-2&a=evil", asJSON, `{"model":"good"}`, "", 200, 200},
 		{"a form", "", spoken, "/t", formType, formOf("model=good", "file@="+far), "", 200, 200},
 		{"a form, denied", "", spoken, "/t", formType, formOf("model=evil", "file@="+far), "", 200, 403},
 		{"behind a file", "", spoken, "/t", formType, formOf("file@="+far, "model=evil"), "", 200, 403},
@@ -120,6 +125,32 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 	}
 }
 
+// A live session of gemini's names its model in the first message, behind the rules.
+func TestSessionWhoseModelCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
+	const path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+	for _, c := range []struct {
+		model, acls string
+		opens       bool
+	}{
+		{"", rule("deny", "model", "evil"), false},
+		{"", rule("allow", "model", "good"), false},
+		{"", rule("deny", "provider", "azure"), true},
+		{"good", rule("deny", "model", "evil"), true},
+		{"good", rule("allow", "model", "good"), true},
+		{"evil", rule("deny", "model", "evil"), false},
+	} {
+		conf := strings.Replace(ruled(c.acls, routeConf(realtimeRoute, "gemini", c.model, "")), "{", `{"llm_format":"gemini",`, 1)
+		b := newBench(t, conf, socketServer(echo)).elsewhere()
+		conn, resp, err := websocket.Dial(t.Context(), b.front.URL+path, nil)
+		if err == nil {
+			conn.CloseNow()
+		}
+		if (err == nil) != c.opens || !c.opens && (resp == nil || resp.StatusCode != 403) {
+			t.Errorf("model %q, %s: %v", c.model, c.acls, err)
+		}
+	}
+}
+
 func TestAllowRulesDoNotCoverWhatCannotBeRead(t *testing.T) {
 	conf := ruled(rule("allow", "model", "good"), routeConf("preserve", "openai", "good", `"upstream_url":"$UP"`))
 	for body, want := range map[string]int{`{"model":"good"}`: 200, `{"model":"evil"}`: 400, "\ufeff" + `{"model":"good"}`: 403, `{"input":"x"}`: 200} {
@@ -143,6 +174,7 @@ func TestRulesOnPathsSeeWhatTheRouterSees(t *testing.T) {
 		{"/t//admin", 403, 403}, {"//t/admin", 403, 403}, {"/t/./admin", 403, 403}, {"/t/x/../admin", 403, 403}, {"/t/%2e/admin", 403, 403}, {"/t/x/%2E%2e/admin", 403, 403},
 		{"/t%2Fadmin", 403, 403}, {"/t/open%2f..%2Fadmin", 403, 403}, {"/t/open/../admin", 403, 403},
 		{"/t/admins", 200, 403}, {"/T/admin", 200, 403}, {"/t/open", 200, 200}, {"/t/open/x", 200, 200}, {"/t/opens", 200, 403}, {"/t//open", 200, 200}, {"/t/open/%61", 200, 200},
+		{"/t/admin;v=1", 403, 403}, {"/t/;x/admin", 403, 403}, {"/t/admin%3Bv=1/x", 403, 403}, {"/t/x/..;/admin", 403, 403}, {"/t/open;v=1", 200, 403}, {"/t/open/x;v=1", 200, 200},
 		{"/t/%6fpen", 200, 200}, {"/t", 200, 403}, {"/", 200, 403},
 	} {
 		for acls, want := range map[string]int{rule("deny", "path", "/t/admin/"): c.deny, rule("allow", "path", "/t/op%65n"): c.allow} {

@@ -75,6 +75,9 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 		a, _ := g.Open(config) // a configuration that cannot work answers for itself
 		return newKongInstance(k, a)
 	}}
+	s.Leave = g.Leave
+	ctx, cancel := server.Outlive(ctx, socket, func() bool { return g.Connected() || s.Connected() })
+	defer cancel()
 	err = s.Serve(ctx, listener)
 	g.Drain()
 	return err

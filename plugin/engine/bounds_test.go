@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/conformance/growth"
 )
 
 // No size that a chunk claims overflows, behind whatever came before.
@@ -110,27 +111,13 @@ func TestReadingIsLinear(t *testing.T) {
 			return err
 		}},
 	} {
-		best := func(n int) time.Duration {
-			least := time.Hour
-			for range 5 {
-				start := time.Now()
-				if err := c.read(n); err != nil {
-					t.Fatalf("%s: %v", c.name, err)
+		growth.Linear(t, c.name, func(n int) func() {
+			return func() {
+				if err := c.read(10 * n); err != nil {
+					t.Errorf("%s: %v", c.name, err)
 				}
-				least = min(least, time.Since(start))
 			}
-			return least
-		}
-		var small, large time.Duration
-		for range 5 { // a busy machine may be in the way
-			small, large = best(5_000), best(50_000)
-			if large < 25*small+2*time.Millisecond { // 10 where it is linear, 100 where it is quadratic
-				break
-			}
-		}
-		if large > 25*small+2*time.Millisecond {
-			t.Errorf("%s: %v, ten times as much %v", c.name, small, large)
-		}
+		})
 	}
 }
 

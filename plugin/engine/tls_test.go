@@ -126,16 +126,19 @@ func TestBytesBeyondATLSAnswerCloseTheConnection(t *testing.T) {
 // What comes inside an idle TLS connection later is found by the look at its
 // socket.
 func TestBytesOnAnIdleTLSConnectionCloseIt(t *testing.T) {
+	idle, written := make(chan struct{}), make(chan struct{}, 3)
 	url, roots, conns := secureProvider(t, func(c *tls.Conn, _ *held) {
 		_, _ = io.WriteString(c, okay)
-		time.Sleep(5 * time.Millisecond)
+		<-idle
 		_, _ = io.WriteString(c, okay)
+		written <- struct{}{}
 	})
 	client := newClient(t, &tls.Config{RootCAs: roots}, "")
 	for range 3 {
 		a, err := client.Do(context.Background(), outgoing(t, "GET", url))
 		text(t, a, err)
-		time.Sleep(20 * time.Millisecond)
+		idle <- struct{}{}
+		<-written
 	}
 	if n := conns.Load(); n != 3 {
 		t.Errorf("%d connections for 3 requests", n)

@@ -204,6 +204,20 @@ func (g *Gateway) live(c *wire.Context) record.Live {
 	return &forKong{records: g.records, socket: g.workers, shim: c.Shim, id: id, worker: c.Worker}
 }
 
+// Connected says whether one of Kong's workers is connected.
+func (g *Gateway) Connected() bool { return g.workers.connected() }
+
+// Leave tells Kong's workers that the relay is about to end, and goes on taking
+// requests until those that they have begun to send are there.
+func (g *Gateway) Leave() {
+	if g.workers.leave() {
+		time.Sleep(handover)
+	}
+}
+
+// handover is how long the relay takes requests after it has said that it leaves.
+const handover = 500 * time.Millisecond
+
 // Drain lets open requests finish for a bounded time and ends the relay.
 func (g *Gateway) Drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)

@@ -39,8 +39,11 @@ const RecordSocket = "go-ai-proxy.%d.record.sock"
 //	<id> over|left
 //
 // and is answered in the same form, without JSON when there is none. "left" says
-// that the request's client did not stay to its end.
+// that the request's client did not stay to its end. A relay that is about to end
+// says so with the id "leaving": the worker's next request asks Kong's access
+// phase where to go.
 const (
+	leavingLine  = "leaving \n"
 	maxQuestion  = 512             // bytes of a line of the worker's
 	greetingTime = 2 * time.Second // for a worker's first line
 	answerTime   = 2 * time.Second // for writing an answer to it
@@ -67,6 +70,7 @@ type recordSocket struct {
 	mu      sync.Mutex
 	conns   map[*workerConn]struct{} // nil once closed
 	workers map[string]*workerConn
+	leaving bool
 }
 
 // workerConn is the connection of one of Kong's workers.
@@ -134,6 +138,34 @@ func (s *recordSocket) close() {
 	s.conns = nil
 }
 
+// leave tells the workers that the relay is about to end, and returns whether
+// there is one to be told.
+func (s *recordSocket) leave() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaving = true
+	for _, c := range s.workers {
+		c.tellLeaving()
+	}
+	return len(s.workers) > 0
+}
+
+// connected says whether one of Kong's workers is there.
+func (s *recordSocket) connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.workers) > 0
+}
+
+// tellLeaving hangs up where there is no room for a word, which says the same.
+func (c *workerConn) tellLeaving() bool {
+	told := c.push([]byte(leavingLine))
+	if !told {
+		c.Close()
+	}
+	return told
+}
+
 // removeStale removes the sockets of processes that were killed.
 func removeStale(dir string) {
 	paths, _ := filepath.Glob(filepath.Join(dir, strings.Replace(RecordSocket, "%d", "*", 1))) // the pattern is right
@@ -172,7 +204,11 @@ func (s *recordSocket) converse(c *workerConn) {
 	_ = c.SetReadDeadline(time.Time{}) // a worker may have nothing to ask for hours
 	s.mu.Lock()
 	s.workers[name] = c
+	leaving := s.leaving
 	s.mu.Unlock()
+	if leaving && !c.tellLeaving() {
+		return
+	}
 	for {
 		id, how, ok := question(in)
 		if !ok {

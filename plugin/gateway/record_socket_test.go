@@ -114,6 +114,27 @@ func TestWorkerThatDoesNotReadMustAskAfterwards(t *testing.T) {
 	}
 }
 
+func TestWorkersAreToldThatTheRelayLeaves(t *testing.T) {
+	g, a, socket := serving(t)
+	began := time.Now()
+	g.Leave()
+	if g.Connected() || time.Since(began) > handover {
+		t.Error("nobody is there, and somebody is waited for")
+	}
+	w := connectWorker(t, g, socket, a.token)
+	if line, err := w.in.ReadString('\n'); err != nil || line != "leaving \n" {
+		t.Errorf("who comes late reads %q, %v", line, err)
+	}
+	began = time.Now()
+	g.Leave()
+	if line, err := w.in.ReadString('\n'); err != nil || line != "leaving \n" {
+		t.Errorf("who is there reads %q, %v", line, err)
+	}
+	if !g.Connected() || time.Since(began) < handover {
+		t.Error("who is there has no time to send what it has begun")
+	}
+}
+
 func TestStrangersAreHungUpAtTheRecordsSocket(t *testing.T) {
 	_, a, socket := serving(t)
 	for name, said := range map[string]string{

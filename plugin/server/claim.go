@@ -15,8 +15,8 @@ import (
 const claimTime = 4 * parentInterval
 
 // Claim makes sure that the socket at path may be taken with [Listen]: that
-// nobody listens on it, or the server before this one of the same Kong, which a
-// reload leaves to its old workers. Another server that stays is an error,
+// nobody listens on it, or a server that leaves, or the one before this one of
+// the same Kong, which a reload leaves to its old workers. Another server that stays is an error,
 // which names its process: its Kong would lose it.
 func Claim(ctx context.Context, path string) error {
 	for end := time.Now().Add(claimTime); ; {
@@ -24,7 +24,7 @@ func Claim(ctx context.Context, path string) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("socket %s: %w", path, err)
-		case !used, succeeds(pid):
+		case !used, succeeds(pid), leaves(pid):
 			return nil
 		case !time.Now().Before(end):
 			by := "a process that cannot be seen from here"
@@ -55,4 +55,26 @@ func holder(path string) (pid int, used bool, err error) {
 		return 0, true, nil
 	}
 	return 0, false, err
+}
+
+// outliveTime is how long a server that is to end waits for the one that follows.
+const outliveTime = 5 * time.Second
+
+// Outlive returns a context that is done when ctx is and nobody needs a server at
+// path any more: another has taken the socket, or there are no clients. At a
+// reload Kong ends the old server when the old worker 0 has nothing to do, which
+// may be before it has started the new one.
+func Outlive(ctx context.Context, path string, clients func() bool) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ours, err := os.Stat(path)
+	context.AfterFunc(ctx, func() {
+		defer cancel()
+		for end := time.Now().Add(outliveTime); err == nil && out.Err() == nil && time.Now().Before(end) && clients(); {
+			if now, err := os.Stat(path); err != nil || !os.SameFile(ours, now) {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
+	return out, cancel
 }

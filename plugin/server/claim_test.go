@@ -31,6 +31,8 @@ func claimTestProcess(socket string) {
 		defer l.Close()
 		fmt.Println("serving as process", os.Getpid())
 		<-ctx.Done()
+		leaving, _ := time.ParseDuration(os.Getenv("CLAIM_TEST_LEAVING"))
+		time.Sleep(leaving)
 		return nil
 	})
 	if err != nil {
@@ -143,12 +145,88 @@ func TestASocketWithoutAServerIsFree(t *testing.T) {
 
 func TestAClaimEndsWithItsContext(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "a.socket")
-	l := must(net.Listen("unix", socket))
-	defer l.Close()
+	claimant(t, socket)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	began := time.Now()
 	if err := Claim(ctx, socket); err == nil || time.Since(began) > claimTime/2 {
 		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
+func TestAServerThatIsToEndStaysUntilAnotherHasItsSocket(t *testing.T) {
+	for name, c := range map[string]struct {
+		successor, clients bool
+		path               string
+		stays              bool
+	}{
+		"with clients":            {false, true, "a", true},
+		"without clients":         {false, false, "a", false},
+		"another has the socket":  {true, true, "a", false},
+		"the socket is not there": {false, true, "missing", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			l := must(Listen(filepath.Join(dir, "a")))
+			defer l.Close()
+			told, tell := context.WithCancel(t.Context())
+			ctx, cancel := Outlive(told, filepath.Join(dir, c.path), func() bool { return c.clients })
+			defer cancel()
+			if c.successor {
+				next := must(Listen(filepath.Join(dir, "a")))
+				defer next.Close()
+			}
+			if ctx.Err() != nil {
+				t.Fatal("it was not told to end")
+			}
+			tell()
+			select {
+			case <-ctx.Done():
+				if c.stays {
+					t.Error("it ends")
+				}
+			case <-time.After(200 * time.Millisecond):
+				if !c.stays {
+					t.Error("it stays")
+				}
+			}
+		})
+	}
+}
+
+// A server whose keeper is gone leaves; it is not waited for.
+func TestTheSocketOfAServerThatLeavesIsTaken(t *testing.T) {
+	t.Setenv("CLAIM_TEST_LEAVING", "5s")
+	socket := filepath.Join(t.TempDir(), "a.socket")
+	first, said := claimant(t, socket)
+	if err := first.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	holds(t, socket, strings.TrimPrefix(said, "serving as "))
+	_, second := claimant(t, socket)
+	pid, ok := strings.CutPrefix(second, "serving as ")
+	if !ok {
+		t.Fatal(second)
+	}
+	holds(t, socket, pid)
+}
+
+func TestInstancesLiveUntilTheServerHasLeft(t *testing.T) {
+	var order []string
+	r := serve(t, &Server{
+		New:   always(plugin{closed: func() { order = append(order, "closed") }}),
+		Leave: func() { order = append(order, "left") },
+	})
+	access(r, conf)
+	if !r.Connected() {
+		t.Error("the worker is not seen")
+	}
+	r.stop()
+	if got := strings.Join(order, " "); got != "left closed" {
+		t.Errorf("%s", got)
+	}
+	if r.Connected() {
+		t.Error("there is nobody")
 	}
 }

@@ -40,6 +40,17 @@ func succeeds(pid int) bool {
 	return master > 0 && theirs != ours && parentOf(theirs) == master
 }
 
+// leaves tells whether the server of that process id is about to end: its keeper
+// is gone, which runs the same program as the same user.
+func leaves(pid int) bool {
+	program, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return false
+	}
+	parent, err := os.Stat(fmt.Sprintf("/proc/%d/exe", parentOf(pid)))
+	return err != nil || !os.SameFile(program, parent)
+}
+
 // parentOf returns the id of a process's parent, 0 if there is none or it
 // cannot be told.
 func parentOf(pid int) int {

@@ -110,6 +110,9 @@ type Server struct {
 	// (it does not close those of deleted plugins); default 1 h. Kong starts
 	// an instance anew when its id is not known.
 	Idle time.Duration
+	// Leave, if set, is called when the context is done and no event is open any
+	// more; the instances are closed after it.
+	Leave func()
 
 	draining  atomic.Bool
 	mu        sync.Mutex
@@ -152,7 +155,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	s.Drain = orDefault(s.Drain, 10*time.Second)
 	s.Grace = orDefault(s.Grace, time.Minute)
 	s.Idle = orDefault(s.Idle, time.Hour)
+	s.mu.Lock()
 	s.conns = make(map[*conn]struct{})
+	s.mu.Unlock()
 	s.instances = newInstances(s.open, s.end, s.Grace, s.Idle)
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -169,8 +174,18 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	cancel()
 	<-swept
 	s.drain()
+	if s.Leave != nil {
+		s.Leave()
+	}
 	s.instances.closeAll()
 	return err
+}
+
+// Connected says whether one of Kong's workers is connected.
+func (s *Server) Connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns) > 0
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

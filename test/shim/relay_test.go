@@ -165,6 +165,22 @@ func (r *records) push(id, record string) {
 	}
 }
 
+// hangUp closes the connections of all workers.
+func (r *records) hangUp() {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		r.mu.Lock()
+		n := len(r.conns)
+		for _, c := range r.conns {
+			c.Close()
+		}
+		r.mu.Unlock()
+		if n > 0 {
+			return
+		}
+	}
+	r.t.Error("no worker is connected")
+}
+
 func (r *records) lines() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

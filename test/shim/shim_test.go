@@ -343,6 +343,28 @@ func TestRestartedRelayIsFoundAgain(t *testing.T) {
 	}
 }
 
+func TestRelayThatLeavesIsSentNoMoreRequests(t *testing.T) {
+	for name, leave := range map[string]func(*records){
+		"says so":  func(r *records) { r.push("leaving", "") },
+		"hangs up": (*records).hangUp,
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, old := start(t, hello)
+			r := startRecords(t, g, func(string) string { return "{}\n" })
+			g.post("/v1", "{}")
+			next := startRelay(t, "i2.6d6163", hello)
+			g.script(next.access(""))
+			leave(r)
+			time.Sleep(50 * time.Millisecond)
+			for range 3 {
+				want(t, "status", g.post("/v1", "{}").StatusCode, 200)
+			}
+			want(t, "requests at the old relay", len(old.requests()), 1)
+			want(t, "calls of Go", len(g.calls()), 2)
+		})
+	}
+}
+
 func TestEveryRequestAsksGoWhileTheRelayIsGone(t *testing.T) {
 	g, r := start(t, hello)
 	r.Close()

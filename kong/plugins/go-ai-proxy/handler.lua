@@ -35,6 +35,7 @@ local NAME = "go-ai-proxy"
 local TOKEN = "Proxy-Authorization" -- Kong's log serializer redacts it
 local RECORD = "X-Go-AI-Proxy-Record"
 local UNKNOWN = "X-Go-AI-Proxy-Unknown"
+local LEAVING = "leaving" -- in the place of an id, from a relay that is about to end
 local RECORD_SOCKET = "/go-ai-proxy.%d.record.sock" -- in the Kong prefix, by the relay's port
 
 -- Most records are there when the log phase looks. For the others a worker stands
@@ -83,6 +84,17 @@ local links = {}
 -- expected holds, by the request's id, the table that its record is put into.
 local expected = setmetatable({}, { __mode = "v" })
 
+-- forget has the next request ask Go again, unless another request has already:
+-- for every configuration, as all have the process that is gone.
+local function forget(port)
+  for conf, relay in pairs(relays) do
+    if relay.port == port then
+      relays[conf] = nil
+    end
+  end
+end
+
+
 local function close(link)
   if link.conn then
     link.conn:close()
@@ -114,6 +126,9 @@ local function read_line(link, seconds)
   end
   link.part = ""
   local id, record = match(line, "^(%S+) (.*)$")
+  if id == LEAVING then
+    forget(link.port)
+  end
   local inbox = id and expected[id]
   if inbox then
     inbox.record = record
@@ -133,7 +148,7 @@ local function connect(port, token)
         links[other] = nil
       end
     end
-    link = { pause = 0, awake = 0 }
+    link = { port = port, pause = 0, awake = 0 }
     links[port] = link
   end
   if link.conn or socket.gettime() < link.awake then
@@ -339,8 +354,23 @@ local function ask_go(conf)
 end
 
 
-local function send_to_relay(conf)
+-- known is what Go's access answered before, unless the relay has said since that
+-- it leaves, or has hung up.
+local function known(conf)
   local relay = relays[conf]
+  local link = relay and links[relay.port]
+  if link and link.conn then
+    while link.conn and read_line(link, 0) do end
+    if not link.conn then
+      forget(relay.port)
+    end
+  end
+  return relays[conf]
+end
+
+
+local function send_to_relay(conf)
+  local relay = known(conf)
   if relay then
     kong.service.set_target(relay.host, relay.port)
     kong.service.request.set_scheme(relay.scheme)
@@ -365,17 +395,6 @@ local function send_to_relay(conf)
   state.id = id
   state.inbox = {}
   expected[id] = state.inbox
-end
-
-
--- forget has the next request ask Go again, unless another request has already:
--- for every configuration, as all have the process that is gone.
-local function forget(port)
-  for conf, relay in pairs(relays) do
-    if relay.port == port then
-      relays[conf] = nil
-    end
-  end
 end
 
 
