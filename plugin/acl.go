@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"bytes"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators/jsonedit"
-	"go-ai-proxy/translators/provider"
 )
 
 const (
@@ -19,36 +17,6 @@ const (
 	// textUnseen is for a request whose model a rule needs and nobody can read.
 	textUnseen = textDenied + ": a rule needs the model of the request, which cannot be read here: name it once, as a string in a JSON body, or before the files of a form"
 )
-
-// admit leaves those candidates that the ACLs let the request use. Deny beats
-// allow; where there are allow rules, one must match. Conditions on model and
-// provider are about the target, so that a consumer may be let to one target
-// and kept from another.
-func (b *balancing) admit(candidates []int) ([]int, error) {
-	acls := b.exchange.instance.config.ACLs
-	if acls == nil || len(acls.Allow) == 0 && len(acls.Deny) == 0 {
-		return candidates, nil
-	}
-	var admitted []int
-	why := error(refuse(http.StatusForbidden, textDenied))
-	for _, i := range candidates {
-		s, err := b.subject(b.exchange.instance.targets[i])
-		if err != nil { // the target cannot serve the request anyway
-			why = err
-			continue
-		}
-		switch {
-		case !s.anyRule(acls.Deny, true) && (len(acls.Allow) == 0 || s.anyRule(acls.Allow, false)):
-			admitted = append(admitted, i)
-		case s.needed:
-			why = refuse(http.StatusForbidden, textUnseen)
-		}
-	}
-	if len(admitted) == 0 {
-		return nil, why
-	}
-	return admitted, nil
-}
 
 // subject is what rules are compared with: a request at one of its targets.
 // What can be read in more than one way has several values: a deny rule matches
@@ -61,38 +29,6 @@ type subject struct {
 	unseen   bool     // there may be models that cannot be read
 	needed   bool     // and a rule would have to know
 	anywhere bool     // the path may name a model: it is the client's own
-}
-
-func (b *balancing) subject(t *endpoint) (*subject, error) {
-	q := &b.exchange.request
-	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path)}
-	resolved, err := t.Resolve(q, q.model)
-	if err != nil {
-		return nil, err
-	}
-	if resolved.Model != "" {
-		s.models = append(s.models, resolved.Model)
-	}
-	switch f := q.api; {
-	case f.Body == provider.TakeRaw: // what the client says is what is sent
-		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been undone
-		s.anywhere = true
-		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
-		for _, name := range append(inQuery(q.in.RawQuery, "model"), q.model) {
-			if name = strings.TrimSpace(name); name != "" && name != resolved.Model {
-				s.models = append(s.models, name)
-			}
-		}
-	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // it stands in the first message
-		s.unseen = resolved.Model == ""
-	case f.Nested:
-		s.unseen = len(q.body) > 0 || q.unread != nil
-	case q.unread != nil:
-		s.unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
-	case q.form != nil:
-		s.unseen = resolved.Model == "" && !q.form.Known
-	}
-	return s, nil
 }
 
 // inQuery are the values of a query's parameters of that name, in any case.

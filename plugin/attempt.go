@@ -1,19 +1,19 @@
 package plugin
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/credentials"
-	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
@@ -51,9 +51,6 @@ type attempt struct {
 	edits [8]jsonedit.Edit // room for those of splice
 	parts [12][]byte       // and for what they make
 }
-
-// translation is what happens to the bodies.
-type translation int
 
 const (
 	same        translation = iota // the target speaks the client's format
@@ -189,267 +186,6 @@ func (a *attempt) ownModel(model string) error {
 	return refuse(http.StatusBadRequest, "cannot use own model - must be: "+name)
 }
 
-// translate makes the body of the outgoing request.
-func translate(a *attempt) error {
-	var err error
-	switch a.how {
-	case untouched:
-		a.pieces = [][]byte{a.request.body}
-		return nil
-	case same:
-		if a.request.members == nil {
-			return passBody(a)
-		}
-		if a.exchange.instance.native() != nil {
-			err = spliceNative(a)
-		} else {
-			err = spliceBody(a)
-		}
-	case viaChat:
-		err = translateChat(a)
-	case viaBody:
-		err = translateBody(a)
-	case viaResource:
-		err = translateResource(a)
-	}
-	if err != nil {
-		return transformError(a, err)
-	}
-	if a.endpoint.Logging.Payloads {
-		payload := jsonedit.Join(nil, a.pieces)
-		a.exchange.record.Update(func(d *record.Data) { d.Request = payload })
-	}
-	return nil
-}
-
-// transformError gives a translator's refusal Kong's words where the message
-// does not name a field itself.
-func transformError(a *attempt, err error) error {
-	var re *chat.RequestError
-	if errors.As(err, &re) {
-		e := refuse(http.StatusBadRequest, fmt.Sprintf("error transforming to %s: %s", a.name(), re.Error()))
-		e.Param = re.Field
-		return e
-	}
-	return err
-}
-
-// pass lets a body through that is not JSON, or none.
-func passBody(a *attempt) error {
-	a.out.Length = a.request.in.ContentLength
-	f := a.request.form
-	switch {
-	case a.request.held != nil:
-		var err error
-		if f, err = form.New(bytes.NewReader(a.request.held), a.request.in.Header.Get("Content-Type")); err != nil {
-			return err
-		}
-		a.out.Length = int64(len(a.request.held))
-	case a.request.unread != nil:
-		a.out.Stream = a.request.unread
-		return nil
-	case f == nil:
-		return nil
-	}
-	a.out.Stream = f
-	if a.request.creates() {
-		f.Required = a.request.api.Form
-	}
-	f.Check = func(name, value string) error {
-		if name == "model" {
-			return a.ownModel(value)
-		}
-		return checkStreamField(a, value)
-	}
-	if a.request.model != a.target.Model && a.target.Model != "" && a.request.api.Model != provider.ModelTaken {
-		f.Replace = a.target.Model
-		switch {
-		case a.out.Length < 0:
-		case a.request.named:
-			a.out.Length += int64(len(a.target.Model) - len(a.request.model))
-		default:
-			a.out.Length = -1
-		}
-	}
-	return nil
-}
-
-// asJSON is the client's body for a target that takes no forms.
-func clientJSON(a *attempt) ([]byte, error) {
-	if a.request.held == nil {
-		return a.request.body, nil
-	}
-	return form.AsJSON(bytes.NewReader(a.request.held), a.request.in.Header.Get("Content-Type"))
-}
-
-// streamField refuses a form's stream, found late, where none may be.
-func checkStreamField(a *attempt, value string) error {
-	if strings.EqualFold(value, "true") && a.request.api.Streams && a.exchange.instance.config.ResponseStreaming == "deny" {
-		return refuse(http.StatusBadRequest, textNoStreaming)
-	}
-	return nil
-}
-
-// splice edits the few members that differ and leaves all other bytes alone.
-func spliceBody(a *attempt) error {
-	edits := a.edits[:0]
-	if a.target.Model != "" && (a.needsModel() || a.request.model != "") {
-		edits = append(edits, jsonedit.Edit{Key: "model", Value: a.endpoint.modelAsJSON(a.target.Model)})
-	}
-	if a.request.api.Tuned && a.request.sub == "" {
-		edits = tuneBody(a, edits)
-	}
-	if a.request.route == route.Embeddings && a.target.Options.EmbeddingsDimensions != nil {
-		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*a.target.Options.EmbeddingsDimensions)})
-	}
-	if a.request.api.Streams && a.request.sub == "" {
-		edits = streamEdits(a, edits)
-	}
-	extra := jsonedit.Find(a.request.members, "extra_body")
-	if extra != nil {
-		edits = append(edits, jsonedit.Edit{Key: "extra_body"})
-	}
-	body, members := a.request.body, a.request.members
-	if a.op.Edit.Request != nil {
-		var err error
-		body = a.op.Edit.Request(nil, body)
-		if members, err = jsonedit.Object(body, nil); err != nil {
-			return err
-		}
-	}
-	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
-	return mergeExtraBody(a, extra)
-}
-
-// spliceNative puts the target's model and options in a body of the same format,
-// and what else the provider wants otherwise than the client. All other bytes
-// stay.
-func spliceNative(a *attempt) error {
-	edits := a.edits[:0]
-	named := a.request.api.Model == provider.ModelNeeded || a.request.api.Model == provider.ModelTaken && a.request.model != ""
-	if named && a.target.Model != "" {
-		edits = append(edits, jsonedit.Edit{Key: a.request.api.ModelMember(), Value: a.endpoint.modelAsJSON(a.target.Model)})
-	}
-	if a.request.stream && !a.request.api.StreamsByPath() {
-		edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
-	}
-	for header, member := range a.op.Edit.Headers {
-		if value := member.List(a.request.in.Header[header]); value != nil {
-			edits = append(edits, jsonedit.Edit{Key: member.Name, Value: value})
-		}
-	}
-	body, members := a.request.body, a.request.members
-	if a.request.api.Remodel != nil && a.request.model != a.target.Model {
-		body = a.request.api.Remodel(body, a.target.Model)
-	}
-	if a.op.Edit.Request != nil {
-		body = a.op.Edit.Request(nil, body)
-	}
-	if len(body) != len(a.request.body) || len(body) > 0 && &body[0] != &a.request.body[0] {
-		var err error
-		if members, err = jsonedit.Object(body, nil); err != nil {
-			return err
-		}
-	}
-	if a.op.Tune != nil {
-		edits = append(edits, a.op.Tune(a.target, members)...)
-	}
-	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
-	return nil
-}
-
-// tune lets the target's tuning options win over the client's.
-func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
-	o := a.target.Options
-	if o.MaxTokens != nil {
-		if jsonedit.Find(a.request.members, "max_completion_tokens") != nil {
-			edits = append(edits, jsonedit.Edit{Key: "max_completion_tokens"})
-		}
-		edits = append(edits, jsonedit.Edit{Key: cmp.Or(a.request.api.Limit, "max_tokens"), Value: number(*o.MaxTokens)})
-	}
-	if o.Temperature != nil {
-		edits = append(edits, jsonedit.Edit{Key: "temperature", Value: float(*o.Temperature)})
-	}
-	if o.TopP != nil {
-		edits = append(edits, jsonedit.Edit{Key: "top_p", Value: float(*o.TopP)})
-	}
-	if o.TopK != nil && a.request.api.Limit == "" { // Responses have no top_k
-		edits = append(edits, jsonedit.Edit{Key: "top_k", Value: number(*o.TopK)})
-	}
-	return edits
-}
-
-// streamEdits makes `stream` explicit and asks for usage in the stream.
-func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
-	if !a.request.api.BareData { // Responses: usage comes by itself
-		if a.request.stream {
-			edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
-		}
-		return edits
-	}
-	edits = append(edits, jsonedit.Edit{Key: "stream", Value: boolean(a.request.stream)})
-	a.hidden = a.request.stream && !a.request.usage
-	options := jsonedit.Find(a.request.members, "stream_options")
-	switch {
-	case a.op.Edit.NoStreamOptions, !a.request.stream:
-		if options != nil {
-			edits = append(edits, jsonedit.Edit{Key: "stream_options"})
-		}
-	case !a.request.usage:
-		value := []byte(`{"include_usage":true}`)
-		if len(options) > 0 && options[0] == '{' {
-			if merged, err := jsonedit.Merge(nil, options, value); err == nil {
-				value = merged
-			}
-		}
-		edits = append(edits, jsonedit.Edit{Key: "stream_options", Value: value})
-	}
-	return edits
-}
-
-// translateChat takes the request through the internal form.
-func translateChat(a *attempt) error {
-	parsed, err := a.request.internal()
-	if err != nil {
-		return err
-	}
-	r := *parsed // shallow: the original serves the next attempt, too
-	r.Model = a.target.Model
-	r.Stream = a.request.stream
-	o := a.target.Options
-	if o.MaxTokens != nil {
-		r.MaxTokens = chat.Number(number(*o.MaxTokens))
-	}
-	if o.Temperature != nil {
-		r.Temperature = chat.Number(float(*o.Temperature))
-	}
-	if o.TopP != nil {
-		r.TopP = chat.Number(float(*o.TopP))
-	}
-	if o.TopK != nil {
-		r.TopK = chat.Number(number(*o.TopK))
-	}
-	if len(r.Extra) > 0 {
-		r.Extra = unpinnedExtra(a, r.Extra)
-	}
-	body, err := a.op.Chat.AppendRequest(a.exchange.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
-	if err != nil {
-		return err
-	}
-	a.pieces = [][]byte{body}
-	return mergeExtraBody(a, []byte(r.ExtraBody))
-}
-
-func boolean(b bool) []byte {
-	if b {
-		return []byte("true")
-	}
-	return []byte("false")
-}
-
-func number(n int) []byte    { return strconv.AppendInt(nil, int64(n), 10) }
-func float(f float64) []byte { return strconv.AppendFloat(nil, f, 'g', -1, 64) }
-
 // call sends the request; an answer of any status is no error.
 func (a *attempt) call(ctx context.Context) error {
 	tried := a.tried()
@@ -486,4 +222,217 @@ func outcomeOf(err error) string {
 		return "invalid_header"
 	}
 	return "error"
+}
+
+// meta is what an answer needs that the provider may leave out; the same for
+// all of one request.
+func (a *attempt) meta() chat.Meta {
+	if a.exchange.id == "" {
+		a.exchange.id = newID()
+	}
+	m := chat.Meta{ID: a.exchange.id, Created: a.exchange.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
+	if a.request.api.PromptFirst {
+		m.PromptTokens = record.PromptTokens(a.request.api.Prose(a.request.members), a.request.stream)
+	}
+	return m
+}
+
+// newID is a random id of 29 letters and digits, like OpenAI's.
+func newID() string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	var b [29]byte
+	n := uint64(0)
+	for i := range b {
+		if i%10 == 0 { // ten of them are below 2⁶⁴
+			n = rand.Uint64()
+		}
+		b[i], n = alphabet[n%uint64(len(alphabet))], n/uint64(len(alphabet))
+	}
+	return string(b[:])
+}
+
+// unready makes an attempt fail before anything was sent. In OpenAI's format the
+// field is the error's param; others have no place for it but the message.
+func (a *attempt) unready(why error) error {
+	told := refuse(http.StatusInternalServerError, textBeforeProxy)
+	if option, ok := errors.AsType[*target.OptionError](why); ok {
+		told.Param = a.exchange.instance.pathOf(a.endpoint) + "." + option.Field
+		why = fmt.Errorf("%s: %s", told.Param, option.Message)
+		if a.exchange.instance.native() != nil {
+			told.Message += ": " + why.Error()
+		}
+	}
+	return &attemptError{criterion: "error", cause: &unready{told, why}}
+}
+
+// needsModel says whether the body must name a model. Of assistants only the
+// creation does; threads and runs take one if they want to.
+func (a *attempt) needsModel() bool {
+	return a.request.creates() && (a.request.api.Model == provider.ModelNeeded || a.request.family == "assistants")
+}
+
+// ask makes call the next request.
+func (a *attempt) ask(call *provider.Call) {
+	a.asked, a.pieces, a.out = call, nil, Outgoing{}
+	if call.Body != nil {
+		a.pieces = [][]byte{call.Body}
+	}
+}
+
+// again asks the provider once more within the same attempt. Credentials go
+// along: the host is the same.
+func (a *attempt) again(ctx context.Context, call *provider.Call) error {
+	a.answer.Body.Close()
+	a.ask(call)
+	if err := address(a); err != nil {
+		return err
+	}
+	if err := authorize(ctx, a); err != nil {
+		return err
+	}
+	err := a.call(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errClientGone
+	}
+	return transportFailure(err)
+}
+
+// foreign says that the target's provider is not the one whose own format the
+// client speaks: what is meant for that one is kept from it.
+func (a *attempt) foreign() bool {
+	return a.exchange.instance.native() != nil && a.exchange.instance.config.LLMFormat != a.endpoint.Model.Provider
+}
+
+// release lets go of what was made of the client's body: no other attempt will
+// be made, and a stream may last.
+func (a *attempt) release() {
+	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
+	a.exchange.buffers.giveBack(a.request.body)
+}
+
+// criterion is what the end of a delivered attempt says of its target, in the
+// words of failover_criteria; "" when all went well.
+func (a *attempt) criterion(end record.Outcome) string {
+	switch {
+	case end == record.Completed:
+		return ""
+	case a.answer != nil && a.answer.Status >= 400:
+		return "http_" + strconv.Itoa(a.answer.Status)
+	}
+	return "error" // broken off, an error event after the first content, or no sense in it
+}
+
+// run makes one attempt and delivers its answer. An *attemptError says that
+// the client has seen nothing of it.
+func (a *attempt) run(ctx context.Context) error {
+	if a.request.api.Body == provider.TakeSocket {
+		return serveSocket(ctx, a)
+	}
+	if err := a.call(ctx); err != nil {
+		var own *chat.Error
+		switch {
+		case ctx.Err() != nil || errors.Is(err, errClientGone):
+			return errClientGone
+		case errors.As(err, &own):
+			return own
+		}
+		return transportFailure(err)
+	}
+	defer func() { a.answer.Body.Close() }() // of the last, where there were several
+	return deliver(ctx, a)
+}
+
+// sample is what the answered attempt cost. Only a complete answer says how
+// long one takes: a target that breaks off early is not a fast one.
+func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
+	u := a.seen.Usage
+	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: record.Cost(a.target.Options, &u)}
+	switch {
+	case a.took > 0:
+		x.Latency = a.took
+	case end == record.Completed && len(a.exchange.instance.targets) > 1: // there is a choice to be made by it
+		x.Latency = now.Sub(a.began)
+	}
+	return x
+}
+
+// failedWith is an attempt that the provider answered with an error status.
+func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
+	e := chat.ErrorFrom(a.answer.Status, body)
+	return &attemptError{
+		criterion: "http_" + strconv.Itoa(a.answer.Status), sent: true, rest: retryAfter(a.answer.Header, time.Now()),
+		answer: &answered{attempt: a, body: body, gzipped: gzipped}, cause: e,
+	}
+}
+
+// attemptError is an attempt that failed before the client saw anything of it.
+type attemptError struct {
+	criterion string // as failover_criteria has it: error, timeout, http_500 …
+	sent      bool   // the provider may have begun to work
+	consumed  bool   // the client's body was not kept
+	rest      time.Duration
+	answer    *answered // the provider's answer, if there was one
+	cause     error
+	// replaceable: attempts are left, and targets for them.
+	replaceable bool
+}
+
+func (e *attemptError) Error() string { return e.cause.Error() }
+
+func (e *attemptError) Unwrap() error { return e.cause }
+
+// answered is a provider's error answer that the client gets when no other
+// attempt does better.
+type answered struct {
+	attempt *attempt
+	body    []byte
+	gzipped bool
+}
+
+// deliver gives the client that answer after all. The record names its target,
+// not the one that was tried last.
+func (k *answered) deliver() error {
+	a := k.attempt
+	a.exchange.seen = nil // an error answer has used nothing
+	a.exchange.record.Update(func(d *record.Data) {
+		a.endpoint.describe(d)
+		d.Options, d.Model = a.target.Options, a.modelLogged()
+	})
+	return sendProviderError(a, k.body, k.gzipped)
+}
+
+func transportFailure(err error) *attemptError {
+	e := &attemptError{criterion: outcomeOf(err), cause: err, sent: true}
+	var t *wire.TransportError
+	if errors.As(err, &t) && t.Phase == wire.Connecting {
+		e.sent = false
+	}
+	return e
+}
+
+// noAnswer is an attempt whose answer cannot be made use of.
+func noAnswer(criterion, text string) *attemptError {
+	return &attemptError{criterion: criterion, sent: true, cause: refuse(http.StatusBadGateway, text)}
+}
+
+// maxRest bounds how long a provider's Retry-After keeps a target out.
+const maxRest = 5 * time.Minute
+
+// retryAfter is the time that a Retry-After header asks for: seconds or a date
+// (RFC 9110 §10.2.3).
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return 0
+	}
+	d := time.Duration(0)
+	if n, err := strconv.ParseFloat(v, 64); err == nil {
+		d = time.Duration(min(n, maxRest.Seconds()) * float64(time.Second))
+	} else if at, err := http.ParseTime(v); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), maxRest)
 }

@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/record"
-	"go-ai-proxy/plugin/routes"
-	"go-ai-proxy/plugin/wire"
-	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
-	"go-ai-proxy/translators/route"
 )
 
 // balancing finds the target that answers a request.
@@ -95,41 +91,6 @@ func (b *balancing) warm(candidates []int) {
 	}
 }
 
-// attemptError is an attempt that failed before the client saw anything of it.
-type attemptError struct {
-	criterion string // as failover_criteria has it: error, timeout, http_500 …
-	sent      bool   // the provider may have begun to work
-	consumed  bool   // the client's body was not kept
-	rest      time.Duration
-	answer    *answered // the provider's answer, if there was one
-	cause     error
-	// replaceable: attempts are left, and targets for them.
-	replaceable bool
-}
-
-func (e *attemptError) Error() string { return e.cause.Error() }
-func (e *attemptError) Unwrap() error { return e.cause }
-
-// answered is a provider's error answer that the client gets when no other
-// attempt does better.
-type answered struct {
-	attempt *attempt
-	body    []byte
-	gzipped bool
-}
-
-// deliver gives the client that answer after all. The record names its target,
-// not the one that was tried last.
-func (k *answered) deliver() error {
-	a := k.attempt
-	a.exchange.seen = nil // an error answer has used nothing
-	a.exchange.record.Update(func(d *record.Data) {
-		a.endpoint.describe(d)
-		d.Options, d.Model = a.target.Options, a.modelLogged()
-	})
-	return sendProviderError(a, k.body, k.gzipped)
-}
-
 // try makes one attempt at target i, and tells the balancer how it ended
 // whatever happens. Nothing of an attempt before is left in q.
 func (b *balancing) try(ctx context.Context, pick *balancer.Request, i int, replaceable bool) error {
@@ -175,65 +136,6 @@ const refusedHere = "refused"
 // a client that sends nonsense must not make a good target look bad.
 var requestsFault = []string{refusedHere, "http_400", "http_404", "http_409", "http_413", "http_415", "http_422"}
 
-// criterion is what the end of a delivered attempt says of its target, in the
-// words of failover_criteria; "" when all went well.
-func (a *attempt) criterion(end record.Outcome) string {
-	switch {
-	case end == record.Completed:
-		return ""
-	case a.answer != nil && a.answer.Status >= 400:
-		return "http_" + strconv.Itoa(a.answer.Status)
-	}
-	return "error" // broken off, an error event after the first content, or no sense in it
-}
-
-// run makes one attempt and delivers its answer. An *attemptError says that
-// the client has seen nothing of it.
-func (a *attempt) run(ctx context.Context) error {
-	if a.request.api.Body == provider.TakeSocket {
-		return serveSocket(ctx, a)
-	}
-	if err := a.call(ctx); err != nil {
-		var own *chat.Error
-		switch {
-		case ctx.Err() != nil || errors.Is(err, errClientGone):
-			return errClientGone
-		case errors.As(err, &own):
-			return own
-		}
-		return transportFailure(err)
-	}
-	defer func() { a.answer.Body.Close() }() // of the last, where there were several
-	return deliver(ctx, a)
-}
-
-func transportFailure(err error) *attemptError {
-	e := &attemptError{criterion: outcomeOf(err), cause: err, sent: true}
-	var t *wire.TransportError
-	if errors.As(err, &t) && t.Phase == wire.Connecting {
-		e.sent = false
-	}
-	return e
-}
-
-// retries says whether the configuration wants another attempt after this
-// failure. As in nginx, what may have been acted upon is repeated only for
-// idempotent methods or with non_idempotent.
-func (inst *Instance) retries(e *attemptError, method string) bool {
-	criteria := inst.config.Balancer.FailoverCriteria
-	if !slices.Contains(criteria, e.criterion) {
-		return false
-	}
-	if e.sent && e.consumed {
-		return false // the body went by and is not there any more
-	}
-	idempotent := method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
-	return !e.sent || idempotent || slices.Contains(criteria, "non_idempotent")
-}
-
-// consumed says that the client's body goes by and is not kept.
-func (q *request) consumed() bool { return q.form != nil || q.unread != nil }
-
 // repeatsBroken says whether the configuration wants another attempt when an
 // answer has begun and breaks off. Where it does not, nothing need be held back.
 func (b *balancing) repeatsBroken() bool {
@@ -243,100 +145,6 @@ func (b *balancing) repeatsBroken() bool {
 	}
 	e.criterion = "timeout"
 	return b.exchange.instance.retries(&e, b.exchange.request.in.Method)
-}
-
-// verdict is what an attempt's end says of its target's health. 403 and 404
-// never count, other statuses only when they are failover criteria.
-func (inst *Instance) verdict(criterion string, gone bool) balancer.Verdict {
-	switch {
-	case gone:
-		return balancer.Neutral
-	case criterion == "":
-		return balancer.Good
-	case slices.Contains([]string{"error", "timeout", "invalid_header"}, criterion):
-		return balancer.Bad
-	case criterion == "http_403", criterion == "http_404":
-		return balancer.Neutral
-	case slices.Contains(inst.config.Balancer.FailoverCriteria, criterion):
-		return balancer.Bad
-	}
-	return balancer.Neutral
-}
-
-// budget is how many attempts a request may have.
-func (inst *Instance) budget() int {
-	if !inst.config.Advanced {
-		return 1
-	}
-	return inst.config.Balancer.Retries + 1
-}
-
-// sample is what the answered attempt cost. Only a complete answer says how
-// long one takes: a target that breaks off early is not a fast one.
-func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
-	u := a.seen.Usage
-	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: record.Cost(a.target.Options, &u)}
-	switch {
-	case a.took > 0:
-		x.Latency = a.took
-	case end == record.Completed && len(a.exchange.instance.targets) > 1: // there is a choice to be made by it
-		x.Latency = now.Sub(a.began)
-	}
-	return x
-}
-
-// candidates are the indexes of the targets that may serve a request for
-// model on the route.
-func (inst *Instance) candidates(model string, wanted route.Type) ([]int, error) {
-	if model == "" {
-		return inst.byRoute[wanted], nil
-	}
-	if list := inst.byModel[string(wanted)+" "+model]; list != nil {
-		return list, nil
-	}
-	if list := inst.anyModel[wanted]; list != nil {
-		return list, nil
-	}
-	if all := inst.byRoute[wanted]; len(all) == 1 {
-		return nil, refuse(http.StatusBadRequest, "cannot use own model - must be: "+inst.targets[all[0]].public())
-	}
-	return nil, refuse(http.StatusBadRequest, fmt.Sprintf("no target matches model '%s'", model))
-}
-
-// public is the model name by which clients ask for the target.
-func (t *endpoint) public() string {
-	if t.Model.Alias != "" {
-		return t.Model.Alias
-	}
-	return t.Model.Name
-}
-
-// index makes the tables of candidates. A target that takes any model, or
-// whose name is only known with the request, is in all of them.
-func (inst *Instance) index() {
-	inst.byRoute, inst.anyModel, inst.byModel = map[route.Type][]int{}, map[route.Type][]int{}, map[string][]int{}
-	types := make([]route.Type, len(inst.targets))
-	for i, t := range inst.targets {
-		types[i] = t.RouteType
-		inst.byRoute[t.RouteType] = append(inst.byRoute[t.RouteType], i)
-		if t.Model.Alias == "" && (t.Model.Name == "" || !t.Static()) {
-			inst.anyModel[t.RouteType] = append(inst.anyModel[t.RouteType], i)
-		}
-	}
-	inst.table = routes.New(inst.config.LLMFormat, types)
-	for _, t := range inst.targets {
-		for _, name := range []string{t.Model.Alias, t.Model.Name} {
-			key := string(t.RouteType) + " " + name
-			if name == "" || inst.byModel[key] != nil {
-				continue
-			}
-			for i, other := range inst.targets {
-				if other.RouteType == t.RouteType && (other.Model.Alias == name || other.Model.Name == name || slices.Contains(inst.anyModel[t.RouteType], i)) {
-					inst.byModel[key] = append(inst.byModel[key], i)
-				}
-			}
-		}
-	}
 }
 
 // hash is that of the header that consistent-hashing goes by; a request
@@ -351,30 +159,89 @@ func (b *balancing) hash() uint64 {
 	return balancer.Hash(newID())
 }
 
-// failedWith is an attempt that the provider answered with an error status.
-func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
-	e := chat.ErrorFrom(a.answer.Status, body)
-	return &attemptError{
-		criterion: "http_" + strconv.Itoa(a.answer.Status), sent: true, rest: retryAfter(a.answer.Header, time.Now()),
-		answer: &answered{attempt: a, body: body, gzipped: gzipped}, cause: e,
+// reasoned notes why the balancer chose target i of those available.
+func (b *balancing) reasoned(i, available int) {
+	t := b.exchange.instance.targets[i]
+	reason := fmt.Sprintf("%d of %d targets available, weight %d", available, len(b.exchange.instance.targets), max(t.Weight, 1))
+	if b.choice != "" {
+		reason = b.choice + "; " + reason
 	}
+	b.exchange.record.Update(func(d *record.Data) { d.Reason = reason })
 }
 
-// maxRest bounds how long a provider's Retry-After keeps a target out.
-const maxRest = 5 * time.Minute
+// rank lets the meaning of the prompt order the candidates, if the
+// configuration asks for that and there is a choice.
+func (b *balancing) rank(ctx context.Context, candidates []int) []int {
+	if b.exchange.instance.semantic == nil || len(candidates) < 2 {
+		return nil
+	}
+	c := b.exchange.instance.semantic.Rank(ctx, b.exchange.request.promptText(), candidates)
+	b.choice = c.Reason
+	b.exchange.record.Update(func(d *record.Data) {
+		d.Reason = c.Reason
+		d.Warnings = append(d.Warnings, c.Warnings...)
+	})
+	return c.Ranked
+}
 
-// retryAfter is the time that a Retry-After header asks for: seconds or a date
-// (RFC 9110 §10.2.3).
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	if v == "" {
-		return 0
+// admit leaves those candidates that the ACLs let the request use. Deny beats
+// allow; where there are allow rules, one must match. Conditions on model and
+// provider are about the target, so that a consumer may be let to one target
+// and kept from another.
+func (b *balancing) admit(candidates []int) ([]int, error) {
+	acls := b.exchange.instance.config.ACLs
+	if acls == nil || len(acls.Allow) == 0 && len(acls.Deny) == 0 {
+		return candidates, nil
 	}
-	d := time.Duration(0)
-	if n, err := strconv.ParseFloat(v, 64); err == nil {
-		d = time.Duration(min(n, maxRest.Seconds()) * float64(time.Second))
-	} else if at, err := http.ParseTime(v); err == nil {
-		d = at.Sub(now)
+	var admitted []int
+	why := error(refuse(http.StatusForbidden, textDenied))
+	for _, i := range candidates {
+		s, err := b.subject(b.exchange.instance.targets[i])
+		if err != nil { // the target cannot serve the request anyway
+			why = err
+			continue
+		}
+		switch {
+		case !s.anyRule(acls.Deny, true) && (len(acls.Allow) == 0 || s.anyRule(acls.Allow, false)):
+			admitted = append(admitted, i)
+		case s.needed:
+			why = refuse(http.StatusForbidden, textUnseen)
+		}
 	}
-	return min(max(d, 0), maxRest)
+	if len(admitted) == 0 {
+		return nil, why
+	}
+	return admitted, nil
+}
+
+func (b *balancing) subject(t *endpoint) (*subject, error) {
+	q := &b.exchange.request
+	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path)}
+	resolved, err := t.Resolve(q, q.model)
+	if err != nil {
+		return nil, err
+	}
+	if resolved.Model != "" {
+		s.models = append(s.models, resolved.Model)
+	}
+	switch f := q.api; {
+	case f.Body == provider.TakeRaw: // what the client says is what is sent
+		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been undone
+		s.anywhere = true
+		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
+		for _, name := range append(inQuery(q.in.RawQuery, "model"), q.model) {
+			if name = strings.TrimSpace(name); name != "" && name != resolved.Model {
+				s.models = append(s.models, name)
+			}
+		}
+	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // it stands in the first message
+		s.unseen = resolved.Model == ""
+	case f.Nested:
+		s.unseen = len(q.body) > 0 || q.unread != nil
+	case q.unread != nil:
+		s.unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
+	case q.form != nil:
+		s.unseen = resolved.Model == "" && !q.form.Known
+	}
+	return s, nil
 }

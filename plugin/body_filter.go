@@ -2,13 +2,16 @@ package plugin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
@@ -16,6 +19,7 @@ import (
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 )
 
 // deliver gives the provider's answer to the client.
@@ -280,4 +284,136 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	}
 	a.exchange.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	return a.exchange.reply.sendEncoded(a.answer.Status, h, whole, gzipped)
+}
+
+// maxAnswer bounds an answer that is held in memory, in bytes.
+const maxAnswer = 256 << 20
+
+// checkStatus refuses what is no answer to the request: another protocol, and
+// redirects. A client that followed one would go around the gateway, with its
+// credentials for the gateway. Where the path is the client's it may, to fetch
+// a file from where it is.
+func checkStatus(a *attempt) error {
+	status := a.answer.Status
+	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.request.api.Resources != nil && a.request.in.Method == http.MethodGet {
+		return nil
+	}
+	text := fmt.Sprintf("the provider answered %d, which is no answer", status)
+	if status >= 300 {
+		text = fmt.Sprintf("the provider answered with a redirect (%d), which is not followed: correct model.options.upstream_url", status)
+	}
+	return noAnswer("http_"+strconv.Itoa(status), text)
+}
+
+// cutShort makes an error of reading an answer one of transport.
+func cutShort(err error) error {
+	var t *wire.TransportError
+	if errors.As(err, &t) {
+		return err
+	}
+	return &wire.TransportError{Phase: wire.Reading, Err: err}
+}
+
+// readAnswer reads the whole body, of length bytes or -1. An answer that is cut
+// off is a transport error.
+func (x *exchange) readAnswer(body io.Reader, length int64) ([]byte, error) {
+	b, err := x.buffers.readAll(body, length, maxAnswer)
+	switch said := tooInflated(err); {
+	case err == nil:
+		return b, nil
+	case said != nil:
+		return nil, said
+	case errors.Is(err, errTooMuch):
+		return nil, refuse(http.StatusBadGateway, fmt.Sprintf("the provider's answer is larger than %d bytes", maxAnswer))
+	}
+	return nil, fmt.Errorf("reading the provider's answer: %w", cutShort(err))
+}
+
+// How often a provider is asked whether something is ready that the client
+// waits for, and for how long at the most.
+const (
+	pollPause = 2 * time.Second
+	pollTime  = 10 * time.Minute
+)
+
+// deliverResource gives the client what a Resource makes of the answer.
+func deliverResource(ctx context.Context, a *attempt, whole []byte, gzipped bool) error {
+	client, err := clientCall(a)
+	if err != nil {
+		return err
+	}
+	reply, err := a.op.Resource.Answer(a.target, client, whole, a.meta(), &a.seen)
+	for began := time.Now(); err == nil && reply.Wait; {
+		if time.Since(began) > pollTime {
+			return refuse(http.StatusGatewayTimeout, textTimeout)
+		}
+		if whole, err = poll(ctx, a, reply.Next); err != nil {
+			return err
+		}
+		reply, err = a.op.Resource.Answer(a.target, client, whole, a.meta(), &a.seen)
+	}
+	var told *chat.Error
+	switch {
+	case errors.As(err, &told):
+		a.exchange.finish(record.Failed, told.Message)
+		return a.exchange.reply.sendErrorAs(told, gzipped)
+	case err != nil:
+		return err
+	case reply.Next != nil:
+		return follow(ctx, a, reply.Next)
+	}
+	settleSeen(a)
+	if a.endpoint.Logging.Payloads {
+		a.exchange.record.Update(func(d *record.Data) { d.Answer = reply.Body })
+	}
+	a.exchange.finish(record.Completed, "")
+	h := clientHeaders(a)
+	h["Content-Type"] = []string{cmp.Or(reply.ContentType, "application/json; charset=utf-8")}
+	return a.exchange.reply.sendEncoded(http.StatusOK, h, reply.Body, gzipped && reply.ContentType == "")
+}
+
+// poll waits a little and returns the answer to call.
+func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) {
+	t := time.NewTimer(a.exchange.relay.pause)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, errClientGone
+	case <-t.C:
+	}
+	if err := a.again(ctx, call); err != nil {
+		return nil, err
+	}
+	body, _, err := inflate(a.answer)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := a.exchange.readAnswer(body, a.answer.Length())
+	switch {
+	case err != nil:
+		return nil, transportFailure(err)
+	case a.answer.Status >= 300:
+		return nil, a.failedWith(whole, false)
+	}
+	return whole, nil
+}
+
+// follow asks the same provider for what its first answer only named, and
+// passes the answer on.
+func follow(ctx context.Context, a *attempt, next *provider.Call) error {
+	if err := a.again(ctx, next); err != nil {
+		return err
+	}
+	body, gzipped, err := inflate(a.answer)
+	if err != nil {
+		return err
+	}
+	if a.answer.Status >= http.StatusBadRequest {
+		whole, err := a.exchange.readAnswer(body, a.answer.Length())
+		if err != nil {
+			return transportFailure(err)
+		}
+		return a.failedWith(whole, gzipped)
+	}
+	return deliverBytes(ctx, a, body)
 }

@@ -2,15 +2,13 @@ package plugin
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
-	"slices"
+	"strings"
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
-	"go-ai-proxy/translators/target"
 )
 
 // Texts of the error catalogue that more than one place uses. They are Kong's.
@@ -66,28 +64,6 @@ type unready struct {
 func (u *unready) Error() string { return redact(u.why) }
 func (u *unready) Unwrap() error { return u.told }
 
-// unready makes an attempt fail before anything was sent. In OpenAI's format the
-// field is the error's param; others have no place for it but the message.
-func (a *attempt) unready(why error) error {
-	told := refuse(http.StatusInternalServerError, textBeforeProxy)
-	if option, ok := errors.AsType[*target.OptionError](why); ok {
-		told.Param = a.exchange.instance.pathOf(a.endpoint) + "." + option.Field
-		why = fmt.Errorf("%s: %s", told.Param, option.Message)
-		if a.exchange.instance.native() != nil {
-			told.Message += ": " + why.Error()
-		}
-	}
-	return &attemptError{criterion: "error", cause: &unready{told, why}}
-}
-
-// pathOf is where a target stands in the configuration, as Kong writes it.
-func (inst *Instance) pathOf(t *endpoint) string {
-	if i := slices.Index(inst.targets, t); i >= 0 {
-		return inst.config.Path(i)
-	}
-	return "config.embeddings"
-}
-
 // asClientError turns any error into what the client is told. Errors that are
 // not meant for clients become a 500 without their text.
 func asClientError(err error) *chat.Error {
@@ -112,4 +88,16 @@ func asClientError(err error) *chat.Error {
 		return refuse(http.StatusBadGateway, textBadGateway)
 	}
 	return refuse(http.StatusInternalServerError, "internal error")
+}
+
+// redact is an error's text without the query of the URLs in it: a key may
+// stand there.
+func redact(err error) string {
+	fields := strings.Fields(err.Error())
+	for i, f := range fields {
+		if j := strings.IndexByte(f, '?'); j >= 0 && strings.Contains(f, "://") {
+			fields[i] = f[:j] + "?…"
+		}
+	}
+	return strings.Join(fields, " ")
 }

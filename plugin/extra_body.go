@@ -1,32 +1,12 @@
 package plugin
 
 import (
-	"bytes"
-	"fmt"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
-
-// checkNames refuses members that a provider might take for others: some
-// decoders do not mind the case of names, so that "MODEL" would be the model
-// where we saw none.
-func checkNames(members []jsonedit.Member) error {
-	for i := range members {
-		key := members[i].Key
-		for _, name := range [...]string{"model", "stream"} {
-			if string(key) != name && bytes.EqualFold(key, []byte(name)) {
-				return badField(name, fmt.Sprintf("%q is not how %q is written", key, name))
-			}
-		}
-	}
-	if v := jsonedit.Find(members, "stream"); v != nil && !jsonedit.IsTrue(v) && !jsonedit.IsFalse(v) && !jsonedit.IsNull(v) {
-		return badField("stream", "stream must be true or false") // some take "true" for true
-	}
-	return nil
-}
 
 // mergeExtraBody merges the client's extra_body into the provider's body, but
 // for what is not the client's to say.

@@ -345,3 +345,106 @@ func (inst *Instance) formTargets(s *provider.API, wanted route.Type) (translate
 	}
 	return translated, passed
 }
+
+// retries says whether the configuration wants another attempt after this
+// failure. As in nginx, what may have been acted upon is repeated only for
+// idempotent methods or with non_idempotent.
+func (inst *Instance) retries(e *attemptError, method string) bool {
+	criteria := inst.config.Balancer.FailoverCriteria
+	if !slices.Contains(criteria, e.criterion) {
+		return false
+	}
+	if e.sent && e.consumed {
+		return false // the body went by and is not there any more
+	}
+	idempotent := method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
+	return !e.sent || idempotent || slices.Contains(criteria, "non_idempotent")
+}
+
+// verdict is what an attempt's end says of its target's health. 403 and 404
+// never count, other statuses only when they are failover criteria.
+func (inst *Instance) verdict(criterion string, gone bool) balancer.Verdict {
+	switch {
+	case gone:
+		return balancer.Neutral
+	case criterion == "":
+		return balancer.Good
+	case slices.Contains([]string{"error", "timeout", "invalid_header"}, criterion):
+		return balancer.Bad
+	case criterion == "http_403", criterion == "http_404":
+		return balancer.Neutral
+	case slices.Contains(inst.config.Balancer.FailoverCriteria, criterion):
+		return balancer.Bad
+	}
+	return balancer.Neutral
+}
+
+// budget is how many attempts a request may have.
+func (inst *Instance) budget() int {
+	if !inst.config.Advanced {
+		return 1
+	}
+	return inst.config.Balancer.Retries + 1
+}
+
+// candidates are the indexes of the targets that may serve a request for
+// model on the route.
+func (inst *Instance) candidates(model string, wanted route.Type) ([]int, error) {
+	if model == "" {
+		return inst.byRoute[wanted], nil
+	}
+	if list := inst.byModel[string(wanted)+" "+model]; list != nil {
+		return list, nil
+	}
+	if list := inst.anyModel[wanted]; list != nil {
+		return list, nil
+	}
+	if all := inst.byRoute[wanted]; len(all) == 1 {
+		return nil, refuse(http.StatusBadRequest, "cannot use own model - must be: "+inst.targets[all[0]].public())
+	}
+	return nil, refuse(http.StatusBadRequest, fmt.Sprintf("no target matches model '%s'", model))
+}
+
+// index makes the tables of candidates. A target that takes any model, or
+// whose name is only known with the request, is in all of them.
+func (inst *Instance) index() {
+	inst.byRoute, inst.anyModel, inst.byModel = map[route.Type][]int{}, map[route.Type][]int{}, map[string][]int{}
+	types := make([]route.Type, len(inst.targets))
+	for i, t := range inst.targets {
+		types[i] = t.RouteType
+		inst.byRoute[t.RouteType] = append(inst.byRoute[t.RouteType], i)
+		if t.Model.Alias == "" && (t.Model.Name == "" || !t.Static()) {
+			inst.anyModel[t.RouteType] = append(inst.anyModel[t.RouteType], i)
+		}
+	}
+	inst.table = routes.New(inst.config.LLMFormat, types)
+	for _, t := range inst.targets {
+		for _, name := range []string{t.Model.Alias, t.Model.Name} {
+			key := string(t.RouteType) + " " + name
+			if name == "" || inst.byModel[key] != nil {
+				continue
+			}
+			for i, other := range inst.targets {
+				if other.RouteType == t.RouteType && (other.Model.Alias == name || other.Model.Name == name || slices.Contains(inst.anyModel[t.RouteType], i)) {
+					inst.byModel[key] = append(inst.byModel[key], i)
+				}
+			}
+		}
+	}
+}
+
+// public is the model name by which clients ask for the target.
+func (t *endpoint) public() string {
+	if t.Model.Alias != "" {
+		return t.Model.Alias
+	}
+	return t.Model.Name
+}
+
+// pathOf is where a target stands in the configuration, as Kong writes it.
+func (inst *Instance) pathOf(t *endpoint) string {
+	if i := slices.Index(inst.targets, t); i >= 0 {
+		return inst.config.Path(i)
+	}
+	return "config.embeddings"
+}

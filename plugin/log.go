@@ -9,21 +9,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
-	"go-ai-proxy/translators/provider"
 )
-
-// finish settles the record; the first call counts.
-func (x *exchange) finish(outcome record.Outcome, message string) {
-	var estimate *chat.Usage
-	if x.record.Outcome() == record.Pending {
-		if u, ok := x.estimate(outcome); ok { // looks into the client's body: not under the lock
-			estimate = &u
-		}
-	}
-	if x.record.Settle(outcome, message, estimate) && x.reply.live != nil {
-		x.reply.live.Settle(x.record)
-	}
-}
 
 // settleSeen copies what the answer said into the record. What was counted
 // before is not counted again: it is taken out of seen, for the balancer too.
@@ -42,44 +28,6 @@ func settleSeen(a *attempt) {
 		}
 		d.Finish = a.seen.Finish
 	})
-}
-
-// estimate returns the usage of an answer whose provider counted nothing, or
-// not all, as Kong does: words of the prompt (1.8 tokens each when streamed),
-// four bytes of answer to a token. ok is false where nothing is estimated.
-//
-// Many providers count the output at the end of a stream, and some the prompt
-// at its start: of one that did not come to its end, the output is estimated
-// even where there are counts.
-func (x *exchange) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
-	if x.seen == nil || outcome == record.Refused || outcome == record.Panicked || x.request.api == nil {
-		return u, false
-	}
-	so := x.record.Data()
-	if len(so.Tried) == 0 || so.Tried[len(so.Tried)-1].Status != http.StatusOK {
-		return u, false
-	}
-	if outcome == record.Completed && (x.seen.HasUsage || x.request.api.Prose == nil) {
-		return u, false
-	}
-	u = so.Usage
-	if !x.seen.HasUsage && x.request.api.Prose != nil && u.Prompt == 0 {
-		u.Prompt, u.Total, ok = record.PromptTokens(x.request.api.Prose(x.request.members), x.request.stream), 0, true
-	}
-	return u, record.EstimateOutput(&u, x.seen.TextLen) || ok
-}
-
-// reads says whether the request only asks for what another one has made, or
-// ends it: what that cost was counted when it was made, or is counted once, see
-// bills.
-func (q *request) reads() bool {
-	switch {
-	case q.in.Method == http.MethodGet || q.in.Method == http.MethodHead || q.in.Method == http.MethodDelete:
-		return q.in.Upgrade == nil || q.api.Body != provider.TakeSocket
-	case q.api.Resources == nil:
-		return false
-	}
-	return strings.HasSuffix(q.sub, "/cancel") || strings.HasSuffix(q.sub, "/stop")
 }
 
 // bills says whether the usage in the answer counts. That of a stored answer
@@ -146,4 +94,41 @@ func withRecord(entry, record []byte) []byte {
 	}
 	ai := append(append([]byte(`{"proxy":`), record...), '}')
 	return jsonedit.Join(nil, jsonedit.Splice(nil, entry, members, []jsonedit.Edit{{Key: "ai", Value: ai}}))
+}
+
+// observeResponse keeps what a translated answer says for the record.
+func observeResponse(a *attempt, resp *chat.Response) {
+	a.seen.Usage, a.seen.HasUsage = resp.Usage, !resp.NoUsage
+	a.seen.Model = resp.Model
+	if resp.ServiceTier != "" {
+		a.seen.Usage.ServiceTier = resp.ServiceTier
+	}
+	for i := range resp.Choices {
+		a.seen.Finish = resp.Choices[i].Finish
+		for j := range resp.Choices[i].Parts {
+			a.seen.TextLen += len(resp.Choices[i].Parts[j].Text)
+		}
+	}
+	settleSeen(a)
+}
+
+// meterWhole reads usage from an answer that is forwarded as it came.
+func meterWhole(a *attempt, whole []byte) {
+	meter := a.op.Meter
+	if a.how == untouched {
+		meter = openai.Meter
+	}
+	if meter == nil {
+		return
+	}
+	meter.Whole(whole, &a.seen)
+	meterHeaders(a)
+	settleSeen(a)
+}
+
+// meterHeaders reads the usage of an answer that tells it in headers only.
+func meterHeaders(a *attempt) {
+	if !a.seen.HasUsage && a.op.MeterHeaders != nil {
+		a.op.MeterHeaders(a.answer.Header, &a.seen)
+	}
 }

@@ -274,18 +274,6 @@ func hostOf(addr string) string {
 	return host
 }
 
-// redact is an error's text without the query of the URLs in it: a key may
-// stand there.
-func redact(err error) string {
-	fields := strings.Fields(err.Error())
-	for i, f := range fields {
-		if j := strings.IndexByte(f, '?'); j >= 0 && strings.Contains(f, "://") {
-			fields[i] = f[:j] + "?…"
-		}
-	}
-	return strings.Join(fields, " ")
-}
-
 // nativePath is the path of a request to a configured URL. A URL without a path
 // leaves it to the API; one with a path is for the format's chat, and where it
 // ends as that API's does, its other APIs are beside it.
@@ -306,12 +294,6 @@ func nativePath(a *attempt, u *url.URL, path string, bare bool) (string, bool) {
 		return path, false
 	}
 	return prefix + path, true
-}
-
-// foreign says that the target's provider is not the one whose own format the
-// client speaks: what is meant for that one is kept from it.
-func (a *attempt) foreign() bool {
-	return a.exchange.instance.native() != nil && a.exchange.instance.config.LLMFormat != a.endpoint.Model.Provider
 }
 
 // meant says whether a header means something in the client's format only. An

@@ -195,3 +195,52 @@ func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
 
 // errClientGone is what a sink's failure becomes.
 var errClientGone = errors.New("the client is gone")
+
+// finish settles the record; the first call counts.
+func (x *exchange) finish(outcome record.Outcome, message string) {
+	var estimate *chat.Usage
+	if x.record.Outcome() == record.Pending {
+		if u, ok := x.estimate(outcome); ok { // looks into the client's body: not under the lock
+			estimate = &u
+		}
+	}
+	if x.record.Settle(outcome, message, estimate) && x.reply.live != nil {
+		x.reply.live.Settle(x.record)
+	}
+}
+
+// estimate returns the usage of an answer whose provider counted nothing, or
+// not all, as Kong does: words of the prompt (1.8 tokens each when streamed),
+// four bytes of answer to a token. ok is false where nothing is estimated.
+//
+// Many providers count the output at the end of a stream, and some the prompt
+// at its start: of one that did not come to its end, the output is estimated
+// even where there are counts.
+func (x *exchange) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
+	if x.seen == nil || outcome == record.Refused || outcome == record.Panicked || x.request.api == nil {
+		return u, false
+	}
+	so := x.record.Data()
+	if len(so.Tried) == 0 || so.Tried[len(so.Tried)-1].Status != http.StatusOK {
+		return u, false
+	}
+	if outcome == record.Completed && (x.seen.HasUsage || x.request.api.Prose == nil) {
+		return u, false
+	}
+	u = so.Usage
+	if !x.seen.HasUsage && x.request.api.Prose != nil && u.Prompt == 0 {
+		u.Prompt, u.Total, ok = record.PromptTokens(x.request.api.Prose(x.request.members), x.request.stream), 0, true
+	}
+	return u, record.EstimateOutput(&u, x.seen.TextLen) || ok
+}
+
+// collect keeps the text of a streamed answer for the log.
+func (x *exchange) collect(text []byte) {
+	x.record.Update(func(d *record.Data) {
+		d.Streamed = true
+		if len(d.Answer) > maxCollected {
+			return
+		}
+		d.Answer = append(d.Answer, text...)
+	})
+}

@@ -3,9 +3,10 @@ package plugin
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"math"
-	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"go-ai-proxy/plugin/record"
@@ -164,71 +165,53 @@ func (p *reply) errorFrame(e *chat.Error) []byte {
 	return dialect.NewEncoder(chat.Meta{}).Append(nil, d)
 }
 
-// meta is what an answer needs that the provider may leave out; the same for
-// all of one request.
-func (a *attempt) meta() chat.Meta {
-	if a.exchange.id == "" {
-		a.exchange.id = newID()
-	}
-	m := chat.Meta{ID: a.exchange.id, Created: a.exchange.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
-	if a.request.api.PromptFirst {
-		m.PromptTokens = record.PromptTokens(a.request.api.Prose(a.request.members), a.request.stream)
-	}
-	return m
-}
-
-// newID is a random id of 29 letters and digits, like OpenAI's.
-func newID() string {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	var b [29]byte
-	n := uint64(0)
-	for i := range b {
-		if i%10 == 0 { // ten of them are below 2⁶⁴
-			n = rand.Uint64()
-		}
-		b[i], n = alphabet[n%uint64(len(alphabet))], n/uint64(len(alphabet))
-	}
-	return string(b[:])
-}
-
-// observeResponse keeps what a translated answer says for the record.
-func observeResponse(a *attempt, resp *chat.Response) {
-	a.seen.Usage, a.seen.HasUsage = resp.Usage, !resp.NoUsage
-	a.seen.Model = resp.Model
-	if resp.ServiceTier != "" {
-		a.seen.Usage.ServiceTier = resp.ServiceTier
-	}
-	for i := range resp.Choices {
-		a.seen.Finish = resp.Choices[i].Finish
-		for j := range resp.Choices[i].Parts {
-			a.seen.TextLen += len(resp.Choices[i].Parts[j].Text)
-		}
-	}
-	settleSeen(a)
-}
-
-// meterWhole reads usage from an answer that is forwarded as it came.
-func meterWhole(a *attempt, whole []byte) {
-	meter := a.op.Meter
-	if a.how == untouched {
-		meter = openai.Meter
-	}
-	if meter == nil {
-		return
-	}
-	meter.Whole(whole, &a.seen)
-	meterHeaders(a)
-	settleSeen(a)
-}
-
-// meterHeaders reads the usage of an answer that tells it in headers only.
-func meterHeaders(a *attempt) {
-	if !a.seen.HasUsage && a.op.MeterHeaders != nil {
-		a.op.MeterHeaders(a.answer.Header, &a.seen)
-	}
-}
-
 // seconds is d for a Retry-After header, at least one.
 func seconds(d time.Duration) string {
 	return string(number(max(1, int(math.Ceil(d.Seconds())))))
+}
+
+// Headers that answer a request with Kong-Debug: which target, chosen how, and
+// what was tried. Names and numbers only, nothing of the configuration's secrets.
+const (
+	headerTarget    = "X-Kong-Llm-Target"
+	headerAlgorithm = "X-Kong-Llm-Algorithm"
+	headerAttempts  = "X-Kong-Llm-Attempts"
+	headerReason    = "X-Kong-Llm-Reason"
+)
+
+// debugged says whether the client wants to know why, and may.
+func (p *reply) debugged() bool {
+	return p.instance.config.Debug && len(p.request.in.Header["Kong-Debug"]) > 0
+}
+
+// explain adds the debug headers to an answer.
+func (p *reply) explain(h http.Header) {
+	if !p.debugged() || p.instance.balancer == nil {
+		return
+	}
+	d := p.record.Data()
+	var attempts []string
+	for i := range d.Tried {
+		t := &d.Tried[i]
+		attempts = append(attempts, fmt.Sprintf("%s/%s=%s", t.Provider, t.Model, t.Outcome))
+	}
+	h[headerAlgorithm] = []string{d.Algorithm}
+	if len(attempts) > 0 {
+		last := &d.Tried[len(d.Tried)-1]
+		h[headerTarget] = []string{headerValue(last.Provider + "/" + last.Model)}
+		h[headerAttempts] = []string{headerValue(strings.Join(attempts, ", "))}
+	}
+	if d.Reason != "" {
+		h[headerReason] = []string{headerValue(d.Reason)}
+	}
+}
+
+// headerValue is s without what cannot stand in a header.
+func headerValue(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, s)
 }

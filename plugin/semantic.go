@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"go-ai-proxy/plugin/balancer"
@@ -163,53 +162,4 @@ func readEmbedding(a *attempt) ([]byte, error) {
 		}
 	}
 	return whole, nil
-}
-
-// promptText is what the user said, for its meaning.
-func (q *request) promptText() string {
-	var b strings.Builder
-	add := func(text string) {
-		if b.Len() > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(text)
-	}
-	if r, err := q.internal(); err == nil {
-		for i := range r.Messages {
-			m := &r.Messages[i]
-			if m.Role != chat.User {
-				continue
-			}
-			for j := range m.Parts {
-				if m.Parts[j].Text != "" {
-					add(m.Parts[j].Text)
-				}
-			}
-		}
-	} else {
-		for _, name := range []string{"input", "prompt"} {
-			value := jsonedit.Find(q.members, name)
-			if text, ok := jsonedit.String(value); ok {
-				add(text)
-			} else if len(value) > 0 && value[0] == '[' {
-				add(string(value))
-			}
-		}
-	}
-	return b.String()
-}
-
-// rank lets the meaning of the prompt order the candidates, if the
-// configuration asks for that and there is a choice.
-func (b *balancing) rank(ctx context.Context, candidates []int) []int {
-	if b.exchange.instance.semantic == nil || len(candidates) < 2 {
-		return nil
-	}
-	c := b.exchange.instance.semantic.Rank(ctx, b.exchange.request.promptText(), candidates)
-	b.choice = c.Reason
-	b.exchange.record.Update(func(d *record.Data) {
-		d.Reason = c.Reason
-		d.Warnings = append(d.Warnings, c.Warnings...)
-	})
-	return c.Ranked
 }

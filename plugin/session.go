@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -17,30 +16,6 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 )
-
-// takeSocket is what a realtime request says before there is a connection.
-func (r *reading) takeSocket() error {
-	h := r.request.in.Header
-	if r.request.in.Method != http.MethodGet {
-		return notAllowed(r.request.in.Method, string(r.request.route), http.MethodGet)
-	}
-	if r.request.in.Upgrade == nil || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
-		h.Get("Sec-Websocket-Version") != "13" || h.Get("Sec-Websocket-Key") == "" {
-		return refuse(http.StatusUpgradeRequired, "this route is for WebSockets: send GET with Upgrade: websocket and Sec-WebSocket-Version: 13")
-	}
-	r.request.model, _ = r.request.Query("model")
-	r.exchange.record.Update(func(d *record.Data) { d.Mode = record.Realtime })
-	return nil
-}
-
-// modelInQuery says whether the provider wants a model named: not where a call
-// is joined, or speech only written down.
-// https://platform.openai.com/docs/guides/realtime-server-controls
-func (q *request) modelInQuery() bool {
-	_, call := q.Query("call_id")
-	_, intent := q.Query("intent")
-	return !call && (!intent || q.model != "")
-}
 
 // socketUpstream is an Upstream that can open WebSockets. When the provider
 // refuses, the answer is not nil.

@@ -157,17 +157,6 @@ func (s *stream) observe(d *chat.Delta) {
 // maxCollected bounds what is kept of a streamed answer, in bytes.
 const maxCollected = 16 << 20
 
-// collect keeps the text of a streamed answer for the log.
-func (x *exchange) collect(text []byte) {
-	x.record.Update(func(d *record.Data) {
-		d.Streamed = true
-		if len(d.Answer) > maxCollected {
-			return
-		}
-		d.Answer = append(d.Answer, text...)
-	})
-}
-
 // note takes down when the first content came.
 func (s *stream) note(content bool) {
 	if content && !s.shown {
@@ -175,13 +164,6 @@ func (s *stream) note(content bool) {
 		first := max(time.Since(s.attempt.exchange.start), 1)
 		s.attempt.exchange.record.Update(func(d *record.Data) { d.First = first })
 	}
-}
-
-// release lets go of what was made of the client's body: no other attempt will
-// be made, and a stream may last.
-func (a *attempt) release() {
-	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
-	a.exchange.buffers.giveBack(a.request.body)
 }
 
 // begin sends the header of the stream.

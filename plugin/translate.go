@@ -1,0 +1,319 @@
+package plugin
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"go-ai-proxy/plugin/form"
+	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// translation is what happens to the bodies.
+type translation int
+
+// translate makes the body of the outgoing request.
+func translate(a *attempt) error {
+	var err error
+	switch a.how {
+	case untouched:
+		a.pieces = [][]byte{a.request.body}
+		return nil
+	case same:
+		if a.request.members == nil {
+			return passBody(a)
+		}
+		if a.exchange.instance.native() != nil {
+			err = spliceNative(a)
+		} else {
+			err = spliceBody(a)
+		}
+	case viaChat:
+		err = translateChat(a)
+	case viaBody:
+		err = translateBody(a)
+	case viaResource:
+		err = translateResource(a)
+	}
+	if err != nil {
+		return transformError(a, err)
+	}
+	if a.endpoint.Logging.Payloads {
+		payload := jsonedit.Join(nil, a.pieces)
+		a.exchange.record.Update(func(d *record.Data) { d.Request = payload })
+	}
+	return nil
+}
+
+// transformError gives a translator's refusal Kong's words where the message
+// does not name a field itself.
+func transformError(a *attempt, err error) error {
+	var re *chat.RequestError
+	if errors.As(err, &re) {
+		e := refuse(http.StatusBadRequest, fmt.Sprintf("error transforming to %s: %s", a.name(), re.Error()))
+		e.Param = re.Field
+		return e
+	}
+	return err
+}
+
+// pass lets a body through that is not JSON, or none.
+func passBody(a *attempt) error {
+	a.out.Length = a.request.in.ContentLength
+	f := a.request.form
+	switch {
+	case a.request.held != nil:
+		var err error
+		if f, err = form.New(bytes.NewReader(a.request.held), a.request.in.Header.Get("Content-Type")); err != nil {
+			return err
+		}
+		a.out.Length = int64(len(a.request.held))
+	case a.request.unread != nil:
+		a.out.Stream = a.request.unread
+		return nil
+	case f == nil:
+		return nil
+	}
+	a.out.Stream = f
+	if a.request.creates() {
+		f.Required = a.request.api.Form
+	}
+	f.Check = func(name, value string) error {
+		if name == "model" {
+			return a.ownModel(value)
+		}
+		return checkStreamField(a, value)
+	}
+	if a.request.model != a.target.Model && a.target.Model != "" && a.request.api.Model != provider.ModelTaken {
+		f.Replace = a.target.Model
+		switch {
+		case a.out.Length < 0:
+		case a.request.named:
+			a.out.Length += int64(len(a.target.Model) - len(a.request.model))
+		default:
+			a.out.Length = -1
+		}
+	}
+	return nil
+}
+
+// asJSON is the client's body for a target that takes no forms.
+func clientJSON(a *attempt) ([]byte, error) {
+	if a.request.held == nil {
+		return a.request.body, nil
+	}
+	return form.AsJSON(bytes.NewReader(a.request.held), a.request.in.Header.Get("Content-Type"))
+}
+
+// streamField refuses a form's stream, found late, where none may be.
+func checkStreamField(a *attempt, value string) error {
+	if strings.EqualFold(value, "true") && a.request.api.Streams && a.exchange.instance.config.ResponseStreaming == "deny" {
+		return refuse(http.StatusBadRequest, textNoStreaming)
+	}
+	return nil
+}
+
+// splice edits the few members that differ and leaves all other bytes alone.
+func spliceBody(a *attempt) error {
+	edits := a.edits[:0]
+	if a.target.Model != "" && (a.needsModel() || a.request.model != "") {
+		edits = append(edits, jsonedit.Edit{Key: "model", Value: a.endpoint.modelAsJSON(a.target.Model)})
+	}
+	if a.request.api.Tuned && a.request.sub == "" {
+		edits = tuneBody(a, edits)
+	}
+	if a.request.route == route.Embeddings && a.target.Options.EmbeddingsDimensions != nil {
+		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*a.target.Options.EmbeddingsDimensions)})
+	}
+	if a.request.api.Streams && a.request.sub == "" {
+		edits = streamEdits(a, edits)
+	}
+	extra := jsonedit.Find(a.request.members, "extra_body")
+	if extra != nil {
+		edits = append(edits, jsonedit.Edit{Key: "extra_body"})
+	}
+	body, members := a.request.body, a.request.members
+	if a.op.Edit.Request != nil {
+		var err error
+		body = a.op.Edit.Request(nil, body)
+		if members, err = jsonedit.Object(body, nil); err != nil {
+			return err
+		}
+	}
+	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
+	return mergeExtraBody(a, extra)
+}
+
+// spliceNative puts the target's model and options in a body of the same format,
+// and what else the provider wants otherwise than the client. All other bytes
+// stay.
+func spliceNative(a *attempt) error {
+	edits := a.edits[:0]
+	named := a.request.api.Model == provider.ModelNeeded || a.request.api.Model == provider.ModelTaken && a.request.model != ""
+	if named && a.target.Model != "" {
+		edits = append(edits, jsonedit.Edit{Key: a.request.api.ModelMember(), Value: a.endpoint.modelAsJSON(a.target.Model)})
+	}
+	if a.request.stream && !a.request.api.StreamsByPath() {
+		edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
+	}
+	for header, member := range a.op.Edit.Headers {
+		if value := member.List(a.request.in.Header[header]); value != nil {
+			edits = append(edits, jsonedit.Edit{Key: member.Name, Value: value})
+		}
+	}
+	body, members := a.request.body, a.request.members
+	if a.request.api.Remodel != nil && a.request.model != a.target.Model {
+		body = a.request.api.Remodel(body, a.target.Model)
+	}
+	if a.op.Edit.Request != nil {
+		body = a.op.Edit.Request(nil, body)
+	}
+	if len(body) != len(a.request.body) || len(body) > 0 && &body[0] != &a.request.body[0] {
+		var err error
+		if members, err = jsonedit.Object(body, nil); err != nil {
+			return err
+		}
+	}
+	if a.op.Tune != nil {
+		edits = append(edits, a.op.Tune(a.target, members)...)
+	}
+	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
+	return nil
+}
+
+// tune lets the target's tuning options win over the client's.
+func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
+	o := a.target.Options
+	if o.MaxTokens != nil {
+		if jsonedit.Find(a.request.members, "max_completion_tokens") != nil {
+			edits = append(edits, jsonedit.Edit{Key: "max_completion_tokens"})
+		}
+		edits = append(edits, jsonedit.Edit{Key: cmp.Or(a.request.api.Limit, "max_tokens"), Value: number(*o.MaxTokens)})
+	}
+	if o.Temperature != nil {
+		edits = append(edits, jsonedit.Edit{Key: "temperature", Value: float(*o.Temperature)})
+	}
+	if o.TopP != nil {
+		edits = append(edits, jsonedit.Edit{Key: "top_p", Value: float(*o.TopP)})
+	}
+	if o.TopK != nil && a.request.api.Limit == "" { // Responses have no top_k
+		edits = append(edits, jsonedit.Edit{Key: "top_k", Value: number(*o.TopK)})
+	}
+	return edits
+}
+
+// streamEdits makes `stream` explicit and asks for usage in the stream.
+func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
+	if !a.request.api.BareData { // Responses: usage comes by itself
+		if a.request.stream {
+			edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
+		}
+		return edits
+	}
+	edits = append(edits, jsonedit.Edit{Key: "stream", Value: boolean(a.request.stream)})
+	a.hidden = a.request.stream && !a.request.usage
+	options := jsonedit.Find(a.request.members, "stream_options")
+	switch {
+	case a.op.Edit.NoStreamOptions, !a.request.stream:
+		if options != nil {
+			edits = append(edits, jsonedit.Edit{Key: "stream_options"})
+		}
+	case !a.request.usage:
+		value := []byte(`{"include_usage":true}`)
+		if len(options) > 0 && options[0] == '{' {
+			if merged, err := jsonedit.Merge(nil, options, value); err == nil {
+				value = merged
+			}
+		}
+		edits = append(edits, jsonedit.Edit{Key: "stream_options", Value: value})
+	}
+	return edits
+}
+
+// translateChat takes the request through the internal form.
+func translateChat(a *attempt) error {
+	parsed, err := a.request.internal()
+	if err != nil {
+		return err
+	}
+	r := *parsed // shallow: the original serves the next attempt, too
+	r.Model = a.target.Model
+	r.Stream = a.request.stream
+	o := a.target.Options
+	if o.MaxTokens != nil {
+		r.MaxTokens = chat.Number(number(*o.MaxTokens))
+	}
+	if o.Temperature != nil {
+		r.Temperature = chat.Number(float(*o.Temperature))
+	}
+	if o.TopP != nil {
+		r.TopP = chat.Number(float(*o.TopP))
+	}
+	if o.TopK != nil {
+		r.TopK = chat.Number(number(*o.TopK))
+	}
+	if len(r.Extra) > 0 {
+		r.Extra = unpinnedExtra(a, r.Extra)
+	}
+	body, err := a.op.Chat.AppendRequest(a.exchange.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
+	if err != nil {
+		return err
+	}
+	a.pieces = [][]byte{body}
+	return mergeExtraBody(a, []byte(r.ExtraBody))
+}
+
+func boolean(b bool) []byte {
+	if b {
+		return []byte("true")
+	}
+	return []byte("false")
+}
+
+func number(n int) []byte { return strconv.AppendInt(nil, int64(n), 10) }
+
+func float(f float64) []byte { return strconv.AppendFloat(nil, f, 'g', -1, 64) }
+
+// translateBody takes a body that is no chat's to the provider's format.
+func translateBody(a *attempt) error {
+	client, err := clientJSON(a)
+	if err != nil {
+		return err
+	}
+	body, err := a.op.Body.AppendRequest(nil, a.target, client)
+	if err != nil {
+		return err
+	}
+	a.pieces = [][]byte{body}
+	return mergeExtraBody(a, jsonedit.Lookup(client, "extra_body"))
+}
+
+// clientCall is the client's request as a Resource sees it.
+func clientCall(a *attempt) (*provider.Call, error) {
+	body, err := clientJSON(a)
+	if err != nil {
+		return nil, err
+	}
+	return &provider.Call{Method: a.request.in.Method, Path: a.request.sub, Query: a.request.in.RawQuery, Body: body}, nil
+}
+
+// translateResource makes the provider's request of a REST operation.
+func translateResource(a *attempt) error {
+	client, err := clientCall(a)
+	if err != nil {
+		return err
+	}
+	call, err := a.op.Resource.Request(a.target, client, a.meta())
+	if err != nil {
+		return err
+	}
+	a.ask(call)
+	return nil
+}
