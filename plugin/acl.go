@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -22,7 +23,7 @@ const (
 // What can be read in more than one way has several values: a deny rule matches
 // where one of them does, an allow rule where all do.
 type subject struct {
-	in       *Inbound
+	in       *wire.Inbound
 	target   *endpoint
 	paths    []string
 	models   []string // that the target may be asked for; none where none is named

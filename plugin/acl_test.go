@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"go-ai-proxy/plugin/wire"
 	"net/http"
 	"strings"
 	"testing"
@@ -179,7 +180,7 @@ func TestRulesOnPathsSeeWhatTheRouterSees(t *testing.T) {
 	} {
 		for acls, want := range map[string]int{rule("deny", "path", "/t/admin/"): c.deny, rule("allow", "path", "/t/op%65n"): c.allow} {
 			b := newBench(t, ruled(acls, routeConf("preserve", "openai", "", `"upstream_url":"$UP"`)), answer)
-			status, _ := b.serve(b.instance, hello, func(in *Inbound) { in.Path, in.Kong.Path = "/x", c.path })
+			status, _ := b.serve(b.instance, hello, func(in *wire.Inbound) { in.Path, in.Kong.Path = "/x", c.path })
 			if status != want {
 				t.Errorf("%s, %s: %d, want %d", c.path, acls, status, want)
 			}
@@ -210,7 +211,7 @@ func TestAddressesMatchHoweverTheyAreWritten(t *testing.T) {
 }
 
 func TestRulesOnConsumersAndGroups(t *testing.T) {
-	who := Context{Consumer: Consumer{ID: "c-1", Username: "ann"}, Groups: []string{"staff", "ops"}, GroupIDs: []string{"g-1"}}
+	who := wire.Context{Consumer: wire.Consumer{ID: "c-1", Username: "ann"}, Groups: []string{"staff", "ops"}, GroupIDs: []string{"g-1"}}
 	for _, c := range []struct {
 		kind, key, value string
 		want             bool
@@ -224,7 +225,7 @@ func TestRulesOnConsumersAndGroups(t *testing.T) {
 			acls = rule("deny", c.kind, c.value)
 		}
 		b := newBench(t, ruled(acls, routeConf(chatRoute, "openai", "m", "")), answer).elsewhere()
-		status, _ := b.serve(b.instance, hello, func(in *Inbound) { in.Kong = who })
+		status, _ := b.serve(b.instance, hello, func(in *wire.Inbound) { in.Kong = who })
 		if (status == http.StatusForbidden) != c.want {
 			t.Errorf("%s %s %s: %d", c.kind, c.key, c.value, status)
 		}

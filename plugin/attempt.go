@@ -45,8 +45,9 @@ type attempt struct {
 	pieces      [][]byte
 	url         url.URL
 	signed      credentials.Outgoing // what the credentials are put on
-	out         Outgoing
-	answer      *Answer
+	out         wire.Outgoing
+	answer      *wire.Answer
+	parked      *parked // answer, where it is an error
 
 	edits [8]jsonedit.Edit // room for those of splice
 	parts [12][]byte       // and for what they make
@@ -273,7 +274,7 @@ func (a *attempt) needsModel() bool {
 
 // ask makes call the next request.
 func (a *attempt) ask(call *provider.Call) {
-	a.asked, a.pieces, a.out = call, nil, Outgoing{}
+	a.asked, a.pieces, a.out = call, nil, wire.Outgoing{}
 	if call.Body != nil {
 		a.pieces = [][]byte{call.Body}
 	}
@@ -361,10 +362,11 @@ func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 
 // failedWith is an attempt that the provider answered with an error status.
 func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
+	a.parked = &parked{body, gzipped}
 	e := chat.ErrorFrom(a.answer.Status, body)
 	return &attemptError{
 		criterion: "http_" + strconv.Itoa(a.answer.Status), sent: true, rest: retryAfter(a.answer.Header, time.Now()),
-		answer: &answered{attempt: a, body: body, gzipped: gzipped}, cause: e,
+		cause: e,
 	}
 }
 
@@ -374,7 +376,6 @@ type attemptError struct {
 	sent      bool   // the provider may have begun to work
 	consumed  bool   // the client's body was not kept
 	rest      time.Duration
-	answer    *answered // the provider's answer, if there was one
 	cause     error
 	// replaceable: attempts are left, and targets for them.
 	replaceable bool
@@ -384,24 +385,22 @@ func (e *attemptError) Error() string { return e.cause.Error() }
 
 func (e *attemptError) Unwrap() error { return e.cause }
 
-// answered is a provider's error answer that the client gets when no other
-// attempt does better.
-type answered struct {
-	attempt *attempt
+// parked is a provider's error answer that the client gets when no other attempt
+// does better.
+type parked struct {
 	body    []byte
 	gzipped bool
 }
 
-// deliver gives the client that answer after all. The record names its target,
-// not the one that was tried last.
-func (k *answered) deliver() error {
-	a := k.attempt
+// deliverParked gives the client that answer after all. The record names its
+// target, not the one that was tried last.
+func (a *attempt) deliverParked() error {
 	a.exchange.seen = nil // an error answer has used nothing
 	a.exchange.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
 		d.Options, d.Model = a.target.Options, a.modelLogged()
 	})
-	return sendProviderError(a, k.body, k.gzipped)
+	return sendProviderError(a, a.parked.body, a.parked.gzipped)
 }
 
 func transportFailure(err error) *attemptError {

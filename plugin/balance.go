@@ -26,30 +26,30 @@ type balancing struct {
 // Until the first content has gone to the client an attempt may be replaced;
 // after it, never.
 func (b *balancing) attempts(ctx context.Context) error {
-	candidates, err := b.exchange.instance.candidates(b.exchange.request.model, b.exchange.request.route)
+	x, inst := b.exchange, b.exchange.instance
+	candidates, err := inst.candidates(x.request.model, x.request.route)
 	if err != nil {
 		return err
 	}
 	if candidates, err = b.admit(candidates); err != nil {
 		return err
 	}
-	lb := b.exchange.instance.balancer
 	b.warm(candidates)
 	ranked := b.rank(ctx, candidates)
 	pick := &b.pick
 	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), candidates, b.hash(), ranked
-	var kept *answered // of the last attempt that got an answer
+	var parked *attempt // the last one that got an answer, if only an error
 	var last error
-	for left := b.exchange.instance.budget(); left > 0; left-- {
-		i, ok := lb.Pick(pick)
+	for left := inst.budget(); left > 0; left-- {
+		i, ok := inst.balancer.Pick(pick)
 		if !ok {
 			break
 		}
-		if b.exchange.reply.debugged() {
+		if x.reply.debugged() {
 			b.reasoned(i, pick.Available())
 		}
-		lb.Exclude(pick, i)
-		err := b.try(ctx, pick, i, left > 1 && lb.Left(pick))
+		inst.balancer.Exclude(pick, i)
+		a, err := b.try(ctx, i, left > 1 && inst.balancer.Left(pick))
 		failed, ok := errors.AsType[*attemptError](err)
 		if !ok {
 			return err
@@ -57,26 +57,26 @@ func (b *balancing) attempts(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return errClientGone
 		}
-		failed.consumed = b.exchange.request.consumed()
+		failed.consumed = x.request.consumed()
 		last = failed.cause
-		if failed.answer != nil {
-			kept = failed.answer
+		if a != nil && a.parked != nil {
+			parked = a
 		}
 		if failed.rest > 0 {
-			lb.Rest(i, pick.Now.Add(failed.rest))
+			inst.balancer.Rest(i, pick.Now.Add(failed.rest))
 		}
-		if !failed.replaceable || !b.exchange.instance.retries(failed, b.exchange.request.in.Method) {
+		if !failed.replaceable || !inst.retries(failed, x.request.in.Method) {
 			break
 		}
 	}
 	switch {
-	case kept != nil:
-		return kept.deliver()
+	case parked != nil:
+		return parked.deliverParked()
 	case last != nil:
 		return last
 	}
 	e := refuse(http.StatusServiceUnavailable, "No available targets")
-	e.RetryAfter = max(lb.RetryAfter(pick), time.Second)
+	e.RetryAfter = max(inst.balancer.RetryAfter(pick), time.Second)
 	return e
 }
 
@@ -91,14 +91,15 @@ func (b *balancing) warm(candidates []int) {
 	}
 }
 
-// try makes one attempt at target i, and tells the balancer how it ended
-// whatever happens. Nothing of an attempt before is left in q.
-func (b *balancing) try(ctx context.Context, pick *balancer.Request, i int, replaceable bool) error {
-	lb := b.exchange.instance.balancer
-	b.exchange.reply.encoder = nil
+// try makes one attempt at target i, nil where it could not be prepared, and
+// tells the balancer how it ended whatever happens. Nothing of an attempt before
+// is left in the exchange.
+func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt, error) {
+	x, inst, pick := b.exchange, b.exchange.instance, &b.pick
+	x.reply.encoder = nil
 	verdict := balancer.Neutral // of a panic
-	defer func() { lb.Done(pick, i, verdict, pick.Now) }()
-	a, err := b.exchange.prepare(ctx, b.exchange.instance.targets[i])
+	defer func() { inst.balancer.Done(pick, i, verdict, pick.Now) }()
+	a, err := x.prepare(ctx, inst.targets[i])
 	if err == nil {
 		a.replaceable = replaceable && b.repeatsBroken()
 		err = a.run(ctx)
@@ -112,20 +113,20 @@ func (b *balancing) try(ctx context.Context, pick *balancer.Request, i int, repl
 		failed.replaceable = replaceable
 		criterion = failed.criterion
 	case err == nil:
-		end := b.exchange.record.Outcome()
+		end := x.record.Outcome()
 		gone = gone || end == record.Aborted
 		criterion = a.criterion(end)
-		lb.Learn(i, a.sample(end, pick.Now), pick.Now)
+		inst.balancer.Learn(i, a.sample(end, pick.Now), pick.Now)
 	}
-	verdict = b.exchange.instance.verdict(criterion, gone)
+	verdict = inst.verdict(criterion, gone)
 	switch {
 	case gone || criterion == "":
 	case slices.Contains(requestsFault, criterion):
-		lb.Refuse(pick, i, pick.Now)
+		inst.balancer.Refuse(pick, i, pick.Now)
 	default:
-		lb.Fail(pick, i, pick.Now)
+		inst.balancer.Fail(pick, i, pick.Now)
 	}
-	return err
+	return a, err
 }
 
 // refusedHere is the criterion of an attempt that came to nothing before the

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/semantic/searchtest"
+	"go-ai-proxy/plugin/wire"
 )
 
 // several are providers of a test that all answer the same way.
@@ -434,7 +435,7 @@ func TestP304ConsumerThatIsNotAllowedIsRefused(t *testing.T) {
 	}
 	defer inst.Close()
 	for consumer, want := range map[string]int{"a": 200, "b": 403, "": 403} {
-		status, _ := b.serve(inst, hello, func(in *Inbound) { in.Kong.Consumer.Username = consumer })
+		status, _ := b.serve(inst, hello, func(in *wire.Inbound) { in.Kong.Consumer.Username = consumer })
 		if status != want {
 			t.Errorf("consumer %q: %d", consumer, status)
 		}

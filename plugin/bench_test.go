@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/wire"
 )
 
 // canned is an Upstream that answers without a network.
@@ -20,8 +21,8 @@ type canned struct {
 	body        string
 }
 
-func (c *canned) Do(_ context.Context, out *Outgoing) (*Answer, error) {
-	return &Answer{Status: 200, Header: http.Header{"Content-Type": {c.contentType}}, Body: io.NopCloser(strings.NewReader(c.body)), Peer: "127.0.0.1:443"}, nil
+func (c *canned) Do(_ context.Context, out *wire.Outgoing) (*wire.Answer, error) {
+	return &wire.Answer{Status: 200, Header: http.Header{"Content-Type": {c.contentType}}, Body: io.NopCloser(strings.NewReader(c.body)), Peer: "127.0.0.1:443"}, nil
 }
 
 // nowhere is a Sink that takes everything.
@@ -32,8 +33,8 @@ func (nowhere) Write([]byte) error                  { return nil }
 func (nowhere) Flush() error                        { return nil }
 func (nowhere) Abort()                              {}
 
-func inbound(body []byte) *Inbound {
-	return &Inbound{Method: "POST", Path: "/chat", ContentLength: int64(len(body)), Body: bytes.NewReader(body), Header: http.Header{
+func inbound(body []byte) *wire.Inbound {
+	return &wire.Inbound{Method: "POST", Path: "/chat", ContentLength: int64(len(body)), Body: bytes.NewReader(body), Header: http.Header{
 		"Content-Type": {"application/json"}, "User-Agent": {"bench"}, "Accept": {"*/*"}, "Accept-Encoding": {"gzip"}}}
 }
 

@@ -34,28 +34,58 @@ func deliver(ctx context.Context, a *attempt) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case a.answer.Status >= 300:
+	if a.answer.Status >= 300 {
 		whole, err := a.exchange.readAnswer(body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}
 		return a.failedWith(whole, gzipped)
 	}
-	contentType := wire.First(a.answer.Header, "Content-Type")
-	kind, known := frame.KindOf(contentType, frame.SSE)
-	switch {
-	case a.how == viaChat && a.request.stream && known:
+	switch as, kind := deliveryOf(a); as {
+	case byEvent:
 		return deliverStream(ctx, a, frame.New(kind, body, frame.MaxEvent))
-	case a.how == same && kind == frame.SSE && (a.request.stream && known || contentType != "" && known),
-		a.how == same && a.request.stream && known && (kind == a.request.api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
-		return deliverStream(ctx, a, frame.New(kind, body, frame.MaxEvent))
-	case a.how == same && !a.request.api.BareData && strings.HasPrefix(contentType, "text/html") && !strings.HasSuffix(a.request.sub, "/content"):
-		return noAnswer("error", "the provider answered with a page (text/html): correct model.options.upstream_url")
-	case a.how == same && !a.request.api.BareData && (!known || kind == frame.Lines || strings.HasSuffix(a.request.sub, "/content")):
+	case byByte:
 		return deliverBytes(ctx, a, body)
+	case page:
+		return noAnswer("error", "the provider answered with a page (text/html): correct model.options.upstream_url")
 	}
 	return deliverWhole(ctx, a, body, gzipped)
+}
+
+// delivery is how a provider's answer reaches the client.
+type delivery int
+
+const (
+	wholeBody delivery = iota // as one JSON body
+	byEvent                   // event by event
+	byByte                    // as it comes: sound, pictures, files
+	page                      // not at all: a server before the API made it
+)
+
+// deliveryOf decides that, once, by how the bodies relate, by what the client
+// asked for and by the answer's content type; and how events are framed.
+func deliveryOf(a *attempt) (delivery, frame.Kind) {
+	contentType := wire.First(a.answer.Header, "Content-Type")
+	kind, known := frame.KindOf(contentType, frame.SSE)
+	api, stream := a.request.api, a.request.stream
+	file := strings.HasSuffix(a.request.sub, "/content")
+	switch {
+	case a.how == viaChat && stream && known:
+		return byEvent, kind
+	case a.how != same:
+		return wholeBody, kind
+	case known && kind == frame.SSE && (stream || contentType != ""):
+		return byEvent, kind
+	case known && stream && (kind == api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
+		return byEvent, kind
+	case api.BareData:
+		return wholeBody, kind
+	case strings.HasPrefix(contentType, "text/html") && !file:
+		return page, kind
+	case !known || kind == frame.Lines || file:
+		return byByte, kind
+	}
+	return wholeBody, kind
 }
 
 // passThrough forwards an answer byte for byte, as preserve wants it. What is

@@ -17,6 +17,7 @@ import (
 
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/wire"
 )
 
 // bomb is gzip of n MiB of spaces, in about n KiB: members follow each other.
@@ -146,7 +147,7 @@ func TestAGzippedBodyOfUnknownLengthIsBounded(t *testing.T) {
 		conf := strings.Replace(chatConf, `{"route_type"`, fmt.Sprintf(`{"max_request_body_size":%d,"route_type"`, c.limit), 1)
 		b := newBench(t, conf, answer)
 		body := &repeating{again: c.again}
-		status, rec := b.serve(b.instance, "", func(in *Inbound) {
+		status, rec := b.serve(b.instance, "", func(in *wire.Inbound) {
 			in.Header.Set("Content-Encoding", "gzip")
 			in.Body, in.ContentLength = body, -1
 		})
@@ -163,7 +164,7 @@ func TestTheLimitOfBodiesIsExact(t *testing.T) {
 		conf := strings.Replace(chatConf, `{"route_type"`, fmt.Sprintf(`{"max_request_body_size":%d,"route_type"`, len(body)-over), 1)
 		for _, kind := range []string{"sized", "chunked", "gzip"} {
 			b := newBench(t, conf, answer)
-			status, _ := b.serve(b.instance, hello, func(in *Inbound) {
+			status, _ := b.serve(b.instance, hello, func(in *wire.Inbound) {
 				switch kind {
 				case "chunked":
 					in.ContentLength = -1

@@ -17,6 +17,7 @@ import (
 
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/bedrock"
@@ -174,7 +175,7 @@ func (s *stage) post(inst *Instance, path, query string, body []byte, headers ..
 }
 
 func (s *stage) call(inst *Instance, method, path, query string, body []byte, headers ...string) (*taken, *record.Record) {
-	in := &Inbound{Method: method, Path: path, RawQuery: query, Header: http.Header{"Content-Type": {"application/json"}}}
+	in := &wire.Inbound{Method: method, Path: path, RawQuery: query, Header: http.Header{"Content-Type": {"application/json"}}}
 	if body != nil {
 		in.Body, in.ContentLength = bytes.NewReader(body), int64(len(body))
 	}

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/target"
 )
 
 // extraAttempt is an attempt at a model whose configuration has the options o.
 func extraAttempt(o *target.Options, stream bool) *attempt {
-	e := newEndpoint(&config.Target{Model: config.Model{Name: "real", Alias: "alias"}}, nil, nil, Timeouts{})
+	e := newEndpoint(&config.Target{Model: config.Model{Name: "real", Alias: "alias"}}, nil, nil, wire.Timeouts{})
 	return &attempt{request: &request{stream: stream}, endpoint: e, target: &target.Target{Model: "real", Options: o}}
 }
 

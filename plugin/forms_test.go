@@ -11,6 +11,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
+	"go-ai-proxy/plugin/wire"
 )
 
 func TestFormThatIsCutOffIsTheClientsEnd(t *testing.T) {
@@ -20,7 +21,7 @@ func TestFormThatIsCutOffIsTheClientsEnd(t *testing.T) {
 		q := &exchange{instance: &Instance{config: &config.Config{}}, record: &record.Record{}}
 		q.request = request{
 			api: routes.Of("audio/v1/audio/transcriptions"),
-			in:  &Inbound{Header: http.Header{"Content-Type": {formType}}, Body: src, ContentLength: -1},
+			in:  &wire.Inbound{Header: http.Header{"Content-Type": {formType}}, Body: src, ContentLength: -1},
 		}
 		err := q.reading().takeForm(0)
 		if err == nil {

@@ -15,6 +15,7 @@ import (
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
@@ -28,7 +29,7 @@ type altered struct {
 	alter       func(pieces [][]byte) []byte
 }
 
-func (a *altered) Do(_ context.Context, out *Outgoing) (*Answer, error) {
+func (a *altered) Do(_ context.Context, out *wire.Outgoing) (*wire.Answer, error) {
 	var body bytes.Buffer
 	for _, p := range out.Pieces {
 		body.Write(p)
@@ -48,7 +49,7 @@ func (a *altered) Do(_ context.Context, out *Outgoing) (*Answer, error) {
 	if a.alter != nil {
 		said = a.alter(a.pieces)
 	}
-	return &Answer{Status: 200, Header: http.Header{"Content-Type": {a.contentType}}, Body: io.NopCloser(bytes.NewReader(said)), Peer: "127.0.0.1:1"}, nil
+	return &wire.Answer{Status: 200, Header: http.Header{"Content-Type": {a.contentType}}, Body: io.NopCloser(bytes.NewReader(said)), Peer: "127.0.0.1:1"}, nil
 }
 
 // oddities are what may stand in the place of any value.

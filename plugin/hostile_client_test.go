@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"go-ai-proxy/plugin/wire"
 	"io"
 	"net"
 	"net/http"
@@ -412,7 +413,7 @@ func TestAClientThatLeavesInItsBodyIsAborted(t *testing.T) {
 // recording is an Upstream that notes where requests would go.
 type recording struct{ urls []string }
 
-func (r *recording) Do(_ context.Context, out *Outgoing) (*Answer, error) {
+func (r *recording) Do(_ context.Context, out *wire.Outgoing) (*wire.Answer, error) {
 	r.urls = append(r.urls, out.URL.String())
-	return &Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answerJSON))}, nil
+	return &wire.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answerJSON))}, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
@@ -63,7 +64,7 @@ func (o *odd) asked(c *speaker, scenario string, stream bool) {
 	serve := func(what string, alter func([][]byte) []byte) {
 		up.alter = alter
 		o.n++
-		in := &Inbound{Method: http.MethodPost, Path: c.path(stream), Header: http.Header{"Content-Type": {"application/json"}}, Body: bytes.NewReader(body), ContentLength: int64(len(body))}
+		in := &wire.Inbound{Method: http.MethodPost, Path: c.path(stream), Header: http.Header{"Content-Type": {"application/json"}}, Body: bytes.NewReader(body), ContentLength: int64(len(body))}
 		if stream {
 			in.RawQuery = c.query
 		}

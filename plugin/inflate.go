@@ -90,7 +90,7 @@ var gzipMagic = []byte{0x1f, 0x8b}
 // inflate returns the answer's body without gzip, and whether there was any.
 // Some providers name gzip and send plain text: the magic number decides. Other
 // encodings are never asked for, nor is gzip in gzip.
-func inflate(ans *Answer) (io.Reader, bool, error) {
+func inflate(ans *wire.Answer) (io.Reader, bool, error) {
 	switch encoding := strings.ToLower(strings.Join(ans.Header["Content-Encoding"], ", ")); encoding {
 	case "gzip", "x-gzip":
 	case "br", "zstd", "deflate", "compress":

@@ -50,7 +50,7 @@ type endpoint struct {
 	identity string // across configurations
 	provider *provider.Provider
 	source   *credentials.Source
-	timeouts Timeouts
+	timeouts wire.Timeouts
 	category string                  // of what it makes, for the log
 	base     atomic.Pointer[baseURL] // the last one: mostly the only one
 
@@ -60,7 +60,7 @@ type endpoint struct {
 	modelHeader []string
 }
 
-func newEndpoint(t *config.Target, p *provider.Provider, source *credentials.Source, timeouts Timeouts) *endpoint {
+func newEndpoint(t *config.Target, p *provider.Provider, source *credentials.Source, timeouts wire.Timeouts) *endpoint {
 	return &endpoint{
 		Target: t, provider: p, source: source, timeouts: timeouts,
 		modelJSON:   jsonedit.AppendString(nil, t.Model.Name),
@@ -181,9 +181,9 @@ func (inst *Instance) category(wanted route.Type) string {
 	return fallback
 }
 
-func (inst *Instance) timeouts() Timeouts {
+func (inst *Instance) timeouts() wire.Timeouts {
 	b := &inst.config.Balancer
-	return Timeouts{
+	return wire.Timeouts{
 		Connect: time.Duration(b.ConnectTimeout) * time.Millisecond,
 		Write:   time.Duration(b.WriteTimeout) * time.Millisecond,
 		Read:    time.Duration(b.ReadTimeout) * time.Millisecond,

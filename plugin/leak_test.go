@@ -17,6 +17,7 @@ import (
 
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/plugin/wire"
 )
 
 // Aborted requests leave no goroutine, no connection and little memory, in
@@ -59,7 +60,7 @@ func TestAbortedRequestsLeaveNothing(t *testing.T) {
 		req, _ := http.NewRequest("POST", "http://relay/chat", strings.NewReader(helloStream))
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("X-Phase", phases[i%len(phases)])
-		req.Header.Set("Proxy-Authorization", access.Header(&Context{Shim: true, RequestID: string(rune('a'+i%26)) + time.Now().String()}))
+		req.Header.Set("Proxy-Authorization", access.Header(&wire.Context{Shim: true, RequestID: string(rune('a'+i%26)) + time.Now().String()}))
 		if err := req.Write(conn); err != nil {
 			t.Error(err)
 		}

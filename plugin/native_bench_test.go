@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -89,7 +90,7 @@ func (c *streamCase) player(t testing.TB, n int) (serve func() *record.Record, s
 	t.Cleanup(inst.Close)
 	body := []byte(c.body)
 	return func() *record.Record {
-		in := &Inbound{Method: http.MethodPost, Path: c.path, RawQuery: c.query, Header: http.Header{"Content-Type": {"application/json"}},
+		in := &wire.Inbound{Method: http.MethodPost, Path: c.path, RawQuery: c.query, Header: http.Header{"Content-Type": {"application/json"}},
 			Body: bytes.NewReader(body), ContentLength: int64(len(body))}
 		in.Kong.Path = c.path
 		return relay.Serve(context.Background(), inst, in, nowhere{}, nil)

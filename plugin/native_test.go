@@ -14,6 +14,7 @@ import (
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -481,8 +482,8 @@ func TestNamedCapturesMakeThePath(t *testing.T) {
 	if got := strings.Join(inst.Need(), " "); got != "path captures" {
 		t.Errorf("needs %s", got)
 	}
-	in := &Inbound{Method: "POST", Path: "/", Header: http.Header{}, Body: strings.NewReader(`{"contents":[1]}`), ContentLength: 16}
-	in.Kong = Context{Path: "/g/anything", Captures: map[string]string{"model": "g-1", "operation": "generateContent"}}
+	in := &wire.Inbound{Method: "POST", Path: "/", Header: http.Header{}, Body: strings.NewReader(`{"contents":[1]}`), ContentLength: 16}
+	in.Kong = wire.Context{Path: "/g/anything", Captures: map[string]string{"model": "g-1", "operation": "generateContent"}}
 	out := &taken{}
 	s.relay.Serve(t.Context(), inst, in, out, nil)
 	if out.status != 200 || s.seen[0].URL.Path != "/v1beta/models/g-1:generateContent" {
@@ -578,7 +579,7 @@ func FuzzNativePath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		for _, inst := range instances {
-			q := newExchange(relay, inst, &Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}, nil, nil)
+			q := newExchange(relay, inst, &wire.Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}, nil, nil)
 			if err := q.reading().meet(); err != nil {
 				continue
 			}

@@ -24,11 +24,11 @@ type redirected struct {
 }
 
 // Do implements Upstream.
-func (u *redirected) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
+func (u *redirected) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {
 	return u.Upstream.Do(ctx, u.redirect(out))
 }
 
-func (u *redirected) dial(ctx context.Context, out *Outgoing, o *websocket.DialOptions) (*websocket.Conn, *Answer, error) {
+func (u *redirected) dial(ctx context.Context, out *wire.Outgoing, o *websocket.DialOptions) (*websocket.Conn, *wire.Answer, error) {
 	dialer, ok := u.Upstream.(socketUpstream)
 	if !ok {
 		return nil, nil, errNoSockets
@@ -36,7 +36,7 @@ func (u *redirected) dial(ctx context.Context, out *Outgoing, o *websocket.DialO
 	return dialer.dial(ctx, u.redirect(out), o)
 }
 
-func (u *redirected) redirect(out *Outgoing) *Outgoing {
+func (u *redirected) redirect(out *wire.Outgoing) *wire.Outgoing {
 	there, target := *out, *out.URL
 	target.Scheme, target.Host = u.base.Scheme, u.base.Host
 	there.URL = &target

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"encoding/json"
+	"go-ai-proxy/plugin/wire"
 	"io"
 	"net/http"
 	"strings"
@@ -141,7 +142,7 @@ func TestPathsOfWhatNoTargetDoesAreNamed(t *testing.T) {
 		{"preserve takes any", confFor("preserve"), "/ai", "/v1/embeddings", `{"input":"x"}`, 200},
 	} {
 		b := newBench(t, c.conf, answer).elsewhere()
-		status, rec := b.serve(b.instance, c.body, func(in *Inbound) {
+		status, rec := b.serve(b.instance, c.body, func(in *wire.Inbound) {
 			in.Path, in.Kong.Path = c.rest, c.route+strings.TrimSuffix(c.rest, "/")
 			if c.body == "" {
 				in.Method, in.Body, in.ContentLength = "GET", nil, 0

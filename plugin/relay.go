@@ -89,7 +89,7 @@ func (r *Relay) Close() {
 
 // Serve answers one request and returns its record, however it ended. live may
 // be nil.
-func (r *Relay) Serve(ctx context.Context, inst *Instance, in *Inbound, out wire.Sink, live record.Live) (rec *record.Record) {
+func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) (rec *record.Record) {
 	x := newExchange(r, inst, in, out, live)
 	rec = x.record
 	rec.Update(func(d *record.Data) { d.Started = x.start })
@@ -128,7 +128,7 @@ type exchange struct {
 }
 
 // newExchange begins an exchange, and its record.
-func newExchange(r *Relay, inst *Instance, in *Inbound, out wire.Sink, live record.Live) *exchange {
+func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) *exchange {
 	x := &exchange{relay: r, instance: inst, record: inst.record(), start: time.Now()}
 	x.request.in = in
 	x.reply = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}

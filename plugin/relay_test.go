@@ -24,6 +24,7 @@ import (
 	"go-ai-proxy/plugin/form/formtest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -98,7 +99,7 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 }
 
 // serve has another instance serve one request; change may change it.
-func (b *bench) serve(inst *Instance, body string, change func(*Inbound)) (status int, rec *record.Record) {
+func (b *bench) serve(inst *Instance, body string, change func(*wire.Inbound)) (status int, rec *record.Record) {
 	b.t.Helper()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := x.Inbound()
@@ -577,7 +578,7 @@ func TestPanicIsAnsweredAndRecorded(t *testing.T) {
 
 type panicking struct{}
 
-func (panicking) Do(context.Context, *Outgoing) (*Answer, error) { panic("a defect") }
+func (panicking) Do(context.Context, *wire.Outgoing) (*wire.Answer, error) { panic("a defect") }
 
 // A defect in what counts a prompt's words is one request's, not the gateway's:
 // the record can still be asked for.

@@ -19,7 +19,7 @@ import (
 // request is what a client wants. It is filled while it is read, and not changed
 // afterwards: what an attempt learns is the attempt's.
 type request struct {
-	in      *Inbound
+	in      *wire.Inbound
 	api     *provider.API
 	route   route.Type
 	body    []byte            // as received, inflated; attempts translate from here

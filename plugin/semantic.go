@@ -16,6 +16,7 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -90,7 +91,7 @@ func (inst *Instance) newEmbedder() (*embedder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embeddings.%w", err)
 	}
-	return &embedder{inst, newEndpoint(t, p, source, Timeouts{})}, nil
+	return &embedder{inst, newEndpoint(t, p, source, wire.Timeouts{})}, nil
 }
 
 func embeds(p *provider.Provider) bool {
@@ -114,7 +115,7 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	}
 	x := &exchange{relay: e.instance.relay, instance: e.instance, record: &record.Record{}, start: time.Now()}
 	x.request = request{
-		in:  &Inbound{Method: http.MethodPost, Header: http.Header{}},
+		in:  &wire.Inbound{Method: http.MethodPost, Header: http.Header{}},
 		api: routes.Of(route.Embeddings), route: route.Embeddings, body: body, members: members,
 	}
 	a, err := x.prepare(ctx, e.endpoint)

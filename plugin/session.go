@@ -20,7 +20,7 @@ import (
 // socketUpstream is an Upstream that can open WebSockets. When the provider
 // refuses, the answer is not nil.
 type socketUpstream interface {
-	dial(ctx context.Context, out *Outgoing, o *websocket.DialOptions) (*websocket.Conn, *Answer, error)
+	dial(ctx context.Context, out *wire.Outgoing, o *websocket.DialOptions) (*websocket.Conn, *wire.Answer, error)
 }
 
 var errNoSockets = errors.New("the engine towards providers has no WebSockets")

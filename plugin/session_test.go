@@ -16,6 +16,7 @@ import (
 
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/plugin/wire"
 )
 
 // talk is a realtime session between a client and a scripted provider.
@@ -350,7 +351,7 @@ func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 	defer a.Close()
 	host, port := a.Addr()
 	conn, resp, err := websocket.Dial(t.Context(), fmt.Sprintf("ws://%s:%d/rt", host, port), &websocket.DialOptions{
-		HTTPHeader: http.Header{"Proxy-Authorization": {a.Header(&Context{Shim: true, RequestID: "r1"})}},
+		HTTPHeader: http.Header{"Proxy-Authorization": {a.Header(&wire.Context{Shim: true, RequestID: "r1"})}},
 	})
 	if err != nil {
 		t.Fatal(err, resp)

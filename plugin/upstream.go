@@ -21,18 +21,18 @@ import (
 type httpUpstream struct {
 	*engine.Client
 	mu         sync.Mutex
-	forSockets map[Timeouts]*http.Transport
+	forSockets map[wire.Timeouts]*http.Transport
 }
 
 func newHTTPUpstream(kind engine.Kind) *httpUpstream {
-	return &httpUpstream{Client: engine.NewClient(nil, os.Getenv(engine.HTTP2Env), kind), forSockets: map[Timeouts]*http.Transport{}}
+	return &httpUpstream{Client: engine.NewClient(nil, os.Getenv(engine.HTTP2Env), kind), forSockets: map[wire.Timeouts]*http.Transport{}}
 }
 
 // sockets is the transport for WebSockets, which HTTP/2 has none of.
-func (u *httpUpstream) sockets(t Timeouts) *http.Transport {
+func (u *httpUpstream) sockets(t wire.Timeouts) *http.Transport {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	key := Timeouts{Connect: t.Connect}
+	key := wire.Timeouts{Connect: t.Connect}
 	tr := u.forSockets[key]
 	if tr == nil {
 		d := &net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
@@ -47,7 +47,7 @@ func (u *httpUpstream) sockets(t Timeouts) *http.Transport {
 }
 
 // dial implements socketUpstream. A WebSocket is HTTP/1.1.
-func (u *httpUpstream) dial(ctx context.Context, out *Outgoing, o *websocket.DialOptions) (*websocket.Conn, *Answer, error) {
+func (u *httpUpstream) dial(ctx context.Context, out *wire.Outgoing, o *websocket.DialOptions) (*websocket.Conn, *wire.Answer, error) {
 	o.HTTPClient = &http.Client{
 		Transport:     u.sockets(out.Timeouts),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -55,10 +55,10 @@ func (u *httpUpstream) dial(ctx context.Context, out *Outgoing, o *websocket.Dia
 	o.HTTPHeader = out.Header
 	conn, resp, err := websocket.Dial(ctx, out.URL.String(), o)
 	if err == nil {
-		return conn, &Answer{Status: resp.StatusCode, Header: resp.Header}, nil
+		return conn, &wire.Answer{Status: resp.StatusCode, Header: resp.Header}, nil
 	}
 	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols && resp.Body != nil {
-		return nil, &Answer{Status: resp.StatusCode, Header: resp.Header, Body: resp.Body}, err
+		return nil, &wire.Answer{Status: resp.StatusCode, Header: resp.Header, Body: resp.Body}, err
 	}
 	return nil, nil, &wire.TransportError{Phase: wire.Connecting, Timeout: isTimeout(err), Err: err}
 }

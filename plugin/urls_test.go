@@ -13,14 +13,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/wire"
 )
 
 // asked is an Upstream that keeps where it was sent, and answers with nothing.
 type asked struct{ url *url.URL }
 
-func (a *asked) Do(_ context.Context, out *Outgoing) (*Answer, error) {
+func (a *asked) Do(_ context.Context, out *wire.Outgoing) (*wire.Answer, error) {
 	a.url = out.URL
-	return &Answer{Status: 500, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(`{}`)), Peer: "127.0.0.1:443"}, nil
+	return &wire.Answer{Status: 500, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(`{}`)), Peer: "127.0.0.1:443"}, nil
 }
 
 // addressCase is where a request to a provider goes that has no upstream_url.
@@ -96,8 +97,8 @@ func toAddresses(t *testing.T, cases []addressCase) {
 			}
 			body := cmp.Or(c.body, oneChat)
 			path := cmp.Or(c.path, "/chat")
-			rec := relay.Serve(t.Context(), inst, &Inbound{Method: "POST", Path: path, RawQuery: c.query, ContentLength: int64(len(body)), Body: bytes.NewReader([]byte(body)),
-				Header: http.Header{"Content-Type": {"application/json"}}, Kong: Context{Path: path}}, nowhere{}, nil)
+			rec := relay.Serve(t.Context(), inst, &wire.Inbound{Method: "POST", Path: path, RawQuery: c.query, ContentLength: int64(len(body)), Body: bytes.NewReader([]byte(body)),
+				Header: http.Header{"Content-Type": {"application/json"}}, Kong: wire.Context{Path: path}}, nowhere{}, nil)
 			if up.url == nil {
 				t.Fatalf("nothing was sent: %s", rec.Data().Message)
 			}
@@ -181,8 +182,8 @@ func TestPreserveSendsThePathThatTheConfigurationMakes(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		rec := relay.Serve(t.Context(), inst, &Inbound{Method: "POST", Path: "/chat/completions", Header: http.Header{"X-Op": {"embeddings"}},
-			Kong: Context{Path: client, Captures: map[string]string{"op": "chat/completions"}}}, nowhere{}, nil)
+		rec := relay.Serve(t.Context(), inst, &wire.Inbound{Method: "POST", Path: "/chat/completions", Header: http.Header{"X-Op": {"embeddings"}},
+			Kong: wire.Context{Path: client, Captures: map[string]string{"op": "chat/completions"}}}, nowhere{}, nil)
 		if up.url == nil || up.url.RequestURI() != c.want {
 			t.Errorf("%s: it went to %v, not to %s: %s", c.name, up.url, c.want, rec.Data().Message)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -224,8 +225,8 @@ func probe(t *testing.T, conf map[string]any, p setup) (sent string, named []str
 	if inst.broken != nil {
 		return "", named
 	}
-	relay.Serve(t.Context(), inst, &Inbound{Method: "POST", Path: p.path, ContentLength: int64(len(p.body)), Body: strings.NewReader(p.body),
-		Header: http.Header{"Content-Type": {"application/json"}}, Kong: Context{Path: p.path}}, nowhere{}, nil)
+	relay.Serve(t.Context(), inst, &wire.Inbound{Method: "POST", Path: p.path, ContentLength: int64(len(p.body)), Body: strings.NewReader(p.body),
+		Header: http.Header{"Content-Type": {"application/json"}}, Kong: wire.Context{Path: p.path}}, nowhere{}, nil)
 	return up.sent, named
 }
 
@@ -238,7 +239,7 @@ type sentTo struct {
 	sent string
 }
 
-func (s *sentTo) Do(ctx context.Context, out *Outgoing) (*Answer, error) {
+func (s *sentTo) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {
 	h := out.Header.Clone()
 	h.Del("X-Amz-Date")
 	if auth := h.Get("Authorization"); strings.HasPrefix(auth, "AWS4") {
