@@ -83,7 +83,7 @@ func TestNumbersOfTokensAreReadAsTheyAreWritten(t *testing.T) {
 func TestTierIsTheLongestThatTheReportedOneContains(t *testing.T) {
 	list := []target.TierFactor{{Tier: "flex", Factor: 2}, {Tier: "Priority", Factor: 3}, {Tier: "priority_plus", Factor: 5}, {Tier: "fast", Factor: 7}}
 	for reported, want := range map[string]float64{"": 1, "default": 1, "flex": 2, "FLEX": 2, "priority": 3, "ON_DEMAND_PRIORITY": 3, "priority_plus": 5,
-		"fast": 3, "very-fast": 3, "breakfast": 7, "fasting": 7} {
+		"fast": 3, "very-fast": 3, "breakfast": 7, "fasting": 7, "zfast": 7, "afast": 7} {
 		if got := tierFactor(list, reported); got != want {
 			t.Errorf("%q: %v, want %v", reported, got, want)
 		}
