@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/realtime"
-	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/plugin/wire"
 )
@@ -35,11 +33,6 @@ func (r *Relay) Open(config []byte) (gateway.Instance, error) {
 func (r *Relay) Leave() time.Duration {
 	close(r.leaving)
 	return realtime.Parting
-}
-
-// Serve implements gateway.Instance.
-func (inst *Instance) Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live) {
-	inst.relay.Serve(ctx, inst, in, out, live)
 }
 
 // kong is what the phases that Kong calls work with.

@@ -62,7 +62,7 @@ const (
 )
 
 // prepare makes the request to t out of the client's.
-func (x *exchange) prepare(ctx context.Context, t *endpoint) (*attempt, error) {
+func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	a := &x.first
 	if a.request != nil { // of an earlier attempt, whose answer may still be wanted
 		a = new(attempt)

@@ -99,7 +99,7 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	x.reply.encoder = nil
 	verdict := balancer.Neutral // of a panic
 	defer func() { inst.balancer.Done(pick, i, verdict, pick.Now) }()
-	a, err := x.prepare(ctx, inst.targets[i])
+	a, err := prepare(ctx, x, inst.targets[i])
 	if err == nil {
 		a.replaceable = replaceable && b.repeatsBroken()
 		err = a.run(ctx)

@@ -35,7 +35,7 @@ func deliver(ctx context.Context, a *attempt) error {
 		return err
 	}
 	if a.answer.Status >= 300 {
-		whole, err := a.exchange.readAnswer(body, a.answer.Length())
+		whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}
@@ -95,7 +95,7 @@ func passThrough(ctx context.Context, a *attempt, body io.Reader) error {
 	if !known || kind != frame.Array || hasNoBody(a) {
 		return deliverBytes(ctx, a, body)
 	}
-	whole, err := a.exchange.readAnswer(body, a.answer.Length())
+	whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func outcomeFor(status int) record.Outcome {
 
 // deliverWhole gives the client the whole answer, translated or as it came.
 func deliverWhole(ctx context.Context, a *attempt, body io.Reader, gzipped bool) error {
-	whole, err := a.exchange.readAnswer(body, a.answer.Length())
+	whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
 	if err != nil {
 		return transportFailure(err)
 	}
@@ -346,8 +346,8 @@ func cutShort(err error) error {
 
 // readAnswer reads the whole body, of length bytes or -1. An answer that is cut
 // off is a transport error.
-func (x *exchange) readAnswer(body io.Reader, length int64) ([]byte, error) {
-	b, err := x.buffers.readAll(body, length, maxAnswer)
+func readAnswer(buffers *buffers, body io.Reader, length int64) ([]byte, error) {
+	b, err := buffers.readAll(body, length, maxAnswer)
 	switch said := tooInflated(err); {
 	case err == nil:
 		return b, nil
@@ -418,7 +418,7 @@ func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	whole, err := a.exchange.readAnswer(body, a.answer.Length())
+	whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
 	switch {
 	case err != nil:
 		return nil, transportFailure(err)
@@ -439,7 +439,7 @@ func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 		return err
 	}
 	if a.answer.Status >= http.StatusBadRequest {
-		whole, err := a.exchange.readAnswer(body, a.answer.Length())
+		whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}

@@ -51,7 +51,7 @@ func TestAFormThatIsHeldIsNotGivenBack(t *testing.T) {
 	x := &exchange{}
 	x.request.body = x.buffers.borrow(1000)
 	copy(x.request.body, "the form")
-	x.reading().hold()
+	newReading(x).hold()
 	x.buffers.giveBack(x.request.body)
 	x.buffers.giveBack(nil)
 	for range 4 { // of whom one would get the same buffer

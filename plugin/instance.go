@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -123,10 +124,10 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
 		return inst, err
 	}
-	for _, w := range slices.Concat(c.Warnings(), inst.warnings()) {
+	for _, w := range slices.Concat(c.Warnings(), warningsOf(inst)) {
 		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
 	}
-	return inst, inst.impossible()
+	return inst, impossible(inst)
 }
 
 func (inst *Instance) compile() error {
@@ -156,7 +157,7 @@ func (inst *Instance) compile() error {
 	if err := inst.balance(); err != nil {
 		return err
 	}
-	return inst.compileSemantic()
+	return compileSemantic(inst)
 }
 
 // category is genai_category, under which requests are logged. Where it has its
@@ -447,4 +448,9 @@ func (inst *Instance) pathOf(t *endpoint) string {
 		return inst.config.Path(i)
 	}
 	return "config.embeddings"
+}
+
+// Serve implements gateway.Instance.
+func (inst *Instance) Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live) {
+	inst.relay.Serve(ctx, inst, in, out, live)
 }

@@ -580,7 +580,7 @@ func FuzzNativePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string) {
 		for _, inst := range instances {
 			q := newExchange(relay, inst, &wire.Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}, nil, nil)
-			if err := q.reading().meet(); err != nil {
+			if err := newReading(q).meet(); err != nil {
 				continue
 			}
 			a := &attempt{exchange: q, request: &q.request, endpoint: inst.targets[0], how: same}

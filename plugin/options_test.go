@@ -30,7 +30,7 @@ func TestMistralCallsTheSizeOfVectorsOtherwise(t *testing.T) {
 }
 
 // warningsOf are the fields that a configuration is warned of, once, in the log.
-func warningsOf(t *testing.T, conf string) (fields []string) {
+func loggedWarnings(t *testing.T, conf string) (fields []string) {
 	t.Helper()
 	var logs bytes.Buffer
 	inst, err := NewRelay(testSchema, zerolog.New(&logs), enginetest.Kind).NewInstance([]byte(conf))
@@ -67,7 +67,7 @@ func TestPricesNeedStatistics(t *testing.T) {
 		{`{"algorithm":"lowest-usage","tokens_count_strategy":"cost"}`, false, nil},
 		{`{"algorithm":"lowest-usage"}`, false, all},
 	} {
-		got := warningsOf(t, `{"balancer":`+c.balancer+`,"targets":[`+fmt.Sprintf(target, c.statistics)+`]}`)
+		got := loggedWarnings(t, `{"balancer":`+c.balancer+`,"targets":[`+fmt.Sprintf(target, c.statistics)+`]}`)
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s, statistics %v: warned of %q", c.balancer, c.statistics, got)
 		}
@@ -101,7 +101,7 @@ func TestOptionsWithoutEffectAreWarnedOf(t *testing.T) {
 		{"openai", chatRoute, "dashscope", "m", `"upstream_url":"http://h/x","dashscope":{"international":false}`, "dashscope.international"},
 		{"openai", chatRoute, "databricks", "m", `"upstream_url":"http://h/x"`, "databricks.workspace_instance_id"},
 	} {
-		got := warningsOf(t, confOf(c.format, c.route, c.provider, c.model, c.more))
+		got := loggedWarnings(t, confOf(c.format, c.route, c.provider, c.model, c.more))
 		var want []string
 		if c.want != "" {
 			want = []string{options + c.want}
@@ -114,7 +114,7 @@ func TestOptionsWithoutEffectAreWarnedOf(t *testing.T) {
 		}
 	}
 	for route, want := range map[string]string{"llm/v1/embeddings": "config.response_streaming", "preserve": "config.response_streaming", chatRoute: ""} {
-		if got := warningsOf(t, `{"response_streaming":"deny","route_type":"`+route+`","model":{"provider":"openai"}}`); strings.Join(got, " ") != want {
+		if got := loggedWarnings(t, `{"response_streaming":"deny","route_type":"`+route+`","model":{"provider":"openai"}}`); strings.Join(got, " ") != want {
 			t.Errorf("response_streaming for %s: %q", route, got)
 		}
 	}

@@ -1,3 +1,31 @@
+// Package plugin is go-ai-proxy as Kong calls it, and the relay in which a
+// request meets a provider. Its files, in the order in which one reads the way of
+// a request:
+//
+//   - plugin.go: what Kong knows of the plugin, and how it is started
+//   - access.go: Kong's access phase, which sends a request to the relay
+//   - instance.go: one configuration, compiled; warnings.go: what in it changes
+//     nothing; semantic.go: the model that orders its targets by meaning
+//   - relay.go: one exchange, its phases in a row, its one record
+//   - read.go: the client's request is read into what request.go holds, by way of
+//     body.go, inflate.go and buffers.go
+//   - balance.go: candidates, attempts, failover; acl.go: who may use which, and
+//     path.go: how paths are compared
+//   - attempt.go: one try at one target
+//   - translate.go: the body for the provider; extra_body.go: what the client adds
+//     to it
+//   - outgoing.go: URL, headers and credentials
+//   - upstream.go: the way to providers; redirect.go: to one host instead
+//   - header_filter.go: the headers that the client gets
+//   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event;
+//     session.go: a WebSocket
+//   - reply.go: what the client has got so far, and errors in its format; errors.go:
+//     what it is told
+//   - log.go: usage for the record, and Kong's log phase
+//
+// ballast.go has the collector run less often. How requests come from Kong is in
+// gateway, what a client may call in routes, what is left in the log in record.
+// Formats live in ../translators and know nothing of this package.
 package plugin
 
 import (

@@ -23,7 +23,7 @@ type reading struct {
 	request  *request
 }
 
-func (x *exchange) reading() *reading { return &reading{x, &x.request} }
+func newReading(x *exchange) *reading { return &reading{x, &x.request} }
 
 // read takes in the client's request and refuses what no target could answer.
 func (r *reading) read() error {

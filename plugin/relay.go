@@ -1,10 +1,3 @@
-// Package plugin is go-ai-proxy as Kong calls it, one file per phase, and the
-// relay in which a request meets a provider. A newcomer reads plugin.go and
-// access.go (what Kong calls), relay.go (Serve), then request.go, attempt.go,
-// header_filter.go, body_filter.go (with stream.go for events) and log.go in the
-// order in which a request passes through them. How requests come from Kong is in
-// gateway, what they leave in the log in record. Formats live in ../translators
-// and know nothing of this package.
 package plugin
 
 import (
@@ -143,7 +136,7 @@ func (x *exchange) serve(ctx context.Context) error {
 	if x.instance.broken != nil {
 		return x.instance.broken
 	}
-	if err := x.reading().read(); err != nil {
+	if err := newReading(x).read(); err != nil {
 		return err
 	}
 	return x.balancing.attempts(ctx)

@@ -35,7 +35,7 @@ const (
 const semanticWait = 5 * time.Second
 
 // compileSemantic starts the semantic router of an instance that asks for one.
-func (inst *Instance) compileSemantic() error {
+func compileSemantic(inst *Instance) error {
 	c := inst.config
 	if balancer.Algorithm(c.Balancer.Algorithm) != balancer.Semantic {
 		return nil
@@ -43,7 +43,7 @@ func (inst *Instance) compileSemantic() error {
 	if c.Embeddings == nil || c.VectorDB == nil {
 		return errors.New("balancer.algorithm: semantic needs embeddings and vectordb")
 	}
-	e, err := inst.newEmbedder()
+	e, err := newEmbedder(inst)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ type embedder struct {
 	endpoint *endpoint
 }
 
-func (inst *Instance) newEmbedder() (*embedder, error) {
+func newEmbedder(inst *Instance) (*embedder, error) {
 	c := inst.config.Embeddings
 	p := translators.Lookup(c.Model.Provider)
 	if p == nil || !embeds(p) {
@@ -118,7 +118,7 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 		in:  &wire.Inbound{Method: http.MethodPost, Header: http.Header{}},
 		api: routes.Of(route.Embeddings), route: route.Embeddings, body: body, members: members,
 	}
-	a, err := x.prepare(ctx, e.endpoint)
+	a, err := prepare(ctx, x, e.endpoint)
 	if err != nil {
 		return nil, e.hide(err)
 	}

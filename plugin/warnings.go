@@ -12,9 +12,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// warnings name the options that change nothing at their target because of what
+// warningsOf names the options that change nothing at their target because of what
 // its provider's operations are. config knows the rules that need not know them.
-func (inst *Instance) warnings() (problems config.Problems) {
+func warningsOf(inst *Instance) (problems config.Problems) {
 	for i, t := range inst.targets {
 		path := inst.config.Path(i)
 		for i := range target.List {
@@ -34,14 +34,14 @@ func (inst *Instance) warnings() (problems config.Problems) {
 			}
 		}
 	}
-	if c := inst.config; c.ResponseStreaming != "allow" && !slices.ContainsFunc(inst.targets, inst.streams) {
+	if c := inst.config; c.ResponseStreaming != "allow" && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return canStream(inst, t) }) {
 		problems = append(problems, config.Problem{Field: "config.response_streaming", Message: "has no effect: nothing of the route types streams"})
 	}
 	return problems
 }
 
 // impossible names the targets whose provider has nothing of their route type.
-func (inst *Instance) impossible() error {
+func impossible(inst *Instance) error {
 	var problems config.Problems
 	for i, t := range inst.targets {
 		if inst.native() != nil || t.RouteType == route.Preserve || routes.Serves(t.served(), t.RouteType) {
@@ -68,8 +68,8 @@ func (t *endpoint) served() []*provider.Provider {
 	return routes.Variants(t.provider, target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options})
 }
 
-// streams says whether clients of the target's route type may ask for a stream.
-func (inst *Instance) streams(t *endpoint) bool {
+// canStream says whether clients of the target's route type may ask for a stream.
+func canStream(inst *Instance, t *endpoint) bool {
 	s := routes.Of(t.RouteType)
 	return inst.native() != nil || s != nil && s.Streams
 }
