@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -78,7 +76,7 @@ func (azureJobs) Answer(t *target.Target, c *provider.Call, body []byte, meta ch
 	if c.Method == "DELETE" {
 		return &provider.Reply{Body: openai.DeletedVideo(id)}, nil
 	}
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode azure response"}
 	}
@@ -107,7 +105,7 @@ func (azureJobs) Answer(t *target.Target, c *provider.Call, body []byte, meta ch
 	return &provider.Reply{Body: video.Append(nil)}, nil
 }
 
-func azureVideoOf(v *fastjson.Value, meta chat.Meta) openai.Video {
+func azureVideoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
 	text := func(name string) string { return string(v.GetStringBytes(name)) }
 	video := openai.Video{
 		ID: text("id"), Model: text("model"), Created: v.GetInt64("created_at"), Completed: v.GetInt64("finished_at"), Expires: v.GetInt64("expires_at"),

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -136,7 +134,7 @@ func appendParameters(dst []byte, r *openai.NewImage) ([]byte, error) {
 
 // Answer implements provider.Resource.
 func (dashscopeImages) Answer(_ *target.Target, _ *provider.Call, body []byte, meta chat.Meta, seen *chat.Seen) (*provider.Reply, error) {
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode dashscope response"}
 	}

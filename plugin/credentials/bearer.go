@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/valyala/fastjson"
 	"golang.org/x/net/http/httpguts"
 
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -59,7 +59,7 @@ func fetchToken(hc *http.Client, req *http.Request) ([]string, time.Time, error)
 	if resp.StatusCode != http.StatusOK {
 		return nil, time.Time{}, tokenRefused(req.URL.Host, resp.StatusCode, body)
 	}
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("token endpoint %s: the answer is not JSON", req.URL.Host)
 	}
@@ -82,7 +82,7 @@ func fetchToken(hc *http.Client, req *http.Request) ([]string, time.Time, error)
 // an endpoint may quote what it was sent.
 func tokenRefused(host string, status int, body []byte) error {
 	code := ""
-	if v, err := fastjson.ParseBytes(body); err == nil {
+	if v, err := jsonedit.Parse(body); err == nil {
 		code = string(v.GetStringBytes("error"))
 	}
 	if !isErrorCode(code) {
@@ -109,11 +109,11 @@ const maxSeconds = 1 << 32
 
 // seconds reads a JSON number or a string of digits: Azure's metadata service
 // sends strings.
-func seconds(v *fastjson.Value) (int64, bool) {
+func seconds(v *jsonedit.Value) (int64, bool) {
 	if v == nil {
 		return 0, false
 	}
-	if v.Type() == fastjson.TypeString {
+	if v.Type() == jsonedit.TypeString {
 		n, err := strconv.ParseInt(string(v.GetStringBytes()), 10, 64)
 		return min(n, maxSeconds), err == nil && n > 0
 	}

@@ -13,9 +13,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
-	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -24,7 +24,7 @@ func TestLifeOfATokenIsReadHoweverItIsWritten(t *testing.T) {
 		`3600`: 3600, `"3600"`: 3600, `1`: 1, `"1"`: 1, `1.9`: 1, `1e300`: maxSeconds, `"99999999999"`: maxSeconds, `4294967295`: maxSeconds - 1,
 		`0`: -1, `0.9`: -1, `-1`: -1, `"0"`: -1, `"-1"`: -1, `""`: -1, `"soon"`: -1, `true`: -1, `null`: -1, `"99999999999999999999"`: -1,
 	} {
-		got, ok := seconds(fastjson.MustParse(text))
+		got, ok := seconds(jsonedit.MustParse(text))
 		if ok != (want >= 0) || ok && got != want {
 			t.Errorf("%s: %d %v", text, got, ok)
 		}

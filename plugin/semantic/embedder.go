@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -24,8 +22,8 @@ func Embedder(ask func(ctx context.Context, request []byte) (answer []byte, err 
 }
 
 func parseEmbedding(answer []byte) ([]float32, error) {
-	var p fastjson.Parser
-	root, err := p.ParseBytes(answer)
+	var p jsonedit.Parser
+	root, err := p.Parse(answer)
 	if err != nil {
 		return nil, errors.New("the embedding model's answer is not JSON")
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -74,7 +72,7 @@ func appendBatch(t *target.Target, client []byte) ([]byte, error) {
 
 // Answer implements provider.Resource.
 func (batches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode anthropic response"}
 	}
@@ -94,7 +92,7 @@ func (batches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat
 
 // batchOf reads a batch. One that has ended is completed, whatever became of
 // its requests; where all were cancelled or expired, that is said.
-func batchOf(v *fastjson.Value, meta chat.Meta) openai.Batch {
+func batchOf(v *jsonedit.Value, meta chat.Meta) openai.Batch {
 	counts := func(name string) int { return v.GetInt("request_counts", name) }
 	b := openai.Batch{
 		ID: string(v.GetStringBytes("id")), Endpoint: "/v1/chat/completions", Model: meta.Model, Status: openai.BatchInProgress,
@@ -116,7 +114,7 @@ func batchOf(v *fastjson.Value, meta chat.Meta) openai.Batch {
 	return b
 }
 
-func unix(v *fastjson.Value, name string) int64 {
+func unix(v *jsonedit.Value, name string) int64 {
 	at, err := time.Parse(time.RFC3339, string(v.GetStringBytes(name)))
 	if err != nil {
 		return 0

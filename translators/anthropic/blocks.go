@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -107,7 +105,7 @@ func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
 	if input == "" || input == "null" {
 		input = "{}"
 	}
-	if input[0] != '{' || fastjson.Validate(input) != nil {
+	if input[0] != '{' || jsonedit.ValidString(input) != nil {
 		return nil, &chat.RequestError{
 			Field:   fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", b.Message, b.Index),
 			Message: "must be the text of a JSON object",

@@ -70,7 +70,7 @@ func transcript(msgs []chat.Message) (string, error) {
 // ParseResponse reads a completion; it comes without usage.
 func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
+	defer jsonedit.Parsers.Put(p)
 	v, err := parseBody(p, t, body)
 	if err != nil {
 		return nil, err

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -22,15 +20,11 @@ type dialect struct{}
 // place for are in Extra, and blocks without an equal are Opaque, so that a
 // provider of the same format loses nothing.
 func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
-	// The scanner is stricter than the parser.
-	if err := jsonedit.Valid(body); err != nil {
-		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
-	}
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := jsonedit.ParseLast(p, body)
-	if err != nil { // its text would quote the body
-		return nil, &chat.RequestError{Message: "request body is not valid JSON, or nested too deep"}
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
+	if err != nil {
+		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
 	}
 	o, err := v.Object()
 	if err != nil {
@@ -43,8 +37,8 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err := parseMessages(r, v.Get("messages")); err != nil {
 		return nil, err
 	}
-	o.Visit(func(name []byte, v *fastjson.Value) {
-		if err == nil && v.Type() != fastjson.TypeNull {
+	o.Visit(func(name []byte, v *jsonedit.Value) {
+		if err == nil && v.Type() != jsonedit.TypeNull {
 			err = parseMember(r, string(name), v)
 		}
 	})
@@ -55,7 +49,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 }
 
 // parseMember reads a top-level member other than the conversation.
-func parseMember(r *chat.Request, name string, v *fastjson.Value) error {
+func parseMember(r *chat.Request, name string, v *jsonedit.Value) error {
 	switch name {
 	case "messages", "system":
 		return nil
@@ -105,7 +99,7 @@ func parseMember(r *chat.Request, name string, v *fastjson.Value) error {
 	return nil
 }
 
-func setString(dst *string, field string, v *fastjson.Value) error {
+func setString(dst *string, field string, v *jsonedit.Value) error {
 	s, err := v.StringBytes()
 	if err != nil {
 		return &chat.RequestError{Field: field, Message: "must be a string"}
@@ -114,8 +108,8 @@ func setString(dst *string, field string, v *fastjson.Value) error {
 	return nil
 }
 
-func setNumber(dst *chat.Number, field string, v *fastjson.Value) error {
-	if v.Type() != fastjson.TypeNumber {
+func setNumber(dst *chat.Number, field string, v *jsonedit.Value) error {
+	if v.Type() != jsonedit.TypeNumber {
 		return &chat.RequestError{Field: field, Message: "must be a number"}
 	}
 	*dst = chat.Number(jsonedit.AppendValue(nil, v))
@@ -124,9 +118,9 @@ func setNumber(dst *chat.Number, field string, v *fastjson.Value) error {
 
 // parseThinking reads thinking and output_config. thinking.type disabled says
 // nothing to other providers: their models may not know how to be told.
-func parseThinking(r *chat.Request, name string, v *fastjson.Value) {
+func parseThinking(r *chat.Request, name string, v *jsonedit.Value) {
 	if name == "thinking" {
-		if n := v.Get("budget_tokens"); n != nil && n.Type() == fastjson.TypeNumber {
+		if n := v.Get("budget_tokens"); n != nil && n.Type() == jsonedit.TypeNumber {
 			r.ReasoningBudget = chat.Number(jsonedit.AppendValue(nil, n))
 		}
 		return
@@ -138,14 +132,14 @@ func parseThinking(r *chat.Request, name string, v *fastjson.Value) {
 }
 
 // parseFormat reads a json_schema format. OpenAI wants a name for it.
-func parseFormat(r *chat.Request, v *fastjson.Value) {
+func parseFormat(r *chat.Request, v *jsonedit.Value) {
 	if text(v, "type") == "json_schema" {
 		strict := true
 		r.ResponseFormat = chat.ResponseFormat{Type: "json_schema", Name: "answer", Schema: raw(v, "schema"), Strict: &strict}
 	}
 }
 
-func parseTools(r *chat.Request, v *fastjson.Value) error {
+func parseTools(r *chat.Request, v *jsonedit.Value) error {
 	tools, err := v.Array()
 	if err != nil {
 		return &chat.RequestError{Field: "tools", Message: "must be a list"}
@@ -167,7 +161,7 @@ func parseTools(r *chat.Request, v *fastjson.Value) error {
 	return nil
 }
 
-func parseToolChoice(r *chat.Request, v *fastjson.Value) {
+func parseToolChoice(r *chat.Request, v *jsonedit.Value) {
 	switch kind := text(v, "type"); kind {
 	case "any":
 		r.ToolChoice.Mode = "required"
@@ -183,8 +177,8 @@ func parseToolChoice(r *chat.Request, v *fastjson.Value) {
 }
 
 // parseSystem reads system: a string, or text blocks.
-func parseSystem(r *chat.Request, v *fastjson.Value) error {
-	if v == nil || v.Type() == fastjson.TypeNull {
+func parseSystem(r *chat.Request, v *jsonedit.Value) error {
+	if v == nil || v.Type() == jsonedit.TypeNull {
 		return nil
 	}
 	parts, err := parseBlocks(v, "system")
@@ -194,8 +188,8 @@ func parseSystem(r *chat.Request, v *fastjson.Value) error {
 	return err
 }
 
-func parseMessages(r *chat.Request, v *fastjson.Value) error {
-	if v == nil || v.Type() != fastjson.TypeArray {
+func parseMessages(r *chat.Request, v *jsonedit.Value) error {
+	if v == nil || v.Type() != jsonedit.TypeArray {
 		return &chat.RequestError{Field: "messages", Message: "must be a list"}
 	}
 	msgs := v.GetArray()
@@ -220,11 +214,11 @@ func parseMessages(r *chat.Request, v *fastjson.Value) error {
 }
 
 // parseBlocks reads content: a string stands for one block of text.
-func parseBlocks(v *fastjson.Value, field string) ([]chat.Part, error) {
+func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 	switch v.Type() {
-	case fastjson.TypeString:
+	case jsonedit.TypeString:
 		return []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}, nil
-	case fastjson.TypeArray:
+	case jsonedit.TypeArray:
 	default:
 		return nil, &chat.RequestError{Field: field, Message: "must be a string or a list of blocks"}
 	}
@@ -242,7 +236,7 @@ func parseBlocks(v *fastjson.Value, field string) ([]chat.Part, error) {
 	return parts, nil
 }
 
-func parseBlock(b *fastjson.Value, field string, i int) (chat.Part, error) {
+func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 	p := chat.Part{CacheControl: raw(b, "cache_control")}
 	switch kind := text(b, "type"); kind {
 	case "text":
@@ -280,13 +274,13 @@ func parseBlock(b *fastjson.Value, field string, i int) (chat.Part, error) {
 	return p, nil
 }
 
-func opaque(b *fastjson.Value, kind string) chat.Part {
+func opaque(b *jsonedit.Value, kind string) chat.Part {
 	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: jsonedit.AppendValue(nil, b)}
 }
 
 // parseSource reads where an image or a document is, nil where it is given in
 // a way that only Anthropic has.
-func parseSource(b *fastjson.Value) *chat.Media {
+func parseSource(b *jsonedit.Value) *chat.Media {
 	s := b.Get("source")
 	m := &chat.Media{Filename: text(b, "title")}
 	switch text(s, "type") {

@@ -3,7 +3,6 @@ package anthropic
 import (
 	"regexp"
 
-	"github.com/valyala/fastjson"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -16,38 +15,54 @@ func DropEmptyThinking(dst, body []byte) []byte {
 	if !emptyText.Match(body) {
 		return body
 	}
-	v, err := fastjson.ParseBytes(body)
-	if err != nil {
+	v, err := jsonedit.Parse(body)
+	if err != nil || v.Type() != jsonedit.TypeObject {
 		return body
 	}
 	changed := false
-	var arena fastjson.Arena
+	messages := []byte{'['}
 	for _, m := range v.GetArray("messages") {
-		blocks := m.GetArray("content")
-		kept := arena.NewArray()
-		n := 0
-		for _, b := range blocks {
-			if !emptyThinking(b) {
-				kept.SetArrayItem(n, b)
-				n++
-			}
+		messages = jsonedit.AppendComma(messages)
+		content, dropped := appendKept(nil, m.GetArray("content"))
+		if !dropped {
+			messages = append(messages, m.Raw()...)
+			continue
 		}
-		// A message must have content: an all-empty one is the API's to refuse.
-		if n < len(blocks) && n > 0 {
-			m.Set("content", kept)
-			changed = true
-		}
+		changed = true
+		messages = appendReplaced(messages, m.Raw(), "content", content)
 	}
 	if !changed {
 		return body
 	}
-	return jsonedit.AppendValue(dst, v)
+	return appendReplaced(dst, body, "messages", append(messages, ']'))
+}
+
+// appendKept writes those of a message's blocks that are no empty thinking,
+// and says whether any was and something is left: a message must have content,
+// an all-empty one is the API's to refuse.
+func appendKept(dst []byte, blocks []*jsonedit.Value) (content []byte, dropped bool) {
+	dst = append(dst, '[')
+	start := len(dst)
+	for _, b := range blocks {
+		if emptyThinking(b) {
+			dropped = true
+			continue
+		}
+		dst = append(jsonedit.AppendComma(dst), b.Raw()...)
+	}
+	return append(dst, ']'), dropped && len(dst) > start
+}
+
+// appendReplaced writes a valid object with another value for one member.
+func appendReplaced(dst, object []byte, name string, value []byte) []byte {
+	members := jsonedit.Members(object, nil)
+	return jsonedit.Join(dst, jsonedit.Splice(nil, object, members, []jsonedit.Edit{{Key: name, Value: value}}))
 }
 
 // emptyText finds what must be there for a body to be looked into.
 var emptyText = regexp.MustCompile(`"thinking"\s*:\s*""`)
 
-func emptyThinking(b *fastjson.Value) bool {
+func emptyThinking(b *jsonedit.Value) bool {
 	return string(b.GetStringBytes("type")) == "thinking" &&
 		len(b.GetStringBytes("thinking")) == 0 && len(b.GetStringBytes("signature")) == 0
 }

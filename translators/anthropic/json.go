@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -25,16 +23,16 @@ func appendCacheControl(dst []byte, c chat.Raw) []byte {
 }
 
 // exists says whether v has a member name that is not null.
-func exists(v *fastjson.Value, name string) bool {
+func exists(v *jsonedit.Value, name string) bool {
 	m := v.Get(name)
-	return m != nil && m.Type() != fastjson.TypeNull
+	return m != nil && m.Type() != jsonedit.TypeNull
 }
 
 // text returns a copy of v's string member name, "" where there is none.
-func text(v *fastjson.Value, name string) string { return string(v.GetStringBytes(name)) }
+func text(v *jsonedit.Value, name string) string { return string(v.GetStringBytes(name)) }
 
 // raw returns a copy of v's member name as JSON, nil where there is none.
-func raw(v *fastjson.Value, name string) chat.Raw {
+func raw(v *jsonedit.Value, name string) chat.Raw {
 	if !exists(v, name) {
 		return nil
 	}

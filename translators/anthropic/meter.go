@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -16,8 +14,8 @@ type meter struct{}
 
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
 	if err != nil {
 		return
 	}
@@ -39,8 +37,8 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(ev.Data))
-	v, err := p.ParseBytes(ev.Data)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(ev.Data)
 	if err != nil {
 		return
 	}
@@ -65,27 +63,27 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 }
 
-func seeMessage(m *fastjson.Value, seen *chat.Seen) {
+func seeMessage(m *jsonedit.Value, seen *chat.Seen) {
 	if model := m.GetStringBytes("model"); len(model) > 0 {
 		seen.Model = string(model)
 	}
 	seeUsage(m, seen)
 }
 
-func seeUsage(v *fastjson.Value, seen *chat.Seen) {
+func seeUsage(v *jsonedit.Value, seen *chat.Seen) {
 	if exists(v, "usage") && mergeUsage(&seen.Usage, v.Get("usage")) {
 		seen.HasUsage = true
 	}
 }
 
-func seeFinish(v *fastjson.Value, seen *chat.Seen) {
+func seeFinish(v *jsonedit.Value, seen *chat.Seen) {
 	if reason := v.GetStringBytes("stop_reason"); len(reason) > 0 {
 		seen.Finish = finishReason(reason)
 	}
 }
 
 // seeBlock reads a whole block, or the start of one.
-func seeBlock(b *fastjson.Value, seen *chat.Seen) {
+func seeBlock(b *jsonedit.Value, seen *chat.Seen) {
 	switch string(b.GetStringBytes("type")) {
 	case "text":
 		seen.Shown(b.GetStringBytes("text"))
@@ -99,7 +97,7 @@ func seeBlock(b *fastjson.Value, seen *chat.Seen) {
 	}
 }
 
-func seeError(v *fastjson.Value, seen *chat.Seen) {
+func seeError(v *jsonedit.Value, seen *chat.Seen) {
 	e := v.Get("error")
 	seen.Err = &chat.Error{Type: text(e, "type"), Message: text(e, "message")}
 }

@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -164,12 +162,12 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 	if own == nil && effort == "" && !format {
 		return dst
 	}
-	var v *fastjson.Value
+	var v *jsonedit.Value
 	if own != nil {
-		v, _ = fastjson.ParseBytes(own)
+		v, _ = jsonedit.Parse(own)
 	}
 	dst = append(dst, `,"output_config":{`...)
-	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+	v.GetObject().Visit(func(key []byte, v *jsonedit.Value) {
 		dst = jsonedit.AppendValue(jsonedit.AppendKey(dst, key), v)
 	})
 	if effort != "" && !exists(v, "effort") {

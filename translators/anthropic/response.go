@@ -3,8 +3,6 @@ package anthropic
 import (
 	"fmt"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -43,13 +41,13 @@ func finishReason(stop []byte) chat.FinishReason {
 // been run, are left out.
 func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
+	defer jsonedit.Parsers.Put(p)
 	v, err := parseBody(p, t, body)
 	if err != nil {
 		return nil, err
 	}
 	content := v.Get("content")
-	if content == nil || content.Type() != fastjson.TypeArray {
+	if content == nil || content.Type() != jsonedit.TypeArray {
 		return nil, missing(t, "content")
 	}
 	r := &chat.Response{ID: text(v, "id"), Model: text(v, "model")}
@@ -61,7 +59,7 @@ func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	r.Choices = []chat.Choice{c}
 	usage := v.Get("usage")
 	switch {
-	case usage == nil || usage.Type() == fastjson.TypeNull:
+	case usage == nil || usage.Type() == jsonedit.TypeNull:
 		r.NoUsage, r.UsageText = true, usageMissing
 	case !mergeUsage(&r.Usage, usage):
 		r.NoUsage, r.UsageText = true, usageMalformed
@@ -71,8 +69,8 @@ func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 }
 
 // parseBody reads a 200's JSON, in which some gateways hide an error.
-func parseBody(p *fastjson.Parser, t *target.Target, body []byte) (*fastjson.Value, error) {
-	v, err := p.ParseBytes(body)
+func parseBody(p *jsonedit.Parser, t *target.Target, body []byte) (*jsonedit.Value, error) {
+	v, err := p.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
 	}
@@ -87,14 +85,14 @@ func missing(t *target.Target, member string) error {
 }
 
 // stopText is the stop sequence that ended the answer.
-func stopText(v *fastjson.Value) string {
+func stopText(v *jsonedit.Value) string {
 	if string(v.GetStringBytes("stop_reason")) != "stop_sequence" {
 		return ""
 	}
 	return text(v, "stop_sequence")
 }
 
-func parseContent(blocks []*fastjson.Value) []chat.Part {
+func parseContent(blocks []*jsonedit.Value) []chat.Part {
 	var parts chat.Joiner
 	var texts textJoiner
 	for _, b := range blocks {
@@ -126,7 +124,7 @@ func parseContent(blocks []*fastjson.Value) []chat.Part {
 // Kong has it, unless they are pieces of one sentence that citations cut.
 type textJoiner struct{ any, cited bool }
 
-func (j *textJoiner) gap(block *fastjson.Value) bool {
+func (j *textJoiner) gap(block *jsonedit.Value) bool {
 	cited := exists(block, "citations")
 	gap := j.any && !cited && !j.cited
 	j.any, j.cited = true, cited
@@ -140,7 +138,7 @@ func (j *textJoiner) gap(block *fastjson.Value) bool {
 // them in. With compaction or server tools, iterations bill every step, where
 // the totals have the last one only.
 // https://platform.claude.com/docs/en/build-with-claude/compaction#understanding-usage
-func mergeUsage(u *chat.Usage, v *fastjson.Value) bool {
+func mergeUsage(u *chat.Usage, v *jsonedit.Value) bool {
 	c := counters{input: u.Prompt - u.Cached - u.CacheWrite, cached: u.Cached, written: u.CacheWrite,
 		written5m: u.CacheWrite5m, written1h: u.CacheWrite1h, output: u.Completion}
 	found := c.read(v)
@@ -169,7 +167,7 @@ func mergeUsage(u *chat.Usage, v *fastjson.Value) bool {
 // counters are Anthropic's, which exclude each other.
 type counters struct{ input, cached, written, written5m, written1h, output int }
 
-func (c *counters) read(v *fastjson.Value) bool {
+func (c *counters) read(v *jsonedit.Value) bool {
 	found := set(&c.input, v.Get("input_tokens"))
 	found = set(&c.output, v.Get("output_tokens")) || found
 	set(&c.cached, v.Get("cache_read_input_tokens"))
@@ -188,8 +186,8 @@ func (c *counters) add(o *counters) {
 	c.output += o.output
 }
 
-func set(n *int, v *fastjson.Value) bool {
-	if v == nil || v.Type() != fastjson.TypeNumber {
+func set(n *int, v *jsonedit.Value) bool {
+	if v == nil || v.Type() != jsonedit.TypeNumber {
 		return false
 	}
 	i, err := v.Int()

@@ -1,7 +1,7 @@
 package anthropic
 
 import (
-	"github.com/valyala/fastjson"
+	"slices"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -11,43 +11,59 @@ import (
 // must say additionalProperties: false, which OpenAI demands with strict only.
 // https://platform.claude.com/docs/en/build-with-claude/structured-outputs
 func appendClosed(dst []byte, schema chat.Raw) []byte {
-	v, err := fastjson.ParseBytes(schema)
+	v, err := jsonedit.Parse(schema)
 	if err != nil {
 		return append(dst, schema...)
 	}
-	if !closeObjects(v, new(fastjson.Arena)) {
-		return append(dst, schema...)
-	}
-	return jsonedit.AppendValue(dst, v)
+	return appendClosedSchema(dst, v)
 }
 
-// closeObjects adds additionalProperties: false where an object does not say,
-// and reports whether it changed anything.
-func closeObjects(v *fastjson.Value, a *fastjson.Arena) bool {
-	changed := false
+// The keywords whose value is a schema or a list of them, and those whose value
+// is an object of schemas.
+var (
+	schemaKeywords = []string{"items", "anyOf", "allOf", "oneOf", "not"}
+	objectKeywords = []string{"properties", "$defs", "definitions"}
+)
+
+// appendClosedSchema writes a schema or a list of them, with
+// additionalProperties: false where an object does not say.
+func appendClosedSchema(dst []byte, v *jsonedit.Value) []byte {
 	switch v.Type() {
-	case fastjson.TypeArray:
-		for _, e := range v.GetArray() {
-			changed = closeObjects(e, a) || changed
+	case jsonedit.TypeArray:
+		dst = append(dst, '[')
+		for i, schema := range v.GetArray() {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendClosedSchema(dst, schema)
 		}
-		return changed
-	case fastjson.TypeObject:
+		return append(dst, ']')
+	case jsonedit.TypeObject:
 	default:
-		return false
+		return jsonedit.AppendValue(dst, v)
 	}
-	for _, name := range []string{"items", "anyOf", "allOf", "oneOf", "not"} {
-		if s := v.Get(name); s != nil {
-			changed = closeObjects(s, a) || changed
+	dst = appendMembers(dst, v, func(dst []byte, name string, m *jsonedit.Value) []byte {
+		switch {
+		case slices.Contains(schemaKeywords, name):
+			return appendClosedSchema(dst, m)
+		case slices.Contains(objectKeywords, name) && m.Type() == jsonedit.TypeObject:
+			return appendMembers(dst, m, func(dst []byte, _ string, schema *jsonedit.Value) []byte {
+				return appendClosedSchema(dst, schema)
+			})
 		}
-	}
-	for _, name := range []string{"properties", "$defs", "definitions"} {
-		v.GetObject(name).Visit(func(_ []byte, s *fastjson.Value) {
-			changed = closeObjects(s, a) || changed
-		})
-	}
+		return jsonedit.AppendValue(dst, m)
+	})
 	if string(v.GetStringBytes("type")) == "object" && !v.Exists("additionalProperties") {
-		v.Set("additionalProperties", a.NewFalse())
-		changed = true
+		dst = append(dst[:len(dst)-1], `,"additionalProperties":false}`...) // type stands before the comma
 	}
-	return changed
+	return dst
+}
+
+// appendMembers writes the object v, the value of each member with write.
+func appendMembers(dst []byte, v *jsonedit.Value, write func(dst []byte, name string, m *jsonedit.Value) []byte) []byte {
+	dst = append(dst, '{')
+	v.Visit(func(name []byte, m *jsonedit.Value) {
+		dst = write(jsonedit.AppendKey(dst, name), string(name), m)
+	})
+	return append(dst, '}')
 }

@@ -3,8 +3,6 @@ package anthropic
 import (
 	"fmt"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -72,7 +70,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 
 func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
-func (s *stream) start(m *fastjson.Value) {
+func (s *stream) start(m *jsonedit.Value) {
 	s.add(chat.Delta{Kind: chat.Start, ID: m.GetStringBytes("id"), Model: m.GetStringBytes("model")})
 	if u := m.Get("usage"); exists(m, "usage") && mergeUsage(&s.usage, u) {
 		// output_tokens is a first guess here; message_delta has the count.
@@ -81,7 +79,7 @@ func (s *stream) start(m *fastjson.Value) {
 	}
 }
 
-func (s *stream) open(index int, b *fastjson.Value) error {
+func (s *stream) open(index int, b *jsonedit.Value) error {
 	if index < 0 || index >= maxBlocks {
 		return &chat.ResponseError{Message: fmt.Sprintf("a content block has index %d", index)}
 	}
@@ -121,7 +119,7 @@ func (s *stream) bring(kind chat.DeltaKind, text []byte) {
 	}
 }
 
-func (s *stream) delta(index int, d *fastjson.Value) {
+func (s *stream) delta(index int, d *jsonedit.Value) {
 	switch string(d.GetStringBytes("type")) {
 	case "text_delta":
 		s.bring(chat.TextDelta, d.GetStringBytes("text"))
@@ -158,7 +156,7 @@ func (s *stream) call(index int) *openBlock {
 	return &s.blocks[index]
 }
 
-func (s *stream) finish(v *fastjson.Value) {
+func (s *stream) finish(v *jsonedit.Value) {
 	d := v.Get("delta")
 	if reason := d.GetStringBytes("stop_reason"); len(reason) > 0 {
 		f := chat.Delta{Kind: chat.Finish, Reason: finishReason(reason)}

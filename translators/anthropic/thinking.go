@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -33,7 +31,7 @@ func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 	effort := effortFor(m, r.ReasoningEffort)
 	if raw := r.Lookup("thinking"); raw != nil {
 		th := thinking{raw: raw, effort: effort}
-		if v, err := fastjson.ParseBytes(raw); err == nil {
+		if v, err := jsonedit.Parse(raw); err == nil {
 			th.mode, th.budget = string(v.GetStringBytes("type")), v.GetInt("budget_tokens")
 		}
 		return th

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"regexp"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -40,7 +38,7 @@ var serverTool = regexp.MustCompile(`^([a-z0-9_]+_20\d{6}|mcp_toolset|custom)$`)
 
 func appendTool(dst []byte, t *chat.Tool, i int) ([]byte, error) {
 	if t.Native != nil {
-		v, err := fastjson.ParseBytes(t.Native)
+		v, err := jsonedit.Parse(t.Native)
 		if err != nil || !serverTool.MatchString(text(v, "type")) || text(v, "name")+text(v, "mcp_server_name") == "" {
 			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i),
 				Message: "is no function and no tool that Anthropic has"}
@@ -77,7 +75,7 @@ func appendInputSchema(dst []byte, schema chat.Raw) []byte {
 }
 
 func typed(schema []byte) bool {
-	v, err := fastjson.ParseBytes(schema)
+	v, err := jsonedit.Parse(schema)
 	return err != nil || v.Exists("type")
 }
 
@@ -133,7 +131,7 @@ func appendToolChoice(dst []byte, r *chat.Request, tools bool) []byte {
 // every model has. https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
 func appendWebSearch(dst []byte, options chat.Raw) []byte {
 	dst = append(dst, `{"type":"web_search_20250305","name":"web_search"`...)
-	v, err := fastjson.ParseBytes(options)
+	v, err := jsonedit.Parse(options)
 	if err != nil {
 		return append(dst, '}')
 	}

@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -97,7 +95,7 @@ func (batches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat
 		b := openai.Batch{ID: id, Status: openai.Cancelling, Model: meta.Model, Created: meta.Created}
 		return &provider.Reply{Body: b.Append(nil)}, nil
 	}
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode bedrock response"}
 	}
@@ -130,7 +128,7 @@ var jobStates = map[string]string{
 
 // batchOf reads a job.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetModelInvocationJob.html
-func batchOf(v *fastjson.Value) openai.Batch {
+func batchOf(v *jsonedit.Value) openai.Batch {
 	arn := str(v, "jobArn")
 	b := openai.Batch{
 		ID: openai.NameID(batchPrefix, arn), Model: str(v, "modelId"), Status: jobStates[str(v, "status")], Message: "",

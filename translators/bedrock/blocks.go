@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -81,7 +79,7 @@ func (q *query) appendCachePoint(dst []byte, control chat.Raw) []byte {
 		return dst
 	}
 	dst = append(jsonedit.AppendComma(dst), `{"cachePoint":{"type":"default"`...)
-	ttl := fastjson.GetString(control, "ttl")
+	ttl, _ := jsonedit.String(jsonedit.Lookup(control, "ttl"))
 	if (ttl == "5m" || ttl == "1h") && !q.model.nova {
 		dst = jsonedit.AppendText(dst, "ttl", ttl)
 	}
@@ -95,7 +93,7 @@ func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
 	if input == "" || input == "null" {
 		input = "{}"
 	}
-	if input[0] != '{' || fastjson.Validate(input) != nil {
+	if input[0] != '{' || jsonedit.ValidString(input) != nil {
 		return nil, &chat.RequestError{Message: "failed to decode function response arguments from assistant's message, not JSON format"}
 	}
 	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), "toolUseId", b.ID)
@@ -150,7 +148,7 @@ func textOnly(parts []chat.Part) (string, bool) {
 // isJSON says whether s is JSON text; of most that is not, the beginning tells.
 func isJSON(s string) bool {
 	s = strings.TrimLeft(s, " \t\r\n")
-	return s != "" && strings.IndexByte(`{["-0123456789tfn`, s[0]) >= 0 && fastjson.Validate(s) == nil
+	return s != "" && strings.IndexByte(`{["-0123456789tfn`, s[0]) >= 0 && jsonedit.ValidString(s) == nil
 }
 
 // appendJSONResult writes valid JSON: Converse's json is an object.

@@ -3,8 +3,6 @@ package bedrock
 import (
 	"fmt"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -25,9 +23,9 @@ type dialect struct{}
 // ParseRequest implements chat.Dialect.
 func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := jsonedit.ParseLast(p, body)
-	if err != nil || v.Type() != fastjson.TypeObject {
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
+	if err != nil || v.Type() != jsonedit.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
 	}
 	r := &chat.Request{}
@@ -67,7 +65,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 
 // parseSystem makes each block a message; a cache point belongs to the block
 // before it.
-func parseSystem(r *chat.Request, blocks []*fastjson.Value) error {
+func parseSystem(r *chat.Request, blocks []*jsonedit.Value) error {
 	for i, b := range blocks {
 		m := chat.Message{Role: chat.System}
 		if n := len(r.Messages); n > 0 && b.Exists("cachePoint") {
@@ -84,7 +82,7 @@ func parseSystem(r *chat.Request, blocks []*fastjson.Value) error {
 	return nil
 }
 
-func parseMessage(r *chat.Request, i int, v *fastjson.Value) error {
+func parseMessage(r *chat.Request, i int, v *jsonedit.Value) error {
 	m := chat.Message{Role: chat.Role(v.GetStringBytes("role"))}
 	switch m.Role {
 	case chat.User, chat.Assistant, chat.System:
@@ -105,7 +103,7 @@ func parseMessage(r *chat.Request, i int, v *fastjson.Value) error {
 	return nil
 }
 
-func parseToolConfig(r *chat.Request, v *fastjson.Value) error {
+func parseToolConfig(r *chat.Request, v *jsonedit.Value) error {
 	for i, t := range v.GetArray("tools") {
 		at := fmt.Sprintf("toolConfig.tools[%d]", i)
 		switch spec := t.Get("toolSpec"); {
@@ -141,12 +139,12 @@ func parseToolConfig(r *chat.Request, v *fastjson.Value) error {
 	return nil
 }
 
-func parseInference(r *chat.Request, v *fastjson.Value) error {
+func parseInference(r *chat.Request, v *jsonedit.Value) error {
 	for _, n := range [...]struct {
 		name string
 		to   *chat.Number
 	}{{"maxTokens", &r.MaxTokens}, {"temperature", &r.Temperature}, {"topP", &r.TopP}} {
-		if m := v.Get(n.name); m != nil && m.Type() != fastjson.TypeNull && !setNumber(n.to, m) {
+		if m := v.Get(n.name); m != nil && m.Type() != jsonedit.TypeNull && !setNumber(n.to, m) {
 			return &chat.RequestError{Field: "inferenceConfig." + n.name, Message: "must be a number"}
 		}
 	}
@@ -156,21 +154,17 @@ func parseInference(r *chat.Request, v *fastjson.Value) error {
 	return nil
 }
 
-func setNumber(to *chat.Number, v *fastjson.Value) bool {
-	if v == nil || v.Type() != fastjson.TypeNumber {
+func setNumber(to *chat.Number, v *jsonedit.Value) bool {
+	if v == nil || v.Type() != jsonedit.TypeNumber {
 		return false
 	}
-	number := jsonedit.AppendValue(nil, v)
-	if fastjson.ValidateBytes(number) != nil { // the parser lets nan and 1-2 pass
-		return false
-	}
-	*to = chat.Number(number)
+	*to = chat.Number(v.Raw())
 	return true
 }
 
 // parseModelFields reads what the models have in common of what they have
 // beyond Converse: top_k, and how hard to think.
-func parseModelFields(r *chat.Request, v *fastjson.Value) {
+func parseModelFields(r *chat.Request, v *jsonedit.Value) {
 	for _, path := range [][]string{{"top_k"}, {"topK"}, {"k"}, {"inferenceConfig", "topK"}} {
 		setNumber(&r.TopK, v.Get(path...))
 	}
@@ -198,7 +192,7 @@ func setEffort(r *chat.Request, effort string) {
 	}
 }
 
-func parseOutput(r *chat.Request, v *fastjson.Value) error {
+func parseOutput(r *chat.Request, v *jsonedit.Value) error {
 	if effort := str(v, "effort"); effort != "" {
 		setEffort(r, effort)
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -27,14 +25,14 @@ func within(err error, format string, args ...any) error {
 
 // appendPart reads a client's content block into m. The block is a union: its
 // first member counts.
-func appendPart(m *chat.Message, b *fastjson.Value) error {
+func appendPart(m *chat.Message, b *jsonedit.Value) error {
 	o, err := b.Object()
 	if err != nil || o.Len() == 0 {
 		return &chat.RequestError{Message: "must be a content block"}
 	}
 	part, found := chat.Part{}, false
-	o.Visit(func(key []byte, v *fastjson.Value) {
-		if found || v.Type() == fastjson.TypeNull || err != nil {
+	o.Visit(func(key []byte, v *jsonedit.Value) {
+		if found || v.Type() == jsonedit.TypeNull || err != nil {
 			return
 		}
 		if string(key) == "cachePoint" {
@@ -56,17 +54,17 @@ func appendPart(m *chat.Message, b *fastjson.Value) error {
 }
 
 // cacheControl is a cache point in Anthropic's words.
-func cacheControl(point *fastjson.Value) chat.Raw {
+func cacheControl(point *jsonedit.Value) chat.Raw {
 	if ttl := str(point, "ttl"); ttl == "5m" || ttl == "1h" {
 		return chat.Raw(`{"type":"ephemeral","ttl":"` + ttl + `"}`)
 	}
 	return chat.Raw(`{"type":"ephemeral"}`)
 }
 
-func parsePart(name string, v *fastjson.Value) (chat.Part, error) {
+func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 	switch name {
 	case "text":
-		if v.Type() != fastjson.TypeString {
+		if v.Type() != jsonedit.TypeString {
 			return chat.Part{}, &chat.RequestError{Field: "text", Message: "must be a string"}
 		}
 		return chat.Part{Kind: chat.Text, Text: str(v)}, nil
@@ -103,7 +101,7 @@ func parsePart(name string, v *fastjson.Value) (chat.Part, error) {
 }
 
 // parseResult reads the result of a call. json becomes its text.
-func parseResult(v *fastjson.Value) (chat.Part, error) {
+func parseResult(v *jsonedit.Value) (chat.Part, error) {
 	p := chat.Part{Kind: chat.ToolResult, ID: str(v, "toolUseId"), IsError: str(v, "status") == "error"}
 	if p.ID == "" {
 		return p, &chat.RequestError{Field: "toolResult.toolUseId", Message: "is missing"}
@@ -131,7 +129,7 @@ var mediaTypes = map[string]string{
 	"mp3": "audio/mpeg",
 }
 
-func parseMedia(name string, v *fastjson.Value) (chat.Part, error) {
+func parseMedia(name string, v *jsonedit.Value) (chat.Part, error) {
 	p := chat.Part{Kind: chat.Image, Media: &chat.Media{}}
 	for kind, m := range mediaKinds {
 		if m.name == name {

@@ -8,8 +8,6 @@ import (
 	"image/png"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -170,7 +168,7 @@ func appendStability(dst []byte, r *openai.NewImage) ([]byte, error) {
 
 // AppendResponse implements provider.Translator. Nobody counts tokens here.
 func (images) AppendResponse(dst []byte, _ *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode bedrock response"}
 	}

@@ -1,26 +1,24 @@
 package bedrock
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
 
 // rawOf is a copy of v as JSON text, nil for none or null.
-func rawOf(v *fastjson.Value) chat.Raw {
-	if v == nil || v.Type() == fastjson.TypeNull {
+func rawOf(v *jsonedit.Value) chat.Raw {
+	if v == nil || v.Type() == jsonedit.TypeNull {
 		return nil
 	}
 	return jsonedit.AppendValue(nil, v)
 }
 
 // str is a copy of v's string member name, "" where there is none.
-func str(v *fastjson.Value, names ...string) string { return string(v.GetStringBytes(names...)) }
+func str(v *jsonedit.Value, names ...string) string { return string(v.GetStringBytes(names...)) }
 
 // count reads a counter into n, and says whether there is one.
-func count(n *int, v *fastjson.Value) bool {
-	if v == nil || v.Type() != fastjson.TypeNumber {
+func count(n *int, v *jsonedit.Value) bool {
+	if v == nil || v.Type() != jsonedit.TypeNumber {
 		return false
 	}
 	i, err := v.Int()

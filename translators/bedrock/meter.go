@@ -4,11 +4,10 @@ import (
 	"encoding/base64"
 	"sync"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // Meter reads usage from Bedrock's answers on their way to a client of the same
@@ -22,7 +21,7 @@ type meter struct{}
 
 // scratch is what the reading of one answer or event needs.
 type scratch struct {
-	parser fastjson.Parser
+	parser jsonedit.Parser
 	chunk  []byte
 }
 
@@ -31,7 +30,7 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	if v, err := s.parser.ParseBytes(body); err == nil {
+	if v, err := s.parser.Parse(body); err == nil {
 		seeAnswer(v, body, seen)
 	}
 }
@@ -48,7 +47,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	v, err := s.parser.ParseBytes(ev.Data)
+	v, err := s.parser.Parse(ev.Data)
 	if err != nil {
 		return
 	}
@@ -62,13 +61,13 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	if s.chunk, err = base64.StdEncoding.AppendDecode(s.chunk[:0], v.GetStringBytes("bytes")); err != nil {
 		return
 	}
-	if v, err = s.parser.ParseBytes(s.chunk); err == nil {
+	if v, err = s.parser.Parse(s.chunk); err == nil {
 		seeChunk(v, s.chunk, seen)
 	}
 }
 
 // seeEvent reads an event of ConverseStream.
-func seeEvent(name string, v *fastjson.Value, seen *chat.Seen) {
+func seeEvent(name string, v *jsonedit.Value, seen *chat.Seen) {
 	switch name {
 	case "contentBlockStart":
 		use := v.GetStringBytes("start", "toolUse", "name")
@@ -90,7 +89,7 @@ func seeEvent(name string, v *fastjson.Value, seen *chat.Seen) {
 }
 
 // seeAnswer reads a whole answer of any format.
-func seeAnswer(v *fastjson.Value, body []byte, seen *chat.Seen) {
+func seeAnswer(v *jsonedit.Value, body []byte, seen *chat.Seen) {
 	if v.Exists("type") && (v.Exists("content") || v.Exists("completion")) {
 		anthropic.Meter.Whole(body, seen)
 		return
@@ -114,7 +113,7 @@ func seeAnswer(v *fastjson.Value, body []byte, seen *chat.Seen) {
 }
 
 // seeChunk reads a chunk of any format.
-func seeChunk(v *fastjson.Value, chunk []byte, seen *chat.Seen) {
+func seeChunk(v *jsonedit.Value, chunk []byte, seen *chat.Seen) {
 	if v.Exists("type") {
 		anthropic.Meter.Event(frame.Event{Data: chunk}, seen)
 	}
@@ -135,7 +134,7 @@ func seeChunk(v *fastjson.Value, chunk []byte, seen *chat.Seen) {
 	}
 }
 
-func seeUsage(v *fastjson.Value, seen *chat.Seen) {
+func seeUsage(v *jsonedit.Value, seen *chat.Seen) {
 	if usage := v.Get("usage"); usage != nil && readUsage(&seen.Usage, usage) {
 		seen.HasUsage = true
 	}
@@ -172,7 +171,7 @@ var makersFinish = map[string]chat.FinishReason{
 	"tool_calls": chat.ToolCalls,
 }
 
-func seeMakers(v *fastjson.Value, seen *chat.Seen) {
+func seeMakers(v *jsonedit.Value, seen *chat.Seen) {
 	for _, path := range promptPaths {
 		seen.HasUsage = count(&seen.Usage.Prompt, v.Get(path...)) || seen.HasUsage
 	}

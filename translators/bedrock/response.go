@@ -3,8 +3,6 @@ package bedrock
 import (
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -14,13 +12,13 @@ import (
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_ResponseSyntax
 func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode response from Bedrock"}
 	}
 	message := v.Get("output", "message")
-	if message == nil || message.Type() != fastjson.TypeObject {
+	if message == nil || message.Type() != jsonedit.TypeObject {
 		return nil, &chat.ResponseError{Message: "no generation candidates received from Bedrock, or max_tokens too short"}
 	}
 	// The API names neither itself nor its answers: the configured name is the
@@ -59,8 +57,8 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 
 // parseBlock reads a content block of an answer. What only Bedrock itself has
 // to do with (its own tools and their results) is no part.
-func parseBlock(b *fastjson.Value) (p chat.Part, ok bool) {
-	b.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
+	b.GetObject().Visit(func(key []byte, v *jsonedit.Value) {
 		switch string(key) {
 		case "text":
 			p, ok = chat.Part{Kind: chat.Text, Text: str(v)}, true
@@ -89,7 +87,7 @@ func parseBlock(b *fastjson.Value) (p chat.Part, ok bool) {
 }
 
 // textsOf is the text of all of list.
-func textsOf(list []*fastjson.Value) string {
+func textsOf(list []*jsonedit.Value) string {
 	var b strings.Builder
 	for _, v := range list {
 		b.Write(v.GetStringBytes("text"))
@@ -98,7 +96,7 @@ func textsOf(list []*fastjson.Value) string {
 }
 
 // extras are the members of an answer that a client may want as they are.
-func extras(v *fastjson.Value) []chat.Member {
+func extras(v *jsonedit.Value) []chat.Member {
 	var extra []chat.Member
 	for _, name := range [...]string{"trace", "additionalModelResponseFields"} {
 		if value := rawOf(v.Get(name)); value != nil {
@@ -131,7 +129,7 @@ func finishReason(stop []byte) chat.FinishReason {
 // from the cache or written to it are not among inputTokens; the internal form
 // counts them in.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
-func readUsage(u *chat.Usage, v *fastjson.Value) bool {
+func readUsage(u *chat.Usage, v *jsonedit.Value) bool {
 	input := u.Prompt - u.Cached - u.CacheWrite
 	found := count(&input, v.Get("inputTokens"))
 	found = count(&u.Completion, v.Get("outputTokens")) || found

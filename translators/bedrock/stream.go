@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -88,7 +86,7 @@ func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
 // open learns of a block. Blocks of text and of reasoning may begin without
 // this event.
-func (s *stream) open(index int, start *fastjson.Value) error {
+func (s *stream) open(index int, start *jsonedit.Value) error {
 	if index < 0 || index >= maxBlocks {
 		return &chat.ResponseError{Message: fmt.Sprintf("a content block from Bedrock has index %d", index)}
 	}
@@ -126,7 +124,7 @@ func (s *stream) block(index int) *openBlock {
 	return &s.blocks[index]
 }
 
-func (s *stream) delta(index int, d *fastjson.Value) {
+func (s *stream) delta(index int, d *jsonedit.Value) {
 	if said := d.GetStringBytes("text"); len(said) > 0 {
 		s.add(chat.Delta{Kind: chat.TextDelta, Text: said})
 	}
@@ -175,7 +173,7 @@ func (s *stream) close(index int) {
 	}
 }
 
-func (s *stream) finish(v *fastjson.Value) {
+func (s *stream) finish(v *jsonedit.Value) {
 	reason := finishReason(v.GetStringBytes("stopReason"))
 	if reason == chat.ToolCalls && s.formatted && s.calls == 0 {
 		reason = chat.Stop
@@ -190,15 +188,15 @@ func (s *stream) finish(v *fastjson.Value) {
 var memberTrace, memberFields = []byte("trace"), []byte("additionalModelResponseFields")
 
 // member adds a member of the event that a client may want as it is.
-func (s *stream) member(name []byte, v *fastjson.Value) {
-	if v != nil && v.Type() != fastjson.TypeNull {
+func (s *stream) member(name []byte, v *jsonedit.Value) {
+	if v != nil && v.Type() != jsonedit.TypeNull {
 		s.extra = jsonedit.AppendValue(s.extra[:0], v)
 		s.add(chat.Delta{Kind: chat.ExtraDelta, Name: name, Raw: s.extra})
 	}
 }
 
 // metadata is the stream's last event.
-func (s *stream) metadata(v *fastjson.Value) {
+func (s *stream) metadata(v *jsonedit.Value) {
 	s.member(memberTrace, v.Get("trace"))
 	if tier := v.GetStringBytes("serviceTier", "type"); len(tier) > 0 {
 		s.usage.ServiceTier = string(tier)
@@ -227,7 +225,7 @@ func exception(ev frame.Event) chat.Error {
 	if status == 424 || status == 408 { // the model's fault, not the client's
 		e.Type = "api_error"
 	}
-	if original := fastjson.GetString(ev.Data, "originalMessage"); original != "" && original != e.Message {
+	if original, _ := jsonedit.String(jsonedit.Lookup(ev.Data, "originalMessage")); original != "" && original != e.Message {
 		e.Message += ": " + original
 	}
 	return *e

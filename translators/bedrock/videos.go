@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -147,7 +145,7 @@ func lumaInput(v *openai.NewVideo) ([]byte, error) {
 
 // Answer implements provider.Resource.
 func (videos) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode bedrock response"}
 	}
@@ -180,7 +178,7 @@ func (videos) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.
 
 // videoOf reads an asynchronous invocation.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GetAsyncInvoke.html
-func videoOf(v *fastjson.Value, meta chat.Meta) openai.Video {
+func videoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
 	video := openai.Video{ID: openai.NameID(videoPrefix, str(v, "invocationArn")), Model: meta.Model, Created: unix(str(v, "submitTime"))}
 	if _, model, ok := strings.Cut(str(v, "modelArn"), "foundation-model/"); ok {
 		video.Model = model

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/valyala/fastjson"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // ErrorFrom reads a provider's error answer, whatever its format: every
@@ -14,7 +14,7 @@ import (
 // own message.
 func ErrorFrom(status int, body []byte) *Error {
 	e := &Error{Status: status, Type: TypeOf(status)}
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		e.Message = plain(body)
 	} else {
@@ -29,8 +29,8 @@ func ErrorFrom(status int, body []byte) *Error {
 	return e
 }
 
-func (e *Error) read(v *fastjson.Value) {
-	if inner := v.Get("error"); inner != nil && inner.Type() == fastjson.TypeObject {
+func (e *Error) read(v *jsonedit.Value) {
+	if inner := v.Get("error"); inner != nil && inner.Type() == jsonedit.TypeObject {
 		if t := str(inner, "type"); t != "" {
 			e.Type = t
 		}
@@ -51,16 +51,16 @@ func (e *Error) read(v *fastjson.Value) {
 }
 
 // str is a member as text; numbers count, for codes.
-func str(v *fastjson.Value, key string) string {
+func str(v *jsonedit.Value, key string) string {
 	m := v.Get(key)
 	if m == nil {
 		return ""
 	}
 	switch m.Type() {
-	case fastjson.TypeString:
+	case jsonedit.TypeString:
 		return string(m.GetStringBytes())
-	case fastjson.TypeNumber:
-		return m.String()
+	case jsonedit.TypeNumber:
+		return string(m.Raw())
 	}
 	return ""
 }

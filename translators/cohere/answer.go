@@ -5,8 +5,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -38,14 +36,14 @@ func finishReason(reason []byte) chat.FinishReason {
 // text version 1's, generations are Generate's.
 func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
 	}
 	r := &chat.Response{}
 	switch message := v.Get("message"); {
-	case message != nil && message.Type() == fastjson.TypeObject:
+	case message != nil && message.Type() == jsonedit.TypeObject:
 		if err := parseMessage(r, v, message); err != nil {
 			return nil, err
 		}
@@ -62,7 +60,7 @@ func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 
 // parseMessage reads an answer of version 2. What the model says before it
 // calls tools is the tool_plan; it is text for the client.
-func parseMessage(r *chat.Response, v, message *fastjson.Value) error {
+func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
 	if plan := text(message, "tool_plan"); plan != "" {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: plan})
@@ -96,7 +94,7 @@ func parseMessage(r *chat.Response, v, message *fastjson.Value) error {
 
 // parseText reads an answer of version 1. Its calls have no ids, and it need
 // not say why it ended: a whole answer is complete.
-func parseText(r *chat.Response, v *fastjson.Value) {
+func parseText(r *chat.Response, v *jsonedit.Value) {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason"))}
 	if s := text(v, "text"); s != "" {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: s})
@@ -124,14 +122,14 @@ func finishV1(reason chat.FinishReason, calls bool) chat.FinishReason {
 }
 
 // appendParameters writes the arguments of a call of version 1, an object.
-func appendParameters(dst []byte, call *fastjson.Value) []byte {
+func appendParameters(dst []byte, call *jsonedit.Value) []byte {
 	if !exists(call, "parameters") {
 		return append(dst, "{}"...)
 	}
 	return jsonedit.AppendValue(dst, call.Get("parameters"))
 }
 
-func parseGenerations(r *chat.Response, v *fastjson.Value) {
+func parseGenerations(r *chat.Response, v *jsonedit.Value) {
 	r.ID = text(v, "id")
 	for i, g := range v.GetArray("generations") {
 		c := chat.Choice{Index: i, Finish: finishV1(finishReason(g.GetStringBytes("finish_reason")), false)}
@@ -143,7 +141,7 @@ func parseGenerations(r *chat.Response, v *fastjson.Value) {
 }
 
 // citations are those of v, for clients that know them.
-func citations(v *fastjson.Value) []chat.Member {
+func citations(v *jsonedit.Value) []chat.Member {
 	if len(v.GetArray("citations")) == 0 {
 		return nil
 	}
@@ -152,7 +150,7 @@ func citations(v *fastjson.Value) []chat.Member {
 
 // logprobs turns Cohere's items, each a piece of text of one token or several,
 // into OpenAI's; nil for none.
-func logprobs(items []*fastjson.Value) chat.Raw {
+func logprobs(items []*jsonedit.Value) chat.Raw {
 	if len(items) == 0 {
 		return nil
 	}
@@ -164,7 +162,7 @@ func logprobs(items []*fastjson.Value) chat.Raw {
 	return append(dst, "]}"...)
 }
 
-func appendLogprob(dst []byte, item *fastjson.Value) []byte {
+func appendLogprob(dst []byte, item *jsonedit.Value) []byte {
 	sum := 0.0
 	for _, l := range item.GetArray("logprobs") {
 		sum += l.GetFloat64()
@@ -187,9 +185,9 @@ func finite(f float64) float64 {
 // usage, the others in meta or, before it, token_count.
 //
 // Tokens of Cohere's own preamble are counted and not billed.
-func readUsage(u *chat.Usage, v *fastjson.Value) bool {
+func readUsage(u *chat.Usage, v *jsonedit.Value) bool {
 	from := v.Get("usage")
-	if from == nil || from.Type() != fastjson.TypeObject {
+	if from == nil || from.Type() != jsonedit.TypeObject {
 		from = v.Get("meta")
 	}
 	billed, counted := from.Get("billed_units"), from.Get("tokens")
@@ -206,14 +204,14 @@ func readUsage(u *chat.Usage, v *fastjson.Value) bool {
 	return found || units
 }
 
-func setBoth(u *chat.Usage, prompt, completion *fastjson.Value) bool {
+func setBoth(u *chat.Usage, prompt, completion *jsonedit.Value) bool {
 	found := set(&u.Prompt, prompt)
 	return set(&u.Completion, completion) || found
 }
 
 // set reads a count, which Cohere may write as 27.0.
-func set(n *int, v *fastjson.Value) bool {
-	if v == nil || v.Type() != fastjson.TypeNumber {
+func set(n *int, v *jsonedit.Value) bool {
+	if v == nil || v.Type() != jsonedit.TypeNumber {
 		return false
 	}
 	f := v.GetFloat64()

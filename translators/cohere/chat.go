@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -96,7 +94,7 @@ func appendThinking(dst []byte, r *chat.Request) []byte {
 		budget = budgets[r.ReasoningEffort]
 	}
 	if own := r.Lookup("thinking"); own != nil {
-		if v, err := fastjson.ParseBytes(own); err == nil {
+		if v, err := jsonedit.Parse(own); err == nil {
 			off = text(v, "type") == "disabled"
 			on = true
 			budget = max(v.GetInt("token_budget"), v.GetInt("budget_tokens"))

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -148,7 +146,7 @@ func addResult(turns []turnV1, result resultV1) []turnV1 {
 
 func validArguments(arguments string) bool {
 	arguments = strings.TrimSpace(arguments)
-	return arguments == "" || arguments[0] == '{' && fastjson.Validate(arguments) == nil
+	return arguments == "" || arguments[0] == '{' && jsonedit.ValidString(arguments) == nil
 }
 
 // append writes the members of a turn.
@@ -239,7 +237,7 @@ var pythonTypes = map[string]string{"string": "str", "integer": "int", "number":
 // flat list. What that cannot say (choices, nested objects) is said in the
 // description, as JSON schema.
 func appendParameterDefinitions(dst []byte, schema chat.Raw) []byte {
-	v, err := fastjson.ParseBytes(schema)
+	v, err := jsonedit.Parse(schema)
 	properties := v.GetObject("properties")
 	if err != nil || properties == nil || properties.Len() == 0 {
 		return dst
@@ -250,7 +248,7 @@ func appendParameterDefinitions(dst []byte, schema chat.Raw) []byte {
 	}
 	dst = append(jsonedit.AppendName(dst, "parameter_definitions"), '{')
 	first := true
-	properties.Visit(func(key []byte, p *fastjson.Value) {
+	properties.Visit(func(key []byte, p *jsonedit.Value) {
 		if !first {
 			dst = append(dst, ',')
 		}
@@ -267,7 +265,7 @@ func appendParameterDefinitions(dst []byte, schema chat.Raw) []byte {
 	return append(dst, '}')
 }
 
-func pythonType(p *fastjson.Value) string {
+func pythonType(p *jsonedit.Value) string {
 	kind := pythonTypes[text(p, "type")]
 	switch {
 	case kind == "":
@@ -280,13 +278,13 @@ func pythonType(p *fastjson.Value) string {
 
 // definition is a property's description, with its schema where that says more
 // than the type.
-func definition(p *fastjson.Value) string {
+func definition(p *jsonedit.Value) string {
 	description := text(p, "description")
 	more := false
-	p.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+	p.GetObject().Visit(func(key []byte, v *jsonedit.Value) {
 		switch string(key) {
 		case "type":
-			more = more || v.Type() != fastjson.TypeString
+			more = more || v.Type() != jsonedit.TypeString
 		case "items":
 			more = more || string(jsonedit.AppendValue(nil, v)) != `{"type":"`+text(v, "type")+`"}`
 		case "description", "title":

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -27,8 +25,8 @@ const defaultInputType = "classification"
 // client's own input_type is worth more than the configured one, which always
 // has a value.
 func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
-	v, err := fastjson.ParseBytes(body)
-	if err != nil || v.Type() != fastjson.TypeObject {
+	v, err := jsonedit.Parse(body)
+	if err != nil || v.Type() != jsonedit.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not valid JSON"}
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
@@ -48,7 +46,7 @@ func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, e
 	switch d := v.Get("dimensions"); {
 	case t.Options.EmbeddingsDimensions != nil:
 		dst = jsonedit.AppendInt(dst, "output_dimension", *t.Options.EmbeddingsDimensions)
-	case d != nil && d.Type() == fastjson.TypeNumber:
+	case d != nil && d.Type() == jsonedit.TypeNumber:
 		dst = jsonedit.AppendValue(jsonedit.AppendName(dst, "output_dimension"), d)
 	}
 	for _, name := range [...]string{"max_tokens", "truncate"} {
@@ -69,7 +67,7 @@ func firstOf(list ...string) string {
 }
 
 // appendInputs writes texts, images, or both as inputs, and input_type.
-func appendInputs(dst []byte, v *fastjson.Value, inputType string) ([]byte, error) {
+func appendInputs(dst []byte, v *jsonedit.Value, inputType string) ([]byte, error) {
 	if exists(v, "inputs") { // Cohere's own
 		dst = jsonedit.AppendValue(jsonedit.AppendName(dst, "inputs"), v.Get("inputs"))
 		return jsonedit.AppendText(dst, "input_type", inputType), nil
@@ -109,10 +107,10 @@ func appendInputs(dst []byte, v *fastjson.Value, inputType string) ([]byte, erro
 func isImage(s string) bool { return strings.HasPrefix(s, "data:image/") }
 
 // inputsOf are the strings of input, and of Cohere's own images.
-func inputsOf(v *fastjson.Value) ([]string, error) {
+func inputsOf(v *jsonedit.Value) ([]string, error) {
 	var list []string
 	input := v.Get("input")
-	if input != nil && input.Type() == fastjson.TypeString {
+	if input != nil && input.Type() == jsonedit.TypeString {
 		list = append(list, text(v, "input"))
 	}
 	for i, e := range input.GetArray() {
@@ -134,17 +132,17 @@ func inputsOf(v *fastjson.Value) ([]string, error) {
 // AppendResponse writes Cohere's embeddings as OpenAI's list. base64 is the
 // same in both: the bytes of the 32-bit numbers, little end first.
 func (embed) AppendResponse(dst []byte, t *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
 	}
 	list := v.Get("embeddings")
 	for _, name := range [...]string{"float", "base64"} {
-		if l := v.Get("embeddings", name); l != nil && l.Type() == fastjson.TypeArray {
+		if l := v.Get("embeddings", name); l != nil && l.Type() == jsonedit.TypeArray {
 			list = l
 		}
 	}
-	if list == nil || list.Type() != fastjson.TypeArray {
+	if list == nil || list.Type() != jsonedit.TypeArray {
 		return nil, &chat.ResponseError{Message: "'embeddings' missing from cohere response body"}
 	}
 	seen.HasUsage = readUsage(&seen.Usage, v)

@@ -1,8 +1,6 @@
 package cohere
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -33,10 +31,10 @@ func appendNatives(dst []byte, r *chat.Request, names []string) []byte {
 }
 
 // exists says whether v has a member name that is not null.
-func exists(v *fastjson.Value, name string) bool {
+func exists(v *jsonedit.Value, name string) bool {
 	m := v.Get(name)
-	return m != nil && m.Type() != fastjson.TypeNull
+	return m != nil && m.Type() != jsonedit.TypeNull
 }
 
 // text returns a copy of v's string member, "" where there is none.
-func text(v *fastjson.Value, keys ...string) string { return string(v.GetStringBytes(keys...)) }
+func text(v *jsonedit.Value, keys ...string) string { return string(v.GetStringBytes(keys...)) }

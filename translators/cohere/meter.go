@@ -1,8 +1,6 @@
 package cohere
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -17,8 +15,8 @@ type meter struct{}
 
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
 	if err != nil {
 		return
 	}
@@ -38,14 +36,14 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 
 // seeAnswer reads what is not content of a whole answer, or of the end of a
 // streamed one.
-func seeAnswer(v *fastjson.Value, seen *chat.Seen) {
+func seeAnswer(v *jsonedit.Value, seen *chat.Seen) {
 	seeFinish(v, seen)
 	if readUsage(&seen.Usage, v) {
 		seen.HasUsage = true
 	}
 }
 
-func seeFinish(v *fastjson.Value, seen *chat.Seen) {
+func seeFinish(v *jsonedit.Value, seen *chat.Seen) {
 	if reason := v.GetStringBytes("finish_reason"); len(reason) > 0 {
 		seen.Finish = finishReason(reason)
 	}
@@ -57,8 +55,8 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(ev.Data))
-	v, err := p.ParseBytes(ev.Data)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(ev.Data)
 	if err != nil {
 		return
 	}

@@ -1,8 +1,6 @@
 package cohere
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -88,7 +86,7 @@ func (s *stream) end() {
 }
 
 // event reads an event of version 2.
-func (s *stream) event(v *fastjson.Value) {
+func (s *stream) event(v *jsonedit.Value) {
 	delta := v.Get("delta")
 	message := delta.Get("message")
 	switch string(v.GetStringBytes("type")) {
@@ -98,7 +96,7 @@ func (s *stream) event(v *fastjson.Value) {
 		content := message.Get("content")
 		s.bring(chat.ThinkingDelta, 0, content.GetStringBytes("thinking"))
 		s.bring(chat.TextDelta, 0, content.GetStringBytes("text"))
-		if l := v.Get("logprobs"); l != nil && l.Type() == fastjson.TypeObject {
+		if l := v.Get("logprobs"); l != nil && l.Type() == jsonedit.TypeObject {
 			raw := append(appendLogprob([]byte(`{"content":[`), l), "]}"...)
 			s.add(chat.Delta{Kind: chat.LogprobsDelta, Raw: raw})
 		}
@@ -126,7 +124,7 @@ func (s *stream) event(v *fastjson.Value) {
 
 // start begins a call of version 2. Its index counts calls; the client's
 // counts from 0, whatever Cohere begins with.
-func (s *stream) start(index int, v *fastjson.Value) {
+func (s *stream) start(index int, v *jsonedit.Value) {
 	if len(s.calls) >= most {
 		return
 	}
@@ -166,13 +164,13 @@ func (s *stream) close(index int) {
 
 // cite keeps a citation, or several, until the answer ends: clients get them
 // in one list, as in a whole answer.
-func (s *stream) cite(v *fastjson.Value) {
+func (s *stream) cite(v *jsonedit.Value) {
 	if v == nil {
 		return
 	}
 	list := v.GetArray()
-	if v.Type() == fastjson.TypeObject {
-		list = []*fastjson.Value{v}
+	if v.Type() == jsonedit.TypeObject {
+		list = []*jsonedit.Value{v}
 	}
 	for _, c := range list {
 		if len(s.citations) == 0 {
@@ -199,7 +197,7 @@ func (s *stream) finish(choice int, reason chat.FinishReason) {
 	}
 }
 
-func (s *stream) count(v *fastjson.Value) {
+func (s *stream) count(v *jsonedit.Value) {
 	if readUsage(&s.usage, v) {
 		s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
 	}

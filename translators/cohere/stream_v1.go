@@ -1,14 +1,13 @@
 package cohere
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // eventV1 reads an event of version 1 and of Generate.
 // https://docs.cohere.com/v1/reference/chat-stream
-func (s *stream) eventV1(v *fastjson.Value) {
+func (s *stream) eventV1(v *jsonedit.Value) {
 	switch string(v.GetStringBytes("event_type")) {
 	case "stream-start":
 		s.add(chat.Delta{Kind: chat.Start, ID: v.GetStringBytes("generation_id")})
@@ -29,7 +28,7 @@ func (s *stream) eventV1(v *fastjson.Value) {
 }
 
 // chunk reads a piece of a call: its name begins it.
-func (s *stream) chunk(v *fastjson.Value) {
+func (s *stream) chunk(v *jsonedit.Value) {
 	if v == nil {
 		return
 	}
@@ -44,7 +43,7 @@ func (s *stream) chunk(v *fastjson.Value) {
 
 // whole reads the complete calls, of which those that came in pieces are known,
 // and the text before them.
-func (s *stream) whole(v *fastjson.Value) {
+func (s *stream) whole(v *jsonedit.Value) {
 	if !s.texts {
 		s.bring(chat.TextDelta, 0, v.GetStringBytes("text"))
 	}
@@ -62,7 +61,7 @@ func (s *stream) whole(v *fastjson.Value) {
 }
 
 // endV1 reads the last event, which has the whole answer in it.
-func (s *stream) endV1(v *fastjson.Value) {
+func (s *stream) endV1(v *jsonedit.Value) {
 	response := v.Get("response")
 	reason := v.GetStringBytes("finish_reason")
 	if string(reason) == "ERROR" && !s.texts && len(s.calls) == 0 {

@@ -119,6 +119,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	if r.same() {
 		return r.edited(body, stream)
 	}
+	body = bytes.Clone(body)
 	req, err := r.dialect.ParseRequest(body)
 	if err != nil {
 		return nil, err

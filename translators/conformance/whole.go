@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
@@ -50,11 +48,12 @@ func (r *run) converted(t *testing.T, provided []byte) []byte {
 		}
 		return provided
 	}
-	resp, err := r.op.Chat.ParseResponse(&r.target, provided)
+	body := bytes.Clone(provided)
+	resp, err := r.op.Chat.ParseResponse(&r.target, body)
 	if err != nil {
 		t.Fatalf("the provider's answer is refused: %v\n%s", err, clip(provided))
 	}
-	forget(provided)
+	forget(body)
 	resp.Meta = r.meta()
 	client, err := r.dialect.AppendResponse(nil, resp)
 	if err != nil {
@@ -63,17 +62,22 @@ func (r *run) converted(t *testing.T, provided []byte) []byte {
 	return client
 }
 
-// forget gives pooled parsers other text, so that what was made of a body but
-// still lies in its parser is not what it was.
+// forget overwrites body and gives pooled parsers other text, so that what was
+// made of the body but still lies in it or in its parser is not what it was.
 func forget(body []byte) {
-	other := []byte(`"` + strings.Repeat("#", max(len(body)-2, 0)) + `"`)
-	var taken [4]*fastjson.Parser
+	other := []byte(`"\n` + strings.Repeat("#", len(body)) + `"`)
+	var taken [4]*jsonedit.Parser
 	for i := range taken {
 		taken[i] = jsonedit.Parsers.Get()
-		_, _ = taken[i].ParseBytes(other) // it is JSON
+		if v, err := taken[i].Parse(other); err == nil {
+			v.GetStringBytes() // it has an escape: the parser keeps a copy
+		}
 	}
 	for _, p := range taken {
-		jsonedit.Parsers.Put(p, len(other))
+		jsonedit.Parsers.Put(p)
+	}
+	for i := range body {
+		body[i] = '#'
 	}
 }
 

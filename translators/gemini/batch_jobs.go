@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -63,7 +61,7 @@ func appendBatchJob(t *target.Target, client []byte, unique string) ([]byte, err
 
 // Answer implements provider.Resource.
 func (batchJobs) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
-	return batchReply(c, body, meta, "batchPredictionJobs", func(v *fastjson.Value) openai.Batch {
+	return batchReply(c, body, meta, "batchPredictionJobs", func(v *jsonedit.Value) openai.Batch {
 		b := jobOf(v)
 		if c.Method == http.MethodPost {
 			if asked, err := openai.BatchOf(c.Body); err == nil {
@@ -74,7 +72,7 @@ func (batchJobs) Answer(_ *target.Target, c *provider.Call, body []byte, meta ch
 	})
 }
 
-func jobOf(v *fastjson.Value) openai.Batch {
+func jobOf(v *jsonedit.Value) openai.Batch {
 	name, model := string(v.GetStringBytes("name")), string(v.GetStringBytes("model"))
 	b := openai.Batch{
 		ID: batchPrefix + name[strings.LastIndexByte(name, '/')+1:], Status: batchState(string(v.GetStringBytes("state"))),

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -88,13 +86,13 @@ func (publicBatches) Answer(_ *target.Target, c *provider.Call, body []byte, met
 
 // batchReply is the answer about a batch, which read reads, or about a page of
 // them, which is Google's member name.
-func batchReply(c *provider.Call, body []byte, meta chat.Meta, name string, read func(*fastjson.Value) openai.Batch) (*provider.Reply, error) {
+func batchReply(c *provider.Call, body []byte, meta chat.Meta, name string, read func(*jsonedit.Value) openai.Batch) (*provider.Reply, error) {
 	id, rest := openai.SplitID(c.Path)
 	if rest == "/cancel" { // Google answers with nothing
 		b := openai.Batch{ID: id, Status: openai.Cancelling, Created: meta.Created}
 		return &provider.Reply{Body: b.Append(nil)}, nil
 	}
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode gemini response"}
 	}
@@ -113,7 +111,7 @@ func batchReply(c *provider.Call, body []byte, meta chat.Meta, name string, read
 }
 
 // publicBatchOf reads a batch's operation.
-func publicBatchOf(v *fastjson.Value) openai.Batch {
+func publicBatchOf(v *jsonedit.Value) openai.Batch {
 	m := v.Get("metadata")
 	if m == nil {
 		m = v
@@ -158,16 +156,16 @@ func batchState(state string) string {
 }
 
 // counter reads a 64-bit number, which Google writes as a string.
-func counter(v *fastjson.Value, path ...string) int {
+func counter(v *jsonedit.Value, path ...string) int {
 	m := v.Get(path...)
 	if m == nil {
 		return 0
 	}
-	n, _ := openai.Number(m.MarshalTo(nil))
+	n, _ := openai.Number(m.Raw())
 	return n
 }
 
-func unix(v *fastjson.Value, name string) int64 {
+func unix(v *jsonedit.Value, name string) int64 {
 	at, err := time.Parse(time.RFC3339, string(v.GetStringBytes(name)))
 	if err != nil {
 		return 0

@@ -3,8 +3,6 @@ package gemini
 import (
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -158,7 +156,7 @@ func thinkingLevel(model, effort string, budget int) string {
 // appendModalities writes what kinds of output are wanted. A model that speaks
 // gives sound alone, so the "text" that OpenAI demands beside "audio" is left out.
 func appendModalities(dst []byte, req *chat.Request) []byte {
-	v, err := fastjson.ParseBytes(orNull(req.Lookup("modalities")))
+	v, err := jsonedit.Parse(orNull(req.Lookup("modalities")))
 	if err == nil && len(v.GetArray()) > 0 {
 		dst = append(jsonedit.AppendName(dst, "responseModalities"), '[')
 		audio := false
@@ -172,7 +170,7 @@ func appendModalities(dst []byte, req *chat.Request) []byte {
 		}
 		dst = append(dst, ']')
 	}
-	v, err = fastjson.ParseBytes(orNull(req.Lookup("audio")))
+	v, err = jsonedit.Parse(orNull(req.Lookup("audio")))
 	if voice := v.GetStringBytes("voice"); err == nil && len(voice) > 0 {
 		dst = append(jsonedit.AppendName(dst, "speechConfig"), `{"voiceConfig":{"prebuiltVoiceConfig":{`...)
 		dst = append(jsonedit.AppendText(dst, "voiceName", voice), `}}}`...)

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -358,8 +356,8 @@ func typeByExtension(name string) string {
 }
 
 // argumentsOf writes a call's args as the text of arguments.
-func argumentsOf(dst []byte, call *fastjson.Value) []byte {
-	if args := call.Get("args"); args != nil && args.Type() == fastjson.TypeObject {
+func argumentsOf(dst []byte, call *jsonedit.Value) []byte {
+	if args := call.Get("args"); args != nil && args.Type() == jsonedit.TypeObject {
 		return jsonedit.AppendValue(dst, args)
 	}
 	return append(dst, '{', '}')

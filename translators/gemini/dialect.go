@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -35,9 +33,9 @@ type request struct {
 // case.
 func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := jsonedit.ParseLast(p, body)
-	if err != nil || v.Type() != fastjson.TypeObject {
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
+	if err != nil || v.Type() != jsonedit.TypeObject {
 		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
 	}
 	if first(v, "cachedContent", "cached_content") != nil {
@@ -71,21 +69,21 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 }
 
 // list is an array, or one object in its place.
-func list(v *fastjson.Value, field string) ([]*fastjson.Value, error) {
+func list(v *jsonedit.Value, field string) ([]*jsonedit.Value, error) {
 	switch {
-	case v == nil || v.Type() == fastjson.TypeNull:
+	case v == nil || v.Type() == jsonedit.TypeNull:
 		return nil, nil
-	case v.Type() == fastjson.TypeArray:
+	case v.Type() == jsonedit.TypeArray:
 		return v.GetArray(), nil
-	case v.Type() == fastjson.TypeObject:
-		return []*fastjson.Value{v}, nil
+	case v.Type() == jsonedit.TypeObject:
+		return []*jsonedit.Value{v}, nil
 	}
 	return nil, &chat.RequestError{Field: field, Message: "must be an array"}
 }
 
-func (q *request) system(v *fastjson.Value) error {
+func (q *request) system(v *jsonedit.Value) error {
 	m := chat.Message{Role: chat.System}
-	if v.Type() == fastjson.TypeString {
+	if v.Type() == jsonedit.TypeString {
 		m.Parts = []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}
 	}
 	parts, err := list(v.Get("parts"), "systemInstruction.parts")
@@ -107,7 +105,7 @@ func (q *request) system(v *fastjson.Value) error {
 
 // content reads one turn. Function responses become messages of their own,
 // before what else the turn says.
-func (q *request) content(i int, v *fastjson.Value) error {
+func (q *request) content(i int, v *jsonedit.Value) error {
 	at := fmt.Sprintf("contents[%d]", i)
 	m := chat.Message{Role: chat.User}
 	switch role := string(v.GetStringBytes("role")); role {
@@ -159,7 +157,7 @@ func (q *request) content(i int, v *fastjson.Value) error {
 
 // result reads a functionResponse. It belongs to the call with its id or, as
 // ids are optional, to the first of its name that has no result yet.
-func (q *request) result(v *fastjson.Value) chat.Part {
+func (q *request) result(v *jsonedit.Value) chat.Part {
 	part := chat.Part{Kind: chat.ToolResult, ID: string(v.GetStringBytes("id")), Name: string(v.GetStringBytes("name"))}
 	for k, c := range q.open {
 		if part.ID == c.ID || part.ID == "" && part.Name == c.Name {
@@ -178,7 +176,7 @@ func (q *request) result(v *fastjson.Value) chat.Part {
 	}
 	switch {
 	case said == nil:
-	case said.Type() == fastjson.TypeString:
+	case said.Type() == jsonedit.TypeString:
 		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: string(said.GetStringBytes())})
 	default:
 		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: string(jsonedit.AppendValue(nil, said))})
@@ -191,14 +189,14 @@ func (q *request) result(v *fastjson.Value) chat.Part {
 	return part
 }
 
-func (q *request) tools(v *fastjson.Value) error {
+func (q *request) tools(v *jsonedit.Value) error {
 	tools, err := list(v, "tools")
 	if err != nil {
 		return err
 	}
 	for i, t := range tools {
 		var refused error
-		t.GetObject().Visit(func(key []byte, m *fastjson.Value) {
+		t.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
 			if name := string(key); name != "functionDeclarations" && name != "function_declarations" {
 				native := append(jsonedit.AppendBytes([]byte{'{'}, key), ':')
 				q.Tools = append(q.Tools, chat.Tool{Native: append(jsonedit.AppendValue(native, m), '}')})
@@ -220,7 +218,7 @@ func (q *request) tools(v *fastjson.Value) error {
 	return nil
 }
 
-func (q *request) toolChoice(v *fastjson.Value) {
+func (q *request) toolChoice(v *jsonedit.Value) {
 	allowed := first(v, "allowedFunctionNames", "allowed_function_names").GetArray()
 	switch strings.ToUpper(string(v.GetStringBytes("mode"))) {
 	case "AUTO", "VALIDATED":
@@ -237,7 +235,7 @@ func (q *request) toolChoice(v *fastjson.Value) {
 
 // generationConfig reads the sampling parameters, stopSequences, the response's
 // type and schema, thinkingConfig and responseModalities.
-func (q *request) generationConfig(v *fastjson.Value) error {
+func (q *request) generationConfig(v *jsonedit.Value) error {
 	if v == nil {
 		return nil
 	}
@@ -290,12 +288,12 @@ func (q *request) generationConfig(v *fastjson.Value) error {
 var errNoNumber = errors.New("must be a number")
 
 // setNumber reads a number, which protocol buffers also write as a string.
-func setNumber(to *chat.Number, v *fastjson.Value) error {
+func setNumber(to *chat.Number, v *jsonedit.Value) error {
 	n := chat.Number(v.GetStringBytes())
-	if v.Type() == fastjson.TypeNumber {
+	if v.Type() == jsonedit.TypeNumber {
 		n = chat.Number(jsonedit.AppendValue(nil, v))
 	}
-	if fastjson.Validate(string(n)) != nil {
+	if jsonedit.ValidString(string(n)) != nil {
 		return errNoNumber
 	}
 	if _, ok := n.Float(); !ok {

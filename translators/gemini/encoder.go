@@ -1,8 +1,6 @@
 package gemini
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -235,7 +233,7 @@ func (e *encoder) content(dst []byte, d *chat.Delta) []byte {
 	case chat.ImageDelta:
 		dst = appendInline(dst, string(d.Name), d.Text)
 	case chat.AudioDelta:
-		data := fastjson.GetBytes(d.Raw, "data")
+		data, _ := jsonedit.AppendUnquoted(nil, jsonedit.Lookup(d.Raw, "data"))
 		if len(data) == 0 {
 			return e.undo(dst, mark)
 		}

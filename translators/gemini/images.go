@@ -3,8 +3,6 @@ package gemini
 import (
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -93,7 +91,7 @@ func appendImagen(dst []byte, r *openai.NewImage) ([]byte, error) {
 
 // AppendResponse implements provider.Translator.
 func (images) AppendResponse(dst []byte, t *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode gemini response"}
 	}

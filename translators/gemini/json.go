@@ -1,8 +1,6 @@
 package gemini
 
-import (
-	"github.com/valyala/fastjson"
-)
+import "go-ai-proxy/translators/jsonedit"
 
 // isObject says whether s is one valid JSON object.
 func isObject(s string) bool {
@@ -11,7 +9,7 @@ func isObject(s string) bool {
 		case ' ', '\t', '\r', '\n':
 			continue
 		case '{':
-			return fastjson.Validate(s[i:]) == nil
+			return jsonedit.ValidString(s[i:]) == nil
 		}
 		return false
 	}
@@ -20,9 +18,9 @@ func isObject(s string) bool {
 
 // first returns the first of the names that v has: camel case and snake case
 // are both the format (it is protocol buffers in JSON).
-func first(v *fastjson.Value, names ...string) *fastjson.Value {
+func first(v *jsonedit.Value, names ...string) *jsonedit.Value {
 	for _, n := range names {
-		if m := v.Get(n); m != nil && m.Type() != fastjson.TypeNull {
+		if m := v.Get(n); m != nil && m.Type() != jsonedit.TypeNull {
 			return m
 		}
 	}

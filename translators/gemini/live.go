@@ -86,8 +86,8 @@ func (liveMeter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(ev.Data))
-	v, err := p.ParseBytes(ev.Data)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(ev.Data)
 	if err != nil {
 		return
 	}

@@ -1,8 +1,6 @@
 package gemini
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -16,11 +14,11 @@ type meter struct{}
 
 // Whole implements chat.Meter. The body may be a streamed answer's array.
 func (meter) Whole(body []byte, seen *chat.Seen) {
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return
 	}
-	if v.Type() != fastjson.TypeArray {
+	if v.Type() != jsonedit.TypeArray {
 		observe(v, seen)
 		return
 	}
@@ -36,13 +34,13 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(ev.Data))
-	if v, err := p.ParseBytes(ev.Data); err == nil {
+	defer jsonedit.Parsers.Put(p)
+	if v, err := p.Parse(ev.Data); err == nil {
 		observe(v, seen)
 	}
 }
 
-func observe(v *fastjson.Value, seen *chat.Seen) {
+func observe(v *jsonedit.Value, seen *chat.Seen) {
 	if e := v.Get("error"); e != nil {
 		seen.Err = parseError(e)
 		return

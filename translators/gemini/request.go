@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -148,8 +146,8 @@ func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
 		if native == nil {
 			continue
 		}
-		v, err := fastjson.ParseBytes(native)
-		if err != nil || v.Type() != fastjson.TypeObject {
+		v, err := jsonedit.Parse(native)
+		if err != nil || v.Type() != jsonedit.TypeObject {
 			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "must be an object"}
 		}
 		if v.Exists("type") {

@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -18,8 +16,8 @@ const noCandidates = "no generation candidates received from Gemini, or max_toke
 // caller: modelVersion is not what was asked for.
 func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "the answer of Gemini is not valid JSON"}
 	}
@@ -51,7 +49,7 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 var candidateExtras = [...]string{"groundingMetadata", "citationMetadata", "urlContextMetadata"}
 
 // created is when the answer was made, as Vertex says; 0 for nobody knows.
-func created(v *fastjson.Value) int64 {
+func created(v *jsonedit.Value) int64 {
 	s := v.GetStringBytes("createTime")
 	if len(s) == 0 {
 		return 0
@@ -67,14 +65,14 @@ func created(v *fastjson.Value) int64 {
 const maxCandidates = 128
 
 // place is a candidate's index: its own, or where it stands.
-func place(i int, candidate *fastjson.Value) int {
+func place(i int, candidate *jsonedit.Value) int {
 	if index := candidate.Get("index"); index != nil {
 		i = index.GetInt()
 	}
 	return min(max(i, 0), maxCandidates)
 }
 
-func parseCandidate(id string, i int, v *fastjson.Value) chat.Choice {
+func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	c := chat.Choice{Index: place(i, v)}
 	calls := 0
 	var parts chat.Joiner
@@ -104,7 +102,7 @@ func parseCandidate(id string, i int, v *fastjson.Value) chat.Choice {
 }
 
 // parsePart reads a part; false where it holds nothing.
-func parsePart(p *fastjson.Value) (chat.Part, bool) {
+func parsePart(p *jsonedit.Value) (chat.Part, bool) {
 	part := chat.Part{Signature: string(first(p, "thoughtSignature", "thought_signature").GetStringBytes())}
 	if call := first(p, "functionCall", "function_call"); call != nil {
 		part.Kind = chat.ToolCall
@@ -135,7 +133,7 @@ func parsePart(p *fastjson.Value) (chat.Part, bool) {
 	}
 	if o := p.GetObject(); o != nil && o.Len() > 0 {
 		part.Kind, part.Raw = chat.Opaque, jsonedit.AppendValue(nil, p)
-		o.Visit(func(key []byte, _ *fastjson.Value) {
+		o.Visit(func(key []byte, _ *jsonedit.Value) {
 			if part.Type == "" {
 				part.Type = string(key)
 			}
@@ -208,9 +206,9 @@ const (
 // readUsage puts the counters that v.usageMetadata has in place of u's and says
 // whether there is one. Counters are running totals, and a total that is not
 // named has not changed.
-func readUsage(v *fastjson.Value, u *chat.Usage) bool {
+func readUsage(v *jsonedit.Value, u *chat.Usage) bool {
 	m := v.Get("usageMetadata")
-	if m == nil || m.Type() != fastjson.TypeObject {
+	if m == nil || m.Type() != jsonedit.TypeObject {
 		return false
 	}
 	if m.Exists("promptTokenCount") || m.Exists("toolUsePromptTokenCount") {
@@ -236,13 +234,13 @@ func readUsage(v *fastjson.Value, u *chat.Usage) bool {
 	return true
 }
 
-func count(m *fastjson.Value, name string, to *int) {
+func count(m *jsonedit.Value, name string, to *int) {
 	if n := m.Get(name); n != nil {
 		*to = n.GetInt()
 	}
 }
 
-func modality(d *fastjson.Value, inText, inImage, inAudio *int) {
+func modality(d *jsonedit.Value, inText, inImage, inAudio *int) {
 	n := d.GetInt("tokenCount")
 	switch string(d.GetStringBytes("modality")) {
 	case "TEXT":
@@ -255,7 +253,7 @@ func modality(d *fastjson.Value, inText, inImage, inAudio *int) {
 }
 
 // appendLogprobs writes a logprobsResult as OpenAI's logprobs object.
-func appendLogprobs(dst []byte, v *fastjson.Value) []byte {
+func appendLogprobs(dst []byte, v *jsonedit.Value) []byte {
 	top := v.GetArray("topCandidates")
 	dst = append(dst, `{"content":[`...)
 	for i, chosen := range v.GetArray("chosenCandidates") {
@@ -270,7 +268,7 @@ func appendLogprobs(dst []byte, v *fastjson.Value) []byte {
 	return append(dst, `]}`...)
 }
 
-func appendToken(dst []byte, v *fastjson.Value) []byte {
+func appendToken(dst []byte, v *jsonedit.Value) []byte {
 	dst = jsonedit.AppendName(jsonedit.AppendText(dst, "token", v.GetStringBytes("token")), "logprob")
 	if p := v.Get("logProbability"); p != nil {
 		dst = jsonedit.AppendValue(dst, p)

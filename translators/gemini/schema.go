@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -18,8 +16,8 @@ func appendSchema(dst []byte, openAPI, jsonSchema string, schema chat.Raw) ([]by
 	if schema == nil || string(schema) == "null" {
 		return dst, nil
 	}
-	v, err := fastjson.ParseBytes(schema)
-	if err != nil || v.Type() != fastjson.TypeObject {
+	v, err := jsonedit.Parse(schema)
+	if err != nil || v.Type() != jsonedit.TypeObject {
 		return nil, errors.New("must be a JSON schema object")
 	}
 	if fitsOpenAPI(v) {
@@ -37,7 +35,7 @@ var openAPIKeywords = map[string]bool{
 }
 
 // fitsOpenAPI says whether v has only what Google's Schema has.
-func fitsOpenAPI(v *fastjson.Value) bool {
+func fitsOpenAPI(v *jsonedit.Value) bool {
 	o, err := v.Object()
 	if err != nil {
 		return false
@@ -53,21 +51,21 @@ func fitsOpenAPI(v *fastjson.Value) bool {
 		return false
 	}
 	fits := true
-	o.Visit(func(key []byte, m *fastjson.Value) {
+	o.Visit(func(key []byte, m *jsonedit.Value) {
 		fits = fits && keywordFits(string(key), typ, m)
 	})
 	return fits
 }
 
-func keywordFits(key, typ string, v *fastjson.Value) bool {
+func keywordFits(key, typ string, v *jsonedit.Value) bool {
 	switch key {
 	case "type":
-		return v.Type() == fastjson.TypeString && typ != "null"
+		return v.Type() == jsonedit.TypeString && typ != "null"
 	case "format":
 		return typ != "string" || string(v.GetStringBytes()) == "date-time"
 	case "enum":
 		for _, e := range v.GetArray() {
-			if e.Type() != fastjson.TypeString || typ != "string" {
+			if e.Type() != jsonedit.TypeString || typ != "string" {
 				return false
 			}
 		}
@@ -82,19 +80,19 @@ func keywordFits(key, typ string, v *fastjson.Value) bool {
 		}
 		return true
 	case "properties":
-		fits := v.Type() == fastjson.TypeObject
-		v.GetObject().Visit(func(_ []byte, s *fastjson.Value) { fits = fits && fitsOpenAPI(s) })
+		fits := v.Type() == jsonedit.TypeObject
+		v.GetObject().Visit(func(_ []byte, s *jsonedit.Value) { fits = fits && fitsOpenAPI(s) })
 		return fits
 	}
 	return openAPIKeywords[key]
 }
 
 // schemaOf is the JSON schema of whichever member a client used; nil for none.
-func schemaOf(openAPI, jsonSchema *fastjson.Value) chat.Raw {
+func schemaOf(openAPI, jsonSchema *jsonedit.Value) chat.Raw {
 	switch {
 	case jsonSchema != nil:
 		return jsonedit.AppendValue(nil, jsonSchema)
-	case openAPI != nil && openAPI.Type() == fastjson.TypeObject:
+	case openAPI != nil && openAPI.Type() == jsonedit.TypeObject:
 		return appendJSONSchema(nil, openAPI)
 	}
 	return nil
@@ -102,12 +100,12 @@ func schemaOf(openAPI, jsonSchema *fastjson.Value) chat.Raw {
 
 // appendJSONSchema writes Google's Schema as JSON schema: types in lower case,
 // nullable as a type, numbers that came as strings as numbers.
-func appendJSONSchema(dst []byte, v *fastjson.Value) []byte {
-	if v.Type() != fastjson.TypeObject {
+func appendJSONSchema(dst []byte, v *jsonedit.Value) []byte {
+	if v.Type() != jsonedit.TypeObject {
 		return jsonedit.AppendValue(dst, v)
 	}
 	dst = append(dst, '{')
-	v.GetObject().Visit(func(key []byte, m *fastjson.Value) {
+	v.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
 		switch name := string(key); name {
 		case "nullable", "propertyOrdering", "property_ordering":
 			return
@@ -122,7 +120,7 @@ func appendJSONSchema(dst []byte, v *fastjson.Value) []byte {
 			dst = appendJSONSchema(jsonedit.AppendName(dst, name), m)
 		case "properties":
 			dst = append(jsonedit.AppendName(dst, name), '{')
-			m.GetObject().Visit(func(key []byte, p *fastjson.Value) {
+			m.GetObject().Visit(func(key []byte, p *jsonedit.Value) {
 				dst = appendJSONSchema(jsonedit.AppendKey(dst, key), p)
 			})
 			dst = append(dst, '}')

@@ -1,8 +1,6 @@
 package gemini
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -36,7 +34,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "an event of Gemini's stream is not valid JSON"}
 	}
-	if v.Type() == fastjson.TypeArray { // an error may come in an array of its own
+	if v.Type() == jsonedit.TypeArray { // an error may come in an array of its own
 		for _, item := range v.GetArray() {
 			s.response(item)
 		}
@@ -52,7 +50,7 @@ func (s *stream) emit(d chat.Delta) { s.deltas = append(s.deltas, d) }
 // earlier deltas with the old array, which stays as it is.
 func (s *stream) keep(from int) []byte { return s.buf[from:len(s.buf):len(s.buf)] }
 
-func (s *stream) response(v *fastjson.Value) {
+func (s *stream) response(v *jsonedit.Value) {
 	if e := v.Get("error"); e != nil {
 		s.emit(chat.Delta{Kind: chat.ErrorDelta, Err: parseError(e)})
 		return
@@ -87,7 +85,7 @@ func (s *stream) response(v *fastjson.Value) {
 	}
 }
 
-func (s *stream) extra(name string, v *fastjson.Value) {
+func (s *stream) extra(name string, v *jsonedit.Value) {
 	if v == nil {
 		return
 	}
@@ -106,7 +104,7 @@ func (s *stream) called(candidate int) int {
 	return s.calls[candidate]
 }
 
-func (s *stream) content(at int, candidate *fastjson.Value) {
+func (s *stream) content(at int, candidate *jsonedit.Value) {
 	for _, p := range candidate.GetArray("content", "parts") {
 		signature := p.GetStringBytes("thoughtSignature")
 		if said := p.Get("text"); said != nil {
@@ -139,7 +137,7 @@ func (s *stream) text(at int, said []byte, thought bool, signature []byte) {
 	}
 }
 
-func (s *stream) call(at int, call *fastjson.Value, signature []byte) {
+func (s *stream) call(at int, call *jsonedit.Value, signature []byte) {
 	for len(s.calls) <= at {
 		s.calls = append(s.calls, 0)
 	}
@@ -157,7 +155,7 @@ func (s *stream) call(at int, call *fastjson.Value, signature []byte) {
 }
 
 // media emits sound and pictures; both come whole, or as data that can be joined.
-func (s *stream) media(at int, blob *fastjson.Value) {
+func (s *stream) media(at int, blob *jsonedit.Value) {
 	mime, data := blob.GetStringBytes("mimeType"), blob.GetStringBytes("data")
 	switch kindOf(string(mime)) {
 	case chat.Image:
@@ -171,7 +169,7 @@ func (s *stream) media(at int, blob *fastjson.Value) {
 
 // parseError reads Google's error object, {"code","message","status"}.
 // https://cloud.google.com/apis/design/errors
-func parseError(v *fastjson.Value) *chat.Error {
+func parseError(v *jsonedit.Value) *chat.Error {
 	e := &chat.Error{Status: v.GetInt("code"), Code: string(v.GetStringBytes("status")), Message: string(v.GetStringBytes("message"))}
 	if e.Message == "" {
 		e.Message = string(v.GetStringBytes())

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -104,7 +102,7 @@ func appendVideo(_ *target.Target, client []byte) ([]byte, error) {
 
 // Answer implements provider.Resource.
 func (r videos) Answer(t *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
-	v, err := fastjson.ParseBytes(body)
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode gemini response"}
 	}
@@ -149,14 +147,14 @@ func operationID(name string) string {
 }
 
 // sampleOf is the first video of a finished operation, nil when there is none.
-func sampleOf(v *fastjson.Value) *fastjson.Value {
+func sampleOf(v *jsonedit.Value) *jsonedit.Value {
 	if s := v.Get("response", "generateVideoResponse", "generatedSamples", "0", "video"); s != nil {
 		return s
 	}
 	return v.Get("response", "videos", "0")
 }
 
-func filtered(v *fastjson.Value) string {
+func filtered(v *jsonedit.Value) string {
 	for _, path := range [][]string{{"response", "generateVideoResponse"}, {"response"}} {
 		if reason := v.GetStringBytes(append(path, "raiMediaFilteredReasons", "0")...); len(reason) > 0 {
 			return string(reason)
@@ -166,7 +164,7 @@ func filtered(v *fastjson.Value) string {
 }
 
 // content is where the video is, or the video itself.
-func content(sample *fastjson.Value, video *openai.Video) (*provider.Reply, error) {
+func content(sample *jsonedit.Value, video *openai.Video) (*provider.Reply, error) {
 	if video.Status != openai.VideoCompleted {
 		return nil, openai.VideoNotReady(video.Status)
 	}

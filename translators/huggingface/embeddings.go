@@ -1,8 +1,6 @@
 package huggingface
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -50,13 +48,13 @@ func (embeddings) AppendResponse(dst []byte, _ *target.Target, body []byte, meta
 	if len(list) == 0 {
 		return nil, invalid()
 	}
-	if list[0].Type() == fastjson.TypeNumber {
-		list = []*fastjson.Value{v}
+	if list[0].Type() == jsonedit.TypeNumber {
+		list = []*jsonedit.Value{v}
 	}
 	w := openai.NewEmbeddingsWriter(dst)
 	for _, vector := range list {
 		numbers := vector.GetArray()
-		if len(numbers) == 0 || numbers[0].Type() != fastjson.TypeNumber {
+		if len(numbers) == 0 || numbers[0].Type() != jsonedit.TypeNumber {
 			return nil, invalid()
 		}
 		w.Vector(jsonedit.AppendValue(nil, vector))

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/route"
@@ -155,15 +153,15 @@ func (generate) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 var usageUnknown = chat.Raw("null")
 
 // parse reads a 200's JSON, in which an error may hide.
-func parse(body []byte) (*fastjson.Value, error) {
-	v, err := fastjson.ParseBytes(body)
+func parse(body []byte) (*jsonedit.Value, error) {
+	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, invalid()
 	}
-	if list := v.GetArray(); len(list) > 0 && list[0].Type() == fastjson.TypeObject {
+	if list := v.GetArray(); len(list) > 0 && list[0].Type() == jsonedit.TypeObject {
 		v = list[0]
 	}
-	if v.Type() == fastjson.TypeObject && !v.Exists("generated_text") {
+	if v.Type() == jsonedit.TypeObject && !v.Exists("generated_text") {
 		if m := message(v); m != "" {
 			return nil, &chat.ResponseError{Message: "API error: " + m}
 		}
@@ -180,7 +178,7 @@ func NoAnswer(body []byte) error {
 }
 
 // message is what an error answer says, in `error` or `message`.
-func message(v *fastjson.Value) string {
+func message(v *jsonedit.Value) string {
 	for _, keys := range [...][]string{{"error"}, {"error", "message"}, {"message"}} {
 		if s := v.GetStringBytes(keys...); len(s) > 0 {
 			return string(s)
@@ -196,13 +194,13 @@ func invalid() error { return &chat.ResponseError{Message: "Invalid response for
 
 // readUsage reads the counters of details and says which there are: the
 // prompt's tokens are counted in a stream, and listed where they were asked for.
-func readUsage(u *chat.Usage, details *fastjson.Value) (prompt, completion bool) {
-	if n := details.Get("input_length"); n != nil && n.Type() == fastjson.TypeNumber {
+func readUsage(u *chat.Usage, details *jsonedit.Value) (prompt, completion bool) {
+	if n := details.Get("input_length"); n != nil && n.Type() == jsonedit.TypeNumber {
 		u.Prompt, prompt = max(n.GetInt(), 0), true
 	} else if n := len(details.GetArray("prefill")); n > 0 {
 		u.Prompt, prompt = n, true
 	}
-	if n := details.Get("generated_tokens"); n != nil && n.Type() == fastjson.TypeNumber {
+	if n := details.Get("generated_tokens"); n != nil && n.Type() == jsonedit.TypeNumber {
 		u.Completion, completion = max(n.GetInt(), 0), true
 	}
 	return prompt, completion

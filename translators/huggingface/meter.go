@@ -1,8 +1,6 @@
 package huggingface
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -16,8 +14,8 @@ type meter struct{}
 
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
 	if err != nil {
 		return
 	}
@@ -34,8 +32,8 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(ev.Data))
-	v, err := p.ParseBytes(ev.Data)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(ev.Data)
 	if err != nil {
 		return
 	}
@@ -47,7 +45,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	if !token.GetBool("special") {
 		seen.Shown(token.GetStringBytes("text"))
 	}
-	if details := v.Get("details"); details != nil && details.Type() == fastjson.TypeObject {
+	if details := v.Get("details"); details != nil && details.Type() == jsonedit.TypeObject {
 		seen.Ended = true
 		seeDetails(details, seen)
 	}
@@ -55,7 +53,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 
 // seeDetails reads usage. Where only the answer was counted, the prompt is
 // left to be estimated.
-func seeDetails(details *fastjson.Value, seen *chat.Seen) {
+func seeDetails(details *jsonedit.Value, seen *chat.Seen) {
 	prompt, completion := readUsage(&seen.Usage, details)
 	seen.HasUsage = prompt && completion
 	if reason := details.GetStringBytes("finish_reason"); len(reason) > 0 {

@@ -1,8 +1,6 @@
 package huggingface
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -48,7 +46,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 		s.deltas = append(s.deltas, chat.Delta{Kind: chat.TextDelta, Text: text})
 	}
 	details := v.Get("details")
-	last := details != nil && details.Type() == fastjson.TypeObject
+	last := details != nil && details.Type() == jsonedit.TypeObject
 	if last {
 		if reason := details.GetStringBytes("finish_reason"); len(reason) > 0 {
 			s.deltas = append(s.deltas, chat.Delta{Kind: chat.Finish, Reason: finishReason(reason)})

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/conformance/growth"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -34,7 +32,7 @@ func readBody(body []byte) {
 			jsonedit.AppendString(nil, text)
 		}
 	}
-	if v, err := jsonedit.ParseLast(new(fastjson.Parser), body); err == nil {
+	if v, err := jsonedit.Parse(body); err == nil {
 		jsonedit.AppendValue(nil, v)
 	}
 }
@@ -59,11 +57,31 @@ func TestBodiesAreReadAndEditedInLinearTime(t *testing.T) {
 	}
 }
 
+func TestManyLookupsInALargeObjectTakeLinearTime(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("times say nothing here")
+	}
+	growth.Linear(t, "lookups", func(n int) func() {
+		body, names := []byte(`{"a":0`), make([]string, n/8)
+		for i := range names {
+			names[i] = "k" + strconv.Itoa(i)
+			body = append(body, `,"`+names[i]+`":0`...)
+		}
+		body = append(body, '}')
+		return func() {
+			v, _ := jsonedit.Parse(body)
+			for _, name := range names {
+				v.Get(name)
+			}
+		}
+	})
+}
+
 // The figures of the attack: a body of 200,000 equal names, and edits of 80,000
 // members. Both took up to a minute.
 func TestHundredThousandsOfMembersTakeNoTime(t *testing.T) {
 	equal := []byte(`{"a":0` + strings.Repeat(`,"a":0`, 200_000) + `}`)
-	v, err := jsonedit.ParseLast(new(fastjson.Parser), equal)
+	v, err := jsonedit.Parse(equal)
 	if err != nil || v.GetObject().Len() != 1 {
 		t.Fatalf("%v: %d members are left of equal ones", err, v.GetObject().Len())
 	}

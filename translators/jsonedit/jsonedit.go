@@ -3,12 +3,16 @@
 // the project searches for JSON by hand. It knows no field of any API.
 //
 // Start with Object, which checks a body and finds its members, and Splice,
-// which edits them; trusted.go looks further into what was checked.
+// which edits them; trusted.go looks further into what was checked. A text that
+// is read as a whole becomes a Value. It is no valyala/fastjson, which copies
+// and unescapes strings, cannot give back what was written, and takes for JSON
+// what is none.
 package jsonedit
 
 import (
 	"bytes"
 	"strconv"
+	"unsafe"
 )
 
 // Member is a member of a JSON object. Its slices alias the body, so it is
@@ -92,6 +96,12 @@ func Valid(text []byte) error {
 		return err
 	}
 	return end(text, i)
+}
+
+// ValidString is Valid for a string.
+func ValidString(text string) error {
+	// Valid only reads, so it may have the string's own bytes.
+	return Valid(unsafe.Slice(unsafe.StringData(text), len(text)))
 }
 
 // end checks that only white space follows.

@@ -1,10 +1,5 @@
 package jsonedit
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
-
 // MaxDepth is how deep objects and arrays may be nested. A body is read by
 // recursion, and no API nests half as deep.
 const MaxDepth = 512
@@ -177,100 +172,6 @@ func digits(text []byte, i int) (int, error) {
 		return i, fail(text, i, "a digit")
 	}
 	return i, nil
-}
-
-// str checks the string at i and returns the offset after its closing quote.
-func str(text []byte, i int) (int, error) {
-	i++
-	for {
-		if i += plain(text[i:]); i >= len(text) {
-			return i, fail(text, i, "the end of a string")
-		}
-		switch text[i] {
-		case '"':
-			return i + 1, nil
-		case '\\':
-			n, err := escape(text, i)
-			if err != nil {
-				return i, err
-			}
-			i += n
-		default:
-			return i, &SyntaxError{i, "found " + shown(text[i]) + " within a string, where it must be escaped"}
-		}
-	}
-}
-
-// plain returns how many bytes at the start of text are neither a quote, a
-// backslash nor a control character. It looks at eight at a time, and in long
-// texts at 32: first in a way that takes what is not ASCII for one of them, as
-// long as there is none, since that is a third faster.
-func plain(text []byte) int {
-	i := 0
-	for ; len(text)-i >= 32; i += 32 {
-		t := text[i : i+32 : i+32]
-		if (suspect(binary.LittleEndian.Uint64(t))|suspect(binary.LittleEndian.Uint64(t[8:]))|
-			suspect(binary.LittleEndian.Uint64(t[16:]))|suspect(binary.LittleEndian.Uint64(t[24:])))&high != 0 {
-			break
-		}
-	}
-	for ; len(text)-i >= 32; i += 32 {
-		t := text[i : i+32 : i+32]
-		if special(binary.LittleEndian.Uint64(t))|special(binary.LittleEndian.Uint64(t[8:]))|
-			special(binary.LittleEndian.Uint64(t[16:]))|special(binary.LittleEndian.Uint64(t[24:])) != 0 {
-			break
-		}
-	}
-	for ; len(text)-i >= 8; i += 8 {
-		if found := special(binary.LittleEndian.Uint64(text[i:])); found != 0 {
-			return i + bits.TrailingZeros64(found)/8
-		}
-	}
-	for ; i < len(text); i++ {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
-			break
-		}
-	}
-	return i
-}
-
-// isPlain says whether all of text is ASCII without quotes, backslashes and
-// control characters, as most short texts are.
-func isPlain(text []byte) bool {
-	for ; len(text) >= 8; text = text[8:] {
-		x := binary.LittleEndian.Uint64(text)
-		if special(x)|x&high != 0 {
-			return false
-		}
-	}
-	for _, c := range text {
-		if c < ' ' || c >= 0x80 || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
-}
-
-// The lowest and the highest bit of each byte of a word.
-const (
-	low  = 0x0101010101010101
-	high = 0x8080808080808080
-)
-
-// special has the highest bit of each byte of x set that is a quote, a backslash
-// or a control character. A borrow in a subtraction spoils only bytes above the
-// first that is found.
-func special(x uint64) uint64 {
-	// With its second bit turned over, a quote is a space, the first character
-	// above the control characters; those stay among themselves.
-	small, backslash := x^(low*('"'^' ')), x^(low*'\\')
-	return ((small-low*(' '+1))&^small | (backslash-low)&^backslash) & high
-}
-
-// suspect has a byte's highest bit set where special has one, and perhaps where
-// a byte is not ASCII; the other bits say nothing.
-func suspect(x uint64) uint64 {
-	return (x ^ (low * ('"' ^ ' ')) - low*(' '+1)) | (x ^ (low * '\\') - low)
 }
 
 // escape returns the length of the escape sequence at i.

@@ -1,8 +1,6 @@
 package openai
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -18,8 +16,8 @@ type completionsDialect struct{}
 // ParseRequest implements chat.Dialect.
 func (completionsDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	req := &chat.Request{}
-	err := withObject(body, func(o *fastjson.Object) error {
-		return visit(o, func(name string, v *fastjson.Value) error {
+	err := withObject(body, func(o *jsonedit.Value) error {
+		return visit(o, func(name string, v *jsonedit.Value) error {
 			switch name {
 			case "prompt":
 				return parsePrompt(req, v)
@@ -42,13 +40,13 @@ func (completionsDialect) ParseRequest(body []byte) (*chat.Request, error) {
 
 // parsePrompt reads a prompt: a string, or an array with one string. Several
 // prompts, which get an answer each, and token numbers are refused.
-func parsePrompt(req *chat.Request, v *fastjson.Value) error {
+func parsePrompt(req *chat.Request, v *jsonedit.Value) error {
 	if list := v.GetArray(); len(list) == 1 {
 		v = list[0]
 	}
 	switch v.Type() {
-	case fastjson.TypeString:
-	case fastjson.TypeArray:
+	case jsonedit.TypeString:
+	case jsonedit.TypeArray:
 		return refuse("", "must be one string: a chat model answers one prompt at a time")
 	default:
 		return refuse("", "must be a string: a chat model takes no token numbers")

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -18,7 +16,7 @@ type history struct {
 	legacy map[string]string // last id given to a function_call, by name
 }
 
-func parseMessages(req *chat.Request, v *fastjson.Value) error {
+func parseMessages(req *chat.Request, v *jsonedit.Value) error {
 	list, err := arrayOf(v)
 	if err != nil {
 		return err
@@ -39,7 +37,7 @@ func parseMessages(req *chat.Request, v *fastjson.Value) error {
 // errEmptyContent is content [], which says nothing and is not null either.
 var errEmptyContent = &chat.RequestError{Field: "content", Message: "is an empty array"}
 
-func (h *history) parseMessage(m *chat.Message, v *fastjson.Value, i int) error {
+func (h *history) parseMessage(m *chat.Message, v *jsonedit.Value, i int) error {
 	o, err := objectOf(v)
 	if err != nil {
 		return err
@@ -78,9 +76,9 @@ func (h *history) parseMessage(m *chat.Message, v *fastjson.Value, i int) error 
 }
 
 // parseThinking reads the members for thinking (see the package's comment).
-func parseThinking(m *chat.Message, o *fastjson.Object) error {
+func parseThinking(m *chat.Message, o *jsonedit.Value) error {
 	blocks := o.Get("thinking_blocks")
-	if blocks == nil || blocks.Type() == fastjson.TypeNull || len(blocks.GetArray()) == 0 {
+	if blocks == nil || blocks.Type() == jsonedit.TypeNull || len(blocks.GetArray()) == 0 {
 		for _, name := range [...]string{"reasoning_content", "reasoning"} {
 			if text, ok := stringAt(o, name); ok && text != "" {
 				m.Parts = append(m.Parts, chat.Part{Kind: chat.Thinking, Text: text})
@@ -111,8 +109,8 @@ func parseThinking(m *chat.Message, o *fastjson.Object) error {
 	return nil
 }
 
-func (h *history) parseCalls(m *chat.Message, o *fastjson.Object, i int) error {
-	if v := o.Get("tool_calls"); v != nil && v.Type() != fastjson.TypeNull {
+func (h *history) parseCalls(m *chat.Message, o *jsonedit.Value, i int) error {
+	if v := o.Get("tool_calls"); v != nil && v.Type() != jsonedit.TypeNull {
 		list, err := arrayOf(v)
 		if err != nil {
 			return within("tool_calls", err)
@@ -127,7 +125,7 @@ func (h *history) parseCalls(m *chat.Message, o *fastjson.Object, i int) error {
 		}
 	}
 	v := o.Get("function_call")
-	if v == nil || v.Type() == fastjson.TypeNull {
+	if v == nil || v.Type() == jsonedit.TypeNull {
 		return nil
 	}
 	part := chat.Part{Kind: chat.ToolCall, ID: "call_" + strconv.Itoa(i)}
@@ -150,7 +148,7 @@ func (h *history) called(id, name string) {
 	h.names[id] = name
 }
 
-func parseCall(v *fastjson.Value) (chat.Part, error) {
+func parseCall(v *jsonedit.Value) (chat.Part, error) {
 	part := chat.Part{Kind: chat.ToolCall}
 	o, err := objectOf(v)
 	if err != nil {
@@ -166,7 +164,7 @@ func parseCall(v *fastjson.Value) (chat.Part, error) {
 	return part, within("function", setFunction(&part, orNull(o.Get("function"))))
 }
 
-func setFunction(part *chat.Part, v *fastjson.Value) error {
+func setFunction(part *chat.Part, v *jsonedit.Value) error {
 	o, err := objectOf(v)
 	if err != nil {
 		return err
@@ -176,18 +174,18 @@ func setFunction(part *chat.Part, v *fastjson.Value) error {
 	}
 	arguments := orNull(o.Get("arguments"))
 	switch arguments.Type() {
-	case fastjson.TypeString:
+	case jsonedit.TypeString:
 		part.Arguments = string(arguments.GetStringBytes())
-	case fastjson.TypeObject: // not OpenAI's, but sent by clients that never stringify
+	case jsonedit.TypeObject: // not OpenAI's, but sent by clients that never stringify
 		part.Arguments = string(jsonedit.AppendValue(nil, arguments))
-	case fastjson.TypeNull:
+	case jsonedit.TypeNull:
 	default:
 		return refuse("arguments", "must be a string")
 	}
 	return nil
 }
 
-func (h *history) parseToolResult(m *chat.Message, o *fastjson.Object, role string) error {
+func (h *history) parseToolResult(m *chat.Message, o *jsonedit.Value, role string) error {
 	result := chat.Part{Kind: chat.ToolResult}
 	if role == "function" {
 		result.Name, _ = stringAt(o, "name")
@@ -204,7 +202,7 @@ func (h *history) parseToolResult(m *chat.Message, o *fastjson.Object, role stri
 	content := o.Get("content")
 	var err error
 	switch orNull(content).Type() {
-	case fastjson.TypeObject, fastjson.TypeNumber, fastjson.TypeTrue, fastjson.TypeFalse:
+	case jsonedit.TypeObject, jsonedit.TypeNumber, jsonedit.TypeTrue, jsonedit.TypeFalse:
 		// A result that was not stringified is its JSON text.
 		result.Parts = []chat.Part{{Kind: chat.Text, Text: string(jsonedit.AppendValue(nil, content))}}
 	default:
@@ -215,14 +213,14 @@ func (h *history) parseToolResult(m *chat.Message, o *fastjson.Object, role stri
 }
 
 // parseContent appends a message's content: a string, parts, or null.
-func parseContent(parts []chat.Part, v *fastjson.Value) ([]chat.Part, error) {
+func parseContent(parts []chat.Part, v *jsonedit.Value) ([]chat.Part, error) {
 	v = orNull(v)
 	switch v.Type() {
-	case fastjson.TypeNull:
+	case jsonedit.TypeNull:
 		return parts, nil
-	case fastjson.TypeString:
+	case jsonedit.TypeString:
 		return append(parts, chat.Part{Kind: chat.Text, Text: string(v.GetStringBytes())}), nil
-	case fastjson.TypeArray:
+	case jsonedit.TypeArray:
 	default:
 		return nil, refuse("content", "must be a string or an array of parts")
 	}
@@ -243,13 +241,13 @@ func parseContent(parts []chat.Part, v *fastjson.Value) ([]chat.Part, error) {
 	return parts, nil
 }
 
-func parsePart(v *fastjson.Value) (chat.Part, error) {
+func parsePart(v *jsonedit.Value) (chat.Part, error) {
 	var part chat.Part
 	o, err := objectOf(v)
 	if err != nil {
 		return part, err
 	}
-	if c := orNull(o.Get("cache_control")); c.Type() != fastjson.TypeNull {
+	if c := orNull(o.Get("cache_control")); c.Type() != jsonedit.TypeNull {
 		if err := setRaw(&part.CacheControl, c); err != nil {
 			return part, within("cache_control", err)
 		}
@@ -286,7 +284,7 @@ func parsePart(v *fastjson.Value) (chat.Part, error) {
 
 // parseURL reads image_url or video_url: {"url":…,"detail":…}, or the bare URL
 // that some clients send.
-func parseURL(part *chat.Part, v *fastjson.Value, name string) error {
+func parseURL(part *chat.Part, v *jsonedit.Value, name string) error {
 	url := v.GetStringBytes(name)
 	if url == nil {
 		url = v.GetStringBytes(name, "url")
@@ -315,7 +313,7 @@ func setURL(m *chat.Media, url string) error {
 	return nil
 }
 
-func parseAudio(part *chat.Part, v *fastjson.Value) error {
+func parseAudio(part *chat.Part, v *jsonedit.Value) error {
 	data, format := v.GetStringBytes("data"), string(v.GetStringBytes("format"))
 	if len(data) == 0 {
 		return refuse("data", "is missing")
@@ -332,7 +330,7 @@ func parseAudio(part *chat.Part, v *fastjson.Value) error {
 
 // parseFile reads {"file_data","filename"} or {"file_id"}. The data is a data
 // URI; bare base64 is taken too.
-func parseFile(part *chat.Part, v *fastjson.Value) error {
+func parseFile(part *chat.Part, v *jsonedit.Value) error {
 	m := &chat.Media{FileID: string(v.GetStringBytes("file_id")), Filename: string(v.GetStringBytes("filename"))}
 	part.Media = m
 	data := string(v.GetStringBytes("file_data"))

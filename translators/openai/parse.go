@@ -3,9 +3,6 @@ package openai
 import (
 	"errors"
 	"strconv"
-	"strings"
-
-	"github.com/valyala/fastjson"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -13,29 +10,18 @@ import (
 
 // withObject parses body and calls f with its top-level object. Nothing of the
 // object may be kept.
-func withObject(body []byte, f func(*fastjson.Object) error) error {
+func withObject(body []byte, f func(*jsonedit.Value) error) error {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := jsonedit.ParseLast(p, body)
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
 	if err != nil {
-		return refuse("", "request body is not valid JSON: "+firstLine(err.Error()))
+		return refuse("", "request body is not valid JSON: "+err.Error())
 	}
 	o, err := v.Object()
 	if err != nil {
 		return refuse("", "request body is not valid JSON: want an object")
 	}
 	return f(o)
-}
-
-// firstLine cuts a parser's error before it quotes what the client sent.
-func firstLine(s string) string {
-	if i := strings.Index(s, "; unparsed tail"); i >= 0 {
-		s = s[:i]
-	}
-	if i := strings.IndexByte(s, '\n'); i >= 0 {
-		s = s[:i]
-	}
-	return strings.TrimPrefix(s, "cannot parse JSON: ")
 }
 
 func refuse(field, message string) error {
@@ -67,10 +53,10 @@ func index(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]
 
 // visit calls f for each member that is not null, until the first error, to
 // which the member's name is added.
-func visit(o *fastjson.Object, f func(name string, v *fastjson.Value) error) error {
+func visit(o *jsonedit.Value, f func(name string, v *jsonedit.Value) error) error {
 	var first error
-	o.Visit(func(key []byte, v *fastjson.Value) {
-		if first != nil || v.Type() == fastjson.TypeNull {
+	o.Visit(func(key []byte, v *jsonedit.Value) {
+		if first != nil || v.Type() == jsonedit.TypeNull {
 			return
 		}
 		if err := f(string(key), v); err != nil {
@@ -81,7 +67,7 @@ func visit(o *fastjson.Object, f func(name string, v *fastjson.Value) error) err
 }
 
 // visitObject is visit for a value that must be an object.
-func visitObject(v *fastjson.Value, f func(name string, v *fastjson.Value) error) error {
+func visitObject(v *jsonedit.Value, f func(name string, v *jsonedit.Value) error) error {
 	o, err := objectOf(v)
 	if err != nil {
 		return err
@@ -91,7 +77,7 @@ func visitObject(v *fastjson.Value, f func(name string, v *fastjson.Value) error
 
 // The setters read a value into a field and refuse other types.
 
-func setString(to *string, v *fastjson.Value) error {
+func setString(to *string, v *jsonedit.Value) error {
 	b, err := v.StringBytes()
 	if err != nil {
 		return refuse("", "must be a string")
@@ -100,18 +86,15 @@ func setString(to *string, v *fastjson.Value) error {
 	return nil
 }
 
-func setNumber(to *chat.Number, v *fastjson.Value) error {
-	if v.Type() == fastjson.TypeNumber {
-		text := v.MarshalTo(nil)
-		if jsonedit.Valid(text) == nil { // the parser lets nan and 1-2 pass
-			*to = chat.Number(text)
-			return nil
-		}
+func setNumber(to *chat.Number, v *jsonedit.Value) error {
+	if v.Type() == jsonedit.TypeNumber {
+		*to = chat.Number(v.Raw())
+		return nil
 	}
 	return refuse("", "must be a number")
 }
 
-func setBool(to *bool, v *fastjson.Value) error {
+func setBool(to *bool, v *jsonedit.Value) error {
 	b, err := v.Bool()
 	if err != nil {
 		return refuse("", "must be true or false")
@@ -120,28 +103,19 @@ func setBool(to *bool, v *fastjson.Value) error {
 	return nil
 }
 
-func setBoolPtr(to **bool, v *fastjson.Value) error {
+func setBoolPtr(to **bool, v *jsonedit.Value) error {
 	b := new(bool)
 	*to = b
 	return setBool(b, v)
 }
 
-// setRaw keeps v as JSON text. Strings that the parser has unescaped must not
-// be left to its MarshalTo, which escapes as Go does.
-func setRaw(to *chat.Raw, v *fastjson.Value) error {
-	if v.Type() == fastjson.TypeString {
-		*to = jsonedit.AppendBytes(nil, v.GetStringBytes())
-		return nil
-	}
-	raw := v.MarshalTo(nil)
-	if err := jsonedit.Valid(raw); err != nil {
-		return refuse("", "is not valid JSON")
-	}
-	*to = raw
+// setRaw keeps v as JSON text.
+func setRaw(to *chat.Raw, v *jsonedit.Value) error {
+	*to = jsonedit.AppendValue(nil, v)
 	return nil
 }
 
-func objectOf(v *fastjson.Value) (*fastjson.Object, error) {
+func objectOf(v *jsonedit.Value) (*jsonedit.Value, error) {
 	o, err := v.Object()
 	if err != nil {
 		return nil, refuse("", "must be an object")
@@ -149,7 +123,7 @@ func objectOf(v *fastjson.Value) (*fastjson.Object, error) {
 	return o, nil
 }
 
-func arrayOf(v *fastjson.Value) ([]*fastjson.Value, error) {
+func arrayOf(v *jsonedit.Value) ([]*jsonedit.Value, error) {
 	a, err := v.Array()
 	if err != nil {
 		return nil, refuse("", "must be an array")
@@ -158,9 +132,9 @@ func arrayOf(v *fastjson.Value) ([]*fastjson.Value, error) {
 }
 
 // stringAt is the string member called name, or "" and false.
-func stringAt(o *fastjson.Object, name string) (string, bool) {
+func stringAt(o *jsonedit.Value, name string) (string, bool) {
 	v := o.Get(name)
-	if v == nil || v.Type() != fastjson.TypeString {
+	if v == nil || v.Type() != jsonedit.TypeString {
 		return "", false
 	}
 	return string(v.GetStringBytes()), true
@@ -170,9 +144,9 @@ func stringAt(o *fastjson.Object, name string) (string, bool) {
 // or which have no field in chat.Request, are in Extra; null is "not given".
 func (chatDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	req := &chat.Request{}
-	err := withObject(body, func(o *fastjson.Object) error {
+	err := withObject(body, func(o *jsonedit.Value) error {
 		var limits [2]chat.Number // max_completion_tokens, max_tokens
-		if err := visit(o, func(name string, v *fastjson.Value) error { return parseMember(req, &limits, name, v) }); err != nil {
+		if err := visit(o, func(name string, v *jsonedit.Value) error { return parseMember(req, &limits, name, v) }); err != nil {
 			return err
 		}
 		req.MaxTokens = limits[0]
@@ -189,7 +163,7 @@ func (chatDialect) ParseRequest(body []byte) (*chat.Request, error) {
 
 // parseMember reads one top-level member of a chat request.
 // https://platform.openai.com/docs/api-reference/chat/create
-func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *fastjson.Value) error {
+func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *jsonedit.Value) error {
 	switch name {
 	case "messages":
 		return parseMessages(req, v)
@@ -218,7 +192,7 @@ func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *fast
 }
 
 // parseSampling reads the members that chat and completions share.
-func parseSampling(req *chat.Request, name string, v *fastjson.Value) error {
+func parseSampling(req *chat.Request, name string, v *jsonedit.Value) error {
 	switch name {
 	case "model":
 		return setString(&req.Model, v)
@@ -268,8 +242,8 @@ func parseSampling(req *chat.Request, name string, v *fastjson.Value) error {
 	return nil
 }
 
-func parseStreamOptions(req *chat.Request, v *fastjson.Value) error {
-	return visitObject(v, func(name string, v *fastjson.Value) error {
+func parseStreamOptions(req *chat.Request, v *jsonedit.Value) error {
+	return visitObject(v, func(name string, v *jsonedit.Value) error {
 		if name == "include_usage" {
 			return setBool(&req.IncludeUsage, v)
 		}
@@ -277,8 +251,8 @@ func parseStreamOptions(req *chat.Request, v *fastjson.Value) error {
 	})
 }
 
-func parseStop(req *chat.Request, v *fastjson.Value) error {
-	if v.Type() == fastjson.TypeString {
+func parseStop(req *chat.Request, v *jsonedit.Value) error {
+	if v.Type() == jsonedit.TypeString {
 		req.Stop = []string{string(v.GetStringBytes())}
 		return nil
 	}
@@ -298,8 +272,8 @@ func parseStop(req *chat.Request, v *fastjson.Value) error {
 
 // parseReasoning reads {"effort":…}, which the Responses API and OpenRouter
 // have in place of reasoning_effort, and OpenRouter's max_tokens.
-func parseReasoning(req *chat.Request, v *fastjson.Value) error {
-	return visitObject(v, func(name string, v *fastjson.Value) error {
+func parseReasoning(req *chat.Request, v *jsonedit.Value) error {
+	return visitObject(v, func(name string, v *jsonedit.Value) error {
 		switch name {
 		case "effort":
 			if req.ReasoningEffort == "" {
@@ -312,20 +286,20 @@ func parseReasoning(req *chat.Request, v *fastjson.Value) error {
 	})
 }
 
-func parseResponseFormat(to *chat.ResponseFormat, v *fastjson.Value) error {
-	return visitObject(v, func(name string, v *fastjson.Value) error {
+func parseResponseFormat(to *chat.ResponseFormat, v *jsonedit.Value) error {
+	return visitObject(v, func(name string, v *jsonedit.Value) error {
 		switch name {
 		case "type":
 			return setString(&to.Type, v)
 		case "json_schema":
-			return visitObject(v, func(name string, v *fastjson.Value) error { return setSchema(to, name, v) })
+			return visitObject(v, func(name string, v *jsonedit.Value) error { return setSchema(to, name, v) })
 		}
 		return nil
 	})
 }
 
 // setSchema reads a member of a schema with its name.
-func setSchema(to *chat.ResponseFormat, name string, v *fastjson.Value) error {
+func setSchema(to *chat.ResponseFormat, name string, v *jsonedit.Value) error {
 	switch name {
 	case "name":
 		return setString(&to.Name, v)
@@ -338,7 +312,7 @@ func setSchema(to *chat.ResponseFormat, name string, v *fastjson.Value) error {
 }
 
 // parseTools reads a list of tools, each with one.
-func parseTools(req *chat.Request, v *fastjson.Value, one func(req *chat.Request, v *fastjson.Value) error) error {
+func parseTools(req *chat.Request, v *jsonedit.Value, one func(req *chat.Request, v *jsonedit.Value) error) error {
 	list, err := arrayOf(v)
 	if err != nil {
 		return err
@@ -352,7 +326,7 @@ func parseTools(req *chat.Request, v *fastjson.Value, one func(req *chat.Request
 }
 
 // parseTool reads an element of tools.
-func parseTool(req *chat.Request, v *fastjson.Value) error {
+func parseTool(req *chat.Request, v *jsonedit.Value) error {
 	o, err := objectOf(v)
 	if err != nil {
 		return err
@@ -365,7 +339,7 @@ func parseTool(req *chat.Request, v *fastjson.Value) error {
 		req.Tools = append(req.Tools, tool)
 		return err
 	}
-	if c := o.Get("cache_control"); c != nil && c.Type() != fastjson.TypeNull {
+	if c := o.Get("cache_control"); c != nil && c.Type() != jsonedit.TypeNull {
 		if err := setRaw(&tool.CacheControl, c); err != nil {
 			return within("cache_control", err)
 		}
@@ -375,12 +349,12 @@ func parseTool(req *chat.Request, v *fastjson.Value) error {
 
 // parseBareFunction reads an element of the older functions, which are what a
 // tool has under "function".
-func parseBareFunction(req *chat.Request, v *fastjson.Value) error {
+func parseBareFunction(req *chat.Request, v *jsonedit.Value) error {
 	return parseFunction(req, chat.Tool{}, v)
 }
 
 // parseFunction adds the tool whose function v is; it must have a name.
-func parseFunction(req *chat.Request, tool chat.Tool, v *fastjson.Value) error {
+func parseFunction(req *chat.Request, tool chat.Tool, v *jsonedit.Value) error {
 	if err := setDeclared(&tool, v); err != nil {
 		return err
 	}
@@ -392,8 +366,8 @@ func parseFunction(req *chat.Request, tool chat.Tool, v *fastjson.Value) error {
 }
 
 // setDeclared reads what a tool says of its function.
-func setDeclared(tool *chat.Tool, v *fastjson.Value) error {
-	return visitObject(v, func(name string, v *fastjson.Value) error {
+func setDeclared(tool *chat.Tool, v *jsonedit.Value) error {
+	return visitObject(v, func(name string, v *jsonedit.Value) error {
 		switch name {
 		case "name":
 			return setString(&tool.Name, v)
@@ -408,9 +382,9 @@ func setDeclared(tool *chat.Tool, v *fastjson.Value) error {
 	})
 }
 
-var null = fastjson.MustParse("null")
+var null = jsonedit.MustParse("null")
 
-func orNull(v *fastjson.Value) *fastjson.Value {
+func orNull(v *jsonedit.Value) *jsonedit.Value {
 	if v == nil {
 		return null
 	}
@@ -418,7 +392,7 @@ func orNull(v *fastjson.Value) *fastjson.Value {
 }
 
 // parseToolChoice reads tool_choice.
-func parseToolChoice(to *chat.ToolChoice, v *fastjson.Value) error {
+func parseToolChoice(to *chat.ToolChoice, v *jsonedit.Value) error {
 	o, err := parseMode(to, v)
 	if o == nil || err != nil {
 		return err
@@ -437,7 +411,7 @@ func parseToolChoice(to *chat.ToolChoice, v *fastjson.Value) error {
 var errNoFunction = refuse("type", "must be function: nothing else can be translated")
 
 // parseMode reads a choice that is a word; of another, it returns the object.
-func parseMode(to *chat.ToolChoice, v *fastjson.Value) (*fastjson.Object, error) {
+func parseMode(to *chat.ToolChoice, v *jsonedit.Value) (*jsonedit.Value, error) {
 	if mode := string(v.GetStringBytes()); mode == "auto" || mode == "none" || mode == "required" {
 		to.Mode = mode
 		return nil, nil
@@ -450,8 +424,8 @@ func parseMode(to *chat.ToolChoice, v *fastjson.Value) (*fastjson.Object, error)
 }
 
 // parseFunctionCallChoice reads what tool_choice was called before.
-func parseFunctionCallChoice(to *chat.ToolChoice, v *fastjson.Value) error {
-	if v.Type() == fastjson.TypeString {
+func parseFunctionCallChoice(to *chat.ToolChoice, v *jsonedit.Value) error {
+	if v.Type() == jsonedit.TypeString {
 		return parseToolChoice(to, v)
 	}
 	o, err := objectOf(v)
@@ -461,7 +435,7 @@ func parseFunctionCallChoice(to *chat.ToolChoice, v *fastjson.Value) error {
 	return setChosen(to, o)
 }
 
-func setChosen(to *chat.ToolChoice, o *fastjson.Object) error {
+func setChosen(to *chat.ToolChoice, o *jsonedit.Value) error {
 	name, ok := stringAt(o, "name")
 	if !ok || name == "" {
 		return refuse("name", "is missing")

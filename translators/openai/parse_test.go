@@ -157,7 +157,7 @@ func TestErrorsNameThePath(t *testing.T) {
 		`{"tool_choice":"maybe"}`:                                                                        "tool_choice: must be auto, none, required or a function",
 		`{"tool_choice":{"type":"custom"}}`:                                                              "tool_choice.type: must be function",
 		`{"temperature":"hot"}`:                                                                          "temperature: must be a number",
-		`{"temperature":nan}`:                                                                            "temperature: must be a number",
+		`{"temperature":nan}`:                                                                            "request body is not valid JSON: found 'a' where null must stand at byte 16",
 		`{"stream":"yes"}`:                                                                               "stream: must be true or false",
 		`{"stop":[1]}`:                                                                                   "stop[0]: must be a string",
 		`{"extra_body":[]}`:                                                                              "extra_body: must be an object",

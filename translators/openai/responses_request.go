@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // Responses is the dialect of POST /v1/responses, for providers that have no
@@ -40,14 +39,14 @@ var stateful = map[string]string{
 // ParseRequest implements chat.Dialect.
 func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	req := &chat.Request{}
-	err := withObject(body, func(o *fastjson.Object) error {
+	err := withObject(body, func(o *jsonedit.Value) error {
 		if text, ok := stringAt(o, "instructions"); ok && text != "" {
 			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: text}}})
 		}
 		if err := parseInput(req, orNull(o.Get("input"))); err != nil {
 			return within("input", err)
 		}
-		return visit(o, func(name string, v *fastjson.Value) error { return parseResponsesMember(req, name, v) })
+		return visit(o, func(name string, v *jsonedit.Value) error { return parseResponsesMember(req, name, v) })
 	})
 	if err != nil {
 		return nil, err
@@ -55,7 +54,7 @@ func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	return req, nil
 }
 
-func parseResponsesMember(req *chat.Request, name string, v *fastjson.Value) error {
+func parseResponsesMember(req *chat.Request, name string, v *jsonedit.Value) error {
 	if why, ok := stateful[name]; ok {
 		return refuse("", why)
 	}
@@ -88,15 +87,15 @@ func parseResponsesMember(req *chat.Request, name string, v *fastjson.Value) err
 }
 
 // parseTextOptions reads text.format and text.verbosity.
-func parseTextOptions(req *chat.Request, v *fastjson.Value) error {
-	return visitObject(v, func(name string, v *fastjson.Value) error {
+func parseTextOptions(req *chat.Request, v *jsonedit.Value) error {
+	return visitObject(v, func(name string, v *jsonedit.Value) error {
 		switch name {
 		case "verbosity":
 			req.Extra = append(req.Extra, chat.Member{Name: name})
 			return setRaw(&req.Extra[len(req.Extra)-1].Value, v)
 		case "format":
 			f := &req.ResponseFormat
-			return visitObject(v, func(name string, v *fastjson.Value) error {
+			return visitObject(v, func(name string, v *jsonedit.Value) error {
 				if name == "type" {
 					return setString(&f.Type, v)
 				}
@@ -107,7 +106,7 @@ func parseTextOptions(req *chat.Request, v *fastjson.Value) error {
 	})
 }
 
-func parseResponsesTool(req *chat.Request, v *fastjson.Value) error {
+func parseResponsesTool(req *chat.Request, v *jsonedit.Value) error {
 	o, err := objectOf(v)
 	if err != nil {
 		return err
@@ -128,7 +127,7 @@ func parseResponsesTool(req *chat.Request, v *fastjson.Value) error {
 
 // parseResponsesChoice reads tool_choice, in which a function is named at the
 // top. Of several allowed tools the mode counts.
-func parseResponsesChoice(to *chat.ToolChoice, v *fastjson.Value) error {
+func parseResponsesChoice(to *chat.ToolChoice, v *jsonedit.Value) error {
 	o, err := parseMode(to, v)
 	if o == nil || err != nil {
 		return err
@@ -152,8 +151,8 @@ type transcript struct {
 }
 
 // parseInput reads input: a text, or items.
-func parseInput(req *chat.Request, v *fastjson.Value) error {
-	if v.Type() == fastjson.TypeString {
+func parseInput(req *chat.Request, v *jsonedit.Value) error {
+	if v.Type() == jsonedit.TypeString {
 		req.Messages = append(req.Messages, chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}})
 		return nil
 	}
@@ -174,7 +173,7 @@ func parseInput(req *chat.Request, v *fastjson.Value) error {
 	return nil
 }
 
-func (t *transcript) item(o *fastjson.Object) error {
+func (t *transcript) item(o *jsonedit.Value) error {
 	typ, _ := stringAt(o, "type")
 	switch typ {
 	case "message", "":
@@ -212,7 +211,7 @@ func (t *transcript) assistant(part chat.Part) {
 	t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.Assistant, Parts: []chat.Part{part}})
 }
 
-func (t *transcript) message(o *fastjson.Object) error {
+func (t *transcript) message(o *jsonedit.Value) error {
 	role, _ := stringAt(o, "role")
 	parts, err := parseResponsesContent(orNull(o.Get("content")))
 	if err != nil {
@@ -233,7 +232,7 @@ func (t *transcript) message(o *fastjson.Object) error {
 	return nil
 }
 
-func (t *transcript) output(o *fastjson.Object) error {
+func (t *transcript) output(o *jsonedit.Value) error {
 	part := chat.Part{Kind: chat.ToolResult}
 	part.ID, _ = stringAt(o, "call_id")
 	if part.ID == "" {
@@ -250,7 +249,7 @@ func (t *transcript) output(o *fastjson.Object) error {
 
 // reasoning reads what was thought. What OpenAI itself has sealed can be read
 // by nobody else, and is left out.
-func (t *transcript) reasoning(o *fastjson.Object) {
+func (t *transcript) reasoning(o *jsonedit.Value) {
 	var text strings.Builder
 	for _, list := range [...]string{"content", "summary"} {
 		for _, part := range orNull(o.Get(list)).GetArray() {
@@ -284,11 +283,11 @@ func (t *transcript) reasoning(o *fastjson.Object) {
 }
 
 // parseResponsesContent reads a text, or parts.
-func parseResponsesContent(v *fastjson.Value) ([]chat.Part, error) {
+func parseResponsesContent(v *jsonedit.Value) ([]chat.Part, error) {
 	switch v.Type() {
-	case fastjson.TypeString:
+	case jsonedit.TypeString:
 		return []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}, nil
-	case fastjson.TypeArray:
+	case jsonedit.TypeArray:
 	default:
 		return nil, refuse("", "must be a string or an array of parts")
 	}
@@ -303,7 +302,7 @@ func parseResponsesContent(v *fastjson.Value) ([]chat.Part, error) {
 	return parts, nil
 }
 
-func parseResponsesPart(v *fastjson.Value) (part chat.Part, err error) {
+func parseResponsesPart(v *jsonedit.Value) (part chat.Part, err error) {
 	o, err := objectOf(v)
 	if err != nil {
 		return part, err

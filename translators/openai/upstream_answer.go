@@ -1,8 +1,6 @@
 package openai
 
 import (
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -12,12 +10,12 @@ import (
 // copied the format made of it: "reasoning", and content in parts.
 func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p, len(body))
-	v, err := p.ParseBytes(body)
-	if err != nil || v.Type() != fastjson.TypeObject {
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
+	if err != nil || v.Type() != jsonedit.TypeObject {
 		return nil, &chat.ResponseError{Message: "failed to decode " + string(t.Route) + " response"}
 	}
-	if e := v.Get("error"); e != nil && e.Type() != fastjson.TypeNull {
+	if e := v.Get("error"); e != nil && e.Type() != jsonedit.TypeNull {
 		return nil, &chat.ResponseError{Message: readErrorValue(e).Message}
 	}
 	choices := v.Get("choices")
@@ -36,15 +34,15 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	return resp, nil
 }
 
-func text(v *fastjson.Value, key string) string { return string(v.GetStringBytes(key)) }
+func text(v *jsonedit.Value, key string) string { return string(v.GetStringBytes(key)) }
 
 // textOf is the member called key as text: a string, or parts with text.
-func textOf(v *fastjson.Value, key string) []byte {
+func textOf(v *jsonedit.Value, key string) []byte {
 	m := v.Get(key)
 	if m == nil {
 		return nil
 	}
-	if m.Type() == fastjson.TypeString {
+	if m.Type() == jsonedit.TypeString {
 		return m.GetStringBytes()
 	}
 	var all []byte
@@ -55,7 +53,7 @@ func textOf(v *fastjson.Value, key string) []byte {
 }
 
 // thinkingOf is the thinking of a message or delta, under whichever name.
-func thinkingOf(v *fastjson.Value) []byte {
+func thinkingOf(v *jsonedit.Value) []byte {
 	for _, key := range [...]string{"reasoning_content", "reasoning"} {
 		if b := v.GetStringBytes(key); len(b) > 0 {
 			return b
@@ -68,9 +66,9 @@ func thinkingOf(v *fastjson.Value) []byte {
 	return all
 }
 
-func readChoice(c *fastjson.Value) chat.Choice {
+func readChoice(c *jsonedit.Value) chat.Choice {
 	choice := chat.Choice{Index: c.GetInt("index"), Finish: chat.FinishReason(text(c, "finish_reason"))}
-	if l := c.Get("logprobs"); l != nil && l.Type() == fastjson.TypeObject {
+	if l := c.Get("logprobs"); l != nil && l.Type() == jsonedit.TypeObject {
 		choice.Logprobs = jsonedit.AppendValue(nil, l)
 	}
 	m := c.Get("message")
@@ -95,8 +93,8 @@ func readChoice(c *fastjson.Value) chat.Choice {
 	return choice
 }
 
-func readErrorValue(v *fastjson.Value) *chat.Error {
-	if v.Type() == fastjson.TypeString {
+func readErrorValue(v *jsonedit.Value) *chat.Error {
+	if v.Type() == jsonedit.TypeString {
 		return &chat.Error{Message: string(v.GetStringBytes())}
 	}
 	e := readError(jsonedit.AppendValue(nil, v))

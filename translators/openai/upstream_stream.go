@@ -3,8 +3,6 @@ package openai
 import (
 	"bytes"
 
-	"github.com/valyala/fastjson"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -34,10 +32,10 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 		return append(s.deltas, chat.Delta{Kind: chat.End}), nil
 	}
 	v, err := s.ParseEvent(ev.Data)
-	if err != nil || v.Type() != fastjson.TypeObject {
+	if err != nil || v.Type() != jsonedit.TypeObject {
 		return nil, &chat.ResponseError{Message: "failed to decode an event of the stream"}
 	}
-	if e := v.Get("error"); e != nil && e.Type() != fastjson.TypeNull {
+	if e := v.Get("error"); e != nil && e.Type() != jsonedit.TypeNull {
 		return append(s.deltas, chat.Delta{Kind: chat.ErrorDelta, Err: readErrorValue(e)}), nil
 	}
 	choices := v.GetArray("choices")
@@ -48,7 +46,7 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 	for _, c := range choices {
 		s.choice(c)
 	}
-	if u := v.Get("usage"); u != nil && u.Type() == fastjson.TypeObject {
+	if u := v.Get("usage"); u != nil && u.Type() == jsonedit.TypeObject {
 		s.raw = jsonedit.AppendValue(s.raw[:0], u)
 		if ReadUsage(s.raw, &s.usage) {
 			s.usage.ServiceTier = text(v, "service_tier")
@@ -63,7 +61,7 @@ func (s *upstreamStream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 // most bounds the index of a choice: the API allows 128.
 const most = 1024
 
-func (s *upstreamStream) choice(c *fastjson.Value) {
+func (s *upstreamStream) choice(c *jsonedit.Value) {
 	i := c.GetInt("index")
 	if i < 0 || i >= most {
 		return
@@ -82,7 +80,7 @@ func (s *upstreamStream) choice(c *fastjson.Value) {
 			s.call(call, i)
 		}
 	}
-	if l := c.Get("logprobs"); l != nil && l.Type() == fastjson.TypeObject {
+	if l := c.Get("logprobs"); l != nil && l.Type() == jsonedit.TypeObject {
 		s.add(chat.Delta{Kind: chat.LogprobsDelta, Choice: i, Raw: jsonedit.AppendValue(nil, l)})
 	}
 	if reason := c.GetStringBytes("finish_reason"); len(reason) > 0 {
@@ -92,7 +90,7 @@ func (s *upstreamStream) choice(c *fastjson.Value) {
 
 // call reads one element of delta.tool_calls. A name begins a call: some
 // servers repeat the id with every piece, and some have no index.
-func (s *upstreamStream) call(call *fastjson.Value, choice int) {
+func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 	for len(s.calls) <= choice {
 		s.calls = append(s.calls, 0)
 	}
@@ -100,7 +98,7 @@ func (s *upstreamStream) call(call *fastjson.Value, choice int) {
 	arguments := call.GetStringBytes("function", "arguments")
 	begun := s.calls[choice]
 	i := begun
-	if n := call.Get("index"); n != nil && n.Type() == fastjson.TypeNumber {
+	if n := call.Get("index"); n != nil && n.Type() == jsonedit.TypeNumber {
 		i = n.GetInt()
 	} else if len(name) == 0 {
 		i = begun - 1

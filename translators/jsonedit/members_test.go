@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/valyala/fastjson"
 )
 
 func TestOfEqualNamesTheLastIsKept(t *testing.T) {
@@ -21,11 +19,11 @@ func TestOfEqualNamesTheLastIsKept(t *testing.T) {
 		`"a"`:                                 `"a"`,
 		`{` + many.String() + `"k0":"x","k39":"y","k39":"z"}`: `{` + strings.Replace(strings.TrimPrefix(many.String(), `"k0":0,`), `"k39":39,`, "", 1) + `"k0":"x","k39":"z"}`,
 	} {
-		v, err := ParseLast(new(fastjson.Parser), []byte(in))
+		v, err := Parse([]byte(in))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(v.MarshalTo(nil)); got != want {
+		if got := string(AppendValue(nil, v)); got != want {
 			t.Errorf("%s\ngives %s\nwant  %s", in, got, want)
 		}
 	}

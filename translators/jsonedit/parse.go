@@ -1,0 +1,177 @@
+package jsonedit
+
+import "math"
+
+// Parser makes Values of texts, one text at a time: parsing the next one takes
+// the values of the last away. What it needs it keeps, so that a parser which is
+// used again allocates nothing. It is not safe for concurrent use, and neither
+// are the values that it made.
+type Parser struct {
+	text []byte
+	// nodes are the values in the order of the text, each followed by what is
+	// in it.
+	nodes []Value
+	// What reading has made of nodes: strings and names without their escapes,
+	// the elements of arrays, and the tables of large objects.
+	scratch []byte
+	lists   []*Value
+	slots   []uint32
+}
+
+// Parse returns the value that text is. The whole of text is checked as Object
+// checks it. Values alias text: it must not change while they are used. Errors
+// are *SyntaxError.
+func (p *Parser) Parse(text []byte) (*Value, error) {
+	p.text, p.nodes = text, p.nodes[:0]
+	p.scratch, p.lists, p.slots = p.scratch[:0], p.lists[:0], p.slots[:0]
+	if uint64(len(text)) > math.MaxUint32 {
+		return nil, &SyntaxError{len(text), "the text is longer than 4 GiB"}
+	}
+	i, err := p.value(skipSpace(text, 0), 0)
+	if err == nil {
+		err = end(text, i)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &p.nodes[0], nil
+}
+
+// Parse is Parser's Parse with a parser of its own: the values last as long as
+// they are used.
+func Parse(text []byte) (*Value, error) { return new(Parser).Parse(text) }
+
+// MustParse is Parse for texts that are part of the program; it panics when
+// text is not JSON.
+func MustParse(text string) *Value {
+	v, err := Parse([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// add appends a node for the value at offset i and returns it; it is valid
+// until the next one is added.
+func (p *Parser) add(i int) *Value {
+	n := len(p.nodes)
+	if n == cap(p.nodes) {
+		p.grow()
+	}
+	p.nodes = p.nodes[:n+1]
+	v := &p.nodes[n]
+	v.start, v.name, v.nameEnd, v.made, v.flags = uint32(i), 0, 0, 0, 0
+	return v
+}
+
+// grow doubles the room for nodes. Who a node belongs to and where it stands
+// are written here, once for all texts.
+func (p *Parser) grow() {
+	nodes := make([]Value, max(16, 2*cap(p.nodes)))
+	used := copy(nodes, p.nodes)
+	for i := range nodes {
+		nodes[i].doc, nodes[i].at = p, uint32(i)
+	}
+	p.nodes = nodes[:used]
+	p.lists = nil // they would hold the old nodes
+}
+
+// value adds the value at i and all that is in it, and returns the offset after
+// it; depth is the number of objects and arrays around it.
+func (p *Parser) value(i, depth int) (int, error) {
+	if i >= len(p.text) {
+		return i, fail(p.text, i, "a value")
+	}
+	v := p.add(i)
+	var err error
+	switch c := p.text[i]; {
+	case c == '"':
+		v.kind = TypeString
+		i, v.flags, err = scanString(p.text, i)
+	case c == '{':
+		v.kind = TypeObject
+		return p.object(v.at, i, depth+1)
+	case c == '[':
+		v.kind = TypeArray
+		return p.array(v.at, i, depth+1)
+	case c == '-' || c >= '0' && c <= '9':
+		v.kind = TypeNumber
+		i, err = number(p.text, i)
+	case c == 't':
+		v.kind = TypeTrue
+		i, err = word(p.text, i, "true")
+	case c == 'f':
+		v.kind = TypeFalse
+		i, err = word(p.text, i, "false")
+	case c == 'n':
+		v.kind = TypeNull
+		i, err = word(p.text, i, "null")
+	default:
+		return i, fail(p.text, i, "a value")
+	}
+	v.end, v.next = uint32(i), v.at+1
+	return i, err
+}
+
+// object adds the members of the object at i, whose node is at.
+func (p *Parser) object(at uint32, i, depth int) (int, error) {
+	i, more, err := enter(p.text, i, depth, '}')
+	count := uint32(0)
+	for more && err == nil {
+		count++
+		if i, err = p.member(i, depth); err == nil {
+			i, more, err = follow(p.text, i, '}')
+		}
+	}
+	p.close(at, i, count)
+	return i, err
+}
+
+// array is object for arrays.
+func (p *Parser) array(at uint32, i, depth int) (int, error) {
+	i, more, err := enter(p.text, i, depth, ']')
+	count := uint32(0)
+	for more && err == nil {
+		count++
+		if i, err = p.value(i, depth); err == nil {
+			i, more, err = follow(p.text, i, ']')
+		}
+	}
+	p.close(at, i, count)
+	return i, err
+}
+
+// close says of the node at where it ends and what it holds.
+func (p *Parser) close(at uint32, i int, count uint32) {
+	v := &p.nodes[at]
+	v.end, v.next, v.count = uint32(i), uint32(len(p.nodes)), count
+}
+
+// member adds the member at i: the node of its value knows its name.
+func (p *Parser) member(i, depth int) (int, error) {
+	if i >= len(p.text) || p.text[i] != '"' {
+		return i, fail(p.text, i, "a name in quotes")
+	}
+	name := i + 1
+	i, how, err := scanString(p.text, i)
+	if err != nil {
+		return i, err
+	}
+	nameEnd := i - 1
+	if i = skipSpace(p.text, i); i >= len(p.text) || p.text[i] != ':' {
+		return i, fail(p.text, i, "a colon")
+	}
+	at := len(p.nodes)
+	if i, err = p.value(skipSpace(p.text, i+1), depth); err != nil {
+		return i, err
+	}
+	v := &p.nodes[at]
+	if how&escaped != 0 {
+		from := len(p.scratch)
+		p.scratch = appendUnescaped(p.scratch, p.text[name:nameEnd])
+		name, nameEnd = from, len(p.scratch)
+		v.flags |= nameMade
+	}
+	v.name, v.nameEnd = uint32(name), uint32(nameEnd)
+	return i, nil
+}
