@@ -12,28 +12,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/gateway"
-	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/plugin/wire"
 )
-
-// Open implements gateway.Relay.
-func (r *Relay) Open(config []byte) (gateway.Instance, error) {
-	inst, err := r.NewInstance(config)
-	switch {
-	case inst.broken != nil:
-		r.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("configuration refused")
-	case err != nil:
-		r.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("a target can serve no request")
-	}
-	return inst, err
-}
-
-// Leave implements gateway.Relay.
-func (r *Relay) Leave() time.Duration {
-	close(r.leaving)
-	return realtime.Parting
-}
 
 // kong is what the phases that Kong calls work with.
 type kong struct {

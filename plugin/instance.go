@@ -104,32 +104,6 @@ func (t *endpoint) parseBase(text string) (url.URL, error) {
 	return *u, nil
 }
 
-// NewInstance compiles a configuration as Kong sends it. It never fails: one
-// that cannot work answers every request with 500 and the reason, which err
-// also says, once, for the log. So it says that some target can answer nothing,
-// of whose requests each is refused. What has no effect is logged as a warning.
-func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
-	c, err := r.schema.Parse(data)
-	if err == nil {
-		err = c.Check()
-	}
-	if c == nil {
-		c = &config.Config{}
-	}
-	inst = &Instance{relay: r, config: c}
-	if err == nil {
-		err = inst.compile()
-	}
-	if err != nil {
-		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
-		return inst, err
-	}
-	for _, w := range slices.Concat(c.Warnings(), warningsOf(inst)) {
-		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
-	}
-	return inst, impossible(inst)
-}
-
 func (inst *Instance) compile() error {
 	for i := range inst.config.Targets {
 		t := &inst.config.Targets[i]
@@ -453,4 +427,14 @@ func (inst *Instance) pathOf(t *endpoint) string {
 // Serve implements gateway.Instance.
 func (inst *Instance) Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live) {
 	inst.relay.Serve(ctx, inst, in, out, live)
+}
+
+// served are the providers that the target may turn out to be: one, where its
+// model is known before there is a request.
+func (t *endpoint) served() []*provider.Provider {
+	name := t.Model.Name
+	if strings.Contains(name, "$(") {
+		name = ""
+	}
+	return routes.Variants(t.provider, target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options})
 }

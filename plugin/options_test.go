@@ -29,7 +29,7 @@ func TestMistralCallsTheSizeOfVectorsOtherwise(t *testing.T) {
 	}
 }
 
-// warningsOf are the fields that a configuration is warned of, once, in the log.
+// loggedWarnings are the fields that a configuration is warned of, once, in the log.
 func loggedWarnings(t *testing.T, conf string) (fields []string) {
 	t.Helper()
 	var logs bytes.Buffer

@@ -9,14 +9,6 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-// Redirect sends everything that is meant for a provider to base instead:
-// scheme and host are base's, the rest of each request stays as it is. It
-// comes before the first request. With a mock behind it a configuration can be
-// tried without keys and without a network.
-func (r *Relay) Redirect(base *url.URL) {
-	r.upstream = &redirected{Upstream: r.upstream, base: base}
-}
-
 // redirected is an Upstream that always sends to the same host.
 type redirected struct {
 	wire.Upstream

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,6 +17,8 @@ import (
 	"go-ai-proxy/plugin/cluster"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/semantic"
@@ -236,4 +240,56 @@ func (x *exchange) collect(text []byte) {
 		}
 		d.Answer = append(d.Answer, text...)
 	})
+}
+
+// Open implements gateway.Relay.
+func (r *Relay) Open(config []byte) (gateway.Instance, error) {
+	inst, err := r.NewInstance(config)
+	switch {
+	case inst.broken != nil:
+		r.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("configuration refused")
+	case err != nil:
+		r.log.Error().Str("plugin_id", inst.config.PluginID).Err(err).Msg("a target can serve no request")
+	}
+	return inst, err
+}
+
+// Leave implements gateway.Relay.
+func (r *Relay) Leave() time.Duration {
+	close(r.leaving)
+	return realtime.Parting
+}
+
+// NewInstance compiles a configuration as Kong sends it. It never fails: one
+// that cannot work answers every request with 500 and the reason, which err
+// also says, once, for the log. So it says that some target can answer nothing,
+// of whose requests each is refused. What has no effect is logged as a warning.
+func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
+	c, err := r.schema.Parse(data)
+	if err == nil {
+		err = c.Check()
+	}
+	if c == nil {
+		c = &config.Config{}
+	}
+	inst = &Instance{relay: r, config: c}
+	if err == nil {
+		err = inst.compile()
+	}
+	if err != nil {
+		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
+		return inst, err
+	}
+	for _, w := range slices.Concat(c.Warnings(), warningsOf(inst)) {
+		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
+	}
+	return inst, impossible(inst)
+}
+
+// Redirect sends everything that is meant for a provider to base instead:
+// scheme and host are base's, the rest of each request stays as it is. It
+// comes before the first request. With a mock behind it a configuration can be
+// tried without keys and without a network.
+func (r *Relay) Redirect(base *url.URL) {
+	r.upstream = &redirected{Upstream: r.upstream, base: base}
 }

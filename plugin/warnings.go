@@ -58,16 +58,6 @@ func impossible(inst *Instance) error {
 	return problems
 }
 
-// served are the providers that the target may turn out to be: one, where its
-// model is known before there is a request.
-func (t *endpoint) served() []*provider.Provider {
-	name := t.Model.Name
-	if strings.Contains(name, "$(") {
-		name = ""
-	}
-	return routes.Variants(t.provider, target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options})
-}
-
 // canStream says whether clients of the target's route type may ask for a stream.
 func canStream(inst *Instance, t *endpoint) bool {
 	s := routes.Of(t.RouteType)
