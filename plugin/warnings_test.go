@@ -37,8 +37,8 @@ var fieldCases = map[string]fieldCase{
 	"auth.param_name":                 {held: "credentials.TestHeaderAndParameterAreBothApplied"},
 	"auth.param_value":                {held: "credentials.TestHeaderAndParameterAreBothApplied"},
 	"auth.param_location":             {held: "credentials.TestHeaderAndParameterAreBothApplied"},
-	"auth.allow_override":             {held: "config.TestSettingsOfAnotherAlgorithmAreWarnedOf, and credentials"},
-	"auth.aws_access_key_id":          {held: "config.TestUnusedCredentialsAreRefusedWhereTheyAreAll, and credentials"},
+	"auth.allow_override":             {held: "config.TestSettingsOfAnotherAlgorithmGetAWarning, and credentials"},
+	"auth.aws_access_key_id":          {held: "config.TestCredentialsThatAreAllUnusedAreRefused, and credentials"},
 	"auth.aws_secret_access_key":      {held: "the same"},
 	"auth.azure_use_managed_identity": {held: "the same"},
 	"auth.azure_client_id":            {held: "the same"},
@@ -100,7 +100,7 @@ var fieldCases = map[string]fieldCase{
 	"logging.log_statistics": {held: "TestPricesNeedStatistics"},
 	"logging.log_payloads":   {held: "TestPayloadsAreLoggedWithoutStatistics"},
 	"weight":                 {held: "balancer, by every policy"},
-	"description":            {held: "config.TestSettingsOfAnotherAlgorithmAreWarnedOf"},
+	"description":            {held: "config.TestSettingsOfAnotherAlgorithmGetAWarning"},
 	"metadata":               {held: "nothing: Kong keeps it for itself"},
 }
 
