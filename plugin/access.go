@@ -16,19 +16,19 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-// kong is what the phases that Kong calls work with.
+// kong holds what the phases that Kong calls work with.
 type kong struct {
 	gateway *gateway.Gateway
 	log     zerolog.Logger
-	entries io.Writer // of the log phase, where it is ours
+	entries io.Writer // of the log phase, when we serve it
 }
 
 // kongInstance answers Kong's access phase.
 type kongInstance struct {
 	kong   kong
 	access *gateway.Access
-	// calls send every request to the relay; nil when each request has
-	// something of its own to pass on.
+	// calls are the prepared calls that send a request to the relay. They are
+	// unused when each request has values of its own to pass on.
 	calls server.Calls
 	fixed bool
 }
@@ -57,9 +57,9 @@ func (k kongInstance) send(p *pdk.PDK, header string) error {
 	return p.ServiceRequest.SetHeader("Proxy-Authorization", header)
 }
 
-// Access implements server.Instance. Where the shim is there, it is called for
-// a worker's first request with a configuration only; the shim passes on what
-// Need says by itself from then on.
+// Access implements server.Instance. With the shim it is called only for a
+// worker's first request with a configuration; from then on the shim itself passes
+// on what Need lists.
 func (k kongInstance) Access(e *server.Event) {
 	if k.fixed {
 		e.Send(k.calls)
@@ -70,7 +70,7 @@ func (k kongInstance) Access(e *server.Event) {
 		err = k.send(e.PDK, k.access.Header(c))
 	}
 	if err != nil {
-		// Fail closed: the request must not go on to the placeholder service.
+		// Fail closed: the request must not reach the placeholder service.
 		k.kong.log.Error().Err(err).Msg("access")
 		e.Response.Exit(http.StatusInternalServerError, []byte(`{"error":{"message":"internal error","type":"api_error","code":null,"param":null}}`),
 			map[string][]string{"Content-Type": {"application/json; charset=utf-8"}})
@@ -83,12 +83,13 @@ func (k kongInstance) Close() { k.access.Close() }
 // LastUsed implements server.Usage.
 func (k kongInstance) LastUsed() time.Time { return k.access.LastUsed() }
 
-// context asks Kong for what the configuration needs of the request.
+// context reads from Kong what the configuration needs of the request.
 func (k kongInstance) context(p *pdk.PDK) (*wire.Context, error) {
 	c := &wire.Context{}
 	var err error
 	if slices.Contains(k.access.Need, wire.NeedPath) {
-		// Kong normalises what it answers to GetPath; the relay does that itself.
+		// Kong normalises what GetPath returns; the relay normalises the path
+		// itself.
 		target, err := p.Request.GetPathWithQuery()
 		if err != nil {
 			return nil, fmt.Errorf("path: %w", err)
@@ -111,7 +112,7 @@ func (k kongInstance) context(p *pdk.PDK) (*wire.Context, error) {
 		}
 	}
 	if slices.Contains(k.access.Need, wire.NeedConsumer) {
-		// Kong answers an error when nobody has authenticated.
+		// Kong returns an error when nobody has authenticated.
 		if who, err := p.Client.GetConsumer(); err == nil {
 			c.Consumer = wire.Consumer{ID: who.Id, Username: who.Username, CustomID: who.CustomId}
 		}

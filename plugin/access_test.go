@@ -245,7 +245,7 @@ func (w *worker) ask(id, how string) map[string]any {
 
 // What the log phase is to find must have been written before it can begin: when
 // the last byte of the answer is there.
-func TestRecordIsThereWhenTheAnswerEnds(t *testing.T) {
+func TestRecordIsReadyWhenTheAnswerEnds(t *testing.T) {
 	sound := strings.Repeat("sound", 20_000)
 	speech := routeConf("audio/v1/audio/speech", "openai", "m", `"upstream_url":"$UP/v1/audio/speech"`)
 	next := make(chan struct{})
@@ -299,7 +299,7 @@ func TestRecordIsThereWhenTheAnswerEnds(t *testing.T) {
 	}
 }
 
-func TestRecordsOfOtherWorkersAreAskedFor(t *testing.T) {
+func TestWorkerAsksForTheRecordOfAnotherWorkersRequest(t *testing.T) {
 	next := make(chan struct{})
 	g, a, socket := gatewayTo(t, slowly(next))
 	w := connectWorker(t, socket, "7", a.Header(nil))
@@ -323,7 +323,7 @@ func TestRecordsOfOtherWorkersAreAskedFor(t *testing.T) {
 	}
 }
 
-func TestLargeHeadersOfAProviderReachNoKong(t *testing.T) {
+func TestLargeProviderHeadersAreDroppedBeforeKong(t *testing.T) {
 	g, a, socket := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", "r")
 		for i := range 10 {

@@ -13,28 +13,30 @@ import (
 )
 
 const (
-	// textDenied is what Kong's acl plugin says; the schema's own publishes no text.
+	// textDenied is the text of Kong's acl plugin; the schema defines none for
+	// this.
 	textDenied = "You cannot consume this service"
-	// textUnseen is for a request whose model a rule needs and nobody can read.
+	// textUnseen is for a request whose model a rule needs and that does not name
+	// it readably.
 	textUnseen = textDenied + ": a rule needs the model of the request, which cannot be read here: name it once, as a string in a JSON body, or before the files of a form"
 )
 
-// subject is what rules are compared with: a request at one of its targets.
-// What can be read in more than one way has several values: a deny rule matches
-// where one of them does, an allow rule where all do.
+// subject is what rules are matched against: a request at one of its targets. What
+// can be read in more than one way has several values: a deny rule matches when
+// one of them matches, an allow rule when all do.
 type subject struct {
 	in       *wire.Inbound
 	target   *endpoint
 	paths    []string
-	models   []string // that the target may be asked for; none where none is named
-	unseen   bool     // there may be models that cannot be read
-	needed   bool     // and a rule would have to know
-	anywhere bool     // the path may name a model: it is the client's own
+	models   []string // the models that the target may be asked for; empty when none is named
+	unseen   bool     // the request may name models that cannot be read
+	needed   bool     // and a rule needs to know them
+	anywhere bool     // preserve: the client's own path may name a model
 }
 
-// inQuery are the values of a query's parameters of that name, in any case.
+// inQuery returns the values of a query parameter; case is ignored in its name.
 func inQuery(raw, name string) (values []string) {
-	query, _ := url.ParseQuery(raw) // without what cannot be read
+	query, _ := url.ParseQuery(raw) // malformed parameters are ignored
 	for key, all := range query {
 		if strings.EqualFold(key, name) {
 			values = append(values, all...)
@@ -43,8 +45,8 @@ func inQuery(raw, name string) (values []string) {
 	return values
 }
 
-// namedOnce says that every decoder finds the same model in an object: one, or
-// none.
+// namedOnce says that every decoder finds the same model in an object: the object
+// has one, or none.
 func namedOnce(members []jsonedit.Member) bool {
 	n := 0
 	for i := range members {
@@ -57,9 +59,9 @@ func namedOnce(members []jsonedit.Member) bool {
 	return members != nil
 }
 
-// readings are the ways to read a raw path: as Kong's router does, as those do
-// that take an escaped slash for a slash, and as those that leave out what
-// follows a semicolon in a segment (RFC 3986 §3.3).
+// readings returns the ways to read a raw path: like Kong's router, like servers
+// that decode an escaped slash, and like servers that ignore what follows a
+// semicolon in a segment (RFC 3986 §3.3).
 func readings(path string) []string {
 	ways := []string{path}
 	if plain, err := url.PathUnescape(path); err == nil && plain != path {
@@ -77,7 +79,7 @@ func readings(path string) []string {
 	return slices.Compact(ways)
 }
 
-// withoutParameters is path without what follows a semicolon in its segments.
+// withoutParameters is path without what follows a semicolon in each segment.
 func withoutParameters(path string) string {
 	segments := strings.Split(path, "/")
 	for i := range segments {
@@ -92,7 +94,7 @@ func (s *subject) anyRule(rules []config.ACLRule, deny bool) bool {
 	})
 }
 
-// matches says whether one condition holds.
+// matches says whether one condition matches.
 func (s *subject) matches(c *config.ACLCondition, deny bool) bool {
 	kong := &s.in.Kong
 	switch c.Type {
@@ -123,8 +125,8 @@ func (s *subject) matches(c *config.ACLCondition, deny bool) bool {
 	return false
 }
 
-// matchesModel says whether a model that the target is asked for is one of
-// values. What cannot be read may be any.
+// matchesModel says whether a model that the target may be asked for is one of
+// values. A model that cannot be read may be any.
 func (s *subject) matchesModel(values []string, deny bool) bool {
 	alias, plain := s.target.Model.Alias, s.target.provider.PlainModel
 	is := func(model string) bool {
@@ -140,15 +142,16 @@ func (s *subject) matchesModel(values []string, deny bool) bool {
 	return among(values, alias) || hold(s.models, deny, is)
 }
 
-// inPath says whether one of the paths has name in it: as whole segments, of
-// which the last may end in the name of a method, as in /models/{model}:predict.
+// inPath says whether one of the paths contains name as whole segments. The last
+// segment may end in the name of a method, as in /models/{model}:predict.
 func inPath(paths []string, name string) bool {
 	return name != "" && slices.ContainsFunc(paths, func(path string) bool {
 		return strings.Contains(strings.ReplaceAll(path+"/", ":", "/"), "/"+strings.ReplaceAll(name, ":", "/")+"/")
 	})
 }
 
-// hold says whether f does of one of the values, or else of all; never of none.
+// hold says whether f holds for one of the values (one), or for all of them. It is
+// false when there are none.
 func hold(values []string, one bool, f func(string) bool) bool {
 	if one {
 		return slices.ContainsFunc(values, f)
@@ -158,15 +161,15 @@ func hold(values []string, one bool, f func(string) bool) bool {
 
 func among(values []string, v string) bool { return v != "" && slices.Contains(values, v) }
 
-// under says whether path is prefix or lies below it.
+// under says whether path is prefix or is below it.
 func under(path, prefix string) bool {
 	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(prefix, "/"))
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// containsAddr says whether addr is one of the addresses or lies in one of the
-// networks (CIDR). IPv4 addresses are the same when they are written as IPv6
-// (::ffff:10.0.0.1). unreadable is the answer for what is no address.
+// containsAddr says whether addr is one of the addresses, or in one of the
+// networks (CIDR). An IPv4 address equals its IPv6 form (::ffff:10.0.0.1). When
+// addr is not an address, it returns unreadable.
 func containsAddr(values []string, addr string, unreadable bool) bool {
 	a, err := netip.ParseAddr(addr)
 	if err != nil {

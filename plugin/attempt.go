@@ -24,47 +24,48 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// attempt is one try at one target. It starts from the client's original
-// request; nothing of a failed attempt reaches the next.
+// attempt is one try at one target. It starts from the client's original request;
+// nothing of a failed attempt reaches the next one.
 type attempt struct {
 	exchange *exchange
 	request  *request
 	endpoint *endpoint
 	target   *target.Target
-	provider *provider.Provider // the variant that serves the target
+	provider *provider.Provider // the provider, in the variant that serves the target
 	op       *provider.Operation
 	how      translation
 	asked    *provider.Call // viaResource: what the provider is asked
-	hidden   bool           // a chunk of usage in the stream is not for the client, who did not ask
-	// replaceable: another attempt may be made in place of this one.
+	hidden   bool           // the stream has a usage chunk that the client did not ask for
+	// replaceable says that another attempt may replace this one.
 	replaceable bool
-	began       time.Time     // when the call began
-	took        time.Duration // of a session: to connect
-	seen        chat.Seen     // what the answer said so far
-	billed      bool          // it is decided whether seen's usage counts
+	began       time.Time     // start of the call to the provider
+	took        time.Duration // sessions only: the time to connect
+	seen        chat.Seen     // what the answer has said so far
+	billed      bool          // whether seen's usage counts has been decided
 	pieces      [][]byte
 	url         url.URL
-	signed      credentials.Outgoing // what the credentials are put on
+	signed      credentials.Outgoing // the request as the credentials signed it
 	out         wire.Outgoing
 	answer      *wire.Answer
-	parked      *parked // answer, where it is an error
+	parked      *parked // the answer, when it is an error
 
-	edits [8]jsonedit.Edit // room for those of splice
-	parts [12][]byte       // and for what they make
+	edits [8]jsonedit.Edit // preallocated space for spliceBody's edits
+	parts [12][]byte       // and for the pieces that result
 }
 
 const (
 	same        translation = iota // the target speaks the client's format
-	viaChat                        // through the internal form
-	viaBody                        // an operation with a translator of its own
-	viaResource                    // REST operations that are others at the provider
-	untouched                      // preserve: not even the model is looked at
+	viaChat                        // translated by way of the internal form
+	viaBody                        // the operation has a translator of its own
+	viaResource                    // a REST operation that the provider does in another way
+	untouched                      // preserve: the body is not looked at, not even for its model
 )
 
-// prepare makes the request to t out of the client's.
+// prepare makes an attempt at t and its outgoing request, from the client's
+// request.
 func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	a := &x.first
-	if a.request != nil { // of an earlier attempt, whose answer may still be wanted
+	if a.request != nil { // an earlier attempt uses it, and its answer may still be delivered
 		a = new(attempt)
 	}
 	a.exchange, a.request, a.endpoint = x, &x.request, t
@@ -101,7 +102,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 // unspecified is the request_model of a form that names none, as Kong logs it.
 const unspecified = "UNSPECIFIED"
 
-// modelLogged is the model that the record names.
+// modelLogged is the model's name in the record.
 func (a *attempt) modelLogged() string {
 	if a.target.Model == "" && (a.request.form != nil || a.request.held != nil) {
 		return unspecified
@@ -109,7 +110,8 @@ func (a *attempt) modelLogged() string {
 	return cmp.Or(a.target.Model, a.endpoint.Model.Name)
 }
 
-// choose finds the operation, and how its bodies relate to the client's.
+// choose finds the provider's operation, and decides how its bodies relate to the
+// client's.
 func (a *attempt) choose() error {
 	if a.request.api.Body == provider.TakeRaw {
 		a.how, a.op = untouched, &provider.Operation{}
@@ -136,7 +138,7 @@ func (a *attempt) choose() error {
 	return nil
 }
 
-// operation is the provider's for what the client wants.
+// operation returns the provider's operation for what the client wants.
 func (a *attempt) operation() *provider.Operation {
 	if a.exchange.instance.native() != nil {
 		return a.provider.Find(a.request.api.Format, route.Chat)
@@ -144,8 +146,8 @@ func (a *attempt) operation() *provider.Operation {
 	return routes.Operation(a.provider, a.request.route)
 }
 
-// noTransformer says, in Kong's words, that the target cannot do what the
-// route offers.
+// noTransformer is the error, in Kong's words, for a target that cannot do what
+// the route offers.
 func (a *attempt) noTransformer() error {
 	format := a.target.Options.Llama2Format + a.target.Options.MistralFormat
 	switch {
@@ -159,10 +161,10 @@ func (a *attempt) noTransformer() error {
 	return refuse(http.StatusBadRequest, "no transformer for "+a.name())
 }
 
-// name is the target as Kong's messages call it.
+// name is the target's name in Kong's messages.
 func (a *attempt) name() string { return a.endpoint.Model.Provider + "://" + string(a.request.route) }
 
-// checkModel holds the client to the configured model.
+// checkModel refuses a model other than the configured one.
 func (a *attempt) checkModel() error {
 	name := a.target.Model
 	switch {
@@ -178,7 +180,7 @@ func (a *attempt) checkModel() error {
 	return a.ownModel(a.request.model)
 }
 
-// ownModel refuses a client's model that is not the target's.
+// ownModel refuses a model that is not the target's.
 func (a *attempt) ownModel(model string) error {
 	name, alias := a.target.Model, a.endpoint.Model.Alias
 	if model == "" || name == "" || model == name || alias != "" && model == alias {
@@ -187,7 +189,7 @@ func (a *attempt) ownModel(model string) error {
 	return refuse(http.StatusBadRequest, "cannot use own model - must be: "+name)
 }
 
-// call sends the request; an answer of any status is no error.
+// call sends the request. An answer is not an error, whatever its status.
 func (a *attempt) call(ctx context.Context) error {
 	tried := a.tried()
 	a.began = time.Now()
@@ -205,7 +207,7 @@ func (a *attempt) call(ctx context.Context) error {
 	return err
 }
 
-// tried is what the record says of the attempt before it is made.
+// tried is the record's entry for the attempt, before it is made.
 func (a *attempt) tried() record.Tried {
 	return record.Tried{
 		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: string(a.endpoint.RouteType),
@@ -213,20 +215,20 @@ func (a *attempt) tried() record.Tried {
 	}
 }
 
-// outcomeOf names a transport error as failover_criteria does.
+// outcomeOf names a transport error in the words of failover_criteria.
 func outcomeOf(err error) string {
 	var t *wire.TransportError
 	switch {
 	case errors.As(err, &t) && t.Timeout:
 		return "timeout"
-	case t != nil && t.Phase == wire.Sent && strings.Contains(t.Error(), "malformed"): // as net/http and net/textproto put it
+	case t != nil && t.Phase == wire.Sent && strings.Contains(t.Error(), "malformed"): // the word that net/http and net/textproto use
 		return "invalid_header"
 	}
 	return "error"
 }
 
-// meta is what an answer needs that the provider may leave out; the same for
-// all of one request.
+// meta holds the values that an answer needs and a provider may leave out. They
+// are the same for all attempts of a request.
 func (a *attempt) meta() chat.Meta {
 	if a.exchange.id == "" {
 		a.exchange.id = newID()
@@ -238,13 +240,13 @@ func (a *attempt) meta() chat.Meta {
 	return m
 }
 
-// newID is a random id of 29 letters and digits, like OpenAI's.
+// newID returns a random id of 29 letters and digits, like OpenAI's.
 func newID() string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	var b [29]byte
 	n := uint64(0)
 	for i := range b {
-		if i%10 == 0 { // ten of them are below 2⁶⁴
+		if i%10 == 0 { // ten digits in base 62 are below 2⁶⁴
 			n = rand.Uint64()
 		}
 		b[i], n = alphabet[n%uint64(len(alphabet))], n/uint64(len(alphabet))
@@ -252,8 +254,9 @@ func newID() string {
 	return string(b[:])
 }
 
-// unready makes an attempt fail before anything was sent. In OpenAI's format the
-// field is the error's param; others have no place for it but the message.
+// unready is the error of an attempt that failed before anything was sent. In
+// OpenAI's format the field is the error's param; other formats can name it in the
+// message only.
 func (a *attempt) unready(why error) error {
 	told := refuse(http.StatusInternalServerError, textBeforeProxy)
 	if option, ok := errors.AsType[*target.OptionError](why); ok {
@@ -266,13 +269,13 @@ func (a *attempt) unready(why error) error {
 	return &attemptError{criterion: "error", cause: &unready{told, why}}
 }
 
-// needsModel says whether the body must name a model. Of assistants only the
-// creation does; threads and runs take one if they want to.
+// needsModel says whether the body must name a model. Of the assistants APIs, only
+// creating an assistant needs it; threads and runs may name one.
 func (a *attempt) needsModel() bool {
 	return a.request.creates() && (a.request.api.Model == provider.ModelNeeded || a.request.family == "assistants")
 }
 
-// ask makes call the next request.
+// ask makes call the attempt's next request to the provider.
 func (a *attempt) ask(call *provider.Call) {
 	a.asked, a.pieces, a.out = call, nil, wire.Outgoing{}
 	if call.Body != nil {
@@ -280,8 +283,8 @@ func (a *attempt) ask(call *provider.Call) {
 	}
 }
 
-// again asks the provider once more within the same attempt. Credentials go
-// along: the host is the same.
+// again sends another request to the provider within the same attempt. It carries
+// the credentials: the host is the same.
 func (a *attempt) again(ctx context.Context, call *provider.Call) error {
 	a.answer.Body.Close()
 	a.ask(call)
@@ -301,21 +304,21 @@ func (a *attempt) again(ctx context.Context, call *provider.Call) error {
 	return transportFailure(err)
 }
 
-// foreign says that the target's provider is not the one whose own format the
-// client speaks: what is meant for that one is kept from it.
+// foreign says that the client speaks a provider's own format and the target is of
+// another provider. What is meant for the former is not sent to the latter.
 func (a *attempt) foreign() bool {
 	return a.exchange.instance.native() != nil && a.exchange.instance.config.LLMFormat != a.endpoint.Model.Provider
 }
 
-// release lets go of what was made of the client's body: no other attempt will
-// be made, and a stream may last.
+// release frees what was made of the client's body: no other attempt will be made,
+// and a stream may last long.
 func (a *attempt) release() {
 	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
 	a.exchange.buffers.giveBack(a.request.body)
 }
 
-// criterion is what the end of a delivered attempt says of its target, in the
-// words of failover_criteria; "" when all went well.
+// criterion is the result of a delivered attempt, in the words of
+// failover_criteria; "" when all went well.
 func (a *attempt) criterion(end record.Outcome) string {
 	switch {
 	case end == record.Completed:
@@ -323,11 +326,11 @@ func (a *attempt) criterion(end record.Outcome) string {
 	case a.answer != nil && a.answer.Status >= 400:
 		return "http_" + strconv.Itoa(a.answer.Status)
 	}
-	return "error" // broken off, an error event after the first content, or no sense in it
+	return "error" // broken off, an error event after the first content, or an answer that makes no sense
 }
 
-// run makes one attempt and delivers its answer. An *attemptError says that
-// the client has seen nothing of it.
+// run makes the attempt and delivers its answer. When it returns an *attemptError,
+// nothing has been sent to the client.
 func (a *attempt) run(ctx context.Context) error {
 	if a.request.api.Body == provider.TakeSocket {
 		return serveSocket(ctx, a)
@@ -342,25 +345,26 @@ func (a *attempt) run(ctx context.Context) error {
 		}
 		return transportFailure(err)
 	}
-	defer func() { a.answer.Body.Close() }() // of the last, where there were several
+	defer func() { a.answer.Body.Close() }() // of the last answer, when there were several
 	return deliver(ctx, a)
 }
 
-// sample is what the answered attempt cost. Only a complete answer says how
-// long one takes: a target that breaks off early is not a fast one.
+// sample is the cost and latency of the answered attempt. Only a complete answer
+// has a latency: a target that breaks off early must not count as fast.
 func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 	u := a.seen.Usage
 	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: record.Cost(a.target.Options, &u)}
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
-	case end == record.Completed && len(a.exchange.instance.targets) > 1: // there is a choice to be made by it
+	case end == record.Completed && len(a.exchange.instance.targets) > 1: // latency matters only when there is a choice
 		x.Latency = now.Sub(a.began)
 	}
 	return x
 }
 
-// failedWith is an attempt that the provider answered with an error status.
+// failedWith makes the error of an attempt that the provider answered with an
+// error status.
 func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
 	a.parked = &parked{body, gzipped}
 	e := chat.ErrorFrom(a.answer.Status, body)
@@ -370,14 +374,14 @@ func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
 	}
 }
 
-// attemptError is an attempt that failed before the client saw anything of it.
+// attemptError is an attempt that failed before anything was sent to the client.
 type attemptError struct {
-	criterion string // as failover_criteria has it: error, timeout, http_500 …
-	sent      bool   // the provider may have begun to work
-	consumed  bool   // the client's body was not kept
+	criterion string // in the words of failover_criteria: error, timeout, http_500 …
+	sent      bool   // the provider may have started to work
+	consumed  bool   // the client's body was forwarded and not kept
 	rest      time.Duration
 	cause     error
-	// replaceable: attempts are left, and targets for them.
+	// replaceable says that attempts are left, and targets for them.
 	replaceable bool
 }
 
@@ -385,17 +389,17 @@ func (e *attemptError) Error() string { return e.cause.Error() }
 
 func (e *attemptError) Unwrap() error { return e.cause }
 
-// parked is a provider's error answer that the client gets when no other attempt
+// parked is a provider's error answer, kept to be delivered if no other attempt
 // does better.
 type parked struct {
 	body    []byte
 	gzipped bool
 }
 
-// deliverParked gives the client that answer after all. The record names its
-// target, not the one that was tried last.
+// deliverParked delivers the parked answer. The record names its target, not the
+// last one tried.
 func (a *attempt) deliverParked() error {
-	a.exchange.seen = nil // an error answer has used nothing
+	a.exchange.seen = nil // an error answer has no usage
 	a.exchange.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
 		d.Options, d.Model = a.target.Options, a.modelLogged()
@@ -412,16 +416,17 @@ func transportFailure(err error) *attemptError {
 	return e
 }
 
-// noAnswer is an attempt whose answer cannot be made use of.
+// noAnswer is the error of an attempt whose answer is unusable.
 func noAnswer(criterion, text string) *attemptError {
 	return &attemptError{criterion: criterion, sent: true, cause: refuse(http.StatusBadGateway, text)}
 }
 
-// maxRest bounds how long a provider's Retry-After keeps a target out.
+// maxRest is the longest time for which a provider's Retry-After excludes a
+// target.
 const maxRest = 5 * time.Minute
 
-// retryAfter is the time that a Retry-After header asks for: seconds or a date
-// (RFC 9110 §10.2.3).
+// retryAfter parses a Retry-After header, which is in seconds or a date (RFC 9110
+// §10.2.3).
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	if v == "" {

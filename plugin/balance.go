@@ -18,13 +18,12 @@ import (
 type balancing struct {
 	exchange *exchange
 	pick     balancer.Request
-	choice   string // how a semantic choice came about
+	choice   string // the reason for a semantic choice
 }
 
-// attempts serves the request from the targets that the balancer picks, until
-// one answers, the failover criteria say no, or the attempts are used up.
-// Until the first content has gone to the client an attempt may be replaced;
-// after it, never.
+// attempts tries the targets that the balancer picks, until one answers, the
+// failover criteria forbid another attempt, or none is left. An attempt may be
+// replaced until the first content has been sent to the client, never after it.
 func (b *balancing) attempts(ctx context.Context) error {
 	x, inst := b.exchange, b.exchange.instance
 	candidates, err := inst.candidates(x.request.model, x.request.route)
@@ -38,7 +37,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 	ranked := b.rank(ctx, candidates)
 	pick := &b.pick
 	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), candidates, b.hash(), ranked
-	var parked *attempt // the last one that got an answer, if only an error
+	var parked *attempt // the last attempt whose answer was an error
 	var last error
 	for left := inst.budget(); left > 0; left-- {
 		i, ok := inst.balancer.Pick(pick)
@@ -80,24 +79,24 @@ func (b *balancing) attempts(ctx context.Context) error {
 	return e
 }
 
-// warm has the credentials of all candidates fetched that are due, so that a
+// warm starts fetching the credentials that are due, of all candidates, so that a
 // failover does not wait for a token.
 func (b *balancing) warm(candidates []int) {
 	if len(candidates) < 2 {
-		return // the attempt itself fetches what it needs
+		return // the attempt fetches its own
 	}
 	for _, i := range candidates {
 		b.exchange.instance.targets[i].source.Warm(nil)
 	}
 }
 
-// try makes one attempt at target i, nil where it could not be prepared, and
-// tells the balancer how it ended whatever happens. Nothing of an attempt before
-// is left in the exchange.
+// try makes one attempt at target i and reports its end to the balancer, whatever
+// happens. The attempt is nil when it could not be prepared. Nothing of an earlier
+// attempt is left in the exchange.
 func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt, error) {
 	x, inst, pick := b.exchange, b.exchange.instance, &b.pick
 	x.reply.encoder = nil
-	verdict := balancer.Neutral // of a panic
+	verdict := balancer.Neutral // stays so after a panic
 	defer func() { inst.balancer.Done(pick, i, verdict, pick.Now) }()
 	a, err := prepare(ctx, x, inst.targets[i])
 	if err == nil {
@@ -129,16 +128,16 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	return a, err
 }
 
-// refusedHere is the criterion of an attempt that came to nothing before the
-// provider was called: its target cannot do what the client wants.
+// refusedHere is the criterion of an attempt that ended before the provider was
+// called: its target cannot do what the client wants.
 const refusedHere = "refused"
 
-// requestsFault are the ends of an attempt that may be the request's own fault:
-// a client that sends nonsense must not make a good target look bad.
+// requestsFault are the criteria that may be the request's own fault: a client
+// that sends nonsense must not make a good target look bad.
 var requestsFault = []string{refusedHere, "http_400", "http_404", "http_409", "http_413", "http_415", "http_422"}
 
-// repeatsBroken says whether the configuration wants another attempt when an
-// answer has begun and breaks off. Where it does not, nothing need be held back.
+// repeatsBroken says whether the configuration allows another attempt after an
+// answer has begun and broken off. If not, nothing need be held back.
 func (b *balancing) repeatsBroken() bool {
 	e := attemptError{criterion: "error", sent: true, consumed: b.exchange.request.consumed()}
 	if b.exchange.instance.retries(&e, b.exchange.request.in.Method) {
@@ -148,8 +147,8 @@ func (b *balancing) repeatsBroken() bool {
 	return b.exchange.instance.retries(&e, b.exchange.request.in.Method)
 }
 
-// hash is that of the header that consistent-hashing goes by; a request
-// without it goes anywhere.
+// hash is the hash of the header that consistent-hashing uses. A request without
+// the header gets a random one.
 func (b *balancing) hash() uint64 {
 	if b.exchange.instance.config.Balancer.Algorithm != string(balancer.ConsistentHashing) {
 		return 0
@@ -160,7 +159,7 @@ func (b *balancing) hash() uint64 {
 	return balancer.Hash(newID())
 }
 
-// reasoned notes why the balancer chose target i of those available.
+// reasoned records why the balancer chose target i, out of how many.
 func (b *balancing) reasoned(i, available int) {
 	t := b.exchange.instance.targets[i]
 	reason := fmt.Sprintf("%d of %d targets available, weight %d", available, len(b.exchange.instance.targets), max(t.Weight, 1))
@@ -170,8 +169,8 @@ func (b *balancing) reasoned(i, available int) {
 	b.exchange.record.Update(func(d *record.Data) { d.Reason = reason })
 }
 
-// rank lets the meaning of the prompt order the candidates, if the
-// configuration asks for that and there is a choice.
+// rank orders the candidates by the meaning of the prompt, if the configuration
+// asks for that and there is a choice.
 func (b *balancing) rank(ctx context.Context, candidates []int) []int {
 	if b.exchange.instance.semantic == nil || len(candidates) < 2 {
 		return nil
@@ -185,10 +184,10 @@ func (b *balancing) rank(ctx context.Context, candidates []int) []int {
 	return c.Ranked
 }
 
-// admit leaves those candidates that the ACLs let the request use. Deny beats
-// allow; where there are allow rules, one must match. Conditions on model and
-// provider are about the target, so that a consumer may be let to one target
-// and kept from another.
+// admit returns the candidates that the ACLs allow for the request. Deny beats
+// allow; when there are allow rules, one must match. Conditions on model and
+// provider apply to the target, so a consumer may be allowed one target and denied
+// another.
 func (b *balancing) admit(candidates []int) ([]int, error) {
 	acls := b.exchange.instance.config.ACLs
 	if acls == nil || len(acls.Allow) == 0 && len(acls.Deny) == 0 {
@@ -226,8 +225,8 @@ func (b *balancing) subject(t *endpoint) (*subject, error) {
 		s.models = append(s.models, resolved.Model)
 	}
 	switch f := q.api; {
-	case f.Body == provider.TakeRaw: // what the client says is what is sent
-		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been undone
+	case f.Body == provider.TakeRaw: // the client's body is forwarded unchanged
+		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been decoded
 		s.anywhere = true
 		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
 		for _, name := range append(inQuery(q.in.RawQuery, "model"), q.model) {
@@ -235,7 +234,7 @@ func (b *balancing) subject(t *endpoint) (*subject, error) {
 				s.models = append(s.models, name)
 			}
 		}
-	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // it stands in the first message
+	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // the first message names it
 		s.unseen = resolved.Model == ""
 	case f.Nested:
 		s.unseen = len(q.body) > 0 || q.unread != nil

@@ -157,7 +157,7 @@ func TestWhenAllFailTheLastAnswerReachesTheClient(t *testing.T) {
 	}
 }
 
-func TestBreakerClosesATargetOffAndProbesIt(t *testing.T) {
+func TestBreakerExcludesAFailingTargetAndProbesIt(t *testing.T) {
 	var broken atomic.Bool
 	broken.Store(true)
 	a := script(t, func(w http.ResponseWriter, r *http.Request) {
@@ -226,7 +226,7 @@ func TestACLsDecideWhoMayUseWhat(t *testing.T) {
 	}
 }
 
-func TestDebugHeadersSayWhy(t *testing.T) {
+func TestDebugHeadersExplainTheChoice(t *testing.T) {
 	a, c := script(t, status(503)), script(t, answer)
 	conf := strings.Replace(targetsConf(retryAll, "", a.server.URL, c.server.URL), `{"route_type"`, `{"weight":200,"auth":{"header_name":"Authorization","header_value":"Bearer CANARY"},"route_type"`, 1)
 	if resp, _ := newBench(t, conf, answer).post(hello, "Kong-Debug", "1"); resp.Header.Get("X-Kong-LLM-Target")+resp.Header.Get("X-Kong-LLM-Attempts") != "" {
@@ -268,9 +268,9 @@ func TestUploadWithinTheLimitIsRepeatedAtTheNextTarget(t *testing.T) {
 	}
 }
 
-// TestOnlyACompleteAnswerSaysHowLongOneTakes: a stream that breaks off early
+// TestOnlyCompleteAnswersCountForLatency: a stream that breaks off early
 // would make its target a fast one.
-func TestOnlyACompleteAnswerSaysHowLongOneTakes(t *testing.T) {
+func TestOnlyCompleteAnswersCountForLatency(t *testing.T) {
 	now := time.Now()
 	one, two := make([]*endpoint, 1), make([]*endpoint, 2)
 	for _, c := range []struct {

@@ -23,9 +23,9 @@ func priced(conf string) string {
 	return strings.ReplaceAll(conf, `"options":{`, `"options":{"input_cost":1,"output_cost":2,`)
 }
 
-// TestTargetThatOnlyAnswersErrorsGetsNoMoreThanItsTurn: a revoked key is
+// TestTargetThatAnswersOnlyErrorsGetsOnlyItsShare: a revoked key is
 // refused at once and uses nothing, which looks like the best target there is.
-func TestTargetThatOnlyAnswersErrorsGetsNoMoreThanItsTurn(t *testing.T) {
+func TestTargetThatAnswersOnlyErrorsGetsOnlyItsShare(t *testing.T) {
 	const n = 60
 	for name, balancer := range byUse {
 		for _, code := range []int{400, 401, 429, 503} {
@@ -45,9 +45,9 @@ func TestTargetThatOnlyAnswersErrorsGetsNoMoreThanItsTurn(t *testing.T) {
 	}
 }
 
-// TestTargetThatCannotBeAskedGetsNoMoreThanItsTurn holds the same for what
+// TestTargetThatCannotBeCalledGetsOnlyItsShare holds the same for what
 // fails before a provider is asked.
-func TestTargetThatCannotBeAskedGetsNoMoreThanItsTurn(t *testing.T) {
+func TestTargetThatCannotBeCalledGetsOnlyItsShare(t *testing.T) {
 	list, urls := several(t, answer, answer)
 	conf := targetsConf(`"algorithm":"lowest-usage"`, "", urls...)
 	conf = strings.Replace(conf, `"provider":"openai","name":"m0"`, `"provider":"anthropic","name":"$(headers.x-missing)"`, 1)
@@ -61,7 +61,7 @@ func TestTargetThatCannotBeAskedGetsNoMoreThanItsTurn(t *testing.T) {
 	}
 }
 
-func TestOneBadRequestDoesNotMakeAGoodTargetLookBad(t *testing.T) {
+func TestBadRequestDoesNotCountAgainstTheTarget(t *testing.T) {
 	var bad atomic.Int32
 	fast := func(w http.ResponseWriter, r *http.Request) {
 		if bad.Add(1)%5 == 0 {
@@ -107,7 +107,7 @@ func TestTargetIsUsedAgainOnceItAnswers(t *testing.T) {
 	}
 }
 
-func TestUsageThatNobodyCountsFallsBackToTokensWithOneWarning(t *testing.T) {
+func TestUncountedUsageFallsBackToTokensWithOneWarning(t *testing.T) {
 	for name, c := range map[string]struct {
 		strategy, options, warning string
 	}{

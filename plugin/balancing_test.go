@@ -49,7 +49,7 @@ func used(prompt int, after time.Duration) http.HandlerFunc {
 	}
 }
 
-func TestP277RoundRobinSharesAreExact(t *testing.T) {
+func TestRoundRobinSharesAreExact(t *testing.T) {
 	list, urls := several(t, answer, answer, answer)
 	b := newBench(t, weighted(`"algorithm":"round-robin"`, []int{70, 25, 5}, urls...), answer)
 	n := 1000
@@ -71,7 +71,7 @@ func TestP277RoundRobinSharesAreExact(t *testing.T) {
 	}
 }
 
-func TestP278HashingSticksToAHeadersValue(t *testing.T) {
+func TestConsistentHashingFollowsTheHeadersValue(t *testing.T) {
 	list, urls := several(t, answer, answer)
 	b := newBench(t, targetsConf(`"algorithm":"consistent-hashing","hash_on_header":"X-Hashing-Header"`, "", urls...), answer)
 	for range 20 {
@@ -88,7 +88,7 @@ func TestP278HashingSticksToAHeadersValue(t *testing.T) {
 	}
 }
 
-func TestP279LeastConnectionsAvoidsTheSlowTarget(t *testing.T) {
+func TestLeastConnectionsAvoidsTheSlowTarget(t *testing.T) {
 	release := make(chan struct{})
 	list, urls := several(t, func(w http.ResponseWriter, r *http.Request) { <-release; answer(w, r) }, answer)
 	b := newBench(t, weighted(`"algorithm":"least-connections"`, []int{2, 2}, urls...), answer)
@@ -107,7 +107,7 @@ func TestP279LeastConnectionsAvoidsTheSlowTarget(t *testing.T) {
 	wg.Wait()
 }
 
-func TestP280LowestLatencyPrefersTheFastTarget(t *testing.T) {
+func TestLowestLatencyPrefersTheFastTarget(t *testing.T) {
 	list, urls := several(t, used(7, 2*time.Millisecond), used(7, 60*time.Millisecond))
 	b := newBench(t, targetsConf(`"algorithm":"lowest-latency","latency_strategy":"e2e"`, "", urls...), answer)
 	n := 200
@@ -123,7 +123,7 @@ func TestP280LowestLatencyPrefersTheFastTarget(t *testing.T) {
 	}
 }
 
-func TestP281LowestUsageGivesTheNextToTheLessUsed(t *testing.T) {
+func TestLowestUsagePicksTheLeastUsedTarget(t *testing.T) {
 	list, urls := several(t, used(1000, 0), used(10, 0))
 	b := newBench(t, targetsConf(`"algorithm":"lowest-usage","tokens_count_strategy":"prompt-tokens"`, "", urls...), answer)
 	for range 20 {
@@ -135,7 +135,7 @@ func TestP281LowestUsageGivesTheNextToTheLessUsed(t *testing.T) {
 	}
 }
 
-func TestP282LowestUsageByCost(t *testing.T) {
+func TestLowestUsageByCost(t *testing.T) {
 	list, urls := several(t, answer, answer)
 	conf := targetsConf(`"algorithm":"lowest-usage","tokens_count_strategy":"cost"`, "", urls...)
 	conf = strings.Replace(conf, `"options":{`, `"options":{"input_cost":100,"output_cost":100,`, 1)
@@ -150,7 +150,7 @@ func TestP282LowestUsageByCost(t *testing.T) {
 	}
 }
 
-func TestP283PriorityUsesLighterTargetsOnlyWhenTheHeavyFail(t *testing.T) {
+func TestPriorityUsesLighterTargetsOnlyWhenTheHeaviestFail(t *testing.T) {
 	var down atomic.Bool
 	heavy := func(w http.ResponseWriter, r *http.Request) {
 		if down.Load() {
@@ -203,7 +203,7 @@ func about(text string) string {
 	return `{"messages":[{"role":"system","content":"poem poem poem poem"},{"role":"user","content":"` + text + `"}]}`
 }
 
-func TestP284SemanticRoutingFindsTheSpecialist(t *testing.T) {
+func TestSemanticRoutingPicksTheTargetWithTheClosestDescription(t *testing.T) {
 	redis := searchtest.New(t)
 	list, urls := several(t, answer, answer, answer)
 	b := newBench(t, semanticConf(redis.Port(), `"threshold":0.4,`,
@@ -241,7 +241,7 @@ func TestP284SemanticRoutingFindsTheSpecialist(t *testing.T) {
 	}
 }
 
-func TestP285SemanticGroupFallsBackToItsLighterTarget(t *testing.T) {
+func TestSemanticGroupFallsBackToItsLighterTarget(t *testing.T) {
 	redis := searchtest.New(t)
 	list, urls := several(t, status(503), answer, answer)
 	b := newBench(t, semanticConf(redis.Port(), `"threshold":0.4,`,
@@ -255,7 +255,7 @@ func TestP285SemanticGroupFallsBackToItsLighterTarget(t *testing.T) {
 	}
 }
 
-func TestP286SemanticRoutingGoesOnWithoutItsDatabase(t *testing.T) {
+func TestSemanticRoutingWorksWithoutItsDatabase(t *testing.T) {
 	redis := searchtest.New(t)
 	redis.Kill()
 	list, urls := several(t, answer, answer)
@@ -271,7 +271,7 @@ func TestP286SemanticRoutingGoesOnWithoutItsDatabase(t *testing.T) {
 	}
 }
 
-func TestSemanticRoutingWithoutEmbeddingsGoesByWeight(t *testing.T) {
+func TestSemanticRoutingWithoutEmbeddingsUsesTheWeights(t *testing.T) {
 	redis := searchtest.New(t)
 	list, urls := several(t, answer, answer)
 	b := newBench(t, semanticConf(redis.Port(), "", described("coder", "code", urls[0], 30), described("poet", "poem", urls[1], 10)), status(500))
@@ -292,7 +292,7 @@ func TestSemanticRoutingWithoutEmbeddingsGoesByWeight(t *testing.T) {
 	}
 }
 
-func TestSemanticRoutingIsReadyAtOnceAfterAReload(t *testing.T) {
+func TestSemanticRoutingIsReadyRightAfterAReload(t *testing.T) {
 	redis := searchtest.New(t)
 	list, urls := several(t, answer, answer)
 	conf := semanticConf(redis.Port(), "", described("coder", "code", urls[0], 10), described("poet", "poem", urls[1], 10))
@@ -310,7 +310,7 @@ func TestSemanticRoutingIsReadyAtOnceAfterAReload(t *testing.T) {
 	}
 }
 
-func TestP289ModelOfTheOnlyTargetIsHeld(t *testing.T) {
+func TestModelOtherThanTheOnlyTargetsIsRefused(t *testing.T) {
 	_, urls := several(t, answer)
 	b := newBench(t, targetsConf(`"algorithm":"round-robin"`, "", urls...), answer)
 	if resp, body := b.post(`{"model":"other","messages":[{"role":"user","content":"x"}]}`); resp.StatusCode != 400 || !strings.Contains(body, "cannot use own model - must be: m0") {
@@ -318,7 +318,7 @@ func TestP289ModelOfTheOnlyTargetIsHeld(t *testing.T) {
 	}
 }
 
-func TestP292IdempotentMethodsAreRepeatedWithoutNonIdempotent(t *testing.T) {
+func TestIdempotentMethodsAreRepeatedWithoutNonIdempotent(t *testing.T) {
 	list, urls := several(t, status(429), answer)
 	b := newBench(t, weighted(`"algorithm":"priority","failover_criteria":["http_429"]`, []int{200, 100}, urls...), answer)
 	req, _ := http.NewRequest("PUT", b.front.URL+"/chat", strings.NewReader(hello))
@@ -337,7 +337,7 @@ const claude = `{"id":"msg_1","type":"message","role":"assistant","model":"claud
 
 const converse = `{"output":{"message":{"role":"assistant","content":[{"text":"from the other"}]}},"stopReason":"end_turn","usage":{"inputTokens":5,"outputTokens":3,"totalTokens":8},"metrics":{"latencyMs":1}}`
 
-func TestP295FailoverTranslatesForTheNextProvider(t *testing.T) {
+func TestFailoverTranslatesForTheNextProvider(t *testing.T) {
 	for name, c := range map[string]struct {
 		model, auth, answer string
 		check               func(t *testing.T, r *http.Request, body string)
@@ -386,7 +386,7 @@ func TestP295FailoverTranslatesForTheNextProvider(t *testing.T) {
 	}
 }
 
-func TestP298BreakerCountsFailuresInTotal(t *testing.T) {
+func TestBreakerCountsFailuresInTotal(t *testing.T) {
 	answers := make(chan int, 10)
 	list, urls := several(t, func(w http.ResponseWriter, r *http.Request) {
 		if code := <-answers; code != 200 {
@@ -407,7 +407,7 @@ func TestP298BreakerCountsFailuresInTotal(t *testing.T) {
 	}
 }
 
-func TestP301LowestLatencyServesASingleTarget(t *testing.T) {
+func TestLowestLatencyServesASingleTarget(t *testing.T) {
 	_, urls := several(t, answer)
 	b := newBench(t, targetsConf(`"algorithm":"lowest-latency"`, "", urls...), answer)
 	for range 3 {
@@ -417,7 +417,7 @@ func TestP301LowestLatencyServesASingleTarget(t *testing.T) {
 	}
 }
 
-func TestP302PriorityTriesEachOnceAndStops(t *testing.T) {
+func TestPriorityTriesEachTargetOnceAndStops(t *testing.T) {
 	list, urls := several(t, status(500), status(500), status(503))
 	b := newBench(t, weighted(strings.Replace(retryAll, `"retries":3`, `"retries":10`, 1), []int{70, 70, 25}, urls...), answer)
 	resp, body := b.post(hello)
@@ -426,7 +426,7 @@ func TestP302PriorityTriesEachOnceAndStops(t *testing.T) {
 	}
 }
 
-func TestP304ConsumerThatIsNotAllowedIsRefused(t *testing.T) {
+func TestConsumerThatIsNotAllowedIsRefused(t *testing.T) {
 	_, urls := several(t, answer)
 	b := newBench(t, targetsConf(`"algorithm":"round-robin"`, `"acls":{"allow":[{"match":[{"type":"consumer","values":["a"]}]}]},`, urls...), answer)
 	inst, err := b.relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin"`, `"acls":{"allow":[{"match":[{"type":"consumer","values":["a"]}]}]},`, urls...)))
@@ -442,7 +442,7 @@ func TestP304ConsumerThatIsNotAllowedIsRefused(t *testing.T) {
 	}
 }
 
-func TestP305TriedTargetsNameWhereAnAttemptWent(t *testing.T) {
+func TestTriedTargetsNameTheAddressOfEachAttempt(t *testing.T) {
 	list, urls := several(t, answer)
 	b := newBench(t, targetsConf(`"algorithm":"round-robin"`, "", urls...), answer)
 	b.post(hello)
@@ -459,7 +459,7 @@ func TestP305TriedTargetsNameWhereAnAttemptWent(t *testing.T) {
 	}
 }
 
-func TestP306TwoTargetsAlternateWhenNoModelIsNamed(t *testing.T) {
+func TestTwoTargetsAlternateWhenNoModelIsNamed(t *testing.T) {
 	list, urls := several(t, answer, answer)
 	b := newBench(t, targetsConf(`"algorithm":"round-robin"`, "", urls...), answer)
 	for range 4 {
@@ -470,7 +470,7 @@ func TestP306TwoTargetsAlternateWhenNoModelIsNamed(t *testing.T) {
 	}
 }
 
-func TestCredentialsThatFailLetTheNextTargetAnswer(t *testing.T) {
+func TestNextTargetAnswersWhenCredentialsFail(t *testing.T) {
 	refused := httptest.NewServer(http.HandlerFunc(status(500)))
 	defer refused.Close()
 	second := script(t, answer)

@@ -1,7 +1,7 @@
 package plugin
 
-// ballast is memory that is never touched, so that it has no pages. The
-// collector runs when the heap has doubled; the relay's own is so small that it
-// would run hundreds of times a second under load, for a fifth of the CPU. The
-// price is at most as much garbage. NewRelay keeps it.
+// ballast is memory that is never touched, so it occupies no pages. The collector
+// runs when the heap has doubled. The relay's own heap is so small that under load
+// it would run hundreds of times a second, for a fifth of the CPU. The price is at
+// most as much garbage as ballast is large. NewRelay keeps it alive.
 var ballast = make([]byte, 12<<20)

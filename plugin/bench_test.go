@@ -74,9 +74,9 @@ func streamPrompt(n int) []byte {
 	return append(bytes.TrimSuffix(prompt(n), []byte("}")), `,"stream":true}`...)
 }
 
-// TestRelayAllocates holds the relay's own allocations. Those of a request do
+// TestRelayAllocatesWithinItsBounds holds the relay's own allocations. Those of a request do
 // not depend on the size of its prompt, nor those of a stream on its events.
-func TestRelayAllocates(t *testing.T) {
+func TestRelayAllocatesWithinItsBounds(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		up      *canned

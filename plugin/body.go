@@ -9,8 +9,8 @@ import (
 	"net/http"
 )
 
-// unreadable is why reading the client's body failed: what it sends is no body,
-// or the client is gone.
+// unreadable maps an error of reading the client's body to what it means: the body
+// is malformed, or the client is gone.
 func unreadable(err error) error {
 	var own *chat.Error
 	switch {
@@ -24,7 +24,8 @@ func unreadable(err error) error {
 	return fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
 }
 
-// passing is a client's body as it comes, with errors that say whose fault they are.
+// passing is a client's body that is forwarded as it arrives. Its errors say whose
+// fault they are.
 type passing struct{ from io.Reader }
 
 // Read implements io.Reader.
@@ -39,7 +40,7 @@ func (p passing) Read(b []byte) (int, error) {
 // defaultLimit is the default of max_request_body_size, in bytes.
 const defaultLimit = 1 << 20
 
-// within is r, of size bytes or -1, held to most bytes (0: no limit).
+// within limits r, of size bytes or -1, to most bytes (0: no limit).
 func within(r io.Reader, most, size int64) (io.Reader, error) {
 	switch {
 	case most <= 0:
@@ -50,7 +51,7 @@ func within(r io.Reader, most, size int64) (io.Reader, error) {
 	return &bounded{r, most, most}, nil
 }
 
-// bounded ends with an error what is longer than most bytes.
+// bounded is a reader that fails when there are more than most bytes.
 type bounded struct {
 	from       io.Reader
 	left, most int64
@@ -75,8 +76,8 @@ func notGzip(err error) error {
 	return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
 }
 
-// zippedBody is a client's body that is inflated as it is read, with errors like
-// those of passing.
+// zippedBody is a client's body that is inflated while it is read. Its errors are
+// like those of passing.
 type zippedBody struct{ from *inflated }
 
 // Read implements io.Reader.

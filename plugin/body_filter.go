@@ -58,12 +58,12 @@ type delivery int
 const (
 	wholeBody delivery = iota // as one JSON body
 	byEvent                   // event by event
-	byByte                    // as it comes: sound, pictures, files
-	page                      // not at all: a server before the API made it
+	byByte                    // byte by byte: audio, images, files
+	page                      // an HTML page from a server in front of the API: refused
 )
 
-// deliveryOf decides that, once, by how the bodies relate, by what the client
-// asked for and by the answer's content type; and how events are framed.
+// deliveryOf decides the delivery, from how the bodies relate, what the client
+// asked for and the answer's content type. It also returns how events are framed.
 func deliveryOf(a *attempt) (delivery, frame.Kind) {
 	contentType := wire.First(a.answer.Header, "Content-Type")
 	kind, known := frame.KindOf(contentType, frame.SSE)
@@ -88,8 +88,8 @@ func deliveryOf(a *attempt) (delivery, frame.Kind) {
 	return wholeBody, kind
 }
 
-// passThrough forwards an answer byte for byte, as preserve wants it. What is
-// no JSON is not held.
+// passThrough forwards an answer byte by byte, for the route type preserve. Only a
+// JSON answer is held in memory.
 func passThrough(ctx context.Context, a *attempt, body io.Reader) error {
 	kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array)
 	if !known || kind != frame.Array || hasNoBody(a) {
@@ -105,8 +105,8 @@ func passThrough(ctx context.Context, a *attempt, body io.Reader) error {
 	return a.exchange.reply.send(a.answer.Status, h, whole)
 }
 
-// bodiless says that the answer has no body, whatever length it names: that is
-// of what GET would bring.
+// hasNoBody says that the answer has no body, whatever its Content-Length: that is
+// the length of what GET would return.
 func hasNoBody(a *attempt) bool {
 	return a.request.in.Method == http.MethodHead || a.answer.Status == http.StatusNoContent || a.answer.Status == http.StatusNotModified
 }
@@ -118,7 +118,7 @@ func outcomeFor(status int) record.Outcome {
 	return record.Completed
 }
 
-// deliverWhole gives the client the whole answer, translated or as it came.
+// deliverWhole gives the client the whole answer, translated or unchanged.
 func deliverWhole(ctx context.Context, a *attempt, body io.Reader, gzipped bool) error {
 	whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
 	if err != nil {
@@ -142,7 +142,8 @@ func deliverWhole(ctx context.Context, a *attempt, body io.Reader, gzipped bool)
 	return a.exchange.reply.sendEncoded(a.answer.Status, h, out, gzipped)
 }
 
-// unusable answers a 2xx that nobody can make sense of; other errors stay.
+// unusable is the error for a 2xx that cannot be understood; other errors are
+// returned unchanged.
 func unusable(a *attempt, err error, gzipped bool) error {
 	bad, ok := errors.AsType[*chat.ResponseError](err)
 	if !ok {
@@ -156,8 +157,9 @@ func unusable(a *attempt, err error, gzipped bool) error {
 	return a.exchange.reply.sendErrorAs(e, gzipped)
 }
 
-// deliverBytes passes on an answer that is neither JSON nor events, as it
-// comes: sound, pictures, files. One of known length need not be hurried.
+// deliverBytes forwards, as it arrives, an answer that is neither JSON nor events:
+// audio, images, files. An answer of known length need not be flushed after each
+// read.
 func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 	a.exchange.reply.streaming = false
 	length := a.answer.Length()
@@ -189,7 +191,7 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 			if lines != nil {
 				lines.Read((*buf)[:n], &a.seen)
 			}
-			if rest -= int64(n); rest == 0 { // with the last byte the answer is over for Kong
+			if rest -= int64(n); rest == 0 { // for Kong the answer ends with its last byte
 				complete()
 			}
 			if err := a.exchange.reply.write((*buf)[:n]); err != nil {
@@ -215,11 +217,11 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 	}
 }
 
-// byteBuffers are for answers that pass.
+// byteBuffers are the buffers of answers that are forwarded byte by byte.
 var byteBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
-// batchOutput reads the usage out of a file that may be the output of a batch;
-// nil for other answers.
+// batchOutput reads usage from a file that may be a batch's output. It is nil for
+// other answers.
 func batchOutput(a *attempt) *openai.BatchOutput {
 	if a.request.family != "files" || a.how != same || !strings.HasSuffix(a.request.sub, "/content") {
 		return nil
@@ -227,7 +229,8 @@ func batchOutput(a *attempt) *openai.BatchOutput {
 	return &openai.BatchOutput{}
 }
 
-// encodedHeaders are those of an answer that stays as the provider encoded it.
+// encodedHeaders are the client's headers of an answer that keeps the provider's
+// encoding.
 func encodedHeaders(a *attempt) http.Header {
 	encoding := a.answer.Header["Content-Encoding"]
 	h := clientHeaders(a)
@@ -237,13 +240,13 @@ func encodedHeaders(a *attempt) http.Header {
 	return h
 }
 
-// convert returns the client's form of a whole answer and takes its usage.
+// convert returns a whole answer in the client's format, and records its usage.
 func convert(a *attempt, whole []byte) ([]byte, error) {
 	switch a.how {
 	case viaChat:
 		resp, err := a.op.Chat.ParseResponse(a.target, whole)
 		if err != nil {
-			meterWhole(a, whole) // what is of no use was paid all the same
+			meterWhole(a, whole) // an unusable answer was paid for, too
 			return nil, err
 		}
 		observeResponse(a, resp)
@@ -258,12 +261,12 @@ func convert(a *attempt, whole []byte) ([]byte, error) {
 		out, err := a.op.Body.AppendResponse(nil, a.target, whole, meta, &a.seen)
 		settleSeen(a)
 		if encoding, _ := jsonedit.String(jsonedit.Find(a.request.members, "encoding_format")); encoding == "base64" {
-			out = openai.EmbeddingsInBase64(nil, out) // OpenAI's SDKs ask for it
+			out = openai.EmbeddingsInBase64(nil, out) // OpenAI's SDKs ask for base64
 		}
 		return out, err
 	}
 	meterWhole(a, whole)
-	if a.seen.Finish == "" { // otherwise it has a choice, and is as it should be
+	if a.seen.Finish == "" { // with a finish reason it has a choice, and is valid
 		if err := checkWhole(a, whole); err != nil {
 			return nil, err
 		}
@@ -274,7 +277,7 @@ func convert(a *attempt, whole []byte) ([]byte, error) {
 	return whole, nil
 }
 
-// checkWhole refuses a 200 of the OpenAI format that no client could use.
+// checkWhole refuses a 200 in OpenAI's format that no client could use.
 func checkWhole(a *attempt, whole []byte) error {
 	if !a.request.api.BareData {
 		return nil
@@ -295,12 +298,12 @@ func checkWhole(a *attempt, whole []byte) error {
 	return &chat.ResponseError{Message: "'choices' not in " + string(a.request.route) + " response"}
 }
 
-// isPage says whether an error is a page that a server before the API made. It
-// is in nobody's format.
+// isPage says whether an error is an HTML page, made by a server in front of the
+// API. It is in no API's format.
 func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
 
-// sendProviderError gives the client the provider's error: unchanged in the
-// same format or in none, otherwise in the client's.
+// sendProviderError gives the client the provider's error: unchanged when both
+// speak the same format or the error is in none, otherwise in the client's format.
 func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	whole = redactKeys(a, whole)
 	h := clientHeaders(a)
@@ -316,13 +319,13 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	return a.exchange.reply.sendEncoded(a.answer.Status, h, whole, gzipped)
 }
 
-// maxAnswer bounds an answer that is held in memory, in bytes.
+// maxAnswer is the largest answer that is held in memory, in bytes.
 const maxAnswer = 256 << 20
 
-// checkStatus refuses what is no answer to the request: another protocol, and
-// redirects. A client that followed one would go around the gateway, with its
-// credentials for the gateway. Where the path is the client's it may, to fetch
-// a file from where it is.
+// checkStatus refuses a status that is no answer to the request: a switch of
+// protocols, and redirects. A client that followed a redirect would bypass the
+// gateway and send its gateway credentials elsewhere. Where the client chooses the
+// path, redirects are allowed: it fetches a file from where it is stored.
 func checkStatus(a *attempt) error {
 	status := a.answer.Status
 	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.request.api.Resources != nil && a.request.in.Method == http.MethodGet {
@@ -335,7 +338,7 @@ func checkStatus(a *attempt) error {
 	return noAnswer("http_"+strconv.Itoa(status), text)
 }
 
-// cutShort makes an error of reading an answer one of transport.
+// cutShort turns an error of reading an answer into a transport error.
 func cutShort(err error) error {
 	var t *wire.TransportError
 	if errors.As(err, &t) {
@@ -344,8 +347,8 @@ func cutShort(err error) error {
 	return &wire.TransportError{Phase: wire.Reading, Err: err}
 }
 
-// readAnswer reads the whole body, of length bytes or -1. An answer that is cut
-// off is a transport error.
+// readAnswer reads the whole body, of length bytes or -1. For an answer that is
+// cut off it returns a transport error.
 func readAnswer(buffers *buffers, body io.Reader, length int64) ([]byte, error) {
 	b, err := buffers.readAll(body, length, maxAnswer)
 	switch said := tooInflated(err); {
@@ -359,14 +362,15 @@ func readAnswer(buffers *buffers, body io.Reader, length int64) ([]byte, error) 
 	return nil, fmt.Errorf("reading the provider's answer: %w", cutShort(err))
 }
 
-// How often a provider is asked whether something is ready that the client
-// waits for, and for how long at the most.
+// How often a provider is asked whether the result that the client waits for is
+// ready, and for how long at most.
 const (
 	pollPause = 2 * time.Second
 	pollTime  = 10 * time.Minute
 )
 
-// deliverResource gives the client what a Resource makes of the answer.
+// deliverResource gives the client what the operation's Resource makes of the
+// answer.
 func deliverResource(ctx context.Context, a *attempt, whole []byte, gzipped bool) error {
 	client, err := clientCall(a)
 	if err != nil {
@@ -402,7 +406,7 @@ func deliverResource(ctx context.Context, a *attempt, whole []byte, gzipped bool
 	return a.exchange.reply.sendEncoded(http.StatusOK, h, reply.Body, gzipped && reply.ContentType == "")
 }
 
-// poll waits a little and returns the answer to call.
+// poll waits a little, sends call and returns its answer.
 func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) {
 	t := time.NewTimer(a.exchange.relay.pause)
 	defer t.Stop()
@@ -428,8 +432,8 @@ func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) 
 	return whole, nil
 }
 
-// follow asks the same provider for what its first answer only named, and
-// passes the answer on.
+// follow requests from the same provider what its first answer only referred to,
+// and forwards that answer.
 func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 	if err := a.again(ctx, next); err != nil {
 		return err

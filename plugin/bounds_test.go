@@ -36,7 +36,7 @@ func allocated(f func()) int {
 
 // A megabyte of gzip that would become a gigabyte is refused in words, when it
 // has become 32 MiB. 1024 MiB were allocated for it before.
-func TestAGzipAnswerIsBoundedWhileItIsInflated(t *testing.T) {
+func TestGzippedAnswerIsBoundedWhileItIsInflated(t *testing.T) {
 	gigabyte := bomb(1024)
 	for _, status := range []int{200, 500} {
 		b := newBench(t, chatConf, func(w http.ResponseWriter, _ *http.Request) {
@@ -61,7 +61,7 @@ func TestAGzipAnswerIsBoundedWhileItIsInflated(t *testing.T) {
 	}
 }
 
-func TestAnAnswerGzippedTwiceIsRefusedInWords(t *testing.T) {
+func TestAnswerGzippedTwiceIsRefusedWithAReason(t *testing.T) {
 	for _, label := range []string{"gzip", "gzip, gzip"} {
 		for _, ask := range []string{hello, helloStream} {
 			for _, contentType := range []string{"application/json", "text/event-stream"} {
@@ -131,7 +131,7 @@ func (e *repeating) Read(p []byte) (int, error) {
 
 // A gzipped body of unknown length is refused before much of it is read, also
 // where it becomes nothing, and where there is no limit.
-func TestAGzippedBodyOfUnknownLengthIsBounded(t *testing.T) {
+func TestGzippedBodyOfUnknownLengthIsBounded(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		again  []byte
@@ -158,7 +158,7 @@ func TestAGzippedBodyOfUnknownLengthIsBounded(t *testing.T) {
 }
 
 // max_request_body_size is what the body may have when it is inflated, to the byte.
-func TestTheLimitOfBodiesIsExact(t *testing.T) {
+func TestBodyLimitIsExact(t *testing.T) {
 	body := []byte(hello)
 	for _, over := range []int{0, 1} {
 		conf := strings.Replace(chatConf, `{"route_type"`, fmt.Sprintf(`{"max_request_body_size":%d,"route_type"`, len(body)-over), 1)
@@ -182,7 +182,7 @@ func TestTheLimitOfBodiesIsExact(t *testing.T) {
 
 // A thousand connections that claim a megabyte each and send a byte cost what
 // they sent. It was a megabyte each before.
-func TestMemoryFollowsWhatHasArrived(t *testing.T) {
+func TestMemoryGrowsWithWhatHasArrived(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector has its own memory")
 	}
@@ -231,7 +231,7 @@ func TestMemoryFollowsWhatHasArrived(t *testing.T) {
 }
 
 // Whatever the pieces in which a body comes: it is read as it is, within its limit.
-func TestABodyIsReadAsItIs(t *testing.T) {
+func TestBodyIsReadUnchanged(t *testing.T) {
 	for _, n := range []int{0, 1, firstStep - 1, firstStep, firstStep + 1, 100_000, quickSteps * 16, 3 << 20} {
 		body := bytes.Repeat([]byte("0123456789abcdefg"), n/17+1)[:n]
 		for _, size := range []int64{int64(n), -1} {
@@ -256,7 +256,7 @@ func TestABodyIsReadAsItIs(t *testing.T) {
 }
 
 // A client that sends a broken body is told so, and is not taken for gone.
-func TestABrokenChunkIsABadRequest(t *testing.T) {
+func TestMalformedChunkIsABadRequest(t *testing.T) {
 	b := newBench(t, chatConf, answer)
 	for _, chunks := range []string{"1\r\n{\r\n7FFFFFFFFFFFFFFF\r\n", "zz\r\n", "1\r\n{}\r\n"} {
 		if enginetest.Kind == engine.NetHTTP && strings.Contains(chunks, "7FFF") {

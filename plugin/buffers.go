@@ -8,24 +8,25 @@ import (
 	"sync"
 )
 
-// Bodies are read into buffers that requests hand on to each other: to make and
-// clear a large one costs as much as to read it, and the collector runs the
-// more often, the more garbage it is left. Only huge ones, which are rare, are its own.
+// Bodies are read into buffers that are reused by later requests: to allocate and
+// clear a large one costs as much as to read the body, and garbage makes the
+// collector run more often. A body larger than this, which is rare, gets memory of
+// its own.
 const maxBorrowed = 1 << 20 // bytes
 
-// lenders have buffers by size: each of a power of two, so that a small body,
-// which may have to be kept as long as a stream lasts, takes no large one.
+// lenders are pools of buffers by size, each size a power of two. A small body may
+// be kept as long as a stream lasts, so it must not occupy a large buffer.
 var lenders [21]sync.Pool // of *[]byte
 
-// buffers are what an exchange has borrowed.
+// buffers are the buffers that an exchange has borrowed.
 type buffers struct {
-	keeps    bool // bodies go into the record: nothing is borrowed for them
+	keeps    bool // bodies go into the record, so no buffers are borrowed for them
 	borrowed []*[]byte
-	few      [4]*[]byte // room for borrowed
+	few      [4]*[]byte // preallocated space for borrowed
 }
 
-// borrow returns a buffer of n bytes, with anything in it. It is the exchange's
-// until its end, or until it gives it back.
+// borrow returns a buffer of n bytes, whose content is arbitrary. It belongs to
+// the exchange until that ends or gives it back.
 func (b *buffers) borrow(n int) []byte {
 	if n == 0 || n > maxBorrowed || b.keeps {
 		return make([]byte, n)
@@ -43,8 +44,8 @@ func (b *buffers) borrow(n int) []byte {
 	return (*p)[:n]
 }
 
-// giveBack returns what was borrowed, but for the buffer of body where it is not
-// empty. Nothing may refer to the others any more.
+// giveBack returns all borrowed buffers except the one of body, unless that is
+// empty. Nothing may refer to the returned ones any more.
 func (b *buffers) giveBack(body []byte) {
 	kept := b.borrowed[:0]
 	for _, p := range b.borrowed {
@@ -68,18 +69,18 @@ func (b *buffers) giveBackOne(one []byte) {
 	}
 }
 
-// Steps in which a body is read, in bytes. Memory follows what has come: who
-// claims a length pays for what is put aside for it.
+// Steps in which a body is read, in bytes. Memory follows what has arrived: a
+// client that claims a large length must send before memory is allocated for it.
 const (
 	firstStep  = 8 << 10
-	quickSteps = 128 << 10 // up to here sixteen times as much as has come is believed, then four times
-	lastStep   = 1 << 20   // where the length is not known
+	quickSteps = 128 << 10 // up to here allocate up to sixteen times what has arrived, then four times
+	lastStep   = 1 << 20   // when the length is unknown
 )
 
 var errTooMuch = errors.New("body is larger than its limit")
 
-// readAll reads r, of size bytes or -1, to its end. More than most bytes (0: no
-// limit) are errTooMuch.
+// readAll reads r, of size bytes or -1, to its end. It returns errTooMuch for more
+// than most bytes (0: no limit).
 func (b *buffers) readAll(r io.Reader, size, most int64) ([]byte, error) {
 	switch {
 	case size < 0:
@@ -110,8 +111,8 @@ func (b *buffers) readAll(r io.Reader, size, most int64) ([]byte, error) {
 	}
 }
 
-// readSteps reads a body of unknown length in pieces, so that it never lies in
-// memory more than twice: to grow a buffer takes three times as much.
+// readSteps reads a body of unknown length in pieces, so that memory holds it
+// twice at most; growing a buffer would take three times its size.
 func (b *buffers) readSteps(r io.Reader, most int64) ([]byte, error) {
 	var full [][]byte
 	total, n := 0, 0
@@ -133,7 +134,7 @@ func (b *buffers) readSteps(r io.Reader, most int64) ([]byte, error) {
 	}
 }
 
-// join makes one of the pieces of a body, of n bytes together.
+// join concatenates the pieces of a body, n bytes in all.
 func (b *buffers) join(full [][]byte, last []byte, n int) []byte {
 	if full == nil {
 		return last

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-func TestABorrowedBufferIsOneRequestsAtATime(t *testing.T) {
+func TestBorrowedBufferBelongsToOneRequestAtATime(t *testing.T) {
 	a, b := &buffers{}, &buffers{}
 	for _, n := range []int{0, 1, 2, 1000, 1024, 1025, maxBorrowed, maxBorrowed + 1} {
 		one, other := a.borrow(n), b.borrow(n)
@@ -32,7 +32,7 @@ func TestABorrowedBufferIsOneRequestsAtATime(t *testing.T) {
 	}
 }
 
-func TestWhatAStreamKeepsIsItsClientsBodyOnly(t *testing.T) {
+func TestStreamKeepsOnlyItsClientsBody(t *testing.T) {
 	x := &exchange{}
 	x.buffers.borrow(100)
 	x.request.body = x.buffers.borrow(1000)
@@ -47,7 +47,7 @@ func TestWhatAStreamKeepsIsItsClientsBodyOnly(t *testing.T) {
 	}
 }
 
-func TestAFormThatIsHeldIsNotGivenBack(t *testing.T) {
+func TestHeldFormIsNotGivenBack(t *testing.T) {
 	x := &exchange{}
 	x.request.body = x.buffers.borrow(1000)
 	copy(x.request.body, "the form")
@@ -62,7 +62,7 @@ func TestAFormThatIsHeldIsNotGivenBack(t *testing.T) {
 	}
 }
 
-func TestWhatGoesIntoARecordIsNotBorrowed(t *testing.T) {
+func TestLoggedBodiesAreNotBorrowed(t *testing.T) {
 	x := &exchange{buffers: buffers{keeps: true}}
 	x.buffers.borrow(1000)
 	if len(x.buffers.borrowed) != 0 {
@@ -70,10 +70,10 @@ func TestWhatGoesIntoARecordIsNotBorrowed(t *testing.T) {
 	}
 }
 
-// TestEachClientGetsItsOwnText sends prompts of many sizes at once, each its own
+// TestConcurrentClientsEachGetTheirOwnText sends prompts of many sizes at once, each its own
 // text repeated, through targets of two formats of which one fails now and
 // then. The provider says what it was sent.
-func TestEachClientGetsItsOwnText(t *testing.T) {
+func TestConcurrentClientsEachGetTheirOwnText(t *testing.T) {
 	var turn atomic.Int32
 	b := newBench(t, `{"targets":[
  {"route_type":"llm/v1/chat","weight":200,"logging":{"log_statistics":true},"model":{"provider":"openai","name":"gpt-4o","options":{"upstream_url":"$UP/openai"}}},

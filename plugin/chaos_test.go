@@ -110,10 +110,10 @@ func (c *chaos) request(t *testing.T, client *http.Client, url string, n int) go
 	return g
 }
 
-// TestNothingIsLostOrDoneTwiceAmongFailingTargets sends a load through targets
+// TestNoRequestIsLostOrRepeatedAmongFailingTargets sends a load through targets
 // that refuse, hang, ask to be left alone, fail now and then, and break off,
 // and compares what clients, records, the balancer and the targets counted.
-func TestNothingIsLostOrDoneTwiceAmongFailingTargets(t *testing.T) {
+func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	t.Parallel()
 	total := 3000
 	if testing.Short() || raceEnabled {

@@ -10,7 +10,7 @@ import (
 )
 
 // The first of a list is config.targets[1], as in Kong's schema errors.
-func TestATargetThatCannotWorkIsNamedAsInKongsErrors(t *testing.T) {
+func TestUnworkableTargetIsNamedAsInKongsErrors(t *testing.T) {
 	const (
 		good = `{"route_type":"llm/v1/chat","auth":{"header_name":"a","header_value":"b"},"model":{"provider":"openai","name":"x"}}`
 		bad  = `{"route_type":"llm/v1/chat","auth":{"gcp_use_service_account":true,"gcp_service_account_json":"{"},"model":{"provider":"gemini","name":"x","options":{"gemini":{"api_endpoint":"us-central1-aiplatform.googleapis.com","project_id":"p","location_id":"l"}}}}`

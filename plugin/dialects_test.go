@@ -284,7 +284,7 @@ func streamOf(t testing.TB, u chat.Upstream, kind frame.Kind, body []byte) (k sa
 // opinion or ours: the request is refused, or the answer is another one.
 func lossy(name string) bool { return name == "choices" }
 
-func TestEveryDialectIsUnderstoodOfEveryProvider(t *testing.T) {
+func TestEveryDialectWorksWithEveryProvider(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, mock.Handler(mock.Options{}))
 	for _, name := range translators.Names() {

@@ -11,7 +11,8 @@ import (
 	"go-ai-proxy/translators/chat"
 )
 
-// Texts of the error catalogue that more than one place uses. They are Kong's.
+// Texts of the error catalogue that are used in more than one place. They are
+// Kong's.
 const (
 	textBeforeProxy  = "LLM request failed before proxying"
 	textBadGateway   = "An invalid response was received from the upstream server"
@@ -22,13 +23,13 @@ const (
 	textClientClosed = record.MessageAborted
 )
 
-// statusClientClosed is nginx's status for a client that went away.
+// statusClientClosed is nginx's status for a client that closed its connection.
 const statusClientClosed = 499
 
-// refuse is an error of the relay's own with the client's status.
+// refuse makes an error of the relay's own, sent to the client with status.
 func refuse(status int, message string) *chat.Error { return chat.NewError(status, message) }
 
-// notAllowed refuses a method; allowed are those of what.
+// notAllowed refuses a method; allowed are the methods that what has.
 func notAllowed(method, what string, allowed ...string) *chat.Error {
 	return routes.NotAllowed(method, what, allowed...)
 }
@@ -40,8 +41,8 @@ func badField(field, message string) *chat.Error {
 	return e
 }
 
-// reported is an error that the provider sent in a 200. Its text is for the
-// client alone: it may quote the prompt.
+// reported is an error that the provider sent in a 200. Only the client gets its
+// text, which may quote the prompt.
 type reported struct{ err *chat.Error }
 
 func (r *reported) Error() string {
@@ -53,9 +54,9 @@ func (r *reported) Error() string {
 
 func (r *reported) Unwrap() error { return r.err }
 
-// unready is a target that cannot be asked: an option is missing, or there are no
-// credentials. The client is told Kong's text and the field; why, which holds no
-// secret, is for the log and the record.
+// unready is the error of a target that cannot be called: an option or the
+// credentials are missing. The client gets Kong's text and the field. why, which
+// holds no secret, goes into the log and the record.
 type unready struct {
 	told *chat.Error
 	why  error
@@ -64,8 +65,8 @@ type unready struct {
 func (u *unready) Error() string { return redact(u.why) }
 func (u *unready) Unwrap() error { return u.told }
 
-// asClientError turns any error into what the client is told. Errors that are
-// not meant for clients become a 500 without their text.
+// asClientError turns any error into what the client gets. Errors that are not
+// meant for clients become a 500 without their text.
 func asClientError(err error) *chat.Error {
 	var own *chat.Error
 	if errors.As(err, &own) {
@@ -90,8 +91,7 @@ func asClientError(err error) *chat.Error {
 	return refuse(http.StatusInternalServerError, "internal error")
 }
 
-// redact is an error's text without the query of the URLs in it: a key may
-// stand there.
+// redact is an error's text without the queries of URLs, which may hold a key.
 func redact(err error) string {
 	fields := strings.Fields(err.Error())
 	for i, f := range fields {

@@ -8,8 +8,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// mergeExtraBody merges the client's extra_body into the provider's body, but
-// for what is not the client's to say.
+// mergeExtraBody merges the client's extra_body into the provider's body, without
+// the members that a client may not set.
 func mergeExtraBody(a *attempt, extra []byte) error {
 	if len(extra) == 0 || jsonedit.IsNull(extra) {
 		return nil
@@ -29,9 +29,10 @@ func mergeExtraBody(a *attempt, extra []byte) error {
 	return nil
 }
 
-// ownExtra is extra_body without the model, which is checked like the one at
-// the top level, without what decides about streams and how they are counted,
-// and without the options that the configuration has set.
+// ownExtra returns extra_body without members that the client may not set: what
+// decides about streams and how they are counted, and the options that the
+// configuration sets. The model is removed, too; it is checked like the one at the
+// top level.
 func ownExtra(a *attempt, extra []byte) ([]byte, error) {
 	members, err := jsonedit.Object(extra, nil)
 	if err != nil {
@@ -58,8 +59,8 @@ func ownExtra(a *attempt, extra []byte) ([]byte, error) {
 	return unpinned(own, pinned(a.target.Options), 2), nil
 }
 
-// rewritten is an object with the values that value returns for its members,
-// without those for which that is nil; object itself where all are as they were.
+// rewritten returns an object in which value replaces the value of each member and
+// nil removes it. When nothing changes it returns object itself.
 func rewritten(object []byte, members []jsonedit.Member, value func(*jsonedit.Member) ([]byte, error)) ([]byte, error) {
 	out, changed := []byte{'{'}, false
 	for i := range members {
@@ -68,7 +69,7 @@ func rewritten(object []byte, members []jsonedit.Member, value func(*jsonedit.Me
 		if err != nil {
 			return nil, err
 		}
-		changed = changed || len(v) != len(m.Value) // a value is replaced by a part of it
+		changed = changed || len(v) != len(m.Value) // a changed value is shorter: a part of the old one
 		if v == nil {
 			continue
 		}
@@ -83,8 +84,8 @@ func rewritten(object []byte, members []jsonedit.Member, value func(*jsonedit.Me
 	return append(out, '}'), nil
 }
 
-// pinned are the options that the configuration has set, by the names that
-// formats have for them, plain.
+// pinned returns the options that the configuration sets, by all names that
+// formats have for them, in plain form (see plainName).
 func pinned(o *target.Options) map[string]bool {
 	names := map[string]bool{}
 	set := func(is bool, list ...string) {
@@ -99,11 +100,12 @@ func pinned(o *target.Options) map[string]bool {
 	return names
 }
 
-// plainName is a name without what formats differ in: max_tokens, maxTokens.
+// plainName is a name without what differs between formats: max_tokens and
+// maxTokens are the same.
 func plainName(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
 
-// unpinned is an object without the members called names, also in the objects
-// in it, down to depth levels.
+// unpinned returns an object without the members in names, also inside nested
+// objects, down to depth levels.
 func unpinned(object []byte, names map[string]bool, depth int) []byte {
 	members, err := jsonedit.Object(object, nil)
 	if err != nil || depth == 0 {
@@ -121,8 +123,9 @@ func unpinned(object []byte, names map[string]bool, depth int) []byte {
 	return out
 }
 
-// unpinnedExtra is what the client says in a provider's own members
-// (generationConfig, inferenceConfig), without what the configuration has set.
+// unpinnedExtra returns the client's members that are a provider's own
+// (generationConfig, inferenceConfig), without the options that the configuration
+// sets.
 func unpinnedExtra(a *attempt, extra []chat.Member) []chat.Member {
 	names := pinned(a.target.Options)
 	own := make([]chat.Member, 0, len(extra))

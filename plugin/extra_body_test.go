@@ -21,7 +21,7 @@ func extraAttempt(o *target.Options, stream bool) *attempt {
 
 // The configuration's model, and whether there is a stream, are not for
 // extra_body to say, however they are written.
-func TestExtraBodySaysNeitherTheModelNorTheStream(t *testing.T) {
+func TestExtraBodyCannotSetModelOrStream(t *testing.T) {
 	for _, c := range []struct {
 		stream             bool
 		extra, want, field string // field of the refusal
@@ -70,7 +70,7 @@ func TestExtraBodySaysNeitherTheModelNorTheStream(t *testing.T) {
 
 // Each option that is configured, zero as well, holds under every name that a
 // format has for it, and no other.
-func TestAConfiguredOptionHoldsUnderEachOfItsNames(t *testing.T) {
+func TestConfiguredOptionWinsUnderEachOfItsNames(t *testing.T) {
 	none, warm := 0, 0.0
 	limits := []string{"max_tokens", "maxTokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "max_new_tokens", "max_tokens_to_sample", "num_predict"}
 	samples := []string{"top_p", "topP", "p"}
@@ -105,7 +105,7 @@ func TestAConfiguredOptionHoldsUnderEachOfItsNames(t *testing.T) {
 
 // In the body it holds in the object and in those in it; deeper are the tools'
 // schemas and the like.
-func TestAConfiguredOptionHoldsAsDeepAsFormatsHaveIt(t *testing.T) {
+func TestConfiguredOptionWinsInNestedObjects(t *testing.T) {
 	limit := 7
 	a := extraAttempt(&target.Options{MaxTokens: &limit}, false)
 	for extra, want := range map[string]string{
@@ -131,7 +131,7 @@ func TestAConfiguredOptionHoldsAsDeepAsFormatsHaveIt(t *testing.T) {
 
 // Ten times the members take about ten times as long; the machine is busy with
 // other things.
-func TestExtraBodyCostsWhatItWeighs(t *testing.T) {
+func TestExtraBodyIsMergedInLinearTime(t *testing.T) {
 	took := func(n int) time.Duration {
 		var b strings.Builder
 		b.WriteString(`{"x":1`)

@@ -14,7 +14,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-func TestFormThatIsCutOffIsTheClientsEnd(t *testing.T) {
+func TestFormThatIsCutOffAbortsTheRequest(t *testing.T) {
 	body := formOf("model=m", "file@="+strings.Repeat("x", 200_000))
 	for name, n := range map[string]int{"in its front": 100, "later": 150_000} {
 		src := io.MultiReader(strings.NewReader(body[:n]), iotest.ErrReader(io.ErrUnexpectedEOF))

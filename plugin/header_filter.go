@@ -9,32 +9,32 @@ import (
 )
 
 const (
-	headerModel = "X-Kong-Llm-Model" // Kong's, for clients
-	// ownPrefix is that of headers of our own between the relay and the shim. They
-	// never reach a client or a provider.
+	headerModel = "X-Kong-Llm-Model" // Kong's header that names the model to clients
+	// ownPrefix begins our own headers between the relay and the shim. They never
+	// reach a client or a provider.
 	ownPrefix = "X-Go-Ai-Proxy-"
 )
 
-// isForClient says whether a header of a provider's answer is the client's to
-// see.
+// isForClient says whether the client gets a header of a provider's answer.
 func isForClient(name string) bool {
 	switch name {
 	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade": // of one connection (RFC 9110 §7.6.1)
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade": // of one connection only (RFC 9110 §7.6.1)
 		return false
 	case "Content-Length", "Content-Encoding", "Set-Cookie":
 		return false
 	case "Alt-Svc", "Strict-Transport-Security", "Clear-Site-Data":
-		// What a host says of itself to browsers: where else it is served (RFC 7838),
-		// that it must be called by TLS (RFC 6797), that its data be erased.
+		// What a host tells browsers about itself: where else it is served (RFC
+		// 7838), that it requires TLS (RFC 6797), that its data be erased.
 		return false
 	}
 	return !strings.HasPrefix(name, "X-") ||
 		!strings.HasPrefix(name, "X-Accel-") && !strings.HasPrefix(name, ownPrefix) && !strings.HasPrefix(name, "X-Kong-")
 }
 
-// redact takes the target's credentials out of what the provider says of them:
-// some quote the key that they refuse. It returns text itself when there are none.
+// redactKeys removes the target's credentials from a provider's text: some
+// providers quote the key that they refuse. It returns text itself when it
+// contains none.
 func redactKeys(a *attempt, text []byte) []byte {
 	for _, secret := range a.endpoint.source.AppendSecrets(nil, a.out.Header) {
 		if bytes.Contains(text, []byte(secret)) {
@@ -44,7 +44,7 @@ func redactKeys(a *attempt, text []byte) []byte {
 	return text
 }
 
-// withoutSecrets are a header's values, with what quotes a secret made unreadable.
+// withoutSecrets returns a header's values with all secrets replaced.
 func withoutSecrets(values, secrets []string) []string {
 	own := false
 	for i, v := range values {
@@ -62,12 +62,11 @@ func withoutSecrets(values, secrets []string) []string {
 	return values
 }
 
-// clientHeaders are those of a provider's answer that the client gets: without
-// cookies, without what only concerned the provider's connection and encoding,
-// without what a browser would take to be said of the gateway's own host, and
-// without headers that would give orders to Kong's nginx (X-Accel-*) or look
-// like ours. They are the answer's own, from which the others are taken: what is
-// still to be learnt of it from its length or encoding must be known before.
+// clientHeaders returns the headers of a provider's answer that the client gets.
+// It leaves out cookies, what concerned only the provider's connection and
+// encoding, what a browser would apply to the gateway's own host, and headers that
+// would instruct Kong's nginx (X-Accel-*) or look like ours. The others are
+// deleted from the answer's own map, so read its length and encoding before.
 func clientHeaders(a *attempt) http.Header {
 	h := a.answer.Header
 	for _, v := range h["Connection"] {
@@ -90,8 +89,8 @@ func clientHeaders(a *attempt) http.Header {
 	return h
 }
 
-// nameModel tells the client which model answers, if it has a name that can
-// stand in a header.
+// nameModel tells the client which model answers, if the name can be put into a
+// header.
 func nameModel(a *attempt, h http.Header) {
 	wanted := a.exchange.instance.config.ModelNameHeader || len(a.request.in.Header["Kong-Debug"]) > 0
 	if model := a.target.Model; wanted && model != "" && isName(model) {
@@ -99,7 +98,7 @@ func nameModel(a *attempt, h http.Header) {
 	}
 }
 
-// asStream makes the headers those of a stream that nginx passes on event by event.
+// asStream sets the headers of a stream, so that nginx forwards it event by event.
 func asStream(h http.Header, contentType string) {
 	h["Content-Type"] = []string{contentType}
 	h["X-Accel-Buffering"] = []string{"no"}

@@ -13,7 +13,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-func TestHeadersForBrowsersOfTheProvidersHostStayHere(t *testing.T) {
+func TestProvidersHeadersForBrowsersAreDropped(t *testing.T) {
 	for _, name := range []string{"Alt-Svc", "Strict-Transport-Security", "Clear-Site-Data", "Set-Cookie", "X-Accel-Buffering", "X-Kong-Proxy-Latency"} {
 		b := newBench(t, chatConf, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set(name, `"cookies"`)
@@ -27,7 +27,7 @@ func TestHeadersForBrowsersOfTheProvidersHostStayHere(t *testing.T) {
 	}
 }
 
-func TestHeadersThatConnectionNamesStayHere(t *testing.T) {
+func TestHeadersNamedByConnectionAreDropped(t *testing.T) {
 	b := newBench(t, chatConf, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Connection"] = []string{"X-One , x-two", "X-Three"}
 		for _, name := range []string{"X-One", "X-Two", "X-Three", "X-Four"} {

@@ -122,7 +122,7 @@ var formatsOf = map[string][]string{
 // Whatever stands in the place of any value of any provider's answer, and
 // whatever becomes of its events, the client gets JSON or a stream of JSON that
 // ends once, the log gets a record, and nothing panics.
-func TestOddAnswersOfEveryProvider(t *testing.T) {
+func TestOddAnswersAreHandledForEveryProvider(t *testing.T) {
 	t.Parallel()
 	for _, name := range translators.Names() {
 		variants := formatsOf[name]

@@ -120,7 +120,7 @@ func TestNothingIsSmuggledPastTheChecks(t *testing.T) {
 }
 
 // Of equal names the last counts, for the checks, the translators and the record.
-func TestOfEqualNamesTheLastCounts(t *testing.T) {
+func TestLastOfDuplicateJSONKeysWins(t *testing.T) {
 	for _, name := range []string{"anthropic", "gemini", "cohere", "ollama"} {
 		b := newBench(t, `{"route_type":"llm/v1/chat","auth":{"header_name":"Authorization","header_value":"Bearer CANARY-KEY"},"model":{"provider":"`+name+`","name":"m","options":{"anthropic_version":"2023-06-01","upstream_url":"$UP/x"}}}`,
 			func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(418) })
@@ -135,7 +135,7 @@ func TestOfEqualNamesTheLastCounts(t *testing.T) {
 }
 
 // The provider's own names of limits do not get around the configured ones.
-func TestProvidersOwnNamesDoNotGetAroundTheOptions(t *testing.T) {
+func TestProvidersOwnNamesCannotBypassTheOptions(t *testing.T) {
 	for _, c := range []struct{ provider, options, url string }{
 		{"anthropic", `"anthropic_version":"2023-06-01",`, "/v1/messages"},
 		{"gemini", "", "/v1beta/models/gpt-4o:generateContent"},
@@ -189,7 +189,7 @@ func zipped(b []byte) []byte {
 	return out.Bytes()
 }
 
-func TestHostileBodies(t *testing.T) {
+func TestHostileBodiesAreRefused(t *testing.T) {
 	limited := strings.Replace(chatConf, `{"route_type"`, `{"max_request_body_size":10000,"route_type"`, 1)
 	good := []byte(withMembers(""))
 	for _, c := range []struct {
@@ -295,7 +295,7 @@ func TestClientsHeadersDoNotShapeTheUpstreamRequest(t *testing.T) {
 	}
 }
 
-func TestValuesOfTemplatesStayWhereTheyLand(t *testing.T) {
+func TestTemplateValuesCannotEscapeTheirField(t *testing.T) {
 	bad := []string{"../../admin", "..", ".", "a/../../b", "a?x=y", "a#b", "a%2f..%2fb", "a%2e%2e", "a b", "evil.example/", "evil.example:80", "a@evil.example", "a\tb", "a\\b", "%00", "%0d%0aX:y", "", strings.Repeat("x", 5000)}
 	for name, model := range map[string]string{
 		"gemini model":      `"provider":"gemini","name":"$(headers.x-v)","options":{}`,
@@ -367,7 +367,7 @@ func host(u string) string {
 	return h
 }
 
-func TestASlowClientIsServed(t *testing.T) {
+func TestSlowClientIsServed(t *testing.T) {
 	b := newBench(t, chatConf, answer)
 	conn, err := net.Dial("tcp", b.front.Listener.Addr().String())
 	if err != nil {
@@ -391,7 +391,7 @@ func TestASlowClientIsServed(t *testing.T) {
 }
 
 // A client that leaves in the middle of its body is aborted, not answered.
-func TestAClientThatLeavesInItsBodyIsAborted(t *testing.T) {
+func TestClientThatLeavesDuringItsBodyIsRecordedAsAborted(t *testing.T) {
 	for _, encoding := range []string{"", "Content-Encoding: gzip\r\n"} {
 		b := newBench(t, chatConf, answer)
 		conn, err := net.Dial("tcp", b.front.Listener.Addr().String())

@@ -23,7 +23,7 @@ import (
 
 // Odd answers reach clients of the other dialects in a form that these can
 // read, from a provider of each format.
-func TestOddAnswersForEveryDialect(t *testing.T) {
+func TestOddAnswersAreHandledForEveryDialect(t *testing.T) {
 	t.Parallel()
 	for _, c := range speakers {
 		for _, name := range []string{"openai", "anthropic", "bedrock", "cohere", "gemini", "ollama"} {

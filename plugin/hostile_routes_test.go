@@ -15,7 +15,7 @@ import (
 func confFor(route string) string { return strings.Replace(chatConf, chatRoute, route, 1) }
 
 // A page is no answer of an API, on any route whose answers are JSON.
-func TestAPageIsNoAnswer(t *testing.T) {
+func TestHTMLErrorPageIsRefused(t *testing.T) {
 	page := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		io.WriteString(w, "<html>Sign in</html>")
@@ -43,7 +43,7 @@ func TestAPageIsNoAnswer(t *testing.T) {
 }
 
 // What preserve passes on stays as the provider encoded it, to its last byte.
-func TestPreservePassesEncodedAnswers(t *testing.T) {
+func TestPreserveForwardsEncodedAnswersUnchanged(t *testing.T) {
 	zipped := gzipped(strings.Repeat(answerJSON, 3000))
 	for _, kind := range []string{"application/json", "application/octet-stream"} {
 		b := newBench(t, strings.Replace(confFor("preserve"), "/v1/chat/completions", "", 1), func(w http.ResponseWriter, _ *http.Request) {
@@ -124,7 +124,7 @@ func TestNoOtherModelIsSmuggledInAForm(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsATime(t *testing.T) {
+func TestRetryAfterTakesSecondsAndDates(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for in, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, "0.5": 500 * time.Millisecond, "-7": 0, "1e999": 0, "1e300": maxRest, "NaN": 0, "Inf": maxRest, "-Inf": 0, "soon": 0, "7 seconds": 0,
@@ -136,7 +136,7 @@ func TestRetryAfterIsATime(t *testing.T) {
 	}
 }
 
-func TestGzipIsForWhoTakesIt(t *testing.T) {
+func TestAnswerIsGzippedOnlyForClientsThatAcceptIt(t *testing.T) {
 	for accepted, want := range map[string]bool{
 		"": false, "gzip": true, "GZIP": true, "deflate, gzip;q=1.0": true, "gzip;q=0.5": true, "gzip;q=0": false, "gzip; q=0.000": false, "identity": false, "notgzip": false, "br,x-gzip": true, "*": false,
 	} {

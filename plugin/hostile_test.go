@@ -57,7 +57,7 @@ const impatient = `{"balancer":{"algorithm":"priority","read_timeout":150},"targ
 
 var wholeStream = data(chunk("he")) + data(chunk("llo")) + data(finishChunk) + data(usageChunk) + data("[DONE]")
 
-func TestHostileProviders(t *testing.T) {
+func TestHostileProvidersDoNoHarm(t *testing.T) {
 	z := gzipped(answerJSON)
 	cases := []hostile{
 		// Answers that are whole.

@@ -14,12 +14,12 @@ import (
 	"go-ai-proxy/translators/frame"
 )
 
-// Bounds of gzip, in either direction. A megabyte of it can become a gigabyte,
-// and any amount of it nothing at all.
+// Bounds of gzip, in both directions. A megabyte of gzip can become a gigabyte,
+// and any amount of it can become nothing.
 const (
-	maxInflated  = 32 << 20  // bytes that any gzip may become
-	maxInflation = 32        // above that: how many times its own size
-	maxNothing   = 256 << 10 // bytes of it that may become nothing
+	maxInflated  = 32 << 20  // bytes that gzip of any size may become
+	maxInflation = 32        // above that: at most this many times its own size
+	maxNothing   = 256 << 10 // bytes of gzip that may become nothing
 )
 
 var (
@@ -27,16 +27,16 @@ var (
 	errThin = errors.New("gzip with next to nothing in it")
 )
 
-// inflated is gzip that is being opened, within bounds.
+// inflated is a reader that inflates gzip within the bounds.
 type inflated struct {
 	z      *gzip.Reader
-	in     *bufio.Reader // of sent, as asSent counts it
+	in     *bufio.Reader // reads from sent by way of asSent, which counts
 	sent   failing
 	taken  int64 // bytes of gzip
-	gotten int64 // bytes that they became
+	gotten int64 // bytes that came out
 }
 
-// failing remembers why reading failed.
+// failing is a reader that remembers its error.
 type failing struct {
 	from io.Reader
 	err  error
@@ -71,7 +71,7 @@ func (g *inflated) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// asSent is what inflated reads.
+// asSent reads the compressed bytes, and counts them.
 type asSent inflated
 
 // Read implements io.Reader.
@@ -84,12 +84,12 @@ func (z *asSent) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// gzipMagic begins what gzip made, and nothing that is text.
+// gzipMagic is how every gzip begins, and no text does.
 var gzipMagic = []byte{0x1f, 0x8b}
 
-// inflate returns the answer's body without gzip, and whether there was any.
-// Some providers name gzip and send plain text: the magic number decides. Other
-// encodings are never asked for, nor is gzip in gzip.
+// inflate returns the answer's body without gzip, and whether it was gzipped. Some
+// providers declare gzip and send plain text, so the magic number decides. We
+// never ask for other encodings, nor for gzip inside gzip.
 func inflate(ans *wire.Answer) (io.Reader, bool, error) {
 	switch encoding := strings.ToLower(strings.Join(ans.Header["Content-Encoding"], ", ")); encoding {
 	case "gzip", "x-gzip":
@@ -109,7 +109,7 @@ func inflate(ans *wire.Answer) (io.Reader, bool, error) {
 		return nil, false, transportFailure(cutShort(err))
 	}
 	if _, known := frame.KindOf(wire.First(ans.Header, "Content-Type"), frame.SSE); !known {
-		return g, true, nil // a file may be gzip itself
+		return g, true, nil // not inflated again: a file may be gzip itself
 	}
 	text := bufio.NewReaderSize(g, 4<<10)
 	again, err := isGzip(text)
@@ -129,7 +129,7 @@ func notAsked(encoding string) *attemptError {
 	return noAnswer("error", "the provider's answer is encoded as "+encoding+", which was not asked for")
 }
 
-// isGzip looks whether gzip is next.
+// isGzip says whether the next bytes of r are gzip's.
 func isGzip(r *bufio.Reader) (bool, error) {
 	magic, err := r.Peek(len(gzipMagic))
 	if err != nil && err != io.EOF {
@@ -138,8 +138,8 @@ func isGzip(r *bufio.Reader) (bool, error) {
 	return bytes.Equal(magic, gzipMagic), nil
 }
 
-// tooInflated says in words what is wrong with a provider's gzip; nil when it is
-// within bounds.
+// tooInflated is the error that describes what is wrong with a provider's gzip;
+// nil when it is within bounds.
 func tooInflated(err error) error {
 	if errors.Is(err, errBomb) || errors.Is(err, errThin) {
 		return refuse(http.StatusBadGateway, "the provider's answer is "+err.Error())

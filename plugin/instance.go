@@ -28,35 +28,35 @@ import (
 )
 
 // Instance is one configuration of the plugin, compiled: an immutable snapshot
-// that is swapped whole.
+// that is replaced as a whole.
 type Instance struct {
 	relay    *Relay
 	config   *config.Config
 	targets  []*endpoint
 	balancer *balancer.Balancer
-	semantic *semantic.Router // nil without that algorithm
-	// candidates by route type, and by route type and model
+	semantic *semantic.Router // nil unless the algorithm is semantic
+	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
-	table             *routes.Table // of what clients may call
-	keeps             bool          // some target's bodies go into the record
-	// broken is set for a configuration that cannot work; every request is
-	// answered with it.
+	table             *routes.Table // the APIs that clients may call
+	keeps             bool          // some target's bodies are logged
+	// broken is set when the configuration cannot work; it is the answer to every
+	// request.
 	broken *chat.Error
 }
 
 // endpoint is one configured target, compiled.
 type endpoint struct {
 	*config.Target
-	identity string // across configurations
+	identity string // names the target across configurations
 	provider *provider.Provider
 	source   *credentials.Source
 	timeouts wire.Timeouts
-	category string                  // of what it makes, for the log
-	base     atomic.Pointer[baseURL] // the last one: mostly the only one
+	category string                  // genai_category of the target, for the log
+	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
 
-	// The model's name as it is mostly sent: to the provider, and to the client
-	// in X-Kong-Llm-Model.
+	// The model's name in the forms that are usually sent: to the provider, and to
+	// the client in X-Kong-Llm-Model.
 	modelJSON   []byte
 	modelHeader []string
 }
@@ -69,7 +69,7 @@ func newEndpoint(t *config.Target, p *provider.Provider, source *credentials.Sou
 	}
 }
 
-// modelAsJSON is a model's name as a JSON string; nobody changes it.
+// modelAsJSON is a model's name as a JSON string. It must not be changed.
 func (t *endpoint) modelAsJSON(model string) []byte {
 	if model == t.Model.Name {
 		return t.modelJSON
@@ -77,7 +77,7 @@ func (t *endpoint) modelAsJSON(model string) []byte {
 	return jsonedit.AppendString(nil, model)
 }
 
-// modelAsHeader is a model's name with its provider's, as a header's value.
+// modelAsHeader is the value of the header that names provider and model.
 func (t *endpoint) modelAsHeader(model string) []string {
 	if model == t.Model.Name {
 		return t.modelHeader
@@ -85,13 +85,13 @@ func (t *endpoint) modelAsHeader(model string) []string {
 	return []string{headerValue(t.Model.Provider + "/" + model)}
 }
 
-// baseURL is a text and the URL that it is.
+// baseURL is a text and the URL parsed from it.
 type baseURL struct {
 	text string
 	url  url.URL
 }
 
-// parseBase is url.Parse for what the URLs of a target begin with.
+// parseBase is url.Parse with a cache of one, for the base of a target's URLs.
 func (t *endpoint) parseBase(text string) (url.URL, error) {
 	if b := t.base.Load(); b != nil && b.text == text {
 		return b.url, nil
@@ -134,8 +134,8 @@ func (inst *Instance) compile() error {
 	return compileSemantic(inst)
 }
 
-// category is genai_category, under which requests are logged. Where it has its
-// default, which nobody may have set, it is that of the route type.
+// category is the genai_category that requests are logged under. A default, which
+// nobody may have set, is replaced by the category of the route type.
 func (inst *Instance) category(wanted route.Type) string {
 	const fallback = "text/generation"
 	if set := inst.config.GenAICategory; set != fallback {
@@ -165,8 +165,8 @@ func (inst *Instance) timeouts() wire.Timeouts {
 	}
 }
 
-// balance makes the balancer. What it knows of a target that was configured
-// before, it keeps.
+// balance makes the balancer. It keeps the state of targets that an earlier
+// configuration had.
 func (inst *Instance) balance() error {
 	b := &inst.config.Balancer
 	targets := make([]balancer.Target, len(inst.targets))
@@ -183,8 +183,9 @@ func (inst *Instance) balance() error {
 	return err
 }
 
-// usageStrategy is what counts as usage: the configured count, or all tokens
-// where that one would stay 0 for some target, which would get all requests.
+// usageStrategy is the count that usage is measured by: the configured one, or all
+// tokens when the configured one would stay 0 for some target, which would then
+// get all requests.
 func (inst *Instance) usageStrategy() string {
 	b := &inst.config.Balancer
 	if balancer.Algorithm(b.Algorithm) != balancer.LowestUsage {
@@ -209,8 +210,8 @@ func (inst *Instance) usageStrategy() string {
 	return "total-tokens"
 }
 
-// identity is what makes a target the one it was in an earlier configuration:
-// the plugin, where it is and what it serves, not its weight or its prices.
+// identity identifies a target across configurations: by the plugin, its address
+// and what it serves, not by its weight or its prices.
 func (inst *Instance) identity(i int) string {
 	t := inst.targets[i]
 	parts := []string{inst.config.PluginID, string(t.RouteType), t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description}
@@ -229,7 +230,7 @@ func (inst *Instance) identity(i int) string {
 	return id + "\x00#" + strconv.Itoa(same)
 }
 
-// Close gives back what the instance held. Requests that it serves go on.
+// Close releases what the instance holds. Requests in progress go on.
 func (inst *Instance) Close() {
 	if inst.semantic != nil {
 		inst.semantic.Close()
@@ -253,17 +254,17 @@ func (inst *Instance) record() *record.Record {
 	return record.New(d)
 }
 
-// describe has a record say that t is going to answer.
+// describe records that t is going to answer.
 func (t *endpoint) describe(d *record.Data) {
 	d.Logging, d.Category = t.Logging, t.category
 	d.Provider, d.Model, d.Options = t.Model.Provider, t.Model.Name, &t.Model.Options
 }
 
-// native is the format of a provider's own that the instance's clients speak, nil
-// for the default one.
+// native is the provider's own format that the instance's clients speak, or nil
+// for the default format.
 func (inst *Instance) native() *provider.ClientFormat { return routes.Native(inst.config.LLMFormat) }
 
-// nativeNeeds are what the access phase must pass on for a format.
+// nativeNeeds names what the access phase must pass on for a client format.
 func nativeNeeds(n *provider.ClientFormat) []string {
 	if n.Before == "" {
 		return []string{wire.NeedPath}
@@ -271,8 +272,7 @@ func nativeNeeds(n *provider.ClientFormat) []string {
 	return []string{wire.NeedPath, wire.NeedCaptures}
 }
 
-// Need names what the access phase must pass on because the configuration
-// uses it.
+// Need names what the access phase must pass on because the configuration uses it.
 func (inst *Instance) Need() (need []string) {
 	for i := range inst.config.Targets {
 		t := &inst.config.Targets[i]
@@ -305,13 +305,14 @@ func (inst *Instance) Need() (need []string) {
 	return need
 }
 
-// repeats says whether a request of a route may be sent to more than one target.
+// repeats says whether a request of a route type may be sent to more than one
+// target.
 func (inst *Instance) repeats(wanted route.Type) bool {
 	return inst.budget() > 1 && len(inst.byRoute[wanted]) > 1
 }
 
-// formTargets says whether forms of a route are translated for some of its
-// targets, and whether they pass to some.
+// formTargets says whether forms of a route type are translated for some of its
+// targets, and whether they are forwarded to some.
 func (inst *Instance) formTargets(s *provider.API, wanted route.Type) (translated, passed bool) {
 	for _, i := range inst.byRoute[wanted] {
 		op := inst.targets[i].provider.Find(s.Format, wanted)
@@ -321,23 +322,23 @@ func (inst *Instance) formTargets(s *provider.API, wanted route.Type) (translate
 	return translated, passed
 }
 
-// retries says whether the configuration wants another attempt after this
-// failure. As in nginx, what may have been acted upon is repeated only for
-// idempotent methods or with non_idempotent.
+// retries says whether the configuration allows another attempt after this
+// failure. As in nginx, a request that the provider may have acted upon is
+// repeated only for idempotent methods or with non_idempotent.
 func (inst *Instance) retries(e *attemptError, method string) bool {
 	criteria := inst.config.Balancer.FailoverCriteria
 	if !slices.Contains(criteria, e.criterion) {
 		return false
 	}
 	if e.sent && e.consumed {
-		return false // the body went by and is not there any more
+		return false // the body was forwarded and is no longer there
 	}
 	idempotent := method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
 	return !e.sent || idempotent || slices.Contains(criteria, "non_idempotent")
 }
 
-// verdict is what an attempt's end says of its target's health. 403 and 404
-// never count, other statuses only when they are failover criteria.
+// verdict is what the end of an attempt means for its target's health. 403 and 404
+// never count as failures; other statuses do only when they are failover criteria.
 func (inst *Instance) verdict(criterion string, gone bool) balancer.Verdict {
 	switch {
 	case gone:
@@ -354,7 +355,7 @@ func (inst *Instance) verdict(criterion string, gone bool) balancer.Verdict {
 	return balancer.Neutral
 }
 
-// budget is how many attempts a request may have.
+// budget is the largest number of attempts for a request.
 func (inst *Instance) budget() int {
 	if !inst.config.Advanced {
 		return 1
@@ -362,8 +363,8 @@ func (inst *Instance) budget() int {
 	return inst.config.Balancer.Retries + 1
 }
 
-// candidates are the indexes of the targets that may serve a request for
-// model on the route.
+// candidates returns the indexes of the targets that may serve a request for model
+// on the route type.
 func (inst *Instance) candidates(model string, wanted route.Type) ([]int, error) {
 	if model == "" {
 		return inst.byRoute[wanted], nil
@@ -380,8 +381,8 @@ func (inst *Instance) candidates(model string, wanted route.Type) ([]int, error)
 	return nil, refuse(http.StatusBadRequest, fmt.Sprintf("no target matches model '%s'", model))
 }
 
-// index makes the tables of candidates. A target that takes any model, or
-// whose name is only known with the request, is in all of them.
+// index makes the tables of candidates. A target that takes any model, or whose
+// model depends on the request, is in all of them.
 func (inst *Instance) index() {
 	inst.byRoute, inst.anyModel, inst.byModel = map[route.Type][]int{}, map[route.Type][]int{}, map[string][]int{}
 	types := make([]route.Type, len(inst.targets))
@@ -408,7 +409,7 @@ func (inst *Instance) index() {
 	}
 }
 
-// public is the model name by which clients ask for the target.
+// public is the model name that clients use for the target.
 func (t *endpoint) public() string {
 	if t.Model.Alias != "" {
 		return t.Model.Alias
@@ -416,7 +417,7 @@ func (t *endpoint) public() string {
 	return t.Model.Name
 }
 
-// pathOf is where a target stands in the configuration, as Kong writes it.
+// pathOf is the path of a target in the configuration, as Kong writes it.
 func (inst *Instance) pathOf(t *endpoint) string {
 	if i := slices.Index(inst.targets, t); i >= 0 {
 		return inst.config.Path(i)
@@ -429,8 +430,8 @@ func (inst *Instance) Serve(ctx context.Context, in *wire.Inbound, out wire.Sink
 	inst.relay.Serve(ctx, inst, in, out, live)
 }
 
-// served are the providers that the target may turn out to be: one, where its
-// model is known before there is a request.
+// served returns the providers that the target may use: exactly one when its model
+// does not depend on the request.
 func (t *endpoint) served() []*provider.Provider {
 	name := t.Model.Name
 	if strings.Contains(name, "$(") {

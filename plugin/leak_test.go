@@ -22,7 +22,7 @@ import (
 
 // Aborted requests leave no goroutine, no connection and little memory, in
 // whatever phase their clients left.
-func TestAbortedRequestsLeaveNothing(t *testing.T) {
+func TestAbortedRequestsLeaveNothingBehind(t *testing.T) {
 	const requests, atOnce = 2000, 50
 	phases := []string{"", "header", "event"}
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -11,8 +11,9 @@ import (
 	"go-ai-proxy/translators/openai"
 )
 
-// settleSeen copies what the answer said into the record. What was counted
-// before is not counted again: it is taken out of seen, for the balancer too.
+// settleSeen copies what the answer said into the record. Usage that was counted
+// before is not counted again: it is removed from seen, and so for the balancer,
+// too.
 func settleSeen(a *attempt) {
 	if !a.billed {
 		a.billed = true
@@ -30,9 +31,9 @@ func settleSeen(a *attempt) {
 	})
 }
 
-// bills says whether the usage in the answer counts. That of a stored answer
-// was counted when it was made. Where it is only known later (an answer in
-// background mode, a run, a batch) it counts the first time that it is seen.
+// bills says whether the usage in the answer counts. The usage of a stored answer
+// was counted when the answer was made. Where usage is known only later (an answer
+// in background mode, a run, a batch), it counts the first time it is seen.
 func bills(a *attempt) bool {
 	if a.request.family == "files" && strings.HasSuffix(a.request.sub, "/content") {
 		a.seen.Stored, _ = openai.SplitID(a.request.sub)
@@ -43,12 +44,12 @@ func bills(a *attempt) bool {
 	return a.seen.HasUsage && a.exchange.relay.paid.First(a.out.URL.Host, a.seen.Stored)
 }
 
-// loggingInstance is a kongInstance on a Kong without the shim: its log phase
+// loggingInstance is a kongInstance for a Kong without the shim: its log phase
 // writes the log entry itself, with our record in it.
 type loggingInstance struct{ kongInstance }
 
-// logID is the name under which the access phase leaves the record's id in
-// Kong's shared context.
+// logID is the key in Kong's shared context under which the access phase stores
+// the record's id.
 const logID = "go_ai_proxy_record"
 
 // Access implements server.Instance.
@@ -70,7 +71,7 @@ func (l loggingInstance) Access(e *server.Event) {
 func (l loggingInstance) Log(e *server.Event) {
 	id, err := e.Ctx.GetSharedString(logID)
 	if err != nil {
-		return // a request that access did not see
+		return // the access phase did not see this request
 	}
 	entry, err := e.PDK.Log.Serialize()
 	if err != nil {
@@ -112,7 +113,7 @@ func observeResponse(a *attempt, resp *chat.Response) {
 	settleSeen(a)
 }
 
-// meterWhole reads usage from an answer that is forwarded as it came.
+// meterWhole reads usage from an answer that is forwarded unchanged.
 func meterWhole(a *attempt, whole []byte) {
 	meter := a.op.Meter
 	if a.how == untouched {
@@ -126,7 +127,7 @@ func meterWhole(a *attempt, whole []byte) {
 	settleSeen(a)
 }
 
-// meterHeaders reads the usage of an answer that tells it in headers only.
+// meterHeaders reads the usage of an answer that reports it in headers only.
 func meterHeaders(a *attempt) {
 	if !a.seen.HasUsage && a.op.MeterHeaders != nil {
 		a.op.MeterHeaders(a.answer.Header, &a.seen)

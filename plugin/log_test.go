@@ -18,7 +18,7 @@ import (
 
 // What is read later is not made again: of a background answer, a run or a
 // batch it counts once, of all else when it was made.
-func TestStoredAnswersAreChargedOnce(t *testing.T) {
+func TestStoredAnswersAreCountedOnce(t *testing.T) {
 	response := func(background, status, usage string) string {
 		return `{"id":"resp_1","object":"response","status":"` + status + `","background":` + background + `,"model":"m","output":[],"usage":` + usage + `}`
 	}
@@ -161,7 +161,7 @@ func TestOutputOfAStreamThatBreaksOffIsEstimated(t *testing.T) {
 	}
 }
 
-func TestUsageOfAnAnswerWithoutSenseIsKept(t *testing.T) {
+func TestUsageOfAnUnusableAnswerIsKept(t *testing.T) {
 	for _, c := range []struct{ provider, options, answer string }{
 		{"openai", "", `{"object":"x","usage":{"prompt_tokens":20,"completion_tokens":3,"total_tokens":23}}`},
 		{"bedrock", `"bedrock":{"aws_region":"us-east-1"}`, `{"output":{},"usage":{"inputTokens":20,"outputTokens":3,"totalTokens":23}}`},
@@ -176,7 +176,7 @@ func TestUsageOfAnAnswerWithoutSenseIsKept(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyCountedIsEstimated(t *testing.T) {
+func TestUncountedUsageIsEstimated(t *testing.T) {
 	prompt, err := jsonedit.Object([]byte(`{"messages":[{"role":"user","content":"two words"}]}`), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +211,7 @@ func TestWhatNobodyCountedIsEstimated(t *testing.T) {
 
 // The code that estimates reads what the client sent: when it panics, the record
 // says so, and is not estimated once more.
-func TestPanicOfAnEstimateIsRecordedOnce(t *testing.T) {
+func TestPanicDuringAnEstimateIsRecordedOnce(t *testing.T) {
 	rec := record.New(record.Data{Started: time.Now(), Tried: []record.Tried{{Status: http.StatusOK}}})
 	rec.Watch()
 	estimates := 0

@@ -31,7 +31,7 @@ func roundTrip(t *testing.T, b *bench, method, path, contentType, body string) (
 }
 
 // HEAD has the header of an answer, its length included, and no body to wait for.
-func TestHEADPassesThroughPreserve(t *testing.T) {
+func TestPreserveForwardsHEAD(t *testing.T) {
 	for _, contentType := range []string{asJSON, "text/event-stream", "audio/mpeg"} {
 		b := newBench(t, routeConf("preserve", "openai", "", `"upstream_url":"$UP"`), func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", contentType)
@@ -48,7 +48,7 @@ func TestHEADPassesThroughPreserve(t *testing.T) {
 	}
 }
 
-func TestNotModifiedPassesThroughPreserve(t *testing.T) {
+func TestPreserveForwardsNotModified(t *testing.T) {
 	for _, status := range []int{204, 304} {
 		b := newBench(t, routeConf("preserve", "openai", "", `"upstream_url":"$UP"`), func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
@@ -69,7 +69,7 @@ func TestNotModifiedPassesThroughPreserve(t *testing.T) {
 
 // A redirect is passed on where a client fetches a file by a path of its own,
 // and nowhere else: to follow it would go around the gateway.
-func TestRedirectsByMethod(t *testing.T) {
+func TestRedirectsAreHandledByMethod(t *testing.T) {
 	files, chat := routeConf("llm/v1/files", "openai", "", ""), routeConf("llm/v1/chat", "openai", "gpt-4o", "")
 	for _, c := range []struct {
 		conf, method, path, contentType, body string

@@ -30,7 +30,7 @@ func says(status int, contentType, body string) http.Handler {
 	})
 }
 
-func TestNativePathsFindTheirWay(t *testing.T) {
+func TestNativePathsReachTheirOperation(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	const agent, runtime, control = "bedrock-agent-runtime.us-east-1.amazonaws.com", "bedrock-runtime.us-east-1.amazonaws.com", "bedrock.us-east-1.amazonaws.com"
 	const google, place = "generativelanguage.googleapis.com", "/v1/projects/acme/locations/us-east5"
@@ -118,7 +118,7 @@ func TestNativePathsFindTheirWay(t *testing.T) {
 	}
 }
 
-func TestNativeBodiesPassUnchangedButForTheModel(t *testing.T) {
+func TestNativeBodiesAreForwardedUnchangedExceptTheModel(t *testing.T) {
 	s := newStage(t, says(200, "application/json", "{ \"odd\" : 1.0 }\n"))
 	for _, c := range []struct{ format, provider, model, path, body, want string }{
 		{"anthropic", "anthropic", "claude-real", "/v1/messages", `{ "max_tokens":1e3, "model" : "alias", "messages":[ {"role":"user","content":"\u00e9"} ], "x":[1.50] }`,
@@ -149,7 +149,7 @@ func TestNativeBodiesPassUnchangedButForTheModel(t *testing.T) {
 	}
 }
 
-func TestNativeClientsAreHeldToTheConfiguredModel(t *testing.T) {
+func TestNativeClientsMustUseTheConfiguredModel(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	for _, c := range []struct{ format, provider, model, path, body, want string }{
 		{"anthropic", "anthropic", "real", "/v1/messages", `{"model":"own","messages":[1]}`, "cannot use own model - must be: real"},
@@ -268,7 +268,7 @@ func TestClaudeOnBedrockSpeaksAnthropicsFormat(t *testing.T) {
 	}
 }
 
-func TestErrorsOfClaudeElsewhereAreAnthropics(t *testing.T) {
+func TestErrorsOfClaudeOnOtherCloudsHaveAnthropicsShape(t *testing.T) {
 	var begun []byte
 	for _, e := range claudeEvents[:3] {
 		begun = chunkFrame(begun, e)
@@ -322,7 +322,7 @@ func TestEmptyThinkingIsLeftOutAndSignedThinkingStays(t *testing.T) {
 	}
 }
 
-func TestNativeStreamsPassByteForByteAndAreCounted(t *testing.T) {
+func TestNativeStreamsAreForwardedUnchangedAndCounted(t *testing.T) {
 	converse := func(event, payload string) string {
 		return string(frame.AppendEventStream(nil, []frame.Header{{Name: ":event-type", Value: event}, {Name: ":message-type", Value: "event"}}, []byte(payload)))
 	}
@@ -415,7 +415,7 @@ func TestUsageOfNativeAnswers(t *testing.T) {
 	}
 }
 
-func TestNativeCredentialsAreTheConfiguredOnes(t *testing.T) {
+func TestNativeRequestsUseTheConfiguredCredentials(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	conf := func(format, auth string) string {
 		return fmt.Sprintf(`{"llm_format":%q,"route_type":"llm/v1/chat","auth":%s,"model":{"provider":%q,"name":"m","options":{%s}}}`, format, auth, format, options[format])
@@ -435,7 +435,7 @@ func TestNativeCredentialsAreTheConfiguredOnes(t *testing.T) {
 	}
 }
 
-func TestWhatIsMeantForOneProviderStaysFromAnother(t *testing.T) {
+func TestHeadersMeantForOneProviderAreNotSentToAnother(t *testing.T) {
 	s := newStage(t, says(500, "application/json", `{}`))
 	s.post(s.instance(confOf("anthropic", chatRoute, "gemini", "g", "")), "/v1/messages", "beta=true", []byte(`{"messages":[{"role":"user","content":"x"}]}`),
 		"Anthropic-Beta", "b", "Anthropic-Version", "2023-06-01", "Accept", "text/event-stream")
@@ -445,7 +445,7 @@ func TestWhatIsMeantForOneProviderStaysFromAnother(t *testing.T) {
 	}
 }
 
-func TestTuningAppliesWhereBodiesAreWrittenAnew(t *testing.T) {
+func TestTuningAppliesToTranslatedBodies(t *testing.T) {
 	s := newStage(t, says(500, "application/json", `{}`))
 	s.post(s.instance(confOf("anthropic", chatRoute, "openai", "gpt-4o", `"max_tokens":7,"temperature":0.5`)), "/v1/messages", "",
 		[]byte(`{"max_tokens":100,"temperature":1,"system":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}},{"type":"text","text":"b"}],"messages":[{"role":"user","content":"x"}]}`))
@@ -476,7 +476,7 @@ func TestStreamingIsRefusedOrForcedInNativeFormatsToo(t *testing.T) {
 	}
 }
 
-func TestNamedCapturesMakeThePath(t *testing.T) {
+func TestPathIsMadeFromNamedCaptures(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	inst := s.instance(confOf("gemini", chatRoute, "gemini", "", ""))
 	if got := strings.Join(inst.Need(), " "); got != "path captures" {
@@ -491,7 +491,7 @@ func TestNamedCapturesMakeThePath(t *testing.T) {
 	}
 }
 
-func TestResponsesOfAnotherProviderCannotBeAskedForLater(t *testing.T) {
+func TestResponsesOfAnotherProviderCannotBeFetchedLater(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	inst := s.instance(confOf("", "llm/v1/responses", "anthropic", "m", ""))
 	for _, c := range [][2]string{{"GET", "/v1/responses/resp_1"}, {"DELETE", "/v1/responses/resp_1"}, {"POST", "/v1/responses/resp_1/cancel"}, {"GET", "/v1/responses/resp_1/input_items"}} {
@@ -531,7 +531,7 @@ func TestFailoverAcrossFormatsStopsAtFirstContent(t *testing.T) {
 	}
 }
 
-func TestASpecificRouteTypeServesItsOwnAPIs(t *testing.T) {
+func TestSpecificRouteTypeServesItsOwnAPIs(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	inst := s.instance(confOf("gemini", "llm/v1/embeddings", "gemini", "g", ""))
 	if out, _ := s.post(inst, "/v1beta/models/g:embedContent", "", []byte(`{"content":{}}`)); out.status != 200 {
@@ -605,7 +605,7 @@ func FuzzNativePath(f *testing.F) {
 }
 
 // Google's SDKs send a file in pieces, without a content type.
-func TestPiecesOfAnUploadPassWhateverTheyAre(t *testing.T) {
+func TestUploadedPiecesAreForwardedUnchanged(t *testing.T) {
 	conf := `{"llm_format":"gemini","route_type":"llm/v1/chat","auth":{"header_name":"x-goog-api-key","header_value":"CANARY-KEY"},"model":{"provider":"gemini"}}`
 	b := newBench(t, conf, answering(`{"file":{"name":"files/1"}}`)).elsewhere()
 	for _, contentType := range []string{"", asJSON, "text/plain"} {

@@ -7,7 +7,7 @@ import (
 
 // The options are laid over bodies that pass as they are under the format's own
 // names; all other bytes stay.
-func TestOptionsWinInBodiesThatPass(t *testing.T) {
+func TestOptionsWinInForwardedBodies(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	const four = `"max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":3`
 	const fast = `"bedrock":{"aws_region":"us-east-1","performance_config_latency":"optimized"}`
@@ -95,7 +95,7 @@ func TestOptionsWinInBodiesThatPass(t *testing.T) {
 }
 
 // InvokeModel's body is the model's own: what Bedrock is to do is in a header.
-func TestLatencyOfInvokeModelIsAHeader(t *testing.T) {
+func TestLatencyOfInvokeModelComesFromAHeader(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	const name, own = "X-Amzn-Bedrock-Performanceconfig-Latency", "standard"
 	for _, c := range []struct{ format, options, path, want string }{
@@ -112,7 +112,7 @@ func TestLatencyOfInvokeModelIsAHeader(t *testing.T) {
 
 // A client of another format did not mean OpenAI's rules; one of OpenAI's is told
 // of them by the provider.
-func TestWhatAReasoningModelRefusesIsLeftOutForOtherClients(t *testing.T) {
+func TestFieldsThatAReasoningModelRefusesAreLeftOut(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{"choices":[]}`))
 	const asked = `"messages":[{"role":"user","content":"x"}],"temperature":0.2,"top_p":0.9`
 	for _, c := range []struct{ format, provider, model, body, want string }{

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestStreamsOfWhatCannotStreamAreRefused(t *testing.T) {
+func TestStreamIsRefusedWhereTheTargetCannotStream(t *testing.T) {
 	for _, route := range []string{"image/v1/images/generations", "image/v1/images/edits"} {
 		for stream, status := range map[string]int{`true`: 400, `false`: 200} {
 			b := newBench(t, routeConf(route, "gemini", "m", ""), answering(`{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}]}`)).elsewhere()

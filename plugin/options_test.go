@@ -14,7 +14,7 @@ import (
 	"go-ai-proxy/plugin/engine/enginetest"
 )
 
-func TestMistralCallsTheSizeOfVectorsOtherwise(t *testing.T) {
+func TestMistralHasItsOwnNameForEmbeddingDimensions(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{"data":[]}`))
 	for _, c := range []struct{ provider, options, body, want string }{
 		{"mistral", `"mistral_format":"openai","embeddings_dimensions":512`, `{"input":["a"],"user":"u","dimensions":9}`, `{"input":["a"],"model":"m","output_dimension":512}`},
@@ -74,7 +74,7 @@ func TestPricesNeedStatistics(t *testing.T) {
 	}
 }
 
-func TestOptionsWithoutEffectAreWarnedOf(t *testing.T) {
+func TestOptionsWithoutEffectGetAWarning(t *testing.T) {
 	const options = "config.targets[1].model.options."
 	for _, c := range []struct{ format, route, provider, model, more, want string }{
 		{"anthropic", chatRoute, "anthropic", "m", `"max_tokens":1,"top_k":1`, ""},
@@ -122,7 +122,7 @@ func TestOptionsWithoutEffectAreWarnedOf(t *testing.T) {
 
 // A pair of provider and route type that no request can be served by is named
 // when it is loaded. Its requests are refused, those of other targets are not.
-func TestImpossiblePairsAreNamedAtLoad(t *testing.T) {
+func TestImpossiblePairsAreReportedAtLoad(t *testing.T) {
 	for _, c := range []struct{ provider, route, options, want string }{
 		{"anthropic", "llm/v1/embeddings", `"anthropic_version":"x"`, "provider anthropic has nothing of llm/v1/embeddings: use one of llm/v1/batches, llm/v1/chat"},
 		{"vllm", "audio/v1/audio/speech", `"upstream_url":"http://h/x"`, "provider vllm has nothing of audio/v1/audio/speech: use one of llm/v1/chat, llm/v1/responses, preserve"},
@@ -153,7 +153,7 @@ func TestImpossiblePairsAreNamedAtLoad(t *testing.T) {
 }
 
 // The client is told Kong's text and the field; log and record say it in words.
-func TestAMissingRegionIsNamed(t *testing.T) {
+func TestMissingRegionIsReported(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	const field = "config.targets[1].model.options.bedrock.aws_region"
@@ -209,7 +209,7 @@ func TestGenAICategoryIsLogged(t *testing.T) {
 
 // Of a configuration that cannot work, every client is told the field as Kong
 // writes it, and nothing is sent.
-func TestAnUnresolvedReferenceIsNamedToTheClient(t *testing.T) {
+func TestUnresolvedReferenceIsReportedToTheClient(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	for _, c := range []struct{ auth, want string }{
 		{`"header_value":"","$refs":{"header_value":"{vault://env/NAME}"}`, "config.targets[1].auth.header_value: the reference to a vault could not be resolved"},

@@ -28,15 +28,15 @@ func address(a *attempt) error {
 	case a.asked != nil:
 		a.out.Method = a.asked.Method
 	case a.how != untouched && a.request.api.Resources == nil && a.request.api.Body != provider.TakeSocket:
-		a.out.Method = http.MethodPost // whatever the client said
+		a.out.Method = http.MethodPost // whatever method the client used
 	}
 	a.out.Header = upstreamHeaders(a)
 	a.out.Timeouts = a.endpoint.timeouts
 	return nil
 }
 
-// setURL is the one place where upstream URLs are made: the provider's base and
-// operation path, or the configured URL, and the query.
+// setURL is the only place where upstream URLs are made, from the provider's base
+// and the operation's path, or the configured URL, and the query.
 func setURL(a *attempt) error {
 	o := a.target.Options
 	u := &a.url
@@ -87,22 +87,22 @@ func setURL(a *attempt) error {
 	return nil
 }
 
-// replacesPath says whether the path of the operation stands in place of that of
-// the configured URL; bare says that the URL has none.
+// replacesPath says whether the operation's path replaces the path of the
+// configured URL; bare says that the URL has none.
 func replacesPath(a *attempt, bare bool) bool {
 	o := a.target.Options
 	switch {
 	case a.asked != nil, o.UpstreamPath != "" && a.provider.PathOverURL:
 		return true
-	case a.how == untouched: // the client's path, where the configuration makes none of it
+	case a.how == untouched: // the client's path, unless the configuration sets one
 		return bare || o.UpstreamPath == "" && !a.endpoint.OwnPath()
 	}
 	return bare && (a.provider.Base == nil || a.exchange.instance.native() != nil)
 }
 
-// below is where a REST operation is below the configured path, which is that
-// of the family's first: threads are beside assistants. It is "" where the path
-// stands as it is.
+// belowPath is the path of a REST operation under the configured path, which is
+// the one of the API's first family: threads are beside assistants. It is "" when
+// the path is used as it is.
 func belowPath(a *attempt, path string) string {
 	path = strings.TrimSuffix(path, "/")
 	if a.request.api.Resources != nil && a.exchange.instance.native() == nil && a.request.family != a.request.api.Resources.Names[0] {
@@ -116,7 +116,7 @@ func belowPath(a *attempt, path string) string {
 	return path + a.request.sub
 }
 
-// path is the operation's path, or what the configuration puts in its place.
+// operationPath is the operation's path, or the one that the configuration sets.
 func operationPath(a *attempt) (string, error) {
 	switch {
 	case a.asked != nil:
@@ -142,7 +142,7 @@ func operationPath(a *attempt) (string, error) {
 
 func slashed(path string) string { return "/" + strings.TrimLeft(path, "/") }
 
-// setPath sets an escaped path as it is.
+// setPath sets an escaped path and keeps its escapes.
 func setPath(u *url.URL, escaped string) error {
 	path, err := url.PathUnescape(escaped)
 	if err != nil {
@@ -152,8 +152,8 @@ func setPath(u *url.URL, escaped string) error {
 	return nil
 }
 
-// queryString joins the queries of the configured URL, the operation, the
-// provider and the client, of which the client's win.
+// upstreamQuery joins the queries of the configured URL, the operation, the
+// provider and the client. The client's values win over the provider's fixed ones.
 func upstreamQuery(a *attempt, parts ...string) string {
 	var fixed [][2]string
 	if a.provider.Query != nil {
@@ -162,12 +162,12 @@ func upstreamQuery(a *attempt, parts ...string) string {
 	query := credentials.StripClientQuery(a.request.in.RawQuery)
 	switch {
 	case a.asked != nil:
-		query = "" // the resource has made its own of it
+		query = "" // the Resource has made its own query
 	case a.request.api.Model == provider.ModelInQuery:
 		query = credentials.WithoutQuery(query, "model", "deployment")
 	}
 	if a.foreign() {
-		query = "" // it means nothing there, and Google refuses what it does not know
+		query = "" // another provider does not know the client's parameters, and Google refuses unknown ones
 	}
 	for _, f := range fixed {
 		if _, ok := a.request.Query(f[0]); !ok {
@@ -186,7 +186,7 @@ func upstreamQuery(a *attempt, parts ...string) string {
 	return query
 }
 
-// Header values that many requests share; nobody changes them.
+// Header values that many requests share. They must not be changed.
 var (
 	takesIdentity = []string{"identity"}
 	takesGzipToo  = []string{"gzip, identity"}
@@ -194,7 +194,8 @@ var (
 	isJSONInUTF8  = []string{"application/json; charset=utf-8"}
 )
 
-// headers are the client's without what must not leave, and ours.
+// upstreamHeaders returns the client's headers without those that must not leave,
+// and adds ours.
 func upstreamHeaders(a *attempt) http.Header {
 	h := credentials.Forwarded(a.request.in.Header, 4)
 	if a.foreign() {
@@ -227,7 +228,7 @@ func upstreamHeaders(a *attempt) http.Header {
 	return h
 }
 
-// authorize puts the target's credentials on the request.
+// authorize adds the target's credentials to the request.
 func authorize(ctx context.Context, a *attempt) error {
 	name, value := a.endpoint.source.BodyParam(func(name string) []byte { return jsonedit.Find(a.request.members, name) })
 	if name != "" {
@@ -275,8 +276,8 @@ func hostOf(addr string) string {
 }
 
 // nativePath is the path of a request to a configured URL. A URL without a path
-// leaves it to the API; one with a path is for the format's chat, and where it
-// ends as that API's does, its other APIs are beside it.
+// gets the API's path. The path of a URL is meant for the format's chat API; when
+// it ends in that API's path, the format's other APIs are placed beside it.
 func nativePath(a *attempt, u *url.URL, path string, bare bool) (string, bool) {
 	if bare {
 		return path, true
@@ -296,9 +297,9 @@ func nativePath(a *attempt, u *url.URL, path string, bare bool) (string, bool) {
 	return prefix + path, true
 }
 
-// meant says whether a header means something in the client's format only. An
-// operation of the same format takes its headers, but for those that it wants in
-// the body.
+// isOfClientFormat says whether a header has a meaning in the client's format
+// only. An operation of the same format takes those headers, except the ones that
+// it wants in the body.
 func isOfClientFormat(a *attempt, header string) bool {
 	n := a.exchange.instance.native()
 	if a.how == same && header != "Accept" {

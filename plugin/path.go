@@ -2,10 +2,10 @@ package plugin
 
 import "strings"
 
-// NormalizePath is a raw path as Kong's router sees it: escapes of what needs none
-// are undone and the others written in upper case, dot segments and double
-// slashes are gone. Reserved characters keep their escapes, so that an escaped
-// slash never becomes a separator.
+// NormalizePath returns a raw path as Kong's router sees it: needless escapes are
+// decoded, the others are written in upper case, dot segments and double slashes
+// are removed. Reserved characters keep their escapes, so that an escaped slash
+// never becomes a separator.
 func NormalizePath(path string) string {
 	if strings.IndexByte(path, '%') >= 0 {
 		path = unescapeUnreserved(path)
@@ -33,8 +33,8 @@ func NormalizePath(path string) string {
 	return "/" + strings.Join(out, "/")
 }
 
-// reserved are the characters whose escapes mean something else than they do
-// themselves (RFC 3986 §2.2), and the percent sign.
+// reserved are the characters that mean something else when they are not escaped
+// (RFC 3986 §2.2), and the percent sign.
 const reserved = "!*'();:@&=+$,/?%#[]"
 
 func unescapeUnreserved(path string) string {

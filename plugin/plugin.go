@@ -1,31 +1,31 @@
-// Package plugin is go-ai-proxy as Kong calls it, and the relay in which a
-// request meets a provider. Its files, in the order in which one reads the way of
-// a request:
+// Package plugin is go-ai-proxy: the phases that Kong calls, and the relay that
+// sends a request to a provider. Its files, in the order in which a request passes
+// them:
 //
-//   - plugin.go: what Kong knows of the plugin, and how it is started
+//   - plugin.go: how Kong knows the plugin, and how it is started
 //   - access.go: Kong's access phase, which sends a request to the relay
-//   - instance.go: one configuration, compiled; warnings.go: what in it changes
-//     nothing; semantic.go: the model that orders its targets by meaning
+//   - instance.go: one configuration, compiled; warnings.go: its options without
+//     effect; semantic.go: the model that orders its targets by meaning
 //   - relay.go: one exchange, its phases in a row, its one record
-//   - read.go: the client's request is read into what request.go holds, by way of
+//   - read.go: reads the client's request into the type in request.go, with
 //     body.go, inflate.go and buffers.go
-//   - balance.go: candidates, attempts, failover; acl.go: who may use which, and
+//   - balance.go: candidates, attempts, failover; acl.go: who may use which target;
 //     path.go: how paths are compared
 //   - attempt.go: one try at one target
 //   - translate.go: the body for the provider; extra_body.go: what the client adds
 //     to it
 //   - outgoing.go: URL, headers and credentials
-//   - upstream.go: the way to providers; redirect.go: to one host instead
+//   - upstream.go: the connection to providers; redirect.go: to one host instead
 //   - header_filter.go: the headers that the client gets
 //   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event;
 //     session.go: a WebSocket
-//   - reply.go: what the client has got so far, and errors in its format; errors.go:
-//     what it is told
+//   - reply.go: what has been sent to the client, and errors in its format;
+//     errors.go: the errors' texts
 //   - log.go: usage for the record, and Kong's log phase
 //
-// ballast.go has the collector run less often. How requests come from Kong is in
-// gateway, what a client may call in routes, what is left in the log in record.
-// Formats live in ../translators and know nothing of this package.
+// ballast.go makes the collector run less often. How requests come from Kong is in
+// package gateway, what a client may call in routes, what is logged in record.
+// Formats are in ../translators and know nothing of this package.
 package plugin
 
 import (
@@ -43,16 +43,16 @@ import (
 	"go-ai-proxy/plugin/server"
 )
 
-// What Kong knows the plugin by.
+// How Kong knows the plugin.
 const (
 	Name     = "go-ai-proxy"
 	Version  = "1.0.0"
-	Priority = 770 // Kong's ai-proxy has it, too: before all logging plugins
+	Priority = 770 // the same as Kong's ai-proxy: before all logging plugins
 	Socket   = Name + ".socket"
 )
 
-// Info describes the plugin to Kong. The log phase is declared only on
-// request: it is for a Kong without the Lua shim.
+// Info describes the plugin to Kong. The log phase is declared only on request
+// (see logPhase): it is for a Kong without the Lua shim.
 func Info(schema []byte) server.Info {
 	phases := []string{"access"}
 	if logPhase() {
@@ -63,10 +63,10 @@ func Info(schema []byte) server.Info {
 
 func logPhase() bool { return os.Getenv("GO_AI_PROXY_LOG_PHASE") == "on" }
 
-// Serve is the plugin server: it serves Kong from its prefix until ctx ends,
-// and then lets open requests finish for a bounded time. The socket is taken
-// last: what keeps this process from serving leaves the one before it alone. kind
-// is the engine of both sides.
+// Serve runs the plugin server: it serves Kong from prefix until ctx ends, and
+// then lets open requests finish for a bounded time. It takes over the socket
+// last, so that a failure to start leaves the process that served before alone.
+// kind is the engine of both sides.
 func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger, kind engine.Kind) error {
 	read, err := config.NewSchema(schema)
 	if err != nil {
@@ -100,7 +100,7 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 		return err
 	}
 	s := &server.Server{Info: Info(schema), Logger: log, New: func(config []byte) (server.Instance, error) {
-		a, _ := g.Open(config) // a configuration that cannot work answers for itself
+		a, _ := g.Open(config) // an instance that cannot work answers its requests with the reason
 		return newKongInstance(k, a)
 	}}
 	s.Leave = g.Leave

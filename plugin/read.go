@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// reading fills a request, and refuses what no target could answer.
+// reading fills a request from what the client sends, and refuses what no target
+// could answer.
 type reading struct {
 	exchange *exchange
 	request  *request
@@ -25,11 +26,11 @@ type reading struct {
 
 func newReading(x *exchange) *reading { return &reading{x, &x.request} }
 
-// read takes in the client's request and refuses what no target could answer.
+// read reads the client's request, and refuses what no target could answer.
 func (r *reading) read() error {
 	r.request.gzip = takesGzip(r.request.in.Header["Accept-Encoding"])
 	switch r.request.in.Method {
-	case http.MethodTrace, http.MethodConnect: // the first answers with what it was sent, our key; the second opens a tunnel
+	case http.MethodTrace, http.MethodConnect: // TRACE would echo what it was sent, with our key; CONNECT opens a tunnel
 		return notAllowed(r.request.in.Method, "this gateway", http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete)
 	}
 	if len(r.request.in.Header["Content-Type"]) > 1 {
@@ -60,7 +61,7 @@ func (r *reading) read() error {
 	return r.decideStream()
 }
 
-// meet finds out what the client wants.
+// meet finds the route type, the API and the path that the client calls.
 func (r *reading) meet() error {
 	asked := routes.Request{
 		Method: r.request.in.Method, Path: r.request.in.Path, Whole: r.request.in.Kong.Path, RawQuery: r.request.in.RawQuery, Captures: r.request.in.Kong.Captures,
@@ -77,15 +78,15 @@ func (r *reading) meet() error {
 	return r.want(table.Meet(wanted, &asked))
 }
 
-// want takes in what was found, also where it is refused: the error is told in
-// its format.
+// want stores what was matched, even when the request is refused: the error is
+// sent in the format of what was matched.
 func (r *reading) want(m routes.Match, err error) error {
 	r.request.api, r.request.route, r.request.stream, r.request.model, r.request.family, r.request.sub = m.API, m.Route, m.Stream, m.Model, m.Family, m.Sub
 	return err
 }
 
-// routeType is the one that the request means among those of the targets. What
-// says nothing of it is the first target's.
+// routeType returns the route type of the request, among those of the targets. A
+// request that does not say goes to the first target's.
 func (r *reading) routeType(asked *routes.Request) (route.Type, error) {
 	table := r.exchange.instance.table
 	wanted, decided, err := table.ByPath(asked)
@@ -95,14 +96,14 @@ func (r *reading) routeType(asked *routes.Request) (route.Type, error) {
 	if media := r.request.mediaType(); r.request.in.Body == nil || r.request.in.Method != http.MethodPost || media != "" && !strings.Contains(media, "json") && media != "application/x-www-form-urlencoded" {
 		return wanted, table.Unknown(asked)
 	}
-	r.request.api = routes.Of(wanted) // for what has to be said of the body's encoding
+	r.request.api = routes.Of(wanted) // for errors about the body's encoding
 	if err := r.readBody(int64(r.exchange.instance.config.MaxRequestBodySize)); err != nil {
 		return "", err
 	}
 	r.request.in.Body, r.request.in.ContentLength = bytes.NewReader(r.request.body), int64(len(r.request.body))
 	members, err := jsonedit.Object(r.request.body, nil)
 	if err != nil {
-		return wanted, nil // which takes it otherwise, or says what is wrong with it
+		return wanted, nil // the API reads it itself, or says what is wrong with it
 	}
 	if meant := table.ByMember(members); meant != "" {
 		return meant, nil
@@ -110,7 +111,7 @@ func (r *reading) routeType(asked *routes.Request) (route.Type, error) {
 	return wanted, table.Unknown(asked)
 }
 
-// takeBody takes the body in as the surface wants it.
+// takeBody reads the body in the way that the API wants it.
 func (r *reading) takeBody() error {
 	most := int64(r.exchange.instance.config.MaxRequestBodySize)
 	media := r.request.mediaType()
@@ -121,7 +122,7 @@ func (r *reading) takeBody() error {
 		}
 		var err error
 		if r.request.members, err = jsonedit.Object(r.request.body, r.request.space[:0]); err != nil {
-			r.request.members = nil // it is something else, and goes on as it is
+			r.request.members = nil // not an object: forwarded unchanged
 		}
 		r.request.model, _ = jsonedit.String(jsonedit.Find(r.request.members, "model"))
 		return nil
@@ -147,7 +148,7 @@ func (r *reading) takeBody() error {
 	return r.parseJSON(media)
 }
 
-// readBody reads the body whole, inflated, within max bytes (0: no limit).
+// readBody reads and inflates the whole body, of at most max bytes (0: no limit).
 func (r *reading) readBody(max int64) error {
 	if r.request.in.Body == nil {
 		return nil
@@ -167,14 +168,14 @@ func (r *reading) readBody(max int64) error {
 	return unreadable(err)
 }
 
-// parseJSON finds the members of the body. A form becomes JSON first.
+// parseJSON finds the members of the JSON body. A form is first rewritten as JSON.
 func (r *reading) parseJSON(media string) error {
 	switch {
 	case media == "", strings.Contains(media, "json"):
 	case media == "application/octet-stream" && r.exchange.instance.native() != nil: // AWS's SDKs call InvokeModel's body that
 	case media == "application/x-www-form-urlencoded":
 		if bytes.HasPrefix(bytes.TrimSpace(r.request.body), []byte("{")) {
-			break // it is what curl -d says of anything
+			break // curl -d sends this type with every body
 		}
 		var err error
 		if r.request.body, err = form.ValuesAsJSON(r.request.body); err != nil {
@@ -187,7 +188,7 @@ func (r *reading) parseJSON(media string) error {
 		return refuse(http.StatusBadRequest, "the request has no body: send a JSON object")
 	}
 	var err error
-	// Not nil, also for {}: a body that is there is checked.
+	// Not nil even for {}: every body is checked.
 	if r.request.members, err = jsonedit.Object(r.request.body, r.request.space[:0]); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
@@ -206,7 +207,7 @@ func (r *reading) wrongMedia(want string) error {
 	return refuse(http.StatusUnsupportedMediaType, is+": send "+want)
 }
 
-// decideStream settles whether the client gets a stream.
+// decideStream decides whether the client gets a stream.
 func (r *reading) decideStream() error {
 	if !r.request.api.Streams {
 		return nil
@@ -217,7 +218,8 @@ func (r *reading) decideStream() error {
 	return r.wantStream(jsonedit.IsTrue(jsonedit.Find(r.request.members, "stream")))
 }
 
-// wantStream holds a client that asks for a stream to what is allowed.
+// wantStream decides from what the client asked for and what the configuration
+// allows; it refuses a stream where streaming is denied.
 func (r *reading) wantStream(asked bool) error {
 	switch r.exchange.instance.config.ResponseStreaming {
 	case "deny":
@@ -236,9 +238,10 @@ func (r *reading) wantStream(asked bool) error {
 	return nil
 }
 
-// takeForm lets a multipart form pass, and looks at its front for the model.
-// Where a target needs it translated, it is held; so is one within
-// max_request_body_size that another target may have to be sent.
+// takeForm takes a multipart form, which is forwarded as it arrives, and looks for
+// the model in its first fields. The form is held in memory where a target needs
+// it translated, or where it is within max_request_body_size and may have to be
+// sent to another target.
 func (r *reading) takeForm(most int64) error {
 	if r.request.in.Body == nil {
 		return refuse(http.StatusBadRequest, "the request has no body: send multipart/form-data")
@@ -269,7 +272,8 @@ func (r *reading) takeForm(most int64) error {
 	return r.meetFields(fields)
 }
 
-// takeFormWhole holds a form that more than one target may have to be sent.
+// takeFormWhole holds in memory a form that may have to be sent to more than one
+// target.
 func (r *reading) takeFormWhole(most int64) error {
 	if err := r.readBody(most); err != nil {
 		return err
@@ -286,21 +290,21 @@ func (r *reading) takeFormWhole(most int64) error {
 	return r.meetFields(fields)
 }
 
-// meetFields takes in what a form says of the model and of streams.
+// meetFields reads the model and the stream flag from a form's fields.
 func (r *reading) meetFields(fields map[string]string) error {
 	r.request.model, r.request.named = fields["model"]
 	return r.wantStream(strings.EqualFold(fields["stream"], "true"))
 }
 
-// hold keeps the body that was read for all targets to be sent. It is not given
-// back: unlike the pieces of a request, what is sent as a stream may be read on
-// by net/http when the answer has begun.
+// hold keeps the body in memory, to be sent to each target that is tried. Its
+// buffer is not given back: net/http may still read a streamed body after the
+// answer has begun.
 func (r *reading) hold() {
 	r.request.held, r.request.body = r.request.body, nil
 	r.exchange.buffers.borrowed = nil
 }
 
-// takeFormAsJSON reads a form as the JSON that the same request would be.
+// takeFormAsJSON reads a form as the JSON of the same request.
 func (r *reading) takeFormAsJSON(most int64) error {
 	src, err := within(r.request.in.Body, most, r.request.in.ContentLength)
 	if err != nil {
@@ -312,7 +316,7 @@ func (r *reading) takeFormAsJSON(most int64) error {
 	return r.parseJSON("application/json")
 }
 
-// takeSocket is what a realtime request says before there is a connection.
+// takeSocket reads what a realtime request says before the connection is made.
 func (r *reading) takeSocket() error {
 	h := r.request.in.Header
 	if r.request.in.Method != http.MethodGet {
@@ -327,10 +331,10 @@ func (r *reading) takeSocket() error {
 	return nil
 }
 
-// passLimit bounds a body that passes through and is not held, in bytes; 0 is no
-// limit. The default of max_request_body_size is about what has to be held, so
-// uploads pass by it as they do in Kong; a limit that was chosen is for all, and
-// what a client has compressed is always held to it.
+// passLimit is the limit, in bytes, of a body that is forwarded and not held; 0 is
+// no limit. The default of max_request_body_size concerns bodies that must be
+// held, so uploads pass it, as in Kong. A configured limit applies to all bodies,
+// and a compressed body is always held to the limit.
 func (r *reading) passLimit(inflates bool) int64 {
 	if most := int64(r.exchange.instance.config.MaxRequestBodySize); most != defaultLimit || inflates {
 		return most
@@ -338,7 +342,8 @@ func (r *reading) passLimit(inflates bool) int64 {
 	return 0
 }
 
-// inflated is the body and its size, -1 when that is unknown, without gzip.
+// inflated returns the body without gzip, and its size, or -1 when that is
+// unknown.
 func (r *reading) inflated() (io.Reader, int64, error) {
 	switch encoding := strings.ToLower(strings.Join(r.request.in.Header["Content-Encoding"], ", ")); encoding {
 	case "gzip", "x-gzip":
@@ -362,9 +367,9 @@ func (r *reading) inflated() (io.Reader, int64, error) {
 	return zippedBody{g}, -1, nil
 }
 
-// checkNames refuses members that a provider might take for others: some
-// decoders do not mind the case of names, so that "MODEL" would be the model
-// where we saw none.
+// checkNames refuses members that a provider might take for others. Some decoders
+// ignore the case of names: to them "MODEL" would be the model, although we saw
+// none.
 func checkNames(members []jsonedit.Member) error {
 	for i := range members {
 		key := members[i].Key
@@ -375,7 +380,7 @@ func checkNames(members []jsonedit.Member) error {
 		}
 	}
 	if v := jsonedit.Find(members, "stream"); v != nil && !jsonedit.IsTrue(v) && !jsonedit.IsFalse(v) && !jsonedit.IsNull(v) {
-		return badField("stream", "stream must be true or false") // some take "true" for true
+		return badField("stream", "stream must be true or false") // some providers take "true" for true
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-// redirected is an Upstream that always sends to the same host.
+// redirected is an Upstream that sends every request to the same host.
 type redirected struct {
 	wire.Upstream
 	base *url.URL

@@ -16,7 +16,7 @@ const (
 )
 
 // curl -d says of anything that it is a form.
-func TestJSONIsReadWhateverCurlCallsIt(t *testing.T) {
+func TestJSONIsReadWithCurlsDefaultContentType(t *testing.T) {
 	for _, media := range []string{"", "application/x-www-form-urlencoded", "application/json", "application/json; charset=utf-8", "application/vnd.api+json"} {
 		b := newBench(t, chatConf, answer)
 		if resp, body := b.send("POST", "/chat", media, " "+hello); resp.StatusCode != 200 {
@@ -42,7 +42,7 @@ func TestJSONIsReadWhateverCurlCallsIt(t *testing.T) {
 	}
 }
 
-func TestWrongRequestsAreToldWhatIsWrongInTheirFormat(t *testing.T) {
+func TestBadRequestsGetAReasonInTheirFormat(t *testing.T) {
 	native := func(format, provider, model string) string {
 		return `{"llm_format":"` + format + `","route_type":"llm/v1/chat","auth":{"header_name":"x","header_value":"CANARY-KEY"},"model":{"provider":"` + provider + `","name":"` + model + `","options":{"bedrock":{"aws_region":"us-east-1"}}}}`
 	}
@@ -121,7 +121,7 @@ func toldBy(t *testing.T, conf, body string) (message, param string) {
 }
 
 // Kong has taken the route's own path off; what is left says what the client wants.
-func TestPathsOfWhatNoTargetDoesAreNamed(t *testing.T) {
+func TestPathThatNoTargetServesIsNamedInTheError(t *testing.T) {
 	two := mixed(chatRoute, "llm/v1/embeddings")
 	for _, c := range []struct {
 		name, conf, route, rest, body string
@@ -189,7 +189,7 @@ func TestModelsWithControlCharactersAreRefused(t *testing.T) {
 	}
 }
 
-func TestLimitOfBodiesHoldsForWhatPassesThrough(t *testing.T) {
+func TestBodyLimitAppliesToForwardedBodies(t *testing.T) {
 	transcriptions := func(limit string) string {
 		return strings.Replace(routeConf("audio/v1/audio/transcriptions", "openai", "m", `"upstream_url":"$UP"`), "{", "{"+limit, 1)
 	}
@@ -259,7 +259,7 @@ func TestDefaultLimitIsTheSchemas(t *testing.T) {
 	}
 }
 
-func TestBrokenGzipOfAFormIsToldAsSuch(t *testing.T) {
+func TestCorruptGzipOfAFormIsReportedAsSuch(t *testing.T) {
 	b := newBench(t, routeConf("audio/v1/audio/transcriptions", "openai", "m", `"upstream_url":"$UP"`), answering(`{}`))
 	whole := gzipped(formOf("model=m", "file@="+strings.Repeat("xyz", 50_000)))
 	resp, body := b.send("POST", "/t", formType, whole[:len(whole)-20], "Content-Encoding", "gzip")

@@ -31,19 +31,19 @@ type Relay struct {
 	schema   *config.Schema
 	log      zerolog.Logger
 	upstream wire.Upstream
-	states   *balancer.Store // what is known of targets, across configurations
+	states   *balancer.Store // state of targets, kept across configurations
 
-	pause time.Duration // between two questions whether something is ready
+	pause time.Duration // between two polls of a result that is not ready
 
 	leaving chan struct{} // closed when sessions must end
 
 	embeddings *semantic.Cache
-	paid       record.Paid   // what has been counted and can be read again
-	node       *cluster.Node // nil where states are this process's own
+	paid       record.Paid   // ids of what has been counted and can be read again
+	node       *cluster.Node // nil when states are not shared
 }
 
-// NewRelay returns a relay that calls providers over HTTP, by that engine. schema
-// says what its configurations may hold.
+// NewRelay returns a relay that calls providers over HTTP with the engine of that
+// kind. Configurations are checked against schema.
 func NewRelay(schema *config.Schema, log zerolog.Logger, kind engine.Kind) *Relay {
 	resp.LogTo(log)
 	runtime.KeepAlive(&ballast)
@@ -53,16 +53,16 @@ func NewRelay(schema *config.Schema, log zerolog.Logger, kind engine.Kind) *Rela
 	}
 }
 
-// Schema is what the relay's configurations may hold.
+// Schema is the schema of the relay's configurations.
 func (r *Relay) Schema() *config.Schema { return r.schema }
 
-// RedisEnv names the environment variable with the URL of the Redis through
-// which nodes share what they know of targets.
+// RedisEnv is the environment variable that holds the URL of the Redis through
+// which nodes share the state of targets.
 const RedisEnv = "GO_AI_PROXY_REDIS"
 
-// Share lets the relay share usage, latency and health of targets with those of
-// other nodes, through the Redis at url (redis://…, rediss://… for TLS). It
-// does not wait for Redis, nor does any request. "" shares nothing.
+// Share makes the relay share usage, latency and health of targets with other
+// nodes, through the Redis at url (redis://…, rediss://… for TLS). Neither Share
+// nor any request waits for Redis. An empty url shares nothing.
 func (r *Relay) Share(url string) error {
 	if url == "" {
 		return nil
@@ -84,8 +84,8 @@ func (r *Relay) Close() {
 	}
 }
 
-// Serve answers one request and returns its record, however it ended. live may
-// be nil.
+// Serve answers one request and returns its record, however it ended. live may be
+// nil.
 func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) (rec *record.Record) {
 	x := newExchange(r, inst, in, out, live)
 	rec = x.record
@@ -119,12 +119,12 @@ type exchange struct {
 	reply     reply
 	balancing balancing
 	buffers   buffers
-	first     attempt    // mostly the only one
-	seen      *chat.Seen // what the delivered attempt's answer said
-	id        string     // of the answer, once one was needed
+	first     attempt    // usually the only one
+	seen      *chat.Seen // what the delivered answer said
+	id        string     // of the answer, once needed
 }
 
-// newExchange begins an exchange, and its record.
+// newExchange starts an exchange and its record.
 func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) *exchange {
 	x := &exchange{relay: r, instance: inst, record: inst.record(), start: time.Now()}
 	x.request.in = in
@@ -134,8 +134,7 @@ func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live
 	return x
 }
 
-// serve takes the request through its phases. An error is what the client is
-// still to be told.
+// serve runs the request's phases. The error has not been sent to the client yet.
 func (x *exchange) serve(ctx context.Context) error {
 	if x.instance.broken != nil {
 		return x.instance.broken
@@ -146,7 +145,7 @@ func (x *exchange) serve(ctx context.Context) error {
 	return x.balancing.attempts(ctx)
 }
 
-// end tells the client why there is no answer and settles the record.
+// end sends the client the error, if it is still there, and settles the record.
 func (x *exchange) end(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, errClientGone) {
 		x.fail(record.Aborted, refuse(statusClientClosed, textClientClosed))
@@ -154,7 +153,7 @@ func (x *exchange) end(ctx context.Context, err error) {
 	}
 	e := asClientError(err)
 	outcome := record.Refused
-	if len(x.record.Data().Tried) > 0 && e.Status >= 500 { // a form may be refused while it is sent
+	if len(x.record.Data().Tried) > 0 && e.Status >= 500 { // a form may be refused while it is being sent
 		outcome = record.Failed
 	}
 	var said *reported
@@ -171,8 +170,8 @@ func (x *exchange) end(ctx context.Context, err error) {
 	x.fail(outcome, e)
 }
 
-// fail ends the request with an error of the relay's own. After the first byte
-// of a stream it becomes the format's error event.
+// fail ends the request with an error of the relay's own. After the first byte of
+// a stream it is sent as the format's error event.
 func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
 	x.finish(outcome, e.Message)
 	if outcome == record.Aborted {
@@ -190,14 +189,14 @@ func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
 	x.reply.sendError(e)
 }
 
-// errClientGone is what a sink's failure becomes.
+// errClientGone replaces the error of a sink whose client is gone.
 var errClientGone = errors.New("the client is gone")
 
-// finish settles the record; the first call counts.
+// finish settles the record. Only the first call has an effect.
 func (x *exchange) finish(outcome record.Outcome, message string) {
 	var estimate *chat.Usage
 	if x.record.Outcome() == record.Pending {
-		if u, ok := x.estimate(outcome); ok { // looks into the client's body: not under the lock
+		if u, ok := x.estimate(outcome); ok { // reads the client's body: not under the lock
 			estimate = &u
 		}
 	}
@@ -206,13 +205,14 @@ func (x *exchange) finish(outcome record.Outcome, message string) {
 	}
 }
 
-// estimate returns the usage of an answer whose provider counted nothing, or
-// not all, as Kong does: words of the prompt (1.8 tokens each when streamed),
-// four bytes of answer to a token. ok is false where nothing is estimated.
+// estimate returns the usage of an answer for which the provider counted nothing,
+// or not everything. Like Kong, it takes 1 token per word of the prompt (1.8 when
+// streamed) and 1 token per four bytes of the answer. ok is false when nothing is
+// estimated.
 //
-// Many providers count the output at the end of a stream, and some the prompt
-// at its start: of one that did not come to its end, the output is estimated
-// even where there are counts.
+// Many providers count the output at the end of a stream, and some count the
+// prompt at its start. So for a stream that did not reach its end, the output is
+// estimated even when there are counts.
 func (x *exchange) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
 	if x.seen == nil || outcome == record.Refused || outcome == record.Panicked || x.request.api == nil {
 		return u, false
@@ -260,10 +260,11 @@ func (r *Relay) Leave() time.Duration {
 	return realtime.Parting
 }
 
-// NewInstance compiles a configuration as Kong sends it. It never fails: one
-// that cannot work answers every request with 500 and the reason, which err
-// also says, once, for the log. So it says that some target can answer nothing,
-// of whose requests each is refused. What has no effect is logged as a warning.
+// NewInstance compiles a configuration as Kong sends it, and always returns an
+// instance. When the configuration cannot work, the instance answers every request
+// with 500 and the reason; err is the same reason, to be logged once. err also
+// names targets that can serve no request; only requests to those are refused.
+// Options without effect are logged as warnings.
 func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 	c, err := r.schema.Parse(data)
 	if err == nil {
@@ -286,10 +287,10 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 	return inst, impossible(inst)
 }
 
-// Redirect sends everything that is meant for a provider to base instead:
-// scheme and host are base's, the rest of each request stays as it is. It
-// comes before the first request. With a mock behind it a configuration can be
-// tried without keys and without a network.
+// Redirect sends every request that is meant for a provider to base instead:
+// scheme and host are base's, the rest is unchanged. It must be called before the
+// first request. With a mock at base, a configuration can be tried without keys
+// and without a network.
 func (r *Relay) Redirect(base *url.URL) {
 	r.upstream = &redirected{Upstream: r.upstream, base: base}
 }

@@ -219,7 +219,7 @@ func streamed(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func TestAnswerOfTheSameDialectPassesByteForByte(t *testing.T) {
+func TestAnswerOfTheSameDialectIsForwardedUnchanged(t *testing.T) {
 	b := newBench(t, chatConf, answer)
 	resp, body := b.post(hello)
 	if resp.StatusCode != 200 || body != answerJSON {
@@ -348,7 +348,7 @@ func TestClientThatLeavesEndsTheUpstreamCall(t *testing.T) {
 	}
 }
 
-func TestClientsPrivateHeadersStayHere(t *testing.T) {
+func TestClientsPrivateHeadersAreNotForwarded(t *testing.T) {
 	b := newBench(t, chatConf, answer)
 	private := []string{"Authorization", "Cookie", "X-Api-Key", "Api-Key", "X-Consumer-Username", "X-Forwarded-For", "X-Kong-Request-Id", "X-Go-Ai-Proxy-Record", "Proxy-Authorization"}
 	var headers []string
@@ -367,7 +367,7 @@ func TestClientsPrivateHeadersStayHere(t *testing.T) {
 	}
 }
 
-func TestProvidersOrdersToNginxStayHere(t *testing.T) {
+func TestProvidersNginxHeadersAreDropped(t *testing.T) {
 	b := newBench(t, chatConf, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Accel-Redirect", "/secret")
 		w.Header().Set("Set-Cookie", "a=b")
@@ -444,7 +444,7 @@ func TestErrorCatalogue(t *testing.T) {
 	}
 }
 
-func TestUnusableAnswersAreNamed(t *testing.T) {
+func TestUnusableAnswersAreReported(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
 		{"no choices", `{"id":"x"}`, "transformation failed from type openai://llm/v1/chat: 'choices' not in llm/v1/chat response"},
 		{"no JSON", `{"id`, "transformation failed from type openai://llm/v1/chat: failed to decode llm/v1/chat response"},
@@ -460,7 +460,7 @@ func TestUnusableAnswersAreNamed(t *testing.T) {
 	}
 }
 
-func TestAnErrorInA200OfHuggingFaceIsToldInItsWords(t *testing.T) {
+func TestHuggingFacesErrorInA200IsForwardedInItsWords(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"error":"it broke"}`:   "transformation failed from type huggingface://llm/v1/chat: API error: it broke",
 		`{"message":"it broke"}`: "API error: it broke",
@@ -475,7 +475,7 @@ func TestAnErrorInA200OfHuggingFaceIsToldInItsWords(t *testing.T) {
 }
 
 // Databricks and Mistral refuse stream_options, and count all the same.
-func TestUsageOfAProviderThatIsNotAskedComesAsTheClientWants(t *testing.T) {
+func TestUsageOfAProviderThatCannotBeAskedComesAsTheClientWants(t *testing.T) {
 	const (
 		text   = `data: {"id":"1","created":7,"model":"m","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}` + "\n\n"
 		finish = `data: {"id":"1","created":7,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}` + "\n\n"
@@ -582,7 +582,7 @@ func (panicking) Do(context.Context, *wire.Outgoing) (*wire.Answer, error) { pan
 
 // A defect in what counts a prompt's words is one request's, not the gateway's:
 // the record can still be asked for.
-func TestPanicOverTheClientsBodyLeavesTheRecordReadable(t *testing.T) {
+func TestPanicOnTheClientsBodyLeavesTheRecordReadable(t *testing.T) {
 	b := newBench(t, chatConf, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`)

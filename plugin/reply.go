@@ -16,10 +16,11 @@ import (
 	"go-ai-proxy/translators/openai"
 )
 
-// reply is what the client gets: the sink, and what must be remembered of it.
+// reply is the client's side of an exchange: the sink, and what has been sent to
+// it.
 type reply struct {
 	sink     wire.Sink
-	live     record.Live // nil where nobody waits for the record
+	live     record.Live // nil when nobody waits for the record
 	instance *Instance
 	request  *request
 	record   *record.Record
@@ -51,8 +52,8 @@ func (p *reply) flush() error {
 	return nil
 }
 
-// send gives the client an answer whole. The record must be settled: it goes
-// with the header.
+// send gives the client a whole answer. The record must be settled: it goes with
+// the header.
 func (p *reply) send(status int, h http.Header, body []byte) error {
 	p.announce(h)
 	if err := p.start(status, h, int64(len(body))); err != nil {
@@ -61,8 +62,8 @@ func (p *reply) send(status int, h http.Header, body []byte) error {
 	return p.write(body)
 }
 
-// sendEncoded is send, gzipped where the provider's answer was and the client
-// takes it.
+// sendEncoded is like send, but gzips the body when the provider's answer was
+// gzipped and the client accepts gzip.
 func (p *reply) sendEncoded(status int, h http.Header, body []byte, gzipped bool) error {
 	if gzipped && p.request.gzip {
 		var b bytes.Buffer
@@ -75,13 +76,13 @@ func (p *reply) sendEncoded(status int, h http.Header, body []byte, gzipped bool
 	return p.send(status, h, body)
 }
 
-// startStream sends the header of an answer whose end is not known yet.
+// startStream sends the header of an answer of unknown length.
 func (p *reply) startStream(status int, h http.Header) error {
 	return p.startBytes(status, h, -1)
 }
 
-// startBytes sends the header of an answer of known length, or -1, whose body
-// is not held.
+// startBytes sends the header of an answer of length bytes, or -1, whose body is
+// not held in memory.
 func (p *reply) startBytes(status int, h http.Header, length int64) error {
 	p.announce(h)
 	return p.start(status, h, length)
@@ -114,7 +115,8 @@ func (p *reply) sendErrorAs(e *chat.Error, gzipped bool) error {
 	return p.sendEncoded(e.Status, h, p.appendError(e), gzipped)
 }
 
-// markError sets the header in which the format says what an error is.
+// markError sets the header that names the kind of error, in formats that have
+// one.
 func (p *reply) markError(h http.Header, status int) {
 	if n := p.instance.native(); n != nil && n.ErrorHeader != nil {
 		name, value := n.ErrorHeader(status)
@@ -122,7 +124,7 @@ func (p *reply) markError(h http.Header, status int) {
 	}
 }
 
-// appendError is e as the client's format has errors.
+// appendError returns e in the client's format.
 func (p *reply) appendError(e *chat.Error) []byte {
 	if p.request.api != nil && p.request.api.Dialect != nil {
 		return p.request.api.Dialect.AppendError(nil, e)
@@ -133,8 +135,8 @@ func (p *reply) appendError(e *chat.Error) []byte {
 	return openai.Chat.AppendError(nil, e)
 }
 
-// errorEvent ends a stream with the client's form of an error. A format without
-// one in mid-stream has its connection broken, so that the answer does not look
+// errorEvent ends a stream with an error event in the client's format. A format
+// without error events has its connection broken, so that the answer does not look
 // complete.
 func (p *reply) errorEvent(e *chat.Error) {
 	b := p.errorFrame(e)
@@ -143,7 +145,7 @@ func (p *reply) errorEvent(e *chat.Error) {
 		return
 	}
 	if p.write(b) == nil {
-		_ = p.flush() // a client that is gone by now needs no error
+		_ = p.flush() // a client that is gone needs no error
 	}
 }
 
@@ -165,13 +167,14 @@ func (p *reply) errorFrame(e *chat.Error) []byte {
 	return dialect.NewEncoder(chat.Meta{}).Append(nil, d)
 }
 
-// seconds is d for a Retry-After header, at least one.
+// seconds is d in whole seconds, at least one, for a Retry-After header.
 func seconds(d time.Duration) string {
 	return string(number(max(1, int(math.Ceil(d.Seconds())))))
 }
 
-// Headers that answer a request with Kong-Debug: which target, chosen how, and
-// what was tried. Names and numbers only, nothing of the configuration's secrets.
+// Headers of the answer to a request with Kong-Debug: which target was chosen,
+// why, and what was tried. They hold names and numbers only, no secret of the
+// configuration.
 const (
 	headerTarget    = "X-Kong-Llm-Target"
 	headerAlgorithm = "X-Kong-Llm-Algorithm"
@@ -179,7 +182,8 @@ const (
 	headerReason    = "X-Kong-Llm-Reason"
 )
 
-// debugged says whether the client wants to know why, and may.
+// debugged says whether the client asks for debug headers and the configuration
+// allows them.
 func (p *reply) debugged() bool {
 	return p.instance.config.Debug && len(p.request.in.Header["Kong-Debug"]) > 0
 }
@@ -206,7 +210,7 @@ func (p *reply) explain(h http.Header) {
 	}
 }
 
-// headerValue is s without what cannot stand in a header.
+// headerValue is s without the characters that a header cannot hold.
 func headerValue(s string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {

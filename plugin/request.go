@@ -16,38 +16,39 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// request is what a client wants. It is filled while it is read, and not changed
-// afterwards: what an attempt learns is the attempt's.
+// request is what a client wants. It is filled while the request is read and
+// read-only from then on: what an attempt learns is kept in the attempt.
 type request struct {
 	in      *wire.Inbound
 	api     *provider.API
 	route   route.Type
 	body    []byte            // as received, inflated; attempts translate from here
 	members []jsonedit.Member // of body; nil when it is not JSON
-	form    *form.Reader      // instead of body: a multipart form that passes through
-	unread  io.Reader         // instead of body: anything else that does
+	form    *form.Reader      // instead of body: a multipart form that is forwarded as it arrives
+	unread  io.Reader         // instead of body: anything else that is forwarded as it arrives
 	held    []byte            // instead of body: a multipart form that some target needs as JSON
-	model   string            // the client's, "" when it named none
-	named   bool              // the model was in the front of the form
+	model   string            // as the client named it; "" when it named none
+	named   bool              // the form named the model before its files
 	family  string            // REST: "files", "threads" …
 	sub     string            // REST: the path below it, "/file-1/content"
 	stream  bool              // the client gets a stream
 	usage   bool              // the client asked for usage in the stream
 	gzip    bool              // the client takes gzip
 
-	// Made from the above when they are first asked for.
+	// Computed from the fields above on first use.
 	parsed *chat.Request // body in the internal form
 	query  url.Values
 
-	space [12]jsonedit.Member // room for members
+	space [12]jsonedit.Member // preallocated space for members
 }
 
-// isName says whether s can be a model's name: it stands in URLs and headers.
+// isName says whether s can be a model's name; names are put into URLs and
+// headers.
 func isName(s string) bool {
 	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// takesGzip says whether a client names gzip as an encoding that it takes.
+// takesGzip says whether an Accept-Encoding accepts gzip.
 func takesGzip(accepted []string) bool {
 	for _, list := range accepted {
 		for item := range strings.SplitSeq(list, ",") {
@@ -61,21 +62,22 @@ func takesGzip(accepted []string) bool {
 	return false
 }
 
-// creates says whether the request makes something new: those of a REST family
-// that only name what there is need no body and no model.
+// creates says whether the request makes something new. REST operations that only
+// name something existing need no body and no model.
 func (q *request) creates() bool {
 	return q.api.Resources == nil || q.sub == "" && q.in.Method == http.MethodPost
 }
 
-// mediaType is the body's, in lower case and without parameters.
+// mediaType is the body's media type, in lower case and without parameters.
 func (q *request) mediaType() string {
 	media, _, _ := strings.Cut(wire.First(q.in.Header, "Content-Type"), ";")
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-// Header, Capture and Query are the sources of templates.
+// Header, Capture and Query implement the sources of templates.
 
-// Header returns a header of the client; - and _ are the same in its name.
+// Header returns a header of the client's request; "-" and "_" in its name are
+// equal.
 func (q *request) Header(name string) (string, bool) {
 	if v := q.in.Header.Values(name); len(v) > 0 {
 		return v[0], true
@@ -114,7 +116,8 @@ func (q *request) queryValues() url.Values {
 	return q.query
 }
 
-// internal returns the request in the internal form; translations start from it.
+// internal returns the request in the internal form, from which every translation
+// starts.
 func (q *request) internal() (*chat.Request, error) {
 	if q.parsed != nil {
 		return q.parsed, nil
@@ -132,8 +135,8 @@ func (q *request) internal() (*chat.Request, error) {
 
 var errNoTranslation = errors.New("the client's format cannot be translated")
 
-// modelInQuery says whether the provider wants a model named: not where a call
-// is joined, or speech only written down.
+// modelInQuery says whether the provider wants the model in the query. It does not
+// where a client joins a call, or only transcribes speech.
 // https://platform.openai.com/docs/guides/realtime-server-controls
 func (q *request) modelInQuery() bool {
 	_, call := q.Query("call_id")
@@ -141,11 +144,11 @@ func (q *request) modelInQuery() bool {
 	return !call && (!intent || q.model != "")
 }
 
-// consumed says that the client's body goes by and is not kept.
+// consumed says that the client's body is forwarded as it arrives and not kept.
 func (q *request) consumed() bool { return q.form != nil || q.unread != nil }
 
-// reads says whether the request only asks for what another one has made, or
-// ends it: what that cost was counted when it was made, or is counted once, see
+// reads says whether the request only fetches what an earlier request made, or
+// ends it. The cost of that was counted when it was made, or is counted once: see
 // bills.
 func (q *request) reads() bool {
 	switch {
@@ -157,7 +160,7 @@ func (q *request) reads() bool {
 	return strings.HasSuffix(q.sub, "/cancel") || strings.HasSuffix(q.sub, "/stop")
 }
 
-// promptText is what the user said, for its meaning.
+// promptText is the text of the user's messages, whose meaning is compared.
 func (q *request) promptText() string {
 	var b strings.Builder
 	add := func(text string) {

@@ -53,7 +53,7 @@ func TestTargetsOfSeveralRouteTypesEachGetTheirRequests(t *testing.T) {
 	}
 }
 
-func TestWhatSaysNothingOfItsRouteTypeIsTheFirstTargets(t *testing.T) {
+func TestRequestOfUnknownRouteTypeGoesToTheFirstTarget(t *testing.T) {
 	b := newBench(t, mixed("llm/v1/chat", "llm/v1/embeddings"), answer).elsewhere()
 	for _, body := range []string{`{`, `{"x":1}`, ``} {
 		if resp, said := b.send("POST", "/ai", asJSON, body); resp.StatusCode != 400 || len(b.upstreamBodies()) > 0 {

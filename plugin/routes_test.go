@@ -178,7 +178,7 @@ func TestCreationsOfEveryRouteReachTheirPath(t *testing.T) {
 }
 
 // A route's path may be anything, and Kong may strip it or not.
-func TestSubPathsAreFoundWhateverTheRouteIsCalled(t *testing.T) {
+func TestSubPathsAreFoundUnderAnyRoutePath(t *testing.T) {
 	for _, c := range []struct{ route, kong, forwarded, want string }{
 		{"llm/v1/files", "/files/file-1", "/file-1", "/v1/files/file-1"},
 		{"llm/v1/files", "/files", "/", "/v1/files"},
@@ -290,7 +290,7 @@ func TestModelAliasInAFormBecomesTheModel(t *testing.T) {
 	}
 }
 
-func TestBinaryAnswersPassAsTheyCome(t *testing.T) {
+func TestBinaryAnswersAreForwardedAsTheyArrive(t *testing.T) {
 	sound := bytes.Repeat([]byte{0xff, 0xfb, 0x00, '\n'}, 100_000)
 	next := make(chan struct{})
 	b := newBench(t, routeConf("audio/v1/audio/speech", "openai", "tts-1", ""), func(w http.ResponseWriter, r *http.Request) {
@@ -339,7 +339,7 @@ func TestBinaryAnswerThatIsCutOffDoesNotLookWhole(t *testing.T) {
 	}
 }
 
-func TestUsageOfEventsOfSoundAndPicturesIsRead(t *testing.T) {
+func TestUsageOfAudioAndImageEventsIsRead(t *testing.T) {
 	for _, c := range []struct{ route, contentType, body, last string }{
 		{"audio/v1/audio/speech", asJSON, `{"input":"hi","stream_format":"sse"}`, `{"type":"speech.audio.done","usage":{"input_tokens":3,"output_tokens":4,"total_tokens":7}}`},
 		{"audio/v1/audio/transcriptions", formType, formOf("model=m-1", "stream=true", "file@=x"), `{"type":"transcript.text.done","text":"hi","usage":{"type":"tokens","input_tokens":3,"input_token_details":{"audio_tokens":2,"text_tokens":1},"output_tokens":4,"total_tokens":7}}`},
@@ -363,7 +363,7 @@ func TestUsageOfEventsOfSoundAndPicturesIsRead(t *testing.T) {
 	}
 }
 
-func TestStreamsThatAreDeniedAreDeniedInForms(t *testing.T) {
+func TestDeniedStreamsAreDeniedInForms(t *testing.T) {
 	conf := strings.Replace(routeConf("audio/v1/audio/transcriptions", "openai", "m-1", ""), `{"route_type"`, `{"response_streaming":"deny","route_type"`, 1)
 	for _, form := range []string{formOf("stream=true", "file@=x"), formOf("file@="+strings.Repeat("x", 100_000), "stream=true")} {
 		b := newBench(t, conf, answering(`{}`)).elsewhere()
@@ -489,7 +489,7 @@ func TestFormOverTheLimitIsSentOnceAndNeverRepeated(t *testing.T) {
 	}
 }
 
-func TestPreserveChangesNoByteOfAnything(t *testing.T) {
+func TestPreserveForwardsEverythingUnchanged(t *testing.T) {
 	for _, c := range []struct{ contentType, body, answerType, answer string }{
 		{asJSON, ` {"input":"x" , "model":"text-embedding-ada-002"} `, asJSON, ` {"data":[] , "usage":{"prompt_tokens":5,"total_tokens":5}} `},
 		{"application/octet-stream", "\x00\xff\r\n", "audio/mpeg", "\xff\xfb\x00"},

@@ -14,7 +14,7 @@ import (
 
 const onVertexOptions = `"gemini":{"api_endpoint":"us-central1-aiplatform.googleapis.com","project_id":"p","location_id":"l"}`
 
-func TestFormOfAnEditBecomesJSONForWhoTakesNoForms(t *testing.T) {
+func TestImageEditFormBecomesJSONForTargetsWithoutForms(t *testing.T) {
 	picture := "\x89PNG\r\n\x1a\n not much of a picture"
 	form := formOf("model=gemini-2.5-flash-image", "prompt=a \"hat\" for 1", "n=1", "image[]@="+picture, "image[]@="+picture)
 	b := newBench(t, routeConf("image/v1/images/edits", "gemini", "gemini-2.5-flash-image", onVertexOptions),
@@ -44,7 +44,7 @@ func decoded(t *testing.T, text string) (v any) {
 	return v
 }
 
-func TestTokensOfEmbeddingsThatOnlyAHeaderCounts(t *testing.T) {
+func TestEmbeddingTokensAreReadFromAHeader(t *testing.T) {
 	conf := `{"route_type":"llm/v1/embeddings","auth":{"aws_access_key_id":"AKID","aws_secret_access_key":"s"},"logging":{"log_statistics":true},
 	 "model":{"provider":"bedrock","name":"cohere.embed-english-v3","options":{"bedrock":{"aws_region":"us-east-1"}}}}`
 	b := newBench(t, conf, func(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +84,7 @@ func TestFormIsHeldForTargetsOfBothKinds(t *testing.T) {
 	}
 }
 
-func TestFormThatIsTranslatedIsBounded(t *testing.T) {
+func TestTranslatedFormIsBounded(t *testing.T) {
 	conf := strings.Replace(routeConf("image/v1/images/edits", "gemini", "m", onVertexOptions), `{"route_type"`, `{"max_request_body_size":1000,"route_type"`, 1)
 	b := newBench(t, conf, answering(`{}`)).elsewhere()
 	if resp, body := b.send("POST", "/edits", formType, formOf("prompt=x", "image@="+strings.Repeat("x", 2000))); resp.StatusCode != 413 {
@@ -107,7 +107,7 @@ func TestEmbeddingsOfOtherProvidersComeInBase64WhenAskedFor(t *testing.T) {
 	}
 }
 
-func TestTaskIsAskedForUntilItIsDone(t *testing.T) {
+func TestTaskIsPolledUntilItIsDone(t *testing.T) {
 	polls := 0
 	b := newBench(t, routeConf("image/v1/images/edits", "dashscope", "wanx2.1-imageedit", ""), func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", asJSON)
@@ -134,7 +134,7 @@ func TestTaskIsAskedForUntilItIsDone(t *testing.T) {
 	}
 }
 
-func TestVideoIsMadeAskedForAndFetched(t *testing.T) {
+func TestVideoIsCreatedPolledAndFetched(t *testing.T) {
 	film := strings.Repeat("\x00film", 50_000)
 	b := newBench(t, routeConf("video/v1/videos/generations", "gemini", "veo-3.1", ""), func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", asJSON)
@@ -172,7 +172,7 @@ func TestVideoIsMadeAskedForAndFetched(t *testing.T) {
 	}
 }
 
-func TestBatchOfClaudeIsMadeInOpenAIsFormat(t *testing.T) {
+func TestClaudeBatchIsCreatedInOpenAIsFormat(t *testing.T) {
 	b := newBench(t, routeConf("llm/v1/batches", "anthropic", "claude-sonnet-4-5", `"anthropic_version":"2023-06-01"`),
 		answering(`{"id":"msgbatch_1","type":"message_batch","processing_status":"in_progress","request_counts":{"processing":1},"created_at":"2025-01-01T00:00:00Z"}`)).elsewhere()
 	line := `{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"x","messages":[{"role":"user","content":"hi"}]}}`

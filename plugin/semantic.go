@@ -24,17 +24,17 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// The cache of embeddings, for all instances: how many numbers, of 4 bytes
-// each, and for how long.
+// The cache of embeddings, shared by all instances: how many numbers it holds, of
+// 4 bytes each, and for how long.
 const (
 	embeddingsKept    = 4 << 20
 	embeddingsKeptFor = 10 * time.Minute
 )
 
-// semanticWait bounds what a request waits for its ranking.
+// semanticWait is the longest time that a request waits for its ranking.
 const semanticWait = 5 * time.Second
 
-// compileSemantic starts the semantic router of an instance that asks for one.
+// compileSemantic starts the semantic router, if the instance has one configured.
 func compileSemantic(inst *Instance) error {
 	c := inst.config
 	if balancer.Algorithm(c.Balancer.Algorithm) != balancer.Semantic {
@@ -68,8 +68,8 @@ func compileSemantic(inst *Instance) error {
 	return nil
 }
 
-// embedder is the embedding model. A call of it is a request like any other, of
-// which the plugin itself is the client.
+// embedder calls the embedding model. A call is a request like any other, with the
+// plugin itself as the client.
 type embedder struct {
 	instance *Instance
 	endpoint *endpoint
@@ -98,16 +98,16 @@ func embeds(p *provider.Provider) bool {
 	return p.Variant != nil || p.Operations[route.Embeddings] != nil
 }
 
-// space names what makes vectors comparable: the model, where it is and how
-// long its vectors are.
+// space names what vectors must have in common to be comparable: the model, its
+// address and the length of the vectors.
 func (e *embedder) space() string {
 	m := &e.endpoint.Model
-	options, _ := json.Marshal(m.Options) // of strings and numbers: it cannot fail
+	options, _ := json.Marshal(m.Options) // strings and numbers only: it cannot fail
 	return m.Provider + "\x00" + m.Name + "\x00" + string(options) + "\x00" + strconv.Itoa(e.instance.config.VectorDB.Dimensions)
 }
 
-// ask sends a request to the embedding model, both in OpenAI's format. Its errors
-// do not quote the request.
+// ask sends a request to the embedding model; request and answer are in OpenAI's
+// format. Its errors do not quote the request.
 func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {
@@ -129,7 +129,7 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	return readEmbedding(a)
 }
 
-// hide drops the texts of errors that may quote the request.
+// hide removes the text of errors that may quote the request.
 func (e *embedder) hide(err error) error {
 	if why, ok := errors.AsType[*unready](err); ok {
 		return why
@@ -141,7 +141,7 @@ func (e *embedder) hide(err error) error {
 	return errors.New("embeddings: the request could not be made for " + e.endpoint.Model.Provider)
 }
 
-// maxEmbedding bounds an answer of the embedding model, in bytes.
+// maxEmbedding is the largest answer of the embedding model, in bytes.
 const maxEmbedding = 4 << 20
 
 // readEmbedding reads the answer in OpenAI's format.

@@ -18,15 +18,15 @@ import (
 )
 
 // socketUpstream is an Upstream that can open WebSockets. When the provider
-// refuses, the answer is not nil.
+// refuses, dial returns its answer with the error.
 type socketUpstream interface {
 	dial(ctx context.Context, out *wire.Outgoing, o *websocket.DialOptions) (*websocket.Conn, *wire.Answer, error)
 }
 
 var errNoSockets = errors.New("the engine towards providers has no WebSockets")
 
-// serveSocket makes the attempt's connection, takes the client's over, and
-// lets both talk until one of them ends it.
+// serveSocket connects to the attempt's provider, takes over the client's
+// connection, and forwards messages until one side ends the session.
 func serveSocket(ctx context.Context, a *attempt) error {
 	s := realtime.Session{
 
@@ -41,7 +41,7 @@ func serveSocket(ctx context.Context, a *attempt) error {
 	if a.op.Opening != nil {
 		s.Opening = func(message []byte) ([]byte, string, error) { return openSession(a, message) }
 	}
-	var heard chat.Seen // it may grow when the session has ended and is recorded
+	var heard chat.Seen // it may still grow when the session has ended and is recorded
 	if a.op.Meter != nil {
 		s.Heard = func(message []byte) { countHeard(a, message, &heard) }
 	}
@@ -52,7 +52,7 @@ func serveSocket(ctx context.Context, a *attempt) error {
 	return nil
 }
 
-// dialSocket connects to the provider. A refusal is an answer like any other.
+// dialSocket connects to the provider. A refusal is handled like any error answer.
 func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*websocket.Conn, error) {
 	upstream, ok := a.exchange.relay.upstream.(socketUpstream)
 	if !ok {
@@ -66,7 +66,7 @@ func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*web
 	}
 	defer cancel()
 	a.out.Header.Del("Content-Type")
-	a.out.Header.Del("Origin") // it is about the page of the client, and us
+	a.out.Header.Del("Origin") // it names the client's page and our host
 	conn, answer, err := upstream.dial(dialing, &a.out, o)
 	a.took = time.Since(a.began)
 	switch {
@@ -96,10 +96,10 @@ func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*web
 	return nil, a.failedWith(body, false)
 }
 
-// maxRefusal bounds what is read of a refused handshake's answer, in bytes.
+// maxRefusal is how much of a refused handshake's answer is read, in bytes.
 const maxRefusal = 1 << 20
 
-// acceptSocket takes the client's connection over.
+// acceptSocket takes over the client's connection.
 func acceptSocket(a *attempt, o *websocket.AcceptOptions) (*websocket.Conn, error) {
 	w, r := a.request.in.Upgrade()
 	h := clientHeaders(a)
@@ -118,7 +118,8 @@ func acceptSocket(a *attempt, o *websocket.AcceptOptions) (*websocket.Conn, erro
 	return conn, nil
 }
 
-// opening is the client's first message as the provider gets it.
+// openSession returns the client's first message as the provider gets it. On an
+// error, told is the text for the client.
 func openSession(a *attempt, message []byte) (changed []byte, told string, err error) {
 	if changed, err = a.op.Opening(a.target, message); err != nil {
 		return nil, asClientError(err).Message, err
@@ -126,7 +127,7 @@ func openSession(a *attempt, message []byte) (changed []byte, told string, err e
 	return changed, "", nil
 }
 
-// heard counts what the provider says.
+// countHeard records the usage in a message of the provider.
 func countHeard(a *attempt, message []byte, seen *chat.Seen) {
 	before := *seen
 	a.op.Meter.Event(frame.Event{Data: message}, seen)
@@ -143,7 +144,7 @@ func countHeard(a *attempt, message []byte, seen *chat.Seen) {
 	}
 }
 
-// settle makes the record of how the session ended.
+// settleSession records how the session ended.
 func settleSession(a *attempt, end realtime.End) {
 	good := end.Code == websocket.StatusNormalClosure || end.Code == websocket.StatusGoingAway || end.Code == websocket.StatusNoStatusRcvd
 	switch {

@@ -96,7 +96,7 @@ func (k *talk) closing() (websocket.StatusCode, string) {
 	}
 }
 
-func TestRealtimeMessagesPassBothWaysAndAreCountedOnce(t *testing.T) {
+func TestRealtimeMessagesAreForwardedBothWaysAndCountedOnce(t *testing.T) {
 	done := `{"type":"response.done","event_id":"e","response":{"id":"r","usage":{"total_tokens":30,"input_tokens":20,"output_tokens":10,"input_token_details":{"text_tokens":5,"audio_tokens":15,"cached_tokens":4},"output_token_details":{"text_tokens":3,"audio_tokens":7}}}}`
 	k := newTalk(t, routeConf(realtimeRoute, "openai", "gpt-realtime", `"input_cost":10,"output_cost":20`), "?model=gpt-realtime",
 		socketServer(func(ctx context.Context, c *websocket.Conn) {
@@ -154,7 +154,7 @@ func TestRealtimePathsOfAzure(t *testing.T) {
 	}
 }
 
-func TestKeysInSubprotocolsStayHere(t *testing.T) {
+func TestKeysInSubprotocolsAreNotForwarded(t *testing.T) {
 	k := newTalk(t, routeConf(realtimeRoute, "openai", "m", ""), "", socketServer(echo), &websocket.DialOptions{
 		Subprotocols: []string{"realtime", "openai-insecure-api-key.CLIENT-SECRET", "openai-beta.realtime-v1"},
 		HTTPHeader:   http.Header{"Cookie": {"CLIENT-SECRET"}, "Authorization": {"Bearer CLIENT-SECRET"}, "Openai-Beta": {"realtime=v1"}, "Origin": {"https://page.example"}},
@@ -171,7 +171,7 @@ func TestKeysInSubprotocolsStayHere(t *testing.T) {
 	}
 }
 
-func TestCloseCodesArePassedOn(t *testing.T) {
+func TestCloseCodesAreForwarded(t *testing.T) {
 	for _, c := range []struct {
 		code    websocket.StatusCode
 		reason  string
@@ -206,7 +206,7 @@ func TestCloseCodesArePassedOn(t *testing.T) {
 	}
 }
 
-func TestSideThatVanishesEndsTheOther(t *testing.T) {
+func TestSessionEndsWhenOneSideVanishes(t *testing.T) {
 	told := make(chan error, 1)
 	k := newTalk(t, routeConf(realtimeRoute, "openai", "m", ""), "", socketServer(func(ctx context.Context, s *websocket.Conn) {
 		_, _, err := s.Read(ctx)
@@ -278,7 +278,7 @@ func TestSessionMovesToTheNextTargetBeforeTheUpgrade(t *testing.T) {
 	}
 }
 
-func TestLongMessagesPassAndTooLongOnesDoNot(t *testing.T) {
+func TestLongMessagesAreForwardedAndTooLongOnesRefused(t *testing.T) {
 	conf := strings.Replace(routeConf(realtimeRoute, "openai", "m", ""), `{"route_type"`, `{"max_request_body_size":2000000,"route_type"`, 1)
 	k := newTalk(t, conf, "", socketServer(echo), nil)
 	for _, n := range []int{0, 1, 4095, 4096, 4097, 300_000, 1_900_000} {
@@ -299,7 +299,7 @@ func TestLongMessagesPassAndTooLongOnesDoNot(t *testing.T) {
 	}
 }
 
-func TestQuietSessionsEndAndPingsKeepThemUp(t *testing.T) {
+func TestIdleSessionsEndUnlessPinged(t *testing.T) {
 	conf := `{"balancer":{"read_timeout":200},"targets":[{"route_type":"realtime/v1/realtime","model":{"provider":"openai","name":"m","options":{}},"auth":{},"logging":{"log_statistics":true}}]}`
 	k := newTalk(t, conf, "", socketServer(echo), nil)
 	began := time.Now()

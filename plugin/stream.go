@@ -18,9 +18,9 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// deliverStream gives the client the answer event by event. Events that
-// arrived together are written together; nothing is held back while another
-// read would block.
+// deliverStream gives the client the answer event by event. Events that arrived
+// together are written together, and everything is written before a read that
+// would block.
 func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
 	s := &stream{attempt: a, op: a.op, api: a.request.api, hidden: a.hidden, usage: a.request.usage}
 	if a.how == viaChat {
@@ -51,25 +51,25 @@ const maxHeld = 16 << 10
 // stream is one streamed answer on its way to the client.
 type stream struct {
 	attempt *attempt
-	// The attempt's, beside what else is looked at for every event: that of a
-	// thousand streams is not in the processor's cache.
+	// Copies of the attempt's fields, beside the others that are read for every
+	// event: with a thousand streams, the attempt is not in the processor's cache.
 	op     *provider.Operation
 	api    *provider.API
 	hidden bool
 	usage  bool
 
-	ended bool // the client has all there is
-	// shown: content has come, from now on the attempt cannot be replaced.
+	ended bool // the client has been sent everything
+	// shown says that content has been sent: the attempt can no longer be replaced.
 	shown   bool
-	from    chat.Stream  // nil in the same format
-	resting chat.Resting // from, where it is one
-	buf     []byte       // what the client is given next
-	lent    *[]byte      // where buf came from
-	inner   []byte       // what an event wrapped
+	from    chat.Stream  // nil when the formats are the same
+	resting chat.Resting // from, if it implements chat.Resting
+	buf     []byte       // what will be written to the client next
+	lent    *[]byte      // the pooled buffer behind buf
+	inner   []byte       // the payload that an event wrapped
 	count   lastCount
 }
 
-// take turns one event of the provider into the client's bytes.
+// take translates one event of the provider into the client's bytes.
 func (s *stream) take(ev frame.Event) error {
 	if s.lent == nil {
 		s.takeBuffer()
@@ -154,10 +154,10 @@ func (s *stream) observe(d *chat.Delta) {
 	}
 }
 
-// maxCollected bounds what is kept of a streamed answer, in bytes.
+// maxCollected is how much of a streamed answer's text is kept, in bytes.
 const maxCollected = 16 << 20
 
-// note takes down when the first content came.
+// note records when the first content arrived.
 func (s *stream) note(content bool) {
 	if content && !s.shown {
 		s.shown = true
@@ -180,18 +180,18 @@ func (s *stream) begin() error {
 	return s.attempt.exchange.reply.startStream(s.attempt.answer.Status, h)
 }
 
-// failedAtOnce says that an error came before the client was given anything: it
-// is told with a status, and not in a stream.
+// failedAtOnce says that an error came before anything was sent to the client: it
+// is answered with a status, not in a stream.
 func (s *stream) failedAtOnce() bool {
 	return s.attempt.seen.Err != nil && !s.shown && !s.attempt.exchange.reply.started
 }
 
-// maxReplaceable bounds the bytes that are held back for another target to take
+// maxReplaceable is how many bytes are held back so that another target can take
 // over.
 const maxReplaceable = 256 << 10
 
-// flush gives the client what there is. While another target could still take
-// over, nothing is given before the first content.
+// flush writes what is collected to the client. While another target could still
+// take over, nothing is written before the first content.
 func (s *stream) flush() error {
 	if s.failedAtOnce() || s.attempt.replaceable && !s.shown && !s.ended && len(s.buf) < maxReplaceable {
 		return nil
@@ -213,7 +213,7 @@ func (s *stream) flush() error {
 	return s.attempt.exchange.reply.flush()
 }
 
-// eventBuffers are for events on their way.
+// eventBuffers are the buffers that events are written from.
 var eventBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 func (s *stream) takeBuffer() {
@@ -221,7 +221,7 @@ func (s *stream) takeBuffer() {
 	s.buf = (*s.lent)[:0]
 }
 
-// giveBuffer lets go of what was written: a stream that waits holds no buffer.
+// giveBuffer returns the buffer after a write: a stream that waits holds none.
 func (s *stream) giveBuffer() {
 	if s.lent != nil && cap(s.buf) <= maxHeld {
 		*s.lent = s.buf
@@ -230,11 +230,11 @@ func (s *stream) giveBuffer() {
 	s.buf, s.lent = nil, nil
 }
 
-// progress keeps the record's counts up to what the client was given, for one
-// that is asked for when the client leaves.
+// progress updates the record's counts to what the client has been sent, for a
+// record that is requested when the client leaves.
 func (s *stream) progress() {
 	if s.attempt.request.reads() {
-		return // it was paid when it was made
+		return // it was counted when the answer was made
 	}
 	s.attempt.exchange.record.Update(func(d *record.Data) {
 		if d.Outcome == record.Pending {
@@ -243,8 +243,8 @@ func (s *stream) progress() {
 	})
 }
 
-// close settles how the stream ended. A stream that the provider cut off gets
-// the format's error event and no end marker.
+// close settles how the stream ended. A stream that the provider cut off ends with
+// the format's error event and without an end marker.
 func (s *stream) close(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, errClientGone) {
 		settleSeen(s.attempt)
@@ -267,7 +267,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 		}
 		settleSeen(s.attempt)
 		s.attempt.exchange.finish(record.Completed, "")
-		s.ended = true // nothing is held back any more, also where no content came
+		s.ended = true // from here on nothing is held back, even without content
 		return s.flush()
 	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
 		failure = refuse(http.StatusBadGateway, "the provider ended the stream before its end")
@@ -288,8 +288,8 @@ func (s *stream) close(ctx context.Context, err error) error {
 	return nil
 }
 
-// failedEarly is a stream that brought an error, or nothing at all, before any
-// content: another attempt may be made in its place.
+// failedEarly is the error of a stream that failed, or was empty, before any
+// content: another attempt may replace it.
 func (s *stream) failedEarly(err error) error {
 	switch {
 	case s.attempt.seen.Err != nil:
@@ -305,7 +305,7 @@ func (s *stream) failedEarly(err error) error {
 	return noAnswer("error", "the provider's answer was empty")
 }
 
-// brokenOff is a stream that could not be read to its end.
+// brokenOff is the error of a stream that could not be read to its end.
 func (s *stream) brokenOff(err error) *attemptError {
 	var bad *chat.ResponseError
 	if errors.As(err, &bad) {
@@ -314,12 +314,14 @@ func (s *stream) brokenOff(err error) *attemptError {
 	return transportFailure(cutShort(err))
 }
 
-// untranslatable says, in Kong's words, that a 200 cannot be understood.
+// untranslatable is the error, in Kong's words, for a 200 that cannot be
+// understood.
 func untranslatable(a *attempt, bad *chat.ResponseError) *chat.Error {
 	return refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
 }
 
-// appendEnd writes the end marker that a provider's format does without.
+// appendEnd writes the end marker that the client's format has and the provider's
+// does not.
 func (s *stream) appendEnd() {
 	switch {
 	case s.from != nil:
@@ -330,19 +332,19 @@ func (s *stream) appendEnd() {
 	}
 }
 
-// appendUsage writes the chunk of usage that the client asked for, if none came.
+// appendUsage writes the usage chunk that the client asked for, if none came.
 func (s *stream) appendUsage() {
 	if len(s.count.data) > 0 {
 		s.buf = frame.AppendSSE(s.buf, nil, s.count.data)
 	}
 }
 
-// lastCount is the chunk of usage that a client asked for, of a provider that
-// cannot be asked and counts in its other chunks: the last of them without its
-// choices.
+// lastCount makes the usage chunk that a client asked for when the provider cannot
+// be asked for one but counts in its other chunks: it is the last of those,
+// without its choices.
 type lastCount struct {
 	data []byte
-	came bool // one came by itself
+	came bool // the provider sent one itself
 }
 
 func (u *lastCount) see(data []byte, seen *chat.Seen) {

@@ -43,7 +43,7 @@ func TestStreamWithoutContentArrivesWhole(t *testing.T) {
 }
 
 // What another target would not be asked again for is not held back for it.
-func TestStreamBeginsAtOnceWhereNoOtherTargetMayTakeOver(t *testing.T) {
+func TestStreamStartsAtOnceWhenNoOtherTargetCanTakeOver(t *testing.T) {
 	created := "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n"
 	for balancer, held := range map[string]bool{``: false, `"failover_criteria":["error","http_500"]`: false, failsOver: true} {
 		next := make(chan struct{})
@@ -81,7 +81,7 @@ func TestStreamBeginsAtOnceWhereNoOtherTargetMayTakeOver(t *testing.T) {
 	}
 }
 
-func TestRunOfAnAssistantArrivesAsItComes(t *testing.T) {
+func TestAssistantRunArrivesEventByEvent(t *testing.T) {
 	next := make(chan struct{})
 	b := newBench(t, advanced("llm/v1/assistants", "openai", "", failsOver, ""), func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

@@ -75,7 +75,7 @@ func resident(t *testing.T, field string) int64 {
 	return 0
 }
 
-func TestUploadOfHalfAGigabyteIsNotHeld(t *testing.T) {
+func TestUploadOfHalfAGigabyteIsNotHeldInMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("500 MB")
 	}

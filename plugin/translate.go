@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// translation is what happens to the bodies.
+// translation is how the bodies of provider and client relate.
 type translation int
 
 // translate makes the body of the outgoing request.
@@ -52,8 +52,8 @@ func translate(a *attempt) error {
 	return nil
 }
 
-// transformError gives a translator's refusal Kong's words where the message
-// does not name a field itself.
+// transformError puts a translator's refusal in Kong's words, and names the field
+// as the error's param.
 func transformError(a *attempt, err error) error {
 	var re *chat.RequestError
 	if errors.As(err, &re) {
@@ -64,7 +64,7 @@ func transformError(a *attempt, err error) error {
 	return err
 }
 
-// pass lets a body through that is not JSON, or none.
+// passBody forwards a body that is not JSON, if there is one.
 func passBody(a *attempt) error {
 	a.out.Length = a.request.in.ContentLength
 	f := a.request.form
@@ -104,7 +104,7 @@ func passBody(a *attempt) error {
 	return nil
 }
 
-// asJSON is the client's body for a target that takes no forms.
+// clientJSON is the client's body for a target that takes no forms.
 func clientJSON(a *attempt) ([]byte, error) {
 	if a.request.held == nil {
 		return a.request.body, nil
@@ -112,7 +112,8 @@ func clientJSON(a *attempt) ([]byte, error) {
 	return form.AsJSON(bytes.NewReader(a.request.held), a.request.in.Header.Get("Content-Type"))
 }
 
-// streamField refuses a form's stream, found late, where none may be.
+// checkStreamField refuses a form that asks for a stream where none is allowed,
+// when the field is found while the form is being sent.
 func checkStreamField(a *attempt, value string) error {
 	if strings.EqualFold(value, "true") && a.request.api.Streams && a.exchange.instance.config.ResponseStreaming == "deny" {
 		return refuse(http.StatusBadRequest, textNoStreaming)
@@ -120,7 +121,7 @@ func checkStreamField(a *attempt, value string) error {
 	return nil
 }
 
-// splice edits the few members that differ and leaves all other bytes alone.
+// spliceBody edits the few members that differ and leaves all other bytes alone.
 func spliceBody(a *attempt) error {
 	edits := a.edits[:0]
 	if a.target.Model != "" && (a.needsModel() || a.request.model != "") {
@@ -151,9 +152,9 @@ func spliceBody(a *attempt) error {
 	return mergeExtraBody(a, extra)
 }
 
-// spliceNative puts the target's model and options in a body of the same format,
-// and what else the provider wants otherwise than the client. All other bytes
-// stay.
+// spliceNative puts the target's model and options into a body of the same format,
+// and changes what the provider wants in another way than the client writes it.
+// All other bytes stay.
 func spliceNative(a *attempt) error {
 	edits := a.edits[:0]
 	named := a.request.api.Model == provider.ModelNeeded || a.request.api.Model == provider.ModelTaken && a.request.model != ""
@@ -188,7 +189,7 @@ func spliceNative(a *attempt) error {
 	return nil
 }
 
-// tune lets the target's tuning options win over the client's.
+// tuneBody makes the target's tuning options win over the client's.
 func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	o := a.target.Options
 	if o.MaxTokens != nil {
@@ -209,9 +210,9 @@ func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	return edits
 }
 
-// streamEdits makes `stream` explicit and asks for usage in the stream.
+// streamEdits makes the member stream explicit and asks for usage in the stream.
 func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
-	if !a.request.api.BareData { // Responses: usage comes by itself
+	if !a.request.api.BareData { // Responses: usage is always sent
 		if a.request.stream {
 			edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
 		}
@@ -237,13 +238,13 @@ func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	return edits
 }
 
-// translateChat takes the request through the internal form.
+// translateChat translates the request by way of the internal form.
 func translateChat(a *attempt) error {
 	parsed, err := a.request.internal()
 	if err != nil {
 		return err
 	}
-	r := *parsed // shallow: the original serves the next attempt, too
+	r := *parsed // shallow: the original serves later attempts, too
 	r.Model = a.target.Model
 	r.Stream = a.request.stream
 	o := a.target.Options
@@ -281,7 +282,7 @@ func number(n int) []byte { return strconv.AppendInt(nil, int64(n), 10) }
 
 func float(f float64) []byte { return strconv.AppendFloat(nil, f, 'g', -1, 64) }
 
-// translateBody takes a body that is no chat's to the provider's format.
+// translateBody translates a body other than chat's to the provider's format.
 func translateBody(a *attempt) error {
 	client, err := clientJSON(a)
 	if err != nil {
@@ -295,7 +296,7 @@ func translateBody(a *attempt) error {
 	return mergeExtraBody(a, jsonedit.Lookup(client, "extra_body"))
 }
 
-// clientCall is the client's request as a Resource sees it.
+// clientCall is the client's request in the form that a Resource takes.
 func clientCall(a *attempt) (*provider.Call, error) {
 	body, err := clientJSON(a)
 	if err != nil {
@@ -304,7 +305,7 @@ func clientCall(a *attempt) (*provider.Call, error) {
 	return &provider.Call{Method: a.request.in.Method, Path: a.request.sub, Query: a.request.in.RawQuery, Body: body}, nil
 }
 
-// translateResource makes the provider's request of a REST operation.
+// translateResource makes the provider's request for a REST operation.
 func translateResource(a *attempt) error {
 	client, err := clientCall(a)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // httpUpstream is the Upstream to real providers: the engine, and net/http for
-// the handshakes of WebSockets.
+// WebSocket handshakes.
 type httpUpstream struct {
 	*engine.Client
 	mu         sync.Mutex
@@ -28,7 +28,7 @@ func newHTTPUpstream(kind engine.Kind) *httpUpstream {
 	return &httpUpstream{Client: engine.NewClient(nil, os.Getenv(engine.HTTP2Env), kind), forSockets: map[wire.Timeouts]*http.Transport{}}
 }
 
-// sockets is the transport for WebSockets, which HTTP/2 has none of.
+// sockets returns the transport for WebSockets, which cannot use HTTP/2.
 func (u *httpUpstream) sockets(t wire.Timeouts) *http.Transport {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -46,7 +46,7 @@ func (u *httpUpstream) sockets(t wire.Timeouts) *http.Transport {
 	return tr
 }
 
-// dial implements socketUpstream. A WebSocket is HTTP/1.1.
+// dial implements socketUpstream. The handshake is HTTP/1.1.
 func (u *httpUpstream) dial(ctx context.Context, out *wire.Outgoing, o *websocket.DialOptions) (*websocket.Conn, *wire.Answer, error) {
 	o.HTTPClient = &http.Client{
 		Transport:     u.sockets(out.Timeouts),
@@ -63,7 +63,7 @@ func (u *httpUpstream) dial(ctx context.Context, out *wire.Outgoing, o *websocke
 	return nil, nil, &wire.TransportError{Phase: wire.Connecting, Timeout: isTimeout(err), Err: err}
 }
 
-// close ends idle connections.
+// close closes idle connections.
 func (u *httpUpstream) close() { u.Client.Close() }
 
 func isTimeout(err error) bool {

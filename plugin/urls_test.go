@@ -79,7 +79,7 @@ var addresses = []addressCase{
 	{name: "deepseek", config: `"model":{"provider":"deepseek","name":"deepseek-chat"}`, want: "https://api.deepseek.com/v1/chat/completions"},
 }
 
-func TestRequestsGoWhereTheProviderIs(t *testing.T) { toAddresses(t, addresses) }
+func TestRequestsGoToTheProvidersURL(t *testing.T) { toAddresses(t, addresses) }
 
 func toAddresses(t *testing.T, cases []addressCase) {
 	for _, c := range cases {
@@ -141,7 +141,7 @@ var nativeAddresses = []addressCase{
 	{name: "207 cohere, rerank of the second version", config: `"llm_format":"cohere","model":{"provider":"cohere","name":"rerank-v3.5"}`, path: "/v2/rerank", body: `{"query":"q","documents":["a"]}`, want: "https://api.cohere.com/v2/rerank"},
 }
 
-func TestNativeRequestsGoWhereTheProviderIs(t *testing.T) { toAddresses(t, nativeAddresses) }
+func TestNativeRequestsGoToTheProvidersURL(t *testing.T) { toAddresses(t, nativeAddresses) }
 
 // Of what is no chat.
 var mediaAddresses = []addressCase{
@@ -156,11 +156,11 @@ var mediaAddresses = []addressCase{
 		want: "https://dashscope-intl.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation"},
 }
 
-func TestMediaRequestsGoWhereTheProviderIs(t *testing.T) { toAddresses(t, mediaAddresses) }
+func TestMediaRequestsGoToTheProvidersURL(t *testing.T) { toAddresses(t, mediaAddresses) }
 
 // Preserve sends the client's path, unless the configuration says another one:
 // by upstream_path, or by values of the request in the path of upstream_url.
-func TestPreserveSendsThePathThatTheConfigurationMakes(t *testing.T) {
+func TestPreserveSendsTheConfiguredPath(t *testing.T) {
 	const client = "/go/chat/completions"
 	for _, c := range []struct{ name, provider, options, want string }{
 		{"a host alone", "openai", `"upstream_url":"http://h.test"`, client},

@@ -12,8 +12,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// warningsOf names the options that change nothing at their target because of what
-// its provider's operations are. config knows the rules that need not know them.
+// warningsOf names the options that have no effect at their target because of its
+// provider's operations. Package config checks the rules that do not depend on
+// those.
 func warningsOf(inst *Instance) (problems config.Problems) {
 	for i, t := range inst.targets {
 		path := inst.config.Path(i)
@@ -40,7 +41,8 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 	return problems
 }
 
-// impossible names the targets whose provider has nothing of their route type.
+// impossible names the targets whose provider has no operation of their route
+// type.
 func impossible(inst *Instance) error {
 	var problems config.Problems
 	for i, t := range inst.targets {
@@ -64,7 +66,8 @@ func canStream(inst *Instance, t *endpoint) bool {
 	return inst.native() != nil || s != nil && s.Streams
 }
 
-// upstreamPath says why a path does not replace that of the provider.
+// upstreamPath says why the option upstream_path does not replace the provider's
+// path; "" when it does.
 func upstreamPath(inst *Instance, t *endpoint) string {
 	if op := t.provider.Operations[t.RouteType]; inst.native() == nil && op != nil && op.Resource != nil {
 		return "the provider has several paths for route_type " + string(t.RouteType)
@@ -74,14 +77,15 @@ func upstreamPath(inst *Instance, t *endpoint) string {
 	switch {
 	case at == "", t.provider.PathOverURL:
 	case path == "" && (t.RouteType == route.Preserve || t.provider.Base == nil || inst.native() != nil):
-	case t.RouteType == route.Preserve && !t.OwnPath(): // instead of the client's path, that of the URL
+	case t.RouteType == route.Preserve && !t.OwnPath(): // instead of the client's path, the URL's path is used
 	default:
 		return "upstream_url has the path"
 	}
 	return ""
 }
 
-// tuning says why a tuning option, by its name in OpenAI's format, is not sent.
+// tuning says why a tuning option, by its name in OpenAI's format, is not sent; ""
+// when it is.
 func tuning(inst *Instance, t *endpoint, name string) string {
 	if n := inst.native(); n != nil {
 		format := n.Paths[0].API.Format
@@ -107,7 +111,7 @@ func tuning(inst *Instance, t *endpoint, name string) string {
 	return "provider " + t.Model.Provider + " does not take it"
 }
 
-// refuses says whether an API takes no member called name.
+// refuses says whether an API accepts no member called name.
 func refuses(op *provider.Operation, name string) bool {
 	if op.Format == provider.OpenAIResponses {
 		return name == "top_k"

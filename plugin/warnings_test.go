@@ -30,15 +30,15 @@ type fieldCase struct {
 
 // fieldCases are all fields below `targets`, by their paths.
 var fieldCases = map[string]fieldCase{
-	"route_type": {held: "TestRequestsGoWhereTheProviderIs"},
+	"route_type": {held: "TestRequestsGoToTheProvidersURL"},
 
 	"auth.header_name":                {held: "auth.header_value"},
 	"auth.header_value":               {value: `"Bearer other"`},
 	"auth.param_name":                 {held: "credentials.TestHeaderAndParameterAreBothApplied"},
 	"auth.param_value":                {held: "credentials.TestHeaderAndParameterAreBothApplied"},
 	"auth.param_location":             {held: "credentials.TestHeaderAndParameterAreBothApplied"},
-	"auth.allow_override":             {held: "config.TestSettingsOfAnotherAlgorithmAreWarnedOf, and credentials"},
-	"auth.aws_access_key_id":          {held: "config.TestUnusedCredentialsAreRefusedWhereTheyAreAll, and credentials"},
+	"auth.allow_override":             {held: "config.TestSettingsOfAnotherAlgorithmGetAWarning, and credentials"},
+	"auth.aws_access_key_id":          {held: "config.TestCredentialsThatAreAllUnusedAreRefused, and credentials"},
 	"auth.aws_secret_access_key":      {held: "the same"},
 	"auth.azure_use_managed_identity": {held: "the same"},
 	"auth.azure_client_id":            {held: "the same"},
@@ -49,9 +49,9 @@ var fieldCases = map[string]fieldCase{
 	"auth.gcp_metadata_url":           {held: "the same"},
 	"auth.gcp_oauth_token_url":        {held: "the same"},
 
-	"model.provider":    {held: "TestRequestsGoWhereTheProviderIs"},
-	"model.name":        {held: "TestNativeBodiesPassUnchangedButForTheModel"},
-	"model.model_alias": {held: "TestNativeBodiesPassUnchangedButForTheModel"},
+	"model.provider":    {held: "TestRequestsGoToTheProvidersURL"},
+	"model.name":        {held: "TestNativeBodiesAreForwardedUnchangedExceptTheModel"},
+	"model.model_alias": {held: "TestNativeBodiesAreForwardedUnchangedExceptTheModel"},
 
 	"model.options.max_tokens":                            {value: `7`},
 	"model.options.temperature":                           {value: `0.5`},
@@ -86,9 +86,9 @@ var fieldCases = map[string]fieldCase{
 	"model.options.bedrock.video_output_s3_uri":           {value: `"s3://other/x"`},
 	"model.options.bedrock.batch_bucket_prefix":           {value: `"s3://other/x/"`},
 	"model.options.bedrock.batch_role_arn":                {value: `"arn:aws:iam::1:role/other"`},
-	"model.options.gemini.api_endpoint":                   {held: "TestRequestsGoWhereTheProviderIs"},
-	"model.options.gemini.project_id":                     {held: "TestRequestsGoWhereTheProviderIs"},
-	"model.options.gemini.location_id":                    {held: "TestRequestsGoWhereTheProviderIs"},
+	"model.options.gemini.api_endpoint":                   {held: "TestRequestsGoToTheProvidersURL"},
+	"model.options.gemini.project_id":                     {held: "TestRequestsGoToTheProvidersURL"},
+	"model.options.gemini.location_id":                    {held: "TestRequestsGoToTheProvidersURL"},
 	"model.options.gemini.endpoint_id":                    {value: `"7"`},
 	"model.options.huggingface.use_cache":                 {value: `false`},
 	"model.options.huggingface.wait_for_model":            {value: `true`},
@@ -100,7 +100,7 @@ var fieldCases = map[string]fieldCase{
 	"logging.log_statistics": {held: "TestPricesNeedStatistics"},
 	"logging.log_payloads":   {held: "TestPayloadsAreLoggedWithoutStatistics"},
 	"weight":                 {held: "balancer, by every policy"},
-	"description":            {held: "config.TestSettingsOfAnotherAlgorithmAreWarnedOf"},
+	"description":            {held: "config.TestSettingsOfAnotherAlgorithmGetAWarning"},
 	"metadata":               {held: "nothing: Kong keeps it for itself"},
 }
 
@@ -255,7 +255,7 @@ func (s *sentTo) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, erro
 
 // Law 10: whatever the provider and the route type, a field that is set changes
 // what is sent, or is named as without effect; and none is named that does.
-func TestEveryOptionHasAnEffectOrIsNamed(t *testing.T) {
+func TestEveryOptionHasAnEffectOrAWarning(t *testing.T) {
 	pairs, checked := 0, 0
 	for _, p := range setups() {
 		base := map[string]any{}

@@ -1,8 +1,8 @@
-// Package balancer decides which target gets a request, and knows who is
-// healthy. It does no I/O and knows nothing of HTTP: the relay tells it how
-// attempts ended. Start with Balancer.Pick; a policy is one small type in
-// policies.go (hashing.go for consistent hashing), what is remembered of a
-// target is in state.go, and what errors make of it in failing.go.
+// Package balancer decides which target gets a request, and tracks which targets
+// are healthy. It does no I/O and knows nothing of HTTP: the relay reports how
+// attempts ended. Start with Balancer.Pick. Each policy is one small type in
+// policies.go (hashing.go for consistent hashing); state.go has the state of a
+// target, failing.go how errors change it.
 package balancer
 
 import (
@@ -43,8 +43,8 @@ type Options struct {
 	Breaker        Breaker
 }
 
-// Balancer chooses among a fixed set of targets. It is safe for concurrent use
-// and takes no lock on the way of a request.
+// Balancer chooses among a fixed set of targets. It is safe for concurrent use and
+// takes no lock while a request is served.
 type Balancer struct {
 	targets []Target
 	policy  policy
@@ -186,7 +186,7 @@ func (b *Balancer) RetryAfter(r *Request) time.Duration {
 	return max(least, 0)
 }
 
-// Verdict is how an attempt ended for the balancer.
+// Verdict is what an attempt's end means for its target's health.
 type Verdict int
 
 // The verdicts.
@@ -214,23 +214,24 @@ func (b *Balancer) Exclude(r *Request, i int) {
 	r.tried[i], r.some = true, true
 }
 
-// Rest keeps target i from being chosen until then while there are others: its
-// provider asked for that.
+// Rest excludes target i until then, as its provider asked, unless no other is
+// left.
 func (b *Balancer) Rest(i int, until time.Time) { later(&b.targets[i].State.rest, until.UnixNano()) }
 
-// Learn takes in what an answered attempt at target i cost.
+// Learn records what an answered attempt at target i cost.
 func (b *Balancer) Learn(i int, s Sample, now time.Time) { b.targets[i].State.learn(s, now) }
 
-// Fail takes in that an attempt of r at target i came to nothing: the target
-// counts as the slowest and the most used of the candidates. Else the one that
-// answers nothing but errors, at once and for no tokens, would be the best.
+// Fail records that an attempt of r at target i failed: the target counts as the
+// slowest and the most used of the candidates. Otherwise a target that answers
+// only errors, at once and for no tokens, would look best.
 func (b *Balancer) Fail(r *Request, i int, now time.Time) {
 	b.targets[i].State.streak.Add(1)
 	b.penalize(r, i, now)
 }
 
-// Refuse takes in that target i refused r as no proper request, which may be
-// the request's own fault. Who does so several times in a row fails.
+// Refuse records that target i refused r as a bad request, which may be the
+// request's own fault. A target that does so several times in a row counts as
+// failed.
 func (b *Balancer) Refuse(r *Request, i int, now time.Time) {
 	if b.targets[i].State.streak.Add(1) >= refusals {
 		b.penalize(r, i, now)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Breaker is the circuit breaker's configuration. MaxFails failures, counted
-// in total, close a target off for FailTimeout; then one request probes it.
-// 0 MaxFails switches it off.
+// Breaker is the circuit breaker's configuration. MaxFails failures, counted in
+// total, exclude a target for FailTimeout; then one request probes it. 0 MaxFails
+// switches the breaker off.
 type Breaker struct {
 	MaxFails    int
 	FailTimeout time.Duration

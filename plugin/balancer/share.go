@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Snapshot is what nodes tell each other of a target. Counts only grow.
+// Snapshot is the state of a target that nodes share. Counts only grow.
 type Snapshot struct {
 	Prompt, Completion int64 // tokens
 	Cost               float64
@@ -34,7 +34,7 @@ func (s *State) Snapshot() Snapshot {
 	return x
 }
 
-// Given is what SlowStart put in: counts and averages that nobody has measured.
+// Given returns what SlowStart set: counts and averages that nobody has measured.
 func (s *State) Given() Snapshot {
 	g := s.given.Load()
 	if g == nil {
@@ -43,9 +43,9 @@ func (s *State) Given() Snapshot {
 	return *g
 }
 
-// Merge takes in what all nodes together know of the target. known is the
-// snapshot of this node that is contained in it: what has happened here since
-// stays counted.
+// Merge applies what all nodes together know of the target. known is this node's
+// snapshot that is contained in all: what has happened here since then stays
+// counted.
 func (s *State) Merge(known, all Snapshot) {
 	s.prompt.Add(all.Prompt - known.Prompt)
 	s.completion.Add(all.Completion - known.Completion)

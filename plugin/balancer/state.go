@@ -10,9 +10,8 @@ import (
 // decay is the time constant of the latency average.
 const decay = 10 * time.Second
 
-// State is what is remembered of a target: connections, latency, usage and
-// health. It outlives the configuration it was made for as long as the target
-// stays what it was.
+// State is the state of a target: connections, latency, usage and health. It is
+// kept across configurations as long as the target stays the same.
 type State struct {
 	inflight atomic.Int64
 	e2e      atomic.Pointer[average] // ms
@@ -162,8 +161,8 @@ func (s *Store) Release(identity string) {
 	}
 }
 
-// SlowStart gives new targets the mean of what their peers have used and taken,
-// so that a target added later does not get all requests until it has caught up.
+// SlowStart gives new targets the mean usage and latency of their peers, so that a
+// target added later does not get all requests until it has caught up.
 func SlowStart(targets []Target, now time.Time) {
 	var known []Target
 	for _, t := range targets {

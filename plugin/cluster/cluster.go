@@ -1,10 +1,9 @@
-// Package cluster lets nodes share what they know of targets: usage counts,
-// latency averages and health, through Redis. A request never waits for it:
-// each node goes by what it knows itself, and a few times a second an exchange
-// tells the others what happened here and takes in what happened there. Without
-// Redis a node goes on alone.
+// Package cluster shares the state of targets between nodes: usage counts, latency
+// averages and health, through Redis. No request waits for it: each node uses what
+// it knows itself, and a few times a second an exchange sends what happened here
+// and receives what happened elsewhere. Without Redis a node works alone.
 //
-// Start with Join and Node.exchange. exchange.lua is what happens in Redis, a
+// Start with Join and Node.exchange. exchange.lua is what happens in Redis, one
 // target's hash at a time; balancer.State.Merge is what happens here.
 package cluster
 

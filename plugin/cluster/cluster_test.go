@@ -151,7 +151,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Errorf("in vain: %s", what)
 }
 
-func TestNodesCountTogether(t *testing.T) {
+func TestNodesAddUpTheirCounts(t *testing.T) {
 	s := newRedisServer(t)
 	a, b := join(t, s.url()), join(t, s.url())
 	var wg sync.WaitGroup
@@ -180,7 +180,7 @@ func TestNodesCountTogether(t *testing.T) {
 	}
 }
 
-func TestLatencyOfOneNodeIsKnownToTheOther(t *testing.T) {
+func TestLatencyIsSharedBetweenNodes(t *testing.T) {
 	s := newRedisServer(t)
 	a, b := join(t, s.url()), join(t, s.url())
 	a.learn(2, 0, 300*time.Millisecond)
@@ -197,7 +197,7 @@ func TestLatencyOfOneNodeIsKnownToTheOther(t *testing.T) {
 	eventually(t, "a knows b's", func() bool { return a.state.Snapshot().E2E.Value > 600 })
 }
 
-func TestFailuresOfAllNodesCloseATargetOff(t *testing.T) {
+func TestFailuresOfAllNodesExcludeATarget(t *testing.T) {
 	s := newRedisServer(t)
 	a, b := join(t, s.url()), join(t, s.url())
 	a.end(balancer.Bad)
@@ -221,7 +221,7 @@ func TestFailuresOfAllNodesCloseATargetOff(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsHeededByAllNodes(t *testing.T) {
+func TestRetryAfterAppliesToAllNodes(t *testing.T) {
 	s := newRedisServer(t)
 	a, b := join(t, s.url()), join(t, s.url())
 	until := time.Now().Add(time.Minute)
@@ -232,7 +232,7 @@ func TestRetryAfterIsHeededByAllNodes(t *testing.T) {
 	})
 }
 
-func TestWithoutRedisANodeGoesOnAndLosesNothing(t *testing.T) {
+func TestNodeKeepsItsCountsWithoutRedis(t *testing.T) {
 	s := newRedisServer(t)
 	a, b := join(t, s.url()), join(t, s.url())
 	a.learn(100, 1, 0)
@@ -259,7 +259,7 @@ func TestWithoutRedisANodeGoesOnAndLosesNothing(t *testing.T) {
 	}
 }
 
-func TestNodeTellsWhatItKnowsWhenItEnds(t *testing.T) {
+func TestNodeSharesItsStateWhenItEnds(t *testing.T) {
 	s := newRedisServer(t)
 	a := join(t, s.url())
 	a.learn(42, 0, 0)
@@ -268,7 +268,7 @@ func TestNodeTellsWhatItKnowsWhenItEnds(t *testing.T) {
 	eventually(t, "b knows", func() bool { return b.state.Snapshot().Prompt == 42 })
 }
 
-func TestKeysSayNothingOfTheTarget(t *testing.T) {
+func TestKeysRevealNothingOfTheTarget(t *testing.T) {
 	s := newRedisServer(t)
 	a := join(t, s.url())
 	a.learn(1, 0, 0)
@@ -290,9 +290,9 @@ func TestKeysSayNothingOfTheTarget(t *testing.T) {
 	}
 }
 
-// TestNonsenseOfRedisLeavesTheNodeAlone: without a guard below the client these
+// TestNonsenseFromRedisIsIgnored: without a guard below the client these
 // few bytes end the process.
-func TestNonsenseOfRedisLeavesTheNodeAlone(t *testing.T) {
+func TestNonsenseFromRedisIsIgnored(t *testing.T) {
 	for _, nonsense := range []string{"*2147483647\r\n", strings.Repeat("*1\r\n", 1<<20)} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -20,9 +20,9 @@ func texts(list []any) (all []string) {
 	return all
 }
 
-// TestOnlyNewsIsTold: counts as what came since, times as ages in ms and only
+// TestOnlyChangesAreSent: counts as what came since, times as ages in ms and only
 // where they have changed.
-func TestOnlyNewsIsTold(t *testing.T) {
+func TestOnlyChangesAreSent(t *testing.T) {
 	last := balancer.Snapshot{Prompt: 10, Completion: 20, Cost: 1.5, Fails: 3, Forgiven: 2, LastFail: noon, Rest: noon,
 		E2E: balancer.Average{Value: 7, At: noon}, TPOT: balancer.Average{Value: 8, At: noon}}
 	sent := noon.Add(10 * time.Second)
@@ -42,7 +42,7 @@ func TestOnlyNewsIsTold(t *testing.T) {
 	}
 }
 
-func TestAnswerIsRead(t *testing.T) {
+func TestExchangeAnswerIsParsed(t *testing.T) {
 	answer := []string{"11", "23", "3.75", "7", "3", "9000", "-50000", "9", "8000", "4", "7000"}
 	want := balancer.Snapshot{Prompt: 11, Completion: 23, Cost: 3.75, Fails: 7, Forgiven: 3, LastFail: noon.Add(-9 * time.Second), Rest: noon.Add(50 * time.Second),
 		E2E: balancer.Average{Value: 9, At: noon.Add(-8 * time.Second)}, TPOT: balancer.Average{Value: 4, At: noon.Add(-7 * time.Second)}}
@@ -55,8 +55,8 @@ func TestAnswerIsRead(t *testing.T) {
 	}
 }
 
-// TestNumbersThatCannotBeAreRefused: one NaN would make every comparison false.
-func TestNumbersThatCannotBeAreRefused(t *testing.T) {
+// TestImpossibleNumbersAreRefused: one NaN would make every comparison false.
+func TestImpossibleNumbersAreRefused(t *testing.T) {
 	good := []string{"11", "23", "3.75", "7", "3", "9000", "1", "9", "8000", "4", "7000"}
 	for i := range good {
 		for _, bad := range []string{"", "x", "NaN", "Inf", "-Inf", "1e300", "-1e300"} {
@@ -77,13 +77,13 @@ func TestNumbersThatCannotBeAreRefused(t *testing.T) {
 	}
 }
 
-func TestLatestIsTheLaterTime(t *testing.T) {
+func TestLaterTimeWins(t *testing.T) {
 	if latest(noon, noon.Add(1)) != noon.Add(1) || latest(noon.Add(1), noon) != noon.Add(1) || latest(noon, noon) != noon {
 		t.Error("not the later one")
 	}
 }
 
-func TestURLThatCannotBeReadIsRefusedWithoutItsPassword(t *testing.T) {
+func TestMalformedURLIsRefusedWithoutItsPassword(t *testing.T) {
 	if _, err := Join("redis://u:SECRET@h:port", nil, zerolog.Nop()); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "redis://") {
 		t.Errorf("%v", err)
 	}

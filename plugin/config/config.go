@@ -12,9 +12,9 @@ import (
 // Config is one configuration of the plugin. It is immutable: a changed
 // configuration is another Config.
 //
-// Absent and null are the same: the default of schema.json, or "not
-// configured" where it has none. A zero (0, false) that is given is a value; an
-// empty string never is, as Kong does not let one in.
+// Absent and null mean the same: the default of schema.json, or "not configured"
+// where there is none. A given zero (0, false) is a value; an empty string never
+// occurs, as Kong does not accept one.
 type Config struct {
 	PluginID string `json:"__plugin_id"` // Kong's id of the plugin, "" standalone
 

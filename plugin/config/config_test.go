@@ -127,7 +127,7 @@ func TestNullIsAbsentAndZeroIsAValue(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatNoKongSends(t *testing.T) {
+func TestParseRefusesWhatKongNeverSends(t *testing.T) {
 	for _, text := range []string{
 		``, `[]`, `{}`, `{"model":null}`, `{"targets":[]}`, `{"targets":{}}`,
 		`{"route_type":"llm/v1/chat","model":{"provider":"openai"},"targets":[{"route_type":"llm/v1/chat","model":{"provider":"openai"}}]}`,
@@ -152,7 +152,7 @@ func TestPrintingAConfigurationShowsNoSecret(t *testing.T) {
 	}
 }
 
-func TestCheckSaysWhatTheSchemaCannot(t *testing.T) {
+func TestCheckFindsWhatTheSchemaCannot(t *testing.T) {
 	for _, c := range []struct{ name, config, want string }{
 		{"statistics of anthropic completions",
 			`{"route_type":"llm/v1/completions","model":{"provider":"anthropic","options":{"anthropic_version":"2023-06-01"}},"logging":{"log_statistics":true}}`,
@@ -231,7 +231,7 @@ func TestTemplatesPassTheChecks(t *testing.T) {
 	}
 }
 
-func TestCheckTakesEveryRouteType(t *testing.T) {
+func TestCheckAcceptsEveryRouteType(t *testing.T) {
 	for _, value := range fields()["config.route_type"].OneOf {
 		c := parse(t, minimal)
 		c.Targets[0].RouteType = route.Type(value)
@@ -241,7 +241,7 @@ func TestCheckTakesEveryRouteType(t *testing.T) {
 	}
 }
 
-func TestASchemaHasAConfiguration(t *testing.T) {
+func TestSchemaWithoutAConfigurationIsRefused(t *testing.T) {
 	if _, err := NewSchema([]byte(`{}`)); err == nil {
 		t.Error("a schema without config was taken")
 	}

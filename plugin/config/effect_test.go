@@ -17,7 +17,7 @@ func warned(t *testing.T, config string) []string {
 	return lines(c.Warnings())
 }
 
-func TestUnusedCredentialsAreRefusedWhereTheyAreAll(t *testing.T) {
+func TestCredentialsThatAreAllUnusedAreRefused(t *testing.T) {
 	for _, c := range []struct{ provider, auth, want string }{
 		{"openai", `"aws_access_key_id":"a"`, "aws_access_key_id: is not used for provider openai, only for bedrock: set header_name and header_value"},
 		{"openai", `"aws_secret_access_key":"a"`, "aws_secret_access_key: is not used for provider openai, only for bedrock: set header_name and header_value"},
@@ -46,7 +46,7 @@ func TestUnusedCredentialsAreRefusedWhereTheyAreAll(t *testing.T) {
 	}
 }
 
-func TestUsedCredentialsAreNotWarnedOf(t *testing.T) {
+func TestUsedCredentialsGetNoWarning(t *testing.T) {
 	for _, c := range []struct{ provider, auth string }{
 		{"openai", `"header_name":"Authorization","header_value":"Bearer k","allow_override":true`},
 		{"openai", `"param_name":"k","param_value":"v","param_location":"query","allow_override":true`},
@@ -64,7 +64,7 @@ func TestUsedCredentialsAreNotWarnedOf(t *testing.T) {
 	}
 }
 
-func TestSettingsOfAnotherAlgorithmAreWarnedOf(t *testing.T) {
+func TestSettingsOfAnotherAlgorithmGetAWarning(t *testing.T) {
 	const target = `"targets":[{"route_type":"llm/v1/chat","model":{"provider":"openai"}}]`
 	for _, c := range []struct{ config, want string }{
 		{`{"balancer":{"hash_on_header":"X"},` + target + `}`, "config.balancer.hash_on_header: has no effect: only the algorithm consistent-hashing reads it"},
@@ -138,7 +138,7 @@ func TestWhatStandsForAValueIsRefused(t *testing.T) {
 	}
 }
 
-func TestOptionsThatNobodyReadsAreRefused(t *testing.T) {
+func TestUnusedOptionsAreRefused(t *testing.T) {
 	for _, c := range []struct{ provider, option, want string }{
 		{"cohere", `{"cohere":{"wait_for_model":true}}`, "config.model.options.cohere.wait_for_model: has no effect: Cohere's API has nothing like it; remove it"},
 		{"cohere", `{"cohere":{"wait_for_model":false}}`, "config.model.options.cohere.wait_for_model: has no effect: Cohere's API has nothing like it; remove it"},

@@ -98,7 +98,7 @@ func TestProcessAgreesWithKong(t *testing.T) {
 	}
 }
 
-func TestProcessTakesWhatYAMLMakes(t *testing.T) {
+func TestProcessAcceptsDecodedYAML(t *testing.T) {
 	raw := object(t, `{"route_type":"llm/v1/chat","model":{"provider":"openai"}}`)
 	raw["max_request_body_size"] = 100
 	raw["model"].(map[string]any)["options"] = map[string]any{"top_k": uint64(40), "max_tokens": int64(5), "temperature": 1}
@@ -107,7 +107,7 @@ func TestProcessTakesWhatYAMLMakes(t *testing.T) {
 	}
 }
 
-func TestLoadSchemaRefusesWhatItWouldIgnore(t *testing.T) {
+func TestNewSchemaRefusesAttributesItWouldIgnore(t *testing.T) {
 	for name, text := range map[string]string{
 		"no JSON":               `{`,
 		"no config":             `{"name":"x","fields":[]}`,

@@ -94,7 +94,7 @@ func TestTemplatesAreResolvedEverywhere(t *testing.T) {
 
 // How much of the client's path a capture holds is what the route's pattern
 // says; it has room for that where nothing of the path follows.
-func TestACaptureAtTheEndOfAPathMayHaveSlashes(t *testing.T) {
+func TestCaptureAtTheEndOfAPathMayHaveSlashes(t *testing.T) {
 	const bad = "refused"
 	for _, c := range []struct{ option, template, value, want string }{
 		{"upstream_url", "https://example.com/v1/$(uri_captures.v)", "chat/completions", "https://example.com/v1/chat/completions"},
@@ -147,7 +147,7 @@ func TestTemplateErrorsHaveKongsWords(t *testing.T) {
 	}
 }
 
-func TestValuesLandOnlyWhereThereIsRoomForThem(t *testing.T) {
+func TestTemplateValuesMustFitTheirField(t *testing.T) {
 	const bad = "refused"
 	for _, c := range []struct{ provider, option, template, value, want string }{
 		{"openai", "", "$(headers.v)", "gpt-4", "gpt-4"},
@@ -239,7 +239,7 @@ func TestValuesLandOnlyWhereThereIsRoomForThem(t *testing.T) {
 	}
 }
 
-func TestTheModelOfTheRequestIsUsedWhereNoneIsConfigured(t *testing.T) {
+func TestRequestsModelIsUsedWhenNoneIsConfigured(t *testing.T) {
 	tgt := model(t, "openai", "", "", "")
 	for _, name := range []string{"gpt-4", "gpt-3.5", "some/../thing"} { // it goes into a body only
 		got, err := tgt.Resolve(values{}, name)
@@ -253,7 +253,7 @@ func TestTheModelOfTheRequestIsUsedWhereNoneIsConfigured(t *testing.T) {
 	}
 }
 
-func TestTheModelOfTheRequestCannotChangeTheURL(t *testing.T) {
+func TestRequestsModelCannotChangeTheURL(t *testing.T) {
 	for _, c := range []struct {
 		provider, model string
 		ok              bool
@@ -299,7 +299,7 @@ func TestEveryStringOptionMayBeATemplate(t *testing.T) {
 	}
 }
 
-func TestAStaticTargetIsResolvedWithoutCost(t *testing.T) {
+func TestStaticTargetIsResolvedWithoutAllocation(t *testing.T) {
 	tgt := model(t, "openai", "gpt-4", "", "")
 	if !tgt.Static() {
 		t.Fatal("not static")
@@ -318,7 +318,7 @@ func TestAStaticTargetIsResolvedWithoutCost(t *testing.T) {
 	}
 }
 
-func TestATemplateWithoutAnEndIsLiteral(t *testing.T) {
+func TestUnterminatedTemplateIsLiteral(t *testing.T) {
 	c := parse(t, `{"route_type":"llm/v1/chat","model":{"provider":"openai","name":"$(headers.a)-$(headers.b"}}`)
 	got, err := c.Targets[0].Resolve(values{"headers.a": "x"}, "")
 	if err != nil || got.Model != "x-$(headers.b" {

@@ -1,11 +1,11 @@
-// Package credentials is the one door for credentials on outgoing requests:
-// what the client sent is left out (Forwarded, StripClientQuery), what the
-// target is configured with is put on (Source.Apply). Nothing else in the
-// plugin sets, copies or prints a credential.
+// Package credentials is the only place that handles credentials on outgoing
+// requests: it removes the client's (Forwarded, StripClientQuery) and adds the
+// target's (Source.Apply). Nothing else in the plugin sets, copies or prints a
+// credential.
 //
-// A Source has up to three: a header, a query or body parameter, and an
-// identity, which is of the kind that the provider names: a signature (AWS) or a
-// bearer token (Microsoft Entra, Google). Start reading at Source.Apply; an identity is one file.
+// A Source has up to three: a header, a query or body parameter, and an identity
+// of the kind that the provider uses: a signature (AWS) or a bearer token
+// (Microsoft Entra, Google). Start at Source.Apply; each identity is one file.
 package credentials
 
 import (

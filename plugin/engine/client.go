@@ -17,9 +17,9 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-// Client sends requests to providers: HTTP/1.1 over pooled connections, with
-// proxies as the environment names them (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
-// It is a wire.Upstream.
+// Client sends requests to providers: HTTP/1.1 over pooled connections, through
+// the proxies that the environment names (HTTPS_PROXY, HTTP_PROXY, NO_PROXY). It
+// implements wire.Upstream.
 type Client struct {
 	tls   *tls.Config
 	http2 []string
@@ -32,9 +32,10 @@ type Client struct {
 	std *transport // made when something needs net/http
 }
 
-// NewClient returns a client that trusts what base trusts, by default the
-// system's roots. http2 lists hosts, by commas, that only speak HTTP/2: they
-// are left to net/http; "*" is all. So are all hosts where kind is NetHTTP.
+// NewClient returns a client that trusts what base trusts, by default the system's
+// roots. http2 is a comma-separated list of hosts that speak only HTTP/2 and are
+// left to net/http; "*" means all. With kind NetHTTP, net/http is used for every
+// host.
 func NewClient(base *tls.Config, http2 string, kind Kind) *Client {
 	c := &Client{tls: base.Clone(), dialSocket: dialTCP, proxyOf: proxyOf}
 	if c.tls == nil {
@@ -56,7 +57,7 @@ func NewClient(base *tls.Config, http2 string, kind Kind) *Client {
 	return c
 }
 
-// Close ends idle connections, and pools no more.
+// Close closes idle connections and pools no more.
 func (c *Client) Close() {
 	c.pool.close()
 	c.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// Exchange is a client's request and the way of its answer. It belongs to the
-// goroutine that serves it, and it is a wire.Sink.
+// Exchange is a client's request and its answer. It belongs to the goroutine that
+// serves it, and implements wire.Sink.
 type Exchange struct {
 	Method        string
 	Target        string // as in the request line
@@ -249,8 +249,8 @@ func (x *Exchange) Flush() error {
 // Abort implements wire.Sink.
 func (x *Exchange) Abort() { x.broken = true }
 
-// End sends the end of the answer. The engine does it when the handler returns;
-// a handler that has more to do calls it before.
+// End sends the end of the answer. The engine calls it when the handler returns; a
+// handler that does more work afterwards calls it itself.
 func (x *Exchange) End() error {
 	if x.std != nil {
 		return x.std.end()

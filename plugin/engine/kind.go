@@ -2,7 +2,7 @@ package engine
 
 import "fmt"
 
-// Kind is who speaks HTTP with clients and with providers.
+// Kind is the HTTP implementation, for clients and for providers.
 type Kind string
 
 // The kinds. BuiltIn is this package, and what the zero value means.

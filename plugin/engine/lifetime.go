@@ -81,8 +81,8 @@ func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// hold has conn closed when the lifetime ends. It is false when it has ended,
-// or holds another connection.
+// hold makes conn close when the lifetime ends. It returns false when the lifetime
+// has ended or holds another connection.
 func (l *lifetime) hold(conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +93,7 @@ func (l *lifetime) hold(conn net.Conn) bool {
 	return true
 }
 
-// let takes conn out again; false: it has been closed.
+// let releases conn; it returns false when conn has been closed.
 func (l *lifetime) let() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -12,9 +12,8 @@ import (
 	"time"
 )
 
-// Upgrade gives the exchange in the form that WebSocket libraries take: the
-// ResponseWriter is an http.Hijacker. Without a hijack it answers like any
-// other.
+// Upgrade returns the exchange in the form that WebSocket libraries take: the
+// ResponseWriter is an http.Hijacker. Without a hijack it answers normally.
 func (x *Exchange) Upgrade() (http.ResponseWriter, *http.Request) {
 	if x.std != nil {
 		return x.std.upgrade()
@@ -87,7 +86,7 @@ func (u *upgrade) Write(p []byte) (int, error) {
 // FlushError is for http.ResponseController.
 func (u *upgrade) FlushError() error { return u.x.Flush() }
 
-// Hijack implements http.Hijacker. The connection is the caller's then, who
+// Hijack implements http.Hijacker. The connection then belongs to the caller, who
 // closes it; what the client has already sent is in the reader.
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x := u.x

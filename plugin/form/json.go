@@ -97,8 +97,8 @@ func (a *appending) Write(p []byte) (int, error) {
 // maxText bounds a form's field that is no file, in bytes.
 const maxText = 1 << 20
 
-// appendField writes a field: a number or a truth value as such, JSON where the
-// field is an object, and otherwise a string.
+// appendField writes a field: numbers and booleans as such, JSON where the field
+// is an object, otherwise a string.
 func appendField(dst []byte, name string, p *multipart.Part) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(p, maxText+1))
 	if err != nil {

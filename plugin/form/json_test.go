@@ -9,7 +9,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-func TestFormsBecomeTheJSONThatTheSameRequestWouldBe(t *testing.T) {
+func TestFormsBecomeEquivalentJSON(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"fields":         {formOf("model=m", "prompt=12", "n=2", "stream=true", `extra_body={"a":1}`, "size=1x1"), `{"model":"m","prompt":"12","n":2,"stream":true,"extra_body":{"a":1},"size":"1x1"}`},
 		"pictures":       {formOf("image[]@=\x89PNG\r\n\x1a\n", "image[]@=GIF89a"), `{"images":[{"image_url":"data:image/png;base64,iVBORw0KGgo="},{"image_url":"data:image/gif;base64,R0lGODlh"}]}`},

@@ -36,9 +36,8 @@ type part struct {
 	encoded bool // its value is not the bytes that are there, or not UTF-8
 }
 
-// partOf reads a part's header. It takes what clients write, and nothing that
-// one parser would read otherwise than another: a provider's must find the same
-// names.
+// partOf reads a part's header. It accepts what clients write, and nothing that
+// parsers read differently: the provider's must find the same names.
 func partOf(header []byte) (p part, err error) {
 	if folded(header) {
 		return p, errors.New("a part's header is folded")

@@ -1,6 +1,6 @@
-// Package form reads the forms that clients send: multipart ones pass through
-// as they come (Reader) or become JSON (AsJSON), and urlencoded ones become JSON
-// (ValuesAsJSON). Errors that are the client's own are *chat.Error.
+// Package form reads the forms that clients send. Multipart forms are forwarded as
+// they arrive (Reader) or become JSON (AsJSON); urlencoded forms become JSON
+// (ValuesAsJSON). Errors caused by the client are *chat.Error.
 package form
 
 import (
@@ -26,21 +26,20 @@ const (
 	front = 16 << 10
 )
 
-// Reader is a multipart body on its way through: its files are not held. Only
-// the fields `model` and `stream` are looked at, and the model is replaced
-// where it differs. It is an io.Reader for the outgoing request, and knows no
-// more of RFC 7578 than where parts begin and end. What one parser reads
-// otherwise than another is refused: it could hide a field from us and not from
-// the provider.
+// Reader is a multipart body that is forwarded as it arrives; its files are not
+// held in memory. It looks only at the fields model and stream, and replaces the
+// model where it differs. It is the io.Reader of the outgoing request. Of RFC 7578
+// it knows only where parts begin and end. It refuses what parsers read
+// differently: that could hide a field from us and not from the provider.
 type Reader struct {
 	// Replace is the model that goes upstream; "" leaves the client's.
 	Replace string
-	// Check is told of each watched field and may refuse it.
+	// Check is called for each watched field and may refuse it.
 	Check func(name, value string) error
 	// Required are fields of which one must be there; none when empty.
 	Required []string
-	// Known says, after Peek or Look, that the model which the form names, or that
-	// it names none, was in what they read.
+	// Known says, after Peek or Look, that they read the model's field, or that the
+	// form has none.
 	Known bool
 
 	src        io.Reader
@@ -77,8 +76,8 @@ func New(body io.Reader, contentType string) (*Reader, error) {
 	return &Reader{src: body, delimiter: []byte("\r\n--" + boundary), buf: make([]byte, bufferSize), fields: map[string]string{}}, nil
 }
 
-// Look reads the front of the form, of about that many bytes, gives nothing
-// out, and returns the watched fields that are there. The form is spent.
+// Look reads about most bytes of the form and returns the watched fields in them.
+// The form cannot be read afterwards.
 func (f *Reader) Look(most int) (map[string]string, error) {
 	for n := 0; len(f.fields) < len(watchedFields) && n < most && f.err == nil; n += f.ready {
 		f.start += f.ready
@@ -93,7 +92,7 @@ func (f *Reader) Look(most int) (map[string]string, error) {
 	return f.fields, nil
 }
 
-// Peek is Look at the front of a form that is still to be read.
+// Peek is like Look for the start of the form, which can still be read afterwards.
 func (f *Reader) Peek() (map[string]string, error) {
 	kept := &keeping{from: f.src}
 	probe := &Reader{src: kept, delimiter: f.delimiter, buf: make([]byte, bufferSize), fields: map[string]string{}}
@@ -138,7 +137,7 @@ func (f *Reader) Read(p []byte) (int, error) {
 	}
 }
 
-// directly is the least that is worth being read without the buffer.
+// directly is the smallest read that bypasses the buffer, in bytes.
 const directly = 1 << 10
 
 // direct reads a file's content where it is wanted, and returns how much of it
@@ -160,7 +159,7 @@ func (f *Reader) direct(p []byte) int {
 	return at
 }
 
-// step finds out what of the buffer may go on, or reads more.
+// step finds what of the buffer may be forwarded, or reads more.
 func (f *Reader) step() {
 	switch f.state {
 	case atStart:
@@ -176,9 +175,9 @@ func (f *Reader) step() {
 
 func (f *Reader) pending() []byte { return f.buf[f.start:f.end] }
 
-// begin is the first delimiter: no line break need stand before it. Anything
-// else before it is refused: no client sends it, and a provider that reads line
-// breaks otherwise might find fields in it.
+// begin reads the first delimiter, which needs no line break before it. It refuses
+// anything else before it: no client sends that, and a provider that reads line
+// breaks differently might find fields in it.
 func (f *Reader) begin() {
 	have, bare := f.pending(), f.delimiter[2:]
 	switch {
@@ -193,7 +192,7 @@ func (f *Reader) begin() {
 	}
 }
 
-// content lets a value pass up to the next delimiter.
+// content forwards a value up to the next delimiter.
 func (f *Reader) content() {
 	have := f.pending()
 	at, found := f.find(have)
@@ -217,8 +216,8 @@ func (f *Reader) content() {
 	}
 }
 
-// find returns where the first delimiter begins and what it is, or else how
-// much is certainly none. A delimiter is a whole line (RFC 2046 §5.1.1), and
+// find returns where the first delimiter begins and its kind, or else how many
+// bytes certainly contain none. A delimiter is a whole line (RFC 2046 §5.1.1);
 // nothing else may look like one.
 func (f *Reader) find(have []byte) (at int, found ending) {
 	i := bytes.Index(have, f.delimiter[2:])
@@ -313,7 +312,7 @@ func (f *Reader) enter(header []byte) {
 	f.watched = plain
 }
 
-// settle takes down a watched field's value and puts ours in its place.
+// settle records a watched field's value and writes ours in its place.
 func (f *Reader) settle(value string) {
 	name := f.watched
 	f.watched = ""
@@ -339,8 +338,8 @@ func (f *Reader) settle(value string) {
 	f.ready = len(value)
 }
 
-// close is the last delimiter, of n bytes. A model that the client left out is
-// put before it.
+// close handles the last delimiter, of n bytes. A model that the client left out
+// is inserted before it.
 func (f *Reader) close(n int) {
 	switch {
 	case !f.parts:
@@ -386,7 +385,7 @@ func (f *Reader) fill() {
 	f.failed(err)
 }
 
-// failed takes down how reading ended, if it did.
+// failed records how reading ended, if it did.
 func (f *Reader) failed(err error) {
 	switch {
 	case err == io.EOF:

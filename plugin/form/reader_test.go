@@ -62,7 +62,7 @@ func (p *pieces) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func TestFormsPassByteForByteAtAnyCut(t *testing.T) {
+func TestFormsAreForwardedUnchangedAtAnyCut(t *testing.T) {
 	big := strings.Repeat("\x00\xff\r\n--\r\n-", 30000)
 	for name, body := range map[string]string{
 		"files":                 formOf("file@="+big, "file@="+big, "model=whisper-1", "file@="+big),
@@ -82,7 +82,7 @@ func TestFormsPassByteForByteAtAnyCut(t *testing.T) {
 	}
 }
 
-func TestModelOfAFormIsReplacedWhereverItStands(t *testing.T) {
+func TestModelOfAFormIsReplacedAtAnyPosition(t *testing.T) {
 	file := strings.Repeat("x", 100_000)
 	for name, c := range map[string]struct{ in, want string }{
 		"first":  {formOf("model=alias", "file@="+file), formOf("model=whisper-1", "file@="+file)},
@@ -99,7 +99,7 @@ func TestModelOfAFormIsReplacedWhereverItStands(t *testing.T) {
 	}
 }
 
-func TestFrontOfAFormTellsTheModelAndKeepsItsBytes(t *testing.T) {
+func TestPeekFindsTheModelAndConsumesNothing(t *testing.T) {
 	for _, c := range []struct{ body, model, stream string }{
 		{formOf("model=whisper-1", "stream=true", "file@=x"), "whisper-1", "true"},
 		{formOf("file@=small", "model=whisper-1"), "whisper-1", ""},
@@ -118,7 +118,7 @@ func TestFrontOfAFormTellsTheModelAndKeepsItsBytes(t *testing.T) {
 	}
 }
 
-func TestBrokenFormsAreRefusedAndSayWhy(t *testing.T) {
+func TestMalformedFormsAreRefusedWithAReason(t *testing.T) {
 	good := formOf("model=m", "file@=x")
 	for name, c := range map[string]struct{ body, want string }{
 		"no end":            {good[:len(good)-10], "ends before its last boundary"},
@@ -156,7 +156,7 @@ func TestBrokenFormsAreRefusedAndSayWhy(t *testing.T) {
 	}
 }
 
-func TestFormThatIsCutOffSaysHowReadingEnded(t *testing.T) {
+func TestFormThatIsCutOffReturnsTheReadersError(t *testing.T) {
 	gone := errors.New("gone")
 	body := formOf("model=m", "file@=x")
 	src := io.MultiReader(strings.NewReader(body[:100]), iotest.ErrReader(gone))
@@ -232,7 +232,7 @@ func TestFieldsThatParsersReadDifferentlyAreRefused(t *testing.T) {
 	}
 }
 
-func TestFormsOfKnownClientsPass(t *testing.T) {
+func TestFormsOfKnownClientsAreAccepted(t *testing.T) {
 	for name, part := range map[string]string{
 		"curl":                   "Content-Disposition: form-data; name=\"file\"; filename=\"my \\\"best\\\" song.mp3\"\r\nContent-Type: application/octet-stream\r\n\r\nx",
 		"a browser":              "Content-Disposition: form-data; name=\"file\"; filename=\"%22a%22;b=c.mp3\"\r\nContent-Type: audio/mpeg\r\n\r\nx",
@@ -400,7 +400,7 @@ func modelsAnyoneMightFind(form string) (values []string) {
 	return values
 }
 
-func TestFormAllocatesNothingWhileItPasses(t *testing.T) {
+func TestForwardingAFormAllocatesNothing(t *testing.T) {
 	body := []byte(formOf("model=m", "file@="+strings.Repeat("x", 4<<20)))
 	f, _ := New(bytes.NewReader(body), formType)
 	p := make([]byte, 32<<10)

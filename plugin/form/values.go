@@ -8,8 +8,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// ValuesAsJSON is a urlencoded form as a JSON object of strings; `stream` alone
-// is a truth value. Of a field that is there twice the first counts.
+// ValuesAsJSON returns a urlencoded form as a JSON object of strings; only stream
+// is a boolean. The first of duplicate fields wins.
 func ValuesAsJSON(body []byte) ([]byte, error) {
 	fields, err := url.ParseQuery(string(body))
 	if err != nil {

@@ -13,13 +13,13 @@ type Access struct {
 	gateway  *Gateway
 	instance Instance
 	token    string
-	// Need names what the access phase must pass on, see wire.NeedPath, since
-	// the configuration uses it.
+	// Need names what the access phase must pass on (see wire.NeedPath) because the
+	// configuration uses it.
 	Need []string
 	used atomic.Int64 // unix seconds of the last request
 }
 
-// Close lets no more requests of the instance in.
+// Close stops accepting requests of the instance.
 func (a *Access) Close() {
 	id, _, _ := strings.Cut(a.token, ".")
 	a.gateway.mu.Lock()
@@ -28,13 +28,13 @@ func (a *Access) Close() {
 	a.instance.Close()
 }
 
-// LastUsed is when a request came with the token: Kong does not see those that
-// the shim sends by itself.
+// LastUsed is the time of the last request with the token. Kong does not see the
+// requests that the shim sends without it.
 func (a *Access) LastUsed() time.Time { return time.Unix(a.used.Load(), 0) }
 
-// Header is the value of Proxy-Authorization for a request: the token and what
-// the relay should know of the request. The log serializer of Kong redacts
-// this header, and access always overwrites what a client sent in it.
+// Header is the value of Proxy-Authorization for a request: the token and what the
+// relay must know of the request. Kong's log serializer redacts this header, and
+// the access phase always overwrites what a client sent in it.
 func (a *Access) Header(c *wire.Context) string {
 	query := ""
 	if c != nil {
@@ -49,5 +49,5 @@ func (a *Access) Header(c *wire.Context) string {
 	return a.token + "?" + strings.TrimPrefix(query, "&")
 }
 
-// Addr is where the relay listens.
+// Addr is the relay's listening address.
 func (a *Access) Addr() (host string, port int) { return a.gateway.Addr() }

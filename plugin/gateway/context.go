@@ -8,7 +8,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-// encodeContext writes a context as the shim does, too.
+// encodeContext writes a context in the same form as the shim.
 func encodeContext(c *wire.Context) string {
 	v := url.Values{"path": {c.Path}, "ip": {c.ClientIP}}
 	set := func(k, s string) {

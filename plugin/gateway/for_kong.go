@@ -10,13 +10,13 @@ import (
 	"go-ai-proxy/plugin/record"
 )
 
-// forKong follows one request for Kong: it gives the record to the shim, or
-// keeps it for our own log phase where there is no shim, and sees to it that
-// Kong takes the header of the answer.
+// forKong follows one request on Kong's behalf: it gives the record to the shim,
+// or keeps it for our own log phase when there is no shim, and makes sure that
+// Kong can read the answer's header.
 //
-// A record that is settled and small goes with the answer's header. Otherwise
-// the header has the id under which it will come: it is sent to the worker
-// before the last byte of the answer, or the worker asks.
+// A small record that is settled in time goes into the answer's header. Otherwise
+// the header has an id: the record is sent to the worker under that id before the
+// last byte of the answer, or the worker asks for it.
 type forKong struct {
 	records   *record.Store
 	socket    *recordSocket
@@ -82,15 +82,15 @@ func (f *forKong) push(rec *record.Record) {
 	}
 }
 
-// Kong's nginx reads the header of an answer into one buffer of 4 KiB, and
-// answers 502 when it is larger.
+// Kong's nginx reads the header of an answer into one buffer of 4 KiB, and answers
+// 502 when the header is larger.
 const (
 	maxHeader       = 4<<10 - 320 // bytes of ours: the rest is the status line, those of the engine, and our id
 	maxRecordHeader = 2 << 10
 )
 
-// essential are the headers without which an answer cannot be understood, or
-// delivered; known are others that clients make use of.
+// essential are the headers without which an answer cannot be understood or
+// delivered; known are others that clients use.
 var (
 	essential = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", "Retry-After", "Location", "Content-Disposition", "Content-Range", "Www-Authenticate", "Allow", "X-Kong-Llm-Model"}
 	known     = []string{"Etag", "Last-Modified", "Accept-Ranges", "Date", "Vary", "X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Should-Retry"}
@@ -98,9 +98,9 @@ var (
 	knownFamilies = []string{"X-Ratelimit-", "Anthropic-", "Openai-", "X-Amzn-", "X-Goog-", "X-Ms-", "X-Kong-", "Access-Control-"}
 )
 
-// fit drops headers until the rest takes no more than limit bytes: first those
-// that are not known, of these the largest. It returns how many bytes are left
-// of limit, and how many headers were dropped.
+// fit drops headers until the rest takes at most limit bytes: first those that are
+// not known, the largest first. It returns how many bytes of limit are left, and
+// how many headers were dropped.
 func fit(h http.Header, limit int) (left, dropped int) {
 	size := 0
 	for name, values := range h {
@@ -126,7 +126,7 @@ func fit(h http.Header, limit int) (left, dropped int) {
 	return limit - size, dropped
 }
 
-// worth orders headers by what a client loses without them.
+// worth ranks a header by what a client loses without it.
 func worth(name string) int {
 	if slices.Contains(essential, name) {
 		return 2

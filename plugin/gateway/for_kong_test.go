@@ -78,7 +78,7 @@ func TestHeadersThatKongWouldRefuseAreDropped(t *testing.T) {
 	}
 }
 
-func TestHeadersOfExactlyTheLimitStay(t *testing.T) {
+func TestHeadersOfExactlyTheLimitAreKept(t *testing.T) {
 	h := http.Header{"X-A": {strings.Repeat("v", maxHeader-len("X-A: \r\n"))}}
 	if left, dropped := fit(h, maxHeader); left != 0 || dropped != 0 {
 		t.Errorf("%d left, %d dropped", left, dropped)

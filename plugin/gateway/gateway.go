@@ -1,8 +1,9 @@
-// Package gateway is Kong's side of the relay: the listener to which Kong sends
-// requests, the tokens that let them in, what only Kong knows of them, and the
-// way of their records to Kong's log phase. It knows the shim (kong/plugins) and
-// nothing of models and providers. Read gateway.go first, then context.go (what
-// comes from Kong), for_kong.go and record_socket.go (what goes back).
+// Package gateway connects the relay with Kong: it has the listener that Kong
+// sends requests to, the tokens that admit them, what only Kong knows of a
+// request, and the way of records to Kong's log phase. It knows the shim
+// (kong/plugins) and nothing of models and providers. Read gateway.go first, then
+// context.go (what comes from Kong), for_kong.go and record_socket.go (what goes
+// back).
 package gateway
 
 import (
@@ -34,7 +35,7 @@ type Relay interface {
 	// Open compiles a configuration. The error says why it cannot work; the
 	// instance answers with it.
 	Open(config []byte) (Instance, error)
-	// Leave has sessions say goodbye, and returns how long they may take.
+	// Leave makes sessions close, and returns how long they may take.
 	Leave() time.Duration
 	// Close is called when no more requests come.
 	Close()
@@ -44,15 +45,15 @@ type Relay interface {
 type Instance interface {
 	// Need names what Kong must pass on of a request, see wire.NeedPath.
 	Need() []string
-	// Serve answers one request and tells live of its record.
+	// Serve answers one request and keeps live informed of its record.
 	Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live)
 	// Close is called when no more requests come; those that are open go on.
 	Close()
 }
 
-// Gateway is the relay as Kong meets it: a listener on loopback that serves
-// whoever shows the token of an instance, and the tokens that the access phase
-// hands out. Nobody else on the host can use it.
+// Gateway is the relay's side towards Kong: a listener on loopback, and the tokens
+// that the access phase hands out. It serves only requests with the token of an
+// instance, so nobody else on the host can use it.
 type Gateway struct {
 	relay     Relay
 	key       [32]byte // of this process: tokens of an earlier one are void
@@ -65,8 +66,8 @@ type Gateway struct {
 	last      atomic.Uint64
 }
 
-// New listens on a free port of 127.0.0.1 and serves relay until Drain, by that
-// engine.
+// New listens on a free port of 127.0.0.1 and serves relay until Drain, with the
+// engine of that kind.
 func New(relay Relay, log zerolog.Logger, kind engine.Kind) (*Gateway, error) {
 	g := &Gateway{relay: relay, instances: map[string]*Access{}, records: record.NewStore()}
 	g.workers = newRecordSocket(g.records, g.knows, log)
@@ -92,8 +93,8 @@ func (g *Gateway) Addr() (host string, port int) {
 	return a.IP.String(), a.Port
 }
 
-// Open compiles a configuration and lets requests with its token in. The error
-// says why the configuration cannot work; the instance answers with it.
+// Open compiles a configuration and admits requests with its token. The error says
+// why the configuration cannot work; the instance then answers with it.
 func (g *Gateway) Open(config []byte) (*Access, error) {
 	instance, err := g.relay.Open(config)
 	id := strconv.FormatUint(g.last.Add(1), 36)
@@ -110,7 +111,7 @@ func (g *Gateway) mac(id string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:18])
 }
 
-// open returns the instance of a token and the context beside it.
+// open returns the instance of a token, and the context that came with it.
 func (g *Gateway) open(header string) (*Access, wire.Context, error) {
 	token, query, _ := strings.Cut(header, "?")
 	id, mac, _ := strings.Cut(token, ".")
@@ -129,7 +130,7 @@ func (g *Gateway) open(header string) (*Access, wire.Context, error) {
 	return a, c, err
 }
 
-// knows says whether a token is of this process.
+// knows says whether a token was issued by this process.
 func (g *Gateway) knows(token string) bool {
 	_, _, err := g.open(token)
 	return err == nil || errors.Is(err, errUnknown)
@@ -142,12 +143,12 @@ func (g *Gateway) ServeRecords(dir string) (close func(), err error) {
 	return g.workers.serve(dir, port)
 }
 
-// Reserve returns an id for the record of a request to come, for
+// Reserve returns an id for the record of a future request, for
 // wire.Context.RecordID.
 func (g *Gateway) Reserve() string { return g.records.Reserve() }
 
-// Record returns the record of a request that is over, once; nil when there is
-// none. It waits a moment for one that does not say yet how the request ended.
+// Record returns the record of a finished request, and only once; nil when there
+// is none. It waits a moment for a record that is not settled.
 func (g *Gateway) Record(id string) *record.Record {
 	rec := g.records.Take(id)
 	if rec != nil {
@@ -180,7 +181,7 @@ func (g *Gateway) ServeExchange(x *engine.Exchange) {
 	a.instance.Serve(x.Context(), &in, x, g.live(&c))
 }
 
-// refuseForeign answers who has no token of this process.
+// refuseForeign answers a request without a token of this process.
 func refuseForeign(x *engine.Exchange, hasToken bool) {
 	const text = `{"error":{"message":"go-ai-proxy: the request did not come through Kong's access phase","type":"api_error","code":null,"param":null}}`
 	h := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
@@ -207,15 +208,16 @@ func (g *Gateway) live(c *wire.Context) record.Live {
 // Connected says whether one of Kong's workers is connected.
 func (g *Gateway) Connected() bool { return g.workers.connected() }
 
-// Leave tells Kong's workers that the relay is about to end, and goes on taking
-// requests until those that they have begun to send are there.
+// Leave tells Kong's workers that the relay is about to end, and keeps accepting
+// requests long enough for those already on their way.
 func (g *Gateway) Leave() {
 	if g.workers.leave() {
 		time.Sleep(handover)
 	}
 }
 
-// handover is how long the relay takes requests after it has said that it leaves.
+// handover is how long the relay accepts requests after it has announced that it
+// leaves.
 const handover = 500 * time.Millisecond
 
 // Drain lets open requests finish for a bounded time and ends the relay.

@@ -108,7 +108,7 @@ type logged struct {
 	Payload struct{ Response string }
 }
 
-func TestNobodyGetsInWithoutAToken(t *testing.T) {
+func TestRequestWithoutATokenIsRefused(t *testing.T) {
 	g, a, _ := serving(t)
 	for name, c := range map[string]struct {
 		token  string

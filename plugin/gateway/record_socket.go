@@ -61,7 +61,7 @@ const (
 	endTime = 400 * time.Millisecond
 )
 
-// recordSocket gives Kong's workers the records of their requests.
+// recordSocket sends Kong's workers the records of their requests.
 type recordSocket struct {
 	records *record.Store
 	known   func(token string) bool
@@ -157,7 +157,8 @@ func (s *recordSocket) connected() bool {
 	return len(s.workers) > 0
 }
 
-// tellLeaving hangs up where there is no room for a word, which says the same.
+// tellLeaving closes the connection when the message does not fit into the socket,
+// which the worker understands in the same way.
 func (c *workerConn) tellLeaving() bool {
 	told := c.push([]byte(leavingLine))
 	if !told {
@@ -179,8 +180,8 @@ func removeStale(dir string) {
 	}
 }
 
-// converse serves one connection. Nothing but a short line is read of who has
-// not shown a token.
+// converse serves one connection. It reads no more than a short line from a peer
+// that has not shown a token.
 func (s *recordSocket) converse(c *workerConn) {
 	name := ""
 	defer func() {
@@ -243,7 +244,7 @@ func (s *recordSocket) answer(id, how string) []byte {
 	return append(line, '\n')
 }
 
-// push sends a settled record to the worker whose request it is of, without
+// push sends a settled record to the worker that the request came from, without
 // waiting for it. It returns false when the worker must ask.
 func (s *recordSocket) push(worker, id string, rec *record.Record) bool {
 	s.mu.Lock()

@@ -57,7 +57,7 @@ func (w *worker) ask(id, how string) *logged {
 	return recordIn(w.t, line, id)
 }
 
-func TestLargeRecordsAreAskedFor(t *testing.T) {
+func TestWorkerAsksForLargeRecords(t *testing.T) {
 	g, a, socket := serving(t)
 	w := connectWorker(t, g, socket, a.token)
 	for size, pushed := range map[int]bool{maxPushed / 2: true, maxPushed: false} {
@@ -135,7 +135,7 @@ func TestWorkersAreToldThatTheRelayLeaves(t *testing.T) {
 	}
 }
 
-func TestStrangersAreHungUpAtTheRecordsSocket(t *testing.T) {
+func TestRecordSocketClosesConnectionsWithoutAToken(t *testing.T) {
 	_, a, socket := serving(t)
 	for name, said := range map[string]string{
 		"no token":                  "7\n",
@@ -185,7 +185,7 @@ func TestRecordSocketClosesItsConnections(t *testing.T) {
 	}
 }
 
-func TestRecordThatIsAskedForSaysHowItsRequestEnded(t *testing.T) {
+func TestRequestedRecordSaysHowItsRequestEnded(t *testing.T) {
 	for name, c := range map[string]struct {
 		how     string
 		settles time.Duration // after it is asked for

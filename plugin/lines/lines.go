@@ -1,5 +1,5 @@
-// Package lines writes log lines to an output that may stand still: a pipe that
-// nobody reads must not hold up requests, nor keep the program from ending.
+// Package lines writes log lines to an output that may block: a pipe that nobody
+// reads must not delay requests, nor keep the program from ending.
 package lines
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Writer is a writer of lines, one or more whole ones at each Write. What comes
-// within a few milliseconds goes out in one write, so that under load a line
-// costs no system call. What Out does not take waits, up to a bound; beyond it
-// lines are dropped and counted. It is safe for concurrent use.
+// Writer is a writer of lines; each Write has one or more whole lines. Lines that
+// arrive within a few milliseconds are written together, so that under load a line
+// costs no system call. Lines that Out does not accept are held up to a bound;
+// beyond it they are dropped and counted. It is safe for concurrent use.
 type Writer struct {
 	Out io.Writer
 	// Lost, if set, is told when lines begin to be dropped, with 0, and how many

@@ -81,7 +81,7 @@ func write(t *testing.T, w io.Writer, lines ...string) {
 	}
 }
 
-func TestLinesThatComeTogetherGoOutInOneWrite(t *testing.T) {
+func TestConcurrentLinesAreWrittenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &output{}
 		w := &Writer{Out: out}
@@ -98,7 +98,7 @@ func TestLinesThatComeTogetherGoOutInOneWrite(t *testing.T) {
 	})
 }
 
-func TestManyBytesDoNotWaitForMore(t *testing.T) {
+func TestLargeBatchIsWrittenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &output{}
 		w := &Writer{Out: out}
@@ -119,7 +119,7 @@ func TestManyBytesDoNotWaitForMore(t *testing.T) {
 	})
 }
 
-func TestAnOutputThatNobodyReadsHoldsUpNobody(t *testing.T) {
+func TestBlockedOutputDoesNotBlockWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, lost, reader := &output{}, &told{}, make(chan struct{})
 		out.set(reader, false)
@@ -156,7 +156,7 @@ func TestAnOutputThatNobodyReadsHoldsUpNobody(t *testing.T) {
 	})
 }
 
-func TestLinesThatAreRefusedAreCounted(t *testing.T) {
+func TestRefusedLinesAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, lost := &output{}, &told{}
 		out.set(nil, true)
@@ -177,7 +177,7 @@ func TestLinesThatAreRefusedAreCounted(t *testing.T) {
 	})
 }
 
-func TestAWriterMayTellItsOwnOutputWhatWasLost(t *testing.T) {
+func TestWriterMayReportLostLinesItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, reader := &output{}, make(chan struct{})
 		out.set(reader, false)
@@ -204,7 +204,7 @@ func TestAWriterMayTellItsOwnOutputWhatWasLost(t *testing.T) {
 	})
 }
 
-func TestCloseWritesWhatIsHeldAndWaitsForNobody(t *testing.T) {
+func TestCloseWritesHeldLinesWithinABoundedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, lost, reader := &output{}, &told{}, make(chan struct{})
 		w := &Writer{Out: out, Lost: lost.lost}

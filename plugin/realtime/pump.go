@@ -38,8 +38,8 @@ func (s *Session) fromProvider(ctx context.Context, ended chan<- End) {
 	})
 }
 
-// pump passes messages from one side to the other until the first cannot be
-// read. When the other cannot be written to, its own pump says why.
+// pump forwards messages from one side to the other until reading fails. When
+// writing fails, the other direction's pump reports why.
 func (s *Session) pump(ctx context.Context, of Side, from, to *websocket.Conn, ended chan<- End, look func([]byte) ([]byte, string, error)) {
 	end := End{From: of, Code: NoCode, Err: errors.New("internal error")}
 	defer func() { ended <- end }()
@@ -107,8 +107,8 @@ func readMessage(r io.Reader, buf []byte) (_ []byte, n int, whole bool, err erro
 	}
 }
 
-// pass sends the head of a long message, and the rest as it comes. The one error
-// is that of reading it, the other that of writing.
+// pass sends the head of a long message, and the rest as it arrives. unread is the
+// error of reading, unwritten that of writing.
 func pass(ctx context.Context, to *websocket.Conn, kind websocket.MessageType, head []byte, rest io.Reader) (unread, unwritten error) {
 	w, err := to.Writer(ctx, kind)
 	if err != nil {
@@ -128,7 +128,7 @@ func pass(ctx context.Context, to *websocket.Conn, kind websocket.MessageType, h
 	}
 }
 
-// endOf is how a side ended that cannot be read any more.
+// endOf returns how a side ended whose connection can no longer be read.
 func endOf(of Side, err error) End {
 	var frame websocket.CloseError
 	if errors.As(err, &frame) {

@@ -1,6 +1,6 @@
-// Package realtime passes the messages of a WebSocket session between a client
-// and a provider. It knows what a session is and how it ends; who is called,
-// with which headers, and what is recorded is its caller's.
+// Package realtime forwards the messages of a WebSocket session between a client
+// and a provider. It knows what a session is and how it ends; the caller decides
+// who is called, with which headers, and what is recorded.
 package realtime
 
 import (
@@ -17,18 +17,18 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Parting is how long the other side may take to say goodbye.
+// Parting is how long the other side may take to close the session.
 const Parting = 2 * time.Second
 
 // maxAnswer bounds a provider's message, in bytes: a whole answer in sound.
 const maxAnswer = 64 << 20
 
-// Session is a WebSocket on both sides. Messages pass as they are; each
+// Session is a WebSocket on both sides. Messages are forwarded unchanged; each
 // direction waits for its receiver before it reads on. Run calls the functions,
-// Opening and Heard perhaps at the same time.
+// Opening and Heard possibly at the same time.
 type Session struct {
-	// Dial connects to the provider, and then Accept takes the client's connection
-	// over. Their errors are Run's.
+	// Dial connects to the provider; then Accept takes over the client's
+	// connection. Run returns their errors.
 	Dial   func(context.Context, *websocket.DialOptions) (*websocket.Conn, error)
 	Accept func(*websocket.AcceptOptions) (*websocket.Conn, error)
 	// Asked are the headers of the client's request.
@@ -39,12 +39,13 @@ type Session struct {
 	Idle time.Duration
 	// Leaving ends the session when it is closed: the process is about to end.
 	Leaving <-chan struct{}
-	// Opening, if set, checks and changes the client's first message. An error
-	// ends the session, and told is what the client hears of it.
+	// Opening, if set, checks and changes the client's first message. An error ends
+	// the session; told is the text that the client gets.
 	Opening func(message []byte) (changed []byte, told string, err error)
-	// Heard, if set, is told each message of the provider that is held whole.
+	// Heard, if set, is called with each message of the provider that is held
+	// whole.
 	Heard func(message []byte)
-	// Ended is told how the session ended, before the two sides are.
+	// Ended is called with how the session ended, before both sides are closed.
 	Ended func(End)
 	Log   zerolog.Logger
 
@@ -73,8 +74,8 @@ type End struct {
 	Err    error
 }
 
-// Run connects to the provider, takes the client's connection over, and lets
-// both talk until one of them ends it.
+// Run connects to the provider, takes over the client's connection, and forwards
+// messages until one side ends the session.
 func (s *Session) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -120,8 +121,8 @@ func (s *Session) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-// subprotocols are those that the client offers, without the key that a
-// browser has no other place for.
+// subprotocols returns those that the client offers, without the API key that a
+// browser can send nowhere else.
 func subprotocols(h http.Header) (names []string) {
 	for _, v := range h["Sec-Websocket-Protocol"] {
 		for name := range strings.SplitSeq(v, ",") {
@@ -133,9 +134,8 @@ func subprotocols(h http.Header) (names []string) {
 	return names
 }
 
-// accept takes the client's connection over. Where it comes from is not looked
-// at: who may come in is Kong's business, and the Host that an origin would be
-// compared with is ours.
+// accept takes over the client's connection. It does not check the Origin:
+// admission is Kong's task, and the Host to compare with would be ours.
 func (s *Session) accept(ctx context.Context) (err error) {
 	o := &websocket.AcceptOptions{InsecureSkipVerify: true, OnPingReceived: s.pinged(ctx, func() *websocket.Conn { return s.far })}
 	if name := s.far.Subprotocol(); name != "" {
@@ -154,8 +154,8 @@ func (s *Session) accept(ctx context.Context) (err error) {
 
 func (s *Session) touch() { s.last.Store(time.Now().UnixNano()) }
 
-// pinged answers a ping, and pings the other side, too: a session is as alive
-// as both.
+// pinged answers a ping, and pings the other side, too: a session is alive only
+// while both sides are.
 func (s *Session) pinged(ctx context.Context, other func() *websocket.Conn) func(context.Context, []byte) bool {
 	var busy atomic.Bool
 	return func(context.Context, []byte) bool {
@@ -174,15 +174,15 @@ func (s *Session) pinged(ctx context.Context, other func() *websocket.Conn) func
 	}
 }
 
-// rescue keeps a defect in one session from ending the process.
+// rescue stops a panic in one session from ending the process.
 func (s *Session) rescue() {
 	if p := recover(); p != nil {
 		s.Log.Error().Str("stack", string(debug.Stack())).Msg("panic in a session")
 	}
 }
 
-// watch ends a session in which nothing came for the read timeout. The
-// function that it returns ends the watch.
+// watch ends a session in which nothing arrives for the read timeout. The returned
+// function stops the watch.
 func (s *Session) watch(ended chan<- End) (stop func()) {
 	idle := s.Idle
 	if idle <= 0 {
@@ -205,8 +205,7 @@ func (s *Session) watch(ended chan<- End) (stop func()) {
 	return func() { t.Stop() }
 }
 
-// part ends both connections: what one side said when it left, the other is
-// told.
+// part closes both connections, and forwards one side's close reason to the other.
 func (s *Session) part(end End) {
 	code, reason := end.Code, end.Reason
 	if len(reason) > 120 { // a close frame holds no more

@@ -108,7 +108,7 @@ func (k *talk) end() (End, websocket.CloseError) {
 	return <-k.ended, told
 }
 
-func TestLongMessagesPassInPiecesAndTooLongOnesEndTheSession(t *testing.T) {
+func TestLongMessagesAreForwardedInPiecesAndTooLongOnesEndTheSession(t *testing.T) {
 	k := newTalk(t, func(s *Session) { s.Limit = 2_000_000 }, echo)
 	for _, n := range []int{0, 1, firstBuffer - 1, firstBuffer, firstBuffer + 1, maxMessage, maxMessage + 1, 1_900_000} {
 		text := strings.Repeat("x", n)
@@ -121,7 +121,7 @@ func TestLongMessagesPassInPiecesAndTooLongOnesEndTheSession(t *testing.T) {
 	}
 }
 
-func TestFirstMessageIsOpenedAndEveryAnswerHeard(t *testing.T) {
+func TestOpeningGetsTheFirstMessageAndHeardEveryAnswer(t *testing.T) {
 	var heard []string
 	k := newTalk(t, func(s *Session) {
 		s.Opening = func(m []byte) ([]byte, string, error) { return append([]byte("opened "), m...), "", nil }
@@ -143,7 +143,7 @@ func TestFirstMessageIsOpenedAndEveryAnswerHeard(t *testing.T) {
 	}
 }
 
-func TestRefusedOpeningIsToldTheClient(t *testing.T) {
+func TestClientGetsTheReasonOfARefusedOpening(t *testing.T) {
 	why := errors.New("the whole reason")
 	k := newTalk(t, func(s *Session) {
 		s.Opening = func([]byte) ([]byte, string, error) { return nil, "what it is told", why }
@@ -166,7 +166,7 @@ func TestSessionEndsWhenTheProcessLeaves(t *testing.T) {
 	}
 }
 
-func TestQuietSessionsEnd(t *testing.T) {
+func TestIdleSessionsEnd(t *testing.T) {
 	began := time.Now()
 	k := newTalk(t, func(s *Session) { s.Idle = 200 * time.Millisecond }, echo)
 	end, told := k.end()
@@ -196,7 +196,7 @@ func TestPanicInASessionEndsOnlyTheSession(t *testing.T) {
 	}
 }
 
-func TestSlowReceiverHoldsTheSenderBack(t *testing.T) {
+func TestSlowReceiverSlowsTheSender(t *testing.T) {
 	var sent atomic.Int64
 	k := newTalk(t, nil, func(ctx context.Context, c *websocket.Conn) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

@@ -6,8 +6,8 @@ import (
 	"go-ai-proxy/translators/chat"
 )
 
-// EstimateOutput counts the tokens of output that nobody counted, four bytes to
-// each as Kong does, and says whether it did. said is in bytes.
+// EstimateOutput estimates the output tokens when nobody counted them, one per
+// four bytes as Kong does, and says whether it did. said is in bytes.
 func EstimateOutput(u *chat.Usage, said int) bool {
 	if u.Completion != 0 || said == 0 {
 		return false
@@ -16,7 +16,7 @@ func EstimateOutput(u *chat.Usage, said int) bool {
 	return true
 }
 
-// PromptTokens is Kong's estimate of words in tokens: one each, 1.8 when the
+// PromptTokens is Kong's estimate of a prompt's tokens: 1 per word, 1.8 when the
 // answer is streamed.
 func PromptTokens(words int, stream bool) int {
 	factor := 1.0
@@ -29,7 +29,7 @@ func PromptTokens(words int, stream bool) int {
 // maxCount bounds a counter that a provider reports, so that sums stay numbers.
 const maxCount = 1 << 40
 
-// Bound keeps counters that are no counts out of the record and the balancer.
+// Bound keeps impossible counts out of the record and the balancer.
 func Bound(u *chat.Usage) {
 	for _, n := range []*int{
 		&u.Prompt, &u.Completion, &u.Total, &u.Cached, &u.CacheWrite, &u.CacheWrite5m, &u.CacheWrite1h, &u.PromptAudio, &u.PromptImage, &u.PromptText,

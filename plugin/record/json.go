@@ -158,8 +158,7 @@ func (d *Data) appendPayload(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// dressed is a streamed answer's text as one completion, the form in which
-// Kong logs it.
+// dressed is a streamed answer's text as one completion, as Kong logs it.
 func (d *Data) dressed() []byte {
 	dst := []byte(`{"choices":[{`)
 	dst = jsonedit.AppendOptional(dst, "finish_reason", d.Finish)

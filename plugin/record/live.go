@@ -2,15 +2,15 @@ package record
 
 import "net/http"
 
-// Live follows a record while its request is served: the shim of Kong may ask
-// for it at any time.
+// Live is informed about a record while its request is served: Kong's shim may ask
+// for the record at any time.
 type Live interface {
-	// Begin is told of the record before anything else happens.
+	// Begin is called with the record before anything else happens.
 	Begin(rec *Record)
-	// Settle is told once that the record will not change any more, before the
-	// last byte of the answer is sent.
+	// Settle is called once, when the record will not change any more and before
+	// the last byte of the answer is sent.
 	Settle(rec *Record)
-	// Announce is told of the header of the answer before it is sent, and may
+	// Announce is called with the header of the answer before it is sent, and may
 	// change it.
 	Announce(h http.Header, rec *Record)
 }

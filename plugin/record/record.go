@@ -1,7 +1,7 @@
-// Package record holds what a request leaves in the log: what was counted, what
-// it cost, which targets were tried and how it ended. It knows prices and the
-// names under which Kong logs all this, and nothing of how a request is served.
-// Read Data first, then json.go, which writes it.
+// Package record holds what a request leaves in the log: what was counted, what it
+// cost, which targets were tried and how it ended. It knows prices and the names
+// that Kong logs all this under, and nothing of how a request is served. Read Data
+// first, then json.go, which writes it.
 package record
 
 import (
@@ -16,7 +16,7 @@ import (
 // Outcome says how a request ended.
 type Outcome string
 
-// The outcomes. Pending is what a record says that is asked for in mid-stream.
+// The outcomes. A record is Pending until its request has ended.
 const (
 	Pending   Outcome = "pending"
 	Completed Outcome = "completed"      // the provider's answer was delivered to its end
@@ -40,7 +40,7 @@ const (
 // MessageAborted is the message of a request whose client left.
 const MessageAborted = "client closed the request"
 
-// Tried is one attempt, as tried_targets names it.
+// Tried is one attempt, an entry of tried_targets.
 type Tried struct {
 	Provider, Model, Route string
 	Scheme, Host, Path, IP string
@@ -49,7 +49,7 @@ type Tried struct {
 	Outcome                string // "ok", or why the attempt failed
 }
 
-// Data is what a record says.
+// Data is the content of a record.
 type Data struct {
 	PluginID  string
 	Logging   config.Logging  // what of this is to be logged
@@ -61,11 +61,11 @@ type Data struct {
 	Tried     []Tried
 
 	Model         string // request_model
-	ResponseModel string // as the provider calls it; "" when it does not
+	ResponseModel string // as the provider names it; "" when it does not
 	Mode          Mode
 	Outcome       Outcome
 	Message       string   // why, when it did not complete
-	Warnings      []string // what was decided for want of better knowledge
+	Warnings      []string // decisions made without full information
 
 	Started time.Time
 	Latency time.Duration // set at the end
@@ -104,11 +104,11 @@ func New(d Data) *Record {
 	return r
 }
 
-// Watch lets others wait for the end of the record, see Abandon. It is called
-// before they know of it.
+// Watch makes Abandon wait for the end of the record. It must be called before
+// others know of the record.
 func (r *Record) Watch() { r.settled = make(chan struct{}) }
 
-// Update changes the record under its lock. change only assigns: what works on
+// Update changes the record under its lock. change must only assign: parsing of
 // foreign bytes is done before.
 func (r *Record) Update(change func(*Data)) {
 	r.mu.Lock()
@@ -116,7 +116,7 @@ func (r *Record) Update(change func(*Data)) {
 	change(&r.data)
 }
 
-// Data returns what the record says now. The slices in it are not to be changed.
+// Data returns a copy of the record's data. The slices in it must not be changed.
 func (r *Record) Data() Data {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,8 +130,8 @@ func (r *Record) Outcome() Outcome {
 	return r.data.Outcome
 }
 
-// Settle says how the request ended, once: it returns false when that is known
-// already. A usage that is not nil is an estimate that replaces what was counted.
+// Settle records how the request ended. Only the first call has an effect; later
+// ones return false. An estimate that is not nil replaces the counted usage.
 func (r *Record) Settle(outcome Outcome, message string, estimate *chat.Usage) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,9 +154,9 @@ func (r *Record) settle(outcome Outcome, message string) {
 	}
 }
 
-// Abandon settles a record that is asked for while its request is under way, as
-// one whose client has left: the relay has the given time to find out by itself
-// how it ended.
+// Abandon settles a record that is requested while its request is in progress, as
+// that of a client that has left. Before that, the relay has the given time to
+// settle it itself.
 func (r *Record) Abandon(after time.Duration) {
 	select {
 	case <-r.settled:

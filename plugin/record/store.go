@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Bounds of the records that wait for Kong's log phase. A record whose request
-// is under way has none: it lives as long as its request.
+// Bounds of the records that wait for Kong's log phase. They do not apply to the
+// record of a request in progress.
 const (
 	keepRecord     = time.Minute     // after the request, for one that Kong must ask for
 	keepGiven      = 2 * time.Second // after it was sent to Kong, whose client may have left before it arrived
@@ -16,9 +16,9 @@ const (
 	maxRecordBytes = 256 << 20       // of logged payloads
 )
 
-// Store holds the records that Kong's log phase may ask for, by the request's
-// id: all until their requests are over, and then until Kong has them. It is
-// safe for concurrent use.
+// Store holds the records that Kong's log phase may ask for, by the request's id:
+// each until its request has ended, and then until Kong has it. It is safe for
+// concurrent use.
 type Store struct {
 	mu      sync.Mutex
 	byID    map[string]kept
@@ -51,7 +51,7 @@ func NewStore() *Store {
 // Reserve returns an id for a record to come.
 func (s *Store) Reserve() string { return strconv.FormatUint(s.last.Add(1), 36) }
 
-// Add keeps the record of a request that begins.
+// Add stores the record of a request that begins.
 func (s *Store) Add(id string, rec *Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func (s *Store) Add(id string, rec *Record) {
 	s.expire()
 }
 
-// Settle starts the time for which a record whose request is over is kept.
+// Settle starts the time for which the record of a finished request is kept.
 func (s *Store) Settle(id string, rec *Record) {
 	size := rec.PayloadSize()
 	s.mu.Lock()
@@ -77,7 +77,7 @@ func (s *Store) Settle(id string, rec *Record) {
 	s.expire()
 }
 
-// Give keeps a settled record that Kong was sent for a moment only.
+// Give keeps a settled record that was sent to Kong, for a short time only.
 func (s *Store) Give(id string, rec *Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,8 +92,8 @@ func (s *Store) Take(id string) *Record {
 	return s.forget(id)
 }
 
-// Await is Take for a record whose request may be about to begin: Kong has sent
-// it, and its client has left already. It waits for patience at most.
+// Await is like Take, for a record whose request may be about to begin: Kong has
+// sent it, but its client has already left. It waits at most for patience.
 func (s *Store) Await(id string, patience time.Duration) *Record {
 	s.mu.Lock()
 	rec := s.forget(id)
@@ -125,8 +125,8 @@ func (s *Store) forget(id string) *Record {
 	return k.Record
 }
 
-// expire forgets what nobody asked for in time, and the oldest of too many. The
-// lock is held.
+// expire removes records that nobody asked for in time, and the oldest when there
+// are too many. The lock is held.
 func (s *Store) expire() {
 	now := time.Now()
 	for len(s.given) > 0 && now.Sub(s.given[0].since) >= keepGiven {

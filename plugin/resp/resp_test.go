@@ -46,9 +46,9 @@ func client(addr string) *redis.Client {
 		ReadTimeout: 2 * time.Second, Dialer: Dialer(time.Second, nil)})
 }
 
-// TestNonsenseOfRedisIsAnErrorAndNotTheEnd has go-redis itself read answers
+// TestNonsenseFromRedisIsAnErrorNotACrash has go-redis itself read answers
 // that end the process without the guard.
-func TestNonsenseOfRedisIsAnErrorAndNotTheEnd(t *testing.T) {
+func TestNonsenseFromRedisIsAnErrorNotACrash(t *testing.T) {
 	for name, text := range map[string]string{
 		"an array of all memory":     "*2147483647\r\n",
 		"beyond an int":              "*99999999999999999999\r\n",
@@ -95,7 +95,7 @@ func TestGuardFollowsAnswersCutAnywhere(t *testing.T) {
 	}
 }
 
-func TestLimitsAreOfOneAnswerAndNotOfAConnection(t *testing.T) {
+func TestLimitsApplyPerAnswerNotPerConnection(t *testing.T) {
 	largest := "$4194304\r\n" + strings.Repeat("x", maxText) + "\r\n"
 	deep := strings.Repeat("*1\r\n", maxDepth) + ":1\r\n"
 	wide := "*131072\r\n" + strings.Repeat(":1\r\n", maxElements)
@@ -145,9 +145,9 @@ func TestNothingIsReadAfterNonsense(t *testing.T) {
 	}
 }
 
-// TestIdleSocketsCanBeLookedAt: go-redis drops a pooled connection that the
+// TestIdleSocketsCanBeChecked: go-redis drops a pooled connection that the
 // server has closed by peeking at its socket.
-func TestIdleSocketsCanBeLookedAt(t *testing.T) {
+func TestIdleSocketsCanBeChecked(t *testing.T) {
 	c, err := Dialer(time.Second, nil)(context.Background(), "tcp", answers(t, ""))
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestIdleSocketsCanBeLookedAt(t *testing.T) {
 	}
 }
 
-func TestLinesOfTheClientGoToOurLog(t *testing.T) {
+func TestClientsLogLinesGoToOurLog(t *testing.T) {
 	var out bytes.Buffer
 	LogTo(zerolog.New(&out))
 	defer LogTo(zerolog.Nop())

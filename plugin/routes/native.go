@@ -12,8 +12,8 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Find finds the API that a request in a format of a provider's own is for.
-// Errors are *chat.Error; the match still has the API where that was found.
+// Find returns the API that a request in a provider's own format is for. Errors
+// are *chat.Error; the match has the API even then, when it was found.
 func (t *Table) Find(r *Request) (Match, error) {
 	f := t.format
 	found, path, err := find(f, r)
@@ -75,7 +75,7 @@ func find(f *provider.ClientFormat, r *Request) (*provider.ClientPath, string, e
 		cmp.Or(r.Whole, r.Path), f.Name, strings.Join(names, " ")))
 }
 
-// captured is the path that a route's named captures `model` and `operation` make.
+// captured is the path made from a route's named captures model and operation.
 func captured(f *provider.ClientFormat, r *Request) string {
 	model, operation := r.Captures["model"], r.Captures["operation"]
 	if f.Before == "" || model == "" || operation == "" {

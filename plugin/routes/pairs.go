@@ -12,8 +12,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Pair is what a client of a format gets from a provider. An API that is in both
-// lists passes for the models that speak it, and is translated for others.
+// Pair is what a client of a format gets from a provider. An API in both lists is
+// forwarded to models that speak it and translated for others.
 type Pair struct {
 	Format     string            // llm_format
 	Provider   string            // model.provider
@@ -21,8 +21,8 @@ type Pair struct {
 	Translated []provider.Format // APIs that are answered through the provider's chat
 }
 
-// Pairs are all that there are, by format and provider, made from the tables
-// that serve requests.
+// Pairs returns all pairs, by format and provider, made from the tables that serve
+// requests.
 func Pairs() (pairs []Pair) {
 	for _, format := range Formats() {
 		for _, name := range translators.Names() {
@@ -48,8 +48,8 @@ func variants(p *provider.Provider) []*provider.Provider {
 	return all
 }
 
-// Variants are the providers that may serve t: more than one where it has no
-// model, which comes with the request.
+// Variants returns the providers that may serve t: more than one when t has no
+// model, so that it comes with the request.
 func Variants(p *provider.Provider, t target.Target) []*provider.Provider {
 	if p.Variant == nil {
 		return []*provider.Provider{p}
@@ -117,8 +117,8 @@ func offersOf(native *provider.ClientFormat) (offers []offer) {
 	return offers
 }
 
-// Operation is a provider's operation for a route type of the default format,
-// or the one through which it answers that; nil where it has neither.
+// Operation is a provider's operation for a route type of the default format, or
+// the one that answers in its place; nil when it has neither.
 func Operation(p *provider.Provider, wanted route.Type) *provider.Operation {
 	if op := p.Operations[wanted]; op != nil {
 		return op
@@ -139,7 +139,7 @@ func Serves(providers []*provider.Provider, wanted route.Type) bool {
 	})
 }
 
-// Served are the route types of the default format that one of the providers
+// Served returns the route types of the default format that one of the providers
 // serves, sorted. All serve preserve.
 func Served(providers []*provider.Provider) []route.Type {
 	var types []route.Type
@@ -152,8 +152,8 @@ func Served(providers []*provider.Provider) []route.Type {
 	return types
 }
 
-// Speakable refuses a format, a route type and a provider that do not come
-// together.
+// Speakable returns an error for a format, a route type and a provider that do not
+// work together.
 func Speakable(format string, wanted route.Type, p *provider.Provider) error {
 	n := Native(format)
 	if n == nil {

@@ -1,11 +1,11 @@
-// Package routes finds what a client may call: which API a request is for in
-// the format that its clients speak, and which formats go with which provider.
-// The formats themselves are data of the providers' (provider.ClientFormat); no
-// provider has a name here.
+// Package routes finds what a client may call: which API a request is for, in the
+// format that its clients speak, and which formats go with which provider. The
+// formats themselves are data of the providers (provider.ClientFormat); no
+// provider is named here.
 //
-// table.go tells route types of the default format, native.go the APIs of
-// formats of a provider's own, resources.go REST operations below a path, and
-// pairs.go what a client of a format gets from a provider.
+// table.go finds route types of the default format, native.go the APIs of
+// providers' own formats, resources.go REST operations below a path, and pairs.go
+// what a client of a format gets from a provider.
 package routes
 
 import (
@@ -20,7 +20,7 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Request is what is looked at of a client's request.
+// Request holds what is examined of a client's request.
 type Request struct {
 	Method   string
 	Path     string            // as Kong's route left it
@@ -62,10 +62,10 @@ func New(format string, types []route.Type) *Table {
 	return t
 }
 
-// Of is the API of a route type in the default format, nil where it has none.
+// Of is the API of a route type in the default format; nil when it has none.
 func Of(wanted route.Type) *provider.API { return translators.Client.Of(wanted) }
 
-// natives are the formats of providers' own, by llm_format.
+// natives are the providers' own formats, by llm_format.
 var natives = func() map[string]*provider.ClientFormat {
 	all := map[string]*provider.ClientFormat{}
 	for _, name := range translators.Names() {
@@ -76,11 +76,11 @@ var natives = func() map[string]*provider.ClientFormat {
 	return all
 }()
 
-// Native is the format of a provider's own that llm_format names, nil for the
-// default one.
+// Native is the provider's own format that llm_format names; nil for the default
+// format.
 func Native(format string) *provider.ClientFormat { return natives[format] }
 
-// Formats are the clients' formats, llm_format, the default one first.
+// Formats returns the values of llm_format, the default first.
 func Formats() []string {
 	formats := []string{}
 	for name := range natives {
@@ -90,7 +90,7 @@ func Formats() []string {
 	return append([]string{translators.Client.Name}, formats...)
 }
 
-// NotAllowed refuses a method; allowed are those of what.
+// NotAllowed refuses a method; allowed are the methods that what has.
 func NotAllowed(method, what string, allowed ...string) *chat.Error {
 	e := chat.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of %s: use %s", method, what, strings.Join(allowed, " or ")))
 	e.Allow = strings.Join(allowed, ", ")

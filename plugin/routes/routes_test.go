@@ -43,7 +43,7 @@ func TestFormatsOfProvidersAreComplete(t *testing.T) {
 	}
 }
 
-func TestPathsTellTheAPITheModelAndTheStream(t *testing.T) {
+func TestPathNamesTheAPITheModelAndTheStream(t *testing.T) {
 	for _, c := range []struct {
 		format string
 		r      Request
@@ -70,7 +70,7 @@ func TestPathsTellTheAPITheModelAndTheStream(t *testing.T) {
 	}
 }
 
-func TestAQuerySelectsEventsOfStreams(t *testing.T) {
+func TestQuerySelectsServerSentEvents(t *testing.T) {
 	table := New("gemini", []route.Type{route.Chat})
 	for query, media := range map[string]string{"": "application/json", "alt=json": "application/json", "x=1&alt=sse": ""} {
 		m, err := table.Find(&Request{Method: "POST", Path: "/models/m:streamGenerateContent", RawQuery: query})
@@ -80,7 +80,7 @@ func TestAQuerySelectsEventsOfStreams(t *testing.T) {
 	}
 }
 
-func TestANameThatStandsForAnotherIsThatOne(t *testing.T) {
+func TestAliasOfAFamilyIsThatFamily(t *testing.T) {
 	m, err := New("bedrock", []route.Type{route.Chat}).Find(&Request{Method: "GET", Path: "/model-invocations/j"})
 	if err != nil || m.Family != "model-invocation-job" || m.Sub != "/j" {
 		t.Errorf("%+v, %v", m, err)
@@ -99,7 +99,7 @@ func TestSubPathsAreWordsAndIDs(t *testing.T) {
 	}
 }
 
-func TestAnIDTellsWhereTheSubPathBegins(t *testing.T) {
+func TestSubPathBeginsAtTheID(t *testing.T) {
 	table := New("openai", []route.Type{route.Assistants})
 	m, err := table.Meet(route.Assistants, &Request{Method: "GET", Path: "/ai/thread_1/messages", Whole: "/ai/thread_1/messages"})
 	if err != nil || m.Family != "threads" || m.Sub != "/thread_1/messages" {
@@ -107,7 +107,7 @@ func TestAnIDTellsWhereTheSubPathBegins(t *testing.T) {
 	}
 }
 
-func TestRefusalsNameWhatThereIs(t *testing.T) {
+func TestRefusalsListWhatIsAvailable(t *testing.T) {
 	several := New("openai", []route.Type{route.Chat, route.Files})
 	for name, c := range map[string]struct {
 		err    error

@@ -11,9 +11,9 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// ByPath is the route type that a request means, among those of the targets, by
-// its path. Where that says nothing it is the first target's, and decided says
-// whether there is no other. An error refuses what no target has.
+// ByPath finds the route type of a request by its path, among those of the
+// targets. When the path does not tell, it is the first target's, and decided says
+// whether that is final. The error refuses what no target serves.
 func (t *Table) ByPath(r *Request) (wanted route.Type, decided bool, err error) {
 	if wanted := t.pathType(r); wanted != "" {
 		return wanted, true, nil
@@ -22,13 +22,13 @@ func (t *Table) ByPath(r *Request) (wanted route.Type, decided bool, err error) 
 		return t.first, false, nil
 	}
 	if a := t.format.Of(t.first); a != nil && a.Resources != nil {
-		return t.first, true, nil // which knows its paths
+		return t.first, true, nil // its API knows its own paths
 	}
 	return t.first, true, t.elsewhere(r)
 }
 
-// ByMember is the route type that a body means by its members, "" where they
-// say nothing of it.
+// ByMember finds the route type of a body by its members; "" when they do not
+// tell.
 func (t *Table) ByMember(members []jsonedit.Member) route.Type {
 	for i := range t.format.Paths {
 		p := &t.format.Paths[i]
@@ -39,8 +39,8 @@ func (t *Table) ByMember(members []jsonedit.Member) route.Type {
 	return ""
 }
 
-// Unknown refuses a path that says nothing of what the targets do, unless it is
-// the route's own, which may be any.
+// Unknown refuses a path that names nothing that the targets serve, unless it is
+// the route's own path, which may be any.
 func (t *Table) Unknown(r *Request) error {
 	path := r.below()
 	if path == "" || t.served[route.Preserve] {
@@ -55,7 +55,7 @@ func (t *Table) Unknown(r *Request) error {
 	return chat.NewError(http.StatusNotFound, fmt.Sprintf("unknown path %s: what this route serves ends in %s", path, strings.Join(paths, ", ")))
 }
 
-// Meet is what a request of a route type is for. Errors are *chat.Error.
+// Meet returns what a request of a route type is for. Errors are *chat.Error.
 func (t *Table) Meet(wanted route.Type, r *Request) (Match, error) {
 	m := Match{Route: wanted, API: t.format.Of(wanted)}
 	switch {
@@ -67,13 +67,13 @@ func (t *Table) Meet(wanted route.Type, r *Request) (Match, error) {
 		return m, err
 	case m.API.Body == provider.TakeRaw, m.API.Body == provider.TakeSocket:
 		return m, nil
-	case r.Method == http.MethodPost, r.Method == http.MethodPut: // the second is for clients that want it repeated; Kong takes it, too
+	case r.Method == http.MethodPost, r.Method == http.MethodPut: // PUT is for clients that want the request repeated; Kong accepts it, too
 		return m, nil
 	}
 	return m, NotAllowed(r.Method, string(wanted), http.MethodPost)
 }
 
-// elsewhere refuses a path that is that of an operation which no target has.
+// elsewhere refuses a path of an operation that no target serves.
 func (t *Table) elsewhere(r *Request) error {
 	path := r.below()
 	if path == "" {
@@ -90,8 +90,8 @@ func (t *Table) elsewhere(r *Request) error {
 	return nil
 }
 
-// below is the client's path behind that of Kong's route, "" where there is
-// nothing or nobody knows: where the route takes nothing off.
+// below is the client's path after that of Kong's route; "" when there is none or
+// it is unknown, because the route does not strip its path.
 func (r *Request) below() string {
 	if r.Whole == "" || r.Path == r.Whole {
 		return ""
@@ -99,8 +99,8 @@ func (r *Request) below() string {
 	return strings.TrimSuffix(r.Path, "/")
 }
 
-// pathType is the route type by the client's path, as it was or as the route
-// left it; "" where that says nothing.
+// pathType finds the route type by the client's path, with or without the route's;
+// "" when it does not tell.
 func (t *Table) pathType(r *Request) route.Type {
 	for _, path := range []string{r.Whole, r.Path} {
 		path = strings.TrimSuffix(path, "/")

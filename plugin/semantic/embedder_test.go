@@ -42,7 +42,7 @@ func TestAnswersWithoutAVectorAreErrors(t *testing.T) {
 	}
 }
 
-func TestOfALongPromptTheEndIsEmbedded(t *testing.T) {
+func TestEndOfALongPromptIsEmbedded(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"short":       {"hi", "hi"},
 		"exact":       {strings.Repeat("x", maxPrompt), strings.Repeat("x", maxPrompt)},

@@ -132,7 +132,7 @@ func TestPGVectorSearchesWhatItStores(t *testing.T) {
 	})
 }
 
-func TestPGVectorThatIsNotThereIsNoObstacle(t *testing.T) {
+func TestRoutingWorksWithoutPGVector(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestPGVectorThatIsNotThereIsNoObstacle(t *testing.T) {
 	}
 }
 
-func TestPGVectorsTLSIsTheOneAskedFor(t *testing.T) {
+func TestPGVectorUsesTheConfiguredTLS(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		c               config.PGVector

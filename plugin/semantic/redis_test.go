@@ -111,7 +111,7 @@ func TestRouterSearchesRedisAndNoticesWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestOneProcessEmbedsForTheOthers(t *testing.T) {
+func TestOnlyOneProcessEmbedsTheDescriptions(t *testing.T) {
 	s := searchtest.New(t)
 	first, second := &model{}, &model{}
 	for _, m := range []*model{first, second} {
@@ -164,7 +164,7 @@ func TestValkeysAnswersAreUnderstood(t *testing.T) {
 	}
 }
 
-func TestRedisClientIsTheOneAskedFor(t *testing.T) {
+func TestRedisClientIsConfiguredAsAsked(t *testing.T) {
 	five := 5
 	base := config.Redis{Host: "r.example", Port: 6380, Username: "u", Password: "p", Database: 3, SSL: true, SSLVerify: true, ServerName: "sni.example",
 		ConnectTimeout: 100, SendTimeout: 200, ReadTimeout: 300, KeepalivePoolSize: 7, KeepaliveBacklog: &five}
@@ -249,7 +249,7 @@ func TestReplicaIsSearchedAndTheMasterIsWritten(t *testing.T) {
 	}
 }
 
-func TestNonsenseOfTheVectorDatabaseIsNoObstacle(t *testing.T) {
+func TestRoutingSurvivesNonsenseFromTheVectorDatabase(t *testing.T) {
 	for _, nonsense := range []string{"*2147483647\r\n", "$9223372036854775807\r\n", strings.Repeat("*1\r\n", 1<<20)} {
 		s := searchtest.New(t)
 		s.Script = func([]string) (string, bool) { return nonsense, true }

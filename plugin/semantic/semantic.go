@@ -1,12 +1,11 @@
-// Package semantic ranks targets by what a prompt means: by the distance of
-// the prompt's embedding to those of the targets' descriptions. It knows
-// neither HTTP nor providers: what makes a vector of a text is a function that
-// it is given.
+// Package semantic ranks targets by the meaning of a prompt: by the distance of
+// the prompt's embedding to those of the targets' descriptions. It knows neither
+// HTTP nor providers: the caller passes the function that embeds a text.
 //
-// Start with Router.Rank. embedder.go asks an embedding model, load.go gets the
+// Start with Router.Rank. embedder.go calls an embedding model, load.go gets the
 // descriptions' vectors, cache.go keeps those of prompts, index.go says where
-// vectors are kept and searched: in redis.go or pgvector.go, and always in memory,
-// too, so that a database that fails costs a warning and no request.
+// vectors are stored and searched: in redis.go or pgvector.go, and always in
+// memory, too, so that a failing database costs a warning and no request.
 package semantic
 
 import (
@@ -25,7 +24,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// CatchAll is the description of a target for all that matches no other.
+// CatchAll is the description of a target for prompts that match no other.
 const CatchAll = "CATCHALL"
 
 // Target is a target as the router sees it.

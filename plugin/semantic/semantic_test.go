@@ -80,7 +80,7 @@ var three = []Target{
 	{Name: "a/rest", Description: CatchAll, Weight: 10},
 }
 
-func TestPromptGoesToTheTargetThatItIsAbout(t *testing.T) {
+func TestPromptGoesToTheTargetWithTheClosestDescription(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		targets   []Target
@@ -171,7 +171,7 @@ func TestFirstRequestIsRoutedByMeaning(t *testing.T) {
 	}
 }
 
-func TestModelThatHangsCostsARequestItsTimeoutAndTheNextNothing(t *testing.T) {
+func TestHangingModelDelaysOnlyTheFirstRequest(t *testing.T) {
 	m := &model{}
 	o := m.options(three...)
 	o.Timeout = 1100 * time.Millisecond
@@ -226,7 +226,7 @@ func TestCacheAsksOnceForATextAndForgetsTheOldest(t *testing.T) {
 	}
 }
 
-func TestFetchEndsWhenNobodyWaits(t *testing.T) {
+func TestFetchIsCancelledWhenNobodyWaits(t *testing.T) {
 	c := NewCache(10, time.Minute)
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())

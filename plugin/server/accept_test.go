@@ -32,7 +32,7 @@ func (l *failing) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-func TestAcceptSurvivesEveryErrorAndSaysSoOnce(t *testing.T) {
+func TestAcceptSurvivesEveryErrorAndLogsItOnce(t *testing.T) {
 	many := func(n int, err error) (ends []error) {
 		for range n {
 			ends = append(ends, err)

@@ -71,7 +71,7 @@ func claimant(t *testing.T, socket string, command ...string) (process *exec.Cmd
 // Kong's does. The test is their master.
 var worker = []string{"sh", "-c", `"$@" & wait $!`, "worker"}
 
-func TestASecondServerLeavesTheSocketToTheFirst(t *testing.T) {
+func TestSecondServerLeavesTheSocketToTheFirst(t *testing.T) {
 	for name, by := range map[string][]string{"of Kong's": worker, "by hand": nil} {
 		t.Run(name, func(t *testing.T) {
 			socket := filepath.Join(t.TempDir(), "a.socket")
@@ -98,7 +98,7 @@ func holds(t *testing.T, socket, process string) {
 	}
 }
 
-func TestTheNextWorkersServerTakesTheSocket(t *testing.T) {
+func TestNextWorkersServerTakesTheSocket(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "a.socket")
 	_, first := claimant(t, socket, worker...)
 	began := time.Now()
@@ -113,7 +113,7 @@ func TestTheNextWorkersServerTakesTheSocket(t *testing.T) {
 	holds(t, socket, pid)
 }
 
-func TestAServerWaitsForOneThatIsAboutToEnd(t *testing.T) {
+func TestServerWaitsForOneThatIsAboutToEnd(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "a.socket")
 	first, _ := claimant(t, socket)
 	if err := first.Process.Kill(); err != nil { // its server notices in half a second
@@ -127,7 +127,7 @@ func TestAServerWaitsForOneThatIsAboutToEnd(t *testing.T) {
 	holds(t, socket, pid)
 }
 
-func TestASocketWithoutAServerIsFree(t *testing.T) {
+func TestSocketWithoutAServerIsFree(t *testing.T) {
 	dir := t.TempDir()
 	plain, stale := filepath.Join(dir, "plain"), filepath.Join(dir, "stale")
 	if err := os.WriteFile(plain, nil, 0o600); err != nil {
@@ -143,7 +143,7 @@ func TestASocketWithoutAServerIsFree(t *testing.T) {
 	}
 }
 
-func TestAClaimEndsWithItsContext(t *testing.T) {
+func TestClaimEndsWithItsContext(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "a.socket")
 	claimant(t, socket)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -154,7 +154,7 @@ func TestAClaimEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsToEndStaysUntilAnotherHasItsSocket(t *testing.T) {
+func TestEndingServerStaysUntilAnotherHasItsSocket(t *testing.T) {
 	for name, c := range map[string]struct {
 		successor, clients bool
 		path               string
@@ -195,7 +195,7 @@ func TestAServerThatIsToEndStaysUntilAnotherHasItsSocket(t *testing.T) {
 }
 
 // A server whose keeper is gone leaves; it is not waited for.
-func TestTheSocketOfAServerThatLeavesIsTaken(t *testing.T) {
+func TestSocketOfALeavingServerIsTaken(t *testing.T) {
 	t.Setenv("CLAIM_TEST_LEAVING", "5s")
 	socket := filepath.Join(t.TempDir(), "a.socket")
 	first, said := claimant(t, socket)

@@ -271,7 +271,7 @@ func TestAccessEventIsOneWriteAndOneRoundTrip(t *testing.T) {
 	}
 }
 
-func TestQuestionTakesThePendingCallsAlong(t *testing.T) {
+func TestQuestionSendsThePendingCallsWithIt(t *testing.T) {
 	var model, ip string
 	r := serve(t, &Server{New: always(plugin{access: func(e *Event) {
 		_ = e.ServiceRequest.SetHeader("A", "1")
@@ -394,7 +394,7 @@ func TestFailedCallEndsTheEventAndNotTheServer(t *testing.T) {
 	}
 }
 
-func TestUnknownInstanceMakesKongStartItAnew(t *testing.T) {
+func TestUnknownInstanceMakesKongRestartIt(t *testing.T) {
 	r := serve(t, &Server{New: always(plugin{access: func(e *Event) { e.Send(Calls{}) }})})
 	if _, e := access(r, conf); e.Err != nil || e.Starts != 1 {
 		t.Fatalf("event: %+v", e)
@@ -408,7 +408,7 @@ func TestUnknownInstanceMakesKongStartItAnew(t *testing.T) {
 	}
 }
 
-func TestRefusedConfigurationIsSaidInKongsErrorLog(t *testing.T) {
+func TestRefusedConfigurationIsInKongsErrorLog(t *testing.T) {
 	for name, open := range map[string]func([]byte) (Instance, error){
 		"config.model: unknown": func([]byte) (Instance, error) { return nil, errors.New("config.model: unknown") },
 		"internal error":        func([]byte) (Instance, error) { panic("bug") },
@@ -435,7 +435,7 @@ func TestPrepareRefusesQuestions(t *testing.T) {
 	}
 }
 
-func TestMethodsWithoutResultAreThose(t *testing.T) {
+func TestListOfMethodsWithoutResultIsComplete(t *testing.T) {
 	for _, name := range []string{"kong.service.set_target", "kong.service.request.set_header", "kong.ctx.shared.set",
 		"kong.log.err", "kong.log.set_serialize_value", "kong.response.exit", "kong.nginx.set_ctx"} {
 		if !withoutResult[name] {

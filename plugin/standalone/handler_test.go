@@ -86,7 +86,7 @@ func serving(t testing.TB, text string, upstream http.Handler) (base string, out
 const logged = `{route_type: llm/v1/chat, logging: {log_statistics: true}, auth: {header_name: X-Custom-Key, header_value: configured-canary, param_name: token, param_value: param-canary, param_location: query},
  model: {provider: openai, name: gpt-4o, options: {input_cost: 1, output_cost: 1}}}`
 
-func TestALogEntryIsLikeThatOfKongsFileLog(t *testing.T) {
+func TestLogEntryHasTheShapeOfKongsFileLog(t *testing.T) {
 	base, out := serving(t, "services: [{name: ai, url: 'http://localhost:32000/up', routes: [{name: chat, paths: [/chat], plugins: [{name: go-ai-proxy, id: 6e7c40f6-ce96-48e4-a366-d109c169e444, config: "+logged+"}]}]}]", mock.Handler(mock.Options{}))
 	req, err := http.NewRequest("POST", base+"/chat/x?b=2&b=3&Token=client-canary&c=%22", strings.NewReader(`{"messages":[{"role":"user","content":"prompt-canary"}]}`))
 	if err != nil {
@@ -155,7 +155,7 @@ func lookup(v any, path string) any {
 	return v
 }
 
-func TestThereIsNoAIWithoutLogging(t *testing.T) {
+func TestLogEntryHasNoAIWithoutLogging(t *testing.T) {
 	base, out := serving(t, onRoute(plainConfig), mock.Handler(mock.Options{}))
 	resp, err := http.Post(base+"/a", "application/json", strings.NewReader(`{"messages":[{"role":"user","content":"hi"}]}`))
 	if err != nil {
@@ -167,7 +167,7 @@ func TestThereIsNoAIWithoutLogging(t *testing.T) {
 	}
 }
 
-func TestWhatNoRouteServesIsAnsweredAsByKongAndLogged(t *testing.T) {
+func TestRequestWithoutARouteIsAnsweredAsByKongAndLogged(t *testing.T) {
 	base, out := serving(t, "services: [{name: s, url: 'http://localhost', routes: [{name: r, paths: [/a], plugins: [{name: go-ai-proxy, config: "+plainConfig+"}]}, {name: bare, paths: [/bare]}]}]", http.NotFoundHandler())
 	for i, c := range []struct {
 		path, message string
@@ -192,7 +192,7 @@ func TestWhatNoRouteServesIsAnsweredAsByKongAndLogged(t *testing.T) {
 }
 
 // milliseconds of a log entry, with the time of the answer's beginning or without.
-func TestLatenciesAreSplitWhereTheAnswerBegan(t *testing.T) {
+func TestLatenciesAreSplitAtTheStartOfTheAnswer(t *testing.T) {
 	for began, want := range map[time.Duration][3]float64{0: {1000, 1000, 0}, 400 * time.Millisecond: {1000, 400, 600}} {
 		x := &exchange{request: exchangeOf("GET", "/"), secrets: usual, start: time.Now().Add(-time.Second)}
 		if began > 0 {
@@ -211,7 +211,7 @@ func TestLatenciesAreSplitWhereTheAnswerBegan(t *testing.T) {
 }
 
 // Law 6: one record, and one answer, for each request.
-func TestAPanicIsAnsweredAndLogged(t *testing.T) {
+func TestHandlerPanicIsAnsweredAndLogged(t *testing.T) {
 	var said bytes.Buffer
 	out := &log{}
 	l := loaded(t, onRoute(plainConfig), nil, false)

@@ -16,7 +16,7 @@ func onRoute(config string) string {
 	return "services: [{name: s, url: 'http://localhost', routes: [{name: r, paths: [/a], plugins: [{name: go-ai-proxy, config: " + config + "}]}]}]"
 }
 
-func TestABrokenConfigurationIsOneLineThatNamesTheField(t *testing.T) {
+func TestInvalidConfigurationIsReportedInOneLineWithTheField(t *testing.T) {
 	with := func(auth, model string) string {
 		return onRoute("{route_type: llm/v1/chat, auth: {" + auth + "}, model: {" + model + "}}")
 	}
@@ -71,7 +71,7 @@ func loaded(t *testing.T, text string, env map[string]string, mock bool) *loader
 	return l
 }
 
-func TestReferencesAreValuesOfTheEnvironment(t *testing.T) {
+func TestReferencesAreReadFromTheEnvironment(t *testing.T) {
 	env := map[string]string{"OPENAI_KEY": "Bearer one", "KEYS": `{"second":"two"}`, "SSL_CERT": "three"}
 	for reference, want := range map[string]string{
 		"{vault://env/openai-key}":       "Bearer one",
@@ -115,7 +115,7 @@ func TestValuesHaveTheirTypesInKongsWords(t *testing.T) {
 	}
 }
 
-func TestThatNothingIsServedSaysWhy(t *testing.T) {
+func TestConfigurationThatServesNothingSaysWhy(t *testing.T) {
 	ours := func(more string) string { return "{name: go-ai-proxy, config: " + plainConfig + more + "}" }
 	served := func(service, route, plugins string) string {
 		return "services: [{name: s, url: 'http://x'" + service + ", routes: [{name: r, paths: [/a]" + route + "}]}]\nplugins: [" + plugins + "]"
@@ -158,7 +158,7 @@ func TestThatNothingIsServedSaysWhy(t *testing.T) {
 	}
 }
 
-func TestTextThatNothingReplacesIsRefused(t *testing.T) {
+func TestUnreplacedPlaceholdersAreRefused(t *testing.T) {
 	const (
 		ofDecK = `: ${{ env "…" }} is replaced by decK only: use {vault://env/…}, or write the value`
 		part   = ": a reference to a vault must be the whole of a value: put what stands around it into the secret"
@@ -191,7 +191,7 @@ func TestTextThatNothingReplacesIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheNearestPluginCounts(t *testing.T) {
+func TestMostSpecificPluginApplies(t *testing.T) {
 	one := func(name string) string {
 		return "{name: go-ai-proxy, config: {route_type: llm/v1/chat, model: {provider: openai, name: " + name + "}}}"
 	}
@@ -245,7 +245,7 @@ func TestJSONAndDatesOfYAMLAreTextAsInKong(t *testing.T) {
 	}
 }
 
-func TestTheMockNeedsNoKeysAndNoClouds(t *testing.T) {
+func TestMockNeedsNoKeysAndNoClouds(t *testing.T) {
 	l := loaded(t, onRoute("{route_type: llm/v1/chat, auth: {azure_use_managed_identity: true, azure_client_id: '{vault://env/id}'}, "+
 		"model: {provider: azure, name: x, options: {azure_instance: i, azure_deployment_id: d}}}"), nil, true)
 	auth := l.routes[0].block.targets[0].auth
@@ -254,7 +254,7 @@ func TestTheMockNeedsNoKeysAndNoClouds(t *testing.T) {
 	}
 }
 
-func TestBedrockOfflineIsSignedWithKeysOfNobody(t *testing.T) {
+func TestBedrockOfflineIsSignedWithDummyKeys(t *testing.T) {
 	c := map[string]any{"route_type": "llm/v1/chat", "auth": map[string]any{}, "model": map[string]any{"provider": "bedrock", "name": "m",
 		"options": map[string]any{"bedrock": map[string]any{"aws_assume_role_arn": "arn"}}}}
 	target := targetsOf(c)[0]
@@ -267,7 +267,7 @@ func TestBedrockOfflineIsSignedWithKeysOfNobody(t *testing.T) {
 	}
 }
 
-func TestTheBuiltInExampleLoads(t *testing.T) {
+func TestBuiltInExampleLoads(t *testing.T) {
 	l := loaded(t, string(demo), nil, true)
 	var b strings.Builder
 	l.print(&b, "127.0.0.1:8000", "the built-in example")

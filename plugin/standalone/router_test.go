@@ -76,7 +76,7 @@ func TestRoutesAreFoundInKongsOrder(t *testing.T) {
 	}
 }
 
-func TestNamedCapturesAreThoseOfTheNormalizedPath(t *testing.T) {
+func TestNamedCapturesComeFromTheNormalizedPath(t *testing.T) {
 	for _, c := range []struct {
 		path, url string
 		want      map[string]string
@@ -95,7 +95,7 @@ func TestNamedCapturesAreThoseOfTheNormalizedPath(t *testing.T) {
 	}
 }
 
-func TestExpressionsThatGoLacksAreNamed(t *testing.T) {
+func TestUnsupportedRegularExpressionsAreReported(t *testing.T) {
 	for _, p := range []string{`~/(?!a)b`, `~/(a)\1`, `~/(?<a>x`, `chat`} {
 		_, err := loadText(t, "services: [{name: s, url: 'http://localhost', plugins: [{name: go-ai-proxy, config: "+plainConfig+"}], routes: [{name: r, paths: ['"+p+"']}]}]", nil)
 		if err == nil || !strings.Contains(err.Error(), "services[s].routes[r].paths[1]") {

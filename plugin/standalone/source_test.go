@@ -12,7 +12,7 @@ import (
 	"go-ai-proxy/plugin/engine/enginetest"
 )
 
-func TestAConfigurationIsNamedAsItsReaderKnowsIt(t *testing.T) {
+func TestConfigurationIsNamedByItsFile(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	relay := plugin.NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)

@@ -1,10 +1,11 @@
-// Package standalone is the relay without Kong, for a laptop, a demo and
-// tests: it reads the same kong.yml, serves its routes, and writes a log entry
-// per request in the form of Kong's file-log plugin. It is no second product:
-// it knows services, routes, our plugin and a log line, and nothing else.
+// Package standalone is the relay without Kong, for a laptop, a demo and tests: it
+// reads the same kong.yml, serves its routes, and writes a log entry per request
+// in the form of Kong's file-log plugin. It knows services, routes, our plugin and
+// log entries, and nothing else.
 //
-// Start with Run. source.go reads a configuration, load.go makes routes of a configuration, router.go finds the
-// one of a request, handler.go serves it, entry.go is the log entry.
+// Start with Run. source.go reads a configuration, load.go makes its routes,
+// router.go finds the route of a request, handler.go serves it, entry.go is the
+// log entry.
 package standalone
 
 import (
