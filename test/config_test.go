@@ -61,7 +61,7 @@ func TestInvalidConfigurationEndsTheProgram(t *testing.T) {
 	}
 }
 
-func TestMissingSettingsAreNamed(t *testing.T) {
+func TestStartErrorsAreOneLineThatNamesTheCause(t *testing.T) {
 	secret := chat("auth.header_value", "{vault://env/my-openai-key}", "model.options.upstream_url", "http://localhost/x")
 	config := writeConfig(t, declare(on("/chat", secret)))
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
