@@ -17,9 +17,10 @@ type cutter interface {
 	event(raw []byte) (Event, error)
 }
 
-// A buffer starts with minBuffer bytes and doubles for an event that needs it. If it
-// is larger than keepBuffer when the reader waits, it is replaced by a small one:
-// an idle stream must not keep the memory of its largest event.
+// A buffer starts with minBuffer bytes and doubles for an event that needs it. When
+// the reader has to read more and a buffer above keepBuffer is nearly empty, it is
+// replaced by a small one: an idle stream must not keep the memory of its largest
+// event.
 const (
 	minBuffer  = 4 << 10
 	keepBuffer = 32 << 10
@@ -161,7 +162,7 @@ func (r *reader) release() {
 	r.buf, r.start, r.end = nil, 0, 0
 }
 
-// buffers are shared by all streams: the one that the last event was in is in
+// buffers is the pool that all streams share. A buffer that was just used is still in
 // the processor's cache.
 var buffers = sync.Pool{New: func() any { return new([minBuffer]byte) }}
 
