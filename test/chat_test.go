@@ -142,7 +142,7 @@ func TestOpenAI(t *testing.T)     { run(t, openAIRows) }
 func TestTranslated(t *testing.T) { run(t, translatedRows) }
 
 // Acceptance 41.
-func TestModelsOfOneClientAreNotThoseOfTheNext(t *testing.T) {
+func TestModelOfOneClientIsNotUsedForTheNext(t *testing.T) {
 	up := newUpstream(t, answer{})
 	config := chat("model.name", absent{}, "model.options.upstream_url", up.URL+"/v1/chat/completions")
 	g := start(t, nil, "-config", writeConfig(t, declare(on("/chat", config))))

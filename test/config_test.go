@@ -49,7 +49,7 @@ func targets(more ...any) obj {
 }
 
 // What is wrong with a configuration is said in one line, with the exit status 1.
-func TestABrokenConfigurationEndsTheProgram(t *testing.T) {
+func TestInvalidConfigurationEndsTheProgram(t *testing.T) {
 	for _, c := range broken {
 		t.Run(c.name, func(t *testing.T) {
 			status, stderr := refused(t, nil, "-config", writeConfig(t, declare(on("/chat", there(c.config, "http://localhost")))))
@@ -61,7 +61,7 @@ func TestABrokenConfigurationEndsTheProgram(t *testing.T) {
 	}
 }
 
-func TestWhatIsMissingIsNamed(t *testing.T) {
+func TestStartErrorsAreOneLineThatNamesTheCause(t *testing.T) {
 	secret := chat("auth.header_value", "{vault://env/my-openai-key}", "model.options.upstream_url", "http://localhost/x")
 	config := writeConfig(t, declare(on("/chat", secret)))
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -93,7 +93,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	}
 }
 
-func TestTheMockServesByItself(t *testing.T) {
+func TestMockRunsStandalone(t *testing.T) {
 	cmd := command(t.Context(), nil, "mock", "-listen", "127.0.0.1:0")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {

@@ -34,9 +34,9 @@ func TestShippedConfigurationIsServed(t *testing.T) {
 	}
 }
 
-// TestImageHasWhatKongIsToldToStart holds Dockerfile, compose file and the
+// TestDockerfileMatchesTheProgramsNames holds Dockerfile, compose file and the
 // program's own names against each other.
-func TestImageHasWhatKongIsToldToStart(t *testing.T) {
+func TestDockerfileMatchesTheProgramsNames(t *testing.T) {
 	docker := source(t, "Dockerfile")
 	for _, want := range []string{
 		"-o /" + plugin.Name + " .",
@@ -82,9 +82,9 @@ func TestShimAndProgramAgree(t *testing.T) {
 	}
 }
 
-// TestComposeFileFitsTheRest holds ports, volumes, variables and the mock's
+// TestComposeFileMatchesTheOtherFiles holds ports, volumes, variables and the mock's
 // address.
-func TestComposeFileFitsTheRest(t *testing.T) {
+func TestComposeFileMatchesTheOtherFiles(t *testing.T) {
 	var compose struct {
 		Services map[string]struct {
 			Build       string

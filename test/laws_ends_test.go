@@ -72,7 +72,7 @@ func (s *stopping) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Laws 6 and 9: a client that leaves, in whatever phase, lets the provider go
 // within 50 ms, and leaves one record that says so.
-func TestAClientThatLeavesLetsEveryProviderGo(t *testing.T) {
+func TestClientDisconnectEndsEveryProviderRequest(t *testing.T) {
 	for _, s := range providersUnderLaw() {
 		t.Run(s.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -124,7 +124,7 @@ func (w *world) noMoreRecords(t testing.TB) {
 }
 
 // Law 6: every other end leaves one record, too, which names it.
-func TestEveryEndLeavesOneRecord(t *testing.T) {
+func TestEveryOutcomeLeavesOneRecord(t *testing.T) {
 	for _, s := range providersUnderLaw() {
 		t.Run(s.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -247,7 +247,7 @@ var failover = obj{"balancer": obj{"algorithm": "priority", "retries": 3, "failo
 
 // Law 5: until the first content any provider may take over from any other;
 // after it, none. Nothing of the first one is left in the second's answer.
-func TestAnotherFormatTakesOverUntilTheFirstContent(t *testing.T) {
+func TestFailoverAcrossFormatsStopsAtFirstContent(t *testing.T) {
 	formats := map[string]bool{"openai": true, "anthropic": true, "gemini": true, "bedrock": true, "cohere": true, "ollama": true, "cerebras": true}
 	w := newWorld(t)
 	for _, first := range providersUnderLaw() {
@@ -312,7 +312,7 @@ func (w *world) errorsFailOver(t *testing.T, second *spoken) {
 // Law 7: key and prompt are nowhere but where they belong, also when a provider
 // quotes them, in each of the ways in which it can. The client alone is told
 // what the provider says of its prompt.
-func TestNoProviderMakesASecretKnown(t *testing.T) {
+func TestNoProviderLeaksASecret(t *testing.T) {
 	quoting := func(w http.ResponseWriter, r *http.Request) {
 		key := "of a signature" // which a provider of signed requests never sees
 		if strings.Contains(fmt.Sprint(r.Header), markedKey) {

@@ -29,7 +29,7 @@ func (s *spoken) lacks(scenario string) bool {
 
 // Laws 2, 4 and 11: the same answer, whole and streamed, is the same answer
 // with the same usage; one end, one id; and it is not the provider's bytes.
-func TestAStreamSaysWhatTheWholeAnswerSays(t *testing.T) {
+func TestStreamAndWholeAnswerAgree(t *testing.T) {
 	for _, s := range providersUnderLaw() {
 		t.Run(s.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -108,7 +108,7 @@ func (w *world) notTheProvidersBytes(t *testing.T, s *spoken, x *exchange) {
 // Law 4: what a model said comes back to it in the next turn: calls with their
 // arguments and results, thinking with its signature, in a form that the strict
 // mock takes.
-func TestTheNextTurnHasWhatTheModelSaid(t *testing.T) {
+func TestNextTurnContainsTheModelsAnswer(t *testing.T) {
 	for _, s := range providersUnderLaw() {
 		if s.noTools != "" {
 			continue
@@ -207,7 +207,7 @@ func unescaped(s string) string {
 }
 
 // Law 8: nothing private of the client goes to any provider.
-func TestNothingPrivateGoesToAnyProvider(t *testing.T) {
+func TestPrivateHeadersReachNoProvider(t *testing.T) {
 	private := []string{"Authorization", "Proxy-Authorization", "Cookie", "Apikey", "Api-Key", "X-Api-Key", "X-Goog-Api-Key", "X-Amz-Security-Token", "X-Amz-Date", "X-Amz-Content-Sha256",
 		"X-Consumer-Id", "X-Consumer-Username", "X-Consumer-Custom-Id", "X-Consumer-Groups", "X-Credential-Identifier", "X-Authenticated-Userid", "X-Anonymous-Consumer",
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Real-Ip", "Forwarded", "Via",

@@ -17,7 +17,7 @@ import (
 // A stream that waits costs little, whatever the provider's format. It is the
 // process's resident memory that counts, garbage included; about 64 KiB of each
 // stream are in use with net/http on both sides (four goroutines, four buffers).
-func TestAnIdleStreamIsSmall(t *testing.T) {
+func TestIdleStreamUsesLittleMemory(t *testing.T) {
 	if testing.Short() || strings.Contains(fmt.Sprint(buildFlags), "-race") {
 		t.Skip("the race detector has memory of its own")
 	}

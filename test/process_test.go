@@ -42,7 +42,7 @@ func runs(t *testing.T, env []string, args ...string) (status int, stdout, stder
 }
 
 // A server that starts by mistake takes the place of the one that Kong uses.
-func TestOnlyItsFlagStartsAPluginServer(t *testing.T) {
+func TestOnlyTheKongPrefixFlagStartsAPluginServer(t *testing.T) {
 	prefix := t.TempDir()
 	env := []string{"KONG_PREFIX=" + prefix}
 	for _, c := range []struct {
@@ -71,7 +71,7 @@ func TestOnlyItsFlagStartsAPluginServer(t *testing.T) {
 	}
 }
 
-func TestHelpAndVersionAreToldOnStandardOutput(t *testing.T) {
+func TestHelpAndVersionGoToStandardOutput(t *testing.T) {
 	for arg, want := range map[string]string{
 		"version": "go-ai-proxy " + plugin.Version + " ", "-version": "go-ai-proxy " + plugin.Version + " ", "--version": "go-ai-proxy " + plugin.Version + " ",
 		"help": "go-ai-proxy: Kong's", "-h": "go-ai-proxy: Kong's", "-help": "go-ai-proxy: Kong's", "--help": "go-ai-proxy: Kong's",
@@ -83,7 +83,7 @@ func TestHelpAndVersionAreToldOnStandardOutput(t *testing.T) {
 	}
 }
 
-func TestEveryFormOfKongsFlagsIsUnderstood(t *testing.T) {
+func TestEveryFormOfKongsFlagsIsAccepted(t *testing.T) {
 	for _, args := range [][]string{{"-dump", "-kong-prefix", "/x"}, {"--dump", "--kong-prefix=/x"}, {"-p", "/x", "-dump"}, {"-p=/x", "-dump"}} {
 		if status, stdout, _ := runs(t, nil, args...); status != 0 || !strings.Contains(stdout, `"SocketPath":"/x/go-ai-proxy.socket"`) {
 			t.Errorf("%q: exit status %d, %.100s", args, status, stdout)
@@ -97,7 +97,7 @@ func TestEveryFormOfKongsFlagsIsUnderstood(t *testing.T) {
 }
 
 // The child that cannot start must not end its keeper before its reason is out.
-func TestWhyAPluginServerCannotStartIsSaid(t *testing.T) {
+func TestPluginServerStartErrorsAreReported(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
 		env        []string
@@ -119,7 +119,7 @@ func TestWhyAPluginServerCannotStartIsSaid(t *testing.T) {
 	}
 }
 
-func TestAServerThatCannotServeLeavesTheLiveOneAlone(t *testing.T) {
+func TestFailedStartDoesNotDisturbTheRunningServer(t *testing.T) {
 	prefix := t.TempDir()
 	host := kong.Start(t, binary, prefix)
 	status, _, stderr := runs(t, nil, "-kong-prefix", prefix)
@@ -159,7 +159,7 @@ func keptBy(t *testing.T, keeper int) int {
 
 // What nginx takes from its terminal or its operator may reach all processes of
 // its group: streams under way must come to their end.
-func TestAPluginServersStreamsOutliveSignals(t *testing.T) {
+func TestPluginServerFinishesStreamsAfterSignals(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"SIGHUP": syscall.SIGHUP, "SIGQUIT": syscall.SIGQUIT, "SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
 			release := make(chan struct{})

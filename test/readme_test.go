@@ -123,9 +123,9 @@ func TestREADMEStartsWithTheTwoCommands(t *testing.T) {
 	}
 }
 
-// TestREADMECommandsAreUnderstood runs the commands in the README's text, those
+// TestREADMECommandsAreAccepted runs the commands in the README's text, those
 // that would serve with -h.
-func TestREADMECommandsAreUnderstood(t *testing.T) {
+func TestREADMECommandsAreAccepted(t *testing.T) {
 	text, _ := readme(t)
 	commands := regexp.MustCompile("`go-ai-proxy ([^`]+)`").FindAllStringSubmatch(text, -1)
 	for _, c := range commands {
@@ -157,9 +157,9 @@ func TestREADMENamesTheSignals(t *testing.T) {
 	}
 }
 
-// TestTheImagePassesOnAllThatThePluginLooksAt: Kong's workers start the plugin
+// TestImagePassesAllVariablesThatThePluginReads: Kong's workers start the plugin
 // with nothing but what nginx's env directives name.
-func TestTheImagePassesOnAllThatThePluginLooksAt(t *testing.T) {
+func TestImagePassesAllVariablesThatThePluginReads(t *testing.T) {
 	docker, err := os.ReadFile("../Dockerfile")
 	if err != nil {
 		t.Fatal(err)
@@ -188,9 +188,9 @@ func TestTheImagePassesOnAllThatThePluginLooksAt(t *testing.T) {
 	}
 }
 
-// TestREADMESettingsAreTheImages compares the environment that the README
+// TestREADMEListsTheImagesSettings compares the environment that the README
 // gives for an existing Kong with that of the Dockerfile.
-func TestREADMESettingsAreTheImages(t *testing.T) {
+func TestREADMEListsTheImagesSettings(t *testing.T) {
 	_, blocks := readme(t)
 	docker, err := os.ReadFile("../Dockerfile")
 	if err != nil {

@@ -130,9 +130,9 @@ const (
 	versionedID = "meta.llama3-70b-instruct-v1:0"
 )
 
-// TestAmazonVerifiesWhatTheProgramSigns: every part of the signature is
+// TestSignaturesOfTheBinaryVerify: every part of the signature is
 // computed anew from what arrives.
-func TestAmazonVerifiesWhatTheProgramSigns(t *testing.T) {
+func TestSignaturesOfTheBinaryVerify(t *testing.T) {
 	a := newAmazon(t)
 	escapedARN := strings.NewReplacer(":", "%3A", "/", "%2F").Replace(profileARN)
 	url := "model.options.upstream_url"
@@ -187,9 +187,9 @@ func TestAmazonVerifiesWhatTheProgramSigns(t *testing.T) {
 	}
 }
 
-// TestAWrongSecretIsRefusedByAmazon: were the mock to take any signature, the
+// TestSignatureWithAWrongSecretIsRefused: were the mock to take any signature, the
 // test above would say nothing.
-func TestAWrongSecretIsRefusedByAmazon(t *testing.T) {
+func TestSignatureWithAWrongSecretIsRefused(t *testing.T) {
 	a := newAmazon(t)
 	g := start(t, a.env, "-config", writeConfig(t, declare(
 		on("/secret", onBedrock("m", "auth.aws_secret_access_key", awsSecret+"x")),

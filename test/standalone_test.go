@@ -45,7 +45,7 @@ func status(t *testing.T, url string) int {
 	return resp.StatusCode
 }
 
-func TestAHangupReadsTheConfigurationAgain(t *testing.T) {
+func TestSIGHUPReloadsTheConfiguration(t *testing.T) {
 	release := make(chan struct{})
 	slow := newUpstream(t, answer{handler: func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -105,7 +105,7 @@ func TestAHangupReadsTheConfigurationAgain(t *testing.T) {
 	}
 }
 
-func TestRequestsUnderWayAreFinishedAndLoggedWhateverTheSignal(t *testing.T) {
+func TestOpenRequestsAreFinishedAndLoggedOnEverySignal(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGQUIT": syscall.SIGQUIT, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
 			const n = 20
@@ -146,7 +146,7 @@ func TestRequestsUnderWayAreFinishedAndLoggedWhateverTheSignal(t *testing.T) {
 	}
 }
 
-func TestALogThatNobodyReadsHoldsUpNoRequestAndNotTheEnd(t *testing.T) {
+func TestUnreadLogBlocksNeitherRequestsNorShutdown(t *testing.T) {
 	config := chat("logging", obj{"log_payloads": true}, "max_request_body_size", 4<<20)
 	up := newUpstream(t, answer{handler: func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -109,7 +109,7 @@ var gzipRows = []row{
 func TestEncodings(t *testing.T) { run(t, gzipRows) }
 
 // Acceptance 109: events are passed on as they come.
-func TestEventsAreNotHeldBack(t *testing.T) {
+func TestStreamEventsAreForwardedAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
 		config     obj

@@ -210,9 +210,9 @@ func written() (map[string]string, error) {
 	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../schema.json": withLists(string(schema))}, nil
 }
 
-// TestTablesSayWhatTheCodeDoes compares the README's tables, docs/fields.md and
+// TestTablesInDocsMatchTheCode compares the README's tables, docs/fields.md and
 // the lists of schema.json with the code; -update writes them.
-func TestTablesSayWhatTheCodeDoes(t *testing.T) {
+func TestTablesInDocsMatchTheCode(t *testing.T) {
 	files, err := written()
 	if err != nil {
 		t.Fatal(err)

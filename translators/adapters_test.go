@@ -14,7 +14,7 @@ import (
 
 // Acceptance 169 and 197: what the native formats of Bedrock and Gemini say, in
 // OpenAI's words.
-func TestNativeRequestsSayTheSameInOpenAIsFormat(t *testing.T) {
+func TestNativeRequestsTranslateToOpenAIsFormat(t *testing.T) {
 	const schema = `{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"]}`
 	for _, c := range []struct {
 		name         string

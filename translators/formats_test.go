@@ -8,7 +8,7 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-func TestAnOptionSaysWhichFormatAModelIsServedIn(t *testing.T) {
+func TestFormatOptionSelectsTheModelsFormat(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		options target.Options

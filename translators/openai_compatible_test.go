@@ -54,7 +54,7 @@ func TestRequestsAreEditedForTheProvider(t *testing.T) {
 	}
 }
 
-func TestATunedLimitWinsUnderAnyName(t *testing.T) {
+func TestConfiguredTokenLimitWinsUnderAnyName(t *testing.T) {
 	// The relay removes the client's max_completion_tokens and sets max_tokens.
 	tuned := []jsonedit.Edit{{Key: "max_completion_tokens"}, {Key: "max_tokens", Value: []byte("9")}}
 	for name, want := range map[string]string{"mistral": `{"max_tokens":9}`, "openai": `{"max_completion_tokens":9}`} {
@@ -64,7 +64,7 @@ func TestATunedLimitWinsUnderAnyName(t *testing.T) {
 	}
 }
 
-func TestAConfiguredOptionThatTheAPILacksIsDropped(t *testing.T) {
+func TestConfiguredOptionUnknownToTheAPIIsDropped(t *testing.T) {
 	tuned := []jsonedit.Edit{{Key: "top_k", Value: []byte("5")}, {Key: "top_p", Value: []byte("0.5")}}
 	for _, name := range []string{"mistral", "huggingface"} {
 		if got := sent(t, Lookup(name), "m", `{"top_k":7}`, slices.Clone(tuned)...); !sameJSON(t, got, `{"top_p":0.5}`) {
@@ -82,7 +82,7 @@ func sameJSON(t *testing.T, a, b string) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-func TestAnswersBecomeOpenAIs(t *testing.T) {
+func TestAnswersAreRewrittenToOpenAIsFormat(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		rewrite func(dst, data []byte) []byte
@@ -111,7 +111,7 @@ func TestAnswersBecomeOpenAIs(t *testing.T) {
 	}
 }
 
-func TestWhereProvidersAre(t *testing.T) {
+func TestProvidersHaveTheirAddresses(t *testing.T) {
 	no := false
 	for _, test := range []struct {
 		provider, route string
@@ -153,7 +153,7 @@ func TestWhereProvidersAre(t *testing.T) {
 	}
 }
 
-func TestSelfHostedProvidersHaveNoAddress(t *testing.T) {
+func TestSelfHostedProvidersHaveNoDefaultAddress(t *testing.T) {
 	for _, name := range []string{"vllm", "llama2"} {
 		if Lookup(name).Base != nil {
 			t.Errorf("%s: has an address of its own", name)
@@ -176,9 +176,9 @@ func TestTheRouterTakesOptionsAsHeaders(t *testing.T) {
 	}
 }
 
-// TestClientsOfOtherFormatsGetTheEditsToo: what is translated to OpenAI's
+// TestEditsApplyToClientsOfOtherFormats: what is translated to OpenAI's
 // format still is for a certain provider.
-func TestClientsOfOtherFormatsGetTheEditsToo(t *testing.T) {
+func TestEditsApplyToClientsOfOtherFormats(t *testing.T) {
 	req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: "x"}}}}, Stream: true, MaxTokens: "5", TopK: "3", Seed: "1"}
 	for name, want := range map[string]string{
 		"openai":     `{"model":"o3","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true},"seed":1,"max_completion_tokens":5}`,
@@ -192,7 +192,7 @@ func TestClientsOfOtherFormatsGetTheEditsToo(t *testing.T) {
 	}
 }
 
-func TestNamesAreSortedAndFound(t *testing.T) {
+func TestProviderNamesAreSortedAndLookupFindsThem(t *testing.T) {
 	names := Names()
 	if !slices.IsSorted(names) || len(names) != len(Providers) || Lookup("nobody") != nil {
 		t.Errorf("got %v", names)

@@ -115,7 +115,7 @@ func TestEmbeddingsOfEveryProviderAreTranslated(t *testing.T) {
 	}
 }
 
-func TestEmbeddingsRequestsThatNobodyCanTranslateNameTheField(t *testing.T) {
+func TestUntranslatableEmbeddingsRequestsNameTheField(t *testing.T) {
 	for _, c := range []struct{ provider, model, body, field string }{
 		{"bedrock", "amazon.titan-embed-text-v2:0", `{"input":["a","b"]}`, "input"},
 		{"bedrock", "cohere.embed-english-v3", `{"input":[1,2]}`, "input[0]"},
@@ -188,7 +188,7 @@ func TestImagesOfEveryProviderAreTranslated(t *testing.T) {
 	}
 }
 
-func TestAnswersWithoutAPictureSayWhy(t *testing.T) {
+func TestAnswersWithoutAnImageGiveTheReason(t *testing.T) {
 	for _, c := range []struct{ provider, answer, want string }{
 		{"bedrock", `{"finish_reasons":["Filter reason: prompt"]}`, "Filter reason: prompt"},
 		{"bedrock", `{"images":[],"error":"blocked"}`, "blocked"},
@@ -206,7 +206,7 @@ func TestAnswersWithoutAPictureSayWhy(t *testing.T) {
 }
 
 // OpenAI's masks are transparent where Amazon's are black.
-func TestMaskForAmazonIsBlackWhereItWasTransparent(t *testing.T) {
+func TestTransparentMaskPixelsAreBlackForAmazon(t *testing.T) {
 	in := image.NewNRGBA(image.Rect(0, 0, 2, 1))
 	in.SetNRGBA(0, 0, color.NRGBA{R: 200, A: 255})
 	var file bytes.Buffer

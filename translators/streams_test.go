@@ -39,7 +39,7 @@ func TestOperationsThatCannotStreamSaySo(t *testing.T) {
 }
 
 // Each answer of a session counts for itself: the session's usage is the sum.
-func TestUsageOfSessionsIsSummed(t *testing.T) {
+func TestUsageOfRealtimeSessionsIsSummed(t *testing.T) {
 	for name, c := range map[string]struct {
 		meter    chat.Meter
 		messages []string

@@ -1,5 +1,5 @@
-// Package translators is the list of providers. A provider is a folder with a
-// var Provider and a line here, or a row in compatible.go.
+// Package translators lists all providers. A provider is either a folder with a
+// var Provider and a line in this file, or a row in compatible.go.
 package translators
 
 import (
@@ -14,7 +14,7 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// Providers are all of them, in the order of the README.
+// Providers holds all providers, in the order of the README.
 var Providers = append([]*provider.Provider{
 	openAI,
 	azureByModel,
@@ -39,8 +39,8 @@ func Lookup(name string) *provider.Provider {
 	return nil
 }
 
-// Native returns the provider whose own format clients of an llm_format speak,
-// nil for the default one, which is not of one provider.
+// Native returns the provider that an llm_format belongs to. It returns nil for the
+// default format, which does not belong to one provider.
 func Native(format string) *provider.Provider {
 	for _, p := range Providers {
 		if p.Client != nil && p.Client.Name == format {
@@ -50,7 +50,7 @@ func Native(format string) *provider.Provider {
 	return nil
 }
 
-// Names are the names of all providers, sorted.
+// Names returns the names of all providers, sorted.
 func Names() []string {
 	names := make([]string, len(Providers))
 	for i, p := range Providers {
@@ -60,8 +60,8 @@ func Names() []string {
 	return names
 }
 
-// Resizes says whether an embedding model, wherever it is served, shortens its
-// vectors on request.
+// Resizes reports whether an embedding model can shorten its vectors on request,
+// whichever provider serves it.
 func Resizes(model string) bool {
 	for _, p := range Providers {
 		if slices.ContainsFunc(p.Resizes, func(part string) bool { return strings.Contains(model, part) }) {

@@ -1,7 +1,7 @@
-// Package anthropic speaks Anthropic's formats on both sides: as a provider
-// (Messages and the legacy Complete turn the internal form into Anthropic's
-// API and back) and as a client's dialect (Dialect, what Claude Code sends).
-// It knows the internal form and nothing of other formats.
+// Package anthropic implements Anthropic's formats on both sides: as a provider
+// (Messages and the legacy Complete translate the internal form to Anthropic's API
+// and back) and as a client's dialect (Dialect, which Claude Code speaks). It
+// knows the internal form but no other formats.
 //
 // Start with Provider, then request.go and stream.go; the client's side is in
 // the files named dialect. Facts are from https://platform.claude.com/docs/en/api/messages

@@ -86,7 +86,7 @@ func TestThinkingAndFormatOfTheDialect(t *testing.T) {
 	}
 }
 
-func TestRequestsOfTheDialectThatAreWrong(t *testing.T) {
+func TestInvalidDialectRequestsAreRefused(t *testing.T) {
 	for body, field := range map[string]string{
 		`{`:               "",
 		`[]`:              "",
@@ -136,7 +136,7 @@ func TestAnswersSurviveTheRoundTrip(t *testing.T) {
 	}
 }
 
-func TestWhatProvidersLeaveOutIsMadeUp(t *testing.T) {
+func TestMembersThatProvidersLeaveOutAreFilledIn(t *testing.T) {
 	r := &chat.Response{NoUsage: true, Meta: chat.Meta{ID: "8T6Y", Model: "m", PromptTokens: 12}, Choices: []chat.Choice{{Finish: chat.Stop, Parts: []chat.Part{
 		{Kind: chat.Text}, {Kind: chat.ToolCall, Name: "f", Arguments: `{"x":`}, {Kind: chat.ToolCall, Name: "g"}}}}}
 	body, err := Dialect.AppendResponse(nil, r)

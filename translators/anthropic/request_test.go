@@ -181,7 +181,7 @@ func TestThinkingFollowsTheModel(t *testing.T) {
 	}
 }
 
-func TestModelNamesAreRead(t *testing.T) {
+func TestModelNamesAreParsed(t *testing.T) {
 	tests := []struct {
 		name    string
 		family  string
@@ -216,14 +216,14 @@ func TestHistoryWithCallsDeclaresItsTools(t *testing.T) {
 	has(t, mustTranslate(t, sonnet, body), map[string]string{"tools": `[{"name":"f","input_schema":{"type":"object"}}]`, "tool_choice": `{"type":"none"}`})
 }
 
-func TestThinkingStopsWhereTheClientLostThoughts(t *testing.T) {
+func TestThinkingIsOffAfterUnsignedToolCalls(t *testing.T) {
 	loop := `{"messages":[{"role":"user","content":"go"},{"role":"assistant","reasoning_content":"lost","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},` +
 		`{"role":"tool","tool_call_id":"a","content":"A"}],"tools":[{"type":"function","function":{"name":"f"}}],"reasoning_effort":"high"}`
 	has(t, mustTranslate(t, sonnet, loop), map[string]string{"thinking": "-", "max_tokens": `4096`})
 	has(t, mustTranslate(t, "claude-opus-4-7", loop), map[string]string{"thinking": `{"type":"adaptive","display":"summarized"}`})
 }
 
-func TestThoughtsAreSentBackAsTheyCame(t *testing.T) {
+func TestThinkingIsSentBackUnchanged(t *testing.T) {
 	s := mock.Named("thinking_tools").Answer.Choices[0].Parts[0]
 	req := &chat.Request{Messages: []chat.Message{
 		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "go"}}},
@@ -277,7 +277,7 @@ func TestToolsThatAnthropicLacksAreRefused(t *testing.T) {
 	}
 }
 
-func TestEmptyThinkingLeavesHistory(t *testing.T) {
+func TestEmptyThinkingIsRemovedFromHistory(t *testing.T) {
 	body := `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"","signature":""},{"type":"thinking","thinking":"","signature":"s"},{"type":"text","text":"x"}]}],"n":1.0}`
 	want := `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"","signature":"s"},{"type":"text","text":"x"}]}],"n":1.0}`
 	if got := string(DropEmptyThinking(nil, []byte(body))); got != want {

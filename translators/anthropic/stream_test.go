@@ -93,7 +93,7 @@ func collect(t testing.TB, stream io.Reader) (*chat.Response, []chat.DeltaKind) 
 	return r, kinds
 }
 
-func TestStreamSaysWhatTheAnswerSays(t *testing.T) {
+func TestStreamAndWholeAnswerAgree(t *testing.T) {
 	whole, err := Messages.ParseResponse(chatTarget(sonnet), fixture(t, "blocks.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestAnswersAreUnderstood(t *testing.T) {
 	}
 }
 
-func TestCitedPiecesOfASentenceStayOne(t *testing.T) {
+func TestCitedPiecesOfASentenceAreJoined(t *testing.T) {
 	body := `{"content":[{"type":"text","text":"It is "},{"type":"text","text":"21 °C","citations":[{"type":"web_search_result_location"}]},{"type":"text","text":"."},{"type":"text","text":"Bye."}]}`
 	r, err := Messages.ParseResponse(chatTarget(sonnet), []byte(body))
 	if err != nil {
@@ -167,7 +167,7 @@ func TestStopReasonsAreMapped(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNone(t *testing.T) {
+func TestUnusableAnswersAreRefused(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"nothing_object":{}}`: "'content' not in anthropic://llm/v1/chat response",
 		`{"content":null}`:      "'content' not in anthropic://llm/v1/chat response",
@@ -188,7 +188,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	})
 }
 
-func TestUsageThatIsMissingOrMalformed(t *testing.T) {
+func TestMissingOrMalformedUsage(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"content":[]}`:                                 `"no usage data returned from upstream"`,
 		`{"content":[],"usage":null}`:                    `"no usage data returned from upstream"`,
@@ -251,7 +251,7 @@ func TestStreamErrorsAreDeltas(t *testing.T) {
 	}
 }
 
-func TestArgumentsThatComeWithTheStart(t *testing.T) {
+func TestArgumentsInTheStartEvent(t *testing.T) {
 	stream := `data: {"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"a","name":"f","input":{"x":1.0}}}
 
 data: {"type":"content_block_stop","index":0}

@@ -13,8 +13,8 @@ import (
 )
 
 // batches translates OpenAI's batches to model invocation jobs. Their input and
-// output are in buckets of one's own, in the format of the model: a file's id is
-// an S3 URI. An id is the job's ARN.
+// output are in the user's own S3 buckets, in the format of the model. A file's id
+// is an S3 URI, and a batch's id the job's ARN.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelInvocationJob.html
 type batches struct{}
 

@@ -1,9 +1,9 @@
 // Package bedrock speaks Amazon Bedrock's Converse on both sides: as a provider
 // (Converse turns the internal form into the API and back) and as a client's
 // dialect (Dialect, what the AWS SDKs send). Meter also reads the usage of
-// InvokeModel, whose bodies are those of each model's maker and only pass
-// through. It knows the internal form and nothing of other formats, but for
-// what Anthropic's says of the settings that a Claude model takes.
+// InvokeModel, whose bodies have the format of the model's maker and are forwarded
+// unchanged. The package knows the internal form and no other formats, except for
+// the settings of Claude models, which it takes from package anthropic.
 //
 // Start with Provider, then request.go and stream.go; the client's side is in
 // the files named dialect, and encoder.go. Facts are from

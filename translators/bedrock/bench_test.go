@@ -128,7 +128,7 @@ func TestRequestAllocatesPerTurnAndNotPerByte(t *testing.T) {
 
 // An event costs nothing once a stream is warm: not to be read, not to be
 // written for a client of Bedrock, and not to be metered.
-func TestEventsAllocateNothing(t *testing.T) {
+func TestEventsDoNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates, too")
 	}

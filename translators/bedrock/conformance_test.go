@@ -29,7 +29,7 @@ var lacks = map[string]string{
 	conformance.ReasoningTokens: "they are among outputTokens and not told apart",
 }
 
-func TestConverseKeepsTheLaws(t *testing.T) {
+func TestConverseConforms(t *testing.T) {
 	for _, model := range []string{
 		"mock-model-1", // as good as an inference profile's ARN: the name says nothing
 		"us.anthropic.claude-sonnet-4-5-20250929-v1:0",

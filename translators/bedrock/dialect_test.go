@@ -64,7 +64,7 @@ func TestClientsRequestIsUnderstood(t *testing.T) {
 	}
 }
 
-func TestEffortIsUnderstoodInEveryModelsWords(t *testing.T) {
+func TestReasoningEffortIsReadInEveryModelsFormat(t *testing.T) {
 	for fields, want := range map[string]string{
 		`{"reasoning_effort":"low"}`: "low", `{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"medium"}}`: "medium",
 		`{"thinking":{"type":"adaptive"},"output_config":{"effort":"max"}}`: "xhigh", `{"thinking":{"type":"adaptive"}}`: "high", `{"thinking":{"type":"disabled"}}`: "none",
@@ -76,7 +76,7 @@ func TestEffortIsUnderstoodInEveryModelsWords(t *testing.T) {
 	}
 }
 
-func TestClientsMistakesAreNamed(t *testing.T) {
+func TestInvalidClientRequestsNameTheField(t *testing.T) {
 	for body, want := range map[string]string{
 		`[`: "request body is not a valid JSON object", `[]`: "request body is not a valid JSON object", `{}`: "messages: is missing",
 		`{"messages":[{"role":"tool","content":[{"text":"x"}]}]}`:                                                                           "messages[0].role: must be user, assistant or system, not 'tool'",
@@ -244,7 +244,7 @@ func compare(t *testing.T, want, got *chat.Response) {
 	}
 }
 
-func TestAnswerIsWhatConverseSays(t *testing.T) {
+func TestAnswerIsInConversesFormat(t *testing.T) {
 	r := &chat.Response{Meta: answerMeta, ServiceTier: "flex", Usage: chat.Usage{Prompt: 45, Completion: 3, Cached: 30, CacheWrite: 10, CacheWrite5m: 6, CacheWrite1h: 4},
 		Extra: []chat.Member{{Name: "trace", Value: chat.Raw(`{"a":1}`)}, {Name: "other", Value: chat.Raw(`1`)}},
 		Choices: []chat.Choice{{Finish: chat.Stop, Parts: []chat.Part{{Kind: chat.Text}, {Kind: chat.Thinking, Text: "hm"}, {Kind: chat.RedactedThinking, Text: "no base64"},
@@ -262,7 +262,7 @@ func TestAnswerIsWhatConverseSays(t *testing.T) {
 	}
 }
 
-func TestStreamIsWhatConverseStreamSays(t *testing.T) {
+func TestStreamIsInConverseStreamsFormat(t *testing.T) {
 	e := Dialect.NewEncoder(answerMeta)
 	var out []byte
 	for _, d := range []chat.Delta{
@@ -293,7 +293,7 @@ func TestStreamIsWhatConverseStreamSays(t *testing.T) {
 	}
 }
 
-func TestErrorsAreBedrocks(t *testing.T) {
+func TestErrorsAreInBedrocksFormat(t *testing.T) {
 	for status, want := range map[int]string{
 		400: "ValidationException", 401: "AccessDeniedException", 403: "AccessDeniedException", 404: "ResourceNotFoundException", 413: "ValidationException", 424: "ModelErrorException",
 		429: "ThrottlingException", 500: "InternalServerException", 503: "ServiceUnavailableException", 504: "ModelTimeoutException", 529: "ServiceUnavailableException", 0: "InternalServerException",

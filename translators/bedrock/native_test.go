@@ -20,7 +20,7 @@ func FuzzUnwrap(f *testing.F) {
 	})
 }
 
-func TestUnwrapTakesTheEventOutOfAChunk(t *testing.T) {
+func TestUnwrapExtractsTheEventFromAChunk(t *testing.T) {
 	name, event := unwrap(nil, frame.Event{Type: []byte("chunk"), Data: []byte(`{"bytes":"eyJ0eXBlIjoicGluZyJ9","p":"ab"}`)})
 	if string(name) != "ping" || string(event) != `{"type":"ping"}` {
 		t.Errorf("%s %s", name, event)

@@ -112,7 +112,7 @@ func at(v any, path string) (any, bool) {
 	return v, true
 }
 
-func TestRequestIsWhatConverseTakes(t *testing.T) {
+func TestRequestIsInConversesFormat(t *testing.T) {
 	const tools = `,"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"$schema":"x","properties":{"a":{"type":"string"}},"additionalProperties":false}}}]`
 	const hello = `"messages":[{"role":"user","content":"hello"}]`
 	const person = `,"response_format":{"type":"json_schema","json_schema":{"name":"person","schema":{"type":"object","properties":{"name":{"type":"string"}}}}}`
@@ -211,7 +211,7 @@ func TestConfiguredOptionsReachBedrock(t *testing.T) {
 	})
 }
 
-func TestHistoryOfToolsIsPairedAndInOrder(t *testing.T) {
+func TestToolHistoryIsPairedAndInOrder(t *testing.T) {
 	const history = `"messages":[{"role":"user","content":"go"},` +
 		`{"role":"assistant","content":"ok","tool_calls":[{"id":"functions.a:0","type":"function","function":{"name":"a","arguments":"{\"x\":1}"}},` +
 		`{"id":"b","type":"function","function":{"name":"b","arguments":""}},{"id":"c","type":"function","function":{"name":"a","arguments":"{}"}}]},` +
@@ -228,7 +228,7 @@ func TestHistoryOfToolsIsPairedAndInOrder(t *testing.T) {
 		"toolConfig": `{"tools":[{"toolSpec":{"name":"a","inputSchema":{"json":{"type":"object","properties":{}}}}}]}`})
 }
 
-func TestAFailedResultHasAStatusAndAPicture(t *testing.T) {
+func TestFailedToolResultHasStatusAndImage(t *testing.T) {
 	req := &chat.Request{Messages: []chat.Message{
 		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "go"}}},
 		{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: "{}"}}},
@@ -247,7 +247,7 @@ func TestAFailedResultHasAStatusAndAPicture(t *testing.T) {
 	}
 }
 
-func TestThoughtsGoBackSignedAndUnchanged(t *testing.T) {
+func TestSignedThinkingIsSentBackUnchanged(t *testing.T) {
 	signedThought := mock.Named("thinking").Answer.Choices[0].Parts[0]
 	req := &chat.Request{Messages: []chat.Message{
 		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "go"}}},
@@ -266,7 +266,7 @@ func TestThoughtsGoBackSignedAndUnchanged(t *testing.T) {
 	}
 }
 
-func TestMediaAreBytesOrInS3(t *testing.T) {
+func TestMediaAreSentAsBytesOrS3Locations(t *testing.T) {
 	part := func(parts string) string { return `{"messages":[{"role":"user","content":[` + parts + `]}]}` }
 	rows := []struct{ name, parts, want string }{
 		{"a JPEG", `{"type":"image_url","image_url":{"url":"data:image/jpg;base64,aGk="}}`, `{"image":{"format":"jpeg","source":{"bytes":"aGk="}}}`},
@@ -289,7 +289,7 @@ func TestMediaAreBytesOrInS3(t *testing.T) {
 	}
 }
 
-func TestRefusalsSayWhatAndWhere(t *testing.T) {
+func TestRefusalsNameFieldAndReason(t *testing.T) {
 	const call = `{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":%}}]}`
 	rows := []struct{ name, model, body, want string }{
 		{"a picture in the web", sonnet, `{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"https://a/b.png"}}]}]}`,
@@ -344,7 +344,7 @@ func TestPathIsOneEscapedSegment(t *testing.T) {
 	}
 }
 
-func TestBaseIsTheRegionsEndpoint(t *testing.T) {
+func TestBaseIsTheEndpointOfTheRegion(t *testing.T) {
 	for region, want := range map[string]string{
 		"us-east-1": "https://bedrock-runtime.us-east-1.amazonaws.com", "cn-north-1": "https://bedrock-runtime.cn-north-1.amazonaws.com.cn",
 		"eusc-de-east-1": "https://bedrock-runtime.eusc-de-east-1.amazonaws.eu",
@@ -363,7 +363,7 @@ func TestBaseIsTheRegionsEndpoint(t *testing.T) {
 }
 
 // Kong's own example of a request, where it is at hand.
-func TestRequestIsThatOfKong(t *testing.T) {
+func TestRequestEqualsKongs(t *testing.T) {
 	dir := filepath.Join("..", "..", "..", "shared", "spec", "data", "kong-oss-fixtures", "unit")
 	body, err := os.ReadFile(filepath.Join(dir, "requests", "llm-v1-chat.json"))
 	if err != nil {

@@ -243,7 +243,7 @@ func TestWholeAnswers(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNone(t *testing.T) {
+func TestUnusableAnswersAreRefused(t *testing.T) {
 	const none = "no generation candidates received from Bedrock, or max_tokens too short"
 	for body, want := range map[string]string{
 		`{`: "failed to decode response from Bedrock", `{}`: none, `{"output":null}`: none, `[]`: none,
@@ -257,7 +257,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutContentIsEmptyAndCounted(t *testing.T) {
+func TestAnswerWithoutContentIsEmptyAndCounted(t *testing.T) {
 	for _, message := range []string{`{"role":"assistant"}`, `{"role":"assistant","content":[]}`, `{"role":"assistant","content":null}`} {
 		r, err := Converse.ParseResponse(chatTarget(sonnet), []byte(`{"output":{"message":`+message+`},"stopReason":"end_turn","usage":{"inputTokens":20,"outputTokens":3,"totalTokens":23}}`))
 		if err != nil {

@@ -1,7 +1,8 @@
-// Package chat is the one internal form of a chat between a client and a
-// model. A dialect (client side) parses into it and writes from it, a provider
-// (upstream side) the reverse, so that there are M + N translators and not
-// M × N. It holds values only. Start with Request, then Delta.
+// Package chat defines the internal form of a chat between a client and a
+// model. A dialect (client side) parses requests into it and writes answers
+// from it; a provider (upstream side) does the reverse. So M client formats and
+// N providers need M + N translators, not M × N. The package holds values only.
+// Start with Request, then Delta.
 package chat
 
 import (
@@ -10,11 +11,11 @@ import (
 	"time"
 )
 
-// Number is a JSON number as the client wrote it; "" is absent. Keeping the
-// text keeps 0.1 and 1e3 what they are.
+// Number is a JSON number as the client wrote it; "" means absent. The text is
+// kept so that 0.1 and 1e3 are forwarded exactly as written.
 type Number string
 
-// Int returns the number as an int and whether it is one (1e3 and 2.0 are).
+// Int returns the number as an int, and whether it is an integer (1e3 and 2.0 are).
 func (n Number) Int() (int, bool) {
 	if n == "" {
 		return 0, false
@@ -29,7 +30,7 @@ func (n Number) Int() (int, bool) {
 	return int(f), true
 }
 
-// Float returns the number and whether there is one.
+// Float returns the number, and whether there is a valid one.
 func (n Number) Float() (float64, bool) {
 	if n == "" {
 		return 0, false
@@ -38,14 +39,14 @@ func (n Number) Float() (float64, bool) {
 	return f, err == nil
 }
 
-// Raw is JSON text that is carried and not looked into.
+// Raw is JSON text that is passed on without being parsed.
 type Raw = json.RawMessage
 
-// Role says whose a message is.
+// Role is the author of a message.
 type Role string
 
 // The roles. A dialect's "developer" becomes System; tool results are parts of
-// a ToolRole message (or, where the client's format has it so, of a User message).
+// a ToolRole message (or of a User message, if the client's format puts them there).
 const (
 	System    Role = "system"
 	User      Role = "user"
@@ -53,8 +54,9 @@ const (
 	ToolRole  Role = "tool"
 )
 
-// Request is a chat request. A zero field was not given. It is immutable once
-// parsed: an attempt that changes something works on a shallow copy.
+// Request is a chat request. A zero field means that the client did not set it.
+// A Request is immutable once parsed: an attempt that changes something works on
+// a shallow copy.
 type Request struct {
 	Model        string
 	Stream       bool
@@ -62,7 +64,7 @@ type Request struct {
 	Messages     []Message
 	Tools        []Tool
 	ToolChoice   ToolChoice
-	// ParallelTools is nil when not given.
+	// ParallelTools is nil when the client did not set it.
 	ParallelTools *bool
 
 	MaxTokens        Number // max_completion_tokens or max_tokens
@@ -87,11 +89,11 @@ type Request struct {
 	ServiceTier     string
 	Metadata        Raw
 
-	// Extra holds the other top-level members by name, in order, undecoded:
-	// those of OpenAI's API that this form has no field for, and a provider's
-	// own (safetySettings, guardrailConfig …).
+	// Extra holds all other top-level members, in order and undecoded: members
+	// of OpenAI's API that have no field here, and provider-specific ones
+	// (safetySettings, guardrailConfig …).
 	Extra []Member
-	// ExtraBody is an object that is merged deeply into the provider's body.
+	// ExtraBody is an object that is deep-merged into the provider's body.
 	ExtraBody Raw
 }
 
@@ -118,7 +120,7 @@ type Message struct {
 	Parts []Part
 }
 
-// PartKind says what a part is.
+// PartKind is the kind of a part.
 type PartKind uint8
 
 // The kinds of parts, and the fields that each uses.
@@ -133,30 +135,30 @@ const (
 	Refusal                          // Text
 	ToolCall                         // ID, Name, Arguments, Signature
 	ToolResult                       // ID, Name, Parts, IsError
-	Opaque                           // Raw: a part of the client's format that has no equal here
+	Opaque                           // Raw: a part of the client's format that has no equivalent here
 )
 
 // Part is a piece of a message.
 type Part struct {
 	Kind      PartKind
 	Text      string
-	Signature string // of a thinking part, or Gemini's of a call; opaque
+	Signature string // of a thinking part, or of a call (Gemini); opaque
 	Media     *Media
 	ID        string // tool call id
 	Name      string // function name
-	// Arguments is the call's argument text as the model wrote it: usually a
-	// JSON object, but models err; never re-encoded.
+	// Arguments is the call's argument text as the model wrote it, never
+	// re-encoded. It is usually a JSON object, but models make mistakes.
 	Arguments string
 	Parts     []Part // content of a tool result
 	IsError   bool
 	// CacheControl is Anthropic's cache_control of this part.
 	CacheControl Raw
 	Raw          Raw
-	// Type is the client's own name of an Opaque part.
+	// Type is the type of an Opaque part in the client's format.
 	Type string
 }
 
-// Media is an image, a sound, a document: by data, by URL or by file id.
+// Media is an image, sound or document, given as data, URL or file id.
 type Media struct {
 	MIME     string // "image/png"; "" when only the URL is known
 	Data     string // base64, unchecked
@@ -170,22 +172,23 @@ type Media struct {
 type Tool struct {
 	Name        string
 	Description string
-	Parameters  Raw // JSON schema; nil when not given
+	Parameters  Raw // JSON schema; nil when absent
 	Strict      *bool
 	// CacheControl is Anthropic's cache_control.
 	CacheControl Raw
-	// Native is a tool that is no function (a provider's own, such as
-	// {"googleSearch":{}}), whole; the other fields are then empty.
+	// Native is the complete JSON of a tool that is not a function but
+	// provider-specific, such as {"googleSearch":{}}. The other fields are then
+	// empty.
 	Native Raw
 }
 
-// ToolChoice says whether and which tool must be called.
+// ToolChoice says whether a tool must be called, and which one.
 type ToolChoice struct {
 	Mode string // "", auto, none, required, function
-	Name string // with function
+	Name string // set when Mode is "function"
 }
 
-// ResponseFormat is the asked form of the answer.
+// ResponseFormat is the format that the client wants the answer in.
 type ResponseFormat struct {
 	Type   string // "", text, json_object, json_schema
 	Name   string
@@ -193,10 +196,11 @@ type ResponseFormat struct {
 	Strict *bool
 }
 
-// FinishReason says why a choice ended, in OpenAI's words. It is never invented.
+// FinishReason says why a choice ended, in OpenAI's terms. It is only set when the
+// provider gave a reason.
 type FinishReason string
 
-// The finish reasons. Others (guardrail_intervened) pass as they are.
+// The finish reasons. Others (guardrail_intervened) are passed on unchanged.
 const (
 	Stop          FinishReason = "stop"
 	Length        FinishReason = "length"
@@ -215,33 +219,33 @@ type Response struct {
 	Usage             Usage
 	// NoUsage is set when the provider sent no usage at all.
 	NoUsage bool
-	// UsageText, when set, is the JSON that the client gets as its usage in
-	// place of Usage: what Kong answers where Anthropic sent none, or one that
+	// UsageText, if set, is the JSON that the client gets as usage instead of
+	// Usage. It is what Kong answers when Anthropic sent no usage, or one that
 	// cannot be understood.
 	UsageText Raw
-	// Meta stands in for ID, Model and Created where the provider left them
-	// out. The relay sets it; a provider does not.
+	// Meta replaces ID, Model and Created when the provider left them out. It is
+	// set by the relay, not by a provider.
 	Meta Meta
-	// Extra are members that a client of the OpenAI format may want (Bedrock's
+	// Extra holds further members that a client of the OpenAI format may want (Bedrock's
 	// trace, Gemini's groundingMetadata …).
 	Extra []Member
 }
 
-// Choice is one of the answers.
+// Choice is one of the answers to a request (see Request.N).
 type Choice struct {
 	Index    int
 	Parts    []Part
 	Finish   FinishReason
-	StopText string // the stop sequence that matched, where the provider says it
+	StopText string // the stop sequence that matched, if the provider names it
 	Logprobs Raw
-	// Extra are members that a completion's choice has besides OpenAI's.
+	// Extra holds members of a completion's choice that OpenAI does not have.
 	Extra []Member
 }
 
-// Usage counts tokens. Counters are totals, never increments.
+// Usage holds token counts. They are totals, never increments.
 type Usage struct {
-	Prompt     int // everything read, cached tokens included
-	Completion int // everything written, reasoning included
+	Prompt     int // all input tokens, cached ones included
+	Completion int // all output tokens, reasoning included
 	Total      int // 0: Prompt + Completion
 
 	Cached       int // of Prompt, read from a cache
@@ -263,7 +267,7 @@ type Usage struct {
 	ServiceTier string // as the provider reports it
 }
 
-// TotalTokens is the provider's total, or the sum.
+// TotalTokens returns the provider's total, or else Prompt + Completion.
 func (u *Usage) TotalTokens() int {
 	if u.Total != 0 {
 		return u.Total
@@ -271,23 +275,23 @@ func (u *Usage) TotalTokens() int {
 	return u.Prompt + u.Completion
 }
 
-// DeltaKind says what a delta brings.
+// DeltaKind is the kind of a delta.
 type DeltaKind uint8
 
 // The kinds of deltas, and the fields that each uses.
 const (
-	// Start opens the stream: ID, Model, Created. A provider sends it first,
-	// and once (the relay's encoder does what is needed when it is missing).
+	// Start opens the stream: ID, Model, Created. A provider sends it once, as
+	// the first delta. The relay's encoder copes when it is missing.
 	Start          DeltaKind = iota
 	TextDelta                // Choice, Text
 	ThinkingDelta            // Choice, Text
 	SignatureDelta           // Choice, Text
 	RedactedDelta            // Choice, Text
 	RefusalDelta             // Choice, Text
-	ToolStart                // Choice, Index, ID, Name (and Text: arguments that came at once; Signature)
+	ToolStart                // Choice, Index, ID, Name (and Text: arguments that came with the start; Signature)
 	ToolArguments            // Choice, Index, Text
 	AudioDelta               // Choice, Raw: OpenAI's delta.audio object
-	ImageDelta               // Choice, Name: the MIME type, Text: the whole picture in base64
+	ImageDelta               // Choice, Name: the MIME type, Text: the whole image in base64
 	LogprobsDelta            // Choice, Raw
 	Finish                   // Choice, Reason, Text: the stop sequence that matched
 	UsageDelta               // Usage: the totals so far
@@ -315,28 +319,28 @@ type Delta struct {
 	Signature []byte
 }
 
-// Error is what a provider (or the relay) says went wrong, without a format.
+// Error is an error of a provider or of the relay, independent of any format.
 type Error struct {
 	Status  int    // HTTP status, 0 in a stream without one
 	Type    string // invalid_request_error, rate_limit_error, overloaded_error …
 	Code    string
 	Param   string // the field at fault
 	Message string
-	// RetryAfter is how long to wait before another try, 0 when nobody says.
+	// RetryAfter is how long to wait before another try, 0 when unknown.
 	RetryAfter time.Duration
-	// Allow is the header of a 405: the methods that may be used instead.
+	// Allow is the Allow header of a 405: the methods that may be used instead.
 	Allow string
 }
 
-// NewError is an error of our own, told with a status of HTTP. Its type follows
-// from that.
+// NewError returns an error of the gateway's own with an HTTP status. The status
+// determines the error's type.
 func NewError(status int, message string) *Error {
 	return &Error{Status: status, Type: TypeOf(status), Message: message}
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// RequestError says that a request cannot be translated: it becomes a 400 in
+// RequestError means that a request cannot be translated. It becomes a 400 in
 // the client's format.
 type RequestError struct {
 	Field   string // "messages[1].content[0].image_url", "" when the message names it
@@ -350,14 +354,14 @@ func (e *RequestError) Error() string {
 	return e.Field + ": " + e.Message
 }
 
-// ResponseError says that a provider's 200 cannot be understood: it becomes a
+// ResponseError means that a provider's 200 cannot be understood. It becomes a
 // 500 `transformation failed from type <provider>://<route>: <message>`.
 type ResponseError struct{ Message string }
 
 func (e *ResponseError) Error() string { return e.Message }
 
-// Add adds the tokens of v: those of another answer that is counted with the same
-// request. The service tier stays.
+// Add adds the tokens of v, the usage of another answer that counts towards the
+// same request. The service tier is not changed.
 func (u *Usage) Add(v *Usage) {
 	total := u.TotalTokens() + v.TotalTokens()
 	u.Prompt += v.Prompt

@@ -8,10 +8,10 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// ErrorFrom reads a provider's error answer, whatever its format: every
-// provider puts a text under `error.message`, `message`, `detail`, `error` or
-// `errors`, and most a type and a code beside it. A body that is no JSON is its
-// own message.
+// ErrorFrom reads a provider's error answer in any format. Every provider puts a
+// text under `error.message`, `message`, `detail`, `error` or `errors`, and most
+// put a type and a code next to it. If the body is not JSON, its text is the
+// message.
 func ErrorFrom(status int, body []byte) *Error {
 	e := &Error{Status: status, Type: TypeOf(status)}
 	v, err := jsonedit.Parse(body)
@@ -50,7 +50,8 @@ func (e *Error) read(v *jsonedit.Value) {
 	}
 }
 
-// str is a member as text; numbers count, for codes.
+// str returns a string member as text. Numbers are returned too, since some codes
+// are numbers.
 func str(v *jsonedit.Value, key string) string {
 	m := v.Get(key)
 	if m == nil {
@@ -74,7 +75,8 @@ func firstOf(list ...string) string {
 	return ""
 }
 
-// plain is a body that is no JSON as a message: HTML pages say nothing useful.
+// plain returns the message for a body that is not JSON; "" for HTML pages, which
+// say nothing useful.
 func plain(body []byte) string {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 || body[0] == '<' {
@@ -87,7 +89,7 @@ func plain(body []byte) string {
 	return string(bytes.ToValidUTF8(body, []byte("?")))
 }
 
-// TypeOf is the error type that OpenAI and Anthropic give to a status.
+// TypeOf returns the error type that OpenAI and Anthropic use for a status.
 func TypeOf(status int) string {
 	switch status {
 	case http.StatusUnauthorized:

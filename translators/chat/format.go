@@ -8,7 +8,7 @@ import (
 // Upstream is a provider's chat format. Implementations are stateless values.
 type Upstream interface {
 	// AppendRequest writes req as the provider's body for t to dst and returns
-	// the extended buffer. ExtraBody is not its business (the caller merges it).
+	// the extended buffer. It ignores ExtraBody, which the caller merges.
 	// Errors are *RequestError.
 	AppendRequest(dst []byte, t *target.Target, req *Request) ([]byte, error)
 	// ParseResponse reads the body of a 200. Strings of the Response do not
@@ -22,17 +22,17 @@ type Upstream interface {
 // stream (block indexes, usage so far) and is not safe for concurrent use.
 type Stream interface {
 	// Next consumes one event and returns the deltas it yields: none for a
-	// ping, several for an event that ends a block and the stream. The slice
-	// and all it points to are valid until the next call; ev's bytes until
-	// then, too. An error (*ResponseError) ends the stream: a provider's own
-	// error event is an ErrorDelta instead.
+	// ping, several for an event that ends both a block and the stream. The
+	// slice and all it points to are valid until the next call, and the caller
+	// keeps ev's bytes unchanged until then. An error (*ResponseError) ends the
+	// stream. A provider's own error event is returned as an ErrorDelta instead.
 	Next(ev frame.Event) ([]Delta, error)
 }
 
-// Resting is what a Stream may be as well.
+// Resting is an optional interface of a Stream.
 type Resting interface {
-	// Rest lets go of what the last Next returned, and of the memory that it is
-	// in: the relay calls it before it waits for the next event.
+	// Rest releases what the last Next returned, and the memory that holds it.
+	// The relay calls it before it waits for the next event.
 	Rest()
 }
 
@@ -48,14 +48,14 @@ type Dialect interface {
 	AppendError(dst []byte, e *Error) []byte
 }
 
-// Meta is what an answer needs that the provider may leave out. The relay
-// makes it (translators read no clock and draw no random numbers).
+// Meta holds what an answer needs and the provider may leave out. The relay
+// makes it, since translators use neither the clock nor random numbers.
 type Meta struct {
 	ID           string // unique, without prefix: "8T6YwgvjQVVnGbJ2w8hpOA17SeNy2"
 	Created      int64  // unix seconds
 	Model        string // the model that was asked
 	IncludeUsage bool   // the client asked for usage in the stream
-	PromptTokens int    // an estimate, for formats that name it at the start
+	PromptTokens int    // an estimate, for formats that report it at the start
 }
 
 // Encoder writes deltas as the client's stream. It holds the state of one
@@ -69,8 +69,8 @@ type Encoder interface {
 
 // Meter reads usage and the model from bytes that are forwarded unchanged.
 type Meter interface {
-	// Whole reads a whole answer's body; it leaves u and model alone where the
-	// body says nothing.
+	// Whole reads the body of a whole answer. It leaves fields of seen unchanged
+	// that the body says nothing about.
 	Whole(body []byte, seen *Seen)
 	// Event reads one event of a stream. It must be cheap on events without usage.
 	Event(ev frame.Event, seen *Seen)
@@ -79,25 +79,25 @@ type Meter interface {
 // Seen is what a Meter has found so far.
 type Seen struct {
 	HasUsage bool // the provider reported usage
-	Content  bool // something the client would show has come
-	Ended    bool // the format's own end was seen ([DONE], message_stop)
+	Content  bool // content that a client would show has arrived
+	Ended    bool // the format's end marker was seen ([DONE], message_stop)
 	// UsageOnly is set by Event when the event carries usage and nothing else
 	// (OpenAI's last chunk with empty choices), cleared otherwise.
 	UsageOnly bool
 	TextLen   int    // bytes of content so far, for estimates
 	Err       *Error // an error event in the stream
-	// Collect, when set, receives the text of the answer (payload logging).
+	// Collect, if set, is called with the text of the answer (payload logging).
 	Collect func(text []byte)
 	Finish  FinishReason // last one, for the log
 	Model   string       // as the provider reports it
 	Usage   Usage
-	// Stored is the id of what was counted, where the count comes with what is
-	// read later as well and perhaps only there: an answer in background mode,
-	// a run of an assistant. "" for all else.
+	// Stored is the id of the object that was counted, if the same usage is
+	// reported again, or only, when the object is read later: an answer in
+	// background mode, or a run of an assistant. "" otherwise.
 	Stored string
 }
 
-// Shown counts text that a client shows, and hands it to payload logging.
+// Shown counts text that a client shows, and passes it to Collect.
 func (s *Seen) Shown(text []byte) {
 	s.Hidden(text)
 	if len(text) > 0 && s.Collect != nil {
@@ -105,7 +105,7 @@ func (s *Seen) Shown(text []byte) {
 	}
 }
 
-// Hidden counts what is said and not shown: thoughts, arguments of calls.
+// Hidden counts output that a client does not show: thinking, arguments of calls.
 func (s *Seen) Hidden(text []byte) {
 	if len(text) > 0 {
 		s.Content = true

@@ -1,21 +1,21 @@
 package chat
 
-// Joiner collects the parts of a message, and makes one of texts that follow
-// one another, in time that grows as they do: a provider may send thousands of
-// them. The zero value is ready.
+// Joiner collects the parts of a message and joins consecutive texts into one
+// part. It takes linear time, since a provider may send thousands of texts. The
+// zero value is ready to use.
 type Joiner struct {
 	parts []Part
 	text  []byte // of the last part, where several were joined
 }
 
-// Add adds a part of its own.
+// Add adds p as a separate part.
 func (j *Joiner) Add(p Part) {
 	j.settle()
 	j.parts = append(j.parts, p)
 }
 
-// Join adds p's text to the part before it, if that is of the same kind, and
-// else p. The last signature counts.
+// Join appends p's text to the previous part if that is of the same kind;
+// otherwise it adds p. The last signature wins.
 func (j *Joiner) Join(p Part) {
 	n := len(j.parts) - 1
 	if n < 0 || j.parts[n].Kind != p.Kind {
@@ -31,7 +31,7 @@ func (j *Joiner) Join(p Part) {
 	}
 }
 
-// Parts are the parts so far.
+// Parts returns the parts collected so far.
 func (j *Joiner) Parts() []Part {
 	j.settle()
 	return j.parts

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTextsThatFollowOneAnotherAreOne(t *testing.T) {
+func TestConsecutiveTextsAreJoined(t *testing.T) {
 	var j Joiner
 	j.Join(Part{Kind: Text, Text: "a"})
 	j.Join(Part{Kind: Text, Text: "b"})

@@ -7,39 +7,40 @@ import (
 	"strings"
 )
 
-// Turn is a message for a provider whose turns alternate: all that one side
-// says until the other does.
+// Turn is a message for a provider whose turns must alternate: everything that
+// one side says before the other side answers.
 type Turn struct {
 	Role   Role // User or Assistant
 	Blocks []Block
 }
 
-// Block is a part of a turn and where it came from.
+// Block is a part of a turn, with its position in the request.
 type Block struct {
 	Part    *Part
 	Message int    // index in the request
 	Index   int    // of the part in its message; of a call, among the message's calls
-	ID      string // of a call or a result, as the provider takes it
+	ID      string // of a call or a result, in a form that the provider accepts
 }
 
-// Opening stands where a provider demands a text of the user's and the client
-// has none: blank text is refused.
+// Opening is sent when a provider requires a text from the user and the client
+// sent none. It is not blank because blank text is refused.
 var Opening = &Part{Kind: Text, Text: "."}
 
-// OpeningTurn is a turn of the user's that says as little as can be said.
+// OpeningTurn returns a user turn that holds only Opening.
 func OpeningTurn() Turn { return Turn{Role: User, Blocks: []Block{{Part: Opening}}} }
 
-// CallIDs says which ids of calls a provider takes: letters, digits, _ and -.
+// CallIDs describes the call ids that a provider accepts. They consist of
+// letters, digits, _ and -.
 type CallIDs struct {
-	Prefix  string // of those that are made up
+	Prefix  string // of generated ids
 	Longest int    // in bytes, 0 for no limit
 }
 
-// Arrange sorts messages but the system's into alternating turns that begin
-// with the user's; there are none where nothing is said. Each turn with calls
-// is followed by their results, in the order of the calls, wherever the client
-// put them. A call without a result and a result without a call are a
-// *RequestError.
+// Arrange sorts all messages except system messages into alternating turns,
+// beginning with the user's. It returns no turns if the messages are empty. Each
+// turn with calls is followed by the results, in the order of the calls, wherever
+// the client put them. A call without a result and a result without a call are
+// each a *RequestError.
 func Arrange(msgs []Message, ids CallIDs) ([]Turn, error) {
 	a := arranger{ids: ids, results: resultsOf(msgs)}
 	for i := range msgs {
@@ -63,7 +64,7 @@ func Arrange(msgs []Message, ids CallIDs) ([]Turn, error) {
 	return a.turns, nil
 }
 
-// arranger builds turns; results are those not yet placed, by call id.
+// arranger builds turns. results holds the results not yet placed, by call id.
 type arranger struct {
 	ids     CallIDs
 	turns   []Turn
@@ -71,7 +72,7 @@ type arranger struct {
 	calls   int
 }
 
-// resultsOf finds all tool results.
+// resultsOf returns all tool results, by call id.
 func resultsOf(msgs []Message) map[string][]Block {
 	var results map[string][]Block
 	for i := range msgs {
@@ -125,7 +126,7 @@ func (a *arranger) assistant(i int, m *Message) error {
 	return nil
 }
 
-// result takes the first result for id that came after message i.
+// result removes and returns the first result for id that came after message i.
 func (a *arranger) result(id string, i int) (Block, bool) {
 	left := a.results[id]
 	if len(left) == 0 || left[0].Message < i {
@@ -135,7 +136,7 @@ func (a *arranger) result(id string, i int) (Block, bool) {
 	return left[0], true
 }
 
-// firstLeft is the first result that answers nothing.
+// firstLeft returns the first result that belongs to no call.
 func (a *arranger) firstLeft() (first Block, found bool) {
 	for _, left := range a.results {
 		if len(left) > 0 && (!found || left[0].Message < first.Message) {
@@ -153,9 +154,9 @@ func (a *arranger) add(role Role, b Block) {
 	a.turns = append(a.turns, Turn{Role: role, Blocks: []Block{b}})
 }
 
-// Of makes an id that the provider takes of any other's. One that is missing or
-// too long is named by the call's number n in the request; of a long one, the
-// end is kept, by which ids differ.
+// Of converts another provider's id to one that this provider accepts. If the id
+// is missing or too long, the new one contains the call's number n in the
+// request. The end of a long id is kept, since that is where ids differ.
 func (ids CallIDs) Of(id string, n int) string {
 	if id == "" {
 		return ids.Prefix + strconv.Itoa(n)
@@ -173,9 +174,9 @@ func (ids CallIDs) Of(id string, n int) string {
 	return id
 }
 
-// Unsayable says whether Claude refuses a part, of any provider that serves it:
-// text of white space only, and thoughts that nobody signed (OpenAI's
-// reasoning_content, which the model may not be shown as its own).
+// Unsayable reports whether Claude refuses a part, whichever provider serves the
+// model: text of white space only, and unsigned thinking (OpenAI's
+// reasoning_content, which must not be shown to the model as its own).
 func (p *Part) Unsayable() bool {
 	switch p.Kind {
 	case Text, Refusal:
@@ -186,14 +187,14 @@ func (p *Part) Unsayable() bool {
 	return false
 }
 
-// Blank says whether s is white space only.
+// Blank reports whether s is white space only.
 func Blank(s string) bool { return strings.TrimSpace(s) == "" }
 
-// StopsNotBlank are the stop sequences without those of white space only, which
+// StopsNotBlank returns the stop sequences except those of white space only, which
 // some providers refuse.
 func (r *Request) StopsNotBlank() []string { return slices.DeleteFunc(slices.Clone(r.Stop), Blank) }
 
-// CalledTools are the names of the functions that the history calls, each once.
+// CalledTools returns the names of the functions that the history calls, each once.
 func CalledTools(turns []Turn) []string {
 	var names []string
 	seen := map[string]bool{}
@@ -208,8 +209,8 @@ func CalledTools(turns []Turn) []string {
 	return names
 }
 
-// UnsignedToolLoop says whether the model is in the middle of tool calls whose
-// thoughts the client did not keep.
+// UnsignedToolLoop reports whether the model is in the middle of tool calls whose
+// thinking the client did not keep.
 func UnsignedToolLoop(turns []Turn) bool {
 	n := len(turns)
 	if n < 2 || turns[n-1].Role != User || turns[n-1].Blocks[0].Part.Kind != ToolResult {
@@ -219,7 +220,7 @@ func UnsignedToolLoop(turns []Turn) bool {
 	return first != Thinking && first != RedactedThinking
 }
 
-// PartField names a part in an error.
+// PartField returns the name of a part for use in an error.
 func PartField(message, part int) string {
 	return fmt.Sprintf("messages[%d].content[%d]", message, part)
 }

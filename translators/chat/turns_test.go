@@ -39,7 +39,7 @@ func result(id string) chat.Message {
 	return chat.Message{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: id}}}
 }
 
-func TestTurnsAlternateAndResultsFollowTheirCalls(t *testing.T) {
+func TestTurnsAlternateAndToolResultsFollowTheirCalls(t *testing.T) {
 	long := strings.Repeat("a", 20) + "1"
 	tests := []struct {
 		name string
@@ -67,7 +67,7 @@ func TestTurnsAlternateAndResultsFollowTheirCalls(t *testing.T) {
 	}
 }
 
-func TestCallsAndResultsThatStandAloneAreRefused(t *testing.T) {
+func TestUnpairedToolCallsAndResultsAreRefused(t *testing.T) {
 	tests := []struct {
 		name, field string
 		msgs        []chat.Message

@@ -82,7 +82,7 @@ func TestWholeAnswersOfEveryVersion(t *testing.T) {
 	}
 }
 
-func TestAnswersThatSayNothingAreErrors(t *testing.T) {
+func TestEmptyAnswersAreErrors(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"nothing_object":{"and_an_array":["why","not"]}}`: "'text' or 'generations' missing from cohere response body",
 		`{"message":"a text is no message"}`:                "'text' or 'generations' missing from cohere response body",
@@ -154,7 +154,7 @@ func collected(t *testing.T, name string, oneByOne bool) *chat.Response {
 	return r
 }
 
-func TestAStreamSaysWhatTheWholeAnswerSays(t *testing.T) {
+func TestStreamAndWholeAnswerAgree(t *testing.T) {
 	for stream, body := range map[string]string{"tools.sse": "tools.json", "citations.sse": "citations.json", "tools_v1.ndjson": "tools_v1.json"} {
 		want, err := Chat.ParseResponse(to("llm/v1/chat"), fixture(t, body))
 		if err != nil {
@@ -212,7 +212,7 @@ func TestEndingsOfStreams(t *testing.T) {
 	}
 }
 
-func TestTheMeterReadsAnswersOfItsOwnFormat(t *testing.T) {
+func TestMeterReadsNativeAnswers(t *testing.T) {
 	for name, want := range map[string]chat.Seen{
 		"tools.json":      {Usage: chat.Usage{Prompt: 37, Completion: 28, Cached: 37}, HasUsage: true, Finish: chat.ToolCalls, Content: true, TextLen: 16},
 		"tools.sse":       {Usage: chat.Usage{Prompt: 37, Completion: 28, Cached: 37}, HasUsage: true, Finish: chat.ToolCalls, Content: true, TextLen: 51, Ended: true},
@@ -270,7 +270,7 @@ func stretched(t testing.TB, n int) []frame.Event {
 	return all
 }
 
-func TestAnEventAllocatesNothing(t *testing.T) {
+func TestEventDoesNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates, too")
 	}

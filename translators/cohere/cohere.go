@@ -1,6 +1,6 @@
-// Package cohere speaks Cohere's formats as a provider: Chat in its second and
-// its first version, the legacy Generate, and Embed. It knows the internal
-// form and nothing of clients' formats.
+// Package cohere implements Cohere's formats as a provider: Chat in versions 2 and
+// 1, the legacy Generate, and Embed. It knows the internal form but no client
+// formats.
 //
 // Start with Provider, then chat.go (requests of version 2) and answer.go and
 // stream.go: answers of all versions are read by their shape, as private

@@ -90,7 +90,7 @@ func TestRequestsOfVersion2(t *testing.T) {
 	}
 }
 
-func TestVersion1KeepsHistoryApartFromTheQuestion(t *testing.T) {
+func TestVersion1SeparatesHistoryFromTheQuestion(t *testing.T) {
 	req, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"system","content":"You count."},{"role":"user","content":"1 + 2?"},{"role":"assistant","content":"3."},{"role":"user","content":"And by 0?"}],"max_tokens":512,"temperature":0.5,"top_p":1.0}`))
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestRefusalsNameTheField(t *testing.T) {
 	}
 }
 
-func TestThePathChoosesTheVersion(t *testing.T) {
+func TestPathSelectsTheVersion(t *testing.T) {
 	for _, c := range []struct{ url, path, want string }{
 		{"", "", "/v2/chat"},
 		{"", "/v1/chat", "/v1/chat"},

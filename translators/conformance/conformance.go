@@ -1,8 +1,8 @@
-// Package conformance holds every provider to the project's laws, against the
-// strict mock of its wire format. A provider's test is one call of Run; what a
-// provider cannot have is named in Options.Lacks, with the reason.
+// Package conformance tests that a provider obeys the project's laws, against the
+// strict mock of its wire format. A provider's test is one call of Run. Features
+// that a provider cannot support are listed in Options.Lacks, with the reason.
 //
-// Start with Run, then whole.go and stream.go (what an answer must be),
+// Start with Run, then whole.go and stream.go (requirements for an answer),
 // history.go (what must survive a round trip) and fields.go (the field law).
 package conformance
 
@@ -26,16 +26,16 @@ type Options struct {
 	// Target has the model and the options that the provider needs. Provider
 	// and Route are filled in. The model is "mock-model-1" by default.
 	Target target.Target
-	// Routes are the route types to run: all by default that have a dialect.
+	// Routes are the route types to test. The default is all that have a dialect.
 	Routes []route.Type
 	// Lacks names capabilities that the provider's API does not have, each
 	// with the reason: scenarios of package mock, and the constants below.
 	Lacks map[string]string
-	// Translated runs the operation's Chat translator even where the format is
-	// the client's: a client of another format would get it.
+	// Translated means that the operation's Chat translator is tested even if the
+	// operation has the client's format, as clients of other formats use it.
 	Translated bool
-	// Header are headers that the caller of a translator adds and the mock
-	// wants to see: a signature, a key.
+	// Header holds headers that the caller of a translator adds and the mock
+	// requires: a signature, a key.
 	Header [][2]string
 	// Model is the model that the answers name, if it is not the scenario's
 	// (a provider that names none: the target's).
@@ -60,8 +60,8 @@ var capabilities = []string{Usage, CachedTokens, ReasoningTokens, Signatures, Th
 // meta stands in for what a provider leaves out.
 var meta = chat.Meta{ID: "8T6YwgvjQVVnGbJ2w8hpO", Created: 1700000001, Model: mock.Model, IncludeUsage: true}
 
-// Run holds p to the laws, for each route that it declares and that a client
-// of the OpenAI format can use with messages or a prompt.
+// Run tests that p obeys the laws, on each of its routes that a client of the
+// OpenAI format can use with messages or a prompt.
 func Run(t *testing.T, p *provider.Provider, o Options) {
 	t.Helper()
 	if o.Name == "" {
@@ -165,7 +165,7 @@ func newRun(t *testing.T, p *provider.Provider, wanted route.Type, o *Options) *
 	return r
 }
 
-// same says whether bodies pass without being decoded.
+// same reports whether bodies are forwarded without being decoded.
 func (r *run) same() bool {
 	return r.op.Format == dialects[r.target.Route].format && !r.options.Translated
 }

@@ -129,9 +129,9 @@ var faults = map[string]fault{
 	"a lack without a reason":   {want: "needs a reason", lacks: map[string]string{"choices": ""}},
 }
 
-// TestFaultsAreFound runs each faulty provider in a process of its own, which
+// TestConformanceFindsFaults runs each faulty provider in a process of its own, which
 // must fail and say why.
-func TestFaultsAreFound(t *testing.T) {
+func TestConformanceFindsFaults(t *testing.T) {
 	if name := os.Getenv("CONFORMANCE_FAULT"); name != "" {
 		run(t, faults[name])
 		return
@@ -142,7 +142,7 @@ func TestFaultsAreFound(t *testing.T) {
 				t.Skip("allocations are not counted under the race detector")
 			}
 			t.Parallel()
-			cmd := exec.Command(os.Args[0], "-test.short", "-test.run=^TestFaultsAreFound$")
+			cmd := exec.Command(os.Args[0], "-test.short", "-test.run=^TestConformanceFindsFaults$")
 			cmd.Env = append(os.Environ(), "CONFORMANCE_FAULT="+name)
 			out, err := cmd.CombinedOutput()
 			if err == nil {
@@ -155,7 +155,7 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 }
 
-func TestAProviderWithoutFaultsPasses(t *testing.T) { run(t, fault{}) }
+func TestConformancePassesAProviderWithoutFaults(t *testing.T) { run(t, fault{}) }
 
 func run(t *testing.T, f fault) {
 	fields := provider.Fields{}

@@ -7,10 +7,10 @@ import (
 	"go-ai-proxy/translators/mock"
 )
 
-// countedWhenCutOff holds the count of a stream's output, wherever it is cut:
-// what the provider has counted so far or else what it has said, in any form,
-// four bytes to a token. A first guess is no count. Both ways that an answer can
-// take are looked at: through the translator, and forwarded under the meter.
+// countedWhenCutOff checks the output tokens that are counted for a stream that is
+// cut off at any point: the provider's count so far, or else an estimate of four
+// bytes of output per token. A provider's initial guess does not count. It tests
+// both translated answers and answers that are forwarded and metered.
 func (r *run) countedWhenCutOff(t *testing.T) {
 	for _, name := range []string{"text", "thinking", "tools", "long_arguments"} {
 		s := mock.Named(name)

@@ -5,15 +5,15 @@ import (
 	"io"
 )
 
-// array cuts a JSON array into its elements as they come, or values that stand
-// one after another, with or without white space between them. It finds where
-// values end and leaves it to their reader whether they are valid.
+// array splits a JSON array into its elements as they arrive, or splits consecutive
+// values, with or without white space between them. It only finds where values
+// end; it does not validate them.
 //
-// An element is complete with its last byte, so that none is late; the comma or
-// bracket after it goes with the next Raw, and so does white space within the
-// array. Only a bare number or word takes what follows to tell. A line end
-// after a value outside of an array is an event without Data: a client that
-// reads lines waits for it.
+// An element is complete with its last byte, so that none is delayed. The comma or
+// bracket after it, and white space within the array, go into the next Raw. Only a
+// bare number or word needs the following byte to be complete. A line end after a
+// value outside of an array is an event without Data, since a client that reads
+// lines waits for it.
 type array struct {
 	state   arrayState
 	inArray bool

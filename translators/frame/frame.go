@@ -1,7 +1,7 @@
-// Package frame cuts an upstream stream into events, each framing in one
-// file: server-sent events, AWS event-stream frames, lines of JSON and one
-// JSON array. Nothing else in the project looks for event boundaries, so the
-// split law (a stream cut anywhere gives the same events) is held here once.
+// Package frame splits an upstream stream into events. Each framing has its own
+// file: server-sent events, AWS event-stream frames, lines of JSON, and a JSON
+// array. No other package looks for event boundaries, so the split law (a stream
+// cut anywhere gives the same events) only has to hold here. Start with New.
 package frame
 
 import (
@@ -12,12 +12,11 @@ import (
 
 // Event is one event of a stream. All slices are valid until the next call of Next.
 //
-// The Raw of all events, one after another, are the stream: nothing is lost
-// for who forwards. So what stands between events comes as an Event too, with
-// nil Data: an SSE block of comments or without a data line, a blank line, the
-// closing bracket of an array. A translator skips an Event with nil Data. Data
-// that is empty but not nil (`data:` alone, a frame without payload) is an
-// event.
+// The Raw of all events, concatenated, is the stream, so that forwarding loses
+// nothing. Bytes between events are therefore returned as an Event with nil Data,
+// too: an SSE block of comments or without a data line, a blank line, the closing
+// bracket of an array. Translators skip an Event with nil Data. Data that is empty
+// but not nil (`data:` alone, a frame without payload) is an event.
 type Event struct {
 	// Type is the SSE `event:` field or the `:event-type` header; empty where
 	// the framing has none.
@@ -46,11 +45,11 @@ type Reader interface {
 	// An SSE event or a line that only lacks its end when the stream ends well
 	// is delivered; when reading fails it is not.
 	Next() (Event, error)
-	// Buffered says whether Next will return without reading: the relay
-	// flushes to the client when it is false. It leaves the last event valid.
+	// Buffered reports whether Next will return without reading. The relay flushes
+	// to the client when it is false. The last event stays valid.
 	Buffered() bool
-	// Release gives the reader's memory back: it is the last call, and events are
-	// not valid any more.
+	// Release frees the reader's memory. It must be the last call; events are
+	// invalid afterwards.
 	Release()
 }
 
@@ -89,16 +88,16 @@ func New(kind Kind, r io.Reader, maxEvent int) Reader {
 	return &reader{src: r, waiter: w, cutter: c, max: maxEvent}
 }
 
-// Waiter is what the reader given to New may be as well.
+// Waiter is an optional interface of the reader given to New.
 type Waiter interface {
-	// Wait returns when there is something to read, or an error to be read: a
-	// stream that waits holds no buffer.
+	// Wait returns when there are bytes or an error to read. The stream holds no
+	// buffer while it waits.
 	Wait()
 }
 
-// KindOf returns the framing that a Content-Type announces. Without a content
-// type it is def; for one that announces no stream of events the bool is false.
-// application/json is Array, whose reader takes a JSON value per line as well.
+// KindOf returns the framing of a Content-Type. It returns def if there is no
+// content type, and false if the type is not one of a stream of events.
+// application/json is Array, whose reader also accepts one JSON value per line.
 func KindOf(contentType string, def Kind) (Kind, bool) {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.TrimSpace(media)
@@ -127,7 +126,7 @@ var mediaTypes = []struct {
 	{"application/json", Array},
 }
 
-// TooLargeError says that an event is above the limit.
+// TooLargeError means that an event is larger than the limit.
 type TooLargeError struct {
 	Limit int // bytes
 }
@@ -136,7 +135,7 @@ func (e *TooLargeError) Error() string {
 	return "an event of the stream is larger than " + strconv.Itoa(e.Limit) + " bytes"
 }
 
-// SyntaxError says that a stream is not of its framing.
+// SyntaxError means that a stream does not follow its framing.
 type SyntaxError struct {
 	Offset  int64 // bytes before the event at fault
 	Message string

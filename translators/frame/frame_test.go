@@ -162,7 +162,7 @@ func (s *stream) check(t *testing.T, how string, r io.Reader) bool {
 	return true
 }
 
-func TestEveryFramingIsCutIntoItsEvents(t *testing.T) {
+func TestEveryFramingIsSplitIntoEvents(t *testing.T) {
 	for _, s := range streams() {
 		s.check(t, "whole", strings.NewReader(s.in))
 		s.check(t, "with the error beside the last bytes", iotest.DataErrReader(strings.NewReader(s.in)))
@@ -200,7 +200,7 @@ func (p *patient) Wait() {
 	}
 }
 
-func TestAStreamThatWaitsGivesTheSameEvents(t *testing.T) {
+func TestWaitingStreamGivesTheSameEvents(t *testing.T) {
 	for _, s := range streams() {
 		for i := range len(s.in) {
 			if !s.check(t, fmt.Sprintf("cut at %d", i), &patient{Reader: &pieces{[]byte(s.in[:i]), []byte(s.in[i:])}}) {
@@ -211,7 +211,7 @@ func TestAStreamThatWaitsGivesTheSameEvents(t *testing.T) {
 	}
 }
 
-func TestAStreamThatWaitsHoldsNoBuffer(t *testing.T) {
+func TestWaitingStreamHoldsNoBuffer(t *testing.T) {
 	for _, s := range streams() {
 		if len(s.want) == 0 {
 			continue
@@ -236,7 +236,7 @@ func TestAStreamThatWaitsHoldsNoBuffer(t *testing.T) {
 	}
 }
 
-func TestRawOfAllEventsIsTheStream(t *testing.T) {
+func TestRawOfAllEventsMakesUpTheStream(t *testing.T) {
 	for _, s := range streams() {
 		if s.err != nil {
 			continue
@@ -279,7 +279,7 @@ func TestBrokenFramesAreErrors(t *testing.T) {
 	}
 }
 
-func TestAnEventAboveTheLimitIsAnErrorHoweverItComes(t *testing.T) {
+func TestEventAboveTheLimitIsAnErrorHoweverItIsCut(t *testing.T) {
 	frame := frameOf(strings.Repeat("x", 100))
 	for kind, s := range map[Kind][2]string{ // an event of 20 bytes, one of more
 		SSE:         {"data: 0123456789ab\n\n", "data: 0123456789abc\n\n"},
@@ -340,7 +340,7 @@ func TestAnEventOfABareCRStreamIsNotHeldBack(t *testing.T) {
 	}
 }
 
-func TestAReaderThatGivesNothingIsAnError(t *testing.T) {
+func TestReaderThatReturnsNoBytesIsAnError(t *testing.T) {
 	if _, err := New(SSE, idle{}, 0).Next(); err != io.ErrNoProgress {
 		t.Fatal(err)
 	}
@@ -350,7 +350,7 @@ type idle struct{}
 
 func (idle) Read([]byte) (int, error) { return 0, nil }
 
-func TestContentTypesNameTheirFraming(t *testing.T) {
+func TestKindOfMapsContentTypesToFramings(t *testing.T) {
 	for _, c := range []struct {
 		in   string
 		kind Kind

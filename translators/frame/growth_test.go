@@ -27,7 +27,7 @@ func readAll(kind frame.Kind, stream []byte, bytewise bool) {
 	}
 }
 
-func TestStreamsAreCutInLinearTime(t *testing.T) {
+func TestStreamsAreSplitIntoEventsInLinearTime(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		t.Skip("times say nothing here")
 	}

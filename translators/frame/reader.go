@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// cutter knows one framing. It sees only bytes that have come, never a reader,
-// so that it cannot depend on how the stream was cut on its way.
+// cutter implements one framing. It only sees bytes that have arrived, never a
+// reader, so that it cannot depend on how the stream was cut on its way.
 type cutter interface {
 	// cut returns the length of the event at the start of window, or 0 when its
 	// end has not come yet. It is called again with the same bytes and more, and
@@ -17,15 +17,16 @@ type cutter interface {
 	event(raw []byte) (Event, error)
 }
 
-// A reader starts with minBuffer bytes, grows by doubling for an event that
-// needs it, and goes back when it holds more than keepBuffer and waits: a
-// stream at rest must not hold on to the size of its largest event.
+// A buffer starts with minBuffer bytes and doubles for an event that needs it. When
+// the reader has to read more and a buffer above keepBuffer is nearly empty, it is
+// replaced by a small one: an idle stream must not keep the memory of its largest
+// event.
 const (
 	minBuffer  = 4 << 10
 	keepBuffer = 32 << 10
 )
 
-// reader is the one loop of all framings: it owns the buffer and the limit.
+// reader is the read loop that all framings share. It owns the buffer and the limit.
 type reader struct {
 	src    io.Reader
 	waiter Waiter // src, where it is one
@@ -161,7 +162,7 @@ func (r *reader) release() {
 	r.buf, r.start, r.end = nil, 0, 0
 }
 
-// buffers are shared by all streams: the one that the last event was in is in
+// buffers is the pool that all streams share. A buffer that was just used is still in
 // the processor's cache.
 var buffers = sync.Pool{New: func() any { return new([minBuffer]byte) }}
 

@@ -224,7 +224,7 @@ func eventsOf(size int) map[Kind][]byte {
 	}
 }
 
-func TestReadingAllocatesNothingOnceWarm(t *testing.T) {
+func TestWarmReaderDoesNotAllocate(t *testing.T) {
 	for _, size := range []int{100, 10 << 10} {
 		for kind, event := range eventsOf(size) {
 			for _, chunk := range []int{33, 1 << 20} {
@@ -246,7 +246,7 @@ func TestReadingAllocatesNothingOnceWarm(t *testing.T) {
 	}
 }
 
-func TestAReaderAtRestDoesNotHoldItsLargestEvent(t *testing.T) {
+func TestIdleReaderReleasesTheMemoryOfLargeEvents(t *testing.T) {
 	for kind, large := range eventsOf(1 << 20) {
 		small := eventsOf(10)[kind]
 		rest := iotest.ErrReader(io.ErrClosedPipe)

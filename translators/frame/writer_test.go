@@ -28,7 +28,7 @@ func TestWrittenEventsAreReadBack(t *testing.T) {
 	}
 }
 
-func TestCommentsAreNoEvents(t *testing.T) {
+func TestCommentsHaveNoData(t *testing.T) {
 	got := string(AppendComment(nil, []byte("keep\n\ndata: forged")))
 	if want := ": keep\n: \n: data: forged\n\n"; got != want {
 		t.Errorf("%q", got)
@@ -39,7 +39,7 @@ func TestCommentsAreNoEvents(t *testing.T) {
 	}
 }
 
-func TestWrittenFramesAreWhatTheSDKReads(t *testing.T) {
+func TestSDKReadsWrittenFrames(t *testing.T) {
 	in := AppendEventStream(nil, []Header{{":event-type", "chunk"}, {":message-type", "event"}, {"long", strings.Repeat("x", 1<<16)}}, []byte(`{"bytes":"e30="}`))
 	in = AppendEventStream(in, nil, nil)
 	r := bytes.NewReader(in)

@@ -9,7 +9,7 @@ import (
 )
 
 // An index that a provider makes up costs no memory, and no panic.
-func TestIndexesOfCandidatesAreBounded(t *testing.T) {
+func TestCandidateIndexesAreLimited(t *testing.T) {
 	to := onPublic("gemini-2.5-flash")
 	for index, want := range map[string]int{`"index":0,`: 0, `"index":128,`: 128, `"index":129,`: 128, `"index":1000000000,`: 128, `"index":1e9,`: 0, `"index":-1,`: 0, `"index":"x",`: 0, "": 0} {
 		body := []byte(`{"candidates":[{` + index + `"content":{"parts":[{"text":"a"},{"functionCall":{"name":"f"}}]},"finishReason":"STOP"}]}`)
@@ -32,7 +32,7 @@ func TestIndexesOfCandidatesAreBounded(t *testing.T) {
 	}
 }
 
-func TestTheEncoderLeavesOutChoicesBeyondTheBound(t *testing.T) {
+func TestEncoderDropsChoicesBeyondTheLimit(t *testing.T) {
 	for choice, written := range map[int]bool{0: true, maxCandidates: true, maxCandidates + 1: false, 1e9: false, -1: false} {
 		e := Dialect.NewEncoder(chat.Meta{ID: "x", Model: "m"})
 		var out []byte

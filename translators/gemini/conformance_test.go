@@ -59,20 +59,20 @@ func (e *ending) Next(ev frame.Event) ([]chat.Delta, error) {
 
 const refusalsAreText = "Gemini refuses in words, or with a finish reason"
 
-func TestGeminiKeepsTheLaws(t *testing.T) {
+func TestGeminiConforms(t *testing.T) {
 	conformance.Run(t, relayed(&Provider), conformance.Options{
 		Lacks: map[string]string{conformance.RefusalParts: refusalsAreText},
 	})
 }
 
-func TestGemini3KeepsTheLaws(t *testing.T) {
+func TestGemini3Conforms(t *testing.T) {
 	conformance.Run(t, relayed(&Provider), conformance.Options{
 		Target: target.Target{Model: "gemini-3-pro"},
 		Lacks:  map[string]string{conformance.RefusalParts: refusalsAreText},
 	})
 }
 
-func TestVertexKeepsTheLaws(t *testing.T) {
+func TestVertexConforms(t *testing.T) {
 	conformance.Run(t, relayed(vertexGoogle), conformance.Options{
 		Target: onGoogleCloud("gemini-2.5-flash"),
 		Lacks: map[string]string{
@@ -88,7 +88,7 @@ func onGoogleCloud(model string) target.Target {
 	}}}
 }
 
-func TestModelGardenKeepsTheLaws(t *testing.T) {
+func TestModelGardenConforms(t *testing.T) {
 	to := onGoogleCloud("mock-model-1")
 	to.Options.Gemini.EndpointID = "42"
 	conformance.Run(t, vertexEndpoint, conformance.Options{Target: to})

@@ -67,7 +67,7 @@ func TestClientRequest(t *testing.T) {
 	}
 }
 
-func TestClientRequestComesBackAsItWas(t *testing.T) {
+func TestClientRequestSurvivesTheRoundTrip(t *testing.T) {
 	const body = `{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[{"role":"user","parts":[{"text":"a"}]},
 		{"role":"model","parts":[{"functionCall":{"id":"1","name":"f","args":{"a":[1,2]}},"thoughtSignature":"c2ln"}]},
 		{"role":"user","parts":[{"functionResponse":{"id":"1","name":"f","response":{"ok":true}}}]}],
@@ -84,7 +84,7 @@ func TestClientRequestComesBackAsItWas(t *testing.T) {
 	sameJSON(t, string(got), body)
 }
 
-func TestClientRequestsThatAreRefused(t *testing.T) {
+func TestInvalidClientRequestsAreRefused(t *testing.T) {
 	for body, want := range map[string]string{
 		`[`:                              "request body is not a valid JSON object",
 		`{}`:                             "contents: is missing",
@@ -215,7 +215,7 @@ func TestStreamsSurviveTheClientsFormat(t *testing.T) {
 	}
 }
 
-func TestErrorsAreGoogles(t *testing.T) {
+func TestErrorsAreInGooglesFormat(t *testing.T) {
 	got := Dialect.AppendError(nil, &chat.Error{Status: 429, Type: "rate_limit_error", Message: "slow \"down\""})
 	sameJSON(t, string(got), `{"error":{"code":429,"message":"slow \"down\"","status":"RESOURCE_EXHAUSTED"}}`)
 	for name, d := range map[frame.Kind]chat.Dialect{frame.SSE: Dialect, frame.Array: ArrayDialect} {

@@ -1,7 +1,7 @@
-// Package gemini speaks Google's generateContent format, of the public Gemini
-// API and of Vertex AI, and knows where both are found. It knows the internal
-// form and Google's, no client's format beside its own. Start with Provider,
-// then Generate (the provider's side) and Dialect (the client's side).
+// Package gemini implements Google's generateContent format for the public Gemini
+// API and for Vertex AI, and knows the addresses of both. It knows the internal
+// form and Google's format, but no other client format. Start with Provider, then
+// Generate (the provider's side) and Dialect (the client's side).
 //
 // Formats: https://ai.google.dev/api/generate-content and
 // https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference

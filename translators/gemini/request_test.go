@@ -132,7 +132,7 @@ func TestSameFunctionCalledInTwoTurnsKeepsItsName(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeTranslatedIsRefused(t *testing.T) {
+func TestUntranslatableRequestsAreRefused(t *testing.T) {
 	for _, c := range []struct{ name, model, body, want string }{
 		{"text part without text", "m", `{"messages":[{"role":"user","content":[{"type":"text"}]}]}`, "message part type is 'text' but is missing .text block"},
 		{"image without URL", "m", `{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}`, "message part type is 'image_url' but is missing .image_url.url block"},

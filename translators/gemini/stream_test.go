@@ -79,7 +79,7 @@ func asArray(stream []byte) []byte {
 	return []byte("[" + strings.Join(items, "\n,\r\n") + "\n]\n")
 }
 
-func TestStreamSaysWhatTheWholeAnswerSays(t *testing.T) {
+func TestStreamAndWholeAnswerAgree(t *testing.T) {
 	to := onPublic("m")
 	whole, err := Generate.ParseResponse(&to, fixture(t, "thinking_tools.json"))
 	if err != nil {
@@ -109,7 +109,7 @@ func TestStreamSaysWhatTheWholeAnswerSays(t *testing.T) {
 	}
 }
 
-func TestArrayCutAnywhereSaysTheSame(t *testing.T) {
+func TestArrayCutAnywhereGivesTheSameDeltas(t *testing.T) {
 	array := asArray(fixture(t, "thinking_tools.sse"))
 	want, _ := collected(t, frame.Array, bytes.NewReader(array))
 	for i := 1; i < len(array); i++ {
@@ -175,7 +175,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestLogprobsAreOpenAIs(t *testing.T) {
+func TestLogprobsAreInOpenAIsFormat(t *testing.T) {
 	to := onPublic("m")
 	resp, err := Generate.ParseResponse(&to, []byte(`{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP","logprobsResult":{
 		"topCandidates":[{"candidates":[{"token":"a","logProbability":-0.1},{"token":"b"}]}],"chosenCandidates":[{"token":"a","tokenId":7,"logProbability":-0.1}]}}]}`))

@@ -48,7 +48,7 @@ func TestURLs(t *testing.T) {
 	}
 }
 
-func TestNothingGetsOutOfItsPlaceInTheURL(t *testing.T) {
+func TestValuesCannotChangeOtherPartsOfTheURL(t *testing.T) {
 	for _, v := range []string{"../../evil", "..", ".", "", "a/b", "a:predict", "a?b", "a#b", "a%2fb", "a b", "a\r\nb", "ä"} {
 		public, cloud, elsewhere := onPublic(v), onGoogleCloud(v), onGoogleCloud("gemini-2.5-pro")
 		elsewhere.Options.Gemini.LocationID = v
@@ -100,7 +100,7 @@ func TestClaudeOnVertexHasItsModelInTheURL(t *testing.T) {
 	}
 }
 
-func TestPartnersGetOnlyWhatTheyKnow(t *testing.T) {
+func TestPartnerModelsGetOnlySupportedFields(t *testing.T) {
 	req, err := openai.Chat.ParseRequest([]byte(`{"stream":true,"seed":7,"max_completion_tokens":9,"user":"u","messages":[{"role":"user","content":"hi"}]}`))
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
-// Package huggingface speaks two formats of Hugging Face's: text generation,
-// that of Text Generation Inference (TGI) and of the inference API before it,
-// and feature extraction. It knows the internal form and nothing of clients'
-// formats. Chat is OpenAI's format and a row in openai_compatible.go, which
-// puts these operations beside it.
+// Package huggingface implements two formats of Hugging Face: text generation, as
+// in Text Generation Inference (TGI) and the older inference API, and feature
+// extraction. It knows the internal form but no client formats. Chat has OpenAI's
+// format and is a row in openai_compatible.go, which adds the operations of this
+// package.
 //
 // Facts are from https://huggingface.co/docs/text-generation-inference and the
 // package @huggingface/tasks.

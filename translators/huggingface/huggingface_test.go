@@ -78,7 +78,7 @@ func TestPromptsBecomeInputs(t *testing.T) {
 	}
 }
 
-func TestAChatIsTextOnly(t *testing.T) {
+func TestChatWithMediaIsRefused(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.example/b.png"}}]}]}`:                    "messages[0].content[0]: text generation takes text only",
 		`{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}}]}`:                               "tools: text generation has none: use the chat route",
@@ -99,7 +99,7 @@ func TestAChatIsTextOnly(t *testing.T) {
 	}
 }
 
-func TestTheModelIsThePath(t *testing.T) {
+func TestModelIsThePath(t *testing.T) {
 	for _, c := range []struct{ model, url, want string }{
 		{mistral, "", "/hf-inference/models/" + mistral},
 		{"gpt2", "", "/hf-inference/models/gpt2"},
@@ -126,7 +126,7 @@ func TestTheModelIsThePath(t *testing.T) {
 	}
 }
 
-func TestGeneratedTextIsATextAndAMessage(t *testing.T) {
+func TestGeneratedTextBecomesCompletionOrMessage(t *testing.T) {
 	meta := chat.Meta{ID: "made", Created: 1, Model: mistral}
 	const head = `{"id":"cmpl-made","object":"text_completion","created":1,"model":"` + mistral + `","choices":[{"text":"I am \"AI\"","message":{"role":"assistant","content":"I am \"AI\""},"index":0,"logprobs":null,"finish_reason":`
 	for name, c := range map[string]struct {
@@ -155,7 +155,7 @@ func TestGeneratedTextIsATextAndAMessage(t *testing.T) {
 	}
 }
 
-func TestErrorsWithinA200(t *testing.T) {
+func TestErrorInsideA200IsAnError(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"error":"Model is loading","estimated_time":3}`: "API error: Model is loading",
 		`[{"error":"Model is loading"}]`:                  "API error: Model is loading",
@@ -213,7 +213,7 @@ func TestTokensBecomeText(t *testing.T) {
 	}
 }
 
-func TestTheMeterReadsTGIsOwnAnswers(t *testing.T) {
+func TestMeterReadsNativeTGIAnswers(t *testing.T) {
 	var streamed, whole, list chat.Seen
 	for _, ev := range conformance.Events(t, frame.SSE, tokens(t)) {
 		Meter.Event(ev, &streamed)
@@ -237,7 +237,7 @@ func TestTheMeterReadsTGIsOwnAnswers(t *testing.T) {
 	}
 }
 
-func TestEmbeddingsAreFeatures(t *testing.T) {
+func TestEmbeddingsUseFeatureExtraction(t *testing.T) {
 	three := 3
 	for _, c := range []struct {
 		dimensions *int
@@ -328,7 +328,7 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-func TestATokenAllocatesNothing(t *testing.T) {
+func TestStreamedTokenDoesNotAllocate(t *testing.T) {
 	ev := conformance.Events(t, frame.SSE, tokens(t))[0]
 	s := Generate.NewStream(nil)
 	next := func() {

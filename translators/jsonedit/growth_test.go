@@ -79,7 +79,7 @@ func TestManyLookupsInALargeObjectTakeLinearTime(t *testing.T) {
 
 // The figures of the attack: a body of 200,000 equal names, and edits of 80,000
 // members. Both took up to a minute.
-func TestHundredThousandsOfMembersTakeNoTime(t *testing.T) {
+func TestHundredThousandsOfMembersAreReadFast(t *testing.T) {
 	equal := []byte(`{"a":0` + strings.Repeat(`,"a":0`, 200_000) + `}`)
 	v, err := jsonedit.Parse(equal)
 	if err != nil || v.GetObject().Len() != 1 {

@@ -1,12 +1,12 @@
-// Package jsonedit looks into JSON text without decoding it, and changes the
-// members of an object without touching the bytes around them. Nothing else in
-// the project searches for JSON by hand. It knows no field of any API.
+// Package jsonedit reads JSON text without decoding it, and edits the members of
+// an object without changing the bytes around them. No other package searches
+// JSON by hand. The package knows no field of any API.
 //
-// Start with Object, which checks a body and finds its members, and Splice,
-// which edits them; trusted.go looks further into what was checked. A text that
-// is read as a whole becomes a Value. It is no valyala/fastjson, which copies
-// and unescapes strings, cannot give back what was written, and takes for JSON
-// what is none.
+// Start with Object, which validates a body and finds its members, and Splice,
+// which edits them. trusted.go reads values that have already been validated. A
+// text that is read as a whole becomes a Value. Value replaces valyala/fastjson,
+// which copies and unescapes strings, cannot return the original text, and
+// accepts text that is not JSON.
 package jsonedit
 
 import (
@@ -18,7 +18,7 @@ import (
 // Member is a member of a JSON object. Its slices alias the body, so it is
 // valid as long as the body is unchanged.
 type Member struct {
-	// Key is the name without quotes; a copy when it had escapes.
+	// Key is the name without quotes, unescaped; a copy if it had escapes.
 	Key []byte
 	// Value is the value as written, without white space around it.
 	Value []byte
@@ -27,7 +27,8 @@ type Member struct {
 	Start, End int
 }
 
-// SyntaxError says that a text is not the JSON it has to be.
+// SyntaxError means that a text is not valid JSON, or not the kind of value that is
+// required.
 type SyntaxError struct {
 	Offset  int // of the first wrong byte, from 0
 	Message string
@@ -38,11 +39,11 @@ func (e *SyntaxError) Error() string {
 }
 
 // Object appends the members of the JSON object body to dst, in order, and
-// returns the extended slice. The whole of body is checked: it is one object
-// and valid JSON (RFC 8259), nested at most MaxDepth deep, with nothing but
-// white space around it. As in encoding/json, the bytes in strings need not be
-// valid UTF-8. Names that occur twice are all there; the last one counts.
-// Errors are *SyntaxError. Nothing is allocated but dst and escaped names.
+// returns the extended slice. The whole body is validated: it must be one object,
+// valid JSON (RFC 8259), nested at most MaxDepth deep, with only white space
+// around it. As in encoding/json, strings need not be valid UTF-8. Members with
+// duplicate names are all returned; the last one wins. Errors are *SyntaxError.
+// Only dst and names with escapes are allocated.
 func Object(body []byte, dst []Member) ([]Member, error) {
 	i := skipSpace(body, 0)
 	if i == len(body) || body[i] != '{' {
@@ -68,7 +69,7 @@ func Object(body []byte, dst []Member) ([]Member, error) {
 }
 
 // Array appends the elements of the JSON array list to dst, as written, and
-// returns the extended slice. It checks list as Object does.
+// returns the extended slice. It validates list as Object does.
 func Array(list []byte, dst [][]byte) ([][]byte, error) {
 	i := skipSpace(list, 0)
 	if i == len(list) || list[i] != '[' {
@@ -89,7 +90,7 @@ func Array(list []byte, dst [][]byte) ([][]byte, error) {
 	return dst, end(list, i)
 }
 
-// Valid returns a *SyntaxError unless text is one JSON value.
+// Valid returns nil if text is one JSON value, and otherwise a *SyntaxError.
 func Valid(text []byte) error {
 	i, err := value(text, skipSpace(text, 0), 0)
 	if err != nil {
@@ -98,7 +99,7 @@ func Valid(text []byte) error {
 	return end(text, i)
 }
 
-// ValidString is Valid for a string.
+// ValidString is like Valid for a string.
 func ValidString(text string) error {
 	// Valid only reads, so it may have the string's own bytes.
 	return Valid(unsafe.Slice(unsafe.StringData(text), len(text)))
@@ -122,9 +123,9 @@ func Find(ms []Member, key string) []byte {
 	return nil
 }
 
-// Lookup returns the value at a path of object members as written, or nil when
-// there is none or body is not valid JSON. Where a name occurs twice, the last
-// one counts. With an empty path it is body without white space around it.
+// Lookup returns the value at a path of object members as written, or nil if there
+// is none or body is not valid JSON. The last of duplicate names wins. For an
+// empty path it returns body without white space around it.
 func Lookup(body []byte, path ...string) []byte {
 	if len(path) == 0 {
 		if Valid(body) != nil {
@@ -147,33 +148,35 @@ func Lookup(body []byte, path ...string) []byte {
 	return value
 }
 
-// The kinds of a value are told by its first byte: value must be valid, as a
-// Member's is, and not have white space before it. nil is of no kind.
+// The functions below tell the kind of a value by its first byte. So value must be
+// valid, as a Member's value is, without white space before it. For nil they all
+// return false.
 
-// IsObject says whether value is an object.
+// IsObject reports whether value is an object.
 func IsObject(value []byte) bool { return len(value) > 0 && value[0] == '{' }
 
-// IsArray says whether value is an array.
+// IsArray reports whether value is an array.
 func IsArray(value []byte) bool { return len(value) > 0 && value[0] == '[' }
 
-// IsString says whether value is a string.
+// IsString reports whether value is a string.
 func IsString(value []byte) bool { return len(value) > 0 && value[0] == '"' }
 
-// IsNumber says whether value is a number.
+// IsNumber reports whether value is a number.
 func IsNumber(value []byte) bool {
 	return len(value) > 0 && (value[0] == '-' || value[0] >= '0' && value[0] <= '9')
 }
 
-// IsTrue says whether value is true.
+// IsTrue reports whether value is true.
 func IsTrue(value []byte) bool { return string(value) == "true" }
 
-// IsFalse says whether value is false.
+// IsFalse reports whether value is false.
 func IsFalse(value []byte) bool { return string(value) == "false" }
 
-// IsNull says whether value is null; an absent one is not.
+// IsNull reports whether value is null. An absent value is not.
 func IsNull(value []byte) bool { return string(value) == "null" }
 
-// Int returns the value of a JSON number that is an integer (1e3 and 2.0 are).
+// Int returns the value of a JSON number, and whether it is an integer (1e3 and 2.0
+// are).
 func Int(value []byte) (int, bool) {
 	if !IsNumber(value) {
 		return 0, false

@@ -57,7 +57,7 @@ func TestObjectFindsItsMembersAsWritten(t *testing.T) {
 	}
 }
 
-func TestObjectTakesWhatJSONIs(t *testing.T) {
+func TestObjectAcceptsExactlyValidJSON(t *testing.T) {
 	for _, text := range append(texts, deep(MaxDepth)) {
 		checkObject(t, []byte(text))
 	}
@@ -109,7 +109,7 @@ func TestNestingIsLimited(t *testing.T) {
 	}
 }
 
-func TestErrorsSayWhereAndWhat(t *testing.T) {
+func TestErrorsNameOffsetAndCause(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                "the text ends where an object must stand at byte 0",
 		`[1]`:             "found '[' where an object must stand at byte 0",
@@ -233,7 +233,7 @@ func checkQuoted(t *testing.T, s string) {
 	}
 }
 
-func TestSpliceKeepsEveryByteThatNoEditIsAbout(t *testing.T) {
+func TestSpliceKeepsAllBytesOutsideTheEdits(t *testing.T) {
 	v := func(s string) []byte { return []byte(s) }
 	for _, c := range []struct {
 		body  string
@@ -394,7 +394,7 @@ func mergeMaps(base, over map[string]any) map[string]any {
 	return base
 }
 
-func TestIntRefusesWhatAFloatCannotHold(t *testing.T) {
+func TestIntRefusesIntegersThatAFloatCannotHold(t *testing.T) {
 	if got, ok := Int([]byte("9223372036854775808")); ok || got == math.MinInt {
 		t.Error(got, ok)
 	}

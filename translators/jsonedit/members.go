@@ -5,13 +5,13 @@ import (
 	"unsafe"
 )
 
-// fewNames is how many members an object has at most whose names are compared
-// one by one. Larger ones get a table, so that neither many lookups nor equal
-// names multiply with the members.
+// fewNames is the largest number of members whose names are compared one by one.
+// Larger objects get a hash table, so that the time for many lookups, or for many
+// duplicate names, stays linear.
 const fewNames = 32
 
-// Visit calls f with each member of the object v in order, of those with equal
-// names with the last; not at all when v is no object.
+// Visit calls f for each member of the object v, in order. Of members with the same
+// name it only visits the last. It does nothing if v is not an object.
 func (v *Value) Visit(f func(name []byte, member *Value)) {
 	if v.Type() != TypeObject {
 		return
@@ -24,8 +24,8 @@ func (v *Value) Visit(f func(name []byte, member *Value)) {
 	}
 }
 
-// Len returns how many members the object v has, those with equal names counted
-// once; 0 when it is no object.
+// Len returns the number of members of the object v. Members with the same name
+// are counted once. It is 0 if v is not an object.
 func (v *Value) Len() int {
 	n := 0
 	v.Visit(func([]byte, *Value) { n++ })
@@ -58,7 +58,7 @@ func (p *Parser) find(o *Value, name string) (found *Value) {
 	return found
 }
 
-// replaced says whether a later member of the object o has m's name.
+// replaced reports whether a later member of the object o has m's name.
 func (p *Parser) replaced(o, m *Value) bool {
 	name := p.nameOf(m)
 	if o.count > fewNames {
@@ -76,9 +76,9 @@ func (p *Parser) replaced(o, m *Value) bool {
 
 var seed = maphash.MakeSeed()
 
-// table returns the hash table of the object o: for each name the node of its
-// last member, 0 where a slot is free (node 0 is no member). At least half of
-// it is free.
+// table returns the hash table of the object o. It holds, for each name, the node
+// of the last member. A free slot is 0, as node 0 is never a member. At least half
+// of the slots are free.
 func (p *Parser) table(o *Value) []uint32 {
 	size := uint32(1)
 	for size < 2*o.count {
@@ -101,11 +101,11 @@ func (p *Parser) table(o *Value) []uint32 {
 	return table
 }
 
-// noSlots is what a part of a table is before it is filled.
+// noSlots is a part of an empty table.
 var noSlots [256]uint32
 
-// slot returns the slot of a name in a table: that of its member, or the free
-// one where it would be.
+// slot returns the slot of a name in a table: the slot of its member, or the free
+// slot where the member would go.
 func (p *Parser) slot(table []uint32, name string) *uint32 {
 	mask := uint64(len(table) - 1)
 	for i := maphash.String(seed, name) & mask; ; i = (i + 1) & mask {
@@ -115,5 +115,5 @@ func (p *Parser) slot(table []uint32, name string) *uint32 {
 	}
 }
 
-// alias is b as a string without a copy.
+// alias returns b as a string without a copy.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestOfEqualNamesTheLastIsKept(t *testing.T) {
+func TestLastOfDuplicateNamesIsKept(t *testing.T) {
 	var many strings.Builder
 	for i := range 40 {
 		fmt.Fprintf(&many, `"k%d":%d,`, i, i)

@@ -1,15 +1,15 @@
 package jsonedit
 
-// MaxMergeDepth is how deep Merge follows objects that both sides have. Each
-// level reads what is below it again, so that the limit bounds the work.
+// MaxMergeDepth is the depth to which Merge merges objects that both sides have.
+// Each level reads everything below it again, so the limit bounds the work.
 const MaxMergeDepth = 32
 
-// Merge appends to dst the JSON object base with the object over laid upon it,
-// and returns the extended buffer. Where both have an object, these are merged
-// in the same way; otherwise the value of over stands, null included. Members
-// keep the order of base, new ones follow in the order of over, and values
-// that are not merged keep their text. Errors are *SyntaxError, with dst as it
-// was; dst must not overlap base and over.
+// Merge appends the JSON object base, with the members of the object over merged
+// into it, to dst and returns the extended buffer. Members that are objects on
+// both sides are merged in the same way; otherwise the value of over wins, even if
+// it is null. Members keep the order of base; new ones follow in the order of
+// over. Values that are not merged keep their text. On an error, a *SyntaxError,
+// dst is returned unchanged. dst must not overlap base or over.
 func Merge(dst, base, over []byte) ([]byte, error) {
 	return merge(dst, base, over, 1)
 }
@@ -64,8 +64,8 @@ func merge(dst, base, over []byte, depth int) ([]byte, error) {
 }
 
 // match returns the last member of each name in upper, and for each member of
-// upper the last one in under of its name, or -1. It takes a map, so that the
-// sizes of two large objects do not multiply.
+// upper the last one in under with the same name, or -1. It uses a map, so that
+// the time does not grow with the product of the two sizes.
 func match(under, upper []Member) (index map[string]int, at []int) {
 	index = make(map[string]int, len(upper))
 	at = make([]int, len(upper))

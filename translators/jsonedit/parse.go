@@ -2,25 +2,24 @@ package jsonedit
 
 import "math"
 
-// Parser makes Values of texts, one text at a time: parsing the next one takes
-// the values of the last away. What it needs it keeps, so that a parser which is
-// used again allocates nothing. It is not safe for concurrent use, and neither
-// are the values that it made.
+// Parser parses texts into Values, one text at a time: parsing the next text
+// invalidates the values of the previous one. It keeps its memory, so a reused
+// parser does not allocate. Neither a Parser nor its values are safe for
+// concurrent use.
 type Parser struct {
 	text []byte
-	// nodes are the values in the order of the text, each followed by what is
-	// in it.
+	// nodes holds the values in the order of the text, each followed by the
+	// values inside it.
 	nodes []Value
-	// What reading has made of nodes: strings and names without their escapes,
-	// the elements of arrays, and the tables of large objects.
+	// Results of reading nodes: unescaped strings and names, the elements of
+	// arrays, and the hash tables of large objects.
 	scratch []byte
 	lists   []*Value
 	slots   []uint32
 }
 
-// Parse returns the value that text is. The whole of text is checked as Object
-// checks it. Values alias text: it must not change while they are used. Errors
-// are *SyntaxError.
+// Parse returns text as a Value. All of text is validated as by Object. Values
+// alias text, so it must not change while they are used. Errors are *SyntaxError.
 func (p *Parser) Parse(text []byte) (*Value, error) {
 	p.text, p.nodes = text, p.nodes[:0]
 	p.scratch, p.lists, p.slots = p.scratch[:0], p.lists[:0], p.slots[:0]
@@ -37,11 +36,11 @@ func (p *Parser) Parse(text []byte) (*Value, error) {
 	return &p.nodes[0], nil
 }
 
-// Parse is Parser's Parse with a parser of its own: the values last as long as
-// they are used.
+// Parse parses text with a new Parser, so the values stay valid as long as text does
+// not change.
 func Parse(text []byte) (*Value, error) { return new(Parser).Parse(text) }
 
-// MustParse is Parse for texts that are part of the program; it panics when
+// MustParse is like Parse, for texts that are part of the program. It panics if
 // text is not JSON.
 func MustParse(text string) *Value {
 	v, err := Parse([]byte(text))
@@ -64,8 +63,8 @@ func (p *Parser) add(i int) *Value {
 	return v
 }
 
-// grow doubles the room for nodes. Who a node belongs to and where it stands
-// are written here, once for all texts.
+// grow doubles the space for nodes. It also sets each node's parser and index,
+// which are the same for all texts.
 func (p *Parser) grow() {
 	nodes := make([]Value, max(16, 2*cap(p.nodes)))
 	used := copy(nodes, p.nodes)
@@ -127,7 +126,7 @@ func (p *Parser) object(at uint32, i, depth int) (int, error) {
 	return i, err
 }
 
-// array is object for arrays.
+// array is like object, for arrays.
 func (p *Parser) array(at uint32, i, depth int) (int, error) {
 	i, more, err := enter(p.text, i, depth, ']')
 	count := uint32(0)
@@ -141,13 +140,13 @@ func (p *Parser) array(at uint32, i, depth int) (int, error) {
 	return i, err
 }
 
-// close says of the node at where it ends and what it holds.
+// close records the end of the node at, and the number of its members or elements.
 func (p *Parser) close(at uint32, i int, count uint32) {
 	v := &p.nodes[at]
 	v.end, v.next, v.count = uint32(i), uint32(len(p.nodes)), count
 }
 
-// member adds the member at i: the node of its value knows its name.
+// member adds the member at i. The node of its value also holds its name.
 func (p *Parser) member(i, depth int) (int, error) {
 	if i >= len(p.text) || p.text[i] != '"' {
 		return i, fail(p.text, i, "a name in quotes")

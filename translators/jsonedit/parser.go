@@ -5,16 +5,17 @@ import (
 	"unsafe"
 )
 
-// Parsers are parsers of the whole project. They are taken where all that a
-// value says is copied out of it: with Put, value and strings are gone.
+// Parsers is the pool of parsers that the whole project shares. Use it only if
+// everything needed is copied out of the values: after Put, values and their
+// strings are invalid.
 var Parsers parsers
 
 type parsers struct{ pool sync.Pool }
 
-// maxPooled is what a parser may hold, in bytes, to be used again.
+// maxPooled is the most memory, in bytes, that a parser may hold to be pooled.
 const maxPooled = 4 << 20
 
-// Get returns a parser.
+// Get returns a parser from the pool.
 func (p *parsers) Get() *Parser {
 	if one, ok := p.pool.Get().(*Parser); ok {
 		return one
@@ -22,7 +23,7 @@ func (p *parsers) Get() *Parser {
 	return new(Parser)
 }
 
-// Put takes a parser back, and drops it when it has grown too large.
+// Put returns a parser to the pool, or drops it if it has grown too large.
 func (p *parsers) Put(one *Parser) {
 	one.text = nil
 	held := cap(one.nodes)*int(unsafe.Sizeof(Value{})) + cap(one.scratch) +
@@ -32,12 +33,12 @@ func (p *parsers) Put(one *Parser) {
 	}
 }
 
-// EventParser parses the events of a stream, each with any parser of the pool:
-// a stream that waits holds none. Streams embed it.
+// EventParser parses the events of a stream, each with a parser from the pool, so
+// that a waiting stream holds none. Streams embed it.
 type EventParser struct{ parser *Parser }
 
-// ParseEvent parses an event. What it returns is gone with the next call of
-// ParseEvent or Rest, and when data changes.
+// ParseEvent parses an event. The value is valid until the next call of ParseEvent
+// or Rest, or until data changes.
 func (e *EventParser) ParseEvent(data []byte) (*Value, error) {
 	if e.parser == nil {
 		e.parser = Parsers.Get()

@@ -1,10 +1,10 @@
 package jsonedit
 
-// MaxDepth is how deep objects and arrays may be nested. A body is read by
-// recursion, and no API nests half as deep.
+// MaxDepth is how deeply objects and arrays may be nested. There is a limit since
+// bodies are read recursively; no API nests half as deeply.
 const MaxDepth = 512
 
-// fail is the error of a byte at i that is not what must stand there.
+// fail returns the error for an unexpected byte at i; want names what was expected.
 func fail(text []byte, i int, want string) error {
 	if i >= len(text) {
 		return &SyntaxError{len(text), "the text ends where " + want + " must stand"}
@@ -12,7 +12,7 @@ func fail(text []byte, i int, want string) error {
 	return &SyntaxError{i, "found " + shown(text[i]) + " where " + want + " must stand"}
 }
 
-// shown makes c readable in an error.
+// shown returns c in a form that is readable in an error.
 func shown(c byte) string {
 	if c < ' ' || c > '~' {
 		const hex = "0123456789abcdef"
@@ -70,7 +70,7 @@ func object(text []byte, i, depth int) (int, error) {
 	return i, err
 }
 
-// array is object for arrays.
+// array is like object, for arrays.
 func array(text []byte, i, depth int) (int, error) {
 	i, more, err := enter(text, i, depth, ']')
 	for more && err == nil {
@@ -81,8 +81,8 @@ func array(text []byte, i, depth int) (int, error) {
 	return i, err
 }
 
-// enter goes behind the opening bracket at i: to the first member or element
-// if there is more, and else behind the closing one.
+// enter skips the opening bracket at i. It returns the offset of the first member or
+// element if there is one, or else the offset after the closing bracket.
 func enter(text []byte, i, depth int, closing byte) (next int, more bool, err error) {
 	if depth > MaxDepth {
 		return i, false, &SyntaxError{i, "objects and arrays are nested too deep"}
@@ -94,7 +94,7 @@ func enter(text []byte, i, depth int, closing byte) (next int, more bool, err er
 	return i, true, nil
 }
 
-// follow goes from behind a member or element to the next one, or behind the
+// follow goes from the end of a member or element to the next one, or past the
 // closing bracket.
 func follow(text []byte, i int, closing byte) (next int, more bool, err error) {
 	i = skipSpace(text, i)
@@ -107,8 +107,8 @@ func follow(text []byte, i int, closing byte) (next int, more bool, err error) {
 	return i, false, fail(text, i, "a comma or "+shown(closing))
 }
 
-// place says where a member stands: its name in quotes at text[start:name],
-// its value at text[value:end].
+// place is the position of a member: its quoted name is text[start:name], and its
+// value text[value:end].
 type place struct{ start, name, value, end int }
 
 // member checks the member at i.

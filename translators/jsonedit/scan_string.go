@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// What scanString says of a string.
+// The flags that scanString returns for a string.
 const (
 	escaped = 1 << iota // it has escapes,
-	unusual             // one of them is not as AppendBytes writes it,
+	unusual             // one of them is not written as AppendBytes would,
 	wide                // it may have bytes that are not ASCII
 )
 
@@ -18,8 +18,8 @@ func str(text []byte, i int) (int, error) {
 	return i, err
 }
 
-// scanString is str; it says as well, in flags, what is in the string.
-// Here are the short ones without escapes, as most are.
+// scanString is like str, and also returns flags about the string's content. It
+// handles short strings without escapes, the most frequent ones, by itself.
 func scanString(text []byte, i int) (end int, flags uint8, err error) {
 	i++
 	for range 3 {
@@ -42,16 +42,16 @@ func scanString(text []byte, i int) (end int, flags uint8, err error) {
 	return scanBlocks(text, i+clean(text[i:]), flags)
 }
 
-// block is how many bytes scanBlocks looks at together.
+// block is the number of bytes that scanBlocks reads at once.
 const block = 32
 
-// scanBlocks is the rest of scanString, from i. It goes on by a block whatever
-// stands there, so that the processor can be ahead of it: text that is full of
-// escapes costs little more than any other.
+// scanBlocks continues scanString at i. It always advances by a whole block,
+// whatever the block contains, so that the processor can work ahead: text full of
+// escapes costs little more than other text.
 //
-// What is found in the four words of a block is kept in one word: byte 8j+k is
-// bit 8k+j. The byte after it is then eight bits further, but for the last byte
-// of a word.
+// The results for the four words of a block are kept in one word: byte 8j+k is bit
+// 8k+j. So the byte after it is eight bits further, except after the last byte of
+// a word.
 func scanBlocks(text []byte, i int, flags uint8) (int, uint8, error) {
 	carry := uint64(0) // 1: the first byte of the block is escaped
 	for ; len(text)-i >= block; i += block {
@@ -90,9 +90,9 @@ func scanBlocks(text []byte, i int, flags uint8) (int, uint8, error) {
 	return end, flags, err
 }
 
-// scanBlock looks at the block t, which is at i, byte for byte. end is where the
-// string ends, as scanString returns it; -1 when it goes on, with the carry for
-// the next block.
+// scanBlock reads the block t, which is at i, byte by byte. end is the end of the
+// string, as returned by scanString, or -1 if the string goes on; next is then
+// the carry for the next block.
 func scanBlock(text []byte, i int, t *[block]byte, carry uint64, flags uint8) (end int, next uint64, how uint8, err error) {
 	for n := int(0); n < block; n++ {
 		c := t[n]
@@ -117,8 +117,8 @@ func scanBlock(text []byte, i int, t *[block]byte, carry uint64, flags uint8) (e
 	return -1, carry, flags, nil
 }
 
-// closed ends a string at a quote, and fails at a control character and where
-// the text ends.
+// closed returns the end of a string if there is a quote at i. It fails at a
+// control character and at the end of the text.
 func closed(text []byte, i int, flags uint8) (int, uint8, error) {
 	if i >= len(text) {
 		return len(text), flags, fail(text, len(text), "the end of a string")
@@ -129,10 +129,10 @@ func closed(text []byte, i int, flags uint8) (int, uint8, error) {
 	return i + 1, flags, nil
 }
 
-// checked is in escapes what has to be looked at more closely.
+// checked marks, in escapes, the characters that need a closer look.
 const checked = 1 << 7
 
-// escapes are the flags of a string by the character that is escaped.
+// escapes holds the flags for a string by the escaped character.
 var escapes = func() (of [256]uint8) {
 	for i := range of {
 		of[i] = checked
@@ -144,8 +144,8 @@ var escapes = func() (of [256]uint8) {
 	return of
 }()
 
-// clean returns how many bytes at the start of text, in blocks, are ASCII and
-// neither quotes, backslashes nor control characters.
+// clean returns the number of bytes at the start of text, in whole blocks, that are
+// ASCII and neither quotes, backslashes nor control characters.
 func clean(text []byte) int {
 	i := 0
 	for ; len(text)-i >= block; i += block {
@@ -158,9 +158,9 @@ func clean(text []byte) int {
 	return i
 }
 
-// plain returns how many bytes at the start of text are neither a quote, a
-// backslash nor a control character. It looks at eight at a time, and in long
-// texts at a block: first in clean's way, since that is a third faster.
+// plain returns the number of bytes at the start of text that are neither quotes,
+// backslashes nor control characters. It reads eight bytes at a time, and a block
+// at a time in long texts. It tries clean first, which is a third faster.
 func plain(text []byte) int {
 	i := clean(text)
 	for ; len(text)-i >= 32; i += 32 {
@@ -183,7 +183,7 @@ func plain(text []byte) int {
 	return i
 }
 
-// isPlain says whether all of text is ASCII without quotes, backslashes and
+// isPlain reports whether all of text is ASCII without quotes, backslashes and
 // control characters, as most short texts are.
 func isPlain(text []byte) bool {
 	for ; len(text) >= 8; text = text[8:] {
@@ -206,31 +206,31 @@ const (
 	high = 0x8080808080808080
 )
 
-// special has the highest bit of each byte of x set that is a quote, a backslash
-// or a control character, and no other bit.
+// special returns a word with the highest bit of each byte set that is a quote, a
+// backslash or a control character in x, and no other bit.
 func special(x uint64) uint64 {
-	// With its second bit turned over, a quote is a space, the first character
-	// above the control characters; those stay among themselves. What is added
-	// carries into the highest bit of all others.
+	// Flipping its second bit turns a quote into a space, the first character
+	// above the control characters; control characters stay control characters.
+	// The addition carries into the highest bit of all other characters.
 	ascii := x &^ high
 	other := (ascii ^ low*('"'^' ')) + low*(0x7f-' ')
 	return ^(other&((ascii^low*'\\')+low*0x7f) | x) & high
 }
 
-// suspect has a byte's highest bit set where special has one, and perhaps where
-// a byte is not ASCII; the other bits say nothing.
+// suspect is a cheaper special: it also may set the highest bit of bytes that are
+// not ASCII, and the other bits have no meaning.
 func suspect(x uint64) uint64 {
 	return (x ^ (low * ('"' ^ ' ')) - low*(' '+1)) | (x ^ (low * '\\') - low)
 }
 
-// letters is x with small letters for all that is not ASCII.
+// letters returns x with each byte that is not ASCII replaced by a small letter.
 func letters(x uint64) uint64 {
 	wide := x & high
 	return x ^ wide | wide>>1 | wide>>2
 }
 
-// endings is special without backslashes, which backslashes is. All of x must be
-// ASCII.
+// endings is like special without the backslashes; backslashes finds those. All of x
+// must be ASCII.
 func endings(x uint64) uint64 { return ^((x ^ low*('"'^' ')) + low*(0x7f-' ')) & high }
 
 func backslashes(x uint64) uint64 { return ^((x ^ low*'\\') + low*0x7f) & high }

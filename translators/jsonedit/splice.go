@@ -2,18 +2,18 @@ package jsonedit
 
 import "bytes"
 
-// Edit is a change of one member.
+// Edit is a change to one member.
 type Edit struct {
 	Key string
-	// Value is the new value, valid JSON; nil removes the member, or keeps its
-	// value when it is renamed.
+	// Value is the new value, valid JSON. nil removes the member, or keeps its
+	// value if Name is set.
 	Value []byte
-	// Name is the member's new name, "" to keep it. A member without that key
-	// is not renamed; other members of the new name give way.
+	// Name is the member's new name; "" keeps the name. If the object has no member
+	// Key, nothing is renamed. Other members with the new name are removed.
 	Name string
 }
 
-// name is what the edited member is called.
+// name returns the name of the member after the edit.
 func (e *Edit) name() string {
 	if e.Name != "" {
 		return e.Name
@@ -25,10 +25,10 @@ func (e *Edit) name() string {
 // that alias body and the values of edits, and returns the extended slice. ms
 // are all members of body, from Object.
 //
-// A member that is there is replaced in place, a new one comes at the end, and
-// every byte that no edit is about stays. Where a key occurs twice, its last
-// member is edited and the others are removed. Of two edits with the same key
-// the last one counts; two edits must not give two members the same name.
+// An existing member is replaced in place, a new one is added at the end, and all
+// other bytes stay the same. Of several members with the edited key, the last one
+// is edited and the others are removed. Of two edits with the same key, the last
+// one wins. Two edits must not give two members the same name.
 func Splice(dst [][]byte, body []byte, ms []Member, edits []Edit) [][]byte {
 	s := splice{dst: dst, body: body, ms: ms, edits: edits}
 	s.locate()
@@ -52,7 +52,7 @@ func Splice(dst [][]byte, body []byte, ms []Member, edits []Edit) [][]byte {
 
 const unused = -2 // an edit that a later one of the same key replaces
 
-// splice is one Splice under way.
+// splice is the state of one call of Splice.
 type splice struct {
 	dst   [][]byte
 	body  []byte
@@ -61,15 +61,16 @@ type splice struct {
 	few   [16]int // last, where that many will do: it is on the stack
 	many  []int
 
-	// Where there are many edits, they are found by name: the work must not be
-	// the edits times the members.
+	// Many edits are found by name, so that the time does not grow with edits times
+	// members.
 	byKey, byName map[string]int
 
 	from, to int  // part of body that is not in dst yet
 	any      bool // a member has been written
 }
 
-// last says, by edit, which member it is about: -1 if there is none, or unused.
+// last holds the index of the member that an edit changes: -1 if there is none, or
+// unused.
 func (s *splice) last(edit int) *int {
 	if s.many != nil {
 		return &s.many[edit]
@@ -77,8 +78,8 @@ func (s *splice) last(edit int) *int {
 	return &s.few[edit]
 }
 
-// locate finds the member of each edit, in one pass, so that a body of many
-// equal names costs no more than any other.
+// locate finds the member of each edit in one pass, so that a body with many
+// duplicate names costs no more than others.
 func (s *splice) locate() {
 	if len(s.edits) > len(s.few) {
 		s.index()
@@ -99,7 +100,7 @@ func (s *splice) locate() {
 	}
 }
 
-// index finds the edit that counts for each name.
+// index finds the edit that applies to each name.
 func (s *splice) index() {
 	s.many = make([]int, len(s.edits))
 	s.byKey, s.byName = make(map[string]int, len(s.edits)), map[string]int{}
@@ -133,7 +134,7 @@ func (s *splice) edit(key []byte) int {
 	return -1
 }
 
-// taken says whether an edit gives its member the name key.
+// taken reports whether an edit gives its member the name key.
 func (s *splice) taken(key []byte) bool {
 	if s.byName != nil {
 		i, ok := s.byName[string(key)]
@@ -147,12 +148,12 @@ func (s *splice) taken(key []byte) bool {
 	return false
 }
 
-// names says whether the edit i, which has a Name, gives it to a member.
+// names reports whether the edit i, which has a Name, renames a member.
 func (s *splice) names(i int) bool {
 	return *s.last(i) >= 0 || *s.last(i) == -1 && s.edits[i].Value != nil
 }
 
-// member writes the member i as the edits want it.
+// member writes the member i with its edit applied.
 func (s *splice) member(i int) {
 	m := &s.ms[i]
 	n := s.edit(m.Key)
@@ -181,14 +182,14 @@ func (s *splice) member(i int) {
 	s.insert(e.Value)
 }
 
-// quoted returns the name as it stands in body.
+// quoted returns the name as written in body.
 func (m *Member) quoted(body []byte) []byte {
 	end, _ := str(body, m.Start)
 	return body[m.Start:end]
 }
 
-// separate writes what stands between the member i and the one before it,
-// unless i is the first to be written.
+// separate writes the bytes between the member i and the one before it, unless i is
+// the first to be written.
 func (s *splice) separate(i int) {
 	if s.any {
 		s.copy(s.ms[i-1].End, s.ms[i].Start)
@@ -196,7 +197,7 @@ func (s *splice) separate(i int) {
 	s.any = true
 }
 
-// added writes the members that body did not have.
+// added writes the new members.
 func (s *splice) added() {
 	var labels []byte
 	for i := range s.edits {

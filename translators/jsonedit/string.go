@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// String returns what the JSON string value says, and whether it is a string.
+// String returns the text of the JSON string value, and whether value is a string.
 // Lone surrogates become U+FFFD.
 func String(value []byte) (string, bool) {
 	text, ok := inner(value)
@@ -20,8 +20,8 @@ func String(value []byte) (string, bool) {
 	return string(appendUnescaped(make([]byte, 0, len(text)), text)), true
 }
 
-// AppendUnquoted appends what the JSON string value says to dst, and says
-// whether it is a string; dst is returned as it was when it is not.
+// AppendUnquoted appends the text of the JSON string value to dst, and reports
+// whether value is a string. If not, dst is returned unchanged.
 func AppendUnquoted(dst, value []byte) ([]byte, bool) {
 	text, ok := inner(value)
 	if !ok {
@@ -30,7 +30,7 @@ func AppendUnquoted(dst, value []byte) ([]byte, bool) {
 	return appendUnescaped(dst, text), true
 }
 
-// inner returns what stands between the quotes of a valid string.
+// inner returns the bytes between the quotes of a valid string.
 func inner(value []byte) ([]byte, bool) {
 	if !IsString(value) {
 		return nil, false
@@ -41,8 +41,7 @@ func inner(value []byte) ([]byte, bool) {
 	return value[1 : len(value)-1], true
 }
 
-// unescaped returns the text of a valid string, which is text itself when it
-// has no escapes.
+// unescaped returns text without escapes. It returns text itself if there are none.
 func unescaped(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text
@@ -89,7 +88,7 @@ func appendUnescaped(dst, text []byte) []byte {
 	}
 }
 
-// hex4 is the value of four hexadecimal digits.
+// hex4 returns the value of four hexadecimal digits.
 func hex4(text []byte) rune {
 	var r int
 	for _, c := range text[:4] {
@@ -100,13 +99,13 @@ func hex4(text []byte) rune {
 
 // AppendString appends s to dst as a JSON string. Quotes, backslashes and
 // control characters are escaped, bytes that are not UTF-8 become \ufffd, and
-// all else is copied (<, > and & too: this is no HTML).
+// everything else is copied. Unlike encoding/json it does not escape <, > and &.
 func AppendString(dst []byte, s string) []byte {
 	// AppendBytes only reads, so it may have the string's own bytes.
 	return AppendBytes(dst, unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// AppendBytes is AppendString for bytes.
+// AppendBytes is like AppendString, for bytes.
 func AppendBytes(dst, b []byte) []byte {
 	dst = append(dst, '"')
 	if isPlain(b) {
@@ -127,7 +126,7 @@ func AppendBytes(dst, b []byte) []byte {
 	return append(dst, '"')
 }
 
-// validPrefix returns the length of the UTF-8 text before the first wrong byte.
+// validPrefix returns the length of the UTF-8 text before the first invalid byte.
 func validPrefix(b []byte) int {
 	i := 0
 	for i < len(b) {

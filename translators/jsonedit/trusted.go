@@ -2,20 +2,21 @@ package jsonedit
 
 import "bytes"
 
-// What Object and Array have returned is valid: looking further into it takes
-// no second check. These functions make no sense of a value that is not valid,
-// but do no harm.
+// Values returned by Object and Array are valid JSON, so that reading them further
+// needs no second check. For a value that is not valid, the results of these
+// functions are meaningless, but they do not panic.
 
 // Members appends the members of a valid object to dst and returns the extended
-// slice; dst as it was for any other value. Start and End are offsets in value.
+// slice. For any other value dst is returned unchanged. Start and End are offsets
+// in value.
 func Members(value []byte, dst []Member) []Member {
 	dst, _ = membersTo(value, dst)
 	return dst
 }
 
-// Outline is Object with a look at the outline only: body must be one object
-// whose brackets and strings end where they should. What is in it is not
-// checked. It is for bodies that are passed on as they are.
+// Outline is like Object, but only checks the outline: body must be one object with
+// matching brackets and closed strings. Its values are not validated. It is for
+// bodies that are forwarded unchanged.
 func Outline(body []byte, dst []Member) (members []Member, ok bool) {
 	from := skipSpace(body, 0)
 	dst, end := membersTo(body[from:], dst)
@@ -26,7 +27,7 @@ func Outline(body []byte, dst []Member) (members []Member, ok bool) {
 	return dst, end < len(body) && body[end] == '}' && skipSpace(body, end+1) == len(body)
 }
 
-// membersTo is Members; it returns the offset that it came to as well.
+// membersTo is like Members, and also returns the offset where it stopped.
 func membersTo(value []byte, dst []Member) ([]Member, int) {
 	if !IsObject(value) {
 		return dst, len(value)
@@ -66,8 +67,8 @@ func Elements(value []byte, dst [][]byte) [][]byte {
 	return dst
 }
 
-// next goes from behind a member or element to the one after the comma, or to
-// the closing bracket.
+// next goes from the end of a member or element to the next one, or to the closing
+// bracket.
 func next(text []byte, i int) int {
 	if i = skipSpace(text, i); i < len(text) && text[i] == ',' {
 		return skipSpace(text, i+1)
@@ -108,8 +109,8 @@ func past(text []byte, i int) int {
 	return i
 }
 
-// closing returns the offset of the closing quote of the string at i, the
-// text's length when there is none.
+// closing returns the offset of the closing quote of the string at i, or the length
+// of text if there is none.
 func closing(text []byte, i int) int {
 	for end := i + 1; ; end++ {
 		n := bytes.IndexByte(text[end:], '"')
@@ -127,8 +128,9 @@ func closing(text []byte, i int) int {
 	}
 }
 
-// StringAtStart is the JSON string that text begins with, quotes included; nil
-// when it begins with something else or has no end. What is in it is not checked.
+// StringAtStart returns the JSON string that text begins with, including its
+// quotes. It returns nil if text begins with something else or the string has no
+// end. The string's content is not validated.
 func StringAtStart(text []byte) []byte {
 	if !IsString(text) {
 		return nil

@@ -28,7 +28,7 @@ func checkTrusted(t *testing.T, text []byte) {
 	}
 }
 
-func TestMembersAreThoseOfObject(t *testing.T) {
+func TestMembersReturnsTheSameAsObject(t *testing.T) {
 	for _, text := range texts {
 		checkTrusted(t, []byte(text))
 		for cut := range len(text) {
@@ -38,7 +38,7 @@ func TestMembersAreThoseOfObject(t *testing.T) {
 	}
 }
 
-func TestAnOutlineThatDoesNotEndIsNone(t *testing.T) {
+func TestUnterminatedOutlineIsRefused(t *testing.T) {
 	for text, want := range map[string]bool{
 		`{}`: true, `{"a":[1,{"b":"}"}]} `: true, ``: false, `[]`: false, `{"a":1}{"b":2}`: false, `{"a":1`: false, `{"a":"b}`: false,
 		`{"a":[1}`: false, `{"a":{"b":1}`: false, `{"a":1},`: false, `{"a"`: false, `{"a":1]`: false, `null`: false,

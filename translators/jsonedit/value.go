@@ -9,7 +9,7 @@ import (
 // Type is the kind of a Value.
 type Type uint8
 
-// The kinds of values; TypeNone is that of a Value that is not there.
+// The kinds of values. TypeNone is the kind of an absent Value (nil).
 const (
 	TypeNone Type = iota
 	TypeNull
@@ -26,30 +26,30 @@ func (t Type) String() string {
 	return [...]string{"nothing", "null", "object", "array", "string", "number", "true", "false"}[t]
 }
 
-// Value is a value of a parsed text, which it aliases: strings and numbers are
-// looked at only when they are asked for. Of members with equal names only the
-// last is there, at any depth: so do most decoders, and what is checked before
-// a translation and what a model reads are then the same.
+// Value is a value of a parsed text, which it aliases. Strings and numbers are only
+// decoded when they are read. Of members with the same name only the last exists,
+// at any depth, as in most decoders. So what is checked before a translation is
+// what the model gets.
 //
-// All methods may be called on nil, which is a value that is not there. A Value
-// and what its methods return are gone when its Parser parses another text.
+// All methods may be called on nil, which is an absent value. A Value and what its
+// methods return are valid until its Parser parses another text.
 type Value struct {
 	doc *Parser
-	at  uint32 // its index among the nodes
+	at  uint32 // its index in nodes
 
-	start, end    uint32 // where it stands in the text
-	name, nameEnd uint32 // where its name without quotes stands, if it is a member: in the text or, with nameMade, in scratch
-	next          uint32 // the node after all that is in it
+	start, end    uint32 // its position in the text
+	name, nameEnd uint32 // position of its name without quotes, if it is a member: in the text or, with nameMade, in scratch
+	next          uint32 // the node after all nodes inside it
 	count         uint32 // of members or elements; of a string's bytes in scratch
-	made          uint32 // 1 + where scratch, lists or slots have what reading made of it; 0 for nothing yet
+	made          uint32 // 1 + position of the result of reading it, in scratch, lists or slots; 0 if not read yet
 	kind          Type
 	flags         uint8
 }
 
-// nameMade says in a Value's flags that its name had escapes.
+// nameMade is the flag of a Value whose name had escapes.
 const nameMade = 1 << 3
 
-// errType says that a value is not of the kind that was asked for.
+// errType means that a value is not of the requested kind.
 var errType = errors.New("the value is of another type")
 
 // Type returns the kind of v.
@@ -60,7 +60,7 @@ func (v *Value) Type() Type {
 	return v.kind
 }
 
-// Raw returns v as written, nil when it is not there.
+// Raw returns the text of v as written; nil if v is absent.
 func (v *Value) Raw() []byte {
 	if v == nil {
 		return nil
@@ -68,8 +68,8 @@ func (v *Value) Raw() []byte {
 	return v.doc.text[v.start:v.end:v.end]
 }
 
-// Get returns the value at a path of names of members and indexes of elements,
-// or nil.
+// Get returns the value at a path of member names and element indexes, or nil if
+// there is none.
 func (v *Value) Get(path ...string) *Value {
 	for _, name := range path {
 		switch v.Type() {
@@ -88,10 +88,10 @@ func (v *Value) Get(path ...string) *Value {
 	return v
 }
 
-// Exists says whether there is a value at the path; null is one.
+// Exists reports whether there is a value at the path; null counts as a value.
 func (v *Value) Exists(path ...string) bool { return v.Get(path...) != nil }
 
-// GetObject returns the object at the path, nil when there is none.
+// GetObject returns the object at the path, or nil if there is none.
 func (v *Value) GetObject(path ...string) *Value {
 	if v = v.Get(path...); v.Type() != TypeObject {
 		return nil
@@ -99,7 +99,7 @@ func (v *Value) GetObject(path ...string) *Value {
 	return v
 }
 
-// Object returns v, and an error when it is no object.
+// Object returns v, or an error if it is not an object.
 func (v *Value) Object() (*Value, error) {
 	if v.Type() != TypeObject {
 		return nil, errType
@@ -107,7 +107,7 @@ func (v *Value) Object() (*Value, error) {
 	return v, nil
 }
 
-// GetArray returns the elements of the array at the path, nil when there is none.
+// GetArray returns the elements of the array at the path, or nil if there is none.
 func (v *Value) GetArray(path ...string) []*Value {
 	if v = v.Get(path...); v.Type() != TypeArray {
 		return nil
@@ -123,7 +123,7 @@ func (v *Value) GetArray(path ...string) []*Value {
 	return p.lists[from:to:to]
 }
 
-// Array returns the elements of v, and an error when it is no array.
+// Array returns the elements of v, or an error if it is not an array.
 func (v *Value) Array() ([]*Value, error) {
 	if v.Type() != TypeArray {
 		return nil, errType
@@ -131,8 +131,8 @@ func (v *Value) Array() ([]*Value, error) {
 	return v.GetArray(), nil
 }
 
-// GetStringBytes returns what the string at the path says, nil when there is
-// none. The bytes are not to be changed.
+// GetStringBytes returns the text of the string at the path, or nil if there is
+// none. The caller must not change the bytes.
 func (v *Value) GetStringBytes(path ...string) []byte {
 	if v = v.Get(path...); v.Type() != TypeString {
 		return nil
@@ -151,7 +151,7 @@ func (v *Value) GetStringBytes(path ...string) []byte {
 	return p.scratch[from:to:to]
 }
 
-// StringBytes returns what the string v says, and an error when it is none.
+// StringBytes returns the text of the string v, or an error if it is not a string.
 func (v *Value) StringBytes() ([]byte, error) {
 	if v.Type() != TypeString {
 		return nil, errType
@@ -159,18 +159,17 @@ func (v *Value) StringBytes() ([]byte, error) {
 	return v.GetStringBytes(), nil
 }
 
-// GetInt returns the integer at the path as Value's Int reads it, 0 when there
-// is none.
+// GetInt returns the integer at the path, read as by Int, or 0 if there is none.
 func (v *Value) GetInt(path ...string) int {
 	n, _ := v.Get(path...).Int()
 	return n
 }
 
-// GetInt64 is GetInt for fields of that type.
+// GetInt64 is like GetInt, for fields of type int64.
 func (v *Value) GetInt64(path ...string) int64 { return int64(v.GetInt(path...)) }
 
-// Int returns the integer v, and an error when it is none, is written otherwise
-// (1e3, 2.0) or does not fit.
+// Int returns the integer v. It fails if v is not an integer, is not written as one
+// (1e3, 2.0), or does not fit into an int.
 func (v *Value) Int() (int, error) {
 	if v.Type() != TypeNumber {
 		return 0, errType
@@ -182,14 +181,14 @@ func (v *Value) Int() (int, error) {
 	return n, nil
 }
 
-// GetFloat64 returns the number at the path, 0 when there is none.
+// GetFloat64 returns the number at the path, or 0 if there is none.
 func (v *Value) GetFloat64(path ...string) float64 {
 	f, _ := v.Get(path...).Float64()
 	return f
 }
 
-// Float64 returns the number v, and an error when it is none or beyond what a
-// float can hold.
+// Float64 returns the number v. It fails if v is not a number or does not fit into a
+// float64.
 func (v *Value) Float64() (float64, error) {
 	if v.Type() != TypeNumber {
 		return 0, errType
@@ -201,10 +200,10 @@ func (v *Value) Float64() (float64, error) {
 	return f, nil
 }
 
-// GetBool says whether the value at the path is true.
+// GetBool reports whether the value at the path is true.
 func (v *Value) GetBool(path ...string) bool { return v.Get(path...).Type() == TypeTrue }
 
-// Bool returns the boolean v, and an error when it is none.
+// Bool returns the boolean v, or an error if it is not a boolean.
 func (v *Value) Bool() (bool, error) {
 	switch v.Type() {
 	case TypeTrue:
@@ -215,9 +214,9 @@ func (v *Value) Bool() (bool, error) {
 	return false, errType
 }
 
-// AppendValue writes v without white space, null when it is not there. Numbers
-// keep their text, and strings all that is valid in it: what is not UTF-8
-// becomes \ufffd, and characters that need no escape have none.
+// AppendValue appends v to dst without white space, or null if v is absent. Numbers
+// keep their text. Strings are written with only the escapes they need, and bytes
+// that are not UTF-8 become \ufffd.
 func AppendValue(dst []byte, v *Value) []byte {
 	switch v.Type() {
 	case TypeNone:

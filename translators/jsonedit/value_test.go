@@ -56,7 +56,7 @@ func TestValuesAreReadByTheirType(t *testing.T) {
 	}
 }
 
-func TestStringsWithoutEscapesAreThoseOfTheText(t *testing.T) {
+func TestStringsWithoutEscapesAliasTheText(t *testing.T) {
 	text := []byte(`{"a":"plain","b":"not\n"}`)
 	v, _ := Parse(text)
 	if s := v.GetStringBytes("a"); &s[0] != &text[6] || cap(s) != len(s) {
@@ -126,7 +126,7 @@ func decoded(v *Value) any {
 	return v.GetBool()
 }
 
-func TestValuesAreThoseOfEncodingJSON(t *testing.T) {
+func TestValuesEqualThoseOfEncodingJSON(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 5)
 	for _, text := range texts {
 		checkValue(t, []byte(text))
@@ -163,7 +163,7 @@ func TestObjectsOfManyMembersAreLookedUpByTable(t *testing.T) {
 	}
 }
 
-func TestAParserUsedAgainAllocatesNothing(t *testing.T) {
+func TestReusedParserDoesNotAllocate(t *testing.T) {
 	texts := [][]byte{agentBody(denseCode), []byte(`{"choices":[{"delta":{"content":"a\nb"},"index":0}],"\u0061":1}`), []byte(`{"a":` + deep(MaxDepth-2) + `}`)}
 	var p Parser
 	read := func() {
@@ -181,7 +181,7 @@ func TestAParserUsedAgainAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestAValueIsGoneWithItsParser(t *testing.T) {
+func TestPuttingAParserBackInvalidatesItsValues(t *testing.T) {
 	p := Parsers.Get()
 	v, _ := p.Parse([]byte(`{"a":["b\n"]}`))
 	list := v.GetArray("a")
@@ -207,7 +207,7 @@ func FuzzValue(f *testing.F) {
 	})
 }
 
-func TestTenMegabytesAreAValue(t *testing.T) {
+func TestValueOfTenMegabytesIsParsed(t *testing.T) {
 	item := `{"text":"` + strings.Repeat("a line of text\\n", 60) + `","numbers":[1,-2.5e3,null]}`
 	n := 10<<20/len(item) + 1
 	v, err := Parse([]byte("[" + strings.Repeat(item+",", n-1) + item + "]"))

@@ -5,13 +5,13 @@ import (
 	"unsafe"
 )
 
-// The functions here write an object or a list member by member, each after the
-// comma that it needs. They allocate nothing but the room dst lacks, and return
-// dst longer. Names are written as they are: they need no escapes (AppendKey
-// writes those that may).
+// The functions in this file write an object or a list member by member, with the
+// commas between them. They append to dst and return it, and allocate nothing but
+// the space that dst lacks. Names are written unchanged, so they must not need
+// escapes; AppendKey writes names that may.
 
-// AppendComma writes the comma that a further member or element needs: none at
-// the start of an object, a list or dst.
+// AppendComma writes the comma before a further member or element. It writes none
+// at the start of an object, a list or dst.
 func AppendComma(dst []byte) []byte {
 	if len(dst) == 0 {
 		return dst
@@ -22,19 +22,19 @@ func AppendComma(dst []byte) []byte {
 	return append(dst, ',')
 }
 
-// AppendName begins a member: what follows is its value.
+// AppendName begins a member: it writes the name and the colon.
 func AppendName(dst []byte, name string) []byte {
 	dst = append(AppendComma(dst), '"')
 	dst = append(dst, name...)
 	return append(dst, '"', ':')
 }
 
-// AppendKey is AppendName for a name that is not ours, which may need escapes.
+// AppendKey is like AppendName, for names that may need escapes.
 func AppendKey[T ~string | ~[]byte](dst []byte, name T) []byte {
 	return append(AppendString(AppendComma(dst), shared(&name)), ':')
 }
 
-// AppendRaw writes a member whose value is JSON already; nothing for an empty one.
+// AppendRaw writes a member whose value is JSON; nothing if value is empty.
 func AppendRaw[T ~string | ~[]byte](dst []byte, name string, value T) []byte {
 	if len(value) == 0 {
 		return dst
@@ -47,7 +47,7 @@ func AppendText[T ~string | ~[]byte](dst []byte, name string, value T) []byte {
 	return AppendString(AppendName(dst, name), shared(&value))
 }
 
-// AppendOptional is AppendText; nothing for an empty value.
+// AppendOptional is like AppendText, but writes nothing if value is empty.
 func AppendOptional[T ~string | ~[]byte](dst []byte, name string, value T) []byte {
 	if len(value) == 0 {
 		return dst
@@ -55,7 +55,7 @@ func AppendOptional[T ~string | ~[]byte](dst []byte, name string, value T) []byt
 	return AppendText(dst, name, value)
 }
 
-// AppendTexts writes a list of strings; nothing for an empty one.
+// AppendTexts writes a member that is a list of strings; nothing if it is empty.
 func AppendTexts(dst []byte, name string, list []string) []byte {
 	if len(list) == 0 {
 		return dst
@@ -82,6 +82,6 @@ func AppendBool(dst []byte, name string, b bool) []byte {
 	return strconv.AppendBool(AppendName(dst, name), b)
 }
 
-// shared is the text of a string or of bytes, not copied. Both begin with where
-// the text is and how long it is, which is all that a string is.
+// shared returns a string or bytes as a string, without a copy. A slice begins with
+// a pointer and a length, which is exactly the layout of a string.
 func shared[T ~string | ~[]byte](text *T) string { return *(*string)(unsafe.Pointer(text)) }

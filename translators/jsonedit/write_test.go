@@ -25,7 +25,7 @@ func Example() {
 	// Output: {"model":"gpt-4o","temperature":0.50,"n":2,"options":{"stop":["a","b"],"stream":true}}
 }
 
-func TestMembersAreWrittenAfterTheCommaTheyNeed(t *testing.T) {
+func TestMembersAreSeparatedByCommas(t *testing.T) {
 	tests := []struct{ name, before, want string }{
 		{"first of an object", `{`, `{"a":1`},
 		{"first of what is put together later", ``, `"a":1`},

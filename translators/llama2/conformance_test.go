@@ -6,7 +6,7 @@ import (
 	"go-ai-proxy/translators/conformance"
 )
 
-func TestRawKeepsTheLaws(t *testing.T) {
+func TestRawLlama2Conforms(t *testing.T) {
 	const noTools, noThoughts = "the template has no place for tools", "the model does not think aloud"
 	conformance.Run(t, &Provider, conformance.Options{Name: "raw", Lacks: map[string]string{
 		"tools":                   noTools,

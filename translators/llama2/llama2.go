@@ -1,6 +1,6 @@
-// Package llama2 speaks the raw format of Llama 2 endpoints, llama2_format
-// "raw": a prompt in the model's own template goes in, the text comes out with
-// the prompt before it. There is no stream, no tool and no count of tokens.
+// Package llama2 implements the raw format of Llama 2 endpoints (llama2_format
+// "raw"). A request is a prompt in the model's own template; an answer is the text,
+// preceded by the prompt. There are no streams, no tools and no token counts.
 //
 // Start with Provider, then prompt.go for the template.
 package llama2

@@ -109,7 +109,7 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-func TestWhatARawPromptCannotSayIsRefusedByName(t *testing.T) {
+func TestFieldsUnsupportedByRawPromptsAreRefusedByName(t *testing.T) {
 	question := `"messages":[` + say("user", "A?") + `]`
 	for in, want := range map[string]string{
 		`{` + question + `,"stream":true}`:                                                                                                                 "stream: the raw format cannot stream; llama2_format ollama or openai can",

@@ -1,8 +1,8 @@
-// Package mock holds mock providers: strict about what they are sent, and rich
-// in what they answer. Each wire format is one file and one Format value.
-// What is answered is a Scenario, one logical truth, written in every format,
-// so that the answers of all providers can be compared. `standalone -mock`
-// and the tests share them.
+// Package mock holds mock providers, which check requests strictly and answer with
+// many features of the real APIs. Each wire format is one file and one Format
+// value. An answer is a Scenario, a logical exchange that is written in every
+// format, so that the answers of all providers can be compared. `standalone -mock`
+// and the tests use the same mocks.
 package mock
 
 import (

@@ -26,7 +26,7 @@ func post(t *testing.T, url, body string) (*http.Response, string) {
 	return resp, string(b)
 }
 
-func TestScenarioRequestsAreGoodAndNamed(t *testing.T) {
+func TestScenarioRequestsAreValidAndNamed(t *testing.T) {
 	for _, s := range Scenarios {
 		if Find([]byte(s.Request)) != s {
 			t.Errorf("%s: its request leads to %s", s.Name, Find([]byte(s.Request)).Name)
@@ -39,7 +39,7 @@ func TestScenarioRequestsAreGoodAndNamed(t *testing.T) {
 	}
 }
 
-func TestTheLastMarkerCounts(t *testing.T) {
+func TestLastScenarioMarkerWins(t *testing.T) {
 	for body, want := range map[string]string{
 		`no marker`:                         "plain",
 		`scenario:text … scenario:unicode"`: "unicode",
@@ -53,7 +53,7 @@ func TestTheLastMarkerCounts(t *testing.T) {
 	}
 }
 
-func TestPiecesAreCutBetweenRunes(t *testing.T) {
+func TestTextIsOnlySplitBetweenRunes(t *testing.T) {
 	for n := range 9 {
 		pieces := Cut(unicodeText, n)
 		if strings.Join(pieces, "") != unicodeText {
@@ -104,7 +104,7 @@ func TestErrorScenarios(t *testing.T) {
 	}
 }
 
-func TestStreamsWaitBetweenEvents(t *testing.T) {
+func TestMockStreamsPauseBetweenEvents(t *testing.T) {
 	server := httptest.NewServer(Handler(Options{Delay: 5 * time.Millisecond}))
 	defer server.Close()
 	start := time.Now()
@@ -161,7 +161,7 @@ func TestAllJSONOfOpenAIFormatsIsValid(t *testing.T) {
 	}
 }
 
-func TestEmbeddingsHaveTheAskedSize(t *testing.T) {
+func TestEmbeddingsHaveTheRequestedSize(t *testing.T) {
 	server := httptest.NewServer(Handler(Options{}))
 	defer server.Close()
 	_, body := post(t, server.URL+"/v1/embeddings", `{"model":"m","input":["a","bb"],"dimensions":7}`)

@@ -55,7 +55,7 @@ var awsExamples = map[string]example{
 		signature: "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"},
 }
 
-func TestAWSsOwnSignaturesVerify(t *testing.T) {
+func TestSignaturesOfTheAWSSDKVerify(t *testing.T) {
 	for name, e := range awsExamples {
 		r := e.request()
 		s, err := ReadSigV4(r.Header)
@@ -118,7 +118,7 @@ func TestWrongSignaturesAreRefused(t *testing.T) {
 }
 
 // The mock knows Amazon's answer to a wrong signature: its type stands in a header.
-func TestWithKeysTheMockWantsSignaturesThatVerify(t *testing.T) {
+func TestMockWithKeysRequiresValidSignatures(t *testing.T) {
 	ask := func(o Options, key, token string) (*http.Response, string) {
 		r := httptest.NewRequest("POST", "/model/m/converse", strings.NewReader(`{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`))
 		r.Header.Set("Content-Type", "application/json")

@@ -74,7 +74,7 @@ func collect(t testing.TB, stream io.Reader) (r *chat.Response, kinds []chat.Del
 	}
 }
 
-func TestStreamSaysWhatTheAnswerSays(t *testing.T) {
+func TestStreamAndWholeAnswerAgree(t *testing.T) {
 	whole, err := Chat.ParseResponse(on("llm/v1/chat"), fixture(t, "thinking_tools.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -219,7 +219,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestVectorsAreOpenAIs(t *testing.T) {
+func TestVectorsAreInOpenAIsFormat(t *testing.T) {
 	var seen chat.Seen
 	got, err := Embed.AppendResponse([]byte("x"), on(""), []byte(`{"model":"all-minilm","embeddings":[[0.010071029,-1],[1e-7]],"total_duration":1,"prompt_eval_count":8}`), chat.Meta{}, &seen)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"go-ai-proxy/translators/conformance"
 )
 
-func TestOllamaKeepsTheLaws(t *testing.T) {
+func TestOllamaConforms(t *testing.T) {
 	conformance.Run(t, &Provider, conformance.Options{Lacks: map[string]string{
 		"image_url":                 "images are sent, not fetched",
 		"safety":                    "no filter of content",

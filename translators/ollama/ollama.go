@@ -1,9 +1,9 @@
-// Package ollama speaks the API of Ollama, which other servers of local models
+// Package ollama implements the API of Ollama, which other servers for local models
 // have copied: /api/chat, /api/generate and /api/embed. It knows the internal
-// form and Ollama's, and for embeddings OpenAI's.
+// form, Ollama's format and, for embeddings, OpenAI's.
 //
-// Start with Provider; request.go writes requests, answer.go reads answers,
-// and a stream is such answers, one a line. Facts are from
+// Start with Provider; request.go writes requests, answer.go reads answers. A
+// stream consists of such answers, one per line. Facts are from
 // https://docs.ollama.com/api and from the server's own types:
 // https://github.com/ollama/ollama/blob/main/api/types.go
 package ollama

@@ -99,7 +99,7 @@ func TestChatRequests(t *testing.T) {
 	}
 }
 
-func TestMessagesKeepTheirOrderTheirImagesAndTheirThoughts(t *testing.T) {
+func TestMessagesKeepOrderImagesAndThinking(t *testing.T) {
 	got, err := translate(t, openai.Chat, Chat, `{"stream":true,"messages":[
 		{"role":"system","content":"Be brief."},
 		{"role":"user","content":[{"type":"text","text":"What differs?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,QUI="}},{"type":"text","text":"Say."}]},
@@ -117,7 +117,7 @@ func TestMessagesKeepTheirOrderTheirImagesAndTheirThoughts(t *testing.T) {
 		{"role":"user","content":""}]}`)
 }
 
-func TestResultsFollowTheOrderOfTheirCalls(t *testing.T) {
+func TestToolResultsAreInTheOrderOfTheirCalls(t *testing.T) {
 	got, err := translate(t, openai.Chat, Chat, `{"messages":[
 		{"role":"user","content":"?"},
 		{"role":"assistant","content":"I ask.","tool_calls":[
@@ -153,7 +153,7 @@ func TestResultsFollowTheOrderOfTheirCalls(t *testing.T) {
 }
 
 // Claude's format puts results and text into one message of the user.
-func TestResultsBesideTextComeFirst(t *testing.T) {
+func TestToolResultsComeBeforeText(t *testing.T) {
 	req := &chat.Request{Messages: []chat.Message{
 		{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.RedactedThinking, Text: "x"}, {Kind: chat.ToolCall, ID: "1", Name: "f"}}},
 		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "Go on."}, {Kind: chat.ToolResult, ID: "1", Parts: []chat.Part{
@@ -185,7 +185,7 @@ func TestPrompts(t *testing.T) {
 	}
 }
 
-func TestWhatOllamaCannotTakeIsRefusedByName(t *testing.T) {
+func TestFieldsThatOllamaLacksAreRefusedByName(t *testing.T) {
 	part := func(p string) string { return `{"messages":[{"role":"user","content":[` + p + `]}]}` }
 	const arguments = "messages[0].tool_calls[0].function.arguments: must be a JSON object in a string: Ollama takes the object"
 	calls := func(arguments string) string {
@@ -268,7 +268,7 @@ func TestKongsRecordedRequestAndAnswer(t *testing.T) {
 	}
 }
 
-func TestTheBodyOfAnEmbeddingsRequest(t *testing.T) {
+func TestEmbeddingsRequestBody(t *testing.T) {
 	two := 2
 	configured := on("llm/v1/embeddings")
 	configured.Options.EmbeddingsDimensions = &two

@@ -1,11 +1,11 @@
-// Package openai is OpenAI's formats on the client's side: the dialects Chat
-// and Completions, and the meters that read usage from bytes which pass
-// through. It knows no provider. Start with Chat; parse.go reads requests,
-// answer.go writes whole answers, stream.go writes chunks, meter.go counts.
+// Package openai implements OpenAI's formats on the client's side: the dialects
+// Chat and Completions, and the meters that read usage from forwarded bytes. It
+// knows no provider. Start with Chat; parse.go reads requests, answer.go writes
+// whole answers, stream.go writes chunks, meter.go counts.
 //
-// What OpenAI's API has no member for travels in members that others have
-// made customary, both ways, so that a client which sends an answer back as
-// history loses nothing:
+// For what OpenAI's API has no member for, the package uses members that other
+// APIs have established, in requests and in answers, so that a client that sends
+// an answer back as history loses nothing:
 //
 //   - message.reasoning_content and delta.reasoning_content: the text of the
 //     model's thinking (DeepSeek, vLLM). In requests "reasoning" is read too.

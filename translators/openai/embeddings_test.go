@@ -35,7 +35,7 @@ func TestVectorsBecomeBase64(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoVectorStays(t *testing.T) {
+func TestValuesThatAreNotVectorsAreKept(t *testing.T) {
 	for _, body := range []string{
 		`{"data":[{"embedding":"AAAAAA=="}]}`, `{"data":[]}`, `{"error":{"message":"no"}}`, `not JSON`, `{"data":[1]}`, `{"data":{}}`,
 		`{"data":[{"embedding":["a"]}]}`, `{"data":[{"embedding":[1e99]}]}`, `{"data":[{"index":0}]}`,

@@ -63,7 +63,7 @@ func TestUsageInOtherNames(t *testing.T) {
 	}
 }
 
-func TestUsageOfAStreamReplaces(t *testing.T) {
+func TestLaterUsageInAStreamReplacesEarlier(t *testing.T) {
 	seen := events(Meter,
 		`{"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":{"prompt_tokens":20,"completion_tokens":2}}`,
 		`{"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "say \"usage\": {\"prompt_tokens\":9}"}, "finish_reason": null}], "usage": null}`,
@@ -76,7 +76,7 @@ func TestUsageOfAStreamReplaces(t *testing.T) {
 	}
 }
 
-func TestTheChunkOfUsageIsKnown(t *testing.T) {
+func TestUsageOnlyChunkIsRecognized(t *testing.T) {
 	chunk := `{"id":"c","model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}`
 	seen := events(Meter, chunk)
 	if !seen.UsageOnly || !seen.HasUsage || seen.Content {
@@ -201,7 +201,7 @@ func TestWordsOfAPrompt(t *testing.T) {
 	}
 }
 
-func TestAnEventWithoutUsageCostsNoAllocation(t *testing.T) {
+func TestEventWithoutUsageDoesNotAllocate(t *testing.T) {
 	chunk := frame.Event{Data: []byte(`{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":{"content":"some words"},"logprobs":null,"finish_reason":null}],"usage":null}`)}
 	delta := frame.Event{Type: []byte("response.output_text.delta"), Data: []byte(`{"type":"response.output_text.delta","item_id":"msg_1","delta":"some words"}`)}
 	seen := &chat.Seen{Model: "m"}

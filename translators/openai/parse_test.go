@@ -92,7 +92,7 @@ func TestPartsOfMessages(t *testing.T) {
 	}
 }
 
-func TestToolResultsKnowTheirFunction(t *testing.T) {
+func TestToolResultsNameTheirFunction(t *testing.T) {
 	req := parse(t, mock.Named("tool_result").Request)
 	var got []chat.Part
 	for _, m := range req.Messages {
@@ -126,7 +126,7 @@ func TestLegacyFunctionsArePaired(t *testing.T) {
 	}
 }
 
-func TestToolsThatAreNoFunctionsStayWhole(t *testing.T) {
+func TestNonFunctionToolsAreKeptUnchanged(t *testing.T) {
 	req := parse(t, `{"tools":[{"googleSearch":{}},{"type":"custom","custom":{"name":"x"}},{"type":"function","function":{"name":"f","strict":true}},{"function":{"name":"g"}}]}`)
 	var got []string
 	for _, tool := range req.Tools {
@@ -189,7 +189,7 @@ func TestAPromptBecomesAUserMessage(t *testing.T) {
 	}
 }
 
-func TestStringsOfTheirsStayJSON(t *testing.T) {
+func TestUnknownStringMembersStayJSON(t *testing.T) {
 	req := parse(t, `{"their_own":"a\"b\u0001\u00e9😀\n"}`)
 	var got string
 	if err := json.Unmarshal(req.Lookup("their_own"), &got); err != nil || got != "a\"b\u0001é😀\n" {

@@ -66,7 +66,7 @@ func sameJSON(t *testing.T, a, b []byte) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-func TestResponsesThatNeedAServersMemoryAreRefusedWithTheReason(t *testing.T) {
+func TestStatefulResponsesRequestsAreRefusedWithTheReason(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"input":"x","previous_response_id":"resp_1"}`:                      "previous_response_id: the provider stores no responses",
 		`{"input":"x","conversation":"conv_1"}`:                              "conversation: the provider stores no conversations",
@@ -258,7 +258,7 @@ func TestResponsesErrorEventEndsTheStream(t *testing.T) {
 	}
 }
 
-func TestResponsesEventsKeepTheirOrderWhateverComes(t *testing.T) {
+func TestResponsesEventsAreInOrderForAnyInput(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		deltas := []chat.Delta{}
 		calls := 0

@@ -29,7 +29,7 @@ func trimmed(s string) string {
 	return strings.ReplaceAll(s, `,"usage":null}`+"\n\n", "}\n\n")
 }
 
-func TestAStreamFromRoleToDone(t *testing.T) {
+func TestStreamStartsWithRoleAndEndsWithDone(t *testing.T) {
 	got := trimmed(encode(Chat.NewEncoder(testMeta),
 		chat.Delta{Kind: chat.Start},
 		chat.Delta{Kind: chat.TextDelta, Text: []byte("a\"b")},
@@ -57,7 +57,7 @@ func TestAStreamFromRoleToDone(t *testing.T) {
 	}
 }
 
-func TestThinkingEndsInAWholeBlock(t *testing.T) {
+func TestThinkingEndsWithACompleteBlock(t *testing.T) {
 	got := encode(Chat.NewEncoder(testMeta),
 		chat.Delta{Kind: chat.Start},
 		chat.Delta{Kind: chat.ThinkingDelta, Text: []byte("one ")},
@@ -79,7 +79,7 @@ func TestThinkingEndsInAWholeBlock(t *testing.T) {
 	}
 }
 
-func TestAnErrorEventIsTheLast(t *testing.T) {
+func TestNothingFollowsAnErrorEvent(t *testing.T) {
 	failed := chat.Delta{Kind: chat.ErrorDelta, Err: &chat.Error{Message: "gave\nup", Type: "overloaded_error"}}
 	for _, d := range []chat.Dialect{Chat, Completions} {
 		e := d.NewEncoder(testMeta)
@@ -91,7 +91,7 @@ func TestAnErrorEventIsTheLast(t *testing.T) {
 	}
 }
 
-func TestUsageIsNeitherInventedNorForced(t *testing.T) {
+func TestUsageIsSentOnlyIfKnownAndRequested(t *testing.T) {
 	usage := chat.Delta{Kind: chat.UsageDelta, Usage: &chat.Usage{Prompt: 1, Completion: 1}}
 	quiet := testMeta
 	quiet.IncludeUsage = false
@@ -105,7 +105,7 @@ func TestUsageIsNeitherInventedNorForced(t *testing.T) {
 	}
 }
 
-func TestChoicesOpenOnTheirOwn(t *testing.T) {
+func TestChoicesStartIndependently(t *testing.T) {
 	got := encode(Chat.NewEncoder(testMeta), chat.Delta{Kind: chat.TextDelta, Choice: 1, Text: []byte("x")},
 		chat.Delta{Kind: chat.Finish, Choice: 1, Reason: chat.Stop}, chat.Delta{Kind: chat.Finish, Choice: 1, Reason: chat.Length})
 	if strings.Count(got, `"role":"assistant"`) != 1 || strings.Count(got, `"finish_reason":"`) != 1 || !strings.Contains(got, `"index":1`) {
@@ -150,7 +150,7 @@ func TestWholeAnswers(t *testing.T) {
 	}
 }
 
-func TestTheProvidersIdentityWins(t *testing.T) {
+func TestIdOfTheProviderWins(t *testing.T) {
 	resp := &chat.Response{ID: "msg_1", Model: "theirs", Created: 5, ServiceTier: "flex", SystemFingerprint: "fp", Meta: testMeta,
 		Extra: []chat.Member{{Name: "trace", Value: chat.Raw(`{"a":1}`)}}, UsageText: chat.Raw(`"unknown"`)}
 	got, _ := Chat.AppendResponse([]byte("x"), resp)
@@ -182,7 +182,7 @@ func BenchmarkEncoderText(b *testing.B) {
 	}
 }
 
-func TestADeltaCostsNoAllocation(t *testing.T) {
+func TestDeltaDoesNotAllocate(t *testing.T) {
 	e := Chat.NewEncoder(testMeta)
 	dst := make([]byte, 0, 4096)
 	for _, d := range []chat.Delta{

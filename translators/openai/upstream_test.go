@@ -33,7 +33,7 @@ func TestResultsInAUsersTurnBecomeMessages(t *testing.T) {
 	}
 }
 
-func TestThinkingGoesBackWhereItIsWanted(t *testing.T) {
+func TestThinkingIsSentBackToAPIsThatTakeIt(t *testing.T) {
 	req := &chat.Request{Messages: []chat.Message{{Role: chat.Assistant, Parts: []chat.Part{
 		{Kind: chat.Thinking, Text: "hm", Signature: "s"}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: "{}"}}}}}
 	if got := body(t, Upstream{}, req); strings.Contains(got, "hm") || !strings.Contains(got, `"content":null,"tool_calls":[{"id":"a"`) {
@@ -44,7 +44,7 @@ func TestThinkingGoesBackWhereItIsWanted(t *testing.T) {
 	}
 }
 
-func TestWhatOtherFormatsAllow(t *testing.T) {
+func TestRequestsThatOtherFormatsAllow(t *testing.T) {
 	for name, test := range map[string]struct {
 		req       chat.Request
 		has, lack string
@@ -80,7 +80,7 @@ func TestPartsThatCannotBeSentAreRefused(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNoneAreRefused(t *testing.T) {
+func TestUnusableAnswersAreRefused(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"object":"x"}`:                  "'choices' not in llm/v1/chat response",
 		`no JSON`:                         "failed to decode llm/v1/chat response",
@@ -98,8 +98,8 @@ func TestAnswersThatAreNoneAreRefused(t *testing.T) {
 	}
 }
 
-// TestCallsOfCarelessServers: the id again in every piece, or no index at all.
-func TestCallsOfCarelessServers(t *testing.T) {
+// TestIrregularToolCallPiecesAreAssembled: the id again in every piece, or no index at all.
+func TestIrregularToolCallPiecesAreAssembled(t *testing.T) {
 	for name, chunks := range map[string][]string{
 		"id repeated": {`{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}`, `{"index":0,"id":"a","function":{"arguments":"}"}}`, `{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}`},
 		"no index":    {`{"id":"a","function":{"name":"f","arguments":"{"}}`, `{"function":{"arguments":"}"}}`, `{"id":"b","function":{"name":"g","arguments":"{}"}}`},

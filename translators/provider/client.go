@@ -11,67 +11,69 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// ClientFormat is a format that clients may speak, llm_format, as data. Which of
-// its APIs a request is for is told by the end of its path.
+// ClientFormat describes a format that clients may speak (llm_format). The end of
+// a request's path says which of the format's APIs it is for.
 type ClientFormat struct {
 	// Name is the llm_format: "anthropic".
 	Name string
-	// Paths are what there is to call. Where one could be taken for another, the
-	// more telling one comes first. The first of all is what a route without a
-	// path of the format is for.
+	// Paths lists what clients may call. If two could match the same request, the
+	// more specific one comes first. The first path of all is used for routes whose
+	// path is not one of the format.
 	Paths []ClientPath
-	// Others are first segments of the API's paths that are not served.
+	// Others lists first segments of paths of the API that are not served.
 	Others []string
-	// Errors writes the format's error answers, also before the API is known.
+	// Errors writes the format's error answers, including those sent before the API
+	// is known.
 	Errors ErrorWriter
-	// ErrorHeader, if set, is the header, in its canonical form, in which the
-	// format says what an error is.
+	// ErrorHeader, if set, returns the header (with its canonical name) in which the
+	// format sends the type of an error.
 	ErrorHeader func(status int) (name, value string)
-	// Headers are the prefixes of headers that mean something in this format only.
+	// Headers lists the prefixes of headers that only have a meaning in this format.
 	Headers []string
-	// Before and Joiner stand around the model in paths, for routes that capture
-	// model and operation by name; "" where the model is in the body.
+	// Before and Joiner are the text before and after the model in paths, for routes
+	// that capture model and operation by name; "" if the model is in the body.
 	Before, Joiner string
-	// Bound: a single model may only be of the provider whose format it is, as
-	// Kong has it.
+	// Bound means that a single model must be of the provider that owns the format,
+	// as in Kong.
 	Bound bool
 }
 
-// Translates says whether some API of the format can be answered by providers
-// of other formats.
+// Translates reports whether providers of other formats can answer some API of the
+// format.
 func (f *ClientFormat) Translates() bool {
 	return slices.ContainsFunc(f.Paths, func(p ClientPath) bool { return p.API.Dialect != nil })
 }
 
-// ErrorWriter is the part of a dialect that an error of the relay needs.
+// ErrorWriter is the part of a dialect that the relay needs to answer with an error.
 type ErrorWriter interface {
 	AppendError(dst []byte, e *chat.Error) []byte
 }
 
-// ClientPath is one thing to call in a client's format.
+// ClientPath is one call of a client's format.
 type ClientPath struct {
-	// Path is the end of the client's path; {model} stands for a segment, or
-	// the part of one before a colon. It is "" where API.Resources has the paths.
+	// Path is the end of the client's path. {model} stands for a segment, or for
+	// the part of a segment before a colon. Path is "" if API.Resources has the
+	// paths.
 	Path string
-	// Member is a member of the body that shows what is meant where the path
-	// does not; "" for none.
+	// Member is a member of the body that identifies the call if the path does not;
+	// "" for none.
 	Member string
-	// Route is the route type of which the API is a part.
+	// Route is the route type that the API belongs to.
 	Route route.Type
 	API   *API
-	// Stream: the path asks for a stream.
+	// Stream means that the path asks for a stream.
 	Stream bool
 	// Query, if set, selects another API.
 	Query *QueryAPI
 }
 
-// QueryAPI is the API of a path where a parameter of the query has a value.
+// QueryAPI is the API of a path if a query parameter has a certain value.
 type QueryAPI struct {
 	Name, Value string
 	API         *API
 }
 
-// Of returns the API of the first path of a route type, nil where there is none.
+// Of returns the API of the first path of a route type, or nil if there is none.
 func (f *ClientFormat) Of(wanted route.Type) *API {
 	for i := range f.Paths {
 		if f.Paths[i].Route == wanted {
@@ -81,79 +83,82 @@ func (f *ClientFormat) Of(wanted route.Type) *API {
 	return nil
 }
 
-// API is what a client speaks on a path: the format of its bodies, how they are
-// checked, and how they are translated when the target speaks another.
+// API describes what a client speaks on a path: the format of its bodies, how they
+// are checked, and how they are translated if the target speaks another format.
 type API struct {
 	Format Format
-	// Dialect translates; nil where only a provider of the same format can answer.
+	// Dialect translates. It is nil if only a provider of the same format can answer.
 	Dialect chat.Dialect
-	// Check, if set, refuses a body that cannot be meant for a route type. Errors
-	// are *chat.Error.
+	// Check, if set, refuses a body that does not fit the route type. Errors are
+	// *chat.Error.
 	Check func(body []jsonedit.Member, wanted route.Type) error
-	// Through is the route type whose operation answers for a provider that has
-	// none of the API's own; "" for none.
+	// Through is the route type whose operation is used for a provider that has no
+	// operation for this API; "" for none.
 	Through route.Type
-	// Streams: a request may ask for a stream with `stream`.
+	// Streams means that a request may ask for a stream with `stream`.
 	Streams bool
-	// Tuned: the target's tuning options apply; Limit is the member for
-	// max_tokens where it has another name.
+	// Tuned means that the target's tuning options apply. Limit is the member for
+	// max_tokens if it has another name.
 	Tuned bool
 	Limit string
-	// Prose counts the words of the prompt, for estimates; nil where none are made.
+	// Prose counts the words of the prompt, for estimates; nil if none are made.
 	Prose func(body []jsonedit.Member) int
-	// Body says how the body is taken in.
+	// Body says how the body is read.
 	Body Taking
 	// Model says whether a request names a model.
 	Model Naming
-	// Form are the fields of which a form must have one, and FormOnly says that
-	// JSON is none.
+	// Form lists the fields of which a form must have one. FormOnly means that JSON
+	// is not accepted instead of a form.
 	Form     []string
 	FormOnly bool
-	// OnDemand: response_streaming "always" makes no stream of what the client
-	// wants whole.
+	// OnDemand means that response_streaming "always" does not force a stream if the
+	// client asked for a whole answer.
 	OnDemand bool
-	// Nested: the body may name models where they are neither read nor replaced.
+	// Nested means that the body may name models in places where they are neither
+	// read nor replaced.
 	Nested bool
-	// Resources, if set: the method and the path below the operation's are the
-	// client's.
+	// Resources, if set, means that the client's method and sub-path are forwarded
+	// below the operation's path.
 	Resources *Resources
-	// BareData: events go to the client as `data:` lines only (OpenAI's chat);
-	// otherwise as they came.
+	// BareData means that events are sent to the client as `data:` lines only
+	// (OpenAI's chat). Otherwise they are forwarded unchanged.
 	BareData bool
-	// Tokens: usage is logged under input_tokens and output_tokens too.
+	// Tokens means that usage is also logged as input_tokens and output_tokens.
 	Tokens bool
-	// Framing is that of the format's streams, and Media their content type;
-	// the zero values stand for server-sent events.
+	// Framing is the framing of the format's streams, and Media their content type.
+	// The zero values mean server-sent events.
 	Framing frame.Kind
 	Media   string
-	// Ends: a stream says that it is complete; one that does not was cut off.
+	// Ends means that streams have an end marker; a stream without it was cut off.
 	Ends bool
-	// PromptFirst: a stream counts the prompt at its start, where it is estimated.
+	// PromptFirst means that a stream reports the prompt's tokens at its start, so
+	// that they are estimated.
 	PromptFirst bool
-	// Member is the body's member that names the model, "" for "model".
+	// Member is the member of the body that names the model; "" means "model".
 	Member string
-	// Remodel, if set, puts the target's model in a body that repeats the path's.
+	// Remodel, if set, puts the target's model into a body that repeats the model of
+	// the path.
 	Remodel func(body []byte, model string) []byte
 }
 
-// ModelMember is the member of the body that names the model.
+// ModelMember returns the name of the member that names the model.
 func (a *API) ModelMember() string { return cmp.Or(a.Member, "model") }
 
-// StreamsByPath says whether the path asks for a stream, not the body: so it is
-// with the formats that have no model in the body either.
+// StreamsByPath reports whether the path, not the body, asks for a stream. That is
+// so in the formats that do not have the model in the body either.
 func (a *API) StreamsByPath() bool { return a.Model == ModelInPath || a.Model == ModelIgnored }
 
-// Taking says how a request's body is taken in.
+// Taking says how a request's body is read.
 type Taking int
 
-// The ways to take a body in.
+// The ways to read a body.
 const (
 	TakeJSON   Taking = iota // whole, as a JSON object
-	TakeRaw                  // whole, whatever it is, and never changed (preserve)
+	TakeRaw                  // whole, of any type, and never changed (preserve)
 	TakeAny                  // JSON whole; any other type passes through unread
-	TakeUnread               // it passes through unread, whatever it is
-	TakeForm                 // a multipart form passes through; its model is looked for
-	TakeSocket               // there is none: the connection becomes a WebSocket
+	TakeUnread               // any type passes through unread
+	TakeForm                 // a multipart form passes through; only its model is read
+	TakeSocket               // no body: the connection becomes a WebSocket
 )
 
 // Naming says whether a request names a model.
@@ -161,8 +166,8 @@ type Naming int
 
 // The ways to name a model.
 const (
-	ModelNeeded  Naming = iota // here, or in the configuration
-	ModelTaken                 // if there is one
+	ModelNeeded  Naming = iota // required here or in the configuration
+	ModelTaken                 // optional
 	ModelInPath                // in the client's path, or in the configuration
 	ModelIgnored               // not at all: the API has none, or has it elsewhere
 	ModelInQuery               // in the query, or in the configuration
@@ -170,21 +175,21 @@ const (
 
 // Resources are a family of REST operations below one path.
 type Resources struct {
-	// Names are the path segments that begin it: "files". The first is that of
-	// the provider's path.
+	// Names are the path segments that it may begin with: "files". The provider's
+	// path has the first of them.
 	Names []string
-	// Allowed are the sub-paths and their methods; {} stands for an id.
+	// Allowed holds the allowed sub-paths and their methods; {} stands for an id.
 	Allowed map[string][]string
-	// IDs are how ids begin, by which a path without a name is known.
+	// IDs lists the prefixes of ids, by which a path without a name is recognized.
 	IDs []IDPrefix
-	// Aliases are names that clients may use for others of Names.
+	// Aliases holds other names that clients may use for Names.
 	Aliases map[string]string
 }
 
-// IDPrefix says that ids which begin with Prefix are of the family called Name.
+// IDPrefix says that ids that begin with Prefix belong to the family called Name.
 type IDPrefix struct{ Prefix, Name string }
 
-// Needs makes a Check that refuses a body without the string (or list) called name.
+// Needs returns a Check that refuses a body without the string (or list) called name.
 func Needs(name string) func([]jsonedit.Member, route.Type) error {
 	return func(body []jsonedit.Member, _ route.Type) error {
 		if v := jsonedit.Find(body, name); !Text(v) && !Filled(v) {
@@ -194,7 +199,7 @@ func Needs(name string) func([]jsonedit.Member, route.Type) error {
 	}
 }
 
-// Present makes a Check that refuses a body without a member called name.
+// Present returns a Check that refuses a body without a member called name.
 func Present(name string) func([]jsonedit.Member, route.Type) error {
 	return func(body []jsonedit.Member, _ route.Type) error {
 		if v := jsonedit.Find(body, name); v == nil || jsonedit.IsNull(v) || jsonedit.IsArray(v) && !Filled(v) {
@@ -204,14 +209,14 @@ func Present(name string) func([]jsonedit.Member, route.Type) error {
 	}
 }
 
-// Missing refuses a body without a member that the operation cannot do without.
+// Missing returns the error for a body without a required member.
 func Missing(field string) *chat.Error {
 	e := chat.NewError(http.StatusBadRequest, field+": is missing or empty")
 	e.Param = field
 	return e
 }
 
-// Filled says whether v is an array with something in it.
+// Filled reports whether v is an array that is not empty.
 func Filled(v []byte) bool {
 	if len(v) == 0 || v[0] != '[' {
 		return false
@@ -228,5 +233,5 @@ func Filled(v []byte) bool {
 	return false
 }
 
-// Text says whether v is a string with something in it.
+// Text reports whether v is a string that is not empty.
 func Text(v []byte) bool { return jsonedit.IsString(v) && len(v) > 2 }

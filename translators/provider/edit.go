@@ -7,9 +7,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Apply appends body, an object with members ms, to dst as pieces: with the
-// edits that the caller wants for every provider, and then with e's own. The
-// pieces alias body and the edits.
+// Apply appends body, an object with members ms, to dst as pieces, with the
+// caller's edits and then e's own applied. The pieces alias body and the edits.
 func (e *Edit) Apply(dst [][]byte, t *target.Target, body []byte, ms []jsonedit.Member, edits []jsonedit.Edit) [][]byte {
 	if e.Rename != nil {
 		for from, to := range e.Rename(t) {
@@ -35,7 +34,7 @@ func (e *Edit) Apply(dst [][]byte, t *target.Target, body []byte, ms []jsonedit.
 	return jsonedit.Splice(dst, body, ms, edits)
 }
 
-// rename moves what an edit or the client says of one member to another.
+// rename moves the value that an edit or the client gave one member to another.
 func rename(edits []jsonedit.Edit, ms []jsonedit.Member, from, to string) []jsonedit.Edit {
 	for i := range edits {
 		if edits[i].Key == from && edits[i].Value != nil {
@@ -54,7 +53,7 @@ func rename(edits []jsonedit.Edit, ms []jsonedit.Member, from, to string) []json
 	return edits
 }
 
-// drop removes a member, whoever set it.
+// drop removes a member, whether the client or an edit set it.
 func drop(edits []jsonedit.Edit, ms []jsonedit.Member, name string) []jsonedit.Edit {
 	edits = slices.DeleteFunc(edits, func(e jsonedit.Edit) bool { return e.Key == name })
 	if jsonedit.Find(ms, name) != nil {

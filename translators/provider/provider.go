@@ -1,5 +1,6 @@
-// Package provider says what a provider is: data first. An operation that a
-// provider does not have is absent from its table.
+// Package provider defines what a provider is. A provider is mostly data: a table
+// of operations, from which those that it does not have are absent. Start with
+// Provider, then Operation.
 package provider
 
 import (
@@ -18,57 +19,61 @@ import (
 // Provider is an upstream API.
 type Provider struct {
 	Name string
-	// Base is scheme, host and common path of the API for t: "https://api.openai.com".
-	// An error names the missing option. Nil where only upstream_url can say it.
+	// Base returns scheme, host and common path of the API for t:
+	// "https://api.openai.com". An error names the missing option. Base is nil if
+	// the address can only come from upstream_url.
 	Base func(t *target.Target) (string, error)
-	// Prefix, if set, is the path that stands before options.upstream_path
-	// (azure: the deployment's). It is "" by default.
+	// Prefix, if set, returns the path that goes before options.upstream_path
+	// (azure: the deployment's).
 	Prefix func(t *target.Target) string
-	// PathOverURL: options.upstream_path also overrides the path of
+	// PathOverURL means that options.upstream_path also overrides the path of
 	// options.upstream_url (gemini, bedrock).
 	PathOverURL bool
-	// Header are constant headers for the upstream, e.g. anthropic-version.
+	// Header returns constant headers for the upstream, e.g. anthropic-version.
 	Header func(t *target.Target) [][2]string
-	// Query are constant query parameters that the client's own override, e.g. api-version.
+	// Query returns query parameters, e.g. api-version. The client's own override them.
 	Query func(t *target.Target) [][2]string
-	// Operations by route_type.
+	// Operations holds the operations by route_type.
 	Operations map[route.Type]*Operation
-	// Native are the operations for clients that speak a format of the
-	// provider's own, by that format; see Find.
+	// Native holds the operations for clients that speak one of the provider's
+	// own formats, by that format; see Find.
 	Native map[Format]*Operation
-	// Variant, if set, returns the provider that really serves t (mistral in
-	// ollama's format, Vertex for gemini); itself when there is no other.
+	// Variant, if set, returns the provider that actually serves t (mistral in
+	// ollama's format, Vertex for gemini), or this one if no other does.
 	Variant func(t *target.Target) *Provider
-	// Kinds are examples of targets: of the options without which the provider
-	// cannot be used, and of those and the models for which Variant returns another.
+	// Kinds are example targets: with the options that the provider requires, and
+	// with those options and models for which Variant returns another provider.
 	Kinds []Kind
-	// Client, if set, is a format of the provider's own that clients may speak.
+	// Client, if set, is the provider's own format, which clients may speak.
 	Client *ClientFormat
-	// PlainModel, if set, is the one name of a model that the API knows by several.
+	// PlainModel, if set, returns the canonical name of a model that the API knows
+	// under several names.
 	PlainModel func(name string) string
-	// Identity is how it knows who calls, beside by a key.
+	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
-	// OwnKey: the configured key always wins, and allow_override has no effect.
+	// OwnKey means that the configured key always wins and allow_override has no
+	// effect.
 	OwnKey bool
-	// ModelLands says what may stand in a model's name that is in the URL;
-	// target.Nowhere where the name is in the body. Names may begin with ModelPrefix.
+	// ModelLands says where in the URL the model's name goes, and so which
+	// characters it may have. It is target.Nowhere if the name is in the body.
+	// Names may begin with ModelPrefix.
 	ModelLands  target.Landing
 	ModelPrefix string
-	// Resizes are parts of the names of embedding models that shorten their
-	// vectors on request; others refuse the parameter.
+	// Resizes lists parts of names of embedding models that can shorten their
+	// vectors on request. Other models refuse the parameter.
 	Resizes []string
-	// Embedding, if set, completes the options of a target of the semantic
-	// router, which can be given fewer than others.
+	// Embedding, if set, completes the options of the semantic router's embedding
+	// target, for which fewer options can be configured.
 	Embedding func(o *target.Options)
-	// Check, if set, says what is wrong with a use of the provider, beside what
-	// the rows of target.List say of each option.
+	// Check, if set, returns what is wrong with a use of the provider, in addition
+	// to the checks of target.List's rows.
 	Check func(u *Use) []Finding
 }
 
-// Find returns the operation for a client's format on a route: one whose bodies
-// are of that format, or else the route's, which translates; nil when there is
-// neither.
+// Find returns the operation for a client's format on a route: the one whose
+// bodies have that format, or else the route's, which translates. It returns nil
+// if there is neither.
 func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 	if op := p.Native[client]; op != nil {
 		return op
@@ -83,127 +88,131 @@ type Operation struct {
 	// Path is the path below Base for t, escaped. stream says whether the
 	// answer will be a stream.
 	Path func(t *target.Target, stream bool) (string, error)
-	// Format names the wire format of the bodies: where it equals the client's,
+	// Format names the wire format of the bodies. If it equals the client's format,
 	// bodies are not decoded.
 	Format Format
-	// Chat translates chat and completions where Format is not the client's.
+	// Chat translates chat and completions if Format is not the client's format.
 	Chat chat.Upstream
 	// Meter reads usage from answers that are forwarded unchanged.
 	Meter chat.Meter
-	// MeterHeaders, if set, reads usage from headers, for answers that have none
-	// in their body.
+	// MeterHeaders, if set, reads usage from the headers of answers that have none
+	// in the body.
 	MeterHeaders func(h http.Header, seen *chat.Seen)
-	// Fields rules every request field of the OpenAI format (field law).
+	// Fields says how each request field of the OpenAI format is treated (the field
+	// law).
 	Fields Fields
-	// Edit are the changes that a same-format body needs for this provider.
+	// Edit holds the changes that a same-format body needs for this provider.
 	Edit Edit
-	// Tune, if set, returns the edits of a client's body of the same native
-	// format, with members ms, that the options of t ask for: tuning options and
-	// how the request is served.
+	// Tune, if set, returns the edits that the options of t require in a client's
+	// body of the same native format, with members ms: tuning options and how the
+	// request is served.
 	Tune func(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit
-	// Header, if set, are headers of this operation, beside the provider's.
+	// Header, if set, returns headers of this operation in addition to the
+	// provider's.
 	Header func(t *target.Target) [][2]string
-	// Unwrap, if set, takes an event of the operation's format out of the one
-	// that the provider wraps around it: it returns the event's type and its
-	// data, appended to dst, or nil data where there is none.
+	// Unwrap, if set, takes an event of the operation's format out of the event
+	// that the provider wraps around it. It returns the inner event's type, and its
+	// data appended to dst, or nil data if there is no inner event.
 	Unwrap func(dst []byte, ev frame.Event) (kind, data []byte)
-	// OwnErrors: errors are not of Format, but of the provider's own.
+	// OwnErrors means that errors are not in Format but in the provider's own format.
 	OwnErrors bool
-	// NoStream: the operation cannot stream.
+	// NoStream means that the operation cannot stream.
 	NoStream bool
-	// Body translates an operation that is no chat (embeddings, images …) from
-	// OpenAI's format; nil where the format is the client's.
+	// Body translates an operation other than chat (embeddings, images …) from
+	// OpenAI's format. It is nil if no translation is needed.
 	Body Translator
-	// Resource translates a family of REST operations that is not OpenAI's.
+	// Resource translates a family of OpenAI's REST operations to another API.
 	Resource Resource
-	// Opening, if set, checks and changes the first message of a client that
-	// talks over a WebSocket. It returns message itself when there is nothing to
-	// do. Errors are *chat.RequestError, and end the session.
+	// Opening, if set, checks and changes the first message of a WebSocket client.
+	// It returns message itself if there is nothing to change. Errors are
+	// *chat.RequestError and end the session.
 	Opening func(t *target.Target, message []byte) ([]byte, error)
 }
 
-// Translator turns one operation's bodies from and to OpenAI's format.
+// Translator translates one operation's bodies from and to OpenAI's format.
 type Translator interface {
 	AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error)
-	// AppendResponse writes the answer in OpenAI's format and the usage it found.
+	// AppendResponse writes the answer in OpenAI's format to dst, and its usage to
+	// seen.
 	AppendResponse(dst []byte, t *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error)
 }
 
-// Resource turns the operations on videos, batches or files of OpenAI's API,
-// which are told apart by method and path, into a provider's. It is pure.
+// Resource translates OpenAI's operations on videos, batches or files, which are
+// distinguished by method and path, into a provider's. It is pure.
 type Resource interface {
-	// Request returns the provider's request for a client's. Errors are
+	// Request returns the provider's request for a client's request. Errors are
 	// *chat.RequestError, also for operations that the provider does not have.
 	Request(t *target.Target, client *Call, meta chat.Meta) (*Call, error)
-	// Answer returns what the client gets for the body of a 2xx. Errors are
-	// *chat.ResponseError, or a *chat.Error that the client is told.
+	// Answer returns the client's answer for the body of a 2xx. Errors are
+	// *chat.ResponseError, or *chat.Error, which is sent to the client.
 	Answer(t *target.Target, client *Call, body []byte, meta chat.Meta, seen *chat.Seen) (*Reply, error)
 }
 
 // Call is a request of a Resource.
 type Call struct {
 	Method string
-	// Path is the client's path below the family's, "" or "/{id}/content"; of
-	// the provider's request the whole path, escaped, with its query.
+	// Path of a client's request is the part below the family's path: "" or
+	// "/{id}/content". Path of a provider's request is the whole path, escaped,
+	// with the query.
 	Path   string
 	Query  string // the client's, raw
 	Body   []byte // JSON, nil for none
 	Header [][2]string
 }
 
-// Reply is what a Resource answers: a body, or another call, of which the
-// answer is the client's.
+// Reply is the result of a Resource's Answer: a body, or another call whose answer
+// goes to the client.
 type Reply struct {
 	Body        []byte
 	ContentType string // "" is JSON
 	Next        *Call
-	// Wait: what the client wants is not ready. Next asks for it after a pause,
-	// and its answer goes to Answer again.
+	// Wait means that the result is not ready yet. Next is called after a pause,
+	// and its answer is passed to Answer again.
 	Wait bool
 }
 
-// Edit are the small differences of an OpenAI-compatible API.
+// Edit describes how an OpenAI-compatible API differs from OpenAI's.
 type Edit struct {
-	// Drop are top-level members that the API refuses.
+	// Drop lists top-level members that the API refuses; they are removed.
 	Drop []string
-	// Only, if set, are the members that the API knows: others are dropped.
+	// Only, if set, lists the members that the API knows; all others are removed.
 	Only []string
-	// Rename maps members' names to the provider's own ("seed": "random_seed")
-	// for t; nil where none differ.
+	// Rename, if set, returns the provider's names of members that it calls
+	// differently for t ("seed": "random_seed"); nil if there are none.
 	Rename func(t *target.Target) map[string]string
-	// Spare, if set, are members that t's model refuses. They are left out for
-	// clients of another format, who did not mean this API's rules; a client of
-	// this one is told.
+	// Spare, if set, returns the members that t's model refuses. They are left out
+	// for clients of another format, which cannot know this API's rules. A client
+	// of this format gets the API's error.
 	Spare func(t *target.Target) []string
-	// Set adds members computed from the target, as raw JSON.
+	// Set, if set, returns members to add, computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
-	// NoStreamOptions: the API refuses stream_options.
+	// NoStreamOptions means that the API refuses stream_options.
 	NoStreamOptions bool
-	// Rewrite, if set, changes an answer's JSON (whole or one event's data)
-	// that is not quite OpenAI's: it returns data itself when there is nothing
-	// to do, or the new text appended to dst.
+	// Rewrite, if set, corrects an answer's JSON (whole or one event's data) that
+	// differs slightly from OpenAI's. It returns data itself if there is nothing to
+	// change, or the new text appended to dst.
 	Rewrite func(dst, data []byte) []byte
-	// Headers are members that stand for a header of the format, by the
+	// Headers holds the members that replace a header of the format, by the
 	// header's canonical name.
 	Headers map[string]HeaderMember
-	// Request, if set, changes a client's body of the same format that the
-	// provider would refuse: it returns body itself when there is nothing to
-	// do, or the new body appended to dst.
+	// Request, if set, corrects a client's body of the same format that the
+	// provider would refuse. It returns body itself if there is nothing to change,
+	// or the new body appended to dst.
 	Request func(dst, body []byte) []byte
-	// NoAnswer, if set, says of a 200 without choices why it is no answer: a
-	// *chat.ResponseError.
+	// NoAnswer, if set, returns the error for a 200 without choices: a
+	// *chat.ResponseError with the reason.
 	NoAnswer func(body []byte) error
 }
 
-// HeaderMember is a header whose values, between commas, an API takes as a list
-// of strings in the body.
+// HeaderMember is a member of the body, a list of strings, that an API has instead
+// of a header with comma-separated values.
 type HeaderMember struct {
 	Name string   // of the member
-	Only []string // values that the API knows: it refuses others, which are left out
+	Only []string // values that the API accepts; others are left out
 }
 
-// List is the member's value, a JSON array, for the values of the header; nil
-// where the API knows none of them.
+// List returns the member's value, a JSON array, for the values of the header, or
+// nil if the API accepts none of them.
 func (m HeaderMember) List(values []string) []byte {
 	var list []byte
 	for _, v := range values {
@@ -280,7 +289,7 @@ const (
 	Llama2Raw            Format = "llama2/raw"
 )
 
-// Treatment is what happens to a request field at a provider.
+// Treatment says what happens to a request field at a provider.
 type Treatment string
 
 // The treatments.
@@ -290,20 +299,21 @@ const (
 	Dropped Treatment = "dropped" // the provider has nothing like it; Note says so
 )
 
-// With is the rule that a field is treated so; note says where it goes, or why not.
+// With returns a rule with this treatment. note says where the field goes, or why
+// it does not.
 func (t Treatment) With(note string) Field { return Field{Treatment: t, Note: note} }
 
-// Field rules one field of the client's format.
+// Field is the rule for one field of the client's format.
 type Field struct {
 	Treatment Treatment
 	Note      string // where it goes, or why not
 }
 
-// Fields rules request fields by name. A field without a rule is a failure of
-// the field law.
+// Fields holds the rules by field name. A field without a rule breaks the field
+// law.
 type Fields map[string]Field
 
-// With returns ops with more added to it.
+// With adds more to ops and returns ops.
 func With(ops, more map[route.Type]*Operation) map[route.Type]*Operation {
 	maps.Copy(ops, more)
 	return ops

@@ -8,14 +8,14 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Settings are the paths, with dots, of the members in which a format has the
-// tuning options; "" where it has none like it.
+// Settings holds the dotted paths of the members that hold the tuning options in a
+// format; "" if the format has no such member.
 type Settings struct {
 	MaxTokens, Temperature, TopP, TopK string
 }
 
-// Tune returns the edits that lay the tuning options of t over a body with
-// members ms: what is configured wins over what the client said.
+// Tune returns the edits that put the tuning options of t into a body with members
+// ms. Configured values win over the client's.
 func (s Settings) Tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	o := t.Options
 	l := Layer{Members: ms}
@@ -36,19 +36,19 @@ func (s Settings) Tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 
 func appendFloat(f float64) []byte { return strconv.AppendFloat(nil, f, 'g', -1, 64) }
 
-// Tuned says whether o has tuning options.
+// Tuned reports whether o has tuning options.
 func Tuned(o *target.Options) bool {
 	return o.MaxTokens != nil || o.Temperature != nil || o.TopP != nil || o.TopK != nil
 }
 
-// Layer collects edits of a body's members, also of those that are deeper in it.
+// Layer collects edits of a body's members, including nested ones.
 type Layer struct {
 	Members []jsonedit.Member // of the body
 	Edits   []jsonedit.Edit
 }
 
-// Set puts value, JSON, at a path of names with dots; nil removes what is there.
-// An empty path is nowhere.
+// Set sets the member at a dotted path to value, which is JSON; nil removes the
+// member. It does nothing for an empty path.
 func (l *Layer) Set(path string, value []byte) {
 	top, rest, nested := strings.Cut(path, ".")
 	if top == "" {
@@ -69,8 +69,8 @@ func (l *Layer) Set(path string, value []byte) {
 	l.Edits = append(l.Edits, jsonedit.Edit{Key: top, Value: value})
 }
 
-// Find returns the value of a member of the body as the edits leave it, nil
-// where there is none.
+// Find returns the value of a member of the body with the edits applied, or nil if
+// there is none.
 func (l *Layer) Find(name string) []byte {
 	for i := range l.Edits {
 		if l.Edits[i].Key == name {
@@ -80,8 +80,8 @@ func (l *Layer) Find(name string) []byte {
 	return jsonedit.Find(l.Members, name)
 }
 
-// within returns object with value at path. What is no object gives way to one;
-// nil is nothing to change.
+// within returns object with value at path. If object is not an object, it is
+// replaced by one. within returns nil if there is nothing to change.
 func within(object []byte, path string, value []byte) []byte {
 	members, err := jsonedit.Object(object, nil)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Identity is how requests are authenticated where it is not by a key.
+// Identity says how requests are authenticated if not by a key.
 type Identity string
 
 // The identities.
@@ -17,8 +17,8 @@ const (
 	Google  Identity = "google" // a service account's tokens
 )
 
-// Use is a target as it is configured, before there is a request: strings may
-// still be templates.
+// Use is a target as configured, before there is a request: strings may still be
+// templates.
 type Use struct {
 	Target     *target.Target
 	Client     string // llm_format
@@ -27,8 +27,8 @@ type Use struct {
 	Statistics bool   // logging.log_statistics
 }
 
-// Finding is what a provider has to say of a use. A warning leaves the
-// configuration in force.
+// Finding is a problem that a provider's Check has found in a use. A warning does
+// not make the configuration invalid.
 type Finding struct {
 	Field   string // below the target: "model.options.gemini.api_endpoint"
 	Message string
@@ -38,8 +38,8 @@ type Finding struct {
 // placeholders are templates such as $(headers.name).
 var placeholders = regexp.MustCompile(`\$\([^)]*\)`)
 
-// WithoutTemplates is text with x in place of each template, for checks of the
-// text around them.
+// WithoutTemplates returns text with each template replaced by x, for checks of
+// the text around them.
 func WithoutTemplates(text string) string { return placeholders.ReplaceAllString(text, "x") }
 
 // Kind is an example of a target.
@@ -49,7 +49,7 @@ type Kind struct {
 	Options target.Options
 }
 
-// Target is a target of the kind, at p.
+// Target returns a target of the kind for p.
 func (k *Kind) Target(p *Provider) *target.Target {
 	return &target.Target{Provider: p.Name, Model: k.Model, Options: &k.Options}
 }

@@ -1,5 +1,5 @@
-// Package route names the route types: what a client may want, of whichever
-// provider.
+// Package route defines the route types: the kinds of operations that clients may
+// call, on any provider.
 package route
 
 import "strings"

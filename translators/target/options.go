@@ -8,70 +8,73 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Landing is where a value of the request ends up that a template in an option
-// stands for: what it may hold follows from that.
+// Landing says where the value of a template in an option is used. That decides
+// which characters the value, which comes from the request, may have.
 type Landing uint8
 
 // The landings.
 const (
 	Nowhere      Landing = iota // the option cannot be a template
-	InText                      // a header, a JSON string: all but control characters
+	InText                      // a header or a JSON string: anything but control characters
 	InHost                      // a host name or a part of one
-	InSegment                   // an id that becomes one path segment; escaped by whoever builds the URL
-	InModel                     // a model's name, which may have slashes, as in org/model; escaped later, too
-	InURLSegment                // a path segment, or a part of one, of a URL that is used as it is
-	InPath                      // a whole path that is used as it is
-	InQuery                     // a query of a URL that is used as it is
-	InURL                       // a whole URL: values land in its host, path or query
+	InSegment                   // an id that becomes one path segment; escaped by the code that builds the URL
+	InModel                     // a model's name, which may have slashes (org/model); also escaped by that code
+	InURLSegment                // a path segment, or a part of one, of a URL that is used unchanged
+	InPath                      // a whole path that is used unchanged
+	InQuery                     // a query of a URL that is used unchanged
+	InURL                       // a whole URL: the value may be in its host, path or query
 )
 
-// Option is one setting below `model.options`, and all that the plugin has to
-// know of it: it is a row in List, a field of Options and one of schema.json.
+// Option is one setting of `model.options`, with all that the plugin has to know
+// about it. Each option is a row in List, a field of Options and a field of
+// schema.json.
 type Option struct {
 	Name string // "bedrock.aws_region"
-	// Providers are those that read it; nil where it is for all. It is refused
-	// at others.
+	// Providers are those that read the option; nil means all. Others refuse it.
 	Providers []string
-	// Tolerated: at others it is warned of, not refused. That is so for options
-	// with a default, of which nobody can tell whether they were set.
+	// Tolerated means that other providers warn about the option instead of refusing
+	// it. That is so for options with a default, since it is unknown whether they
+	// were set.
 	Tolerated bool
 	Default   string // of schema.json, where there is one
-	// Lands is where the value of a template in it lands.
+	// Lands says where the value of a template in the option is used.
 	Lands Landing
-	// Identity: targets that differ in it are not the same one, across
-	// configurations.
+	// Identity means that targets with different values of the option are different
+	// targets, across configurations.
 	Identity bool
 
-	Tuning bool // it is laid over the client's request
-	Price  bool // it is a price, or a factor on one
-	// Routes are the route types that it is for; nil is all of them.
+	Tuning bool // it overrides the client's request
+	Price  bool // it is a price, or a factor of one
+	// Routes are the route types that use the option; nil means all.
 	Routes []route.Type
-	// Translated: it changes only what is translated; clients of a native format
-	// say it themselves.
+	// Translated means that the option only affects translated requests. Clients of
+	// a native format set the value themselves.
 	Translated bool
-	Needs      string // another option, without which it does nothing
-	Unless     string // another option, beside which it does nothing
-	// Unread says why nothing reads it at all.
+	Needs      string // another option that it has no effect without
+	Unless     string // another option that it has no effect together with
+	// Unread, if set, says why nothing reads the option.
 	Unread string
 
-	// Env are the variables of the environment that stand in for it, the first
-	// one first.
+	// Env lists the environment variables that are used if the option is not set.
+	// The first one that is set wins.
 	Env []string
-	// Identification: it says how to get credentials from somebody who is not the
-	// provider. A mock of the provider does without; Mock is its value there.
+	// Identification means that the option says how to get credentials from a party
+	// other than the provider. It is not used with a mock of the provider, where its
+	// value is Mock.
 	Identification bool
 	Mock           string
-	Logged         string // the field of the log entry that has it
+	Logged         string // the field of the log entry that holds its value
 
 	index []int // of the field in Options
 }
 
-// Of says whether the provider called name reads the option.
+// Of reports whether the provider called name reads the option.
 func (o *Option) Of(name string) bool {
 	return o.Providers == nil || slices.Contains(o.Providers, name)
 }
 
-// Set says whether values has the option set, to something else than its default.
+// Set reports whether the option is set in values to something other than its
+// default.
 func (o *Option) Set(values *Options) bool {
 	v := o.in(values)
 	switch {
@@ -85,15 +88,15 @@ func (o *Option) Set(values *Options) bool {
 	return v.Kind() != reflect.String || v.String() != o.Default
 }
 
-// Text is where values has the option, which is a string.
+// Text returns a pointer to the option in values; the option must be a string.
 func (o *Option) Text(values *Options) *string { return o.in(values).Addr().Interface().(*string) }
 
 func (o *Option) in(values *Options) reflect.Value {
 	return reflect.ValueOf(values).Elem().FieldByIndex(o.index)
 }
 
-// FromEnvironment puts what the environment says in the options of a provider
-// that have no value.
+// FromEnvironment sets those options of a provider that have no value from the
+// environment.
 func (o *Options) FromEnvironment(provider string, getenv func(string) string) {
 	for i := range List {
 		option := &List[i]
@@ -116,7 +119,7 @@ var (
 	anthropics = []string{"anthropic", "bedrock", "gemini"}
 )
 
-// List are all options, in the order of schema.json.
+// List holds all options, in the order of schema.json.
 var List = []Option{
 	{Name: "max_tokens", Tuning: true},
 	{Name: "temperature", Tuning: true},
@@ -164,12 +167,12 @@ var List = []Option{
 	{Name: "databricks.workspace_instance_id", Providers: []string{"databricks"}, Lands: InHost, Identity: true, Unless: "upstream_url"},
 }
 
-// Named is the option of a name, which must be one of List.
+// Named returns the option called name, which must be in List.
 func Named(name string) *Option {
 	return &List[slices.IndexFunc(List, func(o Option) bool { return o.Name == name })]
 }
 
-// Logged are the options that stand in the log entry.
+// Logged holds the options that are written to the log entry.
 var Logged = logged()
 
 func logged() (options []*Option) {

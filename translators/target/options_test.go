@@ -19,7 +19,7 @@ func names(prefix string, of reflect.Type, into map[string]bool) {
 	}
 }
 
-func TestEveryOptionIsOneRow(t *testing.T) {
+func TestEveryOptionHasOneRow(t *testing.T) {
 	fields, rows := map[string]bool{}, map[string]bool{}
 	names("", reflect.TypeFor[Options](), fields)
 	for i := range List {
@@ -80,7 +80,7 @@ func optionsIn(t *testing.T) map[string]any {
 	return found
 }
 
-func TestRowsAreTheSchemas(t *testing.T) {
+func TestOptionRowsMatchTheSchema(t *testing.T) {
 	fields := optionsIn(t)
 	for i := range List {
 		o := &List[i]
@@ -107,7 +107,7 @@ func TestRowsAreTheSchemas(t *testing.T) {
 	}
 }
 
-func TestAnOptionIsSetUnlessItHasItsDefault(t *testing.T) {
+func TestOptionWithItsDefaultCountsAsNotSet(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		set  bool
@@ -130,7 +130,7 @@ func TestAnOptionIsSetUnlessItHasItsDefault(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentStandsInForAnOption(t *testing.T) {
+func TestUnsetOptionIsTakenFromTheEnvironment(t *testing.T) {
 	env := map[string]string{"AWS_DEFAULT_REGION": "eu-west-3"}
 	getenv := func(name string) string { return env[name] }
 	var o Options
@@ -151,7 +151,7 @@ func TestTheEnvironmentStandsInForAnOption(t *testing.T) {
 	}
 }
 
-func TestOptionsWithTemplatesAreTexts(t *testing.T) {
+func TestOptionsWithTemplatesAreStrings(t *testing.T) {
 	for i := range List {
 		o := &List[i]
 		text := o.in(&Options{}).Kind() == reflect.String

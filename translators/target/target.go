@@ -1,7 +1,7 @@
-// Package target says what a translator may know of the target it works for:
-// the provider, the resolved model and its options. It holds values only; the
-// options mirror `model.options` of the Kong schema, in its order, after
-// templates have been resolved.
+// Package target defines what a translator may know about the target it works for:
+// the provider, the resolved model and its options. It holds values only. The
+// options mirror `model.options` of the Kong schema, in the same order, with
+// templates already resolved.
 package target
 
 import "go-ai-proxy/translators/route"
@@ -14,7 +14,7 @@ type Target struct {
 	Options  *Options
 }
 
-// OptionError is an option that must be set, or whose value cannot work.
+// OptionError reports an option that must be set, or whose value cannot work.
 type OptionError struct {
 	Field   string // "model.options.bedrock.aws_region"
 	Message string
@@ -22,7 +22,7 @@ type OptionError struct {
 
 func (e *OptionError) Error() string { return e.Field + ": " + e.Message }
 
-// Options are `model.options`. A nil pointer, an empty string and an absent
+// Options holds `model.options`. A nil pointer, an empty string and an absent
 // record all mean "not configured".
 type Options struct {
 	MaxTokens   *int     `json:"max_tokens"`

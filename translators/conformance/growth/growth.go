@@ -1,6 +1,7 @@
-// Package growth holds code that reads foreign bytes to linear work: it grows a
-// document at every place in every way that a parser may stumble over, and
-// compares the time that ten times as much takes. It is for tests only.
+// Package growth tests that code which reads untrusted bytes takes linear time. It
+// grows a document at every place and in every way that may slow down a parser,
+// and compares the times for two sizes, one ten times the other. It is for tests
+// only.
 //
 // Start with Check.
 package growth

@@ -13,7 +13,7 @@ import (
 )
 
 // Law 7: a marked key and a marked prompt are nowhere but where they belong.
-func TestNoSecretAndNoPromptIsShown(t *testing.T) {
+func TestSecretsAndPromptsDoNotLeak(t *testing.T) {
 	const key, clientKey, prompt = "sk-canary-configured", "sk-canary-client", "prompt-canary"
 	answers := map[string]answer{
 		"good":      {},
@@ -78,7 +78,7 @@ func TestNoSecretAndNoPromptIsShown(t *testing.T) {
 }
 
 // Law 9, law 6: the upstream is let go at once, and the request is logged.
-func TestAClientThatLeavesIsLoggedAndItsUpstreamLetGo(t *testing.T) {
+func TestClientDisconnectIsLoggedAndEndsTheUpstreamRequest(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		stream bool
@@ -155,7 +155,7 @@ func TestAClientThatLeavesIsLoggedAndItsUpstreamLetGo(t *testing.T) {
 	}
 }
 
-func TestARequestUnderWayIsFinishedBeforeTheEnd(t *testing.T) {
+func TestOpenRequestIsFinishedBeforeShutdown(t *testing.T) {
 	arrived := make(chan struct{})
 	up := newUpstream(t, answer{handler: func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
@@ -183,7 +183,7 @@ func TestARequestUnderWayIsFinishedBeforeTheEnd(t *testing.T) {
 	g.only(t, 1)
 }
 
-func TestAnEndlessStreamDoesNotKeepTheProgramFromEnding(t *testing.T) {
+func TestEndlessStreamDoesNotPreventShutdown(t *testing.T) {
 	up := newUpstream(t, answer{handler: func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: "+deltaOne+"\n\n")
