@@ -82,6 +82,8 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 	spoken := routeConf("audio/v1/audio/transcriptions", "openai", "", `"upstream_url":"$UP"`)
 	batches := routeConf("llm/v1/batches", "openai", "m", "")
 	anthropics := `{"route_type":"llm/v1/chat","auth":{"header_name":"x-api-key","header_value":"CANARY-KEY"},"model":{"provider":"anthropic","name":"m"}}`
+	unread := `{"route_type":"llm/v1/chat","auth":{"aws_access_key_id":"AKIDEXAMPLE","aws_secret_access_key":"s"},"model":{"provider":"bedrock","options":{"bedrock":{"aws_region":"us-east-1"}}}}`
+	uploads := routeConf(chatRoute, "gemini", "", "")
 	far := strings.Repeat("x", 40_000)
 	for _, c := range []struct {
 		name, format, conf, path, media, body, encoding string
@@ -111,6 +113,9 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 		{"a form, denied", "", spoken, "/t", formType, formOf("model=evil", "file@="+far), "", 200, 403},
 		{"behind a file", "", spoken, "/t", formType, formOf("file@="+far, "model=evil"), "", 200, 403},
 		{"behind a small file", "", spoken, "/t", formType, formOf("file@=x", "model=good"), "", 200, 200},
+		{"a form for a model that is configured", "", routeConf("audio/v1/audio/transcriptions", "openai", "good", `"upstream_url":"$UP"`), "/t", formType, formOf("file@=" + far), "", 200, 200},
+		{"a body that passes unread", "bedrock", unread, "/async-invoke", "text/plain", `{"modelId":"evil"}`, "", 200, 403},
+		{"an upload, which has no model", "gemini", uploads, "/upload/v1beta/files", "text/plain", `x`, "", 200, 200},
 		{"the lines of a batch", "", batches, "/batches", asJSON, `{"input_file_id":"file-1"}`, "", 200, 403},
 		{"a list of batches", "", batches, "/batches", "", "", "", 200, 200},
 		{"ours, another in the path", "", routeConf("audio/v1/audio/speech", "openai", "good", ""), "/models/evil/speech", asJSON, `{"input":"x","voice":"v"}`, "", 200, 200},
@@ -252,14 +257,14 @@ func TestAddressesMatchHoweverTheyAreWritten(t *testing.T) {
 }
 
 func TestRulesOnConsumersAndGroups(t *testing.T) {
-	who := wire.Context{Consumer: wire.Consumer{ID: "c-1", Username: "ann"}, Groups: []string{"staff", "ops"}, GroupIDs: []string{"g-1"}}
+	who := wire.Context{Consumer: wire.Consumer{ID: "c-1", Username: "ann"}, Groups: []string{"staff", "ops"}, GroupIDs: []string{"g-1"}, ClientIP: "10.1.2.3"}
 	for _, c := range []struct {
 		kind, key, value string
 		want             bool
 	}{
 		{"consumer", "username", "ann", true}, {"consumer", "username", "c-1", false}, {"consumer", "id", "c-1", true}, {"consumer", "id", "ann", false},
 		{"consumer_group", "name", "ops", true}, {"consumer_group", "name", "g-1", false}, {"consumer_group", "id", "g-1", true}, {"consumer_group", "id", "ops", false},
-		{"provider", "", "openai", true}, {"provider", "", "azure", false},
+		{"provider", "", "openai", true}, {"provider", "", "azure", false}, {"ip", "", "10.0.0.0/8", true}, {"ip", "", "11.0.0.0/8", false},
 	} {
 		acls := fmt.Sprintf(`"deny":[{"match":[{"type":%q,"key":%q,"values":[%q]}]}]`, c.kind, c.key, c.value)
 		if c.key == "" {

@@ -90,8 +90,8 @@ func TestTierIsTheLongestThatTheReportedOneContains(t *testing.T) {
 			t.Errorf("%q: %v, want %v", reported, got, want)
 		}
 	}
-	unnamed := []target.TierFactor{{Tier: "", Factor: 2}, {Tier: "flex", Factor: 3}}
-	for reported, want := range map[string]float64{"": 1, "default": 1, "fast": 1, "flex": 3} {
+	unnamed := []target.TierFactor{{Tier: "", Factor: 2}, {Tier: "flex", Factor: 3}, {Tier: "c", Factor: 4}}
+	for reported, want := range map[string]float64{"": 1, "default": 1, "fast": 1, "flex": 3, "c": 4} {
 		if got := tierFactor(unnamed, reported); got != want {
 			t.Errorf("%q without priority: %v, want %v", reported, got, want)
 		}

@@ -55,9 +55,13 @@ func TestARecordNamesAllThatItSays(t *testing.T) {
 	if got := string(d.append(nil)); got != least {
 		t.Errorf("says\n%s, want\n%s", got, least)
 	}
+	d.Tried = []Tried{{Port: 80}}
+	if got := string(d.append(nil)); !strings.HasSuffix(got, `,"tried_targets":[{"port":80}]}`) {
+		t.Errorf("one attempt: %s", got)
+	}
 	d.Logging.Statistics = false
-	if got := d.append(nil); len(got) > 0 {
-		t.Errorf("says %s, and nothing is to be logged", got)
+	if got := string(d.append([]byte("x "))); got != "x " {
+		t.Errorf("says %q, and nothing is to be logged", got)
 	}
 }
 
@@ -83,7 +87,8 @@ func TestARecordBeginsPendingAndIsSettledOnce(t *testing.T) {
 	if !rec.Settle(Failed, "why", nil) || rec.Settle(Completed, "", nil) {
 		t.Error("it is settled once")
 	}
-	if d := rec.Data(); d.Outcome != Failed || d.Message != "why" {
+	rec.Update(func(d *Data) { d.Reason = "later" })
+	if d := rec.Data(); d.Reason != "later" || rec.Outcome() != Failed || d.Outcome != Failed || d.Message != "why" {
 		t.Errorf("%+v", d)
 	}
 }
