@@ -243,7 +243,7 @@ func TestAddressesMatchHoweverTheyAreWritten(t *testing.T) {
 		{"::ffff:10.0.0.0/104", "10.1.1.1", true}, {"::ffff:10.0.0.0/104", "11.1.1.1", false}, {"::ffff:0:0/96", "192.0.2.1", true}, {"::/0", "2001:db8::1", true},
 		{"2001:db8::/32", "2001:db8:1::1", true}, {"2001:db8::/32", "2001:db9::1", false}, {"fe80::/10", "fe80::1%eth0", true}, {"fe80::1", "fe80::1%eth0", true},
 		{"0.0.0.0/0", "203.0.113.9", true}, {"0.0.0.0/0", "2001:db8::1", false}, {"nonsense", "10.0.0.1", false},
-		{"2001:db8::1/128", "2001:db8::2", false}, {"2001:db8::1/128", "2001:db8::1", true}, {"::ffff:10.0.0.1/128", "10.0.0.1", true}, {"::ffff:10.0.0.0/97", "127.0.0.1", true}, {"::ffff:10.0.0.0/97", "128.0.0.1", false},
+		{"2001:db8::1/128", "2001:db8::2", false}, {"2001:db8::1/128", "2001:db8::1", true}, {"::ffff:10.0.0.1/128", "10.0.0.1", true}, {"::ffff:0:0/95", "::fffe:102:304", true}, {"::ffff:10.0.0.0/97", "127.0.0.1", true}, {"::ffff:10.0.0.0/97", "128.0.0.1", false},
 	} {
 		if got := containsAddr([]string{c.value}, c.addr, false); got != c.want {
 			t.Errorf("%s in %s: %v", c.addr, c.value, got)

@@ -214,6 +214,10 @@ func TestARecordThatIsThereIsNotAwaited(t *testing.T) {
 		if s.Await("x", time.Second) != rec || time.Since(began) != 0 || len(s.byID)+len(s.wanted) != 0 {
 			t.Errorf("it took %v, and %d and %d are left", time.Since(began), len(s.byID), len(s.wanted))
 		}
+		if !s.mu.TryLock() {
+			t.Fatal("the store is locked for ever")
+		}
+		s.mu.Unlock()
 	})
 }
 
@@ -232,4 +236,16 @@ func TestARecordThatComesTwiceEndsTheWaitOnce(t *testing.T) {
 			t.Errorf("%v after %v", got, time.Since(began))
 		}
 	})
+}
+
+func TestARecordThatIsReplacedHoldsNoBytes(t *testing.T) {
+	s := NewStore()
+	rec := begun()
+	rec.data.Answer = make([]byte, 7)
+	s.Add("x", rec)
+	ended(s, "x", rec)
+	s.Add("x", begun())
+	if s.bytes != 0 {
+		t.Errorf("%d bytes of a record that is gone", s.bytes)
+	}
 }
