@@ -71,6 +71,10 @@ func TestDenyRulesSeeEveryNameOfAModel(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, resp.StatusCode, body)
 		}
 	}
+	b := newBench(t, ruled(rule("deny", "model", "llama3"), routeConf(chatRoute, "ollama", "", `"upstream_url":"$UP"`)), answering(`{"message":{"role":"assistant","content":"x"},"done":true}`))
+	if resp, body := b.post(named("mistral")); resp.StatusCode != 200 {
+		t.Errorf("another model: %d %s", resp.StatusCode, body)
+	}
 }
 
 func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
@@ -78,6 +82,8 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 	spoken := routeConf("audio/v1/audio/transcriptions", "openai", "", `"upstream_url":"$UP"`)
 	batches := routeConf("llm/v1/batches", "openai", "m", "")
 	anthropics := `{"route_type":"llm/v1/chat","auth":{"header_name":"x-api-key","header_value":"CANARY-KEY"},"model":{"provider":"anthropic","name":"m"}}`
+	unread := `{"route_type":"llm/v1/chat","auth":{"aws_access_key_id":"AKIDEXAMPLE","aws_secret_access_key":"s"},"model":{"provider":"bedrock","options":{"bedrock":{"aws_region":"us-east-1"}}}}`
+	uploads := routeConf(chatRoute, "gemini", "", "")
 	far := strings.Repeat("x", 40_000)
 	for _, c := range []struct {
 		name, format, conf, path, media, body, encoding string
@@ -87,9 +93,13 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 		{"preserve", "", preserved, "/x", asJSON, `{"model":"good"}`, "", 200, 200},
 		{"preserve without a model", "", preserved, "/x", asJSON, `{"input":"x"}`, "", 200, 200},
 		{"preserve, no members", "", preserved, "/x", asJSON, `{}`, "", 200, 200},
+		{"preserve, no body", "", preserved, "/x", "", "", "", 200, 200},
+		{"preserve, one byte", "", preserved, "/x", "", "x", "", 200, 403},
+		{"preserve, expressly not encoded", "", preserved, "/x", asJSON, `{"model":"good"}`, "identity", 200, 200},
 		{"preserve, denied", "", preserved, "/x", asJSON, `{"model":"evil"}`, "", 200, 403},
 		{"preserve in another case", "", preserved, "/x", asJSON, `{"MODEL":"evil"}`, "", 200, 403},
 		{"preserve, twice", "", preserved, "/x", asJSON, `{"model":"evil","model":"good"}`, "", 200, 403},
+		{"preserve, twice, the other way round", "", preserved, "/x", asJSON, `{"model":"good","model":"evil"}`, "", 200, 403},
 		{"preserve, no string", "", preserved, "/x", asJSON, `{"model":["evil"]}`, "", 200, 403},
 		{"preserve with a byte order mark", "", preserved, "/x", asJSON, "\ufeff" + `{"model":"evil"}`, "", 200, 403},
 		{"preserve, encoded", "", preserved, "/x", asJSON, `{"model":"good"}`, "br", 200, 403},
@@ -103,7 +113,12 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 		{"a form, denied", "", spoken, "/t", formType, formOf("model=evil", "file@="+far), "", 200, 403},
 		{"behind a file", "", spoken, "/t", formType, formOf("file@="+far, "model=evil"), "", 200, 403},
 		{"behind a small file", "", spoken, "/t", formType, formOf("file@=x", "model=good"), "", 200, 200},
+		{"a form for a model that is configured", "", routeConf("audio/v1/audio/transcriptions", "openai", "good", `"upstream_url":"$UP"`), "/t", formType, formOf("file@=" + far), "", 200, 200},
+		{"a body that passes unread", "bedrock", unread, "/async-invoke", "text/plain", `{"modelId":"evil"}`, "", 200, 403},
+		{"an upload, which has no model", "gemini", uploads, "/upload/v1beta/files", "text/plain", `x`, "", 200, 200},
 		{"the lines of a batch", "", batches, "/batches", asJSON, `{"input_file_id":"file-1"}`, "", 200, 403},
+		{"a list of batches", "", batches, "/batches", "", "", "", 200, 200},
+		{"ours, another in the path", "", routeConf("audio/v1/audio/speech", "openai", "good", ""), "/models/evil/speech", asJSON, `{"input":"x","voice":"v"}`, "", 200, 200},
 		{"messages of a batch", "anthropic", anthropics, "/v1/messages/batches", asJSON, `{"requests":[{"custom_id":"1","params":{"model":"evil"}}]}`, "", 200, 403},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -117,7 +132,11 @@ func TestModelThatCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 				if c.encoding != "" {
 					headers = []string{"Content-Encoding", c.encoding}
 				}
-				resp, body := b.send("POST", c.path, c.media, c.body, headers...)
+				method := "POST"
+				if c.body == "" {
+					method = "GET"
+				}
+				resp, body := b.send(method, c.path, c.media, c.body, headers...)
 				if resp.StatusCode != want || want == 403 && len(b.upstreamBodies()) > 0 {
 					t.Errorf("%s: %d %s, want %d", acls, resp.StatusCode, body, want)
 				}
@@ -152,6 +171,32 @@ func TestSessionWhoseModelCannotBeReadIsRefusedWhereARuleNeedsIt(t *testing.T) {
 	}
 }
 
+func TestAModelInThePathIsDeniedButNeverAllowed(t *testing.T) {
+	for body, want := range map[string]int{`{"model":"good"}`: 200, `{"model":"evil"}`: 403, `{"input":"x"}`: 403} {
+		b := newBench(t, ruled(rule("allow", "model", "good"), routeConf("preserve", "openai", "", `"upstream_url":"$UP"`)), answer)
+		if resp, said := b.send("POST", "/models/good:predict", asJSON, body); resp.StatusCode != want {
+			t.Errorf("%s: %d %s", body, resp.StatusCode, said)
+		}
+	}
+	for _, c := range []struct {
+		path, name string
+		want       bool
+	}{
+		{"/models/m", "m", true}, {"/models/m:predict", "m", true}, {"/m/x", "m", true}, {"/models/org/m:predict", "org/m", true}, {"/models/m:1/x", "m:1", true},
+		{"/models/m2", "m", false}, {"/models/xm", "m", false}, {"/models/m", "", false}, {"/models/", "", false},
+	} {
+		if got := inPath([]string{"/other", c.path}, c.name); got != c.want {
+			t.Errorf("%q in %s: %v", c.name, c.path, got)
+		}
+	}
+}
+
+func TestNobodyIsMeantByAnEmptyValue(t *testing.T) {
+	if among([]string{""}, "") || among(nil, "") || !among([]string{"", "a"}, "a") {
+		t.Error("who has no name is one of those without a name")
+	}
+}
+
 func TestAllowRulesDoNotCoverWhatCannotBeRead(t *testing.T) {
 	conf := ruled(rule("allow", "model", "good"), routeConf("preserve", "openai", "good", `"upstream_url":"$UP"`))
 	for body, want := range map[string]int{`{"model":"good"}`: 200, `{"model":"evil"}`: 400, "\ufeff" + `{"model":"good"}`: 403, `{"input":"x"}`: 200} {
@@ -176,7 +221,7 @@ func TestRulesOnPathsSeeWhatTheRouterSees(t *testing.T) {
 		{"/t%2Fadmin", 403, 403}, {"/t/open%2f..%2Fadmin", 403, 403}, {"/t/open/../admin", 403, 403},
 		{"/t/admins", 200, 403}, {"/T/admin", 200, 403}, {"/t/open", 200, 200}, {"/t/open/x", 200, 200}, {"/t/opens", 200, 403}, {"/t//open", 200, 200}, {"/t/open/%61", 200, 200},
 		{"/t/admin;v=1", 403, 403}, {"/t/;x/admin", 403, 403}, {"/t/admin%3Bv=1/x", 403, 403}, {"/t/x/..;/admin", 403, 403}, {"/t/open;v=1", 200, 403}, {"/t/open/x;v=1", 200, 200},
-		{"/t/%6fpen", 200, 200}, {"/t", 200, 403}, {"/", 200, 403},
+		{"/t/%6fpen", 200, 200}, {"/t/open/100%", 400, 400}, {"/t/admin/100%", 403, 403}, {"/t", 200, 403}, {"/", 200, 403},
 	} {
 		for acls, want := range map[string]int{rule("deny", "path", "/t/admin/"): c.deny, rule("allow", "path", "/t/op%65n"): c.allow} {
 			b := newBench(t, ruled(acls, routeConf("preserve", "openai", "", `"upstream_url":"$UP"`)), answer)
@@ -198,6 +243,7 @@ func TestAddressesMatchHoweverTheyAreWritten(t *testing.T) {
 		{"::ffff:10.0.0.0/104", "10.1.1.1", true}, {"::ffff:10.0.0.0/104", "11.1.1.1", false}, {"::ffff:0:0/96", "192.0.2.1", true}, {"::/0", "2001:db8::1", true},
 		{"2001:db8::/32", "2001:db8:1::1", true}, {"2001:db8::/32", "2001:db9::1", false}, {"fe80::/10", "fe80::1%eth0", true}, {"fe80::1", "fe80::1%eth0", true},
 		{"0.0.0.0/0", "203.0.113.9", true}, {"0.0.0.0/0", "2001:db8::1", false}, {"nonsense", "10.0.0.1", false},
+		{"2001:db8::1/128", "2001:db8::2", false}, {"2001:db8::1/128", "2001:db8::1", true}, {"::ffff:10.0.0.1/128", "10.0.0.1", true}, {"::ffff:0:0/95", "::fffe:102:304", true}, {"::ffff:10.0.0.0/97", "127.0.0.1", true}, {"::ffff:10.0.0.0/97", "128.0.0.1", false},
 	} {
 		if got := containsAddr([]string{c.value}, c.addr, false); got != c.want {
 			t.Errorf("%s in %s: %v", c.addr, c.value, got)
@@ -211,14 +257,14 @@ func TestAddressesMatchHoweverTheyAreWritten(t *testing.T) {
 }
 
 func TestRulesOnConsumersAndGroups(t *testing.T) {
-	who := wire.Context{Consumer: wire.Consumer{ID: "c-1", Username: "ann"}, Groups: []string{"staff", "ops"}, GroupIDs: []string{"g-1"}}
+	who := wire.Context{Consumer: wire.Consumer{ID: "c-1", Username: "ann"}, Groups: []string{"staff", "ops"}, GroupIDs: []string{"g-1"}, ClientIP: "10.1.2.3"}
 	for _, c := range []struct {
 		kind, key, value string
 		want             bool
 	}{
 		{"consumer", "username", "ann", true}, {"consumer", "username", "c-1", false}, {"consumer", "id", "c-1", true}, {"consumer", "id", "ann", false},
 		{"consumer_group", "name", "ops", true}, {"consumer_group", "name", "g-1", false}, {"consumer_group", "id", "g-1", true}, {"consumer_group", "id", "ops", false},
-		{"provider", "", "openai", true}, {"provider", "", "azure", false},
+		{"provider", "", "openai", true}, {"provider", "", "azure", false}, {"ip", "", "10.0.0.0/8", true}, {"ip", "", "11.0.0.0/8", false},
 	} {
 		acls := fmt.Sprintf(`"deny":[{"match":[{"type":%q,"key":%q,"values":[%q]}]}]`, c.kind, c.key, c.value)
 		if c.key == "" {

@@ -210,6 +210,11 @@ func TestACLsDecideWhoMayUseWhat(t *testing.T) {
 		header     string
 		status     int
 	}{
+		{"no rules", "", "a", 200},
+		{"empty rules", `"acls":{"allow":[],"deny":[]},`, "a", 200},
+		{"one of two denials matches", `"acls":{"deny":[{"match":[{"type":"header","key":"x-team","values":["b"]}]},{"match":[{"type":"header","key":"x-team","values":["a"]}]}]},`, "a", 403},
+		{"one of two permits matches", `"acls":{"allow":[{"match":[{"type":"header","key":"x-team","values":["b"]}]},{"match":[{"type":"header","key":"x-team","values":["a"]}]}]},`, "a", 200},
+		{"neither of two permits matches", `"acls":{"allow":[{"match":[{"type":"header","key":"x-team","values":["b"]}]},{"match":[{"type":"header","key":"x-team","values":["c"]}]}]},`, "a", 403},
 		{"deny matches", `"acls":{"deny":[{"match":[{"type":"header","key":"x-team","values":["a"]}]}]},`, "a", 403},
 		{"deny does not match", `"acls":{"deny":[{"match":[{"type":"header","key":"x-team","values":["a"]}]}]},`, "b", 200},
 		{"allow matches", `"acls":{"allow":[{"match":[{"type":"header","key":"x-team","values":["a"]}]}]},`, "a", 200},

@@ -2,6 +2,7 @@ package record
 
 import (
 	"math"
+	"reflect"
 	"testing"
 
 	"go-ai-proxy/translators/chat"
@@ -60,7 +61,8 @@ func TestCostIsThatOfEachKindOfToken(t *testing.T) {
 func TestHighestContextFactorBelowThePromptCounts(t *testing.T) {
 	up := []target.ContextFactor{{Above: "0", InputFactor: 2, OutputFactor: 3}, {Above: "1k", InputFactor: 5, OutputFactor: 7}, {Above: "2K", InputFactor: 11, OutputFactor: 13}, {Above: "what", InputFactor: 17, OutputFactor: 17}}
 	down := []target.ContextFactor{up[2], up[3], up[1], up[0]}
-	for _, list := range [][]target.ContextFactor{up, down} {
+	same := append(up[:len(up):len(up)], target.ContextFactor{Above: "2000", InputFactor: 19, OutputFactor: 19}) // the first of them counts
+	for _, list := range [][]target.ContextFactor{up, down, same} {
 		for prompt, want := range map[int][2]float64{0: {1, 1}, 1: {2, 3}, 1000: {2, 3}, 1001: {5, 7}, 2000: {5, 7}, 2001: {11, 13}, 1e9: {11, 13}} {
 			o := target.Options{InputCost: ptr(1), OutputCost: ptr(1), ContextWindowFactor: list}
 			if got, want := Cost(&o, &chat.Usage{Prompt: prompt, Completion: 10}), (float64(prompt)*want[0]+10*want[1])/1e6; math.Abs(got-want) > want*1e-12 {
@@ -83,9 +85,15 @@ func TestNumbersOfTokensAreReadAsTheyAreWritten(t *testing.T) {
 func TestTierIsTheLongestThatTheReportedOneContains(t *testing.T) {
 	list := []target.TierFactor{{Tier: "flex", Factor: 2}, {Tier: "Priority", Factor: 3}, {Tier: "priority_plus", Factor: 5}, {Tier: "fast", Factor: 7}}
 	for reported, want := range map[string]float64{"": 1, "default": 1, "flex": 2, "FLEX": 2, "priority": 3, "ON_DEMAND_PRIORITY": 3, "priority_plus": 5,
-		"fast": 3, "very-fast": 3, "breakfast": 7, "fasting": 7, "zfast": 7, "afast": 7} {
+		"fast": 3, "very-fast": 3, "breakfast": 7, "fasting": 7, "zfast": 7, "afast": 7, "flexfasts": 2} {
 		if got := tierFactor(list, reported); got != want {
 			t.Errorf("%q: %v, want %v", reported, got, want)
+		}
+	}
+	unnamed := []target.TierFactor{{Tier: "", Factor: 2}, {Tier: "flex", Factor: 3}, {Tier: "c", Factor: 4}}
+	for reported, want := range map[string]float64{"": 1, "default": 1, "fast": 1, "flex": 3, "c": 4} {
+		if got := tierFactor(unnamed, reported); got != want {
+			t.Errorf("%q without priority: %v, want %v", reported, got, want)
 		}
 	}
 	o := target.Options{InputCost: ptr(1), OutputCost: ptr(1), ServiceTierFactor: list}
@@ -98,6 +106,25 @@ func TestEstimatesRoundAsKongDoes(t *testing.T) {
 	for words, want := range map[int][2]int{0: {0, 0}, 1: {1, 2}, 2: {2, 4}, 3: {3, 5}, 5: {5, 9}, 10: {10, 18}} {
 		if got := [2]int{PromptTokens(words, false), PromptTokens(words, true)}; got != want {
 			t.Errorf("%d words: %v, want %v", words, got, want)
+		}
+	}
+}
+
+func TestCountersThatAreNoCountsAreBounded(t *testing.T) {
+	const most = 1_099_511_627_776
+	for reported, want := range map[int64]int64{-1: 0, 0: 0, 7: 7, most: most, most + 1: most, math.MaxInt64: most, math.MinInt64: 0} {
+		var u chat.Usage
+		counters := reflect.ValueOf(&u).Elem()
+		for _, field := range counters.Fields() {
+			if field.CanInt() {
+				field.SetInt(reported)
+			}
+		}
+		Bound(&u)
+		for of, field := range counters.Fields() {
+			if field.CanInt() && field.Int() != want {
+				t.Errorf("%s: %d becomes %d, want %d", of.Name, reported, field.Int(), want)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go-ai-proxy/plugin/config"
@@ -54,9 +55,13 @@ func TestARecordNamesAllThatItSays(t *testing.T) {
 	if got := string(d.append(nil)); got != least {
 		t.Errorf("says\n%s, want\n%s", got, least)
 	}
+	d.Tried = []Tried{{Port: 80}}
+	if got := string(d.append(nil)); !strings.HasSuffix(got, `,"tried_targets":[{"port":80}]}`) {
+		t.Errorf("one attempt: %s", got)
+	}
 	d.Logging.Statistics = false
-	if got := d.append(nil); len(got) > 0 {
-		t.Errorf("says %s, and nothing is to be logged", got)
+	if got := string(d.append([]byte("x "))); got != "x " {
+		t.Errorf("says %q, and nothing is to be logged", got)
 	}
 }
 
@@ -82,7 +87,52 @@ func TestARecordBeginsPendingAndIsSettledOnce(t *testing.T) {
 	if !rec.Settle(Failed, "why", nil) || rec.Settle(Completed, "", nil) {
 		t.Error("it is settled once")
 	}
-	if d := rec.Data(); d.Outcome != Failed || d.Message != "why" {
+	rec.Update(func(d *Data) { d.Reason = "later" })
+	if d := rec.Data(); d.Reason != "later" || rec.Outcome() != Failed || d.Outcome != Failed || d.Message != "why" {
 		t.Errorf("%+v", d)
+	}
+}
+
+func TestARecordThatIsPendingSaysHowLongItHasTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := New(Data{Logging: config.Logging{Statistics: true}, Started: time.Now()})
+		time.Sleep(3 * time.Millisecond)
+		for range 2 { // the lock is free after the first
+			if got := string(rec.Append([]byte("x "))); !strings.HasPrefix(got, `x {"meta":{"llm_latency":3,"request_mode":"oneshot","outcome":"pending"},"usage":{`) {
+				t.Errorf("says %s", got)
+			}
+		}
+		for _, d := range []Data{{Outcome: Completed}, {Outcome: Completed, Latency: 5 * time.Millisecond}, {Outcome: Pending, Latency: 5 * time.Millisecond}} {
+			d.Started = time.Now().Add(-time.Hour)
+			if got := string(d.appendMeta(nil)); strings.Contains(got, `"llm_latency":5`) != (d.Latency > 0) || strings.Contains(got, "3600000") {
+				t.Errorf("%v of %v: says %s", d.Latency, d.Outcome, got)
+			}
+		}
+	})
+}
+
+func TestPayloadsAreLoggedWithoutStatistics(t *testing.T) {
+	for want, d := range map[string]Data{
+		`{"payload":{}}`:                              {},
+		`{"payload":{"request":"req"}}`:               {Request: []byte("req")},
+		`{"payload":{"response":"ans"}}`:              {Answer: []byte("ans")},
+		`{"payload":{"request":"","response":"ans"}}`: {Request: []byte{}, Answer: []byte("ans")},
+	} {
+		d.Logging.Payloads = true
+		if got := string(d.append(nil)); got != want {
+			t.Errorf("says %s, want %s", got, want)
+		}
+	}
+}
+
+func TestNumbersAreWholeWhereTheyCanBe(t *testing.T) {
+	for f, want := range map[float64]string{0: "0", 7: "7", -7: "-7", 0.5: "0.5", 999_999_999_999_999: "999999999999999", 1e15: "1e+15", -1e15: "-1e+15", 1e15 + 0.5: "1.0000000000000005e+15"} {
+		if got := string(appendFloat(nil, "n", f)); got != `"n":`+want {
+			t.Errorf("%v: %s, want %s", f, got, want)
+		}
+	}
+	d := Data{Latency: 5 * time.Millisecond, Usage: chat.Usage{Completion: 1}}
+	if got := string(d.appendUsage(nil)); !strings.Contains(got, `"time_per_token":5,`) {
+		t.Errorf("the time of one token: %s", got)
 	}
 }

@@ -39,13 +39,13 @@ func TestRecordsAreKeptAsLongAsTheyMayBeAskedFor(t *testing.T) {
 			rec := begun()
 			s.Add("x", rec)
 			ended(s, "x", rec)
-			time.Sleep(keepRecord - 1)
+			time.Sleep(time.Minute - 1)
 		}, true},
 		"over for a minute": {func(s *Store) {
 			rec := begun()
 			s.Add("x", rec)
 			ended(s, "x", rec)
-			time.Sleep(keepRecord)
+			time.Sleep(time.Minute)
 		}, false},
 		"given a second ago": {func(s *Store) {
 			rec := begun()
@@ -53,11 +53,23 @@ func TestRecordsAreKeptAsLongAsTheyMayBeAskedFor(t *testing.T) {
 			s.Give("x", ended(s, "x", rec))
 			time.Sleep(time.Second)
 		}, true},
+		"given not quite two seconds ago": {func(s *Store) {
+			rec := begun()
+			s.Add("x", rec)
+			s.Give("x", ended(s, "x", rec))
+			time.Sleep(2*time.Second - 1)
+		}, true},
 		"given two seconds ago": {func(s *Store) {
 			rec := begun()
 			s.Add("x", rec)
 			s.Give("x", ended(s, "x", rec))
-			time.Sleep(keepGiven)
+			time.Sleep(2 * time.Second)
+		}, false},
+		"taken, and over after that": {func(s *Store) {
+			rec := begun()
+			s.Add("x", rec)
+			s.Take("x")
+			ended(s, "x", rec)
 		}, false},
 		"taken": {func(s *Store) {
 			s.Add("x", begun())
@@ -101,10 +113,10 @@ func TestOldestOfTooManyRecordsAreDropped(t *testing.T) {
 	}
 	s.Add("under way", begun())
 	first, second := settled(), settled()
-	for range maxRecords - 2 {
+	for range 100_000 - 2 {
 		settled()
 	}
-	if len(s.byID) != maxRecords+1 {
+	if len(s.byID) != 100_000+1 {
 		t.Fatalf("%d records", len(s.byID))
 	}
 	settled()
@@ -114,6 +126,7 @@ func TestOldestOfTooManyRecordsAreDropped(t *testing.T) {
 }
 
 func TestOldestOfTooLargeRecordsAreDropped(t *testing.T) {
+	const most = 256 << 20
 	s := NewStore()
 	large := func(id string, n int) {
 		rec := begun()
@@ -122,10 +135,10 @@ func TestOldestOfTooLargeRecordsAreDropped(t *testing.T) {
 		s.Add(id, rec)
 		ended(s, id, rec)
 	}
-	large("1", maxRecordBytes/2)
-	large("2", maxRecordBytes/2)
-	if s.bytes != maxRecordBytes || s.byID["1"].Record == nil {
-		t.Fatalf("%d bytes, want %d", s.bytes, maxRecordBytes)
+	large("1", most/2)
+	large("2", most/2)
+	if s.bytes != most || s.byID["1"].Record == nil {
+		t.Fatalf("%d bytes, want %d", s.bytes, most)
 	}
 	large("3", 2)
 	if s.Take("1") != nil || s.Take("2") == nil || s.Take("3") == nil {
@@ -160,4 +173,79 @@ func TestRecordIsAwaitedThatIsAboutToBegin(t *testing.T) {
 			t.Error("something is left of it")
 		}
 	})
+}
+
+func TestWhatIsOverdueGoesWhenARecordIsGivenOrSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStore()
+		one, next := begun(), begun()
+		s.Add("one", one)
+		s.Add("next", next)
+		s.Give("one", ended(s, "one", one))
+		time.Sleep(2 * time.Second)
+		ended(s, "next", next)
+		if s.byID["one"].Record != nil || s.byID["next"].Record == nil {
+			t.Error("what was given stays when another is settled")
+		}
+		s.Give("next", next)
+		time.Sleep(2 * time.Second)
+		s.Give("other", one)
+		if s.byID["next"].Record != nil {
+			t.Error("what was given stays when another is given")
+		}
+	})
+}
+
+func TestIdsAreShortAndCount(t *testing.T) {
+	s := NewStore()
+	for range 35 {
+		s.Reserve()
+	}
+	if id := s.Reserve(); id != "10" {
+		t.Errorf("the 36th id is %q", id)
+	}
+}
+
+func TestARecordThatIsThereIsNotAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStore()
+		rec, began := begun(), time.Now()
+		s.Add("x", rec)
+		if s.Await("x", time.Second) != rec || time.Since(began) != 0 || len(s.byID)+len(s.wanted) != 0 {
+			t.Errorf("it took %v, and %d and %d are left", time.Since(began), len(s.byID), len(s.wanted))
+		}
+		if !s.mu.TryLock() {
+			t.Fatal("the store is locked for ever")
+		}
+		s.mu.Unlock()
+	})
+}
+
+// Kong may send a request twice, and soon after another.
+func TestARecordThatComesTwiceEndsTheWaitOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStore()
+		var got *Record
+		began := time.Now()
+		go func() { got = s.Await("x", time.Second) }()
+		synctest.Wait()
+		s.Add("x", begun())
+		s.Add("x", begun())
+		synctest.Wait()
+		if got == nil || time.Since(began) != 0 {
+			t.Errorf("%v after %v", got, time.Since(began))
+		}
+	})
+}
+
+func TestARecordThatIsReplacedHoldsNoBytes(t *testing.T) {
+	s := NewStore()
+	rec := begun()
+	rec.data.Answer = make([]byte, 7)
+	s.Add("x", rec)
+	ended(s, "x", rec)
+	s.Add("x", begun())
+	if s.bytes != 0 {
+		t.Errorf("%d bytes of a record that is gone", s.bytes)
+	}
 }
