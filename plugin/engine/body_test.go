@@ -20,7 +20,7 @@ func TestTheSizeOfAChunkIsHexadecimal(t *testing.T) {
 		}
 	}
 	b := &body{framing: chunked}
-	if err := b.size([]byte("00")); err != nil || b.part != inTrailer || b.left != maxTrailer {
+	if err := b.size([]byte("00")); err != nil || b.part != inTrailer || b.left != 4096 {
 		t.Errorf("the last chunk: part %d, %d bytes, %v", b.part, b.left, err)
 	}
 }
@@ -35,7 +35,7 @@ func TestTheExcessOfChunksHasALimit(t *testing.T) {
 	}{
 		{0, "1", 0}, {0, "1;" + strings.Repeat("x", 14), 0}, {0, "1;" + strings.Repeat("x", 15), 1},
 		{100, "1;" + strings.Repeat("x", 15), 101}, {100, "14", 100 + 2 + 2 - 16 - 40}, {100, "1000", 0},
-		{maxExcess - 1, "1;" + strings.Repeat("x", 15), maxExcess}, {maxExcess, "1;" + strings.Repeat("x", 15), -1},
+		{16383, "1;" + strings.Repeat("x", 15), 16384}, {16384, "1;" + strings.Repeat("x", 15), -1},
 	} {
 		b := &body{framing: chunked, excess: c.before}
 		err := b.size([]byte(c.line))
@@ -109,8 +109,8 @@ func TestABodyReturnsWhatHasComeAndItsEndWithIt(t *testing.T) {
 		{"a bare line feed in the trailer", parted(chunked, 0, "0\r\n\n"), 8, []result{{"", errTrailer}}},
 		{"a line feed alone", parted(chunked, 0, "\n"), 8, []result{{"", errChunk}}},
 		{"a chunk longer than it says", parted(chunked, 0, "2\r\nhel\r\n"), 8, []result{{"he", errChunk}}},
-		{"the longest line", parted(chunked, 0, "1;"+strings.Repeat("x", maxChunkLine-4)+"\r\na\r\n0\r\n\r\n"), 8, []result{{"a", io.EOF}}},
-		{"a line too long", parted(chunked, 0, "1;"+strings.Repeat("x", maxChunkLine-3)+"\r\na\r\n0\r\n\r\n"), 8, []result{{"", errChunk}}},
+		{"the longest line", parted(chunked, 0, "1;"+strings.Repeat("x", 4096-4)+"\r\na\r\n0\r\n\r\n"), 8, []result{{"a", io.EOF}}},
+		{"a line too long", parted(chunked, 0, "1;"+strings.Repeat("x", 4096-3)+"\r\na\r\n0\r\n\r\n"), 8, []result{{"", errChunk}}},
 	} {
 		for i, want := range c.want {
 			b := make([]byte, c.size)

@@ -145,7 +145,7 @@ func TestInterimAnswersAreSkippedAsTheyCome(t *testing.T) {
 	}{
 		{[]string{answer}, nil}, {[]string{interim + answer}, nil}, {[]string{interim, answer}, nil}, {[]string{interim[:10], interim[10:], answer[:9], answer[9:]}, nil},
 		{[]string{interim[:len(interim)-1], "\n" + answer}, nil}, {[]string{interim[:len(interim)-3], "\n\r\n" + answer}, nil},
-		{[]string{strings.Repeat(interim, maxInterim) + answer}, nil}, {[]string{strings.Repeat(interim, maxInterim+1) + answer}, errInterim},
+		{[]string{strings.Repeat(interim, 16) + answer}, nil}, {[]string{strings.Repeat(interim, 17) + answer}, errInterim},
 		{[]string{interim, answer[:9]}, io.EOF}, {nil, io.EOF},
 	} {
 		s := pieces(c.pieces...)
