@@ -8,7 +8,7 @@ import (
 
 func TestHowARequestIsRead(t *testing.T) {
 	const host = "Host: a\r\n"
-	for _, c := range []struct {
+	for _, c := range []*struct {
 		head string
 		want Exchange // of its target and framing
 	}{
