@@ -16,7 +16,11 @@ type written struct {
 	writes []string
 	limits int // deadlines that were set
 	fails  error
+
+	deadlines int // of both directions
 }
+
+func (w *written) SetDeadline(time.Time) error { w.deadlines++; return nil }
 
 func (w *written) Write(p []byte) (int, error) {
 	if w.fails != nil {
