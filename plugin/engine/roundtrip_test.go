@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -284,6 +286,41 @@ func TestWhichErrorsOfAListenerPass(t *testing.T) {
 	} {
 		if passes(c.err) != c.passes || isFull(c.err) != c.full {
 			t.Errorf("%v passes %v, full %v", c.err, passes(c.err), isFull(c.err))
+		}
+	}
+}
+
+// A request of which nothing was written was not made: its error is that of
+// connecting, and it is the context's when that has ended.
+func TestARequestThatWasNotWrittenWasNotMade(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		near, far := net.Pipe()
+		far.Close()
+		c := sendTo(near)
+		c.in.open(near)
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		if gone {
+			cancel()
+		}
+		_, err := c.roundTrip(ctx, outgoing(t, "GET", "http://a/"))
+		wantTransport(t, err, wire.Connecting, false)
+		if errors.Is(err, context.Canceled) != gone {
+			t.Errorf("context ended %v: %v", gone, err)
+		}
+	}
+}
+
+func TestAProxyThatIsNotTrustedIsNotUsed(t *testing.T) {
+	proxy := httptest.NewTLSServer(nil)
+	defer proxy.Close()
+	for _, to := range []string{"http://a/", "https://a/"} {
+		c := newClient(t, nil, "")
+		c.proxyOf = func(_, _ string) (*url.URL, error) { return url.Parse(proxy.URL) }
+		_, err := c.Do(context.Background(), outgoing(t, "GET", to))
+		var unknown x509.UnknownAuthorityError
+		if wantTransport(t, err, wire.Connecting, false); !errors.As(err, &unknown) || !strings.HasPrefix(err.(*wire.TransportError).Err.Error(), "proxy: ") {
+			t.Errorf("%s: %v", to, err)
 		}
 	}
 }
