@@ -326,6 +326,9 @@ func TestRoleIsAssumedOnceAndRenewedAhead(t *testing.T) {
 		s := mustSource(t, staticKeys, "bedrock", c.client(), env)
 		s.Warm(role)
 		synctest.Wait()
+		if n := len(c.requests()); n != 1 {
+			t.Fatalf("warming asked %d times", n)
+		}
 		for _, s := range []*Source{s, mustSource(t, staticKeys, "bedrock", c.client(), env)} {
 			if got := key(s); got != "ASIA1 token-1" {
 				t.Fatalf("got %s", got)

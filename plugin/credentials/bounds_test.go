@@ -21,7 +21,7 @@ import (
 
 func TestLifeOfATokenIsReadHoweverItIsWritten(t *testing.T) {
 	for text, want := range map[string]int64{
-		`3600`: 3600, `"3600"`: 3600, `1`: 1, `"1"`: 1, `1.9`: 1, `1e300`: maxSeconds, `"99999999999"`: maxSeconds, `4294967295`: maxSeconds - 1,
+		`3600`: 3600, `"3600"`: 3600, `1`: 1, `"1"`: 1, `1.9`: 1, `1e300`: maxSeconds, `"99999999999"`: maxSeconds, `"9223372036854775807"`: maxSeconds, `4294967295`: maxSeconds - 1,
 		`0`: -1, `0.9`: -1, `-1`: -1, `"0"`: -1, `"-1"`: -1, `""`: -1, `"soon"`: -1, `true`: -1, `null`: -1, `"99999999999999999999"`: -1,
 	} {
 		got, ok := seconds(jsonedit.MustParse(text))
@@ -167,6 +167,24 @@ func TestKeysExpireWhereTheySaySo(t *testing.T) {
 	}
 	if got := expiry(aws.Credentials{Expires: at}); !got.IsZero() {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestSessionOfTheDefaultChainIsDroppedWhenItExpires(t *testing.T) {
+	clearCloudEnv(t)
+	expires := time.Now().Add(time.Hour).Truncate(time.Second)
+	task := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"AccessKeyId":"AKID","SecretAccessKey":"s","Token":"session","Expiration":%q}`, expires.UTC().Format(time.RFC3339))
+	}))
+	defer task.Close()
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", task.URL)
+	s := &sigV4{env: alone()}
+	if _, err := s.credentials(t.Context(), nil, "us-east-1"); err != nil {
+		t.Fatal(err)
+	}
+	// The SDK takes off some minutes, and we some seconds.
+	if at := s.chain("us-east-1").lease.Load().unusable; at.After(expires) || at.Before(expires.Add(-10*time.Minute)) {
+		t.Errorf("dropped at %v, expires at %v", at, expires)
 	}
 }
 

@@ -117,6 +117,9 @@ func copyHandler(repo, dir string, patience time.Duration) error {
 	if patience == patient {
 		changed = strings.Replace(changed, "local BURST = 0.5 ", "local BURST = 60 ", 1)
 	}
+	if patience == talkative {
+		changed = strings.Replace(changed, "local SPARE_LOG = 10 ", "local SPARE_LOG = 1 ", 1)
+	}
 	return os.WriteFile(filepath.Join(dir, path), []byte(changed), 0o644)
 }
 

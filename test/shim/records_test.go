@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -166,6 +167,69 @@ func TestRelayThatAnswersAgainIsAskedAgain(t *testing.T) {
 	want(t, "connections", asked.accepted, 1)
 }
 
+// A worker that had no more time for an answer asks again once it has come, not
+// only when its rest is over.
+func TestLateAnswerEndsTheRest(t *testing.T) {
+	g := startGateway(t, 1, 200*time.Millisecond)
+	r := startRelay(t, token, byID)
+	g.script(r.access(""))
+	late := make(chan struct{})
+	answer := sync.OnceFunc(func() { close(late) })
+	questions := 0
+	startRecords(t, g, func(string) string {
+		if questions++; questions == 1 {
+			<-late
+		}
+		return "{\"it\":\"works\"}\n"
+	})
+	t.Cleanup(answer)
+	g.post("/v1", "{}")
+	g.post("/v1", "{}")
+	for i, e := range g.entries(2) {
+		want(t, fmt.Sprint("record ", i), e.Record, nil)
+	}
+	answer()
+	time.Sleep(50 * time.Millisecond)
+	for range 10 {
+		g.post("/v1", "{}")
+	}
+	for i, e := range g.entries(12)[2:] {
+		want(t, fmt.Sprint("record ", i), e.Record, map[string]any{"it": "works"})
+	}
+}
+
+// A warning that is not repeated says afterwards how often it would have been.
+func TestLostRecordsAreCounted(t *testing.T) {
+	g := startGateway(t, 1, talkative)
+	r := startRelay(t, token, byID)
+	g.script(r.access(""))
+	stop := make(chan struct{})
+	startRecords(t, g, func(string) string { <-stop; return "\n" })
+	t.Cleanup(func() { close(stop) })
+	for range 5 {
+		g.post("/v1", "{}")
+	}
+	said := g.entries(5)[0].Complaints
+	want(t, "first warning", said, []string{"warn: no AI record in the log entry: the relay did not answer in time"})
+	counted := 0
+	for end := time.Now().Add(5 * time.Second); counted < 5 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		counted = 0
+		for _, e := range g.entries(5) {
+			counted += len(e.Complaints)
+		}
+		said = lines(filepath.Join(g.dir, "complaints"))
+		for _, line := range said {
+			n := 0
+			_, more, _ := strings.Cut(line, "not asked for now (")
+			fmt.Sscanf(more, "%d times since the last warning)", &n)
+			counted += n
+		}
+	}
+	if counted != 5 || len(said) == 0 {
+		t.Errorf("%d of 5 lost records are counted; what is said afterwards is %q", counted, said)
+	}
+}
+
 // What comes of a relay and of headers is bounded and clean before it is logged.
 func TestComplaintsAreBounded(t *testing.T) {
 	g := startGateway(t, 1, hasty)
@@ -222,7 +286,7 @@ func provider(t *testing.T, stop <-chan struct{}) (*httptest.Server, *prompts) {
 // realRelay is a gateway in front of the plugin's own relay.
 func realRelay(t *testing.T, workers int) (*gateway, *prompts) {
 	t.Helper()
-	g := startGateway(t, workers, asShipped)
+	g := startGateway(t, workers, patient)
 	stop := make(chan struct{})
 	t.Cleanup(func() { close(stop) })
 	up, asked := provider(t, stop)
@@ -270,7 +334,8 @@ func busy(t *testing.T, n int) {
 }
 
 // Every request that reached the provider leaves a record, whenever its client
-// leaves and however busy the machine is.
+// leaves and however busy the machine is. The workers are patient: a relay that
+// gets no processor for half a second is TestLateAnswerEndsTheRest's.
 func TestNoRecordIsLost(t *testing.T) {
 	const stream, whole = `{"stream":true,"messages":[{"role":"user","content":"%s"}]}`, `{"messages":[{"role":"user","content":"%s"}]}`
 	inTheMiddle := func(i int) time.Duration { return time.Duration(i%100) * 150 * time.Microsecond }

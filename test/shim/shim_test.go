@@ -32,6 +32,8 @@ func hello(w http.ResponseWriter, _ seen) {
 const (
 	patient = 5 * time.Second // for a test that is to see a record
 	hasty   = 5 * time.Millisecond
+	// talkative is hasty, and says after a second what it has counted.
+	talkative = 6 * time.Millisecond
 	// asShipped is what the handler says.
 	asShipped = 0
 )

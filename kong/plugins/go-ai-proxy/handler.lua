@@ -43,8 +43,8 @@ local RECORD_SOCKET = "/go-ai-proxy.%d.record.sock" -- in the Kong prefix, by th
 local PATIENCE = 0.5 -- seconds for one record, at the most
 local BURST = 0.5 -- seconds for several in a row
 local SHARE = 0.25 -- of a worker's time in the long run
-local REST = 1 -- seconds without a question after one that was not answered,
-local LONGEST_REST = 30 -- doubled each time up to this
+local REST = 1 -- seconds without a question after one that was not answered, unless its
+local LONGEST_REST = 30 -- answer comes meanwhile; doubled each time up to this
 
 local SPARE_LOG = 10 -- seconds for which a warning is counted only
 local LONGEST_TEXT = 300 -- bytes of an error in a warning
@@ -56,22 +56,27 @@ local relays = setmetatable({}, { __mode = "k" })
 
 
 -- say logs what went wrong, once in a while: a fault that every request meets
--- must not fill the disk.
+-- must not fill the disk. How often it was met meanwhile is said afterwards.
 local said = {}
 
 local function say(log, what, err)
+  local text = gsub(sub(tostring(err), 1, LONGEST_TEXT), "%c", " ")
   local before = said[what]
   local now = ngx.now()
-  if before and now - before.at < SPARE_LOG then
-    before.more = before.more + 1
+  if not before or now - before.at >= SPARE_LOG then
+    said[what] = { at = now, more = 0 }
+    log(what, ": ", text)
     return
   end
-  said[what] = { at = now, more = 0 }
-  local text = gsub(sub(tostring(err), 1, LONGEST_TEXT), "%c", " ")
-  if before and before.more > 0 then
-    text = text .. format(" (and %d times before)", before.more)
+  before.more, before.text = before.more + 1, text
+  if before.more == 1 then
+    local ok, timer_err = ngx.timer.at(SPARE_LOG - (now - before.at), function()
+      log(what, ": ", before.text, format(" (%d times since the last warning)", before.more))
+    end)
+    if not ok then
+      log(what, ": ", text, " (and what follows is not counted: ", timer_err, ")")
+    end
   end
-  log(what, ": ", text)
 end
 
 
@@ -103,8 +108,10 @@ local function close(link)
 end
 
 
--- rest has nobody wait for this relay for a while.
-local function rest(link)
+-- rest has nobody wait for this relay for a while, or until it has answered the
+-- question of that id after all: it was the worker that had no more time for it.
+local function rest(link, id)
+  link.owed = id
   link.pause = min(max(link.pause * 2, REST), LONGEST_REST)
   link.awake = socket.gettime() + link.pause
 end
@@ -128,6 +135,9 @@ local function read_line(link, seconds)
   local id, record = match(line, "^(%S+) (.*)$")
   if id == LEAVING then
     forget(link.port)
+  end
+  if id and id == link.owed then
+    link.owed, link.awake = nil, 0
   end
   local inbox = id and expected[id]
   if inbox then
@@ -204,7 +214,7 @@ local function ask(link, id, inbox, over)
   if ok then
     link.pause = 0
   else
-    rest(link)
+    rest(link, id)
   end
   return ok, err == "timeout" and "the relay did not answer in time" or err
 end

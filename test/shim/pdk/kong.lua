@@ -37,6 +37,12 @@ end
 local function complain(level)
   return function(...)
     local text = table.concat({ ... })
+    if ngx.get_phase() == "timer" then -- of no request
+      local file = assert(io.open(prefix .. "complaints", "a"))
+      file:write(level, ": ", text, "\n")
+      file:close()
+      return
+    end
     ngx.ctx.complaints = ngx.ctx.complaints or {}
     table.insert(ngx.ctx.complaints, level .. ": " .. text)
   end
