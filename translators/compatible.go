@@ -67,7 +67,7 @@ var rows = []*provider.Provider{
 			}),
 		},
 	},
-	// vllm is a server of one's own. It takes sampling parameters beyond
+	// vllm is a self-hosted server. It takes sampling parameters beyond
 	// OpenAI's, top_k among them, and calls thinking "reasoning".
 	// https://docs.vllm.ai/en/stable/features/reasoning_outputs/
 	{

@@ -22,7 +22,7 @@ const (
 	// sent, so that it does not expire on its way; at most a quarter of its life.
 	expiryMargin = 10 * time.Second
 	// firstPause and longestPause bound how long a token source that has failed
-	// is left alone, the longer the oftener it has failed in a row.
+	// is left alone, longer each time it fails in a row.
 	firstPause   = time.Second
 	longestPause = time.Minute
 )
