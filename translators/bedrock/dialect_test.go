@@ -14,6 +14,7 @@ import (
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/origin"
 )
 
 func parsed(t *testing.T, body string) *chat.Request {
@@ -45,7 +46,7 @@ func TestClientsRequestIsUnderstood(t *testing.T) {
 			{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "look"}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "aGk="}},
 				{Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", URL: "s3://b/k", Filename: "Q3.pdf"}}, {Kind: chat.File, Media: &chat.Media{MIME: "text/plain", Data: "aGk=", Filename: "n.txt"}},
 				{Kind: chat.Text, Text: "judge me"}, {Kind: chat.Opaque, Type: "searchResult", Raw: chat.Raw(`{"type":"searchResult","searchResult":{"title":"t"}}`)}}},
-			{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "hm", Signature: "s"}, {Kind: chat.RedactedThinking, Text: "eA=="}, {Kind: chat.Text, Text: "ok"},
+			{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "hm", Signature: "s", Origin: origin.Anthropic}, {Kind: chat.RedactedThinking, Text: "eA==", Origin: origin.Anthropic}, {Kind: chat.Text, Text: "ok"},
 				{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: `{"n":1.0}`}}},
 			{Role: chat.User, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "1", IsError: true, CacheControl: ephemeral, Parts: []chat.Part{
 				{Kind: chat.Text, Text: `{"a":[1]}`}, {Kind: chat.Text, Text: "b"}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/gif", Data: "aGk="}}}}}},

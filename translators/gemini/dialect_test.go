@@ -12,6 +12,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
+	"go-ai-proxy/translators/origin"
 )
 
 func TestClientRequest(t *testing.T) {
@@ -45,7 +46,7 @@ func TestClientRequest(t *testing.T) {
 			}},
 			{Role: chat.Assistant, Parts: []chat.Part{
 				{Kind: chat.Thinking, Text: "hm"},
-				{Kind: chat.ToolCall, ID: f, Name: "f", Arguments: `{"a":1.0}`, Signature: "c2ln"},
+				{Kind: chat.ToolCall, ID: f, Name: "f", Arguments: `{"a":1.0}`, Signature: "c2ln", Origin: origin.Google},
 				{Kind: chat.ToolCall, ID: g, Name: "g", Arguments: `{}`},
 			}},
 			{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: g, Name: "g", Parts: []chat.Part{{Kind: chat.Text, Text: "two"}}}}},

@@ -8,6 +8,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/mock"
+	"go-ai-proxy/translators/origin"
 )
 
 func parse(t *testing.T, body string) *chat.Request {
@@ -78,11 +79,11 @@ func TestPartsOfMessages(t *testing.T) {
 			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Opaque, Type: "hologram", Raw: chat.Raw(`{"type":"hologram","x":1}`)}}}},
 		"refusal": {`{"role":"assistant","content":null,"refusal":"no"}`, chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Refusal, Text: "no"}}}},
 		"thinking in blocks": {`{"role":"assistant","content":"x","reasoning_content":"t","thinking_blocks":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"redacted_thinking","data":"d"}]}`,
-			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "t", Signature: "s"}, {Kind: chat.RedactedThinking, Text: "d"}, {Text: "x"}}}},
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "t", Signature: "s", Origin: origin.Anthropic}, {Kind: chat.RedactedThinking, Text: "d", Origin: origin.Anthropic}, {Text: "x"}}}},
 		"thinking as text": {`{"role":"assistant","content":"x","reasoning_content":"t"}`,
 			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "t"}, {Text: "x"}}}},
 		"text beside calls": {`{"role":"assistant","content":"x","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{ \"b\": 1.0 }"},"extra_content":{"google":{"thought_signature":"sig"}}}]}`,
-			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Text: "x"}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: `{ "b": 1.0 }`, Signature: "sig"}}}},
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Text: "x"}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: `{ "b": 1.0 }`, Signature: "sig", Origin: origin.Google}}}},
 		"null content": {`{"role":"user","content":null}`, chat.Message{Role: chat.User}},
 	} {
 		req := parse(t, `{"messages":[`+test.message+`]}`)
