@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
 )
 
@@ -49,7 +50,7 @@ func owned(parts []Part, own origin.Name) []Part {
 	for _, p := range parts {
 		if p.foreign(own) {
 			p.Signature, p.Origin = "", ""
-			if p.Kind == RedactedThinking || p.Kind == Thinking && p.Text == "" {
+			if p.Kind == RedactedThinking || p.Kind == Thinking && p.Text.Empty() {
 				continue
 			}
 		}
@@ -64,11 +65,12 @@ func (p *Part) Sign(token string, format origin.Name) {
 	if token == "" {
 		return
 	}
-	to := &p.Signature
+	p.Origin, token = origin.Of(token, format)
 	if p.Kind == RedactedThinking {
-		to = &p.Text
+		p.Text = jsonedit.Plain(token)
+	} else {
+		p.Signature = token
 	}
-	p.Origin, *to = origin.Of(token, format)
 }
 
 // Token returns p's token to hand out in a format whose tokens are format's own; see
@@ -76,7 +78,7 @@ func (p *Part) Sign(token string, format origin.Name) {
 func (p *Part) Token(format origin.Name, meta *Meta) string {
 	token := p.Signature
 	if p.Kind == RedactedThinking {
-		token = p.Text
+		token = p.Text.String()
 	}
 	if token == "" {
 		return ""
