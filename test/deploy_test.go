@@ -143,7 +143,9 @@ func TestComposeFileMatchesTheOtherFiles(t *testing.T) {
 			}
 		}
 	}
-	var provider struct{ Providers []struct{ Options struct{ Path string } } }
+	var provider struct {
+		Providers []struct{ Options struct{ Path string } }
+	}
 	if err := yaml.Unmarshal([]byte(source(t, "deploy/grafana/provisioning/dashboards/dashboards.yml")), &provider); err != nil {
 		t.Fatal(err)
 	}
