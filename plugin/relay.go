@@ -322,7 +322,8 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
 		return inst, err
 	}
-	for _, w := range slices.Concat(c.Warnings(), warningsOf(inst)) {
+	inst.warnings = slices.Concat(inst.warnings, c.Warnings(), warningsOf(inst))
+	for _, w := range inst.warnings {
 		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
 	}
 	return inst, impossible(inst)
