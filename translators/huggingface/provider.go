@@ -12,12 +12,12 @@ import (
 
 // Provider is the router to the inference providers. It refuses members that it does
 // not know, and takes the options of the older API as headers.
-// https://co/docs/inference-providers/tasks/chat-completion
+// https://huggingface.co/docs/inference-providers/tasks/chat-completion
 var Provider = provider.Provider{
 	Name:       "huggingface",
 	OwnKey:     true,
 	ModelLands: target.InModel,
-	Base:       provider.At("https://router.co"),
+	Base:       provider.At("https://router.huggingface.co"),
 	Native:     Native,
 	Client:     &Client,
 	Header: func(t *target.Target) (headers [][2]string) {
