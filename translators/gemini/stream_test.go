@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -263,6 +264,7 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte(`{"candidates":[{"index":-1,"content":{"parts":[{"functionCall":{}}]},"finishReason":"STOP"}]}`))
 	f.Add([]byte(`{"candidates":{"index":1e9},"usageMetadata":[],"promptFeedback":{"blockReason":"A"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer workload.Linear(t, len(data))()
 		to := onPublic("m")
 		s := Generate.NewStream(&to)
 		for range 2 {

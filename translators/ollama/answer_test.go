@@ -12,6 +12,7 @@ import (
 	"testing/iotest"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
 )
@@ -346,6 +347,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"response":"a","done":true,"logprobs":[]}`))
 	f.Add([]byte(`{"error":{}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		deltas, streamErr := Chat.NewStream(on("")).Next(frame.Event{Data: body})
 		var out []byte
 		e := openai.Chat.NewEncoder(chat.Meta{ID: "x", Model: "m", Created: 1})
