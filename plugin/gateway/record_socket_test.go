@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -217,3 +219,64 @@ func TestRequestedRecordSaysHowItsRequestEnded(t *testing.T) {
 		})
 	}
 }
+
+// Sockets of processes that are gone are removed, and no others.
+func TestSocketsOfEndedRelaysAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	stale, live := filepath.Join(dir, fmt.Sprintf(RecordSocket, 2)), filepath.Join(dir, fmt.Sprintf(RecordSocket, 3))
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	other, err := net.Listen("unix", live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
+	closeRecords, err := s.serve(dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeRecords()
+	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket of an ended relay: %v", err)
+	}
+	if _, err := os.Stat(live); err != nil {
+		t.Errorf("the socket of another relay: %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, fmt.Sprintf(RecordSocket, 1))); err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("the socket, which Kong's workers may use: %v, %v", info, err)
+	}
+}
+
+func TestRecordSocketThatCannotBeMadeIsAnError(t *testing.T) {
+	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
+	if _, err := s.serve(filepath.Join(t.TempDir(), "absent"), 1); err == nil || !strings.HasPrefix(err.Error(), "socket for records: ") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRecordSocketThatBreaksIsLogged(t *testing.T) {
+	var log strings.Builder
+	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.New(&log))
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{{net.ErrClosed, false}, {syscall.EBADF, true}} {
+		log.Reset()
+		s.accept(failing{c.err})
+		if got := strings.Contains(log.String(), "streams have no record from now on"); got != c.want {
+			t.Errorf("%v: logged %q", c.err, log.String())
+		}
+	}
+}
+
+// failing is a listener that fails.
+type failing struct{ err error }
+
+func (f failing) Accept() (net.Conn, error) { return nil, f.err }
+func (failing) Close() error                { return nil }
+func (failing) Addr() net.Addr              { return &net.UnixAddr{} }
