@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -258,25 +257,3 @@ func TestRecordSocketThatCannotBeMadeIsAnError(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-
-func TestRecordSocketThatBreaksIsLogged(t *testing.T) {
-	var log strings.Builder
-	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.New(&log))
-	for _, c := range []struct {
-		err  error
-		want bool
-	}{{net.ErrClosed, false}, {syscall.EBADF, true}} {
-		log.Reset()
-		s.accept(failing{c.err})
-		if got := strings.Contains(log.String(), "streams have no record from now on"); got != c.want {
-			t.Errorf("%v: logged %q", c.err, log.String())
-		}
-	}
-}
-
-// failing is a listener that fails.
-type failing struct{ err error }
-
-func (f failing) Accept() (net.Conn, error) { return nil, f.err }
-func (failing) Close() error                { return nil }
-func (failing) Addr() net.Addr              { return &net.UnixAddr{} }
