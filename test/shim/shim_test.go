@@ -34,6 +34,8 @@ const (
 	hasty   = 5 * time.Millisecond
 	// talkative is hasty, and says after a second what it has counted.
 	talkative = 6 * time.Millisecond
+	// unwaiting is hasty, and does not wait long for a plugin server.
+	unwaiting = 7 * time.Millisecond
 	// asShipped is what the handler says.
 	asShipped = 0
 )
