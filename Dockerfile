@@ -4,14 +4,16 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /go-ai-proxy .
+ARG VERSION
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.build=${VERSION}" -o /go-ai-proxy .
 
 FROM kong:3.9
 USER root
 COPY --from=build /go-ai-proxy /usr/local/bin/go-ai-proxy
+COPY LICENSE NOTICE /usr/share/doc/go-ai-proxy/
 COPY kong/plugins/go-ai-proxy schema.json /opt/go-ai-proxy/kong/plugins/go-ai-proxy/
 # Kong passes on to the plugin only what is named here.
-ENV KONG_NGINX_MAIN_ENV="GO_AI_PROXY_REDIS; env GO_AI_PROXY_HTTP2; env GO_AI_PROXY_ENGINE; env GO_AI_PROXY_LOG_LEVEL; env GO_AI_PROXY_LOG_PHASE; \
+ENV KONG_NGINX_MAIN_ENV="GO_AI_PROXY_REDIS; env GO_AI_PROXY_HTTP2; env GO_AI_PROXY_ENGINE; env GO_AI_PROXY_LOG_LEVEL; env GO_AI_PROXY_LOG_PHASE; env GO_AI_PROXY_STATUS; env GO_AI_PROXY_STATUS_PUBLIC; env GO_AI_PROXY_STATUS_PPROF; \
 env HTTP_PROXY; env HTTPS_PROXY; env NO_PROXY; env SSL_CERT_FILE; env HOME; \
 env AWS_REGION; env AWS_DEFAULT_REGION; env AWS_ACCESS_KEY_ID; env AWS_SECRET_ACCESS_KEY; env AWS_SESSION_TOKEN; \
 env AWS_ROLE_ARN; env AWS_ROLE_SESSION_NAME; env AWS_WEB_IDENTITY_TOKEN_FILE; \

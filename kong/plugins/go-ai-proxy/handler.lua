@@ -55,6 +55,11 @@ end
 
 facts.ip = facts.path
 
+function facts.route()
+  local route = ngx.ctx.route
+  return route and argument("route", route.name or route.id) or ""
+end
+
 function facts.captures()
   local all = ""
   for name, value in pairs(kong.request.get_uri_captures().named) do

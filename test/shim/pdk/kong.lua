@@ -136,6 +136,7 @@ local function access()
   local ctx = ngx.ctx
   ctx.balancer_data = {}
   ctx.conf = conf()
+  ctx.route = { id = "r1", name = ngx.var.http_x_test_route }
   if ngx.var.http_x_test_consumer then
     ctx.consumer = cjson.decode(ngx.var.http_x_test_consumer)
   end
