@@ -120,13 +120,13 @@ func TestSchemaIsOneThatKong34Takes(t *testing.T) {
 		t.Error(found)
 	}
 	for text, want := range map[string]string{
-		`[{"a":{"type":"json"}}]`:                                                        `.a: no type "json"`,
-		`[{"a":{"type":"string","deprecation":{}}}]`:                                     ".a: no attribute deprecation of a string",
-		`[{"a":{"type":"string","between":[1,2]}}]`:                                      ".a: no attribute between of a string",
-		`[{"a":{"type":"array"}}]`:                                                       ".a: a array needs elements",
-		`[{"a":{"type":"record","fields":[],"entity_checks":[{"x":[]}]}}]`:               ".a: no rule x",
-		`[{"a":{"type":"string","description":"short"}}]`:                                ".a: a description of 5 bytes: 10 to 500",
-		`[{"a":{"type":"map","keys":{"type":"string"},"values":{"type":"json"}}}]`:       `.a.values: no type "json"`,
+		`[{"a":{"type":"json"}}]`:                                                         `.a: no type "json"`,
+		`[{"a":{"type":"string","deprecation":{}}}]`:                                      ".a: no attribute deprecation of a string",
+		`[{"a":{"type":"string","between":[1,2]}}]`:                                       ".a: no attribute between of a string",
+		`[{"a":{"type":"array"}}]`:                                                        ".a: a array needs elements",
+		`[{"a":{"type":"record","fields":[],"entity_checks":[{"x":[]}]}}]`:                ".a: no rule x",
+		`[{"a":{"type":"string","description":"short"}}]`:                                 ".a: a description of 5 bytes: 10 to 500",
+		`[{"a":{"type":"map","keys":{"type":"string"},"values":{"type":"json"}}}]`:        `.a.values: no type "json"`,
 		`[{"a":{"type":"record","fields":[],"entity_checks":[{"conditional":{"x":1}}]}}]`: ".a.conditional: no member x",
 	} {
 		var fields any
