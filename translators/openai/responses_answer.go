@@ -102,17 +102,17 @@ func (r *response) part(p *chat.Part) {
 		}
 	case chat.RedactedThinking:
 		it := r.add(reasoningItem)
-		it.sealed = append(append(it.sealed, sealedRedacted...), p.Text.String()...)
+		it.sealed = p.Text.AppendDecoded(append(it.sealed, sealedRedacted...))
 	case chat.ToolCall:
 		if p.Signature != "" {
 			it := r.add(reasoningItem)
 			it.sealed = append(append(it.sealed, sealedCall...), p.Signature...)
 		}
 		it := r.add(callItem)
-		it.call, it.name, it.text = []byte(p.ID), []byte(p.Name), []byte(p.Arguments.String())
+		it.call, it.name, it.text = []byte(p.ID), []byte(p.Name), p.Arguments.AppendDecoded(nil)
 	case chat.Image:
 		if p.Media != nil && !p.Media.Data.Empty() {
-			r.add(imageItem).text = []byte(p.Media.Data.String())
+			r.add(imageItem).text = p.Media.Data.AppendDecoded(nil)
 		}
 	}
 }

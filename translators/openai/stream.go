@@ -120,10 +120,10 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 		dst = jsonedit.AppendBytes(append(dst, `{"reasoning_content":`...), d.Text)
 		return e.finish(append(dst, '}'), "")
 	case chat.SignatureDelta:
-		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), string(c.thinking), string(d.Text))
+		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), jsonedit.PlainBytes(c.thinking), string(d.Text))
 		dst = append(dst, ']')
 	case chat.RedactedDelta:
-		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), string(d.Text))
+		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), jsonedit.PlainBytes(d.Text))
 		dst = append(dst, ']')
 	case chat.ToolStart, chat.ToolArguments:
 		dst = e.appendCall(dst, d)

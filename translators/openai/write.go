@@ -107,13 +107,13 @@ func appendFinish(dst []byte, reason chat.FinishReason) []byte {
 }
 
 // appendThinkingBlock and appendRedactedBlock write an element of thinking_blocks.
-func appendThinkingBlock(dst []byte, text, signature string) []byte {
-	dst = jsonedit.AppendString(append(dst, `{"type":"thinking","thinking":`...), text)
+func appendThinkingBlock(dst []byte, text jsonedit.Text, signature string) []byte {
+	dst = text.Append(append(dst, `{"type":"thinking","thinking":`...))
 	return append(jsonedit.AppendOptional(dst, "signature", signature), '}')
 }
 
-func appendRedactedBlock(dst []byte, data string) []byte {
-	return append(jsonedit.AppendString(append(dst, `{"type":"redacted_thinking","data":`...), data), '}')
+func appendRedactedBlock(dst []byte, data jsonedit.Text) []byte {
+	return append(data.Append(append(dst, `{"type":"redacted_thinking","data":`...)), '}')
 }
 
 func appendThoughtSignature(dst []byte, signature string) []byte {
