@@ -126,7 +126,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	}
 	forgetParsers(len(body)) // the request may lie in its body, but in no parser
 	req.Model = r.target.Model
-	out, err := r.op.Chat.AppendRequest(nil, &r.target, req)
+	out, err := r.op.Chat.AppendRequest(nil, &r.target, req.Owned(r.op.Own(&r.target)))
 	forget(body)
 	return out, err
 }
@@ -134,7 +134,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 // edited splices a same-format body as the relay does.
 func (r *run) edited(body []byte, stream bool) ([]byte, error) {
 	if r.op.Edit.Request != nil {
-		body = r.op.Edit.Request(nil, body)
+		body = r.op.Edit.Request(nil, &r.target, body)
 	}
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {

@@ -112,8 +112,8 @@ func appendThinkingBlock(dst []byte, text jsonedit.Text, signature string) []byt
 	return append(jsonedit.AppendOptional(dst, "signature", signature), '}')
 }
 
-func appendRedactedBlock(dst []byte, data jsonedit.Text) []byte {
-	return append(data.Append(append(dst, `{"type":"redacted_thinking","data":`...)), '}')
+func appendRedactedBlock(dst []byte, data string) []byte {
+	return append(jsonedit.AppendString(append(dst, `{"type":"redacted_thinking","data":`...), data), '}')
 }
 
 func appendThoughtSignature(dst []byte, signature string) []byte {
