@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // AppendResponse writes the answer of Converse. Of several choices it is the
@@ -19,7 +20,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	dst = append(dst, `{"output":{"message":{"role":"assistant","content":[`...)
 	calls := 0
 	for i := range c.Parts {
-		dst = appendAnswerBlock(dst, &c.Parts[i], r.Meta.ID, calls)
+		dst = appendAnswerBlock(dst, &c.Parts[i], &r.Meta, calls)
 		if c.Parts[i].Kind == chat.ToolCall {
 			calls++
 		}
@@ -41,26 +42,26 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 }
 
 // appendAnswerBlock writes a part; nothing for what the format has no block for.
-func appendAnswerBlock(dst []byte, p *chat.Part, answer string, calls int) []byte {
+func appendAnswerBlock(dst []byte, p *chat.Part, meta *chat.Meta, calls int) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
-		if p.Text != "" {
-			dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text), '}')
+		if !p.Text.Empty() {
+			dst = append(p.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), '}')
 		}
 	case chat.Thinking:
-		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
-		dst = jsonedit.AppendOptional(dst, "signature", p.Signature)
+		dst = p.Text.AppendMember(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text")
+		dst = jsonedit.AppendOptional(dst, "signature", p.Token(origin.Anthropic, meta))
 		dst = append(dst, "}}}"...)
 	case chat.RedactedThinking:
-		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Text)), "}}"...)
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Token(origin.Anthropic, meta))), "}}"...)
 	case chat.ToolCall:
-		dst = appendCallID(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), []byte(p.ID), answer, calls)
-		dst = append(jsonedit.AppendName(jsonedit.AppendText(dst, "name", p.Name), "input"), inputOf(p.Arguments)...)
+		dst = appendCallID(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), []byte(p.ID), meta.ID, calls)
+		dst = appendInput(jsonedit.AppendName(jsonedit.AppendText(dst, "name", p.Name), "input"), p.Arguments)
 		dst = append(dst, "}}"...)
 	case chat.Image:
-		if m := p.Media; m != nil && m.Data != "" {
+		if m := p.Media; m != nil && !m.Data.Empty() {
 			dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"image":{`...), "format", formatOf(chat.Image, m))
-			dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "source"), '{'), "bytes", m.Data), "}}}"...)
+			dst = append(m.Data.AppendMember(append(jsonedit.AppendName(dst, "source"), '{'), "bytes"), "}}}"...)
 		}
 	}
 	return dst
@@ -83,16 +84,14 @@ func appendCallID(dst, id []byte, answer string, n int) []byte {
 	return jsonedit.AppendText(dst, "toolUseId", id)
 }
 
-// inputOf is arguments as the object they should be. What a model spoiled is
+// appendInput writes arguments as the object they should be. What a model spoiled is
 // passed on in one, so that the tool can say what is wrong with it.
-func inputOf(arguments string) string {
-	if chat.Blank(arguments) || arguments == "null" {
-		return "{}"
+func appendInput(dst []byte, arguments jsonedit.Text) []byte {
+	dst, ok := arguments.AppendObject(dst)
+	if !ok {
+		dst = append(arguments.AppendMember(append(dst, '{'), "arguments"), '}')
 	}
-	if _, err := jsonedit.Object([]byte(arguments), nil); err != nil {
-		return string(append(jsonedit.AppendText([]byte{'{'}, "arguments", arguments), '}'))
-	}
-	return arguments
+	return dst
 }
 
 // stopReason is Converse's word for a finish reason. An answer with calls stops

@@ -58,13 +58,13 @@ func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
 			if p.Kind != chat.Text {
 				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only hold text for Gemini"}
 			}
-			if p.Text == "" {
+			if p.Text.Empty() {
 				continue
 			}
 			if all.Len() > 0 {
 				all.WriteByte('\n')
 			}
-			all.WriteString(p.Text)
+			all.WriteString(p.Text.String())
 		}
 	}
 	if all.Len() == 0 {
@@ -164,7 +164,7 @@ func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
 
 func appendFunction(dst []byte, i int, tool *chat.Tool) ([]byte, error) {
 	dst = jsonedit.AppendText(append(dst, '{'), "name", tool.Name)
-	dst = jsonedit.AppendOptional(dst, "description", tool.Description)
+	dst = tool.Description.AppendOptional(dst, "description")
 	dst, err := appendSchema(dst, "parameters", "parametersJsonSchema", tool.Parameters)
 	if err != nil {
 		return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d].function.parameters", i), Message: err.Error()}

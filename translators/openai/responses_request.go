@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // Responses is the dialect of POST /v1/responses, for providers that have no
@@ -41,7 +42,7 @@ func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	req := &chat.Request{}
 	err := withObject(body, func(o *jsonedit.Value) error {
 		if text, ok := stringAt(o, "instructions"); ok && text != "" {
-			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: text}}})
+			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(text)}}})
 		}
 		if err := parseInput(req, orNull(o.Get("input"))); err != nil {
 			return within("input", err)
@@ -153,7 +154,7 @@ type transcript struct {
 // parseInput reads input: a text, or items.
 func parseInput(req *chat.Request, v *jsonedit.Value) error {
 	if v.Type() == jsonedit.TypeString {
-		req.Messages = append(req.Messages, chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}})
+		req.Messages = append(req.Messages, chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: v.GetText()}}})
 		return nil
 	}
 	items, err := arrayOf(v)
@@ -179,11 +180,12 @@ func (t *transcript) item(o *jsonedit.Value) error {
 	case "message", "":
 		return t.message(o)
 	case "function_call":
-		part := chat.Part{Kind: chat.ToolCall, Signature: t.sealed}
+		part := chat.Part{Kind: chat.ToolCall}
+		part.Sign(t.sealed, origin.Unknown)
 		t.sealed = ""
 		part.ID, _ = stringAt(o, "call_id")
 		part.Name, _ = stringAt(o, "name")
-		part.Arguments, _ = stringAt(o, "arguments")
+		part.Arguments, _ = textAt(o, "arguments")
 		if part.Name == "" || part.ID == "" {
 			return refuse("", "a function_call needs call_id and name")
 		}
@@ -266,7 +268,9 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 	}
 	sealed, _ := stringAt(o, "encrypted_content")
 	if data, ok := strings.CutPrefix(sealed, sealedRedacted); ok {
-		t.assistant(chat.Part{Kind: chat.RedactedThinking, Text: data})
+		part := chat.Part{Kind: chat.RedactedThinking}
+		part.Sign(data, origin.Unknown)
+		t.assistant(part)
 		return
 	}
 	if signature, ok := strings.CutPrefix(sealed, sealedCall); ok {
@@ -278,7 +282,9 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 		signature = ""
 	}
 	if text.Len() > 0 || signature != "" {
-		t.assistant(chat.Part{Kind: chat.Thinking, Text: text.String(), Signature: signature})
+		part := chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(text.String())}
+		part.Sign(signature, origin.Unknown)
+		t.assistant(part)
 	}
 }
 
@@ -286,7 +292,7 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 func parseResponsesContent(v *jsonedit.Value) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:
-		return []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}, nil
+		return []chat.Part{{Kind: chat.Text, Text: v.GetText()}}, nil
 	case jsonedit.TypeArray:
 	default:
 		return nil, refuse("", "must be a string or an array of parts")
@@ -310,10 +316,10 @@ func parseResponsesPart(v *jsonedit.Value) (part chat.Part, err error) {
 	switch typ, _ := stringAt(o, "type"); typ {
 	case "input_text", "output_text", "text":
 		part.Kind = chat.Text
-		part.Text, _ = stringAt(o, "text")
+		part.Text, _ = textAt(o, "text")
 	case "refusal":
 		part.Kind = chat.Refusal
-		part.Text, _ = stringAt(o, "refusal")
+		part.Text, _ = textAt(o, "refusal")
 	case "input_image":
 		part.Kind, part.Media = chat.Image, &chat.Media{}
 		part.Media.Detail, _ = stringAt(o, "detail")
