@@ -131,7 +131,7 @@ func editList(dst, data []byte, key string, edit func(element []byte) []jsonedit
 // SystemRole is an Edit.Request: it gives "developer" messages the role "system",
 // which all APIs know. Only OpenAI's own API knows both.
 // https://model-spec.openai.com/2025-02-12.html#chain_of_command
-func SystemRole(dst, body []byte) []byte {
+func SystemRole(dst []byte, _ *target.Target, body []byte) []byte {
 	if !bytes.Contains(body, []byte(`"developer"`)) {
 		return body
 	}

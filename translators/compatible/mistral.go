@@ -63,8 +63,8 @@ func mistralNames(*target.Target) map[string]string {
 
 // mistralRequest is SystemRole, and gives tool_choice "required" Mistral's name for it.
 // https://docs.mistral.ai/capabilities/function_calling
-func mistralRequest(dst, body []byte) []byte {
-	edited := SystemRole(dst, body)
+func mistralRequest(dst []byte, t *target.Target, body []byte) []byte {
+	edited := SystemRole(dst, t, body)
 	if !bytes.Contains(edited, []byte(`"required"`)) {
 		return edited
 	}

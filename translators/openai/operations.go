@@ -43,7 +43,7 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		return nil, err
 	}
 	if e.edit.Request != nil {
-		body = e.edit.Request(nil, body)
+		body = e.edit.Request(nil, t, body)
 	}
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {
