@@ -15,8 +15,8 @@ type given struct {
 	off      string // the switch that would have to be true; "" if nothing is missing
 }
 
-// credentials are the kinds of which a has something.
-func credentials(a *Auth) (all []given) {
+// credentialsOf returns the kinds of credentials of which a has something.
+func credentialsOf(a *Auth) (all []given) {
 	for _, c := range provider.AllCredentials {
 		g := given{identity: c.Identity}
 		if c.Switch != "" {
@@ -45,7 +45,7 @@ func (k *checker) auth(path, name string, a *Auth) {
 	}
 	keyed := a.HeaderName != "" || a.ParamName != ""
 	var unused []given
-	for _, c := range credentials(a) {
+	for _, c := range credentialsOf(a) {
 		if c.identity == p.Identity && c.off == "" {
 			keyed = true
 			continue

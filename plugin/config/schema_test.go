@@ -287,7 +287,7 @@ func goFields(path string, typ reflect.Type, into map[string]reflect.Type) {
 				into[path+"."+record] = typ
 			}
 			if option.Embedding != "" {
-				into[path+"."+option.Embedding] = reflect.TypeOf(option.Pointer(&target.Options{})).Elem()
+				goFields(path+"."+option.Embedding, reflect.TypeOf(option.Pointer(&target.Options{})), into)
 			}
 		}
 	case typ.Kind() == reflect.Slice:
