@@ -52,6 +52,9 @@ type part struct {
 // or query.
 func (t *Target) Static() bool { return t.template.name == nil && len(t.template.options) == 0 }
 
+// FixedModel says that the model has a name that does not depend on the request.
+func (t *Target) FixedModel() bool { return t.template.name == nil && t.Model.Name != "" }
+
 // OwnPath says that values of the request stand in the path of
 // options.upstream_url: then that path, not the client's, is what is meant.
 func (t *Target) OwnPath() bool { return t.template.ownPath }

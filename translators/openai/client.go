@@ -16,7 +16,8 @@ import (
 var Client = provider.ClientFormat{
 	Name:   "openai",
 	Errors: Chat,
-	Others: []string{"models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
+	Models: Models,
+	Others: []string{"moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
 	Paths: []provider.ClientPath{
 		{Path: "/chat/completions", Member: "messages", Route: route.Chat, API: &provider.API{
 			Format: provider.OpenAIChat, Dialect: Chat, Check: checkPrompt, Streams: true, Tuned: true, Prose: PromptWords, BareData: true,
