@@ -195,7 +195,7 @@ func (r *run) all(t *testing.T) {
 	}
 	if !r.prompt {
 		t.Run("fields", r.fields)
-		if !r.same() && !r.lacks("tools") {
+		if !r.lacks("tools") {
 			t.Run("moved", r.moved)
 		}
 	}

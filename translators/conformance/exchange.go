@@ -126,7 +126,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	}
 	forget(body)
 	req.Model = r.target.Model
-	return r.op.Chat.AppendRequest(nil, &r.target, req.Owned(r.op.Own(&r.target)))
+	return r.op.AppendRequest(nil, &r.target, req)
 }
 
 // edited splices a same-format body as the relay does.
