@@ -250,6 +250,9 @@ func convert(a *attempt, whole []byte) ([]byte, error) {
 			return nil, err
 		}
 		observeResponse(a, resp)
+		if why, failed := resp.FailedFor(); failed {
+			return nil, &chat.ResponseError{Message: chat.FailedGeneration(why).Message}
+		}
 		resp.Meta = a.meta()
 		return a.request.api.Dialect.AppendResponse(a.buffers.borrow(len(whole) + 512)[:0], resp)
 	case viaBody:
