@@ -90,16 +90,20 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 	if m == nil {
 		return choice
 	}
-	add := func(kind chat.PartKind, b []byte) {
-		if len(b) > 0 {
-			choice.Parts = append(choice.Parts, chat.Part{Kind: kind, Text: jsonedit.Plain(string(b))})
+	add := func(kind chat.PartKind, text jsonedit.Text) {
+		if !text.Empty() {
+			choice.Parts = append(choice.Parts, chat.Part{Kind: kind, Text: text})
 		}
 	}
 	if thought, signature := thinkingOf(m), signatureOf(m); len(thought) > 0 || len(signature) > 0 {
 		choice.Parts = append(choice.Parts, chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(string(thought)), Signature: string(signature)})
 	}
-	add(chat.Text, textOf(m, "content"))
-	add(chat.Refusal, m.GetStringBytes("refusal"))
+	if content := m.Get("content"); content.Type() == jsonedit.TypeString {
+		add(chat.Text, content.Text())
+	} else {
+		add(chat.Text, jsonedit.PlainBytes(textOf(m, "content")))
+	}
+	add(chat.Refusal, m.GetText("refusal"))
 	for _, call := range m.GetArray("tool_calls") {
 		choice.Parts = append(choice.Parts, chat.Part{
 			Kind: chat.ToolCall, ID: text(call, "id"),
