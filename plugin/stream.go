@@ -33,6 +33,9 @@ func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
 	}
 	if a.how == viaChat {
 		s.from = a.op.Chat.NewStream(a.target)
+		if frame.IsSingle(events) {
+			s.from = chat.Replay(a.op.Chat, a.target)
+		}
 		s.resting, _ = s.from.(chat.Resting)
 		a.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
 	}
