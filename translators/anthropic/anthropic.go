@@ -32,7 +32,7 @@ var Provider = provider.Provider{
 	Client: &Client,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: {
-			Path:   path("/v1/messages"),
+			Path:   provider.Path("/v1/messages"),
 			Format: provider.AnthropicMessages,
 			Chat:   Messages,
 			Meter:  Meter,
@@ -42,7 +42,7 @@ var Provider = provider.Provider{
 			Tune:   Tune,
 		},
 		route.Completions: {
-			Path:     path("/v1/complete"),
+			Path:     provider.Path("/v1/complete"),
 			Format:   provider.AnthropicComplete,
 			Chat:     Complete,
 			Meter:    Meter,
@@ -69,10 +69,6 @@ func header(t *target.Target) [][2]string {
 		version = t.Options.AnthropicVersion
 	}
 	return [][2]string{{"Anthropic-Version", version}}
-}
-
-func path(p string) func(*target.Target, bool) (string, error) {
-	return func(*target.Target, bool) (string, error) { return p, nil }
 }
 
 // Fields rules the fields of an OpenAI chat request for the Messages format,
