@@ -109,7 +109,7 @@ func TestServerErrorsAreInTheErrorLogWithTheirReason(t *testing.T) {
 }
 
 func TestTracedRequestHasASpan(t *testing.T) {
-	const own = `{"meta":{"provider_name":"openai"},"kong":{"span":{"gen_ai.operation.name":"chat","gen_ai.usage.input_tokens":7,"error.type":"failed"},"events":[{"server.address":"a"},{"server.address":"b"}]}}`
+	const own = `{"meta":{"provider_name":"openai"},"kong":{"span":{"gen_ai.operation.name":"chat","gen_ai.usage.input_tokens":7,"gen_ai.response.finish_reasons":["stop"],"error.type":"failed"},"events":[{"server.address":"a"},{"server.address":"b"}]}}`
 	for name, c := range map[string]struct {
 		header, late, trace string
 		spans               int
@@ -135,7 +135,7 @@ func TestTracedRequestHasASpan(t *testing.T) {
 			if c.spans == 2 {
 				want(t, "span", e.Spans[1], map[string]any{
 					"name": "kong.gen_ai", "parent": "root", "kind": 3.0, "status": 2.0,
-					"attributes": map[string]any{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7.0, "error.type": "failed"},
+					"attributes": map[string]any{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7.0, "gen_ai.response.finish_reasons": "stop", "error.type": "failed"},
 					"events":     []any{map[string]any{"server.address": "a"}, map[string]any{"server.address": "b"}},
 				})
 			}

@@ -147,7 +147,7 @@ end
 local function send_to_relay(conf)
   local relay = relays.send(conf)
   local ctx = ngx.ctx
-  local id = kong.request.get_id and kong.request.get_id() or ngx.var.request_id
+  local id = ctx.request_id or ngx.var.kong_request_id or ngx.var.request_id -- Kong 3.4 has none of its own
   local began = span.begin(ctx)
   set_header(TOKEN, header_of(relay, id, began))
   local state = { token = relay.token, port = relay.port, id = id, began = began }

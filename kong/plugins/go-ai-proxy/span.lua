@@ -4,11 +4,16 @@
 
 local kong = kong
 local ngx = ngx
+local type = type
 local ipairs = ipairs
+local pairs = pairs
 
 local NAME = "kong.gen_ai" -- as Kong Enterprise has it
 local CLIENT = 3 -- the span's kind
 local ERROR = 2 -- and its status
+
+-- A list is an attribute since Kong 3.9 at the latest; 3.4 has an error in its log.
+local LISTS = (kong.version_num or 0) >= 3009000
 
 local M = {}
 
@@ -31,6 +36,9 @@ function M.put(ctx, began, attributes, events)
     start_time_ns = began,
   })
   for name, value in pairs(attributes) do
+    if type(value) == "table" and not LISTS then
+      value = table.concat(value, ",")
+    end
     span:set_attribute(name, value)
   end
   for _, one in ipairs(events or {}) do
