@@ -15,6 +15,7 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -578,12 +579,13 @@ func FuzzNativePath(f *testing.F) {
 		instances = append(instances, inst)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
+		defer workload.Linear(t, len(path))()
 		for _, inst := range instances {
 			q := newExchange(relay, inst, &wire.Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}, nil, nil)
 			if err := newReading(q).meet(); err != nil {
 				continue
 			}
-			a := &attempt{exchange: q, request: &q.request, endpoint: inst.targets[0], how: same}
+			a := &attempt{instance: inst, reply: &q.reply, record: q.record, buffers: &q.buffers, request: &q.request, endpoint: inst.targets[0], how: same}
 			resolved, err := inst.targets[0].Resolve(&q.request, q.request.model)
 			if err != nil {
 				continue
