@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -69,7 +68,7 @@ func (r *Relay) Show(addr string, dropped map[string]func() uint64) (*monitor.Li
 // kind. Configurations are checked against schema.
 func NewRelay(schema *config.Schema, log zerolog.Logger, kind engine.Kind) *Relay {
 	resp.LogTo(log)
-	runtime.KeepAlive(&ballast)
+	tuneCollector()
 	return &Relay{
 		schema: schema, log: log, upstream: newHTTPUpstream(kind), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
