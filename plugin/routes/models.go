@@ -14,9 +14,14 @@ const models = "/models"
 // Models says whether a request asks which models the route serves, by the end of
 // its path, and which model it asks for: "" is all of them. The name of a model
 // may have slashes, escaped or not, where known knows it; of others it is one
-// segment. A route that serves nothing but preserve lists nothing itself.
+// segment.
+//
+// A route that serves only preserve lists nothing itself. Neither does one that
+// serves only responses: Codex asks it for a list with members of its own, and
+// takes the list that it brings along where there is none.
+// https://github.com/openai/codex/blob/main/codex-rs/codex-api/src/endpoint/models.rs
 func (t *Table) Models(r *Request, known func(id string) bool) (id string, asked bool) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || t.format.Models == nil || len(t.served) == 1 && t.served[route.Preserve] {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || t.format.Models == nil || t.only(route.Preserve) || t.only(route.Responses) {
 		return "", false
 	}
 	for _, path := range []string{r.Whole, r.Path} {
@@ -30,6 +35,9 @@ func (t *Table) Models(r *Request, known func(id string) bool) (id string, asked
 	}
 	return "", false
 }
+
+// only says whether all targets are of one route type.
+func (t *Table) only(wanted route.Type) bool { return len(t.served) == 1 && t.served[wanted] }
 
 // modelBelow returns what follows /models/ in a path. Where it is there more than
 // once, the known model counts. A name of several segments, or with the joiner

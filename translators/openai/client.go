@@ -17,7 +17,7 @@ var Client = provider.ClientFormat{
 	Name:   "openai",
 	Errors: Chat,
 	Models: Models,
-	Others: []string{"moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
+	Others: []string{"models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
 	Paths: []provider.ClientPath{
 		{Path: "/chat/completions", Member: "messages", Route: route.Chat, API: &provider.API{
 			Format: provider.OpenAIChat, Dialect: Chat, Check: checkPrompt, Streams: true, Tuned: true, Prose: PromptWords, BareData: true,
