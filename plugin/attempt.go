@@ -35,6 +35,7 @@ type attempt struct {
 	op       *provider.Operation
 	how      translation
 	asked    *provider.Call // viaResource: what the provider is asked
+	left     []string       // the client's hosted tools that the provider does not have
 	hidden   bool           // the stream has a usage chunk that the client did not ask for
 	// replaceable says that another attempt may replace this one.
 	replaceable bool
@@ -77,7 +78,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	a.target = resolved
 	x.record.Update(func(d *record.Data) {
 		t.describe(d)
-		d.Options = resolved.Options
+		d.Options, d.LeftOut = resolved.Options, nil
 		d.Model = a.modelLogged()
 	})
 	a.provider = t.provider

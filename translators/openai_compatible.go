@@ -34,7 +34,7 @@ func ChatAt(p string, edit provider.Edit) *provider.Operation {
 func chatOf(path func(*target.Target, bool) (string, error), edit provider.Edit, upstream openai.Upstream) *provider.Operation {
 	return &provider.Operation{
 		Path: path, Format: provider.OpenAIChat, Meter: openai.Meter, Edit: edit,
-		Chat: compatible{upstream, &edit}, Fields: fieldsOf(&edit),
+		Chat: compatible{upstream, &edit}, Hosts: openai.Hosts, Fields: fieldsOf(&edit),
 	}
 }
 

@@ -147,7 +147,7 @@ func parseTools(r *chat.Request, v *jsonedit.Value) error {
 	r.Tools = make([]chat.Tool, 0, len(tools))
 	for _, t := range tools {
 		if kind := text(t, "type"); kind != "" && kind != "custom" {
-			r.Tools = append(r.Tools, chat.Tool{Native: jsonedit.AppendValue(nil, t)})
+			r.Tools = append(r.Tools, ownTool(t, kind))
 			continue
 		}
 		tool := chat.Tool{Name: text(t, "name"), Description: text(t, "description"),

@@ -55,6 +55,7 @@ var operation = &provider.Operation{
 	Path:   pathOf,
 	Format: provider.BedrockConverse,
 	Chat:   Converse,
+	Hosts:  hosts,
 	Meter:  Meter,
 	Fields: fields,
 	Tune:   tuneConverse,

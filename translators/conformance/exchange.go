@@ -126,6 +126,9 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	}
 	forget(body)
 	req.Model = r.target.Model
+	if _, err := r.op.Offer(&r.target, req); err != nil {
+		return nil, err
+	}
 	return r.op.Chat.AppendRequest(nil, &r.target, req)
 }
 

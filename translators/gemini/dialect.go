@@ -199,7 +199,7 @@ func (q *request) tools(v *jsonedit.Value) error {
 		t.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
 			if name := string(key); name != "functionDeclarations" && name != "function_declarations" {
 				native := append(jsonedit.AppendBytes([]byte{'{'}, key), ':')
-				q.Tools = append(q.Tools, chat.Tool{Native: append(jsonedit.AppendValue(native, m), '}')})
+				q.Tools = append(q.Tools, chat.HostedTool(name, "", append(jsonedit.AppendValue(native, m), '}')))
 				return
 			}
 			for j, f := range m.GetArray() {

@@ -53,6 +53,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Path:   path,
 		Format: provider.GeminiGenerate,
 		Chat:   Generate,
+		Hosts:  hosts,
 		Meter:  Meter,
 		Fields: fields,
 	}

@@ -46,6 +46,6 @@ func openAIChat(path func(*target.Target, bool) (string, error), edit provider.E
 	}
 	return map[route.Type]*provider.Operation{route.Chat: {
 		Path: path, Format: provider.OpenAIChat, Meter: openai.Meter, Edit: edit,
-		Chat: edited{openai.Upstream{}, &edit}, Fields: ruled,
+		Chat: edited{openai.Upstream{}, &edit}, Hosts: openai.Hosts, Fields: ruled,
 	}}
 }

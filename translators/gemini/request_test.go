@@ -9,6 +9,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -21,6 +22,9 @@ func translate(t *testing.T, to target.Target, body string) (string, error) {
 	t.Helper()
 	req, err := openai.Chat.ParseRequest([]byte(body))
 	if err != nil {
+		return "", err
+	}
+	if _, err := (&provider.Operation{Hosts: hosts}).Offer(&to, req); err != nil {
 		return "", err
 	}
 	out, err := Generate.AppendRequest([]byte("x"), &to, req)
@@ -141,7 +145,7 @@ func TestUntranslatableRequestsAreRefused(t *testing.T) {
 		{"system for 1.0", "gemini-1.0-pro", `{"messages":[{"role":"system","content":"a"},{"role":"user","content":"a"}]}`, "system prompts aren't supported on gemini-1.0 models"},
 		{"arguments", "m", `{"messages":[{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{oops"}}]}]}`, "messages[0].tool_calls[0].function.arguments: must be a JSON object"},
 		{"result of nothing", "m", `{"messages":[{"role":"tool","tool_call_id":"a","content":"1"}]}`, "messages[0].tool_call_id: no earlier tool call has the id 'a'"},
-		{"tool of another maker", "m", `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"file_search"}]}`, "tools[0].type"},
+		{"tool of another maker", "m", `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"file_search"}]}`, "tools[0]: the target runs no file_search of its own"},
 		{"file of another maker", "m", `{"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}`, "messages[0].content[0]: Gemini knows no file 'file-1'"},
 		{"generationConfig", "m", `{"messages":[{"role":"user","content":"a"}],"generationConfig":[1]}`, "generationConfig: must be an object"},
 		{"response format", "m", `{"messages":[{"role":"user","content":"a"}],"response_format":{"type":"grammar"}}`, "response_format.type"},
@@ -181,7 +185,13 @@ func TestRequestMembers(t *testing.T) {
 		{"a chosen tool", onPublic("m"), with(`"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"function","function":{"name":"f"}}`), "toolConfig",
 			`{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}}`},
 		{"its own tool config", onPublic("m"), with(`"tool_choice":"auto","tools":[{"googleMaps":{}}],"tool_config":{"retrievalConfig":{"languageCode":"de"}}`), "toolConfig",
-			`{"functionCallingConfig":{"mode":"AUTO"},"retrievalConfig":{"languageCode":"de"}}`},
+			`{"retrievalConfig":{"languageCode":"de"}}`},
+		{"a choice among functions", onPublic("m"), with(`"tool_choice":"auto","tools":[{"function":{"name":"f"}}]`), "toolConfig", `{"functionCallingConfig":{"mode":"AUTO"}}`},
+		{"search beside functions", onPublic("gemini-3-pro"), with(`"tools":[{"function":{"name":"f"}},{"type":"web_search_20250305","name":"web_search"}]`), "toolConfig", `{"includeServerSideToolInvocations":true}`},
+		{"search beside functions for 2.5", onPublic("models/gemini-2.5-pro"), with(`"tools":[{"function":{"name":"f"}},{"type":"web_search"}]`), "tools", `[{"functionDeclarations":[{"name":"f"}]}]`},
+		{"search beside functions on Vertex", onGoogleCloud("gemini-3-pro"), with(`"tools":[{"function":{"name":"f"}},{"type":"web_search"}]`), "tools", `[{"functionDeclarations":[{"name":"f"}]}]`},
+		{"other makers' tools", onPublic("gemini-2.5-pro"), with(`"tool_choice":{"type":"function","function":{"name":"web_search"}},"tools":[{"type":"web_search"},{"type":"web_fetch_20250910","name":"web_fetch"},{"type":"code_interpreter"}]`), "tools",
+			`[{"googleSearch":{}},{"urlContext":{}},{"codeExecution":{}}]`},
 		{"effort for 2.5", onPublic("gemini-2.5-flash"), with(`"reasoning_effort":"medium"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingBudget":8192}}`},
 		{"no effort for 2.5", onPublic("gemini-2.5-flash"), with(`"reasoning_effort":"none"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":false,"thinkingBudget":0}}`},
 		{"no effort for 2.5 Pro", onPublic("gemini-2.5-pro"), with(`"reasoning_effort":"none"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":false,"thinkingBudget":128}}`},

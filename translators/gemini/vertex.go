@@ -154,6 +154,7 @@ var vertexClaude = func() *provider.Provider {
 		Path:      published("anthropic", rawPredict),
 		Format:    provider.AnthropicMessages,
 		Chat:      claude{edited{anthropic.Messages, &claudeEdit}},
+		Hosts:     anthropic.Hosts,
 		Meter:     anthropic.Meter,
 		Fields:    claudeFields,
 		Edit:      claudeEdit,

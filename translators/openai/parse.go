@@ -187,8 +187,22 @@ func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *json
 		return setString(&req.ReasoningEffort, v)
 	case "reasoning":
 		return parseReasoning(req, v)
+	case "web_search_options":
+		tool := chat.HostedTool(name, "", nil)
+		tool.Search = searchOf(v, v.Get("user_location", "approximate"))
+		req.Tools = append(req.Tools, tool)
+		return nil
 	}
 	return parseSampling(req, name, v)
+}
+
+// searchOf reads the settings of a web search, which is made from where.
+func searchOf(v, where *jsonedit.Value) *chat.Search {
+	s := &chat.Search{Context: string(v.GetStringBytes("search_context_size"))}
+	for name, to := range map[string]*string{"city": &s.City, "region": &s.Region, "country": &s.Country, "timezone": &s.Timezone} {
+		*to = string(where.GetStringBytes(name))
+	}
+	return s
 }
 
 // parseSampling reads the members that chat and completions share.
@@ -332,12 +346,15 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 		return err
 	}
 	var tool chat.Tool
-	// A tool of another type, or of none ({"googleSearch":{}}), is the
-	// provider's own business.
+	// A tool of another type, or of none ({"googleSearch":{}}), is one that a
+	// provider's servers run.
 	if typ, ok := stringAt(o, "type"); (ok && typ != "function") || (!ok && o.Get("function") == nil) {
-		err := setRaw(&tool.Native, v)
-		req.Tools = append(req.Tools, tool)
-		return err
+		if !ok {
+			typ = onlyMember(o)
+		}
+		name, _ := stringAt(o, "name")
+		req.Tools = append(req.Tools, chat.HostedTool(typ, name, jsonedit.AppendValue(nil, v)))
+		return nil
 	}
 	if c := o.Get("cache_control"); c != nil && c.Type() != jsonedit.TypeNull {
 		if err := setRaw(&tool.CacheControl, c); err != nil {
@@ -345,6 +362,17 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 		}
 	}
 	return within("function", parseFunction(req, tool, orNull(o.Get("function"))))
+}
+
+// onlyMember is the name of the first member of o: Google's and Bedrock's tools
+// are named by it.
+func onlyMember(o *jsonedit.Value) (name string) {
+	o.Visit(func(key []byte, _ *jsonedit.Value) {
+		if name == "" {
+			name = string(key)
+		}
+	})
+	return name
 }
 
 // parseBareFunction reads an element of the older functions, which are what a

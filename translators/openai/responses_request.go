@@ -118,7 +118,9 @@ func parseResponsesTool(req *chat.Request, v *jsonedit.Value) error {
 		req.Tools = append(req.Tools, tool)
 		return err
 	case "web_search", "web_search_preview":
-		req.Extra = append(req.Extra, chat.Member{Name: "web_search_options", Value: chat.Raw("{}")})
+		tool := chat.HostedTool(typ, "", jsonedit.AppendValue(nil, v))
+		tool.Search = searchOf(v, v.Get("user_location"))
+		req.Tools = append(req.Tools, tool)
 		return nil
 	default:
 		return refuse("type", fmt.Sprintf("%q is a tool of OpenAI's own servers: use functions", typ))
