@@ -4,11 +4,13 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /go-ai-proxy .
+ARG VERSION
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.build=${VERSION}" -o /go-ai-proxy .
 
 FROM kong:3.9
 USER root
 COPY --from=build /go-ai-proxy /usr/local/bin/go-ai-proxy
+COPY LICENSE NOTICE /usr/share/doc/go-ai-proxy/
 COPY kong/plugins/go-ai-proxy /opt/go-ai-proxy/kong/plugins/go-ai-proxy
 # Kong passes on to the plugin only what is named here.
 ENV KONG_NGINX_MAIN_ENV="GO_AI_PROXY_REDIS; env GO_AI_PROXY_HTTP2; env GO_AI_PROXY_ENGINE; env GO_AI_PROXY_LOG_LEVEL; env GO_AI_PROXY_LOG_PHASE; \

@@ -147,9 +147,16 @@ func parse(args []string) (flags, error) {
 	return f, nil
 }
 
+// build is the release that the program belongs to, set by the linker
+// (-X main.build=v1.2.3). Without it, version names the commit.
+var build string
+
 // version is the plugin's, and what the program was built from.
 func version() string {
 	text := plugin.Name + " " + plugin.Version
+	if build != "" {
+		text += " (" + build + ")"
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return text
@@ -158,7 +165,7 @@ func version() string {
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
-	if revision := settings["vcs.revision"]; revision != "" {
+	if revision := settings["vcs.revision"]; build == "" && revision != "" {
 		text += " (" + revision
 		if settings["vcs.modified"] == "true" {
 			text += ", modified"

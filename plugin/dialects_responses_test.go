@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
 )
@@ -148,13 +149,13 @@ func (readResponses) ParseResponse(_ *target.Target, body []byte) (*chat.Respons
 	var c chat.Choice
 	for _, item := range o.Output {
 		for _, p := range item.Content {
-			c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: p.Text + p.Refusal})
+			c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(p.Text + p.Refusal)})
 		}
 		for _, p := range item.Summary {
-			c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: p.Text})
+			c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(p.Text)})
 		}
 		if item.Type == "function_call" {
-			c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, Name: item.Name, Arguments: item.Arguments})
+			c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, Name: item.Name, Arguments: jsonedit.Plain(item.Arguments)})
 		}
 	}
 	c.Finish = o.finish()

@@ -202,11 +202,11 @@ type said struct {
 func (k *said) part(p *chat.Part) {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
-		k.Text += p.Text
+		k.Text += p.Text.String()
 	case chat.Thinking:
-		k.Thinking += p.Text
+		k.Thinking += p.Text.String()
 	case chat.ToolCall:
-		k.call(p.Name, p.Arguments)
+		k.call(p.Name, p.Arguments.String())
 	}
 }
 

@@ -107,7 +107,7 @@ func observeResponse(a *attempt, resp *chat.Response) {
 	for i := range resp.Choices {
 		a.seen.Finish = resp.Choices[i].Finish
 		for j := range resp.Choices[i].Parts {
-			a.seen.TextLen += len(resp.Choices[i].Parts[j].Text)
+			a.seen.TextLen += resp.Choices[i].Parts[j].Text.Len()
 		}
 	}
 	settleSeen(a)

@@ -176,8 +176,8 @@ func (q *request) promptText() string {
 				continue
 			}
 			for j := range m.Parts {
-				if m.Parts[j].Text != "" {
-					add(m.Parts[j].Text)
+				if !m.Parts[j].Text.Empty() {
+					add(m.Parts[j].Text.String())
 				}
 			}
 		}

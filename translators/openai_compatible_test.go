@@ -179,7 +179,7 @@ func TestTheRouterTakesOptionsAsHeaders(t *testing.T) {
 // TestEditsApplyToClientsOfOtherFormats: what is translated to OpenAI's
 // format still is for a certain provider.
 func TestEditsApplyToClientsOfOtherFormats(t *testing.T) {
-	req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: "x"}}}}, Stream: true, MaxTokens: "5", TopK: "3", Seed: "1"}
+	req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("x")}}}}, Stream: true, MaxTokens: "5", TopK: "3", Seed: "1"}
 	for name, want := range map[string]string{
 		"openai":     `{"model":"o3","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true},"seed":1,"max_completion_tokens":5}`,
 		"mistral":    `{"model":"o3","messages":[{"role":"user","content":"x"}],"stream":true,"max_tokens":5,"random_seed":1}`,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,6 +41,7 @@ func flood(t *testing.T, begin <-chan bool) (url string) {
 				<-begin
 				for b := make([]byte, 64<<10); err == nil; {
 					_, err = c.Write(b)
+					runtime.Gosched() // it stands for another process
 				}
 			})
 		}
@@ -47,15 +50,33 @@ func flood(t *testing.T, begin <-chan bool) (url string) {
 }
 
 // However fast providers send, and however many clients leave at once: their
-// requests end at once, and nothing more is read of the answers.
+// requests end at once, and nothing more is read of the answers. The machine may be
+// busy with other tests, so the best of some rounds counts.
 func TestClientsThatLeaveFastStreamsAreNoticedAtOnce(t *testing.T) {
+	limit := 150 * time.Millisecond // it is some 40 ms
+	if race {
+		limit = time.Second
+	}
+	best := time.Hour
+	for range 8 {
+		if best = min(best, leaveFastStreams(t)); best < limit {
+			break
+		}
+	}
+	t.Logf("all requests had ended %v after their clients left", best)
+	if best > limit {
+		t.Errorf("all requests had ended %v after their clients left, want %v", best, limit)
+	}
+}
+
+// leaveFastStreams has two hundred clients leave streams that come as fast as they
+// are read, and returns how long it takes until all have ended.
+func leaveFastStreams(t *testing.T) time.Duration {
 	const clients = 200
 	begin := make(chan bool)
 	url := flood(t, begin)
 	client := newClient(t, nil, "")
-	var open atomic.Int32
-	var mu sync.Mutex
-	var told, ended int
+	var open, told, ended atomic.Int32
 	addr := serve(t, &Server{}, func(x *Exchange) {
 		a, err := client.Do(x.Context(), outgoing(t, "GET", url))
 		if err != nil {
@@ -63,20 +84,14 @@ func TestClientsThatLeaveFastStreamsAreNoticedAtOnce(t *testing.T) {
 			return
 		}
 		defer a.Body.Close()
-		context.AfterFunc(x.Context(), func() {
-			mu.Lock()
-			told++
-			mu.Unlock()
-		})
+		context.AfterFunc(x.Context(), func() { told.Add(1) })
 		open.Add(1)
 		b := make([]byte, 32<<10)
 		for err == nil {
 			_, err = a.Body.Read(b)
 		}
 		wantTransport(t, err, wire.Reading, isTimeout(err))
-		mu.Lock()
-		ended++
-		mu.Unlock()
+		ended.Add(1)
 	})
 	var conns []net.Conn
 	for range clients {
@@ -98,19 +113,66 @@ func TestClientsThatLeaveFastStreamsAreNoticedAtOnce(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
-	const limit = 5 * time.Second // it is some 0.4 s, and was 15 s or never
-	for ; ; time.Sleep(time.Millisecond) {
-		mu.Lock()
-		n, last := ended, told
-		mu.Unlock()
-		if n == clients && last == clients {
-			break
-		}
-		if time.Since(left) > limit {
-			t.Fatalf("after %v %d of %d contexts and %d requests have ended", limit, last, clients, n)
+	for ; told.Load() < clients || ended.Load() < clients; time.Sleep(time.Millisecond) {
+		if time.Since(left) > 20*time.Second {
+			t.Fatalf("%d of %d contexts and %d requests have ended", told.Load(), clients, ended.Load())
 		}
 	}
-	t.Logf("%d requests had ended %v after their clients left", clients, time.Since(left))
+	return time.Since(left)
+}
+
+// unending is a connection that always has more to read.
+type unending struct {
+	net.Conn
+	text string
+	read atomic.Int64 // bytes; it goes on from there
+}
+
+func (*unending) SetReadDeadline(time.Time) error { return nil }
+
+func (e *unending) Read(p []byte) (n int, _ error) {
+	for at := int(e.read.Load()); n < len(p); {
+		n += copy(p[n:], e.text[(at+n)%len(e.text):])
+	}
+	e.read.Add(int64(n))
+	return n, nil
+}
+
+// Where one processor is left, others run between any two parts of an endless
+// answer: counted in bytes, so that the machine's speed makes no difference.
+func TestAFastAnswerLeavesOthersTheirTurns(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for name, b := range map[string]*body{
+		"direct":  {framing: closing},
+		"sized":   {framing: sized, left: 1 << 50},
+		"chunked": {framing: chunked},
+	} {
+		e := &unending{text: "4\r\nabcd\r\n"}
+		if b.src = newSource(e); name != "chunked" {
+			e.text = strings.Repeat("x", 4<<10)
+		}
+		var over atomic.Bool
+		ended := make(chan error, 1)
+		go func() {
+			var err error
+			for p := make([]byte, 8<<10); err == nil && !over.Load(); {
+				_, err = b.Read(p)
+			}
+			b.src.release()
+			ended <- err
+		}()
+		const turns = 100
+		for range turns {
+			runtime.Gosched()
+		}
+		over.Store(true)
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, most := e.read.Load(), int64(2*turns*maxTurn); got > most {
+			t.Errorf("%s: %d bytes were read in %d turns of another goroutine, want at most %d", name, got, turns, most)
+		}
+	}
 }
 
 // Whoever waits for the context of a request whose handler panicked is woken.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -19,6 +20,7 @@ type source struct {
 
 	buf  []byte // nil when there is nothing in it
 	r, w int    // what is unread is buf[r:w]
+	turn int    // bytes read since others were let run
 
 	ready  func(fd uintptr) bool // readReady, made once
 	err    error                 // of readReady
@@ -69,6 +71,7 @@ func (s *source) fill(most int) error {
 		s.failed = nil
 		return err
 	}
+	s.share()
 	if s.buf == nil {
 		if s.raw != nil {
 			return s.fillReady()
@@ -89,6 +92,7 @@ func (s *source) fill(most int) error {
 	}
 	n, err := s.conn.Read(s.buf[s.w:])
 	s.w += n
+	s.turn += n
 	if n > 0 {
 		return nil
 	}
@@ -107,7 +111,22 @@ func (s *source) fillReady() error {
 	if err := s.raw.Read(s.ready); err != nil {
 		return err
 	}
+	s.turn += s.w
 	return s.err
+}
+
+// maxTurn is how much is read of a connection before others are let run, in bytes.
+// While a peer sends faster than it is read no read ever waits, and a goroutine
+// keeps its processor for the 10 ms that Go's scheduler allows. With hundreds of
+// such peers the watcher, and all others, would wait for seconds.
+const maxTurn = 64 << 10
+
+// share lets other goroutines run when much was read since they could.
+func (s *source) share() {
+	if s.turn >= maxTurn {
+		s.turn = 0
+		runtime.Gosched()
+	}
 }
 
 // await waits until there is something to read. An error is the next read's.
@@ -128,7 +147,10 @@ func (s *source) read(p []byte, direct bool) (int, error) {
 			return 0, err
 		}
 		if direct && s.failed == nil {
-			return s.conn.Read(p)
+			s.share()
+			n, err := s.conn.Read(p)
+			s.turn += n
+			return n, err
 		}
 		if err := s.fill(bufferSize); err != nil {
 			return 0, err

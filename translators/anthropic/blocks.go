@@ -17,7 +17,7 @@ func appendTurn(dst []byte, t *chat.Turn, last bool) ([]byte, error) {
 	dst = append(dst, `","content":`...)
 	first := t.Blocks[0].Part
 	if len(t.Blocks) == 1 && first.Kind == chat.Text && first.CacheControl == nil {
-		dst = jsonedit.AppendString(dst, prefill(t, first, last))
+		dst = prefill(t, first, last).Append(dst)
 		return append(dst, '}'), nil
 	}
 	dst = append(dst, '[')
@@ -38,16 +38,16 @@ func appendTurn(dst []byte, t *chat.Turn, last bool) ([]byte, error) {
 
 // prefill is the text of a turn's last part: an answer that the model shall
 // continue may not end in white space.
-func prefill(t *chat.Turn, p *chat.Part, last bool) string {
+func prefill(t *chat.Turn, p *chat.Part, last bool) jsonedit.Text {
 	if last && t.Role == chat.Assistant {
-		return strings.TrimRight(p.Text, " \t\r\n")
+		return jsonedit.Plain(strings.TrimRight(p.Text.String(), " \t\r\n"))
 	}
 	return p.Text
 }
 
-func appendTextBlock(dst []byte, text string, cache chat.Raw) []byte {
+func appendTextBlock(dst []byte, text jsonedit.Text, cache chat.Raw) []byte {
 	dst = append(dst, `{"type":"text","text":`...)
-	dst = jsonedit.AppendString(dst, text)
+	dst = text.Append(dst)
 	return append(appendCacheControl(dst, cache), '}')
 }
 
@@ -58,11 +58,11 @@ func appendBlock(dst []byte, b *chat.Block) ([]byte, error) {
 		return appendTextBlock(dst, p.Text, p.CacheControl), nil
 	case chat.Thinking:
 		dst = append(dst, `{"type":"thinking","thinking":`...)
-		dst = jsonedit.AppendString(dst, p.Text)
+		dst = p.Text.Append(dst)
 		return append(jsonedit.AppendText(dst, "signature", p.Signature), '}'), nil
 	case chat.RedactedThinking:
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
-		return append(jsonedit.AppendString(dst, p.Text), '}'), nil
+		return append(p.Text.Append(dst), '}'), nil
 	case chat.ToolCall:
 		return appendToolUse(dst, b)
 	case chat.ToolResult:
@@ -101,21 +101,16 @@ var blockTypes = map[string]bool{
 // appendToolUse writes a call. Models that write arguments may err, and OpenAI
 // carries them as text; Anthropic's input is an object.
 func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
-	input := strings.TrimSpace(b.Part.Arguments)
-	if input == "" || input == "null" {
-		input = "{}"
-	}
-	if input[0] != '{' || jsonedit.ValidString(input) != nil {
+	dst = append(dst, `{"type":"tool_use","id":`...)
+	dst = jsonedit.AppendString(dst, b.ID)
+	dst = jsonedit.AppendText(dst, "name", b.Part.Name)
+	dst, ok := b.Part.Arguments.AppendObject(append(dst, `,"input":`...))
+	if !ok {
 		return nil, &chat.RequestError{
 			Field:   fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", b.Message, b.Index),
 			Message: "must be the text of a JSON object",
 		}
 	}
-	dst = append(dst, `{"type":"tool_use","id":`...)
-	dst = jsonedit.AppendString(dst, b.ID)
-	dst = jsonedit.AppendText(dst, "name", b.Part.Name)
-	dst = append(dst, `,"input":`...)
-	dst = append(dst, input...)
 	return append(appendCacheControl(dst, b.Part.CacheControl), '}'), nil
 }
 
@@ -131,7 +126,7 @@ func appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 	switch {
 	case len(parts) == 0: // content is optional, and empty text is refused
 	case len(parts) == 1 && parts[0].Kind == chat.Text && parts[0].CacheControl == nil:
-		dst = jsonedit.AppendText(dst, "content", parts[0].Text)
+		dst = parts[0].Text.AppendMember(dst, "content")
 	default:
 		dst = append(dst, `,"content":[`...)
 		for _, p := range parts {
@@ -167,21 +162,21 @@ func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
 	case m.FileID != "":
 		dst = append(dst, `{"type":"file","file_id":`...)
 		dst = jsonedit.AppendString(dst, m.FileID)
-	case m.Data != "" && (image && strings.HasPrefix(mime, "image/") || isPDF(m)):
+	case !m.Data.Empty() && (image && strings.HasPrefix(mime, "image/") || isPDF(m)):
 		if !image {
 			mime = "application/pdf"
 		}
 		dst = append(dst, `{"type":"base64","media_type":`...)
 		dst = jsonedit.AppendString(dst, mime)
-		dst = jsonedit.AppendText(dst, "data", m.Data)
-	case m.Data != "" && !image && isText(mime):
-		plain, err := base64.StdEncoding.DecodeString(m.Data)
+		dst = m.Data.AppendMember(dst, "data")
+	case !m.Data.Empty() && !image && isText(mime):
+		plain, err := base64.StdEncoding.DecodeString(m.Data.String())
 		if err != nil {
 			return nil, &chat.RequestError{Field: field, Message: "its data is not base64"}
 		}
 		dst = append(dst, `{"type":"text","media_type":"text/plain","data":`...)
 		dst = jsonedit.AppendBytes(dst, plain)
-	case m.Data != "":
+	case !m.Data.Empty():
 		return nil, &chat.RequestError{Field: field,
 			Message: fmt.Sprintf("Claude takes images, PDFs and text, not media type %q", m.MIME)}
 	case strings.HasPrefix(m.URL, "https://"), strings.HasPrefix(m.URL, "http://"):
@@ -199,7 +194,7 @@ func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
 
 func isPDF(m *chat.Media) bool {
 	return strings.HasPrefix(m.MIME, "application/pdf") ||
-		m.MIME == "" && (strings.HasSuffix(strings.ToLower(m.Filename), ".pdf") || strings.HasPrefix(m.Data, "JVBERi")) // "%PDF-"
+		m.MIME == "" && (strings.HasSuffix(strings.ToLower(m.Filename), ".pdf") || m.Data.HasPrefix("JVBERi")) // "%PDF-"
 }
 
 func isText(mime string) bool {

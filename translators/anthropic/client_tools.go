@@ -56,7 +56,7 @@ func ownTool(t *jsonedit.Value, kind string) chat.Tool {
 	native := jsonedit.AppendValue(nil, t)
 	for _, c := range clientTools {
 		if strings.HasPrefix(kind, c.prefix) {
-			return chat.Tool{Name: text(t, "name"), Description: c.description, Parameters: chat.Raw(c.schema),
+			return chat.Tool{Name: text(t, "name"), Description: jsonedit.Plain(c.description), Parameters: chat.Raw(c.schema),
 				CacheControl: raw(t, "cache_control"), Native: native}
 		}
 	}

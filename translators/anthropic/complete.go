@@ -59,7 +59,7 @@ func transcript(msgs []chat.Message) (string, error) {
 			if j == 0 {
 				b.WriteString(name)
 			}
-			b.WriteString(p.Text)
+			b.WriteString(p.Text.String())
 		}
 		b.WriteString("\n\n")
 	}
@@ -84,7 +84,7 @@ func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		Model:   text(v, "model"),
 		NoUsage: true,
 		Choices: []chat.Choice{{
-			Parts:    []chat.Part{{Kind: chat.Text, Text: text(v, "completion")}},
+			Parts:    []chat.Part{{Kind: chat.Text, Text: v.GetText("completion")}},
 			Finish:   finishReason(v.GetStringBytes("stop_reason")),
 			StopText: text(v, "stop"),
 		}},

@@ -150,7 +150,7 @@ func parseTools(r *chat.Request, v *jsonedit.Value) error {
 			r.Tools = append(r.Tools, ownTool(t, kind))
 			continue
 		}
-		tool := chat.Tool{Name: text(t, "name"), Description: text(t, "description"),
+		tool := chat.Tool{Name: text(t, "name"), Description: t.GetText("description"),
 			Parameters: raw(t, "input_schema"), CacheControl: raw(t, "cache_control")}
 		if exists(t, "strict") {
 			strict := t.GetBool("strict")
@@ -217,7 +217,7 @@ func parseMessages(r *chat.Request, v *jsonedit.Value) error {
 func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:
-		return []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}, nil
+		return []chat.Part{{Kind: chat.Text, Text: v.GetText()}}, nil
 	case jsonedit.TypeArray:
 	default:
 		return nil, &chat.RequestError{Field: field, Message: "must be a string or a list of blocks"}
@@ -240,7 +240,7 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 	p := chat.Part{CacheControl: raw(b, "cache_control")}
 	switch kind := text(b, "type"); kind {
 	case "text":
-		p.Kind, p.Text = chat.Text, text(b, "text")
+		p.Kind, p.Text = chat.Text, b.GetText("text")
 	case "image", "document":
 		p.Kind = chat.Image
 		if kind == "document" {
@@ -250,13 +250,13 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 			return opaque(b, kind), nil
 		}
 	case "thinking":
-		p.Kind, p.Text, p.Signature = chat.Thinking, text(b, "thinking"), text(b, "signature")
+		p.Kind, p.Text, p.Signature = chat.Thinking, b.GetText("thinking"), text(b, "signature")
 	case "redacted_thinking":
-		p.Kind, p.Text = chat.RedactedThinking, text(b, "data")
+		p.Kind, p.Text = chat.RedactedThinking, b.GetText("data")
 	case "tool_use":
-		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, text(b, "id"), text(b, "name"), "{}"
+		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, text(b, "id"), text(b, "name"), jsonedit.Plain("{}")
 		if input := raw(b, "input"); input != nil {
-			p.Arguments = string(input)
+			p.Arguments = jsonedit.Plain(string(input))
 		}
 	case "tool_result":
 		p.Kind, p.ID, p.IsError = chat.ToolResult, text(b, "tool_use_id"), b.GetBool("is_error")
@@ -285,13 +285,13 @@ func parseSource(b *jsonedit.Value) *chat.Media {
 	m := &chat.Media{Filename: text(b, "title")}
 	switch text(s, "type") {
 	case "base64":
-		m.MIME, m.Data = text(s, "media_type"), text(s, "data")
+		m.MIME, m.Data = text(s, "media_type"), s.GetText("data")
 	case "url":
 		m.URL = text(s, "url")
 	case "file":
 		m.FileID = text(s, "file_id")
 	case "text":
-		m.MIME, m.Data = "text/plain", base64.StdEncoding.EncodeToString(s.GetStringBytes("data"))
+		m.MIME, m.Data = "text/plain", jsonedit.Plain(base64.StdEncoding.EncodeToString(s.GetStringBytes("data")))
 	default:
 		return nil
 	}

@@ -29,11 +29,11 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 			dst = appendTextBlock(dst, p.Text, nil)
 		case chat.Thinking:
 			dst = append(dst, `{"type":"thinking","thinking":`...)
-			dst = jsonedit.AppendString(dst, p.Text)
+			dst = p.Text.Append(dst)
 			dst = append(jsonedit.AppendText(dst, "signature", p.Signature), '}')
 		case chat.RedactedThinking:
 			dst = append(dst, `{"type":"redacted_thinking","data":`...)
-			dst = append(jsonedit.AppendString(dst, p.Text), '}')
+			dst = append(p.Text.Append(dst), '}')
 		case chat.ToolCall:
 			dst = appendUseHead(dst, []byte(p.ID), []byte(p.Name), r.Meta.ID, calls)
 			dst = append(dst, `,"input":`...)
@@ -55,9 +55,9 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 func empty(p *chat.Part) bool {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
-		return p.Text == ""
+		return p.Text.Empty()
 	case chat.Thinking:
-		return p.Text == "" && p.Signature == ""
+		return p.Text.Empty() && p.Signature == ""
 	case chat.RedactedThinking, chat.ToolCall:
 		return false
 	}
@@ -93,16 +93,12 @@ func appendUseHead(dst, id, name []byte, answer string, n int) []byte {
 
 // appendInput writes arguments as the object they should be. What a model
 // spoiled is passed on in one, so that the tool can say what is wrong with it.
-func appendInput(dst []byte, arguments string) []byte {
-	if chat.Blank(arguments) || arguments == "null" {
-		return append(dst, '{', '}')
+func appendInput(dst []byte, arguments jsonedit.Text) []byte {
+	dst, ok := arguments.AppendObject(dst)
+	if !ok {
+		dst = append(arguments.Append(append(dst, `{"arguments":`...)), '}')
 	}
-	// One object, and no more: that is what Object checks.
-	if _, err := jsonedit.Object([]byte(arguments), nil); err != nil {
-		dst = append(dst, `{"arguments":`...)
-		return append(jsonedit.AppendString(dst, arguments), '}')
-	}
-	return append(dst, arguments...)
+	return dst
 }
 
 // appendStop writes stop_reason and stop_sequence. An answer with calls stops

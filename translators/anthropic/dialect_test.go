@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
@@ -37,7 +39,7 @@ func TestClaudeCodesRequestSurvivesTheRoundTrip(t *testing.T) {
 	if !bytes.Contains(out, []byte(`"limit":1.50`)) {
 		t.Error("a number was written anew")
 	}
-	if again := parse(t, out); !reflect.DeepEqual(sorted(again), sorted(req)) {
+	if again := parse(t, out); !chattest.Equal(sorted(again), sorted(req)) {
 		t.Errorf("read again: got %+v\nwant %+v", again, req)
 	}
 }
@@ -64,7 +66,7 @@ func TestRequestsOfTheDialectAreRead(t *testing.T) {
 		t.Fatalf("messages: got %+v", r.Messages)
 	}
 	result := r.Messages[3].Parts[1]
-	if result.Kind != chat.ToolResult || !result.IsError || result.ID != "toolu_2" || result.Parts[0].Text != "exit 1" {
+	if result.Kind != chat.ToolResult || !result.IsError || result.ID != "toolu_2" || result.Parts[0].Text.String() != "exit 1" {
 		t.Errorf("result: got %+v", result)
 	}
 	if !strings.HasPrefix(r.User, "user_0123") || r.Lookup("context_management") == nil {
@@ -81,7 +83,7 @@ func TestThinkingAndFormatOfTheDialect(t *testing.T) {
 	if r.Lookup("thinking") == nil || r.Lookup("output_config") == nil || r.Lookup("container") != nil {
 		t.Errorf("extra: got %+v", r.Extra)
 	}
-	if got := sorted(r); !reflect.DeepEqual(got, want) {
+	if got := sorted(r); !chattest.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
@@ -126,7 +128,7 @@ func TestAnswersSurviveTheRoundTrip(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", s.Name, err, body)
 		}
 		want := answer.Choices[0]
-		if !reflect.DeepEqual(got.Choices[0], want) {
+		if !chattest.Equal(got.Choices[0], want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", s.Name, got.Choices[0], want)
 		}
 		answer.Usage.Total, answer.Usage.Prompt = 0, max(answer.Usage.Prompt, answer.Usage.Cached+3)
@@ -138,7 +140,7 @@ func TestAnswersSurviveTheRoundTrip(t *testing.T) {
 
 func TestMembersThatProvidersLeaveOutAreFilledIn(t *testing.T) {
 	r := &chat.Response{NoUsage: true, Meta: chat.Meta{ID: "8T6Y", Model: "m", PromptTokens: 12}, Choices: []chat.Choice{{Finish: chat.Stop, Parts: []chat.Part{
-		{Kind: chat.Text}, {Kind: chat.ToolCall, Name: "f", Arguments: `{"x":`}, {Kind: chat.ToolCall, Name: "g"}}}}}
+		{Kind: chat.Text}, {Kind: chat.ToolCall, Name: "f", Arguments: jsonedit.Plain(`{"x":`)}, {Kind: chat.ToolCall, Name: "g"}}}}}
 	body, err := Dialect.AppendResponse(nil, r)
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +228,7 @@ func TestStreamsSurviveTheRoundTrip(t *testing.T) {
 			out = e.Append(out, &deltas[i])
 		}
 	}
-	if got, _ := collect(t, bytes.NewReader(out)); !reflect.DeepEqual(got, want) {
+	if got, _ := collect(t, bytes.NewReader(out)); !chattest.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v\n%s", got, want, out)
 	}
 }
@@ -259,7 +261,7 @@ func TestOpenAIStreamsReachTheDialect(t *testing.T) {
 		for i := range want {
 			want[i].Signature = "" // OpenAI's format has none
 		}
-		if c := got.Choices[0]; !reflect.DeepEqual(c.Parts, want) || c.Finish != s.Answer.Choices[0].Finish {
+		if c := got.Choices[0]; !chattest.Equal(c.Parts, want) || c.Finish != s.Answer.Choices[0].Finish {
 			t.Errorf("%s:\n got %+v\nwant %+v", s.Name, c, want)
 		}
 		if got.Usage.Prompt != s.Answer.Usage.Prompt || got.Usage.Completion != s.Answer.Usage.Completion || got.Usage.Cached != s.Answer.Usage.Cached {

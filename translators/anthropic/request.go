@@ -2,7 +2,6 @@ package anthropic
 
 import (
 	"strconv"
-	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -85,14 +84,14 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 			if p.Kind != chat.Text && p.Kind != chat.Refusal {
 				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only be text"}
 			}
-			if !chat.Blank(p.Text) {
+			if !p.Text.Blank() {
 				texts = append(texts, p)
 				cached = cached || p.CacheControl != nil
 			}
 		}
 	}
 	if r.ResponseFormat.Type == "json_object" {
-		texts = append(texts, &chat.Part{Text: jsonInstruction})
+		texts = append(texts, &chat.Part{Text: jsonedit.Plain(jsonInstruction)})
 	}
 	if len(texts) == 0 {
 		return dst, nil
@@ -104,16 +103,16 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 		}), nil
 	}
 	if len(texts) == 1 {
-		return jsonedit.AppendString(dst, texts[0].Text), nil
+		return texts[0].Text.Append(dst), nil
 	}
-	var b strings.Builder
+	dst = append(dst, '"')
 	for i, p := range texts {
 		if i > 0 {
-			b.WriteString("\n\n")
+			dst = append(dst, `\n\n`...)
 		}
-		b.WriteString(p.Text)
+		dst = p.Text.AppendInside(dst)
 	}
-	return jsonedit.AppendString(dst, b.String()), nil
+	return append(dst, '"'), nil
 }
 
 // jsonInstruction is what json_object becomes: Anthropic has no such mode.

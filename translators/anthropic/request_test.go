@@ -230,9 +230,9 @@ func TestThinkingIsOffAfterUnsignedToolCalls(t *testing.T) {
 func TestThinkingIsSentBackUnchanged(t *testing.T) {
 	s := mock.Named("thinking_tools").Answer.Choices[0].Parts[0]
 	req := &chat.Request{Messages: []chat.Message{
-		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "go"}}},
-		{Role: chat.Assistant, Parts: []chat.Part{s, {Kind: chat.RedactedThinking, Text: "b64"}, {Kind: chat.ToolCall, Name: "f", Arguments: " {} "}}},
-		{Role: chat.User, Parts: []chat.Part{{Kind: chat.ToolResult, IsError: true, Parts: []chat.Part{{Kind: chat.Text, Text: "no"}}}}},
+		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("go")}}},
+		{Role: chat.Assistant, Parts: []chat.Part{s, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("b64")}, {Kind: chat.ToolCall, Name: "f", Arguments: jsonedit.Plain(" {} ")}}},
+		{Role: chat.User, Parts: []chat.Part{{Kind: chat.ToolResult, IsError: true, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("no")}}}}},
 	}, Tools: []chat.Tool{{Name: "f"}}, ReasoningBudget: "1500"}
 	out, err := Messages.AppendRequest(nil, chatTarget(sonnet), req)
 	if err != nil {
@@ -336,7 +336,7 @@ func TestRequestsEqualKongs(t *testing.T) {
 }
 
 func TestCompletionsBecomeATranscript(t *testing.T) {
-	req := &chat.Request{MaxTokens: "512", Temperature: "0.5", Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: "Explain why you can't divide by zero?"}}}}}
+	req := &chat.Request{MaxTokens: "512", Temperature: "0.5", Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("Explain why you can't divide by zero?")}}}}}
 	got, err := Complete.AppendRequest(nil, chatTarget("claude-2.1"), req)
 	if err != nil {
 		t.Fatal(err)

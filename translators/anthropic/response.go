@@ -103,18 +103,18 @@ func parseContent(blocks []*jsonedit.Value) []chat.Part {
 				s = "\n" + s
 			}
 			if s != "" {
-				parts.Join(chat.Part{Kind: chat.Text, Text: s})
+				parts.Join(chat.Part{Kind: chat.Text, Text: jsonedit.Plain(s)})
 			}
 		case "thinking":
-			parts.Add(chat.Part{Kind: chat.Thinking, Text: text(b, "thinking"), Signature: text(b, "signature")})
+			parts.Add(chat.Part{Kind: chat.Thinking, Text: b.GetText("thinking"), Signature: text(b, "signature")})
 		case "redacted_thinking":
-			parts.Add(chat.Part{Kind: chat.RedactedThinking, Text: text(b, "data")})
+			parts.Add(chat.Part{Kind: chat.RedactedThinking, Text: b.GetText("data")})
 		case "tool_use":
 			arguments := "{}"
 			if input := raw(b, "input"); input != nil {
 				arguments = string(input)
 			}
-			parts.Add(chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: arguments})
+			parts.Add(chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: jsonedit.Plain(arguments)})
 		}
 	}
 	return parts.Parts()

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"io"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -51,7 +52,7 @@ func collect(t testing.TB, stream io.Reader) (*chat.Response, []chat.DeltaKind) 
 		if n := len(c.Parts); n == 0 || c.Parts[n-1].Kind != kind {
 			c.Parts = append(c.Parts, chat.Part{Kind: kind})
 		}
-		c.Parts[len(c.Parts)-1].Text += string(text)
+		c.Parts[len(c.Parts)-1].Text = jsonedit.Plain(c.Parts[len(c.Parts)-1].Text.String() + string(text))
 	}
 	s := Messages.NewStream(&target.Target{})
 	for _, ev := range events(t, stream) {
@@ -78,9 +79,9 @@ func collect(t testing.TB, stream io.Reader) (*chat.Response, []chat.DeltaKind) 
 					t.Errorf("call %d begins as number %d", d.Index, len(calls))
 				}
 				calls[d.Index] = len(c.Parts)
-				c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name), Arguments: string(d.Text)})
+				c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name), Arguments: jsonedit.Plain(string(d.Text))})
 			case chat.ToolArguments:
-				c.Parts[calls[d.Index]].Arguments += string(d.Text)
+				c.Parts[calls[d.Index]].Arguments = jsonedit.Plain(c.Parts[calls[d.Index]].Arguments.String() + string(d.Text))
 			case chat.Finish:
 				c.Finish, c.StopText = d.Reason, string(d.Text)
 			case chat.UsageDelta:
@@ -103,10 +104,10 @@ func TestStreamAndWholeAnswerAgree(t *testing.T) {
 	for _, r := range []*chat.Response{whole, streamed} {
 		for i := range r.Choices[0].Parts {
 			p := &r.Choices[0].Parts[i]
-			p.Arguments = strings.ReplaceAll(p.Arguments, " ", "")
+			p.Arguments = jsonedit.Plain(strings.ReplaceAll(p.Arguments.String(), " ", ""))
 		}
 	}
-	if !reflect.DeepEqual(streamed, whole) {
+	if !chattest.Equal(streamed, whole) {
 		t.Errorf("streamed %+v\nwhole    %+v", streamed, whole)
 	}
 	if kinds[0] != chat.Start || kinds[len(kinds)-1] != chat.End {
@@ -120,13 +121,13 @@ func TestAnswersAreUnderstood(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []chat.Part{
-		{Kind: chat.Thinking, Text: "Let me see.", Signature: "c2ln"},
-		{Kind: chat.RedactedThinking, Text: "b3BhcXVl"},
-		{Kind: chat.Text, Text: "One 😀\nTwo"},
-		{Kind: chat.ToolCall, ID: "toolu_a", Name: "get_weather", Arguments: `{"city":"Paris"}`},
-		{Kind: chat.ToolCall, ID: "toolu_b", Name: "get_time", Arguments: `{}`},
+		{Kind: chat.Thinking, Text: jsonedit.Plain("Let me see."), Signature: "c2ln"},
+		{Kind: chat.RedactedThinking, Text: jsonedit.Plain("b3BhcXVl")},
+		{Kind: chat.Text, Text: jsonedit.Plain("One 😀\nTwo")},
+		{Kind: chat.ToolCall, ID: "toolu_a", Name: "get_weather", Arguments: jsonedit.Plain(`{"city":"Paris"}`)},
+		{Kind: chat.ToolCall, ID: "toolu_b", Name: "get_time", Arguments: jsonedit.Plain(`{}`)},
 	}
-	if !reflect.DeepEqual(r.Choices[0].Parts, want) {
+	if !chattest.Equal(r.Choices[0].Parts, want) {
 		t.Errorf("parts: got %+v", r.Choices[0].Parts)
 	}
 	usage := chat.Usage{Prompt: 18, Completion: 9, Cached: 10, CacheWrite: 5, CacheWrite5m: 4, CacheWrite1h: 1, Reasoning: 4, ServiceTier: "standard"}
@@ -141,7 +142,7 @@ func TestCitedPiecesOfASentenceAreJoined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Choices[0].Parts[0].Text; got != "It is 21 °C.\nBye." {
+	if got := r.Choices[0].Parts[0].Text.String(); got != "It is 21 °C.\nBye." {
 		t.Errorf("got %q", got)
 	}
 }
@@ -228,11 +229,11 @@ func TestStreamCutAnywhereSaysTheSame(t *testing.T) {
 	}
 	for i := 0; i < len(stream); i += step {
 		got, _ := collect(t, io.MultiReader(bytes.NewReader(stream[:i]), bytes.NewReader(stream[i:])))
-		if !reflect.DeepEqual(got, want) {
+		if !chattest.Equal(got, want) {
 			t.Fatalf("cut at %d: got %+v", i, got)
 		}
 	}
-	if got, _ := collect(t, iotest.OneByteReader(bytes.NewReader(stream))); !reflect.DeepEqual(got, want) {
+	if got, _ := collect(t, iotest.OneByteReader(bytes.NewReader(stream))); !chattest.Equal(got, want) {
 		t.Errorf("byte by byte: got %+v", got)
 	}
 }
@@ -260,7 +261,7 @@ data: {"type":"message_delta","delta":{"stop_reason":"stop_sequence","stop_seque
 
 `
 	r, _ := collect(t, strings.NewReader(stream))
-	if c := r.Choices[0]; c.Parts[0].Arguments != `{"x":1.0}` || c.StopText != "END" {
+	if c := r.Choices[0]; c.Parts[0].Arguments.String() != `{"x":1.0}` || c.StopText != "END" {
 		t.Errorf("got %+v", c)
 	}
 }

@@ -63,7 +63,7 @@ func appendTool(dst []byte, t *chat.Tool) []byte {
 	}
 	dst = append(dst, `{"name":`...)
 	dst = jsonedit.AppendString(dst, t.Name)
-	dst = jsonedit.AppendOptional(dst, "description", t.Description)
+	dst = t.Description.AppendOptional(dst, "description")
 	dst = append(dst, `,"input_schema":`...)
 	dst = appendInputSchema(dst, t.Parameters)
 	if t.Strict != nil && *t.Strict {

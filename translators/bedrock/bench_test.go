@@ -9,6 +9,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 )
@@ -85,7 +86,7 @@ func longStream(tb testing.TB) []frame.Event {
 	s := *mock.Named("long_arguments")
 	s.Pieces = 20
 	s.Answer.Choices = []chat.Choice{{Finish: chat.ToolCalls, Parts: []chat.Part{
-		{Kind: chat.Text, Text: strings.Repeat("Once upon a time. ", 500)}, s.Answer.Choices[0].Parts[0]}}}
+		{Kind: chat.Text, Text: jsonedit.Plain(strings.Repeat("Once upon a time. ", 500))}, s.Answer.Choices[0].Parts[0]}}}
 	_, frames := mock.ByName("bedrock/converse").Stream(&s, nil)
 	return conformance.Events(tb, frame.EventStream, bytes.Join(frames, nil))
 }

@@ -31,7 +31,7 @@ func (q *query) appendMessages(dst []byte) ([]byte, error) {
 			document = document || kindOf(b.Part) == chat.File
 		}
 		if document && !said { // a document is refused without text beside it
-			dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", chat.Opening.Text), '}')
+			dst = append(chat.Opening.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), '}')
 		}
 		dst = append(dst, ']', '}')
 	}
@@ -48,14 +48,14 @@ func (q *query) appendBlock(dst []byte, b *chat.Block, prefill bool) ([]byte, er
 	case chat.Text, chat.Refusal:
 		s := p.Text
 		if prefill {
-			s = strings.TrimRight(s, " \t\r\n")
+			s = jsonedit.Plain(strings.TrimRight(s.String(), " \t\r\n"))
 		}
-		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", s), '}')
+		dst = append(s.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), '}')
 	case chat.Thinking:
-		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
+		dst = p.Text.AppendMember(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text")
 		dst = append(jsonedit.AppendText(dst, "signature", p.Signature), "}}}"...)
 	case chat.RedactedThinking:
-		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", p.Text), "}}"...)
+		dst = append(p.Text.AppendMember(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent"), "}}"...)
 	case chat.ToolCall:
 		dst, err = appendToolUse(dst, b)
 	case chat.ToolResult:
@@ -89,15 +89,12 @@ func (q *query) appendCachePoint(dst []byte, control chat.Raw) []byte {
 // appendToolUse writes a call. OpenAI carries arguments as text; Converse's
 // input is an object.
 func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
-	input := strings.TrimSpace(b.Part.Arguments)
-	if input == "" || input == "null" {
-		input = "{}"
-	}
-	if input[0] != '{' || jsonedit.ValidString(input) != nil {
+	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), "toolUseId", b.ID)
+	dst, ok := b.Part.Arguments.AppendObject(jsonedit.AppendName(jsonedit.AppendText(dst, "name", b.Part.Name), "input"))
+	if !ok {
 		return nil, &chat.RequestError{Message: "failed to decode function response arguments from assistant's message, not JSON format"}
 	}
-	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), "toolUseId", b.ID)
-	return append(jsonedit.AppendRaw(jsonedit.AppendText(dst, "name", b.Part.Name), "input", input), "}}"...), nil
+	return append(dst, "}}"...), nil
 }
 
 // appendToolResult writes a result: JSON text as json (what is no object as
@@ -115,8 +112,8 @@ func (q *query) appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 		}
 	}
 	var err error
-	if said, ok := textOnly(p.Parts); ok && isJSON(said) {
-		dst = appendJSONResult(dst, strings.TrimSpace(said))
+	if said, ok := jsonOf(p.Parts); ok {
+		dst = appendJSONResult(dst, said)
 	} else if dst, err = q.appendResultParts(dst, b); err != nil {
 		return nil, err
 	}
@@ -130,25 +127,19 @@ func (q *query) appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 	return q.appendCachePoint(append(dst, '}', '}'), cache), nil
 }
 
-// textOnly joins parts, and says whether all are text.
-func textOnly(parts []chat.Part) (string, bool) {
-	if len(parts) == 1 {
-		return parts[0].Text, parts[0].Kind == chat.Text
-	}
-	var s strings.Builder
+// jsonOf returns the JSON text that parts are together, and whether they are one. Of
+// most that are not, the beginning tells.
+func jsonOf(parts []chat.Part) (string, bool) {
+	var all []byte
 	for i := range parts {
-		if parts[i].Kind != chat.Text {
+		start := parts[i].Text.Start()
+		if parts[i].Kind != chat.Text || len(all) == 0 && start != 0 && strings.IndexByte(`{["-0123456789tfn`, start) < 0 {
 			return "", false
 		}
-		s.WriteString(parts[i].Text)
+		all = parts[i].Text.AppendDecoded(all)
 	}
-	return s.String(), true
-}
-
-// isJSON says whether s is JSON text; of most that is not, the beginning tells.
-func isJSON(s string) bool {
-	s = strings.TrimLeft(s, " \t\r\n")
-	return s != "" && strings.IndexByte(`{["-0123456789tfn`, s[0]) >= 0 && jsonedit.ValidString(s) == nil
+	said := strings.Trim(string(all), " \t\r\n")
+	return said, jsonedit.ValidString(said) == nil
 }
 
 // appendJSONResult writes valid JSON: Converse's json is an object.
@@ -164,8 +155,8 @@ func (q *query) appendResultParts(dst []byte, b *chat.Block) ([]byte, error) {
 		p := &b.Part.Parts[i]
 		switch p.Kind {
 		case chat.Text, chat.Refusal:
-			if !chat.Blank(p.Text) {
-				dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text), '}')
+			if !p.Text.Blank() {
+				dst = append(p.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), '}')
 			}
 		case chat.Image, chat.File, chat.Video:
 			var err error

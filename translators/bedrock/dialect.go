@@ -108,7 +108,7 @@ func parseToolConfig(r *chat.Request, v *jsonedit.Value) error {
 		at := fmt.Sprintf("toolConfig.tools[%d]", i)
 		switch spec := t.Get("toolSpec"); {
 		case spec != nil:
-			tool := chat.Tool{Name: str(spec, "name"), Description: str(spec, "description"), Parameters: rawOf(spec.Get("inputSchema", "json"))}
+			tool := chat.Tool{Name: str(spec, "name"), Description: spec.GetText("description"), Parameters: rawOf(spec.Get("inputSchema", "json"))}
 			if tool.Name == "" {
 				return &chat.RequestError{Field: at + ".toolSpec.name", Message: "is missing"}
 			}

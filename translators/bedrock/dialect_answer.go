@@ -44,23 +44,23 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 func appendAnswerBlock(dst []byte, p *chat.Part, answer string, calls int) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
-		if p.Text != "" {
-			dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text), '}')
+		if !p.Text.Empty() {
+			dst = append(p.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), '}')
 		}
 	case chat.Thinking:
-		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text", p.Text)
+		dst = p.Text.AppendMember(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text")
 		dst = jsonedit.AppendOptional(dst, "signature", p.Signature)
 		dst = append(dst, "}}}"...)
 	case chat.RedactedThinking:
-		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Text)), "}}"...)
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Text.String())), "}}"...)
 	case chat.ToolCall:
 		dst = appendCallID(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), []byte(p.ID), answer, calls)
-		dst = append(jsonedit.AppendName(jsonedit.AppendText(dst, "name", p.Name), "input"), inputOf(p.Arguments)...)
+		dst = appendInput(jsonedit.AppendName(jsonedit.AppendText(dst, "name", p.Name), "input"), p.Arguments)
 		dst = append(dst, "}}"...)
 	case chat.Image:
-		if m := p.Media; m != nil && m.Data != "" {
+		if m := p.Media; m != nil && !m.Data.Empty() {
 			dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"image":{`...), "format", formatOf(chat.Image, m))
-			dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "source"), '{'), "bytes", m.Data), "}}}"...)
+			dst = append(m.Data.AppendMember(append(jsonedit.AppendName(dst, "source"), '{'), "bytes"), "}}}"...)
 		}
 	}
 	return dst
@@ -83,16 +83,14 @@ func appendCallID(dst, id []byte, answer string, n int) []byte {
 	return jsonedit.AppendText(dst, "toolUseId", id)
 }
 
-// inputOf is arguments as the object they should be. What a model spoiled is
+// appendInput writes arguments as the object they should be. What a model spoiled is
 // passed on in one, so that the tool can say what is wrong with it.
-func inputOf(arguments string) string {
-	if chat.Blank(arguments) || arguments == "null" {
-		return "{}"
+func appendInput(dst []byte, arguments jsonedit.Text) []byte {
+	dst, ok := arguments.AppendObject(dst)
+	if !ok {
+		dst = append(arguments.AppendMember(append(dst, '{'), "arguments"), '}')
 	}
-	if _, err := jsonedit.Object([]byte(arguments), nil); err != nil {
-		return string(append(jsonedit.AppendText([]byte{'{'}, "arguments", arguments), '}'))
-	}
-	return arguments
+	return dst
 }
 
 // stopReason is Converse's word for a finish reason. An answer with calls stops

@@ -67,7 +67,7 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 		if v.Type() != jsonedit.TypeString {
 			return chat.Part{}, &chat.RequestError{Field: "text", Message: "must be a string"}
 		}
-		return chat.Part{Kind: chat.Text, Text: str(v)}, nil
+		return chat.Part{Kind: chat.Text, Text: v.GetText()}, nil
 	case "image", "document", "video", "audio":
 		return parseMedia(name, v)
 	case "toolUse":
@@ -75,7 +75,7 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 		if arguments == nil {
 			arguments = chat.Raw("{}")
 		}
-		p := chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: string(arguments)}
+		p := chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: jsonedit.Plain(string(arguments))}
 		if p.ID == "" || p.Name == "" {
 			return p, &chat.RequestError{Field: "toolUse", Message: "must have toolUseId and name"}
 		}
@@ -84,16 +84,16 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 		return parseResult(v)
 	case "reasoningContent":
 		if data := str(v, "redactedContent"); data != "" {
-			return chat.Part{Kind: chat.RedactedThinking, Text: data}, nil
+			return chat.Part{Kind: chat.RedactedThinking, Text: jsonedit.Plain(data)}, nil
 		}
-		return chat.Part{Kind: chat.Thinking, Text: str(v, "reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, nil
+		return chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, nil
 	case "citationsContent":
-		return chat.Part{Kind: chat.Text, Text: textsOf(v.GetArray("content"))}, nil
+		return chat.Part{Kind: chat.Text, Text: jsonedit.Plain(textsOf(v.GetArray("content")))}, nil
 	case "guardContent": // the guardrail's to judge, and the model's to read
 		if image := v.Get("image"); image != nil {
 			return parseMedia("image", image)
 		}
-		return chat.Part{Kind: chat.Text, Text: str(v, "text", "text")}, nil
+		return chat.Part{Kind: chat.Text, Text: v.GetText("text", "text")}, nil
 	}
 	whole := append(jsonedit.AppendString([]byte(`{"type":`), name), ',')
 	whole = append(jsonedit.AppendString(whole, name), ':')
@@ -109,7 +109,7 @@ func parseResult(v *jsonedit.Value) (chat.Part, error) {
 	inner := chat.Message{}
 	for i, b := range v.GetArray("content") {
 		if value := b.Get("json"); value != nil {
-			inner.Parts = append(inner.Parts, chat.Part{Kind: chat.Text, Text: string(jsonedit.AppendValue(nil, value))})
+			inner.Parts = append(inner.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(string(jsonedit.AppendValue(nil, value)))})
 			continue
 		}
 		if err := appendPart(&inner, b); err != nil {
@@ -148,15 +148,15 @@ func parseMedia(name string, v *jsonedit.Value) (chat.Part, error) {
 		}
 	}
 	source := v.Get("source")
-	m.Data, m.URL = str(source, "bytes"), str(source, "s3Location", "uri")
+	m.Data, m.URL = source.GetText("bytes"), str(source, "s3Location", "uri")
 	said := str(source, "text") + textsOf(source.GetArray("content"))
 	if said != "" {
-		m.Data = base64.StdEncoding.EncodeToString([]byte(said))
+		m.Data = jsonedit.Plain(base64.StdEncoding.EncodeToString([]byte(said)))
 		if !strings.HasPrefix(m.MIME, "text/") {
 			m.MIME = "text/plain"
 		}
 	}
-	if m.Data == "" && m.URL == "" {
+	if m.Data.Empty() && m.URL == "" {
 		return p, &chat.RequestError{Field: name + ".source", Message: "is missing"}
 	}
 	return p, nil

@@ -10,8 +10,10 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 )
@@ -40,24 +42,24 @@ func TestClientsRequestIsUnderstood(t *testing.T) {
 	ephemeral := chat.Raw(`{"type":"ephemeral"}`)
 	want := &chat.Request{
 		Messages: []chat.Message{
-			{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: "Be brief.", CacheControl: chat.Raw(`{"type":"ephemeral","ttl":"1h"}`)}}},
-			{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: "Be kind."}}},
-			{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "look"}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "aGk="}},
-				{Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", URL: "s3://b/k", Filename: "Q3.pdf"}}, {Kind: chat.File, Media: &chat.Media{MIME: "text/plain", Data: "aGk=", Filename: "n.txt"}},
-				{Kind: chat.Text, Text: "judge me"}, {Kind: chat.Opaque, Type: "searchResult", Raw: chat.Raw(`{"type":"searchResult","searchResult":{"title":"t"}}`)}}},
-			{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "hm", Signature: "s"}, {Kind: chat.RedactedThinking, Text: "eA=="}, {Kind: chat.Text, Text: "ok"},
-				{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: `{"n":1.0}`}}},
+			{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("Be brief."), CacheControl: chat.Raw(`{"type":"ephemeral","ttl":"1h"}`)}}},
+			{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("Be kind.")}}},
+			{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("look")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}},
+				{Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", URL: "s3://b/k", Filename: "Q3.pdf"}}, {Kind: chat.File, Media: &chat.Media{MIME: "text/plain", Data: jsonedit.Plain("aGk="), Filename: "n.txt"}},
+				{Kind: chat.Text, Text: jsonedit.Plain("judge me")}, {Kind: chat.Opaque, Type: "searchResult", Raw: chat.Raw(`{"type":"searchResult","searchResult":{"title":"t"}}`)}}},
+			{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("hm"), Signature: "s"}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("eA==")}, {Kind: chat.Text, Text: jsonedit.Plain("ok")},
+				{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: jsonedit.Plain(`{"n":1.0}`)}}},
 			{Role: chat.User, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "1", IsError: true, CacheControl: ephemeral, Parts: []chat.Part{
-				{Kind: chat.Text, Text: `{"a":[1]}`}, {Kind: chat.Text, Text: "b"}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/gif", Data: "aGk="}}}}}},
+				{Kind: chat.Text, Text: jsonedit.Plain(`{"a":[1]}`)}, {Kind: chat.Text, Text: jsonedit.Plain("b")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/gif", Data: jsonedit.Plain("aGk=")}}}}}},
 		},
 		MaxTokens: "9", Temperature: "0.10", TopP: "1e0", TopK: "5", Stop: []string{"END"},
-		Tools:      []chat.Tool{{Name: "f", Description: "d", Strict: &strict, Parameters: chat.Raw(`{"type":"object"}`), CacheControl: ephemeral}, {Name: "s", Hosted: chat.OtherHosted, Native: chat.Raw(`{"systemTool":{"name":"s"}}`)}},
+		Tools:      []chat.Tool{{Name: "f", Description: jsonedit.Plain("d"), Strict: &strict, Parameters: chat.Raw(`{"type":"object"}`), CacheControl: ephemeral}, {Name: "s", Hosted: chat.OtherHosted, Native: chat.Raw(`{"systemTool":{"name":"s"}}`)}},
 		ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"}, ReasoningBudget: "2048", ReasoningEffort: "xhigh", ServiceTier: "flex", Metadata: chat.Raw(`{"a":"b"}`),
 		ResponseFormat: chat.ResponseFormat{Type: "json_schema", Name: "p", Schema: chat.Raw(`{"type":"object"}`)},
 		Extra: []chat.Member{{Name: "guardrailConfig", Value: chat.Raw(`{"guardrailIdentifier":"g","guardrailVersion":"1"}`)},
 			{Name: "additionalModelRequestFields", Value: chat.Raw(`{"top_k":5,"thinking":{"type":"enabled","budget_tokens":2048}}`)}},
 	}
-	if !reflect.DeepEqual(r, want) {
+	if !chattest.Equal(r, want) {
 		a, _ := json.MarshalIndent(r, "", " ")
 		b, _ := json.MarshalIndent(want, "", " ")
 		t.Errorf("got %s\nwant %s", a, b)
@@ -207,15 +209,15 @@ func collect(r *chat.Response, d *chat.Delta) {
 	}
 	switch d.Kind {
 	case chat.TextDelta:
-		open(chat.Text).Text += string(d.Text)
+		open(chat.Text).Text = jsonedit.Plain(open(chat.Text).Text.String() + string(d.Text))
 	case chat.ThinkingDelta:
-		open(chat.Thinking).Text += string(d.Text)
+		open(chat.Thinking).Text = jsonedit.Plain(open(chat.Thinking).Text.String() + string(d.Text))
 	case chat.SignatureDelta:
 		open(chat.Thinking).Signature = string(d.Text)
 	case chat.ToolStart:
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name)})
 	case chat.ToolArguments:
-		open(chat.ToolCall).Arguments += string(d.Text)
+		open(chat.ToolCall).Arguments = jsonedit.Plain(open(chat.ToolCall).Arguments.String() + string(d.Text))
 	case chat.Finish:
 		c.Finish = d.Reason
 	case chat.UsageDelta:
@@ -234,7 +236,7 @@ func compare(t *testing.T, want, got *chat.Response) {
 		if a.Kind == chat.Refusal {
 			a.Kind = chat.Text
 		}
-		if a.Kind != b.Kind || a.Text != b.Text || a.ID != b.ID || a.Name != b.Name || a.Arguments != b.Arguments {
+		if a.Kind != b.Kind || a.Text.String() != b.Text.String() || a.ID != b.ID || a.Name != b.Name || a.Arguments.String() != b.Arguments.String() {
 			t.Errorf("part %d: got %+v, want %+v", i, b, a)
 		}
 	}
@@ -247,8 +249,8 @@ func compare(t *testing.T, want, got *chat.Response) {
 func TestAnswerIsInConversesFormat(t *testing.T) {
 	r := &chat.Response{Meta: answerMeta, ServiceTier: "flex", Usage: chat.Usage{Prompt: 45, Completion: 3, Cached: 30, CacheWrite: 10, CacheWrite5m: 6, CacheWrite1h: 4},
 		Extra: []chat.Member{{Name: "trace", Value: chat.Raw(`{"a":1}`)}, {Name: "other", Value: chat.Raw(`1`)}},
-		Choices: []chat.Choice{{Finish: chat.Stop, Parts: []chat.Part{{Kind: chat.Text}, {Kind: chat.Thinking, Text: "hm"}, {Kind: chat.RedactedThinking, Text: "no base64"},
-			{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "aGk="}}, {Kind: chat.ToolCall, Name: "f", Arguments: `{"a":`}, {Kind: chat.ToolCall, ID: "x", Name: "g"}}}}}
+		Choices: []chat.Choice{{Finish: chat.Stop, Parts: []chat.Part{{Kind: chat.Text}, {Kind: chat.Thinking, Text: jsonedit.Plain("hm")}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("no base64")},
+			{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}}, {Kind: chat.ToolCall, Name: "f", Arguments: jsonedit.Plain(`{"a":`)}, {Kind: chat.ToolCall, ID: "x", Name: "g"}}}}}
 	got, err := Dialect.AppendResponse(nil, r)
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +290,7 @@ func TestStreamIsInConverseStreamsFormat(t *testing.T) {
 	for _, ev := range conformance.Events(t, frame.EventStream, out) {
 		got = append(got, string(ev.Type)+" "+string(ev.Data))
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !chattest.Equal(got, want) {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

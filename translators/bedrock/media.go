@@ -45,10 +45,10 @@ var formatNames = map[string]string{
 func (q *query) appendMedia(dst []byte, p *chat.Part, b *chat.Block) ([]byte, error) {
 	kind, m := kindOf(p), p.Media
 	field := chat.PartField(b.Message, b.Index) + "." + mediaKinds[p.Kind].field
-	if m == nil || m.Data == "" && m.URL == "" {
+	if m == nil || m.Data.Empty() && m.URL == "" {
 		return nil, &chat.RequestError{Field: field, Message: "Bedrock keeps no uploaded files: send the data itself, or an s3:// URL"}
 	}
-	if m.Data == "" && !strings.HasPrefix(m.URL, "s3://") {
+	if m.Data.Empty() && !strings.HasPrefix(m.URL, "s3://") {
 		return nil, &chat.RequestError{Field: field, Message: "Bedrock fetches nothing from the web: send a data URI, or an s3:// URL"}
 	}
 	format := formatOf(kind, m)
@@ -62,8 +62,8 @@ func (q *query) appendMedia(dst []byte, p *chat.Part, b *chat.Block) ([]byte, er
 		dst = jsonedit.AppendText(dst, "name", q.documentName(m))
 	}
 	dst = append(jsonedit.AppendName(dst, "source"), '{')
-	if m.Data != "" {
-		dst = jsonedit.AppendText(dst, "bytes", m.Data)
+	if !m.Data.Empty() {
+		dst = m.Data.AppendMember(dst, "bytes")
 	} else {
 		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "s3Location"), '{'), "uri", m.URL), '}')
 	}
@@ -116,7 +116,7 @@ func formatOf(kind chat.PartKind, m *chat.Media) string {
 		{chat.Image, "iVBORw0KGgo", "png"}, {chat.Image, "/9j/", "jpeg"}, {chat.Image, "R0lGOD", "gif"},
 		{chat.Image, "UklGR", "webp"}, {chat.File, "JVBERi", "pdf"},
 	} {
-		if s.kind == kind && strings.HasPrefix(m.Data, s.prefix) {
+		if s.kind == kind && m.Data.HasPrefix(s.prefix) {
 			return s.format
 		}
 	}

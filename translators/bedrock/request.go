@@ -145,10 +145,10 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 				continue
 			case p.Kind != chat.Text && p.Kind != chat.Refusal:
 				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only be text"}
-			case chat.Blank(p.Text):
+			case p.Text.Blank():
 				continue
 			}
-			said = append(said, p.Text)
+			said = append(said, p.Text.String())
 			if p.CacheControl != nil {
 				flush()
 				system = q.appendCachePoint(system, p.CacheControl)

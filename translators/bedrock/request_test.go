@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
@@ -233,10 +234,10 @@ func TestToolHistoryIsPairedAndInOrder(t *testing.T) {
 
 func TestFailedToolResultHasStatusAndImage(t *testing.T) {
 	req := &chat.Request{Messages: []chat.Message{
-		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "go"}}},
-		{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: "{}"}}},
+		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("go")}}},
+		{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: jsonedit.Plain("{}")}}},
 		{Role: chat.User, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "1", IsError: true, CacheControl: chat.Raw(`{"type":"ephemeral"}`), Parts: []chat.Part{
-			{Kind: chat.Text, Text: "no"}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "aGk="}}}}}},
+			{Kind: chat.Text, Text: jsonedit.Plain("no")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}}}}}},
 	}}
 	to := chatTarget(sonnet)
 	body, err := Converse.AppendRequest(nil, to, req)
@@ -253,10 +254,10 @@ func TestFailedToolResultHasStatusAndImage(t *testing.T) {
 func TestSignedThinkingIsSentBackUnchanged(t *testing.T) {
 	signedThought := mock.Named("thinking").Answer.Choices[0].Parts[0]
 	req := &chat.Request{Messages: []chat.Message{
-		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "go"}}},
-		{Role: chat.Assistant, Parts: []chat.Part{signedThought, {Kind: chat.Thinking, Text: "unsigned"},
-			{Kind: chat.RedactedThinking, Text: "c2VjcmV0"}, {Kind: chat.Text, Text: "so"}}},
-		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "on"}}},
+		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("go")}}},
+		{Role: chat.Assistant, Parts: []chat.Part{signedThought, {Kind: chat.Thinking, Text: jsonedit.Plain("unsigned")},
+			{Kind: chat.RedactedThinking, Text: jsonedit.Plain("c2VjcmV0")}, {Kind: chat.Text, Text: jsonedit.Plain("so")}}},
+		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("on")}}},
 	}}
 	to := chatTarget(sonnet)
 	body, err := Converse.AppendRequest(nil, to, req)

@@ -61,12 +61,12 @@ func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
 	b.GetObject().Visit(func(key []byte, v *jsonedit.Value) {
 		switch string(key) {
 		case "text":
-			p, ok = chat.Part{Kind: chat.Text, Text: str(v)}, true
+			p, ok = chat.Part{Kind: chat.Text, Text: v.GetText()}, true
 		case "reasoningContent":
 			if data := v.GetStringBytes("redactedContent"); data != nil {
-				p, ok = chat.Part{Kind: chat.RedactedThinking, Text: string(data)}, true
+				p, ok = chat.Part{Kind: chat.RedactedThinking, Text: jsonedit.Plain(string(data))}, true
 			} else {
-				p, ok = chat.Part{Kind: chat.Thinking, Text: str(v, "reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, true
+				p, ok = chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, true
 			}
 		case "toolUse":
 			if str(v, "type") == "server_tool_use" {
@@ -76,11 +76,11 @@ func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
 			if arguments == nil {
 				arguments = chat.Raw("{}")
 			}
-			p, ok = chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: string(arguments)}, true
+			p, ok = chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: jsonedit.Plain(string(arguments))}, true
 		case "citationsContent": // the text that has citations
-			p, ok = chat.Part{Kind: chat.Text, Text: textsOf(v.GetArray("content"))}, true
+			p, ok = chat.Part{Kind: chat.Text, Text: jsonedit.Plain(textsOf(v.GetArray("content")))}, true
 		case "image":
-			p, ok = chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: "image/" + str(v, "format"), Data: str(v, "source", "bytes")}}, true
+			p, ok = chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: "image/" + str(v, "format"), Data: v.GetText("source", "bytes")}}, true
 		}
 	})
 	return p, ok

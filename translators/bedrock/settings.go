@@ -64,7 +64,7 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 	}
 	if chat.UnsignedToolLoop(q.turns) {
 		probe.Messages = append(probe.Messages,
-			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: "{}"}}},
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: jsonedit.Plain("{}")}}},
 			chat.Message{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "1"}}})
 	}
 	body, err := anthropic.Messages.AppendRequest(nil, t, &probe)

@@ -12,8 +12,10 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 )
@@ -212,20 +214,20 @@ func TestWholeAnswers(t *testing.T) {
 		want                chat.Choice
 	}{
 		{"texts are joined", `{"text":"a"},{"citationsContent":{"content":[{"text":"b"},{"text":"c"}],"citations":[]}}`, `"stopReason":"end_turn"`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: "abc"}}, Finish: chat.Stop}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("abc")}}, Finish: chat.Stop}},
 		{"arguments keep their text", `{"toolUse":{"toolUseId":"1","name":"f","input":{"n":12345678901234567,"s":"\u0001\u00e9"}}},{"toolUse":{"toolUseId":"2","name":"g"}}`, `"stopReason":"tool_use"`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: `{"n":12345678901234567,"s":"\u0001é"}`}, {Kind: chat.ToolCall, ID: "2", Name: "g", Arguments: "{}"}}, Finish: chat.ToolCalls}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: jsonedit.Plain(`{"n":12345678901234567,"s":"\u0001é"}`)}, {Kind: chat.ToolCall, ID: "2", Name: "g", Arguments: jsonedit.Plain("{}")}}, Finish: chat.ToolCalls}},
 		{"thoughts", `{"reasoningContent":{"reasoningText":{"text":"hm","signature":"s"}}},{"reasoningContent":{"redactedContent":"eA=="}},{"text":"a"}`, `"stopReason":"model_context_window_exceeded"`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: "hm", Signature: "s"}, {Kind: chat.RedactedThinking, Text: "eA=="}, {Kind: chat.Text, Text: "a"}}, Finish: chat.Length}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("hm"), Signature: "s"}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("eA==")}, {Kind: chat.Text, Text: jsonedit.Plain("a")}}, Finish: chat.Length}},
 		{"an answer by the tool of the asked form is text", `{"toolUse":{"toolUseId":"1","name":"response_format_json","input":{"a":1}}}`, `"stopReason":"tool_use"`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: `{"a":1}`}}, Finish: chat.Stop}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(`{"a":1}`)}}, Finish: chat.Stop}},
 		{"Bedrock's own tools are left out", `{"toolUse":{"toolUseId":"1","name":"nova_grounding","type":"server_tool_use","input":{}}},{"toolResult":{"toolUseId":"1","content":[]}},{"text":"a"}`, `"stopReason":"content_filtered"`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: "a"}}, Finish: chat.ContentFilter}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("a")}}, Finish: chat.ContentFilter}},
 		{"a picture", `{"image":{"format":"png","source":{"bytes":"aGk="}}}`, `"stopReason":"new_reason"`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "aGk="}}}, Finish: chat.Stop}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}}}, Finish: chat.Stop}},
 		{"a stop sequence", `{"text":"a"}`, `"stopReason":"stop_sequence","additionalModelResponseFields":{"stop_sequence":"END"}`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: "a"}}, Finish: chat.Stop, StopText: "END"}},
-		{"nobody says why it ended", `{"text":"a"}`, `"metrics":{}`, chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: "a"}}}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("a")}}, Finish: chat.Stop, StopText: "END"}},
+		{"nobody says why it ended", `{"text":"a"}`, `"metrics":{}`, chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("a")}}}},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -233,7 +235,7 @@ func TestWholeAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(r.Choices, []chat.Choice{row.want}) {
+			if !chattest.Equal(r.Choices, []chat.Choice{row.want}) {
 				t.Errorf("got %+v, want %+v", r.Choices, row.want)
 			}
 			if !r.NoUsage || r.Model != sonnet {
@@ -264,7 +266,7 @@ func TestAnswerWithoutContentIsEmptyAndCounted(t *testing.T) {
 			t.Errorf("%s: %v", message, err)
 			continue
 		}
-		if want := []chat.Choice{{Finish: chat.Stop}}; !reflect.DeepEqual(r.Choices, want) || r.Usage.Prompt != 20 || r.Usage.Completion != 3 || r.NoUsage {
+		if want := []chat.Choice{{Finish: chat.Stop}}; !chattest.Equal(r.Choices, want) || r.Usage.Prompt != 20 || r.Usage.Completion != 3 || r.NoUsage {
 			t.Errorf("%s: choices %+v, usage %+v", message, r.Choices, r.Usage)
 		}
 	}

@@ -36,11 +36,11 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 		// A history with calls is refused without toolConfig, even where the
 		// client no longer offers tools.
 		for _, name := range called {
-			tools = appendToolSpec(tools, name, "", chat.Raw(`{"type":"object"}`), false)
+			tools = appendToolSpec(tools, name, jsonedit.Text{}, chat.Raw(`{"type":"object"}`), false)
 		}
 	}
 	if q.formatByTool() {
-		tools = appendToolSpec(tools, formatTool, "Gives the answer. Call it once, as the last step.", q.inputSchema(q.settings.schema), false)
+		tools = appendToolSpec(tools, formatTool, jsonedit.Plain("Gives the answer. Call it once, as the last step."), q.inputSchema(q.settings.schema), false)
 	}
 	if len(tools) == 1 {
 		return dst, nil
@@ -70,10 +70,10 @@ func (q *query) appendTool(dst []byte, t *chat.Tool) []byte {
 	return q.appendCachePoint(dst, t.CacheControl)
 }
 
-func appendToolSpec(dst []byte, name, description string, schema []byte, strict bool) []byte {
+func appendToolSpec(dst []byte, name string, description jsonedit.Text, schema []byte, strict bool) []byte {
 	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolSpec":{`...), "name", name)
-	if !chat.Blank(description) {
-		dst = jsonedit.AppendText(dst, "description", description)
+	if !description.Blank() {
+		dst = description.AppendMember(dst, "description")
 	}
 	dst = append(jsonedit.AppendRaw(append(jsonedit.AppendName(dst, "inputSchema"), '{'), "json", schema), '}')
 	if strict {

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // Number is a JSON number as the client wrote it; "" means absent. The text is
@@ -141,14 +143,14 @@ const (
 // Part is a piece of a message.
 type Part struct {
 	Kind      PartKind
-	Text      string
+	Text      jsonedit.Text
 	Signature string // of a thinking part, or of a call (Gemini); opaque
 	Media     *Media
 	ID        string // tool call id
 	Name      string // function name
 	// Arguments is the call's argument text as the model wrote it, never
 	// re-encoded. It is usually a JSON object, but models make mistakes.
-	Arguments string
+	Arguments jsonedit.Text
 	Parts     []Part // content of a tool result
 	IsError   bool
 	// CacheControl is Anthropic's cache_control of this part.
@@ -160,9 +162,9 @@ type Part struct {
 
 // Media is an image, sound or document, given as data, URL or file id.
 type Media struct {
-	MIME     string // "image/png"; "" when only the URL is known
-	Data     string // base64, unchecked
-	URL      string // http(s)://, gs://, s3://
+	MIME     string        // "image/png"; "" when only the URL is known
+	Data     jsonedit.Text // base64, unchecked
+	URL      string        // http(s)://, gs://, s3://
 	FileID   string
 	Filename string
 	Detail   string // OpenAI's image detail
@@ -171,7 +173,7 @@ type Media struct {
 // Tool is a function the model may call, or a tool that the provider runs itself.
 type Tool struct {
 	Name        string // of a hosted tool: what ToolChoice calls it
-	Description string
+	Description jsonedit.Text
 	Parameters  Raw // JSON schema; nil when absent
 	Strict      *bool
 	// CacheControl is Anthropic's cache_control.

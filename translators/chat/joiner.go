@@ -1,11 +1,13 @@
 package chat
 
+import "go-ai-proxy/translators/jsonedit"
+
 // Joiner collects the parts of a message and joins consecutive texts into one
 // part. It takes linear time, since a provider may send thousands of texts. The
 // zero value is ready to use.
 type Joiner struct {
 	parts []Part
-	text  []byte // of the last part, where several were joined
+	text  []byte // of the last part as in a JSON string, where several were joined
 }
 
 // Add adds p as a separate part.
@@ -23,9 +25,9 @@ func (j *Joiner) Join(p Part) {
 		return
 	}
 	if len(j.text) == 0 {
-		j.text = append(j.text, j.parts[n].Text...)
+		j.text = j.parts[n].Text.AppendInside(j.text)
 	}
-	j.text = append(j.text, p.Text...)
+	j.text = p.Text.AppendInside(j.text)
 	if p.Signature != "" {
 		j.parts[n].Signature = p.Signature
 	}
@@ -39,7 +41,7 @@ func (j *Joiner) Parts() []Part {
 
 func (j *Joiner) settle() {
 	if len(j.text) > 0 {
-		j.parts[len(j.parts)-1].Text = string(j.text)
+		j.parts[len(j.parts)-1].Text = jsonedit.Quoted(string(j.text))
 		j.text = j.text[:0]
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // Turn is a message for a provider whose turns must alternate: everything that
@@ -24,7 +26,7 @@ type Block struct {
 
 // Opening is sent when a provider requires a text from the user and the client
 // sent none. It is not blank because blank text is refused.
-var Opening = &Part{Kind: Text, Text: "."}
+var Opening = &Part{Kind: Text, Text: jsonedit.Plain(".")}
 
 // OpeningTurn returns a user turn that holds only Opening.
 func OpeningTurn() Turn { return Turn{Role: User, Blocks: []Block{{Part: Opening}}} }
@@ -180,7 +182,7 @@ func (ids CallIDs) Of(id string, n int) string {
 func (p *Part) Unsayable() bool {
 	switch p.Kind {
 	case Text, Refusal:
-		return Blank(p.Text)
+		return p.Text.Blank()
 	case Thinking:
 		return p.Signature == ""
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // outline says in a line what turns hold.
@@ -16,7 +17,7 @@ func outline(turns []chat.Turn) string {
 			if i > 0 {
 				b.WriteString(" ")
 			}
-			b.WriteString(block.Part.Text + block.ID)
+			b.WriteString(block.Part.Text.String() + block.ID)
 		}
 		b.WriteString(")")
 	}
@@ -24,7 +25,7 @@ func outline(turns []chat.Turn) string {
 }
 
 func text(role chat.Role, s string) chat.Message {
-	return chat.Message{Role: role, Parts: []chat.Part{{Kind: chat.Text, Text: s}}}
+	return chat.Message{Role: role, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(s)}}}
 }
 
 func calls(ids ...string) chat.Message {

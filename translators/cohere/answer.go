@@ -63,17 +63,17 @@ func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
 	if plan := text(message, "tool_plan"); plan != "" {
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: plan})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(plan)})
 	}
 	if s := message.GetStringBytes("content"); len(s) > 0 {
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: string(s)})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(string(s))})
 	}
 	for _, b := range message.GetArray("content") {
 		switch text(b, "type") {
 		case "text":
-			c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: text(b, "text")})
+			c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: b.GetText("text")})
 		case "thinking":
-			c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: text(b, "thinking")})
+			c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: b.GetText("thinking")})
 		}
 	}
 	for _, call := range message.GetArray("tool_calls") {
@@ -81,7 +81,7 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 		if arguments == "" {
 			arguments = "{}"
 		}
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: text(call, "id"), Name: text(call, "function", "name"), Arguments: arguments})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: text(call, "id"), Name: text(call, "function", "name"), Arguments: jsonedit.Plain(arguments)})
 	}
 	if len(c.Parts) == 0 && text(v, "finish_reason") == "ERROR" {
 		return &chat.ResponseError{Message: "the model failed and said nothing (finish_reason ERROR)"}
@@ -97,11 +97,11 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 func parseText(r *chat.Response, v *jsonedit.Value) {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason"))}
 	if s := text(v, "text"); s != "" {
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: s})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(s)})
 	}
 	calls := v.GetArray("tool_calls")
 	for _, call := range calls {
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, Name: text(call, "name"), Arguments: string(appendParameters(nil, call))})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, Name: text(call, "name"), Arguments: jsonedit.Plain(string(appendParameters(nil, call)))})
 	}
 	c.Finish = finishV1(c.Finish, len(calls) > 0)
 	r.ID = text(v, "generation_id")
@@ -134,7 +134,7 @@ func parseGenerations(r *chat.Response, v *jsonedit.Value) {
 	for i, g := range v.GetArray("generations") {
 		c := chat.Choice{Index: i, Finish: finishV1(finishReason(g.GetStringBytes("finish_reason")), false)}
 		if s := text(g, "text"); s != "" {
-			c.Parts = []chat.Part{{Kind: chat.Text, Text: s}}
+			c.Parts = []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(s)}}
 		}
 		r.Choices = append(r.Choices, c)
 	}

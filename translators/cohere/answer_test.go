@@ -5,14 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/route"
 )
@@ -133,11 +134,11 @@ func collected(t *testing.T, name string, oneByOne bool) *chat.Response {
 				if n := len(c.Parts); n == 0 || c.Parts[n-1].Kind != kind {
 					c.Parts = append(c.Parts, chat.Part{Kind: kind})
 				}
-				c.Parts[len(c.Parts)-1].Text += string(d.Text)
+				c.Parts[len(c.Parts)-1].Text = jsonedit.Plain(c.Parts[len(c.Parts)-1].Text.String() + string(d.Text))
 			case chat.ToolStart:
-				c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name), Arguments: string(d.Text)})
+				c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name), Arguments: jsonedit.Plain(string(d.Text))})
 			case chat.ToolArguments:
-				c.Parts[len(c.Parts)-1].Arguments += string(d.Text)
+				c.Parts[len(c.Parts)-1].Arguments = jsonedit.Plain(c.Parts[len(c.Parts)-1].Arguments.String() + string(d.Text))
 			case chat.LogprobsDelta:
 				c.Logprobs = bytes.Clone(d.Raw)
 			case chat.ExtraDelta:
@@ -160,7 +161,7 @@ func TestStreamAndWholeAnswerAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := collected(t, stream, true); !reflect.DeepEqual(got, want) {
+		if got := collected(t, stream, true); !chattest.Equal(got, want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", stream, got, want)
 		}
 	}
@@ -234,7 +235,7 @@ func TestMeterReadsNativeAnswers(t *testing.T) {
 				Meter.Event(ev, &got)
 			}
 		}
-		if !reflect.DeepEqual(got, want) {
+		if !chattest.Equal(got, want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, want)
 		}
 	}

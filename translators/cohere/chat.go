@@ -132,7 +132,7 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
-		dst = jsonedit.AppendOptional(dst, "description", t.Description)
+		dst = t.Description.AppendOptional(dst, "description")
 		parameters := t.Parameters
 		if !jsonedit.IsObject(parameters) {
 			parameters = noParameters
@@ -213,7 +213,7 @@ func (w *messageWriter) content(m *chat.Message, i, n int, images bool) error {
 		case p.Kind == chat.ToolResult:
 			continue
 		case n == 1 && p.Kind == chat.Text:
-			w.dst = jsonedit.AppendString(w.dst, p.Text)
+			w.dst = p.Text.Append(w.dst)
 			return nil
 		}
 		w.dst = append(w.dst, separator)
@@ -240,14 +240,14 @@ func cannotSend(p *chat.Part, i, j int) error {
 	return &chat.RequestError{Field: chat.PartField(i, j), Message: "Cohere does not take " + what}
 }
 
-func appendTextBlock(dst []byte, text string) []byte {
-	return append(jsonedit.AppendString(append(dst, `{"type":"text","text":`...), text), '}')
+func appendTextBlock(dst []byte, text jsonedit.Text) []byte {
+	return append(text.Append(append(dst, `{"type":"text","text":`...)), '}')
 }
 
 func appendImage(dst []byte, m *chat.Media) []byte {
 	url := m.URL
 	if url == "" {
-		url = "data:" + m.MIME + ";base64," + m.Data
+		url = "data:" + m.MIME + ";base64," + m.Data.String()
 	}
 	dst = jsonedit.AppendString(append(dst, `{"type":"image_url","image_url":{"url":`...), url)
 	dst = jsonedit.AppendOptional(dst, "detail", m.Detail)
@@ -294,9 +294,9 @@ func resultText(p *chat.Part, i int) (string, error) {
 			return "", cannotSend(&p.Parts[j], i, j)
 		}
 		if len(p.Parts) == 1 {
-			return p.Parts[j].Text, nil
+			return p.Parts[j].Text.String(), nil
 		}
-		b.WriteString(p.Parts[j].Text)
+		b.WriteString(p.Parts[j].Text.String())
 	}
 	return b.String(), nil
 }
@@ -310,9 +310,9 @@ func (w *messageWriter) assistant(m *chat.Message, i int) error {
 		switch p := &m.Parts[j]; {
 		case p.Kind == chat.ToolCall:
 			calls++
-		case (p.Kind == chat.Text || p.Kind == chat.Refusal) && p.Text != "":
+		case (p.Kind == chat.Text || p.Kind == chat.Refusal) && !p.Text.Empty():
 			texts++
-		case p.Kind == chat.Thinking && p.Text != "":
+		case p.Kind == chat.Thinking && !p.Text.Empty():
 			thoughts++
 		case p.Kind == chat.Text, p.Kind == chat.Refusal, p.Kind == chat.Thinking, p.Kind == chat.RedactedThinking:
 		default:
@@ -345,7 +345,7 @@ func said(parts []chat.Part) string {
 	var all strings.Builder
 	for j := range parts {
 		if parts[j].Kind == chat.Text || parts[j].Kind == chat.Refusal {
-			all.WriteString(parts[j].Text)
+			all.WriteString(parts[j].Text.String())
 		}
 	}
 	return all.String()
@@ -356,11 +356,11 @@ func appendThoughts(dst []byte, parts []chat.Part, texts bool) []byte {
 	for j := range parts {
 		p := &parts[j]
 		switch {
-		case p.Text == "":
+		case p.Text.Empty():
 			continue
 		case p.Kind == chat.Thinking:
 			dst = append(dst, separator)
-			dst = append(jsonedit.AppendString(append(dst, `{"type":"thinking","thinking":`...), p.Text), '}')
+			dst = append(p.Text.Append(append(dst, `{"type":"thinking","thinking":`...)), '}')
 		case texts && (p.Kind == chat.Text || p.Kind == chat.Refusal):
 			dst = appendTextBlock(append(dst, separator), p.Text)
 		default:
@@ -381,10 +381,10 @@ func appendCalls(dst []byte, parts []chat.Part) []byte {
 		dst = jsonedit.AppendString(append(append(dst, separator), `{"id":`...), p.ID)
 		dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), p.Name)
 		arguments := p.Arguments
-		if strings.TrimSpace(arguments) == "" {
-			arguments = "{}"
+		if arguments.Blank() {
+			arguments = jsonedit.Plain("{}")
 		}
-		dst = append(jsonedit.AppendText(dst, "arguments", arguments), "}}"...)
+		dst = append(arguments.AppendMember(dst, "arguments"), "}}"...)
 		separator = ','
 	}
 	return append(dst, ']')

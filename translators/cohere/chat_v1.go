@@ -100,7 +100,7 @@ func arrange(messages []chat.Message) ([]turnV1, error) {
 			case chat.Text, chat.Refusal: // in turn.text
 			case chat.Thinking, chat.RedactedThinking: // it has no place for them
 			case chat.ToolCall:
-				if !validArguments(p.Arguments) {
+				if !validArguments(p.Arguments.String()) {
 					return nil, &chat.RequestError{Field: fmt.Sprintf("messages[%d].tool_calls", i), Message: "the arguments of " + p.Name + " are no JSON object"}
 				}
 				calls[p.ID] = p
@@ -172,7 +172,7 @@ func (t *turnV1) append(dst []byte) []byte {
 
 func appendCallV1(dst []byte, p *chat.Part) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"name":`...), p.Name)
-	arguments := strings.TrimSpace(p.Arguments)
+	arguments := strings.TrimSpace(p.Arguments.String())
 	if arguments == "" {
 		arguments = "{}"
 	}
@@ -215,10 +215,10 @@ func appendToolsV1(dst []byte, r *chat.Request) ([]byte, error) {
 		}
 		dst = jsonedit.AppendString(append(dst, `{"name":`...), t.Name)
 		description := t.Description
-		if description == "" {
-			description = t.Name // required
+		if description.Empty() {
+			description = jsonedit.Plain(t.Name) // required
 		}
-		dst = append(appendParameterDefinitions(jsonedit.AppendText(dst, "description", description), t.Parameters), '}')
+		dst = append(appendParameterDefinitions(description.AppendMember(dst, "description"), t.Parameters), '}')
 	}
 	if len(r.Tools) > 0 {
 		dst = append(dst, ']')

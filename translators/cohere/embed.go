@@ -95,7 +95,7 @@ func appendInputs(dst []byte, v *jsonedit.Value, inputType string) ([]byte, erro
 			if isImage(s) {
 				dst = appendImage(dst, &chat.Media{URL: s})
 			} else {
-				dst = appendTextBlock(dst, s)
+				dst = appendTextBlock(dst, jsonedit.Plain(s))
 			}
 			dst = append(dst, "]}"...)
 		}

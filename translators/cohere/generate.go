@@ -48,7 +48,7 @@ func promptOf(messages []chat.Message) (string, error) {
 			if i > 0 && j == 0 {
 				b.WriteString("\n\n")
 			}
-			b.WriteString(p.Text)
+			b.WriteString(p.Text.String())
 		}
 	}
 	return b.String(), nil

@@ -9,6 +9,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -76,7 +77,7 @@ var faults = map[string]fault{
 	"arguments are written anew": {want: "tool call arguments", upstream: faulty{response: func(r *chat.Response) {
 		for i := range r.Choices[0].Parts {
 			p := &r.Choices[0].Parts[i]
-			p.Arguments = strings.ReplaceAll(p.Arguments, "1.0", "1")
+			p.Arguments = jsonedit.Plain(strings.ReplaceAll(p.Arguments.String(), "1.0", "1"))
 		}
 	}}},
 	"usage of a stream is summed": {want: "usage.prompt_tokens", upstream: faulty{delta: func(d *chat.Delta) {

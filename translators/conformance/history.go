@@ -26,14 +26,14 @@ func (r *run) history(t *testing.T, s *mock.Scenario, a *answer) {
 	for _, p := range s.Answer.Choices[0].Parts {
 		switch p.Kind {
 		case chat.ToolCall:
-			if !holds(said, p.Arguments) && !holdsJSON(t, said, p.Arguments) {
+			if !holds(said, p.Arguments.String()) && !holdsJSON(t, said, p.Arguments.String()) {
 				t.Errorf("history: the arguments of %s did not reach the provider: %s", p.Name, clip(upstream))
 			}
 			if !r.lacks(ToolIDs) && !holds(said, p.ID) {
 				t.Errorf("history: the id %s did not reach the provider: %s", p.ID, clip(upstream))
 			}
 		case chat.Thinking:
-			if !r.lacks(Thinking) && !holds(said, p.Text) {
+			if !r.lacks(Thinking) && !holds(said, p.Text.String()) {
 				t.Errorf("history: the thinking did not reach the provider: %s", clip(upstream))
 			}
 			if !r.lacks(Signatures) && !holds(said, p.Signature) {

@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 )
 
@@ -275,7 +276,8 @@ func long(s *mock.Scenario) *mock.Scenario {
 	parts := append([]chat.Part(nil), s.Answer.Choices[0].Parts...)
 	for i := range parts {
 		if parts[i].Kind == chat.Text || parts[i].Kind == chat.Thinking {
-			parts[i].Text = strings.Repeat(parts[i].Text+" ", 4000/(len(parts[i].Text)+1))
+			said := parts[i].Text.String() + " "
+			parts[i].Text = jsonedit.Plain(strings.Repeat(said, 4000/len(said)))
 		}
 	}
 	l.Answer.Choices[0].Parts = parts

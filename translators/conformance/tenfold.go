@@ -9,6 +9,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance/growth"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 )
 
@@ -106,7 +107,7 @@ func (r *run) eloquent() *mock.Scenario {
 	c := s.Answer.Choices[0]
 	if base != "text" {
 		c.Parts = append(append([]chat.Part(nil), c.Parts...), mock.Named("tools").Answer.Choices[0].Parts[:2]...)
-		c.Parts = append([]chat.Part{c.Parts[0], {Kind: chat.Text, Text: "Let me see."}}, c.Parts[1:]...)
+		c.Parts = append([]chat.Part{c.Parts[0], {Kind: chat.Text, Text: jsonedit.Plain("Let me see.")}}, c.Parts[1:]...)
 	}
 	s.Answer.Choices = []chat.Choice{c}
 	return &s

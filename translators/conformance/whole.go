@@ -159,7 +159,7 @@ func (r *run) callsTruth(t *testing.T, said *chat.Choice, got *answerChoice) {
 		}
 		equal(t, "tool call type", c.Type, "function")
 		equal(t, "tool call name", c.Function.Name, want[i].Name)
-		equal(t, "tool call arguments", c.Function.Arguments, want[i].Arguments)
+		equal(t, "tool call arguments", c.Function.Arguments, want[i].Arguments.String())
 	}
 }
 
@@ -291,7 +291,7 @@ func joined(parts []chat.Part, kind chat.PartKind) string {
 	var b strings.Builder
 	for i := range parts {
 		if parts[i].Kind == kind {
-			b.WriteString(parts[i].Text)
+			b.WriteString(parts[i].Text.String())
 		}
 	}
 	return b.String()

@@ -60,7 +60,7 @@ func (w *writer) contents() error {
 	}
 	if len(w.dst) == start { // contents must not be empty, whatever the system says
 		w.open("user")
-		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "text", chat.Opening.Text), '}')
+		w.dst = append(chat.Opening.Text.AppendMember(append(w.dst, '{'), "text"), '}')
 	}
 	w.close()
 	w.dst = append(w.dst, ']')
@@ -104,7 +104,7 @@ func (w *writer) message(i int, m *chat.Message) error {
 		switch {
 		case p.Kind == chat.ToolResult, p.Kind == chat.RedactedThinking: // written by results; another maker's secret
 			continue
-		case (p.Kind == chat.Text || p.Kind == chat.Thinking || p.Kind == chat.Refusal) && p.Text == "" && p.Signature == "":
+		case (p.Kind == chat.Text || p.Kind == chat.Thinking || p.Kind == chat.Refusal) && p.Text.Empty() && p.Signature == "":
 			continue
 		}
 		w.open(turn)
@@ -124,13 +124,6 @@ func (w *writer) message(i int, m *chat.Message) error {
 
 // call writes a functionCall. Of parallel calls only the first is signed.
 func (w *writer) call(field string, p *chat.Part) error {
-	args := p.Arguments
-	if strings.TrimSpace(args) == "" {
-		args = "{}"
-	}
-	if !isObject(args) {
-		return &chat.RequestError{Field: field, Message: "must be a JSON object"}
-	}
 	if w.places == nil {
 		w.places = map[string]int{}
 	}
@@ -140,7 +133,11 @@ func (w *writer) call(field string, p *chat.Part) error {
 	if w.ids && p.ID != "" {
 		w.dst = jsonedit.AppendText(w.dst, "id", p.ID)
 	}
-	w.dst = append(jsonedit.AppendRaw(jsonedit.AppendText(w.dst, "name", p.Name), "args", args), '}')
+	var ok bool
+	if w.dst, ok = p.Arguments.AppendObject(jsonedit.AppendName(jsonedit.AppendText(w.dst, "name", p.Name), "args")); !ok {
+		return &chat.RequestError{Field: field, Message: "must be a JSON object"}
+	}
+	w.dst = append(w.dst, '}')
 	switch {
 	case p.Signature != "":
 		w.dst = jsonedit.AppendText(w.dst, "thoughtSignature", p.Signature)
@@ -234,7 +231,7 @@ func (w *writer) result(r result) error {
 			media++
 			continue
 		}
-		all.WriteString(r.part.Parts[j].Text)
+		all.WriteString(r.part.Parts[j].Text.String())
 	}
 	said := all.String()
 	switch object := isObject(said); {
@@ -266,10 +263,10 @@ func (w *writer) result(r result) error {
 func (w *writer) part(field string, p *chat.Part) error {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
-		w.dst = jsonedit.AppendText(append(jsonedit.AppendComma(w.dst), '{'), "text", p.Text)
+		w.dst = p.Text.AppendMember(append(jsonedit.AppendComma(w.dst), '{'), "text")
 		w.sign(p)
 	case chat.Thinking:
-		w.dst = jsonedit.AppendText(append(jsonedit.AppendComma(w.dst), '{'), "text", p.Text)
+		w.dst = p.Text.AppendMember(append(jsonedit.AppendComma(w.dst), '{'), "text")
 		w.dst = jsonedit.AppendRaw(w.dst, "thought", "true")
 		w.sign(p)
 	case chat.Image, chat.Audio, chat.File, chat.Video:
@@ -300,9 +297,9 @@ func unknownPart(typ string) error {
 func (w *writer) media(field string, p *chat.Part) error {
 	m := p.Media
 	switch {
-	case m != nil && m.Data != "":
+	case m != nil && !m.Data.Empty():
 		w.dst = append(jsonedit.AppendComma(w.dst), `{"inlineData":{`...)
-		w.dst = jsonedit.AppendText(jsonedit.AppendText(w.dst, "mimeType", inlineType(p.Kind, m)), "data", m.Data)
+		w.dst = m.Data.AppendMember(jsonedit.AppendText(w.dst, "mimeType", inlineType(p.Kind, m)), "data")
 	case m != nil && m.URL != "":
 		w.file(m.URL, linkedType(p.Kind, m))
 	case m != nil && strings.Contains(m.FileID, "://"):

@@ -84,7 +84,7 @@ func list(v *jsonedit.Value, field string) ([]*jsonedit.Value, error) {
 func (q *request) system(v *jsonedit.Value) error {
 	m := chat.Message{Role: chat.System}
 	if v.Type() == jsonedit.TypeString {
-		m.Parts = []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}
+		m.Parts = []chat.Part{{Kind: chat.Text, Text: v.GetText()}}
 	}
 	parts, err := list(v.Get("parts"), "systemInstruction.parts")
 	if err != nil {
@@ -95,7 +95,7 @@ func (q *request) system(v *jsonedit.Value) error {
 		if said == nil {
 			return &chat.RequestError{Field: fmt.Sprintf("systemInstruction.parts[%d]", i), Message: "must be text"}
 		}
-		m.Parts = append(m.Parts, chat.Part{Kind: chat.Text, Text: string(said.GetStringBytes())})
+		m.Parts = append(m.Parts, chat.Part{Kind: chat.Text, Text: said.GetText()})
 	}
 	if len(m.Parts) > 0 {
 		q.Messages = append(q.Messages, m)
@@ -134,7 +134,7 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 				return &chat.RequestError{Field: fmt.Sprintf("%s.parts[%d].functionCall.name", at, j), Message: "is missing"}
 			}
 			if part.ID == "" {
-				part.ID = string(appendCallID(nil, nil, i, calls, part.Name, part.Arguments))
+				part.ID = string(appendCallID(nil, nil, i, calls, part.Name, part.Arguments.String()))
 			}
 			calls++
 		}
@@ -177,9 +177,9 @@ func (q *request) result(v *jsonedit.Value) chat.Part {
 	switch {
 	case said == nil:
 	case said.Type() == jsonedit.TypeString:
-		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: string(said.GetStringBytes())})
+		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: said.GetText()})
 	default:
-		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: string(jsonedit.AppendValue(nil, said))})
+		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(string(jsonedit.AppendValue(nil, said)))})
 	}
 	for _, p := range v.GetArray("parts") {
 		if media, ok := parsePart(p); ok && media.Media != nil {
@@ -203,7 +203,7 @@ func (q *request) tools(v *jsonedit.Value) error {
 				return
 			}
 			for j, f := range m.GetArray() {
-				tool := chat.Tool{Name: string(f.GetStringBytes("name")), Description: string(f.GetStringBytes("description"))}
+				tool := chat.Tool{Name: string(f.GetStringBytes("name")), Description: f.GetText("description")}
 				if tool.Name == "" && refused == nil {
 					refused = &chat.RequestError{Field: fmt.Sprintf("tools[%d].functionDeclarations[%d].name", i, j), Message: "is missing"}
 				}

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
-	"reflect"
 	"strings"
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 )
 
@@ -37,32 +38,32 @@ func TestClientRequest(t *testing.T) {
 	}
 	want := &chat.Request{
 		Messages: []chat.Message{
-			{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: "Be brief."}}},
+			{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("Be brief.")}}},
 			{Role: chat.User, Parts: []chat.Part{
-				{Kind: chat.Text, Text: "Look"},
-				{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "iVBO"}},
+				{Kind: chat.Text, Text: jsonedit.Plain("Look")},
+				{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("iVBO")}},
 				{Kind: chat.Video, Media: &chat.Media{MIME: "video/mp4", URL: "gs://b/v.mp4"}},
 			}},
 			{Role: chat.Assistant, Parts: []chat.Part{
-				{Kind: chat.Thinking, Text: "hm"},
-				{Kind: chat.ToolCall, ID: f, Name: "f", Arguments: `{"a":1.0}`, Signature: "c2ln"},
-				{Kind: chat.ToolCall, ID: g, Name: "g", Arguments: `{}`},
+				{Kind: chat.Thinking, Text: jsonedit.Plain("hm")},
+				{Kind: chat.ToolCall, ID: f, Name: "f", Arguments: jsonedit.Plain(`{"a":1.0}`), Signature: "c2ln"},
+				{Kind: chat.ToolCall, ID: g, Name: "g", Arguments: jsonedit.Plain(`{}`)},
 			}},
-			{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: g, Name: "g", Parts: []chat.Part{{Kind: chat.Text, Text: "two"}}}}},
-			{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: f, Name: "f", Parts: []chat.Part{{Kind: chat.Text, Text: `{"one":1}`}}}}},
-			{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "so?"}}},
+			{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: g, Name: "g", Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("two")}}}}},
+			{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: f, Name: "f", Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(`{"one":1}`)}}}}},
+			{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("so?")}}},
 		},
 		Tools: []chat.Tool{
-			{Name: "f", Description: "d", Parameters: chat.Raw(`{"type":"object","properties":{"a":{"type":["number","null"]}}}`)},
+			{Name: "f", Description: jsonedit.Plain("d"), Parameters: chat.Raw(`{"type":"object","properties":{"a":{"type":["number","null"]}}}`)},
 			{Name: "g", Parameters: chat.Raw(`{"type":"object"}`)},
-			{Native: chat.Raw(`{"googleSearch":{}}`)},
+			{Name: "googleSearch", Hosted: chat.WebSearch, Native: chat.Raw(`{"googleSearch":{}}`)},
 		},
 		ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"},
 		MaxTokens:  "100", Temperature: "0.5", TopP: "0.9", TopK: "4", N: "2", Stop: []string{"END"}, ReasoningBudget: "1024",
 		ResponseFormat: chat.ResponseFormat{Type: "json_schema", Name: "response", Schema: chat.Raw(`{"type":"array","items":{"type":"string"},"maxItems":3}`)},
 		Extra:          []chat.Member{{Name: "modalities", Value: chat.Raw(`["text","image"]`)}},
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !chattest.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
@@ -153,7 +154,7 @@ func sameAnswer(a, b *chat.Response) bool {
 	}
 	for i := range a.Choices {
 		x, y := &a.Choices[i], &b.Choices[i]
-		if x.Index != y.Index || x.Finish != y.Finish || len(x.Parts) != len(y.Parts) || len(x.Parts) > 0 && !reflect.DeepEqual(x.Parts, y.Parts) {
+		if x.Index != y.Index || x.Finish != y.Finish || len(x.Parts) != len(y.Parts) || len(x.Parts) > 0 && !chattest.Equal(x.Parts, y.Parts) {
 			return false
 		}
 	}
@@ -174,13 +175,13 @@ func TestStreamsSurviveTheClientsFormat(t *testing.T) {
 				for _, p := range c.Parts {
 					switch p.Kind {
 					case chat.Text:
-						put(chat.Delta{Kind: chat.TextDelta, Choice: c.Index, Text: []byte(p.Text)})
+						put(chat.Delta{Kind: chat.TextDelta, Choice: c.Index, Text: []byte(p.Text.String())})
 					case chat.Thinking:
-						put(chat.Delta{Kind: chat.ThinkingDelta, Choice: c.Index, Text: []byte(p.Text)})
+						put(chat.Delta{Kind: chat.ThinkingDelta, Choice: c.Index, Text: []byte(p.Text.String())})
 						put(chat.Delta{Kind: chat.SignatureDelta, Choice: c.Index, Text: []byte(p.Signature)})
 					case chat.ToolCall:
 						put(chat.Delta{Kind: chat.ToolStart, Choice: c.Index, Index: n, ID: []byte(p.ID), Name: []byte(p.Name)})
-						for _, piece := range mock.Cut(p.Arguments, 3) {
+						for _, piece := range mock.Cut(p.Arguments.String(), 3) {
 							put(chat.Delta{Kind: chat.ToolArguments, Choice: c.Index, Index: n, Text: []byte(piece)})
 						}
 						n++

@@ -34,16 +34,16 @@ func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 func appendPart(dst []byte, p *chat.Part) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
-		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text)
+		dst = p.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text")
 	case chat.Thinking:
-		dst = jsonedit.AppendRaw(jsonedit.AppendText(append(jsonedit.AppendComma(dst), '{'), "text", p.Text), "thought", "true")
+		dst = jsonedit.AppendRaw(p.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), "thought", "true")
 	case chat.ToolCall:
-		dst = appendCall(append(jsonedit.AppendComma(dst), '{'), []byte(p.ID), []byte(p.Name), []byte(p.Arguments))
+		dst = appendCall(append(jsonedit.AppendComma(dst), '{'), []byte(p.ID), []byte(p.Name), []byte(p.Arguments.String()))
 	case chat.Image, chat.Audio, chat.File, chat.Video:
-		if p.Media == nil || p.Media.Data == "" {
+		if p.Media == nil || p.Media.Data.Empty() {
 			return dst
 		}
-		return appendInline(jsonedit.AppendComma(dst), p.Media.MIME, []byte(p.Media.Data))
+		return appendInline(jsonedit.AppendComma(dst), p.Media.MIME, []byte(p.Media.Data.String()))
 	default:
 		return dst
 	}

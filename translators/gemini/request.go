@@ -71,8 +71,8 @@ func systemText(m *model, req *chat.Request) (string, error) {
 			if p.Kind != chat.Text {
 				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only hold text for Gemini"}
 			}
-			if p.Text != "" {
-				all = append(all, p.Text)
+			if !p.Text.Empty() {
+				all = append(all, p.Text.String())
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
 
 func appendFunction(dst []byte, i int, tool *chat.Tool) ([]byte, error) {
 	dst = jsonedit.AppendText(append(dst, '{'), "name", tool.Name)
-	dst = jsonedit.AppendOptional(dst, "description", tool.Description)
+	dst = tool.Description.AppendOptional(dst, "description")
 	dst, err := appendSchema(dst, "parameters", "parametersJsonSchema", tool.Parameters)
 	if err != nil {
 		return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d].function.parameters", i), Message: err.Error()}

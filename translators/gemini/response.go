@@ -83,7 +83,7 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 		}
 		if part.Kind == chat.ToolCall {
 			if part.ID == "" {
-				part.ID = string(appendCallID(nil, []byte(id), c.Index, calls, part.Name, part.Arguments))
+				part.ID = string(appendCallID(nil, []byte(id), c.Index, calls, part.Name, part.Arguments.String()))
 			}
 			calls++
 		}
@@ -108,13 +108,13 @@ func parsePart(p *jsonedit.Value) (chat.Part, bool) {
 		part.Kind = chat.ToolCall
 		part.ID = string(call.GetStringBytes("id"))
 		part.Name = string(call.GetStringBytes("name"))
-		part.Arguments = string(argumentsOf(nil, call))
+		part.Arguments = jsonedit.Plain(string(argumentsOf(nil, call)))
 		return part, true
 	}
 	if blob := first(p, "inlineData", "inline_data"); blob != nil {
 		mime := string(first(blob, "mimeType", "mime_type").GetStringBytes())
 		part.Kind = kindOf(mime)
-		part.Media = &chat.Media{MIME: mime, Data: string(blob.GetStringBytes("data")), Filename: string(first(blob, "displayName", "display_name").GetStringBytes())}
+		part.Media = &chat.Media{MIME: mime, Data: blob.GetText("data"), Filename: string(first(blob, "displayName", "display_name").GetStringBytes())}
 		return part, true
 	}
 	if file := first(p, "fileData", "file_data"); file != nil {
@@ -124,12 +124,12 @@ func parsePart(p *jsonedit.Value) (chat.Part, bool) {
 		return part, true
 	}
 	if said := p.Get("text"); said != nil {
-		part.Text = string(said.GetStringBytes())
+		part.Text = said.GetText()
 		if p.GetBool("thought") {
 			part.Kind = chat.Thinking
-			return part, part.Text != "" || part.Signature != ""
+			return part, !part.Text.Empty() || part.Signature != ""
 		}
-		return part, part.Text != ""
+		return part, !part.Text.Empty()
 	}
 	if o := p.GetObject(); o != nil && o.Len() > 0 {
 		part.Kind, part.Raw = chat.Opaque, jsonedit.AppendValue(nil, p)

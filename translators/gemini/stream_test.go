@@ -11,7 +11,9 @@ import (
 	"testing/iotest"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 func fixture(t testing.TB, name string) []byte {
@@ -49,12 +51,12 @@ func collected(t *testing.T, kind frame.Kind, r io.Reader) (*chat.Response, *cha
 			case chat.TextDelta, chat.ThinkingDelta:
 				kind := map[chat.DeltaKind]chat.PartKind{chat.TextDelta: chat.Text, chat.ThinkingDelta: chat.Thinking}[d.Kind]
 				if n := len(to.Parts); n > 0 && to.Parts[n-1].Kind == kind {
-					to.Parts[n-1].Text += string(d.Text)
+					to.Parts[n-1].Text = jsonedit.Plain(to.Parts[n-1].Text.String() + string(d.Text))
 				} else {
-					to.Parts = append(to.Parts, chat.Part{Kind: kind, Text: string(d.Text)})
+					to.Parts = append(to.Parts, chat.Part{Kind: kind, Text: jsonedit.Plain(string(d.Text))})
 				}
 			case chat.ToolStart:
-				to.Parts = append(to.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name), Arguments: string(d.Text), Signature: string(d.Signature)})
+				to.Parts = append(to.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name), Arguments: jsonedit.Plain(string(d.Text)), Signature: string(d.Signature)})
 			case chat.Finish:
 				to.Finish = d.Reason
 			case chat.UsageDelta:
@@ -64,7 +66,7 @@ func collected(t *testing.T, kind frame.Kind, r io.Reader) (*chat.Response, *cha
 			case chat.ExtraDelta:
 				resp.Extra = append(resp.Extra, chat.Member{Name: string(d.Name), Value: bytes.Clone(d.Raw)})
 			case chat.ImageDelta:
-				to.Parts = append(to.Parts, chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: string(d.Name), Data: string(d.Text)}})
+				to.Parts = append(to.Parts, chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: string(d.Name), Data: jsonedit.Plain(string(d.Text))}})
 			}
 		}
 	}
@@ -96,12 +98,12 @@ func TestStreamAndWholeAnswerAgree(t *testing.T) {
 		},
 	} {
 		resp, failed := got()
-		if failed != nil || !reflect.DeepEqual(resp, whole) {
+		if failed != nil || !chattest.Equal(resp, whole) {
 			t.Errorf("%s: got  %+v\nwant %+v (error %v)", name, resp, whole, failed)
 		}
 	}
 	c := whole.Choices[0]
-	if c.Finish != chat.ToolCalls || c.Parts[2].Arguments != `{"from":"A \"b\"","to":[1.50,2e3],"via":null}` || c.Parts[2].ID == c.Parts[3].ID || c.Parts[2].Signature != "c2ln" {
+	if c.Finish != chat.ToolCalls || c.Parts[2].Arguments.String() != `{"from":"A \"b\"","to":[1.50,2e3],"via":null}` || c.Parts[2].ID == c.Parts[3].ID || c.Parts[2].Signature != "c2ln" {
 		t.Errorf("calls: %+v", c)
 	}
 	if want := (chat.Usage{Prompt: 43, Completion: 43, Total: 86, Cached: 16, Reasoning: 12, PromptText: 40, ServiceTier: "standard"}); whole.Usage != want {
@@ -114,7 +116,7 @@ func TestArrayCutAnywhereGivesTheSameDeltas(t *testing.T) {
 	want, _ := collected(t, frame.Array, bytes.NewReader(array))
 	for i := 1; i < len(array); i++ {
 		got, _ := collected(t, frame.Array, io.MultiReader(bytes.NewReader(array[:i]), bytes.NewReader(array[i:])))
-		if !reflect.DeepEqual(got, want) {
+		if !chattest.Equal(got, want) {
 			t.Fatalf("cut at %d: got %+v", i, got)
 		}
 	}
@@ -133,13 +135,13 @@ func TestStreamEvents(t *testing.T) {
 		{"a blocked prompt", `{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":4,"totalTokenCount":4}}`,
 			chat.Response{Choices: []chat.Choice{{Finish: chat.ContentFilter}}, Usage: chat.Usage{Prompt: 4, Total: 4}, Extra: []chat.Member{{Name: "promptFeedback", Value: chat.Raw(`{"blockReason":"SAFETY"}`)}}}, nil},
 		{"a picture", `{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"iVBO"}}]},"finishReason":"STOP"}]}`,
-			chat.Response{Choices: []chat.Choice{{Finish: chat.Stop, Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "iVBO"}}}}}}, nil},
+			chat.Response{Choices: []chat.Choice{{Finish: chat.Stop, Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("iVBO")}}}}}}, nil},
 		{"grounding", `{"candidates":[{"finishReason":"MAX_TOKENS","groundingMetadata":{"webSearchQueries":["\u0001"]}}]}`,
 			chat.Response{Choices: []chat.Choice{{Finish: chat.Length}}, Extra: []chat.Member{{Name: "groundingMetadata", Value: chat.Raw(`{"webSearchQueries":["\u0001"]}`)}}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, failed := collected(t, frame.SSE, strings.NewReader("data: "+c.data+"\n\n"))
-			if !reflect.DeepEqual(got, &c.want) || !reflect.DeepEqual(failed, c.failed) {
+			if !chattest.Equal(got, &c.want) || !chattest.Equal(failed, c.failed) {
 				t.Errorf("got  %+v, %+v\nwant %+v, %+v", got, failed, c.want, c.failed)
 			}
 		})

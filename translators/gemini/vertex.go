@@ -193,7 +193,7 @@ func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		with := *req
 		with.ResponseFormat = chat.ResponseFormat{Type: "json_object"}
 		with.Messages = append(slices.Clip(slices.Clone(req.Messages)), chat.Message{Role: chat.System, Parts: []chat.Part{{
-			Kind: chat.Text, Text: "The JSON must match this JSON schema: " + string(req.ResponseFormat.Schema),
+			Kind: chat.Text, Text: jsonedit.Plain("The JSON must match this JSON schema: " + string(req.ResponseFormat.Schema)),
 		}}})
 		req = &with
 	}

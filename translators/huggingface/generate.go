@@ -47,7 +47,7 @@ func inputsOf(messages []chat.Message) (string, error) {
 			if i > 0 && j == 0 {
 				b.WriteString("\n\n")
 			}
-			b.WriteString(p.Text)
+			b.WriteString(p.Text.String())
 		}
 	}
 	return b.String(), nil
@@ -133,7 +133,7 @@ func (generate) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	}
 	details := v.Get("details")
 	c := chat.Choice{
-		Parts:  []chat.Part{{Kind: chat.Text, Text: string(generated)}},
+		Parts:  []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(string(generated))}},
 		Finish: finishReason(details.GetStringBytes("finish_reason")),
 	}
 	// Kong answers so on completions, too: clients of it may look here.

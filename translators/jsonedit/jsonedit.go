@@ -12,7 +12,6 @@ package jsonedit
 import (
 	"bytes"
 	"strconv"
-	"unsafe"
 )
 
 // Member is a member of a JSON object. Its slices alias the body, so it is
@@ -100,10 +99,7 @@ func Valid(text []byte) error {
 }
 
 // ValidString is like Valid for a string.
-func ValidString(text string) error {
-	// Valid only reads, so it may have the string's own bytes.
-	return Valid(unsafe.Slice(unsafe.StringData(text), len(text)))
-}
+func ValidString(text string) error { return Valid(bytesOf(text)) }
 
 // end checks that only white space follows.
 func end(text []byte, i int) error {

@@ -100,20 +100,21 @@ func hex4(text []byte) rune {
 // AppendString appends s to dst as a JSON string. Quotes, backslashes and
 // control characters are escaped, bytes that are not UTF-8 become \ufffd, and
 // everything else is copied. Unlike encoding/json it does not escape <, > and &.
-func AppendString(dst []byte, s string) []byte {
-	// AppendBytes only reads, so it may have the string's own bytes.
-	return AppendBytes(dst, unsafe.Slice(unsafe.StringData(s), len(s)))
-}
+func AppendString(dst []byte, s string) []byte { return AppendBytes(dst, bytesOf(s)) }
+
+// bytesOf returns the bytes of s without a copy; they must not be changed.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // AppendBytes is like AppendString, for bytes.
-func AppendBytes(dst, b []byte) []byte {
-	dst = append(dst, '"')
+func AppendBytes(dst, b []byte) []byte { return append(appendInside(append(dst, '"'), b), '"') }
+
+// appendInside is like AppendBytes without the quotes.
+func appendInside(dst, b []byte) []byte {
 	if isPlain(b) {
-		return append(append(dst, b...), '"')
+		return append(dst, b...)
 	}
 	if utf8.Valid(b) {
-		dst = appendEscaped(dst, b)
-		return append(dst, '"')
+		return appendEscaped(dst, b)
 	}
 	for len(b) > 0 {
 		n := validPrefix(b)
@@ -123,7 +124,7 @@ func AppendBytes(dst, b []byte) []byte {
 			b = b[1:]
 		}
 	}
-	return append(dst, '"')
+	return dst
 }
 
 // validPrefix returns the length of the UTF-8 text before the first invalid byte.

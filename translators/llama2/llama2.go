@@ -101,7 +101,7 @@ func (raw) ParseResponse(_ *target.Target, body []byte) (*chat.Response, error) 
 	}
 	var parts []chat.Part
 	if text = strings.TrimSpace(text); text != "" {
-		parts = []chat.Part{{Kind: chat.Text, Text: text}}
+		parts = []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(text)}}
 	}
 	return &chat.Response{NoUsage: true, Choices: []chat.Choice{{Parts: parts}}}, nil
 }

@@ -83,7 +83,7 @@ func TestKongsPrompts(t *testing.T) {
 		t.Errorf("completions: got %q, %v", got, err)
 	}
 	resp, err := Chat.ParseResponse(endpoint, []byte(read("responses/good.json")))
-	if err != nil || resp.Choices[0].Parts[0].Text != "Is a well known font." {
+	if err != nil || resp.Choices[0].Parts[0].Text.String() != "Is a well known font." {
 		t.Errorf("answer: got %+v, %v", resp, err)
 	}
 	for _, name := range []string{"responses/bad_request.json", "responses/unauthorized.json"} {
@@ -143,7 +143,7 @@ func TestAnswers(t *testing.T) {
 		}
 		got := ""
 		for _, p := range resp.Choices[0].Parts {
-			got += p.Text
+			got += p.Text.String()
 		}
 		if got != want || resp.Choices[0].Finish != "" || !resp.NoUsage {
 			t.Errorf("%s: got %+v", body, resp)

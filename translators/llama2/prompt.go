@@ -102,7 +102,7 @@ func textOf(m *chat.Message, i int) (string, error) {
 	for j := range m.Parts {
 		switch p := &m.Parts[j]; p.Kind {
 		case chat.Text, chat.Refusal:
-			texts = append(texts, p.Text)
+			texts = append(texts, p.Text.String())
 		case chat.Thinking, chat.RedactedThinking:
 		case chat.ToolCall, chat.ToolResult:
 			return "", &chat.RequestError{Field: fmt.Sprintf("messages[%d]", i), Message: "the raw format knows no tools"}

@@ -62,11 +62,11 @@ func (anthropicMessages) Whole(s *Scenario, _ []byte) []byte {
 	for _, p := range c.Parts {
 		switch p.Kind {
 		case chat.Text, chat.Refusal:
-			blocks = append(blocks, `{"type":"text","text":`+quote(p.Text)+`}`)
+			blocks = append(blocks, `{"type":"text","text":`+quote(p.Text.String())+`}`)
 		case chat.Thinking:
-			blocks = append(blocks, fmt.Sprintf(`{"type":"thinking","thinking":%s,"signature":%s}`, quote(p.Text), quote(p.Signature)))
+			blocks = append(blocks, fmt.Sprintf(`{"type":"thinking","thinking":%s,"signature":%s}`, quote(p.Text.String()), quote(p.Signature)))
 		case chat.RedactedThinking:
-			blocks = append(blocks, `{"type":"redacted_thinking","data":`+quote(p.Text)+`}`)
+			blocks = append(blocks, `{"type":"redacted_thinking","data":`+quote(p.Text.String())+`}`)
 		case chat.ToolCall:
 			blocks = append(blocks, fmt.Sprintf(`{"type":"tool_use","id":%s,"name":%s,"input":%s,"caller":{"type":"direct"}}`, quote(p.ID), quote(p.Name), p.Arguments))
 		}
@@ -132,19 +132,19 @@ func anthropicDeltas(p chat.Part, pieces int) (start string, deltas []string) {
 	switch p.Kind {
 	case chat.Thinking:
 		start = `{"type":"thinking","thinking":"","signature":""}`
-		cut(p.Text, `{"type":"thinking_delta","thinking":%s}`)
+		cut(p.Text.String(), `{"type":"thinking_delta","thinking":%s}`)
 		deltas = append(deltas, fmt.Sprintf(`{"type":"signature_delta","signature":%s}`, quote(p.Signature)))
 	case chat.RedactedThinking:
-		start = `{"type":"redacted_thinking","data":` + quote(p.Text) + `}`
+		start = `{"type":"redacted_thinking","data":` + quote(p.Text.String()) + `}`
 	case chat.ToolCall:
 		start = fmt.Sprintf(`{"type":"tool_use","id":%s,"name":%s,"input":{}}`, quote(p.ID), quote(p.Name))
 		deltas = append(deltas, `{"type":"input_json_delta","partial_json":""}`)
-		if p.Arguments != "{}" { // no more is said of an empty object
-			cut(p.Arguments, `{"type":"input_json_delta","partial_json":%s}`)
+		if p.Arguments.String() != "{}" { // no more is said of an empty object
+			cut(p.Arguments.String(), `{"type":"input_json_delta","partial_json":%s}`)
 		}
 	default:
 		start = `{"type":"text","text":""}`
-		cut(p.Text, `{"type":"text_delta","text":%s}`)
+		cut(p.Text.String(), `{"type":"text_delta","text":%s}`)
 	}
 	return start, deltas
 }

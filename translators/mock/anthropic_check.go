@@ -393,7 +393,7 @@ func signed(thinking, signature string) bool {
 	for _, s := range Scenarios {
 		for _, c := range s.Answer.Choices {
 			for _, p := range c.Parts {
-				if p.Kind == chat.Thinking && p.Signature == signature && p.Text == thinking {
+				if p.Kind == chat.Thinking && p.Signature == signature && p.Text.String() == thinking {
 					return true
 				}
 			}

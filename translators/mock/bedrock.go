@@ -77,13 +77,13 @@ func (bedrockConverse) Whole(s *Scenario, _ []byte) []byte {
 func bedrockBlock(p chat.Part) string {
 	switch p.Kind {
 	case chat.Thinking:
-		return fmt.Sprintf(`{"reasoningContent":{"reasoningText":{"signature":%s,"text":%s}}}`, quote(p.Signature), quote(p.Text))
+		return fmt.Sprintf(`{"reasoningContent":{"reasoningText":{"signature":%s,"text":%s}}}`, quote(p.Signature), quote(p.Text.String()))
 	case chat.RedactedThinking:
-		return `{"reasoningContent":{"redactedContent":` + quote(p.Text) + `}}`
+		return `{"reasoningContent":{"redactedContent":` + quote(p.Text.String()) + `}}`
 	case chat.ToolCall:
 		return fmt.Sprintf(`{"toolUse":{"input":%s,"name":%s,"toolUseId":%s}}`, p.Arguments, quote(p.Name), quote(p.ID))
 	}
-	return `{"text":` + quote(p.Text) + `}`
+	return `{"text":` + quote(p.Text.String()) + `}`
 }
 
 func bedrockStop(c *chat.Choice) string {
@@ -138,17 +138,17 @@ func bedrockDeltas(p chat.Part, pieces int) []string {
 	}
 	switch p.Kind {
 	case chat.Thinking:
-		cut(p.Text, `{"reasoningContent":{"text":%s}}`)
+		cut(p.Text.String(), `{"reasoningContent":{"text":%s}}`)
 		deltas = append(deltas, `{"reasoningContent":{"signature":`+quote(p.Signature)+`}}`)
 	case chat.RedactedThinking:
-		deltas = append(deltas, `{"reasoningContent":{"redactedContent":`+quote(p.Text)+`}}`)
+		deltas = append(deltas, `{"reasoningContent":{"redactedContent":`+quote(p.Text.String())+`}}`)
 	case chat.ToolCall:
 		deltas = append(deltas, `{"toolUse":{"input":""}}`)
-		if p.Arguments != "{}" { // no more is said of an empty object
-			cut(p.Arguments, `{"toolUse":{"input":%s}}`)
+		if p.Arguments.String() != "{}" { // no more is said of an empty object
+			cut(p.Arguments.String(), `{"toolUse":{"input":%s}}`)
 		}
 	default:
-		cut(p.Text, `{"text":%s}`)
+		cut(p.Text.String(), `{"text":%s}`)
 	}
 	return deltas
 }

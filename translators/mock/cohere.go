@@ -75,7 +75,7 @@ func (cohereChat) Whole(s *Scenario, _ []byte) []byte {
 	}
 	var list []string
 	for _, p := range calls(c.Parts) {
-		list = append(list, fmt.Sprintf(`{"id":%s,"type":"function","function":{"name":%s,"arguments":%s}}`, quote(p.ID), quote(p.Name), quoteASCII(p.Arguments)))
+		list = append(list, fmt.Sprintf(`{"id":%s,"type":"function","function":{"name":%s,"arguments":%s}}`, quote(p.ID), quote(p.Name), quoteASCII(p.Arguments.String())))
 	}
 	if list != nil {
 		members = append(members, `"tool_calls":[`+strings.Join(list, ",")+`]`)
@@ -113,8 +113,8 @@ func (cohereChat) Stream(s *Scenario, _ []byte) (string, [][]byte) {
 	}
 	for i, p := range calls(c.Parts) {
 		event("tool-call-start", fmt.Sprintf(`,"index":%d,"delta":{"message":{"tool_calls":{"id":%s,"type":"function","function":{"name":%s,"arguments":""}}}}`, i, quote(p.ID), quote(p.Name)))
-		for n, t := range Cut(p.Arguments, s.Pieces) {
-			if p.Arguments == "{}" {
+		for n, t := range Cut(p.Arguments.String(), s.Pieces) {
+			if p.Arguments.String() == "{}" {
 				break // no more is said of an empty object
 			}
 			event("tool-call-delta", fmt.Sprintf(`,"index":%d,"delta":{"message":{"tool_calls":{"function":{"arguments":%s}}}}`, i, quoteNth(n, t)))
@@ -185,7 +185,7 @@ func (f cohereChatV1) Stream(s *Scenario, body []byte) (string, [][]byte) {
 	}
 	for i, p := range list {
 		events = append(events, cohereLine("tool-calls-chunk", fmt.Sprintf(`,"tool_call_delta":{"index":%d,"name":%s}`, i, quote(p.Name))))
-		for n, t := range Cut(p.Arguments, s.Pieces) {
+		for n, t := range Cut(p.Arguments.String(), s.Pieces) {
 			events = append(events, cohereLine("tool-calls-chunk", fmt.Sprintf(`,"tool_call_delta":{"index":%d,"parameters":%s}`, i, quoteNth(n, t))))
 		}
 	}

@@ -141,9 +141,9 @@ func geminiParts(p chat.Part, pieces int) []string {
 		}
 		return []string{fmt.Sprintf(`{"functionCall":{"id":%s,"name":%s,"args":%s}%s}`, quote(p.ID), quote(p.Name), p.Arguments, signature)}
 	}
-	texts := []string{p.Text}
+	texts := []string{p.Text.String()}
 	if pieces > 0 {
-		texts = Cut(p.Text, pieces)
+		texts = Cut(p.Text.String(), pieces)
 	}
 	var parts []string
 	for i, t := range texts {

@@ -242,7 +242,7 @@ func (ollamaChat) Stream(s *Scenario, _ []byte) (string, [][]byte) {
 			n++
 			continue
 		}
-		for i, t := range Cut(p.Text, s.Pieces) {
+		for i, t := range Cut(p.Text.String(), s.Pieces) {
 			text := quoteNth(i, t)
 			if p.Kind == chat.Thinking {
 				event(`"content":"","thinking":`+text, `,"done":false}`)

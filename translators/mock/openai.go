@@ -52,7 +52,7 @@ func (openAIChat) Whole(s *Scenario, _ []byte) []byte {
 			if j == 0 {
 				sep = `,"tool_calls":[`
 			}
-			fmt.Fprintf(&b, `%s{"id":%s,"type":"function","function":{"name":%s,"arguments":%s}}`, sep, quote(p.ID), quote(p.Name), quoteASCII(p.Arguments))
+			fmt.Fprintf(&b, `%s{"id":%s,"type":"function","function":{"name":%s,"arguments":%s}}`, sep, quote(p.ID), quote(p.Name), quoteASCII(p.Arguments.String()))
 		}
 		if len(calls(c.Parts)) > 0 {
 			b.WriteByte(']')
@@ -98,12 +98,12 @@ func openAIDeltas(p chat.Part, toolIndex, pieces int, emit func(string)) {
 	member := map[chat.PartKind]string{chat.Text: "content", chat.Thinking: "reasoning_content", chat.Refusal: "refusal"}
 	if p.Kind == chat.ToolCall {
 		emit(fmt.Sprintf(`{"tool_calls":[{"index":%d,"id":%s,"type":"function","function":{"name":%s,"arguments":""}}]}`, toolIndex, quote(p.ID), quote(p.Name)))
-		for i, t := range Cut(p.Arguments, pieces) {
+		for i, t := range Cut(p.Arguments.String(), pieces) {
 			emit(fmt.Sprintf(`{"tool_calls":[{"index":%d,"function":{"arguments":%s}}]}`, toolIndex, quoteNth(i, t)))
 		}
 		return
 	}
-	for i, t := range Cut(p.Text, pieces) {
+	for i, t := range Cut(p.Text.String(), pieces) {
 		emit(fmt.Sprintf(`{%q:%s}`, member[p.Kind], quoteNth(i, t)))
 	}
 }

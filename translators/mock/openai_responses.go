@@ -74,7 +74,7 @@ func responseItems(s *Scenario) []string {
 		items = append(items, fmt.Sprintf(`{"type":"message","id":%s,"status":"completed","role":"assistant","content":[%s]}`, quote("msg_"+s.Answer.ID), strings.Join(content, ",")))
 	}
 	for _, c := range calls(parts) {
-		items = append(items, fmt.Sprintf(`{"type":"function_call","id":%s,"call_id":%s,"name":%s,"arguments":%s,"status":"completed"}`, quote("fc_"+c.ID), quote(c.ID), quote(c.Name), quote(c.Arguments)))
+		items = append(items, fmt.Sprintf(`{"type":"function_call","id":%s,"call_id":%s,"name":%s,"arguments":%s,"status":"completed"}`, quote("fc_"+c.ID), quote(c.ID), quote(c.Name), quote(c.Arguments.String())))
 	}
 	return items
 }
@@ -106,30 +106,30 @@ func streamPart(s *Scenario, p chat.Part, output int, emit func(typ, members str
 	typ, text, id := "response.output_text", p.Text, "msg_"+s.Answer.ID
 	begun, ended := `{"type":"message","id":%s,"status":"in_progress","role":"assistant","content":[]}`, `{"type":"message","id":%s,"status":"completed","role":"assistant","content":[%s]}`
 	part, whole := "response.content_part", `"text"`
-	empty, full := `{"type":"output_text","text":"","annotations":[]}`, `{"type":"output_text","text":`+quote(p.Text)+`,"annotations":[]}`
+	empty, full := `{"type":"output_text","text":"","annotations":[]}`, `{"type":"output_text","text":`+quote(p.Text.String())+`,"annotations":[]}`
 	switch p.Kind {
 	case chat.Thinking:
 		typ, id, part = "response.reasoning_summary_text", "rs_"+s.Answer.ID, "response.reasoning_summary_part"
 		begun, ended = `{"type":"reasoning","id":%s,"summary":[]}`, `{"type":"reasoning","id":%s,"summary":[%s]}`
-		empty, full = `{"type":"summary_text","text":""}`, `{"type":"summary_text","text":`+quote(p.Text)+`}`
+		empty, full = `{"type":"summary_text","text":""}`, `{"type":"summary_text","text":`+quote(p.Text.String())+`}`
 	case chat.Refusal:
 		typ, whole = "response.refusal", `"refusal"`
-		empty, full = `{"type":"refusal","refusal":""}`, `{"type":"refusal","refusal":`+quote(p.Text)+`}`
+		empty, full = `{"type":"refusal","refusal":""}`, `{"type":"refusal","refusal":`+quote(p.Text.String())+`}`
 	case chat.ToolCall:
 		typ, text, id, part, whole = "response.function_call_arguments", p.Arguments, "fc_"+p.ID, "", `"arguments"`
 		call := `{"type":"function_call","id":%s,"call_id":` + quote(p.ID) + `,"name":` + quote(p.Name)
 		begun, ended = call+`,"arguments":"","status":"in_progress"}`, call+`,"arguments":%s,"status":"completed"}`
-		full = quote(p.Arguments)
+		full = quote(p.Arguments.String())
 	}
 	emit("response.output_item.added", fmt.Sprintf(`,"output_index":%d,"item":`+begun, output, quote(id)))
 	at := fmt.Sprintf(`,"item_id":%s,"output_index":%d,"content_index":0,"summary_index":0`, quote(id), output)
 	if part != "" {
 		emit(part+".added", at+`,"part":`+empty)
 	}
-	for i, t := range Cut(text, s.Pieces) {
+	for i, t := range Cut(text.String(), s.Pieces) {
 		emit(typ+".delta", at+`,"delta":`+quoteNth(i, t))
 	}
-	emit(typ+".done", at+`,`+whole+`:`+quote(text))
+	emit(typ+".done", at+`,`+whole+`:`+quote(text.String()))
 	if part != "" {
 		emit(part+".done", at+`,"part":`+full)
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // marker precedes a scenario's name in the last user text.
@@ -43,7 +44,7 @@ var Scenarios = []*Scenario{
 			call("call_Clock3Zt8", "get_time", `{}`)), Pieces: 5},
 	{Name: "tools_text", Request: ask("tools_text", weatherTools+`,"tool_choice":"auto"`),
 		Answer: finished("tools_text", chat.ToolCalls, usage(80, 30),
-			chat.Part{Kind: chat.Text, Text: "Let me look that up."},
+			chat.Part{Kind: chat.Text, Text: jsonedit.Plain("Let me look that up.")},
 			call("call_Text5Wn1", "get_weather", `{"city":"Paris"}`)), Pieces: 6},
 	{Name: "tool_result", Request: toolHistory, Answer: says("tool_result", "Paris 21 °C, Tokyo 28 °C, and it is 10:00.", 140, 17), Pieces: 7},
 	{Name: "images", Request: `{"model":"mock-model-1","messages":[{"role":"user","content":[` +
@@ -57,11 +58,11 @@ var Scenarios = []*Scenario{
 		Answer: says("image_url", "A cat.", 95, 3), Pieces: 2},
 	{Name: "thinking", Request: ask("thinking", `,"reasoning_effort":"medium"`),
 		Answer: finished("thinking", chat.Stop, usage(25, 60, reasoning(40)),
-			chat.Part{Kind: chat.Thinking, Text: "First, 17 is prime.\nThen 17 × 3 = 51.", Signature: "EqoBCkgIARABGAIiQL2bTk5+Zm9v/w=="},
-			chat.Part{Kind: chat.Text, Text: "51 is 17 times 3."}), Pieces: 8},
+			chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain("First, 17 is prime.\nThen 17 × 3 = 51."), Signature: "EqoBCkgIARABGAIiQL2bTk5+Zm9v/w=="},
+			chat.Part{Kind: chat.Text, Text: jsonedit.Plain("51 is 17 times 3.")}), Pieces: 8},
 	{Name: "thinking_tools", Request: ask("thinking_tools", weatherTools+`,"reasoning_effort":"high"`),
 		Answer: finished("thinking_tools", chat.ToolCalls, usage(85, 70, reasoning(45)),
-			chat.Part{Kind: chat.Thinking, Text: "I need the weather.", Signature: "c2lnbmF0dXJlLW9mLXRoaW5raW5nLXRvb2xz"},
+			chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain("I need the weather."), Signature: "c2lnbmF0dXJlLW9mLXRoaW5raW5nLXRvb2xz"},
 			call("call_Think2Bc6", "get_weather", `{"city":"Oslo"}`)), Pieces: 6},
 	{Name: "structured", Request: ask("structured", personSchema),
 		Answer: says("structured", `{"name":"Ada","age":36,"tags":["math","\"quoted\""]}`, 60, 20), Pieces: 6},
@@ -70,13 +71,13 @@ var Scenarios = []*Scenario{
 			call("call_Long4Hv0", "get_weather", longArguments())), Pieces: 23},
 	{Name: "empty", Request: ask("empty", ""), Answer: finished("empty", chat.Stop, usage(9, 1)), Pieces: 4},
 	{Name: "refusal", Request: ask("refusal", ""), Answer: finished("refusal", chat.Stop, usage(12, 9),
-		chat.Part{Kind: chat.Refusal, Text: "I cannot help with that."}), Pieces: 5},
+		chat.Part{Kind: chat.Refusal, Text: jsonedit.Plain("I cannot help with that.")}), Pieces: 5},
 	{Name: "safety", Request: ask("safety", ""), Answer: finished("safety", chat.ContentFilter, usage(12, 3),
-		chat.Part{Kind: chat.Text, Text: "Well,"}), Pieces: 3},
+		chat.Part{Kind: chat.Text, Text: jsonedit.Plain("Well,")}), Pieces: 3},
 	{Name: "length", Request: ask("length", `,"max_tokens":6`), Answer: finished("length", chat.Length, usage(14, 6),
-		chat.Part{Kind: chat.Text, Text: "Once upon a time there"}), Pieces: 6},
+		chat.Part{Kind: chat.Text, Text: jsonedit.Plain("Once upon a time there")}), Pieces: 6},
 	{Name: "usage", Request: ask("usage", ""), Answer: finished("usage", chat.Stop, usage(150, 40, cached(100), reasoning(25)),
-		chat.Part{Kind: chat.Text, Text: "Counted."}), Pieces: 4},
+		chat.Part{Kind: chat.Text, Text: jsonedit.Plain("Counted.")}), Pieces: 4},
 	{Name: "choices", Request: ask("choices", `,"n":2`), Answer: twoChoices(), Pieces: 4},
 	{Name: "error_rate", Request: ask("error_rate", ""), Answer: says("error_rate", "", 0, 0), Pieces: 4, RetryAfter: "2",
 		Error: &chat.Error{Status: 429, Type: "rate_limit_error", Code: "rate_limit_exceeded", Message: "Too many requests."}},
@@ -165,11 +166,11 @@ func finished(name string, reason chat.FinishReason, u chat.Usage, parts ...chat
 }
 
 func says(name, text string, prompt, completion int) chat.Response {
-	return finished(name, chat.Stop, usage(prompt, completion), chat.Part{Kind: chat.Text, Text: text})
+	return finished(name, chat.Stop, usage(prompt, completion), chat.Part{Kind: chat.Text, Text: jsonedit.Plain(text)})
 }
 
 func call(id, name, arguments string) chat.Part {
-	return chat.Part{Kind: chat.ToolCall, ID: id, Name: name, Arguments: arguments}
+	return chat.Part{Kind: chat.ToolCall, ID: id, Name: name, Arguments: jsonedit.Plain(arguments)}
 }
 
 func usage(prompt, completion int, details ...func(*chat.Usage)) chat.Usage {
@@ -185,7 +186,7 @@ func reasoning(n int) func(*chat.Usage) { return func(u *chat.Usage) { u.Reasoni
 
 func twoChoices() chat.Response {
 	r := says("choices", "heads", 11, 4)
-	r.Choices = append(r.Choices, chat.Choice{Index: 1, Finish: chat.Length, Parts: []chat.Part{{Kind: chat.Text, Text: "tails, then"}}})
+	r.Choices = append(r.Choices, chat.Choice{Index: 1, Finish: chat.Length, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("tails, then")}}})
 	return r
 }
 

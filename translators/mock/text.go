@@ -49,7 +49,7 @@ func joined(parts []chat.Part, kind chat.PartKind) string {
 	var b strings.Builder
 	for i := range parts {
 		if parts[i].Kind == kind {
-			b.WriteString(parts[i].Text)
+			b.WriteString(parts[i].Text.String())
 		}
 	}
 	return b.String()

@@ -193,15 +193,15 @@ func (answer) ParseResponse(_ *target.Target, body []byte) (*chat.Response, erro
 	r.NoUsage = !l.usage(&r.Usage)
 	var c chat.Choice
 	if text, _ := jsonedit.String(l.thinking); text != "" {
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: text})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(text)})
 	}
 	if text, _ := jsonedit.String(l.text); text != "" {
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: text})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(text)})
 	}
 	called := false
 	l.eachCall(func(f call) {
 		called = true
-		p := chat.Part{Kind: chat.ToolCall, Arguments: string(f.argumentText(nil))}
+		p := chat.Part{Kind: chat.ToolCall, Arguments: jsonedit.Plain(string(f.argumentText(nil)))}
 		p.ID, _ = jsonedit.String(f.id)
 		p.Name, _ = jsonedit.String(f.name)
 		c.Parts = append(c.Parts, p)

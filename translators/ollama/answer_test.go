@@ -12,7 +12,9 @@ import (
 	"testing/iotest"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 )
 
@@ -58,9 +60,9 @@ func collect(t testing.TB, stream io.Reader) (r *chat.Response, kinds []chat.Del
 				if n := len(c.Parts); n == 0 || c.Parts[n-1].Kind != kind {
 					c.Parts = append(c.Parts, chat.Part{Kind: kind})
 				}
-				c.Parts[len(c.Parts)-1].Text += string(d.Text)
+				c.Parts[len(c.Parts)-1].Text = jsonedit.Plain(c.Parts[len(c.Parts)-1].Text.String() + string(d.Text))
 			case chat.ToolStart:
-				c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name), Arguments: string(d.Text)})
+				c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: string(d.ID), Name: string(d.Name), Arguments: jsonedit.Plain(string(d.Text))})
 			case chat.LogprobsDelta:
 				c.Logprobs = append(c.Logprobs, d.Raw...)
 			case chat.Finish:
@@ -82,13 +84,13 @@ func TestStreamAndWholeAnswerAgree(t *testing.T) {
 	want := &chat.Response{Model: "qwen3", Created: 1751920373, Usage: chat.Usage{Prompt: 169, Completion: 18}, Choices: []chat.Choice{{
 		Finish: chat.ToolCalls,
 		Parts: []chat.Part{
-			{Kind: chat.Thinking, Text: "I need\nthe weather."},
-			{Kind: chat.Text, Text: `Let me "ask" ☺`},
-			{Kind: chat.ToolCall, ID: "call_1a2b3c4d", Name: "get_weather", Arguments: `{"city":"Zürich","days":12345678901234567,"exact":1.0}`},
-			{Kind: chat.ToolCall, ID: "call_5e6f7g8h", Name: "get_time", Arguments: `{}`},
+			{Kind: chat.Thinking, Text: jsonedit.Plain("I need\nthe weather.")},
+			{Kind: chat.Text, Text: jsonedit.Plain(`Let me "ask" ☺`)},
+			{Kind: chat.ToolCall, ID: "call_1a2b3c4d", Name: "get_weather", Arguments: jsonedit.Plain(`{"city":"Zürich","days":12345678901234567,"exact":1.0}`)},
+			{Kind: chat.ToolCall, ID: "call_5e6f7g8h", Name: "get_time", Arguments: jsonedit.Plain(`{}`)},
 		},
 	}}}
-	if !reflect.DeepEqual(whole, want) {
+	if !chattest.Equal(whole, want) {
 		t.Errorf("got  %+v\nwant %+v", whole, want)
 	}
 	in := fixture(t, "thinking_tools.ndjson")
@@ -98,7 +100,7 @@ func TestStreamAndWholeAnswerAgree(t *testing.T) {
 		"with blank lines": bytes.NewReader(bytes.ReplaceAll(in, []byte("\n"), []byte("\n\n"))),
 	} {
 		streamed, kinds, _ := collect(t, stream)
-		if !reflect.DeepEqual(streamed, want) {
+		if !chattest.Equal(streamed, want) {
 			t.Errorf("%s: streamed %+v\nwant %+v", name, streamed, want)
 		}
 		if kinds[0] != chat.Start || kinds[len(kinds)-1] != chat.End {
@@ -114,20 +116,20 @@ func TestAnswers(t *testing.T) {
 		usage      chat.Usage
 	}{
 		{"of the first versions", `{"message":{"role":"assistant","content":"Hi"},"done":true}`,
-			chat.Choice{Parts: []chat.Part{{Text: "Hi"}}, Finish: chat.Stop}, chat.Usage{}},
+			chat.Choice{Parts: []chat.Part{{Text: jsonedit.Plain("Hi")}}, Finish: chat.Stop}, chat.Usage{}},
 		{"cut by the limit", `{"message":{"content":"Hi"},"done":true,"done_reason":"length","eval_count":2}`,
-			chat.Choice{Parts: []chat.Part{{Text: "Hi"}}, Finish: chat.Length}, chat.Usage{Completion: 2}},
+			chat.Choice{Parts: []chat.Part{{Text: jsonedit.Plain("Hi")}}, Finish: chat.Length}, chat.Usage{Completion: 2}},
 		{"a call that was cut", `{"message":{"content":"","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},"done":true,"done_reason":"length"}`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, Name: "f", Arguments: `{"a":1}`}}, Finish: chat.Length}, chat.Usage{}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, Name: "f", Arguments: jsonedit.Plain(`{"a":1}`)}}, Finish: chat.Length}, chat.Usage{}},
 		{"calls without ids or an object", `{"message":{"content":"","tool_calls":[{"function":{"name":"f","arguments":"{\"a\": 1}"}},{"function":{"name":"g"}}]},"done":true,"done_reason":"stop"}`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, Name: "f", Arguments: `{"a": 1}`}, {Kind: chat.ToolCall, Name: "g", Arguments: `{}`}}, Finish: chat.ToolCalls}, chat.Usage{}},
-		{"not done", `{"message":{"content":"Hi"},"done":false}`, chat.Choice{Parts: []chat.Part{{Text: "Hi"}}}, chat.Usage{}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, Name: "f", Arguments: jsonedit.Plain(`{"a": 1}`)}, {Kind: chat.ToolCall, Name: "g", Arguments: jsonedit.Plain(`{}`)}}, Finish: chat.ToolCalls}, chat.Usage{}},
+		{"not done", `{"message":{"content":"Hi"},"done":false}`, chat.Choice{Parts: []chat.Part{{Text: jsonedit.Plain("Hi")}}}, chat.Usage{}},
 		{"a model that was loaded", `{"message":{"role":"assistant","content":""},"done_reason":"load","done":true}`, chat.Choice{Finish: chat.Stop}, chat.Usage{}},
 		{"a reason of tomorrow", `{"message":{"content":""},"done_reason":"bored","done":true}`, chat.Choice{Finish: "bored"}, chat.Usage{}},
 		{"a completion", `{"response":"Hi","thinking":"Hm","done":true,"done_reason":"stop","prompt_eval_count":3,"eval_count":1}`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: "Hm"}, {Text: "Hi"}}, Finish: chat.Stop}, chat.Usage{Prompt: 3, Completion: 1}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("Hm")}, {Text: jsonedit.Plain("Hi")}}, Finish: chat.Stop}, chat.Usage{Prompt: 3, Completion: 1}},
 		{"logprobs", `{"message":{"content":"a"},"done":true,"logprobs":[{"token":"a","logprob":-0.1}]}`,
-			chat.Choice{Parts: []chat.Part{{Text: "a"}}, Finish: chat.Stop, Logprobs: chat.Raw(`{"content":[{"token":"a","logprob":-0.1}],"refusal":null}`)}, chat.Usage{}},
+			chat.Choice{Parts: []chat.Part{{Text: jsonedit.Plain("a")}}, Finish: chat.Stop, Logprobs: chat.Raw(`{"content":[{"token":"a","logprob":-0.1}],"refusal":null}`)}, chat.Usage{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			whole, err := Chat.ParseResponse(on("llm/v1/chat"), []byte(c.body))
@@ -136,7 +138,7 @@ func TestAnswers(t *testing.T) {
 			}
 			streamed, _, _ := collect(t, strings.NewReader(c.body))
 			for how, r := range map[string]*chat.Response{"whole": whole, "streamed": streamed} {
-				if !reflect.DeepEqual(r.Choices[0], c.want) || r.Usage != c.usage || r.NoUsage != (c.usage == chat.Usage{}) {
+				if !chattest.Equal(r.Choices[0], c.want) || r.Usage != c.usage || r.NoUsage != (c.usage == chat.Usage{}) {
 					t.Errorf("%s: got %+v", how, r)
 				}
 			}

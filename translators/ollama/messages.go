@@ -117,7 +117,7 @@ func (w *writer) toolCalls(message int) error {
 		w.dst = jsonedit.AppendString(append(w.dst, `"type":"function","function":{"name":`...), c.Name)
 		w.dst = append(w.dst, `,"arguments":`...)
 		var ok bool
-		if w.dst, ok = appendArguments(w.dst, c.Arguments); !ok {
+		if w.dst, ok = c.Arguments.AppendObject(w.dst); !ok {
 			return &chat.RequestError{Field: fmt.Sprintf("messages[%d].tool_calls[%d].function.arguments", message, i),
 				Message: "must be a JSON object in a string: Ollama takes the object"}
 		}
@@ -125,19 +125,6 @@ func (w *writer) toolCalls(message int) error {
 	}
 	w.dst = append(w.dst, ']')
 	return nil
-}
-
-// appendArguments writes the object that text spells, byte for byte; no text
-// is an empty object.
-func appendArguments(dst []byte, text string) ([]byte, bool) {
-	if strings.TrimSpace(text) == "" {
-		return append(dst, "{}"...), true
-	}
-	start := len(dst)
-	dst = append(dst, text...)
-	var space [16]jsonedit.Member
-	_, err := jsonedit.Object(dst[start:], space[:0])
-	return dst, err == nil
 }
 
 // flush writes the results that were held back, each as a message.

@@ -191,7 +191,7 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 		t := &r.Tools[i]
 		dst = jsonedit.AppendComma(dst)
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
-		dst = jsonedit.AppendOptional(dst, "description", t.Description)
+		dst = t.Description.AppendOptional(dst, "description")
 		parameters := t.Parameters
 		if !jsonedit.IsObject(parameters) { // required by Ollama
 			parameters = chat.Raw(`{"type":"object","properties":{}}`)
@@ -238,17 +238,17 @@ func (c *content) add(parts []chat.Part, i int) error {
 		kind := ""
 		switch p.Kind {
 		case chat.Text, chat.Refusal:
-			c.texts = append(c.texts, p.Text)
+			c.texts = append(c.texts, p.Text.String())
 		case chat.Thinking:
-			c.thinking = append(c.thinking, p.Text)
+			c.thinking = append(c.thinking, p.Text.String())
 		case chat.ToolCall:
 			c.calls = append(c.calls, p)
 		case chat.Image:
-			if p.Media == nil || p.Media.Data == "" {
+			if p.Media == nil || p.Media.Data.Empty() {
 				return &chat.RequestError{Field: chat.PartField(i, j) + ".image_url",
 					Message: "must be a data URI: Ollama takes the image itself and fetches no URL"}
 			}
-			c.images = append(c.images, p.Media.Data)
+			c.images = append(c.images, p.Media.Data.String())
 		case chat.RedactedThinking, chat.ToolResult:
 		case chat.Audio:
 			kind = "input_audio"

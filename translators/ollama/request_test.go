@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -159,9 +160,9 @@ func TestToolResultsAreInTheOrderOfTheirCalls(t *testing.T) {
 // Claude's format puts results and text into one message of the user.
 func TestToolResultsComeBeforeText(t *testing.T) {
 	req := &chat.Request{Messages: []chat.Message{
-		{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.RedactedThinking, Text: "x"}, {Kind: chat.ToolCall, ID: "1", Name: "f"}}},
-		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: "Go on."}, {Kind: chat.ToolResult, ID: "1", Parts: []chat.Part{
-			{Kind: chat.Text, Text: "ok"}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "QUI="}}}}}},
+		{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.RedactedThinking, Text: jsonedit.Plain("x")}, {Kind: chat.ToolCall, ID: "1", Name: "f"}}},
+		{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("Go on.")}, {Kind: chat.ToolResult, ID: "1", Parts: []chat.Part{
+			{Kind: chat.Text, Text: jsonedit.Plain("ok")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("QUI=")}}}}}},
 	}}
 	got, err := Chat.AppendRequest(nil, on("llm/v1/chat"), req)
 	if err != nil {

@@ -85,9 +85,9 @@ func appendThinkingBlocks(dst []byte, parts []chat.Part) []byte {
 	for i := range parts {
 		switch p := &parts[i]; p.Kind {
 		case chat.Thinking:
-			dst = appendThinkingBlock(append(dst, separator), p.Text, p.Signature)
+			dst = appendThinkingBlock(append(dst, separator), p.Text.String(), p.Signature)
 		case chat.RedactedThinking:
-			dst = appendRedactedBlock(append(dst, separator), p.Text)
+			dst = appendRedactedBlock(append(dst, separator), p.Text.String())
 		default:
 			continue
 		}
@@ -109,7 +109,7 @@ func appendImages(dst []byte, parts []chat.Part) []byte {
 		}
 		url := m.URL
 		if url == "" {
-			url = "data:" + m.MIME + ";base64," + m.Data
+			url = "data:" + m.MIME + ";base64," + m.Data.String()
 		}
 		dst = append(append(dst, separator), `{"type":"image_url","image_url":{"url":`...)
 		dst = append(jsonedit.AppendString(dst, url), "}}"...)
@@ -135,7 +135,7 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, calls int) []byte {
 		dst = jsonedit.AppendComma(dst)
 		dst = it.appendCallID(append(dst, `{"id":`...), []byte(p.ID), c.Index, n)
 		dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), p.Name)
-		dst = append(jsonedit.AppendText(dst, "arguments", p.Arguments), '}')
+		dst = append(p.Arguments.AppendMember(dst, "arguments"), '}')
 		dst = append(appendThoughtSignature(dst, p.Signature), '}')
 		n++
 	}
@@ -150,13 +150,13 @@ func joined(parts []chat.Part, kind chat.PartKind) (text string, n int) {
 			continue
 		}
 		if n++; n == 1 {
-			text = parts[i].Text
+			text = parts[i].Text.String()
 			continue
 		}
 		if n == 2 {
 			all.WriteString(text)
 		}
-		all.WriteString(parts[i].Text)
+		all.WriteString(parts[i].Text.String())
 	}
 	if n > 1 {
 		text = all.String()

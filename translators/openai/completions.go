@@ -51,7 +51,7 @@ func parsePrompt(req *chat.Request, v *jsonedit.Value) error {
 	default:
 		return refuse("", "must be a string: a chat model takes no token numbers")
 	}
-	req.Messages = []chat.Message{{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}}}
+	req.Messages = []chat.Message{{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: v.GetText()}}}}
 	return nil
 }
 

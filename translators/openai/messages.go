@@ -70,7 +70,7 @@ func (h *history) parseMessage(m *chat.Message, v *jsonedit.Value, i int) error 
 		return nil
 	}
 	if text, ok := stringAt(o, "refusal"); ok && text != "" {
-		m.Parts = append(m.Parts, chat.Part{Kind: chat.Refusal, Text: text})
+		m.Parts = append(m.Parts, chat.Part{Kind: chat.Refusal, Text: jsonedit.Plain(text)})
 	}
 	return h.parseCalls(m, o, i)
 }
@@ -81,7 +81,7 @@ func parseThinking(m *chat.Message, o *jsonedit.Value) error {
 	if blocks == nil || blocks.Type() == jsonedit.TypeNull || len(blocks.GetArray()) == 0 {
 		for _, name := range [...]string{"reasoning_content", "reasoning"} {
 			if text, ok := stringAt(o, name); ok && text != "" {
-				m.Parts = append(m.Parts, chat.Part{Kind: chat.Thinking, Text: text})
+				m.Parts = append(m.Parts, chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(text)})
 				return nil
 			}
 		}
@@ -96,11 +96,11 @@ func parseThinking(m *chat.Message, o *jsonedit.Value) error {
 		part := chat.Part{Kind: chat.Thinking}
 		switch typ {
 		case "thinking":
-			part.Text, _ = stringAt(b, "thinking")
+			part.Text, _ = textAt(b, "thinking")
 			part.Signature, _ = stringAt(b, "signature")
 		case "redacted_thinking":
 			part.Kind = chat.RedactedThinking
-			part.Text, _ = stringAt(b, "data")
+			part.Text, _ = textAt(b, "data")
 		default:
 			return refuse(index("thinking_blocks", i)+".type", "must be thinking or redacted_thinking")
 		}
@@ -175,9 +175,9 @@ func setFunction(part *chat.Part, v *jsonedit.Value) error {
 	arguments := orNull(o.Get("arguments"))
 	switch arguments.Type() {
 	case jsonedit.TypeString:
-		part.Arguments = string(arguments.GetStringBytes())
+		part.Arguments = arguments.GetText()
 	case jsonedit.TypeObject: // not OpenAI's, but sent by clients that never stringify
-		part.Arguments = string(jsonedit.AppendValue(nil, arguments))
+		part.Arguments = jsonedit.Plain(string(jsonedit.AppendValue(nil, arguments)))
 	case jsonedit.TypeNull:
 	default:
 		return refuse("arguments", "must be a string")
@@ -204,7 +204,7 @@ func (h *history) parseToolResult(m *chat.Message, o *jsonedit.Value, role strin
 	switch orNull(content).Type() {
 	case jsonedit.TypeObject, jsonedit.TypeNumber, jsonedit.TypeTrue, jsonedit.TypeFalse:
 		// A result that was not stringified is its JSON text.
-		result.Parts = []chat.Part{{Kind: chat.Text, Text: string(jsonedit.AppendValue(nil, content))}}
+		result.Parts = []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(string(jsonedit.AppendValue(nil, content)))}}
 	default:
 		result.Parts, err = parseContent(nil, content)
 	}
@@ -219,7 +219,7 @@ func parseContent(parts []chat.Part, v *jsonedit.Value) ([]chat.Part, error) {
 	case jsonedit.TypeNull:
 		return parts, nil
 	case jsonedit.TypeString:
-		return append(parts, chat.Part{Kind: chat.Text, Text: string(v.GetStringBytes())}), nil
+		return append(parts, chat.Part{Kind: chat.Text, Text: v.GetText()}), nil
 	case jsonedit.TypeArray:
 	default:
 		return nil, refuse("content", "must be a string or an array of parts")
@@ -259,10 +259,10 @@ func parsePart(v *jsonedit.Value) (chat.Part, error) {
 		if !ok {
 			return part, refuse("", "message part type is 'text' but is missing .text block")
 		}
-		part.Kind, part.Text = chat.Text, text
+		part.Kind, part.Text = chat.Text, jsonedit.Plain(text)
 	case "refusal":
 		part.Kind = chat.Refusal
-		part.Text, _ = stringAt(o, "refusal")
+		part.Text, _ = textAt(o, "refusal")
 	case "image_url", "video_url":
 		part.Kind = chat.Image
 		if typ == "video_url" { // vLLM and DashScope
@@ -309,7 +309,7 @@ func setURL(m *chat.Media, url string) error {
 		return refuse("url", "a data URI must be base64: data:<type>;base64,<data>")
 	}
 	m.MIME, _, _ = strings.Cut(head, ";")
-	m.Data = data
+	m.Data = jsonedit.Plain(data)
 	return nil
 }
 
@@ -321,7 +321,7 @@ func parseAudio(part *chat.Part, v *jsonedit.Value) error {
 	if format == "mp3" {
 		format = "mpeg"
 	}
-	part.Media = &chat.Media{Data: string(data)}
+	part.Media = &chat.Media{Data: jsonedit.Plain(string(data))}
 	if format != "" {
 		part.Media.MIME = "audio/" + format
 	}
@@ -340,7 +340,7 @@ func parseFile(part *chat.Part, v *jsonedit.Value) error {
 			return of("file_data", err)
 		}
 	case data != "":
-		m.Data = data
+		m.Data = jsonedit.Plain(data)
 		if strings.HasSuffix(strings.ToLower(m.Filename), ".pdf") {
 			m.MIME = "application/pdf"
 		}

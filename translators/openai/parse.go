@@ -86,6 +86,15 @@ func setString(to *string, v *jsonedit.Value) error {
 	return nil
 }
 
+// keepText keeps a string as it is written.
+func keepText(to *jsonedit.Text, v *jsonedit.Value) error {
+	if v.Type() != jsonedit.TypeString {
+		return refuse("", "must be a string")
+	}
+	*to = v.Text()
+	return nil
+}
+
 func setNumber(to *chat.Number, v *jsonedit.Value) error {
 	if v.Type() == jsonedit.TypeNumber {
 		*to = chat.Number(v.Raw())
@@ -138,6 +147,12 @@ func stringAt(o *jsonedit.Value, name string) (string, bool) {
 		return "", false
 	}
 	return string(v.GetStringBytes()), true
+}
+
+// textAt is stringAt for a text that is only passed on.
+func textAt(o *jsonedit.Value, name string) (jsonedit.Text, bool) {
+	v := o.Get(name)
+	return v.Text(), v.Type() == jsonedit.TypeString
 }
 
 // ParseRequest implements chat.Dialect. Members which the API does not have,
@@ -400,7 +415,7 @@ func setDeclared(tool *chat.Tool, v *jsonedit.Value) error {
 		case "name":
 			return setString(&tool.Name, v)
 		case "description":
-			return setString(&tool.Description, v)
+			return keepText(&tool.Description, v)
 		case "parameters":
 			return setRaw(&tool.Parameters, v)
 		case "strict":

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 )
 
@@ -37,7 +39,7 @@ func TestEveryFieldOfARequestIsRead(t *testing.T) {
 		ResponseFormat: chat.ResponseFormat{Type: "json_schema", Name: "n", Schema: chat.Raw(`{"type":"object","required":[]}`), Strict: yes()},
 		Extra:          []chat.Member{{Name: "verbosity", Value: chat.Raw(`"high"`)}, {Name: "custom_of_theirs", Value: chat.Raw(`[1.50]`)}},
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !chattest.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
@@ -49,7 +51,7 @@ func TestReasoningEffortHasTwoNames(t *testing.T) {
 		`{"reasoning_effort":"low","reasoning":{"effort":"high"}}`:     {ReasoningEffort: "low"},
 		`{"reasoning":{"effort":"high"},"reasoning_effort":"minimal"}`: {ReasoningEffort: "minimal"},
 	} {
-		if got := parse(t, body); !reflect.DeepEqual(*got, want) {
+		if got := parse(t, body); !chattest.Equal(*got, want) {
 			t.Errorf("%s: got %+v", body, got)
 		}
 	}
@@ -60,33 +62,33 @@ func TestPartsOfMessages(t *testing.T) {
 		message string
 		want    chat.Message
 	}{
-		"developer": {`{"role":"developer","content":"x"}`, chat.Message{Role: chat.System, Parts: []chat.Part{{Text: "x"}}}},
-		"name":      {`{"role":"user","name":"ann","content":"x"}`, chat.Message{Role: chat.User, Name: "ann", Parts: []chat.Part{{Text: "x"}}}},
+		"developer": {`{"role":"developer","content":"x"}`, chat.Message{Role: chat.System, Parts: []chat.Part{{Text: jsonedit.Plain("x")}}}},
+		"name":      {`{"role":"user","name":"ann","content":"x"}`, chat.Message{Role: chat.User, Name: "ann", Parts: []chat.Part{{Text: jsonedit.Plain("x")}}}},
 		"cached text": {`{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}`,
-			chat.Message{Role: chat.User, Parts: []chat.Part{{Text: "a", CacheControl: chat.Raw(`{"type":"ephemeral"}`)}}}},
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("a"), CacheControl: chat.Raw(`{"type":"ephemeral"}`)}}}},
 		"image data": {`{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QUI=","detail":"high"}}]}`,
-			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "QUI=", Detail: "high"}}}}},
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("QUI="), Detail: "high"}}}}},
 		"image URL, bare": {`{"role":"user","content":[{"type":"image_url","image_url":"https://x/y.png"}]}`,
 			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{URL: "https://x/y.png"}}}}},
 		"sound": {`{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"QUI=","format":"mp3"}}]}`,
-			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Audio, Media: &chat.Media{MIME: "audio/mpeg", Data: "QUI="}}}}},
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Audio, Media: &chat.Media{MIME: "audio/mpeg", Data: jsonedit.Plain("QUI=")}}}}},
 		"file data": {`{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,QUI=","filename":"a.pdf"}}]}`,
-			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", Data: "QUI=", Filename: "a.pdf"}}}}},
+			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", Data: jsonedit.Plain("QUI="), Filename: "a.pdf"}}}}},
 		"file id": {`{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}`,
 			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.File, Media: &chat.Media{FileID: "file-1"}}}}},
 		"unknown part": {`{"role":"user","content":[{"type":"hologram","x":1}]}`,
 			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Opaque, Type: "hologram", Raw: chat.Raw(`{"type":"hologram","x":1}`)}}}},
-		"refusal": {`{"role":"assistant","content":null,"refusal":"no"}`, chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Refusal, Text: "no"}}}},
+		"refusal": {`{"role":"assistant","content":null,"refusal":"no"}`, chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Refusal, Text: jsonedit.Plain("no")}}}},
 		"thinking in blocks": {`{"role":"assistant","content":"x","reasoning_content":"t","thinking_blocks":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"redacted_thinking","data":"d"}]}`,
-			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "t", Signature: "s"}, {Kind: chat.RedactedThinking, Text: "d"}, {Text: "x"}}}},
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("t"), Signature: "s"}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("d")}, {Text: jsonedit.Plain("x")}}}},
 		"thinking as text": {`{"role":"assistant","content":"x","reasoning_content":"t"}`,
-			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: "t"}, {Text: "x"}}}},
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("t")}, {Text: jsonedit.Plain("x")}}}},
 		"text beside calls": {`{"role":"assistant","content":"x","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{ \"b\": 1.0 }"},"extra_content":{"google":{"thought_signature":"sig"}}}]}`,
-			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Text: "x"}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: `{ "b": 1.0 }`, Signature: "sig"}}}},
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Text: jsonedit.Plain("x")}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: jsonedit.Plain(`{ "b": 1.0 }`), Signature: "sig"}}}},
 		"null content": {`{"role":"user","content":null}`, chat.Message{Role: chat.User}},
 	} {
 		req := parse(t, `{"messages":[`+test.message+`]}`)
-		if !reflect.DeepEqual(req.Messages[0], test.want) {
+		if !chattest.Equal(req.Messages[0], test.want) {
 			t.Errorf("%s: got %+v, want %+v", name, req.Messages[0], test.want)
 		}
 	}
@@ -101,15 +103,15 @@ func TestToolResultsNameTheirFunction(t *testing.T) {
 		}
 	}
 	want := []chat.Part{
-		{Kind: chat.ToolResult, ID: "call_C3", Name: "get_time", Parts: []chat.Part{{Text: "10:00"}}},
-		{Kind: chat.ToolResult, ID: "call_A1", Name: "get_weather", Parts: []chat.Part{{Text: `{"celsius":`}, {Text: `21}`}}},
-		{Kind: chat.ToolResult, ID: "call_B2", Name: "get_weather", Parts: []chat.Part{{Text: `{"celsius":28}`}}},
+		{Kind: chat.ToolResult, ID: "call_C3", Name: "get_time", Parts: []chat.Part{{Text: jsonedit.Plain("10:00")}}},
+		{Kind: chat.ToolResult, ID: "call_A1", Name: "get_weather", Parts: []chat.Part{{Text: jsonedit.Plain(`{"celsius":`)}, {Text: jsonedit.Plain(`21}`)}}},
+		{Kind: chat.ToolResult, ID: "call_B2", Name: "get_weather", Parts: []chat.Part{{Text: jsonedit.Plain(`{"celsius":28}`)}}},
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !chattest.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	req = parse(t, `{"messages":[{"role":"tool","tool_call_id":"a","content":{"n":1.50}}]}`)
-	if text := req.Messages[0].Parts[0].Parts[0].Text; text != `{"n":1.50}` {
+	if text := req.Messages[0].Parts[0].Parts[0].Text.String(); text != `{"n":1.50}` {
 		t.Errorf("a result that is an object: got %q", text)
 	}
 }
@@ -177,8 +179,8 @@ func TestAPromptBecomesAUserMessage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: "hi"}}}}
-		if !reflect.DeepEqual(req.Messages, want) || string(req.Lookup("logprobs")) != "3" || string(req.Lookup("suffix")) != `"s"` {
+		want := []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("hi")}}}}
+		if !chattest.Equal(req.Messages, want) || string(req.Lookup("logprobs")) != "3" || string(req.Lookup("suffix")) != `"s"` {
 			t.Errorf("%s: got %+v", body, req)
 		}
 	}

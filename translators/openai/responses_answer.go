@@ -93,26 +93,26 @@ func (r *response) part(p *chat.Part) {
 			it = r.add(messageItem)
 			it.refused = p.Kind == chat.Refusal
 		}
-		it.text = append(it.text, p.Text...)
+		it.text = p.Text.AppendDecoded(it.text)
 	case chat.Thinking:
 		it := r.add(reasoningItem)
-		it.text = append(it.text, p.Text...)
+		it.text = p.Text.AppendDecoded(it.text)
 		if p.Signature != "" {
 			it.sealed = append(append(it.sealed, sealedThinking...), p.Signature...)
 		}
 	case chat.RedactedThinking:
 		it := r.add(reasoningItem)
-		it.sealed = append(append(it.sealed, sealedRedacted...), p.Text...)
+		it.sealed = append(append(it.sealed, sealedRedacted...), p.Text.String()...)
 	case chat.ToolCall:
 		if p.Signature != "" {
 			it := r.add(reasoningItem)
 			it.sealed = append(append(it.sealed, sealedCall...), p.Signature...)
 		}
 		it := r.add(callItem)
-		it.call, it.name, it.text = []byte(p.ID), []byte(p.Name), []byte(p.Arguments)
+		it.call, it.name, it.text = []byte(p.ID), []byte(p.Name), []byte(p.Arguments.String())
 	case chat.Image:
-		if p.Media != nil && p.Media.Data != "" {
-			r.add(imageItem).text = []byte(p.Media.Data)
+		if p.Media != nil && !p.Media.Data.Empty() {
+			r.add(imageItem).text = []byte(p.Media.Data.String())
 		}
 	}
 }

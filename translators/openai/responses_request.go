@@ -41,7 +41,7 @@ func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	req := &chat.Request{}
 	err := withObject(body, func(o *jsonedit.Value) error {
 		if text, ok := stringAt(o, "instructions"); ok && text != "" {
-			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: text}}})
+			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(text)}}})
 		}
 		if err := parseInput(req, orNull(o.Get("input"))); err != nil {
 			return within("input", err)
@@ -155,7 +155,7 @@ type transcript struct {
 // parseInput reads input: a text, or items.
 func parseInput(req *chat.Request, v *jsonedit.Value) error {
 	if v.Type() == jsonedit.TypeString {
-		req.Messages = append(req.Messages, chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}})
+		req.Messages = append(req.Messages, chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: v.GetText()}}})
 		return nil
 	}
 	items, err := arrayOf(v)
@@ -185,7 +185,7 @@ func (t *transcript) item(o *jsonedit.Value) error {
 		t.sealed = ""
 		part.ID, _ = stringAt(o, "call_id")
 		part.Name, _ = stringAt(o, "name")
-		part.Arguments, _ = stringAt(o, "arguments")
+		part.Arguments, _ = textAt(o, "arguments")
 		if part.Name == "" || part.ID == "" {
 			return refuse("", "a function_call needs call_id and name")
 		}
@@ -268,7 +268,7 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 	}
 	sealed, _ := stringAt(o, "encrypted_content")
 	if data, ok := strings.CutPrefix(sealed, sealedRedacted); ok {
-		t.assistant(chat.Part{Kind: chat.RedactedThinking, Text: data})
+		t.assistant(chat.Part{Kind: chat.RedactedThinking, Text: jsonedit.Plain(data)})
 		return
 	}
 	if signature, ok := strings.CutPrefix(sealed, sealedCall); ok {
@@ -280,7 +280,7 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 		signature = ""
 	}
 	if text.Len() > 0 || signature != "" {
-		t.assistant(chat.Part{Kind: chat.Thinking, Text: text.String(), Signature: signature})
+		t.assistant(chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(text.String()), Signature: signature})
 	}
 }
 
@@ -288,7 +288,7 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 func parseResponsesContent(v *jsonedit.Value) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:
-		return []chat.Part{{Kind: chat.Text, Text: string(v.GetStringBytes())}}, nil
+		return []chat.Part{{Kind: chat.Text, Text: v.GetText()}}, nil
 	case jsonedit.TypeArray:
 	default:
 		return nil, refuse("", "must be a string or an array of parts")
@@ -312,10 +312,10 @@ func parseResponsesPart(v *jsonedit.Value) (part chat.Part, err error) {
 	switch typ, _ := stringAt(o, "type"); typ {
 	case "input_text", "output_text", "text":
 		part.Kind = chat.Text
-		part.Text, _ = stringAt(o, "text")
+		part.Text, _ = textAt(o, "text")
 	case "refusal":
 		part.Kind = chat.Refusal
-		part.Text, _ = stringAt(o, "refusal")
+		part.Text, _ = textAt(o, "refusal")
 	case "input_image":
 		part.Kind, part.Media = chat.Image, &chat.Media{}
 		part.Media.Detail, _ = stringAt(o, "detail")

@@ -12,7 +12,9 @@ import (
 	"pgregory.net/rapid"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -97,11 +99,11 @@ func TestStatefulResponsesRequestsAreRefusedWithTheReason(t *testing.T) {
 
 // everything an answer may have, as parts and as the deltas of the same.
 var everything = []chat.Part{
-	{Kind: chat.Thinking, Text: "hm \"1\"", Signature: "SIG"},
-	{Kind: chat.RedactedThinking, Text: "OPAQUE"},
-	{Kind: chat.Text, Text: "é, \n that is"},
-	{Kind: chat.ToolCall, ID: "c1", Name: "f", Arguments: `{"x":1.50}`, Signature: "CALLSIG"},
-	{Kind: chat.ToolCall, ID: "c2", Name: "g", Arguments: "{}"},
+	{Kind: chat.Thinking, Text: jsonedit.Plain("hm \"1\""), Signature: "SIG"},
+	{Kind: chat.RedactedThinking, Text: jsonedit.Plain("OPAQUE")},
+	{Kind: chat.Text, Text: jsonedit.Plain("é, \n that is")},
+	{Kind: chat.ToolCall, ID: "c1", Name: "f", Arguments: jsonedit.Plain(`{"x":1.50}`), Signature: "CALLSIG"},
+	{Kind: chat.ToolCall, ID: "c2", Name: "g", Arguments: jsonedit.Plain("{}")},
 }
 
 func deltasOf(parts []chat.Part, finish chat.FinishReason, usage *chat.Usage) []chat.Delta {
@@ -111,17 +113,17 @@ func deltasOf(parts []chat.Part, finish chat.FinishReason, usage *chat.Usage) []
 		switch p.Kind {
 		case chat.Text, chat.Refusal, chat.Thinking:
 			kind := map[chat.PartKind]chat.DeltaKind{chat.Text: chat.TextDelta, chat.Refusal: chat.RefusalDelta, chat.Thinking: chat.ThinkingDelta}[p.Kind]
-			for _, r := range p.Text {
+			for _, r := range p.Text.String() {
 				deltas = append(deltas, chat.Delta{Kind: kind, Text: []byte(string(r))})
 			}
 			if p.Signature != "" {
 				deltas = append(deltas, chat.Delta{Kind: chat.SignatureDelta, Text: []byte(p.Signature)})
 			}
 		case chat.RedactedThinking:
-			deltas = append(deltas, chat.Delta{Kind: chat.RedactedDelta, Text: []byte(p.Text)})
+			deltas = append(deltas, chat.Delta{Kind: chat.RedactedDelta, Text: []byte(p.Text.String())})
 		case chat.ToolCall:
 			deltas = append(deltas, chat.Delta{Kind: chat.ToolStart, Index: calls, ID: []byte(p.ID), Name: []byte(p.Name), Signature: []byte(p.Signature)})
-			for _, r := range p.Arguments {
+			for _, r := range p.Arguments.String() {
 				deltas = append(deltas, chat.Delta{Kind: chat.ToolArguments, Index: calls, Text: []byte(string(r))})
 			}
 			calls++
@@ -242,7 +244,7 @@ func TestResponsesOutputSentBackAsInputLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(req.Messages) != 1 || !reflect.DeepEqual(req.Messages[0].Parts, everything) {
+	if len(req.Messages) != 1 || !chattest.Equal(req.Messages[0].Parts, everything) {
 		t.Errorf("got %+v\nwant %+v", req.Messages, everything)
 	}
 }

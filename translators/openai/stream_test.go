@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 var testMeta = chat.Meta{ID: "abc", Created: 1700000000, Model: "m", IncludeUsage: true}
@@ -133,14 +134,14 @@ func TestWholeAnswers(t *testing.T) {
 		choice chat.Choice
 		want   string
 	}{
-		"text":      {chat.Choice{Parts: []chat.Part{{Text: "a"}, {Text: "b"}}, Finish: chat.Stop}, `{"index":0,"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}`},
+		"text":      {chat.Choice{Parts: []chat.Part{{Text: jsonedit.Plain("a")}, {Text: jsonedit.Plain("b")}}, Finish: chat.Stop}, `{"index":0,"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}`},
 		"nothing":   {chat.Choice{}, `{"index":0,"message":{"role":"assistant","content":""},"finish_reason":null}`},
 		"calls":     {chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, Name: "f"}}}, `{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"call_abc_0","type":"function","function":{"name":"f","arguments":""}}]},"finish_reason":null}`},
-		"refusal":   {chat.Choice{Parts: []chat.Part{{Kind: chat.Refusal, Text: "no"}}}, `{"index":0,"message":{"role":"assistant","content":null,"refusal":"no"},"finish_reason":null}`},
-		"thinking":  {chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: "t"}, {Text: "a"}}}, `{"index":0,"message":{"role":"assistant","content":"a","reasoning_content":"t"},"finish_reason":null}`},
-		"signature": {chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: "t", Signature: "s"}}}, `{"index":0,"message":{"role":"assistant","content":"","reasoning_content":"t","thinking_blocks":[{"type":"thinking","thinking":"t","signature":"s"}]},"finish_reason":null}`},
-		"picture":   {chat.Choice{Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "QQ=="}}}}, `{"index":0,"message":{"role":"assistant","content":"","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}}]},"finish_reason":null}`},
-		"logprobs":  {chat.Choice{Parts: []chat.Part{{Text: "a"}}, Logprobs: chat.Raw(`{"content":[]}`)}, `{"index":0,"message":{"role":"assistant","content":"a"},"logprobs":{"content":[]},"finish_reason":null}`},
+		"refusal":   {chat.Choice{Parts: []chat.Part{{Kind: chat.Refusal, Text: jsonedit.Plain("no")}}}, `{"index":0,"message":{"role":"assistant","content":null,"refusal":"no"},"finish_reason":null}`},
+		"thinking":  {chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("t")}, {Text: jsonedit.Plain("a")}}}, `{"index":0,"message":{"role":"assistant","content":"a","reasoning_content":"t"},"finish_reason":null}`},
+		"signature": {chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("t"), Signature: "s"}}}, `{"index":0,"message":{"role":"assistant","content":"","reasoning_content":"t","thinking_blocks":[{"type":"thinking","thinking":"t","signature":"s"}]},"finish_reason":null}`},
+		"picture":   {chat.Choice{Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("QQ==")}}}}, `{"index":0,"message":{"role":"assistant","content":"","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}}]},"finish_reason":null}`},
+		"logprobs":  {chat.Choice{Parts: []chat.Part{{Text: jsonedit.Plain("a")}}, Logprobs: chat.Raw(`{"content":[]}`)}, `{"index":0,"message":{"role":"assistant","content":"a"},"logprobs":{"content":[]},"finish_reason":null}`},
 	} {
 		got, err := Chat.AppendResponse(nil, &chat.Response{Choices: []chat.Choice{test.choice}, NoUsage: true, Meta: testMeta})
 		want := `{"id":"chatcmpl-abc","object":"chat.completion","created":1700000000,"model":"m","choices":[` + test.want + `]}`

@@ -145,7 +145,7 @@ func appendTools(dst []byte, req *chat.Request) []byte {
 		}
 		dst = jsonedit.AppendComma(dst)
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
-		dst = jsonedit.AppendOptional(dst, "description", t.Description)
+		dst = t.Description.AppendOptional(dst, "description")
 		dst = jsonedit.AppendRaw(dst, "parameters", t.Parameters)
 		dst = append(appendBool(dst, "strict", t.Strict), "}}"...)
 	}
@@ -274,7 +274,7 @@ func (w *messageWriter) content(parts []chat.Part) error {
 		return nil
 	}
 	if len(parts) == 1 && parts[0].Kind == chat.Text {
-		w.dst = jsonedit.AppendString(w.dst, parts[0].Text)
+		w.dst = parts[0].Text.Append(w.dst)
 		return nil
 	}
 	separator := byte('[')
@@ -291,7 +291,7 @@ func (w *messageWriter) content(parts []chat.Part) error {
 
 func (w *messageWriter) part(p *chat.Part) error {
 	if p.Kind == chat.Text {
-		w.dst = append(jsonedit.AppendString(append(w.dst, `{"type":"text","text":`...), p.Text), '}')
+		w.dst = append(p.Text.Append(append(w.dst, `{"type":"text","text":`...)), '}')
 		return nil
 	}
 	if p.Media == nil {
@@ -305,14 +305,14 @@ func (w *messageWriter) part(p *chat.Part) error {
 	case chat.Video:
 		w.dst = append(appendURL(append(w.dst, `{"type":"video_url","video_url":{"url":`...), m), "}}"...)
 	case chat.Audio:
-		if m.Data == "" {
+		if m.Data.Empty() {
 			return refuse("", "a sound must be sent as data")
 		}
 		format := strings.TrimPrefix(strings.TrimPrefix(m.MIME, "audio/"), "x-")
 		if format == "mpeg" {
 			format = "mp3"
 		}
-		w.dst = jsonedit.AppendString(append(w.dst, `{"type":"input_audio","input_audio":{"data":`...), m.Data)
+		w.dst = m.Data.Append(append(w.dst, `{"type":"input_audio","input_audio":{"data":`...))
 		w.dst = append(jsonedit.AppendText(w.dst, "format", format), "}}"...)
 	case chat.File:
 		return w.file(m)
@@ -326,7 +326,7 @@ func (w *messageWriter) file(m *chat.Media) error {
 	switch {
 	case m.FileID != "":
 		w.dst = append(jsonedit.AppendString(append(w.dst, `{"type":"file","file":{"file_id":`...), m.FileID), "}}"...)
-	case m.Data != "":
+	case !m.Data.Empty():
 		name := m.Filename
 		if name == "" {
 			name = "document.pdf" // required beside file_data
@@ -341,10 +341,10 @@ func (w *messageWriter) file(m *chat.Media) error {
 
 // appendURL writes a URL, or data as a data URI.
 func appendURL(dst []byte, m *chat.Media) []byte {
-	if m.URL != "" || m.Data == "" {
+	if m.URL != "" || m.Data.Empty() {
 		return jsonedit.AppendString(dst, m.URL)
 	}
-	return jsonedit.AppendString(dst, "data:"+m.MIME+";base64,"+m.Data)
+	return jsonedit.AppendString(dst, "data:"+m.MIME+";base64,"+m.Data.String())
 }
 
 // Fields are the fields of the API's chat requests, and top_k, which clients

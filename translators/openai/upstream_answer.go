@@ -77,7 +77,7 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 	}
 	add := func(kind chat.PartKind, b []byte) {
 		if len(b) > 0 {
-			choice.Parts = append(choice.Parts, chat.Part{Kind: kind, Text: string(b)})
+			choice.Parts = append(choice.Parts, chat.Part{Kind: kind, Text: jsonedit.Plain(string(b))})
 		}
 	}
 	add(chat.Thinking, thinkingOf(m))
@@ -86,7 +86,7 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 	for _, call := range m.GetArray("tool_calls") {
 		choice.Parts = append(choice.Parts, chat.Part{
 			Kind: chat.ToolCall, ID: text(call, "id"),
-			Name: string(call.GetStringBytes("function", "name")), Arguments: string(call.GetStringBytes("function", "arguments")),
+			Name: string(call.GetStringBytes("function", "name")), Arguments: call.GetText("function", "arguments"),
 			Signature: string(call.GetStringBytes("extra_content", "google", "thought_signature")),
 		})
 	}

@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -22,9 +23,9 @@ func body(t *testing.T, u Upstream, req *chat.Request) string {
 
 func TestResultsInAUsersTurnBecomeMessages(t *testing.T) {
 	req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{
-		{Kind: chat.ToolResult, ID: "a", Parts: []chat.Part{{Text: "one"}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: "QQ=="}}}},
+		{Kind: chat.ToolResult, ID: "a", Parts: []chat.Part{{Text: jsonedit.Plain("one")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("QQ==")}}}},
 		{Kind: chat.ToolResult, ID: "b"},
-		{Text: "go on"},
+		{Text: jsonedit.Plain("go on")},
 	}}}}
 	want := `{"model":"m","messages":[{"role":"tool","tool_call_id":"a","content":"one"},{"role":"tool","tool_call_id":"b","content":""},` +
 		`{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}},{"type":"text","text":"go on"}]}]}`
@@ -35,7 +36,7 @@ func TestResultsInAUsersTurnBecomeMessages(t *testing.T) {
 
 func TestThinkingIsSentBackToAPIsThatTakeIt(t *testing.T) {
 	req := &chat.Request{Messages: []chat.Message{{Role: chat.Assistant, Parts: []chat.Part{
-		{Kind: chat.Thinking, Text: "hm", Signature: "s"}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: "{}"}}}}}
+		{Kind: chat.Thinking, Text: jsonedit.Plain("hm"), Signature: "s"}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: jsonedit.Plain("{}")}}}}}
 	if got := body(t, Upstream{}, req); strings.Contains(got, "hm") || !strings.Contains(got, `"content":null,"tool_calls":[{"id":"a"`) {
 		t.Errorf("got %s", got)
 	}
@@ -72,7 +73,7 @@ func TestPartsThatCannotBeSentAreRefused(t *testing.T) {
 		"file URL":   {Kind: chat.File, Media: &chat.Media{URL: "https://x"}},
 		"no picture": {Kind: chat.Image},
 	} {
-		req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: "x"}, part}}}}
+		req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("x")}, part}}}}
 		_, err := Upstream{}.AppendRequest(nil, testTarget, req)
 		if e, ok := err.(*chat.RequestError); !ok || e.Field != "messages[0].content[1]" {
 			t.Errorf("%s: got %v", name, err)

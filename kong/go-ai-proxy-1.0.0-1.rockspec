@@ -1,0 +1,25 @@
+-- The Lua part of the plugin. The program is installed by itself: see README.md.
+package = "go-ai-proxy"
+version = "1.0.0-1"
+source = {
+  url = "git+https://github.com/go-ai-proxy/go-ai-proxy.git",
+  tag = "v1.0.0",
+}
+description = {
+  summary = "Kong's AI gateway as one open-source plugin: the Lua part",
+  detailed = [[
+    AI Proxy and AI Proxy Advanced for open-source Kong 3.4 and later. The Lua part
+    hooks an external plugin, the program go-ai-proxy, into Kong's header and log
+    phases.
+  ]],
+  license = "Apache-2.0",
+}
+dependencies = {
+  "lua >= 5.1", -- Kong brings LuaJIT, LuaSocket and lua-cjson
+}
+build = {
+  type = "builtin",
+  modules = {
+    ["kong.plugins.go-ai-proxy.handler"] = "kong/plugins/go-ai-proxy/handler.lua",
+  },
+}
