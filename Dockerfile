@@ -13,7 +13,7 @@ COPY --from=build /go-ai-proxy /usr/local/bin/go-ai-proxy
 COPY LICENSE NOTICE /usr/share/doc/go-ai-proxy/
 COPY kong/plugins/go-ai-proxy /opt/go-ai-proxy/kong/plugins/go-ai-proxy
 # Kong passes on to the plugin only what is named here.
-ENV KONG_NGINX_MAIN_ENV="GO_AI_PROXY_REDIS; env GO_AI_PROXY_HTTP2; env GO_AI_PROXY_ENGINE; env GO_AI_PROXY_LOG_LEVEL; env GO_AI_PROXY_LOG_PHASE; \
+ENV KONG_NGINX_MAIN_ENV="GO_AI_PROXY_REDIS; env GO_AI_PROXY_HTTP2; env GO_AI_PROXY_ENGINE; env GO_AI_PROXY_LOG_LEVEL; env GO_AI_PROXY_LOG_PHASE; env GO_AI_PROXY_STATUS; env GO_AI_PROXY_STATUS_PUBLIC; env GO_AI_PROXY_STATUS_PPROF; \
 env HTTP_PROXY; env HTTPS_PROXY; env NO_PROXY; env SSL_CERT_FILE; env HOME; \
 env AWS_REGION; env AWS_DEFAULT_REGION; env AWS_ACCESS_KEY_ID; env AWS_SECRET_ACCESS_KEY; env AWS_SESSION_TOKEN; \
 env AWS_ROLE_ARN; env AWS_ROLE_SESSION_NAME; env AWS_WEB_IDENTITY_TOKEN_FILE; \

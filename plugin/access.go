@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -100,6 +101,13 @@ func (k kongInstance) context(p *pdk.PDK) (*wire.Context, error) {
 		if c.ClientIP, err = p.Client.GetForwardedIp(); err != nil {
 			return nil, fmt.Errorf("client address: %w", err)
 		}
+	}
+	if slices.Contains(k.access.Need, wire.NeedRoute) {
+		r, err := p.Router.GetRoute()
+		if err != nil {
+			return nil, fmt.Errorf("route: %w", err)
+		}
+		c.Route = cmp.Or(r.Name, r.Id)
 	}
 	if slices.Contains(k.access.Need, wire.NeedCaptures) {
 		_, named, err := p.Request.GetUriCaptures()

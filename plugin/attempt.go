@@ -213,6 +213,7 @@ func (a *attempt) tried() record.Tried {
 	return record.Tried{
 		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: string(a.endpoint.RouteType),
 		Scheme: a.out.URL.Scheme, Host: a.out.URL.Hostname(), Path: a.out.URL.EscapedPath(), Port: port(a.out.URL),
+		Target: a.endpoint.label.Target,
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
@@ -53,6 +54,7 @@ type endpoint struct {
 	source   *credentials.Source
 	timeouts wire.Timeouts
 	category string                  // genai_category of the target, for the log
+	label    record.Label            // of its metrics
 	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
 
 	// The model's name in the forms that are usually sent: to the provider, and to
@@ -124,7 +126,7 @@ func (inst *Instance) compile() error {
 		}
 		inst.keeps = inst.keeps || t.Logging.Payloads
 		e := newEndpoint(t, p, source, inst.timeouts())
-		e.category = inst.category(t.RouteType)
+		e.category, e.label = inst.category(t.RouteType), inst.label(t)
 		inst.targets = append(inst.targets, e)
 	}
 	inst.index()
@@ -132,6 +134,21 @@ func (inst *Instance) compile() error {
 		return err
 	}
 	return compileSemantic(inst)
+}
+
+// label names the target that comes next in metrics.
+func (inst *Instance) label(t *config.Target) record.Label {
+	l := record.Label{Operation: t.RouteType.Operation(), Provider: t.Model.Provider, Target: t.Model.Alias}
+	if t.Static() {
+		l.Model = t.Model.Name
+	}
+	if l.Target == "" {
+		l.Target = strings.TrimSuffix(t.Model.Provider+"/"+t.Model.Name, "/")
+	}
+	for n, name := 2, l.Target; slices.ContainsFunc(inst.targets, func(e *endpoint) bool { return e.label.Target == l.Target }); n++ {
+		l.Target = name + " #" + strconv.Itoa(n)
+	}
+	return l
 }
 
 // category is the genai_category that requests are logged under. A default, which
@@ -232,6 +249,7 @@ func (inst *Instance) identity(i int) string {
 
 // Close releases what the instance holds. Requests in progress go on.
 func (inst *Instance) Close() {
+	inst.relay.closed(inst)
 	if inst.semantic != nil {
 		inst.semantic.Close()
 	}
@@ -240,6 +258,22 @@ func (inst *Instance) Close() {
 			inst.relay.states.Release(t.identity)
 		}
 	}
+}
+
+// appendTargets appends the instance's targets, as the balancer sees them now.
+func (inst *Instance) appendTargets(list []monitor.Target, now time.Time) []monitor.Target {
+	if inst.broken != nil {
+		return list
+	}
+	for i, t := range inst.targets {
+		h := inst.balancer.Health(i, now)
+		list = append(list, monitor.Target{
+			Plugin: inst.config.PluginID, RouteType: string(t.RouteType), Target: t.label.Target, Provider: t.label.Provider, Model: t.label.Model,
+			Available: h.Available, ClosedFor: h.ClosedFor.Milliseconds(), RestingFor: h.RestingFor.Milliseconds(), InFlight: h.InFlight,
+			Latency: h.E2E, PerToken: h.TPOT, PromptTokens: h.Prompt, CompletionTokens: h.Completion, Cost: h.Cost,
+		})
+	}
+	return list
 }
 
 // record returns the empty record of a request.
@@ -256,7 +290,7 @@ func (inst *Instance) record() *record.Record {
 
 // describe records that t is going to answer.
 func (t *endpoint) describe(d *record.Data) {
-	d.Logging, d.Category = t.Logging, t.category
+	d.Logging, d.Category, d.Label = t.Logging, t.category, t.label
 	d.Provider, d.Model, d.Options = t.Model.Provider, t.Model.Name, &t.Model.Options
 }
 
@@ -291,6 +325,9 @@ func (inst *Instance) Need() (need []string) {
 		if (t.RouteType == route.Preserve || s != nil && s.Resources != nil || len(inst.byRoute) > 1) && !slices.Contains(need, wire.NeedPath) {
 			need = append(need, wire.NeedPath)
 		}
+	}
+	if inst.relay.seen != nil {
+		need = append(need, wire.NeedRoute)
 	}
 	if acls := inst.config.ACLs; acls != nil {
 		for _, rule := range slices.Concat(acls.Allow, acls.Deny) {

@@ -40,6 +40,7 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/lines"
+	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/server"
 )
 
@@ -77,6 +78,10 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err != nil {
 		return err
 	}
+	seen, err := relay.Show(os.Getenv(monitor.AddrEnv), map[string]func() uint64{"go_ai_proxy_records_dropped_total": g.Dropped})
+	if err != nil {
+		return err
+	}
 	if err := relay.Share(os.Getenv(RedisEnv)); err != nil {
 		return err
 	}
@@ -103,7 +108,11 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 		a, _ := g.Open(config) // an instance that cannot work answers its requests with the reason
 		return newKongInstance(k, a)
 	}}
-	s.Leave = g.Leave
+	s.Leave = func() {
+		seen.Close() // the next process wants the address
+		g.Leave()
+	}
+	seen.Start()
 	ctx, cancel := server.Outlive(ctx, socket, func() bool { return g.Connected() || s.Connected() })
 	defer cancel()
 	err = s.Serve(ctx, listener)

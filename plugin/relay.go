@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,6 +20,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
@@ -40,6 +43,26 @@ type Relay struct {
 	embeddings *semantic.Cache
 	paid       record.Paid   // ids of what has been counted and can be read again
 	node       *cluster.Node // nil when states are not shared
+
+	seen      *monitor.Monitor // nil when nobody looks
+	mu        sync.Mutex
+	instances []*Instance // that are open
+}
+
+// Show has the relay's requests and targets shown at addr: see package monitor.
+// Nothing is shown, and the listener is nil, if addr is empty or "off". It must be
+// called before the first configuration. dropped counts what is lost, by name of a
+// metric.
+func (r *Relay) Show(addr string, dropped map[string]func() uint64) (*monitor.Listener, error) {
+	if addr == "" || addr == "off" {
+		return nil, nil
+	}
+	m := monitor.New(r, Version, dropped)
+	l, err := monitor.Listen(m, addr, os.Getenv, r.log)
+	if err == nil {
+		r.seen = m
+	}
+	return l, err
 }
 
 // NewRelay returns a relay that calls providers over HTTP with the engine of that
@@ -94,6 +117,10 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out
 		rec.Watch()
 		live.Begin(rec)
 	}
+	if r.seen != nil {
+		r.seen.Begin()
+		defer x.observed()
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.Error().Str("stack", string(debug.Stack())).Msg("panic while serving a request")
@@ -132,6 +159,17 @@ func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live
 	x.balancing.exchange = x
 	x.buffers.keeps = inst.keeps
 	return x
+}
+
+// observed tells the status that the request has ended.
+func (x *exchange) observed() {
+	x.record.Update(func(d *record.Data) {
+		d.Route, d.Status = x.request.in.Kong.Route, x.reply.status
+		if began := x.first.began; !began.IsZero() {
+			d.Own = began.Sub(x.start)
+		}
+		x.relay.seen.Settle(d)
+	})
 }
 
 // serve runs the request's phases. The error has not been sent to the client yet.
@@ -274,6 +312,9 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 		c = &config.Config{}
 	}
 	inst = &Instance{relay: r, config: c}
+	r.mu.Lock()
+	r.instances = append(r.instances, inst)
+	r.mu.Unlock()
 	if err == nil {
 		err = inst.compile()
 	}
@@ -285,6 +326,33 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
 	}
 	return inst, impossible(inst)
+}
+
+// closed forgets an instance.
+func (r *Relay) closed(inst *Instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.instances = slices.DeleteFunc(r.instances, func(i *Instance) bool { return i == inst })
+}
+
+// Configurations implements monitor.Source.
+func (r *Relay) Configurations() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.instances)
+}
+
+// Targets implements monitor.Source. Of several configurations of one plugin the
+// newest comes first.
+func (r *Relay) Targets() []monitor.Target {
+	r.mu.Lock()
+	instances := slices.Clone(r.instances)
+	r.mu.Unlock()
+	var list []monitor.Target
+	for _, inst := range slices.Backward(instances) {
+		list = inst.appendTargets(list, time.Now())
+	}
+	return list
 }
 
 // Redirect sends every request that is meant for a provider to base instead:

@@ -26,12 +26,13 @@ type reply struct {
 	record   *record.Record
 
 	started   bool         // the header has been sent
+	status    int          // in it
 	streaming bool         // the answer has begun as a stream
 	encoder   chat.Encoder // of a translated stream
 }
 
 func (p *reply) start(status int, header http.Header, length int64) error {
-	p.started = true
+	p.started, p.status = true, status
 	if p.sink.Start(status, header, length) != nil {
 		return errClientGone
 	}

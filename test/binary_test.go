@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/monitor"
 )
 
 // binary is the built program.
@@ -82,7 +83,7 @@ func (b *buffer) String() string {
 // engine to be tested, this environment only.
 func command(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), engine.KindEnv + "=" + os.Getenv(engine.KindEnv)}, env...)
+	cmd.Env = append([]string{monitor.AddrEnv + "=off", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), engine.KindEnv + "=" + os.Getenv(engine.KindEnv)}, env...)
 	return cmd
 }
 

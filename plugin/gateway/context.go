@@ -22,6 +22,7 @@ func encodeContext(c *wire.Context) string {
 	set("id", c.RequestID)
 	set("record", c.RecordID)
 	set("worker", c.Worker)
+	set("route", c.Route)
 	set("consumer.id", c.Consumer.ID)
 	set("consumer.username", c.Consumer.Username)
 	set("consumer.custom_id", c.Consumer.CustomID)
@@ -60,6 +61,8 @@ func decodeContext(query string) (wire.Context, error) {
 			c.RecordID = value
 		case "worker":
 			c.Worker = value
+		case "route":
+			c.Route = value
 		case "consumer.id":
 			c.Consumer.ID = value
 		case "consumer.username":

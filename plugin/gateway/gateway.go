@@ -157,6 +157,9 @@ func (g *Gateway) Record(id string) *record.Record {
 	return rec
 }
 
+// Dropped is how many records Kong did not ask for in time.
+func (g *Gateway) Dropped() uint64 { return g.records.Dropped() }
+
 // Headers between the relay and the shim; they never reach a client.
 const (
 	headerRecord  = "X-Go-Ai-Proxy-Record"

@@ -30,6 +30,7 @@ type Writer struct {
 	busy    bool          // flush runs, or will when timer fires
 	idle    chan struct{} // closed when flush is done, while somebody waits for it
 	dropped int           // lines that Lost has not been told of
+	all     uint64        // lines that were dropped since the start
 }
 
 // Entries is a Writer of log entries to standard output; log says what is lost.
@@ -75,10 +76,18 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Dropped is how many lines were dropped since the start.
+func (w *Writer) Dropped() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all
+}
+
 // drop counts the lines of p, with the lock held, which it gives up meanwhile.
 func (w *Writer) drop(p []byte) {
 	first := w.dropped == 0
-	w.dropped += bytes.Count(p, []byte{'\n'})
+	n := bytes.Count(p, []byte{'\n'})
+	w.dropped, w.all = w.dropped+n, w.all+uint64(n)
 	if first {
 		w.lost(0)
 	}

@@ -47,6 +47,16 @@ type Tried struct {
 	Port                   int
 	Status                 int    // 0 when there was no answer
 	Outcome                string // "ok", or why the attempt failed
+	Target                 string // see Label
+}
+
+// Label is what tells a target's numbers from those of others, in metrics. All of it
+// comes from the configuration.
+type Label struct {
+	Operation string // chat, embeddings …: see Operation
+	Provider  string
+	Model     string // "" if it depends on the request
+	Target    string // alias, or provider/model; unique among the targets of a plugin
 }
 
 // Data is the content of a record.
@@ -55,6 +65,9 @@ type Data struct {
 	Logging   config.Logging  // what of this is to be logged
 	Provider  string          // of the target that is going to answer
 	Options   *target.Options // of that target; nil when there is none
+	Label     Label           // of that target
+	Route     string          // its name, when Kong was asked for it
+	Status    int             // of the answer to the client; 0 when it got none
 	Category  string          // genai_category
 	Algorithm string          // of the balancer, where there is a choice
 	Reason    string          // of the choice, when the client wants to know
@@ -70,6 +83,7 @@ type Data struct {
 
 	Started time.Time
 	Latency time.Duration // set at the end
+	Own     time.Duration // until the first call of a provider; 0 when there was none
 	First   time.Duration // to the first content; 0 when none came
 
 	Usage      chat.Usage

@@ -26,6 +26,7 @@ type Store struct {
 	settled queue                    // requests that are over
 	given   queue                    // records that Kong was sent
 	bytes   int                      // of the payloads of settled records
+	dropped uint64                   // records that nobody asked for in time
 	last    atomic.Uint64
 }
 
@@ -85,6 +86,13 @@ func (s *Store) Give(id string, rec *Record) {
 	s.expire()
 }
 
+// Dropped is how many records nobody asked for in time.
+func (s *Store) Dropped() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dropped
+}
+
 // Take returns the record and forgets it; nil when there is none.
 func (s *Store) Take(id string) *Record {
 	s.mu.Lock()
@@ -130,19 +138,24 @@ func (s *Store) forget(id string) *Record {
 func (s *Store) expire() {
 	now := time.Now()
 	for len(s.given) > 0 && now.Sub(s.given[0].since) >= keepGiven {
-		s.drop(&s.given)
+		s.drop(&s.given) // Kong was sent it: nothing is lost
 	}
 	for len(s.settled) > 0 && (now.Sub(s.settled[0].since) >= keepRecord || len(s.settled) > maxRecords || s.bytes > maxRecordBytes) {
-		s.drop(&s.settled)
+		if s.drop(&s.settled) {
+			s.dropped++
+		}
 	}
 }
 
-// drop removes the oldest of q, and its record unless Kong has it already.
-func (s *Store) drop(q *queue) {
+// drop removes the oldest of q, and its record unless Kong has it already. It
+// returns whether there was a record to remove.
+func (s *Store) drop(q *queue) bool {
 	oldest := (*q)[0]
 	(*q)[0] = waiting{}
 	*q = (*q)[1:]
-	if s.byID[oldest.id].Record == oldest.rec {
-		s.forget(oldest.id)
+	if s.byID[oldest.id].Record != oldest.rec {
+		return false
 	}
+	s.forget(oldest.id)
+	return true
 }

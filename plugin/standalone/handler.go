@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -81,7 +82,7 @@ func (h *handler) relayTo(x *exchange, m *match, path string) {
 	x.inbound = x.request.Inbound()
 	in := &x.inbound
 	in.Path = x.upstream
-	in.Kong = wire.Context{Path: x.request.Path, ClientIP: clientIP(x.request.RemoteAddr), RequestID: x.id, Captures: m.captures}
+	in.Kong = wire.Context{Path: x.request.Path, ClientIP: clientIP(x.request.RemoteAddr), RequestID: x.id, Route: cmp.Or(m.route.name, m.route.id), Captures: m.captures}
 	if upgrade := in.Upgrade; upgrade != nil {
 		in.Upgrade = func() (http.ResponseWriter, *http.Request) {
 			w, r := upgrade()

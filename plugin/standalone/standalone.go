@@ -9,6 +9,7 @@
 package standalone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -27,6 +28,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/lines"
+	"go-ai-proxy/plugin/monitor"
 )
 
 const help = `go-ai-proxy standalone [-config FILE] [-listen ADDR] [-mock]
@@ -34,7 +36,9 @@ const help = `go-ai-proxy standalone [-config FILE] [-listen ADDR] [-mock]
 Serves a kong.yml without Kong: services, routes (prefixes, ~regular
 expressions, methods, hosts, headers, strip_path) and the plugin go-ai-proxy on
 them. Secrets come from the environment: {vault://env/openai-key} is OPENAI_KEY.
-Standard output gets a log entry per request, as of Kong's file-log plugin.
+Standard output gets a log entry per request, as of Kong's file-log plugin. What
+happens is shown on http://127.0.0.1:9542 (GO_AI_PROXY_STATUS: another address, or
+off).
 
 SIGHUP reads the configuration again; one that is wrong changes nothing. SIGTERM,
 SIGINT and SIGQUIT let open requests end, for two seconds.
@@ -66,6 +70,13 @@ func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.
 	if err := relay.Share(os.Getenv(plugin.RedisEnv)); err != nil {
 		return err
 	}
+	entries := lines.Entries(stdout, log)
+	defer entries.Close(time.Second)
+	shown, err := relay.Show(cmp.Or(os.Getenv(monitor.AddrEnv), monitor.StandaloneAddr), map[string]func() uint64{"go_ai_proxy_log_entries_dropped_total": entries.Dropped})
+	if err != nil {
+		return err
+	}
+	defer shown.Close()
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -86,8 +97,7 @@ func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.
 	if err != nil {
 		return err
 	}
-	entries := lines.Entries(stdout, log)
-	defer entries.Close(time.Second)
+	shown.Start()
 	s := &site{handler: &handler{relay: relay, out: entries, log: log}, source: source, stderr: stderr, listener: listener, log: log, kind: kind}
 	s.use(first)
 	return s.serve(ctx, hangups)

@@ -25,6 +25,7 @@ type Context struct {
 	Path      string // the client's path before strip_path, raw
 	ClientIP  string
 	RequestID string // Kong's
+	Route     string // the name of Kong's route, or its id
 	Worker    string // the worker of Kong that is to be sent the record
 	RecordID  string // without the shim: the log phase asks for the record by it
 	Captures  map[string]string

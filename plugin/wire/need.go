@@ -8,4 +8,5 @@ const (
 	NeedCaptures = "captures"
 	NeedConsumer = "consumer"
 	NeedGroups   = "groups"
+	NeedRoute    = "route"
 )

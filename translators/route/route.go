@@ -27,6 +27,27 @@ const (
 	Preserve Type = "preserve"
 )
 
+// Operation is what OpenTelemetry calls the kind of operation
+// (gen_ai.operation.name): one of its well-known values, or the route type's own
+// words where it has none.
+// https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
+func (t Type) Operation() string {
+	switch t {
+	case Chat, Responses:
+		return "chat"
+	case Completions:
+		return "text_completion"
+	case Embeddings:
+		return "embeddings"
+	case ImageGenerations, ImageEdits, Videos:
+		return "generate_content"
+	}
+	if i := strings.LastIndexByte(string(t), '/'); i >= 0 {
+		t = t[i+1:]
+	}
+	return string(t)
+}
+
 // Join is strings.Join for route types.
 func Join(types []Type, separator string) string {
 	var b strings.Builder

@@ -232,6 +232,11 @@ function facts.ip(context)
   context.ip = kong.client.get_forwarded_ip()
 end
 
+function facts.route(context)
+  local route = kong.router.get_route()
+  context.route = route and (route.name or route.id)
+end
+
 function facts.captures(context)
   for name, value in pairs(kong.request.get_uri_captures().named) do
     context["c." .. name] = value

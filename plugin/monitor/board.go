@@ -1,0 +1,167 @@
+package monitor
+
+import (
+	"sync"
+	"time"
+
+	"go-ai-proxy/plugin/record"
+)
+
+// board remembers the last requests, and each target's last hour by the minute.
+type board struct {
+	mu       sync.Mutex
+	last     [lastRequests]request
+	count    int // of all requests; the next goes to last[count % lastRequests]
+	targets  map[targetKey]*history
+	modified uint64
+}
+
+const (
+	lastRequests = 50
+	minutes      = 60
+	maxHistories = 1000 // targets that are remembered
+)
+
+// targetKey is a target of one plugin: others may have one of the same name.
+type targetKey struct{ plugin, target string }
+
+// request is what is shown of a request.
+type request struct {
+	At         time.Time      `json:"at"`
+	Route      string         `json:"route"`
+	Operation  string         `json:"operation"`
+	Provider   string         `json:"provider"`
+	Model      string         `json:"model"`
+	Target     string         `json:"target"`
+	Status     int            `json:"status"`
+	Outcome    record.Outcome `json:"outcome"`
+	Mode       record.Mode    `json:"mode"`
+	Input      int            `json:"input_tokens"`
+	Output     int            `json:"output_tokens"`
+	Estimated  bool           `json:"estimated"`
+	Cost       float64        `json:"cost"`
+	FirstToken int64          `json:"first_token_ms"`
+	Latency    int64          `json:"latency_ms"`
+	Tried      []tried        `json:"tried"`
+}
+
+type tried struct {
+	Target  string `json:"target"`
+	Outcome string `json:"outcome"`
+}
+
+// minute is what happened at a target within one minute.
+type minute struct {
+	At       int64   `json:"at"` // unix seconds of its begin
+	Requests int     `json:"requests"`
+	Errors   int     `json:"errors"`
+	FirstSum int64   `json:"first_token_ms_sum"`
+	Firsts   int     `json:"first_tokens"`
+	Cost     float64 `json:"cost"`
+}
+
+// history is a target's last hour. The minute of unix minute n is at n % minutes.
+type history struct {
+	minutes   [minutes]minute
+	lastError string
+	errorAt   time.Time
+}
+
+// add keeps what is shown of d.
+func (b *board) add(d *record.Data) {
+	cost := record.Cost(d.Options, &d.Usage)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := &b.last[b.count%lastRequests]
+	room := r.Tried[:0]
+	*r = request{
+		At: d.Started, Route: d.Route, Operation: d.Label.Operation, Provider: d.Label.Provider, Model: d.Label.Model, Target: d.Label.Target,
+		Status: d.Status, Outcome: d.Outcome, Mode: d.Mode, Input: d.Usage.Prompt, Output: d.Usage.Completion, Estimated: d.Estimated,
+		Cost: cost, FirstToken: d.First.Milliseconds(), Latency: d.Latency.Milliseconds(),
+	}
+	for i := range d.Tried {
+		t := &d.Tried[i]
+		room = append(room, tried{t.Target, t.Outcome})
+		m := b.minute(targetKey{d.PluginID, t.Target}, d.Started)
+		if m == nil {
+			continue
+		}
+		m.Requests++
+		if t.Outcome != "ok" {
+			m.Errors++
+			h := b.targets[targetKey{d.PluginID, t.Target}]
+			h.lastError, h.errorAt = t.Outcome, d.Started
+		}
+	}
+	r.Tried = room
+	b.count++
+	b.modified++
+	if m := b.minute(targetKey{d.PluginID, d.Label.Target}, d.Started); m != nil && len(d.Tried) > 0 {
+		m.Cost += cost
+		if d.First > 0 {
+			m.FirstSum += d.First.Milliseconds()
+			m.Firsts++
+		}
+	}
+}
+
+// minute returns the minute of a target, nil if there are too many targets. The lock
+// is held.
+func (b *board) minute(target targetKey, at time.Time) *minute {
+	h := b.targets[target]
+	if h == nil {
+		if len(b.targets) >= maxHistories {
+			return nil
+		}
+		if b.targets == nil {
+			b.targets = map[targetKey]*history{}
+		}
+		h = &history{}
+		b.targets[target] = h
+	}
+	n := at.Unix() / 60
+	m := &h.minutes[n%minutes]
+	if m.At != n*60 {
+		*m = minute{At: n * 60}
+	}
+	return m
+}
+
+// requests returns the last requests, the newest first.
+func (b *board) requests() []request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(b.count, lastRequests)
+	list := make([]request, 0, n)
+	for i := range n {
+		r := b.last[(b.count-1-i)%lastRequests]
+		r.Tried = append([]tried(nil), r.Tried...)
+		list = append(list, r)
+	}
+	return list
+}
+
+// hour returns a target's minutes of the last hour, the oldest first, without those
+// in which nothing happened, and its last error.
+func (b *board) hour(target targetKey, now time.Time) (list []minute, lastError string, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.targets[target]
+	if h == nil {
+		return nil, "", time.Time{}
+	}
+	from := now.Unix()/60 - minutes + 1
+	for n := from; n < from+minutes; n++ {
+		if m := h.minutes[n%minutes]; m.At == n*60 {
+			list = append(list, m)
+		}
+	}
+	return list, h.lastError, h.errorAt
+}
+
+// version changes whenever something was added.
+func (b *board) version() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.modified
+}

@@ -1,0 +1,263 @@
+package monitor
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"go-ai-proxy/plugin/record"
+)
+
+// Names and labels follow OpenTelemetry's conventions for generative AI where they
+// have one, in the form that OpenTelemetry's Prometheus exporter gives them; units
+// are seconds and tokens. What they have no name for begins with go_ai_proxy_.
+// https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
+var (
+	// byTarget are the labels of what one target did. The model is the configured
+	// one: a name that a client chose would make series without end.
+	byTarget  = []string{"route", "gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "target"}
+	byRequest = append(byTarget[:len(byTarget):len(byTarget)], "outcome", "status")
+	byToken   = append(byTarget[:len(byTarget):len(byTarget)], "gen_ai_token_type")
+	byAttempt = []string{"route", "gen_ai_provider_name", "target", "outcome"}
+)
+
+// The bounds of histograms: those that the conventions name.
+var (
+	durations = []float64{0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92}
+	firsts    = []float64{0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+	perTokens = []float64{0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5}
+	owns      = []float64{0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1}
+	sizes     = []float64{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864}
+)
+
+// metrics are what is exported.
+type metrics struct {
+	registry *prometheus.Registry
+	open     prometheus.Gauge
+
+	requests, tokens, cost, estimated, attempts, failovers *prometheus.CounterVec
+	duration, first, perToken, usage, own                  *prometheus.HistogramVec
+
+	mu     sync.RWMutex
+	series map[seriesKey]*series
+	tries  map[tryKey]prometheus.Counter
+}
+
+// maxSeries bounds the combinations of labels; further ones are counted as "other".
+// Routes and targets come from the configuration, so only a very large one, or one
+// that changes all the time, gets there.
+const maxSeries = 5000
+
+// seriesKey is what tells the series of one kind of request from others.
+type seriesKey struct {
+	route   string
+	target  record.Label
+	outcome record.Outcome
+	status  int
+}
+
+// tryKey is the same for attempts.
+type tryKey struct {
+	route, provider, target, outcome string
+	failover                         bool
+}
+
+// series are the metrics of one kind of request, looked up once.
+type series struct {
+	requests, cost, estimated                                       prometheus.Counter
+	input, output, cached, cacheWrite, reasoning, audioIn, audioOut prometheus.Counter
+	duration, first, perToken, sizeIn, sizeOut, own                 prometheus.Observer
+}
+
+func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(), series: map[seriesKey]*series{}, tries: map[tryKey]prometheus.Counter{}}
+	counter := func(name, help string, labels []string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		m.registry.MustRegister(c)
+		return c
+	}
+	histogram := func(name, help string, bounds []float64, labels []string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: bounds}, labels)
+		m.registry.MustRegister(h)
+		return h
+	}
+	m.open = prometheus.NewGauge(prometheus.GaugeOpts{Name: "go_ai_proxy_requests_open", Help: "Requests in progress, streams among them."})
+	m.registry.MustRegister(m.open, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &targetCollector{source})
+	m.requests = counter("go_ai_proxy_requests_total", "Requests, by how they ended and by the status that the client got.", byRequest)
+	m.tokens = counter("go_ai_proxy_tokens_total", "Tokens by kind; cached, cache_write and audio are part of input or output, reasoning of output.", byToken)
+	m.cost = counter("go_ai_proxy_cost_total", "Cost by the configured prices, in their currency.", byTarget)
+	m.estimated = counter("go_ai_proxy_estimated_total", "Requests whose tokens are estimated, in part or all.", byTarget)
+	m.attempts = counter("go_ai_proxy_attempts_total", "Calls to providers, by result: ok, http_NNN, error, timeout, invalid_header.", byAttempt)
+	m.failovers = counter("go_ai_proxy_failovers_total", "Calls that another call replaced, by the reason.", byAttempt)
+	m.duration = histogram("gen_ai_client_operation_duration_seconds", "From the request to the end of the answer.", durations, byTarget)
+	m.first = histogram("gen_ai_server_time_to_first_token_seconds", "From the request to the first content of a stream.", firsts, byTarget)
+	m.perToken = histogram("gen_ai_server_time_per_output_token_seconds", "Time per token of output after the first, of streams.", perTokens, byTarget)
+	m.usage = histogram("gen_ai_client_token_usage", "Tokens per request.", sizes, byToken)
+	m.own = histogram("go_ai_proxy_gateway_duration_seconds", "What the gateway took by itself: from the request, whole, to the call of the provider.", owns, byTarget)
+	for name, lost := range dropped {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: "What was lost because nobody took it in time."},
+			func() float64 { return float64(lost()) }))
+	}
+	return m
+}
+
+// count adds a settled record.
+func (m *metrics) count(d *record.Data) {
+	s := m.of(seriesKey{d.Route, d.Label, d.Outcome, d.Status})
+	s.requests.Inc()
+	s.duration.Observe(d.Latency.Seconds())
+	if d.Own > 0 {
+		s.own.Observe(d.Own.Seconds())
+	}
+	if d.First > 0 {
+		s.first.Observe(d.First.Seconds())
+		if d.Usage.Completion > 1 && d.Latency > d.First {
+			s.perToken.Observe((d.Latency - d.First).Seconds() / float64(d.Usage.Completion-1))
+		}
+	}
+	s.count(d)
+	for i := range d.Tried {
+		t := &d.Tried[i]
+		m.attempt(tryKey{route: d.Route, provider: t.Provider, target: t.Target, outcome: t.Outcome}, i < len(d.Tried)-1)
+	}
+}
+
+// count adds the tokens and the cost of a record.
+func (s *series) count(d *record.Data) {
+	u := &d.Usage
+	if u.Prompt > 0 {
+		s.sizeIn.Observe(float64(u.Prompt))
+	}
+	if u.Completion > 0 {
+		s.sizeOut.Observe(float64(u.Completion))
+	}
+	for _, kind := range [...]struct {
+		c prometheus.Counter
+		n int
+	}{
+		{s.input, u.Prompt}, {s.output, u.Completion}, {s.cached, u.Cached}, {s.cacheWrite, u.CacheWrite},
+		{s.reasoning, u.Reasoning}, {s.audioIn, u.PromptAudio}, {s.audioOut, u.CompletionAudio},
+	} {
+		if kind.n > 0 {
+			kind.c.Add(float64(kind.n))
+		}
+	}
+	if cost := record.Cost(d.Options, u); cost > 0 {
+		s.cost.Add(cost)
+	}
+	if d.Estimated {
+		s.estimated.Inc()
+	}
+}
+
+// of returns the series of a kind of request.
+func (m *metrics) of(k seriesKey) *series {
+	m.mu.RLock()
+	s := m.series[k]
+	m.mu.RUnlock()
+	if s != nil {
+		return s
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s = m.series[k]; s != nil {
+		return s
+	}
+	if len(m.series) >= maxSeries {
+		k.route, k.target = other, record.Label{Operation: other, Provider: other, Model: other, Target: other}
+		if s = m.series[k]; s != nil {
+			return s
+		}
+	}
+	s = m.make(k)
+	m.series[k] = s
+	return s
+}
+
+// other stands for what is not told apart.
+const other = "other"
+
+func (m *metrics) make(k seriesKey) *series {
+	model := k.target.Model
+	if model == "" {
+		model = other // the client chooses
+	}
+	target := []string{k.route, k.target.Operation, k.target.Provider, model, k.target.Target}
+	with := func(more ...string) []string { return append(target[:len(target):len(target)], more...) }
+	token := func(kind string) prometheus.Counter { return m.tokens.WithLabelValues(with(kind)...) }
+	return &series{
+		requests: m.requests.WithLabelValues(with(string(k.outcome), strconv.Itoa(k.status))...),
+		cost:     m.cost.WithLabelValues(target...), estimated: m.estimated.WithLabelValues(target...),
+		input: token("input"), output: token("output"), cached: token("cached"), cacheWrite: token("cache_write"),
+		reasoning: token("reasoning"), audioIn: token("audio_input"), audioOut: token("audio_output"),
+		duration: m.duration.WithLabelValues(target...), first: m.first.WithLabelValues(target...), perToken: m.perToken.WithLabelValues(target...),
+		sizeIn: m.usage.WithLabelValues(with("input")...), sizeOut: m.usage.WithLabelValues(with("output")...),
+		own: m.own.WithLabelValues(target...),
+	}
+}
+
+// attempt counts a call to a provider, and the failover that followed it.
+func (m *metrics) attempt(k tryKey, replaced bool) {
+	m.try(k).Inc()
+	if replaced {
+		k.failover = true
+		m.try(k).Inc()
+	}
+}
+
+func (m *metrics) try(k tryKey) prometheus.Counter {
+	m.mu.RLock()
+	c := m.tries[k]
+	m.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.tries) >= maxSeries {
+		k.route, k.provider, k.target = other, other, other
+	}
+	if c = m.tries[k]; c == nil {
+		vec := m.attempts
+		if k.failover {
+			vec = m.failovers
+		}
+		c = vec.WithLabelValues(k.route, k.provider, k.target, k.outcome)
+		m.tries[k] = c
+	}
+	return c
+}
+
+// targetCollector exports what the balancer knows now.
+type targetCollector struct{ source Source }
+
+var (
+	targetLabels = []string{"plugin", "route_type", "target", "gen_ai_provider_name", "gen_ai_request_model"}
+	available    = prometheus.NewDesc("go_ai_proxy_target_available", "1, or 0 while the circuit breaker keeps requests away.", targetLabels, nil)
+	inFlight     = prometheus.NewDesc("go_ai_proxy_target_requests_in_flight", "Calls in progress.", targetLabels, nil)
+	latency      = prometheus.NewDesc("go_ai_proxy_target_latency_seconds", "The latency that the balancer expects.", targetLabels, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *targetCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- available
+	to <- inFlight
+	to <- latency
+}
+
+// Collect implements prometheus.Collector.
+func (c *targetCollector) Collect(to chan<- prometheus.Metric) {
+	for _, t := range current(c.source) {
+		labels := []string{t.Plugin, t.RouteType, t.Target, t.Provider, t.Model}
+		up := 0.0
+		if t.Available {
+			up = 1
+		}
+		to <- prometheus.MustNewConstMetric(available, prometheus.GaugeValue, up, labels...)
+		to <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(t.InFlight), labels...)
+		to <- prometheus.MustNewConstMetric(latency, prometheus.GaugeValue, t.Latency/float64(time.Second/time.Millisecond), labels...)
+	}
+}

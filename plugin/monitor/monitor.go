@@ -1,0 +1,91 @@
+// Package monitor lets people see what the gateway does: metrics for Prometheus,
+// what is known of each target, and a page that shows both and the last requests.
+// It is told of each request that begins and of each record that is settled; it
+// never sees prompts, answers or keys, and keeps nothing that would hold them.
+//
+// Start with Monitor. metrics.go has the metrics, board.go the last hour and the last
+// requests, server.go the listener, page/ the page.
+package monitor
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"go-ai-proxy/plugin/record"
+)
+
+// Source is what Monitor asks about the present.
+type Source interface {
+	// Targets returns the targets of all configurations, each with its health.
+	Targets() []Target
+	// Configurations is how many configurations are served.
+	Configurations() int
+}
+
+// Target is a target as the balancer sees it now.
+type Target struct {
+	Plugin    string `json:"plugin"` // Kong's id of the plugin
+	RouteType string `json:"route_type"`
+	Target    string `json:"target"` // its name in metrics and records
+	Provider  string `json:"provider"`
+	Model     string `json:"model"` // as configured; "" if the client chooses
+
+	// Available is false while the circuit breaker keeps requests away.
+	Available bool `json:"available"`
+	// ClosedFor and RestingFor are the milliseconds until the target is tried again:
+	// after failures, and after the provider's Retry-After.
+	ClosedFor  int64 `json:"closed_for_ms"`
+	RestingFor int64 `json:"resting_for_ms"`
+	InFlight   int64 `json:"in_flight"`
+	// Latency and PerToken are the balancer's averages in milliseconds, 0 if unknown.
+	Latency          float64 `json:"latency_ms"`
+	PerToken         float64 `json:"time_per_token_ms"`
+	PromptTokens     int64   `json:"prompt_tokens"`
+	CompletionTokens int64   `json:"completion_tokens"`
+	Cost             float64 `json:"cost"`
+}
+
+// Monitor collects what is shown. It is safe for concurrent use.
+type Monitor struct {
+	source  Source
+	version string
+	began   time.Time
+	metrics *metrics
+	board   board
+}
+
+// New returns a Monitor that asks source. version is shown on the page. dropped are
+// counters of what was lost, by name of a metric.
+func New(source Source, version string, dropped map[string]func() uint64) *Monitor {
+	m := &Monitor{source: source, version: version, began: time.Now()}
+	m.metrics = newMetrics(source, dropped)
+	return m
+}
+
+// Begin is called for each request that begins.
+func (m *Monitor) Begin() { m.metrics.open.Inc() }
+
+// Settle is called once for each request that has begun, when its answer has ended,
+// with its record. It keeps nothing of d.
+func (m *Monitor) Settle(d *record.Data) {
+	m.metrics.open.Dec()
+	m.metrics.count(d)
+	m.board.add(d)
+}
+
+// Metrics returns all that /metrics exports.
+func (m *Monitor) Metrics() prometheus.Gatherer { return m.metrics.registry }
+
+// current returns the targets of source, each once: an older configuration of a
+// plugin may not be closed yet.
+func current(source Source) []Target {
+	seen := map[[3]string]bool{}
+	return slices.DeleteFunc(source.Targets(), func(t Target) bool {
+		key := [3]string{t.Plugin, t.RouteType, t.Target}
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
+}

@@ -1,0 +1,101 @@
+package test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go-ai-proxy/plugin/monitor"
+)
+
+// freePort returns an address on loopback that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func fetch(url string) (int, string) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b)
+}
+
+// TestStatusShowsWhatIsServed: metrics, targets and page of the program itself, and no
+// key and no prompt in any of them.
+func TestStatusShowsWhatIsServed(t *testing.T) {
+	addr := freePort(t)
+	g := start(t, []string{monitor.AddrEnv + "=" + addr, "OPENAI_AUTH_HEADER=Bearer sk-marked"}, "-mock", "-config", "../kong.yml")
+	for range 3 {
+		if resp, body := post(t, g.url+"/openai/chat", `{"messages":[{"role":"user","content":"a marked prompt"}],"stream":true}`); resp.StatusCode != 200 {
+			t.Fatal(resp.StatusCode, body)
+		}
+	}
+	base := "http://" + addr
+	var metrics string
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if _, metrics = fetch(base + "/metrics"); strings.Contains(metrics, `outcome="completed",route="openai-chat",status="200"`) && strings.Contains(metrics, "} 3\n") {
+			break
+		}
+	}
+	for _, want := range []string{
+		`go_ai_proxy_requests_total{gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="gpt-4o-mini",outcome="completed",route="openai-chat",status="200",target="openai/gpt-4o-mini"} 3`,
+		`gen_ai_server_time_to_first_token_seconds_count`,
+		`go_ai_proxy_gateway_duration_seconds_count`,
+		`go_ai_proxy_requests_open 0`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+	if status, text := fetch(base + "/readyz"); status != 200 {
+		t.Error(status, text)
+	}
+	shown := metrics
+	for _, path := range []string{"/targets", "/state", "/", "/status.js", "/status.css"} {
+		status, text := fetch(base + path)
+		if status != 200 || text == "" {
+			t.Errorf("%s: %d", path, status)
+		}
+		shown += text
+	}
+	if !strings.Contains(shown, `"target": "openai/gpt-4o-mini"`) || strings.Contains(shown, "marked") {
+		t.Error("the status lacks a target, or shows a key or a prompt")
+	}
+}
+
+// TestStatusBeyondThisHostMustBeMeant: the program does not start otherwise.
+func TestStatusBeyondThisHostMustBeMeant(t *testing.T) {
+	out, err := command(t.Context(), []string{monitor.AddrEnv + "=0.0.0.0:0"}, "standalone", "-mock").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), monitor.PublicEnv+"=on") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestStatusDoesNotKeepTheProgramFromStarting when its address is in use.
+func TestStatusDoesNotKeepTheProgramFromStarting(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	g := start(t, []string{monitor.AddrEnv + "=" + l.Addr().String()}, "-mock")
+	if status, text := fetch(g.url + "/"); status != 404 {
+		t.Error(status, text)
+	}
+	if text := g.stderr.String(); !strings.Contains(text, fmt.Sprintf("%q", l.Addr().String())) || !strings.Contains(text, "another process uses it") {
+		t.Errorf("stderr does not say it: %s", text)
+	}
+}
