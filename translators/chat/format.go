@@ -56,6 +56,9 @@ type Meta struct {
 	Model        string // the model that was asked
 	IncludeUsage bool   // the client asked for usage in the stream
 	PromptTokens int    // an estimate, for formats that report it at the start
+	// Tools says how the client's format writes the calls of certain functions, by
+	// Tool.Name; nil if all are plain. See Request.ClientTools.
+	Tools map[string]ClientTool
 }
 
 // Encoder writes deltas as the client's stream. It holds the state of one
