@@ -239,6 +239,9 @@ func (a *attempt) meta() chat.Meta {
 	if a.request.parsed != nil {
 		m.Tools = a.request.parsed.ClientTools()
 	}
+	if a.op != nil {
+		m.Origin = a.op.Own(a.target)
+	}
 	if a.request.api.PromptFirst {
 		m.PromptTokens = record.PromptTokens(a.request.api.Prose(a.request.members), a.request.stream)
 	}

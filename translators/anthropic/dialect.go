@@ -8,6 +8,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // Dialect is what a client of Anthropic's Messages API speaks: Claude Code and
@@ -229,7 +230,7 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !emptyThinking(b) {
+		if p.Kind != chat.Thinking || !p.Text.Empty() || p.Origin != "" {
 			parts = append(parts, p)
 		}
 	}
@@ -250,9 +251,11 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 			return opaque(b, kind), nil
 		}
 	case "thinking":
-		p.Kind, p.Text, p.Signature = chat.Thinking, b.GetText("thinking"), text(b, "signature")
+		p.Kind, p.Text = chat.Thinking, b.GetText("thinking")
+		p.Sign(text(b, "signature"), origin.Anthropic)
 	case "redacted_thinking":
-		p.Kind, p.Text = chat.RedactedThinking, b.GetText("data")
+		p.Kind = chat.RedactedThinking
+		p.Sign(text(b, "data"), origin.Anthropic)
 	case "tool_use":
 		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, text(b, "id"), text(b, "name"), jsonedit.Plain("{}")
 		if input := raw(b, "input"); input != nil {

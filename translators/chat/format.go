@@ -2,6 +2,7 @@ package chat
 
 import (
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
 )
 
@@ -59,6 +60,8 @@ type Meta struct {
 	// Tools says how the client's format writes the calls of certain functions, by
 	// Tool.Name; nil if all are plain. See Request.ClientTools.
 	Tools map[string]ClientTool
+	// Origin is whose the signatures and the redacted thinking of the answer are.
+	Origin origin.Name
 }
 
 // Encoder writes deltas as the client's stream. It holds the state of one

@@ -13,6 +13,7 @@ import (
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
+	"go-ai-proxy/translators/origin"
 )
 
 func TestClientRequest(t *testing.T) {
@@ -46,7 +47,7 @@ func TestClientRequest(t *testing.T) {
 			}},
 			{Role: chat.Assistant, Parts: []chat.Part{
 				{Kind: chat.Thinking, Text: jsonedit.Plain("hm")},
-				{Kind: chat.ToolCall, ID: f, Name: "f", Arguments: jsonedit.Plain(`{"a":1.0}`), Signature: "c2ln"},
+				{Kind: chat.ToolCall, ID: f, Name: "f", Arguments: jsonedit.Plain(`{"a":1.0}`), Signature: "c2ln", Origin: origin.Google},
 				{Kind: chat.ToolCall, ID: g, Name: "g", Arguments: jsonedit.Plain(`{}`)},
 			}},
 			{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: g, Name: "g", Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("two")}}}}},

@@ -98,8 +98,8 @@ func TestRequestParts(t *testing.T) {
 			{"role":"tool","tool_call_id":"c1","content":"1"}]}`,
 			`[{"role":"user","parts":[{"text":"go"}]},{"role":"model","parts":[{"functionCall":{"id":"c1","name":"f","args":{}},"thoughtSignature":"c2ln"}]},
 			{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"f","response":{"output":"1"}}}]}]`},
-		{"thinking sent back", "gemini-2.5-pro", `{"messages":[{"role":"user","content":"go"},{"role":"assistant","reasoning_content":"hm","content":"done"},{"role":"user","content":"more"}]}`,
-			`[{"role":"user","parts":[{"text":"go"}]},{"role":"model","parts":[{"text":"hm","thought":true},{"text":"done"}]},{"role":"user","parts":[{"text":"more"}]}]`},
+		{"an unsigned thought is not sent back", "gemini-2.5-pro", `{"messages":[{"role":"user","content":"go"},{"role":"assistant","reasoning_content":"hm","content":"done"},{"role":"user","content":"more"}]}`,
+			`[{"role":"user","parts":[{"text":"go"}]},{"role":"model","parts":[{"text":"done"}]},{"role":"user","parts":[{"text":"more"}]}]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := translate(t, onPublic(c.model), c.body)

@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // transcript is the conversation as input items tell it. Items of one turn of
@@ -133,7 +134,8 @@ func (t *transcript) call(o *jsonedit.Value, f *callForm) error {
 	namespace, _ := stringAt(o, "namespace")
 	part.Name = t.tools.name(namespace, name)
 	part.Arguments = f.arguments(o)
-	part.Signature, t.sealed = t.sealed, ""
+	part.Sign(t.sealed, origin.Unknown)
+	t.sealed = ""
 	t.names[part.ID] = part.Name
 	if id, ok := stringAt(o, "id"); ok {
 		t.calls[id] = part.ID
