@@ -40,6 +40,11 @@ func formOfKind(kind string) *callForm {
 	return &callForms[max(i, 0)]
 }
 
+// isCall reports whether items of type typ are calls of tools that the client runs.
+func isCall(typ string) bool {
+	return slices.ContainsFunc(callForms, func(f callForm) bool { return f.item == typ })
+}
+
 // formOfItem returns the form of an item of type typ, or nil if it is no call.
 func formOfItem(typ string, o *jsonedit.Value) *callForm {
 	for i := range callForms {

@@ -128,8 +128,11 @@ func (t *transcript) call(o *jsonedit.Value, f *callForm) error {
 	if f.kind == toolSearch && part.ID == "" {
 		return nil // OpenAI's own search
 	}
-	if name == "" || part.ID == "" {
-		return refuse("", "a "+f.item+" needs call_id and name")
+	switch {
+	case part.ID == "":
+		return refuse("", "a "+f.item+" needs call_id")
+	case name == "":
+		return refuse("", "a "+f.item+" needs name")
 	}
 	namespace, _ := stringAt(o, "namespace")
 	part.Name = t.tools.name(namespace, name)

@@ -227,6 +227,9 @@ func (b *toolbox) choice(v *jsonedit.Value) error {
 		return within("tools", b.allow(orNull(o.Get("tools"))))
 	}
 	name, err := b.chosen(o)
+	if err == nil && !slices.ContainsFunc(b.req.Tools, func(t chat.Tool) bool { return t.Name == name }) {
+		err = refuse("", name+" is not among the tools")
+	}
 	to.Mode, to.Name = "function", name
 	return err
 }
