@@ -227,6 +227,8 @@ func appendFailure(dst []byte, e *chat.Error) []byte {
 // https://platform.openai.com/docs/api-reference/responses/object#responses/object-error
 func failureCode(e *chat.Error) string {
 	switch {
+	case e.IsContextTooLong():
+		return chat.ContextTooLong
 	case e.Status == 429, e.Type == "rate_limit_error":
 		return "rate_limit_exceeded"
 	case e.Type == "overloaded_error":
