@@ -236,6 +236,9 @@ func (a *attempt) meta() chat.Meta {
 		a.exchange.id = newID()
 	}
 	m := chat.Meta{ID: a.exchange.id, Created: a.exchange.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
+	if a.op != nil {
+		m.Origin = a.op.Own(a.target)
+	}
 	if a.request.api.PromptFirst {
 		m.PromptTokens = record.PromptTokens(a.request.api.Prose(a.request.members), a.request.stream)
 	}

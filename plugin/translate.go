@@ -143,7 +143,7 @@ func spliceBody(a *attempt) error {
 	body, members := a.request.body, a.request.members
 	if a.op.Edit.Request != nil {
 		var err error
-		body = a.op.Edit.Request(nil, body)
+		body = a.op.Edit.Request(nil, a.target, body)
 		if members, err = jsonedit.Object(body, nil); err != nil {
 			return err
 		}
@@ -174,7 +174,7 @@ func spliceNative(a *attempt) error {
 		body = a.request.api.Remodel(body, a.target.Model)
 	}
 	if a.op.Edit.Request != nil {
-		body = a.op.Edit.Request(nil, body)
+		body = a.op.Edit.Request(nil, a.target, body)
 	}
 	if len(body) != len(a.request.body) || len(body) > 0 && &body[0] != &a.request.body[0] {
 		var err error
@@ -244,7 +244,7 @@ func translateChat(a *attempt) error {
 	if err != nil {
 		return err
 	}
-	r := *parsed // shallow: the original serves later attempts, too
+	r := *parsed.Owned(a.op.Own(a.target)) // shallow: the original serves later attempts, too
 	r.Model = a.target.Model
 	r.Stream = a.request.stream
 	o := a.target.Options

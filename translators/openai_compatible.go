@@ -52,7 +52,7 @@ func (c compatible) AppendRequest(dst []byte, t *target.Target, req *chat.Reques
 		return nil, err
 	}
 	if c.edit.Request != nil {
-		body = c.edit.Request(nil, body)
+		body = c.edit.Request(nil, t, body)
 	}
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {

@@ -19,14 +19,15 @@ func sent(t *testing.T, p *provider.Provider, model, body string, edits ...jsone
 	t.Helper()
 	e := &p.Operations["llm/v1/chat"].Edit
 	b := []byte(body)
+	to := &target.Target{Model: model, Options: &target.Options{}}
 	if e.Request != nil {
-		b = e.Request(nil, b)
+		b = e.Request(nil, to, b)
 	}
 	members, err := jsonedit.Object(b, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(jsonedit.Join(nil, e.Apply(nil, &target.Target{Model: model, Options: &target.Options{}}, b, members, edits)))
+	return string(jsonedit.Join(nil, e.Apply(nil, to, b, members, edits)))
 }
 
 func TestRequestsAreEditedForTheProvider(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
 )
 
 // The functions here change what is almost OpenAI's format. Each looks for the
@@ -130,7 +131,7 @@ func editList(dst, data []byte, key string, edit func(element []byte) []jsonedit
 // systemRole gives "developer" messages the role that all APIs know. Only
 // OpenAI's own know both.
 // https://model-spec.openai.com/2025-02-12.html#chain_of_command
-func systemRole(dst, body []byte) []byte {
+func systemRole(dst []byte, _ *target.Target, body []byte) []byte {
 	if !bytes.Contains(body, []byte(`"developer"`)) {
 		return body
 	}
@@ -144,8 +145,8 @@ func systemRole(dst, body []byte) []byte {
 
 // mistralRequest is systemRole, and tool_choice "required" as Mistral calls it.
 // https://docs.mistral.ai/capabilities/function_calling
-func mistralRequest(dst, body []byte) []byte {
-	edited := systemRole(dst, body)
+func mistralRequest(dst []byte, t *target.Target, body []byte) []byte {
+	edited := systemRole(dst, t, body)
 	if !bytes.Contains(edited, []byte(`"required"`)) {
 		return edited
 	}

@@ -10,6 +10,7 @@ package anthropic
 
 import (
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -37,7 +38,8 @@ var Provider = provider.Provider{
 			Hosts:  Hosts,
 			Meter:  Meter,
 			Fields: Fields,
-			Edit:   provider.Edit{Request: DropEmptyThinking},
+			Origin: Origin,
+			Edit:   provider.Edit{Request: OwnThinking},
 			Tune:   Tune,
 		},
 		route.Completions: {
@@ -50,6 +52,9 @@ var Provider = provider.Provider{
 		},
 	}, routes),
 }
+
+// Origin is whose Claude's signatures are, wherever it is served.
+func Origin(*target.Target) origin.Name { return origin.Anthropic }
 
 // The formats of Anthropic's API, as a provider speaks them.
 var (

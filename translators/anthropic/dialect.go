@@ -9,6 +9,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // Dialect is what a client of Anthropic's Messages API speaks: Claude Code and
@@ -224,6 +225,9 @@ func parseMessages(r *chat.Request, v *jsonedit.Value) error {
 func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:
+		if isAttribution(v) {
+			return nil, nil
+		}
 		return []chat.Part{{Kind: chat.Text, Text: v.GetText()}}, nil
 	case jsonedit.TypeArray:
 	default:
@@ -236,7 +240,10 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !emptyThinking(b) && !isAttribution(b.Get("text")) && !(p.Kind == chat.Text && p.Text.Empty() && text(b, "type") != "text") {
+		switch {
+		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "", isAttribution(b.Get("text")):
+		case p.Kind == chat.Text && p.Text.Empty() && text(b, "type") != "text": // said nothing to others
+		default:
 			parts = append(parts, p)
 		}
 	}
@@ -257,9 +264,11 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 			return opaque(b, kind), nil
 		}
 	case "thinking":
-		p.Kind, p.Text, p.Signature = chat.Thinking, b.GetText("thinking"), text(b, "signature")
+		p.Kind, p.Text = chat.Thinking, b.GetText("thinking")
+		p.Sign(text(b, "signature"), origin.Anthropic)
 	case "redacted_thinking":
-		p.Kind, p.Text = chat.RedactedThinking, b.GetText("data")
+		p.Kind = chat.RedactedThinking
+		p.Sign(text(b, "data"), origin.Anthropic)
 	case "tool_use":
 		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, text(b, "id"), text(b, "name"), jsonedit.Plain("{}")
 		if input := raw(b, "input"); input != nil {
@@ -306,7 +315,7 @@ func contentText(b *jsonedit.Value) jsonedit.Text {
 // provider's prompt cache would ever hit, and Bedrock refuses it.
 // https://code.claude.com/docs/en/llm-gateway-protocol
 func isAttribution(v *jsonedit.Value) bool {
-	return v.Type() == jsonedit.TypeString && bytes.HasPrefix(v.Raw(), []byte(`"x-anthropic-billing-header:`))
+	return v != nil && bytes.HasPrefix(v.Raw(), []byte(`"x-anthropic-billing-header:`))
 }
 
 func opaque(b *jsonedit.Value, kind string) chat.Part {

@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // AppendResponse writes a Message. Of several choices it is the first: the
@@ -30,10 +31,10 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 		case chat.Thinking:
 			dst = append(dst, `{"type":"thinking","thinking":`...)
 			dst = p.Text.Append(dst)
-			dst = append(jsonedit.AppendText(dst, "signature", p.Signature), '}')
+			dst = append(jsonedit.AppendText(dst, "signature", p.Token(origin.Anthropic, &r.Meta)), '}')
 		case chat.RedactedThinking:
 			dst = append(dst, `{"type":"redacted_thinking","data":`...)
-			dst = append(p.Text.Append(dst), '}')
+			dst = append(jsonedit.AppendString(dst, p.Token(origin.Anthropic, &r.Meta)), '}')
 		case chat.ToolCall:
 			dst = appendUseHead(dst, []byte(p.ID), []byte(p.Name), r.Meta.ID, calls)
 			dst = append(dst, `,"input":`...)

@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // NewEncoder returns the writer of one streamed Message.
@@ -63,12 +64,12 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 		return e.appendText(dst, chat.Thinking, d.Text)
 	case chat.SignatureDelta:
 		dst = e.appendOpen(dst, chat.Thinking)
-		dst = e.appendDelta(dst, e.open, `{"type":"signature_delta","signature":`, d.Text)
+		dst = e.appendDelta(dst, e.open, `{"type":"signature_delta","signature":`, d.Token(nil, origin.Anthropic, &e.meta))
 		return e.appendClose(dst)
 	case chat.RedactedDelta:
 		dst = e.appendBlockStart(e.appendClose(dst), chat.RedactedThinking)
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
-		dst = append(jsonedit.AppendBytes(dst, d.Text), "}}\n\n"...)
+		dst = append(jsonedit.AppendBytes(dst, d.Token(nil, origin.Anthropic, &e.meta)), "}}\n\n"...)
 		return e.appendClose(dst)
 	case chat.ToolStart:
 		return e.appendCall(dst, d)

@@ -1,68 +1,131 @@
 package anthropic
 
 import (
-	"regexp"
+	"bytes"
+	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
+	"go-ai-proxy/translators/target"
 )
 
-// DropEmptyThinking removes thinking blocks without text and signature from
-// the history in a Messages body, which the API refuses: clients make them of
-// streams that were cut off. Blocks with a signature stay, even where their
-// text was left out (thinking.display omitted). It returns body itself when
-// there is nothing to remove, or the new body appended to dst.
-func DropEmptyThinking(dst, body []byte) []byte {
-	if !emptyText.Match(body) {
+// OwnThinking leaves in the history of a Messages body only the thinking that Claude
+// takes back: with a signature of its own. Thoughts without one are another model's,
+// or of a stream that was cut off, and refused. It returns body itself when there is
+// nothing to change, or the new body appended to dst.
+//
+// Where a model that thinks within a budget is in the middle of calling tools, and
+// its thought was left out, it is not asked to think: the last turn of the model
+// would have to begin with a thought. The same is so for the edit that clears
+// thinking, which is refused without.
+// https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
+func OwnThinking(dst []byte, _ *target.Target, body []byte) []byte {
+	if !hasThoughts(body) {
 		return body
 	}
-	v, err := jsonedit.Parse(body)
-	if err != nil || v.Type() != jsonedit.TypeObject {
+	whole := bytes.TrimSpace(body)
+	var h history
+	edited := jsonedit.With(whole, "messages", jsonedit.Each(jsonedit.Lookup(whole, "messages"), h.message))
+	if !h.changed {
 		return body
 	}
-	changed := false
-	messages := []byte{'['}
-	for _, m := range v.GetArray("messages") {
-		messages = jsonedit.AppendComma(messages)
-		content, dropped := appendKept(nil, m.GetArray("content"))
-		if !dropped {
-			messages = append(messages, m.Raw()...)
-			continue
+	if h.unready && string(jsonedit.Lookup(edited, "thinking", "type")) == `"enabled"` {
+		edited = withoutThinking(edited)
+	}
+	return append(dst, edited...)
+}
+
+// hasThoughts says whether there may be a block of thinking in body: its type is the
+// value of a member, where the member "thinking" is a name.
+func hasThoughts(body []byte) bool {
+	for _, word := range [...]string{`"thinking"`, `"redacted_thinking"`} {
+		for rest := body; ; {
+			i := bytes.Index(rest, []byte(word))
+			if i < 0 {
+				break
+			}
+			if before := bytes.TrimRight(rest[:i], " \t\r\n"); len(before) > 0 && before[len(before)-1] == ':' {
+				return true
+			}
+			rest = rest[i+len(word):]
 		}
-		changed = true
-		messages = appendReplaced(messages, m.Raw(), "content", content)
 	}
-	if !changed {
+	return false
+}
+
+// history is what is found while the messages are edited, one after the other.
+type history struct {
+	changed bool
+	// unready says that the last turn of the model lost the thought that it began
+	// with, and the user's turn after it has the results of calls.
+	unready bool
+	lost    bool // of the last turn of the model
+}
+
+// message returns m with its own thinking only; nil if nothing else was in it.
+func (h *history) message(m []byte) []byte {
+	members := jsonedit.Members(m, nil)
+	content := jsonedit.Find(members, "content")
+	if string(jsonedit.Find(members, "role")) != `"assistant"` {
+		h.unready = h.lost && bytes.Contains(content, []byte(`"tool_result"`))
+		return m
+	}
+	h.lost, h.unready = false, false
+	first, left := true, false
+	own := jsonedit.Each(content, func(block []byte) []byte {
+		kept := ownBlock(block)
+		h.lost = h.lost || first && kept == nil
+		first, left = first && kept == nil, left || kept != nil
+		return kept
+	})
+	if jsonedit.IsArray(content) && !left && h.lost {
+		h.changed = true
+		return nil
+	}
+	edited := jsonedit.With(m, "content", own)
+	h.changed = h.changed || len(edited) != len(m) || &edited[0] != &m[0]
+	return edited
+}
+
+// ownBlock returns a block as Claude takes it, without a mark; nil for thinking that
+// is not Claude's.
+func ownBlock(block []byte) []byte {
+	member, members := "", jsonedit.Members(block, nil)
+	switch string(jsonedit.Find(members, "type")) {
+	case `"thinking"`:
+		member = "signature"
+	case `"redacted_thinking"`:
+		member = "data"
+	default:
+		return block
+	}
+	sent, _ := jsonedit.String(jsonedit.Find(members, member))
+	whose, token := origin.Of(sent, origin.Anthropic)
+	switch {
+	case whose != origin.Anthropic || token == "":
+		return nil
+	case token == sent:
+		return block
+	}
+	return jsonedit.With(block, member, jsonedit.AppendString(nil, token))
+}
+
+// withoutThinking takes out of body that the model shall think.
+func withoutThinking(body []byte) []byte {
+	body = jsonedit.With(body, "thinking", nil)
+	management := jsonedit.Lookup(body, "context_management")
+	edits := jsonedit.Lookup(management, "edits")
+	if edits == nil {
 		return body
 	}
-	return appendReplaced(dst, body, "messages", append(messages, ']'))
-}
-
-// appendKept writes those of a message's blocks that are no empty thinking,
-// and says whether any was and something is left: a message must have content,
-// an all-empty one is the API's to refuse.
-func appendKept(dst []byte, blocks []*jsonedit.Value) (content []byte, dropped bool) {
-	dst = append(dst, '[')
-	start := len(dst)
-	for _, b := range blocks {
-		if emptyThinking(b) {
-			dropped = true
-			continue
+	kept := jsonedit.Each(edits, func(edit []byte) []byte {
+		if name, _ := jsonedit.String(jsonedit.Lookup(edit, "type")); strings.HasPrefix(name, "clear_thinking") {
+			return nil
 		}
-		dst = append(jsonedit.AppendComma(dst), b.Raw()...)
+		return edit
+	})
+	if len(jsonedit.Elements(kept, nil)) == 0 {
+		return jsonedit.With(body, "context_management", nil)
 	}
-	return append(dst, ']'), dropped && len(dst) > start
-}
-
-// appendReplaced writes a valid object with another value for one member.
-func appendReplaced(dst, object []byte, name string, value []byte) []byte {
-	members := jsonedit.Members(object, nil)
-	return jsonedit.Join(dst, jsonedit.Splice(nil, object, members, []jsonedit.Edit{{Key: name, Value: value}}))
-}
-
-// emptyText finds what must be there for a body to be looked into.
-var emptyText = regexp.MustCompile(`"thinking"\s*:\s*""`)
-
-func emptyThinking(b *jsonedit.Value) bool {
-	return string(b.GetStringBytes("type")) == "thinking" &&
-		len(b.GetStringBytes("thinking")) == 0 && len(b.GetStringBytes("signature")) == 0
+	return jsonedit.With(body, "context_management", jsonedit.With(management, "edits", kept))
 }

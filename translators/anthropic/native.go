@@ -9,7 +9,7 @@ var native = map[provider.Format]*provider.Operation{
 	provider.AnthropicCount: {
 		Path:     path("/v1/messages/count_tokens"),
 		Format:   provider.AnthropicCount,
-		Edit:     provider.Edit{Request: DropEmptyThinking},
+		Edit:     provider.Edit{Request: OwnThinking},
 		NoStream: true,
 	},
 	provider.AnthropicBatches: {

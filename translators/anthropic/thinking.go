@@ -34,6 +34,9 @@ func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 		if v, err := jsonedit.Parse(raw); err == nil {
 			th.mode, th.budget = string(v.GetStringBytes("type")), v.GetInt("budget_tokens")
 		}
+		if th.mode == "enabled" && chat.UnsignedToolLoop(turns) {
+			return thinking{effort: effort}
+		}
 		return th
 	}
 	if r.ReasoningEffort == "none" {

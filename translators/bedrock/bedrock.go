@@ -58,6 +58,8 @@ var operation = &provider.Operation{
 	Hosts:  hosts,
 	Meter:  Meter,
 	Fields: fields,
+	Origin: originOf,
+	Edit:   provider.Edit{Request: ownReasoning},
 	Tune:   tuneConverse,
 }
 

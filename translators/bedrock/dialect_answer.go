@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // AppendResponse writes the answer of Converse. Of several choices it is the
@@ -19,7 +20,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	dst = append(dst, `{"output":{"message":{"role":"assistant","content":[`...)
 	calls := 0
 	for i := range c.Parts {
-		dst = appendAnswerBlock(dst, &c.Parts[i], r.Meta.ID, calls)
+		dst = appendAnswerBlock(dst, &c.Parts[i], &r.Meta, calls)
 		if c.Parts[i].Kind == chat.ToolCall {
 			calls++
 		}
@@ -41,7 +42,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 }
 
 // appendAnswerBlock writes a part; nothing for what the format has no block for.
-func appendAnswerBlock(dst []byte, p *chat.Part, answer string, calls int) []byte {
+func appendAnswerBlock(dst []byte, p *chat.Part, meta *chat.Meta, calls int) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
 		if !p.Text.Empty() {
@@ -49,12 +50,12 @@ func appendAnswerBlock(dst []byte, p *chat.Part, answer string, calls int) []byt
 		}
 	case chat.Thinking:
 		dst = p.Text.AppendMember(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text")
-		dst = jsonedit.AppendOptional(dst, "signature", p.Signature)
+		dst = jsonedit.AppendOptional(dst, "signature", p.Token(origin.Anthropic, meta))
 		dst = append(dst, "}}}"...)
 	case chat.RedactedThinking:
-		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Text.String())), "}}"...)
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Token(origin.Anthropic, meta))), "}}"...)
 	case chat.ToolCall:
-		dst = appendCallID(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), []byte(p.ID), answer, calls)
+		dst = appendCallID(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), []byte(p.ID), meta.ID, calls)
 		dst = appendInput(jsonedit.AppendName(jsonedit.AppendText(dst, "name", p.Name), "input"), p.Arguments)
 		dst = append(dst, "}}"...)
 	case chat.Image:

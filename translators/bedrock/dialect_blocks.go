@@ -8,6 +8,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // within puts the place of a content block before the field of an error.
@@ -84,9 +85,13 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 		return parseResult(v)
 	case "reasoningContent":
 		if data := str(v, "redactedContent"); data != "" {
-			return chat.Part{Kind: chat.RedactedThinking, Text: jsonedit.Plain(data)}, nil
+			p := chat.Part{Kind: chat.RedactedThinking}
+			p.Sign(data, origin.Anthropic)
+			return p, nil
 		}
-		return chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, nil
+		p := chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text")}
+		p.Sign(str(v, "reasoningText", "signature"), origin.Anthropic)
+		return p, nil
 	case "citationsContent":
 		return chat.Part{Kind: chat.Text, Text: jsonedit.Plain(textsOf(v.GetArray("content")))}, nil
 	case "guardContent": // the guardrail's to judge, and the model's to read

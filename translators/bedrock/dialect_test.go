@@ -16,6 +16,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/origin"
 )
 
 func parsed(t *testing.T, body string) *chat.Request {
@@ -47,7 +48,7 @@ func TestClientsRequestIsUnderstood(t *testing.T) {
 			{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("look")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}},
 				{Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", URL: "s3://b/k", Filename: "Q3.pdf"}}, {Kind: chat.File, Media: &chat.Media{MIME: "text/plain", Data: jsonedit.Plain("aGk="), Filename: "n.txt"}},
 				{Kind: chat.Text, Text: jsonedit.Plain("judge me")}, {Kind: chat.Opaque, Type: "searchResult", Raw: chat.Raw(`{"type":"searchResult","searchResult":{"title":"t"}}`)}}},
-			{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("hm"), Signature: "s"}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("eA==")}, {Kind: chat.Text, Text: jsonedit.Plain("ok")},
+			{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("hm"), Signature: "s", Origin: origin.Anthropic}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("eA=="), Origin: origin.Anthropic}, {Kind: chat.Text, Text: jsonedit.Plain("ok")},
 				{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: jsonedit.Plain(`{"n":1.0}`)}}},
 			{Role: chat.User, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "1", IsError: true, CacheControl: ephemeral, Parts: []chat.Part{
 				{Kind: chat.Text, Text: jsonedit.Plain(`{"a":[1]}`)}, {Kind: chat.Text, Text: jsonedit.Plain("b")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/gif", Data: jsonedit.Plain("aGk=")}}}}}},

@@ -4,6 +4,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // NewEncoder returns the writer of one streamed answer, in frames of
@@ -83,10 +84,10 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	case chat.ThinkingDelta:
 		return e.appendText(dst, chat.Thinking, `{"reasoningContent":{"text":`, d.Text, `}}`)
 	case chat.SignatureDelta:
-		dst = e.appendText(dst, chat.Thinking, `{"reasoningContent":{"signature":`, d.Text, `}}`)
+		dst = e.appendText(dst, chat.Thinking, `{"reasoningContent":{"signature":`, d.Token(nil, origin.Anthropic, &e.meta), `}}`)
 		return e.appendClose(dst)
 	case chat.RedactedDelta:
-		dst = e.appendText(e.appendClose(dst), chat.RedactedThinking, `{"reasoningContent":{"redactedContent":`, []byte(blob(string(d.Text))), `}}`)
+		dst = e.appendText(e.appendClose(dst), chat.RedactedThinking, `{"reasoningContent":{"redactedContent":`, []byte(blob(string(d.Token(nil, origin.Anthropic, &e.meta)))), `}}`)
 		return e.appendClose(dst)
 	case chat.ToolStart:
 		return e.appendCall(dst, d)

@@ -83,7 +83,7 @@ var withClaude = func() *provider.Provider {
 			Drop:    []string{"model", "stream", "metadata", "service_tier", "container", "inference_geo"},
 			Set:     setVersion,
 			Headers: map[string]provider.HeaderMember{"Anthropic-Beta": {Name: "anthropic_beta", Only: betas}},
-			Request: anthropic.DropEmptyThinking,
+			Request: anthropic.OwnThinking,
 		},
 		Unwrap:    unwrap,
 		OwnErrors: true,

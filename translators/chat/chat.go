@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // Number is a JSON number as the client wrote it; "" means absent. The text is
@@ -145,9 +146,12 @@ type Part struct {
 	Kind      PartKind
 	Text      jsonedit.Text
 	Signature string // of a thinking part, or of a call (Gemini); opaque
-	Media     *Media
-	ID        string // tool call id
-	Name      string // function name
+	// Origin is whose the Signature or the redacted thinking is. In an answer it
+	// is set where it is not the origin in Meta.
+	Origin origin.Name
+	Media  *Media
+	ID     string // tool call id
+	Name   string // function name
 	// Arguments is the call's argument text as the model wrote it, never
 	// re-encoded. It is usually a JSON object, but models make mistakes.
 	Arguments jsonedit.Text
@@ -322,8 +326,11 @@ type Delta struct {
 	Reason  FinishReason
 	Usage   *Usage // owned by the stream
 	Err     *Error
-	// Signature is an opaque token that belongs to a call.
+	// Signature is an opaque token that belongs to a call or a text.
 	Signature []byte
+	// Origin is whose the signature or the redacted thinking is, where it is not
+	// the origin in Meta.
+	Origin origin.Name
 }
 
 // Error is an error of a provider or of the relay, independent of any format.

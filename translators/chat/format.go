@@ -2,6 +2,7 @@ package chat
 
 import (
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
 )
 
@@ -56,6 +57,8 @@ type Meta struct {
 	Model        string // the model that was asked
 	IncludeUsage bool   // the client asked for usage in the stream
 	PromptTokens int    // an estimate, for formats that report it at the start
+	// Origin is whose the signatures and the redacted thinking of the answer are.
+	Origin origin.Name
 }
 
 // Encoder writes deltas as the client's stream. It holds the state of one

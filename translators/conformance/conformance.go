@@ -195,6 +195,9 @@ func (r *run) all(t *testing.T) {
 	}
 	if !r.prompt {
 		t.Run("fields", r.fields)
+		if !r.same() && !r.lacks("tools") {
+			t.Run("moved", r.moved)
+		}
 	}
 	t.Run("error answer", r.errorAnswer)
 	t.Run("ten times as much", r.tenfold)

@@ -129,13 +129,13 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	if _, err := r.op.Offer(&r.target, req); err != nil {
 		return nil, err
 	}
-	return r.op.Chat.AppendRequest(nil, &r.target, req)
+	return r.op.Chat.AppendRequest(nil, &r.target, req.Owned(r.op.Own(&r.target)))
 }
 
 // edited splices a same-format body as the relay does.
 func (r *run) edited(body []byte, stream bool) ([]byte, error) {
 	if r.op.Edit.Request != nil {
-		body = r.op.Edit.Request(nil, body)
+		body = r.op.Edit.Request(nil, &r.target, body)
 	}
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {

@@ -3,11 +3,13 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"testing"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/mock"
+	"go-ai-proxy/translators/origin"
 )
 
 // history sends an answer back as the next request's history: ids, arguments,
@@ -39,6 +41,40 @@ func (r *run) history(t *testing.T, s *mock.Scenario, a *answer) {
 			if !r.lacks(Signatures) && !holds(said, p.Signature) {
 				t.Errorf("history: the signature did not reach the provider: %s", clip(upstream))
 			}
+		}
+	}
+}
+
+// The tokens of another model, in a conversation that it began.
+const (
+	foreignSignature = "Zm9yZWlnbi1zaWduYXR1cmU="
+	foreignData      = "Zm9yZWlnbi1kYXRh"
+)
+
+// moved sends the history of a conversation that another model began: no token of that
+// model and no mark reaches the provider, its words, its call and the call's result do.
+func (r *run) moved(t *testing.T) {
+	const elsewhere = "elsewhere"
+	signature := origin.Text(elsewhere, origin.Anthropic, foreignSignature)
+	said := fmt.Sprintf(`{"role":"assistant","content":"I will look.","reasoning_content":"foreign thought","thinking_blocks":[`+
+		`{"type":"thinking","thinking":"foreign thought","signature":%q},{"type":"redacted_thinking","data":%q}],`+
+		`"tool_calls":[{"id":"toolu_01ForeignCall","type":"function","function":{"name":"get_weather","arguments":"{\"city\":\"Oslo\"}"},"extra_content":{"google":{"thought_signature":%q}}}]}`,
+		signature, origin.Text(elsewhere, origin.Anthropic, foreignData), signature)
+	body := []byte(`{"model":"mock-model-1","messages":[{"role":"user","content":"the weather"},` + said +
+		`,{"role":"tool","tool_call_id":"toolu_01ForeignCall","content":"rainy in Oslo"},{"role":"user","content":"scenario:text"}],` +
+		`"tools":[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]}`)
+	upstream, err := r.upstreamBody(body, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, no := range []string{foreignSignature, foreignData, origin.Prefix} {
+		if bytes.Contains(upstream, []byte(no)) {
+			t.Errorf("moved: %s reached the provider: %s", no, clip(upstream))
+		}
+	}
+	for _, want := range []string{"I will look.", "get_weather", "rainy in Oslo"} {
+		if !bytes.Contains(upstream, []byte(want)) {
+			t.Errorf("moved: %q did not reach the provider: %s", want, clip(upstream))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
+	"go-ai-proxy/translators/origin"
 )
 
 // whole runs s unstreamed and returns the client's answer, or nil after a failure.
@@ -83,6 +84,7 @@ func forget(body []byte) {
 
 func (r *run) meta() chat.Meta {
 	m := meta
+	m.Origin = r.op.Own(&r.target)
 	m.Model = r.target.Model
 	return m
 }
@@ -118,7 +120,7 @@ func (r *run) choiceTruth(t *testing.T, said *chat.Choice, got *answerChoice) {
 	thinking := joined(said.Parts, chat.Thinking)
 	equal(t, "reasoning_content", got.message.Reasoning, thinking)
 	if thinking != "" && !r.lacks(Signatures) && !r.same() {
-		want := []thinkingBlock{{Type: "thinking", Thinking: thinking, Signature: signature(said.Parts)}}
+		want := []thinkingBlock{{Type: "thinking", Thinking: thinking, Signature: origin.Text(r.op.Own(&r.target), origin.Anthropic, signature(said.Parts))}}
 		if !reflect.DeepEqual(got.message.Blocks, want) {
 			t.Errorf("thinking_blocks: got %+v, want %+v", got.message.Blocks, want)
 		}

@@ -104,7 +104,9 @@ func (w *writer) message(i int, m *chat.Message) error {
 		switch {
 		case p.Kind == chat.ToolResult, p.Kind == chat.RedactedThinking: // written by results; another maker's secret
 			continue
-		case (p.Kind == chat.Text || p.Kind == chat.Thinking || p.Kind == chat.Refusal) && p.Text.Empty() && p.Signature == "":
+		case p.Kind == chat.Thinking && p.Signature == "": // another model's, or a summary, which says nothing new to the model
+			continue
+		case (p.Kind == chat.Text || p.Kind == chat.Refusal) && p.Text.Empty() && p.Signature == "":
 			continue
 		}
 		w.open(turn)

@@ -8,6 +8,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // Dialect is generateContent as a client speaks it, with streams of
@@ -144,6 +145,7 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 			}
 			calls++
 		}
+		part.Sign(part.Signature, origin.Google)
 		m.Parts = append(m.Parts, part)
 	}
 	if len(parts) == 0 {

@@ -3,6 +3,7 @@ package gemini
 import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // AppendResponse writes a GenerateContentResponse.
@@ -12,7 +13,7 @@ func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 		c := &resp.Choices[i]
 		dst = append(jsonedit.AppendComma(dst), `{"content":{"parts":[`...)
 		for j := range c.Parts {
-			dst = appendPart(dst, &c.Parts[j])
+			dst = appendPart(dst, &c.Parts[j], &resp.Meta)
 		}
 		dst = appendCandidateTail(dst, c.Index, c.Finish)
 	}
@@ -31,7 +32,7 @@ func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 }
 
 // appendPart writes a part of an answer; nothing for what the format lacks.
-func appendPart(dst []byte, p *chat.Part) []byte {
+func appendPart(dst []byte, p *chat.Part, meta *chat.Meta) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
 		dst = p.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text")
@@ -47,7 +48,7 @@ func appendPart(dst []byte, p *chat.Part) []byte {
 	default:
 		return dst
 	}
-	dst = jsonedit.AppendOptional(dst, "thoughtSignature", p.Signature)
+	dst = jsonedit.AppendOptional(dst, "thoughtSignature", p.Token(origin.Google, meta))
 	return append(dst, '}')
 }
 
@@ -206,7 +207,7 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	case chat.ToolStart:
 		c.open = true
 		c.id, c.name = append(c.id[:0], d.ID...), append(c.name[:0], d.Name...)
-		c.arguments, c.signature = append(c.arguments[:0], d.Text...), append(c.signature[:0], d.Signature...)
+		c.arguments, c.signature = append(c.arguments[:0], d.Text...), append(c.signature[:0], d.Token(nil, origin.Google, &e.meta)...)
 		return dst
 	case chat.Finish:
 		e.reasons[d.Choice] = d.Reason
@@ -223,13 +224,13 @@ func (e *encoder) content(dst []byte, d *chat.Delta) []byte {
 	case chat.TextDelta, chat.RefusalDelta:
 		dst = jsonedit.AppendText(append(dst, '{'), "text", d.Text)
 		if len(d.Signature) > 0 {
-			dst = jsonedit.AppendText(dst, "thoughtSignature", d.Signature)
+			dst = jsonedit.AppendText(dst, "thoughtSignature", d.Token(nil, origin.Google, &e.meta))
 		}
 		dst = append(dst, '}')
 	case chat.ThinkingDelta:
 		dst = append(jsonedit.AppendRaw(jsonedit.AppendText(append(dst, '{'), "text", d.Text), "thought", "true"), '}')
 	case chat.SignatureDelta:
-		dst = append(jsonedit.AppendText(append(dst, `{"text":"","thought":true`...), "thoughtSignature", d.Text), '}')
+		dst = append(jsonedit.AppendText(append(dst, `{"text":"","thought":true`...), "thoughtSignature", d.Token(nil, origin.Google, &e.meta)), '}')
 	case chat.ImageDelta:
 		dst = appendInline(dst, string(d.Name), d.Text)
 	case chat.AudioDelta:

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -56,9 +57,12 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Hosts:  hosts,
 		Meter:  Meter,
 		Fields: fields,
+		Origin: ofGoogle,
 	}
 	return map[route.Type]*provider.Operation{route.Chat: op, route.Completions: op}
 }
+
+func ofGoogle(*target.Target) origin.Name { return origin.Google }
 
 func publicPath(t *target.Target, stream bool) (string, error) {
 	model, err := segment("model.name", strings.TrimPrefix(t.Model, "models/"))

@@ -60,7 +60,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 				}
 				return whole(t, stream)
 			},
-			Format: provider.GeminiGenerate, Meter: Meter, Tune: tune,
+			Format: provider.GeminiGenerate, Meter: Meter, Tune: tune, Edit: provider.Edit{Request: ownSignatures},
 		},
 		provider.GeminiOperations: {Path: model("/operations"), Format: provider.GeminiOperations, NoStream: true},
 	}
@@ -71,6 +71,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 	} {
 		native[format] = &provider.Operation{Path: model(method), Format: format, NoStream: true}
 	}
+	native[provider.GeminiCount].Edit.Request = ownSignatures
 	for _, format := range []provider.Format{provider.GeminiEmbed, provider.GeminiEmbedBatch, provider.GeminiPredict} {
 		native[format].Meter = Meter
 	}

@@ -98,8 +98,8 @@ func TestRequestParts(t *testing.T) {
 			{"role":"tool","tool_call_id":"c1","content":"1"}]}`,
 			`[{"role":"user","parts":[{"text":"go"}]},{"role":"model","parts":[{"functionCall":{"id":"c1","name":"f","args":{}},"thoughtSignature":"c2ln"}]},
 			{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"f","response":{"output":"1"}}}]}]`},
-		{"thinking sent back", "gemini-2.5-pro", `{"messages":[{"role":"user","content":"go"},{"role":"assistant","reasoning_content":"hm","content":"done"},{"role":"user","content":"more"}]}`,
-			`[{"role":"user","parts":[{"text":"go"}]},{"role":"model","parts":[{"text":"hm","thought":true},{"text":"done"}]},{"role":"user","parts":[{"text":"more"}]}]`},
+		{"an unsigned thought is not sent back", "gemini-2.5-pro", `{"messages":[{"role":"user","content":"go"},{"role":"assistant","reasoning_content":"hm","content":"done"},{"role":"user","content":"more"}]}`,
+			`[{"role":"user","parts":[{"text":"go"}]},{"role":"model","parts":[{"text":"done"}]},{"role":"user","parts":[{"text":"more"}]}]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := translate(t, onPublic(c.model), c.body)
@@ -196,6 +196,14 @@ func TestRequestMembers(t *testing.T) {
 		{"no effort for 2.5", onPublic("gemini-2.5-flash"), with(`"reasoning_effort":"none"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":false,"thinkingBudget":0}}`},
 		{"no effort for 2.5 Pro", onPublic("gemini-2.5-pro"), with(`"reasoning_effort":"none"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":false,"thinkingBudget":128}}`},
 		{"effort for 3", onPublic("gemini-3.8-flash"), with(`"reasoning_effort":"minimal"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"LOW"}}`},
+		{"no thinking for 3", onPublic("gemini-3-flash-preview"), with(`"reasoning_effort":"none"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":false,"thinkingLevel":"MINIMAL"}}`},
+		{"effort that the first 3 Pro lacks", onPublic("gemini-3-pro-preview"), with(`"reasoning_effort":"medium"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"HIGH"}}`},
+		{"a name with its path", onPublic("models/gemini-2.5-flash"), with(`"reasoning_effort":"low"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingBudget":1024}}`},
+		{"Gemma 3 does not think", onPublic("gemma-3-27b-it"), with(`"reasoning_effort":"low"`), "generationConfig", `null`},
+		{"Gemma 3 has no system", onPublic("gemma-3-27b-it"), `{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}]}`, "contents", `[{"role":"user","parts":[{"text":"Be brief."},{"text":"hi"}]}]`},
+		{"system only", onPublic("gemini-2.5-pro"), `{"messages":[{"role":"system","content":"Say hi."}]}`, "contents", `[{"role":"user","parts":[{"text":"."}]}]`},
+		{"JSON beside tools before 3", onPublic("gemini-2.5-flash"), with(`"tools":[{"function":{"name":"f"}}],"response_format":{"type":"json_object"}`), "systemInstruction", `{"parts":[{"text":"Answer with one valid JSON object and nothing else."}]}`},
+		{"JSON beside tools in 3", onPublic("gemini-3-pro"), with(`"tools":[{"function":{"name":"f"}}],"response_format":{"type":"json_object"}`), "generationConfig", `{"responseMimeType":"application/json"}`},
 		{"effort for the latest", onPublic("gemini-flash-latest"), with(`"reasoning_effort":"xhigh"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"HIGH"}}`},
 		{"effort for 2.0", onPublic("gemini-2.0-flash"), with(`"reasoning_effort":"high"`), "generationConfig", `null`},
 		{"its own generationConfig", onPublic("gemini-2.5-pro"), with(`"reasoning_effort":"low","temperature":0.1,"generationConfig":{"temperature":0.2,"thinkingConfig":{"thinkingBudget":7},"imageConfig":{"aspectRatio":"1:1"}}`), "generationConfig",

@@ -157,6 +157,7 @@ var vertexClaude = func() *provider.Provider {
 		Hosts:     anthropic.Hosts,
 		Meter:     anthropic.Meter,
 		Fields:    claudeFields,
+		Origin:    anthropic.Origin,
 		Edit:      claudeEdit,
 		Tune:      anthropic.Tune,
 		OwnErrors: true,
@@ -164,7 +165,7 @@ var vertexClaude = func() *provider.Provider {
 	// https://docs.anthropic.com/en/docs/build-with-claude/token-counting
 	p.Native = map[provider.Format]*provider.Operation{provider.AnthropicCount: {
 		Path:   below("/publishers/anthropic/models/count-tokens:rawPredict"),
-		Format: provider.AnthropicCount, Edit: provider.Edit{Request: anthropic.DropEmptyThinking}, OwnErrors: true, NoStream: true,
+		Format: provider.AnthropicCount, Edit: provider.Edit{Request: anthropic.OwnThinking}, OwnErrors: true, NoStream: true,
 	}}
 	return p
 }()
@@ -174,7 +175,7 @@ var claudeEdit = provider.Edit{
 	Set: func(t *target.Target) []chat.Member {
 		return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, anthropicVersion(t))}}
 	},
-	Request: anthropic.DropEmptyThinking,
+	Request: anthropic.OwnThinking,
 }
 
 var claudeFields = func() provider.Fields {

@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // Chat is the dialect of POST /v1/chat/completions.
@@ -20,7 +21,7 @@ func (chatDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, erro
 	dst = append(jsonedit.AppendName(it.append(dst), "choices"), '[')
 	for i := range resp.Choices {
 		dst = jsonedit.AppendComma(dst)
-		dst = appendChoice(dst, &it, &resp.Choices[i])
+		dst = appendChoice(dst, &it, &resp.Choices[i], &resp.Meta)
 	}
 	return appendTail(append(dst, ']'), resp), nil
 }
@@ -41,7 +42,7 @@ func appendTail(dst []byte, resp *chat.Response) []byte {
 	return append(dst, '}')
 }
 
-func appendChoice(dst []byte, it *identity, c *chat.Choice) []byte {
+func appendChoice(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []byte {
 	dst = strconv.AppendInt(append(dst, `{"index":`...), int64(c.Index), 10)
 	dst = append(jsonedit.AppendName(dst, "message"), `{"role":"assistant"`...)
 	text, texts := joined(c.Parts, chat.Text)
@@ -60,9 +61,9 @@ func appendChoice(dst []byte, it *identity, c *chat.Choice) []byte {
 	if thoughts > 0 {
 		dst = jsonedit.AppendText(dst, "reasoning_content", thinking)
 	}
-	dst = appendThinkingBlocks(dst, c.Parts)
+	dst = appendThinkingBlocks(dst, c.Parts, meta)
 	dst = appendImages(dst, c.Parts)
-	dst = appendCalls(dst, it, c, calls)
+	dst = appendCalls(dst, it, c, meta)
 	dst = append(dst, '}')
 	if len(c.Logprobs) > 0 {
 		dst = append(jsonedit.AppendName(dst, "logprobs"), c.Logprobs...)
@@ -72,7 +73,7 @@ func appendChoice(dst []byte, it *identity, c *chat.Choice) []byte {
 
 // appendThinkingBlocks writes thinking_blocks if there is something that
 // reasoning_content cannot hold.
-func appendThinkingBlocks(dst []byte, parts []chat.Part) []byte {
+func appendThinkingBlocks(dst []byte, parts []chat.Part, meta *chat.Meta) []byte {
 	needed := false
 	for i := range parts {
 		needed = needed || parts[i].Kind == chat.RedactedThinking || parts[i].Kind == chat.Thinking && parts[i].Signature != ""
@@ -85,9 +86,9 @@ func appendThinkingBlocks(dst []byte, parts []chat.Part) []byte {
 	for i := range parts {
 		switch p := &parts[i]; p.Kind {
 		case chat.Thinking:
-			dst = appendThinkingBlock(append(dst, separator), p.Text.String(), p.Signature)
+			dst = appendThinkingBlock(append(dst, separator), p.Text.String(), p.Token(origin.Anthropic, meta))
 		case chat.RedactedThinking:
-			dst = appendRedactedBlock(append(dst, separator), p.Text.String())
+			dst = appendRedactedBlock(append(dst, separator), p.Token(origin.Anthropic, meta))
 		default:
 			continue
 		}
@@ -121,8 +122,10 @@ func appendImages(dst []byte, parts []chat.Part) []byte {
 	return append(dst, ']')
 }
 
-func appendCalls(dst []byte, it *identity, c *chat.Choice, calls int) []byte {
-	if calls == 0 {
+// appendCalls writes tool_calls, if there are any, with their signatures as an
+// answer with meta hands them out; in a request, without meta, as they are.
+func appendCalls(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []byte {
+	if count(c.Parts, chat.ToolCall) == 0 {
 		return dst
 	}
 	dst = append(jsonedit.AppendName(dst, "tool_calls"), '[')
@@ -136,7 +139,11 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, calls int) []byte {
 		dst = it.appendCallID(append(dst, `{"id":`...), []byte(p.ID), c.Index, n)
 		dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), p.Name)
 		dst = append(p.Arguments.AppendMember(dst, "arguments"), '}')
-		dst = append(appendThoughtSignature(dst, p.Signature), '}')
+		signature := p.Signature
+		if meta != nil {
+			signature = p.Token(origin.Google, meta)
+		}
+		dst = append(appendThoughtSignature(dst, signature), '}')
 		n++
 	}
 	return append(dst, ']')

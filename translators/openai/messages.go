@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // history is what a message needs of those before it: which id belongs to
@@ -97,10 +98,12 @@ func parseThinking(m *chat.Message, o *jsonedit.Value) error {
 		switch typ {
 		case "thinking":
 			part.Text, _ = textAt(b, "thinking")
-			part.Signature, _ = stringAt(b, "signature")
+			token, _ := stringAt(b, "signature")
+			part.Sign(token, origin.Anthropic)
 		case "redacted_thinking":
 			part.Kind = chat.RedactedThinking
-			part.Text, _ = textAt(b, "data")
+			token, _ := stringAt(b, "data")
+			part.Sign(token, origin.Anthropic)
 		default:
 			return refuse(index("thinking_blocks", i)+".type", "must be thinking or redacted_thinking")
 		}
@@ -158,9 +161,7 @@ func parseCall(v *jsonedit.Value) (chat.Part, error) {
 		return part, refuse("type", "must be function: nothing else can be translated")
 	}
 	part.ID, _ = stringAt(o, "id")
-	if s := v.GetStringBytes("extra_content", "google", "thought_signature"); len(s) > 0 {
-		part.Signature = string(s)
-	}
+	part.Sign(string(v.GetStringBytes("extra_content", "google", "thought_signature")), origin.Google)
 	return part, within("function", setFunction(&part, orNull(o.Get("function"))))
 }
 

@@ -10,6 +10,7 @@ import (
 	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
+	"go-ai-proxy/translators/origin"
 )
 
 func parse(t *testing.T, body string) *chat.Request {
@@ -80,11 +81,11 @@ func TestPartsOfMessages(t *testing.T) {
 			chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Opaque, Type: "hologram", Raw: chat.Raw(`{"type":"hologram","x":1}`)}}}},
 		"refusal": {`{"role":"assistant","content":null,"refusal":"no"}`, chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Refusal, Text: jsonedit.Plain("no")}}}},
 		"thinking in blocks": {`{"role":"assistant","content":"x","reasoning_content":"t","thinking_blocks":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"redacted_thinking","data":"d"}]}`,
-			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("t"), Signature: "s"}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("d")}, {Text: jsonedit.Plain("x")}}}},
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("t"), Signature: "s", Origin: origin.Anthropic}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("d"), Origin: origin.Anthropic}, {Text: jsonedit.Plain("x")}}}},
 		"thinking as text": {`{"role":"assistant","content":"x","reasoning_content":"t"}`,
 			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("t")}, {Text: jsonedit.Plain("x")}}}},
 		"text beside calls": {`{"role":"assistant","content":"x","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{ \"b\": 1.0 }"},"extra_content":{"google":{"thought_signature":"sig"}}}]}`,
-			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Text: jsonedit.Plain("x")}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: jsonedit.Plain(`{ "b": 1.0 }`), Signature: "sig"}}}},
+			chat.Message{Role: chat.Assistant, Parts: []chat.Part{{Text: jsonedit.Plain("x")}, {Kind: chat.ToolCall, ID: "a", Name: "f", Arguments: jsonedit.Plain(`{ "b": 1.0 }`), Signature: "sig", Origin: origin.Google}}}},
 		"null content": {`{"role":"user","content":null}`, chat.Message{Role: chat.User}},
 	} {
 		req := parse(t, `{"messages":[`+test.message+`]}`)

@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // AppendError implements chat.Dialect.
@@ -17,7 +18,7 @@ func (responsesDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte,
 		c := &resp.Choices[0]
 		r.reason = c.Finish
 		for i := range c.Parts {
-			r.part(&c.Parts[i])
+			r.part(&c.Parts[i], &resp.Meta)
 		}
 	}
 	r.usage, r.counted = resp.Usage, !resp.NoUsage || resp.Usage != (chat.Usage{})
@@ -85,7 +86,7 @@ func (r *response) last(kind itemKind) *item {
 }
 
 // part adds what a part of a whole answer says.
-func (r *response) part(p *chat.Part) {
+func (r *response) part(p *chat.Part, meta *chat.Meta) {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
 		it := r.last(messageItem)
@@ -98,15 +99,15 @@ func (r *response) part(p *chat.Part) {
 		it := r.add(reasoningItem)
 		it.text = p.Text.AppendDecoded(it.text)
 		if p.Signature != "" {
-			it.sealed = append(append(it.sealed, sealedThinking...), p.Signature...)
+			it.sealed = append(append(it.sealed, sealedThinking...), p.Token(origin.Unknown, meta)...)
 		}
 	case chat.RedactedThinking:
 		it := r.add(reasoningItem)
-		it.sealed = append(append(it.sealed, sealedRedacted...), p.Text.String()...)
+		it.sealed = append(append(it.sealed, sealedRedacted...), p.Token(origin.Unknown, meta)...)
 	case chat.ToolCall:
 		if p.Signature != "" {
 			it := r.add(reasoningItem)
-			it.sealed = append(append(it.sealed, sealedCall...), p.Signature...)
+			it.sealed = append(append(it.sealed, sealedCall...), p.Token(origin.Unknown, meta)...)
 		}
 		it := r.add(callItem)
 		it.call, it.name, it.text = []byte(p.ID), []byte(p.Name), []byte(p.Arguments.String())

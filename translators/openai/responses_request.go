@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // Responses is the dialect of POST /v1/responses, for providers that have no
@@ -181,7 +182,8 @@ func (t *transcript) item(o *jsonedit.Value) error {
 	case "message", "":
 		return t.message(o)
 	case "function_call":
-		part := chat.Part{Kind: chat.ToolCall, Signature: t.sealed}
+		part := chat.Part{Kind: chat.ToolCall}
+		part.Sign(t.sealed, origin.Unknown)
 		t.sealed = ""
 		part.ID, _ = stringAt(o, "call_id")
 		part.Name, _ = stringAt(o, "name")
@@ -268,7 +270,9 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 	}
 	sealed, _ := stringAt(o, "encrypted_content")
 	if data, ok := strings.CutPrefix(sealed, sealedRedacted); ok {
-		t.assistant(chat.Part{Kind: chat.RedactedThinking, Text: jsonedit.Plain(data)})
+		part := chat.Part{Kind: chat.RedactedThinking}
+		part.Sign(data, origin.Unknown)
+		t.assistant(part)
 		return
 	}
 	if signature, ok := strings.CutPrefix(sealed, sealedCall); ok {
@@ -280,7 +284,9 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 		signature = ""
 	}
 	if text.Len() > 0 || signature != "" {
-		t.assistant(chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(text.String()), Signature: signature})
+		part := chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(text.String())}
+		part.Sign(signature, origin.Unknown)
+		t.assistant(part)
 	}
 }
 

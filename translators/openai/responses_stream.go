@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // NewEncoder implements chat.Dialect.
@@ -46,10 +47,10 @@ func (e *responsesEncoder) Append(dst []byte, d *chat.Delta) []byte {
 		if it == nil {
 			dst, it = e.begin(dst, reasoningItem)
 		}
-		it.sealed = append(append(it.sealed[:0], sealedThinking...), d.Text...)
+		it.sealed = append(append(it.sealed[:0], sealedThinking...), d.Token(nil, origin.Unknown, &e.meta)...)
 		return e.finish(dst, it)
 	case chat.RedactedDelta:
-		return e.seal(dst, sealedRedacted, d.Text)
+		return e.seal(dst, sealedRedacted, d.Token(nil, origin.Unknown, &e.meta))
 	case chat.ToolStart:
 		return e.call(dst, d)
 	case chat.ToolArguments:
@@ -171,7 +172,7 @@ func (e *responsesEncoder) seal(dst []byte, kind string, data []byte) []byte {
 
 func (e *responsesEncoder) call(dst []byte, d *chat.Delta) []byte {
 	if len(d.Signature) > 0 {
-		dst = e.seal(dst, sealedCall, d.Signature)
+		dst = e.seal(dst, sealedCall, d.Token(nil, origin.Unknown, &e.meta))
 	}
 	dst, it := e.begin(dst, callItem)
 	it.index = d.Index

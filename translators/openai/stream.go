@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 )
 
 // NewEncoder implements chat.Dialect. The stream opens with a chunk that has
@@ -120,10 +121,10 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 		dst = jsonedit.AppendBytes(append(dst, `{"reasoning_content":`...), d.Text)
 		return e.finish(append(dst, '}'), "")
 	case chat.SignatureDelta:
-		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), string(c.thinking), string(d.Text))
+		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), string(c.thinking), string(d.Token(nil, origin.Anthropic, &e.meta)))
 		dst = append(dst, ']')
 	case chat.RedactedDelta:
-		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), string(d.Text))
+		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), string(d.Token(nil, origin.Anthropic, &e.meta)))
 		dst = append(dst, ']')
 	case chat.ToolStart, chat.ToolArguments:
 		dst = e.appendCall(dst, d)
@@ -158,7 +159,7 @@ func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	dst = e.id.appendCallID(jsonedit.AppendName(dst, "id"), d.ID, d.Choice, d.Index)
 	dst = jsonedit.AppendBytes(append(dst, `,"type":"function","function":{"name":`...), d.Name)
 	dst = append(jsonedit.AppendText(dst, "arguments", d.Text), '}')
-	return append(appendThoughtSignature(dst, string(d.Signature)), "}]"...)
+	return append(appendThoughtSignature(dst, string(d.Token(nil, origin.Google, &e.meta))), "}]"...)
 }
 
 // end writes the usage chunk, if asked and known, and [DONE].

@@ -260,7 +260,7 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 		// An id is needed to pair a result with its call; formats without ids
 		// pair by name.
 		var it identity
-		w.dst = appendCalls(w.dst, &it, &chat.Choice{Parts: m.Parts}, calls)
+		w.dst = appendCalls(w.dst, &it, &chat.Choice{Parts: m.Parts}, nil)
 	}
 	w.dst = append(w.dst, '}')
 	return nil

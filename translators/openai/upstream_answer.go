@@ -3,6 +3,7 @@ package openai
 import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
 )
 
@@ -87,7 +88,7 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 		choice.Parts = append(choice.Parts, chat.Part{
 			Kind: chat.ToolCall, ID: text(call, "id"),
 			Name: string(call.GetStringBytes("function", "name")), Arguments: call.GetText("function", "arguments"),
-			Signature: string(call.GetStringBytes("extra_content", "google", "thought_signature")),
+			Signature: string(call.GetStringBytes("extra_content", "google", "thought_signature")), Origin: origin.Google,
 		})
 	}
 	return choice

@@ -6,6 +6,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
 )
 
@@ -107,7 +108,7 @@ func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 	case i >= begun && len(name) > 0:
 		s.calls[choice]++
 		s.add(chat.Delta{Kind: chat.ToolStart, Choice: choice, Index: begun, ID: call.GetStringBytes("id"), Name: name, Text: arguments,
-			Signature: call.GetStringBytes("extra_content", "google", "thought_signature")})
+			Signature: call.GetStringBytes("extra_content", "google", "thought_signature"), Origin: origin.Google})
 	case i >= 0 && begun > 0 && len(arguments) > 0:
 		// Some count from one: what is beyond the last call belongs to it.
 		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: min(i, begun-1), Text: arguments})

@@ -12,6 +12,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
@@ -81,6 +82,14 @@ func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 	return p.Operations[wanted]
 }
 
+// Own returns the origin whose opaque tokens t makes and takes.
+func (o *Operation) Own(t *target.Target) origin.Name {
+	if o.Origin != nil {
+		return o.Origin(t)
+	}
+	return origin.Name(t.Provider)
+}
+
 // Operation is one thing a provider can do.
 type Operation struct {
 	// Base, if set, is used instead of the provider's.
@@ -119,6 +128,9 @@ type Operation struct {
 	Unwrap func(dst []byte, ev frame.Event) (kind, data []byte)
 	// OwnErrors means that errors are not in Format but in the provider's own format.
 	OwnErrors bool
+	// Origin, if set, returns whose the opaque tokens in answers of t are, which are
+	// also those that it takes back. If not set, they are the provider's own.
+	Origin func(t *target.Target) origin.Name
 	// NoStream means that the operation cannot stream.
 	NoStream bool
 	// Body translates an operation other than chat (embeddings, images …) from
@@ -199,9 +211,9 @@ type Edit struct {
 	// header's canonical name.
 	Headers map[string]HeaderMember
 	// Request, if set, corrects a client's body of the same format that the
-	// provider would refuse. It returns body itself if there is nothing to change,
-	// or the new body appended to dst.
-	Request func(dst, body []byte) []byte
+	// provider would refuse for t. It returns body itself if there is nothing to
+	// change, or the new body appended to dst.
+	Request func(dst []byte, t *target.Target, body []byte) []byte
 	// NoAnswer, if set, returns the error for a 200 without choices: a
 	// *chat.ResponseError with the reason.
 	NoAnswer func(body []byte) error

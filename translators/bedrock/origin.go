@@ -1,0 +1,84 @@
+package bedrock
+
+import (
+	"bytes"
+
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
+	"go-ai-proxy/translators/target"
+)
+
+// originOf is whose the signatures of t's model are. Claude's are good wherever it is
+// served; a model whose name says nothing takes none but those that it made itself.
+func originOf(t *target.Target) origin.Name {
+	if isClaude(t) {
+		return origin.Anthropic
+	}
+	return origin.Amazon
+}
+
+// ownReasoning leaves in the history of a Converse body only the reasoning that t's
+// model takes back: of Claude what Claude signed, of others what is not Claude's, and
+// of Nova none, which hides its reasoning anyway. It returns body itself when there is
+// nothing to change, or the new body appended to dst.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ReasoningTextBlock.html
+// https://docs.aws.amazon.com/nova/latest/nova2-userguide/reasoning-capabilities.html
+func ownReasoning(dst []byte, t *target.Target, body []byte) []byte {
+	if !bytes.Contains(body, []byte(`"reasoningContent"`)) {
+		return body
+	}
+	whole := bytes.TrimSpace(body)
+	edited := jsonedit.With(whole, "messages", jsonedit.Each(jsonedit.Lookup(whole, "messages"), func(m []byte) []byte {
+		return ownTurn(t, m)
+	}))
+	if len(edited) == len(whole) && &edited[0] == &whole[0] {
+		return body
+	}
+	return append(dst, edited...)
+}
+
+// ownTurn returns a message with own reasoning only; nil if nothing else was in it.
+func ownTurn(t *target.Target, m []byte) []byte {
+	content := jsonedit.Lookup(m, "content")
+	left := false
+	own := jsonedit.Each(content, func(block []byte) []byte {
+		kept := ownBlock(t, block)
+		left = left || kept != nil
+		return kept
+	})
+	if !left && len(own) != len(content) {
+		return nil
+	}
+	return jsonedit.With(m, "content", own)
+}
+
+// ownBlock returns a block as t's model takes it, without a mark; nil for reasoning
+// that is not its own.
+func ownBlock(t *target.Target, block []byte) []byte {
+	reasoning := jsonedit.Lookup(block, "reasoningContent")
+	if reasoning == nil {
+		return block
+	}
+	inner, name := reasoning, "redactedContent"
+	if text := jsonedit.Lookup(reasoning, "reasoningText"); text != nil {
+		inner, name = text, "signature"
+	}
+	sent, _ := jsonedit.String(jsonedit.Lookup(inner, name))
+	whose, token := origin.Of(sent, origin.Anthropic)
+	m, own := modelOf(t.Model), originOf(t)
+	switch {
+	case m.nova, own == origin.Anthropic && token == "":
+		return nil
+	case token == "", m == model{} && whose == origin.Anthropic: // unsigned; or perhaps Claude's, behind a name that does not say so
+		return block
+	case whose != own:
+		return nil
+	case token == sent:
+		return block
+	}
+	inner = jsonedit.With(inner, name, jsonedit.AppendString(nil, token))
+	if name == "signature" {
+		inner = jsonedit.With(reasoning, "reasoningText", inner)
+	}
+	return jsonedit.With(block, "reasoningContent", inner)
+}

@@ -1,0 +1,101 @@
+package chat
+
+import (
+	"cmp"
+
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
+)
+
+// Owned returns r with only those opaque tokens that are of the origin own: other
+// signatures are taken off, and redacted thinking of others is left out. Thoughts
+// stay, without a signature; who takes none of those leaves them out. r itself does
+// not change, and is returned if there is nothing to leave out.
+func (r *Request) Owned(own origin.Name) *Request {
+	var kept *Request
+	for i := range r.Messages {
+		parts := r.Messages[i].Parts
+		for j := range parts {
+			if !parts[j].foreign(own) {
+				continue
+			}
+			if kept == nil {
+				copied := *r
+				copied.Messages = append([]Message(nil), r.Messages...)
+				kept = &copied
+			}
+			kept.Messages[i].Parts = owned(parts, own)
+			break
+		}
+	}
+	if kept == nil {
+		return r
+	}
+	return kept
+}
+
+// foreign says whether a part has a token that is not own's.
+func (p *Part) foreign(own origin.Name) bool {
+	switch {
+	case p.Kind == RedactedThinking:
+		return p.Origin != own
+	case p.Signature != "", p.Origin != "": // a mark alone, too
+		return p.Origin != own
+	}
+	return false
+}
+
+func owned(parts []Part, own origin.Name) []Part {
+	kept := make([]Part, 0, len(parts))
+	for _, p := range parts {
+		if p.foreign(own) {
+			p.Signature, p.Origin = "", ""
+			if p.Kind == RedactedThinking || p.Kind == Thinking && p.Text.Empty() {
+				continue
+			}
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+// Sign gives p a token that came from a client in a format whose tokens are format's
+// own: its signature or, of redacted thinking, its data.
+func (p *Part) Sign(token string, format origin.Name) {
+	if token == "" {
+		return
+	}
+	p.Origin, token = origin.Of(token, format)
+	if p.Kind == RedactedThinking {
+		p.Text = jsonedit.Plain(token)
+	} else {
+		p.Signature = token
+	}
+}
+
+// Token returns p's token to hand out in a format whose tokens are format's own; see
+// Sign.
+func (p *Part) Token(format origin.Name, meta *Meta) string {
+	token := p.Signature
+	if p.Kind == RedactedThinking {
+		token = p.Text.String()
+	}
+	if token == "" {
+		return ""
+	}
+	return origin.Text(cmp.Or(p.Origin, meta.Origin), format, token)
+}
+
+// Token returns d's token to hand out in a format whose tokens are format's own: the
+// text of a SignatureDelta or a RedactedDelta, the signature of another. It is in dst,
+// or in d.
+func (d *Delta) Token(dst []byte, format origin.Name, meta *Meta) []byte {
+	token := d.Signature
+	if d.Kind == SignatureDelta || d.Kind == RedactedDelta {
+		token = d.Text
+	}
+	if whose := cmp.Or(d.Origin, meta.Origin); len(token) > 0 && whose != format && whose != origin.Unknown {
+		return origin.Append(dst, whose, format, token)
+	}
+	return token
+}
