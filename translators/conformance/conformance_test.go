@@ -114,6 +114,13 @@ var faults = map[string]fault{
 			d.Kind = chat.UsageDelta
 		}
 	}}},
+	"a custom tool is called by another name": {want: "custom_tool_call", upstream: faulty{response: func(r *chat.Response) {
+		for i := range r.Choices[0].Parts {
+			if p := &r.Choices[0].Parts[i]; p.Name == "apply_it" {
+				p.Name = "applyIt"
+			}
+		}
+	}}},
 	"events cost memory": {want: "allocations per event", upstream: faulty{delta: func(*chat.Delta) {
 		garbage = garbage[:0]
 		for range 4 {
