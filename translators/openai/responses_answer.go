@@ -154,11 +154,11 @@ func (r *response) part(p *chat.Part, meta *chat.Meta) {
 			it.sealed = append(append(it.sealed, sealedCall...), p.Token(origin.Unknown, meta)...)
 		}
 		it := r.addCall([]byte(p.ID), []byte(p.Name))
-		it.argue([]byte(p.Arguments.String()))
+		it.argue(p.Arguments.AppendDecoded(nil))
 		it.argued()
 	case chat.Image:
 		if p.Media != nil && !p.Media.Data.Empty() {
-			r.add(imageItem).text = []byte(p.Media.Data.String())
+			r.add(imageItem).text = p.Media.Data.AppendDecoded(nil)
 		}
 	}
 }

@@ -208,7 +208,7 @@ func screenOutput(_ *transcript, o *jsonedit.Value, part *chat.Part) error {
 	image.Media.FileID = string(output.GetStringBytes("file_id"))
 	part.Parts = []chat.Part{image}
 	if url := output.Get("image_url"); url.Type() == jsonedit.TypeString {
-		return within("output", within("image_url", setURL(image.Media, string(url.GetStringBytes()))))
+		return within("output", within("image_url", setURL(image.Media, url.GetText())))
 	}
 	if image.Media.FileID == "" {
 		return refuse("output", "a screenshot needs image_url or file_id")
