@@ -30,7 +30,7 @@ func translate(a *attempt) error {
 		if a.request.members == nil {
 			return passBody(a)
 		}
-		if a.exchange.instance.native() != nil {
+		if a.instance.native() != nil {
 			err = spliceNative(a)
 		} else {
 			err = spliceBody(a)
@@ -47,7 +47,7 @@ func translate(a *attempt) error {
 	}
 	if a.endpoint.Logging.Payloads {
 		payload := jsonedit.Join(nil, a.pieces)
-		a.exchange.record.Update(func(d *record.Data) { d.Request = payload })
+		a.record.Update(func(d *record.Data) { d.Request = payload })
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func clientJSON(a *attempt) ([]byte, error) {
 // checkStreamField refuses a form that asks for a stream where none is allowed,
 // when the field is found while the form is being sent.
 func checkStreamField(a *attempt, value string) error {
-	if strings.EqualFold(value, "true") && a.request.api.Streams && a.exchange.instance.config.ResponseStreaming == "deny" {
+	if strings.EqualFold(value, "true") && a.request.api.Streams && a.instance.config.ResponseStreaming == "deny" {
 		return refuse(http.StatusBadRequest, textNoStreaming)
 	}
 	return nil
@@ -266,7 +266,7 @@ func translateChat(a *attempt) error {
 	if err := offer(a, &r); err != nil {
 		return err
 	}
-	body, err := a.op.Chat.AppendRequest(a.exchange.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
+	body, err := a.op.Chat.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
 	if err != nil {
 		return err
 	}
@@ -278,7 +278,7 @@ func translateChat(a *attempt) error {
 // have. The record and a header of the answer name them.
 func offer(a *attempt, r *chat.Request) (err error) {
 	a.left, err = a.op.Offer(a.target, r)
-	a.exchange.record.Update(func(d *record.Data) { d.LeftOut = a.left })
+	a.record.Update(func(d *record.Data) { d.LeftOut = a.left })
 	return err
 }
 

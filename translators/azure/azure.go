@@ -37,6 +37,7 @@ var withJobs = &provider.Provider{
 	Query:    query,
 	Kinds:    []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
 	Identity: provider.Entra,
+	Embeds:   true,
 	Resizes:  []string{"text-embedding-3"},
 	Check:    check,
 	Operations: provider.With(map[route.Type]*provider.Operation{

@@ -26,6 +26,7 @@ var mistral = &provider.Provider{
 		{Name: "ollama", Options: target.Options{MistralFormat: "ollama"}},
 	},
 	Resizes:   []string{"codestral-embed"},
+	Embeds:    true,
 	Embedding: func(o *target.Options) { o.MistralFormat = "openai" }, // the only one with embeddings
 	Base:      provider.At("https://api.mistral.ai"),
 	Operations: operations{

@@ -114,13 +114,6 @@ var faults = map[string]fault{
 			d.Kind = chat.UsageDelta
 		}
 	}}},
-	"a custom tool is called by another name": {want: "custom_tool_call", upstream: faulty{response: func(r *chat.Response) {
-		for i := range r.Choices[0].Parts {
-			if p := &r.Choices[0].Parts[i]; p.Name == "apply_it" {
-				p.Name = "applyIt"
-			}
-		}
-	}}},
 	"events cost memory": {want: "allocations per event", upstream: faulty{delta: func(*chat.Delta) {
 		garbage = garbage[:0]
 		for range 4 {
@@ -171,7 +164,6 @@ func run(t *testing.T, f fault) {
 		fields[name] = provider.Field{Treatment: provider.Mapped}
 	}
 	fields["stream_options"] = provider.Field{Treatment: provider.Dropped, Note: "usage is always asked for"}
-	fields["web_search_options"] = provider.Field{Treatment: provider.Refused, Note: "nothing searches"}
 	fields["metadata"] = provider.Field{Treatment: provider.Dropped, Note: "refused without store"}
 	if f.fields != nil {
 		f.fields(fields)

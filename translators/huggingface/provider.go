@@ -16,6 +16,7 @@ import (
 var Provider = provider.Provider{
 	Name:       "huggingface",
 	OwnKey:     true,
+	Embeds:     true,
 	ModelLands: target.InModel,
 	Base:       provider.At("https://router.huggingface.co"),
 	Native:     Native,

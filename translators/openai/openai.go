@@ -9,6 +9,7 @@ import (
 // https://platform.openai.com/docs/api-reference
 var Provider = provider.Provider{
 	Name:    "openai",
+	Embeds:  true,
 	Resizes: []string{"text-embedding-3"},
 	Base:    provider.At("https://api.openai.com"),
 	Operations: provider.With(map[route.Type]*provider.Operation{

@@ -54,7 +54,7 @@ type Provider struct {
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
 	// OwnKey means that the configured key always wins and allow_override has no
-	// effect.
+	// effect. If the provider also has an Identity, the schema refuses allow_override.
 	OwnKey bool
 	// ModelLands says where in the URL the model's name goes, and so which
 	// characters it may have. It is target.Nowhere if the name is in the body.
@@ -64,6 +64,8 @@ type Provider struct {
 	// Resizes lists parts of names of embedding models that can shorten their
 	// vectors on request. Other models refuse the parameter.
 	Resizes []string
+	// Embeds means that the semantic router can use the provider's embedding models.
+	Embeds bool
 	// Embedding, if set, completes the options of the semantic router's embedding
 	// target, for which fewer options can be configured.
 	Embedding func(o *target.Options)
