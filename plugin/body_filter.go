@@ -47,7 +47,9 @@ func deliver(ctx context.Context, a *attempt) error {
 		body = start
 		switch {
 		case form == frame.Events:
-			a.answer.Header["Content-Type"] = []string{"text/event-stream"}
+			if label, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array); !known || label != frame.SSE {
+				a.answer.Header["Content-Type"] = []string{"text/event-stream"}
+			}
 			as, kind = byEvent, frame.SSE
 		case form == frame.Object && a.how == viaChat:
 			return deliverWholeAsStream(ctx, a, body)
