@@ -186,17 +186,25 @@ func (m *Media) Type() string {
 	return m.MIME
 }
 
-// Tool is a function the model may call.
+// Tool is a function the model may call, or a tool that the provider runs itself.
 type Tool struct {
-	Name        string
+	Name        string // of a hosted tool: what ToolChoice calls it
 	Description jsonedit.Text
 	Parameters  Raw // JSON schema; nil when absent
 	Strict      *bool
 	// CacheControl is Anthropic's cache_control.
 	CacheControl Raw
-	// Native is the complete JSON of a tool that is not a function but
-	// provider-specific, such as {"googleSearch":{}}. The other fields are then
-	// empty.
+
+	// Hosted is the kind of a tool that the provider runs itself, "" for a function;
+	// see provider.Operation.Offer.
+	Hosted Hosted
+	Search *Search // of a WebSearch, nil for none
+	// Client is how the client's format writes the tool and its calls, if it is no
+	// plain function there.
+	Client ClientTool
+	// Native is the client's complete JSON of a tool that has a form of its own in
+	// some maker's format: a hosted one, or a function that the maker's models know
+	// without a schema.
 	Native Raw
 }
 
