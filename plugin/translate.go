@@ -263,12 +263,23 @@ func translateChat(a *attempt) error {
 	if len(r.Extra) > 0 {
 		r.Extra = unpinnedExtra(a, r.Extra)
 	}
+	if err := offer(a, &r); err != nil {
+		return err
+	}
 	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
 	if err != nil {
 		return err
 	}
 	a.pieces = [][]byte{body}
 	return mergeExtraBody(a, []byte(r.ExtraBody))
+}
+
+// offer leaves out of r the tools that the provider would have to run and does not
+// have. The record and a header of the answer name them.
+func offer(a *attempt, r *chat.Request) (err error) {
+	a.left, err = a.op.Offer(a.target, r)
+	a.record.Update(func(d *record.Data) { d.LeftOut = a.left })
+	return err
 }
 
 func boolean(b bool) []byte {

@@ -14,6 +14,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -30,6 +31,9 @@ func translate(t *testing.T, model, body string) (map[string]any, error) {
 	req, err := openai.Chat.ParseRequest([]byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
+	}
+	if _, err := Provider.Operations[route.Chat].Offer(chatTarget(model), req); err != nil {
+		return nil, err
 	}
 	out, err := Messages.AppendRequest(nil, chatTarget(model), req)
 	if err != nil {
@@ -265,14 +269,23 @@ func TestRequestsThatCannotBeTranslatedNameTheField(t *testing.T) {
 	}
 }
 
-func TestToolsThatAnthropicLacksAreRefused(t *testing.T) {
-	for native, ok := range map[string]bool{
-		`{"type":"bash_20250124","name":"bash"}`: true, `{"type":"mcp_toolset","mcp_server_name":"m"}`: true,
-		`{"googleSearch":{}}`: false, `{"type":"web_search"}`: false, `{"type":"custom","custom":{"name":"x"}}`: false,
+func TestOtherMakersToolsBecomeAnthropicsOwn(t *testing.T) {
+	const bash, mcp = `{"type":"bash_20250124","name":"bash"}`, `{"type":"mcp_toolset","mcp_server_name":"m"}`
+	const fetch, code = `{"type":"web_fetch_20250910","name":"web_fetch"}`, `{"type":"code_execution_20250825","name":"code_execution"}`
+	const search = `{"type":"web_search_20250305","name":"web_search"}`
+	for native, want := range map[string]string{
+		bash: bash, mcp: mcp, fetch: fetch, `{"googleSearch":{}}`: search, `{"type":"web_search"}`: search, `{"urlContext":{}}`: fetch,
+		`{"type":"code_interpreter","container":{"type":"auto"}}`: code,
+		`{"type":"file_search"}`:                                  "", `{"type":"custom","custom":{"name":"x"}}`: "", `{"type":"web_fetch_20250910"}`: fetch,
 	} {
-		req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("x")}}}}, Tools: []chat.Tool{{Native: chat.Raw(native)}}}
-		if _, err := Messages.AppendRequest(nil, chatTarget(sonnet), req); (err == nil) != ok {
-			t.Errorf("%s: got error %v, want accepted %v", native, err, ok)
+		body, err := translate(t, sonnet, `{"messages":[{"role":"user","content":"x"}],"tools":[`+native+`]}`)
+		if (err == nil) != (want != "") {
+			t.Errorf("%s: error %v", native, err)
+		}
+		if want != "" && err == nil {
+			if want := decode(t, []byte(`{"tools":[`+want+`]}`)); !reflect.DeepEqual(body["tools"], want["tools"]) {
+				t.Errorf("%s: became %v, want %v", native, body["tools"], want["tools"])
+			}
 		}
 	}
 }

@@ -72,9 +72,6 @@ func (converse) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 
 // read arranges the messages and decides the settings.
 func (q *query) read(t *target.Target) (err error) {
-	if q.Lookup("web_search_options") != nil {
-		return &chat.RequestError{Field: "web_search_options", Message: fields["web_search_options"].Note}
-	}
 	if own := q.Lookup("bedrock"); own != nil {
 		if q.own, err = jsonedit.Object(own, nil); err != nil {
 			return &chat.RequestError{Field: "bedrock", Message: "must be an object of Converse's members"}

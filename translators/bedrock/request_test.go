@@ -56,6 +56,9 @@ func translate(t *testing.T, to *target.Target, body string) (map[string]any, er
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
+	if _, err := operation.Offer(to, req); err != nil {
+		return nil, err
+	}
 	out, err := Converse.AppendRequest(nil, to, req)
 	if err != nil {
 		return nil, err
@@ -308,8 +311,8 @@ func TestRefusalsNameFieldAndReason(t *testing.T) {
 		{"a call without a result", sonnet, `{"messages":[{"role":"user","content":"x"},` + strings.ReplaceAll(call, "%", `"{}"`) + `]}`, `messages[1].tool_calls[0].id: no tool message after it answers "1"`},
 		{"a result without a call", sonnet, `{"messages":[{"role":"user","content":"x"},{"role":"tool","tool_call_id":"9","content":"x"}]}`, `messages[1].tool_call_id: no assistant message before it made the call "9"`},
 		{"nothing said", sonnet, `{"messages":[{"role":"user","content":""}]}`, "messages: must have at least one message that says something"},
-		{"web search", sonnet, `{"messages":[{"role":"user","content":"x"}],"web_search_options":{}}`, "web_search_options: Converse has no web search"},
-		{"a tool of another provider", sonnet, `{"messages":[{"role":"user","content":"x"}],"tools":[{"googleSearch":{}}]}`, "tools[0]: is no function and no tool that Converse has"},
+		{"web search", sonnet, `{"messages":[{"role":"user","content":"x"}],"web_search_options":{}}`, "tools[0]: the target runs no web_search_options of its own: offer functions, or use a target that has it"},
+		{"a tool of another provider", sonnet, `{"messages":[{"role":"user","content":"x"}],"tools":[{"googleSearch":{}}]}`, "tools[0]: the target runs no googleSearch of its own: offer functions, or use a target that has it"},
 		{"a member that Converse does not have", sonnet, `{"messages":[{"role":"user","content":"x"}],"bedrock":{"modelId":"x"}}`, "bedrock.modelId: is no member that Converse has"},
 		{"fields that are no object", sonnet, `{"messages":[{"role":"user","content":"x"}],"additionalModelRequestFields":[{}]}`, "additionalModelRequestFields: must be an object"},
 		{"an unknown format", sonnet, `{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"grammar"}}`, "response_format.type: must be text, json_object or json_schema"},

@@ -2,11 +2,11 @@ package bedrock
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
 )
 
 // formatTool is the tool through which a model without structured outputs
@@ -26,14 +26,11 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	}
 	called := chat.CalledTools(q.turns)
 	offered := q.ToolChoice.Mode != "none" && len(q.Tools) > 0
-	var err error
 	tools := []byte{'['}
 	switch {
 	case offered, len(q.Tools) > 0 && len(called) > 0:
 		for i := range q.Tools {
-			if tools, err = q.appendTool(tools, i); err != nil {
-				return nil, err
-			}
+			tools = q.appendTool(tools, &q.Tools[i])
 		}
 	default:
 		// A history with calls is refused without toolConfig, even where the
@@ -53,22 +50,24 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	return append(q.appendToolChoice(dst, offered), '}'), nil
 }
 
-func (q *query) appendTool(dst []byte, i int) ([]byte, error) {
-	t := &q.Tools[i]
-	if t.Native != nil {
-		ms, err := jsonedit.Object(t.Native, nil)
-		if err != nil || len(ms) != 1 || !slices.Contains([]string{"toolSpec", "systemTool", "cachePoint"}, string(ms[0].Key)) {
-			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "is no function and no tool that Converse has"}
-		}
-		return append(jsonedit.AppendComma(dst), t.Native...), nil
+// hosts says whether Converse has a hosted tool: what its own clients may declare
+// beside functions.
+func hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
+	ms, err := jsonedit.Object(tool.Native, nil)
+	return err == nil && len(ms) == 1 && slices.Contains([]string{"toolSpec", "systemTool", "cachePoint"}, string(ms[0].Key))
+}
+
+func (q *query) appendTool(dst []byte, t *chat.Tool) []byte {
+	if t.Hosted != "" {
+		return append(jsonedit.AppendComma(dst), t.Native...)
 	}
 	// Strict tools came with structured outputs.
 	strict := t.Strict != nil && *t.Strict && !q.model.noSchema
 	dst = appendToolSpec(dst, t.Name, t.Description, q.inputSchema(t.Parameters), strict)
 	if q.model.nova {
-		return dst, nil
+		return dst
 	}
-	return q.appendCachePoint(dst, t.CacheControl), nil
+	return q.appendCachePoint(dst, t.CacheControl)
 }
 
 func appendToolSpec(dst []byte, name string, description jsonedit.Text, schema []byte, strict bool) []byte {

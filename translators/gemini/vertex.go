@@ -159,6 +159,7 @@ var vertexClaude = func() *provider.Provider {
 		Path:      published("anthropic", rawPredict),
 		Format:    provider.AnthropicMessages,
 		Chat:      claude{edited{anthropic.Messages, &claudeEdit}},
+		Hosts:     anthropic.Hosts,
 		Meter:     anthropic.Meter,
 		Fields:    claudeFields,
 		Origin:    anthropic.Origin,

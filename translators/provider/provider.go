@@ -110,6 +110,9 @@ type Operation struct {
 	Format Format
 	// Chat translates chat and completions if Format is not the client's format.
 	Chat chat.Upstream
+	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
+	// asks for. Chat writes those that it does; see Offer for the others.
+	Hosts func(t *target.Target, r *chat.Request, tool *chat.Tool) bool
 	// Meter reads usage from answers that are forwarded unchanged.
 	Meter chat.Meter
 	// MeterHeaders, if set, reads usage from the headers of answers that have none

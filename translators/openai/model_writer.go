@@ -7,13 +7,13 @@ import (
 
 // Models writes lists of models.
 // https://platform.openai.com/docs/api-reference/models
-var Models provider.ModelWriter = models{}
+var Models provider.ModelWriter = modelWriter{}
 
-type models struct{}
+type modelWriter struct{}
 
 // AppendModel implements provider.ModelWriter. When the model was made is not
 // known: created is 0.
-func (models) AppendModel(dst []byte, m *provider.Model) []byte {
+func (modelWriter) AppendModel(dst []byte, m *provider.Model) []byte {
 	dst = append(dst, '{')
 	dst = jsonedit.AppendText(dst, "id", m.ID)
 	dst = jsonedit.AppendText(dst, "object", "model")
@@ -23,7 +23,7 @@ func (models) AppendModel(dst []byte, m *provider.Model) []byte {
 }
 
 // AppendModels implements provider.ModelWriter.
-func (w models) AppendModels(dst []byte, list []provider.Model) []byte {
+func (w modelWriter) AppendModels(dst []byte, list []provider.Model) []byte {
 	dst = append(dst, `{"object":"list","data":[`...)
 	for i := range list {
 		dst = w.AppendModel(jsonedit.AppendComma(dst), &list[i])

@@ -7,16 +7,16 @@ import (
 
 // Models writes lists of models.
 // https://platform.claude.com/docs/en/api/models-list
-var Models provider.ModelWriter = models{}
+var Models provider.ModelWriter = modelWriter{}
 
-type models struct{}
+type modelWriter struct{}
 
 // unknownDate is created_at of a model whose date of release is not known.
 // https://platform.claude.com/docs/en/api/models/retrieve
 const unknownDate = "1970-01-01T00:00:00Z"
 
 // AppendModel implements provider.ModelWriter.
-func (models) AppendModel(dst []byte, m *provider.Model) []byte {
+func (modelWriter) AppendModel(dst []byte, m *provider.Model) []byte {
 	dst = append(dst, '{')
 	dst = jsonedit.AppendText(dst, "type", "model")
 	dst = jsonedit.AppendText(dst, "id", m.ID)
@@ -27,7 +27,7 @@ func (models) AppendModel(dst []byte, m *provider.Model) []byte {
 
 // AppendModels implements provider.ModelWriter. An empty page has no first and
 // last id.
-func (w models) AppendModels(dst []byte, list []provider.Model) []byte {
+func (w modelWriter) AppendModels(dst []byte, list []provider.Model) []byte {
 	dst = append(dst, `{"data":[`...)
 	for i := range list {
 		dst = w.AppendModel(jsonedit.AppendComma(dst), &list[i])
