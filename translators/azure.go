@@ -24,7 +24,7 @@ var azure = &provider.Provider{
 	Resizes:  []string{"text-embedding-3"},
 	Check:    azureCheck,
 	Operations: provider.With(operations{
-		route.Chat:        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}, openai.Upstream{}),
+		route.Chat:        chatOf(deployment("/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}, openai.Upstream{Effort: openAIEffort}),
 		route.Completions: {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: topK}},
 		route.Embeddings:  {Path: deployment("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true},
 		route.Responses:   responsesAt("/openai/v1/responses"),

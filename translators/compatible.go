@@ -18,7 +18,7 @@ var rows = []*provider.Provider{
 		Name: "xai",
 		Base: At("https://api.x.ai"),
 		Operations: operations{
-			route.Chat:      ChatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent, Spare: refusedWhileReasoning}),
+			route.Chat:      ChatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rewrite: reasoningContent, Spare: refusedByGrok}),
 			route.Responses: responsesAt("/v1/responses"),
 			// size, quality and style are taken and have no effect; there are no streams.
 			route.ImageGenerations: {Path: path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},

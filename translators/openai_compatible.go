@@ -121,56 +121,12 @@ var openAI = &provider.Provider{
 	Resizes: []string{"text-embedding-3"},
 	Base:    At("https://api.openai.com"),
 	Operations: provider.With(operations{
-		route.Chat:        ChatAt("/v1/chat/completions", provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning}),
+		route.Chat: chatOf(path("/v1/chat/completions"), provider.Edit{Drop: topK, Rename: reasoningLimit, Spare: refusedWhileReasoning},
+			openai.Upstream{Effort: openAIEffort}),
 		route.Completions: completionsAt("/v1/completions", provider.Edit{Drop: topK}),
 		route.Embeddings:  embeddingsAt("/v1/embeddings"),
 		route.Responses:   responsesAt("/v1/responses"),
 	}, openAIRoutes),
-}
-
-// reasoning are the families of models that reason, by the beginning of their
-// names, and what they refuse. The first match counts.
-// https://platform.openai.com/docs/guides/reasoning
-// https://docs.x.ai/docs/guides/reasoning
-var reasoning = []struct {
-	prefix  string
-	refuses []string
-}{
-	{"gpt-5-chat", nil},
-	{"gpt-5", sampling},
-	{"o1", sampling},
-	{"o3", sampling},
-	{"o4", sampling},
-	{"grok-4", []string{"stop", "presence_penalty", "frequency_penalty"}},
-}
-
-var sampling = []string{"temperature", "top_p", "stop", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"}
-
-// refusedWhileReasoning is what t's model refuses because it reasons.
-func refusedWhileReasoning(t *target.Target) []string {
-	for _, family := range reasoning {
-		if isOf(t.Model, family.prefix) {
-			return family.refuses
-		}
-	}
-	return nil
-}
-
-// isOf says whether a model is of a family: gpt-5, gpt-5-mini and gpt-5.1, but not gpt-50.
-func isOf(model, family string) bool {
-	rest, ok := strings.CutPrefix(model, family)
-	return ok && (rest == "" || rest[0] == '-' || rest[0] == '.')
-}
-
-// reasoningLimit: OpenAI's reasoning models refuse max_tokens.
-// https://platform.openai.com/docs/guides/reasoning
-func reasoningLimit(t *target.Target) map[string]string {
-	for _, prefix := range [...]string{"o1", "o3", "o4", "gpt-5"} {
-		if isOf(t.Model, prefix) {
-			return map[string]string{"max_tokens": "max_completion_tokens"}
-		}
-	}
-	return nil
 }
 
 // olderLimit is for APIs that know max_tokens only.
