@@ -198,7 +198,7 @@ func fit(a *attempt, body []byte, edits []jsonedit.Edit) ([]byte, []jsonedit.Edi
 	if err != nil {
 		return nil, nil, err
 	}
-	a.leaveOut(left)
+	leaveOut(a, left)
 	if f.Member == "" {
 		a.fitted = known
 	} else if len(known) > 0 {
@@ -297,12 +297,12 @@ func translateChat(a *attempt) error {
 // have. The record and a header of the answer name them.
 func offer(a *attempt, r *chat.Request) error {
 	left, err := a.op.Offer(a.target, r)
-	a.leaveOut(left)
+	leaveOut(a, left)
 	return err
 }
 
 // leaveOut notes the names of tools that are left out.
-func (a *attempt) leaveOut(names []string) {
+func leaveOut(a *attempt, names []string) {
 	if len(names) > 0 {
 		a.left = names
 		a.exchange.record.Update(func(d *record.Data) { d.LeftOut = names })

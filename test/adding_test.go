@@ -22,6 +22,7 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/openai"
 	providers "go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
@@ -48,8 +49,8 @@ func TestACompatibleProviderIsOneRow(t *testing.T) {
 	defer func() { translators.Providers = saved }()
 	translators.Providers = append(saved[:len(saved):len(saved)], &providers.Provider{
 		Name:       "madeup",
-		Base:       translators.At(up.URL),
-		Operations: map[route.Type]*providers.Operation{route.Chat: translators.ChatAt("/v1/chat/completions", providers.Edit{Drop: []string{"top_k"}})},
+		Base:       providers.At(up.URL),
+		Operations: map[route.Type]*providers.Operation{route.Chat: openai.ChatAt("/v1/chat/completions", providers.Edit{Drop: []string{"top_k"}})},
 	})
 
 	files, err := written()
@@ -97,6 +98,19 @@ func serveMadeUp(t *testing.T, text string) {
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusOK || !strings.Contains(string(answer), "made up") || !strings.Contains(string(answer), want) {
 			t.Errorf("%s: %d %s", body, resp.StatusCode, answer)
+		}
+	}
+}
+
+// TestTheRegistryIsOneFile: what is known of a provider is in its folder or its row.
+func TestTheRegistryIsOneFile(t *testing.T) {
+	files, err := filepath.Glob("../translators/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if name := filepath.Base(file); name != "translators.go" && !strings.HasSuffix(name, "_test.go") {
+			t.Errorf("translators/%s: belongs in a provider's folder", name)
 		}
 	}
 }

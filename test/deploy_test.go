@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	kongside "go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/plugin/monitor"
 )
 
 func source(t *testing.T, name string) string {
@@ -115,7 +117,39 @@ func TestComposeFileMatchesTheOtherFiles(t *testing.T) {
 			t.Errorf("kong.yml refers to %s, which docker-compose.yml does not pass on", name)
 		}
 	}
-	if !strings.Contains(source(t, "prometheus.yml"), "kong:8100") || kong.Environment["KONG_STATUS_LISTEN"] != "0.0.0.0:8100" {
+	scraped := source(t, "deploy/prometheus/prometheus.yml")
+	if !strings.Contains(scraped, "kong:8100") || kong.Environment["KONG_STATUS_LISTEN"] != "0.0.0.0:8100" {
 		t.Error("Prometheus does not scrape Kong's status listener")
+	}
+	if !strings.Contains(scraped, "kong:9542") || kong.Environment[monitor.AddrEnv] != "0.0.0.0:9542" || kong.Environment[monitor.PublicEnv] != "on" {
+		t.Error("Prometheus does not scrape the plugin")
+	}
+	docker := source(t, "Dockerfile")
+	for name := range kong.Environment {
+		if strings.HasPrefix(name, "GO_AI_PROXY_") && !strings.Contains(docker, name) {
+			t.Errorf("Kong does not pass %s on: it is not in KONG_NGINX_MAIN_ENV", name)
+		}
+	}
+	for name, s := range compose.Services {
+		for _, v := range s.Volumes {
+			file, _, _ := strings.Cut(v, ":")
+			if _, err := os.Stat("../" + file); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, p := range s.Ports {
+			if name == "grafana" && !strings.HasPrefix(p, "127.0.0.1:") || strings.HasSuffix(p, ":9542") && !strings.HasPrefix(p, "127.0.0.1:") {
+				t.Errorf("%s: %s has no password and is published to all", name, p)
+			}
+		}
+	}
+	var provider struct {
+		Providers []struct{ Options struct{ Path string } }
+	}
+	if err := yaml.Unmarshal([]byte(source(t, "deploy/grafana/provisioning/dashboards/dashboards.yml")), &provider); err != nil {
+		t.Fatal(err)
+	}
+	if path := provider.Providers[0].Options.Path; !slices.Contains(compose.Services["grafana"].Volumes, "./deploy/grafana/dashboards:"+path+":ro") {
+		t.Errorf("Grafana looks for dashboards in %s", path)
 	}
 }

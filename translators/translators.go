@@ -1,5 +1,5 @@
-// Package translators lists all providers. A provider is either a folder with a
-// var Provider and a line in this file, or a row in compatible.go.
+// Package translators is the registry of all providers. A provider is either a folder
+// with a var Provider and a line in this file, or a row in compatible/compatible.go.
 package translators
 
 import (
@@ -7,27 +7,36 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/azure"
 	"go-ai-proxy/translators/bedrock"
 	"go-ai-proxy/translators/cohere"
+	"go-ai-proxy/translators/compatible"
+	"go-ai-proxy/translators/dashscope"
 	"go-ai-proxy/translators/gemini"
+	"go-ai-proxy/translators/huggingface"
+	"go-ai-proxy/translators/llama2"
 	"go-ai-proxy/translators/ollama"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 )
 
 // Providers holds all providers, in the order of the README.
 var Providers = append([]*provider.Provider{
-	openAI,
-	azureByModel,
+	&openai.Provider,
+	&azure.Provider,
 	&anthropic.Provider,
 	&bedrock.Provider,
 	&gemini.Provider,
 	&cohere.Provider,
-	mistralFormats,
-	huggingFace,
-	llama2Formats,
+	&compatible.Mistral,
+	&huggingface.Provider,
+	&llama2.Provider,
 	&ollama.Provider,
-	dashscope,
-}, rows...)
+	&dashscope.Provider,
+}, compatible.Providers...)
+
+// Client is the format of clients if llm_format does not name a provider's own.
+var Client = &openai.Client
 
 // Lookup returns the provider called name, or nil.
 func Lookup(name string) *provider.Provider {

@@ -40,7 +40,7 @@ type request struct {
 	Output     int            `json:"output_tokens"`
 	Estimated  bool           `json:"estimated"`
 	Cost       float64        `json:"cost"`
-	FirstToken int64          `json:"first_token_ms"`
+	FirstToken float64        `json:"first_token_ms"`
 	Latency    int64          `json:"latency_ms"`
 	Tried      []tried        `json:"tried"`
 }
@@ -55,7 +55,7 @@ type minute struct {
 	At       int64   `json:"at"` // unix seconds of its begin
 	Requests int     `json:"requests"`
 	Errors   int     `json:"errors"`
-	FirstSum int64   `json:"first_token_ms_sum"`
+	FirstSum float64 `json:"first_token_ms_sum"`
 	Firsts   int     `json:"first_tokens"`
 	Cost     float64 `json:"cost"`
 }
@@ -77,7 +77,7 @@ func (b *board) add(d *record.Data) {
 	*r = request{
 		At: d.Started, Route: d.Route, Operation: d.Label.Operation, Provider: d.Label.Provider, Model: d.Label.Model, Target: d.Label.Target,
 		Status: d.Status, Outcome: d.Outcome, Mode: d.Mode, Input: d.Usage.Prompt, Output: d.Usage.Completion, Estimated: d.Estimated,
-		Cost: cost, FirstToken: d.First.Milliseconds(), Latency: d.Latency.Milliseconds(),
+		Cost: cost, FirstToken: milliseconds(d.First), Latency: d.Latency.Milliseconds(),
 	}
 	for i := range d.Tried {
 		t := &d.Tried[i]
@@ -99,11 +99,13 @@ func (b *board) add(d *record.Data) {
 	if m := b.minute(targetKey{d.PluginID, d.Label.Target}, d.Started); m != nil && len(d.Tried) > 0 {
 		m.Cost += cost
 		if d.First > 0 {
-			m.FirstSum += d.First.Milliseconds()
+			m.FirstSum += milliseconds(d.First)
 			m.Firsts++
 		}
 	}
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // minute returns the minute of a target, nil if there are too many targets. The lock
 // is held.

@@ -32,7 +32,7 @@ var Provider = provider.Provider{
 	Client: &Client,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: {
-			Path:   path("/v1/messages"),
+			Path:   provider.Path("/v1/messages"),
 			Format: provider.AnthropicMessages,
 			Chat:   Messages,
 			Hosts:  Hosts,
@@ -43,7 +43,7 @@ var Provider = provider.Provider{
 			Tune:   Tune,
 		},
 		route.Completions: {
-			Path:     path("/v1/complete"),
+			Path:     provider.Path("/v1/complete"),
 			Format:   provider.AnthropicComplete,
 			Chat:     Complete,
 			Meter:    Meter,
@@ -70,10 +70,6 @@ func header(t *target.Target) [][2]string {
 		version = t.Options.AnthropicVersion
 	}
 	return [][2]string{{"Anthropic-Version", version}}
-}
-
-func path(p string) func(*target.Target, bool) (string, error) {
-	return func(*target.Target, bool) (string, error) { return p, nil }
 }
 
 // Fields rules the fields of an OpenAI chat request for the Messages format,

@@ -156,6 +156,6 @@ func (batchFiles) Answer(t *target.Target, _ *provider.Call, body []byte, meta c
 
 // routes are what is no chat.
 var routes = map[route.Type]*provider.Operation{
-	route.Batches: {Path: path(batchPath), Format: provider.AnthropicBatches, Resource: batches{}, NoStream: true},
-	route.Files:   {Path: path(batchPath), Format: provider.AnthropicBatches, Resource: batchFiles{}, NoStream: true},
+	route.Batches: {Path: provider.Path(batchPath), Format: provider.AnthropicBatches, Resource: batches{}, NoStream: true},
+	route.Files:   {Path: provider.Path(batchPath), Format: provider.AnthropicBatches, Resource: batchFiles{}, NoStream: true},
 }

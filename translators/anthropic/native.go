@@ -7,13 +7,13 @@ import "go-ai-proxy/translators/provider"
 // https://platform.claude.com/docs/en/api/creating-message-batches
 var native = map[provider.Format]*provider.Operation{
 	provider.AnthropicCount: {
-		Path:     path("/v1/messages/count_tokens"),
+		Path:     provider.Path("/v1/messages/count_tokens"),
 		Format:   provider.AnthropicCount,
 		Edit:     provider.Edit{Request: OwnThinking},
 		NoStream: true,
 	},
 	provider.AnthropicBatches: {
-		Path:     path("/v1/messages/batches"),
+		Path:     provider.Path("/v1/messages/batches"),
 		Format:   provider.AnthropicBatches,
 		NoStream: true,
 	},

@@ -36,7 +36,7 @@ var (
 
 var (
 	chatV2Operation = &provider.Operation{
-		Path:   path("/v2/chat"),
+		Path:   provider.Path("/v2/chat"),
 		Format: provider.CohereChatV2,
 		Chat:   Chat,
 		Meter:  Meter,
@@ -44,7 +44,7 @@ var (
 		Tune:   settings.Tune,
 	}
 	chatV1Operation = &provider.Operation{
-		Path:   path("/v1/chat"),
+		Path:   provider.Path("/v1/chat"),
 		Format: provider.CohereChatV1,
 		Chat:   ChatV1,
 		Meter:  Meter,
@@ -72,7 +72,7 @@ func withChat(chat *provider.Operation) *provider.Provider {
 }
 
 var generateOperation = &provider.Operation{
-	Path:   path("/v1/generate"),
+	Path:   provider.Path("/v1/generate"),
 	Format: provider.CohereGenerate,
 	Chat:   Generate,
 	Meter:  Meter,
@@ -80,7 +80,7 @@ var generateOperation = &provider.Operation{
 }
 
 var embedOperation = &provider.Operation{
-	Path:     path("/v2/embed"),
+	Path:     provider.Path("/v2/embed"),
 	Format:   provider.CohereEmbed,
 	Body:     Embed,
 	Meter:    Meter,
@@ -96,10 +96,6 @@ var (
 	// Generate is the legacy POST /v1/generate.
 	Generate chat.Upstream = generate{}
 )
-
-func path(p string) func(*target.Target, bool) (string, error) {
-	return func(*target.Target, bool) (string, error) { return p, nil }
-}
 
 // variant chooses the version of Chat by the path that is configured.
 func variant(t *target.Target) *provider.Provider {

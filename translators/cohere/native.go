@@ -6,9 +6,9 @@ import "go-ai-proxy/translators/provider"
 // https://docs.cohere.com/reference/rerank
 // https://docs.cohere.com/v1/reference/embed
 var (
-	rerankV2 = &provider.Operation{Path: path("/v2/rerank"), Format: provider.CohereRerankV2, Meter: Meter, NoStream: true}
-	rerankV1 = &provider.Operation{Path: path("/v1/rerank"), Format: provider.CohereRerankV1, Meter: Meter, NoStream: true}
-	embedV1  = &provider.Operation{Path: path("/v1/embed"), Format: provider.CohereEmbedV1, Meter: Meter, NoStream: true}
+	rerankV2 = &provider.Operation{Path: provider.Path("/v2/rerank"), Format: provider.CohereRerankV2, Meter: Meter, NoStream: true}
+	rerankV1 = &provider.Operation{Path: provider.Path("/v1/rerank"), Format: provider.CohereRerankV1, Meter: Meter, NoStream: true}
+	embedV1  = &provider.Operation{Path: provider.Path("/v1/embed"), Format: provider.CohereEmbedV1, Meter: Meter, NoStream: true}
 )
 
 // native are the operations by the version that the client's path names,

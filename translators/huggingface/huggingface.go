@@ -1,8 +1,7 @@
 // Package huggingface implements two formats of Hugging Face: text generation, as
 // in Text Generation Inference (TGI) and the older inference API, and feature
-// extraction. It knows the internal form but no client formats. Chat has OpenAI's
-// format and is a row in openai_compatible.go, which adds the operations of this
-// package.
+// extraction. It knows the internal form but no client formats. Chat has
+// OpenAI's format. Start with Provider, in provider.go.
 //
 // Facts are from https://huggingface.co/docs/text-generation-inference and the
 // package @huggingface/tasks.
@@ -49,22 +48,11 @@ func modelPath(t *target.Target, task string) (string, error) {
 		return "", &chat.RequestError{Message: "Could not parse the Hugging Face model endponit"} // Kong's spelling
 	}
 	for segment := range strings.SplitSeq(t.Model, "/") {
-		if !isSegment(segment) {
+		if _, err := provider.Segment("model", segment); err != nil {
 			return "", &chat.RequestError{Field: "model", Message: "is no name of a model: organisation/model, of letters, digits, '-', '_' and '.'"}
 		}
 	}
 	return "/hf-inference/models/" + t.Model + task, nil
-}
-
-// isSegment says whether s can stand between two slashes as it is.
-func isSegment(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.~", c) >= 0) {
-			return false
-		}
-	}
-	return s != "" && s != "." && s != ".."
 }
 
 // generateFields rules the fields of an OpenAI completions request.

@@ -1,8 +1,9 @@
-// Package llama2 implements the raw format of Llama 2 endpoints (llama2_format
-// "raw"). A request is a prompt in the model's own template; an answer is the text,
-// preceded by the prompt. There are no streams, no tools and no token counts.
+// Package llama2 is self-hosted servers of Llama 2 models, and implements the raw
+// format of their endpoints (llama2_format "raw"). A request is a prompt in the
+// model's own template; an answer is the text, preceded by the prompt. There are no
+// streams, no tools and no token counts.
 //
-// Start with Provider, then prompt.go for the template.
+// Start with Provider, in provider.go; then Raw, and prompt.go for the template.
 package llama2
 
 import (
@@ -16,9 +17,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Provider is an endpoint of the raw format, which is all of its
-// upstream_url: there is no path that they share.
-var Provider = provider.Provider{
+// Raw is an endpoint of the raw format. Its path is that of upstream_url: such
+// endpoints have no path in common.
+var Raw = provider.Provider{
 	Name: "llama2",
 	Operations: map[route.Type]*provider.Operation{
 		route.Chat:        {Path: root, Format: provider.Llama2Raw, Chat: Chat, Fields: Fields, NoStream: true},

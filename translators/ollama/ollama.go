@@ -14,7 +14,6 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
-	"go-ai-proxy/translators/target"
 )
 
 // Provider is an Ollama server. Only upstream_url can say where it is; a URL
@@ -29,9 +28,9 @@ var Provider = provider.Provider{
 		return strings.TrimSuffix(strings.TrimPrefix(name, "library/"), ":latest")
 	},
 	Operations: map[route.Type]*provider.Operation{
-		route.Chat:        {Path: path("/api/chat"), Format: provider.OllamaChat, Chat: Chat, Meter: Meter, Fields: Fields},
-		route.Completions: {Path: path("/api/generate"), Format: provider.OllamaGenerate, Chat: Generate, Meter: Meter, Fields: generateFields},
-		route.Embeddings:  {Path: path("/api/embed"), Format: provider.OllamaEmbed, Body: Embed, NoStream: true},
+		route.Chat:        {Path: provider.Path("/api/chat"), Format: provider.OllamaChat, Chat: Chat, Meter: Meter, Fields: Fields},
+		route.Completions: {Path: provider.Path("/api/generate"), Format: provider.OllamaGenerate, Chat: Generate, Meter: Meter, Fields: generateFields},
+		route.Embeddings:  {Path: provider.Path("/api/embed"), Format: provider.OllamaEmbed, Body: Embed, NoStream: true},
 	},
 }
 
@@ -44,10 +43,6 @@ var (
 	// Embed is POST /api/embed.
 	Embed provider.Translator = embedFormat{}
 )
-
-func path(p string) func(*target.Target, bool) (string, error) {
-	return func(*target.Target, bool) (string, error) { return p, nil }
-}
 
 // Fields rules the fields of an OpenAI chat request for /api/chat.
 var Fields = provider.Fields{

@@ -1,7 +1,9 @@
-// Package openai implements OpenAI's formats on the client's side: the dialects
-// Chat and Completions, and the meters that read usage from forwarded bytes. It
-// knows no provider. Start with Chat; parse.go reads requests, answer.go writes
-// whole answers, stream.go writes chunks, meter.go counts.
+// Package openai implements OpenAI's formats on both sides, and is the provider with
+// them. On the client's side, start with Chat: parse.go reads requests, answer.go
+// writes whole answers, stream.go writes chunks; meter.go reads usage from bytes that
+// are forwarded. On the provider's side, start with Provider: operations.go holds the
+// operations of OpenAI's API, also for providers that are compatible with it, and
+// upstream.go writes requests.
 //
 // For what OpenAI's API has no member for, the package uses members that other
 // APIs have established, in requests and in answers, so that a client that sends

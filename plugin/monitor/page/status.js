@@ -17,6 +17,7 @@ const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 function duration(ms) {
   if (!ms) return "–";
+  if (ms < 1) return "< 1 ms";
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
@@ -67,7 +68,7 @@ function showTarget(t, now) {
   const [kind, text] = stateOf(t);
   const parts = [
     element("h3", {}, t.target),
-    element("p", {}, [element("span", { class: `state ${kind}` }, text), ` · ${t.route_type} · ${number.format(t.in_flight)} in flight`]),
+    element("p", {}, [element("span", { class: `state ${kind}` }, text), ` · ${t.route_type} · ${number.format(t.in_flight)} in flight · plugin ${t.plugin.slice(0, 8)}`]),
   ];
   if (t.last_error) parts.push(element("p", { class: "hint" }, `last error: ${t.last_error} at ${clock.format(new Date(t.last_error_at))}`));
   parts.push(element("dl", {}, [

@@ -83,35 +83,6 @@ func sameJSON(t *testing.T, a, b string) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-func TestAnswersAreRewrittenToOpenAIsFormat(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		rewrite func(dst, data []byte) []byte
-		in, out string
-	}{
-		{"thinking of vLLM", reasoningContent, `{"choices":[{"delta":{"reasoning":"hm","content":null}}],"x":1.0}`, `{"choices":[{"delta":{"reasoning_content":"hm","content":null}}],"x":1.0}`},
-		{"both names", reasoningContent, `{"choices":[{"message":{"reasoning":"a","reasoning_content":"a"}}]}`, ``},
-		{"text about it", reasoningContent, `{"choices":[{"message":{"content":"a \"reasoning\": b"}}]}`, ``},
-		{"Databricks' parts", splitContent, `{"choices":[{"message":{"role":"assistant","content":[{"type":"reasoning","summary":[{"type":"summary_text","text":"h\"m"}]},{"type":"text","text":"yes"}]}}]}`,
-			`{"choices":[{"message":{"role":"assistant","content":"yes","reasoning_content":"h\"m"}}]}`},
-		{"Mistral's parts", splitContent, `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}`, `{"choices":[{"delta":{"content":"","reasoning_content":"hm"}}]}`},
-		{"a string", splitContent, `{"choices":[{"delta":{"content":"x"}}]}`, ``},
-		{"no JSON", splitContent, `"content" [`, ``},
-		{"[DONE]", splitContent, `[DONE]`, ``},
-	} {
-		got := test.rewrite(nil, []byte(test.in))
-		if test.out == "" {
-			if string(got) != test.in {
-				t.Errorf("%s: got %s", test.name, got)
-			}
-			continue
-		}
-		if !sameJSON(t, string(got), test.out) {
-			t.Errorf("%s: got %s, want %s", test.name, got, test.out)
-		}
-	}
-}
-
 func TestProvidersHaveTheirAddresses(t *testing.T) {
 	no := false
 	for _, test := range []struct {
@@ -159,21 +130,6 @@ func TestSelfHostedProvidersHaveNoDefaultAddress(t *testing.T) {
 		if Lookup(name).Base != nil {
 			t.Errorf("%s: has an address of its own", name)
 		}
-	}
-}
-
-func TestAzureKeepsItsVersionInTheQuery(t *testing.T) {
-	got := azure.Query(&target.Target{Options: &target.Options{AzureAPIVersion: "2024-10-21"}})
-	if !reflect.DeepEqual(got, [][2]string{{"api-version", "2024-10-21"}}) {
-		t.Errorf("got %v", got)
-	}
-}
-
-func TestTheRouterTakesOptionsAsHeaders(t *testing.T) {
-	no, yes := false, true
-	got := huggingFace.Header(&target.Target{Options: &target.Options{Huggingface: target.Huggingface{UseCache: &no, WaitForModel: &yes}}})
-	if !reflect.DeepEqual(got, [][2]string{{"x-use-cache", "false"}, {"x-wait-for-model", "true"}}) {
-		t.Errorf("got %v", got)
 	}
 }
 

@@ -1,4 +1,4 @@
-package translators
+package openai
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ func TestOpenAIsModelsAreAskedInTheirOwnWords(t *testing.T) {
 		{"gpt-5", "none", "minimal", true},
 		{"gpt-5-mini-2025-08-07", "xhigh", "high", true},
 		{"gpt-5-pro", "low", "high", true},
-		{"gpt-5-chat-latest", "low", "", false},
+		{"gpt-5-chat-latest", "low", "", true},
 		{"gpt-5.1", "none", "none", true},
 		{"gpt-5.1", "minimal", "low", true},
 		{"gpt-5.4", "xhigh", "xhigh", true},
@@ -26,10 +26,10 @@ func TestOpenAIsModelsAreAskedInTheirOwnWords(t *testing.T) {
 		{"ft:gpt-4.1-2025-04-14:acme::id", "high", "", false},
 		{"my-deployment", "minimal", "minimal", false},
 	} {
-		if got := openAIEffort(c.model, c.wanted); got != c.effort {
+		if got := EffortOf(c.model, c.wanted); got != c.effort {
 			t.Errorf("%s: %q became %q, want %q", c.model, c.wanted, got, c.effort)
 		}
-		if got := reasoningLimit(&target.Target{Model: c.model}) != nil; got != c.completion {
+		if got := ReasoningLimit(&target.Target{Model: c.model}) != nil; got != c.completion {
 			t.Errorf("%s: max_completion_tokens %t", c.model, got)
 		}
 	}

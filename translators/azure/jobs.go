@@ -1,4 +1,4 @@
-package translators
+package azure
 
 import (
 	"strconv"
@@ -11,22 +11,22 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// azureJobs are Azure's video generation jobs, for clients of OpenAI's videos.
+// jobs are Azure's video generation jobs, for clients of OpenAI's videos.
 // A job has generations, whose content is what a client wants.
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/video-generation-quickstart
-type azureJobs struct{}
+type jobs struct{}
 
-const azureVideo = "/openai/v1/video/generations"
+const videoPath = "/openai/v1/video/generations"
 
 // Request implements provider.Resource.
-func (azureJobs) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provider.Call, error) {
+func (jobs) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provider.Call, error) {
 	id, rest := openai.SplitID(c.Path)
 	switch {
 	case id == "" && c.Method == "POST":
-		body, err := azureJob(t, c.Body)
-		return &provider.Call{Method: "POST", Path: azureVideo + "/jobs", Body: body}, err
+		body, err := jobBody(t, c.Body)
+		return &provider.Call{Method: "POST", Path: videoPath + "/jobs", Body: body}, err
 	case id == "":
-		path := azureVideo + "/jobs"
+		path := videoPath + "/jobs"
 		if c.Query != "" {
 			path += "?" + c.Query
 		}
@@ -36,13 +36,13 @@ func (azureJobs) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*prov
 		if rest != "" {
 			method = "GET"
 		}
-		return &provider.Call{Method: method, Path: azureVideo + "/jobs/" + id}, nil
+		return &provider.Call{Method: method, Path: videoPath + "/jobs/" + id}, nil
 	}
 	return nil, openai.NoSuchCall(c)
 }
 
-// azureJob is OpenAI's body with Azure's names; one that has them stays.
-func azureJob(t *target.Target, client []byte) ([]byte, error) {
+// jobBody is OpenAI's body with Azure's names; one that has them stays.
+func jobBody(t *target.Target, client []byte) ([]byte, error) {
 	members, err := jsonedit.Object(client, nil)
 	if err != nil {
 		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
@@ -71,7 +71,7 @@ func azureJob(t *target.Target, client []byte) ([]byte, error) {
 }
 
 // Answer implements provider.Resource.
-func (azureJobs) Answer(t *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
+func (jobs) Answer(t *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
 	id, rest := openai.SplitID(c.Path)
 	if c.Method == "DELETE" {
 		return &provider.Reply{Body: openai.DeletedVideo(id)}, nil
@@ -83,29 +83,29 @@ func (azureJobs) Answer(t *target.Target, c *provider.Call, body []byte, meta ch
 	if rest == "/content" {
 		generation := string(v.GetStringBytes("generations", "0", "id"))
 		if generation == "" {
-			return nil, openai.VideoNotReady(azureVideoOf(v, meta).Status)
+			return nil, openai.VideoNotReady(videoOf(v, meta).Status)
 		}
-		generation, err := segment("generations[0].id", generation)
+		generation, err := provider.Segment("generations[0].id", generation)
 		if err != nil {
 			return nil, &chat.ResponseError{Message: err.Error()}
 		}
-		return &provider.Reply{Next: &provider.Call{Method: "GET", Path: azureVideo + "/" + generation + "/content/video"}}, nil
+		return &provider.Reply{Next: &provider.Call{Method: "GET", Path: videoPath + "/" + generation + "/content/video"}}, nil
 	}
 	if id == "" && c.Method == "GET" {
 		var list []openai.Video
 		for _, job := range v.GetArray("data") {
-			list = append(list, azureVideoOf(job, meta))
+			list = append(list, videoOf(job, meta))
 		}
 		return &provider.Reply{Body: openai.AppendVideos(nil, list, v.GetBool("has_more"))}, nil
 	}
-	video := azureVideoOf(v, meta)
+	video := videoOf(v, meta)
 	if video.ID == "" {
 		return nil, &chat.ResponseError{Message: "'id' not in azure response"}
 	}
 	return &provider.Reply{Body: video.Append(nil)}, nil
 }
 
-func azureVideoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
+func videoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
 	text := func(name string) string { return string(v.GetStringBytes(name)) }
 	video := openai.Video{
 		ID: text("id"), Model: text("model"), Created: v.GetInt64("created_at"), Completed: v.GetInt64("finished_at"), Expires: v.GetInt64("expires_at"),

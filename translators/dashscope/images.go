@@ -1,4 +1,4 @@
-package translators
+package dashscope
 
 import (
 	"net/http"
@@ -13,17 +13,17 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// dashscopeImages translates OpenAI's images to Model Studio's own API, which
+// images translates OpenAI's images to Model Studio's own API, which
 // its compatible mode lacks. Qwen's models answer at once; the others make a
 // task, which is asked for until it is done.
 // https://www.alibabacloud.com/help/en/model-studio/qwen-image-api
 // https://www.alibabacloud.com/help/en/model-studio/wanx-image-edit-api-reference
-type dashscopeImages struct{}
+type images struct{}
 
 const aigc = "/api/v1/services/aigc/"
 
 // Request implements provider.Resource.
-func (dashscopeImages) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provider.Call, error) {
+func (images) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provider.Call, error) {
 	r, err := openai.ImageOf(c.Body)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func appendParameters(dst []byte, r *openai.NewImage) ([]byte, error) {
 }
 
 // Answer implements provider.Resource.
-func (dashscopeImages) Answer(_ *target.Target, _ *provider.Call, body []byte, meta chat.Meta, seen *chat.Seen) (*provider.Reply, error) {
+func (images) Answer(_ *target.Target, _ *provider.Call, body []byte, meta chat.Meta, seen *chat.Seen) (*provider.Reply, error) {
 	v, err := jsonedit.Parse(body)
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "failed to decode dashscope response"}
@@ -141,7 +141,7 @@ func (dashscopeImages) Answer(_ *target.Target, _ *provider.Call, body []byte, m
 	out := v.Get("output")
 	switch status := string(out.GetStringBytes("task_status")); status {
 	case "PENDING", "RUNNING", "SUSPENDED":
-		id, err := segment("output.task_id", string(out.GetStringBytes("task_id")))
+		id, err := provider.Segment("output.task_id", string(out.GetStringBytes("task_id")))
 		if err != nil {
 			return nil, &chat.ResponseError{Message: err.Error()}
 		}

@@ -1,4 +1,4 @@
-package translators
+package compatible
 
 import (
 	"bytes"
@@ -7,13 +7,13 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// The functions here change what is almost OpenAI's format. Each looks for the
-// bytes that it is about first, so that it costs nothing where they are not.
+// The functions here correct bodies that are almost in OpenAI's format. Each first
+// looks for the bytes that it is about, so that other bodies cost nothing.
 
-// reasoningContent renames the member "reasoning" of messages and deltas, as
-// vLLM and Cerebras have it, to "reasoning_content", as DeepSeek and with it
-// most clients do.
-func reasoningContent(dst, data []byte) []byte {
+// ReasoningContent is an Edit.Rewrite: it renames the member "reasoning" of messages
+// and deltas, which vLLM and Cerebras send, to "reasoning_content", which DeepSeek
+// sends and most clients read.
+func ReasoningContent(dst, data []byte) []byte {
 	if !bytes.Contains(data, []byte(`"reasoning"`)) {
 		return data
 	}
@@ -26,14 +26,14 @@ func reasoningContent(dst, data []byte) []byte {
 	})
 }
 
-// splitContent turns content that is an array of parts into OpenAI's string
-// and reasoning_content. Databricks has
+// SplitContent is an Edit.Rewrite: it turns content that is an array of parts into
+// OpenAI's string and reasoning_content. Databricks has
 // {"type":"reasoning","summary":[{"type":"summary_text","text":"…"}]}, Mistral
 // {"type":"thinking","thinking":[{"type":"text","text":"…"}]}, both beside
 // {"type":"text","text":"…"}.
 // https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 // https://docs.mistral.ai/capabilities/reasoning
-func splitContent(dst, data []byte) []byte {
+func SplitContent(dst, data []byte) []byte {
 	if !bytes.Contains(data, []byte(`"content"`)) {
 		return data
 	}
@@ -128,10 +128,10 @@ func editList(dst, data []byte, key string, edit func(element []byte) []jsonedit
 	return jsonedit.Join(dst, jsonedit.Splice(nil, data, members, []jsonedit.Edit{{Key: key, Value: value}}))
 }
 
-// systemRole gives "developer" messages the role that all APIs know. Only
-// OpenAI's own know both.
+// SystemRole is an Edit.Request: it gives "developer" messages the role "system",
+// which all APIs know. Only OpenAI's own API knows both.
 // https://model-spec.openai.com/2025-02-12.html#chain_of_command
-func systemRole(dst []byte, _ *target.Target, body []byte) []byte {
+func SystemRole(dst []byte, _ *target.Target, body []byte) []byte {
 	if !bytes.Contains(body, []byte(`"developer"`)) {
 		return body
 	}
@@ -143,17 +143,7 @@ func systemRole(dst []byte, _ *target.Target, body []byte) []byte {
 	})
 }
 
-// mistralRequest is systemRole, and tool_choice "required" as Mistral calls it.
-// https://docs.mistral.ai/capabilities/function_calling
-func mistralRequest(dst []byte, t *target.Target, body []byte) []byte {
-	edited := systemRole(dst, t, body)
-	if !bytes.Contains(edited, []byte(`"required"`)) {
-		return edited
-	}
-	members, err := jsonedit.Object(edited, nil)
-	if err != nil || string(jsonedit.Find(members, "tool_choice")) != `"required"` {
-		return edited
-	}
-	any := []jsonedit.Edit{{Key: "tool_choice", Value: []byte(`"any"`)}}
-	return jsonedit.Join(nil, jsonedit.Splice(nil, edited, members, any))
+// OlderLimit is an Edit.Rename for APIs that only know max_tokens.
+func OlderLimit(*target.Target) map[string]string {
+	return map[string]string{"max_completion_tokens": "max_tokens"}
 }

@@ -1,0 +1,287 @@
+// Package browser looks at the status page as a person does, in a headless Chromium.
+// It is a module of its own: the program does not need what this needs.
+package browser
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// RequireEnv makes a machine without Chromium a failure, as in CI.
+const RequireEnv = "GO_AI_PROXY_REQUIRE_CHROMIUM"
+
+// browser returns a context of a browser's tab, or skips the test.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv(RequireEnv) != "" {
+			t.Fatal("there is no chromium, and", RequireEnv, "is set")
+		}
+		t.Skip("needs chromium (Debian: apt-get install chromium)")
+	}
+	// Without a sandbox: CI runs as root, and only our own page is opened.
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// program is the built program, once for all tests.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		panic(err)
+	}
+	program = filepath.Join(dir, "go-ai-proxy")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// gateway is a running standalone with the mock.
+type gateway struct {
+	cmd *exec.Cmd
+	url string
+}
+
+func serve(t *testing.T, status string) *gateway {
+	t.Helper()
+	g := &gateway{url: "http://" + free(t)}
+	g.cmd = exec.Command(program, "standalone", "-mock", "-config", "../../kong.yml", "-listen", strings.TrimPrefix(g.url, "http://"))
+	g.cmd.Env = append(os.Environ(), "GO_AI_PROXY_STATUS="+status, "OPENAI_AUTH_HEADER=Bearer sk-marked")
+	var said bytes.Buffer
+	g.cmd.Stderr = &said
+	if err := g.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.stop() })
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if resp, err := http.Get("http://" + status + "/readyz"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == 200 {
+				return g
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatal("not ready: ", said.String())
+		}
+	}
+}
+
+func (g *gateway) stop() {
+	_ = g.cmd.Process.Kill()
+	_ = g.cmd.Wait()
+}
+
+// ask sends a chat request with a marked prompt.
+func (g *gateway) ask(t *testing.T) {
+	t.Helper()
+	resp, err := http.Post(g.url+"/openai/chat", "application/json", strings.NewReader(`{"messages":[{"role":"user","content":"a marked prompt"}],"stream":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+}
+
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// problems collects what the page's scripts throw and what the browser blocks.
+func problems(ctx context.Context) *[]string {
+	var found []string
+	chromedp.ListenTarget(ctx, func(ev any) {
+		switch e := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			found = append(found, e.ExceptionDetails.Error())
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+				found = append(found, fmt.Sprint(e.Type))
+			}
+		}
+	})
+	return &found
+}
+
+// atLeast waits until a script's result is at least n.
+func atLeast(t *testing.T, ctx context.Context, script string, n int) {
+	t.Helper()
+	var got int
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if err := chromedp.Run(ctx, chromedp.Evaluate(script, &got)); err != nil {
+			t.Fatal(err)
+		}
+		if got >= n {
+			return
+		}
+	}
+	t.Fatalf("%s is %d, want %d", script, got, n)
+}
+
+const (
+	rows  = `document.querySelectorAll("#requests tr").length`
+	cards = `document.querySelectorAll("#targets li h3").length`
+	bars  = `document.querySelectorAll("#targets svg rect").length`
+)
+
+func text(t *testing.T, ctx context.Context, script string) (s string) {
+	t.Helper()
+	if err := chromedp.Run(ctx, chromedp.Evaluate(script, &s)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestPageFollowsTheGateway: it renders, moves while requests come, says when the
+// process is gone, comes back with the next one, and shows no key and no prompt.
+func TestPageFollowsTheGateway(t *testing.T) {
+	ctx := browser(t)
+	found := problems(ctx)
+	status := free(t)
+	g := serve(t, status)
+	if err := chromedp.Run(ctx, chromedp.Navigate("http://"+status+"/")); err != nil {
+		t.Fatal(err)
+	}
+	atLeast(t, ctx, cards, 3)
+	g.ask(t)
+	atLeast(t, ctx, rows, 1)
+	atLeast(t, ctx, bars, 1)
+	for range 4 {
+		g.ask(t)
+	}
+	atLeast(t, ctx, rows, 5)
+	if html := text(t, ctx, `document.documentElement.outerHTML`); strings.Contains(html, "marked") {
+		t.Error("the page shows a key or a prompt")
+	}
+	before := text(t, ctx, `document.getElementById("about").textContent`)
+	g.stop()
+	atLeast(t, ctx, `document.getElementById("about").classList.contains("gone") ? 1 : 0`, 1)
+	serve(t, status)
+	atLeast(t, ctx, `document.getElementById("about").classList.contains("gone") ? 0 : 1`, 1)
+	if after := text(t, ctx, `document.getElementById("about").textContent`); after == before || !strings.Contains(after, "process ") {
+		t.Errorf("after a restart the page says %q, as before", after)
+	}
+	if len(*found) > 0 {
+		t.Errorf("the page's console: %q", *found)
+	}
+}
+
+// TestPageFitsASmallScreen: nothing is cut off at 360 pixels; the table scrolls within
+// its own box.
+func TestPageFitsASmallScreen(t *testing.T) {
+	ctx := browser(t)
+	status := free(t)
+	g := serve(t, status)
+	g.ask(t)
+	if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(360, 740, 2, true), chromedp.Navigate("http://"+status+"/")); err != nil {
+		t.Fatal(err)
+	}
+	atLeast(t, ctx, rows, 1)
+	var width int
+	if err := chromedp.Run(ctx, chromedp.Evaluate(`document.documentElement.scrollWidth`, &width)); err != nil {
+		t.Fatal(err)
+	}
+	if width > 360 {
+		t.Errorf("the page is %d pixels wide", width)
+	}
+	save(t, ctx, "small")
+}
+
+// TestPageCanBeReadByAll: text has enough contrast in both colour schemes (WCAG AA),
+// charts have names, the table has headings, and the scrolling part can be reached by
+// keyboard.
+func TestPageCanBeReadByAll(t *testing.T) {
+	ctx := browser(t)
+	status := free(t)
+	g := serve(t, status)
+	g.ask(t)
+	for _, scheme := range []string{"light", "dark"} {
+		media := emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}})
+		if err := chromedp.Run(ctx, media, chromedp.Navigate("http://"+status+"/")); err != nil {
+			t.Fatal(err)
+		}
+		atLeast(t, ctx, rows, 1)
+		if weak := text(t, ctx, contrast); weak != "" {
+			t.Errorf("%s: too little contrast: %s", scheme, weak)
+		}
+		save(t, ctx, scheme)
+	}
+	for script, want := range map[string]string{
+		`document.documentElement.lang`: "en",
+		`document.title ? "yes" : ""`:   "yes",
+		`[...document.querySelectorAll("svg")].every(s => s.getAttribute("role") === "img" && s.getAttribute("aria-label")) ? "yes" : ""`: "yes",
+		`[...document.querySelectorAll("th")].every(h => h.scope === "col") ? "yes" : ""`:                                                 "yes",
+		`document.querySelector(".scroll").tabIndex === 0 ? "yes" : ""`:                                                                   "yes",
+		`document.getElementById("about").getAttribute("role")`:                                                                           "status",
+	} {
+		if got := text(t, ctx, script); got != want {
+			t.Errorf("%s is %q", script, got)
+		}
+	}
+}
+
+// contrast is a script that names the texts whose contrast with the ground is below
+// 4.5 to 1. https://www.w3.org/TR/WCAG22/#contrast-minimum
+const contrast = `(() => {
+  const parse = (c) => (c.match(/[\d.]+/g) || []).map(Number);
+  const light = (c) => c.slice(0, 3).map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4 })
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] > 0) return c } return [255, 255, 255] };
+  const weak = new Set();
+  for (const e of document.querySelectorAll("body *")) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) weak.add(e.tagName + "." + e.className + " " + ((a + .05) / (b + .05)).toFixed(2));
+  }
+  return [...weak].join(", ");
+})()`
+
+// save keeps a picture if SCREENSHOTS names a folder.
+func save(t *testing.T, ctx context.Context, name string) {
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	var png []byte
+	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

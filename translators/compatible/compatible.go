@@ -1,0 +1,94 @@
+// Package compatible is a table of the providers that have OpenAI's API, with small
+// differences. Start with Providers: a row is a provider. edits.go holds the
+// corrections that more than one of them needs, also for providers that have a folder
+// of their own; mistral.go what only Mistral needs.
+package compatible
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
+)
+
+// operations holds a provider's operations by route type.
+type operations = map[route.Type]*provider.Operation
+
+// Providers holds the providers that have OpenAI's API. A provider.Edit says where one
+// differs. To add a provider, add a row: see docs/adding-a-provider.md.
+var Providers = []*provider.Provider{
+	// xai. https://docs.x.ai/docs/api-reference
+	{
+		Name: "xai",
+		Base: provider.At("https://api.x.ai"),
+		Operations: operations{
+			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Spare: refusedByGrok}),
+			route.Responses: openai.ResponsesAt("/v1/responses"),
+			// size, quality and style are taken and have no effect; there are no streams.
+			route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
+		},
+	},
+	// deepseek takes the path with the version and without. It calls the cached
+	// part of a prompt usage.prompt_cache_hit_tokens, which the meter knows.
+	// https://api-docs.deepseek.com
+	{
+		Name: "deepseek",
+		Base: provider.At("https://api.deepseek.com"),
+		Operations: operations{
+			route.Chat: openai.ChatOf(provider.Path("/v1/chat/completions"), provider.Edit{
+				Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole,
+			}, openai.Upstream{Reasoning: true}),
+		},
+	},
+	// cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions
+	{
+		Name: "cerebras",
+		Base: provider.At("https://api.cerebras.ai"),
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: ReasoningContent, Request: SystemRole,
+			}),
+		},
+	},
+	// databricks serves foundation models. It counts tokens in every chunk, and
+	// refuses stream_options.
+	// https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
+	{
+		Name: "databricks",
+		Base: func(t *target.Target) (string, error) {
+			id := t.Options.Databricks.WorkspaceInstanceID
+			if id == "" {
+				return "", errors.New("model.options.databricks.workspace_instance_id: must be set for databricks")
+			}
+			if !provider.IsHostLabel(id) {
+				return "", errors.New("model.options.databricks.workspace_instance_id: " + strconv.Quote(id) + " is no host name")
+			}
+			return "https://" + id + ".cloud.databricks.com", nil
+		},
+		Operations: operations{
+			route.Chat: openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
+				NoStreamOptions: true, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole,
+			}),
+		},
+	},
+	// vllm is a self-hosted server. It takes sampling parameters beyond
+	// OpenAI's, top_k among them, and calls thinking "reasoning".
+	// https://docs.vllm.ai/en/stable/features/reasoning_outputs/
+	{
+		Name:       "vllm",
+		Operations: operations{route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{Rewrite: ReasoningContent})},
+	},
+}
+
+// refusedByGrok is what xAI's models refuse that reason.
+// https://docs.x.ai/docs/guides/reasoning
+func refusedByGrok(t *target.Target) []string {
+	if strings.HasPrefix(t.Model+"-", "grok-4-") || strings.HasPrefix(t.Model, "grok-4.") {
+		return []string{"stop", "presence_penalty", "frequency_penalty"}
+	}
+	return nil
+}

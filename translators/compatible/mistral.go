@@ -1,0 +1,76 @@
+package compatible
+
+import (
+	"bytes"
+
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/ollama"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
+)
+
+// Mistral is Mistral's API, or a server of Mistral's models in Ollama's format: the
+// option mistral_format says which.
+var Mistral = provider.InFormats(mistral, func(t *target.Target) string { return t.Options.MistralFormat },
+	map[string]*provider.Provider{"ollama": &ollama.Provider})
+
+// mistral is Mistral's API, which refuses members that it does not know and has other
+// names for some.
+// https://docs.mistral.ai/api/endpoint/chat
+var mistral = &provider.Provider{
+	Name: "mistral",
+	Kinds: []provider.Kind{
+		{Options: target.Options{MistralFormat: "openai"}},
+		{Name: "ollama", Options: target.Options{MistralFormat: "ollama"}},
+	},
+	Resizes:   []string{"codestral-embed"},
+	Embedding: func(o *target.Options) { o.MistralFormat = "openai" }, // the only one with embeddings
+	Base:      provider.At("https://api.mistral.ai"),
+	Operations: operations{
+		route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+			Only: []string{
+				"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed", "metadata", "response_format",
+				"tools", "tool_choice", "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls",
+				"prompt_mode", "reasoning_effort", "guardrails", "safe_prompt",
+			},
+			Rename:          mistralNames,
+			NoStreamOptions: true,
+			Request:         mistralRequest,
+			Rewrite:         SplitContent,
+		}),
+		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),
+		route.Embeddings:  mistralEmbeddings,
+	},
+}
+
+// mistralEmbeddings refuse unknown members, too, and have another name for dimensions.
+// https://docs.mistral.ai/api/endpoint/embeddings
+var mistralEmbeddings = func() *provider.Operation {
+	op := openai.EmbeddingsAt("/v1/embeddings")
+	op.Edit = provider.Edit{
+		Only:   []string{"model", "input", "metadata", "output_dimension", "output_dtype", "encoding_format"},
+		Rename: func(*target.Target) map[string]string { return map[string]string{"dimensions": "output_dimension"} },
+	}
+	return op
+}()
+
+func mistralNames(*target.Target) map[string]string {
+	return map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}
+}
+
+// mistralRequest is SystemRole, and gives tool_choice "required" Mistral's name for it.
+// https://docs.mistral.ai/capabilities/function_calling
+func mistralRequest(dst []byte, t *target.Target, body []byte) []byte {
+	edited := SystemRole(dst, t, body)
+	if !bytes.Contains(edited, []byte(`"required"`)) {
+		return edited
+	}
+	members, err := jsonedit.Object(edited, nil)
+	if err != nil || string(jsonedit.Find(members, "tool_choice")) != `"required"` {
+		return edited
+	}
+	any := []jsonedit.Edit{{Key: "tool_choice", Value: []byte(`"any"`)}}
+	return jsonedit.Join(nil, jsonedit.Splice(nil, edited, members, any))
+}

@@ -1,0 +1,30 @@
+// Package dashscope implements Alibaba's Model Studio: its compatible mode, which has
+// OpenAI's format, and its own API for images. Start with Provider; images.go
+// translates images.
+package dashscope
+
+import (
+	"go-ai-proxy/translators/compatible"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
+)
+
+// Provider is Model Studio. Its own options (enable_thinking …) are forwarded.
+// https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope
+var Provider = provider.Provider{
+	Name: "dashscope",
+	Base: func(t *target.Target) (string, error) {
+		if in := t.Options.Dashscope.International; in != nil && !*in {
+			return "https://dashscope.aliyuncs.com", nil
+		}
+		return "https://dashscope-intl.aliyuncs.com", nil
+	},
+	Operations: map[route.Type]*provider.Operation{
+		route.Chat:             openai.ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: compatible.OlderLimit, Request: compatible.SystemRole}),
+		route.Embeddings:       openai.EmbeddingsAt("/compatible-mode/v1/embeddings"),
+		route.ImageGenerations: {Path: provider.Path(aigc + "multimodal-generation/generation"), Format: provider.DashscopeImages, Resource: images{}, NoStream: true},
+		route.ImageEdits:       {Path: provider.Path(aigc + "image2image/image-synthesis"), Format: provider.DashscopeImages, Resource: images{}, NoStream: true},
+	},
+}

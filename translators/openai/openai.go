@@ -1,0 +1,37 @@
+package openai
+
+import (
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+)
+
+// Provider is OpenAI's own API.
+// https://platform.openai.com/docs/api-reference
+var Provider = provider.Provider{
+	Name:    "openai",
+	Resizes: []string{"text-embedding-3"},
+	Base:    provider.At("https://api.openai.com"),
+	Operations: provider.With(map[route.Type]*provider.Operation{
+		route.Chat:        ChatOf(provider.Path("/v1/chat/completions"), provider.Edit{Drop: TopK, Rename: ReasoningLimit, Spare: RefusedWhileReasoning}, Upstream{Effort: EffortOf}),
+		route.Completions: CompletionsAt("/v1/completions", provider.Edit{Drop: TopK}),
+		route.Embeddings:  EmbeddingsAt("/v1/embeddings"),
+		route.Responses:   ResponsesAt("/v1/responses"),
+	}, otherRoutes),
+}
+
+// otherRoutes are the operations that do not generate text.
+var otherRoutes = map[route.Type]*provider.Operation{
+	route.Files:            RESTAt(provider.Path("/v1/files"), provider.OpenAIFiles),
+	route.Batches:          RESTAt(provider.Path("/v1/batches"), provider.OpenAIBatches),
+	route.Assistants:       AssistantsAt(provider.Path("/v1/assistants")),
+	route.Speech:           SpeechAt(provider.Path("/v1/audio/speech")),
+	route.Transcriptions:   TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
+	route.Translations:     TranscriptionsAt(provider.Path("/v1/audio/translations")),
+	route.ImageGenerations: ImagesAt(provider.Path("/v1/images/generations")),
+	route.ImageEdits:       ImagesAt(provider.Path("/v1/images/edits")),
+	route.Videos:           RESTAt(provider.Path("/v1/videos"), provider.OpenAIVideo),
+	route.Realtime:         RealtimeAt(realtimePath),
+}
+
+// TopK is a member that OpenAI's API refuses ("Unrecognized request argument").
+var TopK = []string{"top_k"}

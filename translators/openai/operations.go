@@ -1,0 +1,147 @@
+package openai
+
+import (
+	"net/url"
+	"slices"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// The operations of OpenAI's API. Providers that have the same API at other paths
+// use them, too.
+// https://platform.openai.com/docs/api-reference
+
+// ChatAt returns chat in OpenAI's format at a path. edit is how the API differs from
+// OpenAI's.
+func ChatAt(p string, edit provider.Edit) *provider.Operation {
+	return ChatOf(provider.Path(p), edit, Upstream{})
+}
+
+// ChatOf is ChatAt for a path that depends on the target, and for an upstream with
+// settings.
+func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit, upstream Upstream) *provider.Operation {
+	return &provider.Operation{
+		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
+		Chat: edited{upstream, &edit}, Hosts: Hosts, Fields: fieldsOf(&edit),
+	}
+}
+
+// edited is OpenAI's format with the edits of an API that differs from it, for
+// clients that speak another format.
+type edited struct {
+	Upstream
+	edit *provider.Edit
+}
+
+// AppendRequest implements chat.Upstream.
+func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	body, err := e.Upstream.AppendRequest(nil, t, req)
+	if err != nil {
+		return nil, err
+	}
+	if e.edit.Request != nil {
+		body = e.edit.Request(nil, t, body)
+	}
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	var edits []jsonedit.Edit
+	if e.edit.NoStreamOptions {
+		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
+	}
+	if e.edit.Spare != nil {
+		for _, name := range e.edit.Spare(t) {
+			edits = append(edits, jsonedit.Edit{Key: name})
+		}
+	}
+	return jsonedit.Join(dst, e.edit.Apply(nil, t, body, members, edits)), nil
+}
+
+// ParseResponse implements chat.Upstream.
+func (e edited) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
+	resp, err := e.Upstream.ParseResponse(t, body)
+	if err != nil && e.edit.NoAnswer != nil {
+		return nil, e.edit.NoAnswer(body)
+	}
+	return resp, err
+}
+
+// fieldsOf rules the fields of OpenAI's format for an API that has all but
+// those which edit names.
+func fieldsOf(edit *provider.Edit) provider.Fields {
+	fields := provider.Fields{}
+	for _, name := range Fields {
+		fields[name] = provider.Mapped.With("as it is")
+		renamed := edit.Rename != nil && edit.Rename(&target.Target{})[name] != ""
+		if edit.Only != nil && !slices.Contains(edit.Only, name) && !renamed {
+			fields[name] = provider.Dropped.With("not a member of the API")
+		}
+	}
+	for _, name := range edit.Drop {
+		fields[name] = provider.Dropped.With("the API refuses it")
+	}
+	if edit.NoStreamOptions {
+		fields["stream_options"] = provider.Dropped.With("the API refuses it, and counts without")
+	}
+	return fields
+}
+
+// CompletionsAt returns the older completions at a path.
+func CompletionsAt(p string, edit provider.Edit) *provider.Operation {
+	return &provider.Operation{Path: provider.Path(p), Format: provider.OpenAICompletions, Meter: Meter, Edit: edit}
+}
+
+// EmbeddingsAt returns embeddings at a path.
+func EmbeddingsAt(p string) *provider.Operation {
+	return &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIEmbeddings, Meter: Meter, NoStream: true}
+}
+
+// ResponsesAt returns the Responses API at a path.
+func ResponsesAt(p string) *provider.Operation {
+	return &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIResponses, Meter: ResponsesMeter}
+}
+
+// RESTAt returns a family of REST operations: files, batches, videos.
+func RESTAt(path func(*target.Target, bool) (string, error), format provider.Format) *provider.Operation {
+	return &provider.Operation{Path: path, Format: format, Meter: Meter, NoStream: true}
+}
+
+// AssistantsAt returns the Assistants API; the paths of threads and runs are next
+// to it. The client sends the header OpenAI-Beta, which the API requires.
+func AssistantsAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAIAssistants, Meter: AssistantsMeter}
+}
+
+// SpeechAt returns text to speech, which answers with sound, or with events if the
+// body asks for them.
+func SpeechAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAISpeech, Meter: MediaMeter}
+}
+
+// TranscriptionsAt returns transcriptions or translations of sound. Only
+// transcriptions can be streamed.
+func TranscriptionsAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAITranscriptions, Meter: MediaMeter}
+}
+
+// ImagesAt returns the generation or the editing of images.
+func ImagesAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAIImages, Meter: MediaMeter}
+}
+
+// RealtimeAt returns the Realtime API, a WebSocket with the model in the query.
+func RealtimeAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+	return &provider.Operation{Path: path, Format: provider.OpenAIRealtime, Meter: RealtimeMeter}
+}
+
+// realtimePath returns the path with the model, if the target has one.
+func realtimePath(t *target.Target, _ bool) (string, error) {
+	if t.Model == "" {
+		return "/v1/realtime", nil
+	}
+	return "/v1/realtime?model=" + url.QueryEscape(t.Model), nil
+}

@@ -1,0 +1,46 @@
+package provider
+
+import (
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// At returns a Base that is the same for all targets.
+func At(url string) func(*target.Target) (string, error) {
+	return func(*target.Target) (string, error) { return url, nil }
+}
+
+// Path returns an operation's Path that is the same for all targets.
+func Path(p string) func(*target.Target, bool) (string, error) {
+	return func(*target.Target, bool) (string, error) { return p, nil }
+}
+
+// IsHostLabel reports whether s can be the first labels of a host name, so that no
+// template can lead to another host.
+func IsHostLabel(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
+			return false
+		}
+	}
+	return s != "" && s[0] != '.' && s[0] != '-'
+}
+
+// Segment returns value if it can be one segment of a URL path as it is. Otherwise
+// the error is a *chat.RequestError that names field.
+func Segment(field, value string) (string, error) {
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0) {
+			return "", &chat.RequestError{Field: field, Message: strconv.Quote(value) + " cannot stand in a URL path"}
+		}
+	}
+	if value == "" || value == "." || value == ".." {
+		return "", &chat.RequestError{Field: field, Message: "must be set, to one segment of a URL path"}
+	}
+	return value, nil
+}
