@@ -3,31 +3,77 @@ package balancer
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
 
-// hashing gives equal hashes to the same target: each target has a score made
-// of its identity and the hash, over its weight, and the lowest wins (weighted
-// rendezvous hashing). Shares are those of the weights, and when a target goes,
-// only its own requests move. The ring of points that Kong has comes as close
-// only with very many of them, which is why `slots` makes no difference here.
-type hashing struct{ ids []uint64 } // by target; they do not depend on its place in the list
+// hashing gives equal hashes to the same target. A ring of slots, each owned by a
+// target, has shares as near to those of the weights as its size allows. Which slots
+// a target owns, and who stands in for one that is not available, says weighted
+// rendezvous hashing: each target has a score made of its identity and the hash,
+// over its weight, and the lowest wins. So when a target goes, only its own requests
+// move, to the others in proportion to their weights.
+type hashing struct {
+	ids  []uint64 // by target; they do not depend on its place in the list
+	ring []int32  // the target that owns each slot
+}
 
-func newHashing(targets []Target) *hashing {
+// minSlots is the size of a smaller ring, as in Kong.
+const minSlots = 1000
+
+func newHashing(slots int, targets []Target) *hashing {
 	p := &hashing{}
 	for _, t := range targets {
 		p.ids = append(p.ids, xxhash.Sum64String(t.ID))
 	}
+	open, left := make([]int, 0, len(targets)), quotas(max(slots, minSlots), targets)
+	for i := range targets {
+		open = append(open, i)
+	}
+	for len(open) > 0 {
+		i := p.best(uint64(len(p.ring)), targets, open)
+		p.ring = append(p.ring, int32(i))
+		if left[i]--; left[i] == 0 {
+			at, _ := slices.BinarySearch(open, i)
+			open = slices.Delete(open, at, at+1)
+		}
+	}
 	return p
 }
 
+// quotas shares slots out by weight; each target has one at least, so that there may
+// be more in all.
+func quotas(slots int, targets []Target) []int {
+	total := 0
+	for _, t := range targets {
+		total += t.Weight
+	}
+	list, sum, given := make([]int, len(targets)), 0, 0
+	for i, t := range targets {
+		sum += t.Weight
+		upTo := (slots*sum + total/2) / total
+		list[i] = max(upTo-given, 1)
+		given = upTo
+	}
+	return list
+}
+
 func (p *hashing) pick(r *Request, all []Target, from []int) int {
+	owner := int(p.ring[r.Hash%uint64(len(p.ring))])
+	if _, ok := slices.BinarySearch(from, owner); ok {
+		return owner
+	}
+	return p.best(r.Hash, all, from)
+}
+
+// best is the target of the lowest score.
+func (p *hashing) best(hash uint64, all []Target, from []int) int {
 	best, least := from[0], math.Inf(1)
 	for _, i := range from {
 		// A uniform number in (0, 1): its logarithm is exponentially distributed,
 		// and the minimum of such falls to each in proportion to its rate.
-		u := (float64(mix(p.ids[i], r.Hash)>>11) + .5) / (1 << 53)
+		u := (float64(mix(p.ids[i], hash)>>11) + .5) / (1 << 53)
 		if score := -math.Log(u) * all[i].inverse; score < least {
 			best, least = i, score
 		}

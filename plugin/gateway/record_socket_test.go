@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -116,9 +117,10 @@ func TestWorkerThatDoesNotReadMustAskAfterwards(t *testing.T) {
 
 func TestWorkersAreToldThatTheRelayLeaves(t *testing.T) {
 	g, a, socket := serving(t)
+	g.handover = time.Second
 	began := time.Now()
 	g.Leave()
-	if g.Connected() || time.Since(began) > handover {
+	if g.Connected() || time.Since(began) > g.handover {
 		t.Error("nobody is there, and somebody is waited for")
 	}
 	w := connectWorker(t, g, socket, a.token)
@@ -130,8 +132,15 @@ func TestWorkersAreToldThatTheRelayLeaves(t *testing.T) {
 	if line, err := w.in.ReadString('\n'); err != nil || line != "leaving \n" {
 		t.Errorf("who is there reads %q, %v", line, err)
 	}
-	if !g.Connected() || time.Since(began) < handover {
+	if !g.Connected() || time.Since(began) < g.handover {
 		t.Error("who is there has no time to send what it has begun")
+	}
+	g.handover = time.Minute
+	time.AfterFunc(50*time.Millisecond, func() { w.Close() })
+	began = time.Now()
+	g.Leave()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("workers that are gone are waited for: %v", took)
 	}
 }
 
@@ -215,5 +224,44 @@ func TestRequestedRecordSaysHowItsRequestEnded(t *testing.T) {
 				time.Sleep(2 * time.Hour)
 			})
 		})
+	}
+}
+
+// Sockets of processes that are gone are removed, and no others.
+func TestSocketsOfEndedRelaysAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	stale, live := filepath.Join(dir, fmt.Sprintf(RecordSocket, 2)), filepath.Join(dir, fmt.Sprintf(RecordSocket, 3))
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	other, err := net.Listen("unix", live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
+	closeRecords, err := s.serve(dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeRecords()
+	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket of an ended relay: %v", err)
+	}
+	if _, err := os.Stat(live); err != nil {
+		t.Errorf("the socket of another relay: %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, fmt.Sprintf(RecordSocket, 1))); err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("the socket, which Kong's workers may use: %v, %v", info, err)
+	}
+}
+
+func TestRecordSocketThatCannotBeMadeIsAnError(t *testing.T) {
+	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
+	if _, err := s.serve(filepath.Join(t.TempDir(), "absent"), 1); err == nil || !strings.HasPrefix(err.Error(), "socket for records: ") {
+		t.Errorf("%v", err)
 	}
 }

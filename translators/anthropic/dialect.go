@@ -97,7 +97,7 @@ func parseMember(r *chat.Request, name string, v *jsonedit.Value) error {
 		parseThinking(r, name, v)
 	}
 	// Claude's way of thinking has more to it than a budget and an effort.
-	r.Extra = append(r.Extra, chat.Member{Name: name, Value: jsonedit.AppendValue(nil, v)})
+	r.Extra = append(r.Extra, chat.Member{Name: name, Value: v.JSON()})
 	return nil
 }
 
@@ -272,7 +272,7 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 	case "tool_use":
 		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, text(b, "id"), text(b, "name"), jsonedit.Plain("{}")
 		if input := raw(b, "input"); input != nil {
-			p.Arguments = jsonedit.Plain(string(input))
+			p.Arguments = jsonedit.PlainBytes(input)
 		}
 	case "tool_result":
 		p.Kind, p.ID, p.IsError = chat.ToolResult, text(b, "tool_use_id"), b.GetBool("is_error")
@@ -317,7 +317,7 @@ func contentText(b *jsonedit.Value) jsonedit.Text {
 func isAttribution(v []byte) bool { return bytes.HasPrefix(v, []byte(`"x-anthropic-billing-header:`)) }
 
 func opaque(b *jsonedit.Value, kind string) chat.Part {
-	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: jsonedit.AppendValue(nil, b)}
+	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: b.JSON()}
 }
 
 // parseSource reads where an image or a document is, nil where it is given in

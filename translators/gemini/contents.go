@@ -14,11 +14,11 @@ import (
 type writer struct {
 	dst    []byte
 	req    *chat.Request
-	first  string // words that the user says before all others
-	ids    bool   // functionCall and functionResponse have an id (Vertex v1 has none)
-	signs  bool   // of the model: see model
-	turn   string // kind of the open content: user, model, results; "" for none
-	signed bool   // the open content has a call
+	first  jsonedit.Text // words that the user says before all others
+	ids    bool          // functionCall and functionResponse have an id (Vertex v1 has none)
+	signs  bool          // of the model: see model
+	turn   string        // kind of the open content: user, model, results; "" for none
+	signed bool          // the open content has a call
 	calls  []*chat.Part
 	places map[string]int // of the last call with an id, in calls
 }
@@ -31,9 +31,9 @@ const skipSignature = "skip_thought_signature_validator"
 func (w *writer) contents() error {
 	w.dst = append(jsonedit.AppendName(w.dst, "contents"), '[')
 	start := len(w.dst)
-	if w.first != "" {
+	if !w.first.Empty() {
 		w.open("user")
-		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "text", w.first), '}')
+		w.dst = append(w.first.AppendMember(append(w.dst, '{'), "text"), '}')
 	}
 	msgs := w.req.Messages
 	for i := 0; i < len(msgs); {
@@ -226,26 +226,13 @@ func (w *writer) result(r result) error {
 		w.dst = jsonedit.AppendText(w.dst, "id", r.part.ID)
 	}
 	w.dst = jsonedit.AppendName(jsonedit.AppendText(w.dst, "name", r.name), "response")
-	var all strings.Builder
 	media := 0
 	for j := range r.part.Parts {
 		if r.part.Parts[j].Media != nil {
 			media++
-			continue
 		}
-		all.WriteString(r.part.Parts[j].Text.String())
 	}
-	said := all.String()
-	switch object := isObject(said); {
-	case object && !r.part.IsError:
-		w.dst = append(w.dst, said...)
-	case object:
-		w.dst = append(append(append(w.dst, `{"error":`...), said...), '}')
-	case r.part.IsError:
-		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "error", said), '}')
-	default:
-		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "output", said), '}')
-	}
+	w.dst = appendOutput(w.dst, r.part)
 	if media > 0 && w.signs {
 		w.dst = append(jsonedit.AppendName(w.dst, "parts"), '[')
 		for j := range r.part.Parts {
@@ -259,6 +246,35 @@ func (w *writer) result(r result) error {
 	}
 	w.dst = append(w.dst, `}}`...)
 	return nil
+}
+
+// appendOutput writes what a tool said: an object as it is, other text as a member of
+// one.
+func appendOutput(dst []byte, result *chat.Part) []byte {
+	var object, text []byte
+	mayBe := true // an object
+	for j := range result.Parts {
+		p := &result.Parts[j]
+		if p.Media != nil {
+			continue
+		}
+		if mayBe = mayBe && (len(object) > 0 || p.Text.Start() == '{' || p.Text.Start() == 0); mayBe {
+			object = p.Text.AppendDecoded(object)
+		}
+		text = p.Text.AppendInside(text)
+	}
+	mayBe = mayBe && isObject(string(object))
+	switch {
+	case mayBe && !result.IsError:
+		return append(dst, object...)
+	case mayBe:
+		return append(append(append(dst, `{"error":`...), object...), '}')
+	case result.IsError:
+		dst = append(dst, `{"error":"`...)
+	default:
+		dst = append(dst, `{"output":"`...)
+	}
+	return append(append(dst, text...), `"}`...)
 }
 
 // part writes a part that is no call and no result.
