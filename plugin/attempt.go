@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,8 +26,12 @@ import (
 // attempt is one try at one target. It starts from the client's original request;
 // nothing of a failed attempt reaches the next one.
 type attempt struct {
-	exchange *exchange
+	instance *Instance
+	relay    *Relay
 	request  *request
+	reply    *reply // to the client
+	record   *record.Record
+	buffers  *buffers
 	endpoint *endpoint
 	target   *target.Target
 	provider *provider.Provider // the provider, in the variant that serves the target
@@ -70,8 +73,9 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	if a.request != nil { // an earlier attempt uses it, and its answer may still be delivered
 		a = new(attempt)
 	}
-	a.exchange, a.request, a.endpoint = x, &x.request, t
-	x.seen = &a.seen
+	a.instance, a.relay, a.request, a.endpoint = x.instance, x.relay, &x.request, t
+	a.reply, a.record, a.buffers = &x.reply, x.record, &x.buffers
+	a.reply.seen = &a.seen
 	resolved, err := t.Resolve(a.request, x.request.model)
 	if err != nil {
 		return nil, err
@@ -142,7 +146,7 @@ func (a *attempt) choose() error {
 
 // operation returns the provider's operation for what the client wants.
 func (a *attempt) operation() *provider.Operation {
-	if a.exchange.instance.native() != nil {
+	if a.instance.native() != nil {
 		return a.provider.Find(a.request.api.Format, route.Chat)
 	}
 	return routes.Operation(a.provider, a.request.route)
@@ -153,7 +157,7 @@ func (a *attempt) operation() *provider.Operation {
 func (a *attempt) noTransformer() error {
 	format := a.target.Options.Llama2Format + a.target.Options.MistralFormat
 	switch {
-	case a.exchange.instance.native() != nil:
+	case a.instance.native() != nil:
 		return refuse(http.StatusBadRequest, fmt.Sprintf("no transformer for %s: %s cannot be translated, and the provider does not speak it", a.name(), a.request.api.Format))
 	case a.request.api.Through != "" && a.op != nil:
 		return refuse(http.StatusBadRequest, "no transformer for "+a.name()+": responses of this provider are made of its chat, and none is stored that could be asked for by its id")
@@ -195,7 +199,7 @@ func (a *attempt) ownModel(model string) error {
 func (a *attempt) call(ctx context.Context) error {
 	tried := a.tried()
 	a.began = time.Now()
-	answer, err := a.exchange.relay.upstream.Do(ctx, &a.out)
+	answer, err := a.relay.upstream.Do(ctx, &a.out)
 	if err != nil {
 		tried.Outcome = outcomeOf(err)
 	} else {
@@ -205,7 +209,7 @@ func (a *attempt) call(ctx context.Context) error {
 			tried.Outcome = "http_" + strconv.Itoa(answer.Status)
 		}
 	}
-	a.exchange.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
+	a.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
 	return err
 }
 
@@ -233,10 +237,7 @@ func outcomeOf(err error) string {
 // meta holds the values that an answer needs and a provider may leave out. They
 // are the same for all attempts of a request.
 func (a *attempt) meta() chat.Meta {
-	if a.exchange.id == "" {
-		a.exchange.id = newID()
-	}
-	m := chat.Meta{ID: a.exchange.id, Created: a.exchange.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
+	m := chat.Meta{ID: a.reply.identify(), Created: a.request.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
 	if a.op != nil {
 		m.Origin = a.op.Own(a.target)
 	}
@@ -246,29 +247,15 @@ func (a *attempt) meta() chat.Meta {
 	return m
 }
 
-// newID returns a random id of 29 letters and digits, like OpenAI's.
-func newID() string {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	var b [29]byte
-	n := uint64(0)
-	for i := range b {
-		if i%10 == 0 { // ten digits in base 62 are below 2⁶⁴
-			n = rand.Uint64()
-		}
-		b[i], n = alphabet[n%uint64(len(alphabet))], n/uint64(len(alphabet))
-	}
-	return string(b[:])
-}
-
 // unready is the error of an attempt that failed before anything was sent. In
 // OpenAI's format the field is the error's param; other formats can name it in the
 // message only.
 func (a *attempt) unready(why error) error {
 	told := refuse(http.StatusInternalServerError, textBeforeProxy)
 	if option, ok := errors.AsType[*target.OptionError](why); ok {
-		told.Param = a.exchange.instance.pathOf(a.endpoint) + "." + option.Field
+		told.Param = a.instance.pathOf(a.endpoint) + "." + option.Field
 		why = fmt.Errorf("%s: %s", told.Param, option.Message)
-		if a.exchange.instance.native() != nil {
+		if a.instance.native() != nil {
 			told.Message += ": " + why.Error()
 		}
 	}
@@ -313,14 +300,14 @@ func (a *attempt) again(ctx context.Context, call *provider.Call) error {
 // foreign says that the client speaks a provider's own format and the target is of
 // another provider. What is meant for the former is not sent to the latter.
 func (a *attempt) foreign() bool {
-	return a.exchange.instance.native() != nil && a.exchange.instance.config.LLMFormat != a.endpoint.Model.Provider
+	return a.instance.native() != nil && a.instance.config.LLMFormat != a.endpoint.Model.Provider
 }
 
 // release frees what was made of the client's body: no other attempt will be made,
 // and a stream may last long.
 func (a *attempt) release() {
 	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
-	a.exchange.buffers.giveBack(a.request.body)
+	a.buffers.giveBack(a.request.body)
 }
 
 // criterion is the result of a delivered attempt, in the words of
@@ -363,7 +350,7 @@ func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
-	case end == record.Completed && len(a.exchange.instance.targets) > 1: // latency matters only when there is a choice
+	case end == record.Completed && len(a.instance.targets) > 1: // latency matters only when there is a choice
 		x.Latency = now.Sub(a.began)
 	}
 	return x
@@ -405,8 +392,8 @@ type parked struct {
 // deliverParked delivers the parked answer. The record names its target, not the
 // last one tried.
 func (a *attempt) deliverParked() error {
-	a.exchange.seen = nil // an error answer has no usage
-	a.exchange.record.Update(func(d *record.Data) {
+	a.reply.seen = nil // an error answer has no usage
+	a.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
 		d.Options, d.Model = a.target.Options, a.modelLogged()
 	})

@@ -35,7 +35,7 @@ func deliver(ctx context.Context, a *attempt) error {
 		return err
 	}
 	if a.answer.Status >= 300 {
-		whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
+		whole, err := readAnswer(a.buffers, body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}
@@ -95,14 +95,14 @@ func passThrough(ctx context.Context, a *attempt, body io.Reader) error {
 	if !known || kind != frame.Array || hasNoBody(a) {
 		return deliverBytes(ctx, a, body)
 	}
-	whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
+	whole, err := readAnswer(a.buffers, body, a.answer.Length())
 	if err != nil {
 		return err
 	}
 	h := encodedHeaders(a)
 	meterWhole(a, whole)
-	a.exchange.finish(outcomeFor(a.answer.Status), "")
-	return a.exchange.reply.send(a.answer.Status, h, whole)
+	a.reply.finish(outcomeFor(a.answer.Status), "")
+	return a.reply.send(a.answer.Status, h, whole)
 }
 
 // hasNoBody says that the answer has no body, whatever its Content-Length: that is
@@ -120,7 +120,7 @@ func outcomeFor(status int) record.Outcome {
 
 // deliverWhole gives the client the whole answer, translated or unchanged.
 func deliverWhole(ctx context.Context, a *attempt, body io.Reader, gzipped bool) error {
-	whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
+	whole, err := readAnswer(a.buffers, body, a.answer.Length())
 	if err != nil {
 		return transportFailure(err)
 	}
@@ -132,14 +132,14 @@ func deliverWhole(ctx context.Context, a *attempt, body io.Reader, gzipped bool)
 		return unusable(a, err, gzipped)
 	}
 	if a.endpoint.Logging.Payloads {
-		a.exchange.record.Update(func(d *record.Data) { d.Answer = out })
+		a.record.Update(func(d *record.Data) { d.Answer = out })
 	}
-	a.exchange.finish(record.Completed, "")
+	a.reply.finish(record.Completed, "")
 	h := clientHeaders(a)
 	if a.how != same || h["Content-Type"] == nil {
 		h["Content-Type"] = isJSONInUTF8
 	}
-	return a.exchange.reply.sendEncoded(a.answer.Status, h, out, gzipped)
+	return a.reply.sendEncoded(a.answer.Status, h, out, gzipped)
 }
 
 // unusable is the error for a 2xx that cannot be understood; other errors are
@@ -149,19 +149,19 @@ func unusable(a *attempt, err error, gzipped bool) error {
 	if !ok {
 		return err
 	}
-	e := refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
+	e := untranslatable(a.name(), bad)
 	if a.replaceable {
 		return &attemptError{criterion: "error", sent: true, cause: e}
 	}
-	a.exchange.finish(record.Failed, e.Message)
-	return a.exchange.reply.sendErrorAs(e, gzipped)
+	a.reply.finish(record.Failed, e.Message)
+	return a.reply.sendErrorAs(e, gzipped)
 }
 
 // deliverBytes forwards, as it arrives, an answer that is neither JSON nor events:
 // audio, images, files. An answer of known length need not be flushed after each
 // read.
 func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
-	a.exchange.reply.streaming = false
+	a.reply.streaming = false
 	length := a.answer.Length()
 	var h http.Header
 	if a.how == untouched {
@@ -172,7 +172,7 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 	if length < 0 {
 		h["X-Accel-Buffering"] = []string{"no"}
 	}
-	if err := a.exchange.reply.startBytes(a.answer.Status, h, length); err != nil {
+	if err := a.reply.startBytes(a.answer.Status, h, length); err != nil {
 		return err
 	}
 	lines := batchOutput(a)
@@ -181,7 +181,7 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 			lines.End(&a.seen)
 			settleSeen(a)
 		}
-		a.exchange.finish(outcomeFor(a.answer.Status), "")
+		a.reply.finish(outcomeFor(a.answer.Status), "")
 	})
 	buf := byteBuffers.Get().(*[]byte)
 	defer byteBuffers.Put(buf)
@@ -194,11 +194,11 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 			if rest -= int64(n); rest == 0 { // for Kong the answer ends with its last byte
 				complete()
 			}
-			if err := a.exchange.reply.write((*buf)[:n]); err != nil {
+			if err := a.reply.write((*buf)[:n]); err != nil {
 				return err
 			}
 			if length < 0 {
-				if err := a.exchange.reply.flush(); err != nil {
+				if err := a.reply.flush(); err != nil {
 					return err
 				}
 			}
@@ -210,8 +210,8 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 		case err != nil && ctx.Err() != nil:
 			return errClientGone
 		case err != nil:
-			a.exchange.finish(record.CutOff, "the provider ended its answer before its end")
-			a.exchange.reply.sink.Abort()
+			a.reply.finish(record.CutOff, "the provider ended its answer before its end")
+			a.reply.sink.Abort()
 			return nil
 		}
 	}
@@ -251,7 +251,7 @@ func convert(a *attempt, whole []byte) ([]byte, error) {
 		}
 		observeResponse(a, resp)
 		resp.Meta = a.meta()
-		return a.request.api.Dialect.AppendResponse(a.exchange.buffers.borrow(len(whole) + 512)[:0], resp)
+		return a.request.api.Dialect.AppendResponse(a.buffers.borrow(len(whole) + 512)[:0], resp)
 	case viaBody:
 		meterHeaders(a)
 		meta := a.meta()
@@ -308,15 +308,15 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	whole = redactKeys(a, whole)
 	h := clientHeaders(a)
 	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
-		a.exchange.reply.markError(h, a.answer.Status)
+		a.reply.markError(h, a.answer.Status)
 		h["Content-Type"] = isJSONInUTF8
-		whole = a.exchange.reply.appendError(chat.ErrorFrom(a.answer.Status, whole))
+		whole = a.reply.appendError(chat.ErrorFrom(a.answer.Status, whole))
 	}
 	if a.endpoint.Logging.Payloads {
-		a.exchange.record.Update(func(d *record.Data) { d.Answer = whole })
+		a.record.Update(func(d *record.Data) { d.Answer = whole })
 	}
-	a.exchange.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
-	return a.exchange.reply.sendEncoded(a.answer.Status, h, whole, gzipped)
+	a.reply.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
+	return a.reply.sendEncoded(a.answer.Status, h, whole, gzipped)
 }
 
 // maxAnswer is the largest answer that is held in memory, in bytes.
@@ -389,8 +389,8 @@ func deliverResource(ctx context.Context, a *attempt, whole []byte, gzipped bool
 	var told *chat.Error
 	switch {
 	case errors.As(err, &told):
-		a.exchange.finish(record.Failed, told.Message)
-		return a.exchange.reply.sendErrorAs(told, gzipped)
+		a.reply.finish(record.Failed, told.Message)
+		return a.reply.sendErrorAs(told, gzipped)
 	case err != nil:
 		return err
 	case reply.Next != nil:
@@ -398,17 +398,17 @@ func deliverResource(ctx context.Context, a *attempt, whole []byte, gzipped bool
 	}
 	settleSeen(a)
 	if a.endpoint.Logging.Payloads {
-		a.exchange.record.Update(func(d *record.Data) { d.Answer = reply.Body })
+		a.record.Update(func(d *record.Data) { d.Answer = reply.Body })
 	}
-	a.exchange.finish(record.Completed, "")
+	a.reply.finish(record.Completed, "")
 	h := clientHeaders(a)
 	h["Content-Type"] = []string{cmp.Or(reply.ContentType, "application/json; charset=utf-8")}
-	return a.exchange.reply.sendEncoded(http.StatusOK, h, reply.Body, gzipped && reply.ContentType == "")
+	return a.reply.sendEncoded(http.StatusOK, h, reply.Body, gzipped && reply.ContentType == "")
 }
 
 // poll waits a little, sends call and returns its answer.
 func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) {
-	t := time.NewTimer(a.exchange.relay.pause)
+	t := time.NewTimer(a.relay.pause)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -422,7 +422,7 @@ func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
+	whole, err := readAnswer(a.buffers, body, a.answer.Length())
 	switch {
 	case err != nil:
 		return nil, transportFailure(err)
@@ -443,7 +443,7 @@ func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 		return err
 	}
 	if a.answer.Status >= http.StatusBadRequest {
-		whole, err := readAnswer(&a.exchange.buffers, body, a.answer.Length())
+		whole, err := readAnswer(a.buffers, body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
 		}

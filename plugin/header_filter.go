@@ -97,7 +97,7 @@ func clientHeaders(a *attempt) http.Header {
 // nameModel tells the client which model answers, if the name can be put into a
 // header.
 func nameModel(a *attempt, h http.Header) {
-	wanted := a.exchange.instance.config.ModelNameHeader || len(a.request.in.Header["Kong-Debug"]) > 0
+	wanted := a.instance.config.ModelNameHeader || len(a.request.in.Header["Kong-Debug"]) > 0
 	if model := a.target.Model; wanted && model != "" && isName(model) {
 		h[headerModel] = a.endpoint.modelAsHeader(model)
 	}

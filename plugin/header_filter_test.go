@@ -104,8 +104,8 @@ func many(h http.Header, n, size int) {
 
 func TestModelOfASessionThatCannotStandInAHeaderIsLeftOut(t *testing.T) {
 	for model, want := range map[string]bool{"m-1": true, "m\x00": false, "m\r\nX-Evil: 1": false, "m\x7f": false} {
-		a := &attempt{request: &request{in: &wire.Inbound{}}, exchange: &exchange{instance: newBench(t, chatConf, answer).instance}, endpoint: &endpoint{}, target: nil}
-		a.endpoint = a.exchange.instance.targets[0]
+		a := &attempt{request: &request{in: &wire.Inbound{}}, instance: newBench(t, chatConf, answer).instance, endpoint: &endpoint{}, target: nil}
+		a.endpoint = a.instance.targets[0]
 		fixed := *must(a.endpoint.Resolve(a.request, ""))
 		fixed.Model = model
 		a.target = &fixed

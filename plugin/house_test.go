@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,6 +50,58 @@ func TestPackageCommentNamesEveryFile(t *testing.T) {
 			t.Errorf("%s is not named", name)
 		}
 	}
+}
+
+// A type of any package has at most 25 methods: more are several types.
+func TestNoTypeHasManyMethods(t *testing.T) {
+	const most = 25
+	for _, tree := range []string{".", "../translators"} {
+		err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return err
+			}
+			for id, n := range methodsIn(t, path) {
+				if n > most {
+					t.Errorf("%s: %s has %d methods, at most %d are to be", path, id, n, most)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// methodsIn counts the methods of the types in a folder, by their names.
+func methodsIn(t *testing.T, dir string) map[string]int {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	methods := map[string]int{}
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv == nil || strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			of := f.Recv.List[0].Type
+			if p, ok := of.(*ast.StarExpr); ok {
+				of = p.X
+			}
+			if generic, ok := of.(*ast.IndexExpr); ok {
+				of = generic.X
+			}
+			methods[of.(*ast.Ident).Name]++
+		}
+	}
+	return methods
 }
 
 // A type has its methods in one file, at most 25 of them, and one with many

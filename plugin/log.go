@@ -22,7 +22,7 @@ func settleSeen(a *attempt) {
 		}
 	}
 	record.Bound(&a.seen.Usage)
-	a.exchange.record.Update(func(d *record.Data) {
+	a.record.Update(func(d *record.Data) {
 		d.Usage = a.seen.Usage
 		if a.seen.Model != "" {
 			d.ResponseModel = a.seen.Model
@@ -41,7 +41,7 @@ func bills(a *attempt) bool {
 	if a.seen.Stored == "" {
 		return !a.request.reads()
 	}
-	return a.seen.HasUsage && a.exchange.relay.paid.First(a.out.URL.Host, a.seen.Stored)
+	return a.seen.HasUsage && a.relay.paid.First(a.out.URL.Host, a.seen.Stored)
 }
 
 // loggingInstance is a kongInstance for a Kong without the shim: its log phase

@@ -198,7 +198,7 @@ func TestUncountedUsageIsEstimated(t *testing.T) {
 		{"an error", 8, 0, 0, false, 500, record.Failed, [2]int{0, 0}},
 		{"refused here", 8, 0, 0, false, 200, record.Refused, [2]int{0, 0}},
 	} {
-		q := &exchange{request: request{api: &provider.API{Prose: routes.Of("llm/v1/chat").Prose}}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
+		q := &reply{request: &request{api: &provider.API{Prose: routes.Of("llm/v1/chat").Prose}}, seen: &chat.Seen{TextLen: c.text, HasUsage: c.counted}}
 		q.record = record.New(record.Data{Tried: []record.Tried{{Status: c.status}}, Usage: chat.Usage{Prompt: c.prompt, Completion: c.out}})
 		q.request.members = prompt
 		q.finish(c.outcome, "")
@@ -215,7 +215,7 @@ func TestPanicDuringAnEstimateIsRecordedOnce(t *testing.T) {
 	rec := record.New(record.Data{Started: time.Now(), Tried: []record.Tried{{Status: http.StatusOK}}})
 	rec.Watch()
 	estimates := 0
-	q := &exchange{record: rec, seen: &chat.Seen{}, request: request{api: &provider.API{Prose: func([]jsonedit.Member) int {
+	q := &reply{record: rec, seen: &chat.Seen{}, request: &request{api: &provider.API{Prose: func([]jsonedit.Member) int {
 		estimates++
 		panic("a defect")
 	}}}}

@@ -55,7 +55,7 @@ func setURL(a *attempt) error {
 		}
 		u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1) // a WebSocket begins as HTTP
 		bare := u.Path == "" || u.Path == "/"
-		if a.exchange.instance.native() != nil && a.how == same {
+		if a.instance.native() != nil && a.how == same {
 			path, bare = nativePath(a, u, path, bare)
 		}
 		if replacesPath(a, bare) {
@@ -97,7 +97,7 @@ func replacesPath(a *attempt, bare bool) bool {
 	case a.how == untouched: // the client's path, unless the configuration sets one
 		return bare || o.UpstreamPath == "" && !a.endpoint.OwnPath()
 	}
-	return bare && (a.provider.Base == nil || a.exchange.instance.native() != nil)
+	return bare && (a.provider.Base == nil || a.instance.native() != nil)
 }
 
 // belowPath is the path of a REST operation under the configured path, which is
@@ -105,7 +105,7 @@ func replacesPath(a *attempt, bare bool) bool {
 // the path is used as it is.
 func belowPath(a *attempt, path string) string {
 	path = strings.TrimSuffix(path, "/")
-	if a.request.api.Resources != nil && a.exchange.instance.native() == nil && a.request.family != a.request.api.Resources.Names[0] {
+	if a.request.api.Resources != nil && a.instance.native() == nil && a.request.family != a.request.api.Resources.Names[0] {
 		if beside, ok := strings.CutSuffix(path, "/"+a.request.api.Resources.Names[0]); ok {
 			return beside + "/" + a.request.family + a.request.sub
 		}
@@ -253,7 +253,7 @@ func authorize(ctx context.Context, a *attempt) error {
 	err := a.endpoint.source.Apply(ctx, a.target, &a.signed)
 	a.signed.Body = nil // a stream may last
 	if err != nil {
-		a.exchange.relay.log.Error().Str("plugin_id", a.exchange.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
+		a.relay.log.Error().Str("plugin_id", a.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).
 			Str("error", redact(err)).Msg("credentials")
 		return a.unready(err)
 	}
@@ -285,7 +285,7 @@ func nativePath(a *attempt, u *url.URL, path string, bare bool) (string, bool) {
 	if bare {
 		return path, true
 	}
-	first := a.provider.Find(a.exchange.instance.native().Paths[0].API.Format, route.Chat)
+	first := a.provider.Find(a.instance.native().Paths[0].API.Format, route.Chat)
 	if first == nil || first == a.op {
 		return path, false
 	}
@@ -304,7 +304,7 @@ func nativePath(a *attempt, u *url.URL, path string, bare bool) (string, bool) {
 // only. An operation of the same format takes those headers, except the ones that
 // it wants in the body.
 func isOfClientFormat(a *attempt, header string) bool {
-	n := a.exchange.instance.native()
+	n := a.instance.native()
 	if a.how == same && header != "Accept" {
 		return a.op.Edit.Fit != nil && a.op.Edit.Fit.Header == header
 	}

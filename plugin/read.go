@@ -45,8 +45,8 @@ func (r *reading) read() error {
 	if r.request.api.Body != provider.TakeRaw && !isName(r.request.model) {
 		return badField("model", "model: has control characters, or spaces around it")
 	}
-	r.exchange.start = time.Now()
-	r.exchange.record.Update(func(d *record.Data) { d.Started = r.exchange.start; d.Modalities = r.request.api.Tokens })
+	r.request.start = time.Now()
+	r.exchange.record.Update(func(d *record.Data) { d.Started = r.request.start; d.Modalities = r.request.api.Tokens })
 	if r.request.members == nil || r.request.api.Body == provider.TakeRaw {
 		return nil
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -69,7 +68,7 @@ func (r *Relay) Show(addr string, dropped map[string]func() uint64) (*monitor.Li
 // kind. Configurations are checked against schema.
 func NewRelay(schema *config.Schema, log zerolog.Logger, kind engine.Kind) *Relay {
 	resp.LogTo(log)
-	runtime.KeepAlive(&ballast)
+	tuneCollector()
 	return &Relay{
 		schema: schema, log: log, upstream: newHTTPUpstream(kind), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
@@ -112,7 +111,7 @@ func (r *Relay) Close() {
 func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) (rec *record.Record) {
 	x := newExchange(r, inst, in, out, live)
 	rec = x.record
-	rec.Update(func(d *record.Data) { d.Started = x.start })
+	rec.Update(func(d *record.Data) { d.Started = x.request.start })
 	if live != nil {
 		rec.Watch()
 		live.Begin(rec)
@@ -140,21 +139,18 @@ type exchange struct {
 	relay    *Relay
 	instance *Instance
 	record   *record.Record
-	start    time.Time // when the request had been read
 
 	request   request // read-only once it has been read
 	reply     reply
 	balancing balancing
 	buffers   buffers
-	first     attempt    // usually the only one
-	seen      *chat.Seen // what the delivered answer said
-	id        string     // of the answer, once needed
+	first     attempt // usually the only one
 }
 
 // newExchange starts an exchange and its record.
 func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) *exchange {
-	x := &exchange{relay: r, instance: inst, record: inst.record(), start: time.Now()}
-	x.request.in = in
+	x := &exchange{relay: r, instance: inst, record: inst.record()}
+	x.request.in, x.request.start = in, time.Now()
 	x.reply = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
 	x.balancing.exchange = x
 	x.buffers.keeps = inst.keeps
@@ -166,7 +162,7 @@ func (x *exchange) observed() {
 	x.record.Update(func(d *record.Data) {
 		d.Route, d.Status = x.request.in.Kong.Route, x.reply.status
 		if began := x.first.began; !began.IsZero() {
-			d.Own = began.Sub(x.start)
+			d.Own = began.Sub(x.request.start)
 		}
 		x.relay.seen.Settle(d)
 	})
@@ -198,9 +194,9 @@ func (x *exchange) end(ctx context.Context, err error) {
 	var why *unready
 	switch {
 	case errors.As(err, &said):
-		x.finish(outcome, said.Error())
+		x.reply.finish(outcome, said.Error())
 	case errors.As(err, &why):
-		x.finish(outcome, why.Error())
+		x.reply.finish(outcome, why.Error())
 	}
 	if e.Status >= 500 {
 		x.relay.log.Warn().Str("plugin_id", x.instance.config.PluginID).Int("status", e.Status).Str("error", redact(err)).Msg("request failed")
@@ -211,7 +207,7 @@ func (x *exchange) end(ctx context.Context, err error) {
 // fail ends the request with an error of the relay's own. After the first byte of
 // a stream it is sent as the format's error event.
 func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
-	x.finish(outcome, e.Message)
+	x.reply.finish(outcome, e.Message)
 	if outcome == record.Aborted {
 		x.reply.sink.Abort()
 		return
@@ -229,56 +225,6 @@ func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
 
 // errClientGone replaces the error of a sink whose client is gone.
 var errClientGone = errors.New("the client is gone")
-
-// finish settles the record. Only the first call has an effect.
-func (x *exchange) finish(outcome record.Outcome, message string) {
-	var estimate *chat.Usage
-	if x.record.Outcome() == record.Pending {
-		if u, ok := x.estimate(outcome); ok { // reads the client's body: not under the lock
-			estimate = &u
-		}
-	}
-	if x.record.Settle(outcome, message, estimate) && x.reply.live != nil {
-		x.reply.live.Settle(x.record)
-	}
-}
-
-// estimate returns the usage of an answer for which the provider counted nothing,
-// or not everything. Like Kong, it takes 1 token per word of the prompt (1.8 when
-// streamed) and 1 token per four bytes of the answer. ok is false when nothing is
-// estimated.
-//
-// Many providers count the output at the end of a stream, and some count the
-// prompt at its start. So for a stream that did not reach its end, the output is
-// estimated even when there are counts.
-func (x *exchange) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
-	if x.seen == nil || outcome == record.Refused || outcome == record.Panicked || x.request.api == nil {
-		return u, false
-	}
-	so := x.record.Data()
-	if len(so.Tried) == 0 || so.Tried[len(so.Tried)-1].Status != http.StatusOK {
-		return u, false
-	}
-	if outcome == record.Completed && (x.seen.HasUsage || x.request.api.Prose == nil) {
-		return u, false
-	}
-	u = so.Usage
-	if !x.seen.HasUsage && x.request.api.Prose != nil && u.Prompt == 0 {
-		u.Prompt, u.Total, ok = record.PromptTokens(x.request.api.Prose(x.request.members), x.request.stream), 0, true
-	}
-	return u, record.EstimateOutput(&u, x.seen.TextLen) || ok
-}
-
-// collect keeps the text of a streamed answer for the log.
-func (x *exchange) collect(text []byte) {
-	x.record.Update(func(d *record.Data) {
-		d.Streamed = true
-		if len(d.Answer) > maxCollected {
-			return
-		}
-		d.Answer = append(d.Answer, text...)
-	})
-}
 
 // Open implements gateway.Relay.
 func (r *Relay) Open(config []byte) (gateway.Instance, error) {
@@ -322,7 +268,8 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
 		return inst, err
 	}
-	for _, w := range slices.Concat(c.Warnings(), warningsOf(inst)) {
+	inst.warnings = slices.Concat(inst.warnings, c.Warnings(), warningsOf(inst))
+	for _, w := range inst.warnings {
 		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
 	}
 	return inst, impossible(inst)

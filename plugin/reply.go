@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type reply struct {
 	instance *Instance
 	request  *request
 	record   *record.Record
+	seen     *chat.Seen // what the delivered answer said; nil for none
+	id       string     // of a translated answer, once needed
 
 	started   bool         // the header has been sent
 	status    int          // in it
@@ -166,6 +169,84 @@ func (p *reply) errorFrame(e *chat.Error) []byte {
 		return frame.AppendSSE(nil, nil, p.appendError(e))
 	}
 	return dialect.NewEncoder(chat.Meta{}).Append(nil, d)
+}
+
+// noteFirst records when the first content arrived.
+func (p *reply) noteFirst() {
+	first := max(time.Since(p.request.start), 1)
+	p.record.Update(func(d *record.Data) { d.First = first })
+}
+
+// identify returns the id of a translated answer, the same for all attempts.
+func (p *reply) identify() string {
+	if p.id == "" {
+		p.id = newID()
+	}
+	return p.id
+}
+
+// newID returns a random id of 29 letters and digits, like OpenAI's.
+func newID() string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	var b [29]byte
+	n := uint64(0)
+	for i := range b {
+		if i%10 == 0 { // ten digits in base 62 are below 2⁶⁴
+			n = rand.Uint64()
+		}
+		b[i], n = alphabet[n%uint64(len(alphabet))], n/uint64(len(alphabet))
+	}
+	return string(b[:])
+}
+
+// finish settles the record. Only the first call has an effect.
+func (p *reply) finish(outcome record.Outcome, message string) {
+	var estimate *chat.Usage
+	if p.record.Outcome() == record.Pending {
+		if u, ok := p.estimate(outcome); ok { // reads the client's body: not under the lock
+			estimate = &u
+		}
+	}
+	if p.record.Settle(outcome, message, estimate) && p.live != nil {
+		p.live.Settle(p.record)
+	}
+}
+
+// estimate returns the usage of an answer for which the provider counted nothing,
+// or not everything. Like Kong, it takes 1 token per word of the prompt (1.8 when
+// streamed) and 1 token per four bytes of the answer. ok is false when nothing is
+// estimated.
+//
+// Many providers count the output at the end of a stream, and some count the
+// prompt at its start. So for a stream that did not reach its end, the output is
+// estimated even when there are counts.
+func (p *reply) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
+	if p.seen == nil || outcome == record.Refused || outcome == record.Panicked || p.request.api == nil {
+		return u, false
+	}
+	so := p.record.Data()
+	if len(so.Tried) == 0 || so.Tried[len(so.Tried)-1].Status != http.StatusOK {
+		return u, false
+	}
+	if outcome == record.Completed && (p.seen.HasUsage || p.request.api.Prose == nil) {
+		return u, false
+	}
+	u = so.Usage
+	if !p.seen.HasUsage && p.request.api.Prose != nil && u.Prompt == 0 {
+		u.Prompt, u.Total, ok = record.PromptTokens(p.request.api.Prose(p.request.members), p.request.stream), 0, true
+	}
+	return u, record.EstimateOutput(&u, p.seen.TextLen) || ok
+}
+
+// collect keeps the text of a streamed answer for the log.
+func (p *reply) collect(text []byte) {
+	p.record.Update(func(d *record.Data) {
+		d.Streamed = true
+		if len(d.Answer) > maxCollected {
+			return
+		}
+		d.Answer = append(d.Answer, text...)
+	})
 }
 
 // seconds is d in whole seconds, at least one, for a Retry-After header.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 
 	"go-ai-proxy/plugin/form"
@@ -20,6 +21,7 @@ import (
 // read-only from then on: what an attempt learns is kept in the attempt.
 type request struct {
 	in      *wire.Inbound
+	start   time.Time // when it had been read
 	api     *provider.API
 	route   route.Type
 	body    []byte            // as received, inflated; attempts translate from here

@@ -113,9 +113,9 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embeddings: %w", err)
 	}
-	x := &exchange{relay: e.instance.relay, instance: e.instance, record: &record.Record{}, start: time.Now()}
+	x := &exchange{relay: e.instance.relay, instance: e.instance, record: &record.Record{}}
 	x.request = request{
-		in:  &wire.Inbound{Method: http.MethodPost, Header: http.Header{}},
+		in: &wire.Inbound{Method: http.MethodPost, Header: http.Header{}}, start: time.Now(),
 		api: routes.Of(route.Embeddings), route: route.Embeddings, body: body, members: members,
 	}
 	a, err := prepare(ctx, x, e.endpoint)

@@ -29,21 +29,20 @@ var errNoSockets = errors.New("the engine towards providers has no WebSockets")
 // connection, and forwards messages until one side ends the session.
 func serveSocket(ctx context.Context, a *attempt) error {
 	s := realtime.Session{
-
 		Dial: func(ctx context.Context, o *websocket.DialOptions) (*websocket.Conn, error) {
 			return dialSocket(ctx, a, o)
 		},
 		Accept: func(o *websocket.AcceptOptions) (*websocket.Conn, error) { return acceptSocket(a, o) },
 		Asked:  a.request.in.Header,
-		Limit:  int64(a.exchange.instance.config.MaxRequestBodySize), Idle: a.out.Timeouts.Read, Leaving: a.exchange.relay.leaving,
-		Ended: func(end realtime.End) { settleSession(a, end) }, Log: a.exchange.relay.log,
+		Limit:  int64(a.instance.config.MaxRequestBodySize), Idle: a.out.Timeouts.Read, Leaving: a.relay.leaving,
+		Ended: func(end realtime.End) { settleSession(a.reply, end) }, Log: a.relay.log,
 	}
 	if a.op.Opening != nil {
 		s.Opening = func(message []byte) ([]byte, string, error) { return openSession(a, message) }
 	}
 	var heard chat.Seen // it may still grow when the session has ended and is recorded
 	if a.op.Meter != nil {
-		s.Heard = func(message []byte) { countHeard(a, message, &heard) }
+		s.Heard = func(message []byte) { countHeard(a.reply, a.op.Meter, message, &heard) }
 	}
 	if err := s.Run(ctx); err != nil {
 		return err
@@ -54,7 +53,7 @@ func serveSocket(ctx context.Context, a *attempt) error {
 
 // dialSocket connects to the provider. A refusal is handled like any error answer.
 func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*websocket.Conn, error) {
-	upstream, ok := a.exchange.relay.upstream.(socketUpstream)
+	upstream, ok := a.relay.upstream.(socketUpstream)
 	if !ok {
 		return nil, errNoSockets
 	}
@@ -77,7 +76,7 @@ func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*web
 	default:
 		tried.Outcome = outcomeOf(err)
 	}
-	a.exchange.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
+	a.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
 	switch {
 	case err == nil:
 		a.answer = answer
@@ -104,13 +103,13 @@ func acceptSocket(a *attempt, o *websocket.AcceptOptions) (*websocket.Conn, erro
 	w, r := a.request.in.Upgrade()
 	h := clientHeaders(a)
 	nameModel(a, h)
-	a.exchange.reply.announce(h)
+	a.reply.announce(h)
 	for k, v := range h {
 		if !strings.HasPrefix(k, "Sec-Websocket-") {
 			w.Header()[k] = v
 		}
 	}
-	a.exchange.reply.started = true
+	a.reply.started = true
 	conn, err := websocket.Accept(w, r, o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errClientGone, err)
@@ -128,15 +127,14 @@ func openSession(a *attempt, message []byte) (changed []byte, told string, err e
 }
 
 // countHeard records the usage in a message of the provider.
-func countHeard(a *attempt, message []byte, seen *chat.Seen) {
+func countHeard(p *reply, meter chat.Meter, message []byte, seen *chat.Seen) {
 	before := *seen
-	a.op.Meter.Event(frame.Event{Data: message}, seen)
+	meter.Event(frame.Event{Data: message}, seen)
 	if seen.Content && !before.Content {
-		first := max(time.Since(a.exchange.start), 1)
-		a.exchange.record.Update(func(d *record.Data) { d.First = first })
+		p.noteFirst()
 	}
 	if seen.Usage != before.Usage {
-		a.exchange.record.Update(func(d *record.Data) {
+		p.record.Update(func(d *record.Data) {
 			if d.Outcome == record.Pending {
 				d.Usage, d.ResponseModel = seen.Usage, seen.Model
 			}
@@ -145,20 +143,20 @@ func countHeard(a *attempt, message []byte, seen *chat.Seen) {
 }
 
 // settleSession records how the session ended.
-func settleSession(a *attempt, end realtime.End) {
+func settleSession(p *reply, end realtime.End) {
 	good := end.Code == websocket.StatusNormalClosure || end.Code == websocket.StatusGoingAway || end.Code == websocket.StatusNoStatusRcvd
 	switch {
 	case end.From == realtime.Nobody:
-		a.exchange.finish(record.Completed, end.Reason)
+		p.finish(record.Completed, end.Reason)
 	case end.Code == websocket.StatusPolicyViolation && end.From == realtime.Client, errors.Is(end.Err, websocket.ErrMessageTooBig):
-		a.exchange.finish(record.Refused, end.Err.Error())
+		p.finish(record.Refused, end.Err.Error())
 	case end.From == realtime.Client && end.Code == realtime.NoCode:
-		a.exchange.finish(record.Aborted, textClientClosed)
+		p.finish(record.Aborted, textClientClosed)
 	case end.From == realtime.Client || good:
-		a.exchange.finish(record.Completed, "")
+		p.finish(record.Completed, "")
 	case end.Code == realtime.NoCode:
-		a.exchange.finish(record.CutOff, "the provider's connection broke off")
+		p.finish(record.CutOff, "the provider's connection broke off")
 	default:
-		a.exchange.finish(record.Failed, fmt.Sprintf("the provider closed the session: %d %s", end.Code, end.Reason))
+		p.finish(record.Failed, fmt.Sprintf("the provider closed the session: %d %s", end.Code, end.Reason))
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"time"
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
@@ -22,14 +21,22 @@ import (
 // together are written together, and everything is written before a read that
 // would block.
 func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
-	s := &stream{attempt: a, op: a.op, api: a.request.api, hidden: a.hidden, usage: a.request.usage}
+	s := &stream{
+		reply: a.reply, seen: &a.seen, op: a.op, api: a.request.api, status: a.answer.Status,
+		hidden: a.hidden, usage: a.request.usage, counted: a.request.reads(), replaceable: a.replaceable,
+
+		begins: func() http.Header { a.release(); return clientHeaders(a) },
+		settle: func() { settleSeen(a) },
+		redact: func(b []byte) []byte { return redactKeys(a, b) },
+		name:   a.name,
+	}
 	if a.how == viaChat {
 		s.from = a.op.Chat.NewStream(a.target)
 		s.resting, _ = s.from.(chat.Resting)
-		a.exchange.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
+		a.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
 	}
 	if a.endpoint.Logging.Payloads {
-		a.seen.Collect = a.exchange.collect
+		a.seen.Collect = a.reply.collect
 	}
 	defer events.Release()
 	var err error
@@ -50,13 +57,22 @@ const maxHeld = 16 << 10
 
 // stream is one streamed answer on its way to the client.
 type stream struct {
-	attempt *attempt
-	// Copies of the attempt's fields, beside the others that are read for every
-	// event: with a thousand streams, the attempt is not in the processor's cache.
-	op     *provider.Operation
-	api    *provider.API
-	hidden bool
-	usage  bool
+	reply   *reply     // to the client, with the record
+	seen    *chat.Seen // what the answer has said so far
+	op      *provider.Operation
+	api     *provider.API
+	status  int  // of the provider's answer
+	hidden  bool // the stream has a usage chunk that the client did not ask for
+	usage   bool // the client asked for one
+	counted bool // usage was counted when the answer was made
+	// replaceable says that another attempt may replace this one before the first
+	// content.
+	replaceable bool
+
+	begins func() http.Header    // returns the client's headers; no other attempt will be made
+	settle func()                // puts what was seen into the record
+	redact func(b []byte) []byte // removes the target's credentials
+	name   func() string         // the target's, in Kong's messages
 
 	ended bool // the client has been sent everything
 	// shown says that content has been sent: the attempt can no longer be replaced.
@@ -78,7 +94,7 @@ func (s *stream) take(ev frame.Event) error {
 		deltas, err := s.from.Next(ev)
 		for i := range deltas {
 			s.observe(&deltas[i])
-			s.buf = s.attempt.exchange.reply.encoder.Append(s.buf, &deltas[i])
+			s.buf = s.reply.encoder.Append(s.buf, &deltas[i])
 		}
 		if s.resting != nil {
 			s.resting.Rest()
@@ -98,19 +114,19 @@ func (s *stream) take(ev frame.Event) error {
 		return nil
 	}
 	if s.op.Meter != nil {
-		s.op.Meter.Event(ev, &s.attempt.seen)
-		s.note(s.attempt.seen.Content)
-		if s.attempt.seen.Err != nil {
-			ev.Data, ev.Raw = redactKeys(s.attempt, ev.Data), redactKeys(s.attempt, ev.Raw)
+		s.op.Meter.Event(ev, s.seen)
+		s.note(s.seen.Content)
+		if s.seen.Err != nil {
+			ev.Data, ev.Raw = s.redact(ev.Data), s.redact(ev.Raw)
 		}
 	}
 	switch {
-	case s.attempt.seen.UsageOnly && s.hidden:
+	case s.seen.UsageOnly && s.hidden:
 	case s.api.BareData:
-		if s.attempt.seen.Ended {
+		if s.seen.Ended {
 			s.appendUsage()
 		} else if s.usage && s.op.Edit.NoStreamOptions {
-			s.count.see(ev.Data, &s.attempt.seen)
+			s.count.see(ev.Data, s.seen)
 		}
 		data := ev.Data
 		if s.op.Edit.Rewrite != nil {
@@ -122,7 +138,7 @@ func (s *stream) take(ev frame.Event) error {
 	default:
 		s.buf = append(s.buf, ev.Raw...)
 	}
-	s.ended = s.api.BareData && s.attempt.seen.Ended
+	s.ended = s.api.BareData && s.seen.Ended
 	return nil
 }
 
@@ -130,26 +146,26 @@ func (s *stream) take(ev frame.Event) error {
 func (s *stream) observe(d *chat.Delta) {
 	switch d.Kind {
 	case chat.TextDelta, chat.ThinkingDelta, chat.RefusalDelta:
-		s.attempt.seen.TextLen += len(d.Text)
+		s.seen.TextLen += len(d.Text)
 		s.note(len(d.Text) > 0)
-		if s.attempt.seen.Collect != nil && d.Kind == chat.TextDelta {
-			s.attempt.seen.Collect(d.Text)
+		if s.seen.Collect != nil && d.Kind == chat.TextDelta {
+			s.seen.Collect(d.Text)
 		}
 	case chat.ToolStart, chat.ToolArguments:
-		s.attempt.seen.TextLen += len(d.Name) + len(d.Text)
+		s.seen.TextLen += len(d.Name) + len(d.Text)
 		s.note(true)
 	case chat.Start:
-		s.attempt.seen.Model = string(d.Model)
+		s.seen.Model = string(d.Model)
 	case chat.UsageDelta:
-		s.attempt.seen.Usage, s.attempt.seen.HasUsage = *d.Usage, true
+		s.seen.Usage, s.seen.HasUsage = *d.Usage, true
 	case chat.Finish:
-		s.attempt.seen.Finish = d.Reason
+		s.seen.Finish = d.Reason
 	case chat.ErrorDelta:
-		d.Err.Message = string(redactKeys(s.attempt, []byte(d.Err.Message)))
-		s.attempt.seen.Err = d.Err
+		d.Err.Message = string(s.redact([]byte(d.Err.Message)))
+		s.seen.Err = d.Err
 		s.ended = true
 	case chat.End:
-		s.attempt.seen.Ended = true
+		s.seen.Ended = true
 		s.ended = true
 	}
 }
@@ -161,29 +177,27 @@ const maxCollected = 16 << 20
 func (s *stream) note(content bool) {
 	if content && !s.shown {
 		s.shown = true
-		first := max(time.Since(s.attempt.exchange.start), 1)
-		s.attempt.exchange.record.Update(func(d *record.Data) { d.First = first })
+		s.reply.noteFirst()
 	}
 }
 
 // begin sends the header of the stream.
 func (s *stream) begin() error {
-	s.attempt.exchange.reply.streaming = true
-	s.attempt.release()
-	s.attempt.exchange.record.Update(func(d *record.Data) { d.Mode = record.Stream })
-	h := clientHeaders(s.attempt)
-	contentType := wire.First(s.attempt.answer.Header, "Content-Type")
+	s.reply.streaming = true
+	s.reply.record.Update(func(d *record.Data) { d.Mode = record.Stream })
+	h := s.begins()
+	contentType := wire.First(h, "Content-Type")
 	if s.from != nil || s.op.Unwrap != nil || s.api.BareData || contentType == "" {
 		contentType = cmp.Or(s.api.Media, "text/event-stream")
 	}
 	asStream(h, contentType)
-	return s.attempt.exchange.reply.startStream(s.attempt.answer.Status, h)
+	return s.reply.startStream(s.status, h)
 }
 
 // failedAtOnce says that an error came before anything was sent to the client: it
 // is answered with a status, not in a stream.
 func (s *stream) failedAtOnce() bool {
-	return s.attempt.seen.Err != nil && !s.shown && !s.attempt.exchange.reply.started
+	return s.seen.Err != nil && !s.shown && !s.reply.started
 }
 
 // maxReplaceable is how many bytes are held back so that another target can take
@@ -193,10 +207,10 @@ const maxReplaceable = 256 << 10
 // flush writes what is collected to the client. While another target could still
 // take over, nothing is written before the first content.
 func (s *stream) flush() error {
-	if s.failedAtOnce() || s.attempt.replaceable && !s.shown && !s.ended && len(s.buf) < maxReplaceable {
+	if s.failedAtOnce() || s.replaceable && !s.shown && !s.ended && len(s.buf) < maxReplaceable {
 		return nil
 	}
-	if !s.attempt.exchange.reply.started {
+	if !s.reply.started {
 		if err := s.begin(); err != nil {
 			return err
 		}
@@ -205,12 +219,12 @@ func (s *stream) flush() error {
 		s.giveBuffer()
 		return nil
 	}
-	if err := s.attempt.exchange.reply.write(s.buf); err != nil {
+	if err := s.reply.write(s.buf); err != nil {
 		return err
 	}
 	s.progress()
 	s.giveBuffer()
-	return s.attempt.exchange.reply.flush()
+	return s.reply.flush()
 }
 
 // eventBuffers are the buffers that events are written from.
@@ -233,12 +247,12 @@ func (s *stream) giveBuffer() {
 // progress updates the record's counts to what the client has been sent, for a
 // record that is requested when the client leaves.
 func (s *stream) progress() {
-	if s.attempt.request.reads() {
-		return // it was counted when the answer was made
+	if s.counted {
+		return
 	}
-	s.attempt.exchange.record.Update(func(d *record.Data) {
+	s.reply.record.Update(func(d *record.Data) {
 		if d.Outcome == record.Pending {
-			d.Usage, d.Said = s.attempt.seen.Usage, s.attempt.seen.TextLen
+			d.Usage, d.Said = s.seen.Usage, s.seen.TextLen
 		}
 	})
 }
@@ -247,26 +261,26 @@ func (s *stream) progress() {
 // the format's error event and without an end marker.
 func (s *stream) close(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, errClientGone) {
-		settleSeen(s.attempt)
+		s.settle()
 		return errClientGone
 	}
-	something := s.attempt.exchange.reply.started || len(s.buf) > 0
-	complete := s.attempt.seen.Ended || s.attempt.seen.Finish != "" || !s.api.BareData && !s.api.Ends && s.from == nil && something
-	if !s.attempt.exchange.reply.started && !s.shown && (s.attempt.seen.Err != nil || err != nil && err != io.EOF || !complete) {
+	something := s.reply.started || len(s.buf) > 0
+	complete := s.seen.Ended || s.seen.Finish != "" || !s.api.BareData && !s.api.Ends && s.from == nil && something
+	if !s.reply.started && !s.shown && (s.seen.Err != nil || err != nil && err != io.EOF || !complete) {
 		return s.failedEarly(err)
 	}
 	var failure *chat.Error
 	switch {
-	case s.attempt.seen.Err != nil:
-		settleSeen(s.attempt)
-		s.attempt.exchange.finish(record.Failed, (&reported{s.attempt.seen.Err}).Error())
+	case s.seen.Err != nil:
+		s.settle()
+		s.reply.finish(record.Failed, (&reported{s.seen.Err}).Error())
 		return s.flush()
 	case (err == nil || err == io.EOF) && complete:
-		if !s.attempt.seen.Ended {
+		if !s.seen.Ended {
 			s.appendEnd()
 		}
-		settleSeen(s.attempt)
-		s.attempt.exchange.finish(record.Completed, "")
+		s.settle()
+		s.reply.finish(record.Completed, "")
 		s.ended = true // from here on nothing is held back, even without content
 		return s.flush()
 	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
@@ -274,17 +288,17 @@ func (s *stream) close(ctx context.Context, err error) error {
 	default:
 		failure = asClientError(s.brokenOff(err).cause)
 	}
-	settleSeen(s.attempt)
-	s.attempt.exchange.finish(record.CutOff, failure.Message)
-	if !s.attempt.exchange.reply.started {
+	s.settle()
+	s.reply.finish(record.CutOff, failure.Message)
+	if !s.reply.started {
 		if err := s.begin(); err != nil {
 			return err
 		}
 	}
-	if err := s.attempt.exchange.reply.write(s.buf); err != nil {
+	if err := s.reply.write(s.buf); err != nil {
 		return err
 	}
-	s.attempt.exchange.reply.errorEvent(failure)
+	s.reply.errorEvent(failure)
 	return nil
 }
 
@@ -292,9 +306,9 @@ func (s *stream) close(ctx context.Context, err error) error {
 // content: another attempt may replace it.
 func (s *stream) failedEarly(err error) error {
 	switch {
-	case s.attempt.seen.Err != nil:
-		own := *s.attempt.seen.Err
-		own.Message = string(redactKeys(s.attempt, []byte(own.Message)))
+	case s.seen.Err != nil:
+		own := *s.seen.Err
+		own.Message = string(s.redact([]byte(own.Message)))
 		if own.Status < 400 {
 			own.Status = http.StatusBadGateway
 		}
@@ -309,15 +323,15 @@ func (s *stream) failedEarly(err error) error {
 func (s *stream) brokenOff(err error) *attemptError {
 	var bad *chat.ResponseError
 	if errors.As(err, &bad) {
-		return &attemptError{criterion: "error", sent: true, cause: untranslatable(s.attempt, bad)}
+		return &attemptError{criterion: "error", sent: true, cause: untranslatable(s.name(), bad)}
 	}
 	return transportFailure(cutShort(err))
 }
 
 // untranslatable is the error, in Kong's words, for a 200 that cannot be
 // understood.
-func untranslatable(a *attempt, bad *chat.ResponseError) *chat.Error {
-	return refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", a.name(), bad.Message))
+func untranslatable(name string, bad *chat.ResponseError) *chat.Error {
+	return refuse(http.StatusInternalServerError, fmt.Sprintf("transformation failed from type %s: %s", name, bad.Message))
 }
 
 // appendEnd writes the end marker that the client's format has and the provider's
@@ -325,7 +339,7 @@ func untranslatable(a *attempt, bad *chat.ResponseError) *chat.Error {
 func (s *stream) appendEnd() {
 	switch {
 	case s.from != nil:
-		s.buf = s.attempt.exchange.reply.encoder.Append(s.buf, &chat.Delta{Kind: chat.End})
+		s.buf = s.reply.encoder.Append(s.buf, &chat.Delta{Kind: chat.End})
 	case s.api.BareData:
 		s.appendUsage()
 		s.buf = frame.AppendSSE(s.buf, nil, []byte("[DONE]"))

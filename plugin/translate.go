@@ -31,7 +31,7 @@ func translate(a *attempt) error {
 		if a.request.members == nil {
 			return passBody(a)
 		}
-		if a.exchange.instance.native() != nil {
+		if a.instance.native() != nil {
 			err = spliceNative(a)
 		} else {
 			err = spliceBody(a)
@@ -48,7 +48,7 @@ func translate(a *attempt) error {
 	}
 	if a.endpoint.Logging.Payloads {
 		payload := jsonedit.Join(nil, a.pieces)
-		a.exchange.record.Update(func(d *record.Data) { d.Request = payload })
+		a.record.Update(func(d *record.Data) { d.Request = payload })
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func clientJSON(a *attempt) ([]byte, error) {
 // checkStreamField refuses a form that asks for a stream where none is allowed,
 // when the field is found while the form is being sent.
 func checkStreamField(a *attempt, value string) error {
-	if strings.EqualFold(value, "true") && a.request.api.Streams && a.exchange.instance.config.ResponseStreaming == "deny" {
+	if strings.EqualFold(value, "true") && a.request.api.Streams && a.instance.config.ResponseStreaming == "deny" {
 		return refuse(http.StatusBadRequest, textNoStreaming)
 	}
 	return nil
@@ -263,7 +263,7 @@ func translateChat(a *attempt) error {
 	if err != nil {
 		return err
 	}
-	r := *parsed.Owned(a.op.Own(a.target)) // shallow: the original serves later attempts, too
+	r := *parsed // shallow: the original serves later attempts, too
 	r.Model = a.target.Model
 	r.Stream = a.request.stream
 	o := a.target.Options
@@ -285,7 +285,7 @@ func translateChat(a *attempt) error {
 	if err := offer(a, &r); err != nil {
 		return err
 	}
-	body, err := a.op.Chat.AppendRequest(a.exchange.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
+	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
 	if err != nil {
 		return err
 	}
@@ -305,7 +305,7 @@ func offer(a *attempt, r *chat.Request) error {
 func leaveOut(a *attempt, names []string) {
 	if len(names) > 0 {
 		a.left = names
-		a.exchange.record.Update(func(d *record.Data) { d.LeftOut = names })
+		a.record.Update(func(d *record.Data) { d.LeftOut = names })
 	}
 }
 

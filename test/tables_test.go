@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -163,32 +162,6 @@ func generated(text, name, table string) (string, error) {
 	return text[:i] + "\n" + table + "\n" + text[j:], nil
 }
 
-// schemaLists are the lists of schema.json that are made from the code, by what
-// stands before them.
-var schemaLists = []struct {
-	before *regexp.Regexp
-	values func() []string
-}{
-	{regexp.MustCompile(`"provider": \{"type": "string", "description": "The provider, which [^{}]*"one_of": `), translators.Names},
-	{regexp.MustCompile(`"route_type": \{[^{}]*"one_of": `), func() []string {
-		return strings.Split(route.Join(route.All, " "), " ")
-	}},
-	{regexp.MustCompile(`"llm_format": \{[^{}]*"one_of": `), routes.Formats},
-}
-
-// withLists is schema.json with its lists as the code has them.
-func withLists(schema string) string {
-	for _, list := range schemaLists {
-		text := `["` + strings.Join(list.values(), `", "`) + `"]`
-		ends := list.before.FindAllStringIndex(schema, -1)
-		for _, end := range slices.Backward(ends) {
-			rest := schema[end[1]:]
-			schema = schema[:end[1]] + text + rest[strings.IndexByte(rest, ']')+1:]
-		}
-	}
-	return schema
-}
-
 // written are the files that are made from the code, whole or in part, as they
 // should be.
 func written() (map[string]string, error) {
@@ -207,11 +180,11 @@ func written() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../schema.json": withLists(string(schema))}, nil
+	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../schema.json": withRules(withLists(string(schema)))}, nil
 }
 
 // TestTablesInDocsMatchTheCode compares the README's tables, docs/fields.md and
-// the lists of schema.json with the code; -update writes them.
+// what schema.json has from the code with the code; -update writes them.
 func TestTablesInDocsMatchTheCode(t *testing.T) {
 	files, err := written()
 	if err != nil {

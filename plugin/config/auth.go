@@ -8,51 +8,44 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// cloud is a kind of credentials for one identity.
-type cloud struct {
+// given is a kind of credentials of which a configuration has something.
+type given struct {
 	identity provider.Identity
-	field    string // of those that are set, the first
-	off      string // the switch that would make them count, "" when it is on or there is none
+	field    string // the first that is set
+	off      string // the switch that would have to be true; "" if nothing is missing
 }
 
-// clouds are the kinds of which a has something.
-func clouds(a *Auth) (set []cloud) {
-	add := func(identity provider.Identity, toggle string, on bool, fields ...[2]string) {
-		c := cloud{identity: identity}
-		if toggle != "" && !on {
-			c.off = toggle
-		}
-		if on {
-			c.field = toggle
-		}
-		for _, f := range fields {
-			if f[1] != "" && c.field == "" {
-				c.field = f[0]
+// credentialsOf returns the kinds of credentials of which a has something.
+func credentialsOf(a *Auth) (all []given) {
+	for _, c := range provider.AllCredentials {
+		g := given{identity: c.Identity}
+		if c.Switch != "" {
+			if a.Has(c.Switch) {
+				g.field = c.Switch
+			} else {
+				g.off = c.Switch
 			}
 		}
-		if c.field != "" {
-			set = append(set, c)
+		if i := slices.IndexFunc(c.Fields, a.Has); g.field == "" && i >= 0 {
+			g.field = c.Fields[i]
+		}
+		if g.field != "" {
+			all = append(all, g)
 		}
 	}
-	add(provider.AWS, "", false, [2]string{"aws_access_key_id", a.AWSAccessKeyID}, [2]string{"aws_secret_access_key", a.AWSSecretAccessKey})
-	add(provider.Entra, "azure_use_managed_identity", a.AzureUseManagedIdentity,
-		[2]string{"azure_client_id", a.AzureClientID}, [2]string{"azure_client_secret", a.AzureClientSecret}, [2]string{"azure_tenant_id", a.AzureTenantID})
-	add(provider.Google, "gcp_use_service_account", a.GCPUseServiceAccount,
-		[2]string{"gcp_service_account_json", a.GCPServiceAccountJSON}, [2]string{"gcp_metadata_url", a.GCPMetadataURL}, [2]string{"gcp_oauth_token_url", a.GCPOAuthTokenURL})
-	return set
+	return all
 }
 
-// auth is about credentials that are not used: where they are all that there is,
-// every request would be refused by the provider; beside others they only have
-// no effect.
+// auth reports credentials that are not used. It is an error if there are no others,
+// since the provider would refuse every request, and a warning otherwise.
 func (k *checker) auth(path, name string, a *Auth) {
 	p := translators.Lookup(name)
 	if p == nil {
 		return // which is said elsewhere
 	}
 	keyed := a.HeaderName != "" || a.ParamName != ""
-	var unused []cloud
-	for _, c := range clouds(a) {
+	var unused []given
+	for _, c := range credentialsOf(a) {
 		if c.identity == p.Identity && c.off == "" {
 			keyed = true
 			continue
@@ -79,12 +72,12 @@ func (k *checker) auth(path, name string, a *Auth) {
 	}
 }
 
-// withIdentity are the names of the providers with an identity.
+// withIdentity returns the names of the providers with an identity.
 func withIdentity(identity provider.Identity) []string {
 	return slices.DeleteFunc(translators.Names(), func(name string) bool { return translators.Lookup(name).Identity != identity })
 }
 
-// noUser refuses a URL with a user's name and password: nothing would send them.
+// noUser refuses a URL with a user name or password, which would not be sent.
 func (k *checker) noUser(field, raw string) {
 	_, rest, _ := strings.Cut(raw, "://")
 	host, _, _ := strings.Cut(rest, "/")

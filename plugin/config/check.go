@@ -150,7 +150,7 @@ func (k *checker) formats(path string, t *Target) {
 	if own != nil && own.Client.Bound && own.Name != t.Model.Provider && !(k.c.Advanced && own.Client.Translates()) {
 		k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", own.Client.Name, own.Name)
 	}
-	if k.c.Native() && slices.Contains([]route.Type{route.Completions, route.Responses, route.Assistants, route.Preserve}, t.RouteType) {
+	if k.c.Native() && slices.Contains(route.OfDefaultFormat, t.RouteType) {
 		k.fail(path+".route_type", "native provider options in llm_format can only be used with the 'llm/v1/chat' route_type")
 	}
 }

@@ -96,7 +96,7 @@ func TestParseFillsInTheDefaultsOfKong(t *testing.T) {
 	if !a.Advanced || a.Targets[0].Weight != 100 || a.Targets[0].Model.Options.AzureAPIVersion != "2023-05-15" {
 		t.Errorf("target %+v", a.Targets[0])
 	}
-	if a.Embeddings.Model.Options.Azure.APIVersion != "2023-05-15" {
+	if a.Embeddings.Model.Options.AzureAPIVersion != "2023-05-15" {
 		t.Errorf("embeddings %+v", a.Embeddings)
 	}
 	if r := a.VectorDB.Redis; r.Host != "127.0.0.1" || r.Port != 6379 || !r.SSLVerify || r.KeepalivePoolSize != 256 || r.ReadTimeout != 2000 || r.ClusterNodes[0] != (IPPort{"127.0.0.1", 6379}) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go-ai-proxy/translators/target"
 	"os"
 	"reflect"
 	"slices"
@@ -280,6 +281,16 @@ func goFields(path string, typ reflect.Type, into map[string]reflect.Type) {
 	into[path] = typ
 	switch {
 	case typ == reflect.TypeFor[json.RawMessage]():
+	case typ == reflect.TypeFor[EmbeddingsOptions]():
+		for i := range target.List {
+			option := &target.List[i]
+			if record, _, nested := strings.Cut(option.Embedding, "."); nested {
+				into[path+"."+record] = typ
+			}
+			if option.Embedding != "" {
+				goFields(path+"."+option.Embedding, reflect.TypeOf(option.Pointer(&target.Options{})), into)
+			}
+		}
 	case typ.Kind() == reflect.Slice:
 		goFields(path+"[]", typ.Elem(), into)
 	case typ.Kind() == reflect.Struct:

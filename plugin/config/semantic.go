@@ -1,7 +1,12 @@
 package config
 
 import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
 	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
@@ -12,54 +17,46 @@ type Embeddings struct {
 	Model EmbeddingsModel `json:"model"`
 }
 
-// EmbeddingsModel is a model as `embeddings` has it: its options are nested in
-// another way than those of a target.
+// EmbeddingsModel is `embeddings.model`.
 type EmbeddingsModel struct {
 	Provider string            `json:"provider"`
 	Name     string            `json:"name"`
 	Options  EmbeddingsOptions `json:"options"`
 }
 
-// EmbeddingsOptions are `embeddings.model.options`.
-type EmbeddingsOptions struct {
-	UpstreamURL string             `json:"upstream_url"`
-	Azure       EmbeddingsAzure    `json:"azure"`
-	Bedrock     target.Bedrock     `json:"bedrock"`
-	Gemini      EmbeddingsGemini   `json:"gemini"`
-	Huggingface target.Huggingface `json:"huggingface"`
+// EmbeddingsOptions is `embeddings.model.options`: some of a target's options, under
+// the names that their rows of target.List have as Embedding.
+type EmbeddingsOptions target.Options
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *EmbeddingsOptions) UnmarshalJSON(data []byte) error {
+	for i := range target.List {
+		option := &target.List[i]
+		if option.Embedding == "" {
+			continue
+		}
+		record, name, nested := strings.Cut(option.Embedding, ".")
+		raw := jsonedit.Lookup(data, record)
+		if nested {
+			raw = jsonedit.Lookup(raw, name)
+		}
+		if raw == nil {
+			continue
+		}
+		if err := json.Unmarshal(raw, option.Pointer((*target.Options)(o))); err != nil {
+			return fmt.Errorf("embeddings.model.options.%s: %w", option.Embedding, err)
+		}
+	}
+	return nil
 }
 
-// EmbeddingsAzure is `embeddings.model.options.azure`.
-type EmbeddingsAzure struct {
-	Instance     string `json:"instance"`
-	DeploymentID string `json:"deployment_id"`
-	APIVersion   string `json:"api_version"`
-}
-
-// EmbeddingsGemini is `embeddings.model.options.gemini`.
-type EmbeddingsGemini struct {
-	APIEndpoint string `json:"api_endpoint"`
-	ProjectID   string `json:"project_id"`
-	LocationID  string `json:"location_id"`
-}
-
-// Target is the embedding model as a target whose route is llm/v1/embeddings.
-// dimensions, unless nil, is how long its vectors are to be.
+// Target returns the embedding model as a target whose route is llm/v1/embeddings.
+// dimensions, unless nil, is the length that its vectors must have.
 func (e *Embeddings) Target(dimensions *int) *Target {
-	o := &e.Model.Options
 	t := &Target{RouteType: route.Embeddings, Auth: e.Auth, Weight: 1, Model: Model{
-		Provider: e.Model.Provider, Name: e.Model.Name,
-		Options: target.Options{
-			UpstreamURL:          o.UpstreamURL,
-			EmbeddingsDimensions: dimensions,
-			AzureInstance:        o.Azure.Instance,
-			AzureDeploymentID:    o.Azure.DeploymentID,
-			AzureAPIVersion:      o.Azure.APIVersion,
-			Bedrock:              o.Bedrock,
-			Gemini:               target.Gemini{APIEndpoint: o.Gemini.APIEndpoint, ProjectID: o.Gemini.ProjectID, LocationID: o.Gemini.LocationID},
-			Huggingface:          o.Huggingface,
-		},
+		Provider: e.Model.Provider, Name: e.Model.Name, Options: target.Options(e.Model.Options),
 	}}
+	t.Model.Options.EmbeddingsDimensions = dimensions
 	if p := translators.Lookup(t.Model.Provider); p != nil && p.Embedding != nil {
 		p.Embedding(&t.Model.Options)
 	}

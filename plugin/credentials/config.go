@@ -3,6 +3,8 @@ package credentials
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 )
 
 // Config is the auth record of a target, of ai-proxy and of embeddings, with
@@ -30,6 +32,17 @@ type Config struct {
 	GCPServiceAccountJSON string `json:"gcp_service_account_json,omitempty"`
 	GCPMetadataURL        string `json:"gcp_metadata_url,omitempty"`
 	GCPOAuthTokenURL      string `json:"gcp_oauth_token_url,omitempty"`
+}
+
+// Has reports whether the field with a name in JSON is set.
+func (c *Config) Has(name string) bool {
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		if tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ","); tag == name {
+			return !v.Field(i).IsZero()
+		}
+	}
+	return false
 }
 
 // redacted stands for a value that is set and not shown.

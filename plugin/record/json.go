@@ -86,17 +86,10 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	if d.Estimated {
 		dst = jsonedit.AppendBool(dst, "estimated", true)
 	}
-	dst = append(jsonedit.AppendName(dst, "prompt_tokens_details"), '{')
-	dst = appendCount(dst, "cached_tokens", u.Cached)
-	dst = appendCount(dst, "audio_tokens", u.PromptAudio)
-	dst = appendCount(dst, "cache_write_tokens", u.CacheWrite)
-	dst = append(dst, '}')
-	dst = append(jsonedit.AppendName(dst, "completion_tokens_details"), '{')
-	dst = appendCount(dst, "reasoning_tokens", u.Reasoning)
-	dst = appendCount(dst, "audio_tokens", u.CompletionAudio)
-	dst = appendCount(dst, "accepted_prediction_tokens", u.AcceptedPrediction)
-	dst = appendCount(dst, "rejected_prediction_tokens", u.RejectedPrediction)
-	dst = append(dst, '}')
+	dst = appendCounts(dst, "prompt_tokens_details",
+		count{"cached_tokens", u.Cached}, count{"audio_tokens", u.PromptAudio}, count{"cache_write_tokens", u.CacheWrite})
+	dst = appendCounts(dst, "completion_tokens_details",
+		count{"reasoning_tokens", u.Reasoning}, count{"audio_tokens", u.CompletionAudio}, count{"accepted_prediction_tokens", u.AcceptedPrediction}, count{"rejected_prediction_tokens", u.RejectedPrediction})
 	if d.Modalities {
 		dst = d.appendModalities(dst)
 	}
@@ -110,18 +103,10 @@ func (d *Data) appendModalities(dst []byte) []byte {
 	u := &d.Usage
 	dst = jsonedit.AppendInt(dst, "input_tokens", u.Prompt)
 	dst = jsonedit.AppendInt(dst, "output_tokens", u.Completion)
-	dst = append(jsonedit.AppendName(dst, "input_tokens_details"), '{')
-	dst = appendCount(dst, "text_tokens", u.PromptText)
-	dst = appendCount(dst, "image_tokens", u.PromptImage)
-	dst = appendCount(dst, "audio_tokens_count", u.PromptAudio)
-	dst = appendCount(dst, "cached_tokens", u.Cached)
-	dst = append(dst, '}')
-	dst = append(jsonedit.AppendName(dst, "output_tokens_details"), '{')
-	dst = appendCount(dst, "text_tokens", u.CompletionText)
-	dst = appendCount(dst, "audio_tokens", u.CompletionAudio)
-	dst = appendCount(dst, "image_tokens", u.CompletionImage)
-	dst = appendCount(dst, "reasoning_tokens", u.Reasoning)
-	return append(dst, '}')
+	dst = appendCounts(dst, "input_tokens_details",
+		count{"text_tokens", u.PromptText}, count{"image_tokens", u.PromptImage}, count{"audio_tokens_count", u.PromptAudio}, count{"cached_tokens", u.Cached})
+	return appendCounts(dst, "output_tokens_details",
+		count{"text_tokens", u.CompletionText}, count{"audio_tokens", u.CompletionAudio}, count{"image_tokens", u.CompletionImage}, count{"reasoning_tokens", u.Reasoning})
 }
 
 func (d *Data) appendTried(dst []byte) []byte {
@@ -181,6 +166,21 @@ func appendCount(dst []byte, name string, n int) []byte {
 		return dst
 	}
 	return jsonedit.AppendInt(dst, name, n)
+}
+
+// count is a number of tokens of one kind.
+type count struct {
+	name string
+	n    int
+}
+
+// appendCounts writes an object of counts. Zeros are left out.
+func appendCounts(dst []byte, name string, counts ...count) []byte {
+	dst = append(jsonedit.AppendName(dst, name), '{')
+	for _, c := range counts {
+		dst = appendCount(dst, c.name, c.n)
+	}
+	return append(dst, '}')
 }
 
 func appendFloat(dst []byte, name string, f float64) []byte {

@@ -40,6 +40,7 @@ var plain = &provider.Provider{
 	Identity:    provider.AWS,
 	Service:     "bedrock",
 	OwnKey:      true,
+	Embeds:      true,
 	ModelLands:  target.InModel,
 	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},
 	Check:       check,

@@ -15,7 +15,10 @@ type model struct {
 	noSchema bool // https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
 	noChoice bool // toolConfig.toolChoice is refused
 	caches   bool // https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
-	nova     bool // it knows a part of JSON Schema only, and caches no tools
+	// nineIDs: ids of calls have nine letters and digits, as Mistral's own API wants
+	// them. https://docs.vllm.ai/en/stable/features/tool_calling/#mistral-models
+	nineIDs bool
+	nova    bool // it knows a part of JSON Schema only, and caches no tools
 }
 
 // effort is where a model is told how hard to reason.
@@ -54,12 +57,12 @@ var models = []struct {
 	{"deepseek.r1", model{effort: effortNowhere, noTopK: true, noSchema: true, noChoice: true}},
 	{"deepseek.", model{effort: effortField, noTopK: true}},
 
-	{"mistral.mistral-7b-instruct", model{effort: effortNowhere, noSystem: true, noSchema: true, noChoice: true}},
-	{"mistral.mixtral-8x7b-instruct", model{effort: effortNowhere, noSystem: true, noSchema: true, noChoice: true}},
-	{"mistral.mistral-large-240", model{effort: effortNowhere, noSchema: true}},
-	{"mistral.mistral-small-240", model{effort: effortNowhere, noSchema: true}},
-	{"mistral.pixtral", model{effort: effortNowhere, noSchema: true}},
-	{"mistral.", model{effort: effortNowhere}},
+	{"mistral.mistral-7b-instruct", model{nineIDs: true, effort: effortNowhere, noSystem: true, noSchema: true, noChoice: true}},
+	{"mistral.mixtral-8x7b-instruct", model{nineIDs: true, effort: effortNowhere, noSystem: true, noSchema: true, noChoice: true}},
+	{"mistral.mistral-large-240", model{nineIDs: true, effort: effortNowhere, noSchema: true}},
+	{"mistral.mistral-small-240", model{nineIDs: true, effort: effortNowhere, noSchema: true}},
+	{"mistral.pixtral", model{nineIDs: true, effort: effortNowhere, noSchema: true}},
+	{"mistral.", model{nineIDs: true, effort: effortNowhere}},
 
 	{"cohere.command-text", model{effort: effortNowhere, topK: "k", noSystem: true, noSchema: true, noChoice: true}},
 	{"cohere.command-light-text", model{effort: effortNowhere, topK: "k", noSystem: true, noSchema: true, noChoice: true}},

@@ -3,7 +3,7 @@
 // that a provider cannot support are listed in Options.Lacks, with the reason.
 //
 // Start with Run, then whole.go and stream.go (requirements for an answer),
-// history.go (what must survive a round trip) and fields.go (the field law).
+// checkHistory.go (what must survive a round trip) and fields.go (the field law).
 package conformance
 
 import (
@@ -175,6 +175,11 @@ func (r *run) lacks(capability string) bool {
 	return ok
 }
 
+// law returns check as a test of r.
+func (r *run) law(check func(*testing.T, *run)) func(*testing.T) {
+	return func(t *testing.T) { check(t, r) }
+}
+
 func (r *run) all(t *testing.T) {
 	for _, s := range mock.Scenarios {
 		if r.skips(s) {
@@ -186,26 +191,26 @@ func (r *run) all(t *testing.T) {
 				return
 			}
 			if !r.op.NoStream {
-				r.stream(t, s, whole)
+				checkStream(t, r, s, whole)
 			}
 			if !r.prompt {
-				r.history(t, s, whole)
+				checkHistory(t, r, s, whole)
 			}
 		})
 	}
 	if !r.prompt {
-		t.Run("fields", r.fields)
-		if !r.same() && !r.lacks("tools") {
-			t.Run("moved", r.moved)
+		t.Run("fields", r.law(checkFields))
+		if !r.lacks("tools") {
+			t.Run("moved", r.law(checkMoved))
 		}
 	}
-	t.Run("error answer", r.errorAnswer)
-	t.Run("ten times as much", r.tenfold)
+	t.Run("error answer", r.law(checkErrorAnswer))
+	t.Run("ten times as much", r.law(checkGrowth))
 	if !r.same() && !r.op.NoStream {
-		t.Run("allocations", r.allocations)
-		t.Run("cut off", r.cutOff)
-		t.Run("counted when cut off", r.countedWhenCutOff)
-		t.Run("error", r.streamError)
+		t.Run("allocations", r.law(checkAllocations))
+		t.Run("cut off", r.law(checkCutOff))
+		t.Run("counted when cut off", r.law(checkCountWhenCutOff))
+		t.Run("error", r.law(checkStreamError))
 	}
 }
 

@@ -7,11 +7,11 @@ import (
 	"go-ai-proxy/translators/mock"
 )
 
-// countedWhenCutOff checks the output tokens that are counted for a stream that is
+// checkCountWhenCutOff checks the output tokens that are counted for a stream that is
 // cut off at any point: the provider's count so far, or else an estimate of four
 // bytes of output per token. A provider's initial guess does not count. It tests
 // both translated answers and answers that are forwarded and metered.
-func (r *run) countedWhenCutOff(t *testing.T) {
+func checkCountWhenCutOff(t *testing.T, r *run) {
 	for _, name := range []string{"text", "thinking", "tools", "long_arguments"} {
 		s := mock.Named(name)
 		if r.skips(s) {

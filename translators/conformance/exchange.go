@@ -129,7 +129,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	if _, err := r.op.Offer(&r.target, req); err != nil {
 		return nil, err
 	}
-	out, err := r.op.Chat.AppendRequest(nil, &r.target, req.Owned(r.op.Own(&r.target)))
+	out, err := r.op.AppendRequest(nil, &r.target, req)
 	forget(body)
 	return out, err
 }

@@ -77,8 +77,8 @@ func Fields() []string {
 	return names
 }
 
-// fields is the field law: what the table says of a field is what happens.
-func (r *run) fields(t *testing.T) {
+// checkFields is the field law: what the table says of a field is what happens.
+func checkFields(t *testing.T, r *run) {
 	for name := range r.op.Fields {
 		if _, ok := samples[name]; !ok && name != mergedLater {
 			t.Errorf("%s: has a rule and is no field of the API", name)
@@ -93,11 +93,11 @@ func (r *run) fields(t *testing.T) {
 		if rule.Note == "" && rule.Treatment != provider.Mapped {
 			t.Errorf("%s: is %s and its note does not say why", name, rule.Treatment)
 		}
-		r.field(t, name, rule.Treatment)
+		checkField(t, r, name, rule.Treatment)
 	}
 }
 
-func (r *run) field(t *testing.T, name string, treatment provider.Treatment) {
+func checkField(t *testing.T, r *run, name string, treatment provider.Treatment) {
 	t.Helper()
 	s := samples[name]
 	before, err := r.sent(t, name, "", s.with)

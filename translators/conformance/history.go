@@ -12,9 +12,9 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
-// history sends an answer back as the next request's history: ids, arguments,
+// checkHistory sends an answer back as the next request's history: ids, arguments,
 // thinking and its signature reach the provider as they came from it.
-func (r *run) history(t *testing.T, s *mock.Scenario, a *answer) {
+func checkHistory(t *testing.T, r *run, s *mock.Scenario, a *answer) {
 	t.Helper()
 	if len(s.Answer.Choices) != 1 || len(s.Answer.Choices[0].Parts) == 0 {
 		return
@@ -51,9 +51,9 @@ const (
 	foreignData      = "Zm9yZWlnbi1kYXRh"
 )
 
-// moved sends the history of a conversation that another model began: no token of that
+// checkMoved sends the history of a conversation that another model began: no token of that
 // model and no mark reaches the provider, its words, its call and the call's result do.
-func (r *run) moved(t *testing.T) {
+func checkMoved(t *testing.T, r *run) {
 	const elsewhere = "elsewhere"
 	signature := origin.Text(elsewhere, origin.Anthropic, foreignSignature)
 	said := fmt.Sprintf(`{"role":"assistant","content":"I will look.","reasoning_content":"foreign thought","thinking_blocks":[`+

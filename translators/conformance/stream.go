@@ -14,9 +14,9 @@ import (
 	"go-ai-proxy/translators/mock"
 )
 
-// stream runs s streamed: it must say what the whole answer said, whatever
+// checkStream runs s streamed: it must say what the whole answer said, whatever
 // pieces the bytes arrive in.
-func (r *run) stream(t *testing.T, s *mock.Scenario, whole *answer) {
+func checkStream(t *testing.T, r *run, s *mock.Scenario, whole *answer) {
 	t.Helper()
 	upstream := r.send(t, r.request(s, true), true)
 	kind, provided := r.streamOf(t, s, upstream)
@@ -31,22 +31,22 @@ func (r *run) stream(t *testing.T, s *mock.Scenario, whole *answer) {
 	if err != nil {
 		t.Fatalf("%v\nthe client gets %s", err, clip(client))
 	}
-	r.truth(t, s, &a.answer)
-	r.ending(t, a)
-	r.sameAnswer(t, &a.answer, whole)
-	r.splitLaw(t, kind, provided, client)
+	checkTruth(t, r, s, &a.answer)
+	checkEnding(t, r, a)
+	checkSameAnswer(t, r, &a.answer, whole)
+	checkSplits(t, r, kind, provided, client)
 	if r.same() {
-		r.meteredStream(t, s, kind, provided)
+		checkMeteredStream(t, r, s, kind, provided)
 	} else {
-		r.withoutUsage(t, kind, provided)
+		checkWithoutUsage(t, r, kind, provided)
 	}
 	if t.Failed() {
 		t.Logf("the provider streamed %s\nthe client gets %s", clip(provided), clip(client))
 	}
 }
 
-// ending checks how a complete stream ends.
-func (r *run) ending(t *testing.T, a *streamed) {
+// checkEnding checks how a complete stream ends.
+func checkEnding(t *testing.T, r *run, a *streamed) {
 	t.Helper()
 	equal(t, "number of [DONE]", a.done, 1)
 	equal(t, "error event", a.failed, "")
@@ -56,9 +56,9 @@ func (r *run) ending(t *testing.T, a *streamed) {
 	equal(t, "number of usage chunks", a.usageChunks, 1)
 }
 
-// sameAnswer is the usage law, and more: streamed or whole, a client
+// checkSameAnswer is the usage law, and more: streamed or whole, a client
 // understands the same.
-func (r *run) sameAnswer(t *testing.T, stream, whole *answer) {
+func checkSameAnswer(t *testing.T, r *run, stream, whole *answer) {
 	t.Helper()
 	if !r.lacks(Usage) && stream.Usage != nil && !reflect.DeepEqual(stream.Usage, whole.Usage) {
 		t.Errorf("usage: the stream says %+v, the whole answer %+v", stream.Usage, whole.Usage)
@@ -76,8 +76,8 @@ func (r *run) sameAnswer(t *testing.T, stream, whole *answer) {
 	}
 }
 
-// withoutUsage: who did not ask for usage gets no chunk of it.
-func (r *run) withoutUsage(t *testing.T, kind frame.Kind, provided []byte) {
+// checkWithoutUsage: who did not ask for usage gets no chunk of it.
+func checkWithoutUsage(t *testing.T, r *run, kind frame.Kind, provided []byte) {
 	t.Helper()
 	m := r.meta()
 	m.IncludeUsage = false
@@ -93,7 +93,7 @@ func (r *run) withoutUsage(t *testing.T, kind frame.Kind, provided []byte) {
 	equal(t, "number of [DONE] without usage", a.done, 1)
 }
 
-func (r *run) meteredStream(t *testing.T, s *mock.Scenario, kind frame.Kind, provided []byte) {
+func checkMeteredStream(t *testing.T, r *run, s *mock.Scenario, kind frame.Kind, provided []byte) {
 	t.Helper()
 	var seen chat.Seen
 	usageOnly := 0
@@ -103,7 +103,7 @@ func (r *run) meteredStream(t *testing.T, s *mock.Scenario, kind frame.Kind, pro
 			usageOnly++
 		}
 	}
-	r.metered(t, s, &seen)
+	checkMeter(t, r, s, &seen)
 	if !seen.Ended {
 		t.Error("meter: did not see the end")
 	}
@@ -120,9 +120,9 @@ const (
 	few      = 10
 )
 
-// splitLaw cuts the stream at every position and byte by byte: the client's
+// checkSplits cuts the stream at every position and byte by byte: the client's
 // bytes stay the same.
-func (r *run) splitLaw(t *testing.T, kind frame.Kind, provided, client []byte) {
+func checkSplits(t *testing.T, r *run, kind frame.Kind, provided, client []byte) {
 	t.Helper()
 	try := func(how string, stream io.Reader) bool {
 		t.Helper()
@@ -174,9 +174,9 @@ func firstDifference(got, want []byte) string {
 	return "got …" + clip(got[from:min(len(got), i+80)]) + "… want …" + clip(want[from:min(len(want), i+80)]) + "…"
 }
 
-// cutOff ends a stream in the middle: no finish reason is invented, and no
+// checkCutOff ends a stream in the middle: no finish reason is invented, and no
 // [DONE] says that it was complete.
-func (r *run) cutOff(t *testing.T) {
+func checkCutOff(t *testing.T, r *run) {
 	s := mock.Named("text")
 	upstream := r.send(t, r.request(s, true), true)
 	contentType, events := mock.Events(r.mock, s, upstream)
@@ -198,9 +198,9 @@ func (r *run) cutOff(t *testing.T) {
 	}
 }
 
-// streamError: the provider's error in mid-stream becomes the client's, and
+// checkStreamError: the provider's error in mid-stream becomes the client's, and
 // the last event.
-func (r *run) streamError(t *testing.T) {
+func checkStreamError(t *testing.T, r *run) {
 	s := mock.Named("error_stream")
 	if r.lacks(StreamErrors) || r.mock.StreamError("") == nil {
 		t.Skipf("%s has no error event", r.mock.Name())
@@ -227,12 +227,12 @@ func (r *run) streamError(t *testing.T) {
 }
 
 // maxAllocs is how many allocations an event may cost, on average, once the
-// stream is warm.
+// checkStream is warm.
 const maxAllocs = 2
 
-// allocations holds translators to the budget, with long streams of text, of
+// checkAllocations holds translators to the budget, with long streams of text, of
 // thinking and of arguments.
-func (r *run) allocations(t *testing.T) {
+func checkAllocations(t *testing.T, r *run) {
 	if raceEnabled {
 		t.Skip("the race detector allocates, too")
 	}

@@ -16,9 +16,9 @@ import (
 // grown are the translators that have been held to it.
 var grown = map[string]bool{}
 
-// tenfold holds everything that reads a client's or a provider's bytes to work
+// checkGrowth holds everything that reads a client's or a provider's bytes to work
 // that grows as they do.
-func (r *run) tenfold(t *testing.T) {
+func checkGrowth(t *testing.T, r *run) {
 	if raceEnabled || testing.Short() {
 		t.Skip("times say nothing here")
 	}
@@ -31,7 +31,7 @@ func (r *run) tenfold(t *testing.T) {
 	}
 	edit, original := &r.op.Edit, r.provider.Name == "openai"
 	if !r.same() || original || edit.Request != nil || edit.Only != nil {
-		t.Run("requests", r.tenfoldRequests)
+		t.Run("requests", r.law(checkGrowthOfRequests))
 	}
 	if r.same() && !original && edit.Rewrite == nil {
 		return // nothing of its own reads its answers
@@ -47,8 +47,8 @@ func (r *run) tenfold(t *testing.T) {
 	}
 }
 
-// tenfoldRequests grows what clients send. What a provider refuses, it may.
-func (r *run) tenfoldRequests(t *testing.T) {
+// checkGrowthOfRequests grows what clients send. What a provider refuses, it may.
+func checkGrowthOfRequests(t *testing.T, r *run) {
 	var docs [][]byte
 	for _, name := range []string{"system", "tool_result", "images", "structured", "plain"} {
 		s := mock.Named(name)

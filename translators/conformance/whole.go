@@ -17,7 +17,7 @@ import (
 func (r *run) whole(t *testing.T, s *mock.Scenario) *answer {
 	t.Helper()
 	upstream := r.send(t, r.request(s, false), false)
-	r.kept(t, s, upstream)
+	checkKept(t, r, s, upstream)
 	provided := r.mock.Whole(s, upstream)
 	client := r.converted(t, provided)
 	if !r.same() && bytes.Equal(client, provided) {
@@ -27,11 +27,11 @@ func (r *run) whole(t *testing.T, s *mock.Scenario) *answer {
 	if want := map[bool]string{false: "chat.completion", true: "text_completion"}[r.prompt]; a.Object != want {
 		t.Errorf("object: got %q, want %q", a.Object, want)
 	}
-	r.truth(t, s, a)
+	checkTruth(t, r, s, a)
 	if r.same() {
 		var seen chat.Seen
 		r.op.Meter.Whole(provided, &seen)
-		r.metered(t, s, &seen)
+		checkMeter(t, r, s, &seen)
 	}
 	if t.Failed() {
 		t.Logf("the provider said %s\nthe client gets %s", clip(provided), clip(client))
@@ -95,8 +95,8 @@ func (r *run) meta() chat.Meta {
 	return m
 }
 
-// truth compares what a client understood with what was said.
-func (r *run) truth(t *testing.T, s *mock.Scenario, a *answer) {
+// checkTruth compares what a client understood with what was said.
+func checkTruth(t *testing.T, r *run, s *mock.Scenario, a *answer) {
 	t.Helper()
 	if a.ID == "" || a.Created == 0 {
 		t.Errorf("id %q, created %d: want both", a.ID, a.Created)
@@ -108,12 +108,12 @@ func (r *run) truth(t *testing.T, s *mock.Scenario, a *answer) {
 		t.Fatalf("choices: got %d, want %d", len(a.Choices), len(s.Answer.Choices))
 	}
 	for i := range a.Choices {
-		r.choiceTruth(t, &s.Answer.Choices[i], &a.Choices[i])
+		checkChoice(t, r, &s.Answer.Choices[i], &a.Choices[i])
 	}
-	r.usageTruth(t, &s.Answer.Usage, a.Usage)
+	checkUsage(t, r, &s.Answer.Usage, a.Usage)
 }
 
-func (r *run) choiceTruth(t *testing.T, said *chat.Choice, got *answerChoice) {
+func checkChoice(t *testing.T, r *run, said *chat.Choice, got *answerChoice) {
 	t.Helper()
 	text, refusal := said.Parts, joined(said.Parts, chat.Refusal)
 	want := joined(text, chat.Text)
@@ -131,7 +131,7 @@ func (r *run) choiceTruth(t *testing.T, said *chat.Choice, got *answerChoice) {
 			t.Errorf("thinking_blocks: got %+v, want %+v", got.message.Blocks, want)
 		}
 	}
-	r.callsTruth(t, said, got)
+	checkCalls(t, r, said, got)
 	switch finish := got.Finish; {
 	case r.lacks(FinishReasons):
 		if finish != nil {
@@ -144,7 +144,7 @@ func (r *run) choiceTruth(t *testing.T, said *chat.Choice, got *answerChoice) {
 	}
 }
 
-func (r *run) callsTruth(t *testing.T, said *chat.Choice, got *answerChoice) {
+func checkCalls(t *testing.T, r *run, said *chat.Choice, got *answerChoice) {
 	t.Helper()
 	var want []chat.Part
 	for _, p := range said.Parts {
@@ -171,7 +171,7 @@ func (r *run) callsTruth(t *testing.T, said *chat.Choice, got *answerChoice) {
 	}
 }
 
-func (r *run) usageTruth(t *testing.T, want *chat.Usage, got *answerUsage) {
+func checkUsage(t *testing.T, r *run, want *chat.Usage, got *answerUsage) {
 	t.Helper()
 	if r.lacks(Usage) || r.same() && r.op.Edit.NoStreamOptions && got == nil {
 		return
@@ -191,8 +191,8 @@ func (r *run) usageTruth(t *testing.T, want *chat.Usage, got *answerUsage) {
 	}
 }
 
-// metered compares what the meter saw in bytes that pass through.
-func (r *run) metered(t *testing.T, s *mock.Scenario, seen *chat.Seen) {
+// checkMeter compares what the meter saw in bytes that pass through.
+func checkMeter(t *testing.T, r *run, s *mock.Scenario, seen *chat.Seen) {
 	t.Helper()
 	u, want := &seen.Usage, &s.Answer.Usage
 	if !seen.HasUsage && !r.op.Edit.NoStreamOptions && !r.lacks(Usage) {
@@ -217,9 +217,9 @@ func (r *run) metered(t *testing.T, s *mock.Scenario, seen *chat.Seen) {
 	}
 }
 
-// errorAnswer: what the provider says of an error reaches the client, in
+// checkErrorAnswer: what the provider says of an error reaches the client, in
 // OpenAI's shape.
-func (r *run) errorAnswer(t *testing.T) {
+func checkErrorAnswer(t *testing.T, r *run) {
 	e := mock.Named("error_rate").Error
 	provided := r.mock.Error(e.Status, e.Message)
 	var got struct {
@@ -231,9 +231,9 @@ func (r *run) errorAnswer(t *testing.T) {
 	}
 }
 
-// kept looks for what the client said in the provider's body, wherever its
+// checkKept looks for what the client said in the provider's body, wherever its
 // format puts it.
-func (r *run) kept(t *testing.T, s *mock.Scenario, upstream []byte) {
+func checkKept(t *testing.T, r *run, s *mock.Scenario, upstream []byte) {
 	t.Helper()
 	words := map[string][]string{
 		"system":         {"Be brief.", "Answer in English.", "Never shout.", "Hello. What next?"},
@@ -245,7 +245,9 @@ func (r *run) kept(t *testing.T, s *mock.Scenario, upstream []byte) {
 		"thinking_tools": {"get_weather"},
 	}[s.Name]
 	if s.Name == "tool_result" && !r.lacks(ToolIDs) {
-		words = append(words, "call_A1", "call_B2", "call_C3")
+		for i, id := range []string{"call_A1", "call_B2", "call_C3"} {
+			words = append(words, r.callID(id, i))
+		}
 	}
 	texts := textsOf(t, upstream)
 	for _, w := range words {
@@ -253,6 +255,17 @@ func (r *run) kept(t *testing.T, s *mock.Scenario, upstream []byte) {
 			t.Errorf("%q did not reach the provider: %s", w, clip(upstream))
 		}
 	}
+}
+
+// callID is the id of a call as the provider gets it.
+func (r *run) callID(id string, n int) string {
+	if r.op.Edit.History == nil {
+		return id
+	}
+	if ids := r.op.Edit.History(&r.target).IDs; ids != nil {
+		return ids.Of(id, n)
+	}
+	return id
 }
 
 // textsOf is all strings and names in a JSON body, one a line.

@@ -38,6 +38,7 @@ var public = &provider.Provider{
 	PathOverURL: true,
 	Identity:    provider.Google,
 	OwnKey:      true,
+	Embeds:      true,
 	ModelLands:  target.InSegment,
 	ModelPrefix: "models/",
 	Resizes:     []string{"gemini-embedding", "text-embedding-004", "text-embedding-005"},

@@ -1,11 +1,11 @@
 package mock
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -79,10 +79,8 @@ func checkAnthropic(body []byte) error {
 	case q.ServiceTier != nil && *q.ServiceTier != "auto" && *q.ServiceTier != "standard_only":
 		return errors.New("service_tier: Input should be 'auto' or 'standard_only'")
 	}
-	for i, s := range q.StopSequences {
-		if strings.TrimSpace(s) == "" {
-			return fmt.Errorf("stop_sequences.%d: each stop sequence must contain non-whitespace", i)
-		}
+	if err := checkStops(q.StopSequences); err != nil {
+		return fmt.Errorf("stop_sequences.%w", err)
 	}
 	for _, check := range []func() error{q.checkSampling, q.checkTools, q.checkOutput, q.checkSystem, q.checkMessages} {
 		if err := check(); err != nil {
@@ -161,15 +159,9 @@ func (q *anthropicRequest) checkTools() error {
 		if err := decodeStrict(raw, &custom); err != nil {
 			return fmt.Errorf("tools.%d.custom: %w", i, err)
 		}
-		switch {
-		case !toolName.MatchString(custom.Name):
-			return fmt.Errorf("tools.%d.custom.name: %q does not match", i, custom.Name)
-		case names[custom.Name]:
-			return errors.New("tools: Tool names must be unique")
-		case custom.InputSchema["type"] != "object":
-			return fmt.Errorf("tools.%d.custom.input_schema.type: Field required", i)
+		if err := checkTool(names, toolName, custom.Name, custom.InputSchema); err != nil {
+			return fmt.Errorf("tools.%d.custom: %w", i, err)
 		}
-		names[custom.Name] = true
 	}
 	if c := q.ToolChoice; c != nil {
 		switch {
@@ -190,7 +182,7 @@ func (q *anthropicRequest) checkOutput() error {
 	if q.OutputConfig == nil {
 		return nil
 	}
-	if e := q.OutputConfig.Effort; !strings.Contains("  low medium high xhigh max ", " "+e+" ") {
+	if e := q.OutputConfig.Effort; e != "" && !slices.Contains(efforts, e) {
 		return fmt.Errorf("output_config.effort: %q is no level", e)
 	}
 	f := q.OutputConfig.Format
@@ -219,7 +211,7 @@ func (q *anthropicRequest) checkSystem() error {
 		return fmt.Errorf("system: %w", err)
 	}
 	for i, b := range blocks {
-		if b.Type != "text" || strings.TrimSpace(b.Text) == "" {
+		if b.Type != "text" || blank(b.Text) {
 			return fmt.Errorf("system.%d: must be a non-empty text block", i)
 		}
 	}
@@ -256,69 +248,49 @@ type anthropicSource struct {
 	Content   json.RawMessage `json:"content"`
 }
 
-// checkMessages follows the turns: they alternate, the user begins, and a turn
-// with calls is followed by all of their results, before anything else.
 func (q *anthropicRequest) checkMessages() error {
-	open, everCalled := []string{}, map[string]bool{}
-	role := "assistant"
+	c := turns{call: "tool_use", result: "tool_result"}
 	for i, m := range q.Messages {
-		at := fmt.Sprintf("messages.%d", i)
-		if m.Role != "user" && m.Role != "assistant" || m.Role == role {
-			return fmt.Errorf("%s: roles must alternate between user and assistant, and user is the first; got %q", at, m.Role)
+		err := c.begin(m.Role)
+		if err == nil {
+			err = m.check(&c, i == len(q.Messages)-1)
 		}
-		role = m.Role
-		blocks, err := anthropicBlocks(m.Content)
 		if err != nil {
-			return fmt.Errorf("%s.content: %w", at, err)
-		}
-		if len(blocks) == 0 {
-			return fmt.Errorf("%s: must have non-empty content", at)
-		}
-		results := map[string]bool{}
-		for j := range blocks {
-			b := &blocks[j]
-			if err := b.check(role); err != nil {
-				return fmt.Errorf("%s.content.%d: %w", at, j, err)
-			}
-			if b.Type == "tool_result" {
-				if len(results) < j {
-					return fmt.Errorf("%s.content.%d: tool_result blocks must come first", at, j)
-				}
-				results[b.ToolUseID] = true
-			}
-		}
-		for _, id := range open {
-			if !results[id] {
-				return fmt.Errorf("%s: tool_use ids were found without tool_result blocks immediately after: %s", at, id)
-			}
-			delete(results, id)
-		}
-		for id := range results {
-			return fmt.Errorf("%s: unexpected tool_use_id found in tool_result blocks: %s", at, id)
-		}
-		open = open[:0]
-		for j := range blocks {
-			if id := blocks[j].ID; blocks[j].Type == "tool_use" {
-				if everCalled[id] {
-					return fmt.Errorf("%s.content.%d: tool_use ids must be unique: %s", at, j, id)
-				}
-				everCalled[id] = true
-				open = append(open, id)
-			}
-		}
-		if i == len(q.Messages)-1 && role == "assistant" {
-			if last := blocks[len(blocks)-1]; strings.TrimRight(last.Text, " \n\t") != last.Text {
-				return fmt.Errorf("%s: final assistant content cannot end with trailing whitespace", at)
-			}
+			return fmt.Errorf("messages.%d: %w", i, err)
 		}
 	}
-	switch {
-	case len(open) > 0:
-		return fmt.Errorf("messages: tool_use ids were found without tool_result blocks immediately after: %v", open)
-	case len(everCalled) > 0 && len(q.Tools) == 0:
-		return errors.New("tools: Requests which include `tool_use` or `tool_result` blocks must define tools")
+	return c.close(len(q.Tools) > 0)
+}
+
+// check checks a turn of c. Results come before anything else.
+func (m *anthropicMessage) check(c *turns, last bool) error {
+	blocks, err := anthropicBlocks(m.Content)
+	if err != nil {
+		return fmt.Errorf("content: %w", err)
 	}
-	return nil
+	if len(blocks) == 0 {
+		return errors.New("must have non-empty content")
+	}
+	results, calls := map[string]bool{}, []string(nil)
+	for j := range blocks {
+		b := &blocks[j]
+		if err := b.check(m.Role); err != nil {
+			return fmt.Errorf("content.%d: %w", j, err)
+		}
+		switch b.Type {
+		case "tool_result":
+			if len(results) < j {
+				return fmt.Errorf("content.%d: tool_result blocks must come first", j)
+			}
+			results[b.ToolUseID] = true
+		case "tool_use":
+			calls = append(calls, b.ID)
+		}
+	}
+	if text := blocks[len(blocks)-1].Text; last && m.Role == "assistant" && strings.TrimRight(text, " \n\t") != text {
+		return errors.New("final assistant content cannot end with trailing whitespace")
+	}
+	return c.end(results, calls)
 }
 
 func anthropicBlocks(content json.RawMessage) ([]anthropicBlock, error) {
@@ -342,7 +314,7 @@ func (b *anthropicBlock) check(role string) error {
 	}
 	switch b.Type {
 	case "text":
-		if strings.TrimSpace(b.Text) == "" {
+		if blank(b.Text) {
 			return errors.New("text content blocks must contain non-whitespace text")
 		}
 	case "image", "document":
@@ -412,7 +384,7 @@ func (s *anthropicSource) check(block string) error {
 		if !strings.Contains(types, " "+s.MediaType+" ") {
 			return fmt.Errorf("source.base64.media_type: %q is not one of%s", s.MediaType, types)
 		}
-		if b, err := base64.StdEncoding.DecodeString(s.Data); err != nil || len(b) == 0 {
+		if !validBase64(s.Data) {
 			return errors.New("source.base64.data: invalid base64 data")
 		}
 	case "url":

@@ -1,7 +1,6 @@
 package mock
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -151,10 +150,4 @@ func bedrockDeltas(p chat.Part, pieces int) []string {
 		cut(p.Text.String(), `{"text":%s}`)
 	}
 	return deltas
-}
-
-// validBase64 says whether s is what AWS takes for a blob.
-func validBase64(s string) bool {
-	b, err := base64.StdEncoding.DecodeString(s)
-	return err == nil && len(b) > 0
 }

@@ -170,14 +170,12 @@ func (q *bedrockRequest) checkSettings() error {
 		case i.TopP != nil && (*i.TopP < 0 || *i.TopP > 1):
 			return errors.New("inferenceConfig.topP: must be between 0 and 1")
 		}
-		for _, s := range i.StopSequences {
-			if strings.TrimSpace(s) == "" {
-				return errors.New("inferenceConfig.stopSequences: each stop sequence must contain non-whitespace")
-			}
+		if err := checkStops(i.StopSequences); err != nil {
+			return fmt.Errorf("inferenceConfig.stopSequences.%w", err)
 		}
 	}
 	if o := q.Output; o != nil {
-		if o.Effort != nil && !slices.Contains([]string{"low", "medium", "high", "xhigh", "max"}, *o.Effort) {
+		if o.Effort != nil && !slices.Contains(efforts, *o.Effort) {
 			return fmt.Errorf("outputConfig.effort: %q is no level", *o.Effort)
 		}
 		if f := o.TextFormat; f != nil {
@@ -215,17 +213,12 @@ func (q *bedrockRequest) checkTools() error {
 			}
 			continue
 		}
-		switch {
-		case !bedrockToolName.MatchString(t.Spec.Name):
-			return fmt.Errorf("toolConfig.tools.%d.toolSpec.name: %q does not match", i, t.Spec.Name)
-		case names[t.Spec.Name]:
-			return fmt.Errorf("the tool %s is already defined", t.Spec.Name)
-		case t.Spec.Description != nil && *t.Spec.Description == "":
-			return fmt.Errorf("toolConfig.tools.%d.toolSpec.description: must not be empty", i)
-		case t.Spec.Schema.JSON["type"] != "object":
-			return fmt.Errorf("toolConfig.tools.%d.toolSpec.inputSchema.json.type: must be object", i)
+		if err := checkTool(names, bedrockToolName, t.Spec.Name, t.Spec.Schema.JSON); err != nil {
+			return fmt.Errorf("toolConfig.tools.%d.toolSpec: %w", i, err)
 		}
-		names[t.Spec.Name] = true
+		if t.Spec.Description != nil && *t.Spec.Description == "" {
+			return fmt.Errorf("toolConfig.tools.%d.toolSpec.description: must not be empty", i)
+		}
 	}
 	for kind, value := range q.ToolConfig.Choice {
 		var choice struct {
@@ -260,55 +253,29 @@ func (q *bedrockRequest) checkSystem() error {
 	return nil
 }
 
-// checkMessages follows the turns: they alternate, the user begins, and a turn
-// with calls is followed by all of their results.
 func (q *bedrockRequest) checkMessages() error {
 	if len(q.Messages) == 0 && len(q.PromptVariables) == 0 {
 		return errors.New("messages: at least one message is required")
 	}
-	var open []string
-	called, documents := map[string]bool{}, map[string]bool{}
-	role := "assistant"
+	c, documents := turns{call: "toolUse", result: "toolResult"}, map[string]bool{}
 	for i, m := range q.Messages {
-		at := fmt.Sprintf("messages.%d", i)
-		switch {
-		case m.Role != "user" && m.Role != "assistant":
-			return fmt.Errorf("%s.role: %q is no role", at, m.Role)
-		case m.Role == role && i == 0:
-			return errors.New("a conversation must start with a user message")
-		case m.Role == role:
-			return fmt.Errorf("%s: a conversation must alternate between user and assistant roles", at)
-		case len(m.Content) == 0:
-			return fmt.Errorf("%s: the content field is empty", at)
+		err := c.begin(m.Role)
+		if err == nil {
+			err = m.check(&c, documents)
 		}
-		role = m.Role
-		results, next, err := m.check(called, documents)
 		if err != nil {
-			return fmt.Errorf("%s.content.%w", at, err)
+			return fmt.Errorf("messages.%d: %w", i, err)
 		}
-		for _, id := range open {
-			if !results[id] {
-				return fmt.Errorf("%s: expected toolResult blocks for the following Ids: %s", at, id)
-			}
-			delete(results, id)
-		}
-		for id := range results {
-			return fmt.Errorf("%s: the number of toolResult blocks exceeds the number of toolUse blocks of previous turn: %s", at, id)
-		}
-		open = next
 	}
-	switch {
-	case len(open) > 0:
-		return fmt.Errorf("messages: expected toolResult blocks for the following Ids: %v", open)
-	case len(called) > 0 && q.ToolConfig == nil:
-		return errors.New("the toolConfig field must be defined when using toolUse and toolResult content blocks")
-	}
-	return nil
+	return c.close(q.ToolConfig != nil)
 }
 
-// check returns the ids of the message's results and of its calls.
-func (m *bedrockMessage) check(called, documents map[string]bool) (results map[string]bool, calls []string, err error) {
-	results = map[string]bool{}
+// check checks a turn of c. documents are the names of documents so far.
+func (m *bedrockMessage) check(c *turns, documents map[string]bool) error {
+	if len(m.Content) == 0 {
+		return errors.New("the content field is empty")
+	}
+	results, calls := map[string]bool{}, []string(nil)
 	document, text := false, false
 	for j, b := range m.Content {
 		name, err := b.member()
@@ -319,30 +286,26 @@ func (m *bedrockMessage) check(called, documents map[string]bool) (results map[s
 			err = fmt.Errorf("%s may not stand here", name)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("%d: %w", j, err)
+			return fmt.Errorf("content.%d: %w", j, err)
 		}
 		text = text || name == "text"
 		switch {
 		case b.ToolUse != nil:
-			if called[b.ToolUse.ID] {
-				return nil, nil, fmt.Errorf("%d: toolUse ids must be unique: %s", j, b.ToolUse.ID)
-			}
-			called[b.ToolUse.ID] = true
 			calls = append(calls, b.ToolUse.ID)
 		case b.ToolResult != nil:
 			results[b.ToolResult.ID] = true
 		case b.Document != nil:
 			document = true
 			if documents[b.Document.Name] {
-				return nil, nil, fmt.Errorf("%d: found multiple documents with the same name: %s", j, b.Document.Name)
+				return fmt.Errorf("content.%d: found multiple documents with the same name: %s", j, b.Document.Name)
 			}
 			documents[b.Document.Name] = true
 		}
 	}
 	if document && !text {
-		return nil, nil, errors.New("0: a document needs a text block beside it")
+		return errors.New("a document needs a text block beside it")
 	}
-	return results, calls, nil
+	return c.end(results, calls)
 }
 
 // bedrockRoles are the roles in whose turns a block may not stand.
@@ -374,7 +337,7 @@ var bedrockCallID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 func (b *bedrockContent) check() error {
 	switch {
-	case b.Text != nil && strings.TrimSpace(*b.Text) == "":
+	case b.Text != nil && blank(*b.Text):
 		return errors.New("the text field in the ContentBlock object is blank")
 	case b.CachePoint != nil && (b.CachePoint.Type != "default" || !slices.Contains([]string{"", "5m", "1h"}, b.CachePoint.TTL)):
 		return errors.New("cachePoint: wants type default and ttl 5m or 1h")

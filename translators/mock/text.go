@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -8,6 +9,9 @@ import (
 
 	"go-ai-proxy/translators/chat"
 )
+
+// blank reports whether s has no text.
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 // quote is s as a JSON string, in UTF-8.
 func quote(s string) string {
@@ -79,4 +83,10 @@ func decodeStrict(body []byte, v any) error {
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()
 	return d.Decode(v)
+}
+
+// validBase64 reports whether s is something in base64.
+func validBase64(s string) bool {
+	b, err := base64.StdEncoding.DecodeString(s)
+	return err == nil && len(b) > 0
 }

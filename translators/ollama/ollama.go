@@ -19,7 +19,8 @@ import (
 // Provider is an Ollama server. Only upstream_url can say where it is; a URL
 // without a path gets that of the operation.
 var Provider = provider.Provider{
-	Name: "ollama",
+	Name:   "ollama",
+	Embeds: true,
 	// The registry, the library and the tag "latest" need not be said, and the
 	// case of letters does not count.
 	// https://github.com/ollama/ollama/blob/main/types/model/name.go

@@ -9,10 +9,11 @@ import (
 // https://platform.openai.com/docs/api-reference
 var Provider = provider.Provider{
 	Name:    "openai",
+	Embeds:  true,
 	Resizes: []string{"text-embedding-3"},
 	Base:    provider.At("https://api.openai.com"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
-		route.Chat:        ChatOf(provider.Path("/v1/chat/completions"), provider.Edit{Drop: TopK, Rename: ReasoningLimit, Spare: RefusedWhileReasoning}, Upstream{Effort: EffortOf}),
+		route.Chat:        ChatAt("/v1/chat/completions", provider.Edit{Drop: TopK, Rename: ReasoningLimit, Spare: RefusedWhileReasoning, History: HistoryOf, Effort: EffortOf}),
 		route.Completions: CompletionsAt("/v1/completions", provider.Edit{Drop: TopK}),
 		route.Embeddings:  EmbeddingsAt("/v1/embeddings"),
 		route.Responses:   ResponsesAt("/v1/responses"),

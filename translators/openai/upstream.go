@@ -6,6 +6,8 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -14,11 +16,11 @@ import (
 //
 // Of the members that chat.Request has no field for, those of OpenAI's API are
 // sent; others belong to the client's format. Thinking is history that OpenAI
-// refuses, and is left out unless Reasoning is set.
+// refuses, and is left out unless History has a place for it.
 type Upstream struct {
-	// Reasoning: the API wants its reasoning_content back (DeepSeek,
-	// https://api-docs.deepseek.com/guides/thinking_mode).
-	Reasoning bool
+	// History says what the API takes of messages. Thoughts are written as they are
+	// handed out to clients; ownHistory moves them to where the API has them.
+	History *provider.History
 	// Effort, if set, returns the reasoning_effort that a model takes for a wanted
 	// one; "" for none. Without it "none" is left out, which many servers do not know.
 	Effort func(model, wanted string) string
@@ -33,11 +35,23 @@ var extraNames = [...]string{
 // formats allow it) is left out: cut, it would be somebody else's.
 const maxUser = 64
 
+// ownOf returns whose the tokens are that an API of h makes and takes for t.
+func ownOf(h *provider.History, t *target.Target) origin.Name {
+	if h.Origin != origin.Unknown {
+		return h.Origin
+	}
+	return origin.Name(t.Provider)
+}
+
 // AppendRequest implements chat.Upstream.
 func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
 	dst = append(jsonedit.AppendName(dst, "messages"), '[')
-	w := messageWriter{dst: dst, first: len(dst), reasoning: u.Reasoning}
+	w := messageWriter{dst: dst, first: len(dst), history: u.History}
+	if w.history == nil {
+		w.history = &provider.History{}
+	}
+	w.own = ownOf(w.history, t)
 	for i := range req.Messages {
 		if err := w.message(&req.Messages[i]); err != nil {
 			return nil, within(index("messages", i), err)
@@ -196,9 +210,10 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
 // messageWriter writes messages, which may be more than were read: OpenAI has
 // a message for each tool result, other formats have them in a user's turn.
 type messageWriter struct {
-	dst       []byte
-	first     int // length of dst before the first message
-	reasoning bool
+	dst     []byte
+	first   int // length of dst before the first message
+	history *provider.History
+	own     origin.Name
 }
 
 func (w *messageWriter) open(role string) {
@@ -268,7 +283,10 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 		return err
 	}
 	w.dst = refusal.AppendOptional(w.dst, "refusal")
-	if w.reasoning {
+	if h := w.history; h.Thought != provider.ThoughtAsItCame && h.Thought != provider.ThoughtNowhere {
+		if h.Thought == provider.ThoughtSigned {
+			w.dst = appendThinkingBlocks(w.dst, m.Parts, &chat.Meta{Origin: w.own})
+		}
 		thinking, _ := joined(m.Parts, chat.Thinking)
 		w.dst = thinking.AppendOptional(w.dst, "reasoning_content")
 	}

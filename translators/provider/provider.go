@@ -52,7 +52,7 @@ type Provider struct {
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
 	// OwnKey means that the configured key always wins and allow_override has no
-	// effect.
+	// effect. If the provider also has an Identity, the schema refuses allow_override.
 	OwnKey bool
 	// ModelLands says where in the URL the model's name goes, and so which
 	// characters it may have. It is target.Nowhere if the name is in the body.
@@ -62,6 +62,8 @@ type Provider struct {
 	// Resizes lists parts of names of embedding models that can shorten their
 	// vectors on request. Other models refuse the parameter.
 	Resizes []string
+	// Embeds means that the semantic router can use the provider's embedding models.
+	Embeds bool
 	// Embedding, if set, completes the options of the semantic router's embedding
 	// target, for which fewer options can be configured.
 	Embedding func(o *target.Options)
@@ -78,6 +80,12 @@ func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 		return op
 	}
 	return p.Operations[wanted]
+}
+
+// AppendRequest writes req as the operation's body for t to dst. Opaque tokens of
+// other origins are left out, and results of calls are directly behind their calls.
+func (o *Operation) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	return o.Chat.AppendRequest(dst, t, req.Owned(o.Own(t)).Ordered())
 }
 
 // Own returns the origin whose opaque tokens t makes and takes.
@@ -197,6 +205,9 @@ type Edit struct {
 	// for clients of another format, which cannot know this API's rules. A client
 	// of this format gets the API's error.
 	Spare func(t *target.Target) []string
+	// Effort, if set, returns the reasoning_effort that a model takes for a wanted one,
+	// "" for none, for clients of another format.
+	Effort func(model, wanted string) string
 	// Set, if set, returns members to add, computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
 	// NoStreamOptions means that the API refuses stream_options.
@@ -212,6 +223,8 @@ type Edit struct {
 	// provider would refuse for t. It returns body itself if there is nothing to
 	// change, or the new body appended to dst.
 	Request func(dst []byte, t *target.Target, body []byte) []byte
+	// History, if set, says what the API takes of a conversation's messages for t.
+	History func(t *target.Target) *History
 	// NoAnswer, if set, returns the error for a 200 without choices: a
 	// *chat.ResponseError with the reason.
 	NoAnswer func(body []byte) error

@@ -17,6 +17,23 @@ const (
 	Google  Identity = "google" // a service account's tokens
 )
 
+// Credentials are the fields of `auth` that an identity needs.
+type Credentials struct {
+	Identity Identity
+	// Switch is the field that must be true, or the others have no effect; "" if
+	// there is none.
+	Switch string
+	Fields []string
+}
+
+// AllCredentials holds the credentials of each identity, with the names of the fields
+// as in the schema.
+var AllCredentials = []Credentials{
+	{AWS, "", []string{"aws_access_key_id", "aws_secret_access_key"}},
+	{Entra, "azure_use_managed_identity", []string{"azure_client_id", "azure_client_secret", "azure_tenant_id"}},
+	{Google, "gcp_use_service_account", []string{"gcp_service_account_json", "gcp_metadata_url", "gcp_oauth_token_url"}},
+}
+
 // Use is a target as configured, before there is a request: strings may still be
 // templates.
 type Use struct {

@@ -48,6 +48,10 @@ func (t Type) Operation() string {
 	return string(t)
 }
 
+// OfDefaultFormat are the route types that only clients of the default llm_format,
+// OpenAI's, may use.
+var OfDefaultFormat = []Type{Completions, Responses, Assistants, Preserve}
+
 // Join is strings.Join for route types.
 func Join(types []Type, separator string) string {
 	var b strings.Builder

@@ -37,6 +37,12 @@ type Option struct {
 	// were set.
 	Tolerated bool
 	Default   string // of schema.json, where there is one
+	// Required lists the providers whose targets must set the option. The schema
+	// refuses one that sets neither it nor Unless.
+	Required []string
+	// Embedding is the option's name in `embeddings.model.options`; "" if an
+	// embedding model cannot have it.
+	Embedding string
 	// Lands says where the value of a template in the option is used.
 	Lands Landing
 	// Identity means that targets with different values of the option are different
@@ -89,7 +95,10 @@ func (o *Option) Set(values *Options) bool {
 }
 
 // Text returns a pointer to the option in values; the option must be a string.
-func (o *Option) Text(values *Options) *string { return o.in(values).Addr().Interface().(*string) }
+func (o *Option) Text(values *Options) *string { return o.Pointer(values).(*string) }
+
+// Pointer returns a pointer to the option in values.
+func (o *Option) Pointer(values *Options) any { return o.in(values).Addr().Interface() }
 
 func (o *Option) in(values *Options) reflect.Value {
 	return reflect.ValueOf(values).Elem().FieldByIndex(o.index)
@@ -112,6 +121,7 @@ func (o *Options) FromEnvironment(provider string, getenv func(string) string) {
 }
 
 var (
+	anthropic  = []string{"anthropic"}
 	azure      = []string{"azure"}
 	bedrock    = []string{"bedrock"}
 	gemini     = []string{"gemini"}
@@ -134,37 +144,37 @@ var List = []Option{
 	{Name: "context_window_factor", Price: true},
 	{Name: "service_tier_factor", Price: true},
 
-	{Name: "anthropic_version", Providers: anthropics, Tolerated: true, Lands: InText},
-	{Name: "azure_instance", Providers: azure, Lands: InHost, Identity: true, Logged: "azure_instance_id"},
-	{Name: "azure_deployment_id", Providers: azure, Lands: InSegment, Identity: true, Logged: "azure_deployment_id"},
-	{Name: "azure_api_version", Providers: azure, Tolerated: true, Default: "2023-05-15", Lands: InSegment, Logged: "azure_api_version"},
-	{Name: "llama2_format", Providers: []string{"llama2"}},
-	{Name: "mistral_format", Providers: []string{"mistral"}},
+	{Name: "anthropic_version", Providers: anthropics, Required: anthropic, Tolerated: true, Lands: InText},
+	{Name: "azure_instance", Embedding: "azure.instance", Providers: azure, Required: azure, Lands: InHost, Identity: true, Logged: "azure_instance_id"},
+	{Name: "azure_deployment_id", Embedding: "azure.deployment_id", Providers: azure, Required: azure, Lands: InSegment, Identity: true, Logged: "azure_deployment_id"},
+	{Name: "azure_api_version", Embedding: "azure.api_version", Providers: azure, Required: azure, Tolerated: true, Default: "2023-05-15", Lands: InSegment, Logged: "azure_api_version"},
+	{Name: "llama2_format", Providers: []string{"llama2"}, Required: []string{"llama2"}},
+	{Name: "mistral_format", Providers: []string{"mistral"}, Required: []string{"mistral"}},
 
-	{Name: "upstream_url", Lands: InURL, Identity: true},
+	{Name: "upstream_url", Embedding: "upstream_url", Lands: InURL, Identity: true},
 	{Name: "upstream_path", Lands: InURLSegment, Identity: true},
 
 	{Name: "embeddings_dimensions", Routes: []route.Type{route.Embeddings}, Translated: true},
 
-	{Name: "bedrock.aws_region", Providers: bedrock, Lands: InHost, Identity: true, Env: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Mock: "us-east-1"},
-	{Name: "bedrock.aws_assume_role_arn", Providers: bedrock, Lands: InText, Identification: true},
-	{Name: "bedrock.aws_role_session_name", Providers: bedrock, Lands: InText, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
-	{Name: "bedrock.aws_sts_endpoint_url", Providers: bedrock, Lands: InURL, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
-	{Name: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []route.Type{route.Embeddings}, Translated: true},
-	{Name: "bedrock.performance_config_latency", Providers: bedrock, Lands: InText, Routes: chats},
-	{Name: "bedrock.video_output_s3_uri", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Videos}, Translated: true},
-	{Name: "bedrock.batch_bucket_prefix", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
-	{Name: "bedrock.batch_role_arn", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
-	{Name: "gemini.api_endpoint", Providers: gemini, Lands: InHost, Identity: true},
-	{Name: "gemini.project_id", Providers: gemini, Lands: InSegment, Identity: true},
-	{Name: "gemini.location_id", Providers: gemini, Lands: InHost, Identity: true},
+	{Name: "bedrock.aws_region", Embedding: "bedrock.aws_region", Providers: bedrock, Lands: InHost, Identity: true, Env: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Mock: "us-east-1"},
+	{Name: "bedrock.aws_assume_role_arn", Embedding: "bedrock.aws_assume_role_arn", Providers: bedrock, Lands: InText, Identification: true},
+	{Name: "bedrock.aws_role_session_name", Embedding: "bedrock.aws_role_session_name", Providers: bedrock, Lands: InText, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
+	{Name: "bedrock.aws_sts_endpoint_url", Embedding: "bedrock.aws_sts_endpoint_url", Providers: bedrock, Lands: InURL, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
+	{Name: "bedrock.embeddings_normalize", Embedding: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []route.Type{route.Embeddings}, Translated: true},
+	{Name: "bedrock.performance_config_latency", Embedding: "bedrock.performance_config_latency", Providers: bedrock, Lands: InText, Routes: chats},
+	{Name: "bedrock.video_output_s3_uri", Embedding: "bedrock.video_output_s3_uri", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Videos}, Translated: true},
+	{Name: "bedrock.batch_bucket_prefix", Embedding: "bedrock.batch_bucket_prefix", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
+	{Name: "bedrock.batch_role_arn", Embedding: "bedrock.batch_role_arn", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
+	{Name: "gemini.api_endpoint", Embedding: "gemini.api_endpoint", Providers: gemini, Lands: InHost, Identity: true},
+	{Name: "gemini.project_id", Embedding: "gemini.project_id", Providers: gemini, Lands: InSegment, Identity: true},
+	{Name: "gemini.location_id", Embedding: "gemini.location_id", Providers: gemini, Lands: InHost, Identity: true},
 	{Name: "gemini.endpoint_id", Providers: gemini, Lands: InSegment},
-	{Name: "huggingface.use_cache", Providers: []string{"huggingface"}},
-	{Name: "huggingface.wait_for_model", Providers: []string{"huggingface"}},
+	{Name: "huggingface.use_cache", Embedding: "huggingface.use_cache", Providers: []string{"huggingface"}},
+	{Name: "huggingface.wait_for_model", Embedding: "huggingface.wait_for_model", Providers: []string{"huggingface"}},
 	{Name: "cohere.embedding_input_type", Providers: []string{"cohere", "bedrock"}, Tolerated: true, Default: "classification", Routes: []route.Type{route.Embeddings}, Translated: true},
 	{Name: "cohere.wait_for_model", Unread: "Cohere's API has nothing like it"},
 	{Name: "dashscope.international", Providers: []string{"dashscope"}, Tolerated: true, Default: "true", Unless: "upstream_url"},
-	{Name: "databricks.workspace_instance_id", Providers: []string{"databricks"}, Lands: InHost, Identity: true, Unless: "upstream_url"},
+	{Name: "databricks.workspace_instance_id", Providers: []string{"databricks"}, Required: []string{"databricks"}, Lands: InHost, Identity: true, Unless: "upstream_url"},
 }
 
 // Named returns the option called name, which must be in List.
