@@ -10,7 +10,9 @@ import (
 // NewEncoder returns the writer of one streamed answer, in frames of
 // application/vnd.amazon.eventstream. Usage is always sent.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
-func (dialect) NewEncoder(meta chat.Meta) chat.Encoder { return &encoder{meta: meta, open: -1} }
+func (dialect) NewEncoder(meta chat.Meta) chat.Encoder {
+	return chat.InBlocks(&encoder{meta: meta, open: -1})
+}
 
 // encoder writes one answer. Blocks follow each other: one that begins ends the
 // one before it. The stop reason waits for the end, where it is known whether

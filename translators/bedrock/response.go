@@ -25,6 +25,9 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	// model's.
 	r := &chat.Response{Model: t.Model, Extra: extras(v)}
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("stopReason"))}
+	if c.Finish == chat.Failed {
+		c.StopText = str(v, "stopReason")
+	}
 	formatted, calls := false, 0
 	var parts chat.Joiner
 	for _, b := range message.GetArray("content") { // may be empty: the model ended its turn with nothing
@@ -121,6 +124,8 @@ func finishReason(stop []byte) chat.FinishReason {
 		return chat.ContentFilter
 	case "guardrail_intervened":
 		return "guardrail_intervened"
+	case "malformed_model_output", "malformed_tool_use":
+		return chat.Failed
 	}
 	return chat.Stop // end_turn, stop_sequence, and what is new
 }

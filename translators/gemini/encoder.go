@@ -147,7 +147,9 @@ func codeOf(status int) string {
 }
 
 // NewEncoder implements chat.Dialect.
-func (d dialect) NewEncoder(meta chat.Meta) chat.Encoder { return &encoder{meta: meta, array: d.array} }
+func (d dialect) NewEncoder(meta chat.Meta) chat.Encoder {
+	return chat.InBlocks(&encoder{meta: meta, array: d.array})
+}
 
 // encoder writes one answer as GenerateContentResponses. A call is held until
 // its arguments are complete, and the finish reasons until the end, where the

@@ -9,6 +9,7 @@ import (
 // frequent byte of all, and a bad one to begin a search with.
 var (
 	choicesKey          = []byte(`choices"`)
+	failureKey          = []byte(`error"`)
 	contentKey          = []byte(`content"`)
 	textKey             = []byte(`text"`)
 	reasoningKey        = []byte(`reasoning"`)
