@@ -238,6 +238,9 @@ func outcomeOf(err error) string {
 // are the same for all attempts of a request.
 func (a *attempt) meta() chat.Meta {
 	m := chat.Meta{ID: a.reply.identify(), Created: a.request.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
+	if a.request.parsed != nil {
+		m.Tools = a.request.parsed.ClientTools()
+	}
 	if a.op != nil {
 		m.Origin = a.op.Own(a.target)
 	}

@@ -503,7 +503,7 @@ func TestResponsesOfAnotherProviderCannotBeFetchedLater(t *testing.T) {
 	}
 	for _, body := range []string{`{"input":"x","previous_response_id":"r"}`, `{"input":"x","background":true}`} {
 		out, _ := s.post(inst, "/v1/responses", "", []byte(body))
-		if out.status != 400 || !strings.Contains(out.body.String(), "the provider") || len(s.seen) != 0 {
+		if out.status != 400 || !strings.Contains(out.body.String(), "provider") || len(s.seen) != 0 {
 			t.Errorf("%s: %d %s", body, out.status, out.body.String())
 		}
 	}

@@ -189,6 +189,9 @@ type Tool struct {
 	// see provider.Operation.Offer.
 	Hosted Hosted
 	Search *Search // of a WebSearch, nil for none
+	// Client is how the client's format writes the tool and its calls, if it is no
+	// plain function there.
+	Client ClientTool
 	// Native is the client's complete JSON of a tool that has a form of its own in
 	// some maker's format: a hosted one, or a function that the maker's models know
 	// without a schema.

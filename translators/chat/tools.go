@@ -72,6 +72,29 @@ func HostedTool(word, name string, native Raw) Tool {
 	return t
 }
 
+// ClientTool is how a client's format writes a tool that is a function in the
+// internal form. The zero value is a plain function.
+type ClientTool struct {
+	Kind      string // the client's own word: "custom", "local_shell" …; "" for a function
+	Namespace string
+	Name      string // as the client knows it, within the namespace
+}
+
+// ClientTools returns the tools that the client's format does not write as plain
+// functions, by name, or nil if there are none.
+func (r *Request) ClientTools() map[string]ClientTool {
+	var tools map[string]ClientTool
+	for i := range r.Tools {
+		if t := &r.Tools[i]; t.Client != (ClientTool{}) {
+			if tools == nil {
+				tools = map[string]ClientTool{}
+			}
+			tools[t.Name] = t.Client
+		}
+	}
+	return tools
+}
+
 // Functions reports whether r offers functions.
 func (r *Request) Functions() bool {
 	return slices.ContainsFunc(r.Tools, func(t Tool) bool { return t.Hosted == "" })

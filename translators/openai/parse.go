@@ -185,7 +185,7 @@ func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *json
 	case "tools":
 		return parseTools(req, v, parseTool)
 	case "functions":
-		return parseTools(req, v, parseBareFunction)
+		return parseFunctions(req, v)
 	case "tool_choice":
 		return parseToolChoice(&req.ToolChoice, v)
 	case "function_call":
@@ -388,12 +388,6 @@ func onlyMember(o *jsonedit.Value) (name string) {
 		}
 	})
 	return name
-}
-
-// parseBareFunction reads an element of the older functions, which are what a
-// tool has under "function".
-func parseBareFunction(req *chat.Request, v *jsonedit.Value) error {
-	return parseFunction(req, chat.Tool{}, v)
 }
 
 // parseFunction adds the tool whose function v is; it must have a name.
