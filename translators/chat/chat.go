@@ -8,6 +8,7 @@ package chat
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"go-ai-proxy/translators/jsonedit"
@@ -174,6 +175,15 @@ type Media struct {
 	FileID   string
 	Filename string
 	Detail   string // OpenAI's image detail
+}
+
+// Type returns MIME by its registered name: image/jpg, which clients send, is taken by
+// OpenAI only. https://www.iana.org/assignments/media-types
+func (m *Media) Type() string {
+	if rest, ok := strings.CutPrefix(m.MIME, "image/jpg"); ok && (rest == "" || rest[0] == ';') {
+		return "image/jpeg" + rest
+	}
+	return m.MIME
 }
 
 // Tool is a function the model may call, or a tool that the provider runs itself.

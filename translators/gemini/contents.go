@@ -344,7 +344,7 @@ func (w *writer) file(uri, mime string) {
 // inlineType is the media type of data, guessed where the client gave none.
 func inlineType(kind chat.PartKind, m *chat.Media) string {
 	if m.MIME != "" {
-		return m.MIME
+		return m.Type()
 	}
 	if t := typeByExtension(m.Filename); t != "" {
 		return t
@@ -356,7 +356,7 @@ func inlineType(kind chat.PartKind, m *chat.Media) string {
 // called image/generic, as Kong does: Google looks for itself.
 func linkedType(kind chat.PartKind, m *chat.Media) string {
 	if m.MIME != "" {
-		return m.MIME
+		return m.Type()
 	}
 	onWeb := strings.HasPrefix(m.URL, "http")
 	if t := typeByExtension(m.URL); t != "" && !(kind == chat.Image && onWeb) {
