@@ -53,7 +53,7 @@ var clientTools = []struct{ prefix, description, schema string }{
 // ownTool reads a tool of Anthropic's own: a function that the client runs, or a
 // tool of its servers.
 func ownTool(t *jsonedit.Value, kind string) chat.Tool {
-	native := jsonedit.AppendValue(nil, t)
+	native := t.JSON()
 	for _, c := range clientTools {
 		if strings.HasPrefix(kind, c.prefix) {
 			return chat.Tool{Name: text(t, "name"), Description: jsonedit.Plain(c.description), Parameters: chat.Raw(c.schema),

@@ -225,7 +225,7 @@ func parseMessages(r *chat.Request, v *jsonedit.Value) error {
 func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:
-		if isAttribution(v) {
+		if isAttribution(v.Raw()) {
 			return nil, nil
 		}
 		return []chat.Part{{Kind: chat.Text, Text: v.GetText()}}, nil
@@ -241,7 +241,7 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 			return nil, err
 		}
 		switch {
-		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "", isAttribution(b.Get("text")):
+		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "", p.Kind == chat.Text && isAttribution(b.Get("text").Raw()):
 		case p.Kind == chat.Text && p.Text.Empty() && text(b, "type") != "text": // said nothing to others
 		default:
 			parts = append(parts, p)
@@ -314,9 +314,7 @@ func contentText(b *jsonedit.Value) jsonedit.Text {
 // meant for Anthropic's own API. It changes with every request, so that no other
 // provider's prompt cache would ever hit, and Bedrock refuses it.
 // https://code.claude.com/docs/en/llm-gateway-protocol
-func isAttribution(v *jsonedit.Value) bool {
-	return v != nil && bytes.HasPrefix(v.Raw(), []byte(`"x-anthropic-billing-header:`))
-}
+func isAttribution(v []byte) bool { return bytes.HasPrefix(v, []byte(`"x-anthropic-billing-header:`)) }
 
 func opaque(b *jsonedit.Value, kind string) chat.Part {
 	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: b.JSON()}

@@ -127,7 +127,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 			map[string]string{"messages": `[{"role":"user","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"hello"}}]}]`}},
 		{"tools", sonnet, `{` + hello + `,"tools":[{"type":"function","function":{"name":"a","description":"d","strict":true,"parameters":{"type":"object","properties":{},"required":[]}}},` +
 			`{"type":"function","function":{"name":"b"}},{"type":"function","function":{"name":"c","parameters":{"properties":{"x":{"type":"string"}}}},"cache_control":{"type":"ephemeral"}}]}`,
-			map[string]string{"tools": `[{"name":"a","description":"d","input_schema":{"type":"object","properties":{},"required":[]},"strict":true},` +
+			map[string]string{"tools": `[{"name":"a","description":"d","input_schema":{"type":"object","properties":{},"required":[],"additionalProperties":false},"strict":true},` +
 				`{"name":"b","input_schema":{"type":"object","properties":{}}},{"name":"c","input_schema":{"type":"object","properties":{"x":{"type":"string"}}},"cache_control":{"type":"ephemeral"}}]`}},
 		{"tool_choice auto", sonnet, `{` + hello + aTool + `,"tool_choice":"auto"}`, map[string]string{"tool_choice": `{"type":"auto"}`}},
 		{"tool_choice none", sonnet, `{` + hello + aTool + `,"tool_choice":"none"}`, map[string]string{"tool_choice": `{"type":"none"}`}},
@@ -145,7 +145,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 		{"safety_identifier", sonnet, `{` + hello + `,"safety_identifier":"s1","service_tier":"default"}`, map[string]string{"metadata": `{"user_id":"s1"}`, "service_tier": `"standard_only"`}},
 		{"structured outputs", sonnet, `{` + hello + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"a":{"type":"object","properties":{}}}}}}}`,
 			map[string]string{"output_config": `{"format":{"type":"json_schema","schema":{"type":"object","properties":{"a":{"type":"object","properties":{},"additionalProperties":false}},"additionalProperties":false}}}`}},
-		{"json_object", sonnet, `{` + hello + `,"response_format":{"type":"json_object"}}`, map[string]string{"system": `"` + jsonInstruction + `"`, "output_config": "-"}},
+		{"json_object", sonnet, `{` + hello + `,"response_format":{"type":"json_object"}}`, map[string]string{"system": `"Answer with one valid JSON object and nothing else."`, "output_config": "-"}},
 		{"Anthropic's own members", sonnet, `{` + hello + `,"mcp_servers":[{"type":"url","name":"m","url":"https://m.example"}],"container":"c1","output_config":{"effort":"low"},"unknown":1}`,
 			map[string]string{"mcp_servers": `[{"type":"url","name":"m","url":"https://m.example"}]`, "container": `"c1"`, "output_config": `{"effort":"low"}`, "unknown": "-"}},
 	}

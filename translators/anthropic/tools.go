@@ -10,18 +10,27 @@ import (
 )
 
 // appendTools writes tools and tool_choice.
-func appendTools(dst []byte, r *chat.Request, turns []chat.Turn) ([]byte, error) {
+func appendTools(dst []byte, m model, r *chat.Request, turns []chat.Turn) []byte {
 	if len(r.Tools) == 0 {
 		if called := appendCalledTools(dst, turns); len(called) > len(dst) {
-			return called, nil
+			return called
 		}
-		return appendToolChoice(dst, r, false), nil
+		return appendToolChoice(dst, r, false)
 	}
 	dst = append(dst, `,"tools":[`...)
-	for i := range r.Tools {
-		dst = appendTool(jsonedit.AppendComma(dst), &r.Tools[i])
+	var strict []chat.Raw
+	if !m.noSchema {
+		strict = StrictTools(r)
 	}
-	return appendToolChoice(append(dst, ']'), r, true), nil
+	for i := range r.Tools {
+		dst = jsonedit.AppendComma(dst)
+		if strict == nil || strict[i] == nil {
+			dst = appendTool(dst, &r.Tools[i], nil)
+		} else {
+			dst = appendTool(dst, &r.Tools[i], strict[i])
+		}
+	}
+	return appendToolChoice(append(dst, ']'), r, true)
 }
 
 // ownTypes matches the types of Anthropic's own tools: they carry a date, but for
@@ -54,7 +63,8 @@ func Hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
 	return ok || isOwn(tool)
 }
 
-func appendTool(dst []byte, t *chat.Tool) []byte {
+// appendTool writes a tool, with the schema that is enforced, nil for none.
+func appendTool(dst []byte, t *chat.Tool, strict chat.Raw) []byte {
 	switch {
 	case isOwn(t):
 		return append(dst, t.Native...)
@@ -65,9 +75,10 @@ func appendTool(dst []byte, t *chat.Tool) []byte {
 	dst = jsonedit.AppendString(dst, t.Name)
 	dst = t.Description.AppendOptional(dst, "description")
 	dst = append(dst, `,"input_schema":`...)
-	dst = appendInputSchema(dst, t.Parameters)
-	if t.Strict != nil && *t.Strict {
-		dst = append(dst, `,"strict":true`...)
+	if strict != nil {
+		dst = append(appendInputSchema(dst, strict), `,"strict":true`...)
+	} else {
+		dst = appendInputSchema(dst, t.Parameters)
 	}
 	return append(appendCacheControl(dst, t.CacheControl), '}')
 }

@@ -166,9 +166,11 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 		}
 		flush()
 	}
-	if q.ResponseFormat.Type == "json_object" {
-		say(jsonedit.Plain("Answer with one valid JSON object and nothing else."))
-		flush()
+	if q.ResponseFormat.Type == "json_object" || q.model.noSchema && !q.formatByTool() {
+		if form := q.ResponseFormat.Instruction(); form != "" {
+			say(jsonedit.Plain(form))
+			flush()
+		}
 	}
 	if len(system) == 1 {
 		return dst, nil
@@ -196,7 +198,7 @@ func (q *query) appendInference(dst []byte) ([]byte, error) {
 func (q *query) appendOutput(dst []byte) ([]byte, error) {
 	o := []byte{'{'}
 	o = jsonedit.AppendOptional(o, "effort", q.settings.effort)
-	if q.settings.schema != nil && !q.formatByTool() {
+	if q.settings.schema != nil && !q.model.noSchema {
 		o = append(jsonedit.AppendName(o, "textFormat"), `{"type":"json_schema","structure":{"jsonSchema":{`...)
 		o = jsonedit.AppendText(o, "schema", string(q.settings.schema))
 		o = jsonedit.AppendOptional(o, "name", q.ResponseFormat.Name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -13,9 +14,10 @@ import (
 // gives an answer of the asked form. Its call comes to the client as text.
 const formatTool = "response_format_json"
 
-// formatByTool says whether the asked form needs that tool.
+// formatByTool says whether the asked form needs that tool. Models that cannot be
+// made to call it are asked in words.
 func (q *query) formatByTool() bool {
-	return q.ResponseFormat.Type == "json_schema" && q.model.noSchema
+	return q.ResponseFormat.Type == "json_schema" && q.model.noSchema && !q.model.noChoice
 }
 
 // appendToolConfig writes the tools and which of them must be called.
@@ -29,9 +31,7 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	tools := []byte{'['}
 	switch {
 	case offered, len(q.Tools) > 0 && len(called) > 0:
-		for i := range q.Tools {
-			tools = q.appendTool(tools, &q.Tools[i])
-		}
+		tools = q.appendTools(tools)
 	default:
 		// A history with calls is refused without toolConfig, even where the
 		// client no longer offers tools.
@@ -57,12 +57,30 @@ func hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
 	return err == nil && len(ms) == 1 && slices.Contains([]string{"toolSpec", "systemTool", "cachePoint"}, string(ms[0].Key))
 }
 
-func (q *query) appendTool(dst []byte, t *chat.Tool) []byte {
+// appendTools writes the client's tools. Strict ones came with structured outputs;
+// of Claude's, a part of JSON Schema is enforced, and not too much of it.
+func (q *query) appendTools(dst []byte) []byte {
+	var enforced []chat.Raw
+	if q.model.claude && !q.model.noSchema {
+		enforced = anthropic.StrictTools(q.Request)
+	}
+	for i := range q.Tools {
+		t := q.Tools[i]
+		strict := t.Strict != nil && *t.Strict && !q.model.noSchema
+		if q.model.claude {
+			if strict = enforced != nil && enforced[i] != nil; strict {
+				t.Parameters = enforced[i]
+			}
+		}
+		dst = q.appendTool(dst, &t, strict)
+	}
+	return dst
+}
+
+func (q *query) appendTool(dst []byte, t *chat.Tool, strict bool) []byte {
 	if t.Hosted != "" {
 		return append(jsonedit.AppendComma(dst), t.Native...)
 	}
-	// Strict tools came with structured outputs.
-	strict := t.Strict != nil && *t.Strict && !q.model.noSchema
 	dst = appendToolSpec(dst, t.Name, t.Description, q.inputSchema(t.Parameters), strict)
 	if q.model.nova {
 		return dst

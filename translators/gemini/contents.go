@@ -14,11 +14,11 @@ import (
 type writer struct {
 	dst    []byte
 	req    *chat.Request
-	first  string // words that the user says before all others
-	ids    bool   // functionCall and functionResponse have an id (Vertex v1 has none)
-	signs  bool   // of the model: see model
-	turn   string // kind of the open content: user, model, results; "" for none
-	signed bool   // the open content has a call
+	first  jsonedit.Text // words that the user says before all others
+	ids    bool          // functionCall and functionResponse have an id (Vertex v1 has none)
+	signs  bool          // of the model: see model
+	turn   string        // kind of the open content: user, model, results; "" for none
+	signed bool          // the open content has a call
 	calls  []*chat.Part
 	places map[string]int // of the last call with an id, in calls
 }
@@ -31,9 +31,9 @@ const skipSignature = "skip_thought_signature_validator"
 func (w *writer) contents() error {
 	w.dst = append(jsonedit.AppendName(w.dst, "contents"), '[')
 	start := len(w.dst)
-	if w.first != "" {
+	if !w.first.Empty() {
 		w.open("user")
-		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "text", w.first), '}')
+		w.dst = append(w.first.AppendMember(append(w.dst, '{'), "text"), '}')
 	}
 	msgs := w.req.Messages
 	for i := 0; i < len(msgs); {

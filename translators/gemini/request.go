@@ -3,7 +3,6 @@ package gemini
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -33,9 +32,9 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	w := writer{req: req, ids: !onVertex(t), signs: m.signs}
 	if m.systemAsWords {
 		w.first = system
-	} else if system != "" {
+	} else if !system.Empty() {
 		dst = append(jsonedit.AppendName(dst, "systemInstruction"), `{"parts":[{`...)
-		dst = append(jsonedit.AppendText(dst, "text", system), `}]}`...)
+		dst = append(system.AppendMember(dst, "text"), `}]}`...)
 	}
 	w.dst = dst
 	if err := w.contents(); err != nil {
@@ -59,8 +58,14 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 
 // systemText joins all system texts: systemInstruction is one content. The form of
 // the answer is added where the model must be asked for it in words.
-func systemText(m *model, req *chat.Request) (string, error) {
-	var all []string
+func systemText(m *model, req *chat.Request) (jsonedit.Text, error) {
+	var said []byte // as in a JSON string
+	say := func(text jsonedit.Text) {
+		if len(said) > 0 {
+			said = append(said, `\n`...)
+		}
+		said = text.AppendInside(said)
+	}
 	for i := range req.Messages {
 		msg := &req.Messages[i]
 		if msg.Role != chat.System {
@@ -69,20 +74,20 @@ func systemText(m *model, req *chat.Request) (string, error) {
 		for j := range msg.Parts {
 			p := &msg.Parts[j]
 			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only hold text for Gemini"}
+				return jsonedit.Text{}, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only hold text for Gemini"}
 			}
 			if !p.Text.Empty() {
-				all = append(all, p.Text.String())
+				say(p.Text)
 			}
 		}
 	}
-	if m.noSystem && len(all) > 0 {
-		return "", &chat.RequestError{Message: "system prompts aren't supported on gemini-1.0 models"}
+	if m.noSystem && len(said) > 0 {
+		return jsonedit.Text{}, &chat.RequestError{Message: "system prompts aren't supported on gemini-1.0 models"}
 	}
 	if form := req.ResponseFormat.Instruction(); form != "" && inWords(m, req) {
-		all = append(all, form)
+		say(jsonedit.Plain(form))
 	}
-	return strings.Join(all, "\n"), nil
+	return jsonedit.Quoted(string(said)), nil
 }
 
 // appendNative writes the members of Google's own that a client may send.

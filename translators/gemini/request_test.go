@@ -238,3 +238,18 @@ func TestRequestMembers(t *testing.T) {
 		})
 	}
 }
+
+func TestSchemasThatGooglesOwnFormLacksGoAsJSONSchema(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"type":"object","properties":{"a":{"anyOf":[{"type":"integer"},{"type":"number"}]}}}`:             `"parameters":{"type":"object","properties":{"a":{"anyOf":[{"type":"integer"},{"type":"number"}]}}}`,
+		`{"type":"object","properties":{"a":{"title":"A","anyOf":[{"type":"integer"},{"type":"number"}]}}}`: `"parametersJsonSchema":{"type":"object","properties":{"a":{"title":"A","anyOf":[{"type":"integer"},{"type":"number"}]}}}`,
+		`{"type":"object","properties":{"a":{"type":"string","enum":["x",""]}}}`:                            `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string","enum":["x"]}}}`,
+		`{"type":"object","properties":{"a":{"type":"string","enum":[]}}}`:                                  `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string"}}}`,
+		`{"type":"object","properties":{"enum":{"type":"string","const":"x"}}}`:                             `"parametersJsonSchema":{"type":"object","properties":{"enum":{"type":"string","const":"x"}}}`,
+	} {
+		got, err := translate(t, onPublic("gemini-2.5-flash"), `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":`+schema+`}}]}`)
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s\nbecame %s, %v\nwant %s", schema, got, err, want)
+		}
+	}
+}

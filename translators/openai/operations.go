@@ -53,7 +53,7 @@ type edited struct {
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	h := e.edit.History(t)
-	body, err := Upstream{History: h}.AppendRequest(nil, t, req)
+	body, err := Upstream{History: h, Effort: e.edit.Effort}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
 	}

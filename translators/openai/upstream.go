@@ -21,6 +21,9 @@ type Upstream struct {
 	// History says what the API takes of messages. Thoughts are written as they are
 	// handed out to clients; ownHistory moves them to where the API has them.
 	History *provider.History
+	// Effort, if set, returns the reasoning_effort that a model takes for a wanted
+	// one; "" for none. Without it "none" is left out, which many servers do not know.
+	Effort func(model, wanted string) string
 }
 
 // extraNames are members of the API that chat.Request has no field for.
@@ -60,6 +63,7 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 	}
 	dst = appendTools(dst, req)
 	dst = appendSampling(dst, req)
+	dst = jsonedit.AppendOptional(dst, "reasoning_effort", u.effort(t, req))
 	dst = appendResponseFormat(dst, &req.ResponseFormat)
 	if len(req.User) <= maxUser {
 		dst = jsonedit.AppendOptional(dst, "user", req.User)
@@ -96,8 +100,18 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 	}
 	dst = appendBool(dst, "logprobs", req.Logprobs)
 	dst = jsonedit.AppendRaw(dst, "logit_bias", req.LogitBias)
-	dst = jsonedit.AppendTexts(dst, "stop", req.Stop)
-	return jsonedit.AppendOptional(dst, "reasoning_effort", effort(req))
+	return jsonedit.AppendTexts(dst, "stop", req.Stop)
+}
+
+func (u Upstream) effort(t *target.Target, req *chat.Request) string {
+	wanted := effort(req)
+	switch {
+	case u.Effort != nil:
+		return u.Effort(t.Model, wanted)
+	case wanted == "none":
+		return ""
+	}
+	return wanted
 }
 
 // effort is how hard the model shall think; a budget in tokens is put in words.
@@ -106,7 +120,9 @@ func effort(req *chat.Request) string {
 	switch {
 	case req.ReasoningEffort != "" || !ok:
 		return req.ReasoningEffort
-	case budget <= 0:
+	case budget < 0: // the model decides
+		return ""
+	case budget == 0:
 		return "none"
 	case budget <= 2048:
 		return "low"

@@ -53,7 +53,8 @@ func TestRequestsThatOtherFormatsAllow(t *testing.T) {
 		has, lack string
 	}{
 		"a budget":         {chat.Request{ReasoningBudget: "4096"}, `"reasoning_effort":"medium"`, "budget"},
-		"no thinking":      {chat.Request{ReasoningBudget: "0"}, `"reasoning_effort":"none"`, ""},
+		"no thinking":      {chat.Request{ReasoningBudget: "0"}, "", "reasoning_effort"},
+		"a free budget":    {chat.Request{ReasoningBudget: "-1"}, "", "reasoning_effort"},
 		"a long user":      {chat.Request{User: strings.Repeat("u", 65)}, "", `"user"`},
 		"another tier":     {chat.Request{ServiceTier: "standard_only"}, "", "service_tier"},
 		"another's member": {chat.Request{Extra: []chat.Member{{Name: "safetySettings", Value: chat.Raw("[]")}, {Name: "store", Value: chat.Raw("true")}}, Metadata: chat.Raw(`{"a":"b"}`)}, `"store":true,"metadata":{"a":"b"}`, "safetySettings"},
