@@ -8,8 +8,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Translate returns the line's request as a provider's chat body. The model is
-// the target's, whatever the line says. Errors are *chat.RequestError.
+// Translate returns the line's request as a provider's chat body. The model is always
+// the target's. Errors are *chat.RequestError.
 func (l *BatchLine) Translate(t *target.Target, up chat.Upstream) ([]byte, error) {
 	if l.URL != "" && l.URL != "/v1/chat/completions" {
 		return nil, &chat.RequestError{Field: "url", Message: fmt.Sprintf("%q: only /v1/chat/completions is translated in batches", l.URL)}
@@ -22,7 +22,8 @@ func (l *BatchLine) Translate(t *target.Target, up chat.Upstream) ([]byte, error
 	return up.AppendRequest(nil, t, r)
 }
 
-// NeedLines is what a client gets that names a file where a provider has none.
+// NeedLines returns the error for a client that names a file where a provider has no
+// files.
 func (b *NewBatch) NeedLines() error {
 	if len(b.Lines) > 0 {
 		return nil

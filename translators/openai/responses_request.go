@@ -9,28 +9,27 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
-// Responses is the dialect of POST /v1/responses, for providers that have no
-// such API. Nothing is stored: a client sends the history itself, and what needs
-// the server's memory (previous_response_id, conversation, background, a stored
-// prompt) is refused.
+// Responses is the dialect of POST /v1/responses, for providers that do not have this
+// API. Nothing is stored: the client sends the history itself, and requests that need
+// stored state (previous_response_id, conversation, background, a stored prompt) are
+// refused.
 //
-// A signature of thinking, opaque thinking and Gemini's signature of a call
-// travel in the encrypted_content of reasoning items, of which clients know
-// that it must come back.
+// Signatures of thinking, redacted thinking and Gemini's signatures of calls are put
+// into encrypted_content of reasoning items, which clients send back.
 // https://platform.openai.com/docs/api-reference/responses
 var Responses chat.Dialect = responsesDialect{}
 
 type responsesDialect struct{}
 
-// What encrypted_content of ours begins with, and holds.
+// The prefixes of our encrypted_content, which say what it holds.
 const (
 	sealedThinking = "signature:"
 	sealedRedacted = "redacted:"
 	sealedCall     = "call:"
 )
 
-// stateful are the members that refer to what a server has stored, and why
-// they cannot be served.
+// stateful holds the members that refer to something that a server has stored, and
+// why they cannot be served.
 var stateful = map[string]string{
 	"previous_response_id": "the provider stores no responses: send the earlier items in input",
 	"conversation":         "the provider stores no conversations: send the earlier items in input",
@@ -63,7 +62,7 @@ func parseResponsesMember(req *chat.Request, name string, v *jsonedit.Value) err
 	case "input", "instructions":
 		return nil
 	case "include", "truncation", "stream_options", "max_tool_calls", "store":
-		return nil // about the server's own loop and storage
+		return nil // only about the server's own loop and storage
 	case "background":
 		if v.GetBool() {
 			return refuse("", "the provider answers at once: leave it out")
@@ -72,7 +71,7 @@ func parseResponsesMember(req *chat.Request, name string, v *jsonedit.Value) err
 	case "max_output_tokens":
 		return setNumber(&req.MaxTokens, v)
 	case "top_logprobs":
-		return nil // answers have none
+		return nil // answers have no such member
 	case "tools":
 		return parseTools(req, v, parseResponsesTool)
 	case "tool_choice":
@@ -126,8 +125,8 @@ func parseResponsesTool(req *chat.Request, v *jsonedit.Value) error {
 	}
 }
 
-// parseResponsesChoice reads tool_choice, in which a function is named at the
-// top. Of several allowed tools the mode counts.
+// parseResponsesChoice reads tool_choice, where the function's name is at the top
+// level. For allowed_tools only the mode is used.
 func parseResponsesChoice(to *chat.ToolChoice, v *jsonedit.Value) error {
 	o, err := parseMode(to, v)
 	if o == nil || err != nil {
@@ -143,15 +142,15 @@ func parseResponsesChoice(to *chat.ToolChoice, v *jsonedit.Value) error {
 	return errNoFunction
 }
 
-// transcript is the conversation as input items tell it. Items of one turn of
-// the model become one message.
+// transcript is the conversation in input items. Consecutive items of the model
+// become one message.
 type transcript struct {
 	req    *chat.Request
-	sealed string            // signature for the call that comes next
+	sealed string            // the signature of the next call
 	names  map[string]string // of the functions called, by call id
 }
 
-// parseInput reads input: a text, or items.
+// parseInput reads input: a string, or items.
 func parseInput(req *chat.Request, v *jsonedit.Value) error {
 	if v.Type() == jsonedit.TypeString {
 		req.Messages = append(req.Messages, chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: v.GetText()}}})
@@ -249,8 +248,8 @@ func (t *transcript) output(o *jsonedit.Value) error {
 	return nil
 }
 
-// reasoning reads what was thought. What OpenAI itself has sealed can be read
-// by nobody else, and is left out.
+// reasoning reads a reasoning item. encrypted_content of OpenAI itself cannot be read
+// by anyone else and is left out.
 func (t *transcript) reasoning(o *jsonedit.Value) {
 	var text strings.Builder
 	for _, list := range [...]string{"content", "summary"} {
@@ -288,7 +287,7 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 	}
 }
 
-// parseResponsesContent reads a text, or parts.
+// parseResponsesContent reads a string, or parts.
 func parseResponsesContent(v *jsonedit.Value) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:

@@ -8,25 +8,25 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Upstream is the provider's side of the chat format, for clients that speak
-// another one. A client of the OpenAI format does not need it: its bytes pass.
+// Upstream is the provider's side of the chat format, for clients of other formats.
+// It is not used for clients of OpenAI's format, whose bytes are forwarded.
 //
-// Of the members that chat.Request has no field for, those of OpenAI's API are
-// sent; others belong to the client's format. Thinking is history that OpenAI
-// refuses, and is left out unless Reasoning is set.
+// Of the members that chat.Request has no field for, those of OpenAI's API are sent;
+// others belong to the client's format. OpenAI refuses thinking in the history, so it
+// is left out unless Reasoning is set.
 type Upstream struct {
-	// Reasoning: the API wants its reasoning_content back (DeepSeek,
-	// https://api-docs.deepseek.com/guides/thinking_mode).
+	// Reasoning means that the API requires reasoning_content in the history
+	// (DeepSeek, https://api-docs.deepseek.com/guides/thinking_mode).
 	Reasoning bool
 }
 
-// extraNames are members of the API that chat.Request has no field for.
+// extraNames lists members of the API that chat.Request has no field for.
 var extraNames = [...]string{
 	"audio", "modalities", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "verbosity", "web_search_options",
 }
 
-// maxUser is the longest user that OpenAI takes, in bytes. A longer one (other
-// formats allow it) is left out: cut, it would be somebody else's.
+// maxUser is the longest user that OpenAI accepts, in bytes. A longer one, which
+// other formats allow, is left out: if it were shortened, it could be another user's.
 const maxUser = 64
 
 // AppendRequest implements chat.Upstream.
@@ -85,7 +85,7 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 	return jsonedit.AppendOptional(dst, "reasoning_effort", effort(req))
 }
 
-// effort is how hard the model shall think; a budget in tokens is put in words.
+// effort returns the reasoning effort. A budget in tokens is turned into a word.
 func effort(req *chat.Request) string {
 	budget, ok := req.ReasoningBudget.Int()
 	switch {
@@ -138,7 +138,7 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
 	if f.Type == "json_schema" {
 		name := f.Name
 		if name == "" {
-			name = "answer" // required by the API, and not by others
+			name = "answer" // required by this API, but not by others
 		}
 		dst = jsonedit.AppendString(append(jsonedit.AppendName(dst, "json_schema"), `{"name":`...), name)
 		dst = append(appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", f.Strict), '}')
@@ -146,8 +146,8 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
 	return append(dst, '}')
 }
 
-// messageWriter writes messages, which may be more than were read: OpenAI has
-// a message for each tool result, other formats have them in a user's turn.
+// messageWriter writes messages. There may be more than were read: OpenAI has one
+// message per tool result, where other formats have all results in one user message.
 type messageWriter struct {
 	dst       []byte
 	first     int // length of dst before the first message
@@ -172,7 +172,7 @@ func (w *messageWriter) message(m *chat.Message) error {
 			rest = append(rest, *p)
 			continue
 		}
-		// A tool message takes text only: pictures go into a user's message.
+		// A tool message can only have text, so images are put into a user message.
 		var texts []chat.Part
 		for _, inner := range p.Parts {
 			if inner.Kind == chat.Text {
@@ -226,8 +226,8 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 		w.dst = jsonedit.AppendOptional(w.dst, "reasoning_content", thinking)
 	}
 	if calls > 0 {
-		// An id is needed to pair a result with its call; formats without ids
-		// pair by name.
+		// An id is needed to match a result with its call; formats without ids match
+		// by name.
 		var it identity
 		w.dst = appendCalls(w.dst, &it, &chat.Choice{Parts: m.Parts}, nil)
 	}
@@ -235,7 +235,7 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 	return nil
 }
 
-// content writes the content of a message: a string where one will do.
+// content writes the content of a message, as a string if possible.
 func (w *messageWriter) content(parts []chat.Part) error {
 	w.dst = jsonedit.AppendName(w.dst, "content")
 	if len(parts) == 0 {
@@ -308,7 +308,7 @@ func (w *messageWriter) file(m *chat.Media) error {
 	return nil
 }
 
-// appendURL writes a URL, or data as a data URI.
+// appendURL writes a URL, or the data as a data URI.
 func appendURL(dst []byte, m *chat.Media) []byte {
 	if m.URL != "" || m.Data.Empty() {
 		return jsonedit.AppendString(dst, m.URL)
@@ -316,8 +316,8 @@ func appendURL(dst []byte, m *chat.Media) []byte {
 	return jsonedit.AppendString(dst, "data:"+m.MIME+";base64,"+m.Data.String())
 }
 
-// Fields are the fields of the API's chat requests, and top_k, which clients
-// send as if it were one.
+// Fields lists the fields of the API's chat requests, and top_k, which clients send
+// as if it were one of them.
 // https://platform.openai.com/docs/api-reference/chat/create
 var Fields = []string{
 	"audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens",

@@ -59,7 +59,7 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 
 func (s *upstreamStream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
-// most bounds the index of a choice: the API allows 128.
+// most is the highest index of a choice that is accepted. The API allows 128 choices.
 const most = 1024
 
 func (s *upstreamStream) choice(c *jsonedit.Value) {
@@ -89,8 +89,8 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 	}
 }
 
-// call reads one element of delta.tool_calls. A name begins a call: some
-// servers repeat the id with every piece, and some have no index.
+// call reads one element of delta.tool_calls. A name begins a call, since some
+// servers repeat the id with every piece and some send no index.
 func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 	for len(s.calls) <= choice {
 		s.calls = append(s.calls, 0)
@@ -110,7 +110,7 @@ func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 		s.add(chat.Delta{Kind: chat.ToolStart, Choice: choice, Index: begun, ID: call.GetStringBytes("id"), Name: name, Text: arguments,
 			Signature: call.GetStringBytes("extra_content", "google", "thought_signature"), Origin: origin.Google})
 	case i >= 0 && begun > 0 && len(arguments) > 0:
-		// Some count from one: what is beyond the last call belongs to it.
+		// Some count from one: an index after the last call means the last call.
 		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: min(i, begun-1), Text: arguments})
 	}
 }
