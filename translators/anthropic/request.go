@@ -8,27 +8,26 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// defaultMaxTokens stands in for max_tokens, which Anthropic requires and
-// OpenAI does not.
+// defaultMaxTokens is sent if the client sets no max_tokens, which Anthropic requires
+// and OpenAI does not.
 const defaultMaxTokens = 4096
 
-// natives are Anthropic's own top-level members that have no equal in the
-// internal form; a client may send them in any dialect.
-// https://platform.claude.com/docs/en/api/messages/create and its beta page.
+// natives lists Anthropic's own top-level members that the internal form has no field
+// for. A client may send them in any dialect.
 var natives = []string{
 	"cache_control", "compaction", "container", "context_management", "diagnostics",
 	"fallback_credit_token", "fallbacks", "inference_geo", "mcp_servers", "speed",
 }
 
-// leastTopP is the least top_p beside thinking.
+// leastTopP is the lowest top_p that is accepted together with thinking.
 // https://platform.claude.com/docs/en/build-with-claude/extended-thinking
 const leastTopP = 0.95
 
 type messages struct{}
 
-// AppendRequest writes r as a Messages body. System messages are joined in
-// order, turns of one role are merged, and tool results are moved to directly
-// follow their calls, as the API demands.
+// AppendRequest writes r as a Messages body. As the API requires, system messages are
+// joined in order, consecutive messages of one role are merged, and tool results are
+// moved to directly after their calls.
 func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if len(r.Messages) == 0 {
 		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}
@@ -70,8 +69,8 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	return append(dst, '}'), nil
 }
 
-// appendSystem joins all system messages: as a string while they are only
-// text, as blocks where one of them has a cache_control to keep.
+// appendSystem joins all system messages: as a string, or as blocks if one of them
+// has a cache_control.
 func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 	var texts []*chat.Part
 	cached := false
@@ -115,11 +114,11 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 	return append(dst, '"'), nil
 }
 
-// jsonInstruction is what json_object becomes: Anthropic has no such mode.
+// jsonInstruction replaces json_object, which Anthropic does not have.
 const jsonInstruction = "Answer with one valid JSON object and nothing else."
 
-// appendSampling writes max_tokens and the sampling parameters that the model
-// takes in the state it is asked to be in.
+// appendSampling writes max_tokens and the sampling parameters that the model accepts
+// with this thinking.
 func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	limit := r.MaxTokens
 	if n, ok := limit.Int(); limit == "" || ok && th.mode == "enabled" && n <= th.budget {
@@ -153,8 +152,8 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	return dst
 }
 
-// appendOutputConfig writes effort and format beside what the client has in an
-// output_config of its own (task_budget), which wins.
+// appendOutputConfig writes effort and format. The client's own output_config
+// (task_budget) is kept and wins.
 func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 	own := r.Lookup("output_config")
 	format := r.ResponseFormat.Type == "json_schema" && len(r.ResponseFormat.Schema) > 0
@@ -180,7 +179,7 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 	return append(dst, '}')
 }
 
-// appendIdentity writes who asks and at which priority.
+// appendIdentity writes the user and the service tier.
 func appendIdentity(dst []byte, r *chat.Request) []byte {
 	user := []byte(r.Lookup("safety_identifier"))
 	if r.User != "" {

@@ -7,8 +7,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendClosed writes a schema for output_config.format: every object in it
-// must say additionalProperties: false, which OpenAI demands with strict only.
+// appendClosed writes a schema for output_config.format. Every object in it must have
+// additionalProperties: false, which OpenAI only requires with strict.
 // https://platform.claude.com/docs/en/build-with-claude/structured-outputs
 func appendClosed(dst []byte, schema chat.Raw) []byte {
 	v, err := jsonedit.Parse(schema)
@@ -25,8 +25,8 @@ var (
 	objectKeywords = []string{"properties", "$defs", "definitions"}
 )
 
-// appendClosedSchema writes a schema or a list of them, with
-// additionalProperties: false where an object does not say.
+// appendClosedSchema writes a schema or a list of schemas, and adds
+// additionalProperties: false to objects without additionalProperties.
 func appendClosedSchema(dst []byte, v *jsonedit.Value) []byte {
 	switch v.Type() {
 	case jsonedit.TypeArray:
@@ -59,7 +59,7 @@ func appendClosedSchema(dst []byte, v *jsonedit.Value) []byte {
 	return dst
 }
 
-// appendMembers writes the object v, the value of each member with write.
+// appendMembers writes the object v, with write for the value of each member.
 func appendMembers(dst []byte, v *jsonedit.Value, write func(dst []byte, name string, m *jsonedit.Value) []byte) []byte {
 	dst = append(dst, '{')
 	v.Visit(func(name []byte, m *jsonedit.Value) {

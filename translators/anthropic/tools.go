@@ -32,8 +32,8 @@ func appendTools(dst []byte, r *chat.Request, turns []chat.Turn) ([]byte, error)
 	return appendToolChoice(append(dst, ']'), r, true), nil
 }
 
-// serverTool matches the types of Anthropic's own tools: they carry a date,
-// but for the tools of an MCP server.
+// serverTool matches the types of Anthropic's own tools, which end with a date,
+// except for an MCP server's tools.
 var serverTool = regexp.MustCompile(`^([a-z0-9_]+_20\d{6}|mcp_toolset|custom)$`)
 
 func appendTool(dst []byte, t *chat.Tool, i int) ([]byte, error) {
@@ -56,8 +56,8 @@ func appendTool(dst []byte, t *chat.Tool, i int) ([]byte, error) {
 	return append(appendCacheControl(dst, t.CacheControl), '}'), nil
 }
 
-// appendInputSchema writes a schema as it is, but for its "type", which OpenAI
-// lets go and Anthropic demands.
+// appendInputSchema writes a schema unchanged, and adds "type", which Anthropic
+// requires and OpenAI does not.
 func appendInputSchema(dst []byte, schema chat.Raw) []byte {
 	schema = bytes.TrimSpace(schema)
 	if len(schema) == 0 || schema[0] != '{' {
@@ -79,9 +79,9 @@ func typed(schema []byte) bool {
 	return err != nil || v.Exists("type")
 }
 
-// appendCalledTools declares the tools that the history calls where the client
-// no longer offers any: the API refuses tool blocks without tools. None of them
-// can be called, as tool_choice is none.
+// appendCalledTools declares the tools that are called in the history if the client
+// no longer offers any: the API refuses tool blocks without tools. tool_choice none
+// keeps the model from calling them.
 func appendCalledTools(dst []byte, turns []chat.Turn) []byte {
 	called := chat.CalledTools(turns)
 	if len(called) == 0 {
@@ -127,8 +127,9 @@ func appendToolChoice(dst []byte, r *chat.Request, tools bool) []byte {
 	return append(dst, '}')
 }
 
-// appendWebSearch turns OpenAI's web_search_options into the server tool that
-// every model has. https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
+// appendWebSearch turns OpenAI's web_search_options into the server tool that every
+// model has.
+// https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
 func appendWebSearch(dst []byte, options chat.Raw) []byte {
 	dst = append(dst, `{"type":"web_search_20250305","name":"web_search"`...)
 	v, err := jsonedit.Parse(options)

@@ -2,9 +2,9 @@ package bedrock
 
 import "strings"
 
-// model is what must be known of a model to ask it nothing that it refuses.
-// The zero value stands for names that say nothing (the ARN of an application
-// inference profile, a model yet to come): it takes what the API has today.
+// model is what a model accepts. The zero value is for names that do not tell (the
+// ARN of an application inference profile, a future model): such a model is taken to
+// accept all that the API has today.
 type model struct {
 	claude bool // its settings are those of Anthropic's format
 	effort effort
@@ -15,21 +15,21 @@ type model struct {
 	noSchema bool // https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
 	noChoice bool // toolConfig.toolChoice is refused
 	noCache  bool // https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
-	nova     bool // it knows a part of JSON Schema only, and caches no tools
+	nova     bool // it accepts only a part of JSON Schema, and does not cache tools
 }
 
-// effort is where a model is told how hard to reason.
+// effort says which member tells a model how much to reason.
 type effort uint8
 
 const (
 	effortConfig  effort = iota // outputConfig.effort
 	effortField                 // additionalModelRequestFields.reasoning_effort
 	effortNova                  // additionalModelRequestFields.reasoningConfig
-	effortNowhere               // it does not reason, or always
+	effortNowhere               // the model does not reason, or always does
 )
 
-// models are known by a part of their id, which ids of inference profiles and
-// ARNs contain, too. The first match counts.
+// models lists models by a part of their id, which is also in ids of inference
+// profiles and ARNs. The first match counts.
 var models = []struct {
 	part string
 	model

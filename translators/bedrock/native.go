@@ -13,8 +13,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// native are the operations for a client of AWS's SDKs. They are spread over
-// three endpoints.
+// native holds the operations for clients with AWS's SDKs. They are at three
+// endpoints.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/welcome.html
 var native = map[provider.Format]*provider.Operation{
 	provider.BedrockConverse: operation,
@@ -37,7 +37,7 @@ func always(path string) func(*target.Target, bool) (string, error) {
 	return func(*target.Target, bool) (string, error) { return path, nil }
 }
 
-// endpoint is the Base of another service of the target's region.
+// endpoint returns the Base of another service in the target's region.
 func endpoint(service string) func(*target.Target) (string, error) {
 	return func(t *target.Target) (string, error) {
 		runtime, err := base(t)
@@ -54,8 +54,8 @@ func invokePath(t *target.Target, stream bool) (string, error) {
 	return at + "/invoke", err
 }
 
-// variant is Bedrock with InvokeModel for clients of Anthropic's format where
-// the model is Anthropic's. An ARN does not say so, but anthropic_version does.
+// variant returns Bedrock with InvokeModel for clients of Anthropic's format if the
+// model is Anthropic's. An ARN does not tell that, but anthropic_version does.
 func variant(t *target.Target) *provider.Provider {
 	if isClaude(t) {
 		return withClaude
@@ -68,8 +68,8 @@ func isClaude(t *target.Target) bool {
 	return arn || modelOf(t.Model).claude
 }
 
-// withClaude serves Anthropic's Messages as they are, but for the model, which
-// is in the path, the version, and the betas, which are in the body.
+// withClaude forwards Anthropic's Messages unchanged, except for the model, which is
+// in the path, the version, and the betas, which are in the body.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
 var withClaude = func() *provider.Provider {
 	p := *plain
@@ -94,9 +94,8 @@ var withClaude = func() *provider.Provider {
 	return &p
 }()
 
-// betas are those that Bedrock takes for one model or another. It refuses a
-// request with one that it does not know, and clients send those of
-// Anthropic's own API.
+// betas lists the betas that Bedrock accepts for some model. It refuses requests with
+// an unknown one, and clients send those of Anthropic's own API.
 var betas = []string{
 	"claude-code-20250219", "compact-2026-01-12", "computer-use-2024-10-22", "computer-use-2025-01-24", "computer-use-2025-11-24",
 	"context-1m-2025-08-07", "context-management-2025-06-27", "dev-full-thinking-2025-05-14", "effort-2025-11-24",
@@ -112,8 +111,8 @@ func setVersion(t *target.Target) []chat.Member {
 	return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, version)}}
 }
 
-// unwrap takes Anthropic's own event out of a chunk of
-// InvokeModelWithResponseStream; an exception becomes an error event.
+// unwrap returns Anthropic's own event from a chunk of InvokeModelWithResponseStream.
+// An exception becomes an error event.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_PayloadPart.html
 func unwrap(dst []byte, ev frame.Event) (kind, data []byte) {
 	if ev.Exception {
@@ -135,8 +134,8 @@ func unwrap(dst []byte, ev frame.Event) (kind, data []byte) {
 	return kind, data
 }
 
-// plainString is what a JSON string says. Without escapes, as base64 and names
-// are, that costs nothing.
+// plainString returns the text of a JSON string. If it has no escapes, as in base64
+// and names, nothing is copied.
 func plainString(value []byte) ([]byte, bool) {
 	if !jsonedit.IsString(value) {
 		return nil, false

@@ -8,8 +8,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// appendGenerationConfig writes how to generate, and over it the client's own
-// generationConfig.
+// appendGenerationConfig writes generationConfig, with the client's own merged over
+// it.
 func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	own := lookup(req, "generationConfig", "generation_config")
 	start := len(dst)
@@ -61,9 +61,9 @@ func appendFormat(dst []byte, f *chat.ResponseFormat) ([]byte, error) {
 	return nil, &chat.RequestError{Field: "response_format.type", Message: "Gemini has no response format '" + f.Type + "'"}
 }
 
-// generation is the version in a model's name, times ten: 25 for
-// gemini-2.5-pro, 30 for gemini-3-flash, 99 for an alias of the latest, 0 for a
-// name that tells nothing.
+// generation returns the version in a model's name, times ten: 25 for gemini-2.5-pro,
+// 30 for gemini-3-flash, 99 for an alias of the latest, 0 for a name without a
+// version.
 func generation(model string) int {
 	rest, ok := strings.CutPrefix(model, "gemini-")
 	if !ok {
@@ -82,9 +82,10 @@ func generation(model string) int {
 	return 10*n + min(m, 9)
 }
 
-// appendThinking writes the thinking config for a wanted effort or budget:
-// levels for Gemini 3 and later, tokens for 2.5, nothing for older ones, which
-// do not think. The equivalences are those of Google's own OpenAI endpoint.
+// appendThinking writes the thinking config for an effort or a budget: levels for
+// Gemini 3 and later, tokens for 2.5, and nothing for older models, which do not
+// think. The levels and budgets for efforts are those of Google's own OpenAI
+// endpoint.
 // https://ai.google.dev/gemini-api/docs/openai#thinking
 func appendThinking(dst []byte, model string, req *chat.Request) []byte {
 	gen := generation(model)
@@ -110,7 +111,7 @@ func appendThinking(dst []byte, model string, req *chat.Request) []byte {
 
 var effortBudget = map[string]int{"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768}
 
-// clampBudget keeps a budget within what the model takes; -1 lets it decide.
+// clampBudget limits a budget to what the model accepts. -1 lets the model decide.
 // https://ai.google.dev/gemini-api/docs/thinking#set-budget
 func clampBudget(model string, budget int) int {
 	if budget < 0 {
@@ -125,9 +126,9 @@ func clampBudget(model string, budget int) int {
 	return min(budget, 24576)
 }
 
-// thinkingLevel is the level for an effort or, without one, for a budget; "" is
-// the model's default. Thinking cannot be turned off from Gemini 3 on, and few
-// models have MINIMAL: LOW is the least that all have.
+// thinkingLevel returns the level for an effort or, without one, for a budget; "" is
+// the model's default. From Gemini 3 on thinking cannot be turned off, and few models
+// have MINIMAL: LOW is the lowest level that all have.
 // https://ai.google.dev/gemini-api/docs/thinking#thinking-levels
 func thinkingLevel(model, effort string, budget int) string {
 	switch effort {
@@ -153,8 +154,8 @@ func thinkingLevel(model, effort string, budget int) string {
 	return "HIGH"
 }
 
-// appendModalities writes what kinds of output are wanted. A model that speaks
-// gives sound alone, so the "text" that OpenAI demands beside "audio" is left out.
+// appendModalities writes the wanted kinds of output. A model that speaks only gives
+// sound, so the "text" that OpenAI requires with "audio" is left out.
 func appendModalities(dst []byte, req *chat.Request) []byte {
 	v, err := jsonedit.Parse(orNull(req.Lookup("modalities")))
 	if err == nil && len(v.GetArray()) > 0 {

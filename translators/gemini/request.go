@@ -9,16 +9,16 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Generate is the generateContent format as a provider speaks it. Parts that
-// generateContent has for itself alone (executableCode, codeExecutionResult,
-// toolCall) are kept in a whole answer as opaque parts and left out of streams.
+// Generate is the provider's side of the generateContent format. Parts that only
+// generateContent has (executableCode, codeExecutionResult, toolCall) are kept as
+// opaque parts in a whole answer, and left out of streams.
 var Generate chat.Upstream = generate{}
 
 type generate struct{}
 
-// AppendRequest writes a generateContent body. The members cachedContent,
-// safetySettings, toolConfig, generationConfig and, on Vertex, labels of the
-// client's body are kept; generationConfig has the last word.
+// AppendRequest writes a generateContent body. The client's own members
+// cachedContent, safetySettings, toolConfig, generationConfig and, on Vertex, labels
+// are kept. generationConfig wins over all other settings.
 func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	dst = append(dst, '{')
 	dst, err := appendSystem(dst, t.Model, req)
@@ -45,7 +45,8 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	return append(dst, '}'), nil
 }
 
-// appendSystem writes all system texts as one: systemInstruction is one content.
+// appendSystem writes all system texts as one, since systemInstruction is one
+// content.
 func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
 	var all strings.Builder
 	for i := range req.Messages {
@@ -78,7 +79,7 @@ func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
 	return append(dst, `}]}`...), nil
 }
 
-// appendNative writes the members of Google's own that a client may send.
+// appendNative writes Google's own members that a client may send.
 func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
 	for _, n := range [...][2]string{{"cachedContent", "cached_content"}, {"safetySettings", "safety_settings"}} {
 		if v := lookup(req, n[0], n[1]); v != nil {
@@ -86,7 +87,7 @@ func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
 		}
 	}
 	if onVertex(t) {
-		// The published API of the public service had no labels for long.
+		// The public API has had no labels for a long time.
 		dst = jsonedit.AppendRaw(dst, "labels", req.Lookup("labels"))
 		return dst
 	}
@@ -96,8 +97,8 @@ func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
 	return dst
 }
 
-// serviceTier is Google's name of an OpenAI service tier; "" for the default
-// choice. Vertex has it in a header, not in the body.
+// serviceTier returns Google's name of an OpenAI service tier, or "" for the default.
+// Vertex has it in a header, not in the body.
 func serviceTier(tier string) string {
 	switch tier {
 	case "flex", "priority", "standard":
@@ -172,8 +173,8 @@ func appendFunction(dst []byte, i int, tool *chat.Tool) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// appendToolConfig writes the tool choice, and over it the client's own
-// tool_config.
+// appendToolConfig writes the tool choice, with the client's own tool_config merged
+// over it.
 func appendToolConfig(dst []byte, req *chat.Request) ([]byte, error) {
 	own := lookup(req, "toolConfig", "tool_config")
 	mode := map[string]string{"auto": "AUTO", "none": "NONE", "required": "ANY", "function": "ANY"}[req.ToolChoice.Mode]
@@ -196,7 +197,7 @@ func appendToolConfig(dst []byte, req *chat.Request) ([]byte, error) {
 	return override(dst, at, "tool_config", own)
 }
 
-// override merges the client's own object over the one that stands at dst[at:].
+// override merges the client's own object over the object at dst[at:].
 func override(dst []byte, at int, field string, own chat.Raw) ([]byte, error) {
 	if own == nil {
 		return dst, nil

@@ -8,10 +8,10 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendSchema writes a JSON schema. Google has two members for one: the older
-// takes a part of OpenAPI's schema and refuses every other keyword, the newer
-// takes JSON schema but is unknown to older models. So a schema that fits goes
-// to the older, any other to the newer, and no keyword is ever cut away.
+// appendSchema writes a JSON schema. Google has two members for one. The older takes
+// a part of OpenAPI's schema and refuses all other keywords; the newer takes JSON
+// schema but is unknown to older models. So a schema that fits is written to the
+// older member and any other to the newer one, and no keyword is removed.
 func appendSchema(dst []byte, openAPI, jsonSchema string, schema chat.Raw) ([]byte, error) {
 	if schema == nil || string(schema) == "null" {
 		return dst, nil
@@ -26,15 +26,15 @@ func appendSchema(dst []byte, openAPI, jsonSchema string, schema chat.Raw) ([]by
 	return jsonedit.AppendRaw(dst, jsonSchema, schema), nil
 }
 
-// openAPIKeywords are those of Schema but for the ones that fitsOpenAPI looks
-// into. https://ai.google.dev/api/caching#Schema
+// openAPIKeywords lists the keywords of Schema, except for those that fitsOpenAPI
+// checks further. https://ai.google.dev/api/caching#Schema
 var openAPIKeywords = map[string]bool{
 	"title": true, "description": true, "nullable": true, "maxItems": true, "minItems": true, "required": true,
 	"minProperties": true, "maxProperties": true, "minLength": true, "maxLength": true, "pattern": true,
 	"example": true, "propertyOrdering": true, "default": true, "minimum": true, "maximum": true,
 }
 
-// fitsOpenAPI says whether v has only what Google's Schema has.
+// fitsOpenAPI reports whether v only has what Google's Schema has.
 func fitsOpenAPI(v *jsonedit.Value) bool {
 	o, err := v.Object()
 	if err != nil {
@@ -87,7 +87,8 @@ func keywordFits(key, typ string, v *jsonedit.Value) bool {
 	return openAPIKeywords[key]
 }
 
-// schemaOf is the JSON schema of whichever member a client used; nil for none.
+// schemaOf returns the JSON schema of the member that a client used, or nil if there
+// is none.
 func schemaOf(openAPI, jsonSchema *jsonedit.Value) chat.Raw {
 	switch {
 	case jsonSchema != nil:
@@ -99,7 +100,7 @@ func schemaOf(openAPI, jsonSchema *jsonedit.Value) chat.Raw {
 }
 
 // appendJSONSchema writes Google's Schema as JSON schema: types in lower case,
-// nullable as a type, numbers that came as strings as numbers.
+// nullable as a type, and numbers that are strings as numbers.
 func appendJSONSchema(dst []byte, v *jsonedit.Value) []byte {
 	if v.Type() != jsonedit.TypeObject {
 		return jsonedit.AppendValue(dst, v)
