@@ -87,7 +87,8 @@ func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
 		}
 	}
 	if onVertex(t) {
-		// The public API has had no labels for a long time.
+		// Only on Vertex: the public API's documentation had no labels for a long
+		// time.
 		dst = jsonedit.AppendRaw(dst, "labels", req.Lookup("labels"))
 		return dst
 	}
