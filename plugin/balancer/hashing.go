@@ -7,11 +7,11 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// hashing gives equal hashes to the same target: each target has a score made
-// of its identity and the hash, over its weight, and the lowest wins (weighted
-// rendezvous hashing). Shares are those of the weights, and when a target goes,
-// only its own requests move. The ring of points that Kong has comes as close
-// only with very many of them, which is why `slots` makes no difference here.
+// hashing sends equal hashes to the same target. Each target has a score, computed
+// from its identity, the hash and its weight, and the lowest score wins (weighted
+// rendezvous hashing). Shares equal the weights, and when a target is removed only
+// its own requests move. Kong's ring of points is only as accurate with very many
+// points, so `slots` makes no difference here.
 type hashing struct{ ids []uint64 } // by target; they do not depend on its place in the list
 
 func newHashing(targets []Target) *hashing {
@@ -25,8 +25,8 @@ func newHashing(targets []Target) *hashing {
 func (p *hashing) pick(r *Request, all []Target, from []int) int {
 	best, least := from[0], math.Inf(1)
 	for _, i := range from {
-		// A uniform number in (0, 1): its logarithm is exponentially distributed,
-		// and the minimum of such falls to each in proportion to its rate.
+		// u is uniform in (0, 1), so its logarithm is exponentially distributed. The
+		// minimum of several such values falls to each in proportion to its rate.
 		u := (float64(mix(p.ids[i], r.Hash)>>11) + .5) / (1 << 53)
 		if score := -math.Log(u) * all[i].inverse; score < least {
 			best, least = i, score
@@ -35,7 +35,7 @@ func (p *hashing) pick(r *Request, all []Target, from []int) int {
 	return best
 }
 
-// mix is a hash of two hashes.
+// mix returns a hash of two hashes.
 func mix(a, b uint64) uint64 {
 	var both [16]byte
 	binary.LittleEndian.PutUint64(both[:8], a)
@@ -43,5 +43,5 @@ func mix(a, b uint64) uint64 {
 	return xxhash.Sum64(both[:])
 }
 
-// Hash is the hash of a client's header value.
+// Hash returns the hash of a client's header value.
 func Hash(value string) uint64 { return xxhash.Sum64String(value) }
