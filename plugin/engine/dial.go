@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// dial connects to an origin, by a proxy where the environment names one.
-// limit is for all of it: TCP, the proxy and TLS.
+// dial connects to an origin, through a proxy if the environment names one. limit
+// applies to all of it: TCP, the proxy and TLS.
 func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*clientConn, error) {
 	if limit > 0 {
 		var cancel context.CancelFunc
@@ -48,7 +48,7 @@ func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", address)
 }
 
-// establish makes of a socket what requests can be sent on.
+// establish prepares a socket for requests.
 func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target string) error {
 	conn := c.socket
 	secure := func(name string) error {
@@ -90,7 +90,7 @@ func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target strin
 // HTTP/2, separated by commas.
 const HTTP2Env = "GO_AI_PROXY_HTTP2"
 
-// maxProxyHead bounds a proxy's answer to CONNECT, in bytes.
+// maxProxyHead is the largest answer of a proxy to CONNECT, in bytes.
 const maxProxyHead = 32 << 10
 
 // tunnel asks an HTTP proxy for a connection to target (RFC 9110 §9.3.6).
