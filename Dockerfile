@@ -11,7 +11,7 @@ FROM kong:3.9
 USER root
 COPY --from=build /go-ai-proxy /usr/local/bin/go-ai-proxy
 COPY LICENSE NOTICE /usr/share/doc/go-ai-proxy/
-COPY kong/plugins/go-ai-proxy /opt/go-ai-proxy/kong/plugins/go-ai-proxy
+COPY kong/plugins/go-ai-proxy schema.json /opt/go-ai-proxy/kong/plugins/go-ai-proxy/
 # Kong passes on to the plugin only what is named here.
 ENV KONG_NGINX_MAIN_ENV="GO_AI_PROXY_REDIS; env GO_AI_PROXY_HTTP2; env GO_AI_PROXY_ENGINE; env GO_AI_PROXY_LOG_LEVEL; env GO_AI_PROXY_LOG_PHASE; env GO_AI_PROXY_STATUS; env GO_AI_PROXY_STATUS_PUBLIC; env GO_AI_PROXY_STATUS_PPROF; \
 env HTTP_PROXY; env HTTPS_PROXY; env NO_PROXY; env SSL_CERT_FILE; env HOME; \

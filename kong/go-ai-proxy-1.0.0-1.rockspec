@@ -21,5 +21,12 @@ build = {
   type = "builtin",
   modules = {
     ["kong.plugins.go-ai-proxy.handler"] = "kong/plugins/go-ai-proxy/handler.lua",
+    ["kong.plugins.go-ai-proxy.records"] = "kong/plugins/go-ai-proxy/records.lua",
+    ["kong.plugins.go-ai-proxy.relays"] = "kong/plugins/go-ai-proxy/relays.lua",
+    ["kong.plugins.go-ai-proxy.say"] = "kong/plugins/go-ai-proxy/say.lua",
+    ["kong.plugins.go-ai-proxy.schema"] = "kong/plugins/go-ai-proxy/schema.lua",
+    ["kong.plugins.go-ai-proxy.secrets"] = "kong/plugins/go-ai-proxy/secrets.lua",
   },
+  -- Beside them; what is no .lua keeps its name.
+  install = { lua = { ["kong.plugins.go-ai-proxy.json"] = "schema.json" } },
 }

@@ -43,7 +43,7 @@ func TestDockerfileMatchesTheProgramsNames(t *testing.T) {
 	for _, want := range []string{
 		"-o /" + plugin.Name + " .",
 		"COPY --from=build /" + plugin.Name + " /usr/local/bin/" + plugin.Name,
-		"COPY kong/plugins/go-ai-proxy /opt/go-ai-proxy/kong/plugins/go-ai-proxy",
+		"COPY kong/plugins/go-ai-proxy schema.json /opt/go-ai-proxy/kong/plugins/go-ai-proxy/",
 		"/usr/local/kong/" + plugin.Socket,
 		`START_CMD="/usr/local/bin/` + plugin.Name + ` -kong-prefix /usr/local/kong"`,
 		`QUERY_CMD="/usr/local/bin/` + plugin.Name + ` -dump"`,
@@ -67,10 +67,10 @@ func TestDockerfileMatchesTheProgramsNames(t *testing.T) {
 
 // TestShimAndProgramAgree holds the names that the Lua and the Go side share.
 func TestShimAndProgramAgree(t *testing.T) {
-	lua := source(t, "kong/plugins/go-ai-proxy/handler.lua")
+	lua := source(t, "kong/plugins/go-ai-proxy/handler.lua") + source(t, "kong/plugins/go-ai-proxy/records.lua")
 	for _, want := range []string{plugin.Version, kongside.RecordSocket, "770"} {
 		if !strings.Contains(lua, want) {
-			t.Errorf("handler.lua lacks %q", want)
+			t.Errorf("the shim lacks %q", want)
 		}
 	}
 	dump, err := exec.Command(binary, "-dump").Output()

@@ -201,3 +201,23 @@ func TestPluginServerFinishesStreamsAfterSignals(t *testing.T) {
 		})
 	}
 }
+
+func TestStoppedPluginServerLeavesNothingInThePrefix(t *testing.T) {
+	prefix := t.TempDir()
+	host := kong.Start(t, binary, prefix)
+	if found, err := filepath.Glob(filepath.Join(prefix, "*.sock*")); err != nil || len(found) != 2 {
+		t.Fatalf("%v, %v: want the sockets of the server and of the records", found, err)
+	}
+	if err := host.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) { // its keeper does not wait for it
+		left, err := os.ReadDir(prefix)
+		if err == nil && len(left) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("left behind: %v, %v", left, err)
+		}
+	}
+}

@@ -38,9 +38,7 @@ func (l *literals) value(path string, f *field, value any) {
 			}
 		}
 	case string:
-		if f.Type != "json" {
-			l.text(path, f, value)
-		}
+		l.text(path, f, value)
 	}
 }
 

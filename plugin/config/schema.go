@@ -35,12 +35,11 @@ type field struct {
 	// Referenceable strings may be {vault://…}, which Kong resolves later.
 	Referenceable bool `json:"referenceable"`
 	Encrypted     bool `json:"encrypted"`
-	// JSONSchema is the rule for a field of type json. Only its type is used.
-	JSONSchema *struct {
-		Inline struct {
-			Type []string `json:"type"`
-		} `json:"inline"`
-	} `json:"json_schema"`
+	// Keys and Values describe a map: strings, and anything but null. Kong's name for
+	// anything is "foreign": Kong does not check a foreign field that names no
+	// entity, neither in 3.4 (which has no type json) nor in 3.9.
+	Keys   *field `json:"keys"`
+	Values *field `json:"values"`
 
 	Eq       any       `json:"eq"`
 	NotOneOf []string  `json:"not_one_of"`
@@ -176,9 +175,9 @@ func (f *field) verify(path string) error {
 			return fmt.Errorf("%s: no elements", path)
 		}
 		return f.Elements.verify(path + "[]")
-	case "json":
-		if f.JSONSchema == nil {
-			return fmt.Errorf("%s: no json_schema", path)
+	case "map":
+		if f.Keys == nil || f.Keys.Type != "string" || f.Values == nil || f.Values.Type != "foreign" {
+			return fmt.Errorf("%s: a map has keys of type string and values of type foreign", path)
 		}
 	}
 	if f.Between != nil && len(f.Between) != 2 {

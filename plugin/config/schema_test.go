@@ -118,7 +118,8 @@ func TestNewSchemaRefusesAttributesItWouldIgnore(t *testing.T) {
 		"check without a field": `{"fields":[{"config":{"type":"record","fields":[],"entity_checks":[{"only_one_of":["a"]}]}}]}`,
 		"two names":             `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"string"},"b":{"type":"string"}}]}}]}`,
 		"array of nothing":      `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"array"}}]}}]}`,
-		"json without schema":   `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"json"}}]}}]}`,
+		"map of nothing":        `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"map","keys":{"type":"string"}}}]}}]}`,
+		"map of text":           `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"map","keys":{"type":"string"},"values":{"type":"string"}}}]}}]}`,
 		"half a range":          `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"number","between":[1]}}]}}]}`,
 		"a Lua pattern":         `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"string","match_any":{"patterns":["%w"]}}}]}}]}`,
 		"a broken pattern":      `{"fields":[{"config":{"type":"record","fields":[{"a":{"type":"string","match_any":{"patterns":["("]}}}]}}]}`,
@@ -192,7 +193,7 @@ func differences(path string, f *field, row []string) (diffs []string) {
 			diffs = append(diffs, fmt.Sprintf("%s is %q, Kong's %q", what, ours, theirs))
 		}
 	}
-	kind := map[string]string{"record": "object", "json": "object"}[f.Type]
+	kind := map[string]string{"record": "object", "map": "object"}[f.Type]
 	if kind == "" {
 		kind = f.Type
 	}
@@ -313,7 +314,7 @@ func TestStructsAndSchemaAgree(t *testing.T) {
 	goFields("config", reflect.TypeFor[wire](), ours)
 	kinds := map[string][]reflect.Kind{
 		"string": {reflect.String}, "integer": {reflect.Int}, "number": {reflect.Float64}, "boolean": {reflect.Bool},
-		"record": {reflect.Struct}, "array": {reflect.Slice}, "json": {reflect.Slice},
+		"record": {reflect.Struct}, "array": {reflect.Slice}, "map": {reflect.Slice},
 	}
 	for path, f := range theirs {
 		typ := ours[path]

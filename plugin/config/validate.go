@@ -79,9 +79,6 @@ func (v *validator) record(path string, f *field, value map[string]any) {
 // refuse returns what is wrong with a value by itself, or "". It does not check the
 // members of records and arrays.
 func (f *field) refuse(value any) string {
-	if f.Type == "json" {
-		return f.refuseJSON(value)
-	}
 	if value == nil {
 		switch {
 		case f.Eq != nil:
@@ -106,6 +103,8 @@ func (f *field) refuseType(value any) string {
 		if _, ok := value.(map[string]any); !ok {
 			return "expected a record"
 		}
+	case "map":
+		return refuseMap(value)
 	case "array", "set":
 		if _, ok := value.([]any); !ok {
 			return "expected " + map[string]string{"array": "an array", "set": "a set"}[f.Type]
@@ -130,6 +129,25 @@ func (f *field) refuseType(value any) string {
 		return "invalid type: " + f.Type
 	}
 	return ""
+}
+
+// refuseMap checks a map of anything but null.
+func refuseMap(value any) string {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, one := range value {
+			if one == nil {
+				return "required field missing"
+			}
+		}
+		return ""
+	case []any:
+		if len(value) == 0 { // Lua knows one kind of empty table
+			return ""
+		}
+		return "expected a string" // as its keys are
+	}
+	return "expected a map"
 }
 
 // refuseContent runs the validators in Kong's order.
@@ -171,31 +189,6 @@ func (f *field) least() int {
 		return 1
 	}
 	return 0
-}
-
-func (f *field) refuseJSON(value any) string {
-	is := "string"
-	switch value.(type) {
-	case nil:
-		is = "null"
-	case map[string]any:
-		is = "object"
-	case []any:
-		is = "array"
-	case bool:
-		is = "boolean"
-	default:
-		if n, ok := number(value); ok {
-			is = "number"
-			if n == math.Floor(n) {
-				is = "integer"
-			}
-		}
-	}
-	if allowed := f.JSONSchema.Inline.Type; !slices.Contains(allowed, is) {
-		return fmt.Sprintf("wrong type: expected one of %s, got %s", strings.Join(allowed, ", "), is)
-	}
-	return ""
 }
 
 // number returns a number that a JSON or YAML decoder made.

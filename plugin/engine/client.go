@@ -41,6 +41,7 @@ func NewClient(base *tls.Config, http2 string, kind Kind) *Client {
 	if c.tls == nil {
 		c.tls = &tls.Config{}
 	}
+	c.tls.DynamicRecordSizingDisabled = true // a request should be one record
 	c.tls.MinVersion = max(c.tls.MinVersion, tls.VersionTLS12)
 	c.tls.NextProtos = []string{"http/1.1"}
 	if c.tls.ClientSessionCache == nil {
@@ -78,12 +79,17 @@ func (c *Client) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, erro
 		return c.transport().Do(ctx, out)
 	}
 	to := origin{scheme: out.URL.Scheme, host: out.URL.Host}
-	conn := c.pool.get(to)
-	if conn != nil {
+	for conn := c.pool.get(to); conn != nil; conn = c.pool.get(to) {
 		answer, err := conn.roundTrip(ctx, out)
-		if err == nil || out.Stream != nil || !repeatable(err, out.Method) || ctx.Err() != nil {
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return answer, err
+		case errors.Is(err, errStale):
+			continue
+		case out.Stream != nil || !repeatable(err, out.Method):
 			return answer, err
 		}
+		break
 	}
 	conn, err := c.dial(ctx, to, out.Timeouts.Connect)
 	if err != nil {

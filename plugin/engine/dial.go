@@ -83,6 +83,7 @@ func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target strin
 	c.out.open(conn, -1, c.in.raw)
 	c.look = c.lookAt
 	c.raw = rawConn(c.socket)
+	c.prepareAsking()
 	return nil
 }
 

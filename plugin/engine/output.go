@@ -57,16 +57,8 @@ func (o *output) flushWith(p, q []byte) error {
 	}
 	switch {
 	case o.err != nil || n == 0:
-	case n == len(o.buf) && o.raw != nil:
-		o.rest = o.buf
-		if err := o.raw.Write(o.ready); o.err == nil {
-			o.err = err
-		}
-		o.rest = nil
 	case n == len(o.buf):
-		var n int
-		n, o.err = o.conn.Write(o.buf)
-		o.sent += int64(n)
+		o.send(o.buf)
 	default:
 		o.vectors = [3][]byte{o.buf, p, q}
 		all := net.Buffers(o.vectors[:])
@@ -77,6 +69,25 @@ func (o *output) flushWith(p, q []byte) error {
 	}
 	o.release()
 	return o.err
+}
+
+// send writes b.
+func (o *output) send(b []byte) {
+	if o.raw == nil {
+		var n int
+		n, o.err = o.conn.Write(b)
+		o.sent += int64(n)
+		return
+	}
+	o.rest = b
+	o.sendRest()
+	o.rest = nil
+}
+
+func (o *output) sendRest() {
+	if err := o.raw.Write(o.ready); o.err == nil {
+		o.err = err
+	}
 }
 
 // lineEnd ends every line of HTTP.

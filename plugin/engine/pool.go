@@ -28,14 +28,15 @@ type pool struct {
 	closed bool
 }
 
-// get returns a connection that is open and silent, or nil.
+// get returns a connection that is not too old, or nil. It may have been closed by
+// the other side: who writes to it looks first.
 func (p *pool) get(to origin) *clientConn {
 	for {
 		c := p.pop(to)
 		if c == nil {
 			return nil
 		}
-		if time.Since(c.since) < maxIdleAge && c.silent() {
+		if time.Since(c.since) < maxIdleAge {
 			return c
 		}
 		c.close()

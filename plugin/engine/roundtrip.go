@@ -36,12 +36,12 @@ type clientConn struct {
 	proxyAuth string
 	in        source
 	out       output
-	since     time.Time // when it was pooled
-
-	spoilt bool // not to be used again
+	since     time.Time // when it was pooled; zero: it has not been used
+	spoilt    bool      // not to be used again
 
 	look func(fd uintptr) // lookAt, made once
 	seen glance
+	ask  asking
 }
 
 // close ends the connection. Not by TLS's farewell, which may block: the
@@ -49,6 +49,9 @@ type clientConn struct {
 func (c *clientConn) close() {
 	c.in.release()
 	c.out.release()
+	for _, s := range c.secured {
+		s.below.release()
+	}
 	c.socket.Close()
 }
 
@@ -105,10 +108,6 @@ func (c *clientConn) exchange(out *wire.Outgoing) (*answer, error) {
 	if err := c.send(out); err != nil {
 		return nil, err
 	}
-	if err := c.in.time.ahead(out.Timeouts.Read); err != nil {
-		return nil, err
-	}
-	c.in.wait = out.Timeouts.Read
 	return c.receive(out.Method)
 }
 
@@ -147,8 +146,7 @@ const largeBody = 64 << 10
 // lastWords is how long a provider that takes no more of a request has to say why.
 const lastWords = 50 * time.Millisecond
 
-// send writes a request. A provider may answer a large one before it has read
-// it, and read no more: what it says then counts.
+// send writes a request, and has the time for its answer run from then on.
 func (c *clientConn) send(out *wire.Outgoing) error {
 	length := out.Length
 	if out.Stream == nil {
@@ -158,13 +156,29 @@ func (c *clientConn) send(out *wire.Outgoing) error {
 		}
 	}
 	c.out.wait = -1
+	c.in.wait = out.Timeouts.Read
+	c.appendHead(out, length)
+	if out.Stream == nil && c.canAsk(length) {
+		return c.askFor(out)
+	}
+	if !c.since.IsZero() && !c.silent() {
+		return errStale
+	}
+	if err := c.sendLarge(out, length); err != nil {
+		return err
+	}
+	return c.in.time.ahead(out.Timeouts.Read)
+}
+
+// sendLarge writes a request that the socket may not take at once. A provider may
+// answer before it has read it, and read no more: what it says then counts.
+func (c *clientConn) sendLarge(out *wire.Outgoing, length int64) error {
 	if out.Stream != nil {
 		c.out.wait = out.Timeouts.Write // of each write: the client may take its time
 	} else if err := c.out.time.ahead(out.Timeouts.Write); err != nil {
 		return err
 	}
-	c.appendHead(out, length)
-	before := c.out.sent
+	before := c.taken()
 	var early *early
 	if out.Stream != nil || length > largeBody {
 		early = c.listen()
@@ -177,19 +191,34 @@ func (c *clientConn) send(out *wire.Outgoing) error {
 		early.end(time.Nanosecond) // the body could not be had: nothing to hear
 		return err
 	}
-	c.spoilt = true
-	if c.out.sent == before {
+	if c.taken() == before {
 		early.end(time.Nanosecond)
 		return &errUnanswered{err, true}
 	}
-	if early.end(lastWords); c.in.buffered() == 0 {
+	early.end(lastWords)
+	return c.hear(err)
+}
+
+// hear reads what a provider has to say that took a part of a request and no
+// more, for why. It is an error when it says nothing.
+func (c *clientConn) hear(why error) error {
+	c.spoilt = true
+	if c.in.buffered() == 0 {
 		_ = c.in.time.fix(time.Now().Add(lastWords)) // a broken connection shows in fill
 		_ = c.in.fill(bufferSize)
 	}
 	if c.in.buffered() > 0 {
 		return nil
 	}
-	return &errUnanswered{cause: err}
+	return &errUnanswered{cause: why}
+}
+
+// taken is how many bytes the connection has taken from us, so far.
+func (c *clientConn) taken() int64 {
+	if n := len(c.secured); n > 0 {
+		return c.secured[n-1].below.out.sent
+	}
+	return c.out.sent
 }
 
 // early hears what a provider says while a large body is still being sent.

@@ -248,6 +248,22 @@ func TestATunnelIsMadeOrNot(t *testing.T) {
 	}
 }
 
+// dripping is a connection that says text, each bytes at a time.
+type dripping struct {
+	net.Conn
+	text string
+	each int
+}
+
+func (d *dripping) Read(p []byte) (int, error) {
+	n := copy(p[:min(len(p), d.each)], d.text)
+	d.text = d.text[n:]
+	return n, nil
+}
+
+func (d *dripping) SetReadDeadline(time.Time) error  { return nil }
+func (d *dripping) SetWriteDeadline(time.Time) error { return nil }
+
 // Where records of TLS end is known from their headers, however they come.
 func TestWhetherARecordWasReadInPart(t *testing.T) {
 	record := func(n int) string {
@@ -255,10 +271,12 @@ func TestWhetherARecordWasReadInPart(t *testing.T) {
 	}
 	for _, text := range []string{record(1), record(0), record(300), record(256), record(5) + record(0) + record(7)} {
 		for each := 1; each <= len(text); each++ {
-			b := &below{}
+			b := newBelow(&dripping{text: text, each: each})
 			for rest := text; rest != ""; {
-				n := min(each, len(rest))
-				b.follow([]byte(rest[:n]))
+				n, err := b.Read(make([]byte, len(text)))
+				if err != nil {
+					t.Fatal(err)
+				}
 				rest = rest[n:]
 				if over := rest == "" || text == record(5)+record(0)+record(7) && (len(rest) == len(record(7)) || len(rest) == len(record(0)+record(7))); b.inRecord() == over {
 					t.Errorf("%d bytes, %d at a time, %d are left: in a record %v", len(text), each, len(rest), !over)

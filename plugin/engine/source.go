@@ -15,6 +15,7 @@ import (
 type source struct {
 	conn net.Conn
 	raw  syscall.RawConn // of a plain socket, otherwise nil
+	tls  *secured        // conn, where it is one
 	time timer           // the read deadline
 	wait time.Duration   // how long one read of a body may take; 0: for ever
 
@@ -40,6 +41,7 @@ func (s *source) open(conn net.Conn) {
 	s.conn = conn
 	s.time.set = conn.SetReadDeadline
 	s.raw = rawConn(conn)
+	s.tls, _ = conn.(*secured)
 	s.ready = s.readReady
 }
 
@@ -75,6 +77,11 @@ func (s *source) fill(most int) error {
 	if s.buf == nil {
 		if s.raw != nil {
 			return s.fillReady()
+		}
+		if s.tls != nil {
+			if err := s.tls.await(); err != nil {
+				return err
+			}
 		}
 		s.buf = takeBuffer()
 	}
@@ -129,12 +136,24 @@ func (s *source) share() {
 	}
 }
 
-// await waits until there is something to read. An error is the next read's.
+// await waits until there is something to read. An error is the next read's. It
+// waits on the socket itself, whatever lies on it: of a stack that is not deep the
+// collector gives half back.
 func (s *source) await() {
 	if s.buffered() > 0 || s.failed != nil {
 		return
 	}
-	if s.failed = s.time.ahead(s.wait); s.failed == nil {
+	if s.failed = s.time.ahead(s.wait); s.failed != nil {
+		return
+	}
+	floor := s
+	if s.tls != nil && s.tls.drained() {
+		floor = &s.tls.below.in
+	}
+	if floor.raw != nil {
+		s.share()
+		floor.failed = floor.fillReady()
+	} else {
 		s.failed = s.fill(bufferSize)
 	}
 }

@@ -6,24 +6,76 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"strings"
 )
 
-// secured is TLS on a connection. crypto/tls reads ahead: what the other side
-// has sent may lie inside it, where no look at the socket finds it.
+// secured is TLS on a connection. While it waits, neither it nor the socket below
+// it holds a buffer: only crypto/tls's own, which is as large as the largest
+// record that came.
 type secured struct {
 	*tls.Conn
 	below *below
-	one   [1]byte // for empty, here so that it allocates nothing
+	first [1]byte // what await has read
+	ahead bool    // there is a byte in first
+	spent bool    // the last Read took all that TLS had opened
+}
+
+// await waits until there is something to read. Nothing but a byte is read: TLS
+// would hold a whole buffer while it waits for a record to fill it.
+func (s *secured) await() error {
+	if s.ahead {
+		return nil
+	}
+	n, err := s.Conn.Read(s.first[:])
+	if s.spent, s.ahead = false, n > 0; s.ahead {
+		return nil
+	}
+	return err
+}
+
+// Read implements io.Reader. It returns what has come in all records that are
+// there, so that what was sent at once is passed on at once.
+func (s *secured) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := s.await(); err != nil {
+		return 0, err
+	}
+	p[0], s.ahead = s.first[0], false
+	s.below.dry = true
+	defer func() { s.below.dry = false }()
+	for n := 1; ; {
+		more, err := s.Conn.Read(p[n:])
+		n += more
+		s.spent = n < len(p) && (err == nil || errors.Is(err, errDry))
+		if n == len(p) || err != nil || s.below.in.buffered() == 0 {
+			return n, nil // an error that is not of being dry comes again
+		}
+	}
 }
 
 // empty says that nothing lies inside TLS: no bytes for the application, no
 // part of a record, and no farewell. It does not read the socket.
 func (s *secured) empty() bool {
+	switch {
+	case s.ahead:
+		return false
+	case s.drained():
+		return !s.below.inRecord()
+	}
 	s.below.dry = true
-	n, err := s.Conn.Read(s.one[:])
+	n, err := s.Conn.Read(s.first[:])
 	s.below.dry = false
+	s.ahead = n > 0
 	return n == 0 && errors.Is(err, errDry) && !s.below.inRecord()
+}
+
+// drained says that TLS has nothing to give before more comes on the socket. It is
+// not said of all that have nothing.
+func (s *secured) drained() bool {
+	return s.spent && !s.ahead && s.below.in.buffered() == 0
 }
 
 // handshake is TLS on conn.
@@ -33,9 +85,10 @@ func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) 
 		config = config.Clone() // sessions are shared by the clones
 		config.ServerName = name
 	}
-	s := &secured{below: &below{Conn: conn}}
+	s := &secured{below: newBelow(conn)}
 	s.Conn = tls.Client(s.below, config)
-	if err := s.HandshakeContext(ctx); err != nil {
+	if err := handshakeAside(ctx, s.Conn); err != nil {
+		s.below.release()
 		if strings.Contains(err.Error(), "no application protocol") {
 			err = fmt.Errorf("%w: a host that speaks only HTTP/2 must be named in %s", err, HTTP2Env)
 		}
@@ -44,52 +97,111 @@ func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) 
 	return s, nil
 }
 
-// below is the connection under TLS. It counts where in a record the bytes end
-// that TLS has read, and can be dry: then it gives no more.
+// handshakeAside has a goroutine of its own do the handshake: verifying
+// certificates needs a deep stack, and that of a stream would stay as deep.
+func handshakeAside(ctx context.Context, conn *tls.Conn) error {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("panic in a handshake: %v\n%s", p, debug.Stack())
+			}
+		}()
+		done <- conn.HandshakeContext(ctx)
+	}()
+	return <-done
+}
+
+// below is the connection under TLS. It gives TLS one record at a time, so that
+// TLS's buffer is no larger than a record, and counts where in a record the bytes
+// end that TLS has taken. It can be dry: then it gives what it has and reads no
+// more. And it can hold back what TLS writes.
 type below struct {
 	net.Conn
+	in   source
+	out  output
 	dry  bool
-	head int // bytes of a record's header that have been read
-	left int // bytes that the record still has, once its header has been read
+	hold bool // what TLS writes waits in out, where it fits
+
+	head   int // bytes of a record's header that TLS has taken
+	header [recordHeader]byte
+	left   int // bytes that the record still has, once its header has been taken
+}
+
+func newBelow(conn net.Conn) *below {
+	b := &below{Conn: conn}
+	b.in.open(conn)
+	b.out.open(conn, -1, b.in.raw)
+	return b
+}
+
+// release gives the buffers back.
+func (b *below) release() {
+	b.in.release()
+	b.out.release()
 }
 
 // Read implements io.Reader.
 func (b *below) Read(p []byte) (int, error) {
-	if b.dry {
-		return 0, errDry
+	most := recordHeader - b.head
+	if most == 0 {
+		most = b.left
 	}
-	n, err := b.Conn.Read(p)
+	p = p[:min(len(p), most)]
+	var n int
+	switch {
+	case b.in.buffered() > 0:
+	case b.dry:
+		return 0, errDry
+	case len(p) >= bufferSize: // no need of a buffer
+		n, err := b.Conn.Read(p)
+		b.follow(p[:n])
+		return n, err
+	default:
+		if err := b.in.fill(bufferSize); err != nil {
+			return 0, err
+		}
+	}
+	n = copy(p, b.in.unread())
+	b.in.skip(n)
 	b.follow(p[:n])
-	return n, err
+	return n, nil
+}
+
+// Write implements io.Writer.
+func (b *below) Write(p []byte) (int, error) {
+	if b.hold && len(b.out.room())+len(p) <= bufferSize {
+		b.out.buf = append(b.out.buf, p...)
+		return len(p), b.out.err
+	}
+	if err := b.out.flush(); err != nil {
+		return 0, err
+	}
+	before := b.out.sent
+	b.out.send(p)
+	return int(b.out.sent - before), b.out.err
 }
 
 // recordHeader is how long the header of a TLS record is; its last two bytes
 // are the length of what follows (RFC 8446 §5.1).
 const recordHeader = 5
 
+// follow takes in what TLS was given, which is of one record's header or body.
 func (b *below) follow(p []byte) {
-	for len(p) > 0 {
-		if b.head == recordHeader {
-			n := min(b.left, len(p))
-			p = p[n:]
-			if b.left -= n; b.left == 0 {
-				b.head = 0
-			}
-			continue
+	if b.head < recordHeader {
+		if b.head += copy(b.header[b.head:], p); b.head < recordHeader {
+			return
 		}
-		switch b.head++; b.head {
-		case recordHeader - 1:
-			b.left = int(p[0]) << 8
-		case recordHeader:
-			if b.left += int(p[0]); b.left == 0 {
-				b.head = 0
-			}
-		}
-		p = p[1:]
+		b.left = int(b.header[recordHeader-2])<<8 | int(b.header[recordHeader-1])
+	} else {
+		b.left -= len(p)
+	}
+	if b.left == 0 {
+		b.head = 0
 	}
 }
 
-// inRecord says that a record was read in part.
+// inRecord says that a record was taken in part.
 func (b *below) inRecord() bool { return b.head > 0 }
 
 // errDry is what a dry connection gives. TLS goes on after a passing error, and

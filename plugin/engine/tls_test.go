@@ -45,12 +45,23 @@ func (h *held) release(but int) {
 	h.b.Reset()
 }
 
+// certified is a provider's certificate, and who trusts it.
+type certified struct {
+	config *tls.Config
+	roots  *x509.CertPool
+}
+
+func tlsCertificate() certified {
+	cert := httptest.NewTLSServer(nil)
+	defer cert.Close()
+	return certified{&tls.Config{Certificates: cert.TLS.Certificates}, rootsOf(cert)}
+}
+
 // secureProvider answers every request of a TLS connection by say, and counts
 // connections.
-func secureProvider(t *testing.T, say func(c *tls.Conn, below *held)) (url string, roots *x509.CertPool, conns *atomic.Int32) {
-	cert := httptest.NewTLSServer(nil)
-	roots, config := rootsOf(cert), &tls.Config{Certificates: cert.TLS.Certificates}
-	cert.Close()
+func secureProvider(t testing.TB, say func(c *tls.Conn, below *held)) (url string, roots *x509.CertPool, conns *atomic.Int32) {
+	up := tlsCertificate()
+	roots, config := up.roots, up.config
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -64,12 +64,13 @@ type Gateway struct {
 	mu        sync.RWMutex
 	instances map[string]*Access
 	last      atomic.Uint64
+	handover  time.Duration
 }
 
 // New listens on a free port of 127.0.0.1 and serves relay until Drain, with the
 // engine of that kind.
 func New(relay Relay, log zerolog.Logger, kind engine.Kind) (*Gateway, error) {
-	g := &Gateway{relay: relay, instances: map[string]*Access{}, records: record.NewStore()}
+	g := &Gateway{relay: relay, instances: map[string]*Access{}, records: record.NewStore(), handover: handover}
 	g.workers = newRecordSocket(g.records, g.knows, log)
 	if _, err := rand.Read(g.key[:]); err != nil {
 		return nil, fmt.Errorf("key for the relay's tokens: %w", err)
@@ -212,16 +213,23 @@ func (g *Gateway) live(c *wire.Context) record.Live {
 func (g *Gateway) Connected() bool { return g.workers.connected() }
 
 // Leave tells Kong's workers that the relay is about to end, and keeps accepting
-// requests long enough for those already on their way.
+// requests while a worker is connected, for as long as those take that are already
+// on their way: another plugin may hold them, or their client be slow to send.
 func (g *Gateway) Leave() {
-	if g.workers.leave() {
-		time.Sleep(handover)
+	if !g.workers.leave() {
+		return
+	}
+	for end := time.Now().Add(g.handover); time.Now().Before(end) && g.Connected(); {
+		time.Sleep(handoverStep)
 	}
 }
 
 // handover is how long the relay accepts requests after it has announced that it
-// leaves.
-const handover = 500 * time.Millisecond
+// leaves, where workers stay.
+const (
+	handover     = 10 * time.Second
+	handoverStep = 20 * time.Millisecond
+)
 
 // Drain lets open requests finish for a bounded time and ends the relay.
 func (g *Gateway) Drain() {
@@ -234,7 +242,9 @@ func (g *Gateway) Drain() {
 			_ = g.server.Close()
 		}
 	}
-	time.Sleep(lastQuestions)
+	if g.Connected() {
+		time.Sleep(lastQuestions)
+	}
 	g.relay.Close()
 }
 

@@ -116,9 +116,10 @@ func TestWorkerThatDoesNotReadMustAskAfterwards(t *testing.T) {
 
 func TestWorkersAreToldThatTheRelayLeaves(t *testing.T) {
 	g, a, socket := serving(t)
+	g.handover = time.Second
 	began := time.Now()
 	g.Leave()
-	if g.Connected() || time.Since(began) > handover {
+	if g.Connected() || time.Since(began) > g.handover {
 		t.Error("nobody is there, and somebody is waited for")
 	}
 	w := connectWorker(t, g, socket, a.token)
@@ -130,8 +131,15 @@ func TestWorkersAreToldThatTheRelayLeaves(t *testing.T) {
 	if line, err := w.in.ReadString('\n'); err != nil || line != "leaving \n" {
 		t.Errorf("who is there reads %q, %v", line, err)
 	}
-	if !g.Connected() || time.Since(began) < handover {
+	if !g.Connected() || time.Since(began) < g.handover {
 		t.Error("who is there has no time to send what it has begun")
+	}
+	g.handover = time.Minute
+	time.AfterFunc(50*time.Millisecond, func() { w.Close() })
+	began = time.Now()
+	g.Leave()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("workers that are gone are waited for: %v", took)
 	}
 }
 

@@ -230,3 +230,46 @@ func TestInstancesLiveUntilTheServerHasLeft(t *testing.T) {
 		t.Error("there is nobody")
 	}
 }
+
+func TestSocketIsRemovedByTheServerThatHasIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.socket")
+	first := must(Listen(path))
+	second := must(Listen(path))
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if nc, err := net.Dial("unix", path); err != nil {
+		t.Errorf("the first has taken the second's socket with it: %v", err)
+	} else {
+		_ = nc.Close()
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left := must(os.ReadDir(filepath.Dir(path))); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Servers of which each takes the socket from the one before and ends at once
+// never leave a moment in which the last one cannot be reached.
+func TestServersThatFollowEachOtherLoseNoSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.socket")
+	last := must(Listen(path))
+	for range 200 {
+		next := make(chan net.Listener)
+		go func() { next <- must(Listen(path)) }()
+		closed, before := make(chan error), last
+		go func() { closed <- before.Close() }()
+		last = <-next
+		if err := <-closed; err != nil {
+			t.Fatal(err)
+		}
+		nc, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = nc.Close()
+	}
+	_ = last.Close()
+}

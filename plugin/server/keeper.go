@@ -15,6 +15,10 @@ import (
 // keptEnv marks the process that a keeper started, with the keeper's id.
 const keptEnv = "GO_AI_PROXY_KEPT"
 
+// lifeline is the descriptor by which a child sees at once that its keeper has
+// ended, as it may without a word: when Kong stops, nothing is to stay behind.
+const lifeline = 3
+
 // Keep runs this program again as a child, which calls serve, and waits for it.
 //
 // Kong's worker 0 kills the process that it started (SIGKILL, by the destructor
@@ -39,9 +43,18 @@ func Keep(ctx context.Context, serve func(context.Context) error) error {
 	child := exec.Command(program, os.Args[1:]...)
 	child.Env = append(os.Environ(), keptEnv+"="+strconv.Itoa(os.Getpid()))
 	child.Stdout, child.Stderr = struct{ io.Writer }{os.Stdout}, struct{ io.Writer }{os.Stderr}
+	// The child reads from a pipe whose other end closes with this process.
+	life, alive, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("keeper: %w", err)
+	}
+	defer alive.Close()
+	child.ExtraFiles = []*os.File{life} // lifeline in the child
 	ctx, cancel := WithParent(ctx, os.Getppid())
 	defer cancel()
-	if err := child.Start(); err != nil {
+	err = child.Start()
+	_ = life.Close()
+	if err != nil {
 		return fmt.Errorf("keeper: %w", err)
 	}
 	ended := make(chan error, 1)
@@ -78,5 +91,9 @@ func kept(ctx context.Context, keeper string, serve func(context.Context) error)
 	defer told()
 	ctx, cancel := WithParent(ctx, id)
 	defer cancel()
+	go func() {
+		_, _ = os.NewFile(lifeline, "keeper").Read(make([]byte, 1)) // it writes nothing
+		cancel()
+	}()
 	return serve(ctx)
 }

@@ -15,12 +15,9 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,34 +116,6 @@ type Server struct {
 	conns     map[*conn]struct{}
 	wg        sync.WaitGroup
 	instances *instances
-}
-
-// Listen binds the Unix socket path for the user of this process, as Kong's
-// workers start the plugin server as themselves; use os.Chmod on path where
-// it is run as another user. Whatever is at path is replaced in one step, so
-// that there is no moment without a socket, and the file is never removed:
-// after a reload of Kong it belongs to the next server.
-func Listen(path string) (net.Listener, error) {
-	// The length of a socket's path is limited to 107 bytes: the name it is
-	// bound by is kept shorter than the final one.
-	temporary := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%d", os.Getpid()))
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("socket %s: %w", path, err)
-	}
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: temporary, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("socket %s: %w", path, err)
-	}
-	listener.SetUnlinkOnClose(false)
-	if err = os.Chmod(temporary, 0o600); err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		_ = listener.Close()
-		_ = os.Remove(temporary)
-		return nil, fmt.Errorf("socket %s: %w", path, err)
-	}
-	return listener, nil
 }
 
 // Serve answers Kong on listener until ctx is done, then lets open events

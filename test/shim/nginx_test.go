@@ -52,6 +52,7 @@ http {
     phases = require("kong")
     {{end}}
   }
+  {{if not .Probe}}init_worker_by_lua_block { phases.init_worker() }{{end}}
   map $http_upgrade $connection_upgrade { default keep-alive; websocket "keep-alive, Upgrade"; }
   upstream relay {
     server 0.0.0.1;
@@ -60,6 +61,7 @@ http {
   server {
     listen {{.Listen}};
     set $upstream_scheme "";
+    set $upstream_host "";
     error_page 502 503 504 /_error;
     header_filter_by_lua_block { phases.header_filter() }
     log_by_lua_block { phases.log() }
@@ -73,6 +75,8 @@ http {
     }
     location = /_error { internal; content_by_lua_block { phases.error() } }
     location = /_reconfigure { content_by_lua_block { phases.reconfigure() } }
+    location = /_configuration { content_by_lua_block { phases.configuration() } }
+    location = /_schema { content_by_lua_block { phases.schema() } }
     location = /_churn { access_by_lua_block { phases.churn(10000) } }
   }
 }
@@ -92,35 +96,45 @@ func (s settings) write() error {
 	return os.WriteFile(filepath.Join(s.Dir, "nginx.conf"), b.Bytes(), 0o644)
 }
 
-// wait is the line of the handler that says how long it waits for a record.
-const wait = "local PATIENCE = 0.5 "
+// shimDir is the shim's place, in the repository and where nginx looks for it.
+const shimDir = "kong/plugins/go-ai-proxy"
 
-// copyHandler puts the handler where nginx finds it, waiting for a record as
-// long as said: a test that is to see one must not depend on an idle machine.
-func copyHandler(repo, dir string, patience time.Duration) error {
-	const path = "kong/plugins/go-ai-proxy/handler.lua"
-	source, err := os.ReadFile(filepath.Join(repo, path))
-	if err != nil {
+// copyShim puts the shim where nginx finds it, waiting for a record as long as
+// said: a test that is to see one must not depend on an idle machine.
+func copyShim(repo, dir string, patience time.Duration) error {
+	if err := os.CopyFS(filepath.Join(dir, shimDir), os.DirFS(filepath.Join(repo, shimDir))); err != nil {
 		return err
 	}
-	before, after, found := strings.Cut(string(source), wait)
-	if !found {
-		return fmt.Errorf("%s has no line %q", path, wait)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755); err != nil {
-		return err
-	}
-	changed := string(source)
+	changes := map[string]map[string]string{}
 	if patience != asShipped {
-		changed = fmt.Sprintf("%slocal PATIENCE = %g %s", before, patience.Seconds(), after)
+		changes["records.lua"] = map[string]string{"local PATIENCE = 0.5 ": fmt.Sprintf("local PATIENCE = %g ", patience.Seconds())}
 	}
 	if patience == patient {
-		changed = strings.Replace(changed, "local BURST = 0.5 ", "local BURST = 60 ", 1)
+		changes["records.lua"]["local BURST = 0.5 "] = "local BURST = 60 "
+	}
+	if patience == unwaiting {
+		changes["relays.lua"] = map[string]string{"local WAIT = 10 ": "local WAIT = 0.3 "}
 	}
 	if patience == talkative {
-		changed = strings.Replace(changed, "local SPARE_LOG = 10 ", "local SPARE_LOG = 1 ", 1)
+		changes["say.lua"] = map[string]string{"local SPARE_LOG = 10 ": "local SPARE_LOG = 1 "}
 	}
-	return os.WriteFile(filepath.Join(dir, path), []byte(changed), 0o644)
+	for name, lines := range changes {
+		path := filepath.Join(dir, shimDir, name)
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for before, after := range lines {
+			if !bytes.Contains(source, []byte(before)) {
+				return fmt.Errorf("%s has no line %q", name, before)
+			}
+			source = bytes.Replace(source, []byte(before), []byte(after), 1)
+		}
+		if err := os.WriteFile(path, source, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // available says why no nginx can be had, or "".
@@ -183,7 +197,7 @@ func startGateway(t *testing.T, workers int, patience time.Duration) *gateway {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(g.dir) })
-	if err := copyHandler(repo, g.dir, patience); err != nil {
+	if err := copyShim(repo, g.dir, patience); err != nil {
 		t.Fatal(err)
 	}
 	if err := (settings{Listen: g.addr, Dir: g.dir, Repo: repo, Workers: workers}).write(); err != nil {
@@ -224,6 +238,12 @@ type access struct {
 	Exit   int    `json:"exit,omitempty"`
 	Body   string `json:"body,omitempty"`
 	Error  string `json:"error,omitempty"`
+	Times  int    `json:"times,omitempty"` // the error comes; 0: always
+	// Slow is how many seconds a call takes.
+	Slow float64 `json:"slow,omitempty"`
+	// Socket is the plugin server's, in the gateway's folder; "" where the shim
+	// is not told.
+	Socket string `json:"socket,omitempty"`
 }
 
 func (g *gateway) script(a access) {

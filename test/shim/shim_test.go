@@ -34,6 +34,8 @@ const (
 	hasty   = 5 * time.Millisecond
 	// talkative is hasty, and says after a second what it has counted.
 	talkative = 6 * time.Millisecond
+	// unwaiting is hasty, and does not wait long for a plugin server.
+	unwaiting = 7 * time.Millisecond
 	// asShipped is what the handler says.
 	asShipped = 0
 )
@@ -464,16 +466,17 @@ func TestContextSaysWhatKongKnows(t *testing.T) {
 	header := []string{
 		"X-Test-Consumer", `{"id":"c1","username":"ann & bob","custom_id":null}`,
 		"X-Test-Groups", `["gold","a,b"]`,
+		"X-Test-Route", "chat & more",
 	}
 
-	g.script(r.access("?path=&ip=&need=captures,path,consumer,ip,groups"))
+	g.script(r.access("?path=&ip=&need=captures,path,route,consumer,ip,groups"))
 	for range 2 {
 		want(t, "status", g.post("/a%20b/%C3%A9//..%2F"+query, "{}", header...).StatusCode, 200)
 	}
 	g.script(r.access("?path=/from/go"))
 	g.post("/_reconfigure", "")
 	want(t, "status", g.post("/plain"+query, "{}", header...).StatusCode, 200)
-	g.script(r.access("?need=consumer%2Cgroups"))
+	g.script(r.access("?need=route%2Cconsumer%2Cgroups"))
 	g.post("/_reconfigure", "")
 	want(t, "status", g.post("/nobody", "{}").StatusCode, 200)
 
@@ -485,14 +488,14 @@ func TestContextSaysWhatKongKnows(t *testing.T) {
 		full := url.Values{
 			"shim": {"1"}, "ip": {"127.0.0.1"}, "path": {"/a%20b/%C3%A9//..%2F"},
 			"c.model": {"a&ip=1.1.1.1%26=x y+z"}, "c.wörter": {"日本語 💡"}, "c.line": {"a\r\nX-Evil: 1"},
-			"consumer.id": {"c1"}, "consumer.username": {"ann & bob"},
+			"route": {"chat & more"}, "consumer.id": {"c1"}, "consumer.username": {"ann & bob"},
 			"groups": {"gold", "a,b"},
 		}
 		switch i {
 		case 2:
 			full = url.Values{"shim": {"1"}, "ip": {"127.0.0.1"}, "path": {"/plain"}}
 		case 3:
-			full = url.Values{"shim": {"1"}, "ip": {"127.0.0.1"}, "path": {"/nobody"}}
+			full = url.Values{"shim": {"1"}, "ip": {"127.0.0.1"}, "path": {"/nobody"}, "route": {"r1"}}
 		}
 		want(t, "context", s.context, full)
 	}

@@ -96,7 +96,7 @@ func parseMember(r *chat.Request, name string, v *jsonedit.Value) error {
 		parseThinking(r, name, v)
 	}
 	// Claude's thinking has more settings than a budget and an effort.
-	r.Extra = append(r.Extra, chat.Member{Name: name, Value: jsonedit.AppendValue(nil, v)})
+	r.Extra = append(r.Extra, chat.Member{Name: name, Value: v.JSON()})
 	return nil
 }
 
@@ -148,7 +148,7 @@ func parseTools(r *chat.Request, v *jsonedit.Value) error {
 	r.Tools = make([]chat.Tool, 0, len(tools))
 	for _, t := range tools {
 		if kind := text(t, "type"); kind != "" && kind != "custom" {
-			r.Tools = append(r.Tools, chat.Tool{Native: jsonedit.AppendValue(nil, t)})
+			r.Tools = append(r.Tools, chat.Tool{Native: t.JSON()})
 			continue
 		}
 		tool := chat.Tool{Name: text(t, "name"), Description: t.GetText("description"),
@@ -259,7 +259,7 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 	case "tool_use":
 		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, text(b, "id"), text(b, "name"), jsonedit.Plain("{}")
 		if input := raw(b, "input"); input != nil {
-			p.Arguments = jsonedit.Plain(string(input))
+			p.Arguments = jsonedit.PlainBytes(input)
 		}
 	case "tool_result":
 		p.Kind, p.ID, p.IsError = chat.ToolResult, text(b, "tool_use_id"), b.GetBool("is_error")
@@ -278,7 +278,7 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 }
 
 func opaque(b *jsonedit.Value, kind string) chat.Part {
-	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: jsonedit.AppendValue(nil, b)}
+	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: b.JSON()}
 }
 
 // parseSource reads the source of an image or a document. It returns nil for a source

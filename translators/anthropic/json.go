@@ -31,10 +31,10 @@ func exists(v *jsonedit.Value, name string) bool {
 // text returns a copy of v's string member name, or "" if there is none.
 func text(v *jsonedit.Value, name string) string { return string(v.GetStringBytes(name)) }
 
-// raw returns a copy of v's member name as JSON, or nil if there is none.
+// raw returns v's member name as JSON, or nil if there is none.
 func raw(v *jsonedit.Value, name string) chat.Raw {
 	if !exists(v, name) {
 		return nil
 	}
-	return jsonedit.AppendValue(nil, v.Get(name))
+	return v.Get(name).JSON()
 }

@@ -110,11 +110,11 @@ func parseContent(blocks []*jsonedit.Value) []chat.Part {
 		case "redacted_thinking":
 			parts.Add(chat.Part{Kind: chat.RedactedThinking, Text: b.GetText("data")})
 		case "tool_use":
-			arguments := "{}"
+			arguments := jsonedit.Plain("{}")
 			if input := raw(b, "input"); input != nil {
-				arguments = string(input)
+				arguments = jsonedit.PlainBytes(input)
 			}
-			parts.Add(chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: jsonedit.Plain(arguments)})
+			parts.Add(chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: arguments})
 		}
 	}
 	return parts.Parts()

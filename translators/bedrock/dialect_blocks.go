@@ -76,7 +76,7 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 		if arguments == nil {
 			arguments = chat.Raw("{}")
 		}
-		p := chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: jsonedit.Plain(string(arguments))}
+		p := chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: jsonedit.PlainBytes(arguments)}
 		if p.ID == "" || p.Name == "" {
 			return p, &chat.RequestError{Field: "toolUse", Message: "must have toolUseId and name"}
 		}
@@ -114,7 +114,7 @@ func parseResult(v *jsonedit.Value) (chat.Part, error) {
 	inner := chat.Message{}
 	for i, b := range v.GetArray("content") {
 		if value := b.Get("json"); value != nil {
-			inner.Parts = append(inner.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(string(jsonedit.AppendValue(nil, value)))})
+			inner.Parts = append(inner.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.PlainBytes(jsonedit.AppendValue(nil, value))})
 			continue
 		}
 		if err := appendPart(&inner, b); err != nil {

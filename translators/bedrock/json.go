@@ -10,7 +10,7 @@ func rawOf(v *jsonedit.Value) chat.Raw {
 	if v == nil || v.Type() == jsonedit.TypeNull {
 		return nil
 	}
-	return jsonedit.AppendValue(nil, v)
+	return v.JSON()
 }
 
 // str returns a copy of v's string member name, or "" if there is none.

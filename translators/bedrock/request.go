@@ -2,7 +2,6 @@ package bedrock
 
 import (
 	"slices"
-	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -134,12 +133,18 @@ func (q *query) appendMerged(dst []byte, name string, ours []byte, ownWins bool)
 // cache point if the client has one.
 func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 	system := []byte{'['}
-	var said []string
+	var said []byte // as in a JSON string
 	flush := func() {
 		if len(said) > 0 {
-			system = append(jsonedit.AppendText(append(jsonedit.AppendComma(system), '{'), "text", strings.Join(said, "\n\n")), '}')
+			system = append(append(append(jsonedit.AppendComma(system), `{"text":"`...), said...), `"}`...)
 			said = said[:0]
 		}
+	}
+	say := func(text jsonedit.Text) {
+		if len(said) > 0 {
+			said = append(said, `\n\n`...)
+		}
+		said = text.AppendInside(said)
 	}
 	for i := range q.Messages {
 		m := &q.Messages[i]
@@ -153,7 +158,7 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 			case p.Text.Blank():
 				continue
 			}
-			said = append(said, p.Text.String())
+			say(p.Text)
 			if p.CacheControl != nil {
 				flush()
 				system = q.appendCachePoint(system, p.CacheControl)
@@ -162,7 +167,7 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 		flush()
 	}
 	if q.ResponseFormat.Type == "json_object" {
-		said = append(said, "Answer with one valid JSON object and nothing else.")
+		say(jsonedit.Plain("Answer with one valid JSON object and nothing else."))
 		flush()
 	}
 	if len(system) == 1 {

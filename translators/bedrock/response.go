@@ -75,7 +75,7 @@ func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
 			if arguments == nil {
 				arguments = chat.Raw("{}")
 			}
-			p, ok = chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: jsonedit.Plain(string(arguments))}, true
+			p, ok = chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: jsonedit.PlainBytes(arguments)}, true
 		case "citationsContent": // the text that has citations
 			p, ok = chat.Part{Kind: chat.Text, Text: jsonedit.Plain(textsOf(v.GetArray("content")))}, true
 		case "image":

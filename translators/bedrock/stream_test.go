@@ -216,7 +216,7 @@ func TestWholeAnswers(t *testing.T) {
 		{"texts are joined", `{"text":"a"},{"citationsContent":{"content":[{"text":"b"},{"text":"c"}],"citations":[]}}`, `"stopReason":"end_turn"`,
 			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("abc")}}, Finish: chat.Stop}},
 		{"arguments keep their text", `{"toolUse":{"toolUseId":"1","name":"f","input":{"n":12345678901234567,"s":"\u0001\u00e9"}}},{"toolUse":{"toolUseId":"2","name":"g"}}`, `"stopReason":"tool_use"`,
-			chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: jsonedit.Plain(`{"n":12345678901234567,"s":"\u0001é"}`)}, {Kind: chat.ToolCall, ID: "2", Name: "g", Arguments: jsonedit.Plain("{}")}}, Finish: chat.ToolCalls}},
+			chat.Choice{Parts: []chat.Part{{Kind: chat.ToolCall, ID: "1", Name: "f", Arguments: jsonedit.Plain(`{"n":12345678901234567,"s":"\u0001\u00e9"}`)}, {Kind: chat.ToolCall, ID: "2", Name: "g", Arguments: jsonedit.Plain("{}")}}, Finish: chat.ToolCalls}},
 		{"thoughts", `{"reasoningContent":{"reasoningText":{"text":"hm","signature":"s"}}},{"reasoningContent":{"redactedContent":"eA=="}},{"text":"a"}`, `"stopReason":"model_context_window_exceeded"`,
 			chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("hm"), Signature: "s"}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("eA==")}, {Kind: chat.Text, Text: jsonedit.Plain("a")}}, Finish: chat.Length}},
 		{"an answer by the tool of the asked form is text", `{"toolUse":{"toolUseId":"1","name":"response_format_json","input":{"a":1}}}`, `"stopReason":"tool_use"`,

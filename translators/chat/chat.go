@@ -59,7 +59,9 @@ const (
 
 // Request is a chat request. A zero field means that the client did not set it.
 // A Request is immutable once parsed: an attempt that changes something works on
-// a shallow copy.
+// a shallow copy. Its Texts and Raws alias the client's body, and so do strings that
+// were read from a Text, so it is valid as long as the body is unchanged. Whoever keeps
+// one of them longer copies it.
 type Request struct {
 	Model        string
 	Stream       bool
@@ -214,7 +216,7 @@ const (
 	ContentFilter FinishReason = "content_filter"
 )
 
-// Response is a whole answer.
+// Response is a whole answer. As in a Request, Texts and Raws alias the provider's body.
 type Response struct {
 	ID                string // "" when the provider has none
 	Model             string // "" when the provider does not say

@@ -12,8 +12,8 @@ type Upstream interface {
 	// the extended buffer. It ignores ExtraBody, which the caller merges.
 	// Errors are *RequestError.
 	AppendRequest(dst []byte, t *target.Target, req *Request) ([]byte, error)
-	// ParseResponse reads the body of a 200. Strings of the Response do not
-	// alias body. Errors are *ResponseError.
+	// ParseResponse reads the body of a 200, which the Response aliases; see
+	// Response. Errors are *ResponseError.
 	ParseResponse(t *target.Target, body []byte) (*Response, error)
 	// NewStream returns the reader of one streamed answer.
 	NewStream(t *target.Target) Stream
@@ -39,7 +39,8 @@ type Resting interface {
 
 // Dialect is a client's chat format. Implementations are stateless values.
 type Dialect interface {
-	// ParseRequest reads a client's body. Errors are *RequestError.
+	// ParseRequest reads a client's body, which the Request aliases; see Request.
+	// Errors are *RequestError.
 	ParseRequest(body []byte) (*Request, error)
 	// AppendResponse writes a whole answer.
 	AppendResponse(dst []byte, resp *Response) ([]byte, error)

@@ -124,9 +124,11 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	forget(body)
+	forgetParsers(len(body)) // the request may lie in its body, but in no parser
 	req.Model = r.target.Model
-	return r.op.Chat.AppendRequest(nil, &r.target, req.Owned(r.op.Own(&r.target)))
+	out, err := r.op.Chat.AppendRequest(nil, &r.target, req.Owned(r.op.Own(&r.target)))
+	forget(body)
+	return out, err
 }
 
 // edited splices a same-format body as the relay does.

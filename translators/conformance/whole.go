@@ -54,9 +54,10 @@ func (r *run) converted(t *testing.T, provided []byte) []byte {
 	if err != nil {
 		t.Fatalf("the provider's answer is refused: %v\n%s", err, clip(provided))
 	}
-	forget(body)
+	forgetParsers(len(body)) // the answer may lie in its body, but in no parser
 	resp.Meta = r.meta()
 	client, err := r.dialect.AppendResponse(nil, resp)
+	forget(body)
 	if err != nil {
 		t.Fatalf("the answer cannot be written: %v", err)
 	}
@@ -66,7 +67,15 @@ func (r *run) converted(t *testing.T, provided []byte) []byte {
 // forget overwrites body and gives pooled parsers other text, so that what was
 // made of the body but still lies in it or in its parser is not what it was.
 func forget(body []byte) {
-	other := []byte(`"\n` + strings.Repeat("#", len(body)) + `"`)
+	forgetParsers(len(body))
+	for i := range body {
+		body[i] = '#'
+	}
+}
+
+// forgetParsers gives pooled parsers another text of n bytes.
+func forgetParsers(n int) {
+	other := []byte(`"\n` + strings.Repeat("#", n) + `"`)
 	var taken [4]*jsonedit.Parser
 	for i := range taken {
 		taken[i] = jsonedit.Parsers.Get()
@@ -76,9 +85,6 @@ func forget(body []byte) {
 	}
 	for _, p := range taken {
 		jsonedit.Parsers.Put(p)
-	}
-	for i := range body {
-		body[i] = '#'
 	}
 }
 

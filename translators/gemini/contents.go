@@ -216,26 +216,13 @@ func (w *writer) result(r result) error {
 		w.dst = jsonedit.AppendText(w.dst, "id", r.part.ID)
 	}
 	w.dst = jsonedit.AppendName(jsonedit.AppendText(w.dst, "name", r.name), "response")
-	var all strings.Builder
 	media := 0
 	for j := range r.part.Parts {
 		if r.part.Parts[j].Media != nil {
 			media++
-			continue
 		}
-		all.WriteString(r.part.Parts[j].Text.String())
 	}
-	said := all.String()
-	switch object := isObject(said); {
-	case object && !r.part.IsError:
-		w.dst = append(w.dst, said...)
-	case object:
-		w.dst = append(append(append(w.dst, `{"error":`...), said...), '}')
-	case r.part.IsError:
-		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "error", said), '}')
-	default:
-		w.dst = append(jsonedit.AppendText(append(w.dst, '{'), "output", said), '}')
-	}
+	w.dst = appendOutput(w.dst, r.part)
 	if media > 0 && w.generation >= 30 {
 		w.dst = append(jsonedit.AppendName(w.dst, "parts"), '[')
 		for j := range r.part.Parts {
@@ -249,6 +236,35 @@ func (w *writer) result(r result) error {
 	}
 	w.dst = append(w.dst, `}}`...)
 	return nil
+}
+
+// appendOutput writes a tool's result: an object unchanged, and other text as a
+// member of an object.
+func appendOutput(dst []byte, result *chat.Part) []byte {
+	var object, text []byte
+	mayBe := true // an object
+	for j := range result.Parts {
+		p := &result.Parts[j]
+		if p.Media != nil {
+			continue
+		}
+		if mayBe = mayBe && (len(object) > 0 || p.Text.Start() == '{' || p.Text.Start() == 0); mayBe {
+			object = p.Text.AppendDecoded(object)
+		}
+		text = p.Text.AppendInside(text)
+	}
+	mayBe = mayBe && isObject(string(object))
+	switch {
+	case mayBe && !result.IsError:
+		return append(dst, object...)
+	case mayBe:
+		return append(append(append(dst, `{"error":`...), object...), '}')
+	case result.IsError:
+		dst = append(dst, `{"error":"`...)
+	default:
+		dst = append(dst, `{"output":"`...)
+	}
+	return append(append(dst, text...), `"}`...)
 }
 
 // part writes a part that is neither a call nor a result.

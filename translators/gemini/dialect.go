@@ -182,7 +182,7 @@ func (q *request) result(v *jsonedit.Value) chat.Part {
 	case said.Type() == jsonedit.TypeString:
 		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: said.GetText()})
 	default:
-		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(string(jsonedit.AppendValue(nil, said)))})
+		part.Parts = append(part.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.PlainBytes(jsonedit.AppendValue(nil, said))})
 	}
 	for _, p := range v.GetArray("parts") {
 		if media, ok := parsePart(p); ok && media.Media != nil {

@@ -48,7 +48,7 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 // appendSystem writes all system texts as one, since systemInstruction is one
 // content.
 func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
-	var all strings.Builder
+	var said []byte // as in a JSON string
 	for i := range req.Messages {
 		m := &req.Messages[i]
 		if m.Role != chat.System {
@@ -62,21 +62,20 @@ func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
 			if p.Text.Empty() {
 				continue
 			}
-			if all.Len() > 0 {
-				all.WriteByte('\n')
+			if len(said) > 0 {
+				said = append(said, `\n`...)
 			}
-			all.WriteString(p.Text.String())
+			said = p.Text.AppendInside(said)
 		}
 	}
-	if all.Len() == 0 {
+	if len(said) == 0 {
 		return dst, nil
 	}
 	if strings.HasPrefix(model, "gemini-1.0") {
 		return nil, &chat.RequestError{Message: "system prompts aren't supported on gemini-1.0 models"}
 	}
-	dst = append(jsonedit.AppendName(dst, "systemInstruction"), `{"parts":[{`...)
-	dst = jsonedit.AppendText(dst, "text", all.String())
-	return append(dst, `}]}`...), nil
+	dst = append(jsonedit.AppendName(dst, "systemInstruction"), `{"parts":[{"text":"`...)
+	return append(append(dst, said...), `"}]}`...), nil
 }
 
 // appendNative writes Google's own members that a client may send.

@@ -109,7 +109,7 @@ func parsePart(p *jsonedit.Value) (chat.Part, bool) {
 		part.Kind = chat.ToolCall
 		part.ID = string(call.GetStringBytes("id"))
 		part.Name = string(call.GetStringBytes("name"))
-		part.Arguments = jsonedit.Plain(string(argumentsOf(nil, call)))
+		part.Arguments = jsonedit.PlainBytes(argumentsOf(nil, call))
 		return part, true
 	}
 	if blob := first(p, "inlineData", "inline_data"); blob != nil {

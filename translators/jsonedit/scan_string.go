@@ -39,7 +39,10 @@ func scanString(text []byte, i int) (end int, flags uint8, err error) {
 		}
 		i += 8
 	}
-	return scanBlocks(text, i+clean(text[i:]), flags)
+	if !vectors {
+		i += clean(text[i:])
+	}
+	return scanBlocks(text, i, flags)
 }
 
 // block is the number of bytes that scanBlocks reads at once.
@@ -55,6 +58,18 @@ const block = 32
 func scanBlocks(text []byte, i int, flags uint8) (int, uint8, error) {
 	carry := uint64(0) // 1: the first byte of the block is escaped
 	for ; len(text)-i >= block; i += block {
+		if vectors {
+			n, next, slashes, nonASCII := skipBlocks(&text[i], len(text)-i, uint32(carry))
+			if i, carry = i+n, uint64(next); slashes != 0 {
+				flags |= escaped
+			}
+			if nonASCII != 0 {
+				flags |= wide
+			}
+			if len(text)-i < block {
+				break
+			}
+		}
 		t := (*[block]byte)(text[i:])
 		x0, x1 := binary.LittleEndian.Uint64(t[0:]), binary.LittleEndian.Uint64(t[8:])
 		x2, x3 := binary.LittleEndian.Uint64(t[16:]), binary.LittleEndian.Uint64(t[24:])

@@ -33,30 +33,95 @@ const (
 // Plain returns s, which is not escaped, as a Text.
 func Plain(s string) Text { return Text{s: s} }
 
+// PlainBytes is like Plain; the Text aliases b.
+func PlainBytes(b []byte) Text { return Plain(alias(b)) }
+
 // Quoted returns the Text of a valid JSON string without its quotes, such as
 // AppendInside writes.
 func Quoted(inside string) Text { return Text{s: inside, form: quotedInside} }
 
-// Text returns the string v as a Text; the empty Text if v is not a string. Bytes that
-// are not UTF-8 and lone surrogates become U+FFFD when it is written.
+// Text returns the string v as a Text; the empty Text if v is not a string. The Text
+// aliases the parsed text, so it is valid as long as that does not change, even after
+// the Parser has parsed another one. Bytes that are not UTF-8 and lone surrogates
+// become U+FFFD when it is written.
 func (v *Value) Text() Text {
-	if v.Type() != TypeString {
+	switch {
+	case v.Type() != TypeString:
 		return Text{}
-	}
-	inside := v.doc.text[v.start+1 : v.end-1]
-	if v.flags&unusual != 0 || v.flags&wide != 0 && !utf8.Valid(inside) {
+	case !v.sound():
 		return Plain(string(v.GetStringBytes()))
+	case v.flags&escaped == 0:
+		return Text{s: alias(v.inside()), form: bareInside}
 	}
-	if v.flags&escaped == 0 {
-		return Text{s: string(inside), form: bareInside}
+	return Text{s: alias(v.inside()), form: quotedInside}
+}
+
+// inside returns the bytes between the quotes of the string v.
+func (v *Value) inside() []byte { return v.doc.text[v.start+1 : v.end-1 : v.end-1] }
+
+// sound reports whether the string v may be copied as it is: it is UTF-8 without lone
+// surrogates.
+func (v *Value) sound() bool {
+	inside := v.inside()
+	return (v.flags&unusual == 0 || paired(inside)) && (v.flags&wide == 0 || utf8.Valid(inside))
+}
+
+// paired reports whether all surrogates in the inside of a string have another half.
+func paired(inside []byte) bool {
+	if !bytes.Contains(inside, []byte(`\ud`)) && !bytes.Contains(inside, []byte(`\uD`)) {
+		return true
 	}
-	return Text{s: string(inside), form: quotedInside}
+	for {
+		i := bytes.IndexByte(inside, '\\')
+		if i < 0 {
+			return true
+		}
+		size := sizeOfEscape(alias(inside[i:]))
+		if size > 2 {
+			r := hex4(inside[i+2:])
+			if utf16.IsSurrogate(r) && (size == 6 || utf16.DecodeRune(r, hex4(inside[i+8:])) == utf8.RuneError) {
+				return false
+			}
+		}
+		inside = inside[i+size:]
+	}
+}
+
+// JSON returns v as JSON text in which all is UTF-8 and each name is unique; null if v
+// is absent. It is Raw, which aliases the parsed text, unless something has to be
+// rewritten for that.
+func (v *Value) JSON() []byte {
+	if v == nil || !v.doc.verbatim(v) {
+		return AppendValue(nil, v)
+	}
+	return v.Raw()
+}
+
+// verbatim reports whether v is in the form of JSON as it is written.
+func (p *Parser) verbatim(v *Value) bool {
+	for i := v.at; i < v.next; i++ {
+		n := &p.nodes[i]
+		switch n.kind {
+		case TypeString:
+			if !n.sound() {
+				return false
+			}
+		case TypeObject:
+			for j := i + 1; j < n.next; j = p.nodes[j].next {
+				if m := &p.nodes[j]; m.flags&nameMade != 0 || !utf8.Valid(p.nameOf(m)) || p.replaced(n, m) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // GetText returns the string at the path as a Text; the empty Text if there is none.
 func (v *Value) GetText(path ...string) Text { return v.Get(path...).Text() }
 
-// String returns the text decoded. It only allocates if there are escapes.
+// String returns the text decoded. It only allocates if there are escapes, so the
+// string may alias what the text does.
 func (t Text) String() string {
 	if t.form != quotedInside || strings.IndexByte(t.s, '\\') < 0 {
 		return t.s

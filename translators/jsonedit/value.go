@@ -138,7 +138,7 @@ func (v *Value) GetStringBytes(path ...string) []byte {
 		return nil
 	}
 	p := v.doc
-	inside := p.text[v.start+1 : v.end-1 : v.end-1]
+	inside := v.inside()
 	if v.flags&escaped == 0 {
 		return inside
 	}

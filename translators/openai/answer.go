@@ -2,7 +2,6 @@ package openai
 
 import (
 	"strconv"
-	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -53,13 +52,13 @@ func appendChoice(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []b
 	if texts == 0 && (calls > 0 || refusals > 0) {
 		dst = append(dst, "null"...)
 	} else {
-		dst = jsonedit.AppendString(dst, text)
+		dst = text.Append(dst)
 	}
 	if refusals > 0 {
-		dst = jsonedit.AppendText(dst, "refusal", refusal)
+		dst = refusal.AppendMember(dst, "refusal")
 	}
 	if thoughts > 0 {
-		dst = jsonedit.AppendText(dst, "reasoning_content", thinking)
+		dst = thinking.AppendMember(dst, "reasoning_content")
 	}
 	dst = appendThinkingBlocks(dst, c.Parts, meta)
 	dst = appendImages(dst, c.Parts)
@@ -86,7 +85,7 @@ func appendThinkingBlocks(dst []byte, parts []chat.Part, meta *chat.Meta) []byte
 	for i := range parts {
 		switch p := &parts[i]; p.Kind {
 		case chat.Thinking:
-			dst = appendThinkingBlock(append(dst, separator), p.Text.String(), p.Token(origin.Anthropic, meta))
+			dst = appendThinkingBlock(append(dst, separator), p.Text, p.Token(origin.Anthropic, meta))
 		case chat.RedactedThinking:
 			dst = appendRedactedBlock(append(dst, separator), p.Token(origin.Anthropic, meta))
 		default:
@@ -108,12 +107,8 @@ func appendImages(dst []byte, parts []chat.Part) []byte {
 		if parts[i].Kind != chat.Image || m == nil {
 			continue
 		}
-		url := m.URL
-		if url == "" {
-			url = "data:" + m.MIME + ";base64," + m.Data.String()
-		}
 		dst = append(append(dst, separator), `{"type":"image_url","image_url":{"url":`...)
-		dst = append(jsonedit.AppendString(dst, url), "}}"...)
+		dst = append(appendURL(dst, m), "}}"...)
 		separator = ','
 	}
 	if separator == '[' {
@@ -150,23 +145,23 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []by
 }
 
 // joined returns the text of all parts of a kind, and the number of those parts.
-func joined(parts []chat.Part, kind chat.PartKind) (text string, n int) {
-	var all strings.Builder
+func joined(parts []chat.Part, kind chat.PartKind) (text jsonedit.Text, n int) {
+	var all []byte
 	for i := range parts {
 		if parts[i].Kind != kind {
 			continue
 		}
 		if n++; n == 1 {
-			text = parts[i].Text.String()
+			text = parts[i].Text
 			continue
 		}
 		if n == 2 {
-			all.WriteString(text)
+			all = text.AppendInside(all)
 		}
-		all.WriteString(parts[i].Text.String())
+		all = parts[i].Text.AppendInside(all)
 	}
 	if n > 1 {
-		text = all.String()
+		text = jsonedit.Quoted(string(all))
 	}
 	return text, n
 }

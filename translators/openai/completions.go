@@ -64,7 +64,7 @@ func (completionsDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byt
 		dst = jsonedit.AppendComma(dst)
 		text, _ := joined(c.Parts, chat.Text)
 		refusal, _ := joined(c.Parts, chat.Refusal)
-		dst = jsonedit.AppendString(append(dst, `{"text":`...), text+refusal)
+		dst = append(refusal.AppendInside(text.AppendInside(append(dst, `{"text":"`...))), '"')
 		for _, m := range c.Extra {
 			dst = append(jsonedit.AppendKey(dst, m.Name), m.Value...)
 		}

@@ -70,8 +70,8 @@ func (h *history) parseMessage(m *chat.Message, v *jsonedit.Value, i int) error 
 	if m.Role != chat.Assistant {
 		return nil
 	}
-	if text, ok := stringAt(o, "refusal"); ok && text != "" {
-		m.Parts = append(m.Parts, chat.Part{Kind: chat.Refusal, Text: jsonedit.Plain(text)})
+	if text, _ := textAt(o, "refusal"); !text.Empty() {
+		m.Parts = append(m.Parts, chat.Part{Kind: chat.Refusal, Text: text})
 	}
 	return h.parseCalls(m, o, i)
 }
@@ -81,8 +81,8 @@ func parseThinking(m *chat.Message, o *jsonedit.Value) error {
 	blocks := o.Get("thinking_blocks")
 	if blocks == nil || blocks.Type() == jsonedit.TypeNull || len(blocks.GetArray()) == 0 {
 		for _, name := range [...]string{"reasoning_content", "reasoning"} {
-			if text, ok := stringAt(o, name); ok && text != "" {
-				m.Parts = append(m.Parts, chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(text)})
+			if text, _ := textAt(o, name); !text.Empty() {
+				m.Parts = append(m.Parts, chat.Part{Kind: chat.Thinking, Text: text})
 				return nil
 			}
 		}
@@ -178,7 +178,7 @@ func setFunction(part *chat.Part, v *jsonedit.Value) error {
 	case jsonedit.TypeString:
 		part.Arguments = arguments.GetText()
 	case jsonedit.TypeObject: // not in OpenAI's API, but some clients send objects
-		part.Arguments = jsonedit.Plain(string(jsonedit.AppendValue(nil, arguments)))
+		part.Arguments = jsonedit.PlainBytes(jsonedit.AppendValue(nil, arguments))
 	case jsonedit.TypeNull:
 	default:
 		return refuse("arguments", "must be a string")
@@ -205,7 +205,7 @@ func (h *history) parseToolResult(m *chat.Message, o *jsonedit.Value, role strin
 	switch orNull(content).Type() {
 	case jsonedit.TypeObject, jsonedit.TypeNumber, jsonedit.TypeTrue, jsonedit.TypeFalse:
 		// A result that was not stringified is its JSON text.
-		result.Parts = []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(string(jsonedit.AppendValue(nil, content)))}}
+		result.Parts = []chat.Part{{Kind: chat.Text, Text: jsonedit.PlainBytes(jsonedit.AppendValue(nil, content))}}
 	default:
 		result.Parts, err = parseContent(nil, content)
 	}
@@ -257,11 +257,11 @@ func parsePart(v *jsonedit.Value) (chat.Part, error) {
 	typ, _ := stringAt(o, "type")
 	switch typ {
 	case "text":
-		text, ok := stringAt(o, "text")
+		text, ok := textAt(o, "text")
 		if !ok {
 			return part, refuse("", "message part type is 'text' but is missing .text block")
 		}
-		part.Kind, part.Text = chat.Text, jsonedit.Plain(text)
+		part.Kind, part.Text = chat.Text, text
 	case "refusal":
 		part.Kind = chat.Refusal
 		part.Text, _ = textAt(o, "refusal")
@@ -287,44 +287,43 @@ func parsePart(v *jsonedit.Value) (chat.Part, error) {
 // parseURL reads image_url or video_url: {"url":…,"detail":…}, or just the URL, which
 // some clients send.
 func parseURL(part *chat.Part, v *jsonedit.Value, name string) error {
-	url := v.GetStringBytes(name)
-	if url == nil {
-		url = v.GetStringBytes(name, "url")
+	url := v.GetText(name)
+	if url.Empty() {
+		url = v.GetText(name, "url")
 	}
-	if len(url) == 0 {
+	if url.Empty() {
 		return refuse("", "message part type is '"+name+"' but is missing ."+name+".url block")
 	}
 	part.Media = &chat.Media{Detail: string(v.GetStringBytes(name, "detail"))}
-	return within(name, setURL(part.Media, string(url)))
+	return within(name, setURL(part.Media, url))
 }
 
 // setURL sets the media from a URL. If it is a data URI (RFC 2397), the data is
 // extracted.
-func setURL(m *chat.Media, url string) error {
-	rest, ok := strings.CutPrefix(url, "data:")
-	if !ok {
-		m.URL = url
+func setURL(m *chat.Media, url jsonedit.Text) error {
+	if !url.HasPrefix("data:") {
+		m.URL = url.String()
 		return nil
 	}
-	head, data, ok := strings.Cut(rest, ",")
+	head, data, ok := url.Cut(',')
 	head, isBase64 := strings.CutSuffix(head, ";base64")
 	if !ok || !isBase64 {
 		return refuse("url", "a data URI must be base64: data:<type>;base64,<data>")
 	}
-	m.MIME, _, _ = strings.Cut(head, ";")
-	m.Data = jsonedit.Plain(data)
+	m.MIME, _, _ = strings.Cut(strings.TrimPrefix(head, "data:"), ";")
+	m.Data = data
 	return nil
 }
 
 func parseAudio(part *chat.Part, v *jsonedit.Value) error {
-	data, format := v.GetStringBytes("data"), string(v.GetStringBytes("format"))
-	if len(data) == 0 {
+	data, format := v.GetText("data"), string(v.GetStringBytes("format"))
+	if data.Empty() {
 		return refuse("data", "is missing")
 	}
 	if format == "mp3" {
 		format = "mpeg"
 	}
-	part.Media = &chat.Media{Data: jsonedit.Plain(string(data))}
+	part.Media = &chat.Media{Data: data}
 	if format != "" {
 		part.Media.MIME = "audio/" + format
 	}
@@ -336,14 +335,14 @@ func parseAudio(part *chat.Part, v *jsonedit.Value) error {
 func parseFile(part *chat.Part, v *jsonedit.Value) error {
 	m := &chat.Media{FileID: string(v.GetStringBytes("file_id")), Filename: string(v.GetStringBytes("filename"))}
 	part.Media = m
-	data := string(v.GetStringBytes("file_data"))
+	data := v.GetText("file_data")
 	switch {
-	case strings.HasPrefix(data, "data:"):
+	case data.HasPrefix("data:"):
 		if err := setURL(m, data); err != nil {
 			return of("file_data", err)
 		}
-	case data != "":
-		m.Data = jsonedit.Plain(data)
+	case !data.Empty():
+		m.Data = data
 		if strings.HasSuffix(strings.ToLower(m.Filename), ".pdf") {
 			m.MIME = "application/pdf"
 		}

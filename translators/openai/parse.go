@@ -8,8 +8,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// withObject parses body and calls f with its top-level object. Nothing of the
-// object may be kept.
+// withObject parses body and calls f with its top-level object. Of the object only
+// Texts and JSON may be kept; they alias body.
 func withObject(body []byte, f func(*jsonedit.Value) error) error {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
@@ -120,7 +120,7 @@ func setBoolPtr(to **bool, v *jsonedit.Value) error {
 
 // setRaw keeps v as JSON text.
 func setRaw(to *chat.Raw, v *jsonedit.Value) error {
-	*to = jsonedit.AppendValue(nil, v)
+	*to = v.JSON()
 	return nil
 }
 

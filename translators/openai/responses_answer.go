@@ -110,10 +110,10 @@ func (r *response) part(p *chat.Part, meta *chat.Meta) {
 			it.sealed = append(append(it.sealed, sealedCall...), p.Token(origin.Unknown, meta)...)
 		}
 		it := r.add(callItem)
-		it.call, it.name, it.text = []byte(p.ID), []byte(p.Name), []byte(p.Arguments.String())
+		it.call, it.name, it.text = []byte(p.ID), []byte(p.Name), p.Arguments.AppendDecoded(nil)
 	case chat.Image:
 		if p.Media != nil && !p.Media.Data.Empty() {
-			r.add(imageItem).text = []byte(p.Media.Data.String())
+			r.add(imageItem).text = p.Media.Data.AppendDecoded(nil)
 		}
 	}
 }

@@ -40,8 +40,8 @@ var stateful = map[string]string{
 func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	req := &chat.Request{}
 	err := withObject(body, func(o *jsonedit.Value) error {
-		if text, ok := stringAt(o, "instructions"); ok && text != "" {
-			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(text)}}})
+		if text, _ := textAt(o, "instructions"); !text.Empty() {
+			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: text}}})
 		}
 		if err := parseInput(req, orNull(o.Get("input"))); err != nil {
 			return within("input", err)
@@ -251,17 +251,17 @@ func (t *transcript) output(o *jsonedit.Value) error {
 // reasoning reads a reasoning item. encrypted_content of OpenAI itself cannot be read
 // by anyone else and is left out.
 func (t *transcript) reasoning(o *jsonedit.Value) {
-	var text strings.Builder
+	var inside []byte // as in a JSON string
 	for _, list := range [...]string{"content", "summary"} {
 		for _, part := range orNull(o.Get(list)).GetArray() {
-			if s := part.GetStringBytes("text"); len(s) > 0 {
-				if text.Len() > 0 {
-					text.WriteByte('\n')
+			if s := part.GetText("text"); !s.Empty() {
+				if len(inside) > 0 {
+					inside = append(inside, `\n`...)
 				}
-				text.Write(s)
+				inside = s.AppendInside(inside)
 			}
 		}
-		if text.Len() > 0 {
+		if len(inside) > 0 {
 			break
 		}
 	}
@@ -280,8 +280,8 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 	if signature == sealed {
 		signature = ""
 	}
-	if text.Len() > 0 || signature != "" {
-		part := chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(text.String())}
+	if len(inside) > 0 || signature != "" {
+		part := chat.Part{Kind: chat.Thinking, Text: jsonedit.Quoted(string(inside))}
 		part.Sign(signature, origin.Unknown)
 		t.assistant(part)
 	}
@@ -322,7 +322,7 @@ func parseResponsesPart(v *jsonedit.Value) (part chat.Part, err error) {
 	case "input_image":
 		part.Kind, part.Media = chat.Image, &chat.Media{}
 		part.Media.Detail, _ = stringAt(o, "detail")
-		if url, ok := stringAt(o, "image_url"); ok {
+		if url, ok := textAt(o, "image_url"); ok {
 			return part, within("image_url", setURL(part.Media, url))
 		}
 		if part.Media.FileID, _ = stringAt(o, "file_id"); part.Media.FileID == "" {
@@ -333,7 +333,7 @@ func parseResponsesPart(v *jsonedit.Value) (part chat.Part, err error) {
 		return part, within("input_audio", parseAudio(&part, orNull(o.Get("input_audio"))))
 	case "input_file":
 		part.Kind = chat.File
-		if url, ok := stringAt(o, "file_url"); ok {
+		if url, ok := textAt(o, "file_url"); ok {
 			part.Media = &chat.Media{}
 			part.Media.Filename, _ = stringAt(o, "filename")
 			return part, within("file_url", setURL(part.Media, url))

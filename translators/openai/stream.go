@@ -121,7 +121,7 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 		dst = jsonedit.AppendBytes(append(dst, `{"reasoning_content":`...), d.Text)
 		return e.finish(append(dst, '}'), "")
 	case chat.SignatureDelta:
-		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), string(c.thinking), string(d.Token(nil, origin.Anthropic, &e.meta)))
+		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), jsonedit.PlainBytes(c.thinking), string(d.Token(nil, origin.Anthropic, &e.meta)))
 		dst = append(dst, ']')
 	case chat.RedactedDelta:
 		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), string(d.Token(nil, origin.Anthropic, &e.meta)))

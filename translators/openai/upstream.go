@@ -215,15 +215,15 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 	}
 	refusal, _ := joined(m.Parts, chat.Refusal)
 	calls := count(m.Parts, chat.ToolCall)
-	if len(said) == 0 && (calls > 0 || refusal != "") {
+	if len(said) == 0 && (calls > 0 || !refusal.Empty()) {
 		w.dst = append(jsonedit.AppendName(w.dst, "content"), "null"...)
 	} else if err := w.content(said); err != nil {
 		return err
 	}
-	w.dst = jsonedit.AppendOptional(w.dst, "refusal", refusal)
+	w.dst = refusal.AppendOptional(w.dst, "refusal")
 	if w.reasoning {
 		thinking, _ := joined(m.Parts, chat.Thinking)
-		w.dst = jsonedit.AppendOptional(w.dst, "reasoning_content", thinking)
+		w.dst = thinking.AppendOptional(w.dst, "reasoning_content")
 	}
 	if calls > 0 {
 		// An id is needed to match a result with its call; formats without ids match
@@ -313,7 +313,8 @@ func appendURL(dst []byte, m *chat.Media) []byte {
 	if m.URL != "" || m.Data.Empty() {
 		return jsonedit.AppendString(dst, m.URL)
 	}
-	return jsonedit.AppendString(dst, "data:"+m.MIME+";base64,"+m.Data.String())
+	dst = jsonedit.Plain("data:" + m.MIME + ";base64,").AppendInside(append(dst, '"'))
+	return append(m.Data.AppendInside(dst), '"')
 }
 
 // Fields lists the fields of the API's chat requests, and top_k, which clients send

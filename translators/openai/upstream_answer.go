@@ -76,14 +76,18 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 	if m == nil {
 		return choice
 	}
-	add := func(kind chat.PartKind, b []byte) {
-		if len(b) > 0 {
-			choice.Parts = append(choice.Parts, chat.Part{Kind: kind, Text: jsonedit.Plain(string(b))})
+	add := func(kind chat.PartKind, text jsonedit.Text) {
+		if !text.Empty() {
+			choice.Parts = append(choice.Parts, chat.Part{Kind: kind, Text: text})
 		}
 	}
-	add(chat.Thinking, thinkingOf(m))
-	add(chat.Text, textOf(m, "content"))
-	add(chat.Refusal, m.GetStringBytes("refusal"))
+	add(chat.Thinking, jsonedit.Plain(string(thinkingOf(m))))
+	if content := m.Get("content"); content.Type() == jsonedit.TypeString {
+		add(chat.Text, content.Text())
+	} else {
+		add(chat.Text, jsonedit.PlainBytes(textOf(m, "content")))
+	}
+	add(chat.Refusal, m.GetText("refusal"))
 	for _, call := range m.GetArray("tool_calls") {
 		choice.Parts = append(choice.Parts, chat.Part{
 			Kind: chat.ToolCall, ID: text(call, "id"),

@@ -108,8 +108,8 @@ func appendFinish(dst []byte, reason chat.FinishReason) []byte {
 }
 
 // appendThinkingBlock and appendRedactedBlock write an element of thinking_blocks.
-func appendThinkingBlock(dst []byte, text, signature string) []byte {
-	dst = jsonedit.AppendString(append(dst, `{"type":"thinking","thinking":`...), text)
+func appendThinkingBlock(dst []byte, text jsonedit.Text, signature string) []byte {
+	dst = text.Append(append(dst, `{"type":"thinking","thinking":`...))
 	return append(jsonedit.AppendOptional(dst, "signature", signature), '}')
 }
 

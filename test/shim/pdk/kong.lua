@@ -49,7 +49,7 @@ local function complain(level)
 end
 
 kong = {
-  configuration = { prefix = prefix:gsub("/$", "") },
+  configuration = { prefix = prefix:gsub("/$", ""), pluginservers = { { name = "go-ai-proxy" } } },
   ctx = { plugin = namespaced("plugin"), shared = namespaced("shared") },
   log = {
     warn = complain("warn"),
@@ -121,8 +121,14 @@ local function conf()
   confs[name] = confs[name] or {
     name = name,
     auth = {},
+    __seq__ = 7,
+    secret = ngx.var.http_x_test_secret and { value = ngx.var.http_x_test_secret, ["$refs"] = { value = "{vault://env/secret}" } },
     targets = { { auth = { header_name = "Api-Key" } }, { auth = { header_name = ngx.null } }, {} },
   }
+  local secret = confs[name].secret
+  if secret then -- Kong writes what the vault has into what it gave out
+    secret.value = ngx.var.http_x_test_secret
+  end
   return confs[name]
 end
 
@@ -130,6 +136,7 @@ local function access()
   local ctx = ngx.ctx
   ctx.balancer_data = {}
   ctx.conf = conf()
+  ctx.route = { id = "r1", name = ngx.var.http_x_test_route }
   if ngx.var.http_x_test_consumer then
     ctx.consumer = cjson.decode(ngx.var.http_x_test_consumer)
   end
@@ -193,6 +200,21 @@ function phases.log()
     milliseconds = (require("socket").gettime() - before) * 1000,
   }), "\n")
   file:close()
+end
+
+function phases.init_worker()
+  handler:init_worker()
+  kong.configuration.pluginservers[1].proc = { handle = print } -- as Kong does with the process it has started
+end
+
+-- configuration writes Kong's configuration, as the Admin API does.
+function phases.configuration()
+  local servers = kong.configuration.pluginservers
+  ngx.print(assert(cjson.encode(servers)), type(servers[1].proc.handle))
+end
+
+function phases.schema()
+  ngx.print(cjson.encode(require("kong.plugins.go-ai-proxy.schema")))
 end
 
 -- The next request finds a new version of every configuration.

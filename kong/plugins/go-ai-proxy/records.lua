@@ -1,0 +1,214 @@
+-- Records of requests that were not over when their answers began come over one
+-- connection per relay, by port. The relay sends them before the last byte of the
+-- answer, so that they are in the socket when the log phase reads it. The log
+-- phase has no cosockets; reading what is there does not block.
+
+local has_socket, socket = pcall(require, "socket") -- before socket.unix, which adds to it
+local has_unix, unix_socket = pcall(require, "socket.unix")
+
+local kong = kong
+local ngx = ngx
+local match = string.match
+local format = string.format
+local min = math.min
+local max = math.max
+
+local SOCKET = "/go-ai-proxy.%d.record.sock" -- in the Kong prefix, by the relay's port
+local LEAVING = "leaving" -- in the place of an id, from a relay that is about to end
+
+-- Most records are there when the log phase looks. For the others a worker stands
+-- still, and all its requests with it.
+local PATIENCE = 0.5 -- seconds for one record, at the most
+local BURST = 0.5 -- seconds for several in a row
+local SHARE = 0.25 -- of a worker's time in the long run
+local REST = 1 -- seconds without a question after one that was not answered, unless its
+local LONGEST_REST = 30 -- answer comes meanwhile; doubled each time up to this
+
+local M = {
+  -- on_gone is called with the port of a relay that leaves or has left.
+  on_gone = function() end,
+}
+
+local links = {} -- by port
+
+-- expected holds, by the request's id, the table that its record is put into.
+local expected = setmetatable({}, { __mode = "v" })
+
+
+-- lost closes the link to a relay that has hung up, or may have been asked half a
+-- question.
+local function lost(link)
+  link.conn:close()
+  link.conn = nil
+  M.on_gone(link.port)
+end
+
+
+-- rest has nobody wait for this relay for a while, or until it has answered the
+-- question of that id after all: it was the worker that had no more time for it.
+local function rest(link, id)
+  link.owed = id
+  link.pause = min(max(link.pause * 2, REST), LONGEST_REST)
+  link.awake = socket.gettime() + link.pause
+end
+
+
+-- read_line reads a record, waiting so many seconds, and returns true, or nil and
+-- an error.
+local function read_line(link, seconds)
+  local conn = link.conn
+  conn:settimeout(max(seconds, 0), "b")
+  conn:settimeout(max(seconds, 0), "t")
+  local line, err, part = conn:receive("*l", link.part)
+  if not line then
+    link.part = part or ""
+    if err ~= "timeout" then
+      lost(link)
+    end
+    return nil, err
+  end
+  link.part = ""
+  local id, record = match(line, "^(%S+) (.*)$")
+  if id == LEAVING then
+    M.on_gone(link.port)
+  end
+  if id and id == link.owed then
+    link.owed, link.awake = nil, 0
+  end
+  local inbox = id and expected[id]
+  if inbox then
+    inbox.record = record
+  end
+  return true
+end
+
+
+-- read_all reads what is there.
+local function read_all(link)
+  while link.conn and read_line(link, 0) do end
+end
+
+
+-- expect has the record with that id put into inbox when it comes.
+function M.expect(id, inbox)
+  expected[id] = inbox
+end
+
+
+-- watch reads what the relay has sent, and says whether it is connected.
+function M.watch(port)
+  local link = links[port]
+  if link then
+    read_all(link)
+  end
+  return link and link.conn ~= nil
+end
+
+
+-- connect returns the link to a relay. It does not wait: who is not there now is
+-- tried again later.
+local function connect(port, token)
+  local link = links[port]
+  if not link then
+    for other, old in pairs(links) do -- of a process that is gone
+      read_all(old)
+      if not old.conn then
+        links[other] = nil
+      end
+    end
+    link = { port = port, pause = 0, awake = 0 }
+    links[port] = link
+  end
+  if link.conn or socket.gettime() < link.awake then
+    return link
+  end
+
+  local conn = assert(unix_socket())
+  conn:settimeout(0)
+  local ok, err = conn:connect(kong.configuration.prefix .. format(SOCKET, port))
+  if ok then
+    ok, err = conn:send(ngx.worker.pid() .. " " .. token .. "\n")
+  end
+  if ok then
+    link.conn, link.part = conn, ""
+  else
+    conn:close()
+    link.err = err
+    rest(link)
+  end
+  return link
+end
+
+
+-- connected connects, if need be, and says whether that relay can send records.
+function M.connected(port, token)
+  local ok, link = pcall(connect, port, token) -- what is wrong is said when a record is missing
+  return ok and link.conn ~= nil
+end
+
+
+-- What a worker may still stand still for.
+local credit, counted = BURST, 0
+
+local function allowance()
+  local now = socket.gettime()
+  credit = min(BURST, credit + max(now - counted, 0) * SHARE)
+  counted = now
+  return min(credit, PATIENCE)
+end
+
+
+-- ask asks for a record that did not come by itself, and waits for it. over says
+-- that the client has the whole answer.
+local function ask(link, id, inbox, over)
+  local began = socket.gettime()
+  local seconds = allowance()
+  if began < link.awake or seconds < 0.001 then
+    return nil, "the relay was slow to answer and is not asked for now"
+  end
+  link.conn:settimeout(seconds, "b")
+  link.conn:settimeout(seconds, "t")
+  local ok, err = link.conn:send(id .. (over and " over\n" or " left\n"))
+  if not ok then
+    lost(link)
+  end
+  while ok and not inbox.record do
+    ok, err = read_line(link, began + seconds - socket.gettime())
+  end
+  credit = credit - max(socket.gettime() - began, 0)
+  if ok then
+    link.pause = 0
+  else
+    rest(link, id)
+  end
+  return ok, err == "timeout" and "the relay did not answer in time" or err
+end
+
+
+-- get gets the record of a request that was not over when its answer began, as
+-- JSON, or "" when the relay has none. It raises an error where there is no answer.
+function M.get(port, token, id, inbox)
+  if not (has_socket and has_unix) then
+    error("LuaSocket is not installed")
+  end
+  if not inbox then -- of a relay that was told no id
+    inbox = {}
+    expected[id] = inbox
+  end
+  local link = connect(port, token)
+  while link.conn and not inbox.record and read_line(link, 0) do end
+  if not inbox.record then
+    link = connect(port, token)
+    if not link.conn then
+      error(link.err or "the relay hung up", 0)
+    end
+    local ok, err = ask(link, id, inbox, ngx.var.request_completion == "OK")
+    if not ok then
+      error(err, 0)
+    end
+  end
+  expected[id] = nil
+  return inbox.record
+end
+
+return M

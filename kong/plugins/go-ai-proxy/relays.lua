@@ -1,0 +1,292 @@
+-- Where the relay of a configuration is. The plugin server says so in its access
+-- phase; it is asked once per worker and configuration, and again when the relay
+-- has left or a secret has changed. A request waits for a plugin server that is
+-- starting; the worker goes on meanwhile.
+
+local records = require("kong.plugins.go-ai-proxy.records")
+local secrets = require("kong.plugins.go-ai-proxy.secrets")
+local has_unix, unix_socket = pcall(require, "socket.unix")
+
+local kong = kong
+local ngx = ngx
+local type = type
+local pairs = pairs
+local match = string.match
+local gmatch = string.gmatch
+local max = math.max
+local min = math.min
+
+local NAME = "go-ai-proxy"
+local TOKEN = "Proxy-Authorization" -- Kong's log serializer redacts it
+
+local WAIT = 10 -- seconds for a plugin server that does not listen, at the most
+local STEP = 0.02 -- seconds between two looks at its socket
+local TRIES = 4 -- calls of a plugin server that listens and does not answer as it should
+local PAUSE = 0.1 -- seconds after the first of them, and more after each
+
+local M = {}
+
+-- relays holds what Go's access answered, by configuration. Kong makes a new
+-- conf table for every version of a configuration and drops the old one; weak
+-- keys let our entry go with it, as long as no entry refers to its conf.
+local relays = setmetatable({}, { __mode = "k" })
+
+
+-- forget has the next request ask Go again, unless another request has already:
+-- for every configuration, as all have the process that is gone.
+function M.forget(port)
+  for conf, relay in pairs(relays) do
+    if relay.port == port then
+      relays[conf] = nil
+    end
+  end
+end
+
+records.on_gone = M.forget
+
+
+-- drop has the next request with this configuration ask Go again.
+function M.drop(conf)
+  relays[conf] = nil
+end
+
+
+-- external is the plugin as Kong knows it of its plugin server.
+local function external()
+  local found, plugin = require("kong.runloop.plugin_servers").load_plugin(NAME)
+  if not found then
+    error(plugin, 0)
+  end
+  return plugin
+end
+
+
+-- prepare has Kong ask for it before it starts its workers: it waits for the
+-- command's answer, and would do so in the first request of each.
+function M.prepare()
+  if ngx.get_phase() == "init" and ngx.config.subsystem == "http" and kong.configuration.role ~= "control_plane" then
+    local ok, err = pcall(external)
+    if not ok then
+      kong.log.warn("requests will be refused, as nothing is known of the plugin server: ", err)
+    end
+  end
+end
+
+
+-- asking holds, by configuration, when a request began to ask Go for it. Others
+-- wait for its answer.
+local asking = setmetatable({}, { __mode = "k" })
+
+
+-- Kong ends a request from within a plugin by yielding for good. So Go's access
+-- runs in a coroutine of its own: an answer that Go gave is passed on by doing
+-- the same, and Kong's own 500 for a plugin server that does not answer becomes
+-- an error here. (Go refuses with any status but 500.)
+local function call_go(plugin, conf, version)
+  local co = coroutine.create(plugin.access)
+  local ok, err = coroutine.resume(co, plugin, version)
+  if not ok then
+    error(err)
+  end
+  if coroutine.status(co) == "dead" then
+    return
+  end
+
+  local ctx = ngx.ctx
+  local answer = ctx.delayed_response
+  if answer and answer.status_code == 500 then
+    ctx.delayed_response = nil
+    error("the plugin server does not answer")
+  end
+  asking[conf] = nil
+  coroutine.yield()
+end
+
+
+-- patience is how long Kong has to wait for the relay's answer, in ms: the relay
+-- keeps the timeouts of config.balancer itself, for each attempt. Without this
+-- Kong would give up after the service's read_timeout, in the middle of a failover.
+local function patience(conf)
+  local b = type(conf.balancer) == "table" and conf.balancer or {}
+  local function ms(name)
+    return type(b[name]) == "number" and b[name] or 60000
+  end
+  local retries = type(b.retries) == "number" and b.retries or 5
+  local all = (ms("connect_timeout") + ms("write_timeout") + ms("read_timeout")) * (retries + 1) + 5000
+  return min(all, 2147483646)
+end
+
+
+local version = 0
+
+-- renewed is conf as a version of its own. Kong asks Go to look at a configuration
+-- only when its version changes, which it does not with the secrets in it.
+local function renewed(conf)
+  version = version + 1
+  local copy = {}
+  for name, value in pairs(conf) do
+    copy[name] = value
+  end
+  copy.__seq__ = tostring(conf.__seq__) .. "." .. version
+  return copy
+end
+
+
+-- ask_go has Go set target, scheme and token of this request, and returns them.
+-- The token is "<instance>.<mac>", and what Go needs besides path and address is
+-- in what follows it: "?need=captures,consumer".
+local function ask_go(plugin, conf)
+  local from_vaults = secrets.from_vaults(conf)
+  kong.service.request.clear_header(TOKEN) -- so that what is there afterwards is Go's
+  call_go(plugin, conf, from_vaults and renewed(conf) or conf)
+
+  local header = ngx.var.http_proxy_authorization
+  local target = ngx.ctx.balancer_data
+  if not header or not target then
+    error("access of the plugin server set no target")
+  end
+
+  local token, args = match(header, "^([^?]*)%??(.*)$")
+  local needs = {}
+  for need in gmatch(ngx.decode_args(args).need or "", "[^,]+") do
+    needs[#needs + 1] = need
+  end
+  return {
+    host = target.host,
+    port = target.port,
+    scheme = ngx.var.upstream_scheme,
+    token = token,
+    needs = needs,
+    patience = patience(conf),
+    from_vaults = from_vaults,
+  }
+end
+
+
+-- Once a request has waited for Go in vain, the next ones do not, until it answers.
+local gave_up = false
+
+-- What was seen of the plugin server's socket by the last look.
+local looked, listens = 0, false
+
+-- reachable says whether the plugin server listens on path. It does not wait, and
+-- many requests that do share its looks.
+local function reachable(path)
+  local now = ngx.now()
+  if not gave_up and now - looked < STEP / 2 then
+    return listens
+  end
+  local conn = unix_socket()
+  conn:settimeout(0)
+  local ok, err = conn:connect(path)
+  conn:close()
+  looked, listens = now, ok ~= nil or err == "timeout" -- many are about to be let in
+  return listens
+end
+
+
+-- await waits until the plugin server listens.
+local function await(server)
+  if not (server and server.socket and has_unix) then
+    return
+  end
+  local deadline = ngx.now() + WAIT
+  while not reachable(server.socket) do
+    if gave_up or ngx.now() >= deadline then
+      error("nobody listens on " .. server.socket .. ": the log of the plugin server says why it does not start", 0)
+    end
+    ngx.sleep(STEP)
+  end
+  if server.socket_err then -- Kong 3.4 waits for 20 s after its start, and then never again
+    server.ready, server.socket_err = true, nil
+  end
+end
+
+
+-- find asks Go, more than once where a call fails as it ends or begins.
+local function find(conf)
+  local plugin = external()
+  local ok, relay
+  for try = 1, TRIES do
+    ok, relay = pcall(await, plugin.server_def)
+    if not ok then
+      break
+    end
+    ok, relay = pcall(ask_go, plugin, conf)
+    if ok or gave_up or try == TRIES then
+      break
+    end
+    ngx.sleep(PAUSE * try)
+  end
+  gave_up = not ok
+  return ok and relay or error(relay, 0)
+end
+
+
+-- known is what Go's access answered before, unless the relay has said since that
+-- it leaves, or has hung up, or a secret is another.
+local function known(conf)
+  local relay = relays[conf]
+  if not relay then
+    return nil
+  end
+  if relay.from_vaults and secrets.changed(conf, relay.from_vaults) then
+    relays[conf] = nil
+    return nil
+  end
+  if relay.linked then
+    relay.linked = records.watch(relay.port)
+  end
+  return relays[conf]
+end
+
+
+-- answered waits for the request that asks Go for conf, if one does.
+local function answered(conf)
+  local began = asking[conf]
+  while began and ngx.now() - began < WAIT do
+    ngx.sleep(STEP / 4)
+    began = asking[conf]
+  end
+  return relays[conf]
+end
+
+
+-- found asks Go, on behalf of all requests with conf.
+local function found(conf)
+  relays[conf] = nil
+  asking[conf] = ngx.now()
+  local ok, relay = pcall(find, conf)
+  asking[conf] = nil
+  if not ok then
+    error(relay, 0)
+  end
+  relays[conf] = relay
+  return relay
+end
+
+
+-- send has the request go to the relay of conf, and returns what is known of it.
+-- The token is set by the caller.
+function M.send(conf)
+  local relay = known(conf) or answered(conf)
+  local data = ngx.ctx.balancer_data
+  if relay then
+    -- What kong.service.set_target and set_scheme do.
+    ngx.var.upstream_host = relay.host
+    ngx.var.upstream_scheme = relay.scheme
+    data.host = relay.host
+    data.port = relay.port
+  else
+    relay = found(conf)
+    data = ngx.ctx.balancer_data
+  end
+  data.read_timeout = max(data.read_timeout or 0, relay.patience)
+  data.send_timeout = max(data.send_timeout or 0, relay.patience)
+  if not relay.linked then
+    relay.linked = records.connected(relay.port, relay.token)
+  end
+  return relay
+end
+
+return M

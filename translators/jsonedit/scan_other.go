@@ -1,0 +1,8 @@
+//go:build !amd64
+
+package jsonedit
+
+// vectors: there is a skipBlocks for amd64 only.
+const vectors = false
+
+func skipBlocks(*byte, int, uint32) (skipped int, next, slashes, wide uint32) { return }
