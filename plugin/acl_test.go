@@ -256,7 +256,7 @@ func TestAddressesMatchHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestRulesOnConsumersAndGroups(t *testing.T) {
+func TestRulesOnConsumersGroupsAndHeaders(t *testing.T) {
 	who := wire.Context{Consumer: wire.Consumer{ID: "c-1", Username: "ann"}, Groups: []string{"staff", "ops"}, GroupIDs: []string{"g-1"}, ClientIP: "10.1.2.3"}
 	for _, c := range []struct {
 		kind, key, value string
@@ -264,6 +264,7 @@ func TestRulesOnConsumersAndGroups(t *testing.T) {
 	}{
 		{"consumer", "username", "ann", true}, {"consumer", "username", "c-1", false}, {"consumer", "id", "c-1", true}, {"consumer", "id", "ann", false},
 		{"consumer_group", "name", "ops", true}, {"consumer_group", "name", "g-1", false}, {"consumer_group", "id", "g-1", true}, {"consumer_group", "id", "ops", false},
+		{"header", "x-team", "red", true}, {"header", "x-team", "blue", true}, {"header", "x-team", "green", false}, {"header", "x-other", "red", false},
 		{"provider", "", "openai", true}, {"provider", "", "azure", false}, {"ip", "", "10.0.0.0/8", true}, {"ip", "", "11.0.0.0/8", false},
 	} {
 		acls := fmt.Sprintf(`"deny":[{"match":[{"type":%q,"key":%q,"values":[%q]}]}]`, c.kind, c.key, c.value)
@@ -271,7 +272,7 @@ func TestRulesOnConsumersAndGroups(t *testing.T) {
 			acls = rule("deny", c.kind, c.value)
 		}
 		b := newBench(t, ruled(acls, routeConf(chatRoute, "openai", "m", "")), answer).elsewhere()
-		status, _ := b.serve(b.instance, hello, func(in *wire.Inbound) { in.Kong = who })
+		status, _ := b.serve(b.instance, hello, func(in *wire.Inbound) { in.Kong, in.Header["X-Team"] = who, []string{"red", "blue"} })
 		if (status == http.StatusForbidden) != c.want {
 			t.Errorf("%s %s %s: %d", c.kind, c.key, c.value, status)
 		}

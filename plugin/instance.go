@@ -194,7 +194,7 @@ func (inst *Instance) balance() error {
 	balancer.SlowStart(targets, time.Now())
 	var err error
 	inst.balancer, err = balancer.New(balancer.Options{
-		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(),
+		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(), Slots: b.Slots,
 		Breaker: balancer.Breaker{MaxFails: b.MaxFails, FailTimeout: time.Duration(b.FailTimeout) * time.Millisecond},
 	}, targets)
 	return err

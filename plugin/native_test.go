@@ -15,6 +15,7 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -578,6 +579,7 @@ func FuzzNativePath(f *testing.F) {
 		instances = append(instances, inst)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
+		defer workload.Linear(t, len(path))()
 		for _, inst := range instances {
 			q := newExchange(relay, inst, &wire.Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}, nil, nil)
 			if err := newReading(q).meet(); err != nil {

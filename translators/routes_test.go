@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -470,6 +471,7 @@ func FuzzBodiesOfOtherRoutes(f *testing.F) {
 	}
 	routes := []route.Type{"llm/v1/embeddings", "image/v1/images/generations", "image/v1/images/edits", "video/v1/videos/generations", "llm/v1/batches", "llm/v1/files"}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		for _, name := range []string{"bedrock", "gemini", "anthropic", "dashscope", "azure"} {
 			for _, o := range []target.Options{aws, onVertex} {
 				for _, route := range routes {

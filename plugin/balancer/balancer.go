@@ -40,7 +40,9 @@ type Options struct {
 	Algorithm Algorithm
 	// Latency is tpot or e2e, Usage the name of a token count strategy.
 	Latency, Usage string
-	Breaker        Breaker
+	// Slots is the size of the ring of consistent hashing.
+	Slots   int
+	Breaker Breaker
 }
 
 // Balancer chooses among a fixed set of targets. It is safe for concurrent use and
@@ -88,7 +90,7 @@ func New(o Options, targets []Target) (*Balancer, error) {
 	case RoundRobin, "":
 		b.policy = newRoundRobin(targets)
 	case ConsistentHashing:
-		b.policy = newHashing(targets)
+		b.policy = newHashing(o.Slots, b.targets)
 	case LeastConnections:
 		b.policy = leastConnections{}
 	case LowestLatency:

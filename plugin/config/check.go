@@ -118,6 +118,7 @@ func (k *checker) balancer() {
 		name, algorithm string
 	}{
 		{b.HashOnHeader != "X-Kong-LLM-Request-ID", "hash_on_header", "consistent-hashing"},
+		{b.Slots != 10000, "slots", "consistent-hashing"},
 		{b.LatencyStrategy != "tpot", "latency_strategy", "lowest-latency"},
 		{b.TokensCountStrategy != "total-tokens", "tokens_count_strategy", "lowest-usage"},
 	} {

@@ -69,6 +69,8 @@ func TestSettingsOfAnotherAlgorithmGetAWarning(t *testing.T) {
 	for _, c := range []struct{ config, want string }{
 		{`{"balancer":{"hash_on_header":"X"},` + target + `}`, "config.balancer.hash_on_header: has no effect: only the algorithm consistent-hashing reads it"},
 		{`{"balancer":{"hash_on_header":"X","algorithm":"consistent-hashing"},` + target + `}`, ""},
+		{`{"balancer":{"slots":1000},` + target + `}`, "config.balancer.slots: has no effect: only the algorithm consistent-hashing reads it"},
+		{`{"balancer":{"slots":1000,"algorithm":"consistent-hashing"},` + target + `}`, ""},
 		{`{"balancer":{"latency_strategy":"e2e"},` + target + `}`, "config.balancer.latency_strategy: has no effect: only the algorithm lowest-latency reads it"},
 		{`{"balancer":{"latency_strategy":"e2e","algorithm":"lowest-latency"},` + target + `}`, ""},
 		{`{"balancer":{"tokens_count_strategy":"cost"},` + target + `}`, "config.balancer.tokens_count_strategy: has no effect: only the algorithm lowest-usage reads it"},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
@@ -336,6 +337,7 @@ func FuzzTemplate(f *testing.F) {
 	f.Add("https://example.com$(headers.v", "%2f")
 	f.Add("https://x/$(headers.v).$(headers.v)", ".")
 	f.Fuzz(func(t *testing.T, template, value string) {
+		defer workload.Linear(t, len(template)+len(value))()
 		for _, land := range []landing{inText, inHost, inSegment, inModel, inURLSegment, inPath} {
 			if x, err := parseText("f", template, land); err == nil {
 				_, _ = x.expand(values{"headers.v": value})

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func TestHeadersOfTheClientEndAtTheGateway(t *testing.T) {
@@ -80,6 +82,7 @@ func FuzzQueryEditsTouchOnlyTheirPairs(f *testing.F) {
 	f.Add("&", "0")
 	f.Add("a%70ikey=1;b=2", "apikey")
 	f.Fuzz(func(t *testing.T, raw, name string) {
+		defer workload.Linear(t, len(raw)+len(name))()
 		got := setQuery(raw, name, "new=pair")
 		kept, ok := strings.CutSuffix(got, "new=pair")
 		if !ok {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -308,6 +309,7 @@ func FuzzClientAgreesWithTheStandardLibrary(f *testing.F) {
 	}
 	p := newPair(f)
 	f.Fuzz(func(t *testing.T, raw []byte, head bool) {
+		defer workload.Linear(t, len(raw))()
 		if len(raw) > 50<<10 || bytes.Contains(raw, []byte("101")) {
 			return
 		}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 // told is what a handler saw of a request, as its answer's body.
@@ -360,6 +362,7 @@ func FuzzServerAgreesWithTheStandardLibrary(f *testing.F) {
 	}
 	ours, theirs := both(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		defer workload.Linear(t, len(raw))()
 		if len(raw) > 50<<10 {
 			return
 		}

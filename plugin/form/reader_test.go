@@ -14,6 +14,7 @@ import (
 
 	"go-ai-proxy/plugin/form/formtest"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 const (
@@ -295,6 +296,7 @@ func FuzzForm(f *testing.F) {
 		f.Add(s, 3)
 	}
 	f.Fuzz(func(t *testing.T, body string, n int) {
+		defer workload.Linear(t, len(body))()
 		out, err := passedOn(t, &pieces{body, 1 + max(n, 0)%100}, func(f *Reader) { f.Replace = "ours" })
 		f2, err2 := New(strings.NewReader(body), formType)
 		if err2 != nil {

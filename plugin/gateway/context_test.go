@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func TestContextIsDecodedAsItWasEncoded(t *testing.T) {
@@ -20,6 +21,7 @@ func FuzzContext(f *testing.F) {
 	f.Add("shim=1&path=%2F&c.model=x&groups=a&groups=b")
 	f.Add("%zz=1&&=&c.=")
 	f.Fuzz(func(t *testing.T, s string) {
+		defer workload.Linear(t, len(s))()
 		c, err := decodeContext(s)
 		if err != nil {
 			return

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -223,5 +224,44 @@ func TestRequestedRecordSaysHowItsRequestEnded(t *testing.T) {
 				time.Sleep(2 * time.Hour)
 			})
 		})
+	}
+}
+
+// Sockets of processes that are gone are removed, and no others.
+func TestSocketsOfEndedRelaysAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	stale, live := filepath.Join(dir, fmt.Sprintf(RecordSocket, 2)), filepath.Join(dir, fmt.Sprintf(RecordSocket, 3))
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	other, err := net.Listen("unix", live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
+	closeRecords, err := s.serve(dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeRecords()
+	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket of an ended relay: %v", err)
+	}
+	if _, err := os.Stat(live); err != nil {
+		t.Errorf("the socket of another relay: %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, fmt.Sprintf(RecordSocket, 1))); err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("the socket, which Kong's workers may use: %v, %v", info, err)
+	}
+}
+
+func TestRecordSocketThatCannotBeMadeIsAnError(t *testing.T) {
+	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
+	if _, err := s.serve(filepath.Join(t.TempDir(), "absent"), 1); err == nil || !strings.HasPrefix(err.Error(), "socket for records: ") {
+		t.Errorf("%v", err)
 	}
 }

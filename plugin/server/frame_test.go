@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 // FuzzConnection feeds a connection with anything after a valid start: it must
@@ -26,6 +28,7 @@ func FuzzConnection(f *testing.F) {
 		_, _ = e.Client.GetConsumer()
 	}}), Info: info, Logger: zerolog.Nop()}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer workload.Linear(t, len(data))()
 		s.instances = newInstances(s.open, s.end, time.Minute, time.Hour)
 		s.instances.nextID = 7
 		s.instances.start(1, []byte("{}"))
@@ -51,6 +54,7 @@ func FuzzReadFrame(f *testing.F) {
 	f.Add([]byte("\x03\x00\x00\x00abcd"), 2)
 	f.Add([]byte("\xff\xff\xff\x03abcd"), 70)
 	f.Fuzz(func(t *testing.T, data []byte, size int) {
+		defer workload.Linear(t, len(data))()
 		buf := make([]byte, max(0, min(size, 1<<10)))
 		frame, err := readFrame(bytes.NewReader(data), buf)
 		if err == nil && !bytes.Equal(frame, data[:len(frame)]) {

@@ -9,6 +9,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 // routesOf loads routes, each with a plugin, and returns their router.
@@ -152,6 +153,7 @@ func FuzzNormalizedPathsStayInPlace(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
+		defer workload.Linear(t, len(path))()
 		once := plugin.NormalizePath("/" + path)
 		if strings.Contains(once+"/", "/../") || strings.Contains(once, "//") {
 			t.Fatalf("normalize(%q) = %q", "/"+path, once)

@@ -8,7 +8,8 @@
 //	go run ./test/mutate -files cost.go ./plugin/record
 //
 // A change that does not compile is none; one at which the tests hang is
-// noticed. Some changes make no difference that could be noticed (a bound that
+// noticed. All that type-check side by side are compiled into one test binary
+// (weave.go), the others into one each. Some changes make no difference that could be noticed (a bound that
 // nothing reaches, a field that is only a hint), so that a score of 100 % is
 // no aim. The working tree is not touched: go test -overlay has the changes.
 //
@@ -47,6 +48,8 @@ type settings struct {
 	tests    []string // packages whose tests are run
 	run      string   // of go test
 	files    string   // a pattern of file names
+	skip     string   // of go test
+	short    bool     // of go test
 	max      int      // mutants, 0 for all
 	parallel int
 }
@@ -55,6 +58,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
 	flags := flag.NewFlagSet("mutate", flag.ContinueOnError)
 	flags.StringVar(&s.run, "run", "", "run only the tests that match, as go test has it")
+	flags.StringVar(&s.skip, "skip", "", "skip the tests that match, as go test has it")
+	flags.BoolVar(&s.short, "short", false, "run the tests that run with -short")
 	flags.StringVar(&s.files, "files", "*.go", "change only files whose `name` matches")
 	flags.IntVar(&s.max, "max", 0, "try so many changes, always the same ones; 0 is all")
 	flags.IntVar(&s.parallel, "p", 1, "how many changes are tried at once")
@@ -103,6 +108,21 @@ func load(ctx context.Context, path string) (*pkg, error) {
 	return p, json.Unmarshal(text, p)
 }
 
+// exportsOf returns the files with what the compiler needs to know of each package
+// that the package at path imports, and the selector.
+func exportsOf(ctx context.Context, path string) (map[string]string, error) {
+	text, err := exec.CommandContext(ctx, "go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", path, "os", "strconv").Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s does not compile: %w", path, err)
+	}
+	exports := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		name, file, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		exports[name] = file
+	}
+	return exports, nil
+}
+
 // try tries the changes of one package and prints what survives, and the score.
 func try(ctx context.Context, s settings, p *pkg, named []string, out io.Writer) error {
 	var all []mutant
@@ -121,7 +141,15 @@ func try(ctx context.Context, s settings, p *pkg, named []string, out io.Writer)
 		all = append(all, list...)
 	}
 	all = sample(all, s.max)
-	t, err := newTester(ctx, s)
+	exports, err := exportsOf(ctx, p.ImportPath)
+	if err != nil {
+		return err
+	}
+	c, err := newChecker(p, exports)
+	if err != nil {
+		return err
+	}
+	t, err := newTester(ctx, s, c, all)
 	if err != nil {
 		return err
 	}
@@ -132,7 +160,7 @@ func try(ctx context.Context, s settings, p *pkg, named []string, out io.Writer)
 	for range max(s.parallel, 1) {
 		workers.Go(func() {
 			for i := range next {
-				results[i] = t.test(ctx, all[i])
+				results[i] = t.test(ctx, all, i)
 				if results[i] == survived {
 					name, _ := filepath.Rel(p.Module.Dir, all[i].file)
 					fmt.Fprintf(out, "%s:%d: %s\n", name, all[i].line, all[i].change)
@@ -145,13 +173,16 @@ func try(ctx context.Context, s settings, p *pkg, named []string, out io.Writer)
 	}
 	close(next)
 	workers.Wait()
-	count := map[result]int{}
-	for _, r := range results {
+	count, single := map[result]int{}, 0
+	for i, r := range results {
 		count[r]++
+		if r != broken && all[i].form == alone {
+			single++
+		}
 	}
 	compiled := count[killed] + count[survived]
-	fmt.Fprintf(out, "%s: %d of %d changes that compile noticed (%.1f %%); %d do not compile\n",
-		p.ImportPath, count[killed], compiled, 100*float64(count[killed])/float64(max(compiled, 1)), count[broken])
+	fmt.Fprintf(out, "%s: %d of %d changes that compile noticed (%.1f %%); %d had a build of their own, %d do not compile\n",
+		p.ImportPath, count[killed], compiled, 100*float64(count[killed])/float64(max(compiled, 1)), single, count[broken])
 	return ctx.Err()
 }
 
@@ -178,63 +209,124 @@ const (
 	survived
 )
 
-// tester runs tests on mutants.
+// tester runs tests on the changes of one package: all that can be are in one test
+// binary, and a variable of the environment says which is meant; each of the others
+// has a build of its own.
 type tester struct {
 	settings
+	*checker
 	dir     string
 	timeout time.Duration
+	woven   []binary
 }
 
-// newTester runs the tests once as they are: they must pass, and tell how long
-// they take.
-func newTester(ctx context.Context, s settings) (*tester, error) {
+// binary is a compiled test, and the directory in which it runs.
+type binary struct{ path, dir string }
+
+// newTester builds the tests with all of the changes in them and runs them once
+// without any: they must pass, and tell how long they take.
+func newTester(ctx context.Context, s settings, c *checker, all []mutant) (*tester, error) {
+	sources, err := c.weave(all)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return nil, err
 	}
-	t := &tester{settings: s, dir: dir, timeout: 10 * time.Minute}
-	for range 2 { // the first may have to compile much
-		began := time.Now()
-		if text, err := t.goTest(ctx, ""); err != nil {
-			t.close()
-			return nil, fmt.Errorf("the tests fail without a change: %w\n%s", err, text)
-		}
-		t.timeout = 10*time.Second + 5*time.Since(began)
+	t := &tester{settings: s, checker: c, dir: dir, timeout: 10 * time.Minute}
+	t.woven, err = t.build(ctx, "woven", sources)
+	began := time.Now()
+	if err == nil {
+		err = t.execute(ctx, t.woven, 0)
 	}
+	if err != nil {
+		t.close()
+		return nil, fmt.Errorf("the tests fail without a change: %w", err)
+	}
+	t.timeout = 3*time.Second + 10*time.Since(began)
 	return t, nil
 }
 
 func (t *tester) close() { os.RemoveAll(t.dir) }
 
-func (t *tester) goTest(ctx context.Context, overlay string) ([]byte, error) {
-	args := []string{"test", "-vet=off", "-count=1", "-failfast", "-ldflags=-s -w", "-timeout", t.timeout.String()}
-	if t.run != "" {
-		args = append(args, "-run", t.run)
+// build compiles the tests with other sources of some files.
+func (t *tester) build(ctx context.Context, name string, sources map[string][]byte) ([]binary, error) {
+	dir := filepath.Join(t.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
 	}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
+	replace := map[string]string{}
+	for file, source := range sources {
+		replace[file] = filepath.Join(dir, filepath.Base(file))
+		if err := os.WriteFile(replace[file], source, 0o600); err != nil {
+			return nil, err
+		}
 	}
-	return exec.CommandContext(ctx, "go", append(args, t.tests...)...).CombinedOutput()
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+		return nil, err
+	}
+	var list []binary
+	for i, tests := range t.tests {
+		p, err := load(ctx, tests)
+		if err != nil {
+			return nil, err
+		}
+		b := binary{filepath.Join(dir, fmt.Sprintf("tests%d", i)), p.Dir}
+		text, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w",
+			"-overlay", filepath.Join(dir, "overlay.json"), "-o", b.path, tests).CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("%w\n%s", err, text)
+		}
+		list = append(list, b)
+	}
+	return list, nil
 }
 
-// test tries one mutant.
-func (t *tester) test(ctx context.Context, m mutant) result {
-	dir, err := os.MkdirTemp(t.dir, "")
-	if err != nil {
-		return broken
+// execute runs tests with change n, or none for 0.
+func (t *tester) execute(ctx context.Context, list []binary, n int) error {
+	for _, b := range list {
+		ctx, cancel := context.WithTimeout(ctx, t.timeout+3*time.Second)
+		cmd := exec.CommandContext(ctx, b.path, "-test.failfast", "-test.timeout="+t.timeout.String(),
+			"-test.run="+t.run, "-test.skip="+t.skip, fmt.Sprintf("-test.short=%t", t.short), "-test.paniconexit0")
+		cmd.Dir = b.dir
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", variable, n))
+		cmd.WaitDelay = 5 * time.Second
+		text, err := cmd.CombinedOutput()
+		cancel()
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, text)
+		}
 	}
-	defer os.RemoveAll(dir)
-	source, overlay := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{m.file: source}})
-	if err != nil || os.WriteFile(source, m.apply(), 0o600) != nil || os.WriteFile(overlay, replace, 0o600) != nil {
-		return broken
+	return nil
+}
+
+// test tries change i.
+func (t *tester) test(ctx context.Context, all []mutant, i int) result {
+	m := &all[i]
+	tests := t.woven
+	n := i + 1
+	if m.form == alone {
+		if !t.compiles(m) {
+			return broken
+		}
+		name := fmt.Sprintf("change%d", n)
+		defer os.RemoveAll(filepath.Join(t.dir, name))
+		var err error
+		if tests, err = t.build(ctx, name, map[string][]byte{m.file: m.apply()}); err != nil {
+			return broken // a test does not compile
+		}
 	}
-	text, err := t.goTest(ctx, overlay)
+	err := t.execute(ctx, tests, n)
 	switch {
-	case err == nil:
-		return survived
-	case strings.Contains(string(text), "[build failed]"), strings.Contains(string(text), "[setup failed]"), ctx.Err() != nil:
+	case ctx.Err() != nil:
 		return broken
+	case err != nil:
+		return killed
 	}
-	return killed
+	return survived
 }

@@ -19,6 +19,10 @@ type mutant struct {
 	with       string
 	line       int
 	change     string // for people
+
+	form     form
+	from, to int    // of the node that is woven
+	typ      string // of number, computed and returned
 }
 
 // apply returns the changed file.
@@ -58,6 +62,7 @@ type finder struct {
 	source []byte
 	set    *token.FileSet
 	list   []mutant
+	listed map[ast.Node]bool // statements of a block, which may become several
 }
 
 // mutants returns the changes to try in a file: operators swapped, conditions
@@ -68,7 +73,7 @@ func mutants(file string) ([]mutant, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &finder{file: file, source: source, set: token.NewFileSet()}
+	f := &finder{file: file, source: source, set: token.NewFileSet(), listed: map[ast.Node]bool{}}
 	tree, err := parser.ParseFile(f.set, file, source, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
@@ -98,16 +103,25 @@ func (f *finder) visit(n ast.Node, of *ast.FuncType) bool {
 	case *ast.FuncLit:
 		f.function(n.Type, n.Body)
 		return false
+	case *ast.BlockStmt:
+		f.enlist(n.List)
+	case *ast.CommClause:
+		f.enlist(n.Body)
 	case *ast.BinaryExpr:
-		f.swap(n.OpPos, n.Op, n)
+		how := computed
+		if _, ok := truth[n.Op]; ok {
+			how = condition
+		}
+		f.swap(n.OpPos, n.Op, n, how)
 	case *ast.IncDecStmt:
-		f.swap(n.TokPos, n.Tok, n)
-		f.add(n.Pos(), n.End(), "", f.text(n)+" is left out")
+		f.swap(n.TokPos, n.Tok, n, f.stated(n))
+		f.add(n, n.Pos(), n.End(), "", f.text(n)+" is left out", f.stated(n))
 	case *ast.IfStmt:
 		f.negate(n.Cond)
 	case *ast.ForStmt:
 		f.negate(n.Cond)
 	case *ast.CaseClause:
+		f.enlist(n.Body)
 		for _, e := range n.List {
 			switch e.(type) {
 			case *ast.CallExpr, *ast.UnaryExpr:
@@ -119,7 +133,7 @@ func (f *finder) visit(n ast.Node, of *ast.FuncType) bool {
 	case *ast.ReturnStmt:
 		f.zero(n, of)
 	case *ast.AssignStmt:
-		f.swap(n.TokPos, n.Tok, n)
+		f.swap(n.TokPos, n.Tok, n, f.stated(n))
 		if n.Tok != token.DEFINE {
 			f.discard(n, n.Rhs)
 		}
@@ -128,14 +142,34 @@ func (f *finder) visit(n ast.Node, of *ast.FuncType) bool {
 			f.discard(n, call.Args)
 		}
 	case *ast.DeferStmt:
-		f.add(n.Pos(), n.End(), "", f.text(n)+" is left out")
+		f.add(n, n.Pos(), n.End(), "", f.text(n)+" is left out", f.stated(n))
 	}
 	return true
 }
 
-func (f *finder) swap(at token.Pos, op token.Token, in ast.Node) {
+// truth has the operators whose result is true or false.
+var truth = map[token.Token]struct{}{
+	token.LSS: {}, token.LEQ: {}, token.GTR: {}, token.GEQ: {}, token.EQL: {}, token.NEQ: {}, token.LAND: {}, token.LOR: {},
+}
+
+// enlist remembers the statements of a list.
+func (f *finder) enlist(list []ast.Stmt) {
+	for _, s := range list {
+		f.listed[s] = true
+	}
+}
+
+// stated is the form of a statement's changes.
+func (f *finder) stated(n ast.Stmt) form {
+	if f.listed[n] {
+		return statement
+	}
+	return alone
+}
+
+func (f *finder) swap(at token.Pos, op token.Token, in ast.Node, how form) {
 	for _, other := range swaps[op] {
-		f.add(at, at+token.Pos(len(op.String())), other.String(), fmt.Sprintf("%s becomes %s in %s", op, other, f.text(in)))
+		f.add(in, at, at+token.Pos(len(op.String())), other.String(), fmt.Sprintf("%s becomes %s in %s", op, other, f.text(in)), how)
 	}
 }
 
@@ -144,7 +178,7 @@ func (f *finder) negate(e ast.Expr) {
 	if b, ok := e.(*ast.BinaryExpr); e == nil || ok && b.Op != token.LAND && b.Op != token.LOR {
 		return
 	}
-	f.add(e.Pos(), e.End(), "!("+f.all(e)+")", "not "+f.text(e))
+	f.add(e, e.Pos(), e.End(), "!("+f.all(e)+")", "not "+f.text(e), condition)
 }
 
 func (f *finder) step(n *ast.BasicLit) {
@@ -155,7 +189,7 @@ func (f *finder) step(n *ast.BasicLit) {
 	for _, by := range []int64{1, -1} {
 		next := new(big.Int).Add(value, big.NewInt(by)).String()
 		line := strings.TrimSpace(f.lineOf(n.Pos()))
-		f.add(n.Pos(), n.End(), "("+next+")", fmt.Sprintf("%s becomes %s in %s", n.Value, next, line))
+		f.add(n, n.Pos(), n.End(), "("+next+")", fmt.Sprintf("%s becomes %s in %s", n.Value, next, line), number)
 	}
 }
 
@@ -177,7 +211,8 @@ func (f *finder) zero(n *ast.ReturnStmt, of *ast.FuncType) {
 		}
 		// What was computed stays computed: else variables would be unused.
 		zero := fmt.Sprintf("func() (zero %s) { _ = %s; return zero }()", f.all(types[i]), f.all(e))
-		f.add(e.Pos(), e.End(), zero, fmt.Sprintf("%s is zero in %s", f.text(e), f.text(n)))
+		f.add(e, e.Pos(), e.End(), zero, fmt.Sprintf("%s is zero in %s", f.text(e), f.text(n)), returned)
+		f.list[len(f.list)-1].typ = f.all(types[i])
 	}
 }
 
@@ -193,13 +228,16 @@ func (f *finder) discard(n ast.Stmt, used []ast.Expr) {
 			}
 		}
 	}
-	f.add(n.Pos(), n.End(), strings.Join(left, "; "), f.text(n)+" is left out")
+	f.add(n, n.Pos(), n.End(), strings.Join(left, "; "), f.text(n)+" is left out", f.stated(n))
 }
 
-func (f *finder) add(start, end token.Pos, with, change string) {
+// add takes in a change of the source from start to end, in node, which is what is
+// woven.
+func (f *finder) add(node ast.Node, start, end token.Pos, with, change string, how form) {
 	p := f.set.Position(start)
 	f.list = append(f.list, mutant{
 		file: f.file, source: f.source, start: p.Offset, end: f.set.Position(end).Offset, with: with, line: p.Line, change: change,
+		form: how, from: f.set.Position(node.Pos()).Offset, to: f.set.Position(node.End()).Offset,
 	})
 }
 

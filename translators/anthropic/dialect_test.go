@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
@@ -316,6 +317,7 @@ func FuzzDialect(f *testing.F) {
 	f.Add(fixture(f, "claude_code.json"))
 	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"image"},{"type":"document","source":{"type":"text","data":"x"}},{"type":"server_tool_use"}]}],"tools":[{}],"output_config":[],"thinking":1}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		r, err := Dialect.ParseRequest(body)
 		if err == nil {
 			var out []byte

@@ -11,6 +11,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -343,6 +344,7 @@ func FuzzStream(f *testing.F) {
 	f.Add(fixture(f, "blocks.sse"))
 	f.Add([]byte("data: {\"type\":\"content_block_start\",\"index\":-1}\n\ndata: {\"type\":\"message_start\"}\n\ndata: {\"type\":\"message_delta\",\"usage\":{\"iterations\":[1,null]}}\n\n"))
 	f.Fuzz(func(t *testing.T, stream []byte) {
+		defer workload.Linear(t, len(stream))()
 		s := Messages.NewStream(&target.Target{})
 		var seen chat.Seen
 		for _, line := range bytes.Split(stream, []byte("\n")) {

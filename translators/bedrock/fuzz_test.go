@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
@@ -19,6 +20,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"file","file":{"filename":"é\u0000","file_data":"aGk="}}]}],"bedrock":{"inferenceConfig":{}}}`), nova)
 	f.Fuzz(func(t *testing.T, body []byte, model string) {
+		defer workload.Linear(t, len(body)+len(model))()
 		req, err := openai.Chat.ParseRequest(body)
 		if err != nil {
 			return
@@ -37,6 +39,7 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Add([]byte(`{"output":{"message":{"content":[{"text":"a"},{"toolUse":{"input":{"a":nan}}}]}},"trace":{"a":1-2,"b":"\u0001\u007f"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		var seen chat.Seen
 		Meter.Whole(body, &seen)
 		r, err := Converse.ParseResponse(chatTarget(sonnet), body)
@@ -63,6 +66,7 @@ func FuzzStream(f *testing.F) {
 	f.Add("contentBlockStart", []byte(`{"start":{"toolUse":{}}}`), []byte(`{"delta":{"toolUse":{"input":"x"}}}`), true)
 	f.Add("chunk", []byte(`{"bytes":"e30="}`), []byte(`{}`), true)
 	f.Fuzz(func(t *testing.T, typ string, first, second []byte, exception bool) {
+		defer workload.Linear(t, len(typ)+len(first)+len(second))()
 		from, to := Converse.NewStream(chatTarget(sonnet)), Dialect.NewEncoder(answerMeta)
 		var seen chat.Seen
 		var out []byte
@@ -99,6 +103,7 @@ func FuzzDialect(f *testing.F) {
 	}
 	f.Add([]byte(`{"messages":[{"role":"user","content":[{"searchResult":{"a":1}},{"cachePoint":{}}]}],"system":[{"cachePoint":{}},{"text":"a"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		req, err := Dialect.ParseRequest(body)
 		if err != nil {
 			return

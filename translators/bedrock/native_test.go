@@ -3,6 +3,7 @@ package bedrock
 import (
 	"testing"
 
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 )
 
@@ -13,6 +14,7 @@ func FuzzUnwrap(f *testing.F) {
 	f.Add("throttlingException", []byte(`{"message":"slow"}`), true)
 	f.Add("other", []byte(`{}`), false)
 	f.Fuzz(func(t *testing.T, kind string, data []byte, exception bool) {
+		defer workload.Linear(t, len(kind)+len(data))()
 		name, event := unwrap(nil, frame.Event{Type: []byte(kind), Data: data, Exception: exception})
 		if event == nil && name != nil {
 			t.Errorf("%q has a type and no data", data)

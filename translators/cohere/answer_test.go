@@ -12,6 +12,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -314,6 +315,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"generations":[1,{"text":[]}],"meta":{"billed_units":{"input_tokens":-1,"output_tokens":1e99}},"usage":[]}`))
 	f.Add([]byte(`{"type":"tool-call-delta","index":-1}` + "\n" + `{"event_type":"text-generation","index":-3,"text":"x"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
+		defer workload.Linear(t, len(in))()
 		var seen chat.Seen
 		Meter.Whole(in, &seen)
 		if resp, err := Chat.ParseResponse(to("llm/v1/chat"), in); err == nil && json.Valid(in) {

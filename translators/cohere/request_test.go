@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -220,6 +221,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{` + hello + `,` + weather + `,"tool_choice":"none","documents":[1],"thinking":[],"response_format":{"type":"json_schema","json_schema":{"schema":[]}}}`))
 	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA"}}]},{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"a","content":"{}"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"items":[]},"b":1},"required":[1]}}}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		for _, up := range []chat.Upstream{Chat, ChatV1, Generate} {
 			got, err := request(openai.Chat, up, string(body))
 			if err == nil && !json.Valid([]byte(got)) {

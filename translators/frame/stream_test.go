@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 // headersOf makes the first n bytes of a frame's payload its headers.
@@ -277,6 +279,7 @@ func fuzz(f *testing.F, kind Kind) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, in, cuts []byte) {
+		defer workload.Linear(t, len(in)+len(cuts))()
 		for _, limit := range []int{0, 64} {
 			want, wantErr := read(kind, bytes.NewReader(in), limit)
 			var p pieces

@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
@@ -259,6 +260,7 @@ func FuzzParseRequest(f *testing.F) {
 	f.Add([]byte(`{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"g","response":{"output":"two"}}},{"text":"a"}]}]}`))
 	f.Add([]byte(`{"contents":{"parts":{"inlineData":{"data":"a"}}},"tools":{"a\n":1},"generationConfig":{"responseSchema":{"type":"A","properties":{"\"":[]}}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		req, err := Dialect.ParseRequest(body)
 		if err != nil {
 			return

@@ -3,6 +3,7 @@ package gemini
 import (
 	"testing"
 
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -12,6 +13,7 @@ func FuzzSetModel(f *testing.F) {
 	f.Add([]byte(`{"requests":[{"model":"models/a","x":1.50},{"y":[]},3]}`))
 	f.Add([]byte(`{"requests":{"model":1}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		if _, err := jsonedit.Object(body, nil); err != nil {
 			return
 		}

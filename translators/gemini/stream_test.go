@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -265,6 +266,7 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte(`{"candidates":[{"index":-1,"content":{"parts":[{"functionCall":{}}]},"finishReason":"STOP"}]}`))
 	f.Add([]byte(`{"candidates":{"index":1e9},"usageMetadata":[],"promptFeedback":{"blockReason":"A"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer workload.Linear(t, len(data))()
 		to := onPublic("m")
 		s := Generate.NewStream(&to)
 		for range 2 {

@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
@@ -347,6 +348,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`[{"generated_text":"x","details":{"generated_tokens":-1,"prefill":[1],"input_length":1e99}}]`))
 	f.Add([]byte(`[[1,2],[]]`))
 	f.Fuzz(func(t *testing.T, in []byte) {
+		defer workload.Linear(t, len(in))()
 		var seen chat.Seen
 		Meter.Whole(in, &seen)
 		if resp, err := Generate.ParseResponse(to("llm/v1/completions", mistral), in); err == nil {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"testing"
 	"unicode/utf8"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func FuzzObject(f *testing.F) {
@@ -12,6 +14,7 @@ func FuzzObject(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		defer workload.Linear(t, len(text))()
 		if len(text) > 2*MaxDepth {
 			return
 		}
@@ -33,6 +36,7 @@ func FuzzSplice(f *testing.F) {
 		f.Add([]byte(text), "b", ``, "a", "")
 	}
 	f.Fuzz(func(t *testing.T, body []byte, key, value, other, name string) {
+		defer workload.Linear(t, len(body)+len(key)+len(value)+len(other)+len(name))()
 		// The laws of Splice: no name twice, and a decoder cannot tell apart
 		// names that are not UTF-8.
 		if key == other || key == name || other == name || !utf8.ValidString(key+" "+other+" "+name) {
@@ -58,6 +62,7 @@ func FuzzMerge(f *testing.F) {
 	}
 	f.Add([]byte(`{"a":{"b":{"c":1}}}`), []byte(`{"a":{"b":{"d":null}}}`))
 	f.Fuzz(func(t *testing.T, base, over []byte) {
+		defer workload.Linear(t, len(base)+len(over))()
 		// Members that differ only in bytes that are not UTF-8 are one to a decoder.
 		if utf8.Valid(base) && utf8.Valid(over) {
 			checkMerge(t, base, over)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"reflect"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 // checkTrusted holds Members and Elements to what Object and Array say of valid
@@ -54,6 +56,7 @@ func FuzzMembers(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		defer workload.Linear(t, len(text))()
 		if len(text) <= 2*MaxDepth {
 			checkTrusted(t, text)
 		}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func TestValuesAreWrittenAsTheyCame(t *testing.T) {
@@ -201,6 +203,7 @@ func FuzzValue(f *testing.F) {
 	f.Add([]byte(`{"a":["\u0001","é",1.5e3,{"b":null}],"a":{"\\":"\ud83d\ud83d\ude00"}}`))
 	f.Add([]byte(`["` + strings.Repeat(`\n\"`, 20) + strings.Repeat(`é\\`, 20) + `"]`))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		defer workload.Linear(t, len(text))()
 		if len(text) <= 2*MaxDepth {
 			checkValue(t, text)
 		}

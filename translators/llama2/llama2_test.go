@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
@@ -175,6 +176,7 @@ func FuzzRaw(f *testing.F) {
 	f.Add([]byte(`{"data":[{"generated_text":"[INST] A? [/INST] a."}]}`))
 	f.Add([]byte(`{"prompt":"A?"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		for dialect, format := range map[chat.Dialect]chat.Upstream{openai.Chat: Chat, openai.Completions: Complete} {
 			req, err := dialect.ParseRequest(body)
 			if err != nil {

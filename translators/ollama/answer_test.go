@@ -13,6 +13,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -348,6 +349,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"response":"a","done":true,"logprobs":[]}`))
 	f.Add([]byte(`{"error":{}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		deltas, streamErr := Chat.NewStream(on("")).Next(frame.Event{Data: body})
 		var out []byte
 		e := openai.Chat.NewEncoder(chat.Meta{ID: "x", Model: "m", Created: 1})

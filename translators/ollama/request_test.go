@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/route"
@@ -308,6 +309,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"messages":[{"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"1","content":"x"}]}`))
 	f.Add([]byte(`{"prompt":"x","suffix":"y"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		for dialect, format := range map[chat.Dialect]chat.Upstream{openai.Chat: Chat, openai.Completions: Generate} {
 			req, err := dialect.ParseRequest(body)
 			if err != nil {

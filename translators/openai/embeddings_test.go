@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func TestVectorsBecomeBase64(t *testing.T) {
@@ -49,6 +51,7 @@ func TestValuesThatAreNotVectorsAreKept(t *testing.T) {
 func FuzzEmbeddingsInBase64(f *testing.F) {
 	f.Add([]byte(`{"data":[{"embedding":[1,2.5]},{"embedding":"x"}],"model":"m"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		if got := EmbeddingsInBase64(nil, body); json.Valid(body) && !json.Valid(got) {
 			t.Errorf("%s became %s", body, got)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
@@ -227,6 +228,7 @@ func FuzzMeter(f *testing.F) {
 	f.Add([]byte(`{"choices":[{"delta":{"content":"\u12`))
 	f.Add([]byte(`{"content":"\\`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer workload.Linear(t, len(data))()
 		seen := &chat.Seen{Collect: func([]byte) {}}
 		Meter.Whole(data, seen)
 		ResponsesMeter.Whole(data, seen)

@@ -8,6 +8,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/origin"
@@ -206,6 +207,7 @@ func FuzzParseRequest(f *testing.F) {
 	}
 	f.Add([]byte(`{"messages":[{"role":"function","name":"f","content":null}],"functions":[{"name":"f"}],"x":nan}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		for _, d := range []chat.Dialect{Chat, Completions} {
 			req, err := d.ParseRequest(body)
 			if err != nil {

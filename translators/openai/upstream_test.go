@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -131,6 +132,7 @@ func FuzzUpstreamStream(f *testing.F) {
 	f.Add([]byte(`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":-1,"function":{"name":"f"}}]}}]}`))
 	f.Add([]byte(`{"choices":[{"index":9999999999,"delta":{"content":[{"summary":"x"}]}}],"usage":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer workload.Linear(t, len(data))()
 		s, e := Upstream{}.NewStream(testTarget), Chat.NewEncoder(testMeta)
 		for range 2 {
 			deltas, _ := s.Next(frame.Event{Data: data})

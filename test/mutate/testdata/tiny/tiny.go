@@ -1,9 +1,11 @@
 // Package tiny has a condition that its test does not pin.
 package tiny
 
-// Fits says whether n is below limit.
+const least = 0
+
+// Fits says whether n is below limit, and no less than least.
 func Fits(n, limit int) bool {
-	if n < 0 {
+	if n < least {
 		return false
 	}
 	return n < limit
