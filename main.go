@@ -38,6 +38,7 @@ const usage = `go-ai-proxy: Kong's AI gateway as one plugin
   go-ai-proxy -kong-prefix DIR          serve Kong on DIR/go-ai-proxy.socket
   go-ai-proxy standalone [-config FILE] [-listen ADDR] [-mock]
                                         serve without Kong; standalone -h tells more
+  go-ai-proxy check [-strict] FILE …    say what is wrong with a kong.yml
   go-ai-proxy mock [-listen ADDR]       a mock LLM by itself; mock -h tells more
   go-ai-proxy version                   print the version
 
@@ -89,6 +90,12 @@ func run(args []string, out *lines.Writer) error {
 			return err
 		}
 		return standalone.Run(ctx, read, args[1:], log, os.Stdout, out, kind)
+	case "check":
+		read, err := config.NewSchema(schema)
+		if err != nil {
+			return err
+		}
+		return standalone.Check(read, args[1:], os.Stdout)
 	case "mock":
 		return standalone.RunMock(ctx, args[1:], out)
 	case "version", "-version", "--version":

@@ -39,8 +39,9 @@ type Instance struct {
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
-	table             *routes.Table // the APIs that clients may call
-	keeps             bool          // some target's bodies are logged
+	table             *routes.Table   // the APIs that clients may call
+	keeps             bool            // some target's bodies are logged
+	warnings          config.Problems // options without effect, and other things that do not work
 	// broken is set when the configuration cannot work; it is the answer to every
 	// request.
 	broken *chat.Error
@@ -222,8 +223,7 @@ func (inst *Instance) usageStrategy() string {
 	if why == "" {
 		return b.TokensCountStrategy
 	}
-	inst.relay.log.Warn().Str("plugin_id", inst.config.PluginID).Str("error", "balancer.tokens_count_strategy: "+why).
-		Msg("lowest-usage goes by total-tokens")
+	inst.warnings = append(inst.warnings, config.Problem{Field: "config.balancer.tokens_count_strategy", Message: "lowest-usage goes by total-tokens: " + why})
 	return "total-tokens"
 }
 
@@ -246,6 +246,10 @@ func (inst *Instance) identity(i int) string {
 	}
 	return id + "\x00#" + strconv.Itoa(same)
 }
+
+// Warnings names what of the configuration does not work, or not as it says, although
+// requests are served.
+func (inst *Instance) Warnings() config.Problems { return inst.warnings }
 
 // Close releases what the instance holds. Requests in progress go on.
 func (inst *Instance) Close() {

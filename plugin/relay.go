@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -69,7 +68,7 @@ func (r *Relay) Show(addr string, dropped map[string]func() uint64) (*monitor.Li
 // kind. Configurations are checked against schema.
 func NewRelay(schema *config.Schema, log zerolog.Logger, kind engine.Kind) *Relay {
 	resp.LogTo(log)
-	runtime.KeepAlive(&ballast)
+	tuneCollector()
 	return &Relay{
 		schema: schema, log: log, upstream: newHTTPUpstream(kind), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
@@ -269,7 +268,8 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
 		return inst, err
 	}
-	for _, w := range slices.Concat(c.Warnings(), warningsOf(inst)) {
+	inst.warnings = slices.Concat(inst.warnings, c.Warnings(), warningsOf(inst))
+	for _, w := range inst.warnings {
 		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
 	}
 	return inst, impossible(inst)

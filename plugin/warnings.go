@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -13,11 +14,17 @@ import (
 )
 
 // warningsOf names the options that have no effect at their target because of its
-// provider's operations. Package config checks the rules that do not depend on
-// those.
+// provider's operations, and targets that clients will hardly reach. Package config
+// checks the rules that do not depend on those.
 func warningsOf(inst *Instance) (problems config.Problems) {
 	for i, t := range inst.targets {
 		path := inst.config.Path(i)
+		if bareURL(inst, t) {
+			problems = append(problems, config.Problem{Field: path + ".model.options.upstream_url", Message: "has no path, so that requests go to /: write the whole URL, as the provider's documentation has it"})
+		}
+		if otherModel(inst, t) {
+			problems = append(problems, config.Problem{Field: path + ".model.name", Message: fmt.Sprintf("clients of llm_format %s name models of their own, and are refused: use targets, with model_alias", inst.config.LLMFormat)})
+		}
 		for i := range target.List {
 			o := &target.List[i]
 			if !o.Set(&t.Model.Options) {
@@ -39,6 +46,22 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 		problems = append(problems, config.Problem{Field: "config.response_streaming", Message: "has no effect: nothing of the route types streams"})
 	}
 	return problems
+}
+
+// bareURL says whether a target's URL lacks the path that its provider needs.
+func bareURL(inst *Instance, t *endpoint) bool {
+	u, err := url.Parse(t.Model.Options.UpstreamURL)
+	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || inst.native() != nil || t.RouteType == route.Preserve {
+		return false
+	}
+	return t.provider.Base != nil && !(t.provider.PathOverURL && t.Model.Options.UpstreamPath != "")
+}
+
+// otherModel says whether the clients' format belongs to another provider, whose
+// models they name, and the target has but one name, which is none of those.
+func otherModel(inst *Instance, t *endpoint) bool {
+	return inst.native() != nil && !inst.config.Advanced && inst.config.LLMFormat != t.Model.Provider &&
+		t.RouteType == route.Chat && t.Static() && t.Model.Name != "" && t.Model.Alias == ""
 }
 
 // impossible names the targets whose provider has no operation of their route

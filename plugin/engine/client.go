@@ -91,7 +91,7 @@ func (c *Client) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, erro
 		}
 		break
 	}
-	conn, err := c.dial(ctx, to, out.Timeouts.Connect)
+	conn, err := c.dialAside(ctx, to, out.Timeouts.Connect)
 	if err != nil {
 		return nil, &wire.TransportError{Phase: wire.Connecting, Timeout: ctx.Err() == nil && isTimeout(err), Err: err}
 	}

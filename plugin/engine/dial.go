@@ -7,11 +7,29 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"runtime/debug"
 	"time"
 )
 
-// dial connects to an origin, through a proxy if the environment names one. limit
-// applies to all of it: TCP, the proxy and TLS.
+// dialAside has a goroutine of its own dial: to connect and to verify certificates
+// needs a deep stack, and that of a stream would stay as deep.
+func (c *Client) dialAside(ctx context.Context, to origin, limit time.Duration) (conn *clientConn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic while connecting: %v\n%s", p, debug.Stack())
+			}
+		}()
+		conn, err = c.dial(ctx, to, limit)
+	}()
+	<-done
+	return conn, err
+}
+
+// dial connects to an origin, by a proxy where the environment names one.
+// limit is for all of it: TCP, the proxy and TLS.
 func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*clientConn, error) {
 	if limit > 0 {
 		var cancel context.CancelFunc

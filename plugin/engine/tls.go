@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
 	"strings"
 )
 
@@ -87,7 +86,7 @@ func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) 
 	}
 	s := &secured{below: newBelow(conn)}
 	s.Conn = tls.Client(s.below, config)
-	if err := handshakeAside(ctx, s.Conn); err != nil {
+	if err := s.HandshakeContext(ctx); err != nil {
 		s.below.release()
 		if strings.Contains(err.Error(), "no application protocol") {
 			err = fmt.Errorf("%w: a host that speaks only HTTP/2 must be named in %s", err, HTTP2Env)
@@ -95,21 +94,6 @@ func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) 
 		return nil, err
 	}
 	return s, nil
-}
-
-// handshakeAside has a goroutine of its own do the handshake: verifying
-// certificates needs a deep stack, and that of a stream would stay as deep.
-func handshakeAside(ctx context.Context, conn *tls.Conn) error {
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- fmt.Errorf("panic in a handshake: %v\n%s", p, debug.Stack())
-			}
-		}()
-		done <- conn.HandshakeContext(ctx)
-	}()
-	return <-done
 }
 
 // below is the connection under TLS. It gives TLS one record at a time, so that

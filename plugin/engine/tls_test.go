@@ -58,8 +58,8 @@ func tlsCertificate() certified {
 }
 
 // secureProvider answers every request of a TLS connection by say, and counts
-// connections.
-func secureProvider(t testing.TB, say func(c *tls.Conn, below *held)) (url string, roots *x509.CertPool, conns *atomic.Int32) {
+// connections. Bodies are read by hear, if there are any.
+func secureProvider(t testing.TB, say func(c *tls.Conn, below *held), hear ...func(io.Reader)) (url string, roots *x509.CertPool, conns *atomic.Int32) {
 	up := tlsCertificate()
 	roots, config := up.roots, up.config
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -84,6 +84,9 @@ func secureProvider(t testing.TB, say func(c *tls.Conn, below *held)) (url strin
 				for {
 					if _, err := in.head(4 << 10); err != nil {
 						return
+					}
+					for _, f := range hear {
+						f(readerFunc(func(p []byte) (int, error) { return in.read(p, true) }))
 					}
 					say(c, below)
 				}

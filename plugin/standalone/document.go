@@ -32,6 +32,7 @@ type document struct {
 	Routes    []yaml.Node    `yaml:"routes"`
 	Plugins   []yaml.Node    `yaml:"plugins"`
 	Rest      map[string]any `yaml:",inline"`
+	root      *yaml.Node
 }
 
 type service struct {
@@ -130,7 +131,7 @@ func parse(data []byte) (*document, error) {
 		return nil, errors.New("the file is empty")
 	}
 	keepDates(&root)
-	d := &document{}
+	d := &document{root: root.Content[0]}
 	if err := root.Decode(d); err != nil {
 		return nil, misfit("", root.Content[0], reflect.TypeFor[document](), err)
 	}

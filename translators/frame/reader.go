@@ -17,12 +17,13 @@ type cutter interface {
 	event(raw []byte) (Event, error)
 }
 
-// A buffer starts with minBuffer bytes and doubles for an event that needs it. When
-// the reader has to read more and a buffer above keepBuffer is nearly empty, it is
-// replaced by a small one: an idle stream must not keep the memory of its largest
-// event.
+// A buffer starts with minBuffer bytes, as many as the engine reads at once, so that
+// the events of one read are written to the client in one write. It doubles for an
+// event that needs it. When the reader has to read more and a buffer above keepBuffer
+// is nearly empty, it is replaced by a small one: an idle stream must not keep the
+// memory of its largest event.
 const (
-	minBuffer  = 4 << 10
+	minBuffer  = 8 << 10
 	keepBuffer = 32 << 10
 )
 
