@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// dialAside has a goroutine of its own dial: to connect and to verify certificates
-// needs a deep stack, and that of a stream would stay as deep.
+// dialAside runs dial in a goroutine of its own. Connecting and verifying
+// certificates need a deep stack, and the stack of a stream's goroutine would stay
+// that deep.
 func (c *Client) dialAside(ctx context.Context, to origin, limit time.Duration) (conn *clientConn, err error) {
 	done := make(chan struct{})
 	go func() {
@@ -28,8 +29,8 @@ func (c *Client) dialAside(ctx context.Context, to origin, limit time.Duration) 
 	return conn, err
 }
 
-// dial connects to an origin, by a proxy where the environment names one.
-// limit is for all of it: TCP, the proxy and TLS.
+// dial connects to an origin, through a proxy if the environment names one. limit
+// applies to all of it: TCP, the proxy and TLS.
 func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*clientConn, error) {
 	if limit > 0 {
 		var cancel context.CancelFunc
