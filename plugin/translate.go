@@ -244,7 +244,7 @@ func translateChat(a *attempt) error {
 	if err != nil {
 		return err
 	}
-	r := *parsed.Owned(a.op.Own(a.target)) // shallow: the original serves later attempts, too
+	r := *parsed // shallow: the original serves later attempts, too
 	r.Model = a.target.Model
 	r.Stream = a.request.stream
 	o := a.target.Options
@@ -263,7 +263,7 @@ func translateChat(a *attempt) error {
 	if len(r.Extra) > 0 {
 		r.Extra = unpinnedExtra(a, r.Extra)
 	}
-	body, err := a.op.Chat.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
+	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
 	if err != nil {
 		return err
 	}

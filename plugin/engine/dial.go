@@ -20,7 +20,8 @@ func (c *Client) dialAside(ctx context.Context, to origin, limit time.Duration) 
 		defer close(done)
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("panic while connecting: %v\n%s", p, debug.Stack())
+				err = fmt.Errorf("panic while connecting: %v", p)
+				debug.PrintStack()
 			}
 		}()
 		conn, err = c.dial(ctx, to, limit)

@@ -19,6 +19,9 @@ func encodeContext(c *wire.Context) string {
 	if c.Shim {
 		v.Set("shim", "1")
 	}
+	if c.Traced {
+		v.Set("traced", "1")
+	}
 	set("id", c.RequestID)
 	set("record", c.RecordID)
 	set("worker", c.Worker)
@@ -51,6 +54,8 @@ func decodeContext(query string) (wire.Context, error) {
 		switch key {
 		case "shim":
 			c.Shim = true
+		case "traced":
+			c.Traced = true
 		case "path":
 			c.Path = value
 		case "ip":

@@ -9,7 +9,7 @@ import (
 )
 
 func TestContextIsDecodedAsItWasEncoded(t *testing.T) {
-	want := wire.Context{Shim: true, Path: "/a b/%2F?x=1&y", ClientIP: "::1", RequestID: "r", Captures: map[string]string{"m&n": "ü=%"},
+	want := wire.Context{Shim: true, Traced: true, Path: "/a b/%2F?x=1&y", ClientIP: "::1", RequestID: "r", Captures: map[string]string{"m&n": "ü=%"},
 		Consumer: wire.Consumer{ID: "i", Username: "u s", CustomID: "c"}, Groups: []string{"g1", "g2"}, GroupIDs: []string{"1"}}
 	got, err := decodeContext(encodeContext(&want))
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {

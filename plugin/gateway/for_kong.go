@@ -16,13 +16,15 @@ import (
 //
 // A small record that is settled in time goes into the answer's header. Otherwise
 // the header has an id: the record is sent to the worker under that id before the
-// last byte of the answer, or the worker asks for it.
+// last byte of the answer, or the worker asks for it. Before either stands who
+// was asked (see record.AppendPeer).
 type forKong struct {
 	records   *record.Store
 	socket    *recordSocket
 	shim      bool
 	id        string // "" without a shim, when nobody asks
 	worker    string
+	traced    bool // Kong makes a span of the request
 	settled   bool
 	announced bool // the header has the id
 }
@@ -61,7 +63,9 @@ func (f *forKong) Announce(h http.Header, rec *record.Record) {
 		return
 	}
 	if f.settled {
-		if b := rec.Append(nil); len(b) <= min(maxRecordHeader, left) {
+		b := rec.AppendPeer(nil)
+		peer := len(b)
+		if b = rec.AppendForKong(b, f.traced); len(b)-peer <= min(maxRecordHeader, left) {
 			if len(b) > 0 {
 				h[headerRecord] = []string{string(b)}
 			}
@@ -69,7 +73,7 @@ func (f *forKong) Announce(h http.Header, rec *record.Record) {
 			return
 		}
 	}
-	h[headerRecord] = []string{"#" + f.id}
+	h[headerRecord] = []string{string(append(append(rec.AppendPeer(nil), '#'), f.id...))}
 	f.announced = true
 	if f.settled {
 		f.push(rec)
@@ -77,7 +81,7 @@ func (f *forKong) Announce(h http.Header, rec *record.Record) {
 }
 
 func (f *forKong) push(rec *record.Record) {
-	if f.socket.push(f.worker, f.id, rec) {
+	if f.socket.push(f.worker, f.id, rec, f.traced) {
 		f.records.Give(f.id, rec)
 	}
 }
@@ -85,7 +89,7 @@ func (f *forKong) push(rec *record.Record) {
 // Kong's nginx reads the header of an answer into one buffer of 4 KiB, and answers
 // 502 when the header is larger.
 const (
-	maxHeader       = 4<<10 - 320 // bytes of ours: the rest is the status line, those of the engine, and our id
+	maxHeader       = 4<<10 - 832 // bytes of ours: the rest is the status line, those of the engine, the peer, and our id
 	maxRecordHeader = 2 << 10
 )
 

@@ -206,7 +206,7 @@ func (g *Gateway) live(c *wire.Context) record.Live {
 	if !c.Shim {
 		id = c.RecordID
 	}
-	return &forKong{records: g.records, socket: g.workers, shim: c.Shim, id: id, worker: c.Worker}
+	return &forKong{records: g.records, socket: g.workers, shim: c.Shim, id: id, worker: c.Worker, traced: c.Traced}
 }
 
 // Connected says whether one of Kong's workers is connected.

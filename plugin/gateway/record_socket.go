@@ -36,10 +36,11 @@ const RecordSocket = "go-ai-proxy.%d.record.sock"
 // it in the socket and waits for nobody. For a record that did not come (its
 // client has left, or the socket was full) it asks
 //
-//	<id> over|left
+//	<id> over|left [traced]
 //
 // and is answered in the same form, without JSON when there is none. "left" says
-// that the request's client did not stay to its end. A relay that is about to end
+// that the request's client did not stay to its end, "traced" that Kong makes a
+// span of it. A relay that is about to end
 // says so with the id "leaving": the worker's next request asks Kong's access
 // phase where to go.
 const (
@@ -230,27 +231,28 @@ func question(in *bufio.Reader) (first, second string, ok bool) {
 // answer is the line with the record of id.
 func (s *recordSocket) answer(id, how string) []byte {
 	line := append([]byte(id), ' ')
+	how, traced := strings.CutSuffix(how, " traced")
 	if rec := s.records.Await(id, beginTime); rec != nil {
 		if how == "over" {
 			rec.Abandon(endTime)
 		} else {
 			rec.Abandon(noticeTime)
 		}
-		line = rec.Append(line)
+		line = rec.AppendForKong(line, traced)
 	}
 	return append(line, '\n')
 }
 
 // push sends a settled record to the worker that the request came from, without
 // waiting for it. It returns false when the worker must ask.
-func (s *recordSocket) push(worker, id string, rec *record.Record) bool {
+func (s *recordSocket) push(worker, id string, rec *record.Record, traced bool) bool {
 	s.mu.Lock()
 	c := s.workers[worker]
 	s.mu.Unlock()
 	if c == nil || rec.PayloadSize() > maxPushed {
 		return false
 	}
-	line := append(rec.Append(append([]byte(id), ' ')), '\n')
+	line := append(rec.AppendForKong(append([]byte(id), ' '), traced), '\n')
 	return len(line) <= maxPushed && c.push(line)
 }
 

@@ -22,6 +22,7 @@ type Inbound struct {
 // phase, never from a header that a client could have sent.
 type Context struct {
 	Shim      bool   // the Lua shim is there: it takes the record from our header
+	Traced    bool   // Kong makes a span of the request
 	Path      string // the client's path before strip_path, raw
 	ClientIP  string
 	RequestID string // Kong's

@@ -62,6 +62,7 @@ http {
     listen {{.Listen}};
     set $upstream_scheme "";
     set $upstream_host "";
+    set $upstream_uri "/relay";
     error_page 502 503 504 /_error;
     header_filter_by_lua_block { phases.header_filter() }
     log_by_lua_block { phases.log() }
@@ -277,6 +278,10 @@ type entry struct {
 	Source       string
 	Headers      map[string]any
 	Record       map[string]any
+	Tries        []map[string]any
+	Upstream     string // upstream_uri
+	Hostname     string // of the balancer
+	Spans        []map[string]any
 	Complaints   []string
 	Milliseconds float64
 }

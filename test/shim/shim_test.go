@@ -342,7 +342,7 @@ func TestRestartedRelayIsFoundAgain(t *testing.T) {
 	want(t, "calls of Go", len(g.calls()), 3)
 
 	for i, e := range g.entries(5) {
-		if (e.Record != nil) != (e.Status == 200) || e.Complaints != nil {
+		if (e.Record != nil) != (e.Status == 200) || (e.Complaints != nil) != (e.Status >= 500) {
 			t.Errorf("entry %d: status %d, record %v, complaints %q", i, e.Status, e.Record, e.Complaints)
 		}
 	}

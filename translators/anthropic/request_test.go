@@ -205,8 +205,8 @@ func TestToolResultsFollowTheirCalls(t *testing.T) {
 		`{"role":"tool","tool_call_id":"b","content":[{"type":"text","text":"B1"},{"type":"text","text":"B2"}]},` +
 		`{"role":"tool","tool_call_id":"a:1","content":"A"},{"role":"user","content":"thanks"}],"tools":[{"type":"function","function":{"name":"f"}}]}`
 	has(t, mustTranslate(t, sonnet, body), map[string]string{"messages": `[{"role":"user","content":"go"},` +
-		`{"role":"assistant","content":[{"type":"text","text":"Looking."},{"type":"tool_use","id":"a_1","name":"f","input":{"x":1.0}},{"type":"tool_use","id":"b","name":"g","input":{}}]},` +
-		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"a_1","content":"A"},{"type":"tool_result","tool_use_id":"b","content":[{"type":"text","text":"B1"},{"type":"text","text":"B2"}]},` +
+		`{"role":"assistant","content":[{"type":"text","text":"Looking."},{"type":"tool_use","id":"toolu_olzxUZyQPOI","name":"f","input":{"x":1.0}},{"type":"tool_use","id":"b","name":"g","input":{}}]},` +
+		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_olzxUZyQPOI","content":"A"},{"type":"tool_result","tool_use_id":"b","content":[{"type":"text","text":"B1"},{"type":"text","text":"B2"}]},` +
 		`{"type":"text","text":"hurry"},{"type":"text","text":"thanks"}]}]`})
 }
 

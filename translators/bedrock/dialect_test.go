@@ -17,6 +17,7 @@ import (
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/origin"
+	"go-ai-proxy/translators/provider"
 )
 
 func parsed(t *testing.T, body string) *chat.Request {
@@ -133,7 +134,7 @@ var answerMeta = chat.Meta{ID: "abc", Created: 1, Model: "mock-model-1"}
 // What another provider answers is, in Bedrock's format, what a client of
 // Bedrock understands.
 func TestAnswersSurviveTheRoundTrip(t *testing.T) {
-	upstream, f := openai.Upstream{Reasoning: true}, mock.ByName("openai/chat")
+	upstream, f := openai.Upstream{History: &provider.History{Thought: provider.ThoughtInReasoningContent}}, mock.ByName("openai/chat")
 	for _, s := range mock.Scenarios {
 		if s.Error != nil || s.Name == "choices" {
 			continue

@@ -15,7 +15,10 @@ type model struct {
 	noSchema bool // https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
 	noChoice bool // toolConfig.toolChoice is refused
 	noCache  bool // https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
-	nova     bool // it accepts only a part of JSON Schema, and does not cache tools
+	// nineIDs means that ids of calls have nine letters and digits, as in Mistral's
+	// own API. https://docs.vllm.ai/en/stable/features/tool_calling/#mistral-models
+	nineIDs bool
+	nova    bool // it accepts only a part of JSON Schema, and does not cache tools
 }
 
 // effort says which member tells a model how much to reason.
@@ -53,12 +56,12 @@ var models = []struct {
 	{"deepseek.r1", model{effort: effortNowhere, noTopK: true, noSchema: true, noChoice: true, noCache: true}},
 	{"deepseek.", model{effort: effortField, noTopK: true, noCache: true}},
 
-	{"mistral.mistral-7b-instruct", model{effort: effortNowhere, noSystem: true, noSchema: true, noChoice: true, noCache: true}},
-	{"mistral.mixtral-8x7b-instruct", model{effort: effortNowhere, noSystem: true, noSchema: true, noChoice: true, noCache: true}},
-	{"mistral.mistral-large-240", model{effort: effortNowhere, noSchema: true, noCache: true}},
-	{"mistral.mistral-small-240", model{effort: effortNowhere, noSchema: true, noCache: true}},
-	{"mistral.pixtral", model{effort: effortNowhere, noSchema: true, noCache: true}},
-	{"mistral.", model{effort: effortNowhere, noCache: true}},
+	{"mistral.mistral-7b-instruct", model{nineIDs: true, effort: effortNowhere, noSystem: true, noSchema: true, noChoice: true, noCache: true}},
+	{"mistral.mixtral-8x7b-instruct", model{nineIDs: true, effort: effortNowhere, noSystem: true, noSchema: true, noChoice: true, noCache: true}},
+	{"mistral.mistral-large-240", model{nineIDs: true, effort: effortNowhere, noSchema: true, noCache: true}},
+	{"mistral.mistral-small-240", model{nineIDs: true, effort: effortNowhere, noSchema: true, noCache: true}},
+	{"mistral.pixtral", model{nineIDs: true, effort: effortNowhere, noSchema: true, noCache: true}},
+	{"mistral.", model{nineIDs: true, effort: effortNowhere, noCache: true}},
 
 	{"cohere.command-text", model{effort: effortNowhere, topK: "k", noSystem: true, noSchema: true, noChoice: true, noCache: true}},
 	{"cohere.command-light-text", model{effort: effortNowhere, topK: "k", noSystem: true, noSchema: true, noChoice: true, noCache: true}},

@@ -21,6 +21,7 @@ var natives = []string{
 }
 
 // callIDs says which ids a toolUse may have.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolUseBlock.html
 var callIDs = chat.CallIDs{Prefix: "tooluse_", Longest: 64}
 
 // query is a request that is being written for Converse.
@@ -85,7 +86,11 @@ func (q *query) read(t *target.Target) (err error) {
 			}
 		}
 	}
-	if q.turns, err = chat.Arrange(q.Messages, callIDs); err != nil {
+	ids := callIDs
+	if q.model.nineIDs {
+		ids = chat.CallIDs{Exactly: 9}
+	}
+	if q.turns, err = chat.Arrange(q.Messages, ids); err != nil {
 		return err
 	}
 	// A prompt of Bedrock's prompt management brings its own messages.

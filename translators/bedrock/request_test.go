@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -219,9 +220,9 @@ func TestToolHistoryIsPairedAndInOrder(t *testing.T) {
 		`{"role":"tool","tool_call_id":"c","content":"[1,2]"},{"role":"tool","tool_call_id":"functions.a:0","content":[{"type":"text","text":"{\"y\":"},{"type":"text","text":"2}"}]},` +
 		`{"role":"tool","tool_call_id":"b","content":""},{"role":"user","content":"and?"}]`
 	const want = `[{"role":"user","content":[{"text":"go"}]},` +
-		`{"role":"assistant","content":[{"text":"ok"},{"toolUse":{"toolUseId":"functions_a_0","name":"a","input":{"x":1}}},` +
+		`{"role":"assistant","content":[{"text":"ok"},{"toolUse":{"toolUseId":"tooluse_9Zxo6zjD3yG","name":"a","input":{"x":1}}},` +
 		`{"toolUse":{"toolUseId":"b","name":"b","input":{}}},{"toolUse":{"toolUseId":"c","name":"a","input":{}}}]},` +
-		`{"role":"user","content":[{"toolResult":{"toolUseId":"functions_a_0","content":[{"json":{"y":2}}]}},` +
+		`{"role":"user","content":[{"toolResult":{"toolUseId":"tooluse_9Zxo6zjD3yG","content":[{"json":{"y":2}}]}},` +
 		`{"toolResult":{"toolUseId":"b","content":[{"json":{}}]}},{"toolResult":{"toolUseId":"c","content":[{"json":{"result":[1,2]}}]}},{"text":"and?"}]}]`
 	sends(t, chatTarget(sonnet), `{`+history+`}`, map[string]string{"messages": want,
 		"toolConfig": `{"tools":[{"toolSpec":{"name":"a","inputSchema":{"json":{"type":"object"}}}},{"toolSpec":{"name":"b","inputSchema":{"json":{"type":"object"}}}}]}`})
@@ -390,16 +391,19 @@ func TestRequestEqualsKongs(t *testing.T) {
 	}
 }
 
-func TestCallIDsHaveAtMost64Bytes(t *testing.T) {
-	for _, c := range []struct{ id, want string }{
-		{"", "tooluse_3"},
-		{strings.Repeat("a", 64), strings.Repeat("a", 64)},
-		{strings.Repeat("a", 63) + "bc", "tooluse_3_" + strings.Repeat("a", 52) + "bc"},
-		{strings.Repeat("a", 500) + "b", "tooluse_3_" + strings.Repeat("a", 53) + "b"},
-		{"call:é/1", "call___1"},
-	} {
-		if got := callIDs.Of(c.id, 3); got != c.want || len(got) > callIDs.Longest {
-			t.Errorf("%q: got %q (%d bytes), want %q", c.id, got, len(got), c.want)
+func TestMistralOnBedrockGetsIDsOfNineLetters(t *testing.T) {
+	body := `{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"call_abcdefghijkl","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_abcdefghijkl","content":"y"}]}`
+	for model, pattern := range map[string]string{"mistral.ministral-3-14b-instruct": `"toolUseId":"([A-Za-z0-9]{9})"`, sonnet: `"toolUseId":"(call_abcdefghijkl)"`} {
+		req, err := openai.Chat.ParseRequest([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Converse.AppendRequest(nil, chatTarget(model), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ids := regexp.MustCompile(pattern).FindAllSubmatch(got, -1); len(ids) != 2 || string(ids[0][1]) != string(ids[1][1]) {
+			t.Errorf("%s: got %s", model, got)
 		}
 	}
 }

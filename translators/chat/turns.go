@@ -3,7 +3,6 @@ package chat
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
@@ -30,13 +29,6 @@ var Opening = &Part{Kind: Text, Text: jsonedit.Plain(".")}
 
 // OpeningTurn returns a user turn that holds only Opening.
 func OpeningTurn() Turn { return Turn{Role: User, Blocks: []Block{{Part: Opening}}} }
-
-// CallIDs describes the call ids that a provider accepts. They consist of
-// letters, digits, _ and -.
-type CallIDs struct {
-	Prefix  string // of generated ids
-	Longest int    // in bytes, 0 for no limit
-}
 
 // Arrange sorts all messages except system messages into alternating turns,
 // beginning with the user's. It returns no turns if the messages are empty. Each
@@ -154,26 +146,6 @@ func (a *arranger) add(role Role, b Block) {
 		return
 	}
 	a.turns = append(a.turns, Turn{Role: role, Blocks: []Block{b}})
-}
-
-// Of converts another provider's id to one that this provider accepts. If the id
-// is missing or too long, the new one contains the call's number n in the
-// request. The end of a long id is kept, since that is where ids differ.
-func (ids CallIDs) Of(id string, n int) string {
-	if id == "" {
-		return ids.Prefix + strconv.Itoa(n)
-	}
-	id = strings.Map(func(c rune) rune {
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' {
-			return c
-		}
-		return '_'
-	}, id)
-	if ids.Longest > 0 && len(id) > ids.Longest {
-		prefix := ids.Prefix + strconv.Itoa(n) + "_"
-		return prefix + id[len(id)-(ids.Longest-len(prefix)):]
-	}
-	return id
 }
 
 // Unsayable reports whether Claude refuses a part, whichever provider serves the

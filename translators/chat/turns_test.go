@@ -42,6 +42,7 @@ func result(id string) chat.Message {
 
 func TestTurnsAlternateAndToolResultsFollowTheirCalls(t *testing.T) {
 	long := strings.Repeat("a", 20) + "1"
+	other := func(id string) string { return chat.CallIDs{Prefix: "id_", Longest: 10}.Of(id, 0) }
 	tests := []struct {
 		name string
 		msgs []chat.Message
@@ -56,7 +57,7 @@ func TestTurnsAlternateAndToolResultsFollowTheirCalls(t *testing.T) {
 			"user(a)assistant(x y)user(x y b)"},
 		{"results after the user", []chat.Message{text(chat.User, "a"), calls("x"), text(chat.User, "b"), result("x")}, "user(a)assistant(x)user(x b)"},
 		{"ids that the provider refuses", []chat.Message{text(chat.User, "a"), calls("", "a.b", long), result(""), result("a.b"), result(long)},
-			"user(a)assistant(id_1 a_b id_3_aaaa1)user(id_1 a_b id_3_aaaa1)"},
+			"user(a)assistant(id_1 " + other("a.b") + " " + other(long) + ")user(id_1 " + other("a.b") + " " + other(long) + ")"},
 	}
 	for _, test := range tests {
 		turns, err := chat.Arrange(test.msgs, chat.CallIDs{Prefix: "id_", Longest: 10})

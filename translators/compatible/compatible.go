@@ -39,9 +39,11 @@ var Providers = []*provider.Provider{
 		Name: "deepseek",
 		Base: provider.At("https://api.deepseek.com"),
 		Operations: operations{
-			route.Chat: openai.ChatOf(provider.Path("/v1/chat/completions"), provider.Edit{
+			// https://api-docs.deepseek.com/guides/thinking_mode
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 				Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole,
-			}, openai.Upstream{Reasoning: true}),
+				History: history(provider.History{Thought: provider.ThoughtInReasoningContent}),
+			}),
 		},
 	},
 	// cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions
@@ -51,6 +53,9 @@ var Providers = []*provider.Provider{
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 				Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: ReasoningContent, Request: SystemRole,
+				// Thoughts would be words of the content, in tags that each model has its own
+				// of. https://inference-docs.cerebras.ai/capabilities/reasoning
+				History: StrictHistory,
 			}),
 		},
 	},
@@ -72,6 +77,8 @@ var Providers = []*provider.Provider{
 		Operations: operations{
 			route.Chat: openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
 				NoStreamOptions: true, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole,
+				// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
+				History: history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned}),
 			}),
 		},
 	},
@@ -79,7 +86,24 @@ var Providers = []*provider.Provider{
 	// OpenAI's, top_k among them, and calls thinking "reasoning".
 	// https://docs.vllm.ai/en/stable/features/reasoning_outputs/
 	{
-		Name:       "vllm",
-		Operations: operations{route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{Rewrite: ReasoningContent})},
+		Name: "vllm",
+		Operations: operations{route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+			Rewrite: ReasoningContent, History: history(provider.History{Thought: provider.ThoughtInReasoning}),
+		})},
 	},
 }
+
+// history is an Edit.History that is the same for all targets.
+func history(h provider.History) func(*target.Target) *provider.History {
+	return func(*target.Target) *provider.History { return &h }
+}
+
+// StrictHistory is an Edit.History for APIs that refuse members that they do not know,
+// and have none for a thought.
+var StrictHistory = history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtNowhere})
+
+// The members of messages and of tool calls that all APIs know.
+var (
+	known        = []string{"role", "content", "name", "tool_calls", "tool_call_id"}
+	knownOfCalls = []string{"id", "type", "function", "index"}
+)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
 )
 
@@ -46,11 +47,13 @@ func SplitContent(dst, data []byte) []byte {
 		if err != nil {
 			return nil
 		}
-		var text, thinking []byte
+		var text, thinking, blocks []byte
 		for _, p := range parts {
 			switch string(jsonedit.Lookup(p, "type")) {
 			case `"reasoning"`:
-				thinking = appendTexts(thinking, jsonedit.Lookup(p, "summary"))
+				summary := jsonedit.Lookup(p, "summary")
+				thinking = appendTexts(thinking, summary)
+				blocks = appendSigned(blocks, summary)
 			case `"thinking"`:
 				thinking = appendTexts(thinking, jsonedit.Lookup(p, "thinking"))
 			default:
@@ -61,8 +64,30 @@ func SplitContent(dst, data []byte) []byte {
 		if len(thinking) > 0 {
 			edits = append(edits, jsonedit.Edit{Key: "reasoning_content", Value: jsonedit.AppendBytes(nil, thinking)})
 		}
+		if blocks != nil {
+			edits = append(edits, jsonedit.Edit{Key: "thinking_blocks", Value: append(blocks, ']')})
+		}
 		return edits
 	})
+}
+
+// appendSigned appends the texts of Databricks' summary that have a signature as
+// thinking_blocks, for the client to send back. The list is not closed, and is nil
+// while there is none.
+func appendSigned(dst, summary []byte) []byte {
+	for _, s := range jsonedit.Elements(summary, nil) {
+		signature, _ := jsonedit.String(jsonedit.Lookup(s, "signature"))
+		if signature == "" {
+			continue
+		}
+		if dst == nil {
+			dst = []byte{'['}
+		}
+		text, _ := jsonedit.AppendUnquoted(nil, jsonedit.Lookup(s, "text"))
+		dst = jsonedit.AppendBytes(append(jsonedit.AppendComma(dst), `{"type":"thinking","thinking":`...), text)
+		dst = append(jsonedit.AppendText(dst, "signature", origin.Text("databricks", origin.Anthropic, signature)), '}')
+	}
+	return dst
 }
 
 // appendTexts appends the text of a string, or of each part of a list.

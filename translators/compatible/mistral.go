@@ -2,7 +2,9 @@ package compatible
 
 import (
 	"bytes"
+	"strings"
 
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/ollama"
 	"go-ai-proxy/translators/openai"
@@ -38,8 +40,9 @@ var mistral = &provider.Provider{
 			},
 			Rename:          mistralNames,
 			NoStreamOptions: true,
-			Request:         mistralRequest,
+			Request:         MistralRequest,
 			Rewrite:         SplitContent,
+			History:         MistralHistory,
 		}),
 		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),
 		route.Embeddings:  mistralEmbeddings,
@@ -57,13 +60,33 @@ var mistralEmbeddings = func() *provider.Operation {
 	return op
 }()
 
+// thinkers are the models that take a thought in the history, by the beginnings of
+// their names. https://docs.mistral.ai/capabilities/reasoning
+var thinkers = []string{"magistral", "mistral-medium-3-5", "mistral-medium-latest", "mistral-small-latest", "mistral-small-2603"}
+
+// MistralHistory is an Edit.History: the API refuses members of messages that it does
+// not know, and ids of calls of another form.
+// https://docs.vllm.ai/en/stable/features/tool_calling/#mistral-models
+func MistralHistory(t *target.Target) *provider.History {
+	h := &provider.History{
+		Only: []string{"role", "content", "name", "tool_calls", "tool_call_id", "prefix"}, Calls: knownOfCalls,
+		Thought: provider.ThoughtNowhere, IDs: &chat.CallIDs{Exactly: 9},
+	}
+	for _, prefix := range thinkers {
+		if strings.HasPrefix(t.Model, prefix) {
+			h.Thought = provider.ThoughtInThinking
+		}
+	}
+	return h
+}
+
 func mistralNames(*target.Target) map[string]string {
 	return map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}
 }
 
-// mistralRequest is SystemRole, and gives tool_choice "required" Mistral's name for it.
+// MistralRequest is SystemRole, and gives tool_choice "required" Mistral's name for it.
 // https://docs.mistral.ai/capabilities/function_calling
-func mistralRequest(dst []byte, t *target.Target, body []byte) []byte {
+func MistralRequest(dst []byte, t *target.Target, body []byte) []byte {
 	edited := SystemRole(dst, t, body)
 	if !bytes.Contains(edited, []byte(`"required"`)) {
 		return edited

@@ -126,7 +126,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	}
 	forgetParsers(len(body)) // the request may lie in its body, but in no parser
 	req.Model = r.target.Model
-	out, err := r.op.Chat.AppendRequest(nil, &r.target, req.Owned(r.op.Own(&r.target)))
+	out, err := r.op.AppendRequest(nil, &r.target, req)
 	forget(body)
 	return out, err
 }

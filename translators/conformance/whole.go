@@ -245,7 +245,9 @@ func checkKept(t *testing.T, r *run, s *mock.Scenario, upstream []byte) {
 		"thinking_tools": {"get_weather"},
 	}[s.Name]
 	if s.Name == "tool_result" && !r.lacks(ToolIDs) {
-		words = append(words, "call_A1", "call_B2", "call_C3")
+		for i, id := range []string{"call_A1", "call_B2", "call_C3"} {
+			words = append(words, r.callID(id, i))
+		}
 	}
 	texts := textsOf(t, upstream)
 	for _, w := range words {
@@ -253,6 +255,17 @@ func checkKept(t *testing.T, r *run, s *mock.Scenario, upstream []byte) {
 			t.Errorf("%q did not reach the provider: %s", w, clip(upstream))
 		}
 	}
+}
+
+// callID is the id of a call as the provider gets it.
+func (r *run) callID(id string, n int) string {
+	if r.op.Edit.History == nil {
+		return id
+	}
+	if ids := r.op.Edit.History(&r.target).IDs; ids != nil {
+		return ids.Of(id, n)
+	}
+	return id
 }
 
 // textsOf is all strings and names in a JSON body, one a line.

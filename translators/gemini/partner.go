@@ -1,8 +1,6 @@
 package gemini
 
 import (
-	"slices"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -36,16 +34,5 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 
 // openAIChat returns chat in OpenAI's format with edit.
 func openAIChat(path func(*target.Target, bool) (string, error), edit provider.Edit) map[route.Type]*provider.Operation {
-	ruled := provider.Fields{}
-	for _, name := range openai.Fields {
-		ruled[name] = provider.Mapped.With("as it is")
-		renamed := edit.Rename != nil && edit.Rename(&target.Target{})[name] != ""
-		if edit.Only != nil && !renamed && !slices.Contains(edit.Only, name) {
-			ruled[name] = provider.Dropped.With("not a member of the API")
-		}
-	}
-	return map[route.Type]*provider.Operation{route.Chat: {
-		Path: path, Format: provider.OpenAIChat, Meter: openai.Meter, Edit: edit,
-		Chat: edited{openai.Upstream{}, &edit}, Fields: ruled,
-	}}
+	return map[route.Type]*provider.Operation{route.Chat: openai.ChatOf(path, edit)}
 }

@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/compatible"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -120,6 +121,9 @@ var vertexMistral = vertex(openAIChat(published("mistralai", rawPredict), provid
 		"tools", "tool_choice", "parallel_tool_calls", "safe_prompt", "prompt_mode"},
 	Rename:          renames(map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}),
 	NoStreamOptions: true,
+	Request:         compatible.MistralRequest,
+	Rewrite:         compatible.SplitContent,
+	History:         compatible.MistralHistory,
 }))
 
 // vertexJamba takes OpenAI's chat format. https://docs.ai21.com/reference/jamba-1-6-api-ref
@@ -128,6 +132,7 @@ var vertexJamba = vertex(openAIChat(published("ai21", rawPredict), provider.Edit
 		"response_format", "tools", "documents"},
 	Rename:          renames(map[string]string{"max_completion_tokens": "max_tokens"}),
 	NoStreamOptions: true,
+	History:         compatible.StrictHistory,
 }))
 
 func renames(names map[string]string) func(*target.Target) map[string]string {

@@ -37,6 +37,7 @@ var Provider = provider.Provider{
 				"presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
 			},
 			Rename: compatible.OlderLimit, Rewrite: compatible.ReasoningContent, Request: compatible.SystemRole, NoAnswer: NoAnswer,
+			History: compatible.StrictHistory,
 		}),
 		route.Completions: TextGeneration,
 		route.Embeddings:  FeatureExtraction,

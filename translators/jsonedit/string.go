@@ -2,6 +2,9 @@ package jsonedit
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -17,7 +20,7 @@ func String(value []byte) (string, bool) {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return string(text), true
 	}
-	return string(appendUnescaped(make([]byte, 0, len(text)), text)), true
+	return alias(appendUnescaped(nil, text)), true
 }
 
 // AppendUnquoted appends the text of the JSON string value to dst, and reports
@@ -49,44 +52,61 @@ func unescaped(text []byte) []byte {
 	return appendUnescaped(nil, text)
 }
 
+// appendUnescaped appends the inside of a string without its escapes to dst. It copies
+// eight bytes at once, so it needs as much space behind the text.
 func appendUnescaped(dst, text []byte) []byte {
-	for {
-		i := bytes.IndexByte(text, '\\')
-		if i < 0 {
-			return append(dst, text...)
-		}
-		dst = append(dst, text[:i]...)
-		c := text[i+1]
-		text = text[i+2:]
-		switch c {
-		case 'b':
-			c = '\b'
-		case 'f':
-			c = '\f'
-		case 'n':
-			c = '\n'
-		case 'r':
-			c = '\r'
-		case 't':
-			c = '\t'
-		case 'u':
-			r := hex4(text)
-			text = text[4:]
-			if utf16.IsSurrogate(r) {
-				pair := rune(utf8.RuneError)
-				if len(text) >= 6 && text[0] == '\\' && text[1] == 'u' {
-					pair = utf16.DecodeRune(r, hex4(text[2:]))
-				}
-				if r = pair; r != utf8.RuneError {
-					text = text[6:]
-				}
+	n := len(dst)
+	dst = slices.Grow(dst, len(text)+8)
+	dst = dst[:cap(dst)]
+	for len(text) > 0 {
+		if len(text) >= 8 {
+			x := binary.LittleEndian.Uint64(text)
+			binary.LittleEndian.PutUint64(dst[n:], x)
+			other := x ^ low*'\\'
+			found := (other - low) &^ other & high // the lowest bit is that of the first backslash
+			if found == 0 {
+				text, n = text[8:], n+8
+				continue
 			}
-			dst = utf8.AppendRune(dst, r)
+			before := bits.TrailingZeros64(found) / 8
+			text, n = text[before:], n+before
+		} else if text[0] != '\\' {
+			dst[n] = text[0]
+			text, n = text[1:], n+1
 			continue
 		}
-		dst = append(dst, c)
+		size, width := unescape(dst[n:], text)
+		text, n = text[size:], n+width
 	}
+	return dst[:n]
 }
+
+// unescape writes the character of the escape sequence at the start of text to dst. It
+// returns the length of the sequence, two surrogates together, and of the character.
+func unescape(dst, text []byte) (size, width int) {
+	if c := text[1]; c != 'u' {
+		if c = unescapes[c]; c == 0 {
+			c = text[1]
+		}
+		dst[0] = c
+		return 2, 1
+	}
+	r := hex4(text[2:])
+	size = 6
+	if utf16.IsSurrogate(r) {
+		pair := rune(utf8.RuneError)
+		if len(text) >= 12 && text[6] == '\\' && text[7] == 'u' {
+			pair = utf16.DecodeRune(r, hex4(text[8:]))
+		}
+		if r = pair; r != utf8.RuneError {
+			size = 12
+		}
+	}
+	return size, utf8.EncodeRune(dst, r)
+}
+
+// unescapes holds the characters whose escape is another letter.
+var unescapes = [256]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // hex4 returns the value of four hexadecimal digits.
 func hex4(text []byte) rune {

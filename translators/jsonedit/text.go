@@ -126,7 +126,7 @@ func (t Text) String() string {
 	if t.form != quotedInside || strings.IndexByte(t.s, '\\') < 0 {
 		return t.s
 	}
-	return string(appendUnescaped(make([]byte, 0, len(t.s)), bytesOf(t.s)))
+	return alias(appendUnescaped(nil, bytesOf(t.s)))
 }
 
 // Append appends the text to dst as a JSON string.
@@ -190,7 +190,7 @@ func (t Text) Start() byte {
 	for s := t.s; s != ""; {
 		c, size := s[0], 1
 		if c == '\\' && t.form == quotedInside {
-			var space [8]byte
+			var space [24]byte
 			size = sizeOfEscape(s)
 			c = appendUnescaped(space[:0], bytesOf(s[:size]))[0]
 		}
@@ -226,7 +226,7 @@ func (t Text) Len() int {
 		return len(t.s)
 	}
 	n := 0
-	var space [8]byte
+	var space [24]byte
 	for s := t.s; ; {
 		i := strings.IndexByte(s, '\\')
 		if i < 0 {

@@ -191,7 +191,7 @@ type openAITool struct {
 }
 
 // openAIMessage also has the members for thinking that a client sends back
-// (reasoning_content, thinking_blocks).
+// (reasoning_content, or reasoning as vLLM calls it, and thinking_blocks).
 type openAIMessage struct {
 	Role             string          `json:"role"`
 	Content          json.RawMessage `json:"content"`
@@ -202,6 +202,7 @@ type openAIMessage struct {
 	FunctionCall     json.RawMessage `json:"function_call"`
 	ToolCallID       string          `json:"tool_call_id"`
 	ReasoningContent *string         `json:"reasoning_content"`
+	Reasoning        *string         `json:"reasoning"`
 	ThinkingBlocks   json.RawMessage `json:"thinking_blocks"`
 	ToolCalls        []struct {
 		ID       string          `json:"id"`

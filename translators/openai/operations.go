@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
@@ -17,16 +18,29 @@ import (
 // ChatAt returns chat in OpenAI's format at a path. edit is how the API differs from
 // OpenAI's.
 func ChatAt(p string, edit provider.Edit) *provider.Operation {
-	return ChatOf(provider.Path(p), edit, Upstream{})
+	return ChatOf(provider.Path(p), edit)
 }
 
-// ChatOf is ChatAt for a path that depends on the target, and for an upstream with
-// settings.
-func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit, upstream Upstream) *provider.Operation {
-	return &provider.Operation{
-		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
-		Chat: edited{upstream, &edit}, Fields: fieldsOf(&edit),
+// ChatOf is ChatAt for a path that depends on the target.
+func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit) *provider.Operation {
+	if edit.History == nil {
+		edit.History = func(*target.Target) *provider.History { return &provider.History{} }
 	}
+	op := &provider.Operation{
+		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
+		Chat: edited{edit: &edit}, Fields: fieldsOf(&edit),
+		Origin: func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
+	}
+	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
+		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) {
+			body = ownHistory(h, ownOf(h, t), body)
+		}
+		if edit.Request == nil {
+			return body
+		}
+		return edit.Request(dst, t, body)
+	}
+	return op
 }
 
 // edited is OpenAI's format with the edits of an API that differs from it, for
@@ -38,10 +52,12 @@ type edited struct {
 
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
-	body, err := e.Upstream.AppendRequest(nil, t, req)
+	h := e.edit.History(t)
+	body, err := Upstream{History: h}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
 	}
+	body = ownHistory(h, ownOf(h, t), body)
 	if e.edit.Request != nil {
 		body = e.edit.Request(nil, t, body)
 	}

@@ -5,6 +5,8 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -13,11 +15,11 @@ import (
 //
 // Of the members that chat.Request has no field for, those of OpenAI's API are sent;
 // others belong to the client's format. OpenAI refuses thinking in the history, so it
-// is left out unless Reasoning is set.
+// is left out unless History has a place for it.
 type Upstream struct {
-	// Reasoning means that the API requires reasoning_content in the history
-	// (DeepSeek, https://api-docs.deepseek.com/guides/thinking_mode).
-	Reasoning bool
+	// History says what the API accepts in messages. Thoughts are written as clients
+	// get them; ownHistory moves them to where the API has them.
+	History *provider.History
 }
 
 // extraNames lists members of the API that chat.Request has no field for.
@@ -29,11 +31,23 @@ var extraNames = [...]string{
 // other formats allow, is left out: if it were shortened, it could be another user's.
 const maxUser = 64
 
+// ownOf returns the origin of the tokens that an API of h makes and accepts for t.
+func ownOf(h *provider.History, t *target.Target) origin.Name {
+	if h.Origin != origin.Unknown {
+		return h.Origin
+	}
+	return origin.Name(t.Provider)
+}
+
 // AppendRequest implements chat.Upstream.
 func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
 	dst = append(jsonedit.AppendName(dst, "messages"), '[')
-	w := messageWriter{dst: dst, first: len(dst), reasoning: u.Reasoning}
+	w := messageWriter{dst: dst, first: len(dst), history: u.History}
+	if w.history == nil {
+		w.history = &provider.History{}
+	}
+	w.own = ownOf(w.history, t)
 	for i := range req.Messages {
 		if err := w.message(&req.Messages[i]); err != nil {
 			return nil, within(index("messages", i), err)
@@ -149,9 +163,10 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
 // messageWriter writes messages. There may be more than were read: OpenAI has one
 // message per tool result, where other formats have all results in one user message.
 type messageWriter struct {
-	dst       []byte
-	first     int // length of dst before the first message
-	reasoning bool
+	dst     []byte
+	first   int // length of dst before the first message
+	history *provider.History
+	own     origin.Name
 }
 
 func (w *messageWriter) open(role string) {
@@ -221,7 +236,10 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 		return err
 	}
 	w.dst = refusal.AppendOptional(w.dst, "refusal")
-	if w.reasoning {
+	if h := w.history; h.Thought != provider.ThoughtAsItCame && h.Thought != provider.ThoughtNowhere {
+		if h.Thought == provider.ThoughtSigned {
+			w.dst = appendThinkingBlocks(w.dst, m.Parts, &chat.Meta{Origin: w.own})
+		}
 		thinking, _ := joined(m.Parts, chat.Thinking)
 		w.dst = thinking.AppendOptional(w.dst, "reasoning_content")
 	}

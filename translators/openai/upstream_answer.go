@@ -67,6 +67,20 @@ func thinkingOf(v *jsonedit.Value) []byte {
 	return all
 }
 
+// signatureOf is the signature of the thinking of a message or delta: Databricks has
+// Claude's beside the text.
+// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
+func signatureOf(v *jsonedit.Value) []byte {
+	for _, part := range v.GetArray("content") {
+		for _, s := range part.GetArray("summary") {
+			if signature := s.GetStringBytes("signature"); len(signature) > 0 {
+				return signature
+			}
+		}
+	}
+	return nil
+}
+
 func readChoice(c *jsonedit.Value) chat.Choice {
 	choice := chat.Choice{Index: c.GetInt("index"), Finish: chat.FinishReason(text(c, "finish_reason"))}
 	if l := c.Get("logprobs"); l != nil && l.Type() == jsonedit.TypeObject {
@@ -81,7 +95,9 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 			choice.Parts = append(choice.Parts, chat.Part{Kind: kind, Text: text})
 		}
 	}
-	add(chat.Thinking, jsonedit.Plain(string(thinkingOf(m))))
+	if thought, signature := thinkingOf(m), signatureOf(m); len(thought) > 0 || len(signature) > 0 {
+		choice.Parts = append(choice.Parts, chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(string(thought)), Signature: string(signature)})
+	}
 	if content := m.Get("content"); content.Type() == jsonedit.TypeString {
 		add(chat.Text, content.Text())
 	} else {

@@ -71,6 +71,9 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 		if b := thinkingOf(d); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.ThinkingDelta, Choice: i, Text: b})
 		}
+		if b := signatureOf(d); len(b) > 0 {
+			s.add(chat.Delta{Kind: chat.SignatureDelta, Choice: i, Text: b})
+		}
 		if b := textOf(d, "content"); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.TextDelta, Choice: i, Text: b})
 		}

@@ -8,6 +8,7 @@ import (
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -41,7 +42,7 @@ func TestThinkingIsSentBackToAPIsThatTakeIt(t *testing.T) {
 	if got := body(t, Upstream{}, req); strings.Contains(got, "hm") || !strings.Contains(got, `"content":null,"tool_calls":[{"id":"a"`) {
 		t.Errorf("got %s", got)
 	}
-	if got := body(t, Upstream{Reasoning: true}, req); !strings.Contains(got, `"reasoning_content":"hm"`) {
+	if got := body(t, Upstream{History: &provider.History{Thought: provider.ThoughtInReasoningContent}}, req); !strings.Contains(got, `"reasoning_content":"hm"`) {
 		t.Errorf("got %s", got)
 	}
 }

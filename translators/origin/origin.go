@@ -44,7 +44,7 @@ const (
 	Prefix = "GoAIProxyOrigin"
 	fill   = 'Z'
 
-	asItIs = 'B' // the token is base64
+	asItIs = '0' // the token is base64, with so many fill letters behind it: 0 to 3
 	asText = 'T' // the token is anything else, and is encoded
 )
 
@@ -61,9 +61,10 @@ func Append[T string | []byte](dst []byte, whose, format Name, token T) []byte {
 		return append(dst, token...)
 	}
 	start := len(dst)
-	how := byte(asText)
+	how, behind := byte(asText), 0
 	if isBase64(token) {
-		how = asItIs
+		behind = -len(token) & 3
+		how = asItIs + byte(behind)
 	}
 	dst = append(append(append(dst, Prefix...), how), whose...)
 	dst = append(dst, fill)
@@ -73,7 +74,7 @@ func Append[T string | []byte](dst []byte, whose, format Name, token T) []byte {
 	if how == asText {
 		return encoding.AppendEncode(dst, []byte(token))
 	}
-	return append(dst, token...)
+	return append(append(dst, token...), "ZZZ"[:behind]...)
 }
 
 // Text is Append for a text.
@@ -107,8 +108,10 @@ func Of(token string, format Name) (Name, string) {
 			return Unknown, ""
 		}
 		payload = string(text)
-	} else if rest[0] != asItIs {
+	} else if behind := int(rest[0]) - asItIs; behind < 0 || behind > 3 || behind > len(payload) {
 		return Unknown, ""
+	} else {
+		payload = payload[:len(payload)-behind]
 	}
 	return Name(rest[1:end]), payload
 }
@@ -118,12 +121,11 @@ func Marked(body []byte) bool { return bytes.Contains(body, prefix) }
 
 var prefix = []byte(Prefix)
 
+// isBase64 says whether a token has base64's letters only. Padding completes it, so a
+// token with padding needs none of ours.
 func isBase64[T string | []byte](token T) bool {
-	if len(token)%4 != 0 {
-		return false
-	}
 	end := len(token)
-	for end > 0 && len(token)-end < 2 && token[end-1] == '=' {
+	for len(token)%4 == 0 && end > 0 && len(token)-end < 2 && token[end-1] == '=' {
 		end--
 	}
 	for i := range end {

@@ -46,7 +46,7 @@ func TestTokensWithoutMarkAreTheFormatsOwn(t *testing.T) {
 }
 
 func TestBrokenMarksAreNobodys(t *testing.T) {
-	for _, token := range []string{Prefix, Prefix + "B", Prefix + "BZZZZ", Prefix + "Bgoogle", Prefix + "XgoogleZZ", Prefix + "Bgoogle__", Prefix + "TgoogleZZ!!!!"} {
+	for _, token := range []string{Prefix, Prefix + "0", Prefix + "0ZZZZ", Prefix + "0google", Prefix + "XgoogleZZ", Prefix + "0google__", Prefix + "3googleZZ", Prefix + "TgoogleZZ!!!!"} {
 		if whose, own := Of(token, Google); whose != Unknown || own != "" {
 			t.Errorf("%s: got %q of %q", token, own, whose)
 		}
@@ -54,7 +54,7 @@ func TestBrokenMarksAreNobodys(t *testing.T) {
 }
 
 func FuzzOf(f *testing.F) {
-	f.Add(Prefix+"Bgoogle!", "x")
+	f.Add(Prefix+"0google!", "x")
 	f.Add(Text(Google, Anthropic, "abc"), "google")
 	f.Fuzz(func(t *testing.T, token, name string) {
 		Of(token, Anthropic)

@@ -84,6 +84,12 @@ func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 	return p.Operations[wanted]
 }
 
+// AppendRequest writes req as the operation's body for t to dst. Opaque tokens of
+// other origins are left out, and results of calls are directly behind their calls.
+func (o *Operation) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	return o.Chat.AppendRequest(dst, t, req.Owned(o.Own(t)).Ordered())
+}
+
 // Own returns the origin whose opaque tokens t makes and takes.
 func (o *Operation) Own(t *target.Target) origin.Name {
 	if o.Origin != nil {
@@ -213,6 +219,8 @@ type Edit struct {
 	// provider would refuse for t. It returns body itself if there is nothing to
 	// change, or the new body appended to dst.
 	Request func(dst []byte, t *target.Target, body []byte) []byte
+	// History, if set, says what the API takes of a conversation's messages for t.
+	History func(t *target.Target) *History
 	// NoAnswer, if set, returns the error for a 200 without choices: a
 	// *chat.ResponseError with the reason.
 	NoAnswer func(body []byte) error

@@ -20,6 +20,7 @@ local records = require("kong.plugins.go-ai-proxy.records")
 local relays = require("kong.plugins.go-ai-proxy.relays")
 local say = require("kong.plugins.go-ai-proxy.say")
 local secrets = require("kong.plugins.go-ai-proxy.secrets")
+local span = require("kong.plugins.go-ai-proxy.span")
 
 local kong = kong
 local ngx = ngx
@@ -27,6 +28,9 @@ local pcall = pcall
 local type = type
 local ipairs = ipairs
 local pairs = pairs
+local tonumber = tonumber
+local match = string.match
+local byte = string.byte
 local sub = string.sub
 local find = string.find
 local escape = ngx.escape_uri
@@ -119,13 +123,16 @@ end
 
 local worker -- its process id; the process that reads this file is another
 
-local function header_of(relay, id)
+local function header_of(relay, id, traced)
   worker = worker or ngx.worker.pid()
   local path = raw_path()
   if not find(path, PLAIN) then
     path = escape(path)
   end
   local header = relay.token .. "?shim=1&id=" .. id .. "&path=" .. path .. "&ip=" .. ngx.var.remote_addr
+  if traced then
+    header = header .. "&traced=1"
+  end
   if relay.linked then
     header = header .. "&worker=" .. worker
   end
@@ -139,16 +146,55 @@ end
 
 local function send_to_relay(conf)
   local relay = relays.send(conf)
-  local id = kong.request.get_id and kong.request.get_id() or ngx.var.request_id
-  set_header(TOKEN, header_of(relay, id))
-  local inbox = {}
-  records.expect(id, inbox)
-  ngx.ctx[STATE] = { token = relay.token, port = relay.port, id = id, inbox = inbox }
+  local ctx = ngx.ctx
+  local id = ctx.request_id or ngx.var.kong_request_id or ngx.var.request_id -- Kong 3.4 has none of its own
+  local began = span.begin(ctx)
+  set_header(TOKEN, header_of(relay, id, began))
+  local state = { token = relay.token, port = relay.port, id = id, began = began }
+  records.expect(id, state)
+  ctx[STATE] = state
+end
+
+
+-- name_provider has Kong's entry and spans name who has answered, of which Kong
+-- sees the relay only.
+local function name_provider(ctx, host, port, ip, path)
+  ip, port = ip ~= "-" and ip or host, tonumber(port)
+  local data = ctx.balancer_data
+  data.hostname, data.ip, data.port = host, ip, port
+  local tries = data.tries
+  local last = tries and tries[#tries]
+  if last then
+    last.ip, last.port = ip, port
+  end
+  ngx.var.upstream_uri = path
+end
+
+
+local HASH, BRACE = byte("#{", 1, 2)
+
+-- take_record keeps the relay's record, or its id. Before it stands who was asked:
+-- "HOST PORT IP PATH ".
+local function take_record(ctx, state, record)
+  local first = byte(record)
+  if first == HASH or first == BRACE then
+    state.record = record
+    return
+  end
+  local host, port, ip, path, rest = match(record, "^(%S+) (%d+) (%S+) (%S+) ?(.*)$")
+  if not host then
+    state.record = record -- not one of ours, which is said in the log phase
+    return
+  end
+  state.record = rest ~= "" and rest or nil
+  state.named = true
+  name_provider(ctx, host, port, ip, path)
 end
 
 
 local function take_headers()
-  local state = ngx.ctx[STATE]
+  local ctx = ngx.ctx
+  local state = ctx[STATE]
   local header = ngx.header
   local record, unknown = header[RECORD], header[UNKNOWN]
   if record then
@@ -160,10 +206,14 @@ local function take_headers()
   if not state then
     return
   end
-  local source = record and "service" or kong.response.get_source()
+  if record then
+    state.answered = true
+    take_record(ctx, state, record)
+    return
+  end
+  local source = kong.response.get_source()
   if source == "service" then
     state.answered = true
-    state.record = record
     if unknown then -- to a process that started after the token was made
       relays.forget(state.port)
     end
@@ -192,19 +242,16 @@ local function record_of(state)
   if not record then
     return nil
   end
-  if sub(record, 1, 1) == "#" then
+  if byte(record) == HASH then
     local id = sub(record, 2)
-    record = records.get(state.port, state.token, id, id == state.id and state.inbox)
+    record = records.get(state.port, state.token, id, id == state.id and state, state.began)
   end
   return record ~= "" and record or nil
 end
 
 
-local function put_record(state)
-  local record = record_of(state)
-  if not record then
-    return
-  end
+-- decode reads the record, and takes out of it what is not for the log entry.
+local function decode(state, record)
   local value, err = cjson.decode(record)
   if type(value) ~= "table" then
     error("record is no JSON object: " .. (err or type(value)))
@@ -214,18 +261,119 @@ local function put_record(state)
   if not state.answered and ngx.status == 504 and type(meta) == "table" and meta.outcome == "client_aborted" then
     meta.outcome, meta.error = "failed", "The upstream server is timing out"
   end
-  kong.log.set_serialize_value("ai.proxy", value)
+  local own = type(value.kong) == "table" and value.kong or {}
+  value.kong = nil
+  state.reason = own.error or type(meta) == "table" and meta.error or nil
+  if state.began and type(own.span) == "table" then
+    span.put(ngx.ctx, state.began, own.span, own.events)
+  end
+  return value
+end
+
+
+-- name_tries names the providers of a request that went to several, or whose
+-- answer did not come.
+local function name_tries(state, tried)
+  if type(tried) ~= "table" or #tried == 0 or (state.named and #tried == 1) then
+    return
+  end
+  local tries = {}
+  for i, one in ipairs(tried) do
+    tries[i] = { host = one.host, port = one.port, ip = one.ip, code = one.status, state = one.outcome ~= "ok" and "failed" or nil }
+  end
+  kong.log.set_serialize_value("tries", tries)
+  if not state.named then
+    kong.log.set_serialize_value("upstream_uri", tried[#tried].upstream_uri)
+  end
+end
+
+
+-- LAZY is an entry of the serializer's list that decodes its record when a plugin
+-- asks for the log entry: often none does.
+local LAZY = {
+  __index = function(item, name)
+    if name ~= "value" then
+      return nil
+    end
+    local ok, value = pcall(decode, item.state, item.record)
+    if not ok then
+      say(kong.log.warn, "no AI record in the log entry", value)
+    end
+    value = ok and next(value) and value or nil
+    rawset(item, "value", value)
+    return value
+  end,
+}
+
+-- put_lazily says whether the list is as it knows it.
+local function put_lazily(state, record)
+  kong.log.set_serialize_value("ai.proxy", true) -- makes the list, with Kong's own entries in it
+  local list = ngx.ctx.serialize_values
+  local item = list and list[#list]
+  if not item or item.key ~= "ai.proxy" then
+    return false
+  end
+  item.value, item.state, item.record = nil, state, record
+  setmetatable(item, LAZY)
+  return true
+end
+
+
+local function put_record(state)
+  local record = record_of(state)
+  if not record then
+    return
+  end
+  -- What is in it is needed only where the request was traced, failed, or went to
+  -- several providers.
+  local alone = state.named and not state.began and ngx.status < 500 and not find(record, '},{"provider"', 1, true)
+  if alone and put_lazily(state, record) then
+    return
+  end
+  local value = decode(state, record)
+  name_tries(state, value.tried_targets)
+  if next(value) then
+    kong.log.set_serialize_value("ai.proxy", value)
+  end
+end
+
+
+-- tell_failure has what went wrong in Kong's error log: nothing else of the plugin
+-- is there at Kong's default level.
+local function tell_failure(state)
+  local status = ngx.status
+  if status < 500 then
+    return
+  end
+  local reason = state.reason or state.answered and "the provider's answer says why" or "the relay gave no answer"
+  say(kong.log.warn, "request failed with " .. status, reason .. " (request " .. state.id .. ")")
 end
 
 
 local EXISTING = { mode = "replace" }
 
+-- hide_secrets has no credential in the log entry. The token to the relay is one,
+-- and no header of the client's.
 local function hide_secrets(conf)
+  kong.log.set_serialize_value("request.headers.proxy-authorization", nil, EXISTING)
   local all = secrets.sent_in(conf)
   for i = 1, #all do
     if ngx.var[all[i].var] then
       kong.log.set_serialize_value(all[i].key, "REDACTED", EXISTING)
     end
+  end
+end
+
+
+local spooled = false
+
+-- tell_spooled says once that bodies go through files, which costs more than all
+-- else that is done with them here.
+local function tell_spooled()
+  if not spooled and ngx.var.request_body_file then
+    spooled = true
+    kong.log.warn("a request's body was written to a file, as it did not fit into nginx's buffer: ",
+      "set nginx_proxy_client_body_buffer_size (1m holds most prompts)")
   end
 end
 
@@ -296,6 +444,8 @@ function Handler:log(conf)
   if not ok then
     say(kong.log.warn, "no AI record in the log entry", err)
   end
+  tell_failure(state)
+  tell_spooled()
 end
 
 return Handler

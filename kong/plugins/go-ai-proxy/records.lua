@@ -77,7 +77,7 @@ local function read_line(link, seconds)
   end
   local inbox = id and expected[id]
   if inbox then
-    inbox.record = record
+    inbox.late = record
   end
   return true
 end
@@ -89,19 +89,25 @@ local function read_all(link)
 end
 
 
--- expect has the record with that id put into inbox when it comes.
+-- expect has the record with that id put into inbox.late when it comes.
 function M.expect(id, inbox)
   expected[id] = inbox
 end
 
 
--- watch reads what the relay has sent, and says whether it is connected.
+-- watch reads what the relay has sent, and says whether it is connected. It looks
+-- once for all requests of a turn of nginx's event loop.
 function M.watch(port)
   local link = links[port]
-  if link then
+  if not link then
+    return false
+  end
+  local now = ngx.now()
+  if link.watched ~= now then
+    link.watched = now
     read_all(link)
   end
-  return link and link.conn ~= nil
+  return link.conn ~= nil
 end
 
 
@@ -158,9 +164,9 @@ local function allowance()
 end
 
 
--- ask asks for a record that did not come by itself, and waits for it. over says
--- that the client has the whole answer.
-local function ask(link, id, inbox, over)
+-- ask asks for a record that did not come by itself, and waits for it. how says
+-- whether the client has the whole answer.
+local function ask(link, id, inbox, how)
   local began = socket.gettime()
   local seconds = allowance()
   if began < link.awake or seconds < 0.001 then
@@ -168,11 +174,11 @@ local function ask(link, id, inbox, over)
   end
   link.conn:settimeout(seconds, "b")
   link.conn:settimeout(seconds, "t")
-  local ok, err = link.conn:send(id .. (over and " over\n" or " left\n"))
+  local ok, err = link.conn:send(id .. " " .. how .. "\n")
   if not ok then
     lost(link)
   end
-  while ok and not inbox.record do
+  while ok and not inbox.late do
     ok, err = read_line(link, began + seconds - socket.gettime())
   end
   credit = credit - max(socket.gettime() - began, 0)
@@ -186,8 +192,8 @@ end
 
 
 -- get gets the record of a request that was not over when its answer began, as
--- JSON, or "" when the relay has none. It raises an error where there is no answer.
-function M.get(port, token, id, inbox)
+-- JSON, or "" when the relay has none; traced with what a span needs. It raises an error where there is no answer.
+function M.get(port, token, id, inbox, traced)
   if not (has_socket and has_unix) then
     error("LuaSocket is not installed")
   end
@@ -196,19 +202,20 @@ function M.get(port, token, id, inbox)
     expected[id] = inbox
   end
   local link = connect(port, token)
-  while link.conn and not inbox.record and read_line(link, 0) do end
-  if not inbox.record then
+  while link.conn and not inbox.late and read_line(link, 0) do end
+  if not inbox.late then
     link = connect(port, token)
     if not link.conn then
       error(link.err or "the relay hung up", 0)
     end
-    local ok, err = ask(link, id, inbox, ngx.var.request_completion == "OK")
+    local how = (ngx.var.request_completion == "OK" and "over" or "left") .. (traced and " traced" or "")
+    local ok, err = ask(link, id, inbox, how)
     if not ok then
       error(err, 0)
     end
   end
   expected[id] = nil
-  return inbox.record
+  return inbox.late
 end
 
 return M

@@ -55,15 +55,20 @@ kong = {
     warn = complain("warn"),
     err = complain("err"),
     set_serialize_value = function(key, value, options)
-      local header = key:match("^request%.headers%.(.+)$")
-      if not header then
-        assert(key == "ai.proxy" and not options)
-        ngx.ctx.record = value
-        return
-      end
-      assert(options.mode == "replace")
-      ngx.ctx.hidden = ngx.ctx.hidden or {}
-      ngx.ctx.hidden[header] = value
+      local ctx = ngx.ctx
+      ctx.serialize_values = ctx.serialize_values or {}
+      table.insert(ctx.serialize_values, { key = key, value = value, mode = options and options.mode or "set" })
+    end,
+  },
+  tracing = {
+    start_span = function(name, options)
+      local span = { name = name, parent = options.parent.name, kind = options.span_kind, attributes = {}, events = {} }
+      span.set_attribute = function(_, key, value) span.attributes[key] = value end
+      span.add_event = function(_, event, attributes) table.insert(span.events, attributes) end
+      span.set_status = function(_, status) span.status = status end
+      span.finish = function() span.set_attribute, span.add_event, span.set_status, span.finish = nil, nil, nil, nil end
+      table.insert(ngx.ctx.KONG_SPANS, span)
+      return span
     end,
   },
   request = {
@@ -134,7 +139,10 @@ end
 
 local function access()
   local ctx = ngx.ctx
-  ctx.balancer_data = {}
+  ctx.balancer_data = { tries = { { ip = "127.0.0.1", port = 1 } } }
+  if (ngx.var.http_x_test_trace or "") ~= "" then
+    ctx.KONG_SPANS = { { name = "root", should_sample = ngx.var.http_x_test_trace == "sampled" } }
+  end
   ctx.conf = conf()
   ctx.route = { id = "r1", name = ngx.var.http_x_test_route }
   if ngx.var.http_x_test_consumer then
@@ -186,8 +194,17 @@ function phases.log()
   local before = require("socket").gettime()
   handler:log(ctx.conf)
   local headers = ngx.req.get_headers()
-  for name, value in pairs(ctx.hidden or {}) do
-    headers[name] = headers[name] and value
+  local root = { tries = ctx.balancer_data.tries, upstream_uri = ngx.var.upstream_uri }
+  for _, item in ipairs(ngx.var.http_x_test_unlogged and {} or ctx.serialize_values or {}) do
+    local header = item.key:match("^request%.headers%.(.+)$")
+    if header then
+      assert(item.mode == "replace")
+      if headers[header] then
+        headers[header] = item.value
+      end
+    else
+      root[item.key] = item.value
+    end
   end
   local file = assert(io.open(prefix .. "log", "a"))
   file:write(cjson.encode({
@@ -195,7 +212,11 @@ function phases.log()
     uri = ngx.var.request_uri,
     source = ctx.source,
     headers = headers,
-    record = ctx.record,
+    record = root["ai.proxy"],
+    tries = root.tries,
+    upstream = root.upstream_uri,
+    hostname = ctx.balancer_data.hostname,
+    spans = ctx.KONG_SPANS,
     complaints = ctx.complaints,
     milliseconds = (require("socket").gettime() - before) * 1000,
   }), "\n")

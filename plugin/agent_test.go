@@ -1,0 +1,128 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/conformance"
+)
+
+// agentsPrompt is what a coding agent sends: 450 KB with code, calls and 20 tools.
+var agentsPrompt = conformance.AgentsPrompt(450 << 10)
+
+// agentsTargets are the ways of an agent's prompt: as it is, and translated.
+var agentsTargets = []struct {
+	name, config string
+	answer       *canned
+}{
+	{"same format", `{"provider":"openai","name":"mock-1","options":{"upstream_url":"$UP/v1/chat/completions"}}`, wholeAnswer},
+	{"anthropic", `{"provider":"anthropic","name":"mock-1","options":{"upstream_url":"$UP/v1/messages","anthropic_version":"2023-06-01"}}`,
+		&canned{"application/json", `{"id":"m","type":"message","role":"assistant","model":"mock-1","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`}},
+	{"gemini", `{"provider":"gemini","name":"mock-1","options":{"upstream_url":"$UP/v1beta/models/mock-1:generateContent"}}`,
+		&canned{"application/json", `{"candidates":[{"content":{"role":"model","parts":[{"text":"ok"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}`}},
+	{"bedrock", `{"provider":"bedrock","name":"mock-1","options":{"upstream_url":"$UP/model/m/converse","bedrock":{"aws_region":"us-east-1"}}}`,
+		&canned{"application/json", `{"output":{"message":{"role":"assistant","content":[{"text":"ok"}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2}}`}},
+}
+
+func agentsConf(model string) string {
+	auth := `{"header_name":"Authorization","header_value":"Bearer sk-x"}`
+	if strings.Contains(model, "bedrock") {
+		auth = `{"aws_access_key_id":"a","aws_secret_access_key":"b"}`
+	}
+	return `{"route_type":"llm/v1/chat","auth":` + auth + `,"logging":{"log_statistics":true},"model":` + model + `}`
+}
+
+// An agent's prompt is read and written in buffers that are used again. What is
+// allocated for it depends on its turns, and its bytes are not copied.
+func TestAgentsPromptIsNotCopied(t *testing.T) {
+	ceilings := map[string]struct{ count, bytes int }{
+		"same format": {75, 24 << 10}, "anthropic": {800, 300 << 10}, "gemini": {800, 300 << 10}, "bedrock": {800, 300 << 10},
+	}
+	for _, c := range agentsTargets {
+		once := served(t, agentsConf(c.config), c.answer, agentsPrompt)
+		for range 3 {
+			once()
+		}
+		const runs = 20
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			once()
+		}
+		runtime.ReadMemStats(&after)
+		count, size := int(after.Mallocs-before.Mallocs)/runs, int(after.TotalAlloc-before.TotalAlloc)/runs
+		if most := ceilings[c.name]; count > most.count || size > most.bytes {
+			t.Errorf("%s: %d allocations of %d bytes, the ceiling is %d of %d", c.name, count, size, most.count, most.bytes)
+		} else {
+			t.Logf("%s: %d allocations of %d bytes", c.name, count, size)
+		}
+	}
+}
+
+func BenchmarkAgentsPrompt(b *testing.B) {
+	for _, c := range agentsTargets {
+		b.Run(c.name, func(b *testing.B) {
+			once := served(b, agentsConf(c.config), c.answer, agentsPrompt)
+			b.SetBytes(int64(len(agentsPrompt)))
+			b.ReportAllocs()
+			for b.Loop() {
+				once()
+			}
+		})
+	}
+}
+
+// keeping is an Upstream that remembers what it was sent, and overwrites the memory
+// that another request would get by then.
+type keeping struct {
+	canned
+	sent []byte
+}
+
+func (k *keeping) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {
+	overwriteBuffers(len(agentsPrompt))
+	k.sent = bytes.Join(out.Pieces, nil)
+	return k.canned.Do(ctx, out)
+}
+
+// overwriteBuffers fills the buffers that a request of n bytes would borrow now.
+func overwriteBuffers(n int) {
+	var b buffers
+	for range 8 {
+		one := b.borrow(n)
+		for i := range one {
+			one[i] = '#'
+		}
+	}
+	b.giveBack(nil)
+}
+
+// The internal form of a request lies in the client's body: the body's buffer must
+// not be given back before the last attempt has been written, and nothing that is
+// kept of a request may lie in it.
+func TestRequestLivesAsLongAsItsBody(t *testing.T) {
+	for _, c := range agentsTargets {
+		up := &keeping{canned: *c.answer}
+		r := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
+		r.upstream = up
+		inst, err := r.NewInstance([]byte(strings.ReplaceAll(agentsConf(c.config), "$UP", "http://127.0.0.1:1")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := r.Serve(context.Background(), inst, inbound(agentsPrompt), nowhere{}, nil)
+		overwriteBuffers(len(agentsPrompt))
+		if bytes.Contains(up.sent, []byte("####")) || !bytes.Contains(up.sent, []byte(`func step1(w io.Writer) error {\n\tif`)) {
+			t.Errorf("%s: the provider was sent another request's bytes", c.name)
+		}
+		if d := rec.Data(); strings.Contains(d.Model+d.ResponseModel+d.Message, "#") || d.Model != "mock-1" {
+			t.Errorf("%s: the record has another request's bytes: %+v", c.name, d)
+		}
+	}
+}
