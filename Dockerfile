@@ -1,4 +1,5 @@
 # The plugin and its shim on the official Kong image.
+ARG KONG=3.9
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -7,7 +8,7 @@ COPY . .
 ARG VERSION
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.build=${VERSION}" -o /go-ai-proxy .
 
-FROM kong:3.9
+FROM kong:${KONG}
 USER root
 COPY --from=build /go-ai-proxy /usr/local/bin/go-ai-proxy
 COPY LICENSE NOTICE /usr/share/doc/go-ai-proxy/

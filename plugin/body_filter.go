@@ -41,7 +41,19 @@ func deliver(ctx context.Context, a *attempt) error {
 		}
 		return a.failedWith(whole, gzipped)
 	}
-	switch as, kind := deliveryOf(a); as {
+	as, kind := deliveryOf(a)
+	if streams(a, kind) {
+		start, form := frame.Peek(body)
+		body = start
+		switch {
+		case form == frame.Events:
+			a.answer.Header["Content-Type"] = []string{"text/event-stream"}
+			as, kind = byEvent, frame.SSE
+		case form == frame.Object && a.how == viaChat:
+			return deliverWholeAsStream(ctx, a, body)
+		}
+	}
+	switch as {
 	case byEvent:
 		return deliverStream(ctx, a, frame.New(kind, body, frame.MaxEvent))
 	case byByte:
@@ -50,6 +62,28 @@ func deliver(ctx context.Context, a *attempt) error {
 		return noAnswer("error", "the provider answered with a page (text/html): correct model.options.upstream_url")
 	}
 	return deliverWhole(ctx, a, body, gzipped)
+}
+
+// streams says whether the client asked for a stream of text whose label may be wrong:
+// an answer is what it looks like.
+func streams(a *attempt, kind frame.Kind) bool {
+	if !a.request.stream || !a.request.creates() || kind == frame.EventStream || kind == frame.Lines {
+		return false
+	}
+	return a.how == viaChat || a.how == same && a.request.api.Dialect != nil && a.op.Unwrap == nil && wire.First(a.answer.Header, "Content-Type") != "text/event-stream"
+}
+
+// deliverWholeAsStream gives the client a whole answer as the stream that it asked for.
+// What is several values after all is read one by one.
+func deliverWholeAsStream(ctx context.Context, a *attempt, body io.Reader) error {
+	whole, err := readAnswer(a.buffers, body, a.answer.Length())
+	if err != nil {
+		return transportFailure(err)
+	}
+	if jsonedit.Valid(whole) != nil {
+		return deliverStream(ctx, a, frame.New(frame.Array, bytes.NewReader(whole), frame.MaxEvent))
+	}
+	return deliverStream(ctx, a, frame.Single(whole))
 }
 
 // delivery is how a provider's answer reaches the client.
@@ -250,6 +284,9 @@ func convert(a *attempt, whole []byte) ([]byte, error) {
 			return nil, err
 		}
 		observeResponse(a, resp)
+		if why, failed := resp.FailedFor(); failed {
+			return nil, &chat.ResponseError{Message: chat.FailedGeneration(why).Message}
+		}
 		resp.Meta = a.meta()
 		return a.request.api.Dialect.AppendResponse(a.buffers.borrow(len(whole) + 512)[:0], resp)
 	case viaBody:

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -32,6 +33,9 @@ func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
 	}
 	if a.how == viaChat {
 		s.from = a.op.Chat.NewStream(a.target)
+		if frame.IsSingle(events) {
+			s.from = chat.Replay(a.op.Chat, a.target)
+		}
 		s.resting, _ = s.from.(chat.Resting)
 		a.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
 	}
@@ -90,6 +94,22 @@ func (s *stream) take(ev frame.Event) error {
 	if s.lent == nil {
 		s.takeBuffer()
 	}
+	for s.from != nil || s.api.BareData {
+		line, rest, several := severalValues(ev.Data)
+		if !several {
+			break
+		}
+		ev.Data = line
+		if err := s.takeOne(ev); err != nil || s.ended {
+			return err
+		}
+		ev.Data = rest
+	}
+	return s.takeOne(ev)
+}
+
+// takeOne translates an event whose data is one value.
+func (s *stream) takeOne(ev frame.Event) error {
 	if s.from != nil {
 		deltas, err := s.from.Next(ev)
 		for i := range deltas {
@@ -142,8 +162,22 @@ func (s *stream) take(ev frame.Event) error {
 	return nil
 }
 
+// severalValues splits the data of an event that has several JSON values, one a line:
+// some servers leave out the blank line between events. It returns the first and the
+// others.
+func severalValues(data []byte) (line, rest []byte, several bool) {
+	i := bytes.IndexByte(data, '\n')
+	if i < 0 || jsonedit.Valid(data[:i]) != nil {
+		return nil, nil, false
+	}
+	return data[:i], data[i+1:], true
+}
+
 // observe keeps what a delta says for the record.
 func (s *stream) observe(d *chat.Delta) {
+	if d.Kind == chat.Finish && d.Reason == chat.Failed {
+		*d = chat.Delta{Kind: chat.ErrorDelta, Err: chat.FailedGeneration(string(d.Text))}
+	}
 	switch d.Kind {
 	case chat.TextDelta, chat.ThinkingDelta, chat.RefusalDelta:
 		s.seen.TextLen += len(d.Text)

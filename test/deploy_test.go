@@ -1,6 +1,9 @@
 package test
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -11,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"go-ai-proxy/plugin"
+	pluginconfig "go-ai-proxy/plugin/config"
 	kongside "go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/monitor"
 )
@@ -151,5 +155,113 @@ func TestComposeFileMatchesTheOtherFiles(t *testing.T) {
 	}
 	if path := provider.Providers[0].Options.Path; !slices.Contains(compose.Services["grafana"].Volumes, "./deploy/grafana/dashboards:"+path+":ro") {
 		t.Errorf("Grafana looks for dashboards in %s", path)
+	}
+}
+
+// documents returns the documents of a YAML file of deploy/.
+func documents(t *testing.T, name string) (all []map[string]any) {
+	t.Helper()
+	for d := yaml.NewDecoder(strings.NewReader(source(t, "deploy/"+name))); ; {
+		var one map[string]any
+		switch err := d.Decode(&one); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatalf("%s: %v", name, err)
+		}
+		all = append(all, one)
+	}
+}
+
+// TestKubernetesFilesConfigureThePlugin: each config in them is one that the schema
+// takes, with the secret that a patch puts in.
+func TestKubernetesFilesConfigureThePlugin(t *testing.T) {
+	schema, err := pluginconfig.NewSchema([]byte(source(t, "schema.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, d := range documents(t, "kubernetes/plugins.yaml") {
+		kind := d["kind"].(string)
+		seen[kind] = true
+		if kind != "KongPlugin" && kind != "KongClusterPlugin" {
+			continue
+		}
+		if d["plugin"] != plugin.Name || d["apiVersion"] != "configuration.konghq.com/v1" {
+			t.Errorf("%s: plugin %v, apiVersion %v", kind, d["plugin"], d["apiVersion"])
+		}
+		c := d["config"].(map[string]any)
+		patches, _ := d["configPatches"].([]any)
+		for _, p := range patches {
+			path := strings.Split(strings.TrimPrefix(p.(map[string]any)["path"].(string), "/"), "/")
+			c[path[0]].(map[string]any)[path[1]] = "Bearer key"
+		}
+		if _, err := schema.Process(c); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	for _, kind := range []string{"Secret", "KongPlugin", "KongClusterPlugin", "HTTPRoute", "Service"} {
+		if !seen[kind] {
+			t.Errorf("no %s", kind)
+		}
+	}
+	if out, err := exec.Command(binary, "check", "-strict", "../deploy/deck.yaml").CombinedOutput(); err == nil || strings.Count(string(out), "is not set") != 1 || !strings.Contains(string(out), "0 errors, 1 warning") {
+		t.Errorf("deck.yaml: %s", out)
+	}
+}
+
+// TestHelmValuesAgreeWithTheImage: the settings, the paths and the prefix.
+func TestHelmValuesAgreeWithTheImage(t *testing.T) {
+	docker := source(t, "Dockerfile")
+	for _, name := range []string{"values-image.yaml", "values-init-container.yaml"} {
+		values := documents(t, "kubernetes/"+name)[0]
+		env := values["env"].(map[string]any)
+		for key := range env {
+			if variable := "KONG_" + strings.ToUpper(key); !strings.Contains(docker, variable) && key != "nginx_proxy_client_body_buffer_size" {
+				t.Errorf("%s: %s is not among the image's settings", name, variable)
+			}
+		}
+		for key, want := range map[string]string{
+			"plugins":                         "bundled," + plugin.Name,
+			"pluginserver_go_ai_proxy_socket": "/kong_prefix/" + plugin.Socket,
+		} {
+			if env[key] != want {
+				t.Errorf("%s: %s is %v, want %s", name, key, env[key], want)
+			}
+		}
+		if start := env["pluginserver_go_ai_proxy_start_cmd"].(string); !strings.HasSuffix(start, "/go-ai-proxy -kong-prefix /kong_prefix") {
+			t.Errorf("%s: start command %q", name, start)
+		}
+		for variable := range values["customEnv"].(map[string]any) {
+			if passed, ok := env["nginx_main_env"].(string); ok && !strings.Contains(passed, variable) || !strings.Contains(docker, variable) {
+				t.Errorf("%s: Kong does not pass %s on", name, variable)
+			}
+		}
+	}
+	command := documents(t, "kubernetes/values-init-container.yaml")[0]["deployment"].(map[string]any)["initContainers"].([]any)[0].(map[string]any)["command"].([]any)[2].(string)
+	for _, from := range []string{"/usr/local/bin/go-ai-proxy", "/opt/go-ai-proxy/kong"} {
+		if !strings.Contains(command, from) || !strings.Contains(docker, from) {
+			t.Errorf("the init container copies %q; the image has %s", command, from)
+		}
+	}
+	image := fmt.Sprint(documents(t, "kubernetes/gateway-operator.yaml")[0])
+	for _, want := range []string{"bundled," + plugin.Name, "go-ai-proxy:v" + plugin.Version} {
+		if !strings.Contains(image, want) {
+			t.Errorf("gateway-operator.yaml lacks %s", want)
+		}
+	}
+}
+
+// TestServiceUnitStartsTheProgram: its command line is one that the program takes.
+func TestServiceUnitStartsTheProgram(t *testing.T) {
+	unit := source(t, "deploy/systemd/go-ai-proxy.service")
+	m := regexp.MustCompile(`ExecStart=/usr/local/bin/go-ai-proxy (.+)`).FindStringSubmatch(unit)
+	if m == nil {
+		t.Fatal("no ExecStart")
+	}
+	args := strings.Fields(strings.Replace(m[1], "/etc/go-ai-proxy/kong.yml", "/nowhere/kong.yml", 1))
+	out, err := command(t.Context(), nil, args...).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "/nowhere/kong.yml: no such file") {
+		t.Errorf("%v: %s", err, out)
 	}
 }

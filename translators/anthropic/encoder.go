@@ -10,7 +10,9 @@ import (
 
 // NewEncoder returns the writer of one streamed Message.
 // https://platform.claude.com/docs/en/build-with-claude/streaming
-func (dialect) NewEncoder(meta chat.Meta) chat.Encoder { return &encoder{meta: meta, open: -1} }
+func (dialect) NewEncoder(meta chat.Meta) chat.Encoder {
+	return chat.InBlocks(&encoder{meta: meta, open: -1})
+}
 
 // encoder writes the events of one answer. A block ends when the next one begins.
 type encoder struct {

@@ -10,7 +10,9 @@ import (
 // NewEncoder returns the writer of one streamed answer, in frames of
 // application/vnd.amazon.eventstream. Usage is always sent.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
-func (dialect) NewEncoder(meta chat.Meta) chat.Encoder { return &encoder{meta: meta, open: -1} }
+func (dialect) NewEncoder(meta chat.Meta) chat.Encoder {
+	return chat.InBlocks(&encoder{meta: meta, open: -1})
+}
 
 // encoder writes one answer. A block ends when the next one begins. The stop reason
 // is written at the end, when it is known whether there were calls.

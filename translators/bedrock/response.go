@@ -24,6 +24,9 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	// The API's answers have no model and no id, so the model is the configured one.
 	r := &chat.Response{Model: t.Model, Extra: extras(v)}
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("stopReason"))}
+	if c.Finish == chat.Failed {
+		c.StopText = str(v, "stopReason")
+	}
 	formatted, calls := false, 0
 	var parts chat.Joiner
 	for _, b := range message.GetArray("content") { // may be empty if the model ended its turn without text
@@ -120,6 +123,8 @@ func finishReason(stop []byte) chat.FinishReason {
 		return chat.ContentFilter
 	case "guardrail_intervened":
 		return "guardrail_intervened"
+	case "malformed_model_output", "malformed_tool_use":
+		return chat.Failed
 	}
 	return chat.Stop // end_turn, stop_sequence, and unknown reasons
 }

@@ -180,7 +180,11 @@ func (s *stream) finish(v *jsonedit.Value) {
 		reason = chat.Stop
 	}
 	more := v.Get("additionalModelResponseFields")
-	if reason != "" {
+	switch reason {
+	case "":
+	case chat.Failed:
+		s.add(chat.Delta{Kind: chat.Finish, Reason: reason, Text: v.GetStringBytes("stopReason")})
+	default:
 		s.add(chat.Delta{Kind: chat.Finish, Reason: reason, Text: more.GetStringBytes("stop_sequence")})
 	}
 	s.member(memberFields, more)

@@ -214,6 +214,10 @@ const (
 	Length        FinishReason = "length"
 	ToolCalls     FinishReason = "tool_calls"
 	ContentFilter FinishReason = "content_filter"
+	// Failed is a generation that went wrong: a call that is malformed, an error of
+	// the model. The relay makes it an error; the provider's reason is in StopText, or
+	// in the Text of a Finish.
+	Failed FinishReason = "error"
 )
 
 // Response is a whole answer. As in a Request, Texts and Raws alias the provider's body.

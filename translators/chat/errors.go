@@ -29,6 +29,27 @@ func ErrorFrom(status int, body []byte) *Error {
 	return e
 }
 
+// FailedGeneration is the error of an answer that ended with Failed, for why.
+func FailedGeneration(why string) *Error {
+	if why == "" {
+		why = "the provider does not say why"
+	}
+	e := NewError(http.StatusBadGateway, "the model's generation failed: "+why)
+	e.Code = "generation_failed"
+	return e
+}
+
+// FailedFor returns why the generation failed, if that of all choices did.
+func (r *Response) FailedFor() (why string, failed bool) {
+	for i := range r.Choices {
+		if r.Choices[i].Finish != Failed {
+			return "", false
+		}
+		why = r.Choices[i].StopText
+	}
+	return why, len(r.Choices) > 0
+}
+
 func (e *Error) read(v *jsonedit.Value) {
 	if inner := v.Get("error"); inner != nil && inner.Type() == jsonedit.TypeObject {
 		if t := str(inner, "type"); t != "" {

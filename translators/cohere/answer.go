@@ -14,9 +14,9 @@ import (
 var finishReasons = map[string]chat.FinishReason{
 	"COMPLETE":      chat.Stop,
 	"STOP_SEQUENCE": chat.Stop,
-	"TIMEOUT":       chat.Stop,
+	"TIMEOUT":       chat.Failed,
 	"USER_CANCEL":   chat.Stop,
-	"ERROR":         chat.Stop,
+	"ERROR":         chat.Failed,
 	"MAX_TOKENS":    chat.Length,
 	"ERROR_LIMIT":   chat.Length, // the context is full
 	"TOOL_CALL":     chat.ToolCalls,

@@ -71,7 +71,7 @@ func TestWholeAnswersOfEveryVersion(t *testing.T) {
 		},
 		"content as a string": {
 			"llm/v1/chat", `{"id":"a","message":{"role":"assistant","content":"x"},"finish_reason":"TIMEOUT"}`,
-			`{"id":"a","object":"chat.completion","created":1,"model":"command","choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}`,
+			`{"id":"a","object":"chat.completion","created":1,"model":"command","choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"error"}]}`,
 		},
 		"calls of version 2": {
 			"llm/v1/chat", string(fixture(t, "tools.json")),
@@ -189,7 +189,7 @@ func TestEndingsOfStreams(t *testing.T) {
 		"version 1, cut off":         {frame.Lines, v1, []string{`"content":"2"`}, []string{"[DONE]", `"finish_reason":"`}},
 		"version 1 as an array":      {frame.Array, v1, []string{`"content":"2"`}, []string{"[DONE]"}},
 		"version 1, failed":          {frame.Lines, `{"event_type":"stream-end","finish_reason":"ERROR","response":{}}`, []string{`"error":{"message":"the model failed"`}, []string{"[DONE]"}},
-		"version 1, failed late":     {frame.Lines, v1 + `{"event_type":"stream-end","finish_reason":"ERROR"}`, []string{`"finish_reason":"stop"`, "[DONE]"}, nil},
+		"version 1, failed late":     {frame.Lines, v1 + `{"event_type":"stream-end","finish_reason":"ERROR"}`, []string{`"finish_reason":"error"`, "[DONE]"}, nil},
 		"generate, failed":           {frame.Lines, `{"event_type":"stream-error","finish_reason":"ERROR","err":"out of memory"}`, []string{`"message":"out of memory"`}, []string{"[DONE]"}},
 		"version 2, failed":          {frame.SSE, `data: {"type":"message-end","delta":{"error":"too many"}}`, []string{`"message":"too many"`}, []string{"[DONE]"}},
 		"an error without a type":    {frame.SSE, `data: {"message":"internal error"}`, []string{`"message":"internal error"`}, []string{"[DONE]"}},

@@ -147,7 +147,9 @@ func codeOf(status int) string {
 }
 
 // NewEncoder implements chat.Dialect.
-func (d dialect) NewEncoder(meta chat.Meta) chat.Encoder { return &encoder{meta: meta, array: d.array} }
+func (d dialect) NewEncoder(meta chat.Meta) chat.Encoder {
+	return chat.InBlocks(&encoder{meta: meta, array: d.array})
+}
 
 // encoder writes one answer as GenerateContentResponses. As in Google's streams, a
 // call is sent when its arguments are complete, and the finish reasons at the end,

@@ -96,6 +96,9 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	}
 	c.Parts = parts.Parts()
 	c.Finish = finishReason(v.GetStringBytes("finishReason"), calls > 0)
+	if c.Finish == chat.Failed {
+		c.StopText = failure(v)
+	}
 	if l := v.Get("logprobsResult"); l != nil {
 		c.Logprobs = appendLogprobs(nil, l)
 	}
@@ -165,14 +168,25 @@ func finishReason(reason []byte, called bool) chat.FinishReason {
 		return ""
 	case "MAX_TOKENS":
 		return chat.Length
-	case "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR",
+	case "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR",
 		"IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION":
 		return chat.ContentFilter
+	case "STOP":
+		if called {
+			return chat.ToolCalls
+		}
+		return chat.Stop
 	}
-	if called {
-		return chat.ToolCalls
+	return chat.Failed // MALFORMED_FUNCTION_CALL, UNEXPECTED_TOOL_CALL, OTHER, and what is new
+}
+
+// failure says why a candidate's generation failed.
+func failure(candidate *jsonedit.Value) string {
+	why := string(candidate.GetStringBytes("finishReason"))
+	if detail := candidate.GetStringBytes("finishMessage"); len(detail) > 0 {
+		why += ": " + string(detail)
 	}
-	return chat.Stop
+	return why
 }
 
 // appendCallID makes the id of a call that has none. The same call of the same answer

@@ -76,7 +76,11 @@ func (s *stream) response(v *jsonedit.Value) {
 	for i, c := range candidates {
 		at := place(i, c)
 		if reason := finishReason(c.GetStringBytes("finishReason"), s.called(at) > 0); reason != "" {
-			s.emit(chat.Delta{Kind: chat.Finish, Choice: at, Reason: reason})
+			d := chat.Delta{Kind: chat.Finish, Choice: at, Reason: reason}
+			if reason == chat.Failed {
+				d.Text = []byte(failure(c))
+			}
+			s.emit(d)
 		}
 	}
 	if feedback := v.Get("promptFeedback"); len(candidates) == 0 && len(feedback.GetStringBytes("blockReason")) > 0 {

@@ -159,7 +159,7 @@ func TestAnswers(t *testing.T) {
 		{"unsafe, without content", `{"candidates":[{"finishReason":"SAFETY","index":0,"safetyRatings":[]}],"usageMetadata":{"promptTokenCount":319,"totalTokenCount":319}}`, chat.ContentFilter, 0},
 		{"blocked prompt", `{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}`, chat.ContentFilter, 0},
 		{"a call, cut off", `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}}]},"finishReason":"MAX_TOKENS"}]}`, chat.Length, 1},
-		{"a malformed call", `{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}`, chat.Stop, 0},
+		{"a malformed call", `{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}`, chat.Failed, 0},
 		{"unfinished", `{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}`, "", 1},
 		{"code", `{"candidates":[{"content":{"parts":[{"executableCode":{"language":"PYTHON","code":"1"}},{"text":"a"}]},"finishReason":"STOP"}]}`, chat.Stop, 2},
 	} {

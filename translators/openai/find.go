@@ -9,6 +9,7 @@ import (
 // frequent byte of all, so a search for it would stop too often.
 var (
 	choicesKey          = []byte(`choices"`)
+	failureKey          = []byte(`error"`)
 	contentKey          = []byte(`content"`)
 	textKey             = []byte(`text"`)
 	reasoningKey        = []byte(`reasoning"`)

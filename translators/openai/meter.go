@@ -92,7 +92,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	choices, _ := find(data, choicesKey)
-	if choices == nil {
+	if value, _ := find(data, failureKey); value != nil { // OpenRouter's stand beside choices
 		if value := jsonedit.Lookup(data, "error"); value != nil && !jsonedit.IsNull(value) {
 			seen.Err = readError(value)
 			return

@@ -18,8 +18,8 @@ type upstreamStream struct {
 	jsonedit.EventParser
 	deltas  []chat.Delta
 	usage   chat.Usage
-	raw     []byte // scratch
-	calls   []int  // tool calls begun, per choice
+	raw     []byte        // scratch
+	calls   [][]begunCall // per choice
 	started bool
 }
 
@@ -92,28 +92,45 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 	}
 }
 
-// call reads one element of delta.tool_calls. A name begins a call, since some
-// servers repeat the id with every piece and some send no index.
+// call reads one element of delta.tool_calls. A name begins a call: some servers repeat
+// the id with every piece, some have no index, and some the same index for all calls,
+// which then differ in their ids.
 func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 	for len(s.calls) <= choice {
-		s.calls = append(s.calls, 0)
+		s.calls = append(s.calls, nil)
 	}
-	name := call.GetStringBytes("function", "name")
+	id, name := call.GetStringBytes("id"), call.GetStringBytes("function", "name")
 	arguments := call.GetStringBytes("function", "arguments")
 	begun := s.calls[choice]
-	i := begun
+	index, at := len(begun), -1
 	if n := call.Get("index"); n != nil && n.Type() == jsonedit.TypeNumber {
-		i = n.GetInt()
+		index = n.GetInt()
+		for i := len(begun) - 1; i >= 0 && at < 0; i-- {
+			if begun[i].index == index {
+				at = i
+			}
+		}
 	} else if len(name) == 0 {
-		i = begun - 1
+		at = len(begun) - 1
+	}
+	if at >= 0 && len(name) > 0 && len(id) > 0 && string(id) != begun[at].id {
+		at = -1 // another call at the same index
 	}
 	switch {
-	case i >= begun && len(name) > 0:
-		s.calls[choice]++
-		s.add(chat.Delta{Kind: chat.ToolStart, Choice: choice, Index: begun, ID: call.GetStringBytes("id"), Name: name, Text: arguments,
+	case at < 0 && len(name) > 0 && index >= 0:
+		s.calls[choice] = append(begun, begunCall{index, string(id)})
+		s.add(chat.Delta{Kind: chat.ToolStart, Choice: choice, Index: len(begun), ID: id, Name: name, Text: arguments,
 			Signature: call.GetStringBytes("extra_content", "google", "thought_signature"), Origin: origin.Google})
-	case i >= 0 && begun > 0 && len(arguments) > 0:
-		// Some count from one: an index after the last call means the last call.
-		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: min(i, begun-1), Text: arguments})
+	case len(begun) > 0 && len(arguments) > 0 && index >= 0:
+		if at < 0 { // what is of no call that we know belongs to the last
+			at = len(begun) - 1
+		}
+		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: at, Text: arguments})
 	}
+}
+
+// begunCall is a call whose beginning has come.
+type begunCall struct {
+	index int // as the provider counts
+	id    string
 }

@@ -1,0 +1,83 @@
+package chat
+
+import (
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/target"
+)
+
+// Replay returns a Stream for a provider that answers a request for a stream with a
+// whole answer: its one event is the answer, which u parses.
+func Replay(u Upstream, t *target.Target) Stream { return &replay{u, t} }
+
+type replay struct {
+	upstream Upstream
+	target   *target.Target
+}
+
+// Next implements Stream.
+func (r *replay) Next(ev frame.Event) ([]Delta, error) {
+	if len(ev.Data) == 0 {
+		return nil, nil
+	}
+	resp, err := r.upstream.ParseResponse(r.target, ev.Data)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Deltas(), nil
+}
+
+// Deltas returns the answer as a stream would tell it.
+func (r *Response) Deltas() []Delta {
+	deltas := []Delta{{Kind: Start, ID: []byte(r.ID), Model: []byte(r.Model), Created: r.Created}}
+	for i := range r.Choices {
+		deltas = r.Choices[i].deltas(deltas)
+	}
+	for _, m := range r.Extra {
+		deltas = append(deltas, Delta{Kind: ExtraDelta, Name: []byte(m.Name), Raw: m.Value})
+	}
+	if !r.NoUsage {
+		deltas = append(deltas, Delta{Kind: UsageDelta, Usage: &r.Usage})
+	}
+	return append(deltas, Delta{Kind: End})
+}
+
+func (c *Choice) deltas(to []Delta) []Delta {
+	calls := 0
+	for i := range c.Parts {
+		p := &c.Parts[i]
+		d := Delta{Choice: c.Index, Text: []byte(p.Text.String()), Origin: p.Origin}
+		switch p.Kind {
+		case Text:
+			d.Kind, d.Signature = TextDelta, []byte(p.Signature)
+		case Refusal:
+			d.Kind = RefusalDelta
+		case RedactedThinking:
+			d.Kind = RedactedDelta
+		case Thinking:
+			d.Kind = ThinkingDelta
+			if p.Signature != "" {
+				to = append(to, d)
+				d = Delta{Kind: SignatureDelta, Choice: c.Index, Text: []byte(p.Signature), Origin: p.Origin}
+			}
+		case ToolCall:
+			d.Kind, d.Index, d.ID, d.Name = ToolStart, calls, []byte(p.ID), []byte(p.Name)
+			d.Text, d.Signature = []byte(p.Arguments.String()), []byte(p.Signature)
+			calls++
+		case Image:
+			if p.Media == nil || p.Media.Data.Empty() {
+				continue
+			}
+			d.Kind, d.Name, d.Text = ImageDelta, []byte(p.Media.MIME), []byte(p.Media.Data.String())
+		default:
+			continue
+		}
+		to = append(to, d)
+	}
+	if c.Logprobs != nil {
+		to = append(to, Delta{Kind: LogprobsDelta, Choice: c.Index, Raw: c.Logprobs})
+	}
+	if c.Finish != "" {
+		to = append(to, Delta{Kind: Finish, Choice: c.Index, Reason: c.Finish, Text: []byte(c.StopText)})
+	}
+	return to
+}

@@ -1,0 +1,122 @@
+package frame
+
+import (
+	"bytes"
+	"io"
+)
+
+// Form is what a stream looks like, whatever its label says.
+type Form int
+
+// The forms.
+const (
+	Other  Form = iota
+	Events      // server-sent events
+	Object      // a JSON object, or several
+)
+
+// Peeked is a stream of which the beginning has been looked at. It reads as the whole
+// stream.
+type Peeked struct {
+	src    io.Reader
+	waiter Waiter // src, if it is one
+	first  []byte
+	err    error // of reading first
+}
+
+// maxPeek is how far the beginning of a stream is looked at, in bytes: behind it there
+// is no white space that matters.
+const maxPeek = 256
+
+// Peek waits for the beginning of a stream and says what it looks like.
+func Peek(src io.Reader) (*Peeked, Form) {
+	p := &Peeked{src: src}
+	p.waiter, _ = src.(Waiter)
+	p.Wait()
+	buf := make([]byte, maxPeek)
+	n := 0
+	for {
+		more, err := src.Read(buf[n:])
+		n += more
+		p.first, p.err = buf[:n], err
+		if form, decided := formOf(p.first); decided || err != nil || n == len(buf) {
+			return p, form
+		}
+	}
+}
+
+// fields are the names that a line of server-sent events begins with.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
+var fields = [...]string{"data", "event", "id", "retry", ""} // "" is a comment's
+
+// formOf says what the beginning of a stream looks like, and whether it is long enough
+// to say so.
+func formOf(first []byte) (Form, bool) {
+	if len(first) < len(byteOrderMark) && bytes.HasPrefix(byteOrderMark, first) {
+		return Other, false
+	}
+	text := bytes.TrimLeft(bytes.TrimPrefix(first, byteOrderMark), " \t\r\n")
+	if len(text) == 0 {
+		return Other, false
+	}
+	if text[0] == '{' {
+		return Object, true
+	}
+	for _, name := range fields {
+		switch {
+		case len(text) > len(name) && string(text[:len(name)+1]) == name+":":
+			return Events, true
+		case len(text) <= len(name) && string(text) == name[:len(text)]:
+			return Other, false
+		}
+	}
+	return Other, true
+}
+
+// Read implements io.Reader.
+func (p *Peeked) Read(b []byte) (int, error) {
+	if len(p.first) > 0 {
+		n := copy(b, p.first)
+		if p.first = p.first[n:]; len(p.first) == 0 {
+			p.first = nil
+		}
+		return n, nil
+	}
+	if p.err != nil {
+		return 0, p.err
+	}
+	return p.src.Read(b)
+}
+
+// Wait implements Waiter.
+func (p *Peeked) Wait() {
+	if p.waiter != nil && len(p.first) == 0 && p.err == nil {
+		p.waiter.Wait()
+	}
+}
+
+// Single returns a reader of one event, whose data is a whole answer.
+func Single(data []byte) Reader { return &single{data: data} }
+
+// IsSingle says whether a reader is one of Single's.
+func IsSingle(r Reader) bool {
+	_, ok := r.(*single)
+	return ok
+}
+
+type single struct {
+	data []byte
+	done bool
+}
+
+func (s *single) Next() (Event, error) {
+	if s.done {
+		return Event{}, io.EOF
+	}
+	s.done = true
+	return Event{Data: s.data, Raw: s.data}, nil
+}
+
+func (s *single) Buffered() bool { return true }
+
+func (s *single) Release() {}
