@@ -52,15 +52,13 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 		}
 	}
 	dst = append(dst, ']')
-	if dst, err = appendSystem(dst, r); err != nil {
+	if dst, err = appendSystem(dst, m, r); err != nil {
 		return nil, err
 	}
-	if dst, err = appendTools(dst, r, turns); err != nil {
-		return nil, err
-	}
+	dst = appendTools(dst, m, r, turns)
 	dst = appendSampling(dst, m, r, th)
 	dst = th.append(dst)
-	dst = appendOutputConfig(dst, r, th.effort)
+	dst = appendOutputConfig(dst, m, r, th.effort)
 	dst = appendIdentity(dst, r)
 	for _, name := range natives {
 		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
@@ -69,9 +67,9 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	return append(dst, '}'), nil
 }
 
-// appendSystem joins all system messages: as a string, or as blocks if one of them
-// has a cache_control.
-func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
+// appendSystem joins all system messages: as a string while they are only
+// text, as blocks where one of them has a cache_control to keep.
+func appendSystem(dst []byte, m model, r *chat.Request) ([]byte, error) {
 	var texts []*chat.Part
 	cached := false
 	for i := range r.Messages {
@@ -89,8 +87,8 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 			}
 		}
 	}
-	if r.ResponseFormat.Type == "json_object" {
-		texts = append(texts, &chat.Part{Text: jsonedit.Plain(jsonInstruction)})
+	if form := r.ResponseFormat.Instruction(); form != "" && schemaFor(m, &r.ResponseFormat) == nil {
+		texts = append(texts, &chat.Part{Text: jsonedit.Plain(form)})
 	}
 	if len(texts) == 0 {
 		return dst, nil
@@ -114,11 +112,8 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 	return append(dst, '"'), nil
 }
 
-// jsonInstruction replaces json_object, which Anthropic does not have.
-const jsonInstruction = "Answer with one valid JSON object and nothing else."
-
-// appendSampling writes max_tokens and the sampling parameters that the model accepts
-// with this thinking.
+// appendSampling writes max_tokens and the sampling parameters that the model
+// takes in the state it is asked to be in.
 func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	limit := r.MaxTokens
 	if n, ok := limit.Int(); limit == "" || ok && th.mode == "enabled" && n <= th.budget {
@@ -152,12 +147,12 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	return dst
 }
 
-// appendOutputConfig writes effort and format. The client's own output_config
-// (task_budget) is kept and wins.
-func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
+// appendOutputConfig writes effort and format beside what the client has in an
+// output_config of its own (task_budget), which wins.
+func appendOutputConfig(dst []byte, m model, r *chat.Request, effort string) []byte {
 	own := r.Lookup("output_config")
-	format := r.ResponseFormat.Type == "json_schema" && len(r.ResponseFormat.Schema) > 0
-	if own == nil && effort == "" && !format {
+	format := schemaFor(m, &r.ResponseFormat)
+	if own == nil && effort == "" && format == nil {
 		return dst
 	}
 	var v *jsonedit.Value
@@ -171,15 +166,26 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 	if effort != "" && !exists(v, "effort") {
 		dst = jsonedit.AppendText(dst, "effort", effort)
 	}
-	if format && !exists(v, "format") {
+	if format != nil && !exists(v, "format") {
 		dst = append(jsonedit.AppendName(dst, "format"), `{"type":"json_schema","schema":`...)
-		dst = appendClosed(dst, r.ResponseFormat.Schema)
-		dst = append(dst, '}')
+		dst = append(append(dst, format...), '}')
 	}
 	return append(dst, '}')
 }
 
-// appendIdentity writes the user and the service tier.
+// schemaFor is the schema that the model enforces for a format; nil where it is
+// asked for in words, or not at all.
+func schemaFor(m model, f *chat.ResponseFormat) chat.Raw {
+	if f.Type != "json_schema" || m.noSchema {
+		return nil
+	}
+	if s := strictOf(f.Schema); s != nil {
+		return s.text
+	}
+	return nil
+}
+
+// appendIdentity writes who asks and at which priority.
 func appendIdentity(dst []byte, r *chat.Request) []byte {
 	user := []byte(r.Lookup("safety_identifier"))
 	if r.User != "" {

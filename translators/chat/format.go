@@ -58,6 +58,9 @@ type Meta struct {
 	Model        string // the model that was asked
 	IncludeUsage bool   // the client asked for usage in the stream
 	PromptTokens int    // an estimate, for formats that report it at the start
+	// Tools says how the client's format writes the calls of certain functions, by
+	// Tool.Name; nil if all are plain. See Request.ClientTools.
+	Tools map[string]ClientTool
 	// Origin is whose the signatures and the redacted thinking of the answer are.
 	Origin origin.Name
 }
@@ -115,4 +118,17 @@ func (s *Seen) Hidden(text []byte) {
 		s.Content = true
 		s.TextLen += len(text)
 	}
+}
+
+// Instruction says in words what form an answer is to have, for models that have no
+// such setting; "" when f asks for none.
+func (f *ResponseFormat) Instruction() string {
+	const object = "Answer with one valid JSON object and nothing else."
+	switch {
+	case f.Type == "json_schema" && len(f.Schema) > 0:
+		return "Answer with one valid JSON value and nothing else. It must match this JSON schema: " + string(f.Schema)
+	case f.Type == "json_object", f.Type == "json_schema":
+		return object
+	}
+	return ""
 }

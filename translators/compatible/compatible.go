@@ -7,6 +7,7 @@ package compatible
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
@@ -25,7 +26,7 @@ var Providers = []*provider.Provider{
 		Name: "xai",
 		Base: provider.At("https://api.x.ai"),
 		Operations: operations{
-			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Spare: openai.RefusedWhileReasoning}),
+			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Spare: refusedByGrok}),
 			route.Responses: openai.ResponsesAt("/v1/responses"),
 			// size, quality and style are accepted without effect; there are no
 			// streams.
@@ -91,6 +92,15 @@ var Providers = []*provider.Provider{
 			Rewrite: ReasoningContent, History: history(provider.History{Thought: provider.ThoughtInReasoning}),
 		})},
 	},
+}
+
+// refusedByGrok is what xAI's models refuse that reason.
+// https://docs.x.ai/docs/guides/reasoning
+func refusedByGrok(t *target.Target) []string {
+	if strings.HasPrefix(t.Model+"-", "grok-4-") || strings.HasPrefix(t.Model, "grok-4.") {
+		return []string{"stop", "presence_penalty", "frequency_penalty"}
+	}
+	return nil
 }
 
 // history is an Edit.History that is the same for all targets.

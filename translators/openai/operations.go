@@ -28,7 +28,7 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 	}
 	op := &provider.Operation{
 		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
-		Chat: edited{edit: &edit}, Fields: fieldsOf(&edit),
+		Chat: edited{edit: &edit}, Hosts: Hosts, Fields: fieldsOf(&edit),
 		Origin: func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
 	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
@@ -53,7 +53,7 @@ type edited struct {
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	h := e.edit.History(t)
-	body, err := Upstream{History: h}.AppendRequest(nil, t, req)
+	body, err := Upstream{History: h, Effort: e.edit.Effort}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
 	}
