@@ -58,8 +58,8 @@ type Target struct {
 // Alias, may be templates: Target.Resolve gives the values.
 type Model struct {
 	Provider string         `json:"provider"`
-	Name     string         `json:"name"` // "": the request's own
-	Alias    string         `json:"model_alias"`
+	Name     string         `json:"name"`        // "": the request's own
+	Alias    string         `json:"model_alias"` // see Aliases
 	Options  target.Options `json:"options"`
 }
 
