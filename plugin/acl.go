@@ -89,6 +89,11 @@ func withoutParameters(path string) string {
 	return strings.Join(segments, "/")
 }
 
+// admitted says whether the rules allow the subject.
+func (s *subject) admitted(acls *config.ACLs) bool {
+	return !s.anyRule(acls.Deny, true) && (len(acls.Allow) == 0 || s.anyRule(acls.Allow, false))
+}
+
 func (s *subject) anyRule(rules []config.ACLRule, deny bool) bool {
 	return slices.ContainsFunc(rules, func(r config.ACLRule) bool {
 		return !slices.ContainsFunc(r.Match, func(c config.ACLCondition) bool { return !s.matches(&c, deny) })
