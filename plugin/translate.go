@@ -267,6 +267,11 @@ func translateChat(a *attempt) error {
 	if err != nil {
 		return err
 	}
+	if a.op.Caveats != nil {
+		if caveats := a.op.Caveats(a.target, &r); caveats != nil {
+			a.record.Update(func(d *record.Data) { d.Warnings = append(d.Warnings, caveats...) })
+		}
+	}
 	a.pieces = [][]byte{body}
 	return mergeExtraBody(a, []byte(r.ExtraBody))
 }

@@ -288,7 +288,7 @@ func parseSource(b *jsonedit.Value) *chat.Media {
 	m := &chat.Media{Filename: text(b, "title")}
 	switch text(s, "type") {
 	case "base64":
-		m.MIME, m.Data = text(s, "media_type"), s.GetText("data")
+		m.MIME, m.Data = chat.MediaType(text(s, "media_type")), s.GetText("data")
 	case "url":
 		m.URL = text(s, "url")
 	case "file":

@@ -41,7 +41,7 @@ var withJobs = &provider.Provider{
 	Resizes:  []string{"text-embedding-3"},
 	Check:    check,
 	Operations: provider.With(map[route.Type]*provider.Operation{
-		route.Chat:        openai.ChatOf(deployment("/chat/completions"), provider.Edit{Drop: openai.TopK, Rename: openai.ReasoningLimit, Spare: openai.RefusedWhileReasoning, History: openai.HistoryOf}),
+		route.Chat:        openai.ChatOf(deployment("/chat/completions"), provider.Edit{Drop: openai.TopK, Models: openai.Models, History: openai.HistoryOf}),
 		route.Completions: {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK}},
 		route.Embeddings:  {Path: deployment("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true},
 		route.Responses:   openai.ResponsesAt("/openai/v1/responses"),

@@ -168,7 +168,7 @@ type Part struct {
 
 // Media is an image, sound or document, given as data, URL or file id.
 type Media struct {
-	MIME     string        // "image/png"; "" when only the URL is known
+	MIME     string        // "image/png", as MediaType has it; "" when only the URL is known
 	Data     jsonedit.Text // base64, unchecked
 	URL      string        // http(s)://, gs://, s3://
 	FileID   string

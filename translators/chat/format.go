@@ -116,3 +116,16 @@ func (s *Seen) Hidden(text []byte) {
 		s.TextLen += len(text)
 	}
 }
+
+// Instruction says in words what form an answer is to have, for models that have no
+// such setting; "" when f asks for none.
+func (f *ResponseFormat) Instruction() string {
+	const object = "Answer with one valid JSON object and nothing else."
+	switch {
+	case f.Type == "json_schema" && len(f.Schema) > 0:
+		return "Answer with one valid JSON value and nothing else. It must match this JSON schema: " + string(f.Schema)
+	case f.Type == "json_object", f.Type == "json_schema":
+		return object
+	}
+	return ""
+}

@@ -25,7 +25,7 @@ var Providers = []*provider.Provider{
 		Name: "xai",
 		Base: provider.At("https://api.x.ai"),
 		Operations: operations{
-			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Spare: openai.RefusedWhileReasoning}),
+			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok}),
 			route.Responses: openai.ResponsesAt("/v1/responses"),
 			// size, quality and style are taken and have no effect; there are no streams.
 			route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
@@ -40,7 +40,7 @@ var Providers = []*provider.Provider{
 		Operations: operations{
 			// https://api-docs.deepseek.com/guides/thinking_mode
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole,
+				Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole, Models: deepseeks,
 				History: history(provider.History{Thought: provider.ThoughtInReasoningContent}),
 			}),
 		},
@@ -51,7 +51,7 @@ var Providers = []*provider.Provider{
 		Base: provider.At("https://api.cerebras.ai"),
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: ReasoningContent, Request: SystemRole,
+				Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: ReasoningContent, Request: SystemRole, Models: onCerebras,
 				// Thoughts would be words of the content, in tags that each model has its own
 				// of. https://inference-docs.cerebras.ai/capabilities/reasoning
 				History: StrictHistory,
@@ -75,7 +75,7 @@ var Providers = []*provider.Provider{
 		},
 		Operations: operations{
 			route.Chat: openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
-				NoStreamOptions: true, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole,
+				NoStreamOptions: true, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks,
 				// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 				History: history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned}),
 			}),

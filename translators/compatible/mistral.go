@@ -43,6 +43,7 @@ var mistral = &provider.Provider{
 			Request:         MistralRequest,
 			Rewrite:         SplitContent,
 			History:         MistralHistory,
+			Models:          mistrals,
 		}),
 		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),
 		route.Embeddings:  mistralEmbeddings,

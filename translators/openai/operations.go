@@ -29,7 +29,8 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 	op := &provider.Operation{
 		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
 		Chat: edited{edit: &edit}, Fields: fieldsOf(&edit),
-		Origin: func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
+		Origin:  func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
+		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
 	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
 		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) {
@@ -52,8 +53,9 @@ type edited struct {
 
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
-	h := e.edit.History(t)
-	body, err := Upstream{History: h}.AppendRequest(nil, t, req)
+	h, model := e.edit.History(t), e.edit.Models.Of(t.Model)
+	fitted := model.Fit(req)
+	body, err := Upstream{History: h}.AppendRequest(nil, t, fitted)
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +71,29 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	if e.edit.NoStreamOptions {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
-	if e.edit.Spare != nil {
-		for _, name := range e.edit.Spare(t) {
+	if model != nil {
+		for _, name := range model.Refuses {
 			edits = append(edits, jsonedit.Edit{Key: name})
+		}
+		if model.Thinking != nil {
+			edits = appendThinking(edits, model.Thinking(t.Model, req))
 		}
 	}
 	return jsonedit.Join(dst, e.edit.Apply(nil, t, body, members, edits)), nil
+}
+
+// appendThinking adds Anthropic's member thinking. Claude refuses the sampling
+// parameters beside it.
+// https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+func appendThinking(edits []jsonedit.Edit, thinking []byte) []jsonedit.Edit {
+	if thinking == nil {
+		return edits
+	}
+	edits = append(edits, jsonedit.Edit{Key: "thinking", Value: thinking})
+	for _, name := range []string{"temperature", "top_p", "top_k"} {
+		edits = append(edits, jsonedit.Edit{Key: name})
+	}
+	return edits
 }
 
 // ParseResponse implements chat.Upstream.

@@ -96,23 +96,7 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 	dst = appendBool(dst, "logprobs", req.Logprobs)
 	dst = jsonedit.AppendRaw(dst, "logit_bias", req.LogitBias)
 	dst = jsonedit.AppendTexts(dst, "stop", req.Stop)
-	return jsonedit.AppendOptional(dst, "reasoning_effort", effort(req))
-}
-
-// effort is how hard the model shall think; a budget in tokens is put in words.
-func effort(req *chat.Request) string {
-	budget, ok := req.ReasoningBudget.Int()
-	switch {
-	case req.ReasoningEffort != "" || !ok:
-		return req.ReasoningEffort
-	case budget <= 0:
-		return "none"
-	case budget <= 2048:
-		return "low"
-	case budget <= 8192:
-		return "medium"
-	}
-	return "high"
+	return jsonedit.AppendOptional(dst, "reasoning_effort", provider.Effort(req))
 }
 
 func appendTools(dst []byte, req *chat.Request) []byte {
