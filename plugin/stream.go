@@ -145,7 +145,7 @@ func (s *stream) takeOne(ev frame.Event) error {
 	case s.api.BareData:
 		if s.seen.Ended {
 			s.appendUsage()
-		} else if s.usage && s.op.Edit.NoStreamOptions {
+		} else if s.usage && s.op.Edit.RefusesStreamOptions(s.target) {
 			s.count.see(ev.Data, s.seen)
 		}
 		data := ev.Data

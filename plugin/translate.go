@@ -222,7 +222,7 @@ func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	a.hidden = a.request.stream && !a.request.usage
 	options := jsonedit.Find(a.request.members, "stream_options")
 	switch {
-	case a.op.Edit.NoStreamOptions, !a.request.stream:
+	case a.op.Edit.RefusesStreamOptions(a.target), !a.request.stream:
 		if options != nil {
 			edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 		}

@@ -75,7 +75,7 @@ var Providers = []*provider.Provider{
 		},
 		Operations: operations{
 			route.Chat: openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
-				NoStreamOptions: true, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks,
+				NoStreamOptions: provider.Always, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks,
 				// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 				History: history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned}),
 			}),

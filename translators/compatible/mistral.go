@@ -39,7 +39,7 @@ var mistral = &provider.Provider{
 				"prompt_mode", "reasoning_effort", "guardrails", "safe_prompt",
 			},
 			Rename:          mistralNames,
-			NoStreamOptions: true,
+			NoStreamOptions: provider.Always,
 			Request:         MistralRequest,
 			Rewrite:         SplitContent,
 			History:         MistralHistory,

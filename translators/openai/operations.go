@@ -68,7 +68,7 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		return nil, err
 	}
 	var edits []jsonedit.Edit
-	if e.edit.NoStreamOptions {
+	if e.edit.RefusesStreamOptions(t) {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
 	if model != nil {
@@ -119,7 +119,7 @@ func fieldsOf(edit *provider.Edit) provider.Fields {
 	for _, name := range edit.Drop {
 		fields[name] = provider.Dropped.With("the API refuses it")
 	}
-	if edit.NoStreamOptions {
+	if edit.RefusesStreamOptions(&target.Target{Options: &target.Options{}}) {
 		fields["stream_options"] = provider.Dropped.With("the API refuses it, and counts without")
 	}
 	return fields

@@ -68,3 +68,11 @@ func drop(edits []jsonedit.Edit, ms []jsonedit.Member, name string) []jsonedit.E
 	}
 	return edits
 }
+
+// Always is an Edit.NoStreamOptions: the API refuses them for all targets.
+func Always(*target.Target) bool { return true }
+
+// RefusesStreamOptions reports whether the API refuses stream_options for t.
+func (e *Edit) RefusesStreamOptions(t *target.Target) bool {
+	return e.NoStreamOptions != nil && e.NoStreamOptions(t)
+}

@@ -209,8 +209,8 @@ type Edit struct {
 	Models Models
 	// Set, if set, returns members to add, computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
-	// NoStreamOptions means that the API refuses stream_options.
-	NoStreamOptions bool
+	// NoStreamOptions, if set, reports whether the API refuses stream_options for t.
+	NoStreamOptions func(t *target.Target) bool
 	// Rewrite, if set, corrects an answer's JSON (whole or one event's data) that
 	// differs slightly from OpenAI's. It returns data itself if there is nothing to
 	// change, or the new text appended to dst.
