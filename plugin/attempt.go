@@ -38,6 +38,8 @@ type attempt struct {
 	op       *provider.Operation
 	how      translation
 	asked    *provider.Call // viaResource: what the provider is asked
+	left     []string       // the client's hosted tools that the provider does not have
+	fitted   []string       // values of the header of the operation's Fit
 	hidden   bool           // the stream has a usage chunk that the client did not ask for
 	// replaceable says that another attempt may replace this one.
 	replaceable bool
@@ -81,7 +83,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	a.target = resolved
 	x.record.Update(func(d *record.Data) {
 		t.describe(d)
-		d.Options = resolved.Options
+		d.Options, d.LeftOut = resolved.Options, nil
 		d.Model = a.modelLogged()
 	})
 	a.provider = t.provider
@@ -236,6 +238,9 @@ func outcomeOf(err error) string {
 // are the same for all attempts of a request.
 func (a *attempt) meta() chat.Meta {
 	m := chat.Meta{ID: a.reply.identify(), Created: a.request.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
+	if a.request.parsed != nil {
+		m.Tools = a.request.parsed.ClientTools()
+	}
 	if a.op != nil {
 		m.Origin = a.op.Own(a.target)
 	}

@@ -72,13 +72,16 @@ func tooLarge(max int64) error {
 	return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("request body is larger than the %d bytes that max_request_body_size allows", max))
 }
 
-func notGzip(err error) error {
-	return refuse(http.StatusBadRequest, "request body is not valid gzip: "+err.Error())
+func notEncoded(encoding string, err error) error {
+	return refuse(http.StatusBadRequest, "request body is not valid "+encoding+": "+err.Error())
 }
 
 // zippedBody is a client's body that is inflated while it is read. Its errors are
 // like those of passing.
-type zippedBody struct{ from *inflated }
+type zippedBody struct {
+	from     *inflated
+	encoding string
+}
 
 // Read implements io.Reader.
 func (z zippedBody) Read(p []byte) (int, error) {
@@ -91,5 +94,5 @@ func (z zippedBody) Read(p []byte) (int, error) {
 	case errors.Is(err, errBomb):
 		return n, refuse(http.StatusRequestEntityTooLarge, "request body is "+err.Error())
 	}
-	return n, notGzip(err)
+	return n, notEncoded(z.encoding, err)
 }

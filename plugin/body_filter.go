@@ -47,7 +47,9 @@ func deliver(ctx context.Context, a *attempt) error {
 		body = start
 		switch {
 		case form == frame.Events:
-			a.answer.Header["Content-Type"] = []string{"text/event-stream"}
+			if label, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array); !known || label != frame.SSE {
+				a.answer.Header["Content-Type"] = []string{"text/event-stream"}
+			}
 			as, kind = byEvent, frame.SSE
 		case form == frame.Object && a.how == viaChat:
 			return deliverWholeAsStream(ctx, a, body)
@@ -344,6 +346,11 @@ func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []
 func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	whole = redactKeys(a, whole)
 	h := clientHeaders(a)
+	if inStream := a.request.api.InStream; a.how == viaChat && a.request.stream && inStream != nil {
+		if e := chat.ErrorFrom(a.answer.Status, whole); inStream(e) {
+			return sendFailedStream(a, h, e)
+		}
+	}
 	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
 		a.reply.markError(h, a.answer.Status)
 		h["Content-Type"] = isJSONInUTF8
@@ -354,6 +361,18 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	}
 	a.reply.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	return a.reply.sendEncoded(a.answer.Status, h, whole, gzipped)
+}
+
+// sendFailedStream gives the client the provider's error as a stream that fails.
+func sendFailedStream(a *attempt, h http.Header, e *chat.Error) error {
+	a.reply.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
+	asStream(h, cmp.Or(a.request.api.Media, "text/event-stream"))
+	if err := a.reply.startStream(http.StatusOK, h); err != nil {
+		return err
+	}
+	a.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
+	a.reply.errorEvent(e)
+	return nil
 }
 
 // maxAnswer is the largest answer that is held in memory, in bytes.

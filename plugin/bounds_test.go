@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/engine"
@@ -83,7 +85,7 @@ func TestAnswerGzippedTwiceIsRefusedWithAReason(t *testing.T) {
 func TestBoundsOfGzip(t *testing.T) {
 	read := func(z io.Reader) (int64, error) {
 		g := newInflated(z)
-		if err := g.open(); err != nil {
+		if err := g.open("gzip"); err != nil {
 			t.Fatal(err)
 		}
 		return io.Copy(io.Discard, g)
@@ -129,9 +131,26 @@ func (e *repeating) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A gzipped body of unknown length is refused before much of it is read, also
+// inZstd is b in zstd.
+func inZstd(b []byte) []byte {
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	defer z.Close()
+	return z.EncodeAll(b, nil)
+}
+
+// skippable is a frame of zstd with n bytes that a decoder passes over (RFC 8878 §3.1.2).
+func skippable(n int) []byte {
+	frame := binary.LittleEndian.AppendUint32([]byte{0x50, 0x2a, 0x4d, 0x18}, uint32(n))
+	return append(frame, make([]byte, n)...)
+}
+
+// A compressed body of unknown length is refused before much of it is read, also
 // where it becomes nothing, and where there is no limit.
-func TestGzippedBodyOfUnknownLengthIsBounded(t *testing.T) {
+func TestCompressedBodyOfUnknownLengthIsBounded(t *testing.T) {
+	spaces := bytes.Repeat([]byte(" "), 1<<20)
 	for _, c := range []struct {
 		name   string
 		again  []byte
@@ -143,12 +162,19 @@ func TestGzippedBodyOfUnknownLengthIsBounded(t *testing.T) {
 		{"spaces without a limit", zipped(bytes.Repeat([]byte(" "), 1<<20)), 0, 413, 64 << 10},
 		{"nothing", zipped(nil), 10_000, 400, 400 << 10},
 		{"nothing without a limit", zipped(nil), 0, 400, 400 << 10},
+		{"zstd: spaces", inZstd(spaces), 10_000, 413, 64 << 10},
+		{"zstd: spaces without a limit", inZstd(spaces), 0, 413, 64 << 10},
+		{"zstd: nothing", skippable(1000), 10_000, 400, 400 << 10},
+		{"zstd: nothing without a limit", skippable(100_000), 0, 400, 600 << 10},
 	} {
 		conf := strings.Replace(chatConf, `{"route_type"`, fmt.Sprintf(`{"max_request_body_size":%d,"route_type"`, c.limit), 1)
 		b := newBench(t, conf, answer)
 		body := &repeating{again: c.again}
 		status, rec := b.serve(b.instance, "", func(in *wire.Inbound) {
 			in.Header.Set("Content-Encoding", "gzip")
+			if strings.HasPrefix(c.name, "zstd") {
+				in.Header.Set("Content-Encoding", "zstd")
+			}
 			in.Body, in.ContentLength = body, -1
 		})
 		if status != c.status || body.given > c.read || len(b.upstreamBodies()) > 0 {
@@ -162,7 +188,7 @@ func TestBodyLimitIsExact(t *testing.T) {
 	body := []byte(hello)
 	for _, over := range []int{0, 1} {
 		conf := strings.Replace(chatConf, `{"route_type"`, fmt.Sprintf(`{"max_request_body_size":%d,"route_type"`, len(body)-over), 1)
-		for _, kind := range []string{"sized", "chunked", "gzip"} {
+		for _, kind := range []string{"sized", "chunked", "gzip", "zstd"} {
 			b := newBench(t, conf, answer)
 			status, _ := b.serve(b.instance, hello, func(in *wire.Inbound) {
 				switch kind {
@@ -171,6 +197,9 @@ func TestBodyLimitIsExact(t *testing.T) {
 				case "gzip":
 					in.Header.Set("Content-Encoding", "gzip")
 					in.Body, in.ContentLength = bytes.NewReader(zipped(body)), -1
+				case "zstd":
+					in.Header.Set("Content-Encoding", "zstd")
+					in.Body, in.ContentLength = bytes.NewReader(inZstd(body)), -1
 				}
 			})
 			if want := 200 + 213*over; status != want {
@@ -276,5 +305,44 @@ func TestMalformedChunkIsABadRequest(t *testing.T) {
 		if rec := b.record(); at(rec, "meta.outcome") != "refused" {
 			t.Errorf("%q: record %v", chunks, rec)
 		}
+	}
+}
+
+// A frame may ask for a window of terabytes, which would be memory.
+func TestZstdWithAWindowBeyondTheBoundIsRefused(t *testing.T) {
+	b := newBench(t, chatConf, answer)
+	window := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 24 << 3, 0x01, 0x00, 0x00} // 2^(10+24) bytes
+	took := allocated(func() {
+		if resp, body := b.post(string(window), "Content-Encoding", "zstd"); resp.StatusCode != 400 || !strings.Contains(body, "zstd") {
+			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+	})
+	if took > 8<<20 {
+		t.Errorf("%d MiB were allocated", took>>20)
+	}
+}
+
+func TestZstdIsReadInLinearTime(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("times say nothing here")
+	}
+	read := func(n int) time.Duration {
+		body := inZstd([]byte(strings.Repeat(`{"role":"user","content":"some words of a conversation"},`, n)))
+		best := time.Hour
+		for range 5 {
+			began := time.Now()
+			g := newInflated(bytes.NewReader(body))
+			if err := g.open("zstd"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, g); err != nil {
+				t.Fatal(err)
+			}
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	if one, ten := read(20_000), read(200_000); ten > 15*one {
+		t.Errorf("%v for one size, %v for ten times as much", one, ten)
 	}
 }

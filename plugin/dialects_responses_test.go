@@ -124,6 +124,7 @@ type responseObject struct {
 		Reason string `json:"reason"`
 	} `json:"incomplete_details"`
 	Usage json.RawMessage `json:"usage"`
+	Error struct{ Message string }
 }
 
 func (o *responseObject) finish() chat.FinishReason {
@@ -175,10 +176,10 @@ func (s *responsesReader) Next(ev frame.Event) ([]chat.Delta, error) {
 		return nil, nil
 	}
 	var e struct {
-		Type, Delta, Message string
-		OutputIndex          int `json:"output_index"`
-		Item                 struct{ Type, Name string }
-		Response             responseObject
+		Type, Delta string
+		OutputIndex int `json:"output_index"`
+		Item        struct{ Type, Name string }
+		Response    responseObject
 	}
 	if err := json.Unmarshal(ev.Data, &e); err != nil {
 		return nil, err
@@ -199,8 +200,8 @@ func (s *responsesReader) Next(ev frame.Event) ([]chat.Delta, error) {
 		var u chat.Usage
 		openai.ReadUsage(e.Response.Usage, &u)
 		return []chat.Delta{{Kind: chat.Finish, Reason: e.Response.finish()}, {Kind: chat.UsageDelta, Usage: &u}}, nil
-	case "error":
-		return []chat.Delta{{Kind: chat.ErrorDelta, Err: &chat.Error{Message: e.Message}}}, nil
+	case "response.failed":
+		return []chat.Delta{{Kind: chat.ErrorDelta, Err: &chat.Error{Message: e.Response.Error.Message}}}, nil
 	}
 	return nil, nil
 }

@@ -10,6 +10,8 @@ import (
 
 const (
 	headerModel = "X-Kong-Llm-Model" // Kong's header that names the model to clients
+	// headerLeftOut names the client's hosted tools that the target does not have.
+	headerLeftOut = "X-Kong-Llm-Tools-Left-Out"
 	// ownPrefix begins our own headers between the relay and the shim. They never
 	// reach a client or a provider.
 	ownPrefix = "X-Go-Ai-Proxy-"
@@ -85,6 +87,9 @@ func clientHeaders(a *attempt) http.Header {
 	}
 	if a.answer.Status == http.StatusOK {
 		nameModel(a, h)
+	}
+	if left := strings.Join(a.left, ", "); left != "" && isName(left) {
+		h[headerLeftOut] = []string{left}
 	}
 	return h
 }

@@ -10,29 +10,34 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
+
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/frame"
 )
 
-// Bounds of gzip, in both directions. A megabyte of gzip can become a gigabyte,
-// and any amount of it can become nothing.
+// Bounds of compressed data, in both directions. A megabyte of it can become a
+// gigabyte, and any amount of it can become nothing.
 const (
-	maxInflated  = 32 << 20  // bytes that gzip of any size may become
+	maxInflated  = 32 << 20  // bytes that compressed data of any size may become
 	maxInflation = 32        // above that: at most this many times its own size
-	maxNothing   = 256 << 10 // bytes of gzip that may become nothing
+	maxNothing   = 256 << 10 // bytes of compressed data that may become nothing
+	// maxWindow is how far back zstd may refer, in bytes, which is how much memory it
+	// takes: what RFC 8878 §3.1.1.1.2 recommends to support.
+	maxWindow = 8 << 20
 )
 
 var (
-	errBomb = fmt.Errorf("gzip that becomes more than %d MiB and %d times its size", maxInflated>>20, maxInflation)
-	errThin = errors.New("gzip with next to nothing in it")
+	errBomb = fmt.Errorf("compressed data that becomes more than %d MiB and %d times its size", maxInflated>>20, maxInflation)
+	errThin = errors.New("compressed data with next to nothing in it")
 )
 
-// inflated is a reader that inflates gzip within the bounds.
+// inflated is a reader that inflates gzip or zstd within the bounds.
 type inflated struct {
-	z      *gzip.Reader
+	z      io.Reader
 	in     *bufio.Reader // reads from sent by way of asSent, which counts
 	sent   failing
-	taken  int64 // bytes of gzip
+	taken  int64 // compressed bytes
 	gotten int64 // bytes that came out
 }
 
@@ -56,8 +61,12 @@ func newInflated(sent io.Reader) *inflated {
 	return g
 }
 
-// open reads the header of the gzip.
-func (g *inflated) open() (err error) {
+// open begins to read an encoding, "zstd" or else gzip, of which it reads the header.
+func (g *inflated) open(encoding string) (err error) {
+	if encoding == "zstd" {
+		g.z, err = zstd.NewReader(g.in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		return err
+	}
 	g.z, err = gzip.NewReader(g.in)
 	return err
 }
@@ -105,7 +114,7 @@ func inflate(ans *wire.Answer) (io.Reader, bool, error) {
 	if again, err := isGzip(g.in); err != nil || !again {
 		return g.in, false, err
 	}
-	if err := g.open(); err != nil {
+	if err := g.open("gzip"); err != nil {
 		return nil, false, transportFailure(cutShort(err))
 	}
 	if _, known := frame.KindOf(wire.First(ans.Header, "Content-Type"), frame.SSE); !known {

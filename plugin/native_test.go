@@ -303,11 +303,11 @@ func TestErrorsOfClaudeOnOtherCloudsHaveAnthropicsShape(t *testing.T) {
 func TestClaudeOnVertexTakesNoModelAndNoOutputConfig(t *testing.T) {
 	s := newStage(t, says(200, "application/json", `{}`))
 	inst := s.instance(confOf("anthropic", chatRoute, "gemini", "claude-sonnet-4-5", `"anthropic_version":"vertex-2023-10-16",`+vertexOptions))
-	s.post(inst, "/v1/messages", "", []byte(`{"model":"claude-sonnet-4-5","messages":[1],"output_config":{"effort":"low"},"stream":true}`), "Anthropic-Beta", "b1")
+	s.post(inst, "/v1/messages", "", []byte(`{"model":"claude-sonnet-4-5","messages":[1],"output_config":{"effort":"low"},"stream":true}`), "Anthropic-Beta", "context-1m-2025-08-07,b1")
 	if got, want := string(s.sent[0]), `{"messages":[1],"stream":true,"anthropic_version":"vertex-2023-10-16"}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if s.seen[0].Header.Get("Anthropic-Beta") != "b1" {
+	if s.seen[0].Header.Get("Anthropic-Beta") != "context-1m-2025-08-07" {
 		t.Errorf("headers %v", s.seen[0].Header)
 	}
 }
@@ -503,7 +503,7 @@ func TestResponsesOfAnotherProviderCannotBeFetchedLater(t *testing.T) {
 	}
 	for _, body := range []string{`{"input":"x","previous_response_id":"r"}`, `{"input":"x","background":true}`} {
 		out, _ := s.post(inst, "/v1/responses", "", []byte(body))
-		if out.status != 400 || !strings.Contains(out.body.String(), "the provider") || len(s.seen) != 0 {
+		if out.status != 400 || !strings.Contains(out.body.String(), "provider") || len(s.seen) != 0 {
 			t.Errorf("%s: %d %s", body, out.status, out.body.String())
 		}
 	}

@@ -119,7 +119,7 @@ func TestFieldsThatAReasoningModelRefusesAreLeftOut(t *testing.T) {
 		{"anthropic", "openai", "gpt-5", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"max_completion_tokens":9`},
 		{"anthropic", "openai", "gpt-5.1", `{` + asked + `,"max_tokens":9}`, `"max_completion_tokens":9`},
 		{"anthropic", "azure", "o3-mini", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"max_completion_tokens":9`},
-		{"anthropic", "openai", "gpt-50", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"temperature":0.2 "top_p":0.9 "stop":["X"]`},
+		{"anthropic", "openai", "gpt-4o", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"temperature":0.2 "top_p":0.9 "stop":["X"]`},
 		{"anthropic", "openai", "gpt-5-chat-latest", `{` + asked + `,"max_tokens":9}`, `"temperature":0.2 "top_p":0.9 "max_completion_tokens":9`},
 		{"anthropic", "xai", "grok-4", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"temperature":0.2 "top_p":0.9`},
 		{"anthropic", "xai", "grok-3", `{` + asked + `,"max_tokens":9,"stop_sequences":["X"]}`, `"temperature":0.2 "top_p":0.9 "stop":["X"]`},

@@ -210,6 +210,9 @@ func upstreamHeaders(a *attempt) http.Header {
 			}
 		}
 	}
+	if len(a.fitted) > 0 {
+		h[a.op.Edit.Fit.Header] = []string{strings.Join(a.fitted, ",")}
+	}
 	h["Accept-Encoding"] = takesIdentity
 	if a.request.gzip {
 		h["Accept-Encoding"] = takesGzipToo
@@ -308,8 +311,7 @@ func nativePath(a *attempt, u *url.URL, path string, bare bool) (string, bool) {
 func isOfClientFormat(a *attempt, header string) bool {
 	n := a.instance.native()
 	if a.how == same && header != "Accept" {
-		_, inBody := a.op.Edit.Headers[header]
-		return inBody
+		return a.op.Edit.Fit != nil && a.op.Edit.Fit.Header == header
 	}
 	return header == "Accept" || slices.ContainsFunc(n.Headers, func(p string) bool { return strings.HasPrefix(header, p) })
 }

@@ -342,29 +342,33 @@ func (r *reading) passLimit(inflates bool) int64 {
 	return 0
 }
 
-// inflated returns the body without gzip, and its size, or -1 when that is
+// inflated returns the body without gzip or zstd, and its size, or -1 when that is
 // unknown.
 func (r *reading) inflated() (io.Reader, int64, error) {
 	switch encoding := strings.ToLower(strings.Join(r.request.in.Header["Content-Encoding"], ", ")); encoding {
-	case "gzip", "x-gzip":
+	case "gzip", "x-gzip", "zstd":
+		return r.inflatedFrom(encoding)
 	case "", "identity":
 		return r.request.in.Body, r.request.in.ContentLength, nil
 	default:
 		if r.request.api.Body == provider.TakeRaw {
 			return r.request.in.Body, r.request.in.ContentLength, nil
 		}
-		return nil, 0, refuse(http.StatusUnsupportedMediaType, fmt.Sprintf("content-encoding %q is not known: send gzip or none", encoding))
+		return nil, 0, refuse(http.StatusUnsupportedMediaType, fmt.Sprintf("content-encoding %q is not known: send gzip, zstd or none", encoding))
 	}
+}
+
+func (r *reading) inflatedFrom(encoding string) (io.Reader, int64, error) {
 	g := newInflated(r.request.in.Body)
-	err := g.open()
+	err := g.open(encoding)
 	if err != nil && g.sent.err != nil {
 		return nil, 0, unreadable(g.sent.err)
 	}
 	if err != nil {
-		return nil, 0, notGzip(err)
+		return nil, 0, notEncoded(encoding, err)
 	}
 	r.request.in.Header.Del("Content-Encoding")
-	return zippedBody{g}, -1, nil
+	return zippedBody{g, encoding}, -1, nil
 }
 
 // checkNames refuses members that a provider might take for others. Some decoders

@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go-ai-proxy/plugin/form"
@@ -164,11 +165,6 @@ func spliceNative(a *attempt) error {
 	if a.request.stream && !a.request.api.StreamsByPath() {
 		edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
 	}
-	for header, member := range a.op.Edit.Headers {
-		if value := member.List(a.request.in.Header[header]); value != nil {
-			edits = append(edits, jsonedit.Edit{Key: member.Name, Value: value})
-		}
-	}
 	body, members := a.request.body, a.request.members
 	if a.request.api.Remodel != nil && a.request.model != a.target.Model {
 		body = a.request.api.Remodel(body, a.target.Model)
@@ -176,8 +172,11 @@ func spliceNative(a *attempt) error {
 	if a.op.Edit.Request != nil {
 		body = a.op.Edit.Request(nil, a.target, body)
 	}
+	var err error
+	if body, edits, err = fit(a, body, edits); err != nil {
+		return err
+	}
 	if len(body) != len(a.request.body) || len(body) > 0 && &body[0] != &a.request.body[0] {
-		var err error
 		if members, err = jsonedit.Object(body, nil); err != nil {
 			return err
 		}
@@ -187,6 +186,26 @@ func spliceNative(a *attempt) error {
 	}
 	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
 	return nil
+}
+
+// fit makes body one that the provider takes, if it serves a part of the format.
+func fit(a *attempt, body []byte, edits []jsonedit.Edit) ([]byte, []jsonedit.Edit, error) {
+	f := a.op.Edit.Fit
+	if f == nil {
+		return body, edits, nil
+	}
+	body, known, left, err := f.Body(body, a.request.in.Header[f.Header])
+	if err != nil {
+		return nil, nil, err
+	}
+	leaveOut(a, left)
+	if f.Member == "" {
+		a.fitted = known
+	} else if len(known) > 0 {
+		list, _ := json.Marshal(known)
+		edits = append(edits, jsonedit.Edit{Key: f.Member, Value: list})
+	}
+	return body, edits, nil
 }
 
 // tuneBody makes the target's tuning options win over the client's.
@@ -263,6 +282,9 @@ func translateChat(a *attempt) error {
 	if len(r.Extra) > 0 {
 		r.Extra = unpinnedExtra(a, r.Extra)
 	}
+	if err := offer(a, &r); err != nil {
+		return err
+	}
 	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
 	if err != nil {
 		return err
@@ -274,6 +296,22 @@ func translateChat(a *attempt) error {
 	}
 	a.pieces = [][]byte{body}
 	return mergeExtraBody(a, []byte(r.ExtraBody))
+}
+
+// offer leaves out of r the tools that the provider would have to run and does not
+// have. The record and a header of the answer name them.
+func offer(a *attempt, r *chat.Request) error {
+	left, err := a.op.Offer(a.target, r)
+	leaveOut(a, left)
+	return err
+}
+
+// leaveOut notes the names of tools that are left out.
+func leaveOut(a *attempt, names []string) {
+	if len(names) > 0 {
+		a.left = names
+		a.record.Update(func(d *record.Data) { d.LeftOut = names })
+	}
 }
 
 func boolean(b bool) []byte {

@@ -55,6 +55,7 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	dst = jsonedit.AppendOptional(dst, "outcome", d.Outcome)
 	dst = jsonedit.AppendOptional(dst, "error", d.Message)
 	dst = jsonedit.AppendTexts(dst, "warnings", d.Warnings)
+	dst = jsonedit.AppendTexts(dst, "tools_left_out", d.LeftOut)
 	dst = jsonedit.AppendOptional(dst, "algorithm", d.Algorithm)
 	dst = jsonedit.AppendOptional(dst, "reason", d.Reason)
 	for _, option := range target.Logged {

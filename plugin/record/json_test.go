@@ -18,7 +18,7 @@ func TestARecordNamesAllThatItSays(t *testing.T) {
 		PluginID: "id", Provider: "azure", Category: "text/generation", Algorithm: "priority", Reason: "first",
 		Logging: config.Logging{Statistics: true, Payloads: true},
 		Options: &target.Options{AzureInstance: "i", AzureDeploymentID: "d", AzureAPIVersion: "v", InputCost: &in, OutputCost: &out},
-		Model:   "asked", ResponseModel: "answered", Mode: Stream, Outcome: CutOff, Message: "why", Warnings: []string{"w1", "w2"},
+		Model:   "asked", ResponseModel: "answered", Mode: Stream, Outcome: CutOff, Message: "why", Warnings: []string{"w1", "w2"}, LeftOut: []string{"t"},
 		Latency: 90 * time.Millisecond, First: 7 * time.Millisecond, Estimated: true, Modalities: true,
 		Tried: []Tried{{Provider: "openai", Model: "m1", Route: "r", Scheme: "https", Host: "h", Path: "/p", IP: "10.0.0.1", Port: 443, Status: 500, Outcome: "error"}, {Port: 80}},
 		Usage: chat.Usage{Prompt: 10, Completion: 20, Cached: 31, PromptAudio: 32, CacheWrite: 33, Reasoning: 41, CompletionAudio: 42,
@@ -26,7 +26,7 @@ func TestARecordNamesAllThatItSays(t *testing.T) {
 		Request: []byte("req"), Answer: []byte("ans"),
 	}
 	meta := `{"meta":{"plugin_id":"id","provider_name":"azure","request_model":"asked","response_model":"answered","llm_latency":90,"request_mode":"stream",` +
-		`"genai_category":"text/generation","outcome":"upstream_cut","error":"why","warnings":["w1","w2"],"algorithm":"priority","reason":"first",` +
+		`"genai_category":"text/generation","outcome":"upstream_cut","error":"why","warnings":["w1","w2"],"tools_left_out":["t"],"algorithm":"priority","reason":"first",` +
 		`"azure_instance_id":"i","azure_deployment_id":"d","azure_api_version":"v"},`
 	usage := `"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30,"time_per_token":4.5,"time_to_first_token":7,"cost":188,"estimated":true,` +
 		`"prompt_tokens_details":{"cached_tokens":31,"audio_tokens":32,"cache_write_tokens":33},` +

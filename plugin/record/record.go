@@ -79,6 +79,7 @@ type Data struct {
 	Outcome       Outcome
 	Message       string   // why, when it did not complete
 	Warnings      []string // decisions made without full information
+	LeftOut       []string // the client's hosted tools that the target does not have
 
 	Started time.Time
 	Latency time.Duration // set at the end

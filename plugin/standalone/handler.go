@@ -25,6 +25,7 @@ type handler struct {
 	router atomic.Pointer[router]
 	out    io.Writer // of log entries; safe for concurrent use
 	log    zerolog.Logger
+	spans  *spans         // nil when none are exported
 	open   sync.WaitGroup // requests
 }
 
@@ -39,6 +40,7 @@ func (h *handler) ServeExchange(r *engine.Exchange) {
 	// relay has found out.
 	_ = r.End()
 	h.write(x)
+	h.spans.add(x)
 }
 
 // answer answers the client, whatever happens.

@@ -77,6 +77,15 @@ func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.
 		return err
 	}
 	defer shown.Close()
+	exported, err := newSpans(ctx, os.Getenv, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		bounded, cancel := context.WithTimeout(context.Background(), exportTime)
+		defer cancel()
+		exported.close(bounded)
+	}()
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -98,7 +107,7 @@ func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.
 		return err
 	}
 	shown.Start()
-	s := &site{handler: &handler{relay: relay, out: entries, log: log}, source: source, stderr: stderr, listener: listener, log: log, kind: kind}
+	s := &site{handler: &handler{relay: relay, out: entries, log: log, spans: exported}, source: source, stderr: stderr, listener: listener, log: log, kind: kind}
 	s.use(first)
 	return s.serve(ctx, hangups)
 }

@@ -35,6 +35,7 @@ var Provider = provider.Provider{
 			Path:   provider.Path("/v1/messages"),
 			Format: provider.AnthropicMessages,
 			Chat:   Messages,
+			Hosts:  Hosts,
 			Meter:  Meter,
 			Fields: Fields,
 			Origin: Origin,

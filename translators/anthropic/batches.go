@@ -60,7 +60,7 @@ func appendBatch(t *target.Target, client []byte) ([]byte, error) {
 	body := []byte(`{"requests":[`)
 	for i := range b.Lines {
 		body = jsonedit.AppendComma(body)
-		params, err := b.Lines[i].Translate(t, Messages)
+		params, err := b.Lines[i].Translate(t, &provider.Operation{Chat: Messages, Hosts: Hosts})
 		if err != nil {
 			return nil, err
 		}

@@ -151,7 +151,7 @@ func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
 	if m == nil {
 		return nil, &chat.RequestError{Field: field, Message: "has no data, URL or file id"}
 	}
-	mime, _, _ := strings.Cut(m.MIME, ";")
+	mime, _, _ := strings.Cut(m.Type(), ";")
 	image := p.Kind == chat.Image || strings.HasPrefix(mime, "image/")
 	if image {
 		dst = append(dst, `{"type":"image","source":`...)

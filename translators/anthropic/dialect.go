@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"bytes"
 	"encoding/base64"
 	"slices"
 	"strconv"
@@ -117,17 +118,21 @@ func setNumber(dst *chat.Number, field string, v *jsonedit.Value) error {
 	return nil
 }
 
-// parseThinking reads thinking and output_config. thinking.type disabled says
-// nothing to other providers: their models may not know how to be told.
+// parseThinking reads thinking and output_config.
 func parseThinking(r *chat.Request, name string, v *jsonedit.Value) {
 	if name == "thinking" {
+		if text(v, "type") == "disabled" {
+			r.ReasoningEffort = "none"
+		}
 		if n := v.Get("budget_tokens"); n != nil && n.Type() == jsonedit.TypeNumber {
 			r.ReasoningBudget = chat.Number(jsonedit.AppendValue(nil, n))
 		}
 		return
 	}
-	if r.ReasoningEffort = text(v, "effort"); r.ReasoningEffort == "max" {
+	if effort := text(v, "effort"); effort == "max" {
 		r.ReasoningEffort = "xhigh"
+	} else if effort != "" && r.ReasoningEffort != "none" {
+		r.ReasoningEffort = effort
 	}
 	parseFormat(r, v.Get("format"))
 }
@@ -148,7 +153,7 @@ func parseTools(r *chat.Request, v *jsonedit.Value) error {
 	r.Tools = make([]chat.Tool, 0, len(tools))
 	for _, t := range tools {
 		if kind := text(t, "type"); kind != "" && kind != "custom" {
-			r.Tools = append(r.Tools, chat.Tool{Native: t.JSON()})
+			r.Tools = append(r.Tools, ownTool(t, kind))
 			continue
 		}
 		tool := chat.Tool{Name: text(t, "name"), Description: t.GetText("description"),
@@ -209,7 +214,9 @@ func parseMessages(r *chat.Request, v *jsonedit.Value) error {
 		if err != nil {
 			return err
 		}
-		r.Messages = append(r.Messages, chat.Message{Role: role, Parts: parts})
+		if len(parts) > 0 || len(content.GetArray()) == 0 {
+			r.Messages = append(r.Messages, chat.Message{Role: role, Parts: parts})
+		}
 	}
 	return nil
 }
@@ -218,6 +225,9 @@ func parseMessages(r *chat.Request, v *jsonedit.Value) error {
 func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:
+		if isAttribution(v.Raw()) {
+			return nil, nil
+		}
 		return []chat.Part{{Kind: chat.Text, Text: v.GetText()}}, nil
 	case jsonedit.TypeArray:
 	default:
@@ -230,7 +240,10 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p.Kind != chat.Thinking || !p.Text.Empty() || p.Origin != "" {
+		switch {
+		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "", p.Kind == chat.Text && isAttribution(b.Get("text").Raw()):
+		case p.Kind == chat.Text && p.Text.Empty() && text(b, "type") != "text": // said nothing to others
+		default:
 			parts = append(parts, p)
 		}
 	}
@@ -271,11 +284,37 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 		}
 	case "":
 		return p, &chat.RequestError{Field: field + "[" + strconv.Itoa(i) + "].type", Message: "is missing"}
+	case "tool_reference":
+		p.Kind, p.Text = chat.Text, b.GetText("tool_name")
+	case "search_result", "compaction":
+		p.Kind, p.Text = chat.Text, contentText(b)
 	default:
+		if blockTypes[kind] {
+			// What Anthropic's servers did: the answer that follows says what came of it.
+			return chat.Part{Kind: chat.Text}, nil
+		}
 		return opaque(b, kind), nil
 	}
 	return p, nil
 }
+
+// contentText is the text of a block's content, a string or a list of texts.
+func contentText(b *jsonedit.Value) jsonedit.Text {
+	if t := b.GetText("content"); !t.Empty() {
+		return t
+	}
+	var all []string
+	for _, c := range b.GetArray("content") {
+		all = append(all, text(c, "text"))
+	}
+	return jsonedit.Plain(strings.Join(all, "\n"))
+}
+
+// isAttribution reports whether the text v is Claude Code's attribution block, which is
+// meant for Anthropic's own API. It changes with every request, so that no other
+// provider's prompt cache would ever hit, and Bedrock refuses it.
+// https://code.claude.com/docs/en/llm-gateway-protocol
+func isAttribution(v []byte) bool { return bytes.HasPrefix(v, []byte(`"x-anthropic-billing-header:`)) }
 
 func opaque(b *jsonedit.Value, kind string) chat.Part {
 	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: b.JSON()}
@@ -288,7 +327,7 @@ func parseSource(b *jsonedit.Value) *chat.Media {
 	m := &chat.Media{Filename: text(b, "title")}
 	switch text(s, "type") {
 	case "base64":
-		m.MIME, m.Data = chat.MediaType(text(s, "media_type")), s.GetText("data")
+		m.MIME, m.Data = text(s, "media_type"), s.GetText("data")
 	case "url":
 		m.URL = text(s, "url")
 	case "file":

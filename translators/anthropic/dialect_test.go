@@ -331,3 +331,62 @@ func FuzzDialect(f *testing.F) {
 		}
 	})
 }
+
+func TestServerToolsOfTheHistoryBecomeTextOrNothing(t *testing.T) {
+	for content, want := range map[string]string{
+		`{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}},{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[]},{"type":"text","text":"found"}`: "found",
+		`{"type":"compaction","content":"what was said"}`:                                                                     "what was said",
+		`{"type":"search_result","source":"s","title":"t","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`: "a\nb",
+		`{"type":"mcp_tool_use","id":"m","name":"f","input":{}},{"type":"mcp_tool_result","tool_use_id":"m","content":[]}`:    "",
+	} {
+		r, err := Dialect.ParseRequest([]byte(`{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[` + content + `]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, m := range r.Messages[1:] {
+			for _, p := range m.Parts {
+				got += p.Text.String()
+			}
+		}
+		if got != want || want == "" && len(r.Messages) != 1 {
+			t.Errorf("%s\nbecame %q in %d messages, want %q", content, got, len(r.Messages), want)
+		}
+	}
+	r, err := Dialect.ParseRequest([]byte(`{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"tool_reference","tool_name":"docs_search"}]}]}]}`))
+	if err != nil || r.Messages[0].Parts[0].Parts[0].Text.String() != "docs_search" {
+		t.Errorf("a reference to a tool: %v %+v", err, r)
+	}
+}
+
+func TestClaudeCodesAttributionBlockGoesToNobodyElse(t *testing.T) {
+	const block = `{"type":"text","text":"x-anthropic-billing-header: cc_version=2.1.37.a1b2c;"}`
+	for system, want := range map[string]int{`[` + block + `,{"type":"text","text":"Be kind."}]`: 1, `[` + block + `]`: 0, `"x-anthropic-billing-header: x"`: 0} {
+		r, err := Dialect.ParseRequest([]byte(`{"system":` + system + `,"messages":[{"role":"user","content":"x"}]}`))
+		if err != nil || len(r.Messages) != 1+want || want == 1 && len(r.Messages[0].Parts) != 1 {
+			t.Errorf("%s: %v, %d messages", system, err, len(r.Messages))
+		}
+	}
+}
+
+func TestThinkingThatIsTurnedOffIsAskedForSo(t *testing.T) {
+	r, err := Dialect.ParseRequest([]byte(`{"thinking":{"type":"disabled"},"output_config":{"effort":"high"},"messages":[{"role":"user","content":"x"}]}`))
+	if err != nil || r.ReasoningEffort != "none" {
+		t.Errorf("%v, effort %q", err, r.ReasoningEffort)
+	}
+}
+
+func TestToolsThatTheClientRunsAreFunctionsForOthers(t *testing.T) {
+	r, err := Dialect.ParseRequest([]byte(`{"tools":[{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250728","name":"str_replace_based_edit_tool"},{"type":"memory_20250818","name":"memory"},{"type":"computer_20250124","name":"computer"},{"type":"web_search_20250305","name":"web_search","allowed_domains":["a.example"],"user_location":{"type":"approximate","city":"Paris"},"max_uses":3}],"messages":[{"role":"user","content":"x"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range r.Tools[:4] {
+		if tool.Hosted != "" || tool.Description.Empty() || jsonedit.Valid(tool.Parameters) != nil || len(tool.Native) == 0 {
+			t.Errorf("%+v", tool)
+		}
+	}
+	if s := r.Tools[4]; s.Hosted != chat.WebSearch || s.Name != "web_search" || s.Search == nil || s.Search.Allowed[0] != "a.example" || s.Search.City != "Paris" || s.Search.MaxUses != "3" {
+		t.Errorf("%+v", s)
+	}
+}

@@ -14,6 +14,9 @@ type model struct {
 	thinks       bool // it thinks unless told not to
 	off          string
 	oneSampler   bool // temperature and top_p exclude each other
+	// noSchema: no structured outputs and no strict tools.
+	// https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+	noSchema bool
 }
 
 // modelOf reads a model id in any of its spellings: claude-opus-4-7,
@@ -30,6 +33,7 @@ func modelOf(name string) model {
 		adaptiveOnly: always || version >= 407,
 		thinks:       always || version >= 500,
 		oneSampler:   always || version >= 401,
+		noSchema:     !always && version < 405,
 	}
 	switch {
 	case !m.thinks || always || family == "opus" && version >= 505:

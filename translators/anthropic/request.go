@@ -53,15 +53,13 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 		}
 	}
 	dst = append(dst, ']')
-	if dst, err = appendSystem(dst, r); err != nil {
+	if dst, err = appendSystem(dst, m, r); err != nil {
 		return nil, err
 	}
-	if dst, err = appendTools(dst, r, turns); err != nil {
-		return nil, err
-	}
+	dst = appendTools(dst, m, r, turns)
 	dst = appendSampling(dst, m, r, th)
 	dst = th.append(dst)
-	dst = appendOutputConfig(dst, r, th.effort)
+	dst = appendOutputConfig(dst, m, r, th.effort)
 	dst = appendIdentity(dst, r)
 	for _, name := range natives {
 		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
@@ -72,7 +70,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 
 // appendSystem joins all system messages: as a string while they are only
 // text, as blocks where one of them has a cache_control to keep.
-func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
+func appendSystem(dst []byte, m model, r *chat.Request) ([]byte, error) {
 	var texts []*chat.Part
 	cached := false
 	for i := range r.Messages {
@@ -90,8 +88,8 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 			}
 		}
 	}
-	if r.ResponseFormat.Type == "json_object" {
-		texts = append(texts, &chat.Part{Text: jsonedit.Plain(jsonInstruction)})
+	if form := r.ResponseFormat.Instruction(); form != "" && schemaFor(m, &r.ResponseFormat) == nil {
+		texts = append(texts, &chat.Part{Text: jsonedit.Plain(form)})
 	}
 	if len(texts) == 0 {
 		return dst, nil
@@ -114,9 +112,6 @@ func appendSystem(dst []byte, r *chat.Request) ([]byte, error) {
 	}
 	return append(dst, '"'), nil
 }
-
-// jsonInstruction is what json_object becomes: Anthropic has no such mode.
-const jsonInstruction = "Answer with one valid JSON object and nothing else."
 
 // appendSampling writes max_tokens and the sampling parameters that the model
 // takes in the state it is asked to be in.
@@ -155,10 +150,10 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 
 // appendOutputConfig writes effort and format beside what the client has in an
 // output_config of its own (task_budget), which wins.
-func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
+func appendOutputConfig(dst []byte, m model, r *chat.Request, effort string) []byte {
 	own := r.Lookup("output_config")
-	format := r.ResponseFormat.Type == "json_schema" && len(r.ResponseFormat.Schema) > 0
-	if own == nil && effort == "" && !format {
+	format := schemaFor(m, &r.ResponseFormat)
+	if own == nil && effort == "" && format == nil {
 		return dst
 	}
 	var v *jsonedit.Value
@@ -172,12 +167,23 @@ func appendOutputConfig(dst []byte, r *chat.Request, effort string) []byte {
 	if effort != "" && !exists(v, "effort") {
 		dst = jsonedit.AppendText(dst, "effort", effort)
 	}
-	if format && !exists(v, "format") {
+	if format != nil && !exists(v, "format") {
 		dst = append(jsonedit.AppendName(dst, "format"), `{"type":"json_schema","schema":`...)
-		dst = appendClosed(dst, r.ResponseFormat.Schema)
-		dst = append(dst, '}')
+		dst = append(append(dst, format...), '}')
 	}
 	return append(dst, '}')
+}
+
+// schemaFor is the schema that the model enforces for a format; nil where it is
+// asked for in words, or not at all.
+func schemaFor(m model, f *chat.ResponseFormat) chat.Raw {
+	if f.Type != "json_schema" || m.noSchema {
+		return nil
+	}
+	if s := strictOf(f.Schema); s != nil {
+		return s.text
+	}
+	return nil
 }
 
 // appendIdentity writes who asks and at which priority.

@@ -14,6 +14,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -30,6 +31,9 @@ func translate(t *testing.T, model, body string) (map[string]any, error) {
 	req, err := openai.Chat.ParseRequest([]byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
+	}
+	if _, err := Provider.Operations[route.Chat].Offer(chatTarget(model), req); err != nil {
+		return nil, err
 	}
 	out, err := Messages.AppendRequest(nil, chatTarget(model), req)
 	if err != nil {
@@ -123,7 +127,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 			map[string]string{"messages": `[{"role":"user","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"hello"}}]}]`}},
 		{"tools", sonnet, `{` + hello + `,"tools":[{"type":"function","function":{"name":"a","description":"d","strict":true,"parameters":{"type":"object","properties":{},"required":[]}}},` +
 			`{"type":"function","function":{"name":"b"}},{"type":"function","function":{"name":"c","parameters":{"properties":{"x":{"type":"string"}}}},"cache_control":{"type":"ephemeral"}}]}`,
-			map[string]string{"tools": `[{"name":"a","description":"d","input_schema":{"type":"object","properties":{},"required":[]},"strict":true},` +
+			map[string]string{"tools": `[{"name":"a","description":"d","input_schema":{"type":"object","properties":{},"required":[],"additionalProperties":false},"strict":true},` +
 				`{"name":"b","input_schema":{"type":"object","properties":{}}},{"name":"c","input_schema":{"type":"object","properties":{"x":{"type":"string"}}},"cache_control":{"type":"ephemeral"}}]`}},
 		{"tool_choice auto", sonnet, `{` + hello + aTool + `,"tool_choice":"auto"}`, map[string]string{"tool_choice": `{"type":"auto"}`}},
 		{"tool_choice none", sonnet, `{` + hello + aTool + `,"tool_choice":"none"}`, map[string]string{"tool_choice": `{"type":"none"}`}},
@@ -141,7 +145,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 		{"safety_identifier", sonnet, `{` + hello + `,"safety_identifier":"s1","service_tier":"default"}`, map[string]string{"metadata": `{"user_id":"s1"}`, "service_tier": `"standard_only"`}},
 		{"structured outputs", sonnet, `{` + hello + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"a":{"type":"object","properties":{}}}}}}}`,
 			map[string]string{"output_config": `{"format":{"type":"json_schema","schema":{"type":"object","properties":{"a":{"type":"object","properties":{},"additionalProperties":false}},"additionalProperties":false}}}`}},
-		{"json_object", sonnet, `{` + hello + `,"response_format":{"type":"json_object"}}`, map[string]string{"system": `"` + jsonInstruction + `"`, "output_config": "-"}},
+		{"json_object", sonnet, `{` + hello + `,"response_format":{"type":"json_object"}}`, map[string]string{"system": `"Answer with one valid JSON object and nothing else."`, "output_config": "-"}},
 		{"Anthropic's own members", sonnet, `{` + hello + `,"mcp_servers":[{"type":"url","name":"m","url":"https://m.example"}],"container":"c1","output_config":{"effort":"low"},"unknown":1}`,
 			map[string]string{"mcp_servers": `[{"type":"url","name":"m","url":"https://m.example"}]`, "container": `"c1"`, "output_config": `{"effort":"low"}`, "unknown": "-"}},
 	}
@@ -265,14 +269,23 @@ func TestRequestsThatCannotBeTranslatedNameTheField(t *testing.T) {
 	}
 }
 
-func TestToolsThatAnthropicLacksAreRefused(t *testing.T) {
-	for native, ok := range map[string]bool{
-		`{"type":"bash_20250124","name":"bash"}`: true, `{"type":"mcp_toolset","mcp_server_name":"m"}`: true,
-		`{"googleSearch":{}}`: false, `{"type":"web_search"}`: false, `{"type":"custom","custom":{"name":"x"}}`: false,
+func TestOtherMakersToolsBecomeAnthropicsOwn(t *testing.T) {
+	const bash, mcp = `{"type":"bash_20250124","name":"bash"}`, `{"type":"mcp_toolset","mcp_server_name":"m"}`
+	const fetch, code = `{"type":"web_fetch_20250910","name":"web_fetch"}`, `{"type":"code_execution_20250825","name":"code_execution"}`
+	const search = `{"type":"web_search_20250305","name":"web_search"}`
+	for native, want := range map[string]string{
+		bash: bash, mcp: mcp, fetch: fetch, `{"googleSearch":{}}`: search, `{"type":"web_search"}`: search, `{"urlContext":{}}`: fetch,
+		`{"type":"code_interpreter","container":{"type":"auto"}}`: code,
+		`{"type":"file_search"}`:                                  "", `{"type":"custom","custom":{"name":"x"}}`: "", `{"type":"web_fetch_20250910"}`: fetch,
 	} {
-		req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("x")}}}}, Tools: []chat.Tool{{Native: chat.Raw(native)}}}
-		if _, err := Messages.AppendRequest(nil, chatTarget(sonnet), req); (err == nil) != ok {
-			t.Errorf("%s: got error %v, want accepted %v", native, err, ok)
+		body, err := translate(t, sonnet, `{"messages":[{"role":"user","content":"x"}],"tools":[`+native+`]}`)
+		if (err == nil) != (want != "") {
+			t.Errorf("%s: error %v", native, err)
+		}
+		if want != "" && err == nil {
+			if want := decode(t, []byte(`{"tools":[`+want+`]}`)); !reflect.DeepEqual(body["tools"], want["tools"]) {
+				t.Errorf("%s: became %v, want %v", native, body["tools"], want["tools"])
+			}
 		}
 	}
 }

@@ -2,58 +2,104 @@ package anthropic
 
 import (
 	"bytes"
-	"fmt"
 	"regexp"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
 )
 
 // appendTools writes tools and tool_choice.
-func appendTools(dst []byte, r *chat.Request, turns []chat.Turn) ([]byte, error) {
-	search := r.Lookup("web_search_options")
-	if len(r.Tools) == 0 && search == nil {
+func appendTools(dst []byte, m model, r *chat.Request, turns []chat.Turn) []byte {
+	if len(r.Tools) == 0 {
 		if called := appendCalledTools(dst, turns); len(called) > len(dst) {
-			return called, nil
+			return called
 		}
-		return appendToolChoice(dst, r, false), nil
+		return appendToolChoice(dst, r, false)
 	}
 	dst = append(dst, `,"tools":[`...)
+	var strict []chat.Raw
+	if !m.noSchema {
+		strict = StrictTools(r)
+	}
 	for i := range r.Tools {
 		dst = jsonedit.AppendComma(dst)
-		var err error
-		if dst, err = appendTool(dst, &r.Tools[i], i); err != nil {
-			return nil, err
+		if strict == nil || strict[i] == nil {
+			dst = appendTool(dst, &r.Tools[i], nil)
+		} else {
+			dst = appendTool(dst, &r.Tools[i], strict[i])
 		}
 	}
-	if search != nil {
-		dst = appendWebSearch(jsonedit.AppendComma(dst), search)
-	}
-	return appendToolChoice(append(dst, ']'), r, true), nil
+	return appendToolChoice(append(dst, ']'), r, true)
 }
 
-// serverTool matches the types of Anthropic's own tools: they carry a date,
-// but for the tools of an MCP server.
-var serverTool = regexp.MustCompile(`^([a-z0-9_]+_20\d{6}|mcp_toolset|custom)$`)
+// ownTypes matches the types of Anthropic's own tools: they carry a date, but for
+// the tools of an MCP server.
+var ownTypes = regexp.MustCompile(`^([a-z0-9_]+_20\d{6}|mcp_toolset)$`)
 
-func appendTool(dst []byte, t *chat.Tool, i int) ([]byte, error) {
-	if t.Native != nil {
-		v, err := jsonedit.Parse(t.Native)
-		if err != nil || !serverTool.MatchString(text(v, "type")) || text(v, "name")+text(v, "mcp_server_name") == "" {
-			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i),
-				Message: "is no function and no tool that Anthropic has"}
-		}
-		return append(dst, t.Native...), nil
+// isOwn says whether a tool is written as Anthropic's own.
+func isOwn(t *chat.Tool) bool {
+	if t.Native == nil {
+		return false
+	}
+	v, err := jsonedit.Parse(t.Native)
+	return err == nil && ownTypes.MatchString(text(v, "type")) && text(v, "name")+text(v, "mcp_server_name") != ""
+}
+
+// hosted are the tools of Anthropic's servers for other makers' tools.
+//
+//	https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
+//	https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool
+//	https://platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool
+var hosted = map[chat.Hosted][2]string{ // type and name
+	chat.WebSearch:     {"web_search_20250305", "web_search"},
+	chat.WebFetch:      {"web_fetch_20250910", "web_fetch"},
+	chat.CodeExecution: {"code_execution_20250825", "code_execution"},
+}
+
+// Hosts says which hosted tools Anthropic's own API has.
+func Hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
+	_, ok := hosted[tool.Hosted]
+	return ok || isOwn(tool)
+}
+
+// appendTool writes a tool, with the schema that is enforced, nil for none.
+func appendTool(dst []byte, t *chat.Tool, strict chat.Raw) []byte {
+	switch {
+	case isOwn(t):
+		return append(dst, t.Native...)
+	case t.Hosted != "":
+		return appendHosted(dst, t)
 	}
 	dst = append(dst, `{"name":`...)
 	dst = jsonedit.AppendString(dst, t.Name)
 	dst = t.Description.AppendOptional(dst, "description")
 	dst = append(dst, `,"input_schema":`...)
-	dst = appendInputSchema(dst, t.Parameters)
-	if t.Strict != nil && *t.Strict {
-		dst = append(dst, `,"strict":true`...)
+	if strict != nil {
+		dst = append(appendInputSchema(dst, strict), `,"strict":true`...)
+	} else {
+		dst = appendInputSchema(dst, t.Parameters)
 	}
-	return append(appendCacheControl(dst, t.CacheControl), '}'), nil
+	return append(appendCacheControl(dst, t.CacheControl), '}')
+}
+
+// appendHosted writes another maker's tool as Anthropic's own.
+func appendHosted(dst []byte, t *chat.Tool) []byte {
+	own := hosted[t.Hosted]
+	dst = jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "type", own[0]), "name", own[1])
+	if s := t.Search; s != nil {
+		dst = jsonedit.AppendTexts(dst, "allowed_domains", s.Allowed)
+		dst = jsonedit.AppendTexts(dst, "blocked_domains", s.Blocked)
+		dst = jsonedit.AppendRaw(dst, "max_uses", s.MaxUses)
+		if s.City+s.Region+s.Country+s.Timezone != "" {
+			dst = append(jsonedit.AppendName(dst, "user_location"), `{"type":"approximate"`...)
+			for _, m := range [...][2]string{{"city", s.City}, {"region", s.Region}, {"country", s.Country}, {"timezone", s.Timezone}} {
+				dst = jsonedit.AppendOptional(dst, m[0], m[1])
+			}
+			dst = append(dst, '}')
+		}
+	}
+	return append(dst, '}')
 }
 
 // appendInputSchema writes a schema as it is, but for its "type", which OpenAI
@@ -119,7 +165,7 @@ func appendToolChoice(dst []byte, r *chat.Request, tools bool) []byte {
 	dst = append(dst, mode...)
 	dst = append(dst, '"')
 	if mode == "tool" {
-		dst = jsonedit.AppendText(dst, "name", r.ToolChoice.Name)
+		dst = jsonedit.AppendText(dst, "name", chosen(r))
 	}
 	if parallel && mode != "none" {
 		dst = jsonedit.AppendBool(dst, "disable_parallel_tool_use", !*r.ParallelTools)
@@ -127,23 +173,12 @@ func appendToolChoice(dst []byte, r *chat.Request, tools bool) []byte {
 	return append(dst, '}')
 }
 
-// appendWebSearch turns OpenAI's web_search_options into the server tool that
-// every model has. https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool
-func appendWebSearch(dst []byte, options chat.Raw) []byte {
-	dst = append(dst, `{"type":"web_search_20250305","name":"web_search"`...)
-	v, err := jsonedit.Parse(options)
-	if err != nil {
-		return append(dst, '}')
-	}
-	where := v.Get("user_location", "approximate")
-	if where == nil {
-		return append(dst, '}')
-	}
-	dst = append(dst, `,"user_location":{"type":"approximate"`...)
-	for _, name := range []string{"city", "region", "country", "timezone"} {
-		if s := where.GetStringBytes(name); len(s) > 0 {
-			dst = jsonedit.AppendText(dst, name, s)
+// chosen is the name of the tool that must be called, as it is called here.
+func chosen(r *chat.Request) string {
+	for i := range r.Tools {
+		if t := &r.Tools[i]; t.Hosted != "" && t.Name == r.ToolChoice.Name && !isOwn(t) {
+			return hosted[t.Hosted][1]
 		}
 	}
-	return append(dst, '}', '}')
+	return r.ToolChoice.Name
 }

@@ -56,6 +56,7 @@ var operation = &provider.Operation{
 	Path:   pathOf,
 	Format: provider.BedrockConverse,
 	Chat:   Converse,
+	Hosts:  hosts,
 	Meter:  Meter,
 	Fields: fields,
 	Origin: originOf,

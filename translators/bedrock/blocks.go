@@ -75,7 +75,7 @@ func (q *query) appendBlock(dst []byte, b *chat.Block, prefill bool) ([]byte, er
 // stands before it is cached.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CachePointBlock.html
 func (q *query) appendCachePoint(dst []byte, control chat.Raw) []byte {
-	if control == nil || q.model.noCache {
+	if control == nil || !q.model.caches {
 		return dst
 	}
 	dst = append(jsonedit.AppendComma(dst), `{"cachePoint":{"type":"default"`...)
@@ -124,7 +124,11 @@ func (q *query) appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 	if p.IsError { // the only status that older models take is none
 		dst = jsonedit.AppendText(dst, "status", "error")
 	}
-	return q.appendCachePoint(append(dst, '}', '}'), cache), nil
+	dst = append(dst, '}', '}')
+	if q.model.nova { // "extraneous key [cachePoint]" behind a result
+		return dst, nil
+	}
+	return q.appendCachePoint(dst, cache), nil
 }
 
 // jsonOf returns the JSON text that parts are together, and whether they are one. Of

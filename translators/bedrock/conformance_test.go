@@ -31,7 +31,7 @@ var lacks = map[string]string{
 
 func TestConverseConforms(t *testing.T) {
 	for _, model := range []string{
-		"mock-model-1", // as good as an inference profile's ARN: the name says nothing
+		"arn:aws:bedrock:us-east-1:1:application-inference-profile/x",
 		"us.anthropic.claude-sonnet-4-5-20250929-v1:0",
 		"anthropic.claude-3-5-sonnet-20240620-v1:0",
 		"us.amazon.nova-2-lite-v1:0",

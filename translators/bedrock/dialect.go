@@ -122,7 +122,7 @@ func parseToolConfig(r *chat.Request, v *jsonedit.Value) error {
 				r.Tools[n-1].CacheControl = cacheControl(t.Get("cachePoint"))
 			}
 		case t.Exists("systemTool"):
-			r.Tools = append(r.Tools, chat.Tool{Native: rawOf(t)})
+			r.Tools = append(r.Tools, chat.HostedTool(str(t, "systemTool", "name"), "", rawOf(t)))
 		default:
 			return &chat.RequestError{Field: at, Message: "is no toolSpec, systemTool or cachePoint"}
 		}

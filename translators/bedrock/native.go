@@ -80,9 +80,9 @@ var withClaude = func() *provider.Provider {
 		Tune:   anthropic.Tune,
 		Header: latencyHeader,
 		Edit: provider.Edit{
-			Drop:    []string{"model", "stream", "metadata", "service_tier", "container", "inference_geo"},
+			Drop:    []string{"model", "stream"},
 			Set:     setVersion,
-			Headers: map[string]provider.HeaderMember{"Anthropic-Beta": {Name: "anthropic_beta", Only: betas}},
+			Fit:     &provider.Fit{Header: "Anthropic-Beta", Member: "anthropic_beta", Body: claudeHere.Fit},
 			Request: anthropic.OwnThinking,
 		},
 		Unwrap:    unwrap,
@@ -94,14 +94,24 @@ var withClaude = func() *provider.Provider {
 	return &p
 }()
 
-// betas are those that Bedrock takes for one model or another. It refuses a
-// request with one that it does not know, and clients send those of
-// Anthropic's own API.
-var betas = []string{
-	"claude-code-20250219", "compact-2026-01-12", "computer-use-2024-10-22", "computer-use-2025-01-24", "computer-use-2025-11-24",
-	"context-1m-2025-08-07", "context-management-2025-06-27", "dev-full-thinking-2025-05-14", "effort-2025-11-24",
-	"fine-grained-tool-streaming-2025-05-14", "interleaved-thinking-2025-05-14", "output-128k-2025-02-19", "search-results-2025-06-09",
-	"structured-outputs-2025-12-15", "token-efficient-tools-2025-02-19", "tool-examples-2025-10-29", "tool-search-tool-2025-10-19",
+// claudeHere is what Bedrock takes of Anthropic's format: InvokeModel of Claude.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html
+// https://platform.claude.com/docs/en/build-with-claude/claude-on-amazon-bedrock
+var claudeHere = anthropic.Cloud{
+	Members: []string{
+		"anthropic_version", "anthropic_beta", "max_tokens", "messages", "system", "temperature", "top_p", "top_k", "stop_sequences", "thinking",
+		"tools", "tool_choice", "output_config", "model", "stream", "amazon-bedrock-guardrailConfig",
+	},
+	Gated: map[string]string{"context_management": "context-management-2025-06-27"},
+	Betas: []string{
+		"claude-code-20250219", "compact-2026-01-12", "computer-use-2024-10-22", "computer-use-2025-01-24", "computer-use-2025-11-24",
+		"context-1m-2025-08-07", "context-management-2025-06-27", "dev-full-thinking-2025-05-14", "effort-2025-11-24",
+		"fine-grained-tool-streaming-2025-05-14", "interleaved-thinking-2025-05-14", "output-128k-2025-02-19", "search-results-2025-06-09",
+		"structured-outputs-2025-12-15", "token-efficient-tools-2025-02-19", "tool-examples-2025-10-29", "tool-search-tool-2025-10-19",
+	},
+	Tools:       []string{"bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_"},
+	Blocks:      []string{"tool_search_tool_result"},
+	ToolMembers: []string{"type", "name", "description", "input_schema", "cache_control", "strict", "input_examples"},
 }
 
 func setVersion(t *target.Target) []chat.Member {

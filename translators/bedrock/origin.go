@@ -69,7 +69,7 @@ func ownBlock(t *target.Target, block []byte) []byte {
 	switch {
 	case m.nova, own == origin.Anthropic && token == "":
 		return nil
-	case token == "", m == model{} && whose == origin.Anthropic: // unsigned; or perhaps Claude's, behind a name that does not say so
+	case token == "", m.unnamed && whose == origin.Anthropic: // unsigned; or perhaps Claude's, behind a name that does not say so
 		return block
 	case whose != own:
 		return nil

@@ -72,9 +72,6 @@ func (converse) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 
 // read arranges the messages and decides the settings.
 func (q *query) read(t *target.Target) (err error) {
-	if q.Lookup("web_search_options") != nil {
-		return &chat.RequestError{Field: "web_search_options", Message: fields["web_search_options"].Note}
-	}
 	if own := q.Lookup("bedrock"); own != nil {
 		if q.own, err = jsonedit.Object(own, nil); err != nil {
 			return &chat.RequestError{Field: "bedrock", Message: "must be an object of Converse's members"}
@@ -169,9 +166,11 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 		}
 		flush()
 	}
-	if q.ResponseFormat.Type == "json_object" {
-		say(jsonedit.Plain("Answer with one valid JSON object and nothing else."))
-		flush()
+	if q.ResponseFormat.Type == "json_object" || q.model.noSchema && !q.formatByTool() {
+		if form := q.ResponseFormat.Instruction(); form != "" {
+			say(jsonedit.Plain(form))
+			flush()
+		}
 	}
 	if len(system) == 1 {
 		return dst, nil
@@ -199,7 +198,7 @@ func (q *query) appendInference(dst []byte) ([]byte, error) {
 func (q *query) appendOutput(dst []byte) ([]byte, error) {
 	o := []byte{'{'}
 	o = jsonedit.AppendOptional(o, "effort", q.settings.effort)
-	if q.settings.schema != nil && !q.formatByTool() {
+	if q.settings.schema != nil && !q.model.noSchema {
 		o = append(jsonedit.AppendName(o, "textFormat"), `{"type":"json_schema","structure":{"jsonSchema":{`...)
 		o = jsonedit.AppendText(o, "schema", string(q.settings.schema))
 		o = jsonedit.AppendOptional(o, "name", q.ResponseFormat.Name)

@@ -56,6 +56,9 @@ func translate(t *testing.T, to *target.Target, body string) (map[string]any, er
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
+	if _, err := operation.Offer(to, req); err != nil {
+		return nil, err
+	}
 	out, err := Converse.AppendRequest(nil, to, req)
 	if err != nil {
 		return nil, err
@@ -166,7 +169,7 @@ func TestRequestIsInConversesFormat(t *testing.T) {
 				`"{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"}},\"additionalProperties\":false}"}}}}`, "toolConfig": `-`}},
 		{"a schema is a forced tool where the model has no structured outputs", sonnet3, `{` + hello + person + `}`, map[string]string{"outputConfig": `-`,
 			"toolConfig": `{"tools":[{"toolSpec":{"name":"response_format_json","description":"Gives the answer. Call it once, as the last step.","inputSchema":{"json":` +
-				`{"type":"object","properties":{"name":{"type":"string"}},"additionalProperties":false}}}}],"toolChoice":{"tool":{"name":"response_format_json"}}}`}},
+				`{"type":"object","properties":{"name":{"type":"string"}}}}}}],"toolChoice":{"tool":{"name":"response_format_json"}}}`}},
 		{"and one of the tools beside others", nova, `{` + hello + tools + person + `}`, map[string]string{"toolConfig.toolChoice": `{"any":{}}`}},
 		{"JSON without a schema is asked for in words", sonnet, `{` + hello + `,"response_format":{"type":"json_object"}}`,
 			map[string]string{"system": `[{"text":"Answer with one valid JSON object and nothing else."}]`}},
@@ -308,8 +311,8 @@ func TestRefusalsNameFieldAndReason(t *testing.T) {
 		{"a call without a result", sonnet, `{"messages":[{"role":"user","content":"x"},` + strings.ReplaceAll(call, "%", `"{}"`) + `]}`, `messages[1].tool_calls[0].id: no tool message after it answers "1"`},
 		{"a result without a call", sonnet, `{"messages":[{"role":"user","content":"x"},{"role":"tool","tool_call_id":"9","content":"x"}]}`, `messages[1].tool_call_id: no assistant message before it made the call "9"`},
 		{"nothing said", sonnet, `{"messages":[{"role":"user","content":""}]}`, "messages: must have at least one message that says something"},
-		{"web search", sonnet, `{"messages":[{"role":"user","content":"x"}],"web_search_options":{}}`, "web_search_options: Converse has no web search"},
-		{"a tool of another provider", sonnet, `{"messages":[{"role":"user","content":"x"}],"tools":[{"googleSearch":{}}]}`, "tools[0]: is no function and no tool that Converse has"},
+		{"web search", sonnet, `{"messages":[{"role":"user","content":"x"}],"web_search_options":{}}`, "tools[0]: the target runs no web_search_options of its own: offer functions, or use a target that has it"},
+		{"a tool of another provider", sonnet, `{"messages":[{"role":"user","content":"x"}],"tools":[{"googleSearch":{}}]}`, "tools[0]: the target runs no googleSearch of its own: offer functions, or use a target that has it"},
 		{"a member that Converse does not have", sonnet, `{"messages":[{"role":"user","content":"x"}],"bedrock":{"modelId":"x"}}`, "bedrock.modelId: is no member that Converse has"},
 		{"fields that are no object", sonnet, `{"messages":[{"role":"user","content":"x"}],"additionalModelRequestFields":[{}]}`, "additionalModelRequestFields: must be an object"},
 		{"an unknown format", sonnet, `{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"grammar"}}`, "response_format.type: must be text, json_object or json_schema"},
@@ -405,5 +408,35 @@ func TestMistralOnBedrockGetsIDsOfNineLetters(t *testing.T) {
 		if ids := regexp.MustCompile(pattern).FindAllSubmatch(got, -1); len(ids) != 2 || string(ids[0][1]) != string(ids[1][1]) {
 			t.Errorf("%s: got %s", model, got)
 		}
+	}
+}
+
+func TestOnlyModelsThatCacheGetCachePoints(t *testing.T) {
+	const body = `{"messages":[{"role":"system","content":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}]},{"role":"user","content":"x"},` +
+		`{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},` +
+		`{"role":"tool","tool_call_id":"1","content":[{"type":"text","text":"r","cache_control":{"type":"ephemeral"}}]}],"tools":[{"type":"function","function":{"name":"f"}}],"reasoning_effort":"low"}`
+	for model, want := range map[string][2]bool{ // behind the system's words, behind a result
+		sonnet: {true, true}, "us.amazon.nova-pro-v1:0": {true, false}, "qwen.qwen3-coder-30b-a3b-v1:0": {}, "openai.gpt-oss-120b-1:0": {},
+	} {
+		got, err := translate(t, chatTarget(model), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		system, _ := json.Marshal(got["system"])
+		messages, _ := json.Marshal(got["messages"])
+		if strings.Contains(string(system), "cachePoint") != want[0] || strings.Contains(string(messages), "cachePoint") != want[1] {
+			t.Errorf("%s: system %s, messages %s", model, system, messages)
+		}
+		if model == "qwen.qwen3-coder-30b-a3b-v1:0" && got["outputConfig"] != nil {
+			t.Errorf("%s: %v", model, got["outputConfig"])
+		}
+	}
+}
+
+func TestModelsThatCannotBeMadeToCallAToolAreAskedForJSONInWords(t *testing.T) {
+	got, err := translate(t, chatTarget("us.meta.llama3-3-70b-instruct-v1:0"), `{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","properties":{"verdict":{"type":"string"}}}}}}`)
+	system, _ := json.Marshal(got["system"])
+	if err != nil || got["toolConfig"] != nil || !strings.Contains(string(system), "verdict") {
+		t.Errorf("%v, tools %v, system %s", err, got["toolConfig"], system)
 	}
 }

@@ -2,20 +2,22 @@ package bedrock
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
+	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
 )
 
 // formatTool is the tool through which a model without structured outputs
 // gives an answer of the asked form. Its call comes to the client as text.
 const formatTool = "response_format_json"
 
-// formatByTool says whether the asked form needs that tool.
+// formatByTool says whether the asked form needs that tool. Models that cannot be
+// made to call it are asked in words.
 func (q *query) formatByTool() bool {
-	return q.ResponseFormat.Type == "json_schema" && q.model.noSchema
+	return q.ResponseFormat.Type == "json_schema" && q.model.noSchema && !q.model.noChoice
 }
 
 // appendToolConfig writes the tools and which of them must be called.
@@ -26,15 +28,10 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	}
 	called := chat.CalledTools(q.turns)
 	offered := q.ToolChoice.Mode != "none" && len(q.Tools) > 0
-	var err error
 	tools := []byte{'['}
 	switch {
 	case offered, len(q.Tools) > 0 && len(called) > 0:
-		for i := range q.Tools {
-			if tools, err = q.appendTool(tools, i); err != nil {
-				return nil, err
-			}
-		}
+		tools = q.appendTools(tools)
 	default:
 		// A history with calls is refused without toolConfig, even where the
 		// client no longer offers tools.
@@ -53,22 +50,42 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	return append(q.appendToolChoice(dst, offered), '}'), nil
 }
 
-func (q *query) appendTool(dst []byte, i int) ([]byte, error) {
-	t := &q.Tools[i]
-	if t.Native != nil {
-		ms, err := jsonedit.Object(t.Native, nil)
-		if err != nil || len(ms) != 1 || !slices.Contains([]string{"toolSpec", "systemTool", "cachePoint"}, string(ms[0].Key)) {
-			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "is no function and no tool that Converse has"}
-		}
-		return append(jsonedit.AppendComma(dst), t.Native...), nil
+// hosts says whether Converse has a hosted tool: what its own clients may declare
+// beside functions.
+func hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
+	ms, err := jsonedit.Object(tool.Native, nil)
+	return err == nil && len(ms) == 1 && slices.Contains([]string{"toolSpec", "systemTool", "cachePoint"}, string(ms[0].Key))
+}
+
+// appendTools writes the client's tools. Strict ones came with structured outputs;
+// of Claude's, a part of JSON Schema is enforced, and not too much of it.
+func (q *query) appendTools(dst []byte) []byte {
+	var enforced []chat.Raw
+	if q.model.claude && !q.model.noSchema {
+		enforced = anthropic.StrictTools(q.Request)
 	}
-	// Strict tools came with structured outputs.
-	strict := t.Strict != nil && *t.Strict && !q.model.noSchema
+	for i := range q.Tools {
+		t := q.Tools[i]
+		strict := t.Strict != nil && *t.Strict && !q.model.noSchema
+		if q.model.claude {
+			if strict = enforced != nil && enforced[i] != nil; strict {
+				t.Parameters = enforced[i]
+			}
+		}
+		dst = q.appendTool(dst, &t, strict)
+	}
+	return dst
+}
+
+func (q *query) appendTool(dst []byte, t *chat.Tool, strict bool) []byte {
+	if t.Hosted != "" {
+		return append(jsonedit.AppendComma(dst), t.Native...)
+	}
 	dst = appendToolSpec(dst, t.Name, t.Description, q.inputSchema(t.Parameters), strict)
 	if q.model.nova {
-		return dst, nil
+		return dst
 	}
-	return q.appendCachePoint(dst, t.CacheControl), nil
+	return q.appendCachePoint(dst, t.CacheControl)
 }
 
 func appendToolSpec(dst []byte, name string, description jsonedit.Text, schema []byte, strict bool) []byte {

@@ -8,6 +8,7 @@ package chat
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"go-ai-proxy/translators/jsonedit"
@@ -168,7 +169,7 @@ type Part struct {
 
 // Media is an image, sound or document, given as data, URL or file id.
 type Media struct {
-	MIME     string        // "image/png", as MediaType has it; "" when only the URL is known
+	MIME     string        // "image/png"; "" when only the URL is known
 	Data     jsonedit.Text // base64, unchecked
 	URL      string        // http(s)://, gs://, s3://
 	FileID   string
@@ -176,17 +177,34 @@ type Media struct {
 	Detail   string // OpenAI's image detail
 }
 
-// Tool is a function the model may call.
+// Type returns MIME by its registered name: image/jpg, which clients send, is taken by
+// OpenAI only. https://www.iana.org/assignments/media-types
+func (m *Media) Type() string {
+	if rest, ok := strings.CutPrefix(m.MIME, "image/jpg"); ok && (rest == "" || rest[0] == ';') {
+		return "image/jpeg" + rest
+	}
+	return m.MIME
+}
+
+// Tool is a function the model may call, or a tool that the provider runs itself.
 type Tool struct {
-	Name        string
+	Name        string // of a hosted tool: what ToolChoice calls it
 	Description jsonedit.Text
 	Parameters  Raw // JSON schema; nil when absent
 	Strict      *bool
 	// CacheControl is Anthropic's cache_control.
 	CacheControl Raw
-	// Native is the complete JSON of a tool that is not a function but
-	// provider-specific, such as {"googleSearch":{}}. The other fields are then
-	// empty.
+
+	// Hosted is the kind of a tool that the provider runs itself, "" for a function;
+	// see provider.Operation.Offer.
+	Hosted Hosted
+	Search *Search // of a WebSearch, nil for none
+	// Client is how the client's format writes the tool and its calls, if it is no
+	// plain function there.
+	Client ClientTool
+	// Native is the client's complete JSON of a tool that has a form of its own in
+	// some maker's format: a hosted one, or a function that the maker's models know
+	// without a schema.
 	Native Raw
 }
 

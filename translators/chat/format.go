@@ -58,6 +58,9 @@ type Meta struct {
 	Model        string // the model that was asked
 	IncludeUsage bool   // the client asked for usage in the stream
 	PromptTokens int    // an estimate, for formats that report it at the start
+	// Tools says how the client's format writes the calls of certain functions, by
+	// Tool.Name; nil if all are plain. See Request.ClientTools.
+	Tools map[string]ClientTool
 	// Origin is whose the signatures and the redacted thinking of the answer are.
 	Origin origin.Name
 }

@@ -123,9 +123,6 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 	tools := 0
 	for i := range r.Tools {
 		t := &r.Tools[i]
-		if t.Native != nil {
-			return nil, notAFunction(i)
-		}
 		if only != "" && t.Name != only {
 			continue
 		}
@@ -159,10 +156,6 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 }
 
 var noParameters = chat.Raw(`{"type":"object","properties":{}}`)
-
-func notAFunction(i int) error {
-	return &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "is no function: Cohere has no other tools"}
-}
 
 // messageWriter writes messages, which may be more than were read: Cohere has
 // one for each tool result.

@@ -208,9 +208,6 @@ func appendToolsV1(dst []byte, r *chat.Request) ([]byte, error) {
 	}
 	for i := range r.Tools {
 		t := &r.Tools[i]
-		if t.Native != nil {
-			return nil, notAFunction(i)
-		}
 		if i == 0 {
 			dst = append(jsonedit.AppendName(dst, "tools"), '[')
 		} else {

@@ -47,7 +47,7 @@ var Fields = provider.Fields{
 	"top_logprobs":           provider.Dropped.With("the logarithm of the chosen token is all there is"),
 	"user":                   provider.Dropped.With("no such setting"),
 	"verbosity":              provider.Dropped.With("no such setting"),
-	"web_search_options":     provider.Dropped.With("no such setting"),
+	"web_search_options":     provider.Refused.With("nothing searches; left out beside functions"),
 }
 
 // fieldsV1 rules them for version 1.

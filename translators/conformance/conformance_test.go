@@ -164,6 +164,7 @@ func run(t *testing.T, f fault) {
 		fields[name] = provider.Field{Treatment: provider.Mapped}
 	}
 	fields["stream_options"] = provider.Field{Treatment: provider.Dropped, Note: "usage is always asked for"}
+	fields["web_search_options"] = provider.Field{Treatment: provider.Refused, Note: "nothing searches"}
 	fields["metadata"] = provider.Field{Treatment: provider.Dropped, Note: "refused without store"}
 	if f.fields != nil {
 		f.fields(fields)

@@ -126,6 +126,9 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	}
 	forgetParsers(len(body)) // the request may lie in its body, but in no parser
 	req.Model = r.target.Model
+	if _, err := r.op.Offer(&r.target, req); err != nil {
+		return nil, err
+	}
 	out, err := r.op.AppendRequest(nil, &r.target, req)
 	forget(body)
 	return out, err

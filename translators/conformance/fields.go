@@ -152,6 +152,9 @@ func (r *run) pathAndBody(body []byte, stream bool) ([]byte, error) {
 		return nil, err
 	}
 	req.Model = r.target.Model
+	if _, err := r.op.Offer(&r.target, req); err != nil {
+		return nil, err
+	}
 	return r.op.Chat.AppendRequest([]byte(path+"\n"), &r.target, req)
 }
 

@@ -69,7 +69,7 @@ func appendBatch(t *target.Target, client []byte, unique string) ([]byte, error)
 	}
 	body = append(body, `,"inputConfig":{"requests":{"requests":[`...)
 	for i := range b.Lines {
-		request, err := b.Lines[i].Translate(t, Generate)
+		request, err := b.Lines[i].Translate(t, &provider.Operation{Chat: Generate, Hosts: hosts})
 		if err != nil {
 			return nil, err
 		}

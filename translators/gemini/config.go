@@ -1,16 +1,17 @@
 package gemini
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
-	"go-ai-proxy/translators/target"
 )
 
 // appendGenerationConfig writes how to generate, and over it the client's own
 // generationConfig.
-func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+func appendGenerationConfig(dst []byte, m *model, req *chat.Request) ([]byte, error) {
 	own := lookup(req, "generationConfig", "generation_config")
 	start := len(dst)
 	dst = jsonedit.AppendName(dst, "generationConfig")
@@ -32,11 +33,11 @@ func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]
 		dst = jsonedit.AppendRaw(dst, "responseLogprobs", "true")
 	}
 	dst = jsonedit.AppendTexts(dst, "stopSequences", req.Stop)
-	dst, err := appendFormat(dst, &req.ResponseFormat)
+	dst, err := appendFormat(dst, m, req)
 	if err != nil {
 		return nil, err
 	}
-	dst = appendThinking(dst, t.Model, req)
+	dst = appendThinking(dst, m, req)
 	dst = appendModalities(dst, req)
 	if dst = append(dst, '}'); len(dst) == at+2 && own == nil {
 		return dst[:start], nil
@@ -44,7 +45,20 @@ func appendGenerationConfig(dst []byte, t *target.Target, req *chat.Request) ([]
 	return override(dst, at, "generationConfig", own)
 }
 
-func appendFormat(dst []byte, f *chat.ResponseFormat) ([]byte, error) {
+// inWords says whether the form of the answer must be asked for in words: some
+// models have no such setting, others not beside tools.
+func inWords(m *model, req *chat.Request) bool {
+	return m.noJSON || len(req.Tools) > 0 && !m.joins
+}
+
+func appendFormat(dst []byte, m *model, req *chat.Request) ([]byte, error) {
+	f := &req.ResponseFormat
+	switch f.Type {
+	case "json_object", "json_schema":
+		if inWords(m, req) {
+			return dst, nil
+		}
+	}
 	switch f.Type {
 	case "json_object":
 		return jsonedit.AppendText(dst, "responseMimeType", "application/json"), nil
@@ -61,96 +75,62 @@ func appendFormat(dst []byte, f *chat.ResponseFormat) ([]byte, error) {
 	return nil, &chat.RequestError{Field: "response_format.type", Message: "Gemini has no response format '" + f.Type + "'"}
 }
 
-// generation is the version in a model's name, times ten: 25 for
-// gemini-2.5-pro, 30 for gemini-3-flash, 99 for an alias of the latest, 0 for a
-// name that tells nothing.
-func generation(model string) int {
-	rest, ok := strings.CutPrefix(model, "gemini-")
-	if !ok {
-		return 0
-	}
-	if strings.HasSuffix(model, "-latest") && (rest == "" || rest[0] < '0' || rest[0] > '9') {
-		return 99
-	}
-	version, _, _ := strings.Cut(rest, "-")
-	major, minor, _ := strings.Cut(version, ".")
-	n, ok := chat.Number(major).Int()
-	if !ok {
-		return 0
-	}
-	m, _ := chat.Number(minor).Int()
-	return 10*n + min(m, 9)
-}
-
-// appendThinking writes the thinking config for a wanted effort or budget:
-// levels for Gemini 3 and later, tokens for 2.5, nothing for older ones, which
-// do not think. The equivalences are those of Google's own OpenAI endpoint.
+// appendThinking writes the thinking config for a wanted effort or budget, in the
+// words that the model knows. A budget below 0 leaves it to the model. The
+// equivalences are those of Google's own OpenAI endpoint.
 // https://ai.google.dev/gemini-api/docs/openai#thinking
-func appendThinking(dst []byte, model string, req *chat.Request) []byte {
-	gen := generation(model)
-	if req.ReasoningEffort == "" && req.ReasoningBudget == "" || gen != 0 && gen < 25 {
+func appendThinking(dst []byte, m *model, req *chat.Request) []byte {
+	budget, hasBudget := req.ReasoningBudget.Int()
+	if req.ReasoningEffort == "" && !hasBudget || m.thinks == never {
 		return dst
 	}
-	budget, hasBudget := req.ReasoningBudget.Int()
-	thoughts := "true"
-	if req.ReasoningEffort == "none" || req.ReasoningEffort == "" && hasBudget && budget == 0 {
-		thoughts = "false"
-	}
-	dst = jsonedit.AppendRaw(append(jsonedit.AppendName(dst, "thinkingConfig"), '{'), "includeThoughts", thoughts)
-	if gen == 25 {
+	off := req.ReasoningEffort == "none" || req.ReasoningEffort == "" && budget == 0
+	dst = jsonedit.AppendRaw(append(jsonedit.AppendName(dst, "thinkingConfig"), '{'), "includeThoughts", strconv.FormatBool(!off))
+	if m.thinks == byBudget {
 		if !hasBudget {
 			budget = effortBudget[req.ReasoningEffort]
 		}
-		dst = jsonedit.AppendInt(dst, "thinkingBudget", clampBudget(model, budget))
-	} else if level := thinkingLevel(model, req.ReasoningEffort, budget); level != "" {
-		dst = jsonedit.AppendText(dst, "thinkingLevel", level)
+		dst = jsonedit.AppendInt(dst, "thinkingBudget", m.clamp(budget))
+	} else if off || req.ReasoningEffort != "" || budget > 0 {
+		dst = jsonedit.AppendText(dst, "thinkingLevel", m.level(req.ReasoningEffort, budget))
 	}
 	return append(dst, '}')
 }
 
 var effortBudget = map[string]int{"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768}
 
-// clampBudget keeps a budget within what the model takes; -1 lets it decide.
+// clamp keeps a budget within what the model takes; -1 lets it decide.
 // https://ai.google.dev/gemini-api/docs/thinking#set-budget
-func clampBudget(model string, budget int) int {
-	if budget < 0 {
-		return -1
-	}
+func (m *model) clamp(budget int) int {
 	switch {
-	case strings.Contains(model, "-pro"):
-		return min(max(budget, 128), 32768)
-	case strings.Contains(model, "-flash-lite") && budget > 0:
-		return min(max(budget, 512), 24576)
+	case budget < 0:
+		return -1
+	case budget == 0 && m.off:
+		return 0
 	}
-	return min(budget, 24576)
+	return min(max(budget, m.least), m.most)
 }
 
-// thinkingLevel is the level for an effort or, without one, for a budget; "" is
-// the model's default. Thinking cannot be turned off from Gemini 3 on, and few
-// models have MINIMAL: LOW is the least that all have.
+// level is the level for an effort or, without one, for a budget: the least that
+// the model has and that is no less than the wanted one. Thinking cannot be turned
+// off from Gemini 3 on.
 // https://ai.google.dev/gemini-api/docs/thinking#thinking-levels
-func thinkingLevel(model, effort string, budget int) string {
-	switch effort {
-	case "none", "minimal":
-		if strings.HasPrefix(model, "gemini-3-flash") || strings.HasPrefix(model, "gemini-3.1-flash-lite") {
-			return "MINIMAL"
-		}
-		return "LOW"
-	case "low":
-		return "LOW"
-	case "medium":
-		return "MEDIUM"
-	case "":
-		switch {
-		case budget < 0:
-			return ""
-		case budget <= 4096:
-			return "LOW"
-		case budget <= 16384:
-			return "MEDIUM"
+func (m *model) level(effort string, budget int) string {
+	wanted := "HIGH"
+	switch {
+	case effort == "none", effort == "minimal", effort == "" && budget == 0:
+		wanted = "MINIMAL"
+	case effort == "low", effort == "" && budget <= 4096:
+		wanted = "LOW"
+	case effort == "medium", effort == "" && budget <= 16384:
+		wanted = "MEDIUM"
+	}
+	for _, level := range m.levels {
+		if slices.Index(fourLevels, level) >= slices.Index(fourLevels, wanted) {
+			return level
 		}
 	}
-	return "HIGH"
+	return m.levels[len(m.levels)-1]
 }
 
 // appendModalities writes what kinds of output are wanted. A model that speaks

@@ -12,14 +12,15 @@ import (
 // writer writes the conversation as contents: turns of the user and of the
 // model, neighbours of one kind merged.
 type writer struct {
-	dst        []byte
-	req        *chat.Request
-	ids        bool   // functionCall and functionResponse have an id (Vertex v1 has none)
-	generation int    // of the model
-	turn       string // kind of the open content: user, model, results; "" for none
-	signed     bool   // the open content has a call
-	calls      []*chat.Part
-	places     map[string]int // of the last call with an id, in calls
+	dst    []byte
+	req    *chat.Request
+	first  jsonedit.Text // words that the user says before all others
+	ids    bool          // functionCall and functionResponse have an id (Vertex v1 has none)
+	signs  bool          // of the model: see model
+	turn   string        // kind of the open content: user, model, results; "" for none
+	signed bool          // the open content has a call
+	calls  []*chat.Part
+	places map[string]int // of the last call with an id, in calls
 }
 
 // skipSignature stands in for the thought signature of a call that another
@@ -29,6 +30,11 @@ const skipSignature = "skip_thought_signature_validator"
 
 func (w *writer) contents() error {
 	w.dst = append(jsonedit.AppendName(w.dst, "contents"), '[')
+	start := len(w.dst)
+	if !w.first.Empty() {
+		w.open("user")
+		w.dst = append(w.first.AppendMember(append(w.dst, '{'), "text"), '}')
+	}
 	msgs := w.req.Messages
 	for i := 0; i < len(msgs); {
 		m := &msgs[i]
@@ -51,6 +57,10 @@ func (w *writer) contents() error {
 			return err
 		}
 		i++
+	}
+	if len(w.dst) == start { // contents must not be empty, whatever the system says
+		w.open("user")
+		w.dst = append(chat.Opening.Text.AppendMember(append(w.dst, '{'), "text"), '}')
 	}
 	w.close()
 	w.dst = append(w.dst, ']')
@@ -133,7 +143,7 @@ func (w *writer) call(field string, p *chat.Part) error {
 	switch {
 	case p.Signature != "":
 		w.dst = jsonedit.AppendText(w.dst, "thoughtSignature", p.Signature)
-	case !w.signed && w.generation >= 30:
+	case !w.signed && w.signs:
 		w.dst = jsonedit.AppendText(w.dst, "thoughtSignature", skipSignature)
 	}
 	w.dst = append(w.dst, '}')
@@ -188,7 +198,7 @@ func (w *writer) results(i int) (int, error) {
 // beside writes what stands beside results: what else the last message holds
 // and, for models that take no media within a response, their media.
 func (w *writer) beside(i int, all []result) error {
-	if w.generation < 30 {
+	if !w.signs {
 		for _, r := range all {
 			for j := range r.part.Parts {
 				p := &r.part.Parts[j]
@@ -223,7 +233,7 @@ func (w *writer) result(r result) error {
 		}
 	}
 	w.dst = appendOutput(w.dst, r.part)
-	if media > 0 && w.generation >= 30 {
+	if media > 0 && w.signs {
 		w.dst = append(jsonedit.AppendName(w.dst, "parts"), '[')
 		for j := range r.part.Parts {
 			if p := &r.part.Parts[j]; p.Media != nil {
@@ -334,7 +344,7 @@ func (w *writer) file(uri, mime string) {
 // inlineType is the media type of data, guessed where the client gave none.
 func inlineType(kind chat.PartKind, m *chat.Media) string {
 	if m.MIME != "" {
-		return m.MIME
+		return m.Type()
 	}
 	if t := typeByExtension(m.Filename); t != "" {
 		return t
@@ -346,7 +356,7 @@ func inlineType(kind chat.PartKind, m *chat.Media) string {
 // called image/generic, as Kong does: Google looks for itself.
 func linkedType(kind chat.PartKind, m *chat.Media) string {
 	if m.MIME != "" {
-		return m.MIME
+		return m.Type()
 	}
 	onWeb := strings.HasPrefix(m.URL, "http")
 	if t := typeByExtension(m.URL); t != "" && !(kind == chat.Image && onWeb) {

@@ -3,6 +3,7 @@ package gemini
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -110,7 +111,7 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 	at := fmt.Sprintf("contents[%d]", i)
 	m := chat.Message{Role: chat.User}
 	switch role := string(v.GetStringBytes("role")); role {
-	case "", "user", "human", "function":
+	case "", "user", "human", "function", "tool":
 	case "model", "assistant":
 		m.Role = chat.Assistant
 	default:
@@ -127,6 +128,11 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 			continue
 		}
 		part, ok := parsePart(p)
+		if part.Kind == chat.Opaque {
+			if part = ranOnServer(p, part); part.Kind == chat.Text && part.Text.Empty() {
+				continue
+			}
+		}
 		if !ok && p.Get("text") == nil {
 			return &chat.RequestError{Field: fmt.Sprintf("%s.parts[%d]", at, j), Message: "holds nothing"}
 		}
@@ -157,16 +163,32 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 	return nil
 }
 
-// result reads a functionResponse. It belongs to the call with its id or, as
-// ids are optional, to the first of its name that has no result yet.
+// ranOnServer reads what Google's own tools left in the history, p, which is opaque
+// to others: code and its output become text, and other calls nothing.
+// https://ai.google.dev/api/caching#Part
+func ranOnServer(p *jsonedit.Value, part chat.Part) chat.Part {
+	switch part.Type {
+	case "executableCode", "executable_code":
+		return chat.Part{Text: jsonedit.Plain("```\n" + string(p.GetStringBytes(part.Type, "code")) + "\n```")}
+	case "codeExecutionResult", "code_execution_result":
+		return chat.Part{Text: p.GetText(part.Type, "output")}
+	case "toolCall", "tool_call", "toolResponse", "tool_response":
+		return chat.Part{}
+	}
+	return part
+}
+
+// result reads a functionResponse. It belongs to the call with its id or, as ids are
+// optional, to the first of its name that has no result yet.
 func (q *request) result(v *jsonedit.Value) chat.Part {
 	part := chat.Part{Kind: chat.ToolResult, ID: string(v.GetStringBytes("id")), Name: string(v.GetStringBytes("name"))}
-	for k, c := range q.open {
-		if part.ID == c.ID || part.ID == "" && part.Name == c.Name {
-			part.ID = c.ID
-			q.open = append(q.open[:k:k], q.open[k+1:]...)
-			break
-		}
+	k := slices.IndexFunc(q.open, func(c *chat.Part) bool { return part.ID != "" && c.ID == part.ID })
+	if k < 0 {
+		k = slices.IndexFunc(q.open, func(c *chat.Part) bool { return c.Name == part.Name || part.Name == "" })
+	}
+	if k >= 0 {
+		part.ID, part.Name = q.open[k].ID, q.open[k].Name
+		q.open = slices.Delete(q.open, k, k+1)
 	}
 	said := v.Get("response")
 	if o := said.GetObject(); o != nil && o.Len() == 1 {
@@ -201,7 +223,7 @@ func (q *request) tools(v *jsonedit.Value) error {
 		t.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
 			if name := string(key); name != "functionDeclarations" && name != "function_declarations" {
 				native := append(jsonedit.AppendBytes([]byte{'{'}, key), ':')
-				q.Tools = append(q.Tools, chat.Tool{Native: append(jsonedit.AppendValue(native, m), '}')})
+				q.Tools = append(q.Tools, chat.HostedTool(name, "", append(jsonedit.AppendValue(native, m), '}')))
 				return
 			}
 			for j, f := range m.GetArray() {
@@ -274,6 +296,12 @@ func (q *request) generationConfig(v *jsonedit.Value) error {
 		if b := first(t, "thinkingBudget", "thinking_budget"); b != nil {
 			if err := setNumber(&q.ReasoningBudget, b); err != nil {
 				return &chat.RequestError{Field: "generationConfig.thinkingConfig.thinkingBudget", Message: err.Error()}
+			}
+			switch n, ok := q.ReasoningBudget.Int(); {
+			case ok && n < 0: // the model decides
+				q.ReasoningBudget = ""
+			case ok && n == 0:
+				q.ReasoningBudget, q.ReasoningEffort = "", "none"
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func TestClientRequest(t *testing.T) {
 		Tools: []chat.Tool{
 			{Name: "f", Description: jsonedit.Plain("d"), Parameters: chat.Raw(`{"type":"object","properties":{"a":{"type":["number","null"]}}}`)},
 			{Name: "g", Parameters: chat.Raw(`{"type":"object"}`)},
-			{Native: chat.Raw(`{"googleSearch":{}}`)},
+			{Name: "googleSearch", Hosted: chat.WebSearch, Native: chat.Raw(`{"googleSearch":{}}`)},
 		},
 		ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"},
 		MaxTokens:  "100", Temperature: "0.5", TopP: "0.9", TopK: "4", N: "2", Stop: []string{"END"}, ReasoningBudget: "1024",
@@ -278,5 +278,33 @@ func TestWarmEncoderAllocatesNothing(t *testing.T) {
 	dst := e.Append(nil, &d)
 	if n := testing.AllocsPerRun(100, func() { dst = e.Append(dst[:0], &d) }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestBudgetsOfGeminisClients(t *testing.T) {
+	for budget, want := range map[string][2]string{"-1": {"", ""}, "0": {"none", ""}, "512": {"", "512"}} {
+		r, err := Dialect.ParseRequest([]byte(`{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"thinkingConfig":{"thinkingBudget":` + budget + `}}}`))
+		if err != nil || r.ReasoningEffort != want[0] || string(r.ReasoningBudget) != want[1] {
+			t.Errorf("%s: %v, effort %q, budget %q", budget, err, r.ReasoningEffort, r.ReasoningBudget)
+		}
+	}
+}
+
+func TestResultsWithoutIDsBelongToTheirCalls(t *testing.T) {
+	r, err := Dialect.ParseRequest([]byte(`{"contents":[{"parts":[{"text":"x"}]},
+		{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}},{"functionCall":{"name":"g","args":{}}},{"executableCode":{"language":"PYTHON","code":"1+1"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"2"}},{"toolCall":{"id":"s"}}]},
+		{"role":"tool","parts":[{"functionResponse":{"name":"g","response":{"n":12345678901234567890}}},{"functionResponse":{"id":"made-up","name":"f","response":{"output":"y"}}}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, g, f := r.Messages[1].Parts, r.Messages[2].Parts[0], r.Messages[3].Parts[0]
+	if g.ID == "" || g.ID != calls[1].ID || f.ID != calls[0].ID || f.ID == g.ID {
+		t.Errorf("calls %q %q, results %q %q", calls[0].ID, calls[1].ID, f.ID, g.ID)
+	}
+	if got := g.Parts[0].Text.String(); got != `{"n":12345678901234567890}` {
+		t.Errorf("the result has become %s", got)
+	}
+	if len(calls) != 4 || calls[2].Text.String() != "```\n1+1\n```" || calls[3].Text.String() != "2" {
+		t.Errorf("code: %+v", calls[2:])
 	}
 }

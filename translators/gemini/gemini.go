@@ -55,6 +55,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Path:   path,
 		Format: provider.GeminiGenerate,
 		Chat:   Generate,
+		Hosts:  hosts,
 		Meter:  Meter,
 		Fields: fields,
 		Origin: ofGoogle,

@@ -19,7 +19,7 @@ func ownSignatures(dst []byte, t *target.Target, body []byte) []byte {
 		return body
 	}
 	whole := bytes.TrimSpace(body)
-	stands := generation(t.Model) >= 30
+	stands := modelOf(t.Model).signs
 	contents := jsonedit.Each(jsonedit.Lookup(whole, "contents"), func(turn []byte) []byte {
 		parts := jsonedit.Lookup(turn, "parts")
 		own := jsonedit.Each(parts, func(part []byte) []byte { return ownPart(part, stands) })

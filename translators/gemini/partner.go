@@ -21,6 +21,12 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	if err != nil {
 		return nil, err
 	}
+	if e.edit.Fit != nil {
+		// Hosted tools have been offered before; what remains is members.
+		if body, _, _, err = e.edit.Fit.Body(body, nil); err != nil {
+			return nil, err
+		}
+	}
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {
 		return nil, &chat.RequestError{Message: err.Error()}

@@ -2,7 +2,7 @@ package gemini
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -20,12 +20,23 @@ type generate struct{}
 // safetySettings, toolConfig, generationConfig and, on Vertex, labels of the
 // client's body are kept; generationConfig has the last word.
 func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
-	dst = append(dst, '{')
-	dst, err := appendSystem(dst, t.Model, req)
+	m := modelOf(t.Model)
+	if m.noTools && len(req.Tools) > 0 {
+		return nil, &chat.RequestError{Field: "tools", Message: "'" + t.Model + "' calls no functions: choose another model"}
+	}
+	system, err := systemText(m, req)
 	if err != nil {
 		return nil, err
 	}
-	w := writer{dst: dst, req: req, ids: !onVertex(t), generation: generation(t.Model)}
+	dst = append(dst, '{')
+	w := writer{req: req, ids: !onVertex(t), signs: m.signs}
+	if m.systemAsWords {
+		w.first = system
+	} else if !system.Empty() {
+		dst = append(jsonedit.AppendName(dst, "systemInstruction"), `{"parts":[{`...)
+		dst = append(system.AppendMember(dst, "text"), `}]}`...)
+	}
+	w.dst = dst
 	if err := w.contents(); err != nil {
 		return nil, err
 	}
@@ -33,11 +44,11 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	if err != nil {
 		return nil, err
 	}
-	dst, err = appendToolConfig(dst, req)
+	dst, err = appendToolConfig(dst, t, req)
 	if err != nil {
 		return nil, err
 	}
-	dst, err = appendGenerationConfig(dst, t, req)
+	dst, err = appendGenerationConfig(dst, m, req)
 	if err != nil {
 		return nil, err
 	}
@@ -45,36 +56,38 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	return append(dst, '}'), nil
 }
 
-// appendSystem writes all system texts as one: systemInstruction is one content.
-func appendSystem(dst []byte, model string, req *chat.Request) ([]byte, error) {
+// systemText joins all system texts: systemInstruction is one content. The form of
+// the answer is added where the model must be asked for it in words.
+func systemText(m *model, req *chat.Request) (jsonedit.Text, error) {
 	var said []byte // as in a JSON string
+	say := func(text jsonedit.Text) {
+		if len(said) > 0 {
+			said = append(said, `\n`...)
+		}
+		said = text.AppendInside(said)
+	}
 	for i := range req.Messages {
-		m := &req.Messages[i]
-		if m.Role != chat.System {
+		msg := &req.Messages[i]
+		if msg.Role != chat.System {
 			continue
 		}
-		for j := range m.Parts {
-			p := &m.Parts[j]
+		for j := range msg.Parts {
+			p := &msg.Parts[j]
 			if p.Kind != chat.Text {
-				return nil, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only hold text for Gemini"}
+				return jsonedit.Text{}, &chat.RequestError{Field: chat.PartField(i, j), Message: "a system message can only hold text for Gemini"}
 			}
-			if p.Text.Empty() {
-				continue
+			if !p.Text.Empty() {
+				say(p.Text)
 			}
-			if len(said) > 0 {
-				said = append(said, `\n`...)
-			}
-			said = p.Text.AppendInside(said)
 		}
 	}
-	if len(said) == 0 {
-		return dst, nil
+	if m.noSystem && len(said) > 0 {
+		return jsonedit.Text{}, &chat.RequestError{Message: "system prompts aren't supported on gemini-1.0 models"}
 	}
-	if strings.HasPrefix(model, "gemini-1.0") {
-		return nil, &chat.RequestError{Message: "system prompts aren't supported on gemini-1.0 models"}
+	if form := req.ResponseFormat.Instruction(); form != "" && inWords(m, req) {
+		say(jsonedit.Plain(form))
 	}
-	dst = append(jsonedit.AppendName(dst, "systemInstruction"), `{"parts":[{"text":"`...)
-	return append(append(dst, said...), `"}]}`...), nil
+	return jsonedit.Quoted(string(said)), nil
 }
 
 // appendNative writes the members of Google's own that a client may send.
@@ -115,17 +128,43 @@ func lookup(req *chat.Request, camel, snake string) chat.Raw {
 	return req.Lookup(snake)
 }
 
-// appendTools writes all functions as one entry and each native tool as its own.
+// hosted are the members of a Tool for other makers' hosted tools.
+//
+//	https://ai.google.dev/gemini-api/docs/google-search
+//	https://ai.google.dev/gemini-api/docs/url-context
+//	https://ai.google.dev/gemini-api/docs/code-execution
+var hosted = map[chat.Hosted]string{
+	chat.WebSearch:     "googleSearch",
+	chat.WebFetch:      "urlContext",
+	chat.CodeExecution: "codeExecution",
+}
+
+// isOwn says whether a hosted tool is written as Google writes its own: an object
+// without a type.
+func isOwn(t *chat.Tool) bool {
+	v, err := jsonedit.Parse(orNull(t.Native))
+	return err == nil && v.Type() == jsonedit.TypeObject && !v.Exists("type")
+}
+
+// hosts says which hosted tools the model has. They and functions exclude each
+// other before Gemini 3, where includeServerSideToolInvocations joins them; there
+// functions are what the client needs more.
+// https://ai.google.dev/gemini-api/docs/tool-combination
+func hosts(t *target.Target, req *chat.Request, tool *chat.Tool) bool {
+	joins := modelOf(t.Model).joins && !onVertex(t)
+	return (hosted[tool.Hosted] != "" || isOwn(tool)) && (joins || !req.Functions())
+}
+
+// appendTools writes all functions as one entry and each hosted tool as its own.
 func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
-	search := req.Lookup("web_search_options") != nil
-	if len(req.Tools) == 0 && !search {
+	if len(req.Tools) == 0 {
 		return dst, nil
 	}
 	dst = append(jsonedit.AppendName(dst, "tools"), '[')
 	open := false
 	for i := range req.Tools {
 		tool := &req.Tools[i]
-		if tool.Native != nil {
+		if tool.Hosted != "" {
 			continue
 		}
 		if !open {
@@ -141,22 +180,13 @@ func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
 		dst = append(dst, `]}`...)
 	}
 	for i := range req.Tools {
-		native := req.Tools[i].Native
-		if native == nil {
-			continue
+		switch tool := &req.Tools[i]; {
+		case tool.Hosted == "":
+		case isOwn(tool):
+			dst = append(jsonedit.AppendComma(dst), tool.Native...)
+		default:
+			dst = append(jsonedit.AppendName(append(jsonedit.AppendComma(dst), '{'), hosted[tool.Hosted]), "{}}"...)
 		}
-		v, err := jsonedit.Parse(native)
-		if err != nil || v.Type() != jsonedit.TypeObject {
-			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "must be an object"}
-		}
-		if v.Exists("type") {
-			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d].type", i),
-				Message: fmt.Sprintf("Gemini has no tool of type '%s'; send its own form, such as {\"googleSearch\":{}}", v.GetStringBytes("type"))}
-		}
-		dst = append(jsonedit.AppendComma(dst), native...)
-	}
-	if search {
-		dst = append(jsonedit.AppendComma(dst), `{"googleSearch":{}}`...)
 	}
 	return append(dst, ']'), nil
 }
@@ -171,12 +201,17 @@ func appendFunction(dst []byte, i int, tool *chat.Tool) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// appendToolConfig writes the tool choice, and over it the client's own
-// tool_config.
-func appendToolConfig(dst []byte, req *chat.Request) ([]byte, error) {
+// appendToolConfig writes the tool choice, how functions and hosted tools are
+// joined, and over it the client's own tool_config.
+func appendToolConfig(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	own := lookup(req, "toolConfig", "tool_config")
 	mode := map[string]string{"auto": "AUTO", "none": "NONE", "required": "ANY", "function": "ANY"}[req.ToolChoice.Mode]
-	if mode == "" && own == nil {
+	functions := req.Functions()
+	if !functions || req.ForcesHosted() {
+		mode = "" // it is about functions
+	}
+	joined := functions && !onVertex(t) && slices.ContainsFunc(req.Tools, func(tool chat.Tool) bool { return tool.Hosted != "" })
+	if mode == "" && !joined && own == nil {
 		return dst, nil
 	}
 	dst = jsonedit.AppendName(dst, "toolConfig")
@@ -190,6 +225,9 @@ func appendToolConfig(dst []byte, req *chat.Request) ([]byte, error) {
 			dst = append(jsonedit.AppendString(dst, req.ToolChoice.Name), ']')
 		}
 		dst = append(dst, '}')
+	}
+	if joined {
+		dst = jsonedit.AppendRaw(dst, "includeServerSideToolInvocations", "true")
 	}
 	dst = append(dst, '}')
 	return override(dst, at, "tool_config", own)

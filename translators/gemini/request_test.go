@@ -9,6 +9,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -21,6 +22,9 @@ func translate(t *testing.T, to target.Target, body string) (string, error) {
 	t.Helper()
 	req, err := openai.Chat.ParseRequest([]byte(body))
 	if err != nil {
+		return "", err
+	}
+	if _, err := (&provider.Operation{Hosts: hosts}).Offer(&to, req); err != nil {
 		return "", err
 	}
 	out, err := Generate.AppendRequest([]byte("x"), &to, req)
@@ -141,7 +145,7 @@ func TestUntranslatableRequestsAreRefused(t *testing.T) {
 		{"system for 1.0", "gemini-1.0-pro", `{"messages":[{"role":"system","content":"a"},{"role":"user","content":"a"}]}`, "system prompts aren't supported on gemini-1.0 models"},
 		{"arguments", "m", `{"messages":[{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{oops"}}]}]}`, "messages[0].tool_calls[0].function.arguments: must be a JSON object"},
 		{"result of nothing", "m", `{"messages":[{"role":"tool","tool_call_id":"a","content":"1"}]}`, "messages[0].tool_call_id: no earlier tool call has the id 'a'"},
-		{"tool of another maker", "m", `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"file_search"}]}`, "tools[0].type"},
+		{"tool of another maker", "m", `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"file_search"}]}`, "tools[0]: the target runs no file_search of its own"},
 		{"file of another maker", "m", `{"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}`, "messages[0].content[0]: Gemini knows no file 'file-1'"},
 		{"generationConfig", "m", `{"messages":[{"role":"user","content":"a"}],"generationConfig":[1]}`, "generationConfig: must be an object"},
 		{"response format", "m", `{"messages":[{"role":"user","content":"a"}],"response_format":{"type":"grammar"}}`, "response_format.type"},
@@ -181,11 +185,25 @@ func TestRequestMembers(t *testing.T) {
 		{"a chosen tool", onPublic("m"), with(`"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"function","function":{"name":"f"}}`), "toolConfig",
 			`{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}}`},
 		{"its own tool config", onPublic("m"), with(`"tool_choice":"auto","tools":[{"googleMaps":{}}],"tool_config":{"retrievalConfig":{"languageCode":"de"}}`), "toolConfig",
-			`{"functionCallingConfig":{"mode":"AUTO"},"retrievalConfig":{"languageCode":"de"}}`},
+			`{"retrievalConfig":{"languageCode":"de"}}`},
+		{"a choice among functions", onPublic("m"), with(`"tool_choice":"auto","tools":[{"function":{"name":"f"}}]`), "toolConfig", `{"functionCallingConfig":{"mode":"AUTO"}}`},
+		{"search beside functions", onPublic("gemini-3-pro"), with(`"tools":[{"function":{"name":"f"}},{"type":"web_search_20250305","name":"web_search"}]`), "toolConfig", `{"includeServerSideToolInvocations":true}`},
+		{"search beside functions for 2.5", onPublic("models/gemini-2.5-pro"), with(`"tools":[{"function":{"name":"f"}},{"type":"web_search"}]`), "tools", `[{"functionDeclarations":[{"name":"f"}]}]`},
+		{"search beside functions on Vertex", onGoogleCloud("gemini-3-pro"), with(`"tools":[{"function":{"name":"f"}},{"type":"web_search"}]`), "tools", `[{"functionDeclarations":[{"name":"f"}]}]`},
+		{"other makers' tools", onPublic("gemini-2.5-pro"), with(`"tool_choice":{"type":"function","function":{"name":"web_search"}},"tools":[{"type":"web_search"},{"type":"web_fetch_20250910","name":"web_fetch"},{"type":"code_interpreter"}]`), "tools",
+			`[{"googleSearch":{}},{"urlContext":{}},{"codeExecution":{}}]`},
 		{"effort for 2.5", onPublic("gemini-2.5-flash"), with(`"reasoning_effort":"medium"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingBudget":8192}}`},
 		{"no effort for 2.5", onPublic("gemini-2.5-flash"), with(`"reasoning_effort":"none"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":false,"thinkingBudget":0}}`},
 		{"no effort for 2.5 Pro", onPublic("gemini-2.5-pro"), with(`"reasoning_effort":"none"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":false,"thinkingBudget":128}}`},
 		{"effort for 3", onPublic("gemini-3.8-flash"), with(`"reasoning_effort":"minimal"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"LOW"}}`},
+		{"no thinking for 3", onPublic("gemini-3-flash-preview"), with(`"reasoning_effort":"none"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":false,"thinkingLevel":"MINIMAL"}}`},
+		{"effort that the first 3 Pro lacks", onPublic("gemini-3-pro-preview"), with(`"reasoning_effort":"medium"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"HIGH"}}`},
+		{"a name with its path", onPublic("models/gemini-2.5-flash"), with(`"reasoning_effort":"low"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingBudget":1024}}`},
+		{"Gemma 3 does not think", onPublic("gemma-3-27b-it"), with(`"reasoning_effort":"low"`), "generationConfig", `null`},
+		{"Gemma 3 has no system", onPublic("gemma-3-27b-it"), `{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}]}`, "contents", `[{"role":"user","parts":[{"text":"Be brief."},{"text":"hi"}]}]`},
+		{"system only", onPublic("gemini-2.5-pro"), `{"messages":[{"role":"system","content":"Say hi."}]}`, "contents", `[{"role":"user","parts":[{"text":"."}]}]`},
+		{"JSON beside tools before 3", onPublic("gemini-2.5-flash"), with(`"tools":[{"function":{"name":"f"}}],"response_format":{"type":"json_object"}`), "systemInstruction", `{"parts":[{"text":"Answer with one valid JSON object and nothing else."}]}`},
+		{"JSON beside tools in 3", onPublic("gemini-3-pro"), with(`"tools":[{"function":{"name":"f"}}],"response_format":{"type":"json_object"}`), "generationConfig", `{"responseMimeType":"application/json"}`},
 		{"effort for the latest", onPublic("gemini-flash-latest"), with(`"reasoning_effort":"xhigh"`), "generationConfig", `{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"HIGH"}}`},
 		{"effort for 2.0", onPublic("gemini-2.0-flash"), with(`"reasoning_effort":"high"`), "generationConfig", `null`},
 		{"its own generationConfig", onPublic("gemini-2.5-pro"), with(`"reasoning_effort":"low","temperature":0.1,"generationConfig":{"temperature":0.2,"thinkingConfig":{"thinkingBudget":7},"imageConfig":{"aspectRatio":"1:1"}}`), "generationConfig",
@@ -218,5 +236,20 @@ func TestRequestMembers(t *testing.T) {
 			}
 			sameJSON(t, member, c.want)
 		})
+	}
+}
+
+func TestSchemasThatGooglesOwnFormLacksGoAsJSONSchema(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"type":"object","properties":{"a":{"anyOf":[{"type":"integer"},{"type":"number"}]}}}`:             `"parameters":{"type":"object","properties":{"a":{"anyOf":[{"type":"integer"},{"type":"number"}]}}}`,
+		`{"type":"object","properties":{"a":{"title":"A","anyOf":[{"type":"integer"},{"type":"number"}]}}}`: `"parametersJsonSchema":{"type":"object","properties":{"a":{"title":"A","anyOf":[{"type":"integer"},{"type":"number"}]}}}`,
+		`{"type":"object","properties":{"a":{"type":"string","enum":["x",""]}}}`:                            `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string","enum":["x"]}}}`,
+		`{"type":"object","properties":{"a":{"type":"string","enum":[]}}}`:                                  `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string"}}}`,
+		`{"type":"object","properties":{"enum":{"type":"string","const":"x"}}}`:                             `"parametersJsonSchema":{"type":"object","properties":{"enum":{"type":"string","const":"x"}}}`,
+	} {
+		got, err := translate(t, onPublic("gemini-2.5-flash"), `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":`+schema+`}}]}`)
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s\nbecame %s, %v\nwant %s", schema, got, err, want)
+		}
 	}
 }

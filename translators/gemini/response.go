@@ -115,13 +115,13 @@ func parsePart(p *jsonedit.Value) (chat.Part, bool) {
 		return part, true
 	}
 	if blob := first(p, "inlineData", "inline_data"); blob != nil {
-		mime := chat.MediaType(string(first(blob, "mimeType", "mime_type").GetStringBytes()))
+		mime := string(first(blob, "mimeType", "mime_type").GetStringBytes())
 		part.Kind = kindOf(mime)
 		part.Media = &chat.Media{MIME: mime, Data: blob.GetText("data"), Filename: string(first(blob, "displayName", "display_name").GetStringBytes())}
 		return part, true
 	}
 	if file := first(p, "fileData", "file_data"); file != nil {
-		mime := chat.MediaType(string(first(file, "mimeType", "mime_type").GetStringBytes()))
+		mime := string(first(file, "mimeType", "mime_type").GetStringBytes())
 		part.Kind = kindOf(mime)
 		part.Media = &chat.Media{MIME: mime, URL: string(first(file, "fileUri", "file_uri").GetStringBytes())}
 		return part, true

@@ -11,7 +11,8 @@ import (
 // appendSchema writes a JSON schema. Google has two members for one: the older
 // takes a part of OpenAPI's schema and refuses every other keyword, the newer
 // takes JSON schema but is unknown to older models. So a schema that fits goes
-// to the older, any other to the newer, and no keyword is ever cut away.
+// to the older, any other to the newer, and no keyword is cut away but for values of
+// an enum that both refuse.
 func appendSchema(dst []byte, openAPI, jsonSchema string, schema chat.Raw) ([]byte, error) {
 	if schema == nil || string(schema) == "null" {
 		return dst, nil
@@ -23,7 +24,49 @@ func appendSchema(dst []byte, openAPI, jsonSchema string, schema chat.Raw) ([]by
 	if fitsOpenAPI(v) {
 		return jsonedit.AppendRaw(dst, openAPI, schema), nil
 	}
-	return jsonedit.AppendRaw(dst, jsonSchema, schema), nil
+	return appendTaken(jsonedit.AppendName(dst, jsonSchema), v), nil
+}
+
+// appendTaken writes a JSON schema without empty values of enums, and without enums
+// that have no others ("enum[2]: cannot be empty").
+func appendTaken(dst []byte, v *jsonedit.Value) []byte {
+	switch v.Type() {
+	case jsonedit.TypeArray:
+		dst = append(dst, '[')
+		for _, item := range v.GetArray() {
+			dst = appendTaken(jsonedit.AppendComma(dst), item)
+		}
+		return append(dst, ']')
+	case jsonedit.TypeObject:
+	default:
+		return jsonedit.AppendValue(dst, v)
+	}
+	dst = append(dst, '{')
+	v.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
+		if string(key) != "enum" || m.Type() != jsonedit.TypeArray { // a property may be called enum
+			dst = appendTaken(jsonedit.AppendKey(dst, key), m)
+			return
+		}
+		start := len(dst)
+		dst = append(jsonedit.AppendKey(dst, key), '[')
+		empty := len(dst)
+		for _, e := range m.GetArray() {
+			if !isBlank(e) {
+				dst = jsonedit.AppendValue(jsonedit.AppendComma(dst), e)
+			}
+		}
+		if len(dst) == empty {
+			dst = dst[:start]
+			return
+		}
+		dst = append(dst, ']')
+	})
+	return append(dst, '}')
+}
+
+// isBlank says whether a value of an enum is the empty string.
+func isBlank(e *jsonedit.Value) bool {
+	return e.Type() == jsonedit.TypeString && len(e.GetStringBytes()) == 0
 }
 
 // openAPIKeywords are those of Schema but for the ones that fitsOpenAPI looks
@@ -41,7 +84,8 @@ func fitsOpenAPI(v *jsonedit.Value) bool {
 		return false
 	}
 	typ := string(v.GetStringBytes("type"))
-	if typ == "" && !v.Exists("anyOf") {
+	switch any := v.Exists("anyOf"); {
+	case typ == "" && !any, any && o.Len() > 1: // "specified other fields alongside any_of"
 		return false
 	}
 	if properties := v.GetObject("properties"); typ == "object" && (properties == nil || properties.Len() == 0) {
@@ -65,11 +109,11 @@ func keywordFits(key, typ string, v *jsonedit.Value) bool {
 		return typ != "string" || string(v.GetStringBytes()) == "date-time"
 	case "enum":
 		for _, e := range v.GetArray() {
-			if e.Type() != jsonedit.TypeString || typ != "string" {
+			if e.Type() != jsonedit.TypeString || isBlank(e) || typ != "string" {
 				return false
 			}
 		}
-		return true
+		return len(v.GetArray()) > 0
 	case "items":
 		return fitsOpenAPI(v)
 	case "anyOf":

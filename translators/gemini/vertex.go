@@ -156,9 +156,12 @@ func anthropicVersion(t *target.Target) string {
 // version in the body, and refuses output_config.
 var vertexClaude = func() *provider.Provider {
 	p := vertex(map[route.Type]*provider.Operation{route.Chat: {
-		Path:      published("anthropic", rawPredict),
-		Format:    provider.AnthropicMessages,
-		Chat:      claude{edited{anthropic.Messages, &claudeEdit}},
+		Path:   published("anthropic", rawPredict),
+		Format: provider.AnthropicMessages,
+		Chat:   claude{edited{anthropic.Messages, &claudeEdit}},
+		Hosts: func(t *target.Target, r *chat.Request, tool *chat.Tool) bool {
+			return tool.Hosted == chat.WebSearch && anthropic.Hosts(t, r, tool)
+		},
 		Meter:     anthropic.Meter,
 		Fields:    claudeFields,
 		Origin:    anthropic.Origin,
@@ -180,6 +183,28 @@ var claudeEdit = provider.Edit{
 		return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, anthropicVersion(t))}}
 	},
 	Request: anthropic.OwnThinking,
+	Fit:     &provider.Fit{Header: "Anthropic-Beta", Body: claudeHere.Fit},
+}
+
+// claudeHere is what Vertex takes of Anthropic's format. It has web search of
+// Anthropic's servers, and tool search, but no other tools of theirs.
+// https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
+// https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude
+var claudeHere = anthropic.Cloud{
+	Members: []string{
+		"anthropic_version", "max_tokens", "messages", "system", "temperature", "top_p", "top_k", "stop_sequences", "stream", "thinking",
+		"tools", "tool_choice", "metadata", "model", "output_config",
+	},
+	Gated: map[string]string{"context_management": "context-management-2025-06-27"},
+	Betas: []string{
+		"claude-code-20250219", "compact-2026-01-12", "computer-use-2024-10-22", "computer-use-2025-01-24", "computer-use-2025-11-24",
+		"context-1m-2025-08-07", "context-management-2025-06-27", "dev-full-thinking-2025-05-14", "fine-grained-tool-streaming-2025-05-14",
+		"interleaved-thinking-2025-05-14", "output-128k-2025-02-19", "token-efficient-tools-2025-02-19", "tool-search-tool-2025-10-19",
+		"web-search-2025-03-05",
+	},
+	Tools:       []string{"bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_", "web_search_"},
+	Blocks:      []string{"server_tool_use", "web_search_tool_result", "tool_search_tool_result"},
+	ToolMembers: []string{"type", "name", "description", "input_schema", "cache_control"},
 }
 
 var claudeFields = func() provider.Fields {

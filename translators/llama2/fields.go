@@ -43,7 +43,7 @@ var Fields = provider.Fields{
 	"top_logprobs":           provider.Dropped.With("no such parameter"),
 	"user":                   provider.Dropped.With("nobody to tell"),
 	"verbosity":              provider.Dropped.With("no such parameter"),
-	"web_search_options":     provider.Dropped.With("the endpoint does not search"),
+	"web_search_options":     provider.Refused.With("nothing searches; left out beside functions"),
 }
 
 // completeFields rules the fields of an OpenAI completions request.

@@ -87,7 +87,7 @@ var Fields = provider.Fields{
 	"stream_options":         provider.Dropped.With("usage is always sent"),
 	"user":                   provider.Dropped.With("nobody to tell"),
 	"verbosity":              provider.Dropped.With("no such option"),
-	"web_search_options":     provider.Dropped.With("the server does not search"),
+	"web_search_options":     provider.Refused.With("nothing searches; left out beside functions"),
 }
 
 // generateFields rules the fields of an OpenAI completions request.

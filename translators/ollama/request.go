@@ -192,9 +192,6 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 	dst = append(dst, `,"tools":[`...)
 	for i := range r.Tools {
 		t := &r.Tools[i]
-		if t.Native != nil {
-			return nil, &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: "is no function, and Ollama has no other tools"}
-		}
 		dst = jsonedit.AppendComma(dst)
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
 		dst = t.Description.AppendOptional(dst, "description")

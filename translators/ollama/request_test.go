@@ -13,6 +13,7 @@ import (
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
@@ -27,6 +28,9 @@ func translate(t *testing.T, dialect chat.Dialect, format chat.Upstream, body st
 	req, err := dialect.ParseRequest([]byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
+	}
+	if _, err := (&provider.Operation{}).Offer(on("llm/v1/chat"), req); err != nil {
+		return "", err
 	}
 	out, err := format.AppendRequest([]byte("x"), on("llm/v1/chat"), req)
 	if err != nil {
@@ -203,7 +207,7 @@ func TestFieldsThatOllamaLacksAreRefusedByName(t *testing.T) {
 		{calls(`"{\"a\":"`), arguments},
 		{calls(`"[1]"`), arguments},
 		{calls(`"{} {}"`), arguments},
-		{`{` + hello + `,"tools":[{"type":"web_search"}]}`, "tools[0]: is no function, and Ollama has no other tools"},
+		{`{` + hello + `,"tools":[{"type":"web_search"}]}`, "tools[0]: the target runs no web_search of its own: offer functions, or use a target that has it"},
 		{`{` + hello + `,"reasoning_effort":"some"}`, "reasoning_effort: must be none, minimal, low, medium, high, xhigh or max"},
 		{`{` + hello + `,"options":[]}`, "options: must be an object"},
 		{`{` + hello + `,"prompt":"x"}`, "cannot run raw 'prompt' and chat history 'messages' requests at the same time - refer to schema"},

@@ -62,12 +62,17 @@ func appendChoice(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []b
 	}
 	dst = appendThinkingBlocks(dst, c.Parts, meta)
 	dst = appendImages(dst, c.Parts)
-	dst = appendCalls(dst, it, c, meta)
+	finish := c.Finish
+	if isLegacy(meta) {
+		dst, finish = appendFunctionCall(dst, c), legacyFinish(finish)
+	} else {
+		dst = appendCalls(dst, it, c, meta)
+	}
 	dst = append(dst, '}')
 	if len(c.Logprobs) > 0 {
 		dst = append(jsonedit.AppendName(dst, "logprobs"), c.Logprobs...)
 	}
-	return append(appendFinish(dst, c.Finish), '}')
+	return append(appendFinish(dst, finish), '}')
 }
 
 // appendThinkingBlocks writes thinking_blocks if there is something that

@@ -5,12 +5,15 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
-// Translate returns the line's request as a provider's chat body. The model is
-// the target's, whatever the line says. Errors are *chat.RequestError.
-func (l *BatchLine) Translate(t *target.Target, up chat.Upstream) ([]byte, error) {
+// Translate returns the line's request as a body of op, a provider's chat. The
+// model is the target's, whatever the line says. A hosted tool that op does not
+// have is refused, as an answer in a file has no header that could name it. Errors
+// are *chat.RequestError.
+func (l *BatchLine) Translate(t *target.Target, op *provider.Operation) ([]byte, error) {
 	if l.URL != "" && l.URL != "/v1/chat/completions" {
 		return nil, &chat.RequestError{Field: "url", Message: fmt.Sprintf("%q: only /v1/chat/completions is translated in batches", l.URL)}
 	}
@@ -19,7 +22,12 @@ func (l *BatchLine) Translate(t *target.Target, up chat.Upstream) ([]byte, error
 		return nil, err
 	}
 	r.Model, r.Stream = t.Model, false
-	return up.AppendRequest(nil, t, r)
+	if left, err := op.Offer(t, r); err != nil {
+		return nil, err
+	} else if len(left) > 0 {
+		return nil, &chat.RequestError{Field: "tools", Message: "the target runs no " + left[0] + " of its own: leave it out"}
+	}
+	return op.Chat.AppendRequest(nil, t, r)
 }
 
 // NeedLines is what a client gets that names a file where a provider has none.

@@ -308,7 +308,7 @@ func setURL(m *chat.Media, url jsonedit.Text) error {
 	if !ok || !isBase64 {
 		return refuse("url", "a data URI must be base64: data:<type>;base64,<data>")
 	}
-	m.MIME = chat.MediaType(strings.TrimPrefix(head, "data:"))
+	m.MIME, _, _ = strings.Cut(strings.TrimPrefix(head, "data:"), ";")
 	m.Data = data
 	return nil
 }

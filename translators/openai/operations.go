@@ -28,7 +28,7 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 	}
 	op := &provider.Operation{
 		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
-		Chat: edited{edit: &edit}, Fields: fieldsOf(&edit),
+		Chat: edited{edit: &edit}, Hosts: Hosts, Fields: fieldsOf(&edit),
 		Origin:  func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
 		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
 	}

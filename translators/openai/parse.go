@@ -185,7 +185,7 @@ func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *json
 	case "tools":
 		return parseTools(req, v, parseTool)
 	case "functions":
-		return parseTools(req, v, parseBareFunction)
+		return parseFunctions(req, v)
 	case "tool_choice":
 		return parseToolChoice(&req.ToolChoice, v)
 	case "function_call":
@@ -202,8 +202,22 @@ func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *json
 		return setString(&req.ReasoningEffort, v)
 	case "reasoning":
 		return parseReasoning(req, v)
+	case "web_search_options":
+		tool := chat.HostedTool(name, "", nil)
+		tool.Search = searchOf(v, v.Get("user_location", "approximate"))
+		req.Tools = append(req.Tools, tool)
+		return nil
 	}
 	return parseSampling(req, name, v)
+}
+
+// searchOf reads the settings of a web search, which is made from where.
+func searchOf(v, where *jsonedit.Value) *chat.Search {
+	s := &chat.Search{Context: string(v.GetStringBytes("search_context_size"))}
+	for name, to := range map[string]*string{"city": &s.City, "region": &s.Region, "country": &s.Country, "timezone": &s.Timezone} {
+		*to = string(where.GetStringBytes(name))
+	}
+	return s
 }
 
 // parseSampling reads the members that chat and completions share.
@@ -347,12 +361,15 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 		return err
 	}
 	var tool chat.Tool
-	// A tool of another type, or of none ({"googleSearch":{}}), is the
-	// provider's own business.
+	// A tool of another type, or of none ({"googleSearch":{}}), is one that a
+	// provider's servers run.
 	if typ, ok := stringAt(o, "type"); (ok && typ != "function") || (!ok && o.Get("function") == nil) {
-		err := setRaw(&tool.Native, v)
-		req.Tools = append(req.Tools, tool)
-		return err
+		if !ok {
+			typ = onlyMember(o)
+		}
+		name, _ := stringAt(o, "name")
+		req.Tools = append(req.Tools, chat.HostedTool(typ, name, jsonedit.AppendValue(nil, v)))
+		return nil
 	}
 	if c := o.Get("cache_control"); c != nil && c.Type() != jsonedit.TypeNull {
 		if err := setRaw(&tool.CacheControl, c); err != nil {
@@ -362,10 +379,15 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 	return within("function", parseFunction(req, tool, orNull(o.Get("function"))))
 }
 
-// parseBareFunction reads an element of the older functions, which are what a
-// tool has under "function".
-func parseBareFunction(req *chat.Request, v *jsonedit.Value) error {
-	return parseFunction(req, chat.Tool{}, v)
+// onlyMember is the name of the first member of o: Google's and Bedrock's tools
+// are named by it.
+func onlyMember(o *jsonedit.Value) (name string) {
+	o.Visit(func(key []byte, _ *jsonedit.Value) {
+		if name == "" {
+			name = string(key)
+		}
+	})
+	return name
 }
 
 // parseFunction adds the tool whose function v is; it must have a name.

@@ -60,7 +60,7 @@ func setStatus(status, output, incomplete []byte, seen *chat.Seen) {
 	switch string(status) {
 	case `"completed"`:
 		seen.Finish = chat.Stop
-		if bytes.Contains(output, []byte(`"function_call"`)) && hasCall(output) {
+		if bytes.Contains(output, []byte(`_call"`)) && hasCall(output) {
 			seen.Finish = chat.ToolCalls
 		}
 	case `"incomplete"`:
@@ -73,6 +73,7 @@ func setStatus(status, output, incomplete []byte, seen *chat.Seen) {
 	}
 }
 
+// hasCall reports whether the client has to run something.
 func hasCall(output []byte) bool {
 	var space [16][]byte
 	items, err := jsonedit.Array(output, space[:0])
@@ -80,7 +81,7 @@ func hasCall(output []byte) bool {
 		return false
 	}
 	for _, item := range items {
-		if string(jsonedit.Lookup(item, "type")) == `"function_call"` {
+		if typ, _ := jsonedit.String(jsonedit.Lookup(item, "type")); isCall(typ) {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"strconv"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -31,10 +32,12 @@ func (responsesDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte,
 // response is a response object, as far as it has come.
 type response struct {
 	id      identity
+	tools   map[string]chat.ClientTool
 	items   []*item
 	reason  chat.FinishReason
 	usage   chat.Usage
 	counted bool
+	err     *chat.Error // why it failed
 }
 
 // itemKind is the type of an output item.
@@ -58,23 +61,64 @@ type item struct {
 	name    []byte // of a call
 	call    []byte // its id
 	index   int    // the call's in the stream
+	tool    chat.ClientTool
+	form    *callForm // of a call
+	inner   innerText // of a custom tool's call
 	done    bool
 }
 
 func newResponse(id, model string, created int64, meta *chat.Meta) *response {
-	return &response{id: settle("resp_", "response", id, model, created, meta)}
+	return &response{id: settle("resp_", "response", id, model, created, meta), tools: meta.Tools}
 }
 
-// prefixes are those of items' ids.
-var prefixes = [...]string{messageItem: "msg_", reasoningItem: "rs_", callItem: "fc_", imageItem: "ig_"}
+// prefixes are those of items' ids; a call's is its form's.
+var prefixes = [...]string{messageItem: "msg_", reasoningItem: "rs_", imageItem: "ig_"}
 
 // add begins an item.
 func (r *response) add(kind itemKind) *item {
-	it := &item{kind: kind, n: len(r.items)}
+	return r.addItem(&item{kind: kind}, prefixes[kind])
+}
+
+func (r *response) addItem(it *item, prefix string) *item {
+	it.n = len(r.items)
 	id := r.id.appendCallID(nil, nil, 0, it.n) // "call_<answer>_<n>", quoted
-	it.id = prefixes[kind] + string(id[len(`"call_`):len(id)-1])
+	it.id = prefix + string(id[len(`"call_`):len(id)-1])
 	r.items = append(r.items, it)
 	return it
+}
+
+// addCall begins the call of the function called name, in the words of the client.
+func (r *response) addCall(id, name []byte) *item {
+	it := &item{kind: callItem, call: append([]byte(nil), id...), name: append([]byte(nil), name...)}
+	if tool, own := r.tools[string(name)]; own {
+		it.tool, it.name = tool, []byte(tool.Name)
+	}
+	it.form = formOfKind(it.tool.Kind)
+	return r.addItem(it, it.form.prefix)
+}
+
+// argue adds a piece of the arguments to a call, and returns what it adds to the
+// item's text.
+func (it *item) argue(piece []byte) []byte {
+	from := len(it.text)
+	if it.tool.Kind == customTool {
+		it.text = it.inner.append(it.text, piece)
+	} else {
+		it.text = append(it.text, piece...)
+	}
+	return it.text[from:]
+}
+
+// argued ends the arguments of a call, and returns what that adds to the item's text.
+func (it *item) argued() []byte {
+	from := len(it.text)
+	switch {
+	case it.tool.Kind == customTool:
+		it.text = it.inner.end(it.text)
+	case len(it.text) == 0:
+		it.text = append(it.text, "{}"...)
+	}
+	return it.text[from:]
 }
 
 // last is the item that was begun last, if it is of that kind and not done.
@@ -109,8 +153,9 @@ func (r *response) part(p *chat.Part, meta *chat.Meta) {
 			it := r.add(reasoningItem)
 			it.sealed = append(append(it.sealed, sealedCall...), p.Token(origin.Unknown, meta)...)
 		}
-		it := r.add(callItem)
-		it.call, it.name, it.text = []byte(p.ID), []byte(p.Name), p.Arguments.AppendDecoded(nil)
+		it := r.addCall([]byte(p.ID), []byte(p.Name))
+		it.argue(p.Arguments.AppendDecoded(nil))
+		it.argued()
 	case chat.Image:
 		if p.Media != nil && !p.Media.Data.Empty() {
 			r.add(imageItem).text = p.Media.Data.AppendDecoded(nil)
@@ -133,7 +178,8 @@ func (r *response) append(dst []byte, status string) []byte {
 	dst = append(dst, `,"object":"response"`...)
 	dst = jsonedit.AppendInt(dst, "created_at", r.id.created)
 	dst = jsonedit.AppendText(dst, "status", status)
-	dst = append(dst, `,"background":false,"error":null,"incomplete_details":`...)
+	dst = append(dst, `,"background":false,"error":`...)
+	dst = append(appendFailure(dst, r.err), `,"incomplete_details":`...)
 	switch {
 	case status != "incomplete":
 		dst = append(dst, "null"...)
@@ -147,8 +193,11 @@ func (r *response) append(dst []byte, status string) []byte {
 	dst = append(jsonedit.AppendName(dst, "output"), '[')
 	if status != inProgress {
 		for _, it := range r.items {
-			dst = jsonedit.AppendComma(dst)
-			dst = it.append(dst, "completed", r)
+			itemStatus := "completed"
+			if status == failed && !it.done {
+				itemStatus = "incomplete"
+			}
+			dst = it.append(jsonedit.AppendComma(dst), itemStatus, r)
 		}
 	}
 	dst = append(dst, `],"parallel_tool_calls":true,"previous_response_id":null,"store":false,"temperature":null,"tool_choice":"auto","tools":[],"top_p":null`...)
@@ -159,7 +208,36 @@ func (r *response) append(dst []byte, status string) []byte {
 	return append(appendResponsesUsage(jsonedit.AppendName(dst, "usage"), &r.usage), '}')
 }
 
-const inProgress = "in_progress"
+const (
+	inProgress = "in_progress"
+	failed     = "failed"
+)
+
+// appendFailure writes why a response failed, null if it did not.
+func appendFailure(dst []byte, e *chat.Error) []byte {
+	if e == nil {
+		return append(dst, "null"...)
+	}
+	dst = jsonedit.AppendText(append(dst, '{'), "code", failureCode(e))
+	return append(jsonedit.AppendText(dst, "message", e.Message), '}')
+}
+
+// failureCode is one of the API's codes, on which clients decide whether to try
+// again: the provider's own, if it is a word, or what its type means.
+// https://platform.openai.com/docs/api-reference/responses/object#responses/object-error
+func failureCode(e *chat.Error) string {
+	switch {
+	case e.IsContextTooLong():
+		return chat.ContextTooLong
+	case e.Status == 429, e.Type == "rate_limit_error":
+		return "rate_limit_exceeded"
+	case e.Type == "overloaded_error":
+		return "server_is_overloaded"
+	case e.Code != "" && strings.Trim(e.Code, "abcdefghijklmnopqrstuvwxyz_") == "":
+		return e.Code
+	}
+	return "server_error"
+}
 
 // append writes the item. One in progress has no content yet.
 func (it *item) append(dst []byte, status string, r *response) []byte {
@@ -183,18 +261,7 @@ func (it *item) append(dst []byte, status string, r *response) []byte {
 			dst = jsonedit.AppendText(dst, "encrypted_content", it.sealed)
 		}
 	case callItem:
-		dst = append(append(append(dst, `,"type":"function_call","status":"`...), status...), '"')
-		dst = r.id.appendCallID(jsonedit.AppendName(dst, "call_id"), it.call, 0, it.n)
-		dst = jsonedit.AppendText(dst, "name", it.name)
-		dst = jsonedit.AppendName(dst, "arguments")
-		switch {
-		case begun:
-			dst = append(dst, `""`...)
-		case len(it.text) == 0:
-			dst = append(dst, `"{}"`...)
-		default:
-			dst = jsonedit.AppendBytes(dst, it.text)
-		}
+		return append(it.appendCall(dst, status, r), '}')
 	case imageItem:
 		dst = append(append(append(dst, `,"type":"image_generation_call","status":"`...), status...), '"')
 		if !begun {
@@ -202,6 +269,23 @@ func (it *item) append(dst []byte, status string, r *response) []byte {
 		}
 	}
 	return append(dst, '}')
+}
+
+// appendCall writes the members of a call's item.
+func (it *item) appendCall(dst []byte, status string, r *response) []byte {
+	dst = jsonedit.AppendText(jsonedit.AppendText(dst, "type", it.form.item), "status", status)
+	dst = r.id.appendCallID(jsonedit.AppendName(dst, "call_id"), it.call, 0, it.n)
+	text := it.text
+	if status == inProgress {
+		text = nil
+	}
+	switch it.tool.Kind {
+	case "", customTool:
+		dst = jsonedit.AppendText(dst, "name", it.name)
+		dst = jsonedit.AppendOptional(dst, "namespace", it.tool.Namespace)
+		return jsonedit.AppendText(dst, it.form.member, text)
+	}
+	return it.form.appendMember(dst, text)
 }
 
 // appendPart writes the part of a message.

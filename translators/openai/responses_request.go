@@ -29,12 +29,12 @@ const (
 	sealedCall     = "call:"
 )
 
-// stateful are the members that refer to what a server has stored, and why
-// they cannot be served.
+// stateful are the members that refer to what a server has stored, and what to do
+// where none does.
 var stateful = map[string]string{
-	"previous_response_id": "the provider stores no responses: send the earlier items in input",
-	"conversation":         "the provider stores no conversations: send the earlier items in input",
-	"prompt":               "the provider stores no prompts: send instructions and input",
+	"previous_response_id": "this provider stores no answers: set store to false in the client, so that it sends the whole conversation in input",
+	"conversation":         "this provider stores no conversations: send the whole conversation in input, with store set to false",
+	"prompt":               "this provider stores no prompts: send instructions and input",
 }
 
 // ParseRequest implements chat.Dialect.
@@ -44,10 +44,23 @@ func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
 		if text, _ := textAt(o, "instructions"); !text.Empty() {
 			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: text}}})
 		}
-		if err := parseInput(req, orNull(o.Get("input"))); err != nil {
+		if err := visit(o, func(name string, v *jsonedit.Value) error { return parseResponsesMember(req, name, v) }); err != nil {
+			return err
+		}
+		// The history calls tools by the names that they are offered with.
+		tools := newToolbox(req)
+		if v := orNull(o.Get("tools")); v.Type() != jsonedit.TypeNull {
+			if err := tools.offer(v); err != nil {
+				return within("tools", err)
+			}
+		}
+		if err := parseInput(req, tools, orNull(o.Get("input"))); err != nil {
 			return within("input", err)
 		}
-		return visit(o, func(name string, v *jsonedit.Value) error { return parseResponsesMember(req, name, v) })
+		if v := orNull(o.Get("tool_choice")); v.Type() != jsonedit.TypeNull {
+			return within("tool_choice", tools.choice(v))
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -60,8 +73,10 @@ func parseResponsesMember(req *chat.Request, name string, v *jsonedit.Value) err
 		return refuse("", why)
 	}
 	switch name {
-	case "input", "instructions":
+	case "input", "instructions", "tools", "tool_choice": // see ParseRequest
 		return nil
+	case "client_metadata":
+		return nil // for OpenAI's own statistics
 	case "include", "truncation", "stream_options", "max_tool_calls", "store":
 		return nil // about the server's own loop and storage
 	case "background":
@@ -73,10 +88,6 @@ func parseResponsesMember(req *chat.Request, name string, v *jsonedit.Value) err
 		return setNumber(&req.MaxTokens, v)
 	case "top_logprobs":
 		return nil // answers have none
-	case "tools":
-		return parseTools(req, v, parseResponsesTool)
-	case "tool_choice":
-		return parseResponsesChoice(&req.ToolChoice, v)
 	case "parallel_tool_calls":
 		return setBoolPtr(&req.ParallelTools, v)
 	case "reasoning":
@@ -105,148 +116,6 @@ func parseTextOptions(req *chat.Request, v *jsonedit.Value) error {
 		}
 		return nil
 	})
-}
-
-func parseResponsesTool(req *chat.Request, v *jsonedit.Value) error {
-	o, err := objectOf(v)
-	if err != nil {
-		return err
-	}
-	switch typ, _ := stringAt(o, "type"); typ {
-	case "function":
-		var tool chat.Tool
-		err := setDeclared(&tool, v)
-		req.Tools = append(req.Tools, tool)
-		return err
-	case "web_search", "web_search_preview":
-		req.Extra = append(req.Extra, chat.Member{Name: "web_search_options", Value: chat.Raw("{}")})
-		return nil
-	default:
-		return refuse("type", fmt.Sprintf("%q is a tool of OpenAI's own servers: use functions", typ))
-	}
-}
-
-// parseResponsesChoice reads tool_choice, in which a function is named at the
-// top. Of several allowed tools the mode counts.
-func parseResponsesChoice(to *chat.ToolChoice, v *jsonedit.Value) error {
-	o, err := parseMode(to, v)
-	if o == nil || err != nil {
-		return err
-	}
-	switch typ, _ := stringAt(o, "type"); typ {
-	case "function":
-		return setChosen(to, o)
-	case "allowed_tools":
-		to.Mode, _ = stringAt(o, "mode")
-		return nil
-	}
-	return errNoFunction
-}
-
-// transcript is the conversation as input items tell it. Items of one turn of
-// the model become one message.
-type transcript struct {
-	req    *chat.Request
-	sealed string            // signature for the call that comes next
-	names  map[string]string // of the functions called, by call id
-}
-
-// parseInput reads input: a text, or items.
-func parseInput(req *chat.Request, v *jsonedit.Value) error {
-	if v.Type() == jsonedit.TypeString {
-		req.Messages = append(req.Messages, chat.Message{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: v.GetText()}}})
-		return nil
-	}
-	items, err := arrayOf(v)
-	if err != nil {
-		return refuse("", "must be a string or an array of items")
-	}
-	t := transcript{req: req, names: map[string]string{}}
-	for i, item := range items {
-		o, err := objectOf(item)
-		if err == nil {
-			err = t.item(o)
-		}
-		if err != nil {
-			return within(index("", i), err)
-		}
-	}
-	return nil
-}
-
-func (t *transcript) item(o *jsonedit.Value) error {
-	typ, _ := stringAt(o, "type")
-	switch typ {
-	case "message", "":
-		return t.message(o)
-	case "function_call":
-		part := chat.Part{Kind: chat.ToolCall}
-		part.Sign(t.sealed, origin.Unknown)
-		t.sealed = ""
-		part.ID, _ = stringAt(o, "call_id")
-		part.Name, _ = stringAt(o, "name")
-		part.Arguments, _ = textAt(o, "arguments")
-		if part.Name == "" || part.ID == "" {
-			return refuse("", "a function_call needs call_id and name")
-		}
-		t.names[part.ID] = part.Name
-		t.assistant(part)
-	case "function_call_output":
-		return t.output(o)
-	case "reasoning":
-		t.reasoning(o)
-	case "item_reference":
-		return refuse("type", "item_reference needs a server that stores items: send the item itself")
-	default:
-		return refuse("type", fmt.Sprintf("%q is an item of OpenAI's own tools and cannot be translated", typ))
-	}
-	return nil
-}
-
-// assistant adds a part to the model's turn.
-func (t *transcript) assistant(part chat.Part) {
-	if n := len(t.req.Messages); n > 0 && t.req.Messages[n-1].Role == chat.Assistant {
-		m := &t.req.Messages[n-1]
-		m.Parts = append(m.Parts, part)
-		return
-	}
-	t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.Assistant, Parts: []chat.Part{part}})
-}
-
-func (t *transcript) message(o *jsonedit.Value) error {
-	role, _ := stringAt(o, "role")
-	parts, err := parseResponsesContent(orNull(o.Get("content")))
-	if err != nil {
-		return within("content", err)
-	}
-	switch role {
-	case "assistant":
-		for _, p := range parts {
-			t.assistant(p)
-		}
-	case "user":
-		t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.User, Parts: parts})
-	case "system", "developer":
-		t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.System, Parts: parts})
-	default:
-		return refuse("role", "must be user, assistant, system or developer")
-	}
-	return nil
-}
-
-func (t *transcript) output(o *jsonedit.Value) error {
-	part := chat.Part{Kind: chat.ToolResult}
-	part.ID, _ = stringAt(o, "call_id")
-	if part.ID == "" {
-		return refuse("call_id", "is missing")
-	}
-	part.Name = t.names[part.ID]
-	var err error
-	if part.Parts, err = parseResponsesContent(orNull(o.Get("output"))); err != nil {
-		return within("output", err)
-	}
-	t.req.Messages = append(t.req.Messages, chat.Message{Role: chat.ToolRole, Parts: []chat.Part{part}})
-	return nil
 }
 
 // reasoning reads what was thought. What OpenAI itself has sealed can be read

@@ -104,16 +104,19 @@ func (e *responsesEncoder) start(dst []byte, d *chat.Delta) []byte {
 
 // begin ends the message or thought before it, and begins an item.
 func (e *responsesEncoder) begin(dst []byte, kind itemKind) ([]byte, *item) {
+	dst = e.settle(dst)
+	it := e.response.add(kind)
+	return e.added(dst, it), it
+}
+
+// settle ends the message or thought that is open.
+func (e *responsesEncoder) settle(dst []byte) []byte {
 	for _, open := range [...]itemKind{messageItem, reasoningItem} {
 		if it := e.response.last(open); it != nil {
 			dst = e.finish(dst, it)
 		}
 	}
-	it := e.response.add(kind)
-	if kind == callItem {
-		return dst, it // its name comes first
-	}
-	return e.added(dst, it), it
+	return dst
 }
 
 func (e *responsesEncoder) added(dst []byte, it *item) []byte {
@@ -174,9 +177,9 @@ func (e *responsesEncoder) call(dst []byte, d *chat.Delta) []byte {
 	if len(d.Signature) > 0 {
 		dst = e.seal(dst, sealedCall, d.Token(nil, origin.Unknown, &e.meta))
 	}
-	dst, it := e.begin(dst, callItem)
+	dst = e.settle(dst)
+	it := e.response.addCall(d.ID, d.Name)
 	it.index = d.Index
-	it.call, it.name = append(it.call, d.ID...), append(it.name, d.Name...)
 	return e.arguments(e.added(dst, it), d)
 }
 
@@ -186,12 +189,43 @@ func (e *responsesEncoder) arguments(dst []byte, d *chat.Delta) []byte {
 	}
 	for i := len(e.response.items) - 1; i >= 0; i-- {
 		if it := e.response.items[i]; it.kind == callItem && it.index == d.Index {
-			it.text = append(it.text, d.Text...)
-			dst = e.of(dst, "response.function_call_arguments.delta", it)
-			return closeEvent(jsonedit.AppendText(dst, "delta", d.Text))
+			return e.said(dst, it, it.argue(d.Text))
 		}
 	}
 	return dst
+}
+
+// argumentEvents are the events for the pieces and the whole of a call, by kind of
+// tool. Those of other kinds have none: their calls come as a whole.
+var argumentEvents = map[string][2]string{
+	"":         {"response.function_call_arguments.delta", "response.function_call_arguments.done"},
+	customTool: {"response.custom_tool_call_input.delta", "response.custom_tool_call_input.done"},
+}
+
+// said writes a piece of a call.
+func (e *responsesEncoder) said(dst []byte, it *item, piece []byte) []byte {
+	names, ok := argumentEvents[it.tool.Kind]
+	if !ok || len(piece) == 0 {
+		return dst
+	}
+	return closeEvent(jsonedit.AppendText(e.of(dst, names[0], it), "delta", piece))
+}
+
+// finishCall writes the rest of a call.
+func (e *responsesEncoder) finishCall(dst []byte, it *item) []byte {
+	rest := it.argued()
+	if it.tool.Kind == customTool {
+		dst = e.said(dst, it, rest)
+	}
+	names, ok := argumentEvents[it.tool.Kind]
+	if !ok {
+		return dst
+	}
+	dst = e.of(dst, names[1], it)
+	if it.tool.Kind == "" {
+		dst = jsonedit.AppendText(dst, "name", it.name)
+	}
+	return closeEvent(jsonedit.AppendText(dst, it.form.member, it.text))
 }
 
 // finish writes what ends an item: its part, and the item whole.
@@ -216,12 +250,7 @@ func (e *responsesEncoder) finish(dst []byte, it *item) []byte {
 		dst = jsonedit.AppendInt(e.of(dst, "response.reasoning_summary_part.done", it), "summary_index", 0)
 		dst = closeEvent(appendSummary(jsonedit.AppendName(dst, "part"), it.text))
 	case it.kind == callItem:
-		if len(it.text) == 0 {
-			it.text = append(it.text, "{}"...)
-		}
-		dst = e.of(dst, "response.function_call_arguments.done", it)
-		dst = jsonedit.AppendText(dst, "name", it.name)
-		dst = closeEvent(jsonedit.AppendText(dst, "arguments", it.text))
+		dst = e.finishCall(dst, it)
 	}
 	dst = jsonedit.AppendInt(e.event(dst, "response.output_item.done"), "output_index", it.n)
 	return closeEvent(it.append(jsonedit.AppendName(dst, "item"), "completed", e.response))
@@ -240,16 +269,24 @@ func (e *responsesEncoder) end(dst []byte) []byte {
 	return closeEvent(e.response.append(jsonedit.AppendName(dst, "response"), status))
 }
 
+// unknownSequence numbers an event after others that somebody else wrote.
+const unknownSequence = 1 << 30
+
+// fail ends the response with the reason: response.failed is the only end of a stream
+// besides a complete answer that Codex knows. Where the provider's own events passed,
+// no response of ours was begun, and there is just this event.
 func (e *responsesEncoder) fail(dst []byte, err *chat.Error) []byte {
-	dst = e.event(dst, "error")
-	code := err.Code
-	if code == "" {
-		code = errorType(err)
+	if e.response == nil {
+		if e.meta.ID == "" {
+			e.response, e.sequence = newResponse("", "", 0, &e.meta), unknownSequence
+		} else {
+			dst = e.start(dst, &chat.Delta{})
+		}
 	}
-	dst = jsonedit.AppendText(dst, "code", code)
-	dst = jsonedit.AppendText(dst, "message", err.Message)
-	if err.Param == "" {
-		return closeEvent(append(dst, `,"param":null`...))
+	if err == nil {
+		err = &chat.Error{Message: "the provider ended the stream with an error"}
 	}
-	return closeEvent(jsonedit.AppendText(dst, "param", err.Param))
+	e.response.err = err
+	dst = e.event(dst, "response.failed")
+	return closeEvent(e.response.append(jsonedit.AppendName(dst, "response"), failed))
 }

@@ -71,18 +71,23 @@ func sameJSON(t *testing.T, a, b []byte) bool {
 
 func TestStatefulResponsesRequestsAreRefusedWithTheReason(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"input":"x","previous_response_id":"resp_1"}`:                      "previous_response_id: the provider stores no responses",
-		`{"input":"x","conversation":"conv_1"}`:                              "conversation: the provider stores no conversations",
-		`{"input":"x","background":true}`:                                    "background: the provider answers at once",
-		`{"prompt":{"id":"p"},"input":"x"}`:                                  "prompt: the provider stores no prompts",
-		`{"input":[{"type":"item_reference","id":"i"}]}`:                     "input[0].type: item_reference needs a server that stores items",
-		`{"input":[{"role":"user","content":"x"},{"type":"computer_call"}]}`: `input[1].type: "computer_call" is an item of OpenAI's own tools`,
-		`{"input":"x","tools":[{"type":"file_search"}]}`:                     `tools[0].type: "file_search" is a tool of OpenAI's own servers`,
-		`{"input":"x","tool_choice":{"type":"mcp"}}`:                         "tool_choice.type: must be function",
-		`{"input":[{"type":"function_call","name":"f"}]}`:                    "input[0]: a function_call needs call_id and name",
-		`{"input":[{"type":"function_call_output","output":""}]}`:            "input[0].call_id: is missing",
-		`{"input":[{"role":"user","content":[{"type":"x"}]}]}`:               `input[0].content[0].type: "x" cannot be translated`,
-		`{"input":[{"role":"king","content":"x"}]}`:                          "input[0].role: must be",
+		`{"input":"x","previous_response_id":"resp_1"}`:                           "previous_response_id: this provider stores no answers: set store to false",
+		`{"input":"x","conversation":"conv_1"}`:                                   "conversation: this provider stores no conversations: send the whole conversation in input",
+		`{"input":"x","background":true}`:                                         "background: the provider answers at once",
+		`{"prompt":{"id":"p"},"input":"x"}`:                                       "prompt: this provider stores no prompts",
+		`{"input":[{"type":"item_reference","id":"i"}]}`:                          "input[0].type: item_reference: items are not stored by this provider: set store to false",
+		`{"input":[{"role":"user","content":"x"},{"type":"hologram"}]}`:           `input[1].type: "hologram" is no known type of item`,
+		`{"input":[{"id":"msg_1"}]}`:                                              "input[0].type: item_reference: items are not stored",
+		`{"input":[{"type":"compaction","encrypted_content":"x"}]}`:               "input[0].type: compaction: the conversation so far was compacted by OpenAI",
+		`{"input":[{"role":"user","content":"x"},{"type":"compaction_trigger"}]}`: "input[1].type: compaction_trigger: this provider compacts no conversations",
+		`{"input":[{"type":"computer_call"}]}`:                                    "input[0]: a computer_call needs call_id",
+		`{"input":"x","tools":[{"type":"custom"}]}`:                               `tools[0].name: is missing`,
+		`{"input":"x","tools":[{"type":"namespace","tools":[]}]}`:                 `tools[0].name: a namespace needs a name`,
+		`{"input":"x","tool_choice":{"type":"mcp"}}`:                              "tool_choice: mcp is not among the tools",
+		`{"input":[{"type":"function_call","name":"f"}]}`:                         "input[0]: a function_call needs call_id",
+		`{"input":[{"type":"function_call_output","output":""}]}`:                 "input[0].call_id: is missing",
+		`{"input":[{"role":"user","content":[{"type":"x"}]}]}`:                    `input[0].content[0].type: "x" cannot be translated`,
+		`{"input":[{"role":"king","content":"x"}]}`:                               "input[0].role: must be",
 		`{"input":3}`: "input: must be a string or an array of items",
 		`{"input":"x","text":{"format":{"type":3}}}`: "text.format.type: must be a string",
 		`[]`: "request body is not valid JSON",
@@ -194,9 +199,9 @@ func streamed(t testing.TB, out []byte) map[string]any {
 				t.Fatalf("a delta of an item that is not open: %s", ev.Data)
 			}
 			said[id] += last["delta"].(string)
-		case strings.HasSuffix(typ, "_text.done"), strings.HasSuffix(typ, "arguments.done"), strings.HasSuffix(typ, "refusal.done"):
+		case strings.HasSuffix(typ, "_text.done"), strings.HasSuffix(typ, "arguments.done"), strings.HasSuffix(typ, "input.done"), strings.HasSuffix(typ, "refusal.done"):
 			whole := ""
-			for _, k := range []string{"text", "arguments", "refusal"} {
+			for _, k := range []string{"text", "arguments", "input", "refusal"} {
 				if s, ok := last[k].(string); ok {
 					whole = s
 				}
@@ -250,13 +255,14 @@ func TestResponsesOutputSentBackAsInputLosesNothing(t *testing.T) {
 	}
 }
 
-func TestResponsesErrorEventEndsTheStream(t *testing.T) {
+func TestFailedResponsesStreamEndsWithResponseFailedAndTheReason(t *testing.T) {
 	e := Responses.NewEncoder(meta)
 	out := e.Append(nil, &chat.Delta{Kind: chat.TextDelta, Text: []byte("a")})
 	out = e.Append(out, &chat.Delta{Kind: chat.ErrorDelta, Err: &chat.Error{Status: 503, Message: "gone"}})
 	out = e.Append(out, &chat.Delta{Kind: chat.End})
 	last := streamed(t, out)
-	if last["type"] != "error" || last["message"] != "gone" || last["code"] != "server_error" {
+	response, _ := last["response"].(map[string]any)
+	if why, _ := response["error"].(map[string]any); last["type"] != "response.failed" || response["status"] != "failed" || why["message"] != "gone" || why["code"] != "server_error" {
 		t.Errorf("got %v", last)
 	}
 }

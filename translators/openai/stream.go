@@ -13,13 +13,14 @@ import (
 // last chunk has usage and no choices. [DONE] ends a complete stream; an error
 // event ends a broken one, and a stream that was cut off has neither.
 func (chatDialect) NewEncoder(meta chat.Meta) chat.Encoder {
-	return &encoder{meta: meta}
+	return &encoder{meta: meta, legacy: isLegacy(&meta)}
 }
 
 // encoder writes the chunks of one answer.
 // https://platform.openai.com/docs/api-reference/chat-streaming
 type encoder struct {
 	meta    chat.Meta
+	legacy  bool // calls are written as function_call
 	id      identity
 	head    []byte // `data: {…,` up to the choices, once known
 	choices []choice
@@ -127,7 +128,14 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 		dst = appendRedactedBlock(append(dst, `{"thinking_blocks":[`...), string(d.Token(nil, origin.Anthropic, &e.meta)))
 		dst = append(dst, ']')
 	case chat.ToolStart, chat.ToolArguments:
-		dst = e.appendCall(dst, d)
+		if !e.legacy {
+			dst = e.appendCall(dst, d)
+			break
+		}
+		if d.Index > 0 {
+			return dst[:mark]
+		}
+		dst = appendFunctionDelta(dst, d)
 	case chat.AudioDelta:
 		dst = append(append(dst, `{"audio":`...), d.Raw...)
 	case chat.ImageDelta:
@@ -141,7 +149,11 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 			return dst[:mark]
 		}
 		c.finished = true
-		return e.finish(append(dst, "{}"...), d.Reason)
+		reason := d.Reason
+		if e.legacy {
+			reason = legacyFinish(reason)
+		}
+		return e.finish(append(dst, "{}"...), reason)
 	default:
 		return dst[:mark]
 	}

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -24,7 +25,7 @@ type Upstream struct {
 
 // extraNames are members of the API that chat.Request has no field for.
 var extraNames = [...]string{
-	"audio", "modalities", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "verbosity", "web_search_options",
+	"audio", "modalities", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "verbosity",
 }
 
 // maxUser is the longest user that OpenAI takes, in bytes. A longer one (other
@@ -99,27 +100,57 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 	return jsonedit.AppendOptional(dst, "reasoning_effort", provider.Effort(req))
 }
 
+// searchModels are the models that search the web for chat/completions, by a part
+// of their names. To others web_search_options is an unknown parameter.
+// https://platform.openai.com/docs/guides/tools-web-search#limitations
+var searchModels = []string{"-search-preview", "-search-api"}
+
+// Hosts is the Hosts of chat/completions.
+func Hosts(t *target.Target, _ *chat.Request, tool *chat.Tool) bool {
+	return tool.Hosted == chat.WebSearch && slices.ContainsFunc(searchModels, func(part string) bool { return strings.Contains(t.Model, part) })
+}
+
+// appendSearch writes how the model shall search the web.
+func appendSearch(dst []byte, s *chat.Search) []byte {
+	dst = append(jsonedit.AppendName(dst, "web_search_options"), '{')
+	if s != nil {
+		dst = jsonedit.AppendOptional(dst, "search_context_size", s.Context)
+		if s.City+s.Region+s.Country+s.Timezone != "" {
+			dst = append(jsonedit.AppendName(dst, "user_location"), `{"type":"approximate","approximate":{`...)
+			for _, m := range [...][2]string{{"city", s.City}, {"region", s.Region}, {"country", s.Country}, {"timezone", s.Timezone}} {
+				dst = jsonedit.AppendOptional(dst, m[0], m[1])
+			}
+			dst = append(dst, "}}"...)
+		}
+	}
+	return append(dst, '}')
+}
+
 func appendTools(dst []byte, req *chat.Request) []byte {
-	if len(req.Tools) == 0 {
+	functions := len(req.Tools)
+	if search := req.Hosts(chat.WebSearch); search != nil {
+		dst = appendSearch(dst, search.Search)
+		functions--
+	}
+	if functions == 0 {
 		return dst
 	}
 	dst = append(jsonedit.AppendName(dst, "tools"), '[')
 	for i := range req.Tools {
-		dst = jsonedit.AppendComma(dst)
 		t := &req.Tools[i]
-		if t.Native != nil {
-			dst = append(dst, t.Native...)
+		if t.Hosted != "" {
 			continue
 		}
+		dst = jsonedit.AppendComma(dst)
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
 		dst = t.Description.AppendOptional(dst, "description")
 		dst = jsonedit.AppendRaw(dst, "parameters", t.Parameters)
 		dst = append(appendBool(dst, "strict", t.Strict), "}}"...)
 	}
 	dst = append(dst, ']')
-	switch req.ToolChoice.Mode {
-	case "":
-	case "function":
+	switch {
+	case req.ToolChoice.Mode == "", req.ForcesHosted(): // these models search always
+	case req.ToolChoice.Mode == "function":
 		dst = append(jsonedit.AppendName(dst, "tool_choice"), `{"type":"function","function":{"name":`...)
 		dst = append(jsonedit.AppendString(dst, req.ToolChoice.Name), "}}"...)
 	default:

@@ -53,12 +53,13 @@ func TestRequestsThatOtherFormatsAllow(t *testing.T) {
 		has, lack string
 	}{
 		"a budget":         {chat.Request{ReasoningBudget: "4096"}, `"reasoning_effort":"medium"`, "budget"},
-		"no thinking":      {chat.Request{ReasoningBudget: "0"}, `"reasoning_effort":"none"`, ""},
+		"no thinking":      {chat.Request{ReasoningBudget: "0"}, "", "reasoning_effort"},
+		"a free budget":    {chat.Request{ReasoningBudget: "-1"}, "", "reasoning_effort"},
 		"a long user":      {chat.Request{User: strings.Repeat("u", 65)}, "", `"user"`},
 		"another tier":     {chat.Request{ServiceTier: "standard_only"}, "", "service_tier"},
 		"another's member": {chat.Request{Extra: []chat.Member{{Name: "safetySettings", Value: chat.Raw("[]")}, {Name: "store", Value: chat.Raw("true")}}, Metadata: chat.Raw(`{"a":"b"}`)}, `"store":true,"metadata":{"a":"b"}`, "safetySettings"},
 		"a nameless form":  {chat.Request{ResponseFormat: chat.ResponseFormat{Type: "json_schema", Schema: chat.Raw(`{}`)}}, `{"type":"json_schema","json_schema":{"name":"answer","schema":{}}}`, ""},
-		"a choice":         {chat.Request{Tools: []chat.Tool{{Name: "f"}, {Native: chat.Raw(`{"type":"x"}`)}}, ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"}}, `"tools":[{"type":"function","function":{"name":"f"}},{"type":"x"}],"tool_choice":{"type":"function","function":{"name":"f"}}`, ""},
+		"a choice":         {chat.Request{Tools: []chat.Tool{{Name: "f"}}, ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"}}, `"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"function","function":{"name":"f"}}`, ""},
 		"a choice of none": {chat.Request{ToolChoice: chat.ToolChoice{Mode: "auto"}}, "", "tool_choice"},
 	} {
 		got := body(t, Upstream{}, &test.req)

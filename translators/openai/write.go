@@ -131,9 +131,13 @@ func (chatDialect) AppendError(dst []byte, e *chat.Error) []byte { return append
 // known is null.
 // https://platform.openai.com/docs/guides/error-codes
 func appendError(dst []byte, e *chat.Error) []byte {
+	kind, code := errorType(e), e.Code
+	if e.IsContextTooLong() { // clients compact a conversation at this code only
+		kind, code = "invalid_request_error", chat.ContextTooLong
+	}
 	dst = jsonedit.AppendString(append(dst, `{"error":{"message":`...), e.Message)
-	dst = appendTextOrNull(dst, "type", errorType(e))
-	dst = appendTextOrNull(dst, "code", e.Code)
+	dst = appendTextOrNull(dst, "type", kind)
+	dst = appendTextOrNull(dst, "code", code)
 	dst = appendTextOrNull(dst, "param", e.Param)
 	return append(dst, "}}"...)
 }

@@ -129,6 +129,9 @@ type API struct {
 	// The zero values mean server-sent events.
 	Framing frame.Kind
 	Media   string
+	// InStream, if set, reports whether a client that asked for a stream understands
+	// an error only as the end of one, and not as a status.
+	InStream func(e *chat.Error) bool
 	// Ends means that streams have an end marker; a stream without it was cut off.
 	Ends bool
 	// PromptFirst means that a stream reports the prompt's tokens at its start, so

@@ -6,8 +6,6 @@ package provider
 import (
 	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -110,6 +108,9 @@ type Operation struct {
 	Format Format
 	// Chat translates chat and completions if Format is not the client's format.
 	Chat chat.Upstream
+	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
+	// asks for. Chat writes those that it does; see Offer for the others.
+	Hosts func(t *target.Target, r *chat.Request, tool *chat.Tool) bool
 	// Meter reads usage from answers that are forwarded unchanged.
 	Meter chat.Meter
 	// MeterHeaders, if set, reads usage from the headers of answers that have none
@@ -215,9 +216,9 @@ type Edit struct {
 	// differs slightly from OpenAI's. It returns data itself if there is nothing to
 	// change, or the new text appended to dst.
 	Rewrite func(dst, data []byte) []byte
-	// Headers holds the members that replace a header of the format, by the
-	// header's canonical name.
-	Headers map[string]HeaderMember
+	// Fit, if set, makes a body of the same format one that this platform takes, if it
+	// serves a part of the format only.
+	Fit *Fit
 	// Request, if set, corrects a client's body of the same format that the
 	// provider would refuse for t. It returns body itself if there is nothing to
 	// change, or the new body appended to dst.
@@ -229,29 +230,16 @@ type Edit struct {
 	NoAnswer func(body []byte) error
 }
 
-// HeaderMember is a member of the body, a list of strings, that an API has instead
-// of a header with comma-separated values.
-type HeaderMember struct {
-	Name string   // of the member
-	Only []string // values that the API accepts; others are left out
-}
-
-// List returns the member's value, a JSON array, for the values of the header, or
-// nil if the API accepts none of them.
-func (m HeaderMember) List(values []string) []byte {
-	var list []byte
-	for _, v := range values {
-		for one := range strings.SplitSeq(v, ",") {
-			if one = strings.TrimSpace(one); slices.Contains(m.Only, one) {
-				list = jsonedit.AppendString(append(list, ','), one)
-			}
-		}
-	}
-	if list == nil {
-		return nil
-	}
-	list[0] = '['
-	return append(list, ']')
+// Fit fits a client's body to a platform that serves a part of its format.
+type Fit struct {
+	// Header is the canonical name of the header that names the parts of the format
+	// which a client uses, as comma-separated values. Member is the member of the body,
+	// a list of strings, that the platform has instead; "" for none.
+	Header, Member string
+	// Body returns the body as the platform takes it, those of the header's values
+	// that it knows, and the names of hosted tools that are left out. Errors are
+	// *chat.RequestError.
+	Body func(body []byte, values []string) (fitted []byte, known, left []string, err error)
 }
 
 // Format is the name of a wire format.

@@ -1,0 +1,34 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// anAnswer is an answer of OpenAI's chat.
+const anAnswer = `{"id":"c1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[{"index":0,"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`
+
+func TestToolsLeftOutAreNamedInHeaderAndRecord(t *testing.T) {
+	s := newStage(t, says(200, "application/json", anAnswer))
+	inst := s.instance(confOf("anthropic", chatRoute, "openai", "gpt-4o", ""))
+	const search, look = `{"type":"web_search_20250305","name":"web_search"}`, `{"name":"look","input_schema":{"type":"object"}}`
+	ask := func(tools, more string) []byte {
+		return fmt.Appendf(nil, `{"model":"gpt-4o","max_tokens":9,"messages":[{"role":"user","content":"x"}],"tools":[%s]%s}`, tools, more)
+	}
+	out, rec := s.post(inst, "/v1/messages", "", ask(search+","+look, ""))
+	if out.status != 200 || strings.Contains(string(s.sent[0]), "web_search") || !strings.Contains(string(s.sent[0]), `"name":"look"`) {
+		t.Errorf("%d, sent %s", out.status, s.sent[0])
+	}
+	if got := out.header.Get("X-Kong-Llm-Tools-Left-Out"); got != "web_search" || !slices.Equal(rec.Data().LeftOut, []string{"web_search"}) {
+		t.Errorf("header %q, record %q", got, rec.Data().LeftOut)
+	}
+	for name, body := range map[string][]byte{
+		"forced": ask(search+","+look, `,"tool_choice":{"type":"tool","name":"web_search"}`), "nothing else": ask(search, ""),
+	} {
+		if out, _ := s.post(inst, "/v1/messages", "", body); out.status != 400 || !strings.Contains(out.body.String(), "web_search") {
+			t.Errorf("%s: %d %s", name, out.status, out.body.String())
+		}
+	}
+}

@@ -1,0 +1,274 @@
+package anthropic
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// Cloud is what another platform that serves Claude takes of Anthropic's format. A
+// request with anything else is refused there ("Extra inputs are not permitted",
+// "Unexpected value(s) … for the anthropic-beta header").
+type Cloud struct {
+	Members []string          // of a request
+	Gated   map[string]string // members that need a beta beside them
+	Betas   []string
+	// Tools are the beginnings of types of Anthropic's own tools, and Blocks the
+	// blocks of server tools that a history may have.
+	Tools, Blocks []string
+	ToolMembers   []string // of a function
+}
+
+// toolSearchBeta is the beta of tool search on all clouds. Anthropic's own API has
+// another name for it, advanced-tool-use-2025-11-20.
+// https://platform.claude.com/docs/en/agents-and-tools/tool-use/tool-search-tool
+const toolSearchBeta = "tool-search-tool-2025-10-19"
+
+// maxBreakpoints is how many cache_control a request may have.
+// https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+const maxBreakpoints = 4
+
+// Fit returns a client's body, which is a valid object, as the cloud takes it, and
+// those of the betas in values, the values of the client's header, that it knows. left
+// names the tools of Anthropic's own servers that are left out. A *chat.RequestError
+// says that the client forces one of them, or offers nothing else.
+func (c *Cloud) Fit(body []byte, values []string) (fitted []byte, betas, left []string, err error) {
+	f := fitting{cloud: c, body: bytes.TrimSpace(body)}
+	f.members = jsonedit.Members(f.body, nil)
+	f.betas = c.known(values)
+	if err := f.tools(); err != nil {
+		return nil, nil, nil, err
+	}
+	f.system()
+	f.messages()
+	for _, m := range f.members {
+		name := string(m.Key)
+		gate := c.Gated[name]
+		if !slices.Contains(c.Members, name) && (gate == "" || !slices.Contains(f.betas, gate)) {
+			f.edits = append(f.edits, jsonedit.Edit{Key: name})
+		}
+	}
+	if len(f.edits) == 0 {
+		return body, f.betas, f.left, nil
+	}
+	return jsonedit.Join(nil, jsonedit.Splice(nil, f.body, f.members, f.edits)), f.betas, f.left, nil
+}
+
+// known are the betas in a header's values that the cloud knows.
+func (c *Cloud) known(values []string) (betas []string) {
+	for _, v := range values {
+		for one := range strings.SplitSeq(v, ",") {
+			if one = strings.TrimSpace(one); slices.Contains(c.Betas, one) {
+				betas = append(betas, one)
+			}
+		}
+	}
+	return betas
+}
+
+// fitting is one body on its way.
+type fitting struct {
+	cloud   *Cloud
+	body    []byte
+	members []jsonedit.Member
+	edits   []jsonedit.Edit
+	betas   []string
+	left    []string
+}
+
+// replace sets a member to what has become of it.
+func (f *fitting) replace(name string, before, after []byte) {
+	if len(before) == len(after) && (len(before) == 0 || &before[0] == &after[0]) {
+		return
+	}
+	f.edits = append(f.edits, jsonedit.Edit{Key: name, Value: after})
+}
+
+// tools leaves out tools that the cloud does not run, and members of functions that it
+// does not know. Tool search goes with its beta.
+func (f *fitting) tools() error {
+	list := jsonedit.Find(f.members, "tools")
+	if !jsonedit.IsArray(list) {
+		return nil
+	}
+	searches := slices.Contains(f.cloud.Betas, toolSearchBeta) && bytes.Contains(list, []byte(`"tool_search_tool_`))
+	if searches && !slices.Contains(f.betas, toolSearchBeta) {
+		f.betas = append(f.betas, toolSearchBeta)
+	}
+	forced, _ := jsonedit.String(jsonedit.Lookup(jsonedit.Find(f.members, "tool_choice"), "name"))
+	var refused error
+	i := -1
+	kept := jsonedit.Each(list, func(tool []byte) []byte {
+		i++
+		kind, _ := jsonedit.String(jsonedit.Lookup(tool, "type"))
+		if kind == "" || kind == "custom" {
+			return f.function(tool, searches)
+		}
+		if slices.ContainsFunc(f.cloud.Tools, func(prefix string) bool { return strings.HasPrefix(kind, prefix) }) {
+			return withoutScope(tool)
+		}
+		name, _ := jsonedit.String(jsonedit.Lookup(tool, "name"))
+		if name == forced && refused == nil {
+			refused = notThere(i, kind)
+		}
+		f.left = append(f.left, kind)
+		return nil
+	})
+	if refused == nil && len(f.left) > 0 && len(f.left) == i+1 {
+		refused = notThere(0, f.left[0])
+	}
+	f.replace("tools", list, kept)
+	return refused
+}
+
+func notThere(i int, kind string) error {
+	return &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: fmt.Sprintf(
+		"the target runs no %s of its own: offer functions, or use a target that has it", kind)}
+}
+
+func (f *fitting) function(tool []byte, searches bool) []byte {
+	if !jsonedit.IsObject(tool) {
+		return tool
+	}
+	var edits []jsonedit.Edit
+	members := jsonedit.Members(tool, nil)
+	for _, m := range members {
+		name := string(m.Key)
+		if !slices.Contains(f.cloud.ToolMembers, name) && !(name == "defer_loading" && searches) {
+			edits = append(edits, jsonedit.Edit{Key: name})
+		}
+	}
+	if edits != nil {
+		tool = jsonedit.Join(nil, jsonedit.Splice(nil, tool, members, edits))
+	}
+	return withoutScope(tool)
+}
+
+// withoutScope takes the scope off a block's cache_control, which only Anthropic's own
+// API has.
+func withoutScope(block []byte) []byte {
+	control := jsonedit.Lookup(block, "cache_control")
+	if !jsonedit.IsObject(control) {
+		return block
+	}
+	return jsonedit.With(block, "cache_control", jsonedit.With(control, "scope", nil))
+}
+
+// system leaves out the attribution block.
+func (f *fitting) system() {
+	system := jsonedit.Find(f.members, "system")
+	switch {
+	case jsonedit.IsString(system) && isAttribution(system):
+		f.edits = append(f.edits, jsonedit.Edit{Key: "system"})
+	case jsonedit.IsArray(system):
+		kept := jsonedit.Each(system, func(block []byte) []byte {
+			if isAttribution(jsonedit.Lookup(block, "text")) {
+				return nil
+			}
+			return withoutScope(block)
+		})
+		if len(kept) != len(system) && len(jsonedit.Elements(kept, nil)) == 0 {
+			kept = nil
+		}
+		f.replace("system", system, kept)
+	}
+}
+
+// messages leaves out what server tools have left in the history that the cloud does
+// not run, and makes the top-level cache_control, which no cloud has, a breakpoint at
+// the end of the prompt.
+// https://platform.claude.com/docs/en/build-with-claude/prompt-caching#automatic-caching
+func (f *fitting) messages() {
+	list := jsonedit.Find(f.members, "messages")
+	if !jsonedit.IsArray(list) {
+		return
+	}
+	kept := list
+	if bytes.Contains(list, []byte(`tool_result"`)) || bytes.Contains(list, []byte(`tool_use"`)) || bytes.Contains(list, []byte(`"scope"`)) {
+		kept = jsonedit.Each(list, f.message)
+	}
+	if control := jsonedit.Find(f.members, "cache_control"); jsonedit.IsObject(control) &&
+		bytes.Count(f.body, []byte(`"cache_control"`)) <= maxBreakpoints { // one of them is this
+		kept = withBreakpoint(kept, jsonedit.With(control, "scope", nil))
+	}
+	f.replace("messages", list, kept)
+}
+
+func (f *fitting) message(m []byte) []byte {
+	content := jsonedit.Lookup(m, "content")
+	if !jsonedit.IsArray(content) {
+		return m
+	}
+	kept := jsonedit.Each(content, f.block)
+	if len(kept) != len(content) && len(jsonedit.Elements(kept, nil)) == 0 {
+		return nil
+	}
+	return jsonedit.With(m, "content", kept)
+}
+
+func (f *fitting) block(b []byte) []byte {
+	kind, _ := jsonedit.String(jsonedit.Lookup(b, "type"))
+	switch {
+	case kind == "tool_reference" && !slices.Contains(f.betas, toolSearchBeta):
+		name := jsonedit.Lookup(b, "tool_name")
+		if !jsonedit.IsString(name) {
+			return nil
+		}
+		return append(append([]byte(`{"type":"text","text":`), name...), '}')
+	case isServers(kind) && !slices.Contains(f.cloud.Blocks, kind):
+		return nil
+	case kind == "tool_result":
+		if content := jsonedit.Lookup(b, "content"); jsonedit.IsArray(content) {
+			b = jsonedit.With(b, "content", jsonedit.Each(content, f.block))
+		}
+	}
+	return withoutScope(b)
+}
+
+// isServers says whether a block is of a tool that a provider's servers ran.
+func isServers(kind string) bool {
+	return blockTypes[kind] && (strings.HasSuffix(kind, "_tool_use") || strings.HasSuffix(kind, "_tool_result"))
+}
+
+// withBreakpoint puts a cache_control on the last block of the last message that can
+// have one.
+func withBreakpoint(messages, control []byte) []byte {
+	all := jsonedit.Elements(messages, nil)
+	if len(all) == 0 {
+		return messages
+	}
+	last := all[len(all)-1]
+	content := jsonedit.Lookup(last, "content")
+	if jsonedit.IsString(content) && len(content) > len(`""`) {
+		content = append(append([]byte(`[{"type":"text","text":`), content...), "}]"...)
+	}
+	if !jsonedit.IsArray(content) {
+		return messages
+	}
+	blocks := jsonedit.Elements(content, nil)
+	at := len(blocks) - 1
+	for at >= 0 && bytes.Contains(jsonedit.Lookup(blocks[at], "type"), []byte("thinking")) {
+		at--
+	}
+	if at < 0 || jsonedit.Lookup(blocks[at], "cache_control") != nil {
+		return messages
+	}
+	i := -1
+	content = jsonedit.Each(content, func(b []byte) []byte {
+		if i++; i != at {
+			return b
+		}
+		return jsonedit.With(b, "cache_control", control)
+	})
+	j := -1
+	return jsonedit.Each(messages, func(m []byte) []byte {
+		if j++; j != len(all)-1 {
+			return m
+		}
+		return jsonedit.With(m, "content", content)
+	})
+}

@@ -1,0 +1,50 @@
+package chat
+
+import (
+	"net/http"
+	"strings"
+)
+
+// ContextTooLong is the code of an error that says that a conversation is longer than
+// the model's context. Clients compact it then and go on.
+// https://platform.openai.com/docs/guides/error-codes
+const ContextTooLong = "context_length_exceeded"
+
+// contextTexts are what providers say of a conversation that is too long, in lower
+// case. All words of one of them are in the message.
+var contextTexts = [][]string{
+	{"maximum context length"},            // OpenAI, DeepSeek, Mistral, vLLM and most that copied the format
+	{"exceeds the context window"},        // OpenAI's Responses API
+	{"prompt is too long"},                // https://platform.claude.com/docs/en/api/errors
+	{"exceed context limit"},              // Anthropic, for the input and max_tokens together
+	{"input token count", "exceeds"},      // https://ai.google.dev/gemini-api/docs/troubleshooting
+	{"input is too long"},                 // https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html
+	{"too many input tokens"},             // Bedrock's Nova and Llama
+	{"maximum prompt length"},             // https://docs.x.ai/docs/guides
+	{"too many tokens", "exceed"},         // https://docs.cohere.com/reference/errors
+	{"exceeds the available context"},     // llama.cpp, Ollama
+	{"reduce the length of the messages"}, // Groq
+	{"`inputs` tokens", "must be <="},     // text-generation-inference
+}
+
+// IsContextTooLong reports whether e says that the conversation is longer than the
+// model's context, in the words of whichever provider.
+func (e *Error) IsContextTooLong() bool {
+	if e.Code == ContextTooLong {
+		return true
+	}
+	if e.Status == http.StatusTooManyRequests || e.Status >= 500 {
+		return false
+	}
+	message := strings.ToLower(e.Message)
+	for _, words := range contextTexts {
+		found := true
+		for _, w := range words {
+			found = found && strings.Contains(message, w)
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}

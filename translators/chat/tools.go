@@ -1,0 +1,117 @@
+package chat
+
+import (
+	"slices"
+	"strings"
+)
+
+// Hosted is a kind of tool that a provider runs itself: the client only offers it.
+type Hosted string
+
+// The kinds of hosted tools. A tool of one maker is another maker's tool of the
+// same kind.
+const (
+	WebSearch       Hosted = "web search"
+	WebFetch        Hosted = "web fetch"
+	CodeExecution   Hosted = "code execution"
+	FileSearch      Hosted = "file search"
+	ImageGeneration Hosted = "image generation"
+	OtherHosted     Hosted = "other" // known to its own maker only: tool search, an MCP connector
+)
+
+// Search says how a web search is to be made.
+type Search struct {
+	Allowed, Blocked []string // domains; one of the two at most
+	Context          string   // low, medium or high: how much of what was found the model reads
+	City, Region     string
+	Country          string // ISO 3166-1, two letters
+	Timezone         string // IANA
+	MaxUses          Number
+}
+
+// hostedKinds are the makers' words for hosted tools, by their beginning. A word
+// that is not here is OtherHosted.
+//
+//	https://platform.claude.com/docs/en/agents-and-tools/tool-use/tool-reference
+//	https://platform.openai.com/docs/guides/tools
+//	https://ai.google.dev/gemini-api/docs/tools
+//	https://docs.aws.amazon.com/nova/latest/userguide/grounding.html
+var hostedKinds = []struct {
+	word string
+	kind Hosted
+}{
+	{"web_search", WebSearch},
+	{"googleSearch", WebSearch},
+	{"google_search", WebSearch},
+	{"nova_grounding", WebSearch},
+	{"web_fetch", WebFetch},
+	{"urlContext", WebFetch},
+	{"url_context", WebFetch},
+	{"code_execution", CodeExecution},
+	{"code_interpreter", CodeExecution},
+	{"codeExecution", CodeExecution},
+	{"nova_code_interpreter", CodeExecution},
+	{"file_search", FileSearch},
+	{"fileSearch", FileSearch},
+	{"image_generation", ImageGeneration},
+}
+
+// HostedTool returns the hosted tool of the kind that word names, with the name that
+// the client's tool choice calls it, "" for word, and the client's JSON for it.
+func HostedTool(word, name string, native Raw) Tool {
+	if name == "" {
+		name = word
+	}
+	t := Tool{Name: name, Hosted: OtherHosted, Native: native}
+	for _, k := range hostedKinds {
+		if strings.HasPrefix(word, k.word) {
+			t.Hosted = k.kind
+			break
+		}
+	}
+	return t
+}
+
+// ClientTool is how a client's format writes a tool that is a function in the
+// internal form. The zero value is a plain function.
+type ClientTool struct {
+	Kind      string // the client's own word: "custom", "local_shell" …; "" for a function
+	Namespace string
+	Name      string // as the client knows it, within the namespace
+}
+
+// ClientTools returns the tools that the client's format does not write as plain
+// functions, by name, or nil if there are none.
+func (r *Request) ClientTools() map[string]ClientTool {
+	var tools map[string]ClientTool
+	for i := range r.Tools {
+		if t := &r.Tools[i]; t.Client != (ClientTool{}) {
+			if tools == nil {
+				tools = map[string]ClientTool{}
+			}
+			tools[t.Name] = t.Client
+		}
+	}
+	return tools
+}
+
+// Functions reports whether r offers functions.
+func (r *Request) Functions() bool {
+	return slices.ContainsFunc(r.Tools, func(t Tool) bool { return t.Hosted == "" })
+}
+
+// Hosts returns the hosted tool of a kind that r offers, or nil.
+func (r *Request) Hosts(kind Hosted) *Tool {
+	for i := range r.Tools {
+		if r.Tools[i].Hosted == kind {
+			return &r.Tools[i]
+		}
+	}
+	return nil
+}
+
+// ForcesHosted reports whether the client demands the call of a hosted tool, which
+// few APIs can be told.
+func (r *Request) ForcesHosted() bool {
+	return r.ToolChoice.Mode == "function" && slices.ContainsFunc(r.Tools, func(t Tool) bool { return t.Hosted != "" && t.Name == r.ToolChoice.Name })
+}

@@ -1,0 +1,74 @@
+package gemini
+
+import "strings"
+
+// model is what must be known of a model to ask it nothing that it refuses.
+type model struct {
+	prefix string // of the names that the row is for
+	// noSystem: a system prompt is refused. systemAsWords: it becomes the first
+	// words of the user.
+	noSystem, systemAsWords bool
+	thinks                  thinks
+	least, most             int      // of a budget
+	off                     bool     // a budget of 0 turns thinking off
+	levels                  []string // of thinkingLevel, from the least on
+	// noJSON: the model has no JSON mode at all. noTools: it calls no functions.
+	noJSON, noTools bool
+	// joins: functions may stand beside hosted tools, and beside a JSON answer.
+	joins bool
+	// signs: calls in the history need a thought signature, and results may hold media.
+	signs bool
+}
+
+// thinks is how a model is told how much to think.
+type thinks uint8
+
+const (
+	never    thinks = iota // it does not think; thinkingConfig is refused
+	byBudget               // thinkingBudget, in tokens
+	byLevel                // thinkingLevel
+)
+
+var (
+	fourLevels  = []string{"MINIMAL", "LOW", "MEDIUM", "HIGH"}
+	threeLevels = []string{"LOW", "MEDIUM", "HIGH"}
+)
+
+// models are the families, newest first; the first match counts, and a name that
+// none matches is taken for the newest.
+//
+//	https://ai.google.dev/gemini-api/docs/thinking
+//	https://docs.cloud.google.com/vertex-ai/generative-ai/docs/thinking
+//	https://ai.google.dev/gemini-api/docs/structured-output (JSON beside functions: from Gemini 3 on)
+//	https://ai.google.dev/gemini-api/docs/tool-combination
+//	https://ai.google.dev/gemini-api/docs/thought-signatures
+//	https://ai.google.dev/gemma/docs/core/gemma_on_gemini_api (Gemma 4: minimal or high)
+//	https://ai.google.dev/gemma/docs/core/prompt-structure (before Gemma 4: no system role)
+var models = []model{
+	{prefix: "gemini-3-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true},
+	{prefix: "gemini-3.1-flash-lite", thinks: byLevel, levels: fourLevels, joins: true, signs: true},
+	{prefix: "gemini-3-pro", thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true},
+	{prefix: "gemini-2.5-pro", thinks: byBudget, least: 128, most: 32768},
+	{prefix: "gemini-2.5-flash-lite", thinks: byBudget, least: 512, most: 24576, off: true},
+	{prefix: "gemini-2.5", thinks: byBudget, least: 1, most: 24576, off: true},
+	{prefix: "gemini-1.0", noSystem: true},
+	{prefix: "gemini-1"},
+	{prefix: "gemini-2"},
+	{prefix: "gemma-4", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}},
+	{prefix: "gemma-3", systemAsWords: true, noJSON: true, noTools: true},
+	{prefix: "gemma-2", systemAsWords: true, noJSON: true, noTools: true},
+	{prefix: "gemma-", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}},
+	{thinks: byLevel, levels: threeLevels, joins: true, signs: true},
+}
+
+// modelOf reads a model's name in any of its spellings: gemini-2.5-flash,
+// models/gemini-2.5-flash, publishers/google/models/gemini-2.5-flash.
+func modelOf(name string) *model {
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	for i := range models {
+		if strings.HasPrefix(name, models[i].prefix) {
+			return &models[i]
+		}
+	}
+	return &models[len(models)-1]
+}

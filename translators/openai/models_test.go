@@ -1,0 +1,35 @@
+package openai
+
+import (
+	"testing"
+)
+
+func TestOpenAIsModelsAreAskedInTheirOwnWords(t *testing.T) {
+	for _, c := range []struct {
+		model, wanted, effort string
+		completion            bool // max_completion_tokens
+	}{
+		{"gpt-5", "none", "minimal", true},
+		{"gpt-5-mini-2025-08-07", "xhigh", "high", true},
+		{"gpt-5-pro", "low", "high", true},
+		{"gpt-5-chat-latest", "low", "", true},
+		{"gpt-5.1", "none", "none", true},
+		{"gpt-5.1", "minimal", "low", true},
+		{"gpt-5.4", "xhigh", "xhigh", true},
+		{"gpt-6-astra", "max", "xhigh", true},
+		{"ft:gpt-6-mini:acme::id", "none", "none", true},
+		{"o3", "none", "low", true},
+		{"o4-mini", "", "", true},
+		{"gpt-4o", "none", "", false},
+		{"ft:gpt-4.1-2025-04-14:acme::id", "high", "", false},
+		{"my-deployment", "minimal", "minimal", false},
+	} {
+		row := Models.Of(c.model)
+		if got := row.Effort(c.wanted); got != c.effort {
+			t.Errorf("%s: %q became %q, want %q", c.model, c.wanted, got, c.effort)
+		}
+		if got := row != nil && row.Limit != ""; got != c.completion {
+			t.Errorf("%s: max_completion_tokens %t", c.model, got)
+		}
+	}
+}

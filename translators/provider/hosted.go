@@ -1,0 +1,49 @@
+package provider
+
+import (
+	"fmt"
+	"slices"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/target"
+)
+
+// Offer reduces the tools of r, which must be the caller's own copy, to those that
+// the operation has at t. It returns the client's names of the hosted tools that
+// were left out.
+//
+// A tool that is not there and that the client forces is a *chat.RequestError, and
+// so is leaving out all that the client offers: who asks for a search and nothing
+// else must not get an answer that was made up.
+func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, err error) {
+	missing := func(tool *chat.Tool) bool {
+		return tool.Hosted != "" && (op.Hosts == nil || !op.Hosts(t, r, tool))
+	}
+	kept := r.Tools
+	for i := range r.Tools {
+		tool := &r.Tools[i]
+		if !missing(tool) {
+			if left != nil {
+				kept = append(kept, *tool)
+			}
+			continue
+		}
+		if r.ToolChoice.Mode == "function" && r.ToolChoice.Name == tool.Name {
+			return nil, notHosted(i, tool)
+		}
+		if left == nil {
+			kept = slices.Clone(r.Tools[:i])
+		}
+		left = append(left, tool.Name)
+	}
+	if len(left) > 0 && len(kept) == 0 {
+		return nil, notHosted(0, &r.Tools[0])
+	}
+	r.Tools = kept
+	return left, nil
+}
+
+func notHosted(i int, tool *chat.Tool) error {
+	return &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: fmt.Sprintf(
+		"the target runs no %s of its own: offer functions, or use a target that has it", tool.Name)}
+}
