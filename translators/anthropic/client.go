@@ -6,7 +6,7 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Client is what clients of Anthropic's API may call.
+// Client lists what clients of Anthropic's API may call.
 // https://platform.claude.com/docs/en/api/overview
 var Client = provider.ClientFormat{
 	Name:    "anthropic",

@@ -24,20 +24,21 @@ type stream struct {
 	input  []byte      // arguments that came with a block's start
 }
 
-// openBlock is what later events of a block must know of its start.
+// openBlock is what later events of a block need to know of its start.
 type openBlock struct {
 	call bool // tool_use
 	tool int  // ordinal of the call
 	any  bool // arguments have come
 }
 
-// maxBlocks bounds what a broken stream can make us hold.
+// maxBlocks is the highest number of blocks, so that a broken stream cannot use
+// unlimited memory.
 const maxBlocks = 1 << 16
 
 var newline = []byte("\n")
 
-// Next turns one event into deltas. Kinds of events and blocks that are not
-// known are skipped: the API's versioning policy lets new ones appear.
+// Next turns one event into deltas. Unknown kinds of events and blocks are skipped:
+// the API's versioning policy allows new ones.
 func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	s.deltas = s.deltas[:0]
 	if len(ev.Data) == 0 {
@@ -73,7 +74,7 @@ func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 func (s *stream) start(m *jsonedit.Value) {
 	s.add(chat.Delta{Kind: chat.Start, ID: m.GetStringBytes("id"), Model: m.GetStringBytes("model")})
 	if u := m.Get("usage"); exists(m, "usage") && mergeUsage(&s.usage, u) {
-		// output_tokens is a first guess here; message_delta has the count.
+		// output_tokens is an estimate here; message_delta has the count.
 		s.usage.Completion = 0
 		s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
 	}
@@ -112,7 +113,7 @@ func (s *stream) open(index int, b *jsonedit.Value) error {
 	return nil
 }
 
-// bring adds a delta of text, unless there is none.
+// bring adds a delta of text, unless the text is empty.
 func (s *stream) bring(kind chat.DeltaKind, text []byte) {
 	if len(text) > 0 {
 		s.add(chat.Delta{Kind: kind, Text: text})
@@ -138,8 +139,8 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 
 var noArguments = []byte("{}")
 
-// close gives a call without arguments its empty object: no piece of it comes
-// in the stream, where the whole answer has it.
+// close adds an empty object for a call without arguments. A stream has no piece for
+// it, while a whole answer has {}.
 func (s *stream) close(index int) {
 	if b := s.call(index); b != nil && !b.any {
 		b.any = true
@@ -147,7 +148,7 @@ func (s *stream) close(index int) {
 	}
 }
 
-// call is the tool_use block at index, nil where there is another one: server
+// call returns the tool_use block at index. It returns nil for other blocks; server
 // tools have arguments, too.
 func (s *stream) call(index int) *openBlock {
 	if index < 0 || index >= len(s.blocks) || !s.blocks[index].call {

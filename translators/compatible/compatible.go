@@ -27,12 +27,13 @@ var Providers = []*provider.Provider{
 		Operations: operations{
 			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok}),
 			route.Responses: openai.ResponsesAt("/v1/responses"),
-			// size, quality and style are taken and have no effect; there are no streams.
+			// size, quality and style are accepted without effect; there are no
+			// streams.
 			route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
 		},
 	},
-	// deepseek takes the path with the version and without. It calls the cached
-	// part of a prompt usage.prompt_cache_hit_tokens, which the meter knows.
+	// deepseek has the path with and without the version. It calls the cached part of
+	// a prompt usage.prompt_cache_hit_tokens, which the meter reads.
 	// https://api-docs.deepseek.com
 	{
 		Name: "deepseek",

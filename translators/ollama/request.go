@@ -36,12 +36,12 @@ func (chatFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Request) (
 
 type generateFormat struct{ answer }
 
-// generateNatives are members of /api/generate that OpenAI's completions do
-// not have, and suffix, which is the same in both.
+// generateNatives lists members of /api/generate that OpenAI's completions do not
+// have, and suffix, which is the same in both.
 var generateNatives = []string{"suffix", "template", "raw", "context"}
 
-// AppendRequest writes r as a body of /api/generate: its user's texts are the
-// prompt. https://docs.ollama.com/api/generate
+// AppendRequest writes r as a body of /api/generate. The texts of its user messages
+// are the prompt. https://docs.ollama.com/api/generate
 func (generateFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if given(r.Lookup("messages")) {
 		return nil, errTwoFormats
@@ -76,7 +76,7 @@ var errTwoFormats = &chat.RequestError{
 	Message: "cannot run raw 'prompt' and chat history 'messages' requests at the same time - refer to schema",
 }
 
-// given says whether a member of the other format is there and says something.
+// given reports whether a member of the other format is set and not empty.
 func given(v chat.Raw) bool {
 	return jsonedit.IsString(v) && len(v) > len(`""`) || jsonedit.IsArray(v) && len(v) > len(`[]`)
 }
@@ -96,8 +96,8 @@ func appendRest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// appendFormat writes a schema, or the word for any JSON; a format in Ollama's
-// own words wins. https://docs.ollama.com/capabilities/structured-outputs
+// appendFormat writes a schema, or "json". A format in Ollama's own form wins.
+// https://docs.ollama.com/capabilities/structured-outputs
 func appendFormat(dst []byte, r *chat.Request) []byte {
 	f := &r.ResponseFormat
 	switch {
@@ -111,8 +111,8 @@ func appendFormat(dst []byte, r *chat.Request) []byte {
 	return dst
 }
 
-// levels are the values of think by reasoning_effort. Models that know no
-// levels take any as true; gpt-oss takes levels only.
+// levels holds the values of think by reasoning_effort. Models without levels take
+// any as true; gpt-oss only takes levels.
 // https://docs.ollama.com/capabilities/thinking
 var levels = map[string]string{
 	"none": `false`, "minimal": `"low"`, "low": `"low"`, "medium": `"medium"`, "high": `"high"`, "xhigh": `"max"`, "max": `"max"`,
@@ -138,8 +138,8 @@ func appendThink(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) 
 	return jsonedit.AppendRaw(dst, "think", levels[level]), nil
 }
 
-// appendOptions writes the sampling parameters, and beside them the options
-// that a client gives in Ollama's own words (num_ctx, mirostat …).
+// appendOptions writes the sampling parameters, and the client's options in Ollama's
+// own form (num_ctx, mirostat …).
 // https://docs.ollama.com/modelfile#valid-parameters-and-values
 func appendOptions(dst []byte, r *chat.Request) ([]byte, error) {
 	var own []jsonedit.Member
@@ -181,9 +181,9 @@ func appendOptions(dst []byte, r *chat.Request) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// appendTools writes the functions. A choice of none cannot be said to Ollama,
-// but no model calls what it does not know. Other choices are passed on for
-// servers that read them. https://docs.ollama.com/capabilities/tool-calling
+// appendTools writes the functions. Ollama has no tool_choice none, so the functions
+// are left out then. Other choices are sent for servers that support them.
+// https://docs.ollama.com/capabilities/tool-calling
 func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 	choice := &r.ToolChoice
 	if len(r.Tools) == 0 || choice.Mode == "none" {
@@ -213,7 +213,7 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 	return dst, nil
 }
 
-// appendNatives writes members of Ollama's own as the client gave them.
+// appendNatives writes Ollama's own members as the client sent them.
 func appendNatives(dst []byte, r *chat.Request, names ...string) []byte {
 	for _, name := range names {
 		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
@@ -221,7 +221,7 @@ func appendNatives(dst []byte, r *chat.Request, names ...string) []byte {
 	return dst
 }
 
-// content is what parts say in Ollama's terms: one text, and pictures.
+// content is the content of parts in Ollama's form: one text, and images.
 type content struct {
 	texts    []string
 	thinking []string
@@ -229,12 +229,12 @@ type content struct {
 	calls    []*chat.Part
 }
 
-// text joins the texts of several parts with new lines: they are paragraphs
-// rather than pieces of a word.
+// text joins the texts of several parts with new lines, since they are paragraphs and
+// not pieces of a word.
 func (c *content) text() string { return strings.Join(c.texts, "\n") }
 
-// add reads the parts of the message at index i. Results of tools are not its
-// business, and what only another provider's model can read is left out.
+// add reads the parts of the message at index i. Results of tools are read elsewhere.
+// Parts that only another provider's model can read are left out.
 func (c *content) add(parts []chat.Part, i int) error {
 	for j := range parts {
 		p := &parts[j]

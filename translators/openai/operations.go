@@ -105,8 +105,8 @@ func (e edited) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	return resp, err
 }
 
-// fieldsOf rules the fields of OpenAI's format for an API that has all but
-// those which edit names.
+// fieldsOf returns the rules for the fields of OpenAI's format at an API that has all
+// fields but those that edit names.
 func fieldsOf(edit *provider.Edit) provider.Fields {
 	fields := provider.Fields{}
 	for _, name := range Fields {
