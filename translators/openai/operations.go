@@ -54,8 +54,7 @@ type edited struct {
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	h, model := e.edit.History(t), e.edit.Models.Of(t.Model)
-	fitted := model.Fit(req)
-	body, err := Upstream{History: h}.AppendRequest(nil, t, fitted)
+	body, err := Upstream{History: h, Model: model}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
 	}

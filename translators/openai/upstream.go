@@ -21,6 +21,8 @@ type Upstream struct {
 	// History says what the API accepts in messages. Thoughts are written as clients
 	// get them; ownHistory moves them to where the API has them.
 	History *provider.History
+	// Model says what the model takes; nil if nothing is known of it.
+	Model *provider.Model
 }
 
 // extraNames lists members of the API that chat.Request has no field for.
@@ -42,6 +44,7 @@ func ownOf(h *provider.History, t *target.Target) origin.Name {
 
 // AppendRequest implements chat.Upstream.
 func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	req = u.Model.Fit(req)
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
 	dst = append(jsonedit.AppendName(dst, "messages"), '[')
 	w := messageWriter{dst: dst, first: len(dst), history: u.History}
@@ -97,7 +100,7 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 	dst = appendBool(dst, "logprobs", req.Logprobs)
 	dst = jsonedit.AppendRaw(dst, "logit_bias", req.LogitBias)
 	dst = jsonedit.AppendTexts(dst, "stop", req.Stop)
-	return jsonedit.AppendOptional(dst, "reasoning_effort", provider.Effort(req))
+	return jsonedit.AppendOptional(dst, "reasoning_effort", req.ReasoningEffort)
 }
 
 // searchModels are the models that search the web for chat/completions, by a part
