@@ -46,7 +46,7 @@ var withJobs = &provider.Provider{
 	Check:    check,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: openai.ChatOf(text("/chat/completions"), provider.Edit{
-			Drop: openai.TopK, Models: openai.Models, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,
+			Drop: openai.TopK, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,
 		}),
 		route.Completions: {Path: text("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK, Set: named, NoStreamOptions: beforeStreamOptions}},
 		route.Embeddings:  {Path: text("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, Edit: provider.Edit{Set: named}, NoStream: true},

@@ -10,7 +10,7 @@ import (
 // names that it does not have.
 
 // grok are xAI's. Those that reason refuse some of the sampling parameters.
-var grok = provider.Models{
+var grok = provider.Families{
 	{Prefix: "grok-2", Document: grokPage},
 	{Prefix: "grok-3-mini-", Efforts: []string{"low", "high"}, Refuses: grokRefuses, Document: grokPage},
 	{Prefix: "grok-3", Document: grokPage},
@@ -29,7 +29,7 @@ const grokPage = "https://docs.x.ai/docs/guides/reasoning"
 var grokRefuses = []string{"stop", "presence_penalty", "frequency_penalty"}
 
 // mistrals are Mistral's. Magistral reasons always.
-var mistrals = provider.Models{
+var mistrals = provider.Families{
 	{Prefix: "mistral-medium-3-5-", Efforts: []string{"none", "high"}, Document: mistralPage},
 	{Prefix: "mistral-small-latest-", Efforts: []string{"none", "high"}, Document: mistralPage},
 	{Prefix: "mistral-small-2603-", Efforts: []string{"none", "high"}, Document: mistralPage},
@@ -39,7 +39,7 @@ var mistrals = provider.Models{
 const mistralPage = "https://docs.mistral.ai/capabilities/reasoning/adjustable"
 
 // deepseeks are DeepSeek's, which answer in JSON, and not by a schema.
-var deepseeks = provider.Models{
+var deepseeks = provider.Families{
 	{Prefix: "deepseek-chat-", NoSchema: true, Document: deepseekPage},
 	{Prefix: "deepseek-reasoner-", NoSchema: true, Document: deepseekPage},
 	{Efforts: []string{"high", "max"}, NoSchema: true, Document: "https://api-docs.deepseek.com/guides/thinking_mode"},
@@ -48,7 +48,7 @@ var deepseeks = provider.Models{
 const deepseekPage = "https://api-docs.deepseek.com/api/create-chat-completion"
 
 // onCerebras are the models that Cerebras serves.
-var onCerebras = provider.Models{
+var onCerebras = provider.Families{
 	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: cerebrasPage},
 	{Prefix: "zai-glm-", Efforts: []string{"none", "low", "medium", "high"}, Document: cerebrasPage},
 	{Document: cerebrasPage},
@@ -58,7 +58,7 @@ const cerebrasPage = "https://inference-docs.cerebras.ai/capabilities/reasoning"
 
 // onDatabricks are the models that Databricks serves. Claude is asked to think in its
 // own words.
-var onDatabricks = provider.Models{
+var onDatabricks = provider.Families{
 	{Prefix: "databricks-claude-3-5-", Document: databricksPage},
 	{Prefix: "databricks-claude-", Thinking: anthropic.Thinking, Document: databricksPage},
 	{Prefix: "databricks-gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: databricksPage},

@@ -6,11 +6,11 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// Models are the families that cannot think, whose server refuses to ask them to
+// Families are the families that cannot think, whose server refuses to ask them to
 // ("does not support thinking"), and those that think by level. All others are asked
 // as the client wants. A model is listed when the library does not give it the
 // capability thinking.
-var Models = provider.Models{
+var Families = provider.Families{
 	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: "https://docs.ollama.com/capabilities/thinking"},
 	{Prefix: "llama", Document: library + "/llama3.3"},
 	{Prefix: "codellama", Document: library + "/codellama"},
@@ -50,6 +50,6 @@ const library = "https://ollama.com/library"
 var all = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 // modelOf returns the row of a model, whose name may begin with a host and a user.
-func modelOf(name string) *provider.Model {
-	return Models.Of(name[strings.LastIndexByte(name, '/')+1:])
+func modelOf(name string) *provider.Family {
+	return Families.Of(name[strings.LastIndexByte(name, '/')+1:])
 }

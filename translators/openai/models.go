@@ -2,10 +2,10 @@ package openai
 
 import "go-ai-proxy/translators/provider"
 
-// Models are OpenAI's, on its own API and on Azure. "gpt-" takes the names that are
+// Families are OpenAI's, on its own API and on Azure. "gpt-" takes the names that are
 // not here yet for the newest. Models that reason refuse max_tokens and the sampling
 // parameters.
-var Models = provider.Models{
+var Families = provider.Families{
 	{Prefix: "gpt-5-chat-", Limit: newLimit, Document: modelsPage + "/gpt-5-chat-latest"},
 	{Prefix: "gpt-5.1-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.1-chat-latest"},
 	{Prefix: "gpt-5.2-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.2-chat-latest"},

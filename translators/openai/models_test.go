@@ -24,7 +24,7 @@ func TestOpenAIsModelsAreAskedInTheirOwnWords(t *testing.T) {
 		{"ft:gpt-4.1-2025-04-14:acme::id", "high", "", false},
 		{"my-deployment", "minimal", "minimal", false},
 	} {
-		row := Models.Of(c.model)
+		row := Families.Of(c.model)
 		if got := row.Effort(c.wanted); got != c.effort {
 			t.Errorf("%s: %q became %q, want %q", c.model, c.wanted, got, c.effort)
 		}

@@ -22,7 +22,7 @@ type Upstream struct {
 	// get them; ownHistory moves them to where the API has them.
 	History *provider.History
 	// Model says what the model takes; nil if nothing is known of it.
-	Model *provider.Model
+	Model *provider.Family
 }
 
 // extraNames lists members of the API that chat.Request has no field for.

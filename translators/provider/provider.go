@@ -207,7 +207,7 @@ type Edit struct {
 	// Models says what the API's models take. Clients of another format, which cannot
 	// know it, have the rest fitted or left out. A client of this format gets the API's
 	// error.
-	Models Models
+	Models Families
 	// Set, if set, returns members to add, computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
 	// NoStreamOptions, if set, reports whether the API refuses stream_options for t.

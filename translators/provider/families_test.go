@@ -11,7 +11,7 @@ import (
 )
 
 func TestTheFirstRowWithTheBeginningOfANameCounts(t *testing.T) {
-	m := Models{{Prefix: "a-pro-", Document: "1"}, {Prefix: "a-", Document: "2"}, {Prefix: "b", Document: "3"}}
+	m := Families{{Prefix: "a-pro-", Document: "1"}, {Prefix: "a-", Document: "2"}, {Prefix: "b", Document: "3"}}
 	for name, want := range map[string]string{"a": "2", "A-mini": "2", "a-pro": "1", "a-pro-2025": "1", "ft:a-pro:acme::id": "1", "b2:20b": "3", "a.1": "", "": ""} {
 		row := m.Of(name)
 		if got := row != nil; got != (want != "") || got && row.Document != want {
@@ -21,13 +21,13 @@ func TestTheFirstRowWithTheBeginningOfANameCounts(t *testing.T) {
 }
 
 func TestEffortIsTheLeastLevelThatIsNoLess(t *testing.T) {
-	two := &Model{Efforts: []string{"none", "high"}}
+	two := &Family{Efforts: []string{"none", "high"}}
 	for _, c := range []struct {
-		row          *Model
+		row          *Family
 		wanted, want string
 	}{
 		{two, "medium", "high"}, {two, "none", "none"}, {two, "max", "high"}, {two, "", ""}, {two, "a word to come", "high"},
-		{&Model{}, "high", ""}, {&Model{Efforts: []string{"low"}}, "none", "low"}, {nil, "high", "high"}, {nil, "none", ""},
+		{&Family{}, "high", ""}, {&Family{Efforts: []string{"low"}}, "none", "low"}, {nil, "high", "high"}, {nil, "none", ""},
 	} {
 		if got := c.row.Effort(c.wanted); got != c.want {
 			t.Errorf("%v: %q became %q, want %q", c.row, c.wanted, got, c.want)
@@ -36,7 +36,7 @@ func TestEffortIsTheLeastLevelThatIsNoLess(t *testing.T) {
 }
 
 func TestAModelThatIsQuietWithFunctionsIsToldSoAndTheRecordToo(t *testing.T) {
-	row := &Model{Efforts: []string{"none", "high"}, QuietTools: true}
+	row := &Family{Efforts: []string{"none", "high"}, QuietTools: true}
 	r := &chat.Request{ReasoningBudget: "9000", Tools: []chat.Tool{{Name: "f"}}}
 	if got := row.Fit(r).ReasoningEffort; got != "none" {
 		t.Errorf("effort %q beside functions", got)
@@ -45,14 +45,14 @@ func TestAModelThatIsQuietWithFunctionsIsToldSoAndTheRecordToo(t *testing.T) {
 		t.Errorf("caveats %q", got)
 	}
 	r.Tools = nil
-	if got := row.Fit(r).ReasoningEffort; got != "high" || row.Caveats(r) != nil || (*Model)(nil).Caveats(r) != nil {
+	if got := row.Fit(r).ReasoningEffort; got != "high" || row.Caveats(r) != nil || (*Family)(nil).Caveats(r) != nil {
 		t.Errorf("effort %q without functions, caveats %q", got, row.Caveats(r))
 	}
 }
 
 func TestASchemaForAModelWithoutSchemasGoesInWords(t *testing.T) {
 	r := &chat.Request{Messages: []chat.Message{{Role: chat.User}}, ResponseFormat: chat.ResponseFormat{Type: "json_schema", Schema: chat.Raw(`{"type":"object"}`)}}
-	got := (&Model{NoSchema: true}).Fit(r)
+	got := (&Family{NoSchema: true}).Fit(r)
 	if got.ResponseFormat.Type != "json_object" || got.ResponseFormat.Schema != nil || len(got.Messages) != 2 || len(r.Messages) != 1 {
 		t.Fatalf("got %+v", got)
 	}
@@ -62,7 +62,7 @@ func TestASchemaForAModelWithoutSchemasGoesInWords(t *testing.T) {
 }
 
 func TestOptionsThatAModelRefusesAreNotSet(t *testing.T) {
-	e := Edit{Models: Models{{Refuses: []string{"temperature"}, Limit: "max_completion_tokens"}}}
+	e := Edit{Models: Families{{Refuses: []string{"temperature"}, Limit: "max_completion_tokens"}}}
 	body := []byte(`{"max_tokens":5,"temperature":1}`)
 	members, _ := jsonedit.Object(body, nil)
 	set := []jsonedit.Edit{{Key: "temperature", Value: []byte("0.5")}, {Key: "max_tokens", Value: []byte("7")}}
