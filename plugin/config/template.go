@@ -52,6 +52,9 @@ type part struct {
 // query.
 func (t *Target) Static() bool { return t.template.name == nil && len(t.template.options) == 0 }
 
+// FixedModel reports whether the model has a name that does not depend on the request.
+func (t *Target) FixedModel() bool { return t.template.name == nil && t.Model.Name != "" }
+
 // OwnPath reports whether the path of options.upstream_url contains values of the
 // request. Then that path is used, and not the client's.
 func (t *Target) OwnPath() bool { return t.template.ownPath }

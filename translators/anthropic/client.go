@@ -11,6 +11,7 @@ import (
 var Client = provider.ClientFormat{
 	Name:    "anthropic",
 	Errors:  Dialect,
+	Models:  Models,
 	Headers: []string{"Anthropic-"},
 	Paths: []provider.ClientPath{
 		{Path: "/v1/messages", Route: route.Chat, API: &provider.API{

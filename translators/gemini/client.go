@@ -13,6 +13,7 @@ var Client = provider.ClientFormat{
 	Name:    "gemini",
 	Bound:   true,
 	Errors:  Dialect,
+	Models:  Models,
 	Headers: []string{"X-Goog-"},
 	Before:  "/models/", Joiner: ":",
 	Paths: []provider.ClientPath{

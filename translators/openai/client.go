@@ -16,6 +16,7 @@ import (
 var Client = provider.ClientFormat{
 	Name:   "openai",
 	Errors: Chat,
+	Models: Models,
 	Others: []string{"models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
 	Paths: []provider.ClientPath{
 		{Path: "/chat/completions", Member: "messages", Route: route.Chat, API: &provider.API{
