@@ -31,15 +31,16 @@ var Provider = func() provider.Provider {
 // API, which is newer, is at /openai/v1 and takes the model by name.
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference
 var withJobs = &provider.Provider{
-	Name:     "azure",
-	Base:     base,
-	Prefix:   prefix,
-	Query:    query,
-	Kinds:    []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
-	Identity: provider.Entra,
-	Embeds:   true,
-	Resizes:  []string{"text-embedding-3"},
-	Check:    check,
+	Name:        "azure",
+	Understands: []string{"openai"},
+	Base:        base,
+	Prefix:      prefix,
+	Query:       query,
+	Kinds:       []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
+	Identity:    provider.Entra,
+	Embeds:      true,
+	Resizes:     []string{"text-embedding-3"},
+	Check:       check,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat:        openai.ChatOf(deployment("/chat/completions"), provider.Edit{Drop: openai.TopK, Rename: openai.ReasoningLimit, Spare: openai.RefusedWhileReasoning, History: openai.HistoryOf, Effort: openai.EffortOf}),
 		route.Completions: {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK}},
