@@ -22,7 +22,8 @@ const (
 	maxHistories = 1000 // targets that are remembered
 )
 
-// targetKey is a target of one plugin: others may have one of the same name.
+// targetKey identifies a target of one plugin: another plugin may have a target of the
+// same name.
 type targetKey struct{ plugin, target string }
 
 // request is what is shown of a request.
@@ -52,7 +53,7 @@ type tried struct {
 
 // minute is what happened at a target within one minute.
 type minute struct {
-	At       int64   `json:"at"` // unix seconds of its begin
+	At       int64   `json:"at"` // unix seconds of its start
 	Requests int     `json:"requests"`
 	Errors   int     `json:"errors"`
 	FirstSum float64 `json:"first_token_ms_sum"`
@@ -67,7 +68,7 @@ type history struct {
 	errorAt   time.Time
 }
 
-// add keeps what is shown of d.
+// add records the parts of d that are shown.
 func (b *board) add(d *record.Data) {
 	cost := record.Cost(d.Options, &d.Usage)
 	b.mu.Lock()
@@ -107,8 +108,8 @@ func (b *board) add(d *record.Data) {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// minute returns the minute of a target, nil if there are too many targets. The lock
-// is held.
+// minute returns the minute of a target, or nil if there are too many targets. The
+// caller holds the lock.
 func (b *board) minute(target targetKey, at time.Time) *minute {
 	h := b.targets[target]
 	if h == nil {

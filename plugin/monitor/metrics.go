@@ -13,11 +13,11 @@ import (
 
 // Names and labels follow OpenTelemetry's conventions for generative AI where they
 // have one, in the form that OpenTelemetry's Prometheus exporter gives them; units
-// are seconds and tokens. What they have no name for begins with go_ai_proxy_.
+// are seconds and tokens. Names that the conventions do not have begin with go_ai_proxy_.
 // https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
 var (
 	// byTarget are the labels of what one target did. The model is the configured
-	// one: a name that a client chose would make series without end.
+	// one: names that clients choose would create an unlimited number of series.
 	byTarget  = []string{"route", "gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "target"}
 	byRequest = append(byTarget[:len(byTarget):len(byTarget)], "outcome", "status")
 	byToken   = append(byTarget[:len(byTarget):len(byTarget)], "gen_ai_token_type")
@@ -33,7 +33,7 @@ var (
 	sizes     = []float64{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864}
 )
 
-// metrics are what is exported.
+// metrics holds everything that is exported.
 type metrics struct {
 	registry *prometheus.Registry
 	open     prometheus.Gauge
@@ -51,7 +51,7 @@ type metrics struct {
 // that changes all the time, gets there.
 const maxSeries = 5000
 
-// seriesKey is what tells the series of one kind of request from others.
+// seriesKey identifies the series of one kind of request.
 type seriesKey struct {
 	route   string
 	target  record.Label
@@ -177,7 +177,7 @@ func (m *metrics) of(k seriesKey) *series {
 	return s
 }
 
-// other stands for what is not told apart.
+// other replaces values that are not counted separately.
 const other = "other"
 
 func (m *metrics) make(k seriesKey) *series {

@@ -1,7 +1,7 @@
-// Package monitor lets people see what the gateway does: metrics for Prometheus,
-// what is known of each target, and a page that shows both and the last requests.
-// It is told of each request that begins and of each record that is settled; it
-// never sees prompts, answers or keys, and keeps nothing that would hold them.
+// Package monitor shows what the gateway does: metrics for Prometheus, the state of
+// each target, and a page that shows both and the last requests. Begin is called for
+// each request and Settle for each settled record. The package never sees prompts,
+// answers or keys, and keeps nothing that could contain them.
 //
 // Start with Monitor. metrics.go has the metrics, board.go the last hour and the last
 // requests, server.go the listener, page/ the page.
@@ -16,11 +16,11 @@ import (
 	"go-ai-proxy/plugin/record"
 )
 
-// Source is what Monitor asks about the present.
+// Source tells Monitor the current state.
 type Source interface {
 	// Targets returns the targets of all configurations, each with its health.
 	Targets() []Target
-	// Configurations is how many configurations are served.
+	// Configurations returns how many configurations are served.
 	Configurations() int
 }
 
@@ -56,8 +56,8 @@ type Monitor struct {
 	board   board
 }
 
-// New returns a Monitor that asks source. version is shown on the page. dropped are
-// counters of what was lost, by name of a metric.
+// New returns a Monitor that asks source. version is shown on the page. dropped holds
+// counters of what was lost, by the name of their metric.
 func New(source Source, version string, dropped map[string]func() uint64) *Monitor {
 	m := &Monitor{source: source, version: version, began: time.Now()}
 	m.metrics = newMetrics(source, dropped)

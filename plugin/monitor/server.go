@@ -30,7 +30,7 @@ const (
 	PprofEnv = "GO_AI_PROXY_STATUS_PPROF"
 )
 
-// StandaloneAddr is where standalone shows its status if nothing else is said.
+// StandaloneAddr is standalone's default for AddrEnv.
 const StandaloneAddr = "127.0.0.1:9542"
 
 // Listener serves a Monitor.
@@ -66,7 +66,7 @@ func Listen(m *Monitor, addr string, getenv func(string) string, log zerolog.Log
 	return l, nil
 }
 
-// isLoopback says whether a host in an address can be reached from this host only.
+// isLoopback reports whether a host in an address can be reached only from this host.
 func isLoopback(host string) bool {
 	if host == "localhost" {
 		return true
@@ -75,8 +75,8 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// Start listens, now or as soon as the address is free: the process that served
-// before may still hold it.
+// Start listens, now or as soon as the address is free: the previous process may still
+// use it.
 func (l *Listener) Start() {
 	if l == nil {
 		return
@@ -119,7 +119,7 @@ func (l *Listener) listen() net.Listener {
 	}
 }
 
-// Addr is where the status is served, "" while it is not.
+// Addr returns the address on which the status is served, or "" while it is not served.
 func (l *Listener) Addr() string {
 	if bound, ok := l.bound.Load().(net.Listener); ok {
 		return bound.Addr().String()
@@ -127,14 +127,14 @@ func (l *Listener) Addr() string {
 	return ""
 }
 
-// Close ends the listener, and gives the address to the process that comes next.
+// Close ends the listener, and frees the address for the next process.
 // Only the first call has an effect.
 func (l *Listener) Close() {
 	if l == nil || l.closed.Swap(true) {
 		return
 	}
 	close(l.closing)
-	_ = l.server.Close() // watchers of the page come again by themselves
+	_ = l.server.Close() // the page's event streams reconnect by themselves
 }
 
 func (l *Listener) recover() {
@@ -146,7 +146,7 @@ func (l *Listener) recover() {
 //go:embed page
 var page embed.FS
 
-// routes are what is served.
+// routes returns the handler of all paths.
 func (l *Listener) routes() http.Handler {
 	files, err := fs.Sub(page, "page")
 	if err != nil {
@@ -172,15 +172,15 @@ func (l *Listener) routes() http.Handler {
 	return mux
 }
 
-// guard refuses what a page of another site could have a browser send, and sets the
-// headers that keep the page to itself.
+// guard refuses requests that another site's page could make a browser send, and sets
+// headers that isolate the page from other sites.
 func (l *Listener) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = r.Host
 		}
-		if !l.public && !isLoopback(host) { // a foreign name that leads here: DNS rebinding
+		if !l.public && !isLoopback(host) { // a foreign name that resolves to this address: DNS rebinding
 			http.Error(w, "this host is not served: use 127.0.0.1", http.StatusForbidden)
 			return
 		}
@@ -207,7 +207,7 @@ func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	_ = e.Encode(v) // who is gone needs no answer
+	_ = e.Encode(v) // a client that has disconnected needs no answer
 }
 
 // shown is a target with its last hour.

@@ -7,7 +7,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// AgentsPrompt is what a coding agent sends in OpenAI's format, about size bytes (at
+// AgentsPrompt returns a coding agent's request in OpenAI's format, of about size bytes (at
 // least 32 KB): turns with code in them, calls whose arguments are files, their
 // results, and 20 tools. It is the same each time.
 func AgentsPrompt(size int) []byte {
@@ -45,7 +45,7 @@ func AgentsPrompt(size int) []byte {
 	return append(b, "]}"...)
 }
 
-// code is n bytes of a program.
+// code returns n bytes of program text.
 func code(from, n int) string {
 	var b strings.Builder
 	for i := from; b.Len() < n; i++ {

@@ -93,7 +93,7 @@ func parseWhole(t *testing.T, body []byte) *answer {
 	return a
 }
 
-// streamed is a streamed answer put together, and how it was sent.
+// streamed is a streamed answer after assembly, and how it was sent.
 type streamed struct {
 	answer
 	usageChunks int
@@ -120,7 +120,7 @@ type chunk struct {
 }
 
 // assemble puts a stream's chunks together as SDKs do. It returns an error for
-// a stream that an SDK would stumble over.
+// a stream that an SDK could not read.
 func assemble(stream []byte) (*streamed, error) {
 	s := &streamed{}
 	if len(stream) > 0 && !bytes.HasSuffix(stream, []byte("\n\n")) {

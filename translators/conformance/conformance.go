@@ -19,7 +19,7 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Options say what a provider needs for its run, and what it cannot do.
+// Options describe what a provider needs for its run, and what it cannot do.
 type Options struct {
 	// Name is the subtest's name; the provider's by default.
 	Name string
@@ -48,7 +48,7 @@ const (
 	CachedTokens    = "cached_tokens"    // it does not report them
 	ReasoningTokens = "reasoning_tokens" // it does not report them
 	Signatures      = "signatures"       // its thinking has no signature
-	Thinking        = "thinking_text"    // it takes no thinking back
+	Thinking        = "thinking_text"    // it does not accept thinking in a request
 	ToolIDs         = "tool_ids"         // its calls have no ids of their own
 	FinishReasons   = "finish_reasons"   // it does not say why it stopped
 	StreamErrors    = "stream_errors"    // it cannot report an error in mid-stream
@@ -57,7 +57,7 @@ const (
 
 var capabilities = []string{Usage, CachedTokens, ReasoningTokens, Signatures, Thinking, ToolIDs, FinishReasons, StreamErrors, RefusalParts}
 
-// meta stands in for what a provider leaves out.
+// meta replaces what a provider leaves out.
 var meta = chat.Meta{ID: "8T6YwgvjQVVnGbJ2w8hpO", Created: 1700000001, Model: mock.Model, IncludeUsage: true}
 
 // Run tests that p obeys the laws, on each of its routes that a client of the
@@ -84,7 +84,7 @@ func Run(t *testing.T, p *provider.Provider, o Options) {
 	})
 }
 
-// check refuses capabilities that nobody knows, and tells the others.
+// check refuses unknown capabilities in Lacks, and logs the others.
 func (o *Options) check(t *testing.T) {
 	t.Helper()
 	names := make([]string, 0, len(o.Lacks))

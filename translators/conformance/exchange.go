@@ -34,7 +34,8 @@ func Events(t testing.TB, kind frame.Kind, stream []byte) []frame.Event {
 	}
 }
 
-// clone copies b and keeps nil nil: an event without data is no empty event.
+// clone copies b. It returns nil for nil, because an event without data differs from an
+// event with empty data.
 func clone(b []byte) []byte {
 	if b == nil {
 		return nil
@@ -52,8 +53,8 @@ func Kind(t testing.TB, contentType string) frame.Kind {
 	return kind
 }
 
-// Translate reads stream through from and writes it with to: what a client
-// gets. The error is what ended the stream before its end.
+// Translate reads stream with from and writes it with to. It returns what a client
+// receives, and the error that ended the stream early.
 func Translate(kind frame.Kind, stream io.Reader, from chat.Stream, to chat.Encoder) ([]byte, error) {
 	var out []byte
 	r := frame.New(kind, stream, 0)
@@ -79,7 +80,7 @@ func Translate(kind frame.Kind, stream io.Reader, from chat.Stream, to chat.Enco
 	}
 }
 
-// request is the body that a client sends for s on this route.
+// request returns the body that a client sends for s on this route.
 func (r *run) request(s *mock.Scenario, stream bool) []byte {
 	body := []byte(s.Request)
 	if r.prompt {
@@ -124,7 +125,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	forgetParsers(len(body)) // the request may lie in its body, but in no parser
+	forgetParsers(len(body)) // the request may refer to its body, but not to a parser
 	req.Model = r.target.Model
 	if _, err := r.op.Offer(&r.target, req); err != nil {
 		return nil, err
@@ -186,14 +187,14 @@ func (r *run) httpRequest(t *testing.T, body []byte, stream bool) *http.Request 
 	return req
 }
 
-// streamOf is the provider's stream for s: its framing, and its bytes.
+// streamOf returns the provider's stream for s: its framing and its bytes.
 func (r *run) streamOf(t *testing.T, s *mock.Scenario, upstream []byte) (frame.Kind, []byte) {
 	t.Helper()
 	contentType, events := mock.Events(r.mock, s, upstream)
 	return Kind(t, contentType), bytes.Join(events, nil)
 }
 
-// translated is what the client gets of a provider's stream.
+// translated returns what the client receives of a provider's stream.
 func (r *run) translated(kind frame.Kind, stream io.Reader, m chat.Meta) ([]byte, error) {
 	if !r.same() {
 		return Translate(kind, stream, r.op.Chat.NewStream(&r.target), r.dialect.NewEncoder(m))

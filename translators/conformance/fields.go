@@ -12,18 +12,18 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// sample is a field of OpenAI's chat request with a value that matters, and
-// what must stand beside it to be allowed.
+// sample is a field of OpenAI's chat request with a value other than its default, and
+// the other fields that it requires.
 type sample struct {
 	value string
 	with  string // further members, ",…"
 }
 
-// aTool is what fields about tools need beside them.
+// aTool holds the members that fields about tools require.
 const aTool = `,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}]`
 
-// samples are all fields of the chat request of OpenAI's API, and top_k, which
-// clients send as if it were one.
+// samples lists all fields of OpenAI's chat request, and top_k, which clients send
+// although it is not one of them.
 // https://platform.openai.com/docs/api-reference/chat/create
 var samples = map[string]sample{
 	"messages":               {value: `[{"role":"user","content":"other"}]`},
@@ -64,10 +64,10 @@ var samples = map[string]sample{
 	"web_search_options":     {value: `{}`},
 }
 
-// mergedLater is merged into the provider's body after it was made.
+// mergedLater is merged into the provider's body after that was written.
 const mergedLater = "extra_body"
 
-// Fields are the names that a provider's table rules, sorted.
+// Fields returns the names of the fields that a provider's table must have, sorted.
 func Fields() []string {
 	names := make([]string, 0, len(samples))
 	for name := range samples {
@@ -77,7 +77,7 @@ func Fields() []string {
 	return names
 }
 
-// checkFields is the field law: what the table says of a field is what happens.
+// checkFields checks the field law: each field is treated as the table says.
 func checkFields(t *testing.T, r *run) {
 	for name := range r.op.Fields {
 		if _, ok := samples[name]; !ok && name != mergedLater {
@@ -102,7 +102,7 @@ func checkField(t *testing.T, r *run, name string, treatment provider.Treatment)
 	s := samples[name]
 	before, err := r.sent(t, name, "", s.with)
 	if err != nil {
-		// What must stand beside the field is refused itself: nothing to compare.
+		// The fields that this one requires are refused themselves: nothing to compare.
 		if treatment != provider.Refused {
 			t.Logf("%s: cannot be tried: %v", name, err)
 		}
@@ -137,7 +137,7 @@ func checkField(t *testing.T, r *run, name string, treatment provider.Treatment)
 	}
 }
 
-// pathAndBody is what of a request reaches the provider.
+// pathAndBody is the part of a request that is compared at the provider.
 func (r *run) pathAndBody(body []byte, stream bool) ([]byte, error) {
 	path, err := r.op.Path(&r.target, stream)
 	if err != nil {
@@ -158,8 +158,8 @@ func (r *run) pathAndBody(body []byte, stream bool) ([]byte, error) {
 	return r.op.Chat.AppendRequest([]byte(path+"\n"), &r.target, req)
 }
 
-// sent is the path and the body of a request with a field, or without it when
-// value is "".
+// sent returns the path and the body of a request with a field, or without the field
+// when value is "".
 func (r *run) sent(t *testing.T, name, value, with string) ([]byte, error) {
 	t.Helper()
 	members := map[string]json.RawMessage{}

@@ -13,7 +13,7 @@ import (
 )
 
 // checkHistory sends an answer back as the next request's history: ids, arguments,
-// thinking and its signature reach the provider as they came from it.
+// thinking and its signature must reach the provider unchanged.
 func checkHistory(t *testing.T, r *run, s *mock.Scenario, a *answer) {
 	t.Helper()
 	if len(s.Answer.Choices) != 1 || len(s.Answer.Choices[0].Parts) == 0 {
@@ -51,8 +51,9 @@ const (
 	foreignData      = "Zm9yZWlnbi1kYXRh"
 )
 
-// checkMoved sends the history of a conversation that another model began: no token of that
-// model and no mark reaches the provider, its words, its call and the call's result do.
+// checkMoved sends the history of a conversation that another model began. No token of
+// that model and no mark may reach the provider; its text, its call and the call's result
+// must.
 func checkMoved(t *testing.T, r *run) {
 	const elsewhere = "elsewhere"
 	signature := origin.Text(elsewhere, origin.Anthropic, foreignSignature)
@@ -79,8 +80,8 @@ func checkMoved(t *testing.T, r *run) {
 	}
 }
 
-// nextRequest is s's request, its answer, a result for each call, and one more
-// question.
+// nextRequest returns s's request followed by its answer, a result for each call, and
+// one more question.
 func (r *run) nextRequest(t *testing.T, s *mock.Scenario, c *answerChoice) []byte {
 	t.Helper()
 	var req map[string]json.RawMessage
@@ -96,7 +97,7 @@ func (r *run) nextRequest(t *testing.T, s *mock.Scenario, c *answerChoice) []byt
 	return asJSON(t, req)
 }
 
-// holds says whether a string is want, or a part of a longer text has it.
+// holds reports whether a string is want, or is a longer text that contains it.
 func holds(v any, want string) bool {
 	found := false
 	walk(v, func(v any) bool {
@@ -107,8 +108,8 @@ func holds(v any, want string) bool {
 	return found
 }
 
-// holdsJSON says whether there is an object equal to that which want spells,
-// numbers as they were written.
+// holdsJSON reports whether there is an object equal to the one in want. Numbers are
+// compared as they are written.
 func holdsJSON(t *testing.T, v any, want string) bool {
 	object := decodeNumbers(t, []byte(want))
 	found := false

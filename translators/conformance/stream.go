@@ -14,8 +14,8 @@ import (
 	"go-ai-proxy/translators/mock"
 )
 
-// checkStream runs s streamed: it must say what the whole answer said, whatever
-// pieces the bytes arrive in.
+// checkStream runs s streamed: the stream must have the content of the whole answer,
+// in whatever pieces the bytes arrive.
 func checkStream(t *testing.T, r *run, s *mock.Scenario, whole *answer) {
 	t.Helper()
 	upstream := r.send(t, r.request(s, true), true)
@@ -56,8 +56,8 @@ func checkEnding(t *testing.T, r *run, a *streamed) {
 	equal(t, "number of usage chunks", a.usageChunks, 1)
 }
 
-// checkSameAnswer is the usage law, and more: streamed or whole, a client
-// understands the same.
+// checkSameAnswer checks the usage law, and more: from the stream and from the whole
+// answer a client understands the same.
 func checkSameAnswer(t *testing.T, r *run, stream, whole *answer) {
 	t.Helper()
 	if !r.lacks(Usage) && stream.Usage != nil && !reflect.DeepEqual(stream.Usage, whole.Usage) {
@@ -67,7 +67,7 @@ func checkSameAnswer(t *testing.T, r *run, stream, whole *answer) {
 		s, w := stream.Choices[i].message, whole.Choices[i].message
 		for _, m := range []*message{&s, &w} {
 			if m.Content != nil && *m.Content == "" {
-				m.Content = nil // the first chunk cannot know yet whether null is due
+				m.Content = nil // at the first chunk it is not known whether the content is null
 			}
 		}
 		if !reflect.DeepEqual(s, w) {
@@ -76,7 +76,7 @@ func checkSameAnswer(t *testing.T, r *run, stream, whole *answer) {
 	}
 }
 
-// checkWithoutUsage: who did not ask for usage gets no chunk of it.
+// checkWithoutUsage checks that a client that did not ask for usage gets no usage chunk.
 func checkWithoutUsage(t *testing.T, r *run, kind frame.Kind, provided []byte) {
 	t.Helper()
 	m := r.meta()
@@ -112,16 +112,16 @@ func checkMeteredStream(t *testing.T, r *run, s *mock.Scenario, kind frame.Kind,
 	}
 }
 
-// A stream of up to everyCut bytes is cut everywhere, a larger one at spread
-// places; with -short all are cut at a few.
+// A stream of up to everyCut bytes is cut at every position, a larger one at positions
+// spread over it. With -short, all streams are cut at a few positions.
 const (
 	everyCut = 4000
 	spread   = 200
 	few      = 10
 )
 
-// checkSplits cuts the stream at every position and byte by byte: the client's
-// bytes stay the same.
+// checkSplits cuts the stream at every position, and into single bytes: the client
+// must get the same bytes.
 func checkSplits(t *testing.T, r *run, kind frame.Kind, provided, client []byte) {
 	t.Helper()
 	try := func(how string, stream io.Reader) bool {
@@ -148,7 +148,7 @@ func checkSplits(t *testing.T, r *run, kind frame.Kind, provided, client []byte)
 		}
 	}
 	if r.same() {
-		return // nothing here but the framing, which has its own tests
+		return // only the framing is involved, which has its own tests
 	}
 	step := 1
 	switch {
@@ -174,8 +174,8 @@ func firstDifference(got, want []byte) string {
 	return "got …" + clip(got[from:min(len(got), i+80)]) + "… want …" + clip(want[from:min(len(want), i+80)]) + "…"
 }
 
-// checkCutOff ends a stream in the middle: no finish reason is invented, and no
-// [DONE] says that it was complete.
+// checkCutOff ends a stream in the middle: the client must get neither an invented
+// finish reason nor a [DONE].
 func checkCutOff(t *testing.T, r *run) {
 	s := mock.Named("text")
 	upstream := r.send(t, r.request(s, true), true)
@@ -198,8 +198,8 @@ func checkCutOff(t *testing.T, r *run) {
 	}
 }
 
-// checkStreamError: the provider's error in mid-stream becomes the client's, and
-// the last event.
+// checkStreamError checks that the provider's error in mid-stream reaches the client,
+// as the last event.
 func checkStreamError(t *testing.T, r *run) {
 	s := mock.Named("error_stream")
 	if r.lacks(StreamErrors) || r.mock.StreamError("") == nil {
@@ -245,7 +245,7 @@ func checkAllocations(t *testing.T, r *run) {
 		kind, provided := r.streamOf(t, s, upstream)
 		events := Events(t, kind, provided)
 		if len(events) < 100 {
-			continue // whole at once: there is no steady state
+			continue // it is sent in one event: there is no steady state
 		}
 		dst := make([]byte, 0, 16<<10)
 		allocs := testing.AllocsPerRun(10, func() {
@@ -269,7 +269,7 @@ func checkAllocations(t *testing.T, r *run) {
 	}
 }
 
-// long is s with much more to say, in pieces of the same size.
+// long returns s with a much longer answer, in pieces of the same size.
 func long(s *mock.Scenario) *mock.Scenario {
 	l := *s
 	l.Answer.Choices = []chat.Choice{s.Answer.Choices[0]}

@@ -13,11 +13,11 @@ import (
 	"go-ai-proxy/translators/mock"
 )
 
-// grown are the translators that have been held to it.
+// grown holds the translators that have been checked already.
 var grown = map[string]bool{}
 
-// checkGrowth holds everything that reads a client's or a provider's bytes to work
-// that grows as they do.
+// checkGrowth checks that everything that reads a client's or a provider's bytes does
+// work that is linear in their number.
 func checkGrowth(t *testing.T, r *run) {
 	if raceEnabled || testing.Short() {
 		t.Skip("times say nothing here")
@@ -25,7 +25,7 @@ func checkGrowth(t *testing.T, r *run) {
 	if !r.same() {
 		code := fmt.Sprintf("%#v %#v %#v", r.op.Chat, r.dialect, r.op.Meter)
 		if grown[code] {
-			return // a provider before it is read by the same
+			return // an earlier provider uses the same translator
 		}
 		grown[code] = true
 	}
@@ -34,7 +34,7 @@ func checkGrowth(t *testing.T, r *run) {
 		t.Run("requests", r.law(checkGrowthOfRequests))
 	}
 	if r.same() && !original && edit.Rewrite == nil {
-		return // nothing of its own reads its answers
+		return // no code of this provider reads its answers
 	}
 	s := r.eloquent()
 	provided := r.mock.Whole(s, r.send(t, r.request(s, false), false))
@@ -47,7 +47,8 @@ func checkGrowth(t *testing.T, r *run) {
 	}
 }
 
-// checkGrowthOfRequests grows what clients send. What a provider refuses, it may.
+// checkGrowthOfRequests grows what clients send. Requests that a provider refuses are
+// not measured.
 func checkGrowthOfRequests(t *testing.T, r *run) {
 	var docs [][]byte
 	for _, name := range []string{"system", "tool_result", "images", "structured", "plain"} {
@@ -66,7 +67,7 @@ func checkGrowthOfRequests(t *testing.T, r *run) {
 	}, docs...)
 	if !r.prompt {
 		growth.Linear(t, "as many calls and results", func(n int) func() {
-			body := manyCalls(3 * n) // all are dear to read, and few are too few to see them compared
+			body := manyCalls(3 * n) // each is expensive to read; with a few, comparing them takes no visible time
 			return func() {
 				if req, err := r.dialect.ParseRequest(body); err == nil && r.op.Chat != nil {
 					_, _ = r.op.Chat.AppendRequest(nil, &r.target, req)
@@ -90,8 +91,8 @@ func manyCalls(n int) []byte {
 		strings.Join(calls, ",") + `]},` + strings.Join(results, ",") + `]` + aTool + `}`)
 }
 
-// eloquent is a scenario in which the model says all kinds of things, as far as
-// the provider has them.
+// eloquent is a scenario in which the answer has all kinds of parts that the provider
+// supports.
 func (r *run) eloquent() *mock.Scenario {
 	base := "thinking_tools"
 	switch {
@@ -113,7 +114,7 @@ func (r *run) eloquent() *mock.Scenario {
 	return &s
 }
 
-// readWhole reads a whole answer in every way that a relay does.
+// readWhole reads a whole answer in every way in which the relay does.
 func (r *run) readWhole(body []byte) {
 	var seen chat.Seen
 	if r.op.Meter != nil {
@@ -131,7 +132,7 @@ func (r *run) readWhole(body []byte) {
 	}
 }
 
-// readEvents reads a stream in every way that a relay does.
+// readEvents reads a stream in every way in which the relay does.
 func (r *run) readEvents(events []frame.Event) {
 	seen := chat.Seen{Collect: func([]byte) {}}
 	var from chat.Stream
@@ -161,8 +162,8 @@ func (r *run) readEvents(events []frame.Event) {
 	}
 }
 
-// GrowStream holds read to work that grows as a stream does: each kind of event
-// is grown in its data, and in number.
+// GrowStream checks that read does work that is linear in the stream's size: for each
+// kind of event, first its data grows, then the number of events.
 func GrowStream(t *testing.T, events []frame.Event, read func([]frame.Event)) {
 	t.Helper()
 	seen := map[string]bool{}

@@ -40,7 +40,7 @@ func (r *run) whole(t *testing.T, s *mock.Scenario) *answer {
 	return a
 }
 
-// converted is what a client gets of a provider's whole answer.
+// converted returns what a client receives of a provider's whole answer.
 func (r *run) converted(t *testing.T, provided []byte) []byte {
 	t.Helper()
 	if r.same() {
@@ -54,7 +54,7 @@ func (r *run) converted(t *testing.T, provided []byte) []byte {
 	if err != nil {
 		t.Fatalf("the provider's answer is refused: %v\n%s", err, clip(provided))
 	}
-	forgetParsers(len(body)) // the answer may lie in its body, but in no parser
+	forgetParsers(len(body)) // the answer may refer to its body, but not to a parser
 	resp.Meta = r.meta()
 	client, err := r.dialect.AppendResponse(nil, resp)
 	forget(body)
@@ -64,8 +64,8 @@ func (r *run) converted(t *testing.T, provided []byte) []byte {
 	return client
 }
 
-// forget overwrites body and gives pooled parsers other text, so that what was
-// made of the body but still lies in it or in its parser is not what it was.
+// forget overwrites body and lets pooled parsers read another text. A result that
+// still refers to the body or to its parser then changes, and the test fails.
 func forget(body []byte) {
 	forgetParsers(len(body))
 	for i := range body {
@@ -73,7 +73,7 @@ func forget(body []byte) {
 	}
 }
 
-// forgetParsers gives pooled parsers another text of n bytes.
+// forgetParsers lets pooled parsers read another text of n bytes.
 func forgetParsers(n int) {
 	other := []byte(`"\n` + strings.Repeat("#", n) + `"`)
 	var taken [4]*jsonedit.Parser
@@ -95,7 +95,7 @@ func (r *run) meta() chat.Meta {
 	return m
 }
 
-// checkTruth compares what a client understood with what was said.
+// checkTruth compares the client's answer with the scenario's.
 func checkTruth(t *testing.T, r *run, s *mock.Scenario, a *answer) {
 	t.Helper()
 	if a.ID == "" || a.Created == 0 {
@@ -191,7 +191,7 @@ func checkUsage(t *testing.T, r *run, want *chat.Usage, got *answerUsage) {
 	}
 }
 
-// checkMeter compares what the meter saw in bytes that pass through.
+// checkMeter checks what the meter reads from bytes that are forwarded unchanged.
 func checkMeter(t *testing.T, r *run, s *mock.Scenario, seen *chat.Seen) {
 	t.Helper()
 	u, want := &seen.Usage, &s.Answer.Usage
@@ -217,8 +217,8 @@ func checkMeter(t *testing.T, r *run, s *mock.Scenario, seen *chat.Seen) {
 	}
 }
 
-// checkErrorAnswer: what the provider says of an error reaches the client, in
-// OpenAI's shape.
+// checkErrorAnswer checks that the provider's error message reaches the client, in
+// OpenAI's format.
 func checkErrorAnswer(t *testing.T, r *run) {
 	e := mock.Named("error_rate").Error
 	provided := r.mock.Error(e.Status, e.Message)
@@ -231,8 +231,7 @@ func checkErrorAnswer(t *testing.T, r *run) {
 	}
 }
 
-// checkKept looks for what the client said in the provider's body, wherever its
-// format puts it.
+// checkKept looks for the client's content in the provider's body, at any place.
 func checkKept(t *testing.T, r *run, s *mock.Scenario, upstream []byte) {
 	t.Helper()
 	words := map[string][]string{
@@ -257,7 +256,7 @@ func checkKept(t *testing.T, r *run, s *mock.Scenario, upstream []byte) {
 	}
 }
 
-// callID is the id of a call as the provider gets it.
+// callID returns the id of a call as the provider receives it.
 func (r *run) callID(id string, n int) string {
 	if r.op.Edit.History == nil {
 		return id
@@ -268,7 +267,7 @@ func (r *run) callID(id string, n int) string {
 	return id
 }
 
-// textsOf is all strings and names in a JSON body, one a line.
+// textsOf returns all strings and member names in a JSON body, one per line.
 func textsOf(t *testing.T, body []byte) string {
 	t.Helper()
 	var v any

@@ -159,7 +159,7 @@ func (anthropicComplete) Match(r *http.Request) bool {
 	return strings.HasSuffix(r.URL.Path, "/v1/complete")
 }
 
-// Streamed is always false: the mock has the whole answer only.
+// Streamed is always false: the mock does not stream this API.
 func (anthropicComplete) Streamed(*http.Request, []byte) bool { return false }
 
 func (anthropicComplete) Check(r *http.Request, body []byte) error {

@@ -90,7 +90,7 @@ func checkAnthropic(body []byte) error {
 	return nil
 }
 
-// newest are models that decide themselves how to sample and how long to think.
+// newest lists models that decide themselves how to sample and how long to think.
 var newest = regexp.MustCompile(`claude-(opus-4-[78]|(opus|sonnet|haiku)-5|fable|mythos)`)
 
 func (q *anthropicRequest) checkSampling() error {
@@ -359,8 +359,8 @@ func (b *anthropicBlock) checkResult() error {
 	return nil
 }
 
-// signed says whether a model of the mock has thought so: Anthropic keeps
-// clients from changing what its models thought.
+// signed reports whether the mock itself made this thinking: Anthropic refuses thinking
+// that a client has changed.
 func signed(thinking, signature string) bool {
 	for _, s := range Scenarios {
 		for _, c := range s.Answer.Choices {

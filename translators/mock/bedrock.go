@@ -22,8 +22,8 @@ func (bedrockConverse) Match(r *http.Request) bool {
 	return ok && (operation == "converse" || operation == "converse-stream")
 }
 
-// bedrockPath takes the model and the operation out of a path, in which the
-// model is one escaped segment.
+// bedrockPath returns the model and the operation in a path. The model is one escaped
+// segment of it.
 func bedrockPath(r *http.Request) (model, operation string, ok bool) {
 	segments := strings.Split(r.URL.EscapedPath(), "/")
 	n := len(segments)
@@ -100,7 +100,7 @@ func bedrockUsage(u *chat.Usage) string {
 		u.Cached, u.CacheWrite, u.Prompt-u.Cached-u.CacheWrite, u.Completion, u.TotalTokens())
 }
 
-// padding is the member p, with which AWS hides how long a piece is.
+// padding is the member p, with which AWS hides the length of a piece.
 const padding = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 func (bedrockConverse) Stream(s *Scenario, _ []byte) (string, [][]byte) {

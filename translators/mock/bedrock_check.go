@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// bedrockRequest has every member of the API; others are refused, though the
-// service itself pays no heed to them. anthropic_version is not one: it is
-// taken because Kong sends it.
+// bedrockRequest has every member of the API. Others are refused, although the service
+// itself ignores them. anthropic_version is not a member of the API; it is accepted
+// because Kong sends it.
 type bedrockRequest struct {
 	Messages  []bedrockMessage `json:"messages"`
 	System    []bedrockContent `json:"system"`
@@ -137,7 +137,7 @@ func (bedrockConverse) Check(r *http.Request, body []byte) error {
 	if err := checkPost(r); err != nil {
 		return err
 	}
-	// Whether the signature is right, Options.AWSKeys say.
+	// Only the form is checked here. With Options.AWSKeys the signature is verified by verify.
 	switch signature, err := ReadSigV4(r.Header); {
 	case err != nil:
 		return err
@@ -308,13 +308,13 @@ func (m *bedrockMessage) check(c *turns, documents map[string]bool) error {
 	return c.end(results, calls)
 }
 
-// bedrockRoles are the roles in whose turns a block may not stand.
+// bedrockRoles lists the roles whose turns may not contain a block.
 var bedrockRoles = map[string]string{
 	"toolUse": "-user", "reasoningContent": "-user", "toolResult": "-assistant", "image": "-assistant", "document": "-assistant",
 	"video": "-assistant", "audio": "-assistant",
 }
 
-// member is the name of the one member that is set.
+// member returns the name of the one member that is set.
 func (b *bedrockContent) member() (string, error) {
 	var names []string
 	for name, set := range map[string]bool{

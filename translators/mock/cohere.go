@@ -41,7 +41,7 @@ func (cohereChat) StreamError(message string) []byte {
 	return sse("message-end", `{"type":"message-end","delta":{"error":`+quote(message)+`,"finish_reason":"ERROR"}}`)
 }
 
-// cohereFinish is the word for a reason; calls are those of version 2.
+// cohereFinish returns Cohere's word for a finish reason. calls is the word for tool calls.
 func cohereFinish(c *chat.Choice, calls string) string {
 	return map[chat.FinishReason]string{
 		chat.Stop: "COMPLETE", chat.Length: "MAX_TOKENS", chat.ToolCalls: calls, chat.ContentFilter: "ERROR_TOXIC",
@@ -54,7 +54,7 @@ func cohereUsage(u *chat.Usage) string {
 		u.Prompt, u.Completion, u.Prompt+66, u.Completion+1, u.Cached)
 }
 
-// spoken is what a choice says in text, refusals included.
+// spoken returns a choice's text, refusals included.
 func spoken(c *chat.Choice) string { return joined(c.Parts, chat.Text) + joined(c.Parts, chat.Refusal) }
 
 func (cohereChat) Whole(s *Scenario, _ []byte) []byte {
@@ -141,10 +141,11 @@ func (cohereChatV1) Check(r *http.Request, body []byte) error {
 	return checkCohereChatV1(body)
 }
 
-// StreamError: a stream of version 1 just ends.
+// StreamError returns nil: a stream of version 1 just ends.
 func (cohereChatV1) StreamError(string) []byte { return nil }
 
-// cohereCallsV1 is the member tool_calls: arguments are objects, ids are none.
+// cohereCallsV1 returns the member tool_calls: arguments are objects, and calls have no
+// ids.
 func cohereCallsV1(c *chat.Choice) string {
 	var list []string
 	for _, p := range calls(c.Parts) {

@@ -134,8 +134,8 @@ func checkCohereChat(body []byte) error {
 	return q.checkMessages()
 }
 
-// checkMessages follows the calls: a result answers one of the message before
-// the results, and nothing else comes before all are answered.
+// checkMessages checks the order of calls and results: each result belongs to a call of
+// the message before the results, and no other message comes before all calls have one.
 func (q *cohereChatRequest) checkMessages() error {
 	open := map[string]bool{}
 	for i := range q.Messages {
@@ -211,7 +211,7 @@ type cohereResultV1 struct {
 	Outputs []map[string]any `json:"outputs"`
 }
 
-// pythonName is what tools and their parameters may be called in version 1.
+// pythonName matches the names that tools and parameters may have in version 1.
 var pythonName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func checkCohereChatV1(body []byte) error {

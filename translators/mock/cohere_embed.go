@@ -95,7 +95,7 @@ func (cohereEmbed) Whole(_ *Scenario, body []byte) []byte {
 // base64Vector is a JSON vector as base64 of its 32-bit numbers.
 func base64Vector(vector string) string {
 	var numbers []float32
-	_ = json.Unmarshal([]byte(vector), &numbers) // it is ours
+	_ = json.Unmarshal([]byte(vector), &numbers) // the mock's own JSON
 	var b []byte
 	for _, n := range numbers {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(n))

@@ -93,7 +93,7 @@ func (geminiArray) Stream(s *Scenario, _ []byte) (string, [][]byte) {
 }
 
 // geminiResponses are the responses of a stream. Usage is a running total;
-// the second response has none, as it happens.
+// the second response has none, which happens with the real API, too.
 func geminiResponses(s *Scenario) []string {
 	type piece struct {
 		choice chat.Choice
@@ -131,8 +131,8 @@ func geminiResponses(s *Scenario) []string {
 	return responses
 }
 
-// geminiParts are the parts that p becomes: several when it is cut in pieces,
-// but a call always whole.
+// geminiParts returns the parts that p becomes: several when it is cut into pieces. A
+// call is never cut.
 func geminiParts(p chat.Part, pieces int) []string {
 	if p.Kind == chat.ToolCall {
 		signature := ""

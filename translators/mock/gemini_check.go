@@ -189,8 +189,8 @@ func (geminiGenerate) Check(r *http.Request, body []byte) error {
 	return q.GenerationConfig.check()
 }
 
-// checkContents follows the calls: the turn after a model's turn with calls
-// answers each of them.
+// checkContents checks the order of calls and responses: the turn after a model's turn
+// with calls must answer each of them.
 func (q *geminiRequest) checkContents(onVertex, signed bool) error {
 	if len(q.Contents) == 0 {
 		return errors.New("GenerateContentRequest.contents: contents is not specified")
@@ -243,7 +243,7 @@ func (c *geminiContent) parts(at string, onVertex bool) (calls []*geminiCall, an
 	return calls, answers, nil
 }
 
-// signed says whether the first call has a signature.
+// signed reports whether the first call has a signature.
 func (c *geminiContent) signed() bool {
 	for i := range c.Parts {
 		if c.Parts[i].FunctionCall != nil {
@@ -327,7 +327,7 @@ func (q *geminiRequest) checkTools() error {
 	return nil
 }
 
-// check holds a schema to what Google says of it beside its members.
+// check checks the rules for a schema that its list of members does not express.
 func (s *geminiSchema) check(at string) error {
 	if s == nil {
 		return nil

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Options say how the mock answers.
+// Options configure how the mock answers.
 type Options struct {
-	// Delay is waited before each event of a stream.
+	// Delay is the time before each event of a stream.
 	Delay time.Duration
-	// Latency is waited before an answer begins.
+	// Latency is the time before an answer begins.
 	Latency time.Duration
 	// AWSKeys are the secret access keys by their access key ids. With any, a
 	// request signed for AWS must be signed with one of them; with none, only
@@ -20,11 +20,11 @@ type Options struct {
 	AWSKeys map[string]string
 }
 
-// maxBody bounds what a mock reads of a request, in bytes.
+// maxBody limits how much of a request a mock reads, in bytes.
 const maxBody = 64 << 20
 
 // Handler returns all mock providers behind one address: the path says which
-// format is spoken. The same request gets the same answer, always.
+// format is spoken. The same request always gets the same answer.
 func Handler(o Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := Lookup(r)
@@ -110,7 +110,7 @@ func answer(w http.ResponseWriter, r *http.Request, f Format, body []byte, delay
 	}
 }
 
-// Events are the events of s as f streams them, broken off where s says so.
+// Events returns the events of s as f streams them, broken off where s says so.
 func Events(f Format, s *Scenario, body []byte) (contentType string, events [][]byte) {
 	contentType, events = f.Stream(s, body)
 	if s.Error == nil || s.Break == 0 {
@@ -123,7 +123,7 @@ func Events(f Format, s *Scenario, body []byte) (contentType string, events [][]
 	return contentType, events
 }
 
-// wait sleeps for d and says whether the client is still there.
+// wait sleeps for d and reports whether the client is still connected.
 func wait(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return r.Context().Err() == nil

@@ -47,8 +47,8 @@ func (huggingfaceGenerate) Streamed(r *http.Request, body []byte) bool {
 	return asksForStream(body)
 }
 
-// huggingfaceRequest has every member of the API. The server looks over others;
-// the mock does not.
+// huggingfaceRequest has every member of the API. The server ignores others;
+// the mock refuses them.
 type huggingfaceRequest struct {
 	Inputs  string `json:"inputs"`
 	Model   string `json:"model"`

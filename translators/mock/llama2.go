@@ -22,7 +22,7 @@ func (llama2Raw) Match(r *http.Request) bool {
 	return r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, "/raw/")
 }
 
-// Streamed is always false: the endpoint has the whole answer only.
+// Streamed is always false: the endpoint cannot stream.
 func (llama2Raw) Streamed(*http.Request, []byte) bool { return false }
 
 // llama2Template is a conversation that ends with a question: rounds of an

@@ -59,7 +59,7 @@ var ollamaOptions = map[string]bool{
 }
 
 // ollamaShared are the members of both chat and generate. A real server
-// ignores what it does not know; the mock refuses, since it is lost.
+// ignores unknown ones; the mock refuses them, since they would be lost.
 type ollamaShared struct {
 	Model       string                     `json:"model"`
 	Stream      *bool                      `json:"stream"`
@@ -132,7 +132,7 @@ type ollamaMessage struct {
 }
 
 // Check refuses what Ollama refuses, and what its models would not understand.
-// tool_choice is not in its API: it is let pass for the servers that have it.
+// tool_choice is not in its API, but is accepted, because some servers have it.
 func (ollamaChat) Check(r *http.Request, body []byte) error {
 	if err := checkPost(r); err != nil {
 		return err
@@ -164,8 +164,8 @@ func (ollamaChat) Check(r *http.Request, body []byte) error {
 	return checkOllamaMessages(q.Messages)
 }
 
-// checkOllamaMessages wants each result under the call that it answers, in the
-// order of the calls.
+// checkOllamaMessages requires the results right after the calls that they answer, in
+// the order of the calls.
 func checkOllamaMessages(messages []ollamaMessage) error {
 	if len(messages) == 0 {
 		return errors.New("messages: want at least one")
@@ -221,7 +221,7 @@ func (ollamaChat) Whole(s *Scenario, _ []byte) []byte {
 	return []byte(ollamaHead(s) + `"message":` + message + `}` + ollamaTail(s))
 }
 
-// ollamaText is what is said in plain text, refusals among it.
+// ollamaText returns the plain text of the parts, refusals included.
 func ollamaText(parts []chat.Part) string {
 	return joined(parts, chat.Text) + joined(parts, chat.Refusal)
 }

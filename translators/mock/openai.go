@@ -15,7 +15,7 @@ func init() {
 	register(openAICompletions{})
 }
 
-// openAIChat is POST …/chat/completions, of OpenAI and of all who copied it.
+// openAIChat is POST …/chat/completions, of OpenAI and of compatible APIs.
 // https://platform.openai.com/docs/api-reference/chat/create
 type openAIChat struct{ openAIErrors }
 
@@ -245,8 +245,8 @@ func (q *openAIRequest) check() error {
 	return q.checkMessages()
 }
 
-// checkMessages follows the calls: each must be answered by a tool message
-// before anything else is said, and only what was called may be answered.
+// checkMessages checks the order of calls and results: each call must be answered by a
+// tool message before any other message, and a tool message must answer a call.
 func (q *openAIRequest) checkMessages() error {
 	open := map[string]bool{}
 	for i, m := range q.Messages {

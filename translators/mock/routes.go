@@ -15,14 +15,14 @@ import (
 
 // route is an operation that is neither chat nor embeddings: one method and
 // path, the members that its body may and must have, and an answer that is
-// always the same but for what the path says.
+// always the same, except for values from the path.
 type route struct {
 	openAIErrors
 	name   string
 	method string
 	path   *regexp.Regexp
-	// members are what a JSON body may have, "!" before those that it must. A
-	// name with a dot is a member of an object. No body may come without any.
+	// members lists what a JSON body may have; "!" precedes the required ones. A name
+	// with a dot is a member of an object. Without members no body is accepted.
 	members string
 	// form are the parts that a multipart form must have; JSON is refused
 	// then, unless there are members, too.
@@ -60,8 +60,8 @@ func (r *route) Check(req *http.Request, body []byte) error {
 	return checkMembers("", v, strings.Fields(r.members))
 }
 
-// checkMembers refuses unknown members and the lack of needed ones, of objects
-// and of the first of a list of objects, too.
+// checkMembers refuses unknown members and missing required ones, also those of nested
+// objects and of the first object in a list.
 func checkMembers(at string, v map[string]json.RawMessage, rules []string) error {
 	known := map[string]bool{}
 	for _, rule := range rules {
@@ -119,7 +119,7 @@ func checkForm(media, boundary string, body []byte, needed []string) error {
 // Whole is not used: the answer may depend on the path, which At knows.
 func (r *route) Whole(*Scenario, []byte) []byte { return []byte(r.answer) }
 
-// At is the answer to a request, and its content type.
+// At returns the answer to a request, and its content type.
 func (r *route) At(req *http.Request) (contentType string, answer []byte) {
 	groups := r.path.FindStringSubmatchIndex(req.URL.Path)
 	contentType = r.contentType

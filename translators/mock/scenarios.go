@@ -16,8 +16,7 @@ const marker = "scenario:"
 // Model is the model's name in the scenarios' requests and answers.
 const Model = "mock-model-1"
 
-// Plain is answered to a request that names no scenario. It repeats nothing of
-// what it was sent.
+// Plain answers a request that names no scenario. It repeats nothing of the request.
 var Plain = &Scenario{
 	Name:    "plain",
 	Request: ask("plain", ""),
@@ -25,7 +24,7 @@ var Plain = &Scenario{
 	Pieces:  5,
 }
 
-// Scenarios are all of them, in the order of the tests.
+// Scenarios holds all scenarios, in the order of the tests.
 var Scenarios = []*Scenario{
 	Plain,
 	{Name: "text", Request: ask("text", ""), Answer: says("text", "The answer to 1 + 1 is 2.", 18, 10), Pieces: 4},

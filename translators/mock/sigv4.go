@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// SigV4 is what the headers of a signed request say of its signature.
+// SigV4 is the signature in the headers of a signed request.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 type SigV4 struct {
 	AccessKey, Region, Service string
@@ -34,8 +34,8 @@ const awsTime = "20060102T150405Z"
 
 var authorizationV4 = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/, ]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})$`)
 
-// ReadSigV4 reads the signature in h. An error says what is wrong with its
-// form; whether it is right takes the secret: see Verify.
+// ReadSigV4 parses the signature in h. The error describes what is malformed. Verify
+// checks the signature itself, for which the secret is needed.
 func ReadSigV4(h http.Header) (*SigV4, error) {
 	m := authorizationV4.FindStringSubmatch(h.Get("Authorization"))
 	if m == nil {
@@ -66,7 +66,7 @@ func ReadSigV4(h http.Header) (*SigV4, error) {
 	return s, nil
 }
 
-// SignatureError is a refusal by what stands before every service of AWS.
+// SignatureError is a refusal by the signature check of all AWS services.
 type SignatureError struct {
 	Type    string // of the exception, in X-Amzn-ErrorType
 	Message string
@@ -134,7 +134,7 @@ func (s *SigV4) canonical(r *http.Request, payload string) (string, error) {
 	for name := range strings.SplitSeq(s.names, ";") {
 		values := slices.Clone(r.Header.Values(name))
 		switch {
-		case name == "host": // net/http takes these two out of the headers
+		case name == "host": // net/http removes these two from the headers
 			values = []string{r.Host}
 		case name == "content-length" && len(values) == 0:
 			values = []string{strconv.FormatInt(r.ContentLength, 10)}
@@ -158,7 +158,7 @@ func canonicalQuery(query string) (string, error) {
 		var escaped [2]string
 		name, value, _ := strings.Cut(pair, "=")
 		for i, raw := range []string{name, value} {
-			plain, err := url.PathUnescape(raw) // a plus is no blank here
+			plain, err := url.PathUnescape(raw) // a plus is not a space here
 			if err != nil {
 				return "", fmt.Errorf("query: %w", err)
 			}
@@ -198,8 +198,8 @@ func hmacSHA256(key []byte, s string) []byte {
 	return h.Sum(nil)
 }
 
-// verify holds a signed request against the keys that are known. What is not
-// signed at all is the format's to refuse.
+// verify checks a signed request with the known keys. A request without a signature is
+// refused by the format's Check.
 func (o *Options) verify(r *http.Request, body []byte) error {
 	s, err := ReadSigV4(r.Header)
 	if err != nil || len(o.AWSKeys) == 0 {

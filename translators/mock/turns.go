@@ -6,7 +6,7 @@ import (
 	"regexp"
 )
 
-// turns follows a conversation as Anthropic and Bedrock want it: the user begins,
+// turns checks a conversation by the rules of Anthropic and Bedrock: the user begins,
 // the roles alternate, and a turn with calls is followed by all of their results.
 type turns struct {
 	call, result string // the API's names of the two blocks
@@ -16,7 +16,7 @@ type turns struct {
 	called map[string]bool // the ids of all calls
 }
 
-// begin begins a turn of a role.
+// begin starts a turn of a role.
 func (c *turns) begin(role string) error {
 	if role != "user" && role != "assistant" || role == c.role || c.role == "" && role != "user" {
 		return fmt.Errorf("roles must alternate between user and assistant, and user is the first; got %q", role)
@@ -81,7 +81,7 @@ func checkTool(names map[string]bool, pattern *regexp.Regexp, name string, schem
 // efforts are the levels of reasoning that Anthropic's models have.
 var efforts = []string{"low", "medium", "high", "xhigh", "max"}
 
-// checkStops refuses stop sequences of white space only.
+// checkStops refuses stop sequences that consist of white space.
 func checkStops(sequences []string) error {
 	for i, s := range sequences {
 		if blank(s) {

@@ -12,9 +12,9 @@ import (
 // the operation has at t. It returns the client's names of the hosted tools that
 // were left out.
 //
-// A tool that is not there and that the client forces is a *chat.RequestError, and
-// so is leaving out all that the client offers: who asks for a search and nothing
-// else must not get an answer that was made up.
+// The error is a *chat.RequestError if the client forces a tool that the operation does
+// not have, or if no tool of the client would be left: a client that asks only for a
+// search must not get an answer without one.
 func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, err error) {
 	missing := func(tool *chat.Tool) bool {
 		return tool.Hosted != "" && (op.Hosts == nil || !op.Hosts(t, r, tool))

@@ -4,13 +4,13 @@
 -- plugin behind it.
 --
 --   access         sends the request to the relay in the plugin's process.
---                  Go says once per worker and configuration where that is:
---                  relays.lua.
---   header_filter  takes our headers off the answer; the client never sees them
+--                  Go is asked once per worker and configuration where that
+--                  is: relays.lua.
+--   header_filter  removes our headers from the answer; the client never sees them
 --   log            puts the relay's record (records.lua) under ai.proxy and hides
 --                  credentials, before the logging plugins and Prometheus look
 --
--- Only access may end a request, and only because nothing would answer it.
+-- Only access may end a request, and only if no relay could answer it.
 --
 -- What runs for every request uses nginx's variables and Kong's ngx.ctx rather
 -- than the PDK where both say the same: a PDK call costs several times as much.
@@ -39,8 +39,8 @@ local set_header = ngx.req.set_header
 local TOKEN = "Proxy-Authorization" -- Kong's log serializer redacts it
 local RECORD = "X-Go-AI-Proxy-Record"
 local UNKNOWN = "X-Go-AI-Proxy-Unknown"
-local STATE = "go_ai_proxy" -- in ngx.ctx: what one phase leaves to the next
-local PLAIN = "^[%w/._~-]*$" -- what stands in a query as it is
+local STATE = "go_ai_proxy" -- in ngx.ctx: what one phase stores for the next
+local PLAIN = "^[%w/._~-]*$" -- what needs no escaping in a query
 
 
 -- What the relay may need to know and only Kong can say, by the name Go asks
@@ -52,7 +52,7 @@ local function argument(name, value)
   return "&" .. escape(name) .. "=" .. escape(value)
 end
 
--- Path and address are always said.
+-- Path and address are always sent.
 function facts.path()
   return ""
 end
@@ -67,7 +67,7 @@ end
 function facts.captures()
   local all = ""
   for name, value in pairs(kong.request.get_uri_captures().named) do
-    if type(value) == "string" then -- false where the group is not in the path
+    if type(value) == "string" then -- false if the group is not in the path
       all = all .. argument("c." .. name, value)
     end
   end
@@ -78,7 +78,7 @@ function facts.consumer()
   local consumer = kong.client.get_consumer()
   local all = ""
   for _, field in ipairs({ "id", "username", "custom_id" }) do
-    if consumer and type(consumer[field]) == "string" then -- null where it is not set
+    if consumer and type(consumer[field]) == "string" then -- null if it is not set
       all = all .. argument("consumer." .. field, consumer[field])
     end
   end
@@ -156,8 +156,8 @@ local function send_to_relay(conf)
 end
 
 
--- name_provider has Kong's entry and spans name who has answered, of which Kong
--- sees the relay only.
+-- name_provider makes Kong's log entry and spans name the provider that answered. Kong
+-- itself sees only the relay.
 local function name_provider(ctx, host, port, ip, path)
   ip, port = ip ~= "-" and ip or host, tonumber(port)
   local data = ctx.balancer_data
@@ -173,8 +173,8 @@ end
 
 local HASH, BRACE = byte("#{", 1, 2)
 
--- take_record keeps the relay's record, or its id. Before it stands who was asked:
--- "HOST PORT IP PATH ".
+-- take_record keeps the relay's record, or its id. In front of it stands the provider
+-- that was called: "HOST PORT IP PATH ".
 local function take_record(ctx, state, record)
   local first = byte(record)
   if first == HASH or first == BRACE then
@@ -183,7 +183,7 @@ local function take_record(ctx, state, record)
   end
   local host, port, ip, path, rest = match(record, "^(%S+) (%d+) (%S+) (%S+) ?(.*)$")
   if not host then
-    state.record = record -- not one of ours, which is said in the log phase
+    state.record = record -- not from our relay; the log phase reports it
     return
   end
   state.record = rest ~= "" and rest or nil
@@ -217,25 +217,25 @@ local function take_headers()
     if unknown then -- to a process that started after the token was made
       relays.forget(state.port)
     end
-  elseif source == "error" and ngx.status >= 500 then -- nobody listens there any more
+  elseif source == "error" and ngx.status >= 500 then -- the relay does not listen any more
     relays.forget(state.port)
   end
 end
 
 
--- was_sent says whether the relay has seen something of the request: for each
--- address that nginx tried, how many bytes.
+-- was_sent returns whether the relay has received any part of the request. nginx's
+-- variable has the number of bytes for each address that it tried.
 local function was_sent()
   return find(ngx.var.upstream_bytes_sent or "", "[1-9]") ~= nil
 end
 
 
--- record_of is the record of the request as JSON; nil when there is none.
+-- record_of returns the record of the request as JSON, or nil when there is none.
 local function record_of(state)
   local record = state.record
   if not record then
-    -- The client may have gone before the answer began, Kong's patience may have
-    -- ended, or it may not have liked the answer: then the relay knows the
+    -- The client may have disconnected before the answer began, Kong may have timed
+    -- out, or may have rejected the answer. In these cases the relay knows the
     -- request by the id in its context.
     record = not state.answered and was_sent() and "#" .. state.id
   end
@@ -250,13 +250,13 @@ local function record_of(state)
 end
 
 
--- decode reads the record, and takes out of it what is not for the log entry.
+-- decode parses the record, and removes what does not belong into the log entry.
 local function decode(state, record)
   local value, err = cjson.decode(record)
   if type(value) ~= "table" then
     error("record is no JSON object: " .. (err or type(value)))
   end
-  -- It was Kong that left, not the client.
+  -- Kong closed the connection, not the client.
   local meta = value.meta
   if not state.answered and ngx.status == 504 and type(meta) == "table" and meta.outcome == "client_aborted" then
     meta.outcome, meta.error = "failed", "The upstream server is timing out"
@@ -271,8 +271,8 @@ local function decode(state, record)
 end
 
 
--- name_tries names the providers of a request that went to several, or whose
--- answer did not come.
+-- name_tries names the providers of a request that was sent to several, or that got no
+-- answer.
 local function name_tries(state, tried)
   if type(tried) ~= "table" or #tried == 0 or (state.named and #tried == 1) then
     return
@@ -305,9 +305,9 @@ local LAZY = {
   end,
 }
 
--- put_lazily says whether the list is as it knows it.
+-- put_lazily returns whether the list has the form that it expects.
 local function put_lazily(state, record)
-  kong.log.set_serialize_value("ai.proxy", true) -- makes the list, with Kong's own entries in it
+  kong.log.set_serialize_value("ai.proxy", true) -- creates the list, with Kong's own entries
   local list = ngx.ctx.serialize_values
   local item = list and list[#list]
   if not item or item.key ~= "ai.proxy" then
@@ -324,8 +324,8 @@ local function put_record(state)
   if not record then
     return
   end
-  -- What is in it is needed only where the request was traced, failed, or went to
-  -- several providers.
+  -- The record's content is needed here only if the request was traced, failed, or was
+  -- sent to several providers.
   local alone = state.named and not state.began and ngx.status < 500 and not find(record, '},{"provider"', 1, true)
   if alone and put_lazily(state, record) then
     return
@@ -338,8 +338,8 @@ local function put_record(state)
 end
 
 
--- tell_failure has what went wrong in Kong's error log: nothing else of the plugin
--- is there at Kong's default level.
+-- tell_failure writes the reason of a failure to Kong's error log. At Kong's default
+-- level nothing else of the plugin is logged there.
 local function tell_failure(state)
   local status = ngx.status
   if status < 500 then
@@ -352,8 +352,8 @@ end
 
 local EXISTING = { mode = "replace" }
 
--- hide_secrets has no credential in the log entry. The token to the relay is one,
--- and no header of the client's.
+-- hide_secrets removes credentials from the log entry. The token for the relay is one of
+-- them, and is not a header of the client.
 local function hide_secrets(conf)
   kong.log.set_serialize_value("request.headers.proxy-authorization", nil, EXISTING)
   local all = secrets.sent_in(conf)
@@ -367,8 +367,8 @@ end
 
 local spooled = false
 
--- tell_spooled says once that bodies go through files, which costs more than all
--- else that is done with them here.
+-- tell_spooled warns once that bodies are written to files, which costs more than
+-- everything else that is done with them here.
 local function tell_spooled()
   if not spooled and ngx.var.request_body_file then
     spooled = true

@@ -1,7 +1,7 @@
--- Records of requests that were not over when their answers began come over one
--- connection per relay, by port. The relay sends them before the last byte of the
--- answer, so that they are in the socket when the log phase reads it. The log
--- phase has no cosockets; reading what is there does not block.
+-- Receives the records of requests that had not ended when their answers began, over
+-- one connection per relay (relays are told apart by port). The relay sends a record
+-- before the last byte of the answer, so that it is in the socket when the log phase
+-- reads it. The log phase has no cosockets; reading what has arrived does not block.
 
 local has_socket, socket = pcall(require, "socket") -- before socket.unix, which adds to it
 local has_unix, unix_socket = pcall(require, "socket.unix")
@@ -14,14 +14,14 @@ local min = math.min
 local max = math.max
 
 local SOCKET = "/go-ai-proxy.%d.record.sock" -- in the Kong prefix, by the relay's port
-local LEAVING = "leaving" -- in the place of an id, from a relay that is about to end
+local LEAVING = "leaving" -- sent instead of an id by a relay that is about to end
 
--- Most records are there when the log phase looks. For the others a worker stands
--- still, and all its requests with it.
+-- Most records have arrived when the log phase looks. Waiting for the others blocks the
+-- worker and all its requests, so the wait is limited.
 local PATIENCE = 0.5 -- seconds for one record, at the most
 local BURST = 0.5 -- seconds for several in a row
-local SHARE = 0.25 -- of a worker's time in the long run
-local REST = 1 -- seconds without a question after one that was not answered, unless its
+local SHARE = 0.25 -- of a worker's time on average
+local REST = 1 -- seconds without a question after one that was not answered, unless the
 local LONGEST_REST = 30 -- answer comes meanwhile; doubled each time up to this
 
 local M = {
@@ -35,8 +35,8 @@ local links = {} -- by port
 local expected = setmetatable({}, { __mode = "v" })
 
 
--- lost closes the link to a relay that has hung up, or may have been asked half a
--- question.
+-- lost closes the link to a relay that has closed it, or that may have received only a
+-- part of a question.
 local function lost(link)
   link.conn:close()
   link.conn = nil
@@ -44,8 +44,8 @@ local function lost(link)
 end
 
 
--- rest has nobody wait for this relay for a while, or until it has answered the
--- question of that id after all: it was the worker that had no more time for it.
+-- rest stops all waiting for this relay for a while, or until it has answered the
+-- question about that id after all: then only the worker's time limit was reached.
 local function rest(link, id)
   link.owed = id
   link.pause = min(max(link.pause * 2, REST), LONGEST_REST)
@@ -53,8 +53,8 @@ local function rest(link, id)
 end
 
 
--- read_line reads a record, waiting so many seconds, and returns true, or nil and
--- an error.
+-- read_line reads a record, waiting at most the given number of seconds, and returns
+-- true, or nil and an error.
 local function read_line(link, seconds)
   local conn = link.conn
   conn:settimeout(max(seconds, 0), "b")
@@ -83,20 +83,20 @@ local function read_line(link, seconds)
 end
 
 
--- read_all reads what is there.
+-- read_all reads all records that have arrived.
 local function read_all(link)
   while link.conn and read_line(link, 0) do end
 end
 
 
--- expect has the record with that id put into inbox.late when it comes.
+-- expect arranges that the record with that id is put into inbox.late when it arrives.
 function M.expect(id, inbox)
   expected[id] = inbox
 end
 
 
--- watch reads what the relay has sent, and says whether it is connected. It looks
--- once for all requests of a turn of nginx's event loop.
+-- watch reads what the relay has sent, and returns whether it is connected. Within one
+-- turn of nginx's event loop it reads once, for all requests.
 function M.watch(port)
   local link = links[port]
   if not link then
@@ -111,12 +111,12 @@ function M.watch(port)
 end
 
 
--- connect returns the link to a relay. It does not wait: who is not there now is
--- tried again later.
+-- connect returns the link to a relay. It does not wait: a relay that does not listen
+-- now is tried again later.
 local function connect(port, token)
   local link = links[port]
   if not link then
-    for other, old in pairs(links) do -- of a process that is gone
+    for other, old in pairs(links) do -- of a process that has ended
       read_all(old)
       if not old.conn then
         links[other] = nil
@@ -146,14 +146,14 @@ local function connect(port, token)
 end
 
 
--- connected connects, if need be, and says whether that relay can send records.
+-- connected connects if necessary, and returns whether that relay can send records.
 function M.connected(port, token)
-  local ok, link = pcall(connect, port, token) -- what is wrong is said when a record is missing
+  local ok, link = pcall(connect, port, token) -- an error is logged when a record is missing
   return ok and link.conn ~= nil
 end
 
 
--- What a worker may still stand still for.
+-- How long a worker may still block.
 local credit, counted = BURST, 0
 
 local function allowance()
@@ -164,8 +164,8 @@ local function allowance()
 end
 
 
--- ask asks for a record that did not come by itself, and waits for it. how says
--- whether the client has the whole answer.
+-- ask asks for a record that was not sent unasked, and waits for it. how tells the
+-- relay whether the client has received the whole answer.
 local function ask(link, id, inbox, how)
   local began = socket.gettime()
   local seconds = allowance()
@@ -191,13 +191,14 @@ local function ask(link, id, inbox, how)
 end
 
 
--- get gets the record of a request that was not over when its answer began, as
--- JSON, or "" when the relay has none; traced with what a span needs. It raises an error where there is no answer.
+-- get returns the record of a request that had not ended when its answer began, as
+-- JSON, or "" when the relay has none. With traced, the record includes what a span
+-- needs. It raises an error if the relay does not answer.
 function M.get(port, token, id, inbox, traced)
   if not (has_socket and has_unix) then
     error("LuaSocket is not installed")
   end
-  if not inbox then -- of a relay that was told no id
+  if not inbox then -- the relay was given no id
     inbox = {}
     expected[id] = inbox
   end

@@ -1,7 +1,7 @@
--- Where the relay of a configuration is. The plugin server says so in its access
--- phase; it is asked once per worker and configuration, and again when the relay
--- has left or a secret has changed. A request waits for a plugin server that is
--- starting; the worker goes on meanwhile.
+-- Finds the relay of a configuration. The plugin server answers this in its access
+-- phase. It is asked once per worker and configuration, and again when the relay has
+-- left or a secret has changed. A request waits for a plugin server that is starting;
+-- this does not block the worker.
 
 local records = require("kong.plugins.go-ai-proxy.records")
 local secrets = require("kong.plugins.go-ai-proxy.secrets")
@@ -19,21 +19,21 @@ local min = math.min
 local NAME = "go-ai-proxy"
 local TOKEN = "Proxy-Authorization" -- Kong's log serializer redacts it
 
-local WAIT = 10 -- seconds for a plugin server that does not listen, at the most
+local WAIT = 10 -- seconds that a request waits for a plugin server that does not listen, at most
 local STEP = 0.02 -- seconds between two looks at its socket
-local TRIES = 4 -- calls of a plugin server that listens and does not answer as it should
+local TRIES = 4 -- calls of a plugin server that listens but does not answer correctly
 local PAUSE = 0.1 -- seconds after the first of them, and more after each
 
 local M = {}
 
--- relays holds what Go's access answered, by configuration. Kong makes a new
--- conf table for every version of a configuration and drops the old one; weak
--- keys let our entry go with it, as long as no entry refers to its conf.
+-- relays holds what Go's access answered, by configuration. Kong makes a new conf
+-- table for every version of a configuration and drops the old one. Because the keys
+-- are weak, our entry is dropped with it, provided that no entry refers to its conf.
 local relays = setmetatable({}, { __mode = "k" })
 
 
--- forget has the next request ask Go again, unless another request has already:
--- for every configuration, as all have the process that is gone.
+-- forget makes the next request ask Go again, unless another request has already done
+-- so. It applies to every configuration, since all of them had the process that ended.
 function M.forget(port)
   for conf, relay in pairs(relays) do
     if relay.port == port then
@@ -45,13 +45,13 @@ end
 records.on_gone = M.forget
 
 
--- drop has the next request with this configuration ask Go again.
+-- drop makes the next request with this configuration ask Go again.
 function M.drop(conf)
   relays[conf] = nil
 end
 
 
--- external is the plugin as Kong knows it of its plugin server.
+-- external is the plugin as Kong loaded it from its plugin server.
 local function external()
   local found, plugin = require("kong.runloop.plugin_servers").load_plugin(NAME)
   if not found then
@@ -61,8 +61,8 @@ local function external()
 end
 
 
--- prepare has Kong ask for it before it starts its workers: it waits for the
--- command's answer, and would do so in the first request of each.
+-- prepare makes Kong load it before it starts its workers. Kong waits for the query
+-- command, and would otherwise do so in the first request of each worker.
 function M.prepare()
   if ngx.get_phase() == "init" and ngx.config.subsystem == "http" and kong.configuration.role ~= "control_plane" then
     local ok, err = pcall(external)
@@ -78,10 +78,10 @@ end
 local asking = setmetatable({}, { __mode = "k" })
 
 
--- Kong ends a request from within a plugin by yielding for good. So Go's access
--- runs in a coroutine of its own: an answer that Go gave is passed on by doing
--- the same, and Kong's own 500 for a plugin server that does not answer becomes
--- an error here. (Go refuses with any status but 500.)
+-- To end a request from within a plugin, Kong yields and never resumes. So Go's access
+-- runs in a coroutine of its own. If Go answered the request, we yield in the same way.
+-- If Kong answers 500 because the plugin server does not answer, it becomes an error
+-- here. (Go itself never refuses with 500.)
 local function call_go(plugin, conf, version)
   local co = coroutine.create(plugin.access)
   local ok, err = coroutine.resume(co, plugin, version)
@@ -103,8 +103,8 @@ local function call_go(plugin, conf, version)
 end
 
 
--- patience is how long Kong has to wait for the relay's answer, in ms: the relay
--- keeps the timeouts of config.balancer itself, for each attempt. Without this
+-- patience is how long Kong must wait for the relay's answer, in ms. The relay itself
+-- applies the timeouts of config.balancer to each attempt. Without this
 -- Kong would give up after the service's read_timeout, in the middle of a failover.
 local function patience(conf)
   local b = type(conf.balancer) == "table" and conf.balancer or {}
@@ -119,8 +119,8 @@ end
 
 local version = 0
 
--- renewed is conf as a version of its own. Kong asks Go to look at a configuration
--- only when its version changes, which it does not with the secrets in it.
+-- renewed returns conf as a new version. Kong sends a configuration to Go only when its
+-- version changes, and the version does not change with the secrets in it.
 local function renewed(conf)
   version = version + 1
   local copy = {}
@@ -132,12 +132,12 @@ local function renewed(conf)
 end
 
 
--- ask_go has Go set target, scheme and token of this request, and returns them.
--- The token is "<instance>.<mac>", and what Go needs besides path and address is
--- in what follows it: "?need=captures,consumer".
+-- ask_go lets Go set target, scheme and token of this request, and returns them.
+-- The token is "<instance>.<mac>". After it stands what Go needs besides path and
+-- address: "?need=captures,consumer".
 local function ask_go(plugin, conf)
   local from_vaults = secrets.from_vaults(conf)
-  kong.service.request.clear_header(TOKEN) -- so that what is there afterwards is Go's
+  kong.service.request.clear_header(TOKEN) -- so that a value found afterwards is from Go
   call_go(plugin, conf, from_vaults and renewed(conf) or conf)
 
   local header = ngx.var.http_proxy_authorization
@@ -163,14 +163,15 @@ local function ask_go(plugin, conf)
 end
 
 
--- Once a request has waited for Go in vain, the next ones do not, until it answers.
+-- After one request has waited for Go in vain, the next ones do not wait until Go
+-- answers again.
 local gave_up = false
 
--- What was seen of the plugin server's socket by the last look.
+-- The result of the last check of the plugin server's socket.
 local looked, listens = 0, false
 
--- reachable says whether the plugin server listens on path. It does not wait, and
--- many requests that do share its looks.
+-- reachable returns whether the plugin server listens on path. It does not wait.
+-- Requests that are waiting share its checks.
 local function reachable(path)
   local now = ngx.now()
   if not gave_up and now - looked < STEP / 2 then
@@ -180,7 +181,7 @@ local function reachable(path)
   conn:settimeout(0)
   local ok, err = conn:connect(path)
   conn:close()
-  looked, listens = now, ok ~= nil or err == "timeout" -- many are about to be let in
+  looked, listens = now, ok ~= nil or err == "timeout" -- the backlog is full, so it listens
   return listens
 end
 
@@ -203,7 +204,7 @@ local function await(server)
 end
 
 
--- find asks Go, more than once where a call fails as it ends or begins.
+-- find asks Go. It asks again if a call fails because Go is just starting or ending.
 local function find(conf)
   local plugin = external()
   local ok, relay
@@ -223,8 +224,8 @@ local function find(conf)
 end
 
 
--- known is what Go's access answered before, unless the relay has said since that
--- it leaves, or has hung up, or a secret is another.
+-- known returns what Go's access answered before, unless the relay has since announced
+-- that it leaves or closed its connection, or a secret has changed.
 local function known(conf)
   local relay = relays[conf]
   if not relay then
@@ -241,7 +242,7 @@ local function known(conf)
 end
 
 
--- answered waits for the request that asks Go for conf, if one does.
+-- answered waits for another request that is asking Go for conf, if there is one.
 local function answered(conf)
   local began = asking[conf]
   while began and ngx.now() - began < WAIT do
@@ -266,13 +267,13 @@ local function found(conf)
 end
 
 
--- send has the request go to the relay of conf, and returns what is known of it.
+-- send sends the request to the relay of conf, and returns what is known of the relay.
 -- The token is set by the caller.
 function M.send(conf)
   local relay = known(conf) or answered(conf)
   local data = ngx.ctx.balancer_data
   if relay then
-    -- What kong.service.set_target and set_scheme do.
+    -- The same as kong.service.set_target and set_scheme.
     ngx.var.upstream_host = relay.host
     ngx.var.upstream_scheme = relay.scheme
     data.host = relay.host

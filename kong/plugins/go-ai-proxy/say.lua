@@ -1,16 +1,16 @@
--- say logs what went wrong, once in a while: a fault that every request meets
--- must not fill the disk. How often it was met meanwhile is said afterwards.
+-- say logs an error, but each one only once in a while: an error of every request must
+-- not fill the disk. The next line says how often it happened in between.
 
-local SPARE_LOG = 10 -- seconds for which a line is counted only
+local SPARE_LOG = 10 -- seconds for which a repeated line is only counted
 local LONGEST_TEXT = 300 -- bytes of an error in a line
 
 local format = string.format
 local gsub = string.gsub
 local sub = string.sub
 
-local said = {} -- by what is said
+local said = {} -- by the text of the line
 
--- clean is a text that may be logged: bounded, one line.
+-- clean returns a text that may be logged: one line of limited length.
 local function clean(text)
   return (gsub(sub(tostring(text), 1, LONGEST_TEXT), "%c", " "))
 end

@@ -1,6 +1,6 @@
 -- A span of the request under Kong's own trace, by its tracing PDK: the
 -- OpenTelemetry and Zipkin plugins export it with the others. Where Kong does not
--- trace, or does not sample the request, nothing is done.
+-- trace, or does not sample the request, this does nothing.
 
 local kong = kong
 local ngx = ngx
@@ -17,8 +17,8 @@ local LISTS = (kong.version_num or 0) >= 3009000
 
 local M = {}
 
--- begin returns when the request's span begins, in nanoseconds; nil when there is
--- to be none.
+-- begin returns the time at which the request's span begins, in nanoseconds, or nil if
+-- the request gets no span.
 function M.begin(ctx)
   local root = ctx.KONG_SPANS and ctx.KONG_SPANS[1]
   if root and root.should_sample ~= false then
