@@ -202,7 +202,7 @@ func (b *balancing) admit(candidates []int) ([]int, error) {
 			continue
 		}
 		switch {
-		case !s.anyRule(acls.Deny, true) && (len(acls.Allow) == 0 || s.anyRule(acls.Allow, false)):
+		case s.admitted(acls):
 			admitted = append(admitted, i)
 		case s.needed:
 			why = refuse(http.StatusForbidden, textUnseen)
@@ -214,9 +214,21 @@ func (b *balancing) admit(candidates []int) ([]int, error) {
 	return admitted, nil
 }
 
+// shows says whether the client may know of a target: it may use it, as far as can
+// be known from a request that names no model.
+func (b *balancing) shows(t *endpoint) bool {
+	acls := b.exchange.instance.config.ACLs
+	if acls == nil {
+		return true
+	}
+	q := &b.exchange.request
+	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path), unseen: !t.FixedModel(), models: []string{t.Model.Name}}
+	return s.admitted(acls)
+}
+
 func (b *balancing) subject(t *endpoint) (*subject, error) {
 	q := &b.exchange.request
-	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path)}
+	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path), asked: q.model}
 	resolved, err := t.Resolve(q, q.model)
 	if err != nil {
 		return nil, err

@@ -153,8 +153,11 @@ func setPath(u *url.URL, escaped string) error {
 }
 
 // upstreamQuery joins the queries of the configured URL, the operation, the
-// provider and the client. The client's values win over the provider's fixed ones.
-func upstreamQuery(a *attempt, parts ...string) string {
+// provider and the client. Of the provider's fixed parameters (api-version), a value in
+// the configured URL wins over the client's, and the client's over the provider's.
+func upstreamQuery(a *attempt, configured string, parts ...string) string {
+	own, _ := url.ParseQuery(configured) // malformed parameters are nobody's
+	parts = append([]string{configured}, parts...)
 	var fixed [][2]string
 	if a.provider.Query != nil {
 		fixed = a.provider.Query(a.target)
@@ -170,7 +173,9 @@ func upstreamQuery(a *attempt, parts ...string) string {
 		query = "" // another provider does not know the client's parameters, and Google refuses unknown ones
 	}
 	for _, f := range fixed {
-		if _, ok := a.request.Query(f[0]); !ok {
+		if own.Has(f[0]) {
+			query = credentials.WithoutQuery(query, f[0])
+		} else if _, ok := a.request.Query(f[0]); !ok {
 			parts = append(parts, f[0]+"="+url.QueryEscape(f[1]))
 		}
 	}

@@ -63,9 +63,7 @@ func (r *reading) read() error {
 
 // meet finds the route type, the API and the path that the client calls.
 func (r *reading) meet() error {
-	asked := routes.Request{
-		Method: r.request.in.Method, Path: r.request.in.Path, Whole: r.request.in.Kong.Path, RawQuery: r.request.in.RawQuery, Captures: r.request.in.Kong.Captures,
-	}
+	asked := r.request.asked()
 	table := r.exchange.instance.table
 	if r.exchange.instance.native() != nil {
 		return r.want(table.Find(&asked))

@@ -173,6 +173,9 @@ func (x *exchange) serve(ctx context.Context) error {
 	if x.instance.broken != nil {
 		return x.instance.broken
 	}
+	if listed, err := answerModels(x); listed {
+		return err
+	}
 	if err := newReading(x).read(); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"go-ai-proxy/plugin/form"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -42,6 +43,11 @@ type request struct {
 	query  url.Values
 
 	space [12]jsonedit.Member // preallocated space for members
+}
+
+// asked returns what is examined to find out what the request is for.
+func (q *request) asked() routes.Request {
+	return routes.Request{Method: q.in.Method, Path: q.in.Path, Whole: q.in.Kong.Path, RawQuery: q.in.RawQuery, Captures: q.in.Kong.Captures}
 }
 
 // isName says whether s can be a model's name; names are put into URLs and

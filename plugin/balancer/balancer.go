@@ -13,9 +13,9 @@ import (
 
 // Target is a target as the balancer sees it.
 type Target struct {
-	ID     string // what makes it this target and no other
+	ID     string // identifies the target across configurations
 	Weight int    // 1 … 65535
-	// State is what is remembered of the target; see Store.
+	// State is the target's state; see Store.
 	State *State
 
 	inverse float64 // 1 / Weight
@@ -60,13 +60,13 @@ type policy interface {
 	pick(r *Request, all []Target, from []int) int
 }
 
-// Request is what a choice depends on. It belongs to one request and is used
-// for all its attempts.
+// Request holds what a choice depends on. It belongs to one request and is used for
+// all its attempts.
 type Request struct {
 	Now time.Time
 	// Candidates are the indexes of the targets that can serve the request, ascending.
 	Candidates []int
-	// Hash is that of the client's hash header.
+	// Hash is the hash of the client's hash header.
 	Hash uint64
 	// Ranked are candidates in the order of preference (semantic).
 	Ranked []int
@@ -75,7 +75,7 @@ type Request struct {
 	tried []bool
 	some  bool // a target was tried
 	from  []int
-	// Room for both where there are few targets.
+	// Preallocated space for both, for up to eight targets.
 	fewTried [8]bool
 	fewFrom  [8]int
 }
@@ -128,7 +128,7 @@ func (b *Balancer) Pick(r *Request) (index int, ok bool) {
 		s := b.targets[i].State
 		admitted, probe := b.breaker.admit(s, r.Now)
 		if !admitted {
-			continue // another request took the probe
+			continue // another request is the probe
 		}
 		r.probe = probe
 		s.inflight.Add(1)
@@ -136,9 +136,8 @@ func (b *Balancer) Pick(r *Request) (index int, ok bool) {
 	}
 }
 
-// available collects the untried and healthy candidates in r.from. Those that
-// asked to be left alone for a while (Retry-After) are among them only when
-// there are no others.
+// available collects the untried and healthy candidates in r.from. Those with a
+// Retry-After that has not passed are only among them if there are no others.
 func (b *Balancer) available(r *Request) {
 	if r.from == nil {
 		r.from = r.fewFrom[:0]
@@ -166,17 +165,17 @@ func (b *Balancer) available(r *Request) {
 	}
 }
 
-// Available is how many targets the last choice was made among.
+// Available returns how many targets the last choice was made from.
 func (r *Request) Available() int { return len(r.from) }
 
-// Left says whether another attempt of r could be made.
+// Left reports whether another attempt of r could be made.
 func (b *Balancer) Left(r *Request) bool {
 	b.available(r)
 	return len(r.from) > 0 || r.some && !b.once
 }
 
-// RetryAfter is how long it takes until the first of the candidates is tried
-// again; 0 when one is available.
+// RetryAfter returns the time until the first of the candidates is available again; 0
+// if one is.
 func (b *Balancer) RetryAfter(r *Request) time.Duration {
 	least := time.Duration(-1)
 	for _, i := range r.Candidates {
@@ -205,7 +204,7 @@ func (b *Balancer) Done(r *Request, i int, v Verdict, now time.Time) {
 	b.breaker.settle(s, v, r.probe, now)
 }
 
-// Exclude keeps target i from being chosen again for r while others are left.
+// Exclude prevents target i from being chosen again for r while others are left.
 func (b *Balancer) Exclude(r *Request, i int) {
 	if r.tried == nil {
 		r.tried = r.fewTried[:]

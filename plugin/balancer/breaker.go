@@ -22,7 +22,7 @@ func (f *failures) load() (all, forgiven uint32) {
 	return uint32(p >> 32), uint32(p)
 }
 
-// update replaces both counts by what next makes of them.
+// update replaces both counts by the result of next.
 func (f *failures) update(next func(all, forgiven uint32) (uint32, uint32)) {
 	for {
 		p := f.packed.Load()
@@ -33,7 +33,7 @@ func (f *failures) update(next func(all, forgiven uint32) (uint32, uint32)) {
 	}
 }
 
-// closed says that the target has failed too often.
+// closed reports whether the target has failed too often.
 func (b Breaker) closed(s *State) bool {
 	if b.MaxFails == 0 {
 		return false
@@ -42,13 +42,13 @@ func (b Breaker) closed(s *State) bool {
 	return int(all-forgiven) >= b.MaxFails
 }
 
-// allows says whether a request may be sent to the target.
+// allows reports whether a request may be sent to the target.
 func (b Breaker) allows(s *State, now time.Time) bool {
 	return !b.closed(s) || b.remaining(s, now) == 0 && !s.probing.Load()
 }
 
-// admit says whether the attempt may begin, and whether it is the one that
-// probes a target that was closed off.
+// admit reports whether the attempt may begin, and whether it is the probe of an
+// excluded target.
 func (b Breaker) admit(s *State, now time.Time) (ok, probe bool) {
 	if !b.closed(s) {
 		return true, false
@@ -57,9 +57,8 @@ func (b Breaker) admit(s *State, now time.Time) (ok, probe bool) {
 	return probe, probe
 }
 
-// settle counts the end of an attempt. A success forgives earlier failures
-// only when it comes FailTimeout or more after the last of them, or when it
-// was the probe.
+// settle counts the end of an attempt. A success forgives earlier failures only if it
+// comes FailTimeout or more after the last of them, or if it was the probe.
 func (b Breaker) settle(s *State, v Verdict, probe bool, now time.Time) {
 	if b.MaxFails == 0 {
 		return
@@ -78,7 +77,7 @@ func (b Breaker) settle(s *State, v Verdict, probe bool, now time.Time) {
 	}
 }
 
-// remaining is how long the target stays closed off.
+// remaining returns how long the target stays excluded.
 func (b Breaker) remaining(s *State, now time.Time) time.Duration {
 	if !b.closed(s) {
 		return 0
@@ -86,7 +85,7 @@ func (b Breaker) remaining(s *State, now time.Time) time.Duration {
 	return max(time.Duration(s.last.Load()-now.UnixNano())+b.FailTimeout, 0)
 }
 
-// later moves a time on, never back.
+// later sets a time if it is later than the old one.
 func later(at *atomic.Int64, t int64) {
 	for {
 		old := at.Load()

@@ -7,25 +7,26 @@ import (
 )
 
 const (
-	// refusals in a row are the target's fault.
+	// refusals is how many refusals in a row count as the target's failure.
 	refusals = 3
-	// worse is how much slower than the slowest a failing target counts as.
+	// worse is the factor by which a failing target counts as slower than the
+	// slowest.
 	worse = 2
-	// slowest bounds that, in ms and in ms per token: an hour of failures is
-	// forgiven in a minute or two.
+	// slowest is the limit of that, in ms and in ms per token: after an hour of
+	// failures a target is used again within a minute or two.
 	slowest = float64(5 * time.Minute / time.Millisecond)
-	// maxDoublings bounds how many requests the failures of a target count for:
-	// 1, 2, 4 … the longer it goes on.
+	// maxDoublings limits how many requests the failures of a target count for: 1, 2,
+	// 4 … while they continue.
 	maxDoublings = 6
-	// leastCost is what a failure counts for where nothing has cost anything
-	// yet: in the currency of the prices, less than any request costs.
+	// leastCost is what a failure counts for if no request has had a cost yet: less
+	// than any request costs, in the currency of the prices.
 	leastCost = 1e-9
 )
 
-// use is what requests use at a target.
+// use is the usage of requests at a target.
 type use struct{ prompt, completion, cost float64 }
 
-// total is what the target has used, with what its failures count for.
+// total returns the target's usage, including what its failures count for.
 func (s *State) total() use {
 	u := use{float64(s.prompt.Load()), float64(s.completion.Load()), math.Float64frombits(s.cost.Load())}
 	if p := s.penalty.Load(); p != nil {
@@ -34,10 +35,10 @@ func (s *State) total() use {
 	return u
 }
 
-// smoothing is how much a request counts in the average.
+// smoothing is the weight of one request in the average.
 const smoothing = 1.0 / 8
 
-// average takes an answered request into the average of what one uses.
+// average adds an answered request to the average usage of one.
 func (s *State) average(x Sample) {
 	if x.Prompt == 0 && x.Completion == 0 {
 		return
@@ -48,7 +49,7 @@ func (s *State) average(x Sample) {
 		next.completion = old.completion + (next.completion-old.completion)*smoothing
 		next.cost = old.cost + (next.cost-old.cost)*smoothing
 	}
-	s.typical.Store(next) // of two at once one is lost, which is no harm to an average
+	s.typical.Store(next) // if two do this at once one is lost, which does not matter for an average
 }
 
 // penalize makes target i the slowest and the most used of the candidates.
@@ -81,10 +82,10 @@ func (b *Balancer) penalize(r *Request, i int, now time.Time) {
 	if p := s.penalty.Load(); p != nil {
 		missing.prompt, missing.completion, missing.cost = missing.prompt+p.prompt, missing.completion+p.completion, missing.cost+p.cost
 	}
-	s.penalty.Store(&missing) // of two at once one is lost: they are alike
+	s.penalty.Store(&missing) // if two do this at once one is lost; they are alike
 }
 
-// measured is an average as it has decayed until now; 0 where it is no measure.
+// measured returns an average, decayed until now; 0 if it was not measured.
 func measured(p *atomic.Pointer[average], now time.Time) float64 {
 	if a := p.Load(); a == nil || a.failed {
 		return 0
@@ -94,8 +95,8 @@ func measured(p *atomic.Pointer[average], now time.Time) float64 {
 
 // slow replaces an average by one that is worse than the worst.
 func slow(p *atomic.Pointer[average], worst float64, now time.Time) {
-	// Where nobody has answered yet, any time will do: the next failure counts
-	// by those who have.
+	// If no target has answered yet, any value will do: the next failure is compared
+	// with those that have.
 	next := newAverage(min(worse*max(worst, 1), slowest), now)
 	next.failed = true
 	p.Store(next)

@@ -8,12 +8,12 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// hashing gives equal hashes to the same target. A ring of slots, each owned by a
-// target, has shares as near to those of the weights as its size allows. Which slots
-// a target owns, and who stands in for one that is not available, says weighted
-// rendezvous hashing: each target has a score made of its identity and the hash,
-// over its weight, and the lowest wins. So when a target goes, only its own requests
-// move, to the others in proportion to their weights.
+// hashing sends equal hashes to the same target. A ring of slots, each owned by a
+// target, has shares that are as close to the weights as its size allows. Weighted
+// rendezvous hashing decides which slots a target owns and which target replaces one
+// that is not available: each target has a score, computed from its identity, the
+// hash and its weight, and the lowest score wins. So when a target is removed, only
+// its own requests move, to the others in proportion to their weights.
 type hashing struct {
 	ids  []uint64 // by target; they do not depend on its place in the list
 	ring []int32  // the target that owns each slot
@@ -42,8 +42,8 @@ func newHashing(slots int, targets []Target) *hashing {
 	return p
 }
 
-// quotas shares slots out by weight; each target has one at least, so that there may
-// be more in all.
+// quotas distributes the slots by weight. Each target gets at least one, so the sum
+// may be larger than slots.
 func quotas(slots int, targets []Target) []int {
 	total := 0
 	for _, t := range targets {
@@ -67,12 +67,12 @@ func (p *hashing) pick(r *Request, all []Target, from []int) int {
 	return p.best(r.Hash, all, from)
 }
 
-// best is the target of the lowest score.
+// best returns the target with the lowest score.
 func (p *hashing) best(hash uint64, all []Target, from []int) int {
 	best, least := from[0], math.Inf(1)
 	for _, i := range from {
-		// A uniform number in (0, 1): its logarithm is exponentially distributed,
-		// and the minimum of such falls to each in proportion to its rate.
+		// u is uniform in (0, 1), so its logarithm is exponentially distributed. The
+		// minimum of several such values falls to each in proportion to its rate.
 		u := (float64(mix(p.ids[i], hash)>>11) + .5) / (1 << 53)
 		if score := -math.Log(u) * all[i].inverse; score < least {
 			best, least = i, score
@@ -81,7 +81,7 @@ func (p *hashing) best(hash uint64, all []Target, from []int) int {
 	return best
 }
 
-// mix is a hash of two hashes.
+// mix returns a hash of two hashes.
 func mix(a, b uint64) uint64 {
 	var both [16]byte
 	binary.LittleEndian.PutUint64(both[:8], a)
@@ -89,5 +89,5 @@ func mix(a, b uint64) uint64 {
 	return xxhash.Sum64(both[:])
 }
 
-// Hash is the hash of a client's header value.
+// Hash returns the hash of a client's header value.
 func Hash(value string) uint64 { return xxhash.Sum64String(value) }

@@ -2,12 +2,12 @@ package balancer
 
 import "time"
 
-// Health is what the balancer knows of a target at a time.
+// Health is what the balancer knows of a target at one time.
 type Health struct {
-	// Available is false while the breaker keeps requests away, for ClosedFor more.
+	// Available is false while the breaker excludes the target, for ClosedFor more.
 	Available bool
 	ClosedFor time.Duration
-	// RestingFor is how long the provider asked to be left alone.
+	// RestingFor is how long the provider has asked not to be called.
 	RestingFor time.Duration
 	InFlight   int64   // attempts under way
 	E2E, TPOT  float64 // expected latency in ms, and in ms per token; 0 if unknown

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// roundRobin gives each target exactly its share over a cycle as long as the
-// sum of the (reduced) weights. The order jumps through the cycle by a step
-// that has no divisor in common with it, so that a heavy target's turns are
-// spread, and no wheel has to be kept.
+// roundRobin gives each target exactly its share within a cycle whose length is the
+// sum of the (reduced) weights. The order goes through the cycle by a step that is
+// coprime to its length, so that a heavy target's turns are spread out, without a
+// table of turns.
 type roundRobin struct {
 	turn atomic.Uint64
 	all  cycle // of all targets
@@ -67,8 +67,8 @@ func gcd(a, b uint64) uint64 {
 	return a
 }
 
-// leastConnections gives the request to the target with the fewest under way
-// for its weight; a stream counts until its end.
+// leastConnections chooses the target with the fewest requests under way, relative to
+// its weight. A stream counts until its end.
 type leastConnections struct{}
 
 func (leastConnections) pick(_ *Request, all []Target, from []int) int {
@@ -77,8 +77,8 @@ func (leastConnections) pick(_ *Request, all []Target, from []int) int {
 
 func busy(s *State) float64 { return float64(s.inflight.Load() + 1) }
 
-// lowestLatency gives the request to the target with the lowest average for
-// its weight. Averages decay, so that a slow target is tried again in time.
+// lowestLatency chooses the target with the lowest average latency, relative to its
+// weight. Averages decay, so that a slow target is tried again after a while.
 type lowestLatency struct {
 	e2e     bool
 	weights []float64 // logarithms, by target
@@ -99,7 +99,7 @@ func (p *lowestLatency) pick(_ *Request, all []Target, from []int) int {
 		if p.e2e {
 			average = &all[i].State.e2e
 		}
-		rank := math.Inf(-1) // never asked: now
+		rank := math.Inf(-1) // not used yet: use it now
 		if a := average.Load(); a != nil {
 			rank = a.rank - p.weights[i]
 		}
@@ -110,8 +110,8 @@ func (p *lowestLatency) pick(_ *Request, all []Target, from []int) int {
 	return best
 }
 
-// lowestUsage gives the request to the target that has used the least for its
-// weight, by the configured count.
+// lowestUsage chooses the target that has used the least, relative to its weight, by
+// the configured count.
 type lowestUsage struct{ used func(*State) float64 }
 
 func newLowestUsage(strategy string) lowestUsage {
@@ -128,8 +128,8 @@ func newLowestUsage(strategy string) lowestUsage {
 
 func (p lowestUsage) pick(_ *Request, all []Target, from []int) int { return lowest(all, from, p.used) }
 
-// lowest is the target with the lowest score for its weight; of equals the one
-// with the fewest requests under way, then the heaviest.
+// lowest returns the target with the lowest score relative to its weight. Of equal
+// ones it returns the one with the fewest requests under way, then the heaviest.
 func lowest(all []Target, from []int, score func(*State) float64) int {
 	best, bestScore := -1, 0.0
 	for _, i := range from {
@@ -146,8 +146,8 @@ func lighter(a, b *Target) bool {
 	return x < y || x == y && a.Weight > b.Weight
 }
 
-// priority uses the heaviest targets only, in turn, and lighter ones when none
-// of those is left.
+// priority uses the heaviest targets only, in turn, and lighter ones if none of those
+// is left.
 type priority struct{ turn atomic.Uint64 }
 
 func newPriority() *priority { return &priority{} }
@@ -174,8 +174,8 @@ func (p *priority) pick(_ *Request, all []Target, from []int) int {
 	return from[0]
 }
 
-// semantic takes the first that is available of those ranked by the meaning of
-// the prompt; without a ranking, by weight.
+// semantic chooses the first available target in the ranking by the prompt's meaning.
+// Without a ranking it chooses by weight.
 type semantic struct{ fallback *roundRobin }
 
 func newSemantic(targets []Target) *semantic { return &semantic{fallback: newRoundRobin(targets)} }

@@ -10,14 +10,14 @@ import (
 type Snapshot struct {
 	Prompt, Completion int64 // tokens
 	Cost               float64
-	Fails, Forgiven    uint32    // failures, and how many of them a success has made good
+	Fails, Forgiven    uint32    // failures, and how many of them have been forgiven
 	LastFail           time.Time // zero: never
 	Rest               time.Time // until when its provider asked to be left alone
 	E2E, TPOT          Average
 }
 
-// Average is a latency, in ms or ms per token, as it was at a time. The zero
-// Average is none.
+// Average is a latency at a certain time, in ms or ms per token. The zero Average
+// means none.
 type Average struct {
 	Value float64
 	At    time.Time
@@ -34,7 +34,7 @@ func (s *State) Snapshot() Snapshot {
 	return x
 }
 
-// Given returns what SlowStart set: counts and averages that nobody has measured.
+// Given returns the counts and averages that SlowStart set, which were not measured.
 func (s *State) Given() Snapshot {
 	g := s.given.Load()
 	if g == nil {
@@ -43,9 +43,9 @@ func (s *State) Given() Snapshot {
 	return *g
 }
 
-// Merge applies what all nodes together know of the target. known is this node's
-// snapshot that is contained in all: what has happened here since then stays
-// counted.
+// Merge applies the state that all nodes together know of the target. known is this
+// node's own snapshot that is included in all; what has happened here since then is
+// added.
 func (s *State) Merge(known, all Snapshot) {
 	s.prompt.Add(all.Prompt - known.Prompt)
 	s.completion.Add(all.Completion - known.Completion)
@@ -63,8 +63,8 @@ func (s *State) Merge(known, all Snapshot) {
 	mergeAverage(&s.tpot, known.TPOT, all.TPOT)
 }
 
-// mergeAverage takes over another node's average if it is newer than ours. One
-// that equals ours is ours, even if its time has lost some precision on the way.
+// mergeAverage uses another node's average if it is newer than ours. An average that
+// equals ours is ours, even if its time has lost some precision.
 func mergeAverage(p *atomic.Pointer[average], known, all Average) {
 	if all.At.IsZero() || all.Value == known.Value {
 		return

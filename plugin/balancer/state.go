@@ -21,13 +21,13 @@ type State struct {
 	completion atomic.Int64
 	cost       atomic.Uint64       // float64 bits
 	typical    atomic.Pointer[use] // of one request, on average
-	penalty    atomic.Pointer[use] // what failures count for, beside what was used
+	penalty    atomic.Pointer[use] // what failures count for, in addition to the usage
 	streak     atomic.Int64        // failures and refusals since the last answer
 
 	rest    atomic.Int64 // unix nanoseconds until which the provider asked to be left alone
 	fails   failures
 	last    atomic.Int64 // unix nanoseconds of the last failure
-	probing atomic.Bool  // closed off, and the one request that probes is under way
+	probing atomic.Bool  // the target is excluded, and its probe is under way
 
 	given atomic.Pointer[Snapshot] // what SlowStart put in
 	kept  atomic.Bool              // an earlier configuration had the target
@@ -36,11 +36,12 @@ type State struct {
 type average struct {
 	value float64
 	at    time.Time
-	// rank orders decayed averages without computing them: it is the logarithm
-	// of the value, plus the time at which it was taken in units of decay. All
-	// values decay alike, so the order of ranks is that of the values, at any time.
+	// rank orders decayed averages without computing them. It is the logarithm of the
+	// value plus the time of the measurement in units of decay. Since all values
+	// decay at the same rate, the order of ranks is the order of the values at any
+	// time.
 	rank float64
-	// failed: no latency, but what a failure counts as.
+	// failed means that the value is not a latency but what a failure counts as.
 	failed bool
 }
 
@@ -68,15 +69,15 @@ func (s *State) learn(x Sample, now time.Time) {
 	addFloat(&s.cost, x.Cost)
 }
 
-// update moves an average towards value, the more the older the average is.
-// The first value, and the first after a failure, is taken as it is.
+// update moves an average towards value, more so the older the average is. The first
+// value, and the first after a failure, is used unchanged.
 func update(p *atomic.Pointer[average], value float64, now time.Time) {
 	for {
 		old := p.Load()
 		average := value
 		if old != nil && !old.failed {
 			w := weightAfter(now.Sub(old.at))
-			average = max(value, old.value*w+value*(1-w)) // a peak counts at once
+			average = max(value, old.value*w+value*(1-w)) // a peak counts immediately
 		}
 		next := newAverage(average, now)
 		if p.CompareAndSwap(old, next) {
@@ -85,8 +86,8 @@ func update(p *atomic.Pointer[average], value float64, now time.Time) {
 	}
 }
 
-// current is an average as it has decayed until now: a target that is not
-// asked is forgiven in time, and so is asked again.
+// current returns an average, decayed until now, so that a target that is not used is
+// tried again after a while.
 func current(p *atomic.Pointer[average], now time.Time) float64 {
 	a := p.Load()
 	if a == nil {
@@ -118,18 +119,18 @@ type Store struct {
 type stored struct {
 	state *State
 	users int
-	idle  time.Time // since when nobody uses it
+	idle  time.Time // the time since when it is not used
 }
 
-// keepState is how long a state stays that no configuration uses: a full sync
-// may take a target away and bring it back.
+// keepState is how long a state that no configuration uses is kept: a full sync may
+// remove a target and add it again.
 const keepState = 10 * time.Minute
 
 // NewStore returns an empty store.
 func NewStore() *Store { return &Store{states: map[string]*stored{}} }
 
-// Use returns the state of the target with this identity, made where there is
-// none. Each call needs a Release.
+// Use returns the state of the target with this identity, and creates it if
+// necessary. Each call needs a Release.
 func (s *Store) Use(identity string) *State {
 	s.mu.Lock()
 	defer s.mu.Unlock()

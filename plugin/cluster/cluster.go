@@ -31,7 +31,7 @@ const (
 	interval = 200 * time.Millisecond
 	pause    = 2 * time.Second // while Redis does not answer
 	patience = time.Second     // for an answer
-	keep     = 24 * time.Hour  // what no node has told anything of is forgotten
+	keep     = 24 * time.Hour  // a target that no node reports is forgotten
 )
 
 //go:embed exchange.lua
@@ -39,7 +39,7 @@ var lua string
 
 var script = redis.NewScript(lua)
 
-// Node is this process among others.
+// Node is this process as one of several nodes.
 type Node struct {
 	client *redis.Client
 	states *balancer.Store
@@ -75,7 +75,7 @@ func Join(url string, states *balancer.Store, log zerolog.Logger) (*Node, error)
 	return n, nil
 }
 
-// Close tells the others what they do not know yet, if Redis answers at once.
+// Close sends what the others do not know yet, if Redis answers immediately.
 func (n *Node) Close() {
 	n.stop()
 	n.done.Wait()
@@ -113,7 +113,7 @@ func (n *Node) run(ctx context.Context) {
 	}
 }
 
-// told is what one exchange says of a state.
+// told is what one exchange sends about a state.
 type told struct {
 	state *balancer.State
 	base  *base
@@ -121,8 +121,8 @@ type told struct {
 	reply *redis.Cmd
 }
 
-// exchange tells Redis what is new of all states in use and takes in what is
-// known there, in one round trip.
+// exchange sends what is new of all states in use to Redis and applies what is known
+// there, in one round trip.
 func (n *Node) exchange(ctx context.Context, round int) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -188,18 +188,19 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// key hides what the identity says: it holds hosts and names.
+// key returns a digest of the identity, which contains hosts and names.
 func key(identity string) string {
 	h := sha256.Sum256([]byte(identity))
 	return "go-ai-proxy:target:" + hex.EncodeToString(h[:16])
 }
 
-// arguments are what exchange.lua reads, in its order. Times are told as ages,
-// in ms: clocks of nodes differ.
+// arguments returns the arguments of exchange.lua, in its order. Times are sent as
+// ages, in ms, since the clocks of nodes differ.
 func arguments(last, now balancer.Snapshot, sent time.Time) []any {
 	whole := func(n int64) string { return strconv.FormatInt(n, 10) }
 	float := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-	// Only news is told: a time that went to and fro would move a little each way.
+	// Only changes are sent: a time that is sent back and forth would change a little
+	// each time.
 	age := func(t time.Time, news bool) string {
 		if t.IsZero() || !news {
 			return ""
@@ -222,14 +223,14 @@ func arguments(last, now balancer.Snapshot, sent time.Time) []any {
 	}
 }
 
-// What Redis may say of a target: whole numbers that a float has, and ages in ms
-// of a century at the most.
+// What an answer of Redis may hold: whole numbers that a float can hold exactly, and
+// ages in ms of at most a century.
 const (
 	maxCount = 1 << 53
 	maxAge   = 100 * 365 * 24 * 3600 * 1000
 )
 
-// read is the answer of exchange.lua.
+// read reads the answer of exchange.lua.
 func read(answer []string, received time.Time) (s balancer.Snapshot, err error) {
 	if len(answer) != 11 {
 		return s, fmt.Errorf("redis answers with %d values", len(answer))

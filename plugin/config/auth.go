@@ -41,7 +41,7 @@ func credentialsOf(a *Auth) (all []given) {
 func (k *checker) auth(path, name string, a *Auth) {
 	p := translators.Lookup(name)
 	if p == nil {
-		return // which is said elsewhere
+		return // reported elsewhere
 	}
 	keyed := a.HeaderName != "" || a.ParamName != ""
 	var unused []given

@@ -11,10 +11,10 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Check says what the schema cannot: rules over more than two fields, over
-// several targets, and fields that would have no effect. A configuration that
-// fails it must not serve requests. The error is Problems, each of which names
-// the field and what to do.
+// Check applies the rules that a schema cannot hold: rules over more than two fields,
+// over several targets, and fields that would have no effect. A configuration that
+// fails it must not serve requests. The error is Problems, each of which names the
+// field and what to do.
 func (c *Config) Check() error {
 	problems := append(c.check().problems, c.unsupported()...)
 	if len(problems) == 0 {
@@ -23,8 +23,8 @@ func (c *Config) Check() error {
 	return problems
 }
 
-// Warnings names what is set and has no effect where it stands, though the
-// configuration works without it, as it does with Kong's plugins.
+// Warnings names settings that have no effect, in configurations that work without
+// them, as they do with Kong's plugins.
 func (c *Config) Warnings() Problems { return c.check().warnings }
 
 func (c *Config) check() *checker {
@@ -50,7 +50,7 @@ func (c *Config) check() *checker {
 	return k
 }
 
-// Path is where target i stands in the configuration, as Kong writes it: the
+// Path returns the place of target i in the configuration, as Kong writes it: the
 // first of several is config.targets[1].
 func (c *Config) Path(i int) string {
 	if c.Advanced {
@@ -59,8 +59,8 @@ func (c *Config) Path(i int) string {
 	return "config"
 }
 
-// semantic are the rules about the semantic algorithm, beside that of the
-// schema that embeddings and vectordb must be there.
+// semantic applies the rules about the semantic algorithm, in addition to the
+// schema's, which requires embeddings and vectordb.
 func (k *checker) semantic() {
 	if k.c.Balancer.Algorithm != "semantic" {
 		return
@@ -79,7 +79,7 @@ func (k *checker) semantic() {
 	}
 }
 
-// maxDimensions is what pgvector stores at the most; models make some thousand.
+// maxDimensions is the limit of pgvector. Models have a few thousand dimensions.
 const maxDimensions = 16000
 
 // checker collects problems.
@@ -109,8 +109,8 @@ func (k *checker) target(path string, t *Target) {
 	}
 }
 
-// balancer warns of settings that belong to another algorithm. Those that have
-// their default may not have been set.
+// balancer warns of settings that belong to another algorithm. A setting with its
+// default value may not have been set.
 func (k *checker) balancer() {
 	b := &k.c.Balancer
 	for _, one := range []struct {
@@ -142,10 +142,10 @@ func (k *checker) balancer() {
 	}
 }
 
-// formats are the rules about the client's format and the operation.
+// formats applies the rules about the client's format and the operation.
 func (k *checker) formats(path string, t *Target) {
-	// AI Proxy's rule. Among targets, the formats that are chats are translated
-	// for other providers, too.
+	// This is AI Proxy's rule. With targets, chats are also translated for other
+	// providers.
 	own := translators.Native(k.c.LLMFormat)
 	if own != nil && own.Client.Bound && own.Name != t.Model.Provider && !(k.c.Advanced && own.Client.Translates()) {
 		k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", own.Client.Name, own.Name)
@@ -155,13 +155,10 @@ func (k *checker) formats(path string, t *Target) {
 	}
 }
 
-// templates are refused where nothing would put values in their place, or
-// where they have no end. Other mistakes in them are answered per request, with
-// Kong's texts.
+// templates refuses templates in fields that cannot have them, and templates without
+// an end. Other mistakes in templates are reported per request, with Kong's texts.
 func (k *checker) templates(path string, t *Target) {
-	if strings.Contains(t.Model.Alias, "$(") {
-		k.fail(path+".model.model_alias", "cannot be a template: it is what the client's model is compared with")
-	}
+	k.alias(path, &t.Model)
 	for _, one := range t.Model.texts() {
 		if strings.Contains(provider.WithoutTemplates(one.text), "$(") {
 			k.fail(path+"."+one.field, "has a template without an end: close it as in $(headers.name)")
@@ -182,7 +179,7 @@ func (k *checker) noTemplate(field, text string) {
 	}
 }
 
-// acls are the rules about addresses, and about keys that say nothing.
+// acls applies the rules about addresses, and warns of keys without effect.
 func (k *checker) acls() {
 	if k.c.ACLs == nil {
 		return

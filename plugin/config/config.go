@@ -9,17 +9,17 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Config is one configuration of the plugin. It is immutable: a changed
-// configuration is another Config.
+// Config is one configuration of the plugin. It is immutable: a changed configuration
+// is another Config.
 //
-// Absent and null mean the same: the default of schema.json, or "not configured"
-// where there is none. A given zero (0, false) is a value; an empty string never
-// occurs, as Kong does not accept one.
+// Absent and null mean the same: the default of schema.json, or "not configured" if
+// there is none. A given zero (0, false) is a value. Empty strings never occur, since
+// Kong refuses them.
 type Config struct {
 	PluginID string `json:"__plugin_id"` // Kong's id of the plugin, "" standalone
 
-	// Targets holds one target for a configuration with `model`, and those of
-	// `targets` otherwise: then Advanced is set. There is at least one.
+	// Targets holds one target for a configuration with `model`. Otherwise it holds
+	// those of `targets`, and Advanced is set. There is at least one.
 	Targets  []Target `json:"targets"`
 	Advanced bool     `json:"-"`
 
@@ -35,9 +35,10 @@ type Config struct {
 	VectorDB   *VectorDB   `json:"vectordb"`
 	ACLs       *ACLs       `json:"acls"`
 
-	// unused names the fields of a single target that stand beside targets.
+	// unused names fields of a single target that are set although there are targets.
 	unused []string
-	// literals are the strings that stand for a value and were not replaced by it.
+	// literals holds the references and placeholders that were not replaced by a
+	// value.
 	literals Problems
 }
 
@@ -49,17 +50,17 @@ type Target struct {
 	Logging     Logging         `json:"logging"`
 	Weight      int             `json:"weight"`
 	Description string          `json:"description"`
-	Metadata    json.RawMessage `json:"metadata"` // kept, not read
+	Metadata    json.RawMessage `json:"metadata"` // accepted, but not used
 
 	template *template // of the strings under Model
 }
 
-// Model is a model and its provider. Strings under it, but for Provider and
-// Alias, may be templates: Target.Resolve gives the values.
+// Model is a model and its provider. All strings in it except Provider and Alias may
+// be templates: Target.Resolve returns the values.
 type Model struct {
 	Provider string         `json:"provider"`
-	Name     string         `json:"name"` // "": the request's own
-	Alias    string         `json:"model_alias"`
+	Name     string         `json:"name"`        // "": the request's own
+	Alias    string         `json:"model_alias"` // see Aliases
 	Options  target.Options `json:"options"`
 }
 
@@ -94,21 +95,21 @@ type ACLs struct {
 	Deny  []ACLRule `json:"deny"`
 }
 
-// ACLRule matches where all its conditions do.
+// ACLRule matches if all its conditions do.
 type ACLRule struct {
 	Match []ACLCondition `json:"match"`
 }
 
-// ACLCondition matches where what Type (and Key) name is one of Values.
+// ACLCondition matches if the value of Type (and Key) is one of Values.
 type ACLCondition struct {
 	Type   string   `json:"type"`
 	Key    string   `json:"key"`
 	Values []string `json:"values"`
 }
 
-// Parse reads a configuration as Kong sends it to a plugin (or as
-// Schema.Process returns it, encoded) and fills in the defaults of schema.json.
-// It does not check again what the schema holds: Check does the rest.
+// Parse reads a configuration as Kong sends it to a plugin (or as Schema.Process
+// returns it, encoded) and fills in the defaults of schema.json. It does not apply
+// the schema's rules again; Check applies the others.
 func (s *Schema) Parse(data []byte) (*Config, error) {
 	var raw map[string]any
 	if err := json.Unmarshal(data, &raw); err != nil {
@@ -144,8 +145,8 @@ func (s *Schema) Parse(data []byte) (*Config, error) {
 	return c, nil
 }
 
-// wire is a configuration as it travels: with the fields of a single target
-// beside the list of them.
+// wire is a configuration as Kong sends it, with the fields of a single target next
+// to the list of targets.
 type wire struct {
 	Config
 	RouteType route.Type `json:"route_type"`

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// check is one cross-field rule of a record, Kong's "entity check". Names in it
-// may be dotted. One member is set.
+// check is one cross-field rule of a record, Kong's "entity check". Names in it may
+// have dots. Exactly one of its members is set.
 type check struct {
 	AtLeastOneOf      []string `json:"at_least_one_of"`
 	OnlyOneOf         []string `json:"only_one_of"`
@@ -18,7 +18,7 @@ type check struct {
 	ConditionalAtLeastOneOf *conditionalAtLeastOneOf `json:"conditional_at_least_one_of"`
 }
 
-// conditional: where one field matches, another must match, too.
+// conditional is the rule: if one field matches, another must match, too.
 type conditional struct {
 	IfField   string `json:"if_field"`
 	IfMatch   match  `json:"if_match"`
@@ -27,7 +27,8 @@ type conditional struct {
 	ThenErr   string `json:"then_err"`
 }
 
-// conditionalAtLeastOneOf: where a field matches, one of others must be set.
+// conditionalAtLeastOneOf is the rule: if a field matches, one of several others must
+// be set.
 type conditionalAtLeastOneOf struct {
 	IfField          string   `json:"if_field"`
 	IfMatch          match    `json:"if_match"`
@@ -35,7 +36,7 @@ type conditionalAtLeastOneOf struct {
 	ThenErr          string   `json:"then_err"`
 }
 
-// match is what a value must be, beside what its field demands anyway.
+// match is what a value must be, in addition to its field's own rules.
 type match struct {
 	Required *bool    `json:"required"`
 	Eq       any      `json:"eq"`
@@ -54,7 +55,7 @@ func (c *check) names() []string {
 	return slices.Concat(c.AtLeastOneOf, c.OnlyOneOf, c.MutuallyRequired, c.MutuallyExclusive)
 }
 
-// entity is a record under check.
+// entity is a record that is being checked.
 type entity struct {
 	*validator
 	path  string
@@ -135,7 +136,7 @@ func (e *entity) conditionalAtLeastOneOf(c *conditionalAtLeastOneOf) {
 	e.fail("at least one of these fields must be non-empty: " + names)
 }
 
-// over returns def with the attributes that the match sets.
+// over returns def with the attributes of the match.
 func (m *match) over(def *field) *field {
 	merged := *def
 	if m.Required != nil {
@@ -153,7 +154,7 @@ func (m *match) over(def *field) *field {
 	return &merged
 }
 
-// count says how many of the named fields are set: not null and not empty.
+// count returns how many of the named fields are set: not null and not empty.
 func (e *entity) count(names []string) (n int) {
 	for _, name := range names {
 		value, _ := lookup(e.value, name)
@@ -178,8 +179,8 @@ func (e *entity) count(names []string) (n int) {
 	return n
 }
 
-// referenced says whether one of the fields is a reference to a vault: what it
-// holds is not known yet, and Kong leaves such a check out.
+// referenced reports whether one of the fields is a reference to a vault. Its value
+// is not known yet, and Kong skips such a check.
 func (e *entity) referenced(names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		value, _ := lookup(e.value, name)
@@ -189,8 +190,8 @@ func (e *entity) referenced(names []string) bool {
 	})
 }
 
-// invalid says whether one of the record's own fields has a problem already:
-// Kong then leaves such a check out.
+// invalid reports whether one of the record's own fields already has a problem. Kong
+// skips such a check.
 func (e *entity) invalid(names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		member := e.path + "." + name
@@ -201,8 +202,8 @@ func (e *entity) invalid(names []string) bool {
 	})
 }
 
-// lookup follows a dotted name. It says no when a record on the way is null or
-// the last member is absent; a member that is null is there.
+// lookup returns the value of a dotted name. It returns false if a record on the way
+// is null or the last member is absent; a member that is null counts as present.
 func lookup(value map[string]any, name string) (any, bool) {
 	head, tail, dotted := strings.Cut(name, ".")
 	member, ok := value[head]
@@ -216,7 +217,7 @@ func lookup(value map[string]any, name string) (any, bool) {
 	return lookup(record, tail)
 }
 
-// quoted lists names as Kong does: 'a', 'b'.
+// quoted returns a list of names as Kong writes it: 'a', 'b'.
 func quoted(names []string) string {
 	return "'" + strings.Join(names, "', '") + "'"
 }

@@ -10,9 +10,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// landing is where a value from a request ends up. A value may be no more than
-// the admin left room for: it never adds a host, a path segment or a query
-// parameter.
+// landing is the place where a value from a request is used. Such a value must stay
+// within the place that the admin left for it: it must not add a host, a path segment
+// or a query parameter.
 type landing target.Landing
 
 const (
@@ -26,7 +26,7 @@ const (
 	inURL        = landing(target.InURL)
 )
 
-// landsInModel is where the name of a model of a provider lands.
+// landsInModel returns the landing of a model's name at a provider.
 func landsInModel(name string) landing {
 	if p := translators.Lookup(name); p != nil && p.ModelLands != target.Nowhere {
 		return landing(p.ModelLands)
@@ -34,8 +34,8 @@ func landsInModel(name string) landing {
 	return inModel
 }
 
-// checkRequestModel makes sure that the client's own choice of a model cannot
-// change the URL, at providers that have it there.
+// checkRequestModel checks that the model of the client's request cannot change the
+// URL of a provider that has the model in the URL.
 func checkRequestModel(name, model string) error {
 	p := translators.Lookup(name)
 	if p == nil || p.ModelLands == target.Nowhere || model == "" {
@@ -53,7 +53,7 @@ func checkRequestModel(name, model string) error {
 	return nil
 }
 
-// admit returns value as it must be written there, or why it must not be.
+// admit returns value as it must be written, or the reason why it is refused.
 func (l landing) admit(value string) (string, string) {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, isControl) {
 		return "", "has a control character or is no UTF-8"
@@ -83,8 +83,8 @@ func (l landing) admit(value string) (string, string) {
 	return value, ""
 }
 
-// refuseWhole says what is wrong with a whole text, literal parts included:
-// two harmless dots make a step up.
+// refuseWhole returns what is wrong with a whole text, including its literal parts,
+// or "". Two single dots, for example, can together be "..".
 func (l landing) refuseWhole(value string) string {
 	switch l {
 	case inText:
@@ -115,7 +115,7 @@ func refuseHost(host string) string {
 	return ""
 }
 
-// refusePath refuses what would lead out of a path, or leave a segment empty.
+// refusePath refuses a path that leads out of its folder or has an empty segment.
 func refusePath(path string) string {
 	if strings.Contains(path, "..") || strings.Contains(path, "//") || strings.Contains("/"+path+"/", "/./") {
 		return "is a relative path"
@@ -129,7 +129,8 @@ func notHostname(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.')
 }
 
-// urlPlace says where in a URL the end of literal is, which begins in from.
+// urlPlace returns the part of a URL that the end of literal is in; literal begins in
+// the part from.
 func urlPlace(from landing, literal string) landing {
 	if scheme, after, ok := strings.Cut(literal, "://"); ok && from == inHost && !strings.ContainsAny(scheme, "/?#") {
 		literal = after

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// literals finds strings in a configuration, as it came, that stand for a value
-// and were not replaced by it: references to vaults, and decK's placeholders. A
-// provider would be sent them as they are.
+// literals finds strings in a configuration that should have been replaced by a
+// value: references to vaults, and decK's placeholders. Otherwise they would be sent
+// to a provider.
 func (s *Schema) literals(raw map[string]any) Problems {
 	l := &literals{}
 	l.value("config", s.config, raw)
@@ -42,8 +42,8 @@ func (l *literals) value(path string, f *field, value any) {
 	}
 }
 
-// unresolved finds the references that Kong names beside a record, in $refs, and
-// had no value for: the field is empty then, or still has the reference.
+// unresolved finds the references that Kong lists in $refs next to a record and had
+// no value for. The field is then empty, or still has the reference.
 func (l *literals) unresolved(path string, record map[string]any) {
 	refs, _ := record["$refs"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(refs)) {

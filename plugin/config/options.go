@@ -13,8 +13,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// templated are the options that may hold templates: all strings, but for those
-// that schema.json has a list of values for, and price lists.
+// templated lists the options that may be templates: all strings, except those with a
+// list of values in schema.json, and price lists.
 var templated = func() (options []*target.Option) {
 	for i := range target.List {
 		if target.List[i].Lands != target.Nowhere {
@@ -24,8 +24,8 @@ var templated = func() (options []*target.Option) {
 	return options
 }()
 
-// options are the rules about single options: those for all, those of the rows
-// of target.List, and those that the provider has itself.
+// options applies the rules about single options: those for all, those of
+// target.List's rows, and the provider's own.
 func (k *checker) options(path string, t *Target) {
 	own := k.own(path, t)
 	path += ".model.options."
@@ -66,7 +66,7 @@ func (k *checker) options(path string, t *Target) {
 	}
 }
 
-// own are the provider's rules. It returns the fields that they name.
+// own applies the provider's own rules. It returns the fields that they name.
 func (k *checker) own(path string, t *Target) map[string]bool {
 	p := translators.Lookup(t.Model.Provider)
 	if p == nil || p.Check == nil {
@@ -87,8 +87,8 @@ func (k *checker) own(path string, t *Target) map[string]bool {
 	return named
 }
 
-// idle says why an option that is set changes nothing for a target, "" where it
-// may. What depends on what an API takes is the caller's to know.
+// idle returns the reason why an option that is set has no effect for a target, or
+// "". It does not know what each API accepts.
 func (k *checker) idle(option *target.Option, t *Target) string {
 	o := &t.Model.Options
 	switch {
@@ -111,7 +111,7 @@ func (k *checker) idle(option *target.Option, t *Target) string {
 	return ""
 }
 
-// priced says whether what requests to a target cost is looked at.
+// priced reports whether costs of requests to a target are used.
 func (k *checker) priced(t *Target) bool {
 	b := &k.c.Balancer
 	return t.Logging.Statistics || b.Algorithm == "lowest-usage" && b.TokensCountStrategy == "cost"
@@ -120,5 +120,5 @@ func (k *checker) priced(t *Target) bool {
 // above is the form of context_window_factor.above.
 var above = regexp.MustCompile(`^[0-9]+[kKmM]?$`)
 
-// Native says that clients speak a provider's own format, not the default one.
+// Native reports whether clients use a provider's own format.
 func (c *Config) Native() bool { return c.LLMFormat != translators.Client.Name }

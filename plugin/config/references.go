@@ -2,11 +2,11 @@ package config
 
 import "fmt"
 
-// Dereference returns a copy of what Process returned with values in place of
-// references to vaults, as Kong does before a plugin sees its configuration.
-// Fields that the schema does not call referenceable keep their text.
+// Dereference returns a copy of a configuration that Process returned, with
+// references to vaults replaced by their values, as Kong does before a plugin gets
+// its configuration. Fields that are not referenceable in the schema are not changed.
 //
-// The error is Problems: each reference that resolve has no value for.
+// The error is Problems: all references that resolve has no value for.
 func (s *Schema) Dereference(processed map[string]any, resolve func(reference string) (string, error)) (map[string]any, error) {
 	d := &dereferencer{resolve: resolve}
 	out := d.value("config", s.config, processed).(map[string]any)

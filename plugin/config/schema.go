@@ -1,10 +1,9 @@
-// Package config is the plugin's configuration: Kong's schema of it and what
-// that schema means (for where no Kong evaluates it), the Go structs, the
-// rules that a schema cannot hold, and templates such as $(headers.x).
+// Package config is the plugin's configuration: Kong's schema and its rules (for
+// where no Kong applies them), the Go structs, the rules that a schema cannot hold,
+// and templates such as $(headers.x).
 //
-// Start with NewSchema and Schema.Parse. schema.json, at the root of the
-// repository, is the only list of fields, defaults and ranges: main embeds it and
-// passes it on.
+// Start with NewSchema and Schema.Parse. schema.json, at the root of the repository,
+// is the only list of fields, defaults and ranges: main embeds it and passes it on.
 package config
 
 import (
@@ -18,8 +17,8 @@ import (
 	"strings"
 )
 
-// Schema is a declarative Kong plugin schema, the `config` record of it. It is
-// immutable and safe for concurrent use.
+// Schema is the `config` record of a declarative Kong plugin schema. It is immutable
+// and safe for concurrent use.
 type Schema struct {
 	config *field
 }
@@ -36,9 +35,9 @@ type field struct {
 	// Referenceable strings may be {vault://…}, which Kong resolves later.
 	Referenceable bool `json:"referenceable"`
 	Encrypted     bool `json:"encrypted"`
-	// Keys and Values are those of a map: strings, and anything but null. Kong's
-	// name for anything is "foreign": a foreign field that names no entity is not
-	// looked at, in 3.4 (which has no type json) and in 3.9 alike.
+	// Keys and Values describe a map: strings, and anything but null. Kong's name for
+	// anything is "foreign": Kong does not check a foreign field that names no
+	// entity, neither in 3.4 (which has no type json) nor in 3.9.
 	Keys   *field `json:"keys"`
 	Values *field `json:"values"`
 
@@ -51,15 +50,15 @@ type field struct {
 	MatchAny *matchAny `json:"match_any"`
 }
 
-// matchAny holds patterns of which one must match. They are written in what
-// Lua's patterns and Go's regular expressions share: no % and no -.
+// matchAny holds patterns, one of which must match. They only use what Lua's patterns
+// and Go's regular expressions have in common: no % and no -.
 type matchAny struct {
 	Patterns []string `json:"patterns"`
 	Err      string   `json:"err"`
 	compiled []*regexp.Regexp
 }
 
-// member is a field with its name; members keep the schema's order.
+// member is a field with its name; members are in the schema's order.
 type member struct {
 	name string
 	*field
@@ -109,7 +108,7 @@ func decodeField(data []byte) (*field, error) {
 	return f, nil
 }
 
-// strict decodes JSON and refuses attributes that this package would ignore.
+// strict decodes JSON and refuses attributes that this package does not know.
 func strict(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -125,7 +124,7 @@ func (f *field) member(name string) *field {
 	return nil
 }
 
-// at returns the field that a dotted name leads to, or nil.
+// at returns the field with a dotted name, or nil.
 func (f *field) at(name string) *field {
 	for part := range strings.SplitSeq(name, ".") {
 		if f = f.member(part); f == nil {
@@ -160,8 +159,8 @@ func NewSchema(data []byte) (*Schema, error) {
 	return &Schema{config: c}, nil
 }
 
-// verify makes sure that a schema cannot trip the evaluator: cross-field rules
-// name fields that exist, arrays say what they hold.
+// verify makes sure that the evaluator can rely on the schema: cross-field rules name
+// existing fields, and arrays say what they hold.
 func (f *field) verify(path string) error {
 	for i := range f.EntityChecks {
 		for _, name := range f.EntityChecks[i].names() {
@@ -192,8 +191,8 @@ func (f *field) verify(path string) error {
 	return nil
 }
 
-// requireRecords does what Kong does with a plugin's schema: a record that
-// does not say otherwise is always there. Kong does not look into arrays.
+// requireRecords does what Kong does with a plugin's schema: records are required
+// unless they say otherwise. Kong does not do that inside arrays.
 func requireRecords(f *field) {
 	if f.Required == nil {
 		f.Required = new(true)
@@ -205,13 +204,13 @@ func requireRecords(f *field) {
 	}
 }
 
-// Process checks a plugin's `config` as Kong's Admin API does, with Kong's
-// texts, and returns it as Kong sends it to a plugin: with defaults, with
-// absent members instead of nulls. raw is left as it is; it holds what
-// encoding/json or a YAML decoder makes.
+// Process checks a plugin's `config` as Kong's Admin API does, with Kong's texts, and
+// returns it as Kong sends it to a plugin: with defaults, and with absent members
+// instead of nulls. It does not change raw, which is the output of encoding/json or
+// of a YAML decoder.
 //
-// The error is Problems: all of them, with paths such as
-// config.targets[2].weight, where the first target is targets[1], as in Kong.
+// The error is Problems: all of them, with paths such as config.targets[2].weight,
+// where the first target is targets[1], as in Kong.
 func (s *Schema) Process(raw map[string]any) (map[string]any, error) {
 	filled := s.config.fill(raw).(map[string]any)
 	v := &validator{}
@@ -222,15 +221,15 @@ func (s *Schema) Process(raw map[string]any) (map[string]any, error) {
 	return withoutNulls(filled).(map[string]any), nil
 }
 
-// fill returns a copy of value with the defaults that Kong sets when a plugin
-// is stored. A member that is null stays so; one that is absent becomes its
-// default, or null, or (required, without default) stays absent.
+// fill returns a copy of value with the defaults that Kong sets when a plugin is
+// stored. A null member is kept; an absent one gets its default, or null, or stays
+// absent if it is required and has no default.
 func (f *field) fill(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
 		if f.Type != "record" {
 			if len(value) == 0 && (f.Type == "array" || f.Type == "set") {
-				return []any{} // Lua knows one kind of empty table
+				return []any{} // Lua has only one kind of empty table
 			}
 			return value
 		}
@@ -257,7 +256,7 @@ func (f *field) fill(value any) any {
 	return value
 }
 
-// missing returns what stands for the field when it is absent.
+// missing returns the value for the field when it is absent.
 func (f *field) missing() (any, bool) {
 	switch {
 	case f.Default != nil:
@@ -294,7 +293,7 @@ func withoutNulls(value any) any {
 type Problem struct {
 	Field   string // "config.model.options.temperature"
 	Message string
-	entity  bool // of a cross-field check: a field has one other problem at most
+	entity  bool // of a cross-field check; a field has at most one other problem
 }
 
 // Problems is all that is wrong with a configuration.

@@ -64,7 +64,7 @@ func (e *Embeddings) Target(dimensions *int) *Target {
 	return t
 }
 
-// VectorDB is where vectors are kept.
+// VectorDB is the database of the vectors.
 type VectorDB struct {
 	Strategy       string    `json:"strategy"` // redis or pgvector
 	Dimensions     int       `json:"dimensions"`

@@ -8,23 +8,23 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Source is where the values of templates come from: the client's request.
-// Each method returns the (first) value and whether there is one.
+// Source provides the values of templates: the client's request. Each method returns
+// the first value and whether there is one.
 type Source interface {
-	// Header finds a header in any case; - and _ in its name are the same.
+	// Header returns a header; case does not matter, and "-" and "_" are equal.
 	Header(name string) (string, bool)
-	// Capture finds a named capture of the route's path.
+	// Capture returns a named capture of the route's path.
 	Capture(name string) (string, bool)
 	Query(name string) (string, bool)
 }
 
-// template is what Resolve needs of a target, made once.
+// template is what Resolve needs of a target, computed once.
 type template struct {
-	fixed   *target.Target // the result, for what has no template
-	name    *text          // of model.name, nil when there is no template in it
+	fixed   *target.Target // the result for what has no template
+	name    *text          // of model.name, or nil if it has no template
 	options []filler
 	ownPath bool  // options.upstream_url takes its path from the request
-	err     error // of the syntax: the answer to each request
+	err     error // a syntax error, which each request is answered with
 }
 
 // filler sets one option.
@@ -41,28 +41,31 @@ type text struct {
 	land  landing
 }
 
-// part is a piece of a text: literal, or the value of a source's key.
+// part is a piece of a text: literal text, or the value for a source's key.
 type part struct {
 	literal     string
 	source, key string
-	land        landing // of the value: in a URL, what it lands in changes on the way
+	land        landing // of the value: in a URL, each value may be in another part
 }
 
-// Static says that nothing under model depends on the request's headers, path
-// or query.
+// Static reports whether nothing in model depends on the request's headers, path or
+// query.
 func (t *Target) Static() bool { return t.template.name == nil && len(t.template.options) == 0 }
 
-// OwnPath says that values of the request stand in the path of
-// options.upstream_url: then that path, not the client's, is what is meant.
+// FixedModel reports whether the model has a name that does not depend on the request.
+func (t *Target) FixedModel() bool { return t.template.name == nil && t.Model.Name != "" }
+
+// OwnPath reports whether the path of options.upstream_url contains values of the
+// request. Then that path is used, and not the client's.
 func (t *Target) OwnPath() bool { return t.template.ownPath }
 
-// Resolve returns the target as translators see it, with the values of src in
-// place of templates; requestModel is the model where none is configured. The
-// result is immutable. A target that is static and names its model costs
-// nothing: it is always the same one.
+// Resolve returns the target as translators get it, with the values of src in place
+// of templates. requestModel is the model if none is configured. The result is
+// immutable. For a static target that names its model, Resolve always returns the
+// same value and costs nothing.
 //
-// Errors are *chat.RequestError: a value that is missing or that cannot stand
-// where it would land, or a template that cannot be understood.
+// Errors are *chat.RequestError, for a value that is missing or not allowed at its
+// place, and for a template that is not valid.
 func (t *Target) Resolve(src Source, requestModel string) (*target.Target, error) {
 	tpl := t.template
 	if tpl.err != nil {
@@ -128,15 +131,15 @@ func (t *Target) compile() {
 	}
 }
 
-// isOneTemplate says whether a path is a single template, with or without a
-// slash before it: then its value is the whole path.
+// isOneTemplate reports whether a path is a single template, with or without a slash
+// before it. Its value is then the whole path.
 func isOneTemplate(path string) bool {
 	path = strings.TrimPrefix(path, "/")
 	return strings.HasPrefix(path, "$(") && strings.Index(path, ")") == len(path)-1
 }
 
-// parseText reads the templates in raw. What has no closing parenthesis is
-// literal, as in Kong.
+// parseText reads the templates in raw. As in Kong, text without a closing
+// parenthesis is literal.
 func parseText(field, raw string, land landing) (*text, error) {
 	x := &text{field: field, raw: raw, land: land}
 	place := land
@@ -177,9 +180,9 @@ func parseText(field, raw string, land landing) (*text, error) {
 	return x, nil
 }
 
-// openEnd lets a capture that stands at the end of a path have slashes: how much
-// of the client's path it holds is what the route's pattern says. Where more of
-// the path follows, it is one segment.
+// openEnd allows slashes in a capture at the end of a path, since the route's pattern
+// says how much of the client's path it holds. A capture with more path after it is
+// one segment.
 func (x *text) openEnd() {
 	for i := range x.parts {
 		p := &x.parts[i]
@@ -190,7 +193,7 @@ func (x *text) openEnd() {
 	}
 }
 
-// inPath says whether a value lands in the path of a URL.
+// inPath reports whether a value lands in the path of a URL.
 func (x *text) inPath() bool {
 	return slices.ContainsFunc(x.parts, func(p part) bool { return p.source != "" && (p.land == inURLSegment || p.land == inPath) })
 }
@@ -230,7 +233,7 @@ func (p *part) value(src Source) (string, bool) {
 	return src.Query(p.key)
 }
 
-// texts returns the strings of m that may hold templates, those that are set.
+// texts returns those strings of m that may be templates and are set.
 func (m *Model) texts() (set []struct{ field, text string }) {
 	add := func(field, text string) {
 		if text != "" {

@@ -1,7 +1,7 @@
 package config
 
-// unsupported names what the configuration asks for and the plugin cannot do
-// yet: an error at load is better than a field without effect.
+// unsupported names what the configuration asks for and the plugin cannot do. An
+// error at load is better than a field without effect.
 func (c *Config) unsupported() (problems Problems) {
 	feature := func(name string, used bool) {
 		if used {

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// validator collects what is wrong with a value, in Kong's words
+// validator collects what is wrong with a value, with Kong's texts
 // (kong/db/schema/init.lua).
 type validator struct {
 	problems Problems
 }
 
-// set notes the problem of a field, in place of an earlier one.
+// set records the problem of a field and replaces an earlier one.
 func (v *validator) set(path, message string) {
 	for i := range v.problems {
 		if p := &v.problems[i]; p.Field == path && !p.entity {
@@ -25,7 +25,7 @@ func (v *validator) set(path, message string) {
 	v.problems = append(v.problems, Problem{Field: path, Message: message})
 }
 
-// value checks a value and, for records and arrays, all it holds.
+// value checks a value and, for records and arrays, everything in it.
 func (v *validator) value(path string, f *field, value any) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -76,8 +76,8 @@ func (v *validator) record(path string, f *field, value map[string]any) {
 	}
 }
 
-// refuse says what is wrong with a value by itself, "" when nothing is. The
-// members of records and arrays are not its business.
+// refuse returns what is wrong with a value by itself, or "". It does not check the
+// members of records and arrays.
 func (f *field) refuse(value any) string {
 	if value == nil {
 		switch {
@@ -180,7 +180,7 @@ func (f *field) refuseContent(value any) string {
 	return ""
 }
 
-// least is the shortest length: an empty string is refused by default.
+// least returns the shortest length. By default, an empty string is refused.
 func (f *field) least() int {
 	switch {
 	case f.LenMin != nil:
@@ -191,7 +191,7 @@ func (f *field) least() int {
 	return 0
 }
 
-// number returns a number as JSON and YAML decoders make it.
+// number returns a number that a JSON or YAML decoder made.
 func number(value any) (float64, bool) {
 	switch n := value.(type) {
 	case float64:
@@ -206,7 +206,7 @@ func number(value any) (float64, bool) {
 	return 0, false
 }
 
-// length is the length of what has one; other values are never too short.
+// length returns the length of a value. Values without a length are never too short.
 func length(value any) int {
 	switch value := value.(type) {
 	case string:
@@ -217,7 +217,7 @@ func length(value any) int {
 	return math.MaxInt
 }
 
-// isReference says whether text is a reference to a vault.
+// isReference reports whether text is a reference to a vault.
 func isReference(text string) bool {
 	return strings.HasPrefix(text, "{vault://") && strings.HasSuffix(text, "}")
 }

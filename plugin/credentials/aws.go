@@ -23,11 +23,11 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// defaultSession names the session of an assumed role.
+// defaultSession is the session name of an assumed role if none is configured.
 const defaultSession = "kong"
 
-// sigV4 is an identity by signature: configured keys or the SDK's default
-// chain, then, if the target names one, an assumed role.
+// sigV4 authenticates by a signature, with configured keys or the SDK's default chain
+// and, if the target names one, an assumed role.
 type sigV4 struct {
 	service string           // the signing name of the provider's hosts
 	static  *aws.Credentials // nil: the default chain
@@ -36,9 +36,9 @@ type sigV4 struct {
 	signer  *v4.Signer // keeps derived keys
 }
 
-// chainClient serves the default chain. It is the SDK's, because the SDK gives
-// its own client the short timeouts that EC2's metadata service needs, and
-// knows AWS_CA_BUNDLE.
+// chainClient is used by the default chain. It is the SDK's client, since the SDK
+// gives it the short timeouts that EC2's metadata service needs, and applies
+// AWS_CA_BUNDLE.
 var chainClient = awshttp.NewBuildableClient()
 
 func newSigV4(auth Config, service string, hc *http.Client, env *environment) (identity, error) {
@@ -46,7 +46,7 @@ func newSigV4(auth Config, service string, hc *http.Client, env *environment) (i
 	if auth.AWSAccessKeyID == "" && auth.AWSSecretAccessKey == "" {
 		return s, nil
 	}
-	// Each key by itself beats the environment's.
+	// Each configured key wins over the environment's.
 	s.static = &aws.Credentials{
 		AccessKeyID:     cmp.Or(auth.AWSAccessKeyID, os.Getenv("AWS_ACCESS_KEY_ID")),
 		SecretAccessKey: cmp.Or(auth.AWSSecretAccessKey, os.Getenv("AWS_SECRET_ACCESS_KEY")),
@@ -57,9 +57,9 @@ func newSigV4(auth Config, service string, hc *http.Client, env *environment) (i
 	return s, nil
 }
 
-// apply signs out. The signature covers the host, the content type and all
-// X-Amz headers, as AWS demands, and no others: those may still change on
-// their way. The query is put in the order that is signed.
+// apply signs out. As AWS requires, the signature covers the host, the content type
+// and all X-Amz headers. It covers no others, since they may still change on the way.
+// The query is sorted as it is signed.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 func (s *sigV4) apply(ctx context.Context, t *target.Target, out *Outgoing) error {
 	region, err := awsRegion(t)
@@ -73,7 +73,7 @@ func (s *sigV4) apply(ctx context.Context, t *target.Target, out *Outgoing) erro
 	for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token"} {
 		delete(out.Header, name)
 	}
-	// A default port is not part of the Host that AWS sees signed.
+	// AWS does not sign a default port as part of the Host.
 	out.URL.Host = withoutDefaultPort(out.URL.Scheme, out.URL.Host)
 	signed := &http.Request{Method: out.Method, URL: out.URL, Header: http.Header{}}
 	for name, values := range out.Header {
@@ -114,7 +114,7 @@ func (s *sigV4) credentials(ctx context.Context, t *target.Target, region string
 	return c.get(ctx)
 }
 
-// cache is where the credentials for t are; nil for static keys without a role.
+// cache returns the cache of t's credentials, or nil for static keys without a role.
 func (s *sigV4) cache(t *target.Target, region string) (*cache[aws.Credentials], error) {
 	if t != nil && t.Options != nil && t.Options.Bedrock.AWSAssumeRoleARN != "" {
 		return s.role(&t.Options.Bedrock, region)
@@ -125,8 +125,8 @@ func (s *sigV4) cache(t *target.Target, region string) (*cache[aws.Credentials],
 	return s.chain(region), nil
 }
 
-// chain is the SDK's default chain: environment, profile, container, web
-// identity, EC2 metadata. The region is that of the STS which web identity asks.
+// chain is the SDK's default chain: environment, profile, container, web identity,
+// EC2 metadata. region is the region of the STS that web identity uses.
 // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 func (s *sigV4) chain(region string) *cache[aws.Credentials] {
 	fetch := func(ctx context.Context) (aws.Credentials, time.Time, error) {
@@ -143,7 +143,7 @@ func (s *sigV4) chain(region string) *cache[aws.Credentials] {
 	return s.env.keys.get(fingerprintOf("aws chain", region), fetch)
 }
 
-// role assumes the role that b names.
+// role returns credentials of the role that b names.
 func (s *sigV4) role(b *target.Bedrock, region string) (*cache[aws.Credentials], error) {
 	session := cmp.Or(b.AWSRoleSessionName, defaultSession)
 	if err := checkRole(b, session); err != nil {
@@ -157,7 +157,7 @@ func (s *sigV4) role(b *target.Bedrock, region string) (*cache[aws.Credentials],
 		return s.chain(region).get(ctx)
 	}
 	fetch := func(ctx context.Context) (aws.Credentials, time.Time, error) {
-		if _, err := base(ctx); err != nil { // its own error, not the SDK's around it
+		if _, err := base(ctx); err != nil { // its own error, without the SDK's wrapping
 			return aws.Credentials{}, time.Time{}, err
 		}
 		client := sts.New(sts.Options{
@@ -200,7 +200,8 @@ func checkRole(b *target.Bedrock, session string) error {
 	return nil
 }
 
-// awsRegion is the target's, or the environment's. It stands in host names.
+// awsRegion returns the target's region, or the environment's. It becomes part of
+// host names.
 func awsRegion(t *target.Target) (string, error) {
 	region := ""
 	if t != nil && t.Options != nil {
@@ -233,9 +234,9 @@ func expiry(k aws.Credentials) time.Time {
 	return time.Time{}
 }
 
-// awsError is an error of the SDK as text that is safe to log. Of an API's
-// error only the code is kept: STS quotes the canonical request, session token
-// included, when a signature does not match.
+// awsError returns an error of the SDK as text that is safe to log. For an API's
+// error, only the code is kept: if a signature does not match, STS quotes the
+// canonical request, including the session token.
 func awsError(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -253,7 +254,7 @@ func awsError(err error) error {
 	return errors.New(text)
 }
 
-// hashOf is the hex SHA-256 of a body in pieces.
+// hashOf returns the hex SHA-256 of a body in pieces.
 func hashOf(pieces [][]byte) string {
 	h := sha256.New()
 	for _, p := range pieces {

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// The flows are written out, in place of azidentity: it asks for the tenant's
-// OpenID configuration before every first token, keeps managed-identity tokens
-// in a cache of its own that we cannot bound, and retries the metadata service
-// for longer than a client waits.
+// The flows are implemented here and not by azidentity, which requests the tenant's
+// OpenID configuration before every first token, keeps tokens of managed identities
+// in a cache that we cannot bound, and retries the metadata service for longer than a
+// client waits.
 
 const (
 	azureResource = "https://cognitiveservices.azure.com/"
@@ -23,17 +23,17 @@ const (
 	azureIMDS     = "http://169.254.169.254/metadata/identity/oauth2/token"
 )
 
-// azureFlow is one way to a token: a name for errors, what identifies it, and
-// the request that asks for it.
+// azureFlow is one way to get a token: a name for errors, the values that identify
+// it, and the request for the token.
 type azureFlow struct {
 	name    string
 	id      []string
 	request func(context.Context) (*http.Request, error)
 }
 
-// newAzure chooses, in this order: the configured service principal, workload
-// identity of AKS, a service principal in the environment, the managed
-// identity of App Service, that of a virtual machine.
+// newAzure uses the first of these that is available: the configured service
+// principal, AKS workload identity, a service principal in the environment, the
+// managed identity of App Service, that of a virtual machine.
 func newAzure(auth Config, hc *http.Client, env *environment) (identity, error) {
 	if auth.AzureClientSecret != "" && (auth.AzureClientID == "" || auth.AzureTenantID == "") {
 		return nil, errors.New("auth.azure_client_secret needs auth.azure_client_id and auth.azure_tenant_id")
@@ -82,8 +82,8 @@ func chooseAzure(auth Config) (*azureFlow, error) {
 	return managedIdentity("Azure managed identity", u, "2018-02-01", auth.AzureClientID, "Metadata", "true"), nil
 }
 
-// managedIdentity asks a metadata service for the identity of client, which
-// may be "" for the system's.
+// managedIdentity requests a token of the identity of client from a metadata service.
+// client is "" for the system-assigned identity.
 // https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
 // https://learn.microsoft.com/azure/app-service/overview-managed-identity
 func managedIdentity(name string, at *url.URL, version, client, header, value string) *azureFlow {
@@ -125,8 +125,8 @@ func servicePrincipal(client, secret, tenant string) (*azureFlow, error) {
 	}, nil
 }
 
-// workloadIdentity is the same grant with a token of the cluster, which is
-// rotated on disk and so read each time.
+// workloadIdentity is the same grant with a token of the cluster. The token is
+// rotated on disk, so it is read each time.
 // https://azure.github.io/azure-workload-identity/docs/
 func workloadIdentity(client, file, tenant string) (*azureFlow, error) {
 	at, err := azureTokenURL(tenant)
@@ -156,8 +156,8 @@ func clientCredentials(ctx context.Context, at, client string, proof url.Values)
 	return postForm(ctx, at, proof)
 }
 
-// azureTokenURL is the token endpoint of a tenant, in the cloud that
-// AZURE_AUTHORITY_HOST names.
+// azureTokenURL returns the token endpoint of a tenant, in the cloud of
+// AZURE_AUTHORITY_HOST.
 func azureTokenURL(tenant string) (string, error) {
 	host := cmp.Or(os.Getenv("AZURE_AUTHORITY_HOST"), azureLogin)
 	if _, err := endpoint("AZURE_AUTHORITY_HOST", host); err != nil {

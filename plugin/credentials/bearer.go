@@ -17,8 +17,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// bearer is an identity by OAuth access token. What is cached is the finished
-// value of the Authorization header.
+// bearer authenticates by an OAuth access token. It caches the complete value of the
+// Authorization header.
 type bearer struct{ token *cache[[]string] }
 
 func (b *bearer) apply(ctx context.Context, _ *target.Target, out *Outgoing) error {
@@ -32,7 +32,7 @@ func (b *bearer) apply(ctx context.Context, _ *target.Target, out *Outgoing) err
 
 func (b *bearer) warm(*target.Target) { b.token.warm() }
 
-// authorization makes a header value of an access token.
+// authorization returns the header's value for an access token.
 func authorization(token string) ([]string, error) {
 	if token == "" || !httpguts.ValidHeaderFieldValue(token) {
 		return nil, errors.New("the answer has no usable access_token")
@@ -40,11 +40,11 @@ func authorization(token string) ([]string, error) {
 	return []string{"Bearer " + token}, nil
 }
 
-// maxTokenAnswer bounds the answer of a token endpoint, in bytes.
+// maxTokenAnswer is the largest answer of a token endpoint, in bytes.
 const maxTokenAnswer = 64 << 10
 
-// fetchToken asks a token endpoint and reads the fields of RFC 6749 §5.1.
-// Errors hold the host, the status and the error code, never a body or a URL.
+// fetchToken requests a token and reads the fields of RFC 6749 §5.1. Errors contain
+// the host, the status and the error code, but never a body or a URL.
 func fetchToken(hc *http.Client, req *http.Request) ([]string, time.Time, error) {
 	asked := time.Now()
 	resp, err := hc.Do(req)
@@ -67,7 +67,7 @@ func fetchToken(hc *http.Client, req *http.Request) ([]string, time.Time, error)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("token endpoint %s: %w", req.URL.Host, err)
 	}
-	// The life in seconds comes first: it does not depend on our clock.
+	// The lifetime in seconds is preferred, since it does not depend on our clock.
 	if life, ok := seconds(v.Get("expires_in")); ok {
 		return value, asked.Add(time.Duration(life) * time.Second), nil
 	}
@@ -77,9 +77,9 @@ func fetchToken(hc *http.Client, req *http.Request) ([]string, time.Time, error)
 	return nil, time.Time{}, fmt.Errorf("token endpoint %s: the answer says no expiry", req.URL.Host)
 }
 
-// tokenRefused is the error of an answer that is not 200. The error code
-// (RFC 6749 §5.2) is told when it looks like one; the description is not, for
-// an endpoint may quote what it was sent.
+// tokenRefused returns the error for an answer other than 200. It contains the error
+// code (RFC 6749 §5.2) if it looks like one, but not the description, since an
+// endpoint may quote the request in it.
 func tokenRefused(host string, status int, body []byte) error {
 	code := ""
 	if v, err := jsonedit.Parse(body); err == nil {
@@ -91,7 +91,7 @@ func tokenRefused(host string, status int, body []byte) error {
 	return fmt.Errorf("token endpoint %s: status %d, %s", host, status, code)
 }
 
-// isErrorCode accepts words such as invalid_client, which no secret looks like.
+// isErrorCode accepts words such as invalid_client, which secrets do not look like.
 func isErrorCode(s string) bool {
 	if len(s) == 0 || len(s) > 40 {
 		return false
@@ -121,8 +121,8 @@ func seconds(v *jsonedit.Value) (int64, bool) {
 	return int64(min(n, maxSeconds)), n >= 1
 }
 
-// cause is the text of a transport error without its URL, whose query may be
-// nobody's business.
+// cause returns the text of a transport error without its URL, whose query may be
+// confidential.
 func cause(err error) string {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -143,7 +143,7 @@ func endpoint(field, raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// direct is the client for sources that are given none.
+// direct is the client for sources that are not given one.
 var direct = &http.Client{Transport: &http.Transport{
 	Proxy:           proxyUnlessMetadata,
 	DialContext:     (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
@@ -151,8 +151,8 @@ var direct = &http.Client{Transport: &http.Transport{
 	MaxIdleConns:    16,
 }}
 
-// proxyUnlessMetadata keeps the metadata services off the proxy, which would
-// answer for its own machine.
+// proxyUnlessMetadata does not use the proxy for metadata services, since it would
+// get the proxy machine's identity.
 func proxyUnlessMetadata(r *http.Request) (*url.URL, error) {
 	host := r.URL.Hostname()
 	if ip := net.ParseIP(host); ip != nil && ip.IsLinkLocalUnicast() || host == "metadata.google.internal" {
@@ -161,8 +161,8 @@ func proxyUnlessMetadata(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
-// withoutRedirects returns a client on hc's transport that follows none: the
-// next host must not see a secret.
+// withoutRedirects returns a client with hc's transport that does not follow
+// redirects, so that no other host gets a secret.
 func withoutRedirects(hc *http.Client) *http.Client {
 	if hc == nil {
 		hc = direct

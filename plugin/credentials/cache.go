@@ -13,46 +13,49 @@ import (
 )
 
 const (
-	// fetchTimeout bounds one fetch with all its round trips: the client waits.
+	// fetchTimeout is the limit for one fetch with all its round trips, since the
+	// client waits for it.
 	fetchTimeout = 5 * time.Second
-	// refreshAhead is how long before its expiry a credential is renewed in the
-	// background; at most half of its life.
+	// refreshAhead is how long before it expires a credential is renewed in the
+	// background, but at most half of its lifetime.
 	refreshAhead = 5 * time.Minute
-	// expiryMargin is how long before its expiry a credential is no longer
-	// sent, so that it does not expire on its way; at most a quarter of its life.
+	// expiryMargin is how long before it expires a credential is no longer sent, so
+	// that it does not expire on the way, but at most a quarter of its lifetime.
 	expiryMargin = 10 * time.Second
-	// firstPause and longestPause bound how long a token source that has failed
-	// is left alone, longer each time it fails in a row.
+	// firstPause and longestPause are the limits of how long a failed token source is
+	// not called again. The pause grows with each failure in a row.
 	firstPause   = time.Second
 	longestPause = time.Minute
 )
 
-// fetchFunc gets a credential and the time it expires; the zero time is never.
+// fetchFunc fetches a credential. It returns the time when it expires, or the zero
+// time if it never does.
 type fetchFunc[V any] func(context.Context) (V, time.Time, error)
 
-// cache keeps one credential fresh. One fetch runs at a time, detached from
-// the request that caused it: a client that goes away does not fail the others.
+// cache keeps one credential fresh. Only one fetch runs at a time. It is independent
+// of the request that started it, so that a client that goes away does not fail the
+// others.
 type cache[V any] struct {
 	fetch fetchFunc[V]
 	lease atomic.Pointer[lease[V]]
 
 	mu     sync.Mutex
 	flight *flight[V]
-	// A failure is what requests are told until retryAt: an endpoint that hangs
-	// costs one of them its time and not each, and one that refuses is not asked
-	// by each of them.
+	// Until retryAt, requests get this error at once. So an endpoint that hangs
+	// delays only one of them, and an endpoint that refuses is not called by each.
 	failure  error
 	failures int // in a row
 	retryAt  time.Time
 }
 
-// lease is a credential and when to renew and when to drop it.
+// lease is a credential, with the times when it is renewed and when it can no longer
+// be used.
 type lease[V any] struct {
 	value           V
 	renew, unusable time.Time // zero: never
 }
 
-// flight is a running fetch. Its results may be read once done is closed.
+// flight is a running fetch. Its results may be read when done is closed.
 type flight[V any] struct {
 	done  chan struct{}
 	value V
@@ -77,8 +80,8 @@ func (l *lease[V]) usable(now time.Time) bool {
 	return l != nil && (l.unusable.IsZero() || now.Before(l.unusable))
 }
 
-// get returns a credential that is valid now. It waits only when there is
-// none; while an old one is still usable, it is renewed behind the request.
+// get returns a credential that is valid now. It only waits if there is none; a
+// credential that is still usable is renewed in the background.
 func (c *cache[V]) get(ctx context.Context) (V, error) {
 	l, f, err := c.current()
 	if l != nil {
@@ -99,8 +102,8 @@ func (c *cache[V]) get(ctx context.Context) (V, error) {
 // warm starts a fetch if one is due, and does not wait for it.
 func (c *cache[V]) warm() { c.current() }
 
-// current returns a usable lease, or the flight to wait for, or a failure that
-// is too young to try again.
+// current returns a usable lease, or the flight to wait for, or the error of a recent
+// failure.
 func (c *cache[V]) current() (*lease[V], *flight[V], error) {
 	now := time.Now()
 	if l := c.lease.Load(); l.fresh(now) {
@@ -126,7 +129,7 @@ func (c *cache[V]) current() (*lease[V], *flight[V], error) {
 	return nil, nil, fmt.Errorf("%w; it is asked again in %v", c.failure, c.retryAt.Sub(now).Round(100*time.Millisecond))
 }
 
-// run fetches for everyone who waits on f.
+// run fetches the credential for all that wait for f.
 func (c *cache[V]) run(f *flight[V]) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
@@ -149,16 +152,17 @@ func (c *cache[V]) run(f *flight[V]) {
 	close(f.done)
 }
 
-// pauseAfter is how long a source is left alone that has failed before so
-// many times in a row and has taken so long for it now: from 3/4 to 5/4 of
-// twice the pause before, so that nodes do not ask all at once.
+// pauseAfter returns how long a source is not called again. before is its number of
+// earlier failures in a row, took how long this one took. The pause is 3/4 to 5/4 of
+// twice the pause before, so that nodes do not all call at the same time.
 func pauseAfter(before int, took time.Duration) time.Duration {
 	pause := min(firstPause<<min(before, 10), longestPause)
 	pause += time.Duration(float64(pause) * (rand.Float64() - .5) / 2)
 	return max(pause, took)
 }
 
-// guard makes a panic of fetch its error: nobody else could recover it.
+// guard turns a panic of fetch into an error, since it runs in a goroutine of its
+// own.
 func guard[V any](ctx context.Context, fetch fetchFunc[V]) (v V, expires time.Time, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -168,8 +172,8 @@ func guard[V any](ctx context.Context, fetch fetchFunc[V]) (v V, expires time.Ti
 	return fetch(ctx)
 }
 
-// fingerprint identifies who a credential is for, so that targets and
-// reloaded configs of the same identity share it.
+// fingerprint identifies whose credential it is, so that targets and reloaded
+// configurations with the same identity share it.
 type fingerprint [sha256.Size]byte
 
 func fingerprintOf(parts ...string) (fp fingerprint) {
@@ -184,8 +188,8 @@ func fingerprintOf(parts ...string) (fp fingerprint) {
 	return fp
 }
 
-// registry shares caches by identity. When it is full, the one that was asked
-// for longest ago leaves: whoever still holds it goes on with it unshared.
+// registry shares caches by identity. When it is full, the least recently requested
+// one is removed; those that still hold it continue with it, but no longer share it.
 type registry[V any] struct {
 	limit int
 
@@ -203,7 +207,7 @@ func newRegistry[V any](limit int) *registry[V] {
 	return &registry[V]{limit: limit, shared: map[fingerprint]*sharedCache[V]{}}
 }
 
-// get returns the cache of an identity; a new one uses fetch.
+// get returns the cache of an identity. A new one uses fetch.
 func (r *registry[V]) get(id fingerprint, fetch fetchFunc[V]) *cache[V] {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// clientOnly are the request headers that end at the gateway: the client's
-// credentials for it or for a provider, what Kong and other proxies add about
-// the client, and what belongs to the client's connection.
+// clientOnly lists the request headers that are not forwarded: the client's
+// credentials for the gateway or for a provider, what Kong and other proxies add
+// about the client, and what concerns the client's connection.
 // https://developer.konghq.com/gateway/ lists what Kong's plugins add.
 var clientOnly = set(
 	// Keys, of us and of every provider.
@@ -22,25 +22,25 @@ var clientOnly = set(
 	// Hop by hop: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Te", "Trailer",
 	"Transfer-Encoding", "Upgrade",
-	// What frames the client's own body.
+	// About the length of the client's own body.
 	"Content-Length", "Expect",
 )
 
-// clientOnlyPrefixes are the families among them. The signature that an AWS
-// client made is X-Amz-; X-Amzn- headers are parameters of Bedrock and pass.
-// A browser sends a realtime key as a WebSocket subprotocol.
+// clientOnlyPrefixes lists the prefixes of such headers. X-Amz- is the signature of
+// an AWS client; X-Amzn- headers are parameters of Bedrock and are forwarded. A
+// browser sends a realtime key as a WebSocket subprotocol.
 var clientOnlyPrefixes = []string{
 	"X-Amz-", "X-Consumer-", "X-Credential-", "X-Authenticated-", "X-Goog-Authenticated-User-",
 	"X-Forwarded-", "X-Kong-", "Kong-", "X-Go-Ai-Proxy-", "Sec-Websocket-",
 }
 
-// clientOnlyQuery are query parameters, in lower case, by which credentials
-// come: Kong's key-auth and jwt plugins, Google's key, bearer tokens (RFC 6750).
+// clientOnlyQuery lists query parameters, in lower case, that hold credentials: those
+// of Kong's key-auth and jwt plugins, Google's key, and bearer tokens (RFC 6750).
 var clientOnlyQuery = set("apikey", "api_key", "api-key", "key", "access_token", "jwt", "subscription-key")
 
-// Forwarded returns the headers of a client's request, which have canonical
-// names, that may go to a provider: in a map of its own, with room for some more.
-// The one credential that allow_override lets through is put back by Source.Apply.
+// Forwarded returns those headers of a client's request that may be sent to a
+// provider. Names are canonical. The map is a new one, with room for some more.
+// Source.Apply adds the one credential that allow_override lets through.
 func Forwarded(client http.Header, room int) http.Header {
 	h := make(http.Header, len(client)+room)
 	for name, values := range client {
@@ -56,7 +56,8 @@ func Forwarded(client http.Header, room int) http.Header {
 	return h
 }
 
-// isClientOnly takes _ for -: what stands behind a provider's front may do the same.
+// isClientOnly treats "_" as "-", since servers behind a provider's front end may do
+// the same.
 func isClientOnly(name string) bool {
 	if strings.IndexByte(name, '_') >= 0 {
 		name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
@@ -72,8 +73,8 @@ func isClientOnly(name string) bool {
 	return false
 }
 
-// StripClientQuery returns a raw query without the parameters by which clients
-// send credentials; raw itself when there are none.
+// StripClientQuery returns a raw query without the parameters that hold clients'
+// credentials. It returns raw itself if there are none.
 func StripClientQuery(raw string) string {
 	return filterQuery(raw, func(name string) bool { return !isClientOnlyQuery(name) })
 }

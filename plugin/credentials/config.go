@@ -7,11 +7,10 @@ import (
 	"strings"
 )
 
-// Config is the auth record of a target, of ai-proxy and of embeddings, with
-// Kong's own field names. Vault references are resolved before it gets here,
-// so it holds secrets: every way to print it, JSON included, shows the word
-// REDACTED in their place. Keep it in an exported field or behind a pointer:
-// fmt cannot call methods on unexported struct fields.
+// Config is the auth record of a target, of ai-proxy and of embeddings, with Kong's
+// field names. Vault references have been resolved, so it holds secrets: everything
+// that prints it, JSON included, shows REDACTED instead. Keep it in an exported field
+// or behind a pointer, since fmt cannot call methods on unexported struct fields.
 type Config struct {
 	HeaderName    string `json:"header_name,omitempty"`
 	HeaderValue   string `json:"header_value,omitempty"`
@@ -45,14 +44,14 @@ func (c *Config) Has(name string) bool {
 	return false
 }
 
-// redacted stands for a value that is set and not shown.
+// redacted replaces a value that is set but not shown.
 const redacted = "REDACTED"
 
 // printable has Config's fields and none of its methods.
 type printable Config
 
-// redact returns c without its secrets. URLs count as secret: they may
-// carry a user name and a password.
+// redact returns c without its secrets. URLs count as secrets, since they may contain
+// a user name and a password.
 func (c Config) redact() printable {
 	for _, s := range []*string{
 		&c.HeaderValue, &c.ParamValue, &c.AWSAccessKeyID, &c.AWSSecretAccessKey,

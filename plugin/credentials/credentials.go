@@ -24,17 +24,17 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Outgoing is one attempt's request, complete but for its credentials. The
-// relay owns it; Apply changes URL and Header. Printing it shows no header
-// values and no query.
+// Outgoing is one attempt's request, complete except for its credentials. The relay
+// owns it; Apply changes URL and Header. Printing it shows neither header values nor
+// the query.
 type Outgoing struct {
 	Method string
 	URL    *url.URL    // final; its host is the Host header
-	Header http.Header // canonical keys, already stripped of what is the client's
+	Header http.Header // canonical keys, without the client's own credentials
 	Body   [][]byte    // the pieces of the final body, in order; read for SigV4 only
 
-	// What the client itself sent, unstripped: the source of the one credential
-	// that allow_override lets through.
+	// What the client sent, unchanged: the source of the one credential that
+	// allow_override lets through.
 	ClientHeader http.Header
 	ClientQuery  string // raw
 }
@@ -51,16 +51,16 @@ func (o Outgoing) Format(f fmt.State, _ rune) {
 // MarshalJSON writes what Format prints.
 func (o Outgoing) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(o)) }
 
-// identity authenticates requests by something that has to be fetched or computed.
+// identity authenticates requests by something that must be fetched or computed.
 type identity interface {
 	// apply sets the identity's headers on out.
 	apply(ctx context.Context, t *target.Target, out *Outgoing) error
-	// warm starts fetching what apply will need for t, and does not wait.
+	// warm starts to fetch what apply will need for t, and does not wait for it.
 	warm(t *target.Target)
 }
 
-// Source is where the credentials of one configured target come from. It is
-// immutable and safe for concurrent use; printing it shows no secret.
+// Source holds the credentials of one configured target. It is immutable and safe for
+// concurrent use. Printing it shows no secret.
 type Source struct {
 	provider string
 	override bool
@@ -76,13 +76,14 @@ type Source struct {
 	identity identity // nil is none
 }
 
-// environment is what sources share.
+// environment is shared by all sources.
 type environment struct {
 	tokens *registry[[]string]        // values of Authorization
 	keys   *registry[aws.Credentials] // of the default chain and of assumed roles
 }
 
-// maxIdentities bounds each registry. Only templated roles could come near it.
+// maxIdentities is the size of each registry. Only templated roles could come close
+// to it.
 const maxIdentities = 256
 
 var shared = &environment{
@@ -90,15 +91,15 @@ var shared = &environment{
 	keys:   newRegistry[aws.Credentials](maxIdentities),
 }
 
-// New prepares the credentials of a target, once, when its config is loaded.
-// It makes no request. Identities of the same values share their tokens across
-// sources and reloads.
+// New prepares the credentials of a target when its configuration is loaded. It makes
+// no request. Identities with the same values share their tokens across sources and
+// reloads.
 //
 // hc calls the token endpoints of Azure, Google and STS; its redirects are not
-// followed. It must not send link-local addresses through a proxy. With nil, a
-// client that keeps to that is used.
+// followed. It must not send link-local addresses through a proxy. If hc is nil, a
+// client that does all this is used.
 //
-// Errors name the field of the config and never its value.
+// Errors name the field of the configuration but never its value.
 func New(auth Config, p *provider.Provider, hc *http.Client) (*Source, error) {
 	return newSource(auth, p, hc, shared)
 }
@@ -173,17 +174,17 @@ func (s *Source) setParam(auth Config) error {
 	return nil
 }
 
-// isBearerKey reports whether auth holds an API key of AWS, which is a bearer
-// token and takes the place of a signature. AWS keys win over it.
+// isBearerKey reports whether auth holds an API key of AWS, which is sent as a bearer
+// token instead of a signature. AWS access keys win over it.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html
 func (s *Source) isBearerKey(auth Config) bool {
 	return s.header == "Authorization" && strings.HasPrefix(auth.HeaderValue, "Bearer ") &&
 		auth.AWSAccessKeyID == "" && auth.AWSSecretAccessKey == ""
 }
 
-// dropKeys forgets a header or query key beside an identity, which replaces
-// it: providers refuse two credentials, or prefer the wrong one. Another
-// header, such as a subscription key's of a gateway in between, stays.
+// dropKeys removes a header or query key, because the identity replaces it: providers
+// refuse two credentials, or use the wrong one. Another header, such as a
+// subscription key for a gateway in between, is kept.
 func (s *Source) dropKeys() {
 	switch s.header {
 	case "Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key":
@@ -194,24 +195,24 @@ func (s *Source) dropKeys() {
 	}
 }
 
-// Warm starts to fetch what Apply will need for t, if anything is due, and
-// returns at once. The relay calls it for all targets of a request before the
-// first attempt, so that a failover does not wait for a token. A nil t stands
-// for a target whose templates are not resolved yet.
+// Warm starts to fetch what Apply will need for t, if anything is due, and returns at
+// once. The relay calls it for all targets of a request before the first attempt, so
+// that a failover does not wait for a token. t is nil for a target whose templates
+// are not resolved yet.
 func (s *Source) Warm(t *target.Target) {
 	if s.identity != nil {
 		s.identity.warm(t)
 	}
 }
 
-// Apply puts the credentials for t on out: header, query parameter, identity.
-// It is the last change of a request, for a signature covers the rest, and
-// runs once per attempt. It waits for a token only when there is no usable
-// one, no longer than ctx allows and some seconds at most. The header value
-// slices it sets are shared: replace them, do not write to their elements.
+// Apply adds the credentials for t to out: header, query parameter, identity. It is
+// called once per attempt, as the last change of a request, since a signature covers
+// the rest. It waits for a token only if there is no usable one, at most until ctx
+// ends and at most some seconds. The header values that it sets are shared: replace
+// them, but do not change their elements.
 //
-// An error means that nothing may be sent ("LLM request failed before
-// proxying"); its text holds no secret and is fit for a log.
+// After an error nothing may be sent ("LLM request failed before proxying"). The
+// error's text holds no secret and may be logged.
 func (s *Source) Apply(ctx context.Context, t *target.Target, out *Outgoing) error {
 	if s.header != "" {
 		value := s.headerValue
@@ -246,9 +247,9 @@ func (s *Source) applyQuery(out *Outgoing) {
 }
 
 // BodyParam returns the top-level member that the final JSON body must have,
-// in place of one of that name, and its raw JSON value; "" is none. client
-// returns the raw value of a member of the client's own body, nil where it has
-// none. value must not be changed.
+// replacing a member with that name, and its raw JSON value. name is "" if there is
+// none. client returns the raw value of a member of the client's own body, or nil.
+// value must not be changed.
 func (s *Source) BodyParam(client func(name string) []byte) (name string, value []byte) {
 	if s.paramJSON == nil {
 		return "", nil
@@ -261,14 +262,14 @@ func (s *Source) BodyParam(client func(name string) []byte) (name string, value 
 	return s.param, s.paramJSON
 }
 
-// shortest is how long a text must be to be looked for as a secret, in bytes:
-// a shorter one may stand anywhere by chance.
+// shortest is the length from which a text is searched for as a secret, in bytes. A
+// shorter one could occur anywhere by chance.
 const shortest = 8
 
-// AppendSecrets appends the texts that must not be shown to anyone, of a request
-// to whose header h the source was applied: keys, tokens, signatures.
+// AppendSecrets appends the texts that must not be shown, of a request with headers h
+// that the source was applied to: keys, tokens, signatures.
 func (s *Source) AppendSecrets(secrets []string, h http.Header) []string {
-	if s.identity == nil && !s.override { // only what was configured can be there
+	if s.identity == nil && !s.override { // only configured values can be in it
 		secrets = appendTokens(secrets, s.headerValue)
 	} else {
 		for name, values := range h {
@@ -283,7 +284,7 @@ func (s *Source) AppendSecrets(secrets []string, h http.Header) []string {
 	return secrets
 }
 
-// appendTokens appends a header's values without the scheme before them.
+// appendTokens appends a header's values without their scheme.
 func appendTokens(secrets, values []string) []string {
 	for _, v := range values {
 		if _, token, found := strings.Cut(v, " "); found {

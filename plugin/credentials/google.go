@@ -22,9 +22,9 @@ const (
 	googleDefault  = "/computeMetadata/v1/instance/service-accounts/default/token"
 )
 
-// newGoogle chooses, in this order: the configured service account key, the
-// one in GCP_SERVICE_ACCOUNT, the metadata server, which also serves GKE's
-// workload identity. It is never asked when there is a key.
+// newGoogle uses the first of these that is available: the configured service account
+// key, the key in GCP_SERVICE_ACCOUNT, the metadata server, which also serves GKE's
+// workload identity.
 func newGoogle(cfg Config, hc *http.Client, env *environment) (identity, error) {
 	field, key := "auth.gcp_service_account_json", cfg.GCPServiceAccountJSON
 	if key == "" {
@@ -36,7 +36,7 @@ func newGoogle(cfg Config, hc *http.Client, env *environment) (identity, error) 
 	return googleInstance(cfg.GCPMetadataURL, hc, env)
 }
 
-// serviceAccount is the part of a service account's key file that we need.
+// serviceAccount holds the fields of a service account's key file that are needed.
 // https://cloud.google.com/iam/docs/keys-create-delete
 type serviceAccount struct {
 	Type         string `json:"type"`
@@ -46,12 +46,12 @@ type serviceAccount struct {
 	TokenURI     string `json:"token_uri"`
 }
 
-// googleKey is the two-legged flow with a JWT that the key signs. The audience
-// stays Google's own endpoint when another URL leads to it.
+// googleKey is the two-legged flow with a JWT that the key signs. The audience is
+// always Google's own endpoint, even if another URL leads to it.
 // https://developers.google.com/identity/protocols/oauth2/service-account
 func googleKey(field, key, tokenURL string, hc *http.Client, env *environment) (identity, error) {
 	var sa serviceAccount
-	// The texts of encoding/json quote values.
+	// Errors of encoding/json quote values.
 	if json.Unmarshal([]byte(key), &sa) != nil {
 		return nil, fmt.Errorf("%s is not a service account key in JSON", field)
 	}
@@ -74,8 +74,8 @@ func googleKey(field, key, tokenURL string, hc *http.Client, env *environment) (
 		TokenURL:     at.String(),
 		Scopes:       []string{googleScope},
 		Client:       hc,
-		// The library's own logger writes assertions and tokens when an
-		// environment variable asks for it.
+		// The library's own logger writes assertions and tokens if an environment
+		// variable asks for it.
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func googleKey(field, key, tokenURL string, hc *http.Client, env *environment) (
 	return &bearer{env.tokens.get(id, fetch)}, nil
 }
 
-// googleError is err without the answer's body.
+// googleError returns err without the answer's body.
 func googleError(host string, err error) error {
 	var refused *auth.Error
 	if errors.As(err, &refused) && refused.Response != nil {
@@ -105,8 +105,8 @@ func googleError(host string, err error) error {
 	return fmt.Errorf("token endpoint %s: %s", host, cause(err))
 }
 
-// googleInstance asks the metadata server. at, if set, is its address, or the
-// whole URL when it has a path.
+// googleInstance requests a token from the metadata server. at, if set, is its
+// address, or the whole URL if it has a path.
 // https://cloud.google.com/compute/docs/access/authenticate-workloads#applications
 func googleInstance(at string, hc *http.Client, env *environment) (identity, error) {
 	u, err := endpoint("auth.gcp_metadata_url", cmp.Or(at, googleMetadata))

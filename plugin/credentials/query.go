@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Queries are edited as text, pair by pair, so that what we do not touch stays
-// as the client wrote it, order and escaping included.
+// Queries are edited as text, pair by pair, so that all other pairs keep the client's
+// order and escaping.
 
-// filterQuery returns the pairs of raw whose unescaped name keep accepts; raw
-// itself when that is all of them.
+// filterQuery returns the pairs of raw whose unescaped name keep accepts. It returns
+// raw itself if keep accepts all.
 func filterQuery(raw string, keep func(name string) bool) string {
 	if raw == "" {
 		return raw
@@ -30,13 +30,14 @@ func filterQuery(raw string, keep func(name string) bool) string {
 	return strings.Join(kept, "&")
 }
 
-// WithoutQuery returns a raw query without the parameters called names; raw
-// itself when there are none.
+// WithoutQuery returns a raw query without the parameters called names. It returns
+// raw itself if there are none.
 func WithoutQuery(raw string, names ...string) string {
 	return filterQuery(raw, func(name string) bool { return !slices.Contains(names, name) })
 }
 
-// pairName is the unescaped name of a pair; as it stands when it is malformed.
+// pairName returns the unescaped name of a pair, or the name unchanged if it is
+// malformed.
 func pairName(pair string) string {
 	name, _, _ := strings.Cut(pair, "=")
 	if plain, err := url.QueryUnescape(name); err == nil {
@@ -45,7 +46,7 @@ func pairName(pair string) string {
 	return name
 }
 
-// setQuery replaces every pair of that name with pairs, at the end.
+// setQuery removes every pair with that name and appends pairs.
 func setQuery(raw, name, pairs string) string {
 	raw = filterQuery(raw, func(n string) bool { return n != name })
 	if raw == "" {

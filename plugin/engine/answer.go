@@ -70,8 +70,9 @@ func parseStatus(head string) (status, minor int, rest string, err error) {
 	return status, int(version[7] - '0'), rest, nil
 }
 
-// frame finds out how the body ends (RFC 9112 §6.3) and whether the connection
-// goes on. It takes what net/http takes: providers are not all strict.
+// frame determines how the body ends (RFC 9112 §6.3) and whether the connection can
+// be used again. It accepts what net/http accepts, since not all providers are
+// strict.
 func (a *answer) frame(method string, minor int) error {
 	h := a.Header
 	b := &a.body
@@ -126,8 +127,8 @@ func (a *answer) frame(method string, minor int) error {
 	return nil
 }
 
-// answerLength is the Content-Length, -1 when there is none. Several that are
-// the same are one.
+// answerLength returns the Content-Length, or -1 if there is none. Several equal ones
+// count as one.
 func answerLength(h http.Header) (int64, error) {
 	values, ok := h["Content-Length"]
 	if !ok {
@@ -180,8 +181,8 @@ func (b *answerBody) Wait() {
 	}
 }
 
-// Close implements io.Closer. A connection whose answer has come whole but for
-// its end mark is kept.
+// Close implements io.Closer. A connection is kept if the whole answer except for its
+// end mark has arrived.
 func (b *answerBody) Close() error {
 	a := (*answer)(b)
 	if a.conn == nil {
@@ -204,7 +205,7 @@ func (b *answerBody) Close() error {
 // last event has come.
 const endMark = 250 * time.Millisecond
 
-// awaitMark reads the end mark when the relay is no longer interested.
+// awaitMark reads the end mark after the relay has finished with the answer.
 func (a *answer) awaitMark() {
 	defer func() {
 		if p := recover(); p != nil { // there is nobody left to tell
@@ -225,7 +226,7 @@ func (a *answer) mark() {
 	}
 }
 
-// settle gives the connection back, or closes it when the body has not come
+// settle returns the connection to the pool, or closes it if the body has not arrived
 // whole.
 func (a *answer) settle() {
 	c := a.conn

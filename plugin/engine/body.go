@@ -10,7 +10,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-// framing is how a message's body ends (RFC 9112 §6).
+// framing says how a message's body ends (RFC 9112 §6).
 type framing uint8
 
 const (
@@ -27,8 +27,8 @@ const (
 	maxExcess    = 16 << 10
 )
 
-// maxChunk bounds the size that a chunk may claim, in bytes: far above what is
-// ever sent, and far below where sums of sizes overflow.
+// maxChunk is the largest size of a chunk, in bytes. It is far larger than any that
+// is sent, and so small that sums of sizes do not overflow.
 const maxChunk = 1 << 50
 
 // What is wrong with a chunked body.
@@ -84,7 +84,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// whole says that the body was read to its proper end.
+// whole reports whether the body was read to its proper end.
 func (b *body) whole() bool { return b.framing == empty || b.err == io.EOF }
 
 // readChunks fills p from as many chunks as have come.
@@ -118,7 +118,7 @@ func (b *body) readChunks(p []byte) (n int, err error) {
 	}
 }
 
-// lineCame says whether step can do without reading the connection.
+// lineCame reports whether step can continue without reading the connection.
 func (b *body) lineCame() bool {
 	return bytes.IndexByte(b.src.unread(), '\n') >= 0
 }
@@ -178,7 +178,7 @@ func (b *body) size(line []byte) error {
 	if rest := bytes.TrimRight(line[i:], " \t"); i == 0 || i > 16 || len(rest) > 0 && rest[0] != ';' {
 		return errChunk
 	}
-	// Chunks of a byte each are all right, long extensions are not.
+	// Chunks of one byte each are accepted, long extensions are not.
 	b.excess = max(b.excess+int64(len(line))+2-16-2*size, 0)
 	if b.excess > maxExcess {
 		return errExcess
@@ -216,7 +216,8 @@ func unhex(c byte) int {
 	return -1
 }
 
-// contentLength reads the values of Content-Length; there must be one.
+// contentLength reads the values of Content-Length, of which there must be exactly
+// one.
 func contentLength(values []string) (int64, bool) {
 	if len(values) != 1 || values[0] == "" {
 		return 0, false
@@ -225,7 +226,7 @@ func contentLength(values []string) (int64, bool) {
 	return int64(n), err == nil
 }
 
-// bodiless says that an answer of this status has no body (RFC 9110 §6.4.1).
+// bodiless reports whether an answer with this status has no body (RFC 9110 §6.4.1).
 func bodiless(status int) bool {
 	return status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
 }

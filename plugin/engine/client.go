@@ -58,7 +58,7 @@ func NewClient(base *tls.Config, http2 string, kind Kind) *Client {
 	return c
 }
 
-// Close closes idle connections and pools no more.
+// Close closes idle connections and keeps no more.
 func (c *Client) Close() {
 	c.pool.close()
 	c.mu.Lock()
@@ -98,7 +98,7 @@ func (c *Client) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, erro
 	return conn.roundTrip(ctx, out)
 }
 
-// check refuses what cannot be written as a request.
+// check refuses requests that cannot be written.
 func check(out *wire.Outgoing) error {
 	u := out.URL
 	switch {
@@ -126,8 +126,8 @@ func check(out *wire.Outgoing) error {
 	return nil
 }
 
-// foreign says that a URL is for net/http: its host speaks only HTTP/2, or the
-// way to it is a proxy that is not HTTP.
+// foreign reports whether a URL is for net/http: its host only speaks HTTP/2, or it
+// is reached through a proxy other than HTTP.
 func (c *Client) foreign(u *url.URL) bool {
 	for _, name := range c.http2 {
 		if name == "*" || strings.EqualFold(name, u.Host) || strings.EqualFold(name, u.Hostname()) {
@@ -146,8 +146,8 @@ func proxyOf(scheme, host string) (*url.URL, error) {
 	return http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: scheme, Host: host}})
 }
 
-// anyProxy says whether the environment names a proxy at all. net/http reads
-// the environment once, too.
+// anyProxy reports whether the environment names a proxy at all. Like net/http, it
+// reads the environment once.
 var anyProxy = sync.OnceValue(func() bool {
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"} {
 		if os.Getenv(name) != "" {
@@ -165,7 +165,8 @@ func idempotent(method string) bool {
 	return false
 }
 
-// errUnanswered is a connection that ended before the first byte of an answer.
+// errUnanswered is the error of a connection that ended before the first byte of an
+// answer.
 type errUnanswered struct {
 	cause   error
 	unasked bool // nothing of the request was written
@@ -176,11 +177,11 @@ func (e *errUnanswered) Error() string {
 }
 func (e *errUnanswered) Unwrap() error { return e.cause }
 
-// repeatable says that a request which failed on a used connection may be made
-// again on a fresh one: the connection had been closed before the answer began.
-// What was written may have been read and acted upon, whatever the provider's
-// system says later: a reset tells that bytes were left, not which. So only what
-// is idempotent is repeated then (RFC 9110 §9.2.2).
+// repeatable reports whether a request that failed on a reused connection may be sent
+// again on a new one, because the connection had been closed before the answer began.
+// If something was written, the provider may have read and acted on it, whatever its
+// system reports: a reset says that bytes were left, but not which. In that case only
+// idempotent requests are repeated (RFC 9110 §9.2.2).
 func repeatable(err error, method string) bool {
 	var e *errUnanswered
 	return errors.As(err, &e) && isClosed(e.cause) && (e.unasked || idempotent(method))

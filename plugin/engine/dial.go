@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// dialAside has a goroutine of its own dial: to connect and to verify certificates
-// needs a deep stack, and that of a stream would stay as deep.
+// dialAside runs dial in a goroutine of its own. Connecting and verifying
+// certificates need a deep stack, and the stack of a stream's goroutine would stay
+// that deep.
 func (c *Client) dialAside(ctx context.Context, to origin, limit time.Duration) (conn *clientConn, err error) {
 	done := make(chan struct{})
 	go func() {
@@ -29,8 +30,8 @@ func (c *Client) dialAside(ctx context.Context, to origin, limit time.Duration) 
 	return conn, err
 }
 
-// dial connects to an origin, by a proxy where the environment names one.
-// limit is for all of it: TCP, the proxy and TLS.
+// dial connects to an origin, through a proxy if the environment names one. limit
+// applies to all of it: TCP, the proxy and TLS.
 func (c *Client) dial(ctx context.Context, to origin, limit time.Duration) (*clientConn, error) {
 	if limit > 0 {
 		var cancel context.CancelFunc
@@ -67,7 +68,7 @@ func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", address)
 }
 
-// establish makes of a socket what requests can be sent on.
+// establish prepares a socket for requests.
 func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target string) error {
 	conn := c.socket
 	secure := func(name string) error {
@@ -110,7 +111,7 @@ func (c *clientConn) establish(ctx context.Context, proxy *url.URL, target strin
 // HTTP/2, separated by commas.
 const HTTP2Env = "GO_AI_PROXY_HTTP2"
 
-// maxProxyHead bounds a proxy's answer to CONNECT, in bytes.
+// maxProxyHead is the largest answer of a proxy to CONNECT, in bytes.
 const maxProxyHead = 32 << 10
 
 // tunnel asks an HTTP proxy for a connection to target (RFC 9110 §9.3.6).

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// bufferSize is what one read may bring, in bytes: heads and the events of a
-// stream are smaller.
+// bufferSize is the most that one read returns, in bytes. Heads and events of streams
+// are smaller.
 const bufferSize = 8 << 10
 
 // buffers are shared by all connections of the process. A connection takes one
@@ -24,23 +24,23 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 func takeBuffer() []byte { return buffers.Get().(*[bufferSize]byte)[:] }
 
-// giveBuffer takes a buffer back; one that has grown is left to the collector.
+// giveBuffer returns a buffer to the pool, unless it has grown.
 func giveBuffer(b []byte) {
 	if cap(b) == bufferSize {
 		buffers.Put((*[bufferSize]byte)(b[:bufferSize]))
 	}
 }
 
-// timer keeps a connection's deadline a given time ahead. Moving a deadline
-// costs more than parsing a header, so one that is a little later than asked
-// for stays where it is: it never passes too early, and at most an eighth, or
-// a second, too late.
+// timer keeps a connection's deadline a given time ahead. Moving a deadline costs
+// more than parsing a header, so a deadline that is only a little later than
+// requested is not moved: it never passes too early, and at most an eighth, or a
+// second, too late.
 type timer struct {
 	set func(time.Time) error
 	at  time.Time // zero: there is none
 }
 
-// ahead puts the deadline d from now; 0 means none.
+// ahead sets the deadline to d from now; 0 means none.
 func (t *timer) ahead(d time.Duration) error {
 	if d <= 0 {
 		return t.fix(time.Time{})
@@ -54,7 +54,7 @@ func (t *timer) ahead(d time.Duration) error {
 	return t.fix(time.Now().Add(d + slack))
 }
 
-// fix puts the deadline at a time; zero means none.
+// fix sets the deadline; zero means none.
 func (t *timer) fix(at time.Time) error {
 	if at.Equal(t.at) {
 		return nil
@@ -63,7 +63,7 @@ func (t *timer) fix(at time.Time) error {
 	return t.set(at)
 }
 
-// past is a deadline that is over.
+// past is a deadline that has passed.
 var past = time.Unix(1, 0)
 
 func isTimeout(err error) bool {

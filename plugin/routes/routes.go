@@ -62,6 +62,9 @@ func New(format string, types []route.Type) *Table {
 	return t
 }
 
+// Format is the format of the table's clients.
+func (t *Table) Format() *provider.ClientFormat { return t.format }
+
 // Of is the API of a route type in the default format; nil when it has none.
 func Of(wanted route.Type) *provider.API { return translators.Client.Of(wanted) }
 

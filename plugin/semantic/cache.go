@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Cache keeps the vectors of texts, the last used, within a bound of memory.
-// Routers share one, so that it outlives a configuration. At any time one
-// caller gets the vector of a text and the others wait for it.
+// Cache keeps the most recently used vectors of texts, in a limited amount of memory.
+// Routers share one, so that it outlives a configuration. Only one caller at a time
+// gets the vector of a text; the others wait for it.
 type Cache struct {
 	max int // numbers, of 4 bytes each
 	ttl time.Duration
@@ -29,7 +29,8 @@ type cached struct {
 	expires time.Time
 }
 
-// flight is a vector on its way. vector and err may be read once done is closed.
+// flight is a vector that is being fetched. vector and err may be read when done is
+// closed.
 type flight struct {
 	done    chan struct{}
 	vector  []float32
@@ -43,8 +44,8 @@ func NewCache(max int, ttl time.Duration) *Cache {
 	return &Cache{max: max, ttl: ttl, order: list.New(), entries: map[string]*list.Element{}, flights: map[string]*flight{}}
 }
 
-// Get returns the vector kept under id, or what fetch returns. fetch is
-// cancelled when nobody waits for it any longer. The vector must not be changed.
+// Get returns the vector with an id, or the result of fetch. fetch is cancelled when
+// nobody waits for it any longer. The vector must not be changed.
 func (c *Cache) Get(ctx context.Context, id string, fetch func(context.Context) ([]float32, error)) ([]float32, error) {
 	c.mu.Lock()
 	if v := c.lookup(id); v != nil {
@@ -74,8 +75,9 @@ func (c *Cache) Get(ctx context.Context, id string, fetch func(context.Context) 
 	}
 }
 
-// leave gives up waiting; the last to leave ends the flight. One whose time is
-// up leaves that to the flight's own deadline.
+// leave stops waiting for a flight. When the last one leaves, the flight is
+// cancelled, except by a caller whose time is up: the flight has a deadline of its
+// own.
 func (c *Cache) leave(id string, f *flight, gone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,9 +8,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Embedder is an Embed that asks an embedding model: ask sends a request and
-// returns the answer, both in OpenAI's format. Its errors must not quote the
-// request.
+// Embedder returns an Embed that uses an embedding model: ask sends a request and
+// returns the answer, both in OpenAI's format. Its errors must not quote the request.
 func Embedder(ask func(ctx context.Context, request []byte) (answer []byte, err error)) Embed {
 	return func(ctx context.Context, text string) ([]float32, error) {
 		answer, err := ask(ctx, append(jsonedit.AppendText([]byte{'{'}, "input", text), '}'))
@@ -42,11 +41,11 @@ func parseEmbedding(answer []byte) ([]float32, error) {
 	return v, nil
 }
 
-// maxPrompt bounds the text that is embedded, in bytes: models take some
-// thousand tokens. What comes last in a conversation says best what it is about now.
+// maxPrompt is the longest text that is embedded, in bytes, since models take a few
+// thousand tokens. The end of a conversation says best what it is about now.
 const maxPrompt = 16 << 10
 
-// clip is the end of a prompt that is embedded.
+// clip returns the end of a prompt, which is embedded.
 func clip(prompt string) string {
 	return strings.ToValidUTF8(prompt[max(0, len(prompt)-maxPrompt):], "")
 }

@@ -10,12 +10,12 @@ import (
 
 // Index stores the vectors of one configuration's descriptions and searches them.
 type Index interface {
-	// Prepare makes what a search needs, if it is not there: many processes
-	// may do so at once.
+	// Prepare creates what a search needs, if it does not exist. Many processes may
+	// do so at the same time.
 	Prepare(ctx context.Context) error
 	// Load returns the vectors that are stored, by id.
 	Load(ctx context.Context) (map[string][]float32, error)
-	// Save stores vectors in place of all others of the namespace.
+	// Save replaces all vectors of the namespace.
 	Save(ctx context.Context, vectors map[string][]float32) error
 	// Search returns the distances of v to the stored vectors, by id.
 	Search(ctx context.Context, v []float32) (map[string]float64, error)
@@ -31,8 +31,8 @@ const (
 	Euclidean Metric = "euclidean"
 )
 
-// Open returns the index that c asks for. namespace keeps plugins apart. It
-// connects when it is first used.
+// Open returns the configured index. namespace separates plugins. The index connects
+// when it is first used.
 func Open(c *config.VectorDB, namespace string, texts []Text) (Index, error) {
 	ids := make([]string, len(texts))
 	for i, t := range texts {
@@ -48,8 +48,8 @@ func Open(c *config.VectorDB, namespace string, texts []Text) (Index, error) {
 	return nil, fmt.Errorf("vectordb.strategy: %q needs the record of that name", c.Strategy)
 }
 
-// space is what an index holds. set tells the descriptions of one
-// configuration from those of an earlier one in the same namespace.
+// space is the contents of an index. set identifies the descriptions of one
+// configuration among those of earlier ones in the same namespace.
 type space struct {
 	namespace  string
 	set        string
@@ -58,7 +58,8 @@ type space struct {
 	metric     Metric
 }
 
-// Memory is an index in memory. Descriptions are few: it compares with each.
+// Memory is an index in memory. A search compares with each description, since there
+// are few.
 type Memory struct {
 	metric  Metric
 	vectors map[string][]float32
@@ -77,8 +78,8 @@ func (m *Memory) distances(v []float32) map[string]float64 {
 	return d
 }
 
-// distance is the distance of vectors of equal length. That to a zero vector,
-// which has no direction, is 1.
+// distance returns the distance of vectors of equal length. The distance to a zero
+// vector, which has no direction, is 1.
 func (m Metric) distance(a, b []float32) float64 {
 	var dot, aa, bb, square float64
 	for i := range min(len(a), len(b)) {

@@ -21,10 +21,10 @@ const (
 	retryStore = 10 * time.Second
 )
 
-// attemptTime bounds one attempt.
+// attemptTime is the limit for one attempt.
 const attemptTime = 30 * time.Second
 
-// run gets the descriptions' vectors and keeps the index as it should be.
+// run loads the descriptions' vectors and keeps the index complete.
 func (r *Router) run(ctx context.Context) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -55,8 +55,8 @@ func (r *Router) run(ctx context.Context) {
 	}
 }
 
-// load gets the vectors of all descriptions: from the cache, from the index,
-// where another process may have put them, or from the embedding model.
+// load gets the vectors of all descriptions: from the cache, from the index, where
+// another process may have stored them, or from the embedding model.
 func (r *Router) load(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
@@ -77,7 +77,7 @@ func (r *Router) load(ctx context.Context) bool {
 	r.memory.Store(NewMemory(r.o.Metric, vectors))
 	switch {
 	case !r.usable():
-	case failure != nil: // requests should not wait for another
+	case failure != nil: // requests should not wait for the next attempt
 		r.failed <- failure // the first: there is room
 	case complete && r.o.Index.Prepare(ctx) == nil:
 		r.index.Store(&errNone)
@@ -87,8 +87,8 @@ func (r *Router) load(ctx context.Context) bool {
 	return true
 }
 
-// known returns the vectors that nobody has to be asked for, whether the index
-// has all of them, and how it failed.
+// known returns the vectors that are known without the model, whether the index has
+// all of them, and its error.
 func (r *Router) known(ctx context.Context) (vectors map[string][]float32, complete bool, failure error) {
 	vectors = map[string][]float32{}
 	if r.o.Index != nil {
@@ -112,7 +112,7 @@ func (r *Router) known(ctx context.Context) (vectors map[string][]float32, compl
 	return vectors, complete, failure
 }
 
-// usable says whether there is an index that can take the vectors.
+// usable reports whether there is an index that can take the vectors.
 func (r *Router) usable() bool {
 	if r.o.Index == nil {
 		return false
@@ -140,7 +140,7 @@ func (r *Router) store(ctx context.Context) bool {
 	return true
 }
 
-// lost notes that the index cannot be searched, and says so once.
+// lost records that the index cannot be searched, and logs it once.
 func (r *Router) lost(err error) {
 	before := *r.index.Swap(&err)
 	if before == nil || errors.Is(before, errNotStored) {

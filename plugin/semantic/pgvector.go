@@ -18,10 +18,10 @@ import (
 	"go-ai-proxy/plugin/config"
 )
 
-// pgvectorIndex keeps vectors in a table of PostgreSQL with the extension
-// pgvector: https://github.com/pgvector/pgvector. One table serves all plugins
-// whose vectors have the same length. It has no index for its vectors: a search
-// reads the few rows of one configuration.
+// pgvectorIndex keeps vectors in a table of PostgreSQL with the extension pgvector:
+// https://github.com/pgvector/pgvector. All plugins whose vectors have the same
+// length share a table. The table has no vector index: a search reads the few rows of
+// one configuration.
 type pgvectorIndex struct {
 	space
 	pool    *pgxpool.Pool
@@ -29,7 +29,7 @@ type pgvectorIndex struct {
 	table   string
 }
 
-// pgConnections is how many connections a plugin instance opens at the most.
+// pgConnections is the highest number of connections of a plugin instance.
 const pgConnections = 8
 
 func newPGVector(c *config.PGVector, s space) (*pgvectorIndex, error) {
@@ -57,15 +57,16 @@ func pgOptions(c *config.PGVector) (*pgxpool.Config, error) {
 	pg.Host, pg.Port, pg.Database, pg.User, pg.Password = c.Host, uint16(c.Port), c.Database, c.User, c.Password
 	pg.ConnectTimeout = time.Duration(c.Timeout * float64(time.Millisecond))
 	pg.Fallbacks = nil
-	// Statements are not kept on the server: poolers such as PgBouncer hand a
-	// connection to another client between two of them.
+	// Statements are not prepared on the server, since poolers such as PgBouncer may
+	// use another connection for the next one.
 	pg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	if c.SSL || c.SSLRequired {
 		if pg.TLSConfig, err = pgTLS(c); err != nil {
 			return nil, err
 		}
-		// A server without TLS will do only where nobody asked who it is: else a
-		// bad certificate, or a "no" from whoever is in between, would be enough.
+		// A server without TLS is accepted only if the certificate is not to be
+		// verified. Otherwise a bad certificate, or a "no" from an attacker in
+		// between, would turn TLS off.
 		if !c.SSLRequired && !c.SSLVerify {
 			pg.Fallbacks = []*pgconn.FallbackConfig{{Host: pg.Host, Port: pg.Port}}
 		}
@@ -88,10 +89,10 @@ func pgTLS(c *config.PGVector) (*tls.Config, error) {
 	return t, nil
 }
 
-// Close returns once no query is under way.
+// Close returns when no query is under way.
 func (x *pgvectorIndex) Close() { x.pool.Close() }
 
-// with bounds an operation by vectordb.pgvector.timeout.
+// with limits an operation to vectordb.pgvector.timeout.
 func (x *pgvectorIndex) with(ctx context.Context) (context.Context, context.CancelFunc) {
 	if x.timeout <= 0 {
 		return context.WithCancel(ctx)
@@ -99,12 +100,12 @@ func (x *pgvectorIndex) with(ctx context.Context) (context.Context, context.Canc
 	return context.WithTimeout(ctx, x.timeout)
 }
 
-// lockKey is that of the advisory lock under which the table is made.
+// lockKey is the key of the advisory lock for creating the table.
 const lockKey = 0x676f6169 // "goai"
 
-// Prepare implements Index. CREATE … IF NOT EXISTS is no protection against
-// another process that does the same at that moment: the lock is. Where the
-// table is there, no right to create one is needed.
+// Prepare implements Index. CREATE … IF NOT EXISTS does not protect against another
+// process that does the same at that moment; the lock does. If the table exists, no
+// right to create one is needed.
 func (x *pgvectorIndex) Prepare(ctx context.Context) error {
 	ctx, cancel := x.with(ctx)
 	defer cancel()
@@ -207,8 +208,8 @@ func (x *pgvectorIndex) Search(ctx context.Context, v []float32) (map[string]flo
 	return distances, x.wrap("search", err)
 }
 
-// wrap says what failed, in a line without the database's and the user's
-// name: errors go into records.
+// wrap returns an error that says what failed, in one line and without the names of
+// the database and the user, since errors go into records.
 func (x *pgvectorIndex) wrap(what string, err error) error {
 	var connect *pgconn.ConnectError
 	var server *pgconn.PgError

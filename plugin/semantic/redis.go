@@ -28,8 +28,8 @@ import (
 // one and nodes that have the new one do not find each other's.
 type redisIndex struct {
 	client redis.UniversalClient
-	// reader searches: a replica's, where the configuration wants one, for a
-	// replica takes no write.
+	// reader is used for searches. It is a replica's client if the configuration asks
+	// for one, since a replica refuses writes.
 	reader redis.UniversalClient
 	space
 	name   string // of the search index
@@ -48,9 +48,8 @@ func newRedis(c *config.Redis, s space) *redisIndex {
 	}
 }
 
-// redisClients makes the client that c asks for, of one server, of a cluster or
-// of the master that Sentinel names, and the one that searches: the same, or
-// that of a replica.
+// redisClients returns the configured client, of one server, of a cluster or of the
+// master that Sentinel names, and the client for searches: the same, or a replica's.
 func redisClients(c *config.Redis) (client, reader redis.UniversalClient) {
 	o := redisOptions(c)
 	address := func(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
@@ -92,11 +91,11 @@ func redisOptions(c *config.Redis) *redis.UniversalOptions {
 		DisableIdentity: true,
 		MaxRedirects:    c.ClusterRedirections,
 	}
-	if c.KeepaliveBacklog != nil { // as in nginx: then the pool is the limit, and others wait
+	if c.KeepaliveBacklog != nil { // as in nginx: the pool's size is then the limit, and others wait
 		o.PoolSize = c.KeepalivePoolSize
 	}
 	if c.ConnectionIsProxied {
-		o.DB = 0 // a proxy has one database and knows no SELECT
+		o.DB = 0 // a proxy has one database and does not support SELECT
 	}
 	if c.SSL {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName, InsecureSkipVerify: !c.SSLVerify}
@@ -107,7 +106,7 @@ func redisOptions(c *config.Redis) *redis.UniversalOptions {
 
 func (x *redisIndex) Close() {
 	_ = x.client.Close()
-	_ = x.reader.Close() // the same, mostly: closing twice is no harm
+	_ = x.reader.Close() // usually the same; closing twice does no harm
 }
 
 func (x *redisIndex) key(id string) string { return x.prefix + x.set + ":" + id }
@@ -163,8 +162,8 @@ func (x *redisIndex) Save(ctx context.Context, vectors map[string][]float32) err
 	return nil
 }
 
-// forget removes the vectors of earlier configurations. What it cannot remove
-// does no harm: searches do not find it.
+// forget removes the vectors of earlier configurations. Vectors that it cannot remove
+// do no harm, since searches do not find them.
 func (x *redisIndex) forget(ctx context.Context) {
 	sets, err := x.client.HGetAll(ctx, x.sets).Result()
 	if err != nil || len(sets) < 2 {
@@ -206,7 +205,8 @@ func (x *redisIndex) Search(ctx context.Context, v []float32) (map[string]float6
 				return nil, errors.New("redis: search: a distance is not a number")
 			}
 			if x.metric == Euclidean {
-				// The module leaves the square: https://github.com/RediSearch/RediSearch/issues/3416
+				// The module returns the square:
+				// https://github.com/RediSearch/RediSearch/issues/3416
 				d = math.Sqrt(max(d, 0))
 			}
 			distances[id] = d
@@ -215,7 +215,7 @@ func (x *redisIndex) Search(ctx context.Context, v []float32) (map[string]float6
 	return distances, nil
 }
 
-// encodeVector is v as FLOAT32, little-endian.
+// encodeVector returns v as FLOAT32, little endian.
 func encodeVector(v []float32) []byte {
 	b := make([]byte, 0, 4*len(v))
 	for _, x := range v {

@@ -34,8 +34,8 @@ type Target struct {
 	Weight      int
 }
 
-// Embed makes a vector of a text. Its errors must not quote the text: they are
-// logged.
+// Embed returns the vector of a text. Its errors must not quote the text, since they
+// are logged.
 type Embed func(ctx context.Context, text string) ([]float32, error)
 
 // Options configure a Router.
@@ -43,18 +43,20 @@ type Options struct {
 	Targets []Target
 	// Model names the embedding model for reasons, "openai/text-embedding-3-small".
 	Model string
-	// Space tells vectors of one embedding model and its settings from those of others.
+	// Space identifies the embedding model and its settings, whose vectors cannot be
+	// compared with others.
 	Space      string
 	Dimensions int
 	Metric     Metric
-	// Threshold is the largest distance of a match; nil: the nearest always is one.
+	// Threshold is the largest distance of a match. If it is nil, the nearest target
+	// always matches.
 	Threshold *float64
 	Embed     Embed
 	Cache     *Cache
-	// Index is where vectors are stored and searched; nil for memory alone.
-	// The router closes it.
+	// Index stores and searches vectors; nil means in memory only. The router closes
+	// it.
 	Index Index
-	// Timeout bounds what a request waits for its ranking.
+	// Timeout is the longest time that a request waits for its ranking.
 	Timeout time.Duration
 	Log     zerolog.Logger
 }
@@ -70,14 +72,14 @@ type Router struct {
 	first  chan struct{}          // closed when loading has succeeded or failed once
 	reason atomic.Pointer[string] // of the last failure to load
 	failed chan error             // tells the loader that the index failed
-	index  atomic.Pointer[error]  // why the index cannot be searched; to nil: it can
+	index  atomic.Pointer[error]  // why the index cannot be searched; a pointer to nil if it can
 
 	modelRest rest
 	stop      context.CancelFunc
 	done      sync.WaitGroup
 }
 
-// group are the targets of one description, the heaviest first.
+// group holds the targets with one description, the heaviest first.
 type group struct {
 	id      string
 	targets []int
@@ -86,7 +88,7 @@ type group struct {
 // Text is a description to be embedded; ID identifies it and the space of its vector.
 type Text struct{ ID, Text string }
 
-// Texts are the descriptions of targets, each once, without CATCHALL.
+// Texts returns the descriptions of targets, each once, without CATCHALL.
 func Texts(targets []Target, space string) (texts []Text) {
 	seen := map[string]bool{}
 	for _, t := range targets {
@@ -101,7 +103,7 @@ func Texts(targets []Target, space string) (texts []Text) {
 	return texts
 }
 
-// identify is what a text's vector is kept under.
+// identify returns the id of a text's vector.
 func identify(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
@@ -110,8 +112,8 @@ func identify(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// New returns a router, which begins to get the descriptions' vectors behind
-// the caller's back. Close ends it.
+// New returns a router, which starts to load the descriptions' vectors in the
+// background. Close ends it.
 func New(o Options) *Router {
 	r := &Router{o: o, first: make(chan struct{}), failed: make(chan error, 1), texts: Texts(o.Targets, o.Space)}
 	r.index.Store(&errNotStored)
@@ -143,7 +145,7 @@ func (r *Router) byWeight(targets []int) {
 	slices.SortStableFunc(targets, func(a, b int) int { return cmp.Compare(r.o.Targets[b].Weight, r.o.Targets[a].Weight) })
 }
 
-// Close ends the router. Rankings under way go on in memory.
+// Close ends the router. Rankings that are under way continue in memory.
 func (r *Router) Close() {
 	r.stop()
 	r.done.Wait()
@@ -152,19 +154,19 @@ func (r *Router) Close() {
 	}
 }
 
-// Choice is a ranking and how it came about. Neither text quotes the prompt.
+// Choice is a ranking and the reasons for it. Neither text quotes the prompt.
 type Choice struct {
-	// Ranked are the candidates, the best first; empty when nothing could be
-	// said of them.
+	// Ranked holds the candidates, the best first. It is empty if they could not be
+	// ranked.
 	Ranked []int
 	Reason string
-	// Warnings say what was decided for want of something better.
+	// Warnings say what was decided without the information for it.
 	Warnings []string
 }
 
-// Rank orders candidates by how near their descriptions are to text: those
-// that match, then CATCHALL targets, then the others. Of a long text the end
-// counts. It waits no longer than Options.Timeout.
+// Rank orders candidates by the distance of their descriptions to text: those that
+// match, then CATCHALL targets, then the others. Only the end of a long text counts.
+// Rank waits no longer than Options.Timeout.
 func (r *Router) Rank(ctx context.Context, text string, candidates []int) (c Choice) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
@@ -192,7 +194,7 @@ func (r *Router) Rank(ctx context.Context, text string, candidates []int) (c Cho
 	return c
 }
 
-// blind is a choice without a ranking.
+// blind returns a choice without a ranking.
 func (c Choice) blind(why string) Choice {
 	c.Reason = "semantic: by weight"
 	c.Warnings = append(c.Warnings, "semantic: "+why+"; chosen by weight")
@@ -247,7 +249,8 @@ func (r *Router) explain(c *Choice, groups []group, matching int, caught bool, d
 		return
 	}
 	best := groups[0]
-	// c.Ranked may begin with a CATCHALL target, the nearest is the best group's.
+	// c.Ranked may begin with a CATCHALL target; the nearest target is the best
+	// group's.
 	name := r.o.Targets[best.targets[0]].Name
 	c.Reason = fmt.Sprintf("semantic: nearest is %s at distance %.4f", name, distances[best.id])
 	if r.o.Threshold == nil {
@@ -275,15 +278,16 @@ func (r *Router) embed(ctx context.Context, text string) ([]float32, error) {
 		}
 		began := time.Now()
 		v, err := r.o.Embed(ctx, text)
-		if !errors.Is(ctx.Err(), context.Canceled) { // nobody waits for it: that says nothing of the model
+		if !errors.Is(ctx.Err(), context.Canceled) { // nobody waits for it any longer, which is not the model's failure
 			r.modelRest.note(err, time.Since(began))
 		}
 		return v, err
 	})
 }
 
-// search asks the index for the distances of all descriptions. An index that
-// fails or lacks some is searched again when the loader has stored all anew.
+// search returns the distances of all descriptions from the index. After an error, or
+// if some are missing, the index is used again when the loader has stored all
+// vectors.
 func (r *Router) search(ctx context.Context, v []float32) (map[string]float64, error) {
 	if r.o.Index == nil {
 		return r.memory.Load().distances(v), nil
@@ -303,13 +307,13 @@ func (r *Router) search(ctx context.Context, v []float32) (map[string]float64, e
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		select {
 		case r.failed <- err:
-		default: // it knows
+		default: // the loader knows already
 		}
 	}
 	return distances, err
 }
 
-// fits says whether the index can take v.
+// fits returns an error if the index cannot take v.
 func (r *Router) fits(v []float32) error {
 	if len(v) != r.o.Dimensions {
 		return fmt.Errorf("vectordb.dimensions is %d, but %s gives %d", r.o.Dimensions, r.o.Model, len(v))
@@ -317,15 +321,15 @@ func (r *Router) fits(v []float32) error {
 	return nil
 }
 
-// rest keeps requests from waiting, one after the other, for a model that does
-// not answer.
+// rest prevents requests from waiting, one after the other, for a model that does not
+// answer.
 type rest struct {
 	mu    sync.Mutex
 	until time.Time
 	why   error
 }
 
-// maxRest bounds it.
+// maxRest is the longest rest.
 const maxRest = 10 * time.Second
 
 func (s *rest) resting() error {
@@ -337,8 +341,8 @@ func (s *rest) resting() error {
 	return nil
 }
 
-// note takes in how a call ended: one that failed after a second or more is
-// not repeated for as long as it took.
+// note records how a call ended. After one that failed after a second or more, no
+// other is made for as long as it took.
 func (s *rest) note(err error, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,14 +8,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// The pauses after an accept that failed: descriptors that are gone come back
-// when others close theirs.
+// The pauses after a failed accept: file descriptors become free when other
+// connections close.
 const (
 	firstPause = 5 * time.Millisecond
 	lastPause  = time.Second
 )
 
-// sayAgain is how long the log is spared after it was told.
+// sayAgain is the shortest time between two log lines about it.
 const sayAgain = time.Minute
 
 // Accept hands the connections of l to serve, which must return at once, until l

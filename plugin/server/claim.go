@@ -14,10 +14,10 @@ import (
 // the time in which a process and its keeper notice that they are to, and more.
 const claimTime = 4 * parentInterval
 
-// Claim makes sure that the socket at path may be taken with [Listen]: that
-// nobody listens on it, or a server that leaves, or the one before this one of
-// the same Kong, which a reload leaves to its old workers. Another server that stays is an error,
-// which names its process: its Kong would lose it.
+// Claim makes sure that the socket at path may be taken with [Listen]: that no
+// process listens on it, or only a server that is about to end, or the previous
+// server of the same Kong, which a reload leaves to its old workers. Another server
+// is an error that names its process, since its Kong would lose it.
 func Claim(ctx context.Context, path string) error {
 	for end := time.Now().Add(claimTime); ; {
 		pid, used, err := holder(path)
@@ -51,13 +51,13 @@ func holder(path string) (pid int, used bool, err error) {
 		return peerProcess(nc), true, nil
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return 0, false, nil
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, os.ErrDeadlineExceeded): // too many wait to be let in
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, os.ErrDeadlineExceeded): // too many connections are waiting
 		return 0, true, nil
 	}
 	return 0, false, err
 }
 
-// outliveTime is how long a server that is to end waits for the one that follows.
+// outliveTime is how long a server that is to end waits for its successor.
 const outliveTime = 5 * time.Second
 
 // Outlive returns a context that is done when ctx is and nobody needs a server at

@@ -65,7 +65,7 @@ func (c *conn) serve() {
 			_, _ = io.Copy(io.Discard, c.pipe.in)
 			return
 		}
-		// Until Kong has read and answered all, closing would break the event.
+		// Closing before Kong has read and answered everything would break the event.
 		if owed := c.pipe.owed; c.pipe.settle() != nil {
 			// One of the calls failed, or the client went away.
 			c.server.Logger.Debug().Err(c.pipe.err).Int("calls", owed).

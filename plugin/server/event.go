@@ -30,8 +30,8 @@ type Event struct {
 	phase string
 }
 
-// Calls are PDK calls encoded beforehand, by [Prepare]. They may be sent any
-// number of times, by several goroutines.
+// Calls are PDK calls that [Prepare] encoded. They may be sent any number of times,
+// by several goroutines.
 type Calls struct {
 	frames []byte
 	count  int
@@ -48,8 +48,8 @@ func (e *Event) Send(c Calls) {
 	}
 }
 
-// Prepare encodes the PDK calls that record makes. None may have a result:
-// those that have give an error, to record and from Prepare.
+// Prepare encodes the PDK calls that record makes. None of them may have a result:
+// such a call returns an error to record, and so does Prepare.
 func Prepare(record func(k *pdk.PDK) error) (Calls, error) {
 	p := &pipe{}
 	if err := record(pdk.Init(p)); err != nil {
@@ -157,12 +157,12 @@ func (p *pipe) flush() error {
 	return p.err
 }
 
-// discard forgets what is not sent yet.
+// discard removes what has not been sent yet.
 func (p *pipe) discard() {
 	p.out, p.call, p.unsent = trim(p.out), 0, 0
 }
 
-// settle reads the replies that nobody waited for.
+// settle reads the replies that no call has waited for.
 func (p *pipe) settle() error {
 	for ; p.owed > 0 && p.err == nil; p.owed-- {
 		p.err = skipFrame(p.in)

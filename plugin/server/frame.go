@@ -11,7 +11,7 @@ import (
 // A frame is a length, 4 bytes little endian, and as many bytes.
 const (
 	prefix = 4
-	// maxFrame bounds what is read: the largest frames are request bodies, if
+	// maxFrame is the largest frame that is read. The largest are request bodies, if
 	// a plugin asks for them.
 	maxFrame = 64 << 20
 	// keptBuffer is the largest buffer a connection keeps between frames.
@@ -41,7 +41,7 @@ func readFrame(r io.Reader, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// skipFrame reads a frame and forgets it.
+// skipFrame reads a frame and discards it.
 func skipFrame(r *bufio.Reader) error {
 	head, err := r.Peek(prefix)
 	if err != nil {
@@ -62,7 +62,7 @@ func unexpected(err error) error {
 	return err
 }
 
-// trim empties buf and lets go of it if it is too large to keep.
+// trim empties buf, and drops it if it is too large to keep.
 func trim(buf []byte) []byte {
 	if cap(buf) > keptBuffer {
 		return nil

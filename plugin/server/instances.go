@@ -11,17 +11,11 @@ import (
 	"time"
 )
 
-// maxRetired bounds how many instances wait for their end at once. Where the
-// configuration changes faster, the oldest goes before its time.
+// maxRetired is how many instances may wait for their end at once. If the
+// configuration changes faster, the oldest ends early.
 const maxRetired = 256
 
-// instances knows what Kong has started.
-//
-// Each worker of Kong starts its own instance of a plugin's configuration and
-// gets its own id; workers with the same configuration share one [Instance].
-// An id goes when its worker closes it or starts a newer one for the plugin,
-// but not at once (grace); or when it was not used for long (idle). Kong
-// recovers from an unknown id by starting an instance, at some expense.
+// instances holds the instances that Kong has started.
 type instances struct {
 	open        func(config []byte) Instance
 	end         func(Instance)
@@ -37,13 +31,13 @@ type instances struct {
 	shared  map[identity]*shared
 }
 
-// slot is where a worker keeps its instance of a plugin.
+// slot identifies a worker's instance of a plugin.
 type slot struct {
 	worker int    // process id, 0 if not known
 	plugin string // Kong's id of the plugin
 }
 
-// identity tells configurations apart: a digest.
+// identity identifies a configuration: a digest.
 type identity [sha256.Size]byte
 
 // started is an instance as a worker knows it.
@@ -154,8 +148,8 @@ func (in *instances) status(id int32) *started {
 	return in.byID[id]
 }
 
-// close is Kong's word that it will begin no further event with id. It
-// returns nil if id is unknown.
+// close is called when Kong will begin no further event with id. It returns nil if id
+// is unknown.
 func (in *instances) close(id int32) *started {
 	in.mu.Lock()
 	st := in.byID[id]
@@ -185,7 +179,7 @@ func (in *instances) retire(st *started) (unused []Instance) {
 	return in.free(func(i int, _ *started) bool { return i < surplus })
 }
 
-// sweep frees what has been unused for long enough.
+// sweep frees instances that have been unused for long enough.
 func (in *instances) sweep(now time.Time) {
 	idle, grace := now.Add(-in.idle), now.Add(-in.grace).UnixNano()
 	var unused []Instance

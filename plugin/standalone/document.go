@@ -18,8 +18,8 @@ import (
 	"go-ai-proxy/plugin"
 )
 
-// Kong's declarative configuration, as far as it is known here. What Kong
-// knows and this package does not need is in Rest and checked against lists, so
+// Kong's declarative configuration, as far as this package uses it. Fields that Kong
+// has and this package does not need are in Rest and are checked against lists, so
 // that a misspelt field is an error, as in Kong.
 
 type document struct {
@@ -87,7 +87,7 @@ type block struct {
 	Protocols []string       `yaml:"protocols"`
 	Rest      map[string]any `yaml:",inline"`
 
-	// What becomes of it, once for all of its routes.
+	// The instance, which all of its routes share.
 	instance *plugin.Instance
 	targets  []target
 	secrets  *secrets
@@ -138,8 +138,8 @@ func parse(data []byte) (*document, error) {
 	return d, nil
 }
 
-// keepDates makes text of what YAML would take for a date: Kong has no dates,
-// but anthropic_version: 2023-06-01 has.
+// keepDates keeps as text what YAML would read as a date. Kong has no dates, but
+// anthropic_version: 2023-06-01 looks like one.
 func keepDates(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!timestamp" {
 		n.Tag = "!!str"
@@ -149,7 +149,7 @@ func keepDates(n *yaml.Node) {
 	}
 }
 
-// plain is an error of the YAML package in one line.
+// plain returns an error of the YAML package in one line.
 func plain(err error) error {
 	var types *yaml.TypeError
 	if errors.As(err, &types) && len(types.Errors) > 0 {
@@ -158,16 +158,16 @@ func plain(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 }
 
-// place names an entity of a list: by name where it has one, counted from 1 as
-// Kong does where not.
+// place returns the place of an entity in a list: its name, or its number, counted
+// from 1 as in Kong.
 func place(list, name string, i int) string {
 	return list + "[" + cmp.Or(name, strconv.Itoa(i+1)) + "]"
 }
 
-// decode reads an entity; where is the list that it stands in.
+// decode reads an entity. where is its place in the list.
 func decode(n *yaml.Node, list string, i int, into any) (where string, err error) {
 	var label struct{ Name string }
-	_ = n.Decode(&label) // a name of the wrong type is an error of the next line
+	_ = n.Decode(&label) // a name of the wrong type is reported by the next line
 	where = place(list, label.Name, i)
 	if err := n.Decode(into); err != nil {
 		return where, misfit(where, n, reflect.TypeOf(into).Elem(), err)
@@ -175,8 +175,8 @@ func decode(n *yaml.Node, list string, i int, into any) (where string, err error
 	return where, literals(where, n)
 }
 
-// literals is an error when a field of an entity has text in it that would have
-// to be replaced. Those of a plugin's config are looked at with its schema.
+// literals returns an error if a field of an entity contains text that should have
+// been replaced. A plugin's config is checked with its schema.
 func literals(where string, n *yaml.Node) error {
 	switch n.Kind {
 	case yaml.ScalarNode:
@@ -203,9 +203,9 @@ func literals(where string, n *yaml.Node) error {
 	return nil
 }
 
-// misfit says which value in n does not fit type t, in the words of Kong's
-// schema errors; err is what the YAML package says, which knows lines only, and
-// repeats values.
+// misfit returns an error that names the value in n that does not fit type t, with
+// the texts of Kong's schema errors. err is the YAML package's error, which only has
+// line numbers, and repeats values.
 func misfit(where string, n *yaml.Node, t reflect.Type, err error) error {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -240,7 +240,7 @@ func misfit(where string, n *yaml.Node, t reflect.Type, err error) error {
 	return fmt.Errorf("%s: expected %s", cmp.Or(where, "the file"), want)
 }
 
-// misfitIn is misfit for the members of a record, or of a map.
+// misfitIn is misfit for the members of a record or of a map.
 func misfitIn(where string, n *yaml.Node, t reflect.Type, err error) error {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i].Value, n.Content[i+1]
@@ -258,7 +258,8 @@ func misfitIn(where string, n *yaml.Node, t reflect.Type, err error) error {
 	return fmt.Errorf("%s: %w", where, plain(err))
 }
 
-// typeOf is the type of a member of that name, nil if any will do.
+// typeOf returns the type of the member with that name, or nil if any type is
+// allowed.
 func typeOf(t reflect.Type, name string) reflect.Type {
 	if t.Kind() == reflect.Map {
 		return t.Elem()
@@ -271,9 +272,8 @@ func typeOf(t reflect.Type, name string) reflect.Type {
 	return nil
 }
 
-// resembles returns the one of names that a misspelt name is meant to be, "" if
-// it is like none of them. The first letter is taken for right: my-ai-proxy may
-// be another's plugin.
+// resembles returns the name among names that a misspelt name resembles, or "". The
+// first letter must be right, since my-ai-proxy may be another plugin.
 func resembles(name string, names ...string) string {
 	plain := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 	for _, n := range names {
@@ -284,7 +284,8 @@ func resembles(name string, names ...string) string {
 	return ""
 }
 
-// distance is how many bytes have to be put in, left out or changed to make b of a.
+// distance returns how many bytes must be inserted, removed or changed to turn a into
+// b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -305,7 +306,7 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// unknown is an error when there are fields that Kong does not know either.
+// unknown returns an error if there are fields that Kong does not know.
 func unknown(where string, rest map[string]any, known map[string]bool) error {
 	for _, name := range slices.Sorted(maps.Keys(rest)) {
 		if !known[name] {
@@ -384,7 +385,7 @@ func decodeRoute(n *yaml.Node, list string, i int) (*route, *routeFields, error)
 	return r, f, nil
 }
 
-// web says whether HTTP clients reach a route of these protocols.
+// web reports whether HTTP clients can reach a route with these protocols.
 func web(protocols []string) bool {
 	return len(protocols) == 0 || slices.ContainsFunc(protocols, func(p string) bool {
 		return p == "http" || p == "https" || p == "ws" || p == "wss"

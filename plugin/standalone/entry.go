@@ -16,7 +16,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// exchange is a request and its answer on the way to the log.
+// exchange is a request with its answer, for the log.
 type exchange struct {
 	id       string
 	request  *engine.Exchange
@@ -34,9 +34,9 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxBuffer = 64 << 10
 
-// append writes the log entry, one JSON object, in the form of Kong's
-// serializer (the file-log plugin). Times are milliseconds, sizes bytes: of
-// bodies and headers as they were read and written, without framing.
+// append writes the log entry, one JSON object in the form of Kong's serializer (the
+// file-log plugin). Times are in milliseconds. Sizes are in bytes: bodies and headers
+// as they were read and written, without framing.
 func (x *exchange) append(b []byte) []byte {
 	end := time.Now()
 	b = append(b, `{"request":{"id":`...)
@@ -88,7 +88,7 @@ func (x *exchange) append(b []byte) []byte {
 	return append(b, '}', '\n')
 }
 
-// appendRecord writes the member ai, when there is something to say.
+// appendRecord writes the member ai, if there is a record.
 func (x *exchange) appendRecord(b []byte) []byte {
 	if x.record == nil {
 		return b
@@ -110,11 +110,11 @@ func (x *exchange) withQuery(path string) string {
 }
 
 func (x *exchange) query() url.Values {
-	values, _ := url.ParseQuery(x.request.RawQuery) // what could be read
+	values, _ := url.ParseQuery(x.request.RawQuery) // the part that could be parsed
 	return values
 }
 
-// appendQuery writes the query as an object; several values of one name are an
+// appendQuery writes the query as an object. Several values of one name become an
 // array, as in Kong.
 func (x *exchange) appendQuery(b []byte) []byte {
 	if x.request.RawQuery == "" {
@@ -131,15 +131,15 @@ func (x *exchange) appendQuery(b []byte) []byte {
 		}
 		b = appendValues(b, values, x.secrets)
 	}
-	if open == '{' { // nothing in it could be read
+	if open == '{' { // nothing could be parsed
 		b = append(b, open)
 	}
 	return append(b, '}')
 }
 
-// appendHeaders writes headers as an object with names in lower case, and says
-// how many bytes they are on the wire. host and length are those that the engine
-// keeps apart, "" and below 0 where there are none.
+// appendHeaders writes headers as an object with names in lower case, and returns
+// their size on the wire in bytes. host and length are those that the engine keeps
+// separately; "" and below 0 if there are none.
 func appendHeaders(b []byte, h http.Header, s *secrets, host string, length int64) (_ []byte, size int) {
 	b = append(b, '{')
 	first := len(b)
@@ -213,7 +213,7 @@ func clientIP(addr string) string {
 	return host
 }
 
-// describe makes the members `route` and `service` of a route's log entries.
+// describe returns the members `route` and `service` of a route's log entries.
 func describe(r *route, f *routeFields) []byte {
 	type ids struct {
 		ID string `json:"id"`
@@ -251,7 +251,8 @@ func describe(r *route, f *routeFields) []byte {
 	}{id, s.Name, s.Protocol, s.Host, s.Port, s.Path})
 }
 
-// appendJSON is for values that always are JSON: strings, numbers, lists of them.
+// appendJSON writes values that can always be encoded: strings, numbers, lists of
+// them.
 func appendJSON(b []byte, v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -36,21 +36,21 @@ func (h *handler) ServeExchange(r *engine.Exchange) {
 	x := &exchange{id: requestID(), request: r, secrets: usual, start: time.Now()}
 	x.answer = sink{x: r, id: [1]string{x.id}, length: -1}
 	h.answer(x)
-	// The client need not wait for the log. Whether it is still there, the
-	// relay has found out.
+	// The client does not wait for the log. The relay has already found out whether
+	// it is still there.
 	_ = r.End()
 	h.write(x)
 	h.spans.add(x)
 }
 
-// answer answers the client, whatever happens.
+// answer answers the client in any case.
 func (h *handler) answer(x *exchange) {
 	defer func() {
 		p := recover()
 		if p == nil {
 			return
 		}
-		// What it says is not logged: it may hold what a request holds.
+		// The value is not logged, since it may contain parts of a request.
 		h.log.Error().Str("panic", fmt.Sprintf("%T", p)).Str("stack", string(debug.Stack())).Msg("panic while serving a request")
 		if x.answer.status == 0 {
 			x.answer.message(http.StatusInternalServerError, "An unexpected error occurred", x.id)
@@ -96,17 +96,17 @@ func (h *handler) relayTo(x *exchange, m *match, path string) {
 	x.record = h.relay.Serve(x.request.Context(), m.instance, in, &x.answer, nil)
 }
 
-// write puts the entry on out, in one write.
+// write writes the entry to out, in one write.
 func (h *handler) write(x *exchange) {
 	buffer := buffers.Get().(*[]byte)
 	*buffer = x.append((*buffer)[:0])
-	_, _ = h.out.Write(*buffer) // there is nobody to tell when it is gone
+	_, _ = h.out.Write(*buffer) // if out is closed, nobody can be told
 	if cap(*buffer) <= maxBuffer {
 		buffers.Put(buffer)
 	}
 }
 
-// sink is the relay's way to the client; it counts what the log entry needs.
+// sink passes the relay's answer to the client and counts what the log entry needs.
 type sink struct {
 	x      *engine.Exchange
 	size   int64
@@ -144,7 +144,7 @@ func (s *sink) Abort() {
 	}
 }
 
-// message answers as Kong itself does where no plugin is involved.
+// message sends an answer in Kong's form, for requests without a plugin.
 func (s *sink) message(status int, text, id string) {
 	b := jsonedit.AppendString([]byte(`{"message":`), text)
 	b = jsonedit.AppendString(append(b, `,"request_id":`...), id)

@@ -23,21 +23,21 @@ type loader struct {
 
 	services []*service
 	routes   []*route
-	left     []*route // that nobody could reach
+	left     []*route // that no client can reach
 	blocks   []*block // that have an instance
 	global   *block
 	router   *router
 
-	foreign map[string]bool // what Kong would do and this program does not
+	foreign map[string]bool // features of Kong that this program does not have
 	notes   []string
-	// reasons why a plugin of ours serves nothing; renamed is where a plugin of
-	// Kong's stands that this one replaces.
+	// reasons says why a plugin of ours serves nothing. renamed is the place of a
+	// plugin of Kong's that this one replaces.
 	reasons []string
 	renamed string
 }
 
-// load makes the router of a configuration. An error is one line that names
-// the entity and the field.
+// load creates the router of a configuration. An error is one line that names the
+// entity and the field.
 func (l *loader) load(data []byte) error {
 	d, err := parse(data)
 	if err != nil {
@@ -67,14 +67,15 @@ func (l *loader) load(data []byte) error {
 	return err
 }
 
-// close gives back what the instances hold.
+// close releases the instances' resources.
 func (l *loader) close() {
 	for _, b := range l.blocks {
 		b.instance.Close()
 	}
 }
 
-// nothing is the error that there is nothing to serve, with all that may be why.
+// nothing returns the error that there is nothing to serve, with all possible
+// reasons.
 func (l *loader) nothing() error {
 	if l.renamed != "" {
 		return fmt.Errorf("%s: rename it to %s, which takes the same config: no other plugin is served here", l.renamed, plugin.Name)
@@ -103,7 +104,7 @@ func (l *loader) reason(format string, args ...any) {
 	l.reasons = append(l.reasons, fmt.Sprintf(format, args...))
 }
 
-// entities reads services, routes and plugins and ties them together.
+// entities reads services, routes and plugins, and connects them.
 func (l *loader) entities(d *document) error {
 	for _, name := range slices.Sorted(maps.Keys(d.Rest)) {
 		if like := resembles(name, "services", "routes", "plugins"); like != "" {
@@ -143,7 +144,7 @@ func (l *loader) entities(d *document) error {
 	return nil
 }
 
-// ofConsumers notes plugins of ours among those of consumers or their groups.
+// ofConsumers records plugins of ours among those of consumers or their groups.
 func (l *loader) ofConsumers(list string, entities any) {
 	all, _ := entities.([]any)
 	for i, entity := range all {
@@ -230,7 +231,8 @@ func (l *loader) nested(nodes []yaml.Node, where string) (own *block, err error)
 
 func twice(b *block) error { return fmt.Errorf("%s: there is another one in the same place", b.where) }
 
-// ours says whether a block is for this program, and notes why when it is not.
+// ours reports whether a block is for this program, and records the reason if it is
+// not.
 func (l *loader) ours(b *block) (bool, error) {
 	var why string
 	switch {
@@ -262,7 +264,8 @@ func (l *loader) ours(b *block) (bool, error) {
 	return false, nil
 }
 
-// attach gives a plugin at the top level to what it names, or to all routes.
+// attach attaches a plugin at the top level to the entity that it names, or to all
+// routes.
 func (l *loader) attach(b *block) error {
 	to := &l.global
 	switch {
@@ -287,8 +290,8 @@ func (l *loader) attach(b *block) error {
 	return nil
 }
 
-// equip gives a route the plugin that counts for it: its own, its service's,
-// or the one for all.
+// equip sets the plugin that applies to a route: its own, its service's, or the
+// global one.
 func (l *loader) equip(r *route) error {
 	if r.block == nil && r.service != nil {
 		r.block = r.service.own
@@ -341,8 +344,8 @@ func (l *loader) compile(b *block) error {
 	return err
 }
 
-// identity is a UUID for an entity without one, always the same for the same
-// place, as Kong makes them for declarative configurations.
+// identity returns a UUID for an entity without one. It is always the same for the
+// same place, as in Kong's declarative configurations.
 func identity(where string) string {
 	h := sha1.Sum([]byte("go-ai-proxy:" + where))
 	h[6], h[8] = h[6]&0x0f|0x50, h[8]&0x3f|0x80 // a UUID of version 5 (RFC 9562)

@@ -2,7 +2,7 @@ package standalone
 
 import "strings"
 
-// escape writes a normalized path so that it can stand in a request line.
+// escape returns a normalized path in the form of a request line.
 func escape(path string) string {
 	clean := func(c byte) bool {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
@@ -27,8 +27,8 @@ func escape(path string) string {
 	return string(b)
 }
 
-// forwarded is the path that goes on to the service: base and what is left of
-// path when the route strips the matched part, or all of it. This is Kong's
+// forwarded returns the path for the service: base, followed by the rest of path if
+// the route strips the matched part, or otherwise by all of it. This is Kong's
 // path_handling v0.
 func forwarded(base, path string, matched int, strip bool) string {
 	if base == "" {
@@ -44,7 +44,7 @@ func forwarded(base, path string, matched int, strip bool) string {
 		return base + path
 	}
 	rest := path[matched:]
-	// A prefix /v1 must not turn /v1../x into a step upwards.
+	// With a prefix /v1, the path /v1../x must not become a step upwards.
 	switch {
 	case rest == ".", rest == "..":
 		rest = ""

@@ -10,7 +10,7 @@ import (
 	routetype "go-ai-proxy/translators/route"
 )
 
-// print tells what is served where, what is not, and a request to try.
+// print writes what is served where, what is not, and a request to try.
 func (l *loader) print(w io.Writer, address, name string) {
 	fmt.Fprintf(w, "%s: %s on http://%s\n", program, name, address)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -31,7 +31,7 @@ func (l *loader) print(w io.Writer, address, name string) {
 			fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", methods, paths, t.routeType, t.label())
 		}
 	}
-	_ = table.Flush() // stderr that is gone is no reason not to serve
+	_ = table.Flush() // serving does not depend on stderr
 	for _, n := range l.notes {
 		fmt.Fprintln(w, "note: "+n)
 	}
@@ -42,8 +42,8 @@ func (l *loader) print(w io.Writer, address, name string) {
 	fmt.Fprintf(w, "try:  curl http://%s%s -H 'Content-Type: application/json' -d '%s'\n", address, path, first.body())
 }
 
-// example is a path that reaches the route, "" when there is none to be told
-// from a regular expression.
+// example returns a path that reaches the route, or "" if none can be derived from a
+// regular expression.
 func (r *route) example() string {
 	for _, p := range r.paths {
 		p = strings.TrimSuffix(strings.TrimPrefix(p, "~"), "$")
@@ -54,7 +54,7 @@ func (r *route) example() string {
 	return ""
 }
 
-// body is a small request for the route.
+// body returns a small request for the route.
 func (r *route) body() string {
 	t := r.block.targets[0]
 	model := ""

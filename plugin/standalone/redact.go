@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// secrets names what log entries must not show: headers and query parameters by which keys come. Names are in lower case.
+// secrets names the headers and query parameters that hold keys and must not be
+// logged. Names are in lower case.
 type secrets struct{ headers, params map[string]bool }
 
-// Keys of providers and of this gateway's clients, whether a configuration
-// names them or not. Kong's own serializer knows the first two.
+// Keys of providers and of this gateway's clients, whether the configuration names
+// them or not. Kong's own serializer knows the first two.
 var (
 	secretHeaders = fields("authorization", "proxy-authorization", "cookie", "set-cookie", "apikey", "api-key", "x-api-key", "x-goog-api-key",
 		"x-auth-token", "x-access-token", "x-amz-security-token", "ocp-apim-subscription-key", "sec-websocket-protocol")
@@ -39,7 +40,7 @@ func secretsOf(targets []target) *secrets {
 const redacted = "REDACTED"
 
 // query returns a raw query with the values of secret parameters replaced. A
-// semicolon separates parameters for some, if not for us.
+// semicolon counts as a separator, since some servers treat it as one.
 func (s *secrets) query(raw string) string {
 	var b strings.Builder
 	done := 0 // of raw
@@ -72,7 +73,7 @@ func (s *secrets) value(v string) string {
 	return path + "?" + s.query(query)
 }
 
-// param says whether a parameter of that escaped name is secret.
+// param reports whether a parameter with that escaped name is secret.
 func (s *secrets) param(name string) bool {
 	if plain, err := url.QueryUnescape(name); err == nil {
 		name = plain

@@ -14,7 +14,7 @@ import (
 
 // route is a route of the configuration, ready to serve. It is immutable.
 type route struct {
-	where    string // in the configuration, for messages
+	where    string // its place in the configuration, for messages
 	id, name string
 	service  *service // nil for a route without one
 	strip    bool
@@ -32,14 +32,14 @@ type route struct {
 // host is one of a route's hosts: a name, or one that begins or ends with *.
 type host struct{ name, port string }
 
-// header is one of a route's headers and the values of which one must be there.
+// header is one of a route's headers with its values, one of which must be sent.
 type header struct {
 	name    string
 	values  []string // lower case
 	pattern *regexp.Regexp
 }
 
-// rule is one way to reach a route: each path is a rule of its own.
+// rule is one way to reach a route. Each path of a route is a rule.
 type rule struct {
 	*route
 	prefix string
@@ -51,7 +51,7 @@ type rule struct {
 // (router_flavor traditional_compatible, the default).
 type router struct{ rules []rule }
 
-// match is what the router found.
+// match is the router's result.
 type match struct {
 	*route
 	length   int // of the matched part of the path
@@ -91,8 +91,8 @@ func newRule(r *route, path string) (rule, error) {
 	return rule{route: r, regex: regex, names: regex.SubexpNames()}, nil
 }
 
-// rank is what a rule is sorted by, greatest first: by how much it demands,
-// then regular expressions, then longer prefixes.
+// rank is what rules are sorted by, greatest first: the number of conditions, then
+// regular expressions, then longer prefixes.
 func (r *rule) rank() []int {
 	yes := func(b bool) int {
 		if b {
@@ -150,7 +150,7 @@ func (m *match) capture(one *rule, path string) bool {
 	return true
 }
 
-// fits says whether the request is for the route's hosts and has its headers.
+// fits reports whether the request is for the route's hosts and has its headers.
 func (r *route) fits(req *engine.Exchange) bool {
 	if len(r.hosts) > 0 {
 		name, port := splitHost(strings.ToLower(req.Host))

@@ -14,14 +14,14 @@ import (
 //go:embed mock.yml
 var demo []byte
 
-// source is where the configuration comes from.
+// source is the configuration's source.
 type source struct {
 	relay  *plugin.Relay
 	file   string // "" for the default
 	mocked bool
 }
 
-// name is what to call the configuration.
+// name returns the configuration's name for messages.
 func (s *source) name() string {
 	switch {
 	case s.file != "":

@@ -120,7 +120,7 @@ func (e UsageError) Error() string { return e.Err.Error() }
 // Unwrap returns what is wrong with the command line.
 func (e UsageError) Unwrap() error { return e.Err }
 
-// read parses flags into one line of error.
+// read parses flags. An error is one line.
 func read(flags *flag.FlagSet, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -145,10 +145,10 @@ func listenOn(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// drain is how long open requests may take after the process was told to end.
+// drain is how long open requests may take after the process has been told to end.
 const drain = 2 * time.Second
 
-// site is what is served where.
+// site is the current configuration with its listener.
 type site struct {
 	handler  *handler
 	source   *source
@@ -159,22 +159,22 @@ type site struct {
 	kind     engine.Kind
 }
 
-// use has requests served as l says, and tells it.
+// use serves requests with l from now on, and prints it.
 func (s *site) use(l *loader) {
 	before := s.current
 	s.current = l
 	s.handler.router.Store(l.router)
 	l.print(s.stderr, s.listener.Addr().String(), s.source.name())
 	if before != nil {
-		// Requests may have found their route already.
+		// Requests that are under way may still use the old routes.
 		time.AfterFunc(grace, before.close)
 	}
 }
 
-// grace is how long what was configured before stays usable.
+// grace is how long a replaced configuration stays usable.
 const grace = time.Minute
 
-// reload reads the configuration again. One that is wrong changes nothing.
+// reload reads the configuration again. An invalid one changes nothing.
 func (s *site) reload() {
 	l, err := s.source.read()
 	if err != nil {
@@ -184,8 +184,7 @@ func (s *site) reload() {
 	s.use(l)
 }
 
-// serve serves until ctx is done, and reads the configuration again at each
-// hangup.
+// serve serves until ctx is done, and reloads the configuration at each hangup.
 func (s *site) serve(ctx context.Context, hangups <-chan os.Signal) error {
 	server := &engine.Server{Handler: s.handler, Log: s.log, Kind: s.kind}
 	failed := make(chan error, 1)
@@ -202,7 +201,7 @@ func (s *site) serve(ctx context.Context, hangups <-chan os.Signal) error {
 	bounded, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	if server.Shutdown(bounded) != nil {
-		_ = server.Close() // breaks what is still open; it is logged as aborted
+		_ = server.Close() // closes what is still open, which is logged as aborted
 		logged := make(chan struct{})
 		go func() { s.handler.open.Wait(); close(logged) }()
 		select {

@@ -9,8 +9,8 @@ import (
 	options "go-ai-proxy/translators/target"
 )
 
-// target is a target of a plugin's configuration, as text: what is shown of it
-// at start, what is redacted in log entries, and what -mock replaces.
+// target is a target of a plugin's configuration, as text: it is shown at start,
+// redacted in log entries, and replaced by -mock.
 type target struct {
 	routeType string
 	auth      map[string]any
@@ -39,7 +39,7 @@ func targetsOf(config map[string]any) (targets []target) {
 	return targets
 }
 
-// recordIn returns a member that is a record, and makes it where there is none.
+// recordIn returns a member that is a record, and creates it if necessary.
 func recordIn(of map[string]any, name string) map[string]any {
 	r, ok := of[name].(map[string]any)
 	if !ok {
@@ -54,8 +54,8 @@ func text(of map[string]any, name string) string {
 	return s
 }
 
-// offline makes a target's identity one that needs no network and no keys: the
-// mock asks for none.
+// offline changes a target's identity to one that needs neither network nor keys,
+// since the mock does not ask for any.
 func (t *target) offline() {
 	for _, cloud := range []string{"azure_use_managed_identity", "gcp_use_service_account"} {
 		if on, _ := t.auth[cloud].(bool); on {
@@ -93,7 +93,7 @@ func (t *target) offline() {
 	}
 }
 
-// label is the target as the list at start shows it.
+// label returns the target as it is shown at start.
 func (t *target) label() string {
 	name := text(t.model, "name")
 	if name == "" {

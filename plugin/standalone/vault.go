@@ -13,7 +13,7 @@ import (
 	"go-ai-proxy/plugin/config"
 )
 
-// placeholder stands for a secret that is not there, with -mock.
+// placeholder replaces a missing secret, with -mock.
 const placeholder = "mock-secret"
 
 // vault returns the value of a reference to Kong's env vault:
@@ -61,12 +61,12 @@ func member(text, key string) (string, error) {
 	return value, nil
 }
 
-// ofDecK is what decK replaces by the environment before Kong sees a file.
+// ofDecK matches what decK replaces by the environment before Kong reads a file.
 var ofDecK = regexp.MustCompile(`\$\{\{\s*env\b`)
 
-// unreplaced finds text that looks as if a value came in its place, and would go
-// to a provider as it is. It is for what Dereference returned. What is found is
-// not repeated: the rest of the text may be a secret.
+// unreplaced finds text that looks as if a value should have replaced it. It would be
+// sent to a provider unchanged. It is used on the result of Dereference. Problems do
+// not repeat the text, since the rest of it may be a secret.
 func unreplaced(path string, value any) (problems config.Problems) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -85,7 +85,7 @@ func unreplaced(path string, value any) (problems config.Problems) {
 	return problems
 }
 
-// refuseUnreplaced says what is wrong with a text, "" if nothing is.
+// refuseUnreplaced returns what is wrong with a text, or "".
 func refuseUnreplaced(text string) string {
 	at := strings.Index(text, "{vault://")
 	switch {

@@ -16,9 +16,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// DefaultVersion is the anthropic-version that is sent when none is
-// configured: the only one since 2023
-// (https://platform.claude.com/docs/en/api/versioning).
+// DefaultVersion is the anthropic-version that is sent if none is configured. It is
+// the only one since 2023 (https://platform.claude.com/docs/en/api/versioning).
 const DefaultVersion = "2023-06-01"
 
 // Provider is Anthropic's own API.
@@ -53,7 +52,8 @@ var Provider = provider.Provider{
 	}, routes),
 }
 
-// Origin is whose Claude's signatures are, wherever it is served.
+// Origin returns who made Claude's signatures. It is Anthropic, wherever Claude is
+// served.
 func Origin(*target.Target) origin.Name { return origin.Anthropic }
 
 // The formats of Anthropic's API, as a provider speaks them.
@@ -72,8 +72,8 @@ func header(t *target.Target) [][2]string {
 	return [][2]string{{"Anthropic-Version", version}}
 }
 
-// Fields rules the fields of an OpenAI chat request for the Messages format,
-// wherever it is spoken (Anthropic, Bedrock, Vertex, Foundry).
+// Fields holds the rules for the fields of an OpenAI chat request in the Messages
+// format, wherever it is used (Anthropic, Bedrock, Vertex, Foundry).
 var Fields = provider.Fields{
 	"model":    provider.Mapped.With("model"),
 	"messages": provider.Mapped.With("messages and system"),

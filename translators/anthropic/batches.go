@@ -15,9 +15,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// batches translates OpenAI's batches of chats to Message Batches, and batchFiles
-// what the output file of one would be: its results. Requests come with the body;
-// there are no input files.
+// batches translates OpenAI's batches of chats to Message Batches, and batchFiles the
+// output file of such a batch to its results. The requests are in the body; there are
+// no input files.
 // https://docs.anthropic.com/en/api/creating-message-batches
 type (
 	batches    struct{}
@@ -90,8 +90,8 @@ func (batches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat
 	return &provider.Reply{Body: b.Append(nil)}, nil
 }
 
-// batchOf reads a batch. One that has ended is completed, whatever became of
-// its requests; where all were cancelled or expired, that is said.
+// batchOf reads a batch. A batch that has ended is completed, even if requests
+// failed; if all were cancelled or expired, the status says so.
 func batchOf(v *jsonedit.Value, meta chat.Meta) openai.Batch {
 	counts := func(name string) int { return v.GetInt("request_counts", name) }
 	b := openai.Batch{
@@ -154,7 +154,7 @@ func (batchFiles) Answer(t *target.Target, _ *provider.Call, body []byte, meta c
 	return &provider.Reply{Body: out, ContentType: "application/jsonl"}, nil
 }
 
-// routes are what is no chat.
+// routes are the operations other than chat.
 var routes = map[route.Type]*provider.Operation{
 	route.Batches: {Path: provider.Path(batchPath), Format: provider.AnthropicBatches, Resource: batches{}, NoStream: true},
 	route.Files:   {Path: provider.Path(batchPath), Format: provider.AnthropicBatches, Resource: batchFiles{}, NoStream: true},

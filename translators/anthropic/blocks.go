@@ -9,8 +9,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendTurn writes a message: with a plain string where one block of text is
-// all there is, with blocks otherwise.
+// appendTurn writes a message: with a string as content if it is only one block of
+// text, otherwise with blocks.
 func appendTurn(dst []byte, t *chat.Turn, last bool) ([]byte, error) {
 	dst = append(dst, `{"role":"`...)
 	dst = append(dst, t.Role...)
@@ -36,8 +36,9 @@ func appendTurn(dst []byte, t *chat.Turn, last bool) ([]byte, error) {
 	return append(dst, ']', '}'), nil
 }
 
-// prefill is the text of a turn's last part: an answer that the model shall
-// continue may not end in white space.
+// prefill returns the text of a turn's last part. If the turn is the last one and the
+// model's, it is trimmed, since an answer that the model is to continue may not end
+// in white space.
 func prefill(t *chat.Turn, p *chat.Part, last bool) jsonedit.Text {
 	if last && t.Role == chat.Assistant {
 		return jsonedit.Plain(strings.TrimRight(p.Text.String(), " \t\r\n"))
@@ -88,8 +89,8 @@ func kindName(p *chat.Part) string {
 	return fmt.Sprintf("%q", p.Type)
 }
 
-// blockTypes are the blocks of the API that the internal form has no part for.
-// A client of Anthropic's dialect gets them back as it sent them.
+// blockTypes lists the blocks of the API that the internal form has no part for. A
+// client of Anthropic's dialect gets them back unchanged.
 var blockTypes = map[string]bool{
 	"search_result": true, "server_tool_use": true, "web_search_tool_result": true, "web_fetch_tool_result": true,
 	"advisor_tool_result": true, "code_execution_tool_result": true, "bash_code_execution_tool_result": true,
@@ -98,8 +99,8 @@ var blockTypes = map[string]bool{
 	"compaction": true, "tool_addition": true, "tool_removal": true, "fallback": true, "document": true,
 }
 
-// appendToolUse writes a call. Models that write arguments may err, and OpenAI
-// carries them as text; Anthropic's input is an object.
+// appendToolUse writes a call. OpenAI has arguments as text, which may be invalid
+// because a model wrote it; Anthropic's input is an object.
 func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
 	dst = append(dst, `{"type":"tool_use","id":`...)
 	dst = jsonedit.AppendString(dst, b.ID)
@@ -124,7 +125,7 @@ func appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 		}
 	}
 	switch {
-	case len(parts) == 0: // content is optional, and empty text is refused
+	case len(parts) == 0: // content is optional, but empty text is refused
 	case len(parts) == 1 && parts[0].Kind == chat.Text && parts[0].CacheControl == nil:
 		dst = parts[0].Text.AppendMember(dst, "content")
 	default:

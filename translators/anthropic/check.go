@@ -5,7 +5,8 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// check refuses what Kong refuses: the legacy API does not count.
+// check refuses what Kong refuses: log_statistics for the legacy API, which does not
+// report usage.
 func check(u *provider.Use) []provider.Finding {
 	if u.Target.Route != route.Completions || !u.Statistics {
 		return nil

@@ -6,11 +6,12 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Client is what clients of Anthropic's API may call.
+// Client lists what clients of Anthropic's API may call.
 // https://platform.claude.com/docs/en/api/overview
 var Client = provider.ClientFormat{
 	Name:    "anthropic",
 	Errors:  Dialect,
+	Models:  Models,
 	Headers: []string{"Anthropic-"},
 	Paths: []provider.ClientPath{
 		{Path: "/v1/messages", Route: route.Chat, API: &provider.API{

@@ -11,11 +11,11 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// complete is the legacy Text Completions API: a prompt of turns named Human
+// complete is the legacy Text Completions API: the prompt is a conversation of Human
 // and Assistant. https://platform.claude.com/docs/en/api/completions/create
 type complete struct{}
 
-// AppendRequest writes the messages as a prompt that the assistant goes on with.
+// AppendRequest writes the messages as a prompt that the assistant continues.
 func (complete) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	prompt, err := transcript(r.Messages)
 	if err != nil {
@@ -67,7 +67,7 @@ func transcript(msgs []chat.Message) (string, error) {
 	return b.String(), nil
 }
 
-// ParseResponse reads a completion; it comes without usage.
+// ParseResponse reads a completion. It has no usage.
 func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
@@ -76,7 +76,7 @@ func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		return nil, err
 	}
 	if !exists(v, "completion") {
-		// Kong's words: it names chat here, too.
+		// Kong's text, which names chat here, too.
 		return nil, &chat.ResponseError{Message: "'completion' not in anthropic://llm/v1/chat response"}
 	}
 	return &chat.Response{
@@ -100,7 +100,7 @@ func (noStream) Next(frame.Event) ([]chat.Delta, error) {
 	return nil, &chat.ResponseError{Message: "/v1/complete is not streamed"}
 }
 
-// completeFields rules the fields of an OpenAI completions request.
+// completeFields holds the rules for the fields of an OpenAI completions request.
 var completeFields = provider.Fields{
 	"model":             provider.Mapped.With("model"),
 	"prompt":            provider.Mapped.With("prompt, as one turn of Human"),

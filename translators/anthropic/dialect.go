@@ -12,15 +12,15 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
-// Dialect is what a client of Anthropic's Messages API speaks: Claude Code and
-// the official SDKs.
+// Dialect is the format of clients of Anthropic's Messages API: Claude Code and the
+// official SDKs.
 var Dialect chat.Dialect = dialect{}
 
 type dialect struct{}
 
-// ParseRequest reads a Messages body. Members that the internal form has no
-// place for are in Extra, and blocks without an equal are Opaque, so that a
-// provider of the same format loses nothing.
+// ParseRequest reads a Messages body. Members without a field in the internal form
+// are kept in Extra, and blocks without a part kind are Opaque, so that a provider of
+// the same format loses nothing.
 func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
@@ -96,7 +96,7 @@ func parseMember(r *chat.Request, name string, v *jsonedit.Value) error {
 	case "thinking", "output_config":
 		parseThinking(r, name, v)
 	}
-	// Claude's way of thinking has more to it than a budget and an effort.
+	// Claude's thinking has more settings than a budget and an effort.
 	r.Extra = append(r.Extra, chat.Member{Name: name, Value: v.JSON()})
 	return nil
 }
@@ -137,7 +137,7 @@ func parseThinking(r *chat.Request, name string, v *jsonedit.Value) {
 	parseFormat(r, v.Get("format"))
 }
 
-// parseFormat reads a json_schema format. OpenAI wants a name for it.
+// parseFormat reads a json_schema format. OpenAI requires a name for it.
 func parseFormat(r *chat.Request, v *jsonedit.Value) {
 	if text(v, "type") == "json_schema" {
 		strict := true
@@ -221,7 +221,7 @@ func parseMessages(r *chat.Request, v *jsonedit.Value) error {
 	return nil
 }
 
-// parseBlocks reads content: a string stands for one block of text.
+// parseBlocks reads content. A string is one block of text.
 func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:
@@ -320,8 +320,8 @@ func opaque(b *jsonedit.Value, kind string) chat.Part {
 	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: b.JSON()}
 }
 
-// parseSource reads where an image or a document is, nil where it is given in
-// a way that only Anthropic has.
+// parseSource reads the source of an image or a document. It returns nil for a source
+// that only Anthropic has.
 func parseSource(b *jsonedit.Value) *chat.Media {
 	s := b.Get("source")
 	m := &chat.Media{Filename: text(b, "title")}

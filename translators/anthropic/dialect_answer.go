@@ -9,8 +9,8 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
-// AppendResponse writes a Message. Of several choices it is the first: the
-// format has one answer. Pictures and sound have no block to be in.
+// AppendResponse writes a Message, of the first choice only, since the format has one
+// answer. There are no blocks for images and sound in an answer.
 func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	var c chat.Choice
 	if len(r.Choices) > 0 {
@@ -53,7 +53,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	return append(appendUsage(dst, &usage), '}'), nil
 }
 
-// empty says whether a part makes no block.
+// empty reports whether a part makes no block.
 func empty(p *chat.Part) bool {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
@@ -80,8 +80,8 @@ func appendHead(dst []byte, id, model string, meta *chat.Meta) []byte {
 	return jsonedit.AppendString(dst, model)
 }
 
-// appendUseHead begins the n-th tool_use block. A provider whose calls have no
-// ids gets some that do not repeat in the conversation.
+// appendUseHead begins the n-th tool_use block. If the provider's calls have no ids,
+// it makes one that is unique in the conversation.
 func appendUseHead(dst, id, name []byte, answer string, n int) []byte {
 	dst = append(dst, `{"type":"tool_use","id":`...)
 	if len(id) == 0 {
@@ -93,8 +93,8 @@ func appendUseHead(dst, id, name []byte, answer string, n int) []byte {
 	return jsonedit.AppendText(dst, "name", name)
 }
 
-// appendInput writes arguments as the object they should be. What a model
-// spoiled is passed on in one, so that the tool can say what is wrong with it.
+// appendInput writes arguments as an object. If they are not a valid object, it puts
+// their text into one, so that the tool can report what is wrong.
 func appendInput(dst []byte, arguments jsonedit.Text) []byte {
 	dst, ok := arguments.AppendObject(dst)
 	if !ok {
@@ -103,9 +103,8 @@ func appendInput(dst []byte, arguments jsonedit.Text) []byte {
 	return dst
 }
 
-// appendStop writes stop_reason and stop_sequence. An answer with calls stops
-// for them, whatever word its provider has for it: OpenAI says stop where the
-// tool was forced.
+// appendStop writes stop_reason and stop_sequence. The reason of an answer with calls
+// is tool_use even if the provider says stop, as OpenAI does if the tool was forced.
 func appendStop(dst []byte, reason chat.FinishReason, sequence []byte, calls bool) []byte {
 	dst = append(dst, `"stop_reason":`...)
 	switch {
@@ -131,8 +130,8 @@ func appendStop(dst []byte, reason chat.FinishReason, sequence []byte, calls boo
 	return jsonedit.AppendBytes(dst, sequence)
 }
 
-// appendUsage writes counters as Anthropic counts: cached tokens beside
-// input_tokens.
+// appendUsage writes the counters. Anthropic's input_tokens do not include cached
+// tokens.
 func appendUsage(dst []byte, u *chat.Usage) []byte {
 	dst = appendCount(dst, `{"input_tokens":`, max(0, u.Prompt-u.Cached-u.CacheWrite))
 	dst = appendCount(dst, `,"cache_creation_input_tokens":`, u.CacheWrite)
@@ -159,8 +158,9 @@ var errorTypes = []string{
 	"request_too_large", "rate_limit_error", "timeout_error", "api_error", "overloaded_error",
 }
 
-// AppendError writes an error answer. The status says more than other
-// providers' types do: OpenAI has invalid_request_error for a wrong key.
+// AppendError writes an error answer. The type follows from the status, which is more
+// reliable than other providers' types: OpenAI has invalid_request_error for a wrong
+// key.
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
 	kind := e.Type
 	switch {

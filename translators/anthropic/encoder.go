@@ -14,8 +14,7 @@ func (dialect) NewEncoder(meta chat.Meta) chat.Encoder {
 	return chat.InBlocks(&encoder{meta: meta, open: -1})
 }
 
-// encoder writes the events of one answer. Blocks follow each other: one that
-// begins ends the one before it.
+// encoder writes the events of one answer. A block ends when the next one begins.
 type encoder struct {
 	meta    chat.Meta
 	started bool
@@ -39,7 +38,7 @@ type callBlock struct{ call, block int }
 
 func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	if e.closed || d.Choice > 0 {
-		return dst // the format has one answer
+		return dst // the format has only one answer
 	}
 	switch d.Kind {
 	case chat.UsageDelta:
@@ -87,8 +86,8 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	return dst
 }
 
-// appendStart writes message_start. What the prompt took is not known yet, but
-// to providers that say it first; the estimate is replaced by message_delta.
+// appendStart writes message_start. Most providers do not report the prompt's tokens
+// until later, so an estimate is written, which message_delta replaces.
 func (e *encoder) appendStart(dst []byte, d *chat.Delta) []byte {
 	id, model := "", ""
 	if d.Kind == chat.Start {
@@ -178,9 +177,9 @@ func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	return e.appendArguments(dst, d)
 }
 
-// appendArguments writes a piece of a call's arguments. A provider that writes
-// several calls at once has the pieces of an earlier one arrive after its end:
-// the index says whose they are.
+// appendArguments writes a piece of a call's arguments. If a provider sends several
+// calls at once, pieces of an earlier call may arrive after its end; the index says
+// which call they belong to.
 func (e *encoder) appendArguments(dst []byte, d *chat.Delta) []byte {
 	if len(d.Text) == 0 {
 		return dst
@@ -193,7 +192,8 @@ func (e *encoder) appendArguments(dst []byte, d *chat.Delta) []byte {
 	return dst
 }
 
-// appendEnd writes what comes last: usage may follow the finish reason.
+// appendEnd writes the last events. They wait for the end, because usage may follow
+// the finish reason.
 func (e *encoder) appendEnd(dst []byte) []byte {
 	e.closed = true
 	dst = e.appendClose(dst)

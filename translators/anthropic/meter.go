@@ -6,8 +6,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Meter reads usage from Anthropic's own answers on their way to a client of
-// the same format.
+// Meter reads usage from Anthropic's answers that are forwarded to a client of the
+// same format.
 var Meter chat.Meter = meter{}
 
 type meter struct{}
@@ -45,7 +45,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	switch string(v.GetStringBytes("type")) {
 	case "message_start":
 		seeMessage(v.Get("message"), seen)
-		seen.Usage.Completion = 0 // a first guess; message_delta has the count
+		seen.Usage.Completion = 0 // an estimate; message_delta has the count
 	case "content_block_start":
 		seeBlock(v.Get("content_block"), seen)
 	case "content_block_delta":

@@ -2,12 +2,12 @@ package anthropic
 
 import "strings"
 
-// model is what must be known of a Claude model to ask it nothing that it
-// refuses. The zero value stands for names that say nothing (an alias, a
-// deployment): it takes everything, and thinks within a budget.
+// model is what a Claude model accepts. The zero value is for names that do not tell
+// (an alias, a deployment): such a model is taken to accept everything and to think
+// within a budget.
 //
-// From "Upgrade between model versions" and the pages "What's new in Claude …"
-// below https://platform.claude.com/docs/en/about-claude/models.
+// From "Upgrade between model versions" and the pages "What's new in Claude …" below
+// https://platform.claude.com/docs/en/about-claude/models.
 type model struct {
 	adaptive     bool // thinking.type adaptive and output_config.effort exist
 	adaptiveOnly bool // budgets and sampling parameters are refused
@@ -26,7 +26,8 @@ func modelOf(name string) model {
 	if family == "" {
 		return model{}
 	}
-	// Fable and Mythos are of the newest kind in all versions (mythos-preview has none).
+	// All versions of Fable and Mythos are of the newest kind (mythos-preview has no
+	// version).
 	always := family == "fable" || family == "mythos"
 	m := model{
 		adaptive:     always || version >= 406,
@@ -45,8 +46,8 @@ func modelOf(name string) model {
 	return m
 }
 
-// parseModel returns the family and the version as 100 × major + minor; ""
-// where the name is not that of a Claude model.
+// parseModel returns the family and the version as 100 × major + minor. The family is
+// "" if the name is not a Claude model's.
 func parseModel(name string) (family string, version int) {
 	_, rest, ok := strings.Cut(name, "claude-")
 	if !ok {

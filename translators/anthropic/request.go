@@ -8,27 +8,26 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// defaultMaxTokens stands in for max_tokens, which Anthropic requires and
-// OpenAI does not.
+// defaultMaxTokens is sent if the client sets no max_tokens, which Anthropic requires
+// and OpenAI does not.
 const defaultMaxTokens = 4096
 
-// natives are Anthropic's own top-level members that have no equal in the
-// internal form; a client may send them in any dialect.
-// https://platform.claude.com/docs/en/api/messages/create and its beta page.
+// natives lists Anthropic's own top-level members that the internal form has no field
+// for. A client may send them in any dialect.
 var natives = []string{
 	"cache_control", "compaction", "container", "context_management", "diagnostics",
 	"fallback_credit_token", "fallbacks", "inference_geo", "mcp_servers", "speed",
 }
 
-// leastTopP is the least top_p beside thinking.
+// leastTopP is the lowest top_p that is accepted together with thinking.
 // https://platform.claude.com/docs/en/build-with-claude/extended-thinking
 const leastTopP = 0.95
 
 type messages struct{}
 
-// AppendRequest writes r as a Messages body. System messages are joined in
-// order, turns of one role are merged, and tool results are moved to directly
-// follow their calls, as the API demands.
+// AppendRequest writes r as a Messages body. As the API requires, system messages are
+// joined in order, consecutive messages of one role are merged, and tool results are
+// moved to directly after their calls.
 func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if len(r.Messages) == 0 {
 		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}

@@ -8,15 +8,15 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// What Kong answers as `usage` where the provider sends none, or one without
-// any counter that it knows.
+// What Kong answers as `usage` if the provider sends none, or one without a counter
+// that Kong knows.
 var (
 	usageMissing   = chat.Raw(`"no usage data returned from upstream"`)
 	usageMalformed = chat.Raw(`{}`)
 )
 
-// finishReasons maps stop_reason. pause_turn is a server tool's turn that may
-// be continued: nothing that a client of another format could do.
+// finishReasons maps stop_reason. pause_turn is left out: it is a server tool's turn
+// that could be continued, which a client of another format cannot do.
 // https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
 var finishReasons = map[string]chat.FinishReason{
 	"end_turn":                      chat.Stop,
@@ -28,8 +28,8 @@ var finishReasons = map[string]chat.FinishReason{
 	"refusal":                       chat.ContentFilter,
 }
 
-// finishReason returns the internal reason; a reason that is not known stays
-// what it is, and none stays none.
+// finishReason returns the internal reason. An unknown reason is kept unchanged, and
+// no reason stays "".
 func finishReason(stop []byte) chat.FinishReason {
 	if f, ok := finishReasons[string(stop)]; ok {
 		return f
@@ -37,8 +37,8 @@ func finishReason(stop []byte) chat.FinishReason {
 	return chat.FinishReason(stop)
 }
 
-// ParseResponse reads a Message. Blocks of server tools, which have already
-// been run, are left out.
+// ParseResponse reads a Message. Blocks of server tools, which have already run, are
+// left out.
 func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
@@ -68,7 +68,7 @@ func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	return r, nil
 }
 
-// parseBody reads a 200's JSON, in which some gateways hide an error.
+// parseBody reads the JSON of a 200, which some gateways also send for errors.
 func parseBody(p *jsonedit.Parser, t *target.Target, body []byte) (*jsonedit.Value, error) {
 	v, err := p.Parse(body)
 	if err != nil {
@@ -84,7 +84,7 @@ func missing(t *target.Target, member string) error {
 	return &chat.ResponseError{Message: fmt.Sprintf("'%s' not in %s://%s response", member, t.Provider, t.Route)}
 }
 
-// stopText is the stop sequence that ended the answer.
+// stopText returns the stop sequence that ended the answer.
 func stopText(v *jsonedit.Value) string {
 	if string(v.GetStringBytes("stop_reason")) != "stop_sequence" {
 		return ""
@@ -128,8 +128,8 @@ func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 	c.Parts, c.Citations = parts.Parts(), cites.list.List
 }
 
-// textJoiner decides what stands between two blocks of text: a new line, as
-// Kong has it, unless they are pieces of one sentence that citations cut.
+// textJoiner decides whether a new line separates two blocks of text, as in Kong. It
+// does not if they are pieces of one sentence that was split for citations.
 type textJoiner struct{ any, cited bool }
 
 func (j *textJoiner) gap(block *jsonedit.Value) bool {
@@ -139,12 +139,12 @@ func (j *textJoiner) gap(block *jsonedit.Value) bool {
 	return gap
 }
 
-// mergeUsage replaces the counters of u by those in v, which are totals, and
-// says whether v has any. What v does not name stays.
+// mergeUsage replaces the counters of u by those in v, which are totals, and reports
+// whether v has any. Other counters are not changed.
 //
-// Anthropic counts cached tokens beside input_tokens; the internal form counts
-// them in. With compaction or server tools, iterations bill every step, where
-// the totals have the last one only.
+// Anthropic's input_tokens do not include cached tokens; the internal form's do. With
+// compaction or server tools, every step in iterations is billed, while the totals
+// are those of the last step only.
 // https://platform.claude.com/docs/en/build-with-claude/compaction#understanding-usage
 func mergeUsage(u *chat.Usage, v *jsonedit.Value) bool {
 	c := counters{input: u.Prompt - u.Cached - u.CacheWrite, cached: u.Cached, written: u.CacheWrite,
@@ -172,7 +172,7 @@ func mergeUsage(u *chat.Usage, v *jsonedit.Value) bool {
 	return found
 }
 
-// counters are Anthropic's, which exclude each other.
+// counters are Anthropic's counters. No token is in two of them.
 type counters struct{ input, cached, written, written5m, written1h, output int }
 
 func (c *counters) read(v *jsonedit.Value) bool {

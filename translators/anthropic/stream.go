@@ -25,20 +25,21 @@ type stream struct {
 	input  []byte      // arguments that came with a block's start
 }
 
-// openBlock is what later events of a block must know of its start.
+// openBlock is what later events of a block need to know of its start.
 type openBlock struct {
 	call bool // tool_use
 	tool int  // ordinal of the call
 	any  bool // arguments have come
 }
 
-// maxBlocks bounds what a broken stream can make us hold.
+// maxBlocks is the highest number of blocks, so that a broken stream cannot use
+// unlimited memory.
 const maxBlocks = 1 << 16
 
 var newline = []byte("\n")
 
-// Next turns one event into deltas. Kinds of events and blocks that are not
-// known are skipped: the API's versioning policy lets new ones appear.
+// Next turns one event into deltas. Unknown kinds of events and blocks are skipped:
+// the API's versioning policy allows new ones.
 func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	s.deltas = s.deltas[:0]
 	if len(ev.Data) == 0 {
@@ -74,7 +75,7 @@ func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 func (s *stream) start(m *jsonedit.Value) {
 	s.add(chat.Delta{Kind: chat.Start, ID: m.GetStringBytes("id"), Model: m.GetStringBytes("model")})
 	if u := m.Get("usage"); exists(m, "usage") && mergeUsage(&s.usage, u) {
-		// output_tokens is a first guess here; message_delta has the count.
+		// output_tokens is an estimate here; message_delta has the count.
 		s.usage.Completion = 0
 		s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
 	}
@@ -117,7 +118,7 @@ func (s *stream) open(index int, b *jsonedit.Value) error {
 	return nil
 }
 
-// bring adds a delta of text, unless there is none.
+// bring adds a delta of text, unless the text is empty.
 func (s *stream) bring(kind chat.DeltaKind, text []byte) {
 	if len(text) > 0 {
 		s.add(chat.Delta{Kind: kind, Text: text})
@@ -148,9 +149,8 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 
 var noArguments = []byte("{}")
 
-// close gives a call without arguments its empty object: no piece of it comes
-// in the stream, where the whole answer has it. A block of text is what its citations
-// stand for.
+// close adds an empty object for a call without arguments. A stream has no piece for
+// it, while a whole answer has {}. A block of text is what its citations stand for.
 func (s *stream) close(index int) {
 	for _, c := range s.cites.end() {
 		s.add(chat.Delta{Kind: chat.CitationDelta, Citation: &c})
@@ -161,7 +161,7 @@ func (s *stream) close(index int) {
 	}
 }
 
-// call is the tool_use block at index, nil where there is another one: server
+// call returns the tool_use block at index. It returns nil for other blocks; server
 // tools have arguments, too.
 func (s *stream) call(index int) *openBlock {
 	if index < 0 || index >= len(s.blocks) || !s.blocks[index].call {

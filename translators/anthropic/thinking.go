@@ -1,31 +1,33 @@
 package anthropic
 
 import (
+	"bytes"
+
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
 
 // thinking is how a model is asked to think.
 type thinking struct {
-	raw    chat.Raw // the client's own thinking member, forwarded as it is
+	raw    chat.Raw // the client's own thinking member, forwarded unchanged
 	mode   string   // thinking.type, "" for nothing said
 	budget int      // tokens, with enabled
 	show   bool     // ask for the summary that newer models leave out
 	effort string   // output_config.effort
 }
 
-// budgets are tokens by effort for models that think within a budget. Kong does
-// not publish its own; 1024 is the API's minimum.
+// budgets holds the tokens by effort for models that think within a budget. Kong does
+// not publish its values; 1024 is the API's minimum.
 var budgets = map[string]int{
 	"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384,
 }
 
-// adaptiveRoom is added to the default max_tokens of a model that decides
-// itself how long it thinks: its thoughts count towards the limit.
+// adaptiveRoom is added to the default max_tokens of a model that decides itself how
+// long it thinks, since thinking counts towards the limit.
 const adaptiveRoom = 16384
 
-// decideThinking chooses what the model takes: a budget before Claude 4.6,
-// adaptive thinking with an effort since.
+// decideThinking chooses what the model accepts: a budget before Claude 4.6, adaptive
+// thinking with an effort since.
 // https://platform.claude.com/docs/en/build-with-claude/thinking
 func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 	effort := effortFor(m, r.ReasoningEffort)
@@ -41,7 +43,7 @@ func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 	}
 	if r.ReasoningEffort == "none" {
 		if m.off == "" && m.thinks {
-			return thinking{effort: "low"} // the least there is
+			return thinking{effort: "low"} // the lowest effort
 		}
 		return thinking{mode: m.off}
 	}
@@ -49,8 +51,8 @@ func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 	if r.ReasoningEffort == "" && !hasBudget {
 		return thinking{}
 	}
-	// A model that thinks cannot be forced to call a tool; what the client
-	// demands is worth more than how it is found.
+	// A model that thinks cannot be forced to call a tool. The forced call is more
+	// important than the thinking.
 	forced := r.ToolChoice.Mode == "required" || r.ToolChoice.Mode == "function"
 	switch {
 	case forced:
@@ -66,8 +68,8 @@ func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 	return thinking{mode: "enabled", budget: max(budget, 1024)}
 }
 
-// effortFor maps OpenAI's reasoning_effort to output_config.effort; "" where
-// the model has none. https://platform.claude.com/docs/en/build-with-claude/effort
+// effortFor maps OpenAI's reasoning_effort to output_config.effort; "" if the model
+// has none. https://platform.claude.com/docs/en/build-with-claude/effort
 func effortFor(m model, effort string) string {
 	switch {
 	case !m.adaptive || effort == "none":
@@ -82,7 +84,7 @@ func effortFor(m model, effort string) string {
 
 func (th thinking) on() bool { return th.mode == "enabled" || th.mode == "adaptive" }
 
-// room is what thinking needs on top of the answer's max_tokens.
+// room returns the tokens that thinking needs in addition to the answer's max_tokens.
 func (th thinking) room(m model) int {
 	switch {
 	case th.mode == "enabled":
@@ -109,4 +111,23 @@ func (th thinking) append(dst []byte) []byte {
 		dst = append(dst, `,"display":"summarized"`...)
 	}
 	return append(dst, '}')
+}
+
+// Thinking returns the member thinking for r, nil for none. It is for platforms that
+// have Claude and this member in OpenAI's format. A budget is less than r's limit, as
+// the API demands.
+func Thinking(model string, r *chat.Request) []byte {
+	turns, err := chat.Arrange(r.Messages, chat.CallIDs{})
+	if err != nil {
+		return nil
+	}
+	th := decideThinking(modelOf(model), r, turns)
+	th.show = false // is Anthropic's own
+	if limit, ok := r.MaxTokens.Int(); ok && th.mode == "enabled" && th.raw == nil {
+		if th.budget = min(th.budget, limit-1); th.budget < 1024 {
+			return nil
+		}
+	}
+	_, value, _ := bytes.Cut(th.append(nil), []byte(`"thinking":`))
+	return value
 }

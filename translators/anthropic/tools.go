@@ -102,8 +102,8 @@ func appendHosted(dst []byte, t *chat.Tool) []byte {
 	return append(dst, '}')
 }
 
-// appendInputSchema writes a schema as it is, but for its "type", which OpenAI
-// lets go and Anthropic demands.
+// appendInputSchema writes a schema unchanged, and adds "type", which Anthropic
+// requires and OpenAI does not.
 func appendInputSchema(dst []byte, schema chat.Raw) []byte {
 	schema = bytes.TrimSpace(schema)
 	if len(schema) == 0 || schema[0] != '{' {
@@ -125,9 +125,9 @@ func typed(schema []byte) bool {
 	return err != nil || v.Exists("type")
 }
 
-// appendCalledTools declares the tools that the history calls where the client
-// no longer offers any: the API refuses tool blocks without tools. None of them
-// can be called, as tool_choice is none.
+// appendCalledTools declares the tools that are called in the history if the client
+// no longer offers any: the API refuses tool blocks without tools. tool_choice none
+// keeps the model from calling them.
 func appendCalledTools(dst []byte, turns []chat.Turn) []byte {
 	called := chat.CalledTools(turns)
 	if len(called) == 0 {

@@ -7,18 +7,19 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// settings are where a Messages body has the tuning options.
+// settings are the members of a Messages body for the tuning options.
 var settings = provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "top_p", TopK: "top_k"}
 
-// Tune lays the tuning options of t over a Messages body with members ms.
+// Tune returns the edits that set the tuning options of t in a Messages body with
+// members ms.
 func Tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	return TuneClaude(t, ms, settings, jsonedit.Find(ms, "thinking"))
 }
 
-// TuneClaude is Tune for a body that has the options at s, and that asks for
-// thinking, nil for none. A limit has room for the budget of thinking on top. Of
-// the sampling parameters it sets those that the model takes beside that; where
-// temperature and top_p exclude each other, what is configured stays alone.
+// TuneClaude is Tune for a body that has the options at s. thinking is the body's
+// thinking, or nil. The budget of thinking is added to the limit. Only the sampling
+// parameters that the model accepts with this thinking are set; if temperature and
+// top_p exclude each other, only the configured one is kept.
 func TuneClaude(t *target.Target, ms []jsonedit.Member, s provider.Settings, thinking []byte) []jsonedit.Edit {
 	if !provider.Tuned(t.Options) {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// jobs are Azure's video generation jobs, for clients of OpenAI's videos.
-// A job has generations, whose content is what a client wants.
+// jobs translates OpenAI's videos to Azure's video generation jobs. A job has
+// generations, whose content is the client's video.
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/video-generation-quickstart
 type jobs struct{}
 
@@ -41,7 +41,8 @@ func (jobs) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provider.
 	return nil, openai.NoSuchCall(c)
 }
 
-// jobBody is OpenAI's body with Azure's names; one that has them stays.
+// jobBody returns OpenAI's body with Azure's names. Members that already have Azure's
+// names are kept.
 func jobBody(t *target.Target, client []byte) ([]byte, error) {
 	members, err := jsonedit.Object(client, nil)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// batches translates OpenAI's batches to model invocation jobs. Their input and
-// output are in the user's own S3 buckets, in the format of the model. A file's id
-// is an S3 URI, and a batch's id the job's ARN.
+// batches translates OpenAI's batches to model invocation jobs. Input and output are
+// in the user's own S3 buckets, in the model's format. A file's id is an S3 URI, and
+// a batch's id is the job's ARN.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelInvocationJob.html
 type batches struct{}
 
@@ -46,8 +46,8 @@ func (batches) Request(t *target.Target, c *provider.Call, meta chat.Meta) (*pro
 	return nil, openai.NoSuchCall(c)
 }
 
-// appendJob writes a job's body. The role and the output's place may be the
-// configuration's, or the client's in members of Amazon's names.
+// appendJob writes a job's body. The role and the place of the output are configured,
+// or in members of the client's body with Amazon's names.
 func appendJob(t *target.Target, client []byte, unique string) ([]byte, error) {
 	b, err := openai.BatchOf(client)
 	if err != nil {
@@ -91,7 +91,7 @@ func appendJob(t *target.Target, client []byte, unique string) ([]byte, error) {
 // Answer implements provider.Resource.
 func (batches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.Meta, _ *chat.Seen) (*provider.Reply, error) {
 	id, rest := openai.SplitID(c.Path)
-	if rest == "/cancel" { // Amazon answers with nothing
+	if rest == "/cancel" { // Amazon's answer is empty
 		b := openai.Batch{ID: id, Status: openai.Cancelling, Model: meta.Model, Created: meta.Created}
 		return &provider.Reply{Body: b.Append(nil)}, nil
 	}
@@ -119,7 +119,7 @@ func (batches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat
 	return &provider.Reply{Body: b.Append(nil)}, nil
 }
 
-// jobStates are OpenAI's words for Amazon's.
+// jobStates maps Amazon's states to OpenAI's.
 var jobStates = map[string]string{
 	"Submitted": openai.Validating, "Validating": openai.Validating, "Scheduled": openai.BatchInProgress, "InProgress": openai.BatchInProgress,
 	"Completed": openai.BatchCompleted, "PartiallyCompleted": openai.BatchCompleted, "Failed": openai.BatchFailed,

@@ -22,8 +22,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Provider is Amazon Bedrock. Its requests are signed by the caller
-// (Signature Version 4, service "bedrock").
+// Provider is Amazon Bedrock. The caller signs its requests (Signature Version 4,
+// service "bedrock").
 var Provider = func() provider.Provider {
 	p := *plain
 	p.Variant = variant
@@ -32,7 +32,7 @@ var Provider = func() provider.Provider {
 	return p
 }()
 
-// plain is Bedrock with models of whatever maker.
+// plain is Bedrock with a model of any maker.
 var plain = &provider.Provider{
 	Name:        "bedrock",
 	Base:        base,
@@ -51,7 +51,7 @@ var plain = &provider.Provider{
 	}, routes),
 }
 
-// operation is Converse, for chats and for prompts.
+// operation is Converse, for chat and for completions.
 var operation = &provider.Operation{
 	Path:   pathOf,
 	Format: provider.BedrockConverse,
@@ -71,8 +71,9 @@ type converse struct{}
 
 const regionField = "model.options.bedrock.aws_region"
 
-// base is the endpoint of the target's region. The environment's region, which
-// a translator does not see, is expected in the option.
+// base returns the endpoint of the target's region. A region from the environment
+// must have been put into the option, since a translator does not read the
+// environment.
 func base(t *target.Target) (string, error) {
 	region := ""
 	if t.Options != nil {
@@ -109,8 +110,8 @@ func pathOf(t *target.Target, stream bool) (string, error) {
 	return "/model/" + escape(t.Model) + operation, nil
 }
 
-// escape writes a model id or ARN as one segment of a path. Everything but the
-// unreserved characters of RFC 3986 is escaped, as the signature demands.
+// escape returns a model id or ARN as one segment of a path. Everything but the
+// unreserved characters of RFC 3986 is escaped, as the signature requires.
 func escape(id string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

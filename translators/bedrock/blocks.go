@@ -30,7 +30,7 @@ func (q *query) appendMessages(dst []byte) ([]byte, error) {
 			said = said || b.Part.Kind == chat.Text
 			document = document || kindOf(b.Part) == chat.File
 		}
-		if document && !said { // a document is refused without text beside it
+		if document && !said { // a document is refused without text in the same message
 			dst = append(chat.Opening.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), '}')
 		}
 		dst = append(dst, ']', '}')
@@ -38,9 +38,9 @@ func (q *query) appendMessages(dst []byte) ([]byte, error) {
 	return append(dst, ']'), nil
 }
 
-// appendBlock writes a part as a content block, and a cache point after it if
-// the client set one. An answer that the model shall continue (prefill) may
-// not end in white space.
+// appendBlock writes a part as a content block, followed by a cache point if the
+// client set one. An answer that the model is to continue (prefill) may not end in
+// white space.
 func (q *query) appendBlock(dst []byte, b *chat.Block, prefill bool) ([]byte, error) {
 	p := b.Part
 	var err error
@@ -71,8 +71,8 @@ func (q *query) appendBlock(dst []byte, b *chat.Block, prefill bool) ([]byte, er
 	return q.appendCachePoint(dst, p.CacheControl), nil
 }
 
-// appendCachePoint writes a cache point for Anthropic's cache_control: what
-// stands before it is cached.
+// appendCachePoint writes a cache point for Anthropic's cache_control: everything
+// before it is cached.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CachePointBlock.html
 func (q *query) appendCachePoint(dst []byte, control chat.Raw) []byte {
 	if control == nil || !q.model.caches {
@@ -86,8 +86,8 @@ func (q *query) appendCachePoint(dst []byte, control chat.Raw) []byte {
 	return append(dst, '}', '}')
 }
 
-// appendToolUse writes a call. OpenAI carries arguments as text; Converse's
-// input is an object.
+// appendToolUse writes a call. OpenAI has arguments as text; Converse's input is an
+// object.
 func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
 	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), "toolUseId", b.ID)
 	dst, ok := b.Part.Arguments.AppendObject(jsonedit.AppendName(jsonedit.AppendText(dst, "name", b.Part.Name), "input"))
@@ -97,9 +97,9 @@ func appendToolUse(dst []byte, b *chat.Block) ([]byte, error) {
 	return append(dst, "}}"...), nil
 }
 
-// appendToolResult writes a result: JSON text as json (what is no object as
-// its member "result"), other text as text. A result of nothing is an empty
-// object, as blank text is refused.
+// appendToolResult writes a result: JSON text as json (in a member "result" if it is
+// not an object), other text as text. An empty result becomes an empty object, since
+// blank text is refused.
 func (q *query) appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 	p := b.Part
 	dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"toolResult":{`...), "toolUseId", b.ID)
@@ -121,7 +121,7 @@ func (q *query) appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 		dst = append(dst, `{"json":{}}`...)
 	}
 	dst = append(dst, ']')
-	if p.IsError { // the only status that older models take is none
+	if p.IsError { // older models accept no status
 		dst = jsonedit.AppendText(dst, "status", "error")
 	}
 	dst = append(dst, '}', '}')
@@ -131,8 +131,8 @@ func (q *query) appendToolResult(dst []byte, b *chat.Block) ([]byte, error) {
 	return q.appendCachePoint(dst, cache), nil
 }
 
-// jsonOf returns the JSON text that parts are together, and whether they are one. Of
-// most that are not, the beginning tells.
+// jsonOf returns the text of all parts if together they are JSON, and whether they
+// are. For most other texts the first bytes are enough to tell.
 func jsonOf(parts []chat.Part) (string, bool) {
 	var all []byte
 	for i := range parts {
@@ -146,7 +146,7 @@ func jsonOf(parts []chat.Part) (string, bool) {
 	return said, jsonedit.ValidString(said) == nil
 }
 
-// appendJSONResult writes valid JSON: Converse's json is an object.
+// appendJSONResult writes valid JSON as an object, since Converse's json is one.
 func appendJSONResult(dst []byte, value string) []byte {
 	if value[0] == '{' {
 		return append(jsonedit.AppendRaw(append(dst, '{'), "json", value), '}')
@@ -174,8 +174,8 @@ func (q *query) appendResultParts(dst []byte, b *chat.Block) ([]byte, error) {
 	return dst, nil
 }
 
-// blockNames are the blocks of the API that the internal form has no part for.
-// A client may send one as {"type":"guardContent","guardContent":{…}}.
+// blockNames lists the blocks of the API that the internal form has no part for. A
+// client may send one as {"type":"guardContent","guardContent":{…}}.
 var blockNames = []string{
 	"guardContent", "cachePoint", "searchResult", "citationsContent", "toolAddition", "toolRemoval",
 	"image", "document", "video", "audio",

@@ -9,7 +9,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// check is what a configuration must keep to beside the rows of its options.
+// check returns what is wrong with a configuration, in addition to the checks of the
+// options' rows.
 func check(u *provider.Use) (found []provider.Finding) {
 	const options = "model.options."
 	o := u.Target.Options
@@ -36,8 +37,8 @@ func check(u *provider.Use) (found []provider.Finding) {
 	return found
 }
 
-// versionUnread says why anthropic_version is not sent: Bedrock has versions of
-// its own. Of an ARN it says that the model is Claude.
+// versionUnread says why anthropic_version is not sent. Bedrock has versions of its
+// own; the option also says that an ARN is a Claude model's.
 func versionUnread(u *provider.Use) string {
 	t := u.Target
 	if !u.Native {
@@ -53,5 +54,5 @@ func versionUnread(u *provider.Use) string {
 	return "only Claude for clients of llm_format anthropic reads it, where it is such as bedrock-2023-05-31"
 }
 
-// versionRoutes are the route types of which the version is sent.
+// versionRoutes lists the route types that the version is sent for.
 var versionRoutes = []route.Type{route.Chat, route.Completions, route.Responses}

@@ -10,7 +10,7 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Client is what clients with AWS's SDKs may call.
+// Client lists what clients with AWS's SDKs may call.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/welcome.html
 var Client = provider.ClientFormat{
 	Name:        "bedrock",
@@ -59,12 +59,12 @@ var (
 	clientJobs = provider.Resources{
 		Names:   []string{"model-invocation-job", "model-invocation-jobs", "model-invocations"},
 		Allowed: map[string][]string{"": {"GET", "POST"}, "/{}": {"GET"}, "/{}/stop": {"POST"}},
-		Aliases: map[string]string{"model-invocations": "model-invocation-job"}, // Kong's name of it
+		Aliases: map[string]string{"model-invocations": "model-invocation-job"}, // Kong's name for it
 	}
 )
 
-// meterHeaders reads the usage that InvokeModel tells in headers, for models
-// whose answers do not.
+// meterHeaders reads the usage from the headers of InvokeModel, for models whose
+// answers do not have it.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/inference-invoke.html
 func meterHeaders(h http.Header, seen *chat.Seen) { readCounts(h, seen, true) }
 

@@ -63,7 +63,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	return r, nil
 }
 
-// parseSystem makes each block a message; a cache point belongs to the block
+// parseSystem makes a message of each block. A cache point belongs to the block
 // before it.
 func parseSystem(r *chat.Request, blocks []*jsonedit.Value) error {
 	for i, b := range blocks {
@@ -162,8 +162,8 @@ func setNumber(to *chat.Number, v *jsonedit.Value) bool {
 	return true
 }
 
-// parseModelFields reads what the models have in common of what they have
-// beyond Converse: top_k, and how hard to think.
+// parseModelFields reads the model fields that several makers have: top_k, and the
+// settings for reasoning.
 func parseModelFields(r *chat.Request, v *jsonedit.Value) {
 	for _, path := range [][]string{{"top_k"}, {"topK"}, {"k"}, {"inferenceConfig", "topK"}} {
 		setNumber(&r.TopK, v.Get(path...))

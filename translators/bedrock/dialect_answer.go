@@ -9,9 +9,9 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
-// AppendResponse writes the answer of Converse. Of several choices it is the
-// first: the format has one. The latency, which the format demands, is 0: a
-// translator has no clock.
+// AppendResponse writes the answer of Converse, of the first choice only, since the
+// format has one answer. The format requires a latency; it is 0, since a translator
+// has no clock.
 func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	var c chat.Choice
 	if len(r.Choices) > 0 {
@@ -41,7 +41,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	return append(appendTier(dst, r.ServiceTier), '}'), nil
 }
 
-// appendAnswerBlock writes a part; nothing for what the format has no block for.
+// appendAnswerBlock writes a part, or nothing if the format has no block for it.
 func appendAnswerBlock(dst []byte, p *chat.Part, meta *chat.Meta, calls int) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
@@ -67,7 +67,8 @@ func appendAnswerBlock(dst []byte, p *chat.Part, meta *chat.Meta, calls int) []b
 	return dst
 }
 
-// blob is opaque data as base64, which SDKs decode: what is not is encoded.
+// blob returns opaque data as base64, which SDKs decode. Data that is not base64 is
+// encoded.
 func blob(data string) string {
 	if _, err := base64.StdEncoding.DecodeString(data); err != nil {
 		return base64.StdEncoding.EncodeToString([]byte(data))
@@ -75,8 +76,8 @@ func blob(data string) string {
 	return data
 }
 
-// appendCallID writes the n-th call's id. A provider whose calls have none gets
-// some that do not repeat in the conversation.
+// appendCallID writes the n-th call's id. If the provider's calls have no ids, it
+// makes one that is unique in the conversation.
 func appendCallID(dst, id []byte, answer string, n int) []byte {
 	if len(id) == 0 {
 		return jsonedit.AppendText(dst, "toolUseId", "tooluse_"+answer+"_"+strconv.Itoa(n))
@@ -84,8 +85,8 @@ func appendCallID(dst, id []byte, answer string, n int) []byte {
 	return jsonedit.AppendText(dst, "toolUseId", id)
 }
 
-// appendInput writes arguments as the object they should be. What a model spoiled is
-// passed on in one, so that the tool can say what is wrong with it.
+// appendInput writes arguments as an object. If they are not a valid object, it puts
+// their text into one, so that the tool can report what is wrong.
 func appendInput(dst []byte, arguments jsonedit.Text) []byte {
 	dst, ok := arguments.AppendObject(dst)
 	if !ok {
@@ -94,8 +95,8 @@ func appendInput(dst []byte, arguments jsonedit.Text) []byte {
 	return dst
 }
 
-// stopReason is Converse's word for a finish reason. An answer with calls stops
-// for them, whatever word its provider has for it.
+// stopReason returns Converse's name for a finish reason. It is tool_use for an
+// answer with calls even if the provider says stop.
 func stopReason(reason chat.FinishReason, sequence, calls bool) string {
 	switch reason {
 	case chat.Stop:
@@ -150,15 +151,15 @@ func appendTier(dst []byte, tier string) []byte {
 	return dst
 }
 
-// AppendError writes an error answer's body. SDKs take the type from the header
-// X-Amzn-ErrorType (see ErrorType) or, where that is missing, from __type.
+// AppendError writes the body of an error answer. SDKs read the type from the header
+// X-Amzn-ErrorType (see ErrorType), or from __type if the header is missing.
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
 	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", ErrorType(e.Status)), "message", e.Message), '}')
 }
 
-// ErrorType is the exception that Bedrock has for an HTTP status: the value of
-// the header X-Amzn-ErrorType.
+// ErrorType returns Bedrock's exception for an HTTP status: the value of the header
+// X-Amzn-ErrorType.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
 func ErrorType(status int) string {
 	switch status {

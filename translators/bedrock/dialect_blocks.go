@@ -11,7 +11,7 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
-// within puts the place of a content block before the field of an error.
+// within adds the place of a content block to the field of an error.
 func within(err error, format string, args ...any) error {
 	var e *chat.RequestError
 	if errors.As(err, &e) {
@@ -24,8 +24,8 @@ func within(err error, format string, args ...any) error {
 	return err
 }
 
-// appendPart reads a client's content block into m. The block is a union: its
-// first member counts.
+// appendPart reads a client's content block into m. The block is a union; its first
+// member is used.
 func appendPart(m *chat.Message, b *jsonedit.Value) error {
 	o, err := b.Object()
 	if err != nil || o.Len() == 0 {
@@ -54,7 +54,7 @@ func appendPart(m *chat.Message, b *jsonedit.Value) error {
 	return nil
 }
 
-// cacheControl is a cache point in Anthropic's words.
+// cacheControl returns a cache point as Anthropic's cache_control.
 func cacheControl(point *jsonedit.Value) chat.Raw {
 	if ttl := str(point, "ttl"); ttl == "5m" || ttl == "1h" {
 		return chat.Raw(`{"type":"ephemeral","ttl":"` + ttl + `"}`)
@@ -94,7 +94,7 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 		return p, nil
 	case "citationsContent":
 		return chat.Part{Kind: chat.Text, Text: jsonedit.Plain(textsOf(v.GetArray("content")))}, nil
-	case "guardContent": // the guardrail's to judge, and the model's to read
+	case "guardContent": // both the guardrail and the model read it
 		if image := v.Get("image"); image != nil {
 			return parseMedia("image", image)
 		}
@@ -105,7 +105,7 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 	return chat.Part{Kind: chat.Opaque, Type: name, Raw: append(jsonedit.AppendValue(whole, v), '}')}, nil
 }
 
-// parseResult reads the result of a call. json becomes its text.
+// parseResult reads the result of a call. A json block is read as its text.
 func parseResult(v *jsonedit.Value) (chat.Part, error) {
 	p := chat.Part{Kind: chat.ToolResult, ID: str(v, "toolUseId"), IsError: str(v, "status") == "error"}
 	if p.ID == "" {
@@ -125,7 +125,7 @@ func parseResult(v *jsonedit.Value) (chat.Part, error) {
 	return p, nil
 }
 
-// mediaTypes are the media types of formats whose name is not their end.
+// mediaTypes holds the media types that do not end with the format's name.
 var mediaTypes = map[string]string{
 	"doc": "application/msword", "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 	"xls": "application/vnd.ms-excel", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

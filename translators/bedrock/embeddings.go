@@ -39,13 +39,13 @@ func (embeddings) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 		if r.Dimensions > 0 {
 			dst = jsonedit.AppendInt(dst, "dimensions", r.Dimensions)
 		}
-		dst = jsonedit.AppendRaw(dst, "normalize", normalize(t, r)) // always: the API's default is not Kong's
+		dst = jsonedit.AppendRaw(dst, "normalize", normalize(t, r)) // always sent: the API's default differs from Kong's
 	}
 	return append(dst, '}'), nil
 }
 
-// normalize is whether the vectors are normalized, in JSON: as the client says,
-// or else the configuration.
+// normalize returns whether to normalize the vectors, in JSON: the client's value, or
+// else the configured one.
 func normalize(t *target.Target, r *openai.NewEmbeddings) []byte {
 	if own := jsonedit.Find(r.Members, "normalize"); own != nil {
 		return own
@@ -53,8 +53,8 @@ func normalize(t *target.Target, r *openai.NewEmbeddings) []byte {
 	return strconv.AppendBool(nil, t.Options.Bedrock.EmbeddingsNormalize)
 }
 
-// appendCohereEmbed writes Cohere's body. The API wants to know what the
-// vectors are for.
+// appendCohereEmbed writes Cohere's body. The API requires the purpose of the
+// vectors.
 func appendCohereEmbed(dst []byte, t *target.Target, r *openai.NewEmbeddings) []byte {
 	dst = append(dst, `{"texts":[`...)
 	for _, input := range r.Inputs {

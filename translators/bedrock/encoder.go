@@ -14,9 +14,8 @@ func (dialect) NewEncoder(meta chat.Meta) chat.Encoder {
 	return chat.InBlocks(&encoder{meta: meta, open: -1})
 }
 
-// encoder writes one answer. Blocks follow each other: one that begins ends the
-// one before it. The stop reason waits for the end, where it is known whether
-// there were calls.
+// encoder writes one answer. A block ends when the next one begins. The stop reason
+// is written at the end, when it is known whether there were calls.
 type encoder struct {
 	meta    chat.Meta
 	started bool
@@ -55,7 +54,7 @@ var (
 // Append implements chat.Encoder.
 func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	if e.closed || d.Choice > 0 {
-		return dst // the format has one answer
+		return dst // the format has only one answer
 	}
 	switch d.Kind {
 	case chat.UsageDelta:
@@ -101,7 +100,7 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	return dst
 }
 
-// appendText writes a piece of a block that begins without an event.
+// appendText writes a piece of a block. Blocks of text begin without an event.
 func (e *encoder) appendText(dst []byte, kind chat.PartKind, before string, said []byte, after string) []byte {
 	if len(said) == 0 {
 		return dst
@@ -163,8 +162,7 @@ func (e *encoder) appendArguments(dst []byte, call int, said []byte) []byte {
 	return dst
 }
 
-// appendEnd writes messageStop, unless nobody said why the answer ends, and
-// metadata.
+// appendEnd writes messageStop, if a finish reason is known, and metadata.
 func (e *encoder) appendEnd(dst []byte) []byte {
 	e.closed = true
 	dst = e.appendClose(dst)

@@ -2,8 +2,8 @@ package bedrock
 
 import "go-ai-proxy/translators/provider"
 
-// fields rules the fields of an OpenAI chat request. Converse has a base set
-// for all models; what a model has beyond it goes into
+// fields holds the rules for the fields of an OpenAI chat request. Converse has
+// settings for all models; other settings of a model go into
 // additionalModelRequestFields, which a client may also send itself.
 var fields = provider.Fields{
 	"model":    provider.Mapped.With("the URL"),

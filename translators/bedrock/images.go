@@ -40,9 +40,9 @@ func (images) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, 
 	return appendCanvas(dst, r)
 }
 
-// appendCanvas writes the body of Amazon's models: a text, the change of what a
-// mask leaves open, or a variation of pictures. What a client says of
-// imageGenerationConfig is Amazon's own and is kept.
+// appendCanvas writes the body of Amazon's models: a new image from text, an edit of
+// the masked area, or a variation of images. The client's own imageGenerationConfig
+// is kept.
 func appendCanvas(dst []byte, r *openai.NewImage) ([]byte, error) {
 	maskPrompt, _ := jsonedit.String(jsonedit.Find(r.Members, "maskPrompt"))
 	switch {
@@ -97,11 +97,12 @@ func base64Text(dst []byte, name string, data []byte) []byte {
 	return append(append(append(jsonedit.AppendName(dst, name), '"'), data...), '"')
 }
 
-// maxMask bounds the mask that is looked into, in pixels.
+// maxMask is the largest mask that is decoded, in pixels.
 const maxMask = 16 << 20
 
-// canvasMask is a mask in Amazon's sense: black is what changes. OpenAI's are
-// transparent there; one without transparency is taken for Amazon's own.
+// canvasMask returns a mask as Amazon's models want it: black where the image is to
+// change. OpenAI's masks are transparent there. A mask without transparency is taken
+// to be in Amazon's form already.
 func canvasMask(data []byte) []byte {
 	file := make([]byte, base64.StdEncoding.DecodedLen(len(data)))
 	n, err := base64.StdEncoding.Decode(file, data)
@@ -135,8 +136,8 @@ func canvasMask(data []byte) []byte {
 	return base64.StdEncoding.AppendEncode(nil, out.Bytes())
 }
 
-// appendStability writes the body of Stability's models, which make one
-// picture at a time.
+// appendStability writes the body of Stability's models, which make one image per
+// request.
 func appendStability(dst []byte, r *openai.NewImage) ([]byte, error) {
 	if r.N > 1 {
 		return nil, &chat.RequestError{Field: "n", Message: "must be 1: the model makes one picture at a time"}

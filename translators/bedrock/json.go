@@ -5,7 +5,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// rawOf is a copy of v as JSON text, nil for none or null.
+// rawOf returns a copy of v as JSON text, or nil if there is none or it is null.
 func rawOf(v *jsonedit.Value) chat.Raw {
 	if v == nil || v.Type() == jsonedit.TypeNull {
 		return nil
@@ -13,10 +13,10 @@ func rawOf(v *jsonedit.Value) chat.Raw {
 	return v.JSON()
 }
 
-// str is a copy of v's string member name, "" where there is none.
+// str returns a copy of v's string member name, or "" if there is none.
 func str(v *jsonedit.Value, names ...string) string { return string(v.GetStringBytes(names...)) }
 
-// count reads a counter into n, and says whether there is one.
+// count reads a counter into n and reports whether there is one.
 func count(n *int, v *jsonedit.Value) bool {
 	if v == nil || v.Type() != jsonedit.TypeNumber {
 		return false

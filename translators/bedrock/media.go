@@ -28,8 +28,8 @@ var mediaKinds = map[chat.PartKind]mediaKind{
 		"mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg", "mpga", "pcm", "webm"}},
 }
 
-// formatNames are formats whose name is not the end of the media type, or of
-// the file's name.
+// formatNames holds the formats whose name differs from the end of the media type or
+// of the file's name.
 var formatNames = map[string]string{
 	"jpg": "jpeg", "pjpeg": "jpeg", "x-png": "png",
 	"quicktime": "mov", "x-matroska": "mkv", "matroska": "mkv", "x-flv": "flv", "x-ms-wmv": "wmv", "3gpp": "three_gp", "3gp": "three_gp",
@@ -40,8 +40,8 @@ var formatNames = map[string]string{
 	"x-wav": "wav", "wave": "wav", "x-m4a": "m4a", "x-flac": "flac", "l16": "pcm",
 }
 
-// appendMedia writes an image, a document, a video or a sound. Converse takes
-// bytes or an object in S3; it fetches nothing from the web.
+// appendMedia writes an image, a document, a video or a sound. Converse accepts bytes
+// or an object in S3; it does not fetch URLs.
 func (q *query) appendMedia(dst []byte, p *chat.Part, b *chat.Block) ([]byte, error) {
 	kind, m := kindOf(p), p.Media
 	field := chat.PartField(b.Message, b.Index) + "." + mediaKinds[p.Kind].field
@@ -70,7 +70,7 @@ func (q *query) appendMedia(dst []byte, p *chat.Part, b *chat.Block) ([]byte, er
 	return append(dst, "}}}"...), nil
 }
 
-// kindOf is the kind of block for p: a file may hold a picture.
+// kindOf returns the kind of block for p. A file may be an image.
 func kindOf(p *chat.Part) chat.PartKind {
 	if p.Kind == chat.File && p.Media != nil {
 		switch main, _, _ := strings.Cut(p.Media.MIME, "/"); main {
@@ -85,8 +85,8 @@ func kindOf(p *chat.Part) chat.PartKind {
 	return p.Kind
 }
 
-// formatOf is the format by the media type, by the file's name, or for images
-// by how their base64 begins; "" for one that Converse does not take.
+// formatOf returns the format by the media type, by the file's name, or for images by
+// the start of their base64. It is "" for a format that Converse does not accept.
 func formatOf(kind chat.PartKind, m *chat.Media) string {
 	formats := mediaKinds[kind].formats
 	mime, _, _ := strings.Cut(strings.ToLower(m.MIME), ";")
@@ -123,8 +123,8 @@ func formatOf(kind chat.PartKind, m *chat.Media) string {
 	return ""
 }
 
-// documentName is the file's name as Converse takes it: letters, digits,
-// hyphens, brackets and single spaces, and not the same twice in a request.
+// documentName returns the file's name in the form that Converse requires: letters,
+// digits, hyphens, brackets and single spaces, and unique in a request.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html
 func (q *query) documentName(m *chat.Media) string {
 	name := m.Filename

@@ -10,16 +10,16 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Meter reads usage from Bedrock's answers on their way to a client of the same
-// format: those of Converse, and those of InvokeModel in the formats of the
-// models' makers. Some of these count nothing in the body: for a whole answer
-// the counts are then in the headers X-Amzn-Bedrock-Input-Token-Count and
-// X-Amzn-Bedrock-Output-Token-Count, for a stream in its last chunk.
+// Meter reads usage from Bedrock's answers that are forwarded to a client of the same
+// format: those of Converse, and those of InvokeModel in the formats of the models'
+// makers. Some of these have no usage in the body. A whole answer then has it in the
+// headers X-Amzn-Bedrock-Input-Token-Count and X-Amzn-Bedrock-Output-Token-Count, and
+// a stream in its last chunk.
 var Meter chat.Meter = meter{}
 
 type meter struct{}
 
-// scratch is what the reading of one answer or event needs.
+// scratch holds buffers for reading one answer or event.
 type scratch struct {
 	parser jsonedit.Parser
 	chunk  []byte
@@ -119,7 +119,7 @@ func seeChunk(v *jsonedit.Value, chunk []byte, seen *chat.Seen) {
 	}
 	for _, name := range [...]string{"contentBlockStart", "contentBlockDelta", "messageStop", "metadata"} {
 		if inner := v.Get(name); inner != nil {
-			seeEvent(name, inner, seen) // Nova's are those of Converse
+			seeEvent(name, inner, seen) // Nova's events are those of Converse
 		}
 	}
 	seeMakers(v, seen)
@@ -143,8 +143,8 @@ func seeUsage(v *jsonedit.Value, seen *chat.Seen) {
 	}
 }
 
-// Where the formats of the makers have what a record wants: Titan, Llama,
-// Mistral, Cohere, AI21, and those who took OpenAI's.
+// The paths of usage and finish reasons in the makers' formats: Titan, Llama,
+// Mistral, Cohere, AI21, and those that use OpenAI's.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 var (
 	promptPaths = [][]string{
@@ -163,7 +163,7 @@ var (
 	}
 )
 
-// makersFinish are their finish reasons in OpenAI's words.
+// makersFinish maps their finish reasons to OpenAI's.
 var makersFinish = map[string]chat.FinishReason{
 	"FINISH": chat.Stop, "FINISHED": chat.Stop, "STOP_CRITERIA_MET": chat.Stop, "COMPLETE": chat.Stop, "stop": chat.Stop, "endoftext": chat.Stop,
 	"LENGTH": chat.Length, "MAX_TOKENS": chat.Length, "length": chat.Length,

@@ -18,10 +18,10 @@ type model struct {
 	// nineIDs: ids of calls have nine letters and digits, as Mistral's own API wants
 	// them. https://docs.vllm.ai/en/stable/features/tool_calling/#mistral-models
 	nineIDs bool
-	nova    bool // it knows a part of JSON Schema only, and caches no tools
+	nova    bool // it accepts only a part of JSON Schema, and does not cache tools
 }
 
-// effort is where a model is told how hard to reason.
+// effort says which member tells a model how much to reason.
 type effort uint8
 
 const (

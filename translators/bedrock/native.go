@@ -13,8 +13,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// native are the operations for a client of AWS's SDKs. They are spread over
-// three endpoints.
+// native holds the operations for clients with AWS's SDKs. They are at three
+// endpoints.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/welcome.html
 var native = map[provider.Format]*provider.Operation{
 	provider.BedrockConverse: operation,
@@ -37,7 +37,7 @@ func always(path string) func(*target.Target, bool) (string, error) {
 	return func(*target.Target, bool) (string, error) { return path, nil }
 }
 
-// endpoint is the Base of another service of the target's region.
+// endpoint returns the Base of another service in the target's region.
 func endpoint(service string) func(*target.Target) (string, error) {
 	return func(t *target.Target) (string, error) {
 		runtime, err := base(t)
@@ -54,8 +54,8 @@ func invokePath(t *target.Target, stream bool) (string, error) {
 	return at + "/invoke", err
 }
 
-// variant is Bedrock with InvokeModel for clients of Anthropic's format where
-// the model is Anthropic's. An ARN does not say so, but anthropic_version does.
+// variant returns Bedrock with InvokeModel for clients of Anthropic's format if the
+// model is Anthropic's. An ARN does not tell that, but anthropic_version does.
 func variant(t *target.Target) *provider.Provider {
 	if isClaude(t) {
 		return withClaude
@@ -68,8 +68,8 @@ func isClaude(t *target.Target) bool {
 	return arn || modelOf(t.Model).claude
 }
 
-// withClaude serves Anthropic's Messages as they are, but for the model, which
-// is in the path, the version, and the betas, which are in the body.
+// withClaude forwards Anthropic's Messages unchanged, except for the model, which is
+// in the path, the version, and the betas, which are in the body.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
 var withClaude = func() *provider.Provider {
 	p := *plain
@@ -122,8 +122,8 @@ func setVersion(t *target.Target) []chat.Member {
 	return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, version)}}
 }
 
-// unwrap takes Anthropic's own event out of a chunk of
-// InvokeModelWithResponseStream; an exception becomes an error event.
+// unwrap returns Anthropic's own event from a chunk of InvokeModelWithResponseStream.
+// An exception becomes an error event.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_PayloadPart.html
 func unwrap(dst []byte, ev frame.Event) (kind, data []byte) {
 	if ev.Exception {
@@ -145,8 +145,8 @@ func unwrap(dst []byte, ev frame.Event) (kind, data []byte) {
 	return kind, data
 }
 
-// plainString is what a JSON string says. Without escapes, as base64 and names
-// are, that costs nothing.
+// plainString returns the text of a JSON string. If it has no escapes, as in base64
+// and names, nothing is copied.
 func plainString(value []byte) ([]byte, bool) {
 	if !jsonedit.IsString(value) {
 		return nil, false

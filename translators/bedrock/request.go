@@ -8,23 +8,23 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// defaultAnthropicVersion is what Kong sends with every request and what we
-// send, too. Converse has no such member and, as AWS services do, pays no heed
-// to members that it does not have; InvokeModel is where Claude demands it.
+// defaultAnthropicVersion is sent with every request, as in Kong. Converse has no
+// such member and, like other AWS services, ignores unknown members; InvokeModel
+// requires it for Claude.
 const defaultAnthropicVersion = "bedrock-2023-05-31"
 
-// natives are Converse's own members that a client may send in any dialect, at
-// the top level or in an object `bedrock`.
+// natives lists Converse's own members that a client may send in any dialect, at the
+// top level or in an object `bedrock`.
 var natives = []string{
 	"additionalModelRequestFields", "additionalModelResponseFieldPaths", "guardrailConfig", "inferenceConfig", "outputConfig",
 	"performanceConfig", "promptVariables", "requestMetadata", "serviceTier", "toolConfig",
 }
 
-// callIDs are the ids that a toolUse may have.
+// callIDs says which ids a toolUse may have.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolUseBlock.html
 var callIDs = chat.CallIDs{Prefix: "tooluse_", Longest: 64}
 
-// query is a request on its way to Converse.
+// query is a request that is being written for Converse.
 type query struct {
 	*chat.Request
 	model    model
@@ -34,9 +34,10 @@ type query struct {
 	names    map[string]int    // of documents, which must be unique
 }
 
-// AppendRequest writes r as a Converse body; the model and whether to stream
-// are in the URL. System messages stand in order, turns of one role are merged,
-// and tool results are moved to directly follow their calls, as the API demands.
+// AppendRequest writes r as a Converse body; the model and whether to stream are in
+// the URL. As the API requires, system messages are kept in order, consecutive
+// messages of one role are merged, and tool results are moved to directly after their
+// calls.
 func (converse) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	q := query{Request: r, model: modelOf(t.Model)}
 	if err := q.read(t); err != nil {
@@ -97,7 +98,8 @@ func (q *query) read(t *target.Target) (err error) {
 	return err
 }
 
-// native is the client's own value of a member of Converse, nil for none.
+// native returns the client's own value of a member of Converse, or nil if there is
+// none.
 func (q *query) native(name string) []byte {
 	v := jsonedit.Find(q.own, name)
 	if v == nil {
@@ -109,8 +111,8 @@ func (q *query) native(name string) []byte {
 	return v
 }
 
-// appendMerged writes an object as member name: the client's own with ours
-// laid upon it, or the other way round. Empty ones are left out.
+// appendMerged writes an object as member name: the client's own merged with ours.
+// ownWins says which one wins. An empty object is left out.
 func (q *query) appendMerged(dst []byte, name string, ours []byte, ownWins bool) ([]byte, error) {
 	own := q.native(name)
 	if own == nil {
@@ -129,8 +131,8 @@ func (q *query) appendMerged(dst []byte, name string, ours []byte, ownWins bool)
 	return merged, nil
 }
 
-// appendSystem writes a block for each system message, its texts joined, and a
-// cache point where the client has one.
+// appendSystem writes a block for each system message, with its texts joined, and a
+// cache point if the client has one.
 func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 	system := []byte{'['}
 	var said []byte // as in a JSON string
@@ -181,8 +183,8 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 	return jsonedit.AppendRaw(dst, "system", append(system, ']')), nil
 }
 
-// appendInference writes inferenceConfig. What the client says there itself
-// yields to the settings, which the gateway may have tuned.
+// appendInference writes inferenceConfig. The client's own members of it yield to the
+// settings, which the gateway may have tuned.
 func (q *query) appendInference(dst []byte) ([]byte, error) {
 	s := &q.settings
 	o := []byte{'{'}
@@ -207,8 +209,8 @@ func (q *query) appendOutput(dst []byte) ([]byte, error) {
 	return q.appendMerged(dst, "outputConfig", append(o, '}'), true)
 }
 
-// appendModelFields writes additionalModelRequestFields, where the client's
-// own win.
+// appendModelFields writes additionalModelRequestFields. The client's own members
+// win.
 func (q *query) appendModelFields(dst []byte) ([]byte, error) {
 	o := q.appendReasoning([]byte{'{'})
 	if k := q.settings.topK; k != "" {
@@ -224,7 +226,7 @@ func (q *query) appendModelFields(dst []byte) ([]byte, error) {
 	return q.appendMerged(dst, "additionalModelRequestFields", append(o, '}'), true)
 }
 
-// appendServing writes how the request is served.
+// appendServing writes the members about how the request is served.
 func (q *query) appendServing(dst []byte, t *target.Target) []byte {
 	if t.Options != nil && t.Options.Bedrock.PerformanceConfigLatency != "" {
 		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "performanceConfig"), '{'), "latency", t.Options.Bedrock.PerformanceConfigLatency), '}')
@@ -241,8 +243,8 @@ func (q *query) appendServing(dst []byte, t *target.Target) []byte {
 	return dst
 }
 
-// appendMetadata writes requestMetadata, which Bedrock keeps in its invocation
-// logs: the client's own, or the pairs of OpenAI's metadata that fit.
+// appendMetadata writes requestMetadata, which Bedrock keeps in its invocation logs:
+// the client's own, or those members of OpenAI's metadata that Bedrock accepts.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 func (q *query) appendMetadata(dst []byte) []byte {
 	if own := q.native("requestMetadata"); own != nil {
@@ -265,8 +267,8 @@ func (q *query) appendMetadata(dst []byte) []byte {
 	return jsonedit.AppendRaw(dst, "requestMetadata", append(o, '}'))
 }
 
-// loggable says whether s may be a key or a value of requestMetadata: at most
-// 256 of a few characters.
+// loggable reports whether s may be a key or a value of requestMetadata: at most 256
+// characters of a limited set.
 func loggable(s string) bool {
 	if len(s) > 256 {
 		return false

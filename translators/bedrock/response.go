@@ -21,8 +21,7 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	if message == nil || message.Type() != jsonedit.TypeObject {
 		return nil, &chat.ResponseError{Message: "no generation candidates received from Bedrock, or max_tokens too short"}
 	}
-	// The API names neither itself nor its answers: the configured name is the
-	// model's.
+	// The API's answers have no model and no id, so the model is the configured one.
 	r := &chat.Response{Model: t.Model, Extra: extras(v)}
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("stopReason"))}
 	if c.Finish == chat.Failed {
@@ -30,7 +29,7 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	}
 	formatted, calls := false, 0
 	var parts chat.Joiner
-	for _, b := range message.GetArray("content") { // may be empty: the model ended its turn with nothing
+	for _, b := range message.GetArray("content") { // may be empty if the model ended its turn without text
 		p, ok := parseBlock(b)
 		switch {
 		case !ok:
@@ -58,8 +57,8 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	return r, nil
 }
 
-// parseBlock reads a content block of an answer. What only Bedrock itself has
-// to do with (its own tools and their results) is no part.
+// parseBlock reads a content block of an answer. Blocks that only concern Bedrock
+// (its own tools and their results) are left out.
 func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
 	b.GetObject().Visit(func(key []byte, v *jsonedit.Value) {
 		switch string(key) {
@@ -89,7 +88,7 @@ func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
 	return p, ok
 }
 
-// textsOf is the text of all of list.
+// textsOf returns the text of all elements of list.
 func textsOf(list []*jsonedit.Value) string {
 	var b strings.Builder
 	for _, v := range list {
@@ -98,7 +97,7 @@ func textsOf(list []*jsonedit.Value) string {
 	return b.String()
 }
 
-// extras are the members of an answer that a client may want as they are.
+// extras returns the members of an answer that a client gets unchanged.
 func extras(v *jsonedit.Value) []chat.Member {
 	var extra []chat.Member
 	for _, name := range [...]string{"trace", "additionalModelResponseFields"} {
@@ -109,8 +108,8 @@ func extras(v *jsonedit.Value) []chat.Member {
 	return extra
 }
 
-// finishReason is in OpenAI's words, but for guardrail_intervened, which has
-// no equal.
+// finishReason returns OpenAI's finish reason; only guardrail_intervened, which has
+// no equivalent, is kept.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html
 func finishReason(stop []byte) chat.FinishReason {
 	switch string(stop) {
@@ -127,18 +126,18 @@ func finishReason(stop []byte) chat.FinishReason {
 	case "malformed_model_output", "malformed_tool_use":
 		return chat.Failed
 	}
-	return chat.Stop // end_turn, stop_sequence, and what is new
+	return chat.Stop // end_turn, stop_sequence, and unknown reasons
 }
 
-// readUsage reads Converse's usage, and says whether there is one. Tokens read
-// from the cache or written to it are not among inputTokens; the internal form
-// counts them in.
+// readUsage reads Converse's usage and reports whether there is one. inputTokens do
+// not include tokens that were read from the cache or written to it; the internal
+// form's do.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
 func readUsage(u *chat.Usage, v *jsonedit.Value) bool {
 	input := u.Prompt - u.Cached - u.CacheWrite
 	found := count(&input, v.Get("inputTokens"))
 	found = count(&u.Completion, v.Get("outputTokens")) || found
-	// Nova's own format, which InvokeModel has, adds "Count" to the names.
+	// In Nova's own format, which InvokeModel uses, the names end with "Count".
 	if !count(&u.Cached, v.Get("cacheReadInputTokens")) {
 		count(&u.Cached, v.Get("cacheReadInputTokenCount"))
 	}

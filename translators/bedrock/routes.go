@@ -5,8 +5,8 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// routes are what is no chat: bodies of InvokeModel, asynchronous invocations,
-// and jobs.
+// routes are the operations other than chat: bodies of InvokeModel, asynchronous
+// invocations, and jobs.
 var routes = map[route.Type]*provider.Operation{
 	route.Embeddings:       {Path: invokePath, Format: provider.BedrockInvoke, Body: embeddings{}, MeterHeaders: meterEmbeddings, NoStream: true},
 	route.ImageGenerations: {Path: invokePath, Format: provider.BedrockInvoke, Body: images{}, NoStream: true},

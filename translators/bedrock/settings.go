@@ -7,7 +7,7 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// settings are how the model is asked to answer, as it takes them.
+// settings are the settings of a request in the form that the model accepts.
 type settings struct {
 	maxTokens, temperature, topP, topK chat.Number
 	effort                             string   // outputConfig.effort
@@ -15,7 +15,7 @@ type settings struct {
 	schema                             chat.Raw // of the answer
 }
 
-// decide chooses what of the client's settings the model takes.
+// decide chooses those of the client's settings that the model accepts.
 func (q *query) decide(t *target.Target) (settings, error) {
 	s := settings{maxTokens: q.MaxTokens, temperature: q.Temperature, topP: q.TopP, topK: q.TopK}
 	switch q.ResponseFormat.Type {
@@ -31,8 +31,8 @@ func (q *query) decide(t *target.Target) (settings, error) {
 	case q.model.claude:
 		return s, q.decideClaude(&s, t)
 	case q.model.effort == effortConfig:
-		s.effort = q.effortWord()
-	case q.model.effort == effortNova && q.effortWord() == "high":
+		s.effort = effortWord(q.Request)
+	case q.model.effort == effortNova && effortWord(q.Request) == "high":
 		// https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html
 		s.maxTokens, s.temperature, s.topP, s.topK = "", "", "", ""
 	}
@@ -42,9 +42,9 @@ func (q *query) decide(t *target.Target) (settings, error) {
 	return s, nil
 }
 
-// decideClaude asks Anthropic's own format, which knows its models: which
-// sampling parameters this one takes beside each other and while it thinks,
-// how it is made to think, and what a schema must say.
+// decideClaude uses package anthropic, which knows Claude models: which sampling
+// parameters a model accepts together and with thinking, how thinking is turned on,
+// and what a schema must have.
 func (q *query) decideClaude(s *settings, t *target.Target) error {
 	format := q.ResponseFormat
 	if format.Type != "json_schema" {
@@ -75,7 +75,7 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 	if err != nil {
 		return &chat.RequestError{Message: "settings for Claude: " + err.Error()}
 	}
-	if q.MaxTokens != "" { // Converse does without, and then sets none
+	if q.MaxTokens != "" { // optional in Converse
 		s.maxTokens = chat.Number(jsonedit.Find(answer, "max_tokens"))
 	}
 	s.temperature = chat.Number(jsonedit.Find(answer, "temperature"))
@@ -91,9 +91,9 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 	return nil
 }
 
-// effortWord is the asked effort in the words of Converse (low, medium, high,
-// xhigh, max), "" for none; a budget in tokens is put in words.
-func (q *query) effortWord() string {
+// effortWord returns the requested effort as Converse has it (low, medium, high,
+// xhigh, max), or "" if there is none. A budget in tokens is turned into a word.
+func effortWord(q *chat.Request) string {
 	switch q.ReasoningEffort {
 	case "none":
 		return ""
@@ -114,14 +114,14 @@ func (q *query) effortWord() string {
 	return q.ReasoningEffort
 }
 
-// appendReasoning writes what additionalModelRequestFields says of reasoning.
+// appendReasoning writes the members of additionalModelRequestFields about reasoning.
 func (q *query) appendReasoning(o []byte) []byte {
 	if q.settings.thinking != nil {
 		return jsonedit.AppendRaw(o, "thinking", q.settings.thinking)
 	}
-	word := q.effortWord()
+	word := effortWord(q.Request)
 	if word == "xhigh" || word == "max" {
-		word = "high" // the most that these have
+		word = "high" // the highest that these models have
 	}
 	switch q.model.effort {
 	case effortField:

@@ -21,13 +21,13 @@ type stream struct {
 	usage     chat.Usage
 	err       chat.Error
 	blocks    []openBlock // by contentBlockIndex
-	unopened  openBlock   // stands for those that are not in blocks
+	unopened  openBlock   // used for blocks that are not in blocks
 	calls     int         // of the client's tools, so far
 	formatted bool        // the answer came by formatTool
 	extra     []byte      // of the last metadata
 }
 
-// openBlock is what later events of a block must know of its start.
+// openBlock is what later events of a block need to know of its start.
 type openBlock struct {
 	kind  blockKind
 	call  int  // ordinal of the call
@@ -46,7 +46,8 @@ const (
 	imageBlock
 )
 
-// maxBlocks bounds what a broken stream can make us hold.
+// maxBlocks is the highest number of blocks, so that a broken stream cannot use
+// unlimited memory.
 const maxBlocks = 1 << 16
 
 // Next implements chat.Stream. Events and blocks that are not known are
@@ -84,8 +85,8 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 
 func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
-// open learns of a block. Blocks of text and of reasoning may begin without
-// this event.
+// open records the start of a block. Blocks of text and of reasoning may begin
+// without this event.
 func (s *stream) open(index int, start *jsonedit.Value) error {
 	if index < 0 || index >= maxBlocks {
 		return &chat.ResponseError{Message: fmt.Sprintf("a content block from Bedrock has index %d", index)}
@@ -115,7 +116,7 @@ func (s *stream) open(index int, start *jsonedit.Value) error {
 	return nil
 }
 
-// block is that at index; a plain one where none was opened.
+// block returns the block at index. It is a plain one if none was opened.
 func (s *stream) block(index int) *openBlock {
 	if index < 0 || index >= len(s.blocks) {
 		s.unopened = openBlock{}
@@ -144,7 +145,7 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 	}
 	if data := d.GetStringBytes("image", "source", "bytes"); len(data) > 0 {
 		if b := s.block(index); b.kind == imageBlock {
-			// Pieces are padded each, so their text cannot be joined.
+			// Each piece is padded, so the pieces cannot be joined as text.
 			if decoded, err := base64.StdEncoding.AppendDecode(b.image, data); err == nil {
 				b.image = decoded
 			}
@@ -152,7 +153,7 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 	}
 }
 
-// bring adds a delta of text, unless there is none.
+// bring adds a delta of text, unless the text is empty.
 func (s *stream) bring(kind chat.DeltaKind, said []byte) {
 	if len(said) > 0 {
 		s.add(chat.Delta{Kind: kind, Text: said})
@@ -161,8 +162,8 @@ func (s *stream) bring(kind chat.DeltaKind, said []byte) {
 
 var noArguments = []byte("{}")
 
-// close gives a call without arguments its empty object: no piece of it comes
-// in the stream, where the whole answer has it.
+// close adds an empty object for a call without arguments. A stream has no piece for
+// it, while a whole answer has {}.
 func (s *stream) close(index int) {
 	switch b := s.block(index); {
 	case b.kind == callBlock && !b.any:
@@ -191,7 +192,7 @@ func (s *stream) finish(v *jsonedit.Value) {
 
 var memberTrace, memberFields = []byte("trace"), []byte("additionalModelResponseFields")
 
-// member adds a member of the event that a client may want as it is.
+// member adds a member of the event that a client gets unchanged.
 func (s *stream) member(name []byte, v *jsonedit.Value) {
 	if v != nil && v.Type() != jsonedit.TypeNull {
 		s.extra = jsonedit.AppendValue(s.extra[:0], v)
@@ -211,14 +212,14 @@ func (s *stream) metadata(v *jsonedit.Value) {
 	s.add(chat.Delta{Kind: chat.End})
 }
 
-// statuses are the HTTP statuses of the exceptions that end a stream.
+// statuses holds the HTTP statuses of the exceptions that end a stream.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
 var statuses = map[string]int{
 	"internalServerException": 500, "modelStreamErrorException": 424, "modelTimeoutException": 408,
 	"serviceUnavailableException": 503, "throttlingException": 429, "validationException": 400,
 }
 
-// exception reads the frame with which a provider gave up.
+// exception reads the frame of an exception, which ends a stream.
 func exception(ev frame.Event) chat.Error {
 	status := statuses[string(ev.Type)]
 	if status == 0 {

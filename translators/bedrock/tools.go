@@ -10,8 +10,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// formatTool is the tool through which a model without structured outputs
-// gives an answer of the asked form. Its call comes to the client as text.
+// formatTool is the tool through which a model without structured outputs gives an
+// answer in the requested form. The client gets the call's arguments as text.
 const formatTool = "response_format_json"
 
 // formatByTool says whether the asked form needs that tool. Models that cannot be
@@ -33,8 +33,8 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	case offered, len(q.Tools) > 0 && len(called) > 0:
 		tools = q.appendTools(tools)
 	default:
-		// A history with calls is refused without toolConfig, even where the
-		// client no longer offers tools.
+		// A history with calls is refused without toolConfig, even if the client no
+		// longer offers tools.
 		for _, name := range called {
 			tools = appendToolSpec(tools, name, jsonedit.Text{}, chat.Raw(`{"type":"object"}`), false)
 		}
@@ -126,11 +126,11 @@ func (q *query) inputSchema(schema chat.Raw) []byte {
 	return jsonedit.Join(nil, jsonedit.Splice(nil, schema, ms, edits))
 }
 
-// appendToolChoice writes toolChoice. Converse has no "none". Models that
-// cannot be told to call a tool are not told that they need not, either.
+// appendToolChoice writes toolChoice. Converse has no "none". "auto" is left out for
+// models that refuse toolChoice.
 func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 	switch {
-	case q.formatByTool() && offered: // a tool's call, or the answer
+	case q.formatByTool() && offered: // a call of a tool, or the answer
 		return append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
 	case q.formatByTool():
 		return appendChosen(dst, formatTool)

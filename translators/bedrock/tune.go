@@ -9,7 +9,7 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// tuneConverse lays the options of t over a Converse body.
+// tuneConverse returns the edits that set the options of t in a Converse body.
 func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	const fields = "additionalModelRequestFields"
 	s := provider.Settings{MaxTokens: "inferenceConfig.maxTokens", Temperature: "inferenceConfig.temperature", TopP: "inferenceConfig.topP"}
@@ -28,7 +28,7 @@ func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 		l.Edits = s.Tune(t, ms)
 	}
 	o := t.Options
-	for _, own := range []struct { // the model's own names are no way around
+	for _, own := range []struct { // the model's own names must not bypass the options
 		set   bool
 		names []string
 	}{
@@ -48,9 +48,9 @@ func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	return l.Edits
 }
 
-// makers are the names of the tuning options in the bodies of InvokeModel, by a
-// part of the model's id. The first match counts. What is not here does not
-// write text, or is known to nobody yet, and is left as it is.
+// makers holds the names of the tuning options in the bodies of InvokeModel, by a
+// part of the model's id. The first match counts. Models that are not here do not
+// write text, or are unknown; their bodies are not changed.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 var makers = []struct {
 	part string
@@ -72,8 +72,8 @@ var makers = []struct {
 	{"openai.", provider.Settings{MaxTokens: "max_completion_tokens", Temperature: "temperature", TopP: "top_p"}},
 }
 
-// tuneInvoke lays the options of t over a body of InvokeModel, which is that of
-// the model's maker.
+// tuneInvoke returns the edits that set the options of t in a body of InvokeModel,
+// which has the format of the model's maker.
 func tuneInvoke(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	if isClaude(t) {
 		return anthropic.Tune(t, ms)
@@ -86,8 +86,9 @@ func tuneInvoke(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	return nil
 }
 
-// tuneRetrieve lays the options of t over a body of RetrieveAndGenerate: what
-// writes the answer is configured beside the knowledge base or the documents.
+// tuneRetrieve returns the edits that set the options of t in a body of
+// RetrieveAndGenerate. The model that writes the answer is configured in the part
+// about the knowledge base or the documents.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrieveAndGenerate.html
 func tuneRetrieve(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	const configuration = "retrieveAndGenerateConfiguration"
@@ -107,8 +108,8 @@ func tuneRetrieve(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	return nil
 }
 
-// latencyHeader is how InvokeModel, whose body is the model's own, is told the
-// latency class.
+// latencyHeader returns the header with the latency class for InvokeModel, whose body
+// has the model's own format.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
 func latencyHeader(t *target.Target) [][2]string {
 	if latency := t.Options.Bedrock.PerformanceConfigLatency; latency != "" {

@@ -14,9 +14,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// videos translates OpenAI's videos to asynchronous invocations of Amazon's
-// (Nova Reel) and Luma's models. Their output is in a bucket of one's own, and
-// an id is the invocation's ARN. None can be deleted.
+// videos translates OpenAI's videos to asynchronous invocations of Amazon's (Nova
+// Reel) and Luma's models. The output is in a bucket of the user, and an id is the
+// invocation's ARN. They cannot be deleted.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_StartAsyncInvoke.html
 // https://docs.aws.amazon.com/nova/latest/userguide/video-gen-access.html
 type videos struct{}
@@ -39,7 +39,7 @@ func (videos) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provide
 	return nil, openai.NoSuchCall(c)
 }
 
-// arnOf is the ARN that an id stands for: arn:aws:bedrock:region:account:kind….
+// arnOf returns the ARN that an id stands for: arn:aws:bedrock:region:account:kind….
 func arnOf(prefix, id, kind string) (string, error) {
 	arn, err := openai.NameOf(prefix, id)
 	if err != nil {
@@ -72,8 +72,8 @@ func appendInvocation(t *target.Target, client []byte) ([]byte, error) {
 	return append(jsonedit.AppendText(body, "s3Uri", t.Options.Bedrock.VideoOutputS3URI), "}}}"...), nil
 }
 
-// reelInput is the model's own body. extra_body adds to videoGenerationConfig,
-// but for members that are the body's.
+// reelInput returns the model's own body. extra_body adds members to
+// videoGenerationConfig, except for members of the body itself.
 func reelInput(v *openai.NewVideo) ([]byte, error) {
 	params := jsonedit.AppendText([]byte{'{'}, "text", v.Prompt)
 	if v.Reference != nil {
@@ -121,7 +121,7 @@ func reelInput(v *openai.NewVideo) ([]byte, error) {
 	return body, nil
 }
 
-// lumaInput is the body of Luma's models.
+// lumaInput returns the body of Luma's models.
 // https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-luma.html
 func lumaInput(v *openai.NewVideo) ([]byte, error) {
 	body := jsonedit.AppendText([]byte{'{'}, "prompt", v.Prompt)
@@ -198,7 +198,8 @@ func videoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
 	return video
 }
 
-// unix is a time as AWS writes it in unix seconds, 0 for none.
+// unix returns the unix time, in seconds, of a time as AWS writes it, or 0 if there
+// is none.
 func unix(text string) int64 {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {

@@ -23,8 +23,8 @@ var finishReasons = map[string]chat.FinishReason{
 	"ERROR_TOXIC":   chat.ContentFilter,
 }
 
-// finishReason returns the internal reason; one that is not known stays what
-// it is, and none stays none.
+// finishReason returns the internal reason. An unknown reason is kept unchanged, and
+// no reason stays "".
 func finishReason(reason []byte) chat.FinishReason {
 	if f, ok := finishReasons[string(reason)]; ok {
 		return f
@@ -32,8 +32,8 @@ func finishReason(reason []byte) chat.FinishReason {
 	return chat.FinishReason(reason)
 }
 
-// parseAnswer reads a whole answer of any version: message is version 2's,
-// text version 1's, generations are Generate's.
+// parseAnswer reads a whole answer of any version: message is in version 2's, text in
+// version 1's, and generations in Generate's.
 func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
@@ -58,8 +58,8 @@ func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 	return r, nil
 }
 
-// parseMessage reads an answer of version 2. What the model says before it
-// calls tools is the tool_plan; it is text for the client.
+// parseMessage reads an answer of version 2. The tool_plan, which the model writes
+// before it calls tools, is text for the client.
 func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
 	if plan := text(message, "tool_plan"); plan != "" {
@@ -92,8 +92,8 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 	return nil
 }
 
-// parseText reads an answer of version 1. Its calls have no ids, and it need
-// not say why it ended: a whole answer is complete.
+// parseText reads an answer of version 1. Its calls have no ids, and it may have no
+// finish reason: a whole answer is complete.
 func parseText(r *chat.Response, v *jsonedit.Value) {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason"))}
 	if s := text(v, "text"); s != "" {
@@ -109,8 +109,8 @@ func parseText(r *chat.Response, v *jsonedit.Value) {
 	r.Extra = citations(v)
 }
 
-// finishV1 is the reason of an answer that is complete: version 1 has no word
-// for calls, and may have none at all.
+// finishV1 returns the reason of a complete answer. Version 1 has no reason for
+// calls, and may have none at all.
 func finishV1(reason chat.FinishReason, calls bool) chat.FinishReason {
 	if reason == "" {
 		reason = chat.Stop
@@ -140,7 +140,7 @@ func parseGenerations(r *chat.Response, v *jsonedit.Value) {
 	}
 }
 
-// citations are those of v, for clients that know them.
+// citations returns the citations of v, for clients that know them.
 func citations(v *jsonedit.Value) []chat.Member {
 	if len(v.GetArray("citations")) == 0 {
 		return nil
@@ -148,8 +148,8 @@ func citations(v *jsonedit.Value) []chat.Member {
 	return []chat.Member{{Name: "citations", Value: jsonedit.AppendValue(nil, v.Get("citations"))}}
 }
 
-// logprobs turns Cohere's items, each a piece of text of one token or several,
-// into OpenAI's; nil for none.
+// logprobs turns Cohere's items, each of which is a text of one or several tokens,
+// into OpenAI's. It returns nil if there are none.
 func logprobs(items []*jsonedit.Value) chat.Raw {
 	if len(items) == 0 {
 		return nil
@@ -172,7 +172,7 @@ func appendLogprob(dst []byte, item *jsonedit.Value) []byte {
 	return append(dst, `,"bytes":null,"top_logprobs":[]}`...)
 }
 
-// finite keeps a number of JSON's: its parser takes 1e999, which is none.
+// finite returns f, or a finite number for 1e999, which the parser accepts.
 func finite(f float64) float64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return -9999 // OpenAI's "very unlikely"
@@ -180,11 +180,11 @@ func finite(f float64) float64 {
 	return f
 }
 
-// readUsage replaces the counters of u by those of an answer and says whether
-// it has any: what is billed, or else what was counted. Version 2 has them in
-// usage, the others in meta or, before it, token_count.
+// readUsage replaces the counters of u by those of an answer and reports whether it
+// has any: the billed tokens, or else the counted ones. Version 2 has them in usage,
+// the others in meta or, before that, in token_count.
 //
-// Tokens of Cohere's own preamble are counted and not billed.
+// Tokens of Cohere's own preamble are counted but not billed.
 func readUsage(u *chat.Usage, v *jsonedit.Value) bool {
 	from := v.Get("usage")
 	if from == nil || from.Type() != jsonedit.TypeObject {

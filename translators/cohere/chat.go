@@ -12,7 +12,7 @@ import (
 // chatV2 is version 2 of Chat.
 type chatV2 struct{}
 
-// natives are members of version 2 that the internal form has no field for.
+// natives lists members of version 2 that the internal form has no field for.
 var natives = []string{"citation_options", "documents", "priority", "safety_mode", "strict_tools"}
 
 // AppendRequest implements chat.Upstream.
@@ -55,7 +55,7 @@ func (chatV2) ParseResponse(t *target.Target, body []byte) (*chat.Response, erro
 // NewStream implements chat.Upstream.
 func (chatV2) NewStream(*target.Target) chat.Stream { return &stream{} }
 
-// oneKind refuses a prompt beside messages, in Kong's words.
+// oneKind refuses a request with both a prompt and messages, with Kong's text.
 func oneKind(r *chat.Request) error {
 	if len(r.Messages) > 0 && (r.Lookup("prompt") != nil || r.Lookup("messages") != nil) {
 		return &chat.RequestError{Message: "cannot run a 'prompt' and a history of 'messages' at the same time - refer to schema"}
@@ -81,10 +81,10 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat, schema string) []b
 	return append(jsonedit.AppendRaw(dst, schema, f.Schema), '}')
 }
 
-// budgets are tokens to think with by effort: Cohere has no efforts.
+// budgets holds the tokens for thinking by effort, since Cohere has no efforts.
 var budgets = map[string]int{"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
 
-// appendThinking writes thinking: the client's own, which may be Anthropic's,
+// appendThinking writes thinking: the client's own member, which may be Anthropic's,
 // a budget, or an effort. https://docs.cohere.com/v2/docs/reasoning
 func appendThinking(dst []byte, r *chat.Request) []byte {
 	budget, _ := r.ReasoningBudget.Int()
@@ -113,8 +113,8 @@ func appendThinking(dst []byte, r *chat.Request) []byte {
 	return append(dst, '}')
 }
 
-// appendTools writes tools and tool_choice. That one function must be called
-// is said by offering no other.
+// appendTools writes tools and tool_choice. If one function must be called, no other
+// is offered.
 func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 	only := ""
 	if r.ToolChoice.Mode == "function" {
@@ -199,7 +199,8 @@ func (w *messageWriter) message(m *chat.Message, i int) error {
 	return nil
 }
 
-// content writes what is no tool result: as a string where that is all.
+// content writes the parts that are not tool results: as a string if they are only
+// text.
 func (w *messageWriter) content(m *chat.Message, i, n int, images bool) error {
 	w.dst = jsonedit.AppendName(w.dst, "content")
 	if n == 0 {
@@ -231,7 +232,7 @@ func (w *messageWriter) content(m *chat.Message, i, n int, images bool) error {
 	return nil
 }
 
-// cannotSend refuses a part by what it is.
+// cannotSend returns the error for a part that Cohere does not support.
 func cannotSend(p *chat.Part, i, j int) error {
 	what := map[chat.PartKind]string{chat.Image: "an image here", chat.Audio: "audio", chat.File: "a file", chat.Video: "video"}[p.Kind]
 	if what == "" {
@@ -254,7 +255,7 @@ func appendImage(dst []byte, m *chat.Media) []byte {
 	return append(dst, "}}"...)
 }
 
-// result writes a tool message: text as a string, Cohere's documents as they are.
+// result writes a tool message: text as a string, Cohere's documents unchanged.
 func (w *messageWriter) result(p *chat.Part, i int) error {
 	w.open("tool")
 	w.dst = jsonedit.AppendText(w.dst, "tool_call_id", p.ID)
@@ -286,7 +287,7 @@ func (w *messageWriter) result(p *chat.Part, i int) error {
 	return nil
 }
 
-// resultText is what a tool said.
+// resultText returns the text of a tool's result.
 func resultText(p *chat.Part, i int) (string, error) {
 	var b strings.Builder
 	for j := range p.Parts {
@@ -301,9 +302,8 @@ func resultText(p *chat.Part, i int) (string, error) {
 	return b.String(), nil
 }
 
-// assistant writes what the model said: beside calls, its text is the plan
-// that led to them. A message that says nothing is left out, as Cohere
-// refuses it.
+// assistant writes a message of the model. Text next to calls is their tool_plan. An
+// empty message is left out, since Cohere refuses it.
 func (w *messageWriter) assistant(m *chat.Message, i int) error {
 	var calls, texts, thoughts int
 	for j := range m.Parts {
@@ -340,7 +340,7 @@ func (w *messageWriter) assistant(m *chat.Message, i int) error {
 	return nil
 }
 
-// said is the text of an assistant's message.
+// said returns the text of an assistant's message.
 func said(parts []chat.Part) string {
 	var all strings.Builder
 	for j := range parts {

@@ -10,11 +10,11 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// chatV1 is version 1 of Chat: the last message is the question, those before
-// it are history. https://docs.cohere.com/v1/reference/chat
+// chatV1 is version 1 of Chat: the last message is the question, the others are its
+// history. https://docs.cohere.com/v1/reference/chat
 type chatV1 struct{}
 
-// nativesV1 are members of version 1 that the internal form has no field for.
+// nativesV1 lists members of version 1 that the internal form has no field for.
 var nativesV1 = []string{
 	"citation_quality", "connectors", "conversation_id", "documents", "force_single_step", "max_input_tokens",
 	"preamble", "prompt_truncation", "raw_prompting", "safety_mode", "search_queries_only",
@@ -72,15 +72,15 @@ type turnV1 struct {
 	results []resultV1
 }
 
-// resultV1 is what a call led to. Calls have no ids here: each result repeats
-// its call.
+// resultV1 is the result of a call. Calls have no ids in version 1, so each result
+// repeats its call.
 type resultV1 struct {
 	call   *chat.Part
 	output string
 }
 
-// arrange makes turns of messages. System messages are the user's, as Kong has
-// it. Results that follow one another are one turn.
+// arrange turns messages into turns. System messages become the user's, as in Kong.
+// Consecutive results are one turn.
 func arrange(messages []chat.Message) ([]turnV1, error) {
 	if len(messages) == 0 {
 		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}
@@ -98,7 +98,7 @@ func arrange(messages []chat.Message) ([]turnV1, error) {
 			p := &m.Parts[j]
 			switch p.Kind {
 			case chat.Text, chat.Refusal: // in turn.text
-			case chat.Thinking, chat.RedactedThinking: // it has no place for them
+			case chat.Thinking, chat.RedactedThinking: // the format has nothing for them
 			case chat.ToolCall:
 				if !validArguments(p.Arguments.String()) {
 					return nil, &chat.RequestError{Field: fmt.Sprintf("messages[%d].tool_calls", i), Message: "the arguments of " + p.Name + " are no JSON object"}
@@ -179,8 +179,8 @@ func appendCallV1(dst []byte, p *chat.Part) []byte {
 	return append(append(jsonedit.AppendName(dst, "parameters"), arguments...), '}')
 }
 
-// appendResults writes tool_results. An output is an object: other text is one
-// with a member "output".
+// appendResults writes tool_results. An output is an object: text is put into a
+// member "output".
 func appendResults(dst []byte, results []resultV1) []byte {
 	dst = append(dst, `"tool_results":[`...)
 	for i := range results {
@@ -197,7 +197,7 @@ func appendResults(dst []byte, results []resultV1) []byte {
 	return append(dst, ']')
 }
 
-// appendToolsV1 writes tools: none where none may be called.
+// appendToolsV1 writes tools, or none if no tool may be called.
 func appendToolsV1(dst []byte, r *chat.Request) ([]byte, error) {
 	switch r.ToolChoice.Mode {
 	case "none":
@@ -226,13 +226,13 @@ func appendToolsV1(dst []byte, r *chat.Request) ([]byte, error) {
 	return dst, nil
 }
 
-// pythonTypes are version 1's names of JSON's types.
+// pythonTypes maps JSON's types to version 1's names.
 // https://docs.cohere.com/v1/docs/parameter-types-in-tool-use
 var pythonTypes = map[string]string{"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
 
-// appendParameterDefinitions turns a JSON schema's properties into version 1's
-// flat list. What that cannot say (choices, nested objects) is said in the
-// description, as JSON schema.
+// appendParameterDefinitions turns a JSON schema's properties into version 1's flat
+// list. Everything else (choices, nested objects) is put into the description, as
+// JSON schema.
 func appendParameterDefinitions(dst []byte, schema chat.Raw) []byte {
 	v, err := jsonedit.Parse(schema)
 	properties := v.GetObject("properties")
@@ -273,8 +273,8 @@ func pythonType(p *jsonedit.Value) string {
 	return kind
 }
 
-// definition is a property's description, with its schema where that says more
-// than the type.
+// definition returns a property's description, with its schema if that says more than
+// the type.
 func definition(p *jsonedit.Value) string {
 	description := text(p, "description")
 	more := false

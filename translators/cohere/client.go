@@ -6,7 +6,7 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Client is what clients of Cohere's API may call, in both its versions.
+// Client lists what clients of Cohere's API may call, in both versions.
 // https://docs.cohere.com/reference/about
 var Client = provider.ClientFormat{
 	Name:   "cohere",

@@ -17,13 +17,13 @@ var Embed provider.Translator = embed{}
 
 type embed struct{}
 
-// defaultInputType is what is embedded when nobody says; the API requires it.
+// defaultInputType is sent if neither the client nor the configuration has an input
+// type, since the API requires one.
 const defaultInputType = "classification"
 
-// AppendRequest writes an OpenAI embeddings body as Cohere's. The input may be
-// a string or several; those that are data URIs of images are images. The
-// client's own input_type is worth more than the configured one, which always
-// has a value.
+// AppendRequest writes an OpenAI embeddings body as Cohere's. The input may be one or
+// several strings; data URIs of images are sent as images. The client's own
+// input_type wins over the configured one, which always has a value.
 func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
 	v, err := jsonedit.Parse(body)
 	if err != nil || v.Type() != jsonedit.TypeObject {
@@ -106,7 +106,7 @@ func appendInputs(dst []byte, v *jsonedit.Value, inputType string) ([]byte, erro
 
 func isImage(s string) bool { return strings.HasPrefix(s, "data:image/") }
 
-// inputsOf are the strings of input, and of Cohere's own images.
+// inputsOf returns the strings of input, and of Cohere's own images.
 func inputsOf(v *jsonedit.Value) ([]string, error) {
 	var list []string
 	input := v.Get("input")
@@ -129,8 +129,8 @@ func inputsOf(v *jsonedit.Value) ([]string, error) {
 	return list, nil
 }
 
-// AppendResponse writes Cohere's embeddings as OpenAI's list. base64 is the
-// same in both: the bytes of the 32-bit numbers, little end first.
+// AppendResponse writes Cohere's embeddings as OpenAI's list. base64 is the same in
+// both: the bytes of 32-bit floats, little endian.
 func (embed) AppendResponse(dst []byte, t *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
 	v, err := jsonedit.Parse(body)
 	if err != nil {

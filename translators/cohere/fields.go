@@ -6,7 +6,8 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// Fields rules the fields of an OpenAI chat request for version 2 of Chat.
+// Fields holds the rules for the fields of an OpenAI chat request in version 2 of
+// Chat.
 var Fields = provider.Fields{
 	"model":    provider.Mapped.With("model"),
 	"messages": provider.Mapped.With("messages; text beside tool calls is tool_plan"),
@@ -50,7 +51,7 @@ var Fields = provider.Fields{
 	"web_search_options":     provider.Refused.With("nothing searches; left out beside functions"),
 }
 
-// fieldsV1 rules them for version 1.
+// fieldsV1 holds the rules for version 1.
 var fieldsV1 = differing(Fields, provider.Fields{
 	"messages":         provider.Mapped.With("chat_history, message and tool_results: text only"),
 	"top_p":            provider.Mapped.With("p"),
@@ -69,7 +70,7 @@ func differing(fields, others provider.Fields) provider.Fields {
 	return fields
 }
 
-// generateFields rules the fields of an OpenAI completions request.
+// generateFields holds the rules for the fields of an OpenAI completions request.
 var generateFields = provider.Fields{
 	"model":             provider.Mapped.With("model"),
 	"prompt":            provider.Mapped.With("prompt"),

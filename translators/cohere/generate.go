@@ -8,11 +8,11 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// generate is the legacy Generate API: a prompt that the model goes on with.
+// generate is the legacy Generate API: a prompt that the model continues.
 // https://docs.cohere.com/v1/reference/generate
 type generate struct{}
 
-// nativesGenerate are members of Generate that the internal form has no field for.
+// nativesGenerate lists members of Generate that the internal form has no field for.
 var nativesGenerate = []string{"preset", "raw_prompting", "truncate"}
 
 // AppendRequest implements chat.Upstream. Several messages are paragraphs of

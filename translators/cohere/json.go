@@ -5,7 +5,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendWithin writes a number that is given, moved to between low and high.
+// appendWithin writes a number, if there is one, limited to low and high.
 func appendWithin(dst []byte, name string, value chat.Number, low, high chat.Number) []byte {
 	f, ok := value.Float()
 	least, _ := low.Float()
@@ -30,11 +30,11 @@ func appendNatives(dst []byte, r *chat.Request, names []string) []byte {
 	return dst
 }
 
-// exists says whether v has a member name that is not null.
+// exists reports whether v has a member name that is not null.
 func exists(v *jsonedit.Value, name string) bool {
 	m := v.Get(name)
 	return m != nil && m.Type() != jsonedit.TypeNull
 }
 
-// text returns a copy of v's string member, "" where there is none.
+// text returns a copy of v's string member, or "" if there is none.
 func text(v *jsonedit.Value, keys ...string) string { return string(v.GetStringBytes(keys...)) }

@@ -6,9 +6,9 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Meter reads usage from Cohere's own answers on their way to a client of the
-// same format: those of Chat and Generate, whole and streamed, of Rerank
-// (search units) and Embed.
+// Meter reads usage from Cohere's answers that are forwarded to a client of the same
+// format: those of Chat and Generate, whole and streamed, of Rerank (search units)
+// and of Embed.
 var Meter chat.Meter = meter{}
 
 type meter struct{}
@@ -34,7 +34,7 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 		len(v.GetArray("tool_calls"))+len(v.GetArray("message", "tool_calls")) > 0
 }
 
-// seeAnswer reads what is not content of a whole answer, or of the end of a
+// seeAnswer reads everything but the content of a whole answer, or of the end of a
 // streamed one.
 func seeAnswer(v *jsonedit.Value, seen *chat.Seen) {
 	seeFinish(v, seen)
@@ -84,7 +84,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		seen.Content = true
 		call := v.Get("tool_call_delta")
 		seen.TextLen += len(call.GetStringBytes("name")) + len(call.GetStringBytes("parameters")) + len(call.GetStringBytes("text"))
-	case "tool-calls-generation": // the same once more
+	case "tool-calls-generation": // the complete calls, which were streamed before
 		seen.Content = true
 	case "message-end":
 		seen.Ended = true

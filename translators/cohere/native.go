@@ -2,7 +2,7 @@ package cohere
 
 import "go-ai-proxy/translators/provider"
 
-// These are the operations that only a client of Cohere's own format has.
+// The operations that only clients of Cohere's own format have.
 // https://docs.cohere.com/reference/rerank
 // https://docs.cohere.com/v1/reference/embed
 var (
@@ -11,8 +11,8 @@ var (
 	embedV1  = &provider.Operation{Path: provider.Path("/v1/embed"), Format: provider.CohereEmbedV1, Meter: Meter, NoStream: true}
 )
 
-// native are the operations by the version that the client's path names,
-// whatever version clients of other formats are served by.
+// native holds the operations by the version in the client's path, whatever version
+// is used for clients of other formats.
 var native = map[provider.Format]*provider.Operation{
 	provider.CohereChatV2:   chatV2Operation,
 	provider.CohereChatV1:   chatV1Operation,

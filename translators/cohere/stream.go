@@ -15,19 +15,20 @@ type stream struct {
 	usage     chat.Usage
 	err       chat.Error
 	calls     []call // begun so far
-	arguments []byte // of calls that came at once
+	arguments []byte // of calls that arrived whole
 	citations []byte // so far, without the closing bracket
 	texts     bool   // text has come
 	ended     bool
 }
 
-// call is what later events must know of a call's start.
+// call is what later events need to know of a call's start.
 type call struct {
 	index int  // Cohere's
 	any   bool // arguments have come
 }
 
-// most bounds what a broken stream can make us hold: calls and choices.
+// most is the highest number of calls and of choices, so that a broken stream cannot
+// use unlimited memory.
 const most = 1024
 
 var done = []byte("[DONE]")
@@ -59,7 +60,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 
 func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
-// bring adds a delta of text, unless there is none.
+// bring adds a delta of text, unless the text is empty.
 func (s *stream) bring(kind chat.DeltaKind, choice int, text []byte) {
 	if len(text) == 0 || choice < 0 || choice >= most {
 		return
@@ -77,7 +78,7 @@ func (s *stream) fail(message string) {
 	s.add(chat.Delta{Kind: chat.ErrorDelta, Err: &s.err})
 }
 
-// end closes the stream, once.
+// end adds the end of the stream, once.
 func (s *stream) end() {
 	if !s.ended {
 		s.ended = true
@@ -122,8 +123,8 @@ func (s *stream) event(v *jsonedit.Value) {
 	}
 }
 
-// start begins a call of version 2. Its index counts calls; the client's
-// counts from 0, whatever Cohere begins with.
+// start begins a call of version 2. The client's calls are counted from 0, whatever
+// Cohere's index begins with.
 func (s *stream) start(index int, v *jsonedit.Value) {
 	if len(s.calls) >= most {
 		return
@@ -133,7 +134,7 @@ func (s *stream) start(index int, v *jsonedit.Value) {
 	s.calls = append(s.calls, call{index: index, any: len(arguments) > 0})
 }
 
-// last is the place of the last call with Cohere's index, -1 for none.
+// last returns the place of the last call with Cohere's index, or -1.
 func (s *stream) last(index int) int {
 	for i := len(s.calls) - 1; i >= 0; i-- {
 		if s.calls[i].index == index {
@@ -154,7 +155,7 @@ func (s *stream) more(index int, arguments []byte) {
 
 var noArguments = []byte("{}")
 
-// close gives a call without arguments its empty object, as the whole answer has it.
+// close adds an empty object for a call without arguments, as in a whole answer.
 func (s *stream) close(index int) {
 	if i := s.last(index); i >= 0 && !s.calls[i].any {
 		s.calls[i].any = true
@@ -162,8 +163,8 @@ func (s *stream) close(index int) {
 	}
 }
 
-// cite keeps a citation, or several, until the answer ends: clients get them
-// in one list, as in a whole answer.
+// cite keeps one or several citations until the answer ends. Clients get them in one
+// list, as in a whole answer.
 func (s *stream) cite(v *jsonedit.Value) {
 	if v == nil {
 		return

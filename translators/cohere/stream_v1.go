@@ -27,7 +27,7 @@ func (s *stream) eventV1(v *jsonedit.Value) {
 	}
 }
 
-// chunk reads a piece of a call: its name begins it.
+// chunk reads a piece of a call. A name begins a call.
 func (s *stream) chunk(v *jsonedit.Value) {
 	if v == nil {
 		return
@@ -41,8 +41,8 @@ func (s *stream) chunk(v *jsonedit.Value) {
 	s.more(index, v.GetStringBytes("parameters"))
 }
 
-// whole reads the complete calls, of which those that came in pieces are known,
-// and the text before them.
+// whole reads the complete calls and the text before them. Calls that arrived in
+// pieces are known already.
 func (s *stream) whole(v *jsonedit.Value) {
 	if !s.texts {
 		s.bring(chat.TextDelta, 0, v.GetStringBytes("text"))
@@ -60,7 +60,7 @@ func (s *stream) whole(v *jsonedit.Value) {
 	}
 }
 
-// endV1 reads the last event, which has the whole answer in it.
+// endV1 reads the last event, which repeats the whole answer.
 func (s *stream) endV1(v *jsonedit.Value) {
 	response := v.Get("response")
 	reason := v.GetStringBytes("finish_reason")

@@ -106,8 +106,8 @@ func appendTexts(dst, value []byte) []byte {
 	return dst
 }
 
-// eachMessage edits the message, or the delta, of each choice of an answer.
-// It returns data itself when nothing was edited.
+// eachMessage edits the message, or the delta, of each choice of an answer. It
+// returns data itself if nothing was edited.
 func eachMessage(dst, data []byte, edit func(message []byte, members []jsonedit.Member) []jsonedit.Edit) []byte {
 	return editList(dst, data, "choices", func(choice []byte) []jsonedit.Edit {
 		for _, name := range [...]string{"message", "delta"} {
@@ -124,8 +124,8 @@ func eachMessage(dst, data []byte, edit func(message []byte, members []jsonedit.
 	})
 }
 
-// editList edits the objects of the list called key in the object data. It
-// returns data itself when nothing was edited or data is something else.
+// editList edits the objects of the list called key in the object data. It returns
+// data itself if nothing was edited or data is not such an object.
 func editList(dst, data []byte, key string, edit func(element []byte) []jsonedit.Edit) []byte {
 	members, err := jsonedit.Object(data, nil)
 	if err != nil {

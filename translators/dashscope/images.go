@@ -13,9 +13,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// images translates OpenAI's images to Model Studio's own API, which
-// its compatible mode lacks. Qwen's models answer at once; the others make a
-// task, which is asked for until it is done.
+// images translates OpenAI's images to Model Studio's own API, since the compatible
+// mode has none. Qwen's models answer immediately; others create a task, which is
+// polled until it is done.
 // https://www.alibabacloud.com/help/en/model-studio/qwen-image-api
 // https://www.alibabacloud.com/help/en/model-studio/wanx-image-edit-api-reference
 type images struct{}
@@ -55,7 +55,8 @@ func (images) Request(t *target.Target, c *provider.Call, _ chat.Meta) (*provide
 	return call, err
 }
 
-// answersAtOnce says whether a model is one of multimodal-generation.
+// answersAtOnce reports whether a model is one of multimodal-generation, which answer
+// immediately.
 func answersAtOnce(model string, edit bool) bool {
 	if edit {
 		return strings.Contains(model, "qwen-image-edit") || strings.HasPrefix(model, "qwen-image-2")
@@ -63,7 +64,7 @@ func answersAtOnce(model string, edit bool) bool {
 	return strings.HasPrefix(model, "qwen-image") || strings.HasPrefix(model, "z-image") || strings.HasPrefix(model, "wan2.6")
 }
 
-// place is a picture as the API takes it: a URL, or a data URL.
+// place writes an image as the API takes it: a URL, or a data URL.
 func place(dst []byte, p *openai.Picture) []byte {
 	if p.Data == nil {
 		return jsonedit.AppendString(dst, p.URL)
@@ -80,8 +81,8 @@ func appendMessage(dst []byte, r *openai.NewImage) []byte {
 	return append(jsonedit.AppendString(append(dst, `{"text":`...), r.Prompt), `}]}]}`...)
 }
 
-// appendSynthesis writes the input of the models that change pictures. Those of
-// the first generation have functions, which name what is to be done.
+// appendSynthesis writes the input of the models that edit images. Those of the first
+// generation have functions, which name the kind of edit.
 func appendSynthesis(dst []byte, model string, r *openai.NewImage) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"prompt":`...), r.Prompt)
 	if !strings.HasPrefix(model, "wanx") {
@@ -107,8 +108,8 @@ func appendSynthesis(dst []byte, model string, r *openai.NewImage) []byte {
 	return append(dst, '}')
 }
 
-// appendParameters writes size and number; `parameters` of the client's, also
-// in extra_body, are Model Studio's own and are kept.
+// appendParameters writes size and number. The client's own `parameters`, also in
+// extra_body, are Model Studio's and are kept.
 func appendParameters(dst []byte, r *openai.NewImage) ([]byte, error) {
 	own := []byte(`{"n":` + strconv.Itoa(max(r.N, 1)))
 	if r.Width > 0 {
@@ -170,6 +171,6 @@ func (images) Answer(_ *target.Target, _ *provider.Call, body []byte, meta chat.
 	if w.Len() == 0 {
 		return nil, &chat.ResponseError{Message: "no picture in dashscope response"}
 	}
-	seen.Content, seen.HasUsage = true, true // pictures are counted, not tokens
+	seen.Content, seen.HasUsage = true, true // images are counted, not tokens
 	return &provider.Reply{Body: w.End("", nil)}, nil
 }

@@ -38,8 +38,8 @@ func (batchJobs) Request(t *target.Target, c *provider.Call, meta chat.Meta) (*p
 	return aboutBatch(c, path)
 }
 
-// appendBatchJob writes a job's body. The output's place is the client's
-// output_gcs_uri, or beside the input.
+// appendBatchJob writes a job's body. The output goes to the client's output_gcs_uri,
+// or to the folder of the input.
 func appendBatchJob(t *target.Target, client []byte, unique string) ([]byte, error) {
 	b, err := openai.BatchOf(client)
 	if err != nil {

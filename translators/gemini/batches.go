@@ -13,9 +13,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// publicBatches translates OpenAI's batches of chats to those of the public API:
-// of requests that come with the body, or of a file of Google's in its own
-// format ("files/abc"). publicFiles are the answers of one, as an output file.
+// publicBatches translates OpenAI's batches of chats to those of the public API: of
+// requests in the body, or of a file of Google's in its own format ("files/abc").
+// publicFiles returns the answers of a batch as an output file.
 // https://ai.google.dev/gemini-api/docs/batch-api
 type (
 	publicBatches struct{}
@@ -39,7 +39,7 @@ func (publicBatches) Request(t *target.Target, c *provider.Call, meta chat.Meta)
 	return aboutBatch(c, "/v1beta/batches")
 }
 
-// aboutBatch is the call about one batch, of those at path.
+// aboutBatch returns the call about one of the batches at path.
 func aboutBatch(c *provider.Call, path string) (*provider.Call, error) {
 	id, rest := openai.SplitID(c.Path)
 	path += "/" + strings.TrimPrefix(id, batchPrefix)
@@ -84,11 +84,11 @@ func (publicBatches) Answer(_ *target.Target, c *provider.Call, body []byte, met
 	return batchReply(c, body, meta, "operations", publicBatchOf)
 }
 
-// batchReply is the answer about a batch, which read reads, or about a page of
-// them, which is Google's member name.
+// batchReply returns the answer about a batch, which read reads, or about a page of
+// batches, which are in Google's member name.
 func batchReply(c *provider.Call, body []byte, meta chat.Meta, name string, read func(*jsonedit.Value) openai.Batch) (*provider.Reply, error) {
 	id, rest := openai.SplitID(c.Path)
-	if rest == "/cancel" { // Google answers with nothing
+	if rest == "/cancel" { // Google's answer is empty
 		b := openai.Batch{ID: id, Status: openai.Cancelling, Created: meta.Created}
 		return &provider.Reply{Body: b.Append(nil)}, nil
 	}
@@ -135,7 +135,7 @@ func publicBatchOf(v *jsonedit.Value) openai.Batch {
 	return b
 }
 
-// batchState is OpenAI's word for Google's, of either API.
+// batchState returns OpenAI's name for a state of either API.
 func batchState(state string) string {
 	_, state, _ = strings.Cut(state, "STATE_")
 	switch state {

@@ -6,7 +6,8 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// check is what a configuration must keep to beside the rows of its options.
+// check returns what is wrong with a configuration, in addition to the checks of the
+// options' rows.
 func check(u *provider.Use) (found []provider.Finding) {
 	o := u.Target.Options
 	if strings.ContainsAny(provider.WithoutTemplates(o.Gemini.APIEndpoint), "/?#@ ") {

@@ -6,13 +6,14 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Client is what clients of Google's APIs may call, of the public one and of
+// Client lists what clients of Google's APIs may call, of the public one and of
 // Vertex AI's.
 // https://ai.google.dev/api
 var Client = provider.ClientFormat{
 	Name:    "gemini",
 	Bound:   true,
 	Errors:  Dialect,
+	Models:  Models,
 	Headers: []string{"X-Goog-"},
 	Before:  "/models/", Joiner: ":",
 	Paths: []provider.ClientPath{
@@ -54,8 +55,8 @@ var Client = provider.ClientFormat{
 	},
 }
 
-// generateAPI is generateContent with streams of one JSON array, or of
-// server-sent events for clients that ask for alt=sse.
+// generateAPI is generateContent with streams as one JSON array, or as server-sent
+// events for clients that ask for alt=sse.
 func generateAPI(framing frame.Kind) *provider.API {
 	a := &provider.API{
 		Format: provider.GeminiGenerate, Dialect: Dialect, Check: provider.Present("contents"), Streams: true, Model: provider.ModelInPath,
@@ -66,12 +67,12 @@ func generateAPI(framing frame.Kind) *provider.API {
 	return a
 }
 
-// ofModel is a custom method of a model, which is in the path.
+// ofModel returns a custom method of a model, which is in the path.
 func ofModel(format provider.Format) *provider.API {
 	return &provider.API{Format: format, Model: provider.ModelInPath}
 }
 
-// repeating is ofModel for bodies that name the model again.
+// repeating is ofModel for bodies that also name the model.
 func repeating(format provider.Format) *provider.API {
 	return &provider.API{Format: format, Model: provider.ModelInPath, Remodel: SetModel}
 }

@@ -133,8 +133,8 @@ func (m *model) level(effort string, budget int) string {
 	return m.levels[len(m.levels)-1]
 }
 
-// appendModalities writes what kinds of output are wanted. A model that speaks
-// gives sound alone, so the "text" that OpenAI demands beside "audio" is left out.
+// appendModalities writes the wanted kinds of output. A model that speaks only gives
+// sound, so the "text" that OpenAI requires with "audio" is left out.
 func appendModalities(dst []byte, req *chat.Request) []byte {
 	v, err := jsonedit.Parse(orNull(req.Lookup("modalities")))
 	if err == nil && len(v.GetArray()) > 0 {

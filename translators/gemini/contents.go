@@ -9,8 +9,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// writer writes the conversation as contents: turns of the user and of the
-// model, neighbours of one kind merged.
+// writer writes the conversation as contents, which alternate between the user and
+// the model. Consecutive messages of one role are merged.
 type writer struct {
 	dst    []byte
 	req    *chat.Request
@@ -23,8 +23,8 @@ type writer struct {
 	places map[string]int // of the last call with an id, in calls
 }
 
-// skipSignature stands in for the thought signature of a call that another
-// model made; Gemini 3 refuses calls without one.
+// skipSignature replaces the thought signature of a call that another model made.
+// Gemini 3 refuses calls without a signature.
 // https://ai.google.dev/gemini-api/docs/thought-signatures#faqs
 const skipSignature = "skip_thought_signature_validator"
 
@@ -92,7 +92,7 @@ func (w *writer) close() {
 	w.turn = ""
 }
 
-// message writes the parts of a message but for tool results.
+// message writes the parts of a message, except for tool results.
 func (w *writer) message(i int, m *chat.Message) error {
 	turn := "user"
 	if m.Role == chat.Assistant {
@@ -102,7 +102,7 @@ func (w *writer) message(i int, m *chat.Message) error {
 	for j := range m.Parts {
 		p := &m.Parts[j]
 		switch {
-		case p.Kind == chat.ToolResult, p.Kind == chat.RedactedThinking: // written by results; another maker's secret
+		case p.Kind == chat.ToolResult, p.Kind == chat.RedactedThinking: // results are written by results; redacted thinking is another provider's
 			continue
 		case p.Kind == chat.Thinking && p.Signature == "": // another model's, or a summary, which says nothing new to the model
 			continue
@@ -124,7 +124,7 @@ func (w *writer) message(i int, m *chat.Message) error {
 	return nil
 }
 
-// call writes a functionCall. Of parallel calls only the first is signed.
+// call writes a functionCall. Only the first of parallel calls has a signature.
 func (w *writer) call(field string, p *chat.Part) error {
 	if w.places == nil {
 		w.places = map[string]int{}
@@ -151,17 +151,17 @@ func (w *writer) call(field string, p *chat.Part) error {
 	return nil
 }
 
-// result is a tool result and the place of its call among all calls.
+// result is a tool result, with the index of its call among all calls.
 type result struct {
 	part  *chat.Part
 	name  string
 	place int
 }
 
-// results writes the results of the messages from i on as one content, in the
-// order of their calls: where there are no ids, order is what pairs them. It
-// returns the next message to write. What a user says beside results follows
-// as a turn of its own.
+// results writes the results of the messages from i on as one content, in the order
+// of their calls, since without ids the order is what matches them. It returns the
+// next message to write. What a user says in the same messages follows as a turn of
+// its own.
 func (w *writer) results(i int) (int, error) {
 	var all []result
 	msgs := w.req.Messages
@@ -195,8 +195,8 @@ func (w *writer) results(i int) (int, error) {
 	return i, w.beside(i-1, all)
 }
 
-// beside writes what stands beside results: what else the last message holds
-// and, for models that take no media within a response, their media.
+// beside writes what the messages hold besides results: other parts of the last
+// message and, for models that take no media within a response, the media of results.
 func (w *writer) beside(i int, all []result) error {
 	if !w.signs {
 		for _, r := range all {
@@ -218,8 +218,8 @@ func (w *writer) beside(i int, all []result) error {
 	return nil
 }
 
-// result writes a functionResponse. A result that is no object becomes the
-// member "output", or "error", as Google names them.
+// result writes a functionResponse. A result that is not an object becomes the member
+// "output", or "error", which are Google's names.
 func (w *writer) result(r result) error {
 	w.dst = append(jsonedit.AppendComma(w.dst), `{"functionResponse":{`...)
 	if w.ids && r.part.ID != "" {
@@ -248,8 +248,8 @@ func (w *writer) result(r result) error {
 	return nil
 }
 
-// appendOutput writes what a tool said: an object as it is, other text as a member of
-// one.
+// appendOutput writes a tool's result: an object unchanged, and other text as a
+// member of an object.
 func appendOutput(dst []byte, result *chat.Part) []byte {
 	var object, text []byte
 	mayBe := true // an object
@@ -277,7 +277,7 @@ func appendOutput(dst []byte, result *chat.Part) []byte {
 	return append(append(dst, text...), `"}`...)
 }
 
-// part writes a part that is no call and no result.
+// part writes a part that is neither a call nor a result.
 func (w *writer) part(field string, p *chat.Part) error {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
@@ -300,8 +300,8 @@ func (w *writer) sign(p *chat.Part) {
 	w.dst = append(w.dst, '}')
 }
 
-// unknownPart is the error for a part of a type without an equal, or of a known
-// type without its content.
+// unknownPart returns the error for a part of an unsupported type, or of a known type
+// without its content.
 func unknownPart(typ string) error {
 	switch typ {
 	case "text":
@@ -341,7 +341,7 @@ func (w *writer) file(uri, mime string) {
 	w.dst = jsonedit.AppendText(w.dst, "fileUri", uri)
 }
 
-// inlineType is the media type of data, guessed where the client gave none.
+// inlineType returns the media type of data. If the client gave none, it is guessed.
 func inlineType(kind chat.PartKind, m *chat.Media) string {
 	if m.MIME != "" {
 		return m.Type()
@@ -352,8 +352,8 @@ func inlineType(kind chat.PartKind, m *chat.Media) string {
 	return map[chat.PartKind]string{chat.Image: "image/png", chat.Audio: "audio/wav", chat.File: "application/pdf", chat.Video: "video/mp4"}[kind]
 }
 
-// linkedType is the media type of what a URL names. An image on the web is
-// called image/generic, as Kong does: Google looks for itself.
+// linkedType returns the media type for a URL. For an image on the web it is
+// image/generic, as in Kong: Google detects the type.
 func linkedType(kind chat.PartKind, m *chat.Media) string {
 	if m.MIME != "" {
 		return m.Type()
@@ -380,7 +380,7 @@ func typeByExtension(name string) string {
 	return extensions[strings.ToLower(name[dot+1:])]
 }
 
-// argumentsOf writes a call's args as the text of arguments.
+// argumentsOf writes the args of a call as the text of arguments.
 func argumentsOf(dst []byte, call *jsonedit.Value) []byte {
 	if args := call.Get("args"); args != nil && args.Type() == jsonedit.TypeObject {
 		return jsonedit.AppendValue(dst, args)

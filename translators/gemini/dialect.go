@@ -19,13 +19,13 @@ import (
 // prompt.
 var Dialect chat.Dialect = dialect{}
 
-// ArrayDialect is Dialect with streams of one JSON array, as they are without
+// ArrayDialect is Dialect with streams as one JSON array, which clients get without
 // alt=sse.
 var ArrayDialect chat.Dialect = dialect{array: true}
 
 type dialect struct{ array bool }
 
-// request is a client's body on its way into the internal form.
+// request is a client's body that is being read into the internal form.
 type request struct {
 	*chat.Request
 	open []*chat.Part // calls that have no result yet
@@ -70,7 +70,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	return q.Request, q.generationConfig(first(v, "generationConfig", "generation_config"))
 }
 
-// list is an array, or one object in its place.
+// list returns the elements of an array. One object counts as a list of one.
 func list(v *jsonedit.Value, field string) ([]*jsonedit.Value, error) {
 	switch {
 	case v == nil || v.Type() == jsonedit.TypeNull:
@@ -105,8 +105,8 @@ func (q *request) system(v *jsonedit.Value) error {
 	return nil
 }
 
-// content reads one turn. Function responses become messages of their own,
-// before what else the turn says.
+// content reads one turn. Function responses become messages of their own, before the
+// rest of the turn.
 func (q *request) content(i int, v *jsonedit.Value) error {
 	at := fmt.Sprintf("contents[%d]", i)
 	m := chat.Message{Role: chat.User}
@@ -317,7 +317,7 @@ func (q *request) generationConfig(v *jsonedit.Value) error {
 
 var errNoNumber = errors.New("must be a number")
 
-// setNumber reads a number, which protocol buffers also write as a string.
+// setNumber reads a number, which JSON of protocol buffers may also have as a string.
 func setNumber(to *chat.Number, v *jsonedit.Value) error {
 	n := chat.Number(v.GetStringBytes())
 	if v.Type() == jsonedit.TypeNumber {

@@ -10,8 +10,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// taskType is what the vectors are for: Google's task_type, or Cohere's
-// input_type in its words, which some clients send to every provider.
+// taskType returns the purpose of the vectors: Google's task_type, or the equivalent
+// of Cohere's input_type, which some clients send to every provider.
 // https://ai.google.dev/gemini-api/docs/embeddings#task-types
 func taskType(r *openai.NewEmbeddings) string {
 	for _, name := range [...]string{"task_type", "taskType"} {
@@ -75,7 +75,7 @@ func (batchEmbed) AppendResponse(dst []byte, _ *target.Target, body []byte, meta
 	return w.End(meta.Model, counted(body, meta, seen)), nil
 }
 
-// counted is how many tokens were read, or the estimate.
+// counted returns the prompt's tokens that Google reports, or the estimate.
 func counted(body []byte, meta chat.Meta, seen *chat.Seen) int {
 	if n, ok := jsonedit.Int(jsonedit.Lookup(body, "usageMetadata", "promptTokenCount")); ok {
 		seen.Usage.Prompt, seen.HasUsage = n, true
@@ -89,8 +89,8 @@ func counted(body []byte, meta chat.Meta, seen *chat.Seen) int {
 // https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api
 type predictEmbed struct{}
 
-// embedsContent names the models without predict: Gemini's since the second,
-// and open models as a service.
+// embedsContent reports whether a model has embedContent instead of predict: Gemini's
+// embedding models since the second, and open models as a service.
 func embedsContent(model string) bool {
 	return strings.Contains(model, "gemini") && model != "gemini-embedding-001" || strings.Contains(model, "maas")
 }

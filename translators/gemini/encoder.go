@@ -37,7 +37,7 @@ func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 	return append(jsonedit.AppendText(jsonedit.AppendText(dst, "modelVersion", model), "responseId", id), '}'), nil
 }
 
-// appendPart writes a part of an answer; nothing for what the format lacks.
+// appendPart writes a part of an answer, or nothing if the format has no part for it.
 func appendPart(dst []byte, p *chat.Part, meta *chat.Meta) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
@@ -63,8 +63,8 @@ func appendInline(dst []byte, mime string, data []byte) []byte {
 	return append(jsonedit.AppendText(dst, "data", data), `}}`...)
 }
 
-// appendCall writes the member functionCall. Arguments that are no JSON object
-// are kept as the text they are, under "arguments".
+// appendCall writes the member functionCall. Arguments that are not a JSON object are
+// kept as text, under "arguments".
 func appendCall(dst, id, name, arguments []byte) []byte {
 	dst = append(jsonedit.AppendName(dst, "functionCall"), '{')
 	if len(id) > 0 {
@@ -124,7 +124,7 @@ func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
 	return append(jsonedit.AppendText(jsonedit.AppendText(dst, "message", e.Message), "status", codeOf(status)), `}}`...)
 }
 
-// codeOf is Google's code for an HTTP status.
+// codeOf returns Google's code for an HTTP status.
 func codeOf(status int) string {
 	switch status {
 	case 400, 413, 422:
@@ -157,9 +157,9 @@ func (d dialect) NewEncoder(meta chat.Meta) chat.Encoder {
 	return chat.InBlocks(&encoder{meta: meta, array: d.array})
 }
 
-// encoder writes one answer as GenerateContentResponses. A call is held until
-// its arguments are complete, and the finish reasons until the end, where the
-// usage is known: Google sends both so.
+// encoder writes one answer as GenerateContentResponses. As in Google's streams, a
+// call is sent when its arguments are complete, and the finish reasons at the end,
+// when the usage is known.
 type encoder struct {
 	meta    chat.Meta
 	array   bool
@@ -173,7 +173,7 @@ type encoder struct {
 	counted bool
 }
 
-// held is a call under way.
+// held is a call whose arguments are not complete yet.
 type held struct {
 	open                           bool
 	id, name, arguments, signature []byte
@@ -261,7 +261,7 @@ func (e *encoder) content(dst []byte, d *chat.Delta) []byte {
 	return e.finish(append(appendCandidateTail(dst, d.Choice, ""), '}'), false)
 }
 
-// settle learns what every response says.
+// settle sets the members that every response repeats.
 func (e *encoder) settle(d *chat.Delta) {
 	id, model := e.meta.ID, e.meta.Model
 	if len(d.ID) > 0 && d.Kind == chat.Start {
@@ -278,7 +278,7 @@ func (e *encoder) begin(dst []byte) []byte {
 	return append(e.frame(dst), `{"candidates":[{"content":{"parts":[`...)
 }
 
-// frame writes what stands before a response.
+// frame writes the framing before a response.
 func (e *encoder) frame(dst []byte) []byte {
 	switch {
 	case !e.array:
@@ -292,7 +292,7 @@ func (e *encoder) frame(dst []byte) []byte {
 	return dst
 }
 
-// undo takes back a response that turned out to be empty.
+// undo removes a response that turned out to be empty.
 func (e *encoder) undo(dst []byte, mark int) []byte {
 	if e.array && len(dst) > mark && dst[mark] == '[' {
 		e.begun = false
@@ -327,7 +327,7 @@ func (e *encoder) release(dst []byte, choice int) []byte {
 	return e.finish(append(appendCandidateTail(append(dst, '}'), choice, ""), '}'), false)
 }
 
-// end writes the finish reasons and the usage as one last response.
+// end writes the finish reasons and the usage as the last response.
 func (e *encoder) end(dst []byte) []byte {
 	for i := range e.calls {
 		dst = e.release(dst, i)

@@ -20,8 +20,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Provider is the public Gemini API, and Vertex AI where
-// options.gemini.api_endpoint is set.
+// Provider is the public Gemini API, or Vertex AI if options.gemini.api_endpoint is
+// set.
 var Provider = func() provider.Provider {
 	p := *public
 	p.Variant = variant
@@ -48,8 +48,8 @@ var public = &provider.Provider{
 	Native:      publicNative,
 }
 
-// generateOperations are chat and completions in the generateContent format:
-// a prompt is a user's text.
+// generateOperations returns chat and completions in the generateContent format. A
+// prompt becomes a user's text.
 func generateOperations(path func(*target.Target, bool) (string, error), fields provider.Fields) map[route.Type]*provider.Operation {
 	op := &provider.Operation{
 		Path:   path,
@@ -73,8 +73,8 @@ func publicPath(t *target.Target, stream bool) (string, error) {
 	return "/v1beta/models/" + model + method(stream), nil
 }
 
-// method is the custom method of a generateContent URL. Without alt=sse the
-// stream is one JSON array in pieces.
+// method returns the custom method of a generateContent URL. Without alt=sse a stream
+// would be one JSON array in pieces.
 func method(stream bool) string {
 	if stream {
 		return ":streamGenerateContent?alt=sse"
@@ -82,9 +82,9 @@ func method(stream bool) string {
 	return ":generateContent"
 }
 
-// segment checks a value that becomes one segment of a URL's path. Names of
-// Google's resources need no more than these characters, so whatever else a
-// template brings in is an attempt at another path.
+// segment checks a value that becomes one segment of a URL's path. Names of Google's
+// resources need no other characters, so a template with others could only lead to
+// another path.
 func segment(field, v string) (string, error) {
 	ok := v != "" && strings.Trim(v, ".") != ""
 	for i := 0; ok && i < len(v); i++ {

@@ -9,8 +9,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// images translates OpenAI's images to generateContent with pictures as
-// answers, and to predict for Imagen.
+// images translates OpenAI's images to generateContent with images as answers, and to
+// predict for Imagen.
 // https://ai.google.dev/gemini-api/docs/image-generation
 // https://ai.google.dev/gemini-api/docs/imagen
 type images struct{}

@@ -2,7 +2,7 @@ package gemini
 
 import "go-ai-proxy/translators/jsonedit"
 
-// isObject says whether s is one valid JSON object.
+// isObject reports whether s is one valid JSON object.
 func isObject(s string) bool {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -16,8 +16,8 @@ func isObject(s string) bool {
 	return false
 }
 
-// first returns the first of the names that v has: camel case and snake case
-// are both the format (it is protocol buffers in JSON).
+// first returns the first of the names that v has. Both camel case and snake case are
+// valid, since the format is protocol buffers in JSON.
 func first(v *jsonedit.Value, names ...string) *jsonedit.Value {
 	for _, n := range names {
 		if m := v.Get(n); m != nil && m.Type() != jsonedit.TypeNull {

@@ -14,14 +14,14 @@ import (
 // The Live API: a WebSocket whose first message names the model.
 // https://ai.google.dev/api/live
 
-// publicLive is that of the public API.
+// publicLive is the Live API of the public API.
 var publicLive = &provider.Operation{
 	Path:   fixed("/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"),
 	Format: provider.GeminiLive, Meter: LiveMeter,
 	Opening: opening(func(t *target.Target) (string, error) { return "models/" + strings.TrimPrefix(t.Model, "models/"), nil }),
 }
 
-// vertexLive is that of Vertex AI.
+// vertexLive is the Live API of Vertex AI.
 var vertexLive = &provider.Operation{
 	Path:   fixed("/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"),
 	Format: provider.GeminiLive, Meter: LiveMeter,
@@ -35,7 +35,8 @@ func fixed(path string) pathFunc {
 	return func(*target.Target, bool) (string, error) { return path, nil }
 }
 
-// opening puts the target's model in a session's setup and refuses another.
+// opening returns an Opening that puts the target's model into a session's setup and
+// refuses another model.
 func opening(name func(*target.Target) (string, error)) func(*target.Target, []byte) ([]byte, error) {
 	return func(t *target.Target, message []byte) ([]byte, error) {
 		members, err := jsonedit.Object(message, nil)
@@ -63,8 +64,8 @@ func opening(name func(*target.Target) (string, error)) func(*target.Target, []b
 	}
 }
 
-// LiveMeter reads the messages of a Live session. Each usageMetadata is that of
-// one answer: they are summed, thoughts included.
+// LiveMeter reads the messages of a Live session. Each usageMetadata is that of one
+// answer, so they are summed, including thoughts.
 var LiveMeter chat.Meter = liveMeter{}
 
 type liveMeter struct{}
@@ -95,7 +96,7 @@ func (liveMeter) Event(ev frame.Event, seen *chat.Seen) {
 	if !readUsage(v, &u) {
 		return
 	}
-	// The names of what was said differ from generateContent's.
+	// The names of the output's counters differ from generateContent's.
 	m := v.Get("usageMetadata")
 	u.Completion = m.GetInt("responseTokenCount") + m.GetInt("thoughtsTokenCount")
 	u.Reasoning = m.GetInt("thoughtsTokenCount")

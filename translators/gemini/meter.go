@@ -6,8 +6,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Meter reads generateContent answers that pass through unchanged. Ended is set
-// by a finish reason, the nearest that the format has to an end.
+// Meter reads generateContent answers that are forwarded unchanged. A finish reason
+// sets Ended, since the format has no end marker.
 var Meter chat.Meter = meter{}
 
 type meter struct{}
@@ -75,7 +75,7 @@ func observe(v *jsonedit.Value, seen *chat.Seen) {
 	}
 }
 
-// set replaces *to where it differs, so that an unchanged value allocates nothing.
+// set sets *to if it differs, so that an unchanged value costs no allocation.
 func set(to *string, v []byte) {
 	if len(v) > 0 && *to != string(v) {
 		*to = string(v)

@@ -12,7 +12,7 @@ import (
 // pathFunc is an Operation's Path.
 type pathFunc = func(t *target.Target, stream bool) (string, error)
 
-// publicNative are the operations of the public API for a client of its own.
+// publicNative holds the operations of the public API for its own clients.
 // https://ai.google.dev/api
 var publicNative = func() map[provider.Format]*provider.Operation {
 	model := func(method string) pathFunc {
@@ -31,8 +31,8 @@ var publicNative = func() map[provider.Format]*provider.Operation {
 	return native
 }()
 
-// vertexNative are those of Vertex AI. The project and the location are those
-// of the configuration, whatever the client's path says.
+// vertexNative holds those of Vertex AI. Project and location are the configured
+// ones, whatever the client's path says.
 // https://cloud.google.com/vertex-ai/docs/reference/rest
 var vertexNative = func() map[provider.Format]*provider.Operation {
 	native := modelOperations(func(method string) pathFunc {
@@ -48,8 +48,8 @@ var vertexNative = func() map[provider.Format]*provider.Operation {
 	return native
 }()
 
-// modelOperations are the custom methods of a model. A stream is asked for as
-// the client asked: alt=sse is the client's to say.
+// modelOperations returns the custom methods of a model. alt=sse is only sent if the
+// client sent it.
 func modelOperations(model func(method string) pathFunc) map[provider.Format]*provider.Operation {
 	whole, streamed := model(":generateContent"), model(":streamGenerateContent")
 	native := map[provider.Format]*provider.Operation{
@@ -78,7 +78,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 	return native
 }
 
-// below is a path in the project's location.
+// below returns a path in the project's location.
 func below(path string) pathFunc {
 	return func(t *target.Target, _ bool) (string, error) {
 		at, err := location(t)
@@ -86,9 +86,9 @@ func below(path string) pathFunc {
 	}
 }
 
-// SetModel returns the body of embedContent or batchEmbedContents with model in
-// each place where it names one: Google wants it to be the URL's. It is body
-// itself when it names none.
+// SetModel returns the body of embedContent or batchEmbedContents with model in each
+// place that names one, since Google requires the model of the URL. It returns body
+// itself if it names none.
 func SetModel(body []byte, model string) []byte {
 	if !bytes.Contains(body, []byte(`"model"`)) {
 		return body

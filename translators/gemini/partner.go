@@ -9,7 +9,7 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// edited is a maker's own format with the differences that it has on Vertex.
+// edited is a maker's own format with the edits that Vertex needs.
 type edited struct {
 	chat.Upstream
 	edit *provider.Edit
@@ -32,13 +32,13 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		return nil, &chat.RequestError{Message: err.Error()}
 	}
 	var edits []jsonedit.Edit
-	if e.edit.NoStreamOptions {
+	if e.edit.RefusesStreamOptions(t) {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
 	return jsonedit.Join(dst, e.edit.Apply(nil, t, body, members, edits)), nil
 }
 
-// openAIChat is chat in OpenAI's format with the differences of edit.
+// openAIChat returns chat in OpenAI's format with edit.
 func openAIChat(path func(*target.Target, bool) (string, error), edit provider.Edit) map[route.Type]*provider.Operation {
 	return map[route.Type]*provider.Operation{route.Chat: openai.ChatOf(path, edit)}
 }

@@ -9,16 +9,16 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Generate is the generateContent format as a provider speaks it. Parts that
-// generateContent has for itself alone (executableCode, codeExecutionResult,
-// toolCall) are kept in a whole answer as opaque parts and left out of streams.
+// Generate is the provider's side of the generateContent format. Parts that only
+// generateContent has (executableCode, codeExecutionResult, toolCall) are kept as
+// opaque parts in a whole answer, and left out of streams.
 var Generate chat.Upstream = generate{}
 
 type generate struct{}
 
-// AppendRequest writes a generateContent body. The members cachedContent,
-// safetySettings, toolConfig, generationConfig and, on Vertex, labels of the
-// client's body are kept; generationConfig has the last word.
+// AppendRequest writes a generateContent body. The client's own members
+// cachedContent, safetySettings, toolConfig, generationConfig and, on Vertex, labels
+// are kept. generationConfig wins over all other settings.
 func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	m := modelOf(t.Model)
 	if m.noTools && len(req.Tools) > 0 {
@@ -90,7 +90,7 @@ func systemText(m *model, req *chat.Request) (jsonedit.Text, error) {
 	return jsonedit.Quoted(string(said)), nil
 }
 
-// appendNative writes the members of Google's own that a client may send.
+// appendNative writes Google's own members that a client may send.
 func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
 	for _, n := range [...][2]string{{"cachedContent", "cached_content"}, {"safetySettings", "safety_settings"}} {
 		if v := lookup(req, n[0], n[1]); v != nil {
@@ -98,7 +98,8 @@ func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
 		}
 	}
 	if onVertex(t) {
-		// The published API of the public service had no labels for long.
+		// Only on Vertex: the public API's documentation had no labels for a long
+		// time.
 		dst = jsonedit.AppendRaw(dst, "labels", req.Lookup("labels"))
 		return dst
 	}
@@ -108,8 +109,8 @@ func appendNative(dst []byte, t *target.Target, req *chat.Request) []byte {
 	return dst
 }
 
-// serviceTier is Google's name of an OpenAI service tier; "" for the default
-// choice. Vertex has it in a header, not in the body.
+// serviceTier returns Google's name of an OpenAI service tier, or "" for the default.
+// Vertex has it in a header, not in the body.
 func serviceTier(tier string) string {
 	switch tier {
 	case "flex", "priority", "standard":
@@ -233,7 +234,7 @@ func appendToolConfig(dst []byte, t *target.Target, req *chat.Request) ([]byte, 
 	return override(dst, at, "tool_config", own)
 }
 
-// override merges the client's own object over the one that stands at dst[at:].
+// override merges the client's own object over the object at dst[at:].
 func override(dst []byte, at int, field string, own chat.Raw) ([]byte, error) {
 	if own == nil {
 		return dst, nil

@@ -12,8 +12,8 @@ import (
 // noCandidates is Kong's text.
 const noCandidates = "no generation candidates received from Gemini, or max_tokens too short"
 
-// ParseResponse reads a generateContent answer. The model is left to the
-// caller: modelVersion is not what was asked for.
+// ParseResponse reads a generateContent answer. It does not set the model, since
+// modelVersion is not the name that was asked for.
 func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
@@ -45,10 +45,10 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 	return resp, nil
 }
 
-// candidateExtras are members of the first candidate that a client gets as they are.
+// candidateExtras lists members of the first candidate that a client gets unchanged.
 var candidateExtras = [...]string{"groundingMetadata", "citationMetadata", "urlContextMetadata"}
 
-// created is when the answer was made, as Vertex says; 0 for nobody knows.
+// created returns the time of the answer, which Vertex sends, or 0.
 func created(v *jsonedit.Value) int64 {
 	s := v.GetStringBytes("createTime")
 	if len(s) == 0 {
@@ -61,10 +61,11 @@ func created(v *jsonedit.Value) int64 {
 	return t.Unix()
 }
 
-// maxCandidates bounds what a provider can make us keep; Google gives 8.
+// maxCandidates is the highest number of candidates that are kept. Google sends 8 at
+// most.
 const maxCandidates = 128
 
-// place is a candidate's index: its own, or where it stands.
+// place returns a candidate's index: its own, or its position.
 func place(i int, candidate *jsonedit.Value) int {
 	if index := candidate.Get("index"); index != nil {
 		i = index.GetInt()
@@ -109,7 +110,7 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	return c
 }
 
-// parsePart reads a part; false where it holds nothing.
+// parsePart reads a part. It returns false if the part is empty.
 func parsePart(p *jsonedit.Value) (chat.Part, bool) {
 	part := chat.Part{Signature: string(first(p, "thoughtSignature", "thought_signature").GetStringBytes())}
 	if call := first(p, "functionCall", "function_call"); call != nil {
@@ -151,7 +152,7 @@ func parsePart(p *jsonedit.Value) (chat.Part, bool) {
 	return part, false
 }
 
-// kindOf is the kind of part that a media type makes.
+// kindOf returns the kind of part for a media type.
 func kindOf(mime string) chat.PartKind {
 	for _, k := range [...]struct {
 		prefix string
@@ -164,7 +165,7 @@ func kindOf(mime string) chat.PartKind {
 	return chat.File
 }
 
-// finishReason is Google's finish reason in OpenAI's words; "" while the model
+// finishReason returns Google's finish reason in OpenAI's words, or "" if the model
 // has not finished. https://ai.google.dev/api/generate-content#FinishReason
 func finishReason(reason []byte, called bool) chat.FinishReason {
 	switch string(reason) {
@@ -193,8 +194,8 @@ func failure(candidate *jsonedit.Value) string {
 	return why
 }
 
-// appendCallID makes the id of a call that has none: the same for the same
-// call of the same answer, streamed or whole, and another for any other.
+// appendCallID makes the id of a call that has none. The same call of the same answer
+// gets the same id, streamed or whole, and every other call another one.
 func appendCallID[T string | []byte](dst []byte, response []byte, candidate, n int, name, arguments T) []byte {
 	sum := hash(fnvOffset, response)
 	var head [48]byte
@@ -222,9 +223,9 @@ const (
 	hexDigits        = "0123456789abcdef"
 )
 
-// readUsage puts the counters that v.usageMetadata has in place of u's and says
-// whether there is one. Counters are running totals, and a total that is not
-// named has not changed.
+// readUsage replaces the counters of u by those in v.usageMetadata and reports
+// whether there is one. Counters are running totals; a counter that is not sent has
+// not changed.
 func readUsage(v *jsonedit.Value, u *chat.Usage) bool {
 	m := v.Get("usageMetadata")
 	if m == nil || m.Type() != jsonedit.TypeObject {

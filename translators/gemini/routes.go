@@ -8,7 +8,7 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// publicModel is the path of a model's method on the public API.
+// publicModel returns the path of a model's method on the public API.
 func publicModel(method string) pathFunc {
 	return func(t *target.Target, _ bool) (string, error) {
 		name, err := segment("model.name", strings.TrimPrefix(t.Model, "models/"))
@@ -16,12 +16,12 @@ func publicModel(method string) pathFunc {
 	}
 }
 
-// vertexModel is that on Vertex AI.
+// vertexModel returns that on Vertex AI.
 func vertexModel(method string) pathFunc {
 	return published("google", func(bool) string { return method })
 }
 
-// publicRoutes and vertexRoutes are what is no chat.
+// publicRoutes and vertexRoutes are the operations other than chat.
 var (
 	publicRoutes = map[route.Type]*provider.Operation{
 		route.Embeddings:       {Path: publicModel(":batchEmbedContents"), Format: provider.GeminiEmbedBatch, Body: batchEmbed{}, NoStream: true},

@@ -69,15 +69,15 @@ func isBlank(e *jsonedit.Value) bool {
 	return e.Type() == jsonedit.TypeString && len(e.GetStringBytes()) == 0
 }
 
-// openAPIKeywords are those of Schema but for the ones that fitsOpenAPI looks
-// into. https://ai.google.dev/api/caching#Schema
+// openAPIKeywords lists the keywords of Schema, except for those that fitsOpenAPI
+// checks further. https://ai.google.dev/api/caching#Schema
 var openAPIKeywords = map[string]bool{
 	"title": true, "description": true, "nullable": true, "maxItems": true, "minItems": true, "required": true,
 	"minProperties": true, "maxProperties": true, "minLength": true, "maxLength": true, "pattern": true,
 	"example": true, "propertyOrdering": true, "default": true, "minimum": true, "maximum": true,
 }
 
-// fitsOpenAPI says whether v has only what Google's Schema has.
+// fitsOpenAPI reports whether v only has what Google's Schema has.
 func fitsOpenAPI(v *jsonedit.Value) bool {
 	o, err := v.Object()
 	if err != nil {
@@ -131,7 +131,8 @@ func keywordFits(key, typ string, v *jsonedit.Value) bool {
 	return openAPIKeywords[key]
 }
 
-// schemaOf is the JSON schema of whichever member a client used; nil for none.
+// schemaOf returns the JSON schema of the member that a client used, or nil if there
+// is none.
 func schemaOf(openAPI, jsonSchema *jsonedit.Value) chat.Raw {
 	switch {
 	case jsonSchema != nil:
@@ -143,7 +144,7 @@ func schemaOf(openAPI, jsonSchema *jsonedit.Value) chat.Raw {
 }
 
 // appendJSONSchema writes Google's Schema as JSON schema: types in lower case,
-// nullable as a type, numbers that came as strings as numbers.
+// nullable as a type, and numbers that are strings as numbers.
 func appendJSONSchema(dst []byte, v *jsonedit.Value) []byte {
 	if v.Type() != jsonedit.TypeObject {
 		return jsonedit.AppendValue(dst, v)

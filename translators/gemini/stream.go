@@ -8,12 +8,12 @@ import (
 )
 
 // NewStream returns the reader of a streamGenerateContent answer, of server-sent
-// events as of a JSON array's elements. The format has no closing event, so
-// none of the deltas is an End: what has finished is complete when it ends.
+// events or of the elements of a JSON array. The format has no closing event, so no
+// delta is an End: an answer with a finish reason is complete when the stream ends.
 func (generate) NewStream(*target.Target) chat.Stream { return &stream{} }
 
-// stream reads one answer, in which each event is a whole GenerateContentResponse
-// of its own with some more text, or with whole function calls.
+// stream reads one answer. Each event is a whole GenerateContentResponse with more
+// text or with whole function calls.
 type stream struct {
 	jsonedit.EventParser
 	deltas []chat.Delta
@@ -35,7 +35,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "an event of Gemini's stream is not valid JSON"}
 	}
-	if v.Type() == jsonedit.TypeArray { // an error may come in an array of its own
+	if v.Type() == jsonedit.TypeArray { // an error may be in an array
 		for _, item := range v.GetArray() {
 			s.response(item)
 		}
@@ -47,8 +47,8 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 
 func (s *stream) emit(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
-// keep returns what was appended to buf since from. A buf that grows leaves
-// earlier deltas with the old array, which stays as it is.
+// keep returns what was appended to buf since from. If buf grows later, earlier
+// deltas keep the old array, which does not change.
 func (s *stream) keep(from int) []byte { return s.buf[from:len(s.buf):len(s.buf)] }
 
 func (s *stream) response(v *jsonedit.Value) {
@@ -173,7 +173,7 @@ func (s *stream) call(at int, call *jsonedit.Value, signature []byte) {
 	s.calls[at]++
 }
 
-// media emits sound and pictures; both come whole, or as data that can be joined.
+// media adds sound and images. Both are sent whole, or in pieces that can be joined.
 func (s *stream) media(at int, blob *jsonedit.Value) {
 	mime, data := blob.GetStringBytes("mimeType"), blob.GetStringBytes("data")
 	switch kindOf(string(mime)) {
@@ -207,7 +207,7 @@ func errorType(code string, status int) string {
 	return chat.TypeOf(status)
 }
 
-// statusOf are the HTTP statuses of Google's codes.
+// statusOf holds the HTTP statuses of Google's codes.
 var statusOf = map[string]int{
 	"INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "OUT_OF_RANGE": 400, "UNAUTHENTICATED": 401,
 	"PERMISSION_DENIED": 403, "NOT_FOUND": 404, "ABORTED": 409, "ALREADY_EXISTS": 409, "RESOURCE_EXHAUSTED": 429,

@@ -6,8 +6,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// tune lays the tuning options over a generateContent body. Google takes its
-// members' names in two spellings: what the client says in the other one goes.
+// tune returns the edits that set the tuning options in a generateContent body.
+// Google accepts two spellings of its members; the client's member in the other
+// spelling is removed.
 func tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	o := t.Options
 	if !provider.Tuned(o) {

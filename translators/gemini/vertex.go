@@ -14,8 +14,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// variant returns who serves t: the public API, or on Vertex AI the publisher
-// that the model's name tells, or the endpoint that was deployed.
+// variant returns the provider that serves t: the public API, or on Vertex AI the
+// publisher of the model, by its name, or the deployed endpoint.
 func variant(t *target.Target) *provider.Provider {
 	switch {
 	case !onVertex(t):
@@ -43,13 +43,13 @@ func vertexBase(t *target.Target) (string, error) {
 	return "https://" + t.Options.Gemini.APIEndpoint, nil
 }
 
-// location is the path of the project's location.
+// location returns the path of the project's location.
 func location(t *target.Target) (string, error) {
 	g := &t.Options.Gemini
 	if g.ProjectID == "" || g.LocationID == "" {
 		return "", errNoProject
 	}
-	// A project of a domain is called "example.com:name".
+	// A project that belongs to a domain is called "example.com:name".
 	domain, name, found := strings.Cut(g.ProjectID, ":")
 	if !found {
 		domain, name = "", g.ProjectID
@@ -99,7 +99,7 @@ var vertexGoogle = func() *provider.Provider {
 	return p
 }()
 
-// vertexEndpoint is a model deployed from Model Garden; it speaks OpenAI's chat format.
+// vertexEndpoint is a model deployed from Model Garden, with OpenAI's chat format.
 // https://cloud.google.com/vertex-ai/generative-ai/docs/start/openai
 var vertexEndpoint = vertex(openAIChat(func(t *target.Target, _ bool) (string, error) {
 	at, err := location(t)
@@ -113,14 +113,14 @@ var vertexEndpoint = vertex(openAIChat(func(t *target.Target, _ bool) (string, e
 	return at + "/endpoints/" + id + "/chat/completions", nil
 }, provider.Edit{}))
 
-// vertexMistral takes OpenAI's chat format but for two names, and refuses what
-// it does not know. https://docs.mistral.ai/api
+// vertexMistral takes OpenAI's chat format with two other names, and refuses unknown
+// members. https://docs.mistral.ai/api
 var vertexMistral = vertex(openAIChat(published("mistralai", rawPredict), provider.Edit{
 	Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed",
 		"frequency_penalty", "presence_penalty", "n", "prediction", "response_format", "reasoning_effort",
 		"tools", "tool_choice", "parallel_tool_calls", "safe_prompt", "prompt_mode"},
 	Rename:          renames(map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}),
-	NoStreamOptions: true,
+	NoStreamOptions: provider.Always,
 	Request:         compatible.MistralRequest,
 	Rewrite:         compatible.SplitContent,
 	History:         compatible.MistralHistory,
@@ -131,7 +131,7 @@ var vertexJamba = vertex(openAIChat(published("ai21", rawPredict), provider.Edit
 	Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "n",
 		"response_format", "tools", "documents"},
 	Rename:          renames(map[string]string{"max_completion_tokens": "max_tokens"}),
-	NoStreamOptions: true,
+	NoStreamOptions: provider.Always,
 	History:         compatible.StrictHistory,
 }))
 

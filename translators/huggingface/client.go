@@ -8,7 +8,7 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Client is what clients of a server for text generation (TGI) may call.
+// Client lists what clients of a text generation server (TGI) may call.
 // https://huggingface.github.io/text-generation-inference
 var Client = provider.ClientFormat{
 	Name:   "huggingface",

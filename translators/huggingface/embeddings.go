@@ -14,11 +14,12 @@ var Embeddings provider.Translator = embeddings{}
 
 type embeddings struct{}
 
-// embedNatives are members of feature extraction that OpenAI's format lacks.
+// embedNatives lists members of feature extraction that OpenAI's format does not
+// have.
 var embedNatives = []string{"normalize", "prompt_name", "truncate", "truncation_direction"}
 
-// AppendRequest writes an OpenAI embeddings body: a string or several.
-// encoding_format is left out, the answer is numbers.
+// AppendRequest writes an OpenAI embeddings body with one or several strings.
+// encoding_format is left out, since the answer always has numbers.
 func (embeddings) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
 	r, err := openai.EmbeddingsOf(t, body)
 	if err != nil {
@@ -36,9 +37,9 @@ func (embeddings) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 	return append(appendOptions(dst, t), '}'), nil
 }
 
-// AppendResponse writes vectors as OpenAI's list. A single input may be
-// answered with its vector alone. Vectors of single tokens, which models
-// without pooling answer with, are no embeddings.
+// AppendResponse writes vectors as OpenAI's list. The answer for a single input may
+// be just its vector. Vectors of single tokens, which models without pooling return,
+// are refused.
 func (embeddings) AppendResponse(dst []byte, _ *target.Target, body []byte, meta chat.Meta, _ *chat.Seen) ([]byte, error) {
 	v, err := parse(body)
 	if err != nil {
@@ -59,5 +60,5 @@ func (embeddings) AppendResponse(dst []byte, _ *target.Target, body []byte, meta
 		}
 		w.Vector(jsonedit.AppendValue(nil, vector))
 	}
-	return w.End(meta.Model, meta.PromptTokens), nil // nobody counts tokens here
+	return w.End(meta.Model, meta.PromptTokens), nil // the API does not count tokens
 }

@@ -13,7 +13,7 @@ import (
 
 type generate struct{}
 
-// natives are parameters that the internal form has no field for.
+// natives lists parameters that the internal form has no field for.
 var natives = []string{"adapter_id", "grammar", "repetition_penalty", "truncate", "typical_p", "watermark"}
 
 // AppendRequest implements chat.Upstream. The text of all messages, as
@@ -53,9 +53,9 @@ func inputsOf(messages []chat.Message) (string, error) {
 	return b.String(), nil
 }
 
-// appendParameters writes parameters as TGI takes them: a temperature above 0,
-// a top_p between 0 and 1, a top_k above 0. What lies outside is its way of
-// saying "not given". Details bring usage and the finish reason.
+// appendParameters writes the parameters that TGI accepts: a temperature above 0, a
+// top_p between 0 and 1, a top_k above 0. Values outside mean "not given" and are
+// left out. Details bring usage and the finish reason.
 // https://github.com/huggingface/text-generation-inference/blob/main/router/src/validation.rs
 func appendParameters(dst []byte, r *chat.Request) []byte {
 	full := jsonedit.IsTrue(r.Lookup("echo"))
@@ -63,7 +63,7 @@ func appendParameters(dst []byte, r *chat.Request) []byte {
 	dst = appendNumber(dst, "max_new_tokens", r.MaxTokens, 0, math.Inf(1))
 	if f, ok := r.Temperature.Float(); ok && f > 0 {
 		dst = appendNumber(dst, "temperature", r.Temperature, 0, math.Inf(1))
-		dst = append(dst, `,"do_sample":true`...) // greedy otherwise, when it is 1
+		dst = append(dst, `,"do_sample":true`...) // with a temperature of 1 it would be greedy otherwise
 	}
 	dst = appendNumber(dst, "top_p", r.TopP, 0, 1)
 	dst = appendNumber(dst, "top_k", r.TopK, 0, math.Inf(1))
@@ -76,7 +76,7 @@ func appendParameters(dst []byte, r *chat.Request) []byte {
 	return dst
 }
 
-// appendNumber writes a number that lies between low and high, both excluded.
+// appendNumber writes a number that is between low and high, both excluded.
 func appendNumber(dst []byte, name string, n chat.Number, low, high float64) []byte {
 	if f, ok := n.Float(); !ok || f <= low || f >= high {
 		return dst
@@ -84,8 +84,7 @@ func appendNumber(dst []byte, name string, n chat.Number, low, high float64) []b
 	return jsonedit.AppendRaw(dst, name, n)
 }
 
-// appendOptions writes the options of the inference API, which a TGI server
-// does not look at.
+// appendOptions writes the options of the inference API, which a TGI server ignores.
 func appendOptions(dst []byte, t *target.Target) []byte {
 	if t.Options == nil || t.Options.Huggingface == (target.Huggingface{}) {
 		return dst
@@ -110,8 +109,8 @@ var finishReasons = map[string]chat.FinishReason{
 	"length":        chat.Length,
 }
 
-// finishReason returns the internal reason; one that is not known stays what it
-// is, and none stays none.
+// finishReason returns the internal reason. An unknown reason is kept unchanged, and
+// no reason stays "".
 func finishReason(reason []byte) chat.FinishReason {
 	if f, ok := finishReasons[string(reason)]; ok {
 		return f
@@ -145,14 +144,14 @@ func (generate) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	prompt, completion := readUsage(&r.Usage, details)
 	r.NoUsage = !prompt || !completion
 	if r.NoUsage {
-		r.UsageText = usageUnknown // half of it would be wrong
+		r.UsageText = usageUnknown // usage without the prompt would be wrong
 	}
 	return r, nil
 }
 
 var usageUnknown = chat.Raw("null")
 
-// parse reads a 200's JSON, in which an error may hide.
+// parse reads the JSON of a 200, which may be an error.
 func parse(body []byte) (*jsonedit.Value, error) {
 	v, err := jsonedit.Parse(body)
 	if err != nil {
@@ -169,7 +168,7 @@ func parse(body []byte) (*jsonedit.Value, error) {
 	return v, nil
 }
 
-// NoAnswer says why a 200 of chat, too, is no answer.
+// NoAnswer returns the error for a 200 without an answer, of chat, too.
 func NoAnswer(body []byte) error {
 	if _, err := parse(body); err != nil {
 		return err
@@ -177,7 +176,7 @@ func NoAnswer(body []byte) error {
 	return invalid()
 }
 
-// message is what an error answer says, in `error` or `message`.
+// message returns the text of an error answer, in `error` or `message`.
 func message(v *jsonedit.Value) string {
 	for _, keys := range [...][]string{{"error"}, {"error", "message"}, {"message"}} {
 		if s := v.GetStringBytes(keys...); len(s) > 0 {
@@ -192,8 +191,8 @@ func message(v *jsonedit.Value) string {
 
 func invalid() error { return &chat.ResponseError{Message: "Invalid response format"} }
 
-// readUsage reads the counters of details and says which there are: the
-// prompt's tokens are counted in a stream, and listed where they were asked for.
+// readUsage reads the counters of details and reports which there are. The prompt's
+// tokens are counted in a stream, and listed if the client asked for them.
 func readUsage(u *chat.Usage, details *jsonedit.Value) (prompt, completion bool) {
 	if n := details.Get("input_length"); n != nil && n.Type() == jsonedit.TypeNumber {
 		u.Prompt, prompt = max(n.GetInt(), 0), true

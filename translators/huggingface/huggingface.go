@@ -15,8 +15,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// TextGeneration is POST / of a TGI server: it answers whole or streamed, as
-// the body says. The router has it at the path of a model.
+// TextGeneration is POST / of a TGI server, which answers whole or streamed, as the
+// body asks. On the router it is at the path of the model.
 var TextGeneration = &provider.Operation{
 	Path:   func(t *target.Target, _ bool) (string, error) { return modelPath(t, "") },
 	Format: provider.HuggingfaceTGI,
@@ -38,8 +38,8 @@ var FeatureExtraction = &provider.Operation{
 // Generate is the format of text generation.
 var Generate chat.Upstream = generate{}
 
-// modelPath is the path of t's model on the router. Where a URL is configured
-// it is of no use, and a model is not needed.
+// modelPath returns the path of t's model on the router. If a URL is configured, it
+// is not used, and a model is not needed.
 func modelPath(t *target.Target, task string) (string, error) {
 	if t.Model == "" {
 		if t.Options != nil && t.Options.UpstreamURL != "" {
@@ -55,7 +55,7 @@ func modelPath(t *target.Target, task string) (string, error) {
 	return "/hf-inference/models/" + t.Model + task, nil
 }
 
-// generateFields rules the fields of an OpenAI completions request.
+// generateFields holds the rules for the fields of an OpenAI completions request.
 var generateFields = provider.Fields{
 	"model":             provider.Mapped.With("model, and the router's path"),
 	"prompt":            provider.Mapped.With("inputs"),

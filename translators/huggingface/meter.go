@@ -6,8 +6,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Meter reads usage from TGI's own answers (/generate, /generate_stream) on
-// their way to a client of the same format.
+// Meter reads usage from TGI's own answers (/generate, /generate_stream) that are
+// forwarded to a client of the same format.
 var Meter chat.Meter = meter{}
 
 type meter struct{}
@@ -51,8 +51,8 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 }
 
-// seeDetails reads usage. Where only the answer was counted, the prompt is
-// left to be estimated.
+// seeDetails reads usage. If only the answer was counted, the prompt is estimated
+// later.
 func seeDetails(details *jsonedit.Value, seen *chat.Seen) {
 	prompt, completion := readUsage(&seen.Usage, details)
 	seen.HasUsage = prompt && completion

@@ -7,14 +7,14 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Native are TGI's own paths, for a client of it.
+// Native holds the operations at TGI's own paths, for its clients.
 // https://huggingface.github.io/text-generation-inference
 var Native = map[provider.Format]*provider.Operation{
 	provider.HuggingfaceTGI: {Path: generatePath, Format: provider.HuggingfaceTGI, Meter: Meter, Tune: tune},
 }
 
-// tune lays the tuning options over a body of TGI. What it refuses is its way of
-// saying "not given", as in appendParameters.
+// tune returns the edits that set the tuning options in a body of TGI. Values that it
+// refuses mean "not given", as in appendParameters.
 func tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	o := *t.Options
 	if o.Temperature != nil && *o.Temperature <= 0 {
@@ -35,8 +35,8 @@ func tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	return l.Edits
 }
 
-// generatePath is below the model on the router; a server of one's own has one
-// model only.
+// generatePath is below the model's path on the router. A self-hosted server has only
+// one model.
 func generatePath(t *target.Target, stream bool) (string, error) {
 	path := "/generate"
 	if stream {

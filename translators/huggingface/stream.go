@@ -41,7 +41,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 			return append(s.deltas, chat.Delta{Kind: chat.ErrorDelta, Err: &s.err}), nil
 		}
 	}
-	// Special tokens, such as </s>, are no part of the text.
+	// Special tokens, such as </s>, are not part of the text.
 	if text := token.GetStringBytes("text"); len(text) > 0 && !token.GetBool("special") {
 		s.deltas = append(s.deltas, chat.Delta{Kind: chat.TextDelta, Text: text})
 	}

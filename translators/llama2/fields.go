@@ -2,8 +2,8 @@ package llama2
 
 import "go-ai-proxy/translators/provider"
 
-// Fields rules the fields of an OpenAI chat request for the raw format. An
-// endpoint that has more parameters than these gets them by extra_body.
+// Fields holds the rules for the fields of an OpenAI chat request in the raw format.
+// An endpoint with more parameters gets them by extra_body.
 var Fields = provider.Fields{
 	"messages":              provider.Mapped.With("inputs, in Llama 2's template"),
 	"max_completion_tokens": provider.Mapped.With("parameters.max_new_tokens"),
@@ -46,7 +46,7 @@ var Fields = provider.Fields{
 	"web_search_options":     provider.Refused.With("nothing searches; left out beside functions"),
 }
 
-// completeFields rules the fields of an OpenAI completions request.
+// completeFields holds the rules for the fields of an OpenAI completions request.
 var completeFields = provider.Fields{
 	"prompt":            provider.Mapped.With("inputs, as one instruction"),
 	"max_tokens":        provider.Mapped.With("parameters.max_new_tokens"),

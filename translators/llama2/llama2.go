@@ -29,15 +29,15 @@ var Raw = provider.Provider{
 
 func root(*target.Target, bool) (string, error) { return "/", nil }
 
-// The two ways to a prompt. What comes back is the same.
+// The two formats of requests. Answers are the same.
 var (
-	// Chat makes the prompt of messages.
+	// Chat makes a prompt of messages.
 	Chat chat.Upstream = raw{transcript}
-	// Complete makes it of a prompt.
+	// Complete makes a prompt of a completions request's prompt.
 	Complete chat.Upstream = raw{instruction}
 )
 
-// raw is the format with the template that a prompt is put in.
+// raw is the format, with the template for the prompt.
 type raw struct {
 	template func([]chat.Message) (string, error)
 }
@@ -71,7 +71,7 @@ func (f raw) AppendRequest(dst []byte, _ *target.Target, r *chat.Request) ([]byt
 	return append(dst, `"stream":false}}`...), nil
 }
 
-// What Kong answers for a 200 that makes no sense.
+// What Kong answers for a 200 that cannot be understood.
 var (
 	errSyntax  = &chat.ResponseError{Message: "failed to decode llama2 response"}
 	errShape   = &chat.ResponseError{Message: "cannot parse response from llama2 endpoint"}
@@ -79,8 +79,8 @@ var (
 	errNoReply = &chat.ResponseError{Message: "response did not contain a system reply"}
 )
 
-// ParseResponse reads {"data":[{"generated_text":…}]}: the reply is what comes
-// after the last instruction. Why it ended, nobody says.
+// ParseResponse reads {"data":[{"generated_text":…}]}. The reply is the text after
+// the last instruction. There is no finish reason.
 func (raw) ParseResponse(_ *target.Target, body []byte) (*chat.Response, error) {
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {

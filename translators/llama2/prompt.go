@@ -10,8 +10,8 @@ import (
 
 const endOfInstruction = "[/INST]"
 
-// instruction puts a prompt in the template that Kong has for it, to the
-// letter: the second <<SYS>> has no slash there.
+// instruction puts a prompt into exactly Kong's template: the second <<SYS>> has no
+// slash there.
 func instruction(msgs []chat.Message) (string, error) {
 	var texts []string
 	for i := range msgs {
@@ -24,7 +24,7 @@ func instruction(msgs []chat.Message) (string, error) {
 	return "<s> [INST] <<SYS>> You are a helpful assistant. <<SYS>> " + strings.Join(texts, "\n\n") + " [/INST]", nil
 }
 
-// turn is what one side says before the other does.
+// turn is the text of one side before the other side's.
 type turn struct {
 	user  bool
 	texts []string
@@ -67,10 +67,10 @@ func transcript(msgs []chat.Message) (string, error) {
 	return b.String(), nil
 }
 
-// arrange joins the system messages at the beginning, and what one side says
-// in several messages.
+// arrange joins the system messages at the beginning, and consecutive messages of one
+// side.
 func arrange(msgs []chat.Message) (system string, turns []turn, err error) {
-	var first []string // what the system says at the beginning
+	var first []string // the system messages at the beginning
 	for i := range msgs {
 		text, err := textOf(&msgs[i], i)
 		if err != nil {
@@ -90,13 +90,13 @@ func arrange(msgs []chat.Message) (system string, turns []turn, err error) {
 	return joined(first), turns, nil
 }
 
-// joined are texts with an empty line between, but for those that say nothing.
+// joined joins the texts that are not empty, with an empty line between them.
 func joined(texts []string) string {
 	said := slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "" })
 	return strings.Join(said, "\n\n")
 }
 
-// textOf is a message's text; thoughts of an earlier answer are left out.
+// textOf returns a message's text. Thinking of an earlier answer is left out.
 func textOf(m *chat.Message, i int) (string, error) {
 	var texts []string
 	for j := range m.Parts {

@@ -8,9 +8,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// line is a whole answer, or one line of a streamed one: the two formats
-// differ only in where the text stands. Its values are JSON as written, and
-// alias the bytes that were read; nil is absent.
+// line is a whole answer, or one line of a streamed one. The two formats differ only
+// in the place of the text. Its values are raw JSON that aliases the bytes that were
+// read; nil means absent.
 type line struct {
 	model, created    []byte
 	text, thinking    []byte
@@ -21,8 +21,7 @@ type line struct {
 	answered, settled bool // there is a message or a response; it is done
 }
 
-// parse reads data. It allocates nothing but for objects of many members.
-// https://docs.ollama.com/api/chat and https://docs.ollama.com/api/generate
+// parse reads data. It only allocates for objects with many members.
 func (l *line) parse(data []byte) error {
 	var space [20]jsonedit.Member
 	members, err := jsonedit.Object(data, space[:0])
@@ -80,8 +79,8 @@ func (l *line) message(object []byte) {
 	}
 }
 
-// usage reads the counters, which the last line has, and says whether there
-// are any: a prompt that was cached whole may have none of its own.
+// usage reads the counters, which the last line has, and reports whether there are
+// any. A prompt that is completely cached may have no counter.
 func (l *line) usage(u *chat.Usage) bool {
 	read, okRead := jsonedit.Int(l.read)
 	written, okWritten := jsonedit.Int(l.written)
@@ -94,16 +93,15 @@ func (l *line) usage(u *chat.Usage) bool {
 	return okRead || okWritten
 }
 
-// finish says why the answer ended, "" when it has not. Older servers say no
-// more than that it is done. A stop after calls is what OpenAI has a
-// word of its own for.
+// finish returns the finish reason, or "" if the answer has not ended. Older servers
+// only say that it is done. A stop after calls becomes OpenAI's tool_calls.
 func (l *line) finish(called bool) chat.FinishReason {
 	if !l.settled {
 		return ""
 	}
 	reason, _ := jsonedit.String(l.reason)
 	switch reason {
-	case "", "stop", "load", "unload": // the latter where there was no prompt
+	case "", "stop", "load", "unload": // load and unload if there was no prompt
 		if called {
 			return chat.ToolCalls
 		}
@@ -112,7 +110,7 @@ func (l *line) finish(called bool) chat.FinishReason {
 	return chat.FinishReason(reason)
 }
 
-// createdAt is when the answer was made, in unix seconds, or 0.
+// createdAt returns the time of the answer, in unix seconds, or 0.
 func (l *line) createdAt() int64 {
 	text, _ := jsonedit.String(l.created)
 	t, err := time.Parse(time.RFC3339, text)
@@ -122,7 +120,7 @@ func (l *line) createdAt() int64 {
 	return t.Unix()
 }
 
-// err is what the server says went wrong, nil when it does not.
+// err returns the server's error, or nil.
 func (l *line) err() *chat.Error {
 	if l.failure == nil {
 		return nil
@@ -157,9 +155,8 @@ func (l *line) eachCall(f func(c call)) {
 	}
 }
 
-// argumentText is the text of the arguments: as they were written, since the
-// client must get the same numbers. Some servers of the format put the text in
-// a string, as OpenAI does.
+// argumentText appends the text of the arguments unchanged, so that the client gets
+// the same numbers. Some servers have the text in a string, as OpenAI does.
 func (c *call) argumentText(dst []byte) []byte {
 	switch {
 	case jsonedit.IsString(c.arguments):
@@ -214,8 +211,8 @@ func (answer) ParseResponse(_ *target.Target, body []byte) (*chat.Response, erro
 	return r, nil
 }
 
-// appendLogprobs writes OpenAI's object around the list, whose elements are
-// the same in both.
+// appendLogprobs writes OpenAI's object with the list, whose elements are the same in
+// both formats.
 func appendLogprobs(dst, list []byte) []byte {
 	return append(append(append(dst, `{"content":`...), list...), `,"refusal":null}`...)
 }

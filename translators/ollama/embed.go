@@ -9,9 +9,9 @@ import (
 
 type embedFormat struct{}
 
-// AppendRequest writes an OpenAI embeddings request as a body of /api/embed.
-// Vectors are always lists of numbers there: encoding_format is the business
-// of who writes the client's answer. https://docs.ollama.com/api/embed
+// AppendRequest writes an OpenAI embeddings request as a body of /api/embed. Vectors
+// are always lists of numbers there; the writer of the client's answer handles
+// encoding_format. https://docs.ollama.com/api/embed
 func (embedFormat) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error) {
 	r, err := openai.EmbeddingsOf(t, body)
 	if err != nil {
@@ -28,8 +28,7 @@ func (embedFormat) AppendRequest(dst []byte, t *target.Target, body []byte) ([]b
 	return append(dst, '}'), nil
 }
 
-// AppendResponse writes the vectors in OpenAI's format, each number as the
-// server wrote it.
+// AppendResponse writes the vectors in OpenAI's format, with each number unchanged.
 func (embedFormat) AppendResponse(dst []byte, _ *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error) {
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {

@@ -23,9 +23,9 @@ func appendMessages(dst []byte, msgs []chat.Message) ([]byte, error) {
 	return w.dst, nil
 }
 
-// writer holds back the results of tools until all of a turn are there, and
-// writes them in the order of the calls: most models' templates show neither
-// ids nor names, so that the order is all that pairs them.
+// writer holds the results of tools until all of a turn have been read, and writes
+// them in the order of the calls. Most models' templates show neither ids nor names,
+// so only the order matches results with calls.
 type writer struct {
 	dst     []byte
 	start   int
@@ -35,7 +35,7 @@ type writer struct {
 	results []result
 }
 
-// result is a tool's answer to the call at position call.
+// result is the result of the call at position call.
 type result struct {
 	part    *chat.Part
 	message int
@@ -78,7 +78,8 @@ func (w *writer) message(m *chat.Message, i int) error {
 	return nil
 }
 
-// position is that of the call with this id; results that answer none go last.
+// position returns the position of the call with this id. Results without a call come
+// last.
 func (w *writer) position(id string) int {
 	if i, ok := w.places[id]; ok {
 		return i
@@ -92,7 +93,7 @@ func (w *writer) read(parts []chat.Part, i int) (*content, error) {
 	return c, c.add(parts, i)
 }
 
-// open writes a message up to what only some have, and does not close it.
+// open writes a message up to the members that only some have, and leaves it open.
 // Roles are system, user, assistant and tool.
 func (w *writer) open(role chat.Role, c *content) {
 	if len(w.dst) > w.start {
@@ -127,7 +128,7 @@ func (w *writer) toolCalls(message int) error {
 	return nil
 }
 
-// flush writes the results that were held back, each as a message.
+// flush writes the held results, each as a message.
 func (w *writer) flush() error {
 	slices.SortStableFunc(w.results, func(a, b result) int { return a.call - b.call })
 	for _, r := range w.results {

@@ -6,7 +6,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Meter reads answers in Ollama's own format that pass through unchanged.
+// Meter reads answers in Ollama's own format that are forwarded unchanged.
 var Meter chat.Meter = meter{}
 
 type meter struct{}
@@ -51,7 +51,7 @@ func observe(data []byte, seen *chat.Seen) {
 		seen.TextLen += len(l.calls)
 	}
 	seen.Content = seen.Content || called
-	// The last line of a stream does not repeat the calls: it says stop.
+	// The last line of a stream does not repeat the calls, and its reason is stop.
 	if reason := l.finish(called); reason != "" {
 		seen.Finish, seen.Ended = reason, true
 	}

@@ -16,13 +16,13 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Provider is an Ollama server. Only upstream_url can say where it is; a URL
-// without a path gets that of the operation.
+// Provider is an Ollama server. Its address is always upstream_url; if that has no
+// path, it gets that of the operation.
 var Provider = provider.Provider{
 	Name:   "ollama",
 	Embeds: true,
-	// The registry, the library and the tag "latest" need not be said, and the
-	// case of letters does not count.
+	// The registry, the library and the tag "latest" are optional, and names are not
+	// case-sensitive.
 	// https://github.com/ollama/ollama/blob/main/types/model/name.go
 	PlainModel: func(name string) string {
 		name = strings.TrimPrefix(strings.ToLower(name), "registry.ollama.ai/")
@@ -45,7 +45,7 @@ var (
 	Embed provider.Translator = embedFormat{}
 )
 
-// Fields rules the fields of an OpenAI chat request for /api/chat.
+// Fields holds the rules for the fields of an OpenAI chat request for /api/chat.
 var Fields = provider.Fields{
 	"model":    provider.Mapped.With("model"),
 	"messages": provider.Mapped.With("messages"),
@@ -67,7 +67,7 @@ var Fields = provider.Fields{
 	"function_call": provider.Mapped.With("tool_choice"),
 
 	"response_format":  provider.Mapped.With("format"),
-	"reasoning_effort": provider.Mapped.With("think"),
+	"reasoning_effort": provider.Mapped.With("think, of models that can"),
 	"logprobs":         provider.Mapped.With("logprobs"),
 	"top_logprobs":     provider.Mapped.With("top_logprobs"),
 	"extra_body":       provider.Mapped.With("merged into the body"),
@@ -90,7 +90,7 @@ var Fields = provider.Fields{
 	"web_search_options":     provider.Refused.With("nothing searches; left out beside functions"),
 }
 
-// generateFields rules the fields of an OpenAI completions request.
+// generateFields holds the rules for the fields of an OpenAI completions request.
 var generateFields = provider.Fields{
 	"model":             provider.Mapped.With("model"),
 	"prompt":            provider.Mapped.With("prompt"),

@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -30,17 +31,17 @@ func (chatFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Request) (
 		dst = jsonedit.AppendBool(dst, "logprobs", *r.Logprobs)
 	}
 	dst = jsonedit.AppendRaw(dst, "top_logprobs", r.TopLogprobs)
-	return appendRest(dst, r)
+	return appendRest(dst, t, r)
 }
 
 type generateFormat struct{ answer }
 
-// generateNatives are members of /api/generate that OpenAI's completions do
-// not have, and suffix, which is the same in both.
+// generateNatives lists members of /api/generate that OpenAI's completions do not
+// have, and suffix, which is the same in both.
 var generateNatives = []string{"suffix", "template", "raw", "context"}
 
-// AppendRequest writes r as a body of /api/generate: its user's texts are the
-// prompt. https://docs.ollama.com/api/generate
+// AppendRequest writes r as a body of /api/generate. The texts of its user messages
+// are the prompt. https://docs.ollama.com/api/generate
 func (generateFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if given(r.Lookup("messages")) {
 		return nil, errTwoFormats
@@ -68,22 +69,22 @@ func (generateFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Reques
 	} else {
 		dst = appendNatives(dst, r, "system")
 	}
-	return appendRest(appendNatives(dst, r, generateNatives...), r)
+	return appendRest(appendNatives(dst, r, generateNatives...), t, r)
 }
 
 var errTwoFormats = &chat.RequestError{
 	Message: "cannot run raw 'prompt' and chat history 'messages' requests at the same time - refer to schema",
 }
 
-// given says whether a member of the other format is there and says something.
+// given reports whether a member of the other format is set and not empty.
 func given(v chat.Raw) bool {
 	return jsonedit.IsString(v) && len(v) > len(`""`) || jsonedit.IsArray(v) && len(v) > len(`[]`)
 }
 
 // appendRest writes what both formats share, and closes the body. stream is
 // always said: Ollama streams unless told not to.
-func appendRest(dst []byte, r *chat.Request) ([]byte, error) {
-	dst, err := appendThink(appendFormat(dst, r), r)
+func appendRest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	dst, err := appendThink(appendFormat(dst, r), t, r)
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +96,8 @@ func appendRest(dst []byte, r *chat.Request) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// appendFormat writes a schema, or the word for any JSON; a format in Ollama's
-// own words wins. https://docs.ollama.com/capabilities/structured-outputs
+// appendFormat writes a schema, or "json". A format in Ollama's own form wins.
+// https://docs.ollama.com/capabilities/structured-outputs
 func appendFormat(dst []byte, r *chat.Request) []byte {
 	f := &r.ResponseFormat
 	switch {
@@ -110,33 +111,35 @@ func appendFormat(dst []byte, r *chat.Request) []byte {
 	return dst
 }
 
-// levels are the values of think by reasoning_effort. Models that know no
-// levels take any as true; gpt-oss takes levels only.
+// levels holds the values of think by reasoning_effort. Models without levels take
+// any as true; gpt-oss only takes levels.
 // https://docs.ollama.com/capabilities/thinking
 var levels = map[string]string{
 	"none": `false`, "minimal": `"low"`, "low": `"low"`, "medium": `"medium"`, "high": `"high"`, "xhigh": `"max"`, "max": `"max"`,
 }
 
-// appendThink writes how long to think; think in Ollama's own words wins.
-func appendThink(dst []byte, r *chat.Request) ([]byte, error) {
+// appendThink writes how long to think, for models that can; think in Ollama's own
+// words wins. A budget is no level: servers before levels know true and false only.
+func appendThink(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if r.Lookup("think") != nil {
 		return appendNatives(dst, r, "think"), nil
 	}
-	if r.ReasoningEffort == "" {
-		if budget, ok := r.ReasoningBudget.Int(); ok {
-			dst = jsonedit.AppendBool(dst, "think", budget != 0)
-		}
-		return dst, nil
-	}
-	level, ok := levels[r.ReasoningEffort]
-	if !ok {
+	if _, ok := levels[r.ReasoningEffort]; !ok && r.ReasoningEffort != "" {
 		return nil, &chat.RequestError{Field: "reasoning_effort", Message: "must be none, minimal, low, medium, high, xhigh or max"}
 	}
-	return jsonedit.AppendRaw(dst, "think", level), nil
+	model := modelOf(t.Model)
+	level := model.Effort(provider.Effort(r))
+	switch {
+	case level == "":
+		return dst, nil
+	case r.ReasoningEffort == "" && model.Effort("none") == "none":
+		return jsonedit.AppendBool(dst, "think", level != "none"), nil
+	}
+	return jsonedit.AppendRaw(dst, "think", levels[level]), nil
 }
 
-// appendOptions writes the sampling parameters, and beside them the options
-// that a client gives in Ollama's own words (num_ctx, mirostat …).
+// appendOptions writes the sampling parameters, and the client's options in Ollama's
+// own form (num_ctx, mirostat …).
 // https://docs.ollama.com/modelfile#valid-parameters-and-values
 func appendOptions(dst []byte, r *chat.Request) ([]byte, error) {
 	var own []jsonedit.Member
@@ -178,9 +181,9 @@ func appendOptions(dst []byte, r *chat.Request) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// appendTools writes the functions. A choice of none cannot be said to Ollama,
-// but no model calls what it does not know. Other choices are passed on for
-// servers that read them. https://docs.ollama.com/capabilities/tool-calling
+// appendTools writes the functions. Ollama has no tool_choice none, so the functions
+// are left out then. Other choices are sent for servers that support them.
+// https://docs.ollama.com/capabilities/tool-calling
 func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 	choice := &r.ToolChoice
 	if len(r.Tools) == 0 || choice.Mode == "none" {
@@ -210,7 +213,7 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 	return dst, nil
 }
 
-// appendNatives writes members of Ollama's own as the client gave them.
+// appendNatives writes Ollama's own members as the client sent them.
 func appendNatives(dst []byte, r *chat.Request, names ...string) []byte {
 	for _, name := range names {
 		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
@@ -218,7 +221,7 @@ func appendNatives(dst []byte, r *chat.Request, names ...string) []byte {
 	return dst
 }
 
-// content is what parts say in Ollama's terms: one text, and pictures.
+// content is the content of parts in Ollama's form: one text, and images.
 type content struct {
 	texts    []string
 	thinking []string
@@ -226,12 +229,12 @@ type content struct {
 	calls    []*chat.Part
 }
 
-// text joins the texts of several parts with new lines: they are paragraphs
-// rather than pieces of a word.
+// text joins the texts of several parts with new lines, since they are paragraphs and
+// not pieces of a word.
 func (c *content) text() string { return strings.Join(c.texts, "\n") }
 
-// add reads the parts of the message at index i. Results of tools are not its
-// business, and what only another provider's model can read is left out.
+// add reads the parts of the message at index i. Results of tools are read elsewhere.
+// Parts that only another provider's model can read are left out.
 func (c *content) add(parts []chat.Part, i int) error {
 	for j := range parts {
 		p := &parts[j]

@@ -14,7 +14,7 @@ func (answer) NewStream(*target.Target) chat.Stream { return &stream{} }
 
 type stream struct {
 	deltas  []chat.Delta
-	buf     []byte // what the deltas of one event point to
+	buf     []byte // the bytes that the deltas of one event point to
 	usage   chat.Usage
 	started bool
 	calls   int
@@ -59,15 +59,15 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 
 func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
-// bring adds a delta of text, unless there is none.
+// bring adds a delta of text, unless the text is empty.
 func (s *stream) bring(kind chat.DeltaKind, value []byte) {
 	if text := s.unquoted(value); len(text) > 0 {
 		s.add(chat.Delta{Kind: kind, Text: text})
 	}
 }
 
-// call adds a call, which comes whole. Calls are counted here: function.index
-// is not in all versions, and has been 0 for all.
+// call adds a call, which always arrives whole. Calls are counted here, since
+// function.index is missing in some versions and has been 0 for all calls in others.
 func (s *stream) call(c call) {
 	d := chat.Delta{Kind: chat.ToolStart, Index: s.calls, ID: s.unquoted(c.id), Name: s.unquoted(c.name)}
 	d.Text = s.kept(c.argumentText(s.buf))
@@ -75,13 +75,13 @@ func (s *stream) call(c call) {
 	s.add(d)
 }
 
-// unquoted is the text of a JSON string, kept in the buffer.
+// unquoted returns the text of a JSON string, in the buffer.
 func (s *stream) unquoted(value []byte) []byte {
 	grown, _ := jsonedit.AppendUnquoted(s.buf, value)
 	return s.kept(grown)
 }
 
-// kept takes the buffer as it has grown and returns what is new in it.
+// kept stores the grown buffer and returns the part that is new.
 func (s *stream) kept(grown []byte) []byte {
 	from := len(s.buf)
 	s.buf = grown

@@ -25,7 +25,7 @@ func (chatDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, erro
 	return appendTail(append(dst, ']'), resp), nil
 }
 
-// appendTail writes what follows the choices, and the closing brace.
+// appendTail writes the members after the choices, and the closing brace.
 func appendTail(dst []byte, resp *chat.Response) []byte {
 	switch {
 	case resp.UsageText != nil:
@@ -150,7 +150,7 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []by
 	return append(dst, ']')
 }
 
-// joined is the text of all parts of a kind, and how many there are.
+// joined returns the text of all parts of a kind, and the number of those parts.
 func joined(parts []chat.Part, kind chat.PartKind) (text jsonedit.Text, n int) {
 	var all []byte
 	for i := range parts {

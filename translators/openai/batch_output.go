@@ -7,19 +7,19 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// BatchOutput reads usage out of the output file of a batch while it passes:
-// JSON lines of which each has an answer at response.body. The zero value is
-// ready. A file that is something else has no usage.
+// BatchOutput reads usage from the output file of a batch while the file is
+// forwarded. Each line is JSON with an answer at response.body. The zero value is
+// ready to use. Other files have no usage.
 // https://platform.openai.com/docs/guides/batch#5-retrieve-the-results
 type BatchOutput struct {
-	line []byte // what has come of one
-	skip bool   // it is too long, or none of the file is of interest
+	line []byte // the part of a line that has arrived
+	skip bool   // the line is too long, or the file has no usage
 }
 
-// maxLine bounds a line that is read, in bytes.
+// maxLine is the longest line that is read, in bytes.
 const maxLine = 8 << 20
 
-// Read takes the next bytes of the file; p is not kept. Usage is summed in seen.
+// Read reads the next bytes of the file and adds usage to seen. It does not keep p.
 func (b *BatchOutput) Read(p []byte, seen *chat.Seen) {
 	for len(p) > 0 {
 		i := bytes.IndexByte(p, '\n')
@@ -47,7 +47,7 @@ func (b *BatchOutput) keep(p []byte) {
 	}
 }
 
-// End is the end of a line, or of the file.
+// End is called at the end of a line, and of the file.
 func (b *BatchOutput) End(seen *chat.Seen) {
 	if !b.skip {
 		readOutputLine(b.line, seen)

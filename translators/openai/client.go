@@ -9,13 +9,14 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// Client is what clients of OpenAI's API may call: each route type is one of
-// its APIs. Where targets have several, a request is told by the end of its
-// path, or else by a member of its body.
+// Client lists what clients of OpenAI's API may call. Each route type is one of its
+// APIs. If targets have several route types, the end of the path identifies the API,
+// or else a member of the body.
 // https://platform.openai.com/docs/api-reference
 var Client = provider.ClientFormat{
 	Name:   "openai",
 	Errors: Chat,
+	Models: Models,
 	Others: []string{"models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
 	Paths: []provider.ClientPath{
 		{Path: "/chat/completions", Member: "messages", Route: route.Chat, API: &provider.API{
@@ -106,7 +107,8 @@ var (
 	}
 )
 
-// checkPrompt holds chat to messages and completions to a prompt, with Kong's texts.
+// checkPrompt requires messages for chat and a prompt for completions, with Kong's
+// texts.
 func checkPrompt(body []jsonedit.Member, wanted route.Type) error {
 	messages := provider.Filled(jsonedit.Find(body, "messages"))
 	p := jsonedit.Find(body, "prompt")
@@ -149,7 +151,7 @@ func checkResponses(body []jsonedit.Member, _ route.Type) error {
 	return provider.Missing("input")
 }
 
-// checkBatch wants what a batch is made of: a file, or the requests themselves.
+// checkBatch requires the input of a batch: a file, or the requests themselves.
 func checkBatch(body []jsonedit.Member, _ route.Type) error {
 	if !provider.Text(jsonedit.Find(body, "input_file_id")) && !provider.Filled(jsonedit.Find(body, "requests")) {
 		e := chat.NewError(http.StatusBadRequest, "input_file_id: must name the file with the requests of the batch")

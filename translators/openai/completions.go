@@ -5,9 +5,9 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Completions is the dialect of POST /v1/completions, for providers that only
-// chat: the prompt becomes a user message, the answer's text a completion.
-// What a completion cannot say (tool calls, thinking) is left out.
+// Completions is the dialect of POST /v1/completions, for providers that only have
+// chat. The prompt becomes a user message, and the answer's text becomes a
+// completion. What a completion has no member for (tool calls, thinking) is left out.
 // https://platform.openai.com/docs/api-reference/completions
 var Completions chat.Dialect = completionsDialect{}
 
@@ -23,7 +23,7 @@ func (completionsDialect) ParseRequest(body []byte) (*chat.Request, error) {
 				return parsePrompt(req, v)
 			case "max_tokens":
 				return setNumber(&req.MaxTokens, v)
-			case "logprobs": // a number here; chat's is true or false
+			case "logprobs": // a number here, a boolean in chat
 				var raw chat.Raw
 				err := setRaw(&raw, v)
 				req.Extra = append(req.Extra, chat.Member{Name: name, Value: raw})
@@ -38,8 +38,8 @@ func (completionsDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	return req, nil
 }
 
-// parsePrompt reads a prompt: a string, or an array with one string. Several
-// prompts, which get an answer each, and token numbers are refused.
+// parsePrompt reads a prompt: a string, or an array of one string. Several prompts,
+// each of which would need an answer, and token numbers are refused.
 func parsePrompt(req *chat.Request, v *jsonedit.Value) error {
 	if list := v.GetArray(); len(list) == 1 {
 		v = list[0]

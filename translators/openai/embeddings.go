@@ -9,11 +9,11 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// EmbeddingsInBase64 gives an embeddings answer the form that a client asks
-// for with encoding_format "base64", as OpenAI's own SDKs do: each vector as
-// its 32-bit floats, little endian. It is for providers that answer in numbers
-// only. It returns body itself where there is nothing to do or the answer is
-// not understood, or the new body appended to dst.
+// EmbeddingsInBase64 converts an embeddings answer for a client that asks for
+// encoding_format "base64", as OpenAI's own SDKs do. Each vector becomes 32-bit
+// floats, little endian. It is for providers that only answer with numbers. It
+// returns body itself if there is nothing to do or if the answer is not understood,
+// and otherwise the new body appended to dst.
 // https://platform.openai.com/docs/api-reference/embeddings/create
 func EmbeddingsInBase64(dst, body []byte) []byte {
 	members, err := jsonedit.Object(body, nil)
@@ -49,7 +49,8 @@ func EmbeddingsInBase64(dst, body []byte) []byte {
 	return jsonedit.Join(dst, jsonedit.Splice(nil, body, members, []jsonedit.Edit{{Key: "data", Value: append(out, ']')}}))
 }
 
-// appendFloats appends the numbers of a JSON array; false for anything else.
+// appendFloats appends the numbers of a JSON array. It returns false for anything
+// else.
 func appendFloats(dst, vector []byte) ([]byte, bool) {
 	numbers, err := jsonedit.Array(vector, nil)
 	if err != nil {

@@ -14,11 +14,12 @@ type NewEmbeddings struct {
 	Members    []jsonedit.Member
 	Input      []byte   // as the client wrote it
 	Inputs     [][]byte // the texts as JSON strings, at least one
-	Dimensions int      // options.embeddings_dimensions, or else the client's; 0: not said
+	Dimensions int      // options.embeddings_dimensions, or else the client's; 0 if neither is set
 }
 
 // EmbeddingsOf reads the body of an embeddings request. Errors are
-// *chat.RequestError: token numbers are one, for only OpenAI's models know them.
+// *chat.RequestError. Token numbers are refused, since only OpenAI's models know
+// them.
 // https://platform.openai.com/docs/api-reference/embeddings/create
 func EmbeddingsOf(t *target.Target, body []byte) (*NewEmbeddings, error) {
 	members, err := jsonedit.Object(body, nil)
@@ -54,7 +55,8 @@ func EmbeddingsOf(t *target.Target, body []byte) (*NewEmbeddings, error) {
 	return r, nil
 }
 
-// Text is a string member of the body that is not OpenAI's, "" where it is absent.
+// Text returns a string member of the body that is not one of OpenAI's, or "" if
+// there is none.
 func (r *NewEmbeddings) Text(name string) string {
 	text, _ := jsonedit.String(jsonedit.Find(r.Members, name))
 	return text
@@ -72,7 +74,7 @@ func NewEmbeddingsWriter(dst []byte) *EmbeddingsWriter {
 	return &EmbeddingsWriter{buf: append(dst, `{"object":"list","data":[`...)}
 }
 
-// Vector adds a vector, a JSON array of numbers, which stay as they are written.
+// Vector adds a vector, a JSON array of numbers, which are written unchanged.
 func (w *EmbeddingsWriter) Vector(numbers []byte) {
 	if w.n > 0 {
 		w.buf = append(w.buf, ',')

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// The names that a meter looks for, without the first quote: that is the most
-// frequent byte of all, and a bad one to begin a search with.
+// The names that a meter looks for, without the first quote. A quote is the most
+// frequent byte of all, so a search for it would stop too often.
 var (
 	choicesKey          = []byte(`choices"`)
 	failureKey          = []byte(`error"`)
@@ -25,9 +25,10 @@ var (
 	deltaKey            = []byte(`delta"`)
 )
 
-// find returns data from the value of the first member called key on, at any
-// depth, and the same again to search further in; nil when there is none. Text
-// that looks like a member does not deceive it: its quotes are escaped.
+// find finds the first member called key, at any depth. value is the data from the
+// member's value on, and rest is where to continue the search; both are nil if there
+// is no such member. Text that looks like a member is not found, since its quotes are
+// escaped.
 func find(data, key []byte) (value, rest []byte) {
 	for {
 		i := bytes.Index(data, key)
@@ -54,7 +55,8 @@ func skipSpace(data []byte) []byte {
 	return data
 }
 
-// textLen is how many bytes of UTF-8 a JSON string says; 0 for other values.
+// textLen returns the length in UTF-8 of the text of a JSON string, in bytes. It is 0
+// for other values.
 func textLen(value []byte) int {
 	if len(value) < 2 || value[0] != '"' {
 		return 0
@@ -76,8 +78,8 @@ func textLen(value []byte) int {
 	}
 }
 
-// escapedLen is how many bytes the rune of a \u escape takes; half of a
-// surrogate pair counts for half of its four.
+// escapedLen returns the length of the rune of a \u escape, in bytes. Half of a
+// surrogate pair counts as two of the pair's four bytes.
 func escapedLen(hex []byte) int {
 	var r rune
 	for _, c := range hex {
@@ -90,7 +92,7 @@ func escapedLen(hex []byte) int {
 	return utf8.RuneLen(r)
 }
 
-// isEmptyArray says whether data begins with [].
+// isEmptyArray reports whether data begins with [].
 func isEmptyArray(data []byte) bool {
 	if len(data) == 0 || data[0] != '[' {
 		return false

@@ -9,16 +9,16 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Picture is a picture in a request.
+// Picture is an image in a request.
 type Picture struct {
 	Type string // "image/png"; "" where URL is no data URL
-	// Data is base64; it aliases the body. URL is set instead for one that is
-	// elsewhere.
+	// Data is base64; it aliases the body. If the image is elsewhere, URL is set
+	// instead.
 	Data []byte
 	URL  string
 }
 
-// NewImage is the body of a new picture, or of changes to some.
+// NewImage is the body of a request for new or edited images.
 type NewImage struct {
 	Members       []jsonedit.Member
 	Prompt        string
@@ -61,8 +61,7 @@ func ImageOf(body []byte) (*NewImage, error) {
 	return r, r.readPictures()
 }
 
-// readPictures reads `images`, as the API has it in JSON, and `image`, which is
-// what its forms have.
+// readPictures reads `images`, as in the API's JSON, and `image`, as in its forms.
 func (r *NewImage) readPictures() error {
 	for _, name := range [...]string{"image", "images"} {
 		value := jsonedit.Find(r.Members, name)
@@ -127,7 +126,8 @@ func pictureOf(field string, value []byte) (*Picture, error) {
 	return &Picture{Type: kind, Data: data}, nil
 }
 
-// Inline returns the pictures of r that are in the request, and refuses others.
+// Inline returns the images that are in the request. It refuses those that are
+// elsewhere.
 func (r *NewImage) Inline() error {
 	for i := range r.Pictures {
 		if r.Pictures[i].Data == nil {
@@ -158,24 +158,24 @@ func (w *ImagesWriter) next() {
 	w.buf = jsonedit.AppendComma(w.buf)
 }
 
-// Data adds a picture in base64.
+// Data adds an image in base64.
 func (w *ImagesWriter) Data(base64 []byte) {
 	w.next()
 	w.buf = append(w.buf, `{"b64_json":"`...)
 	w.buf = append(append(w.buf, base64...), `"}`...)
 }
 
-// URL adds a picture by its place.
+// URL adds an image that is elsewhere.
 func (w *ImagesWriter) URL(url string) {
 	w.next()
 	w.buf = append(jsonedit.AppendString(append(w.buf, `{"url":`...), url), '}')
 }
 
-// Len is how many pictures there are.
+// Len returns the number of images.
 func (w *ImagesWriter) Len() int { return w.n }
 
-// End returns the answer; format is that of the pictures, "" for unknown, and
-// usage nil where the provider counted nothing.
+// End returns the answer. format is the format of the images, or "" if it is unknown.
+// usage is nil if the provider did not count anything.
 func (w *ImagesWriter) End(format string, usage *chat.Usage) []byte {
 	w.buf = append(w.buf, ']')
 	w.buf = jsonedit.AppendOptional(w.buf, "output_format", format)

@@ -8,8 +8,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// MediaMeter reads answers of speech, transcriptions and images, whole and
-// streamed: a stream's last event has the usage.
+// MediaMeter reads answers of speech, transcriptions and images, whole and streamed.
+// In a stream, the last event has the usage.
 // https://platform.openai.com/docs/api-reference/audio/transcript-text-done-event
 // https://platform.openai.com/docs/api-reference/images-streaming
 var MediaMeter chat.Meter = mediaMeter{}
@@ -36,7 +36,7 @@ func (mediaMeter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 }
 
-// AssistantsMeter reads answers of assistants, and the events of their runs.
+// AssistantsMeter reads answers of the Assistants API, and the events of its runs.
 // https://platform.openai.com/docs/api-reference/assistants-streaming/events
 var AssistantsMeter chat.Meter = assistantsMeter{}
 
@@ -54,8 +54,8 @@ func (m assistantsMeter) Event(ev frame.Event, seen *chat.Seen) {
 	seen.Content = seen.Content || bytes.HasSuffix(ev.Type, []byte(".delta")) || string(ev.Type) == "thread.run.requires_action"
 }
 
-// RealtimeMeter reads the messages of a realtime session, one an event: the
-// usage of its answers, which each count for themselves, is summed.
+// RealtimeMeter reads the messages of a realtime session, one per event. Each answer
+// has its own usage, so they are summed.
 // https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
 var RealtimeMeter chat.Meter = realtimeMeter{}
 
@@ -70,7 +70,8 @@ var (
 	aDelta         = []byte(`.delta"`)
 )
 
-// headOf a message says its type: OpenAI writes it among the first members.
+// headOf is how many bytes at the start of a message are searched for its type, which
+// OpenAI writes among the first members.
 const headOf = 256
 
 // Event implements chat.Meter.

@@ -10,7 +10,7 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
-// history is what a message needs of those before it: which id belongs to
+// history is what is needed of earlier messages to read the next: which id belongs to
 // which function.
 type history struct {
 	names  map[string]string // function name by tool call id
@@ -35,7 +35,7 @@ func parseMessages(req *chat.Request, v *jsonedit.Value) error {
 	return nil
 }
 
-// errEmptyContent is content [], which says nothing and is not null either.
+// errEmptyContent refuses an empty array as content, which is neither text nor null.
 var errEmptyContent = &chat.RequestError{Field: "content", Message: "is an empty array"}
 
 func (h *history) parseMessage(m *chat.Message, v *jsonedit.Value, i int) error {
@@ -177,7 +177,7 @@ func setFunction(part *chat.Part, v *jsonedit.Value) error {
 	switch arguments.Type() {
 	case jsonedit.TypeString:
 		part.Arguments = arguments.GetText()
-	case jsonedit.TypeObject: // not OpenAI's, but sent by clients that never stringify
+	case jsonedit.TypeObject: // not in OpenAI's API, but some clients send objects
 		part.Arguments = jsonedit.PlainBytes(jsonedit.AppendValue(nil, arguments))
 	case jsonedit.TypeNull:
 	default:
@@ -213,7 +213,8 @@ func (h *history) parseToolResult(m *chat.Message, o *jsonedit.Value, role strin
 	return err
 }
 
-// parseContent appends a message's content: a string, parts, or null.
+// parseContent appends the parts of a message's content, which is a string, parts, or
+// null.
 func parseContent(parts []chat.Part, v *jsonedit.Value) ([]chat.Part, error) {
 	v = orNull(v)
 	switch v.Type() {
@@ -283,8 +284,8 @@ func parsePart(v *jsonedit.Value) (chat.Part, error) {
 	return part, nil
 }
 
-// parseURL reads image_url or video_url: {"url":…,"detail":…}, or the bare URL
-// that some clients send.
+// parseURL reads image_url or video_url: {"url":…,"detail":…}, or just the URL, which
+// some clients send.
 func parseURL(part *chat.Part, v *jsonedit.Value, name string) error {
 	url := v.GetText(name)
 	if url.Empty() {
@@ -297,7 +298,8 @@ func parseURL(part *chat.Part, v *jsonedit.Value, name string) error {
 	return within(name, setURL(part.Media, url))
 }
 
-// setURL takes the data out of a data URI (RFC 2397).
+// setURL sets the media from a URL. If it is a data URI (RFC 2397), the data is
+// extracted.
 func setURL(m *chat.Media, url jsonedit.Text) error {
 	if !url.HasPrefix("data:") {
 		m.URL = url.String()
@@ -328,8 +330,8 @@ func parseAudio(part *chat.Part, v *jsonedit.Value) error {
 	return nil
 }
 
-// parseFile reads {"file_data","filename"} or {"file_id"}. The data is a data
-// URI; bare base64 is taken too.
+// parseFile reads {"file_data","filename"} or {"file_id"}. The data is a data URI;
+// base64 alone is accepted, too.
 func parseFile(part *chat.Part, v *jsonedit.Value) error {
 	m := &chat.Media{FileID: string(v.GetStringBytes("file_id")), Filename: string(v.GetStringBytes("filename"))}
 	part.Media = m

@@ -8,8 +8,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Meter reads answers of chat, completions, embeddings, images and
-// transcriptions: whatever has its usage under "usage".
+// Meter reads answers of chat, completions, embeddings, images and transcriptions:
+// all that have a member "usage".
 var Meter chat.Meter = meter{}
 
 type meter struct{}
@@ -43,8 +43,9 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 	}
 }
 
-// storedID is the id of what is made in the background, and counted where it is
-// read: a response in background mode, a run. "" for other objects.
+// storedID returns the id of an answer that is made in the background and counted
+// when it is read: a response in background mode, or a run. It is "" for other
+// objects.
 // https://platform.openai.com/docs/guides/background
 // https://platform.openai.com/docs/api-reference/runs/object
 func storedID(members []jsonedit.Member) string {
@@ -61,7 +62,7 @@ func storedID(members []jsonedit.Member) string {
 	return id
 }
 
-// readChoices reads what the choices of a whole answer say and why they ended.
+// readChoices reads the text of the choices of a whole answer, and why they ended.
 func readChoices(value []byte, seen *chat.Seen) {
 	var choices [8][]byte
 	for _, c := range jsonedit.Elements(value, choices[:0]) {
@@ -112,14 +113,14 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 }
 
-// content notes what a client would show of an event: text, thinking, calls.
+// content records what a client would show of an event: text, thinking and calls.
 func content(data []byte, seen *chat.Seen) {
 	if texts(data, contentKey, seen, true) > 0 {
 		return
 	}
 	texts(data, textKey, seen, true)
 	texts(data, refusalKey, seen, false)
-	if texts(data, reasoningContentKey, seen, false) == 0 { // some send both
+	if texts(data, reasoningContentKey, seen, false) == 0 { // some providers send both
 		texts(data, reasoningKey, seen, false)
 	}
 	texts(data, argumentsKey, seen, false)
@@ -134,8 +135,8 @@ func content(data []byte, seen *chat.Seen) {
 	}
 }
 
-// texts notes all texts that are called key, and hands them on to the log if
-// they are the answer's. It returns how many bytes there were.
+// texts records all texts of members called key, and passes them to the log if they
+// belong to the answer. It returns their length in bytes.
 func texts(data, key []byte, seen *chat.Seen, answer bool) (n int) {
 	for {
 		var value []byte
@@ -156,14 +157,14 @@ func texts(data, key []byte, seen *chat.Seen, answer bool) (n int) {
 	return n
 }
 
-// collect hands on the text that a JSON string says.
+// collect passes the text of a JSON string to the log.
 func collect(value []byte, seen *chat.Seen) {
 	if text, ok := jsonedit.AppendUnquoted(nil, value); ok {
 		seen.Collect(text)
 	}
 }
 
-// setFinishes keeps the last reason that data names.
+// setFinishes records the last finish reason in data.
 func setFinishes(data []byte, seen *chat.Seen) {
 	for rest := data; ; {
 		var value []byte
@@ -174,9 +175,9 @@ func setFinishes(data []byte, seen *chat.Seen) {
 	}
 }
 
-// setFinish keeps a reason, unless it is null or no text.
+// setFinish records a finish reason, unless it is null or not a string.
 func setFinish(value []byte, seen *chat.Seen) {
-	if string(value) == `"stop"` { // mostly
+	if string(value) == `"stop"` { // the most frequent one
 		seen.Finish = chat.Stop
 		return
 	}
@@ -191,7 +192,7 @@ func setText(to *string, value []byte) {
 	}
 }
 
-// readError reads an error object, or the text that some put in its place.
+// readError reads an error object, or a text, which some providers send instead.
 func readError(value []byte) *chat.Error {
 	if jsonedit.IsNull(value) {
 		return nil

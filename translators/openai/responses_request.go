@@ -9,20 +9,19 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
-// Responses is the dialect of POST /v1/responses, for providers that have no
-// such API. Nothing is stored: a client sends the history itself, and what needs
-// the server's memory (previous_response_id, conversation, background, a stored
-// prompt) is refused.
+// Responses is the dialect of POST /v1/responses, for providers that do not have this
+// API. Nothing is stored: the client sends the history itself, and requests that need
+// stored state (previous_response_id, conversation, background, a stored prompt) are
+// refused.
 //
-// A signature of thinking, opaque thinking and Gemini's signature of a call
-// travel in the encrypted_content of reasoning items, of which clients know
-// that it must come back.
+// Signatures of thinking, redacted thinking and Gemini's signatures of calls are put
+// into encrypted_content of reasoning items, which clients send back.
 // https://platform.openai.com/docs/api-reference/responses
 var Responses chat.Dialect = responsesDialect{}
 
 type responsesDialect struct{}
 
-// What encrypted_content of ours begins with, and holds.
+// The prefixes of our encrypted_content, which say what it holds.
 const (
 	sealedThinking = "signature:"
 	sealedRedacted = "redacted:"
@@ -78,7 +77,7 @@ func parseResponsesMember(req *chat.Request, name string, v *jsonedit.Value) err
 	case "client_metadata":
 		return nil // for OpenAI's own statistics
 	case "include", "truncation", "stream_options", "max_tool_calls", "store":
-		return nil // about the server's own loop and storage
+		return nil // only about the server's own loop and storage
 	case "background":
 		if v.GetBool() {
 			return refuse("", "the provider answers at once: leave it out")
@@ -157,7 +156,7 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 	}
 }
 
-// parseResponsesContent reads a text, or parts.
+// parseResponsesContent reads a string, or parts.
 func parseResponsesContent(v *jsonedit.Value) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:

@@ -12,11 +12,11 @@ import (
 // https://platform.openai.com/docs/api-reference/responses-streaming
 func (responsesDialect) NewEncoder(meta chat.Meta) chat.Encoder { return &responsesEncoder{meta: meta} }
 
-// responsesEncoder writes the events of one response. It keeps what was said:
-// the events that end a part, an item and the response repeat it.
+// responsesEncoder writes the events of one response. It keeps the text so far, since
+// the events at the end of a part, of an item and of the response repeat it.
 //
-// A message or a thought ends where the next item begins. Calls stay open until
-// the end, since a provider may write several at once.
+// A message or a thought ends when the next item begins. Calls stay open until the
+// end of the stream, since a provider may send several at once.
 type responsesEncoder struct {
 	meta     chat.Meta
 	response *response // nil before the first event
@@ -27,7 +27,7 @@ type responsesEncoder struct {
 // Append implements chat.Encoder.
 func (e *responsesEncoder) Append(dst []byte, d *chat.Delta) []byte {
 	if e.closed || d.Choice > 0 {
-		return dst // the format has one answer
+		return dst // the format has only one answer
 	}
 	if d.Kind == chat.ErrorDelta {
 		e.closed = true
@@ -104,7 +104,7 @@ func (e *responsesEncoder) start(dst []byte, d *chat.Delta) []byte {
 	return dst
 }
 
-// begin ends the message or thought before it, and begins an item.
+// begin ends the open message or thought, if any, and begins an item.
 func (e *responsesEncoder) begin(dst []byte, kind itemKind) ([]byte, *item) {
 	dst = e.settle(dst)
 	it := e.response.add(kind)
@@ -126,7 +126,7 @@ func (e *responsesEncoder) added(dst []byte, it *item) []byte {
 	return closeEvent(it.append(jsonedit.AppendName(dst, "item"), inProgress, e.response))
 }
 
-// say writes text or a refusal, each a part of the message.
+// say writes text or a refusal. Each is a part of the message.
 func (e *responsesEncoder) say(dst []byte, d *chat.Delta) []byte {
 	if len(d.Text) == 0 {
 		return dst
@@ -175,7 +175,7 @@ func (e *responsesEncoder) think(dst, text []byte) []byte {
 	return closeEvent(jsonedit.AppendText(dst, "delta", text))
 }
 
-// seal writes a reasoning item that only carries something opaque.
+// seal writes a reasoning item that only has encrypted_content.
 func (e *responsesEncoder) seal(dst []byte, kind string, data []byte) []byte {
 	dst, it := e.begin(dst, reasoningItem)
 	it.sealed = append(append(it.sealed, kind...), data...)
@@ -265,7 +265,7 @@ func (e *responsesEncoder) finish(dst []byte, it *item) []byte {
 	return closeEvent(it.append(jsonedit.AppendName(dst, "item"), "completed", e.response))
 }
 
-// end writes what is still open, and the response whole.
+// end ends the open items and writes the whole response.
 func (e *responsesEncoder) end(dst []byte) []byte {
 	e.closed = true
 	for _, it := range e.response.items {

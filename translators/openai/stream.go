@@ -29,11 +29,11 @@ type encoder struct {
 	closed  bool // [DONE] or an error was written
 }
 
-// choice is the state of one of the answers.
+// choice is the state of one choice.
 type choice struct {
 	opened   bool
 	finished bool
-	thinking []byte // of the block that is open, for its signature
+	thinking []byte // of the open block, to be sent again with its signature
 }
 
 // Append implements chat.Encoder.
@@ -71,13 +71,13 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	return e.appendDelta(dst, d, &e.choices[d.Choice])
 }
 
-// open settles what all chunks share.
+// open sets the members that are the same in all chunks.
 func (e *encoder) open(d *chat.Delta) {
 	e.id = settle("chatcmpl-", "chat.completion.chunk", string(d.ID), string(d.Model), d.Created, &e.meta)
 	e.head = append(e.id.append([]byte("data: ")), `,"system_fingerprint":null,`...)
 }
 
-// openChoice writes the role of a choice that has not been seen before.
+// openChoice writes the role of a choice when the choice is first seen.
 func (e *encoder) openChoice(dst []byte, i int) []byte {
 	for len(e.choices) <= i {
 		e.choices = append(e.choices, choice{})
@@ -90,7 +90,7 @@ func (e *encoder) openChoice(dst []byte, i int) []byte {
 	return e.finish(dst, "")
 }
 
-// begin writes a chunk up to the delta's value, and finish the rest of it.
+// begin writes a chunk up to the delta's value; finish writes the rest.
 func (e *encoder) begin(dst []byte, choice int) []byte {
 	dst = append(append(dst, e.head...), `"choices":[{"index":`...)
 	dst = strconv.AppendInt(dst, int64(choice), 10)
@@ -167,7 +167,7 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 	return e.finish(append(dst, '}'), "")
 }
 
-// appendCall writes a delta with a call's beginning or more of its arguments.
+// appendCall writes a delta with the start of a call, or with more of its arguments.
 func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	dst = strconv.AppendInt(append(dst, `{"tool_calls":[{"index":`...), int64(d.Index), 10)
 	if d.Kind == chat.ToolArguments {
@@ -180,7 +180,7 @@ func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	return append(appendThoughtSignature(dst, string(d.Token(nil, origin.Google, &e.meta))), "}]"...)
 }
 
-// end writes the usage chunk, if asked and known, and [DONE].
+// end writes the usage chunk, if it was asked for and is known, and [DONE].
 func (e *encoder) end(dst []byte) []byte {
 	e.closed = true
 	if e.head == nil {

@@ -11,31 +11,30 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Upstream is the provider's side of the chat format, for clients that speak
-// another one. A client of the OpenAI format does not need it: its bytes pass.
+// Upstream is the provider's side of the chat format, for clients of other formats.
+// It is not used for clients of OpenAI's format, whose bytes are forwarded.
 //
-// Of the members that chat.Request has no field for, those of OpenAI's API are
-// sent; others belong to the client's format. Thinking is history that OpenAI
-// refuses, and is left out unless History has a place for it.
+// Of the members that chat.Request has no field for, those of OpenAI's API are sent;
+// others belong to the client's format. OpenAI refuses thinking in the history, so it
+// is left out unless History has a place for it.
 type Upstream struct {
-	// History says what the API takes of messages. Thoughts are written as they are
-	// handed out to clients; ownHistory moves them to where the API has them.
+	// History says what the API accepts in messages. Thoughts are written as clients
+	// get them; ownHistory moves them to where the API has them.
 	History *provider.History
-	// Effort, if set, returns the reasoning_effort that a model takes for a wanted
-	// one; "" for none. Without it "none" is left out, which many servers do not know.
-	Effort func(model, wanted string) string
+	// Model says what the model takes; nil if nothing is known of it.
+	Model *provider.Family
 }
 
-// extraNames are members of the API that chat.Request has no field for.
+// extraNames lists members of the API that chat.Request has no field for.
 var extraNames = [...]string{
 	"audio", "modalities", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "verbosity",
 }
 
-// maxUser is the longest user that OpenAI takes, in bytes. A longer one (other
-// formats allow it) is left out: cut, it would be somebody else's.
+// maxUser is the longest user that OpenAI accepts, in bytes. A longer one, which
+// other formats allow, is left out: if it were shortened, it could be another user's.
 const maxUser = 64
 
-// ownOf returns whose the tokens are that an API of h makes and takes for t.
+// ownOf returns the origin of the tokens that an API of h makes and accepts for t.
 func ownOf(h *provider.History, t *target.Target) origin.Name {
 	if h.Origin != origin.Unknown {
 		return h.Origin
@@ -45,6 +44,7 @@ func ownOf(h *provider.History, t *target.Target) origin.Name {
 
 // AppendRequest implements chat.Upstream.
 func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	req = u.Model.Fit(req)
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
 	dst = append(jsonedit.AppendName(dst, "messages"), '[')
 	w := messageWriter{dst: dst, first: len(dst), history: u.History}
@@ -63,7 +63,6 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 	}
 	dst = appendTools(dst, req)
 	dst = appendSampling(dst, req)
-	dst = jsonedit.AppendOptional(dst, "reasoning_effort", u.effort(t, req))
 	dst = appendResponseFormat(dst, &req.ResponseFormat)
 	if len(req.User) <= maxUser {
 		dst = jsonedit.AppendOptional(dst, "user", req.User)
@@ -100,36 +99,8 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 	}
 	dst = appendBool(dst, "logprobs", req.Logprobs)
 	dst = jsonedit.AppendRaw(dst, "logit_bias", req.LogitBias)
-	return jsonedit.AppendTexts(dst, "stop", req.Stop)
-}
-
-func (u Upstream) effort(t *target.Target, req *chat.Request) string {
-	wanted := effort(req)
-	switch {
-	case u.Effort != nil:
-		return u.Effort(t.Model, wanted)
-	case wanted == "none":
-		return ""
-	}
-	return wanted
-}
-
-// effort is how hard the model shall think; a budget in tokens is put in words.
-func effort(req *chat.Request) string {
-	budget, ok := req.ReasoningBudget.Int()
-	switch {
-	case req.ReasoningEffort != "" || !ok:
-		return req.ReasoningEffort
-	case budget < 0: // the model decides
-		return ""
-	case budget == 0:
-		return "none"
-	case budget <= 2048:
-		return "low"
-	case budget <= 8192:
-		return "medium"
-	}
-	return "high"
+	dst = jsonedit.AppendTexts(dst, "stop", req.Stop)
+	return jsonedit.AppendOptional(dst, "reasoning_effort", req.ReasoningEffort)
 }
 
 // searchModels are the models that search the web for chat/completions, by a part
@@ -199,7 +170,7 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
 	if f.Type == "json_schema" {
 		name := f.Name
 		if name == "" {
-			name = "answer" // required by the API, and not by others
+			name = "answer" // required by this API, but not by others
 		}
 		dst = jsonedit.AppendString(append(jsonedit.AppendName(dst, "json_schema"), `{"name":`...), name)
 		dst = append(appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", f.Strict), '}')
@@ -207,8 +178,8 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
 	return append(dst, '}')
 }
 
-// messageWriter writes messages, which may be more than were read: OpenAI has
-// a message for each tool result, other formats have them in a user's turn.
+// messageWriter writes messages. There may be more than were read: OpenAI has one
+// message per tool result, where other formats have all results in one user message.
 type messageWriter struct {
 	dst     []byte
 	first   int // length of dst before the first message
@@ -234,7 +205,7 @@ func (w *messageWriter) message(m *chat.Message) error {
 			rest = append(rest, *p)
 			continue
 		}
-		// A tool message takes text only: pictures go into a user's message.
+		// A tool message can only have text, so images are put into a user message.
 		var texts []chat.Part
 		for _, inner := range p.Parts {
 			if inner.Kind == chat.Text {
@@ -291,8 +262,8 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 		w.dst = thinking.AppendOptional(w.dst, "reasoning_content")
 	}
 	if calls > 0 {
-		// An id is needed to pair a result with its call; formats without ids
-		// pair by name.
+		// An id is needed to match a result with its call; formats without ids match
+		// by name.
 		var it identity
 		w.dst = appendCalls(w.dst, &it, &chat.Choice{Parts: m.Parts}, nil)
 	}
@@ -300,7 +271,7 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 	return nil
 }
 
-// content writes the content of a message: a string where one will do.
+// content writes the content of a message, as a string if possible.
 func (w *messageWriter) content(parts []chat.Part) error {
 	w.dst = jsonedit.AppendName(w.dst, "content")
 	if len(parts) == 0 {
@@ -373,7 +344,7 @@ func (w *messageWriter) file(m *chat.Media) error {
 	return nil
 }
 
-// appendURL writes a URL, or data as a data URI.
+// appendURL writes a URL, or the data as a data URI.
 func appendURL(dst []byte, m *chat.Media) []byte {
 	if m.URL != "" || m.Data.Empty() {
 		return jsonedit.AppendString(dst, m.URL)
@@ -382,8 +353,8 @@ func appendURL(dst []byte, m *chat.Media) []byte {
 	return append(m.Data.AppendInside(dst), '"')
 }
 
-// Fields are the fields of the API's chat requests, and top_k, which clients
-// send as if it were one.
+// Fields lists the fields of the API's chat requests, and top_k, which clients send
+// as if it were one of them.
 // https://platform.openai.com/docs/api-reference/chat/create
 var Fields = []string{
 	"audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens",

@@ -37,7 +37,7 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 
 func text(v *jsonedit.Value, key string) string { return string(v.GetStringBytes(key)) }
 
-// textOf is the member called key as text: a string, or parts with text.
+// textOf returns the member called key as text: it is a string, or parts with text.
 func textOf(v *jsonedit.Value, key string) []byte {
 	m := v.Get(key)
 	if m == nil {
@@ -53,7 +53,7 @@ func textOf(v *jsonedit.Value, key string) []byte {
 	return all
 }
 
-// thinkingOf is the thinking of a message or delta, under whichever name.
+// thinkingOf returns the thinking of a message or delta, under any of its names.
 func thinkingOf(v *jsonedit.Value) []byte {
 	for _, key := range [...]string{"reasoning_content", "reasoning"} {
 		if b := v.GetStringBytes(key); len(b) > 0 {

@@ -59,7 +59,7 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 
 func (s *upstreamStream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
-// most bounds the index of a choice: the API allows 128.
+// most is the highest index of a choice that is accepted. The API allows 128 choices.
 const most = 1024
 
 func (s *upstreamStream) choice(c *jsonedit.Value) {

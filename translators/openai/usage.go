@@ -48,7 +48,7 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 	return true
 }
 
-// counter is a count's name and where it goes.
+// counter is the name of a count, and the field for it.
 type counter struct {
 	name string
 	to   *int
@@ -65,7 +65,7 @@ func readCounters(value []byte, counters ...counter) {
 	}
 }
 
-// setInt leaves *to alone where there is no count: null, or less than nothing.
+// setInt does not change *to if the value is null or negative.
 func setInt(to *int, value []byte) {
 	if n, ok := jsonedit.Int(value); ok && n >= 0 {
 		*to = n

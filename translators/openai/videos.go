@@ -61,12 +61,12 @@ func AppendVideos(dst []byte, list []Video, more bool) []byte {
 	return appendPage(dst, len(list), more, func(dst []byte, i int) []byte { return list[i].Append(dst) }, func(i int) string { return list[i].ID })
 }
 
-// DeletedVideo is the answer to a deletion.
+// DeletedVideo returns the answer to a deletion.
 func DeletedVideo(id string) []byte {
 	return append(jsonedit.AppendString([]byte(`{"id":`), id), `,"object":"video.deleted","deleted":true}`...)
 }
 
-// VideoNotReady is the answer to who wants the content too early.
+// VideoNotReady returns the error for a client that asks for the content too early.
 func VideoNotReady(status string) error {
 	return &chat.Error{Status: http.StatusNotFound, Type: chat.TypeOf(http.StatusNotFound), Message: "the video has no content: its status is " + status}
 }
@@ -78,7 +78,7 @@ type NewVideo struct {
 	Seconds int // 0: not said
 	Width   int // 0: not said
 	Height  int
-	// Reference is a picture to begin with; nil when there is none.
+	// Reference is an image to begin with; nil if there is none.
 	Reference *Picture
 	Extra     []byte // extra_body, an object; nil when there is none
 }
@@ -118,7 +118,7 @@ func VideoOf(body []byte) (*NewVideo, error) {
 	return v, nil
 }
 
-// Number reads a whole number, which OpenAI's API also takes as a string.
+// Number reads an integer, which OpenAI's API also accepts as a string.
 func Number(value []byte) (int, bool) {
 	if text, ok := jsonedit.String(value); ok {
 		n, err := strconv.Atoi(text)
@@ -139,8 +139,8 @@ func Size(value []byte) (width, height int, err error) {
 	return width, height, nil
 }
 
-// Ratio is the aspect ratio of a size in its lowest terms, "16:9"; those that
-// are within two percent of a common one are taken for it.
+// Ratio returns the aspect ratio of a size in lowest terms, such as "16:9". A ratio
+// within two percent of a common one is replaced by that one.
 func Ratio(width, height int) string {
 	for _, r := range [...][2]int{{1, 1}, {16, 9}, {9, 16}, {4, 3}, {3, 4}, {3, 2}, {2, 3}, {5, 4}, {4, 5}, {21, 9}} {
 		if diff := width*r[1] - height*r[0]; diff*50 <= width*r[1] && -diff*50 <= width*r[1] {

@@ -2,10 +2,9 @@ package openai
 
 import "go-ai-proxy/translators/jsonedit"
 
-// PromptWords counts the words, separated by white space, of a request: all
-// texts of its messages, its prompt or its input, whichever it has. Images and
-// files count nothing; a token number counts one. It is what Kong estimates
-// prompts with where a provider reports no usage.
+// PromptWords counts the words in all texts of a request (messages, prompt or input),
+// separated by white space. Images and files do not count; a token number counts as
+// one word. Kong estimates prompts this way if a provider does not report usage.
 func PromptWords(body []jsonedit.Member) int {
 	n := 0
 	for _, key := range [...]string{"messages", "prompt", "input"} {
@@ -14,7 +13,8 @@ func PromptWords(body []jsonedit.Member) int {
 	return n
 }
 
-// words counts in a text, a token number, or a list of texts, parts and messages.
+// words counts the words of a text, a token number, or a list of texts, parts and
+// messages.
 func words(value []byte) int {
 	switch {
 	case jsonedit.IsString(value):
@@ -48,7 +48,7 @@ func words(value []byte) int {
 	return 0
 }
 
-// wordsOf counts in escaped text, without unescaping it.
+// wordsOf counts the words of escaped text, without unescaping it.
 func wordsOf(text []byte) int {
 	n, inside := 0, false
 	for i := 0; i < len(text); i++ {

@@ -8,7 +8,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// appendTextOrNull writes a string that is null where it is not known.
+// appendTextOrNull writes a string, or null if it is empty.
 func appendTextOrNull(dst []byte, name, value string) []byte {
 	if value == "" {
 		return jsonedit.AppendRaw(dst, name, "null")
@@ -16,7 +16,7 @@ func appendTextOrNull(dst []byte, name, value string) []byte {
 	return jsonedit.AppendText(dst, name, value)
 }
 
-// appendTimeOrNull writes unix seconds, null where they are not known.
+// appendTimeOrNull writes unix seconds, or null if the time is not known.
 func appendTimeOrNull(dst []byte, name string, at int64) []byte {
 	if at == 0 {
 		return jsonedit.AppendRaw(dst, name, "null")
@@ -24,16 +24,16 @@ func appendTimeOrNull(dst []byte, name string, at int64) []byte {
 	return jsonedit.AppendInt(dst, name, at)
 }
 
-// identity is what stays the same from the first byte of an answer to the last.
+// identity holds the members that are the same in the whole answer.
 type identity struct {
-	prefix  string // of a made-up id
+	prefix  string // of an id that the relay makes
 	object  string
 	id      string
 	created int64
 	model   string
 }
 
-// settle takes each value from the provider, or from the relay's meta.
+// settle takes each value from the provider's answer, or else from the relay's meta.
 func settle(prefix, object, id, model string, created int64, meta *chat.Meta) identity {
 	it := identity{prefix: prefix, object: object, id: id, created: created, model: model}
 	if it.id == "" {
@@ -56,8 +56,9 @@ func (it *identity) append(dst []byte) []byte {
 	return jsonedit.AppendText(dst, "model", it.model)
 }
 
-// appendCallID writes a tool call's id, or makes one for providers that have
-// none: unique by the answer's id, the same streamed and whole.
+// appendCallID writes a tool call's id. If the provider has none, it makes one from
+// the answer's id, so that it is unique, and the same in a stream and in a whole
+// answer.
 func (it *identity) appendCallID(dst []byte, id []byte, choice, n int) []byte {
 	if len(id) > 0 {
 		return jsonedit.AppendBytes(dst, id)
@@ -74,8 +75,8 @@ func (it *identity) appendCallID(dst []byte, id []byte, choice, n int) []byte {
 	return append(strconv.AppendInt(append(dst, '_'), int64(n), 10), '"')
 }
 
-// appendUsage writes a usage object of the chat format. Details are written
-// where the provider reported one of them.
+// appendUsage writes a usage object of the chat format. An object of details is
+// written if the provider reported one of them.
 func appendUsage(dst []byte, u *chat.Usage) []byte {
 	dst = strconv.AppendInt(append(dst, `{"prompt_tokens":`...), int64(u.Prompt), 10)
 	dst = jsonedit.AppendInt(dst, "completion_tokens", u.Completion)
@@ -127,8 +128,8 @@ func appendThoughtSignature(dst []byte, signature string) []byte {
 // AppendError implements chat.Dialect.
 func (chatDialect) AppendError(dst []byte, e *chat.Error) []byte { return appendError(dst, e) }
 
-// appendError writes {"error":{"message","type","code","param"}}; what is not
-// known is null.
+// appendError writes {"error":{"message","type","code","param"}}. Unknown members are
+// null.
 // https://platform.openai.com/docs/guides/error-codes
 func appendError(dst []byte, e *chat.Error) []byte {
 	kind, code := errorType(e), e.Code
@@ -142,7 +143,7 @@ func appendError(dst []byte, e *chat.Error) []byte {
 	return append(dst, "}}"...)
 }
 
-// errorType is the error's type, or OpenAI's word for its status.
+// errorType returns the error's type, or OpenAI's type for its status.
 func errorType(e *chat.Error) string {
 	switch {
 	case e.Type != "":

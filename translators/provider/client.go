@@ -20,6 +20,9 @@ type ClientFormat struct {
 	// more specific one comes first. The first path of all is used for routes whose
 	// path is not one of the format.
 	Paths []ClientPath
+	// Models, if set, writes the models that a route serves, for clients that ask
+	// for them at /models.
+	Models ModelWriter
 	// Others lists first segments of paths of the API that are not served.
 	Others []string
 	// Errors writes the format's error answers, including those sent before the API

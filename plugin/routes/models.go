@@ -1,0 +1,62 @@
+package routes
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"go-ai-proxy/translators/route"
+)
+
+// models is the segment that lists the models, in all formats.
+const models = "/models"
+
+// Models says whether a request asks which models the route serves, by the end of
+// its path, and which model it asks for: "" is all of them. The name of a model
+// may have slashes, escaped or not, where known knows it; of others it is one
+// segment.
+//
+// A route that serves only preserve lists nothing itself. Neither does one that
+// serves only responses: Codex asks it for a list with members of its own, and
+// takes the list that it brings along where there is none.
+// https://github.com/openai/codex/blob/main/codex-rs/codex-api/src/endpoint/models.rs
+func (t *Table) Models(r *Request, known func(id string) bool) (id string, asked bool) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || t.format.Models == nil || t.only(route.Preserve) || t.only(route.Responses) {
+		return "", false
+	}
+	for _, path := range []string{r.Whole, r.Path} {
+		path = strings.TrimSuffix(path, "/")
+		if strings.HasSuffix(path, models) {
+			return "", true
+		}
+		if id, asked := modelBelow(path, known, t.format.Joiner); asked {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// only says whether all targets are of one route type.
+func (t *Table) only(wanted route.Type) bool { return len(t.served) == 1 && t.served[wanted] }
+
+// modelBelow returns what follows /models/ in a path. Where it is there more than
+// once, the known model counts. A name of several segments, or with the joiner
+// before a method, is something else unless it is known.
+func modelBelow(path string, known func(id string) bool, joiner string) (id string, asked bool) {
+	rest, found := path, false
+	last := ""
+	for {
+		if _, rest, found = strings.Cut(rest, models+"/"); !found {
+			break
+		}
+		last = rest
+		if id, err := url.PathUnescape(rest); err == nil && known(id) {
+			return id, true
+		}
+	}
+	id, err := url.PathUnescape(last)
+	if err != nil || last == "" || strings.Contains(last, "/") || joiner != "" && strings.Contains(id, joiner) {
+		return "", false
+	}
+	return id, true
+}
