@@ -343,7 +343,7 @@ func (s *stream) failedEarly(err error) error {
 	case s.seen.Err != nil:
 		own := *s.seen.Err
 		own.Message = string(s.redact([]byte(own.Message)))
-		if own.Status < 400 {
+		if own.Status = own.ClientStatus(); own.Status < 400 {
 			own.Status = http.StatusBadGateway
 		}
 		return &attemptError{criterion: "error", sent: true, cause: &reported{&own}}
