@@ -40,6 +40,7 @@ var withJobs = &provider.Provider{
 	Embeds:   true,
 	Resizes:  []string{"text-embedding-3"},
 	Check:    check,
+	Counter:  openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat:        openai.ChatOf(deployment("/chat/completions"), provider.Edit{Drop: openai.TopK, Rename: openai.ReasoningLimit, Spare: openai.RefusedWhileReasoning, History: openai.HistoryOf, Effort: openai.EffortOf}),
 		route.Completions: {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK}},
