@@ -29,6 +29,7 @@ type subject struct {
 	target   *endpoint
 	paths    []string
 	models   []string // the models that the target may be asked for; empty when none is named
+	asked    string   // what the client calls the model; "" if it names none
 	unseen   bool     // the request may name models that cannot be read
 	needed   bool     // and a rule needs to know them
 	anywhere bool     // preserve: the client's own path may name a model
@@ -133,7 +134,7 @@ func (s *subject) matches(c *config.ACLCondition, deny bool) bool {
 // matchesModel says whether a model that the target may be asked for is one of
 // values. A model that cannot be read may be any.
 func (s *subject) matchesModel(values []string, deny bool) bool {
-	alias, plain := s.target.Model.Alias, s.target.provider.PlainModel
+	plain := s.target.provider.PlainModel
 	is := func(model string) bool {
 		return slices.ContainsFunc(values, func(v string) bool { return v == model || plain != nil && plain(v) == plain(model) })
 	}
@@ -144,7 +145,21 @@ func (s *subject) matchesModel(values []string, deny bool) bool {
 	if deny && s.anywhere && slices.ContainsFunc(values, func(v string) bool { return inPath(s.paths, v) }) {
 		return true
 	}
-	return among(values, alias) || hold(s.models, deny, is)
+	return slices.ContainsFunc(s.aliases(), func(alias string) bool { return among(values, alias) }) || hold(s.models, deny, is)
+}
+
+// aliases returns what a rule may call the target, besides its model: the alias as it
+// is configured, and of its names and patterns those by which the client asks for it,
+// with what it calls it; all of them if it does not ask by an alias.
+func (s *subject) aliases() []string {
+	t := s.target
+	all := append([]string{t.Model.Alias}, t.aliases...)
+	if !t.hasAlias(s.asked) {
+		return all
+	}
+	return append(slices.DeleteFunc(all, func(alias string) bool {
+		return alias != t.Model.Alias && !config.MatchesAlias(alias, s.asked)
+	}), s.asked)
 }
 
 // inPath says whether one of the paths contains name as whole segments. The last

@@ -196,8 +196,8 @@ func (a *attempt) checkModel() error {
 
 // ownModel refuses a model that is not the target's.
 func (a *attempt) ownModel(model string) error {
-	name, alias := a.target.Model, a.endpoint.Model.Alias
-	if model == "" || name == "" || model == name || alias != "" && model == alias {
+	name := a.target.Model
+	if model == "" || name == "" || model == name || a.endpoint.hasAlias(model) {
 		return nil
 	}
 	return refuse(http.StatusBadRequest, "cannot use own model - must be: "+name)

@@ -228,7 +228,7 @@ func (b *balancing) shows(t *endpoint) bool {
 
 func (b *balancing) subject(t *endpoint) (*subject, error) {
 	q := &b.exchange.request
-	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path)}
+	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path), asked: q.model}
 	resolved, err := t.Resolve(q, q.model)
 	if err != nil {
 		return nil, err

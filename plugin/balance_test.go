@@ -48,7 +48,7 @@ func status(code int) http.HandlerFunc {
 	}
 }
 
-const retryAll = `"algorithm":"priority","retries":3,"failover_criteria":["error","timeout","http_500","http_503","http_429","non_idempotent"]`
+const retryAll = `"algorithm":"round-robin","retries":3,"failover_criteria":["error","timeout","http_500","http_503","http_429","non_idempotent"]`
 
 func TestFailoverFollowsTheCriteria(t *testing.T) {
 	refused := httptest.NewServer(nil)
@@ -65,15 +65,15 @@ func TestFailoverFollowsTheCriteria(t *testing.T) {
 		status         int
 		tried          int
 	}{
-		{"503 by default goes to the client", `"algorithm":"priority"`, status(503), 503, 1},
-		{"503 listed without non_idempotent, too", `"algorithm":"priority","failover_criteria":["http_503"]`, status(503), 503, 1},
+		{"503 by default goes to the client", `"algorithm":"round-robin"`, status(503), 503, 1},
+		{"503 listed without non_idempotent, too", `"algorithm":"round-robin","failover_criteria":["http_503"]`, status(503), 503, 1},
 		{"503 listed with non_idempotent", retryAll, status(503), 200, 2},
 		{"429", retryAll, status(429), 200, 2},
 		{"400 never", retryAll, status(400), 400, 1},
-		{"refused connection, even for POST", `"algorithm":"priority"`, nil, 200, 2},
+		{"refused connection, even for POST", `"algorithm":"round-robin"`, nil, 200, 2},
 		{"slow header", retryAll + `,"read_timeout":100`, slow, 200, 2},
-		{"slow header without non_idempotent", `"algorithm":"priority","read_timeout":100`, slow, 504, 1},
-		{"no retries", `"algorithm":"priority","retries":0,"failover_criteria":["http_503","non_idempotent"]`, status(503), 503, 1},
+		{"slow header without non_idempotent", `"algorithm":"round-robin","read_timeout":100`, slow, 504, 1},
+		{"no retries", `"algorithm":"round-robin","retries":0,"failover_criteria":["http_503","non_idempotent"]`, status(503), 503, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := refused.URL
@@ -296,6 +296,75 @@ func TestOnlyCompleteAnswersCountForLatency(t *testing.T) {
 		a.seen.Usage = chat.Usage{Prompt: 3, Completion: 5}
 		if got := a.sample(c.end, now); got.Latency != c.want || got.Prompt != 3 || got.Completion != 5 {
 			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+// aliased are targets that share one upstream, with a model's name and its aliases each.
+func aliased(up string, more string, pairs ...[2]string) string {
+	var targets []string
+	for _, p := range pairs {
+		targets = append(targets, fmt.Sprintf(`{"route_type":"llm/v1/chat","model":{"provider":"openai","name":%q,"model_alias":%q,"options":{"upstream_url":%q}}}`, p[0], p[1], up))
+	}
+	return `{` + more + `"targets":[` + strings.Join(targets, ",") + `]}`
+}
+
+func TestMoreSpecificAliasWins(t *testing.T) {
+	up := script(t, answer)
+	b := newBench(t, aliased(up.server.URL, "", [2]string{"any", "*"}, [2]string{"claude", "claude-*"}, [2]string{"later", "*claude-"},
+		[2]string{"small", "claude-haiku-*, fast"}, [2]string{"exact", "claude-haiku-4-5"}), answer)
+	for model, want := range map[string]string{
+		"claude-sonnet-4-5": "claude", "claude-haiku-3-5": "small", "fast": "small", "claude-haiku-4-5": "exact",
+		"gpt-5": "any", "small": "small", "claude-": "claude",
+	} {
+		resp, body := b.post(`{"model":"` + model + `","messages":[{"role":"user","content":"x"}]}`)
+		if got := resp.Header.Get("X-Kong-LLM-Model"); got != "openai/"+want {
+			t.Errorf("%s: %q, want %q (%s)", model, got, want, body)
+		}
+	}
+}
+
+func TestModelThatNoAliasFitsIsRefused(t *testing.T) {
+	up := script(t, answer)
+	b := newBench(t, aliased(up.server.URL, "", [2]string{"gpt-5", "claude-*"}), answer)
+	if resp, body := b.post(`{"model":"other","messages":[{"role":"user","content":"x"}]}`); resp.StatusCode != 400 || !strings.Contains(body, "cannot use own model - must be: claude-*") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+func TestTargetsWithTheSamePatternShareItsRequests(t *testing.T) {
+	up := script(t, answer)
+	b := newBench(t, aliased(up.server.URL, "", [2]string{"first", "claude-*"}, [2]string{"other", "*"}, [2]string{"second", "claude-*"}), answer)
+	served := map[string]int{}
+	for range 6 {
+		resp, _ := b.post(`{"model":"claude-opus-4-5","messages":[{"role":"user","content":"x"}]}`)
+		served[resp.Header.Get("X-Kong-LLM-Model")]++
+	}
+	if served["openai/first"] != 3 || served["openai/second"] != 3 {
+		t.Errorf("%v", served)
+	}
+}
+
+func TestACLsKnowTheAliasByWhichTheClientAsks(t *testing.T) {
+	up := script(t, answer)
+	for _, c := range []struct {
+		deny, model string
+		status      int
+	}{
+		{"claude-*", "claude-opus-4-5", 403},
+		{"claude-opus-4-5", "claude-opus-4-5", 403},
+		{"claude-opus-4-5", "claude-haiku-4-5", 200},
+		{"claude-*", "fast", 200},
+		{"fast", "claude-opus-4-5", 200},
+		{"fast", "fast", 403},
+		{"fast", "gpt-5", 403},
+		{"gpt-5", "fast", 403},
+		{"claude-*,fast", "fast", 403},
+		{"claude-*,fast", "gpt-5", 403},
+	} {
+		b := newBench(t, aliased(up.server.URL, `"acls":{"deny":[{"match":[{"type":"model","values":["`+c.deny+`"]}]}]},`, [2]string{"gpt-5", "claude-*,fast"}), answer)
+		if resp, body := b.post(`{"model":"` + c.model + `","messages":[{"role":"user","content":"x"}]}`); resp.StatusCode != c.status {
+			t.Errorf("deny %s, asked %s: %d %s", c.deny, c.model, resp.StatusCode, body)
 		}
 	}
 }

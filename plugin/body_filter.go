@@ -354,22 +354,24 @@ func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []
 // speak the same format or the error is in none, otherwise in the client's format.
 func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	whole = redactKeys(a, whole)
-	h := clientHeaders(a)
+	h, status := clientHeaders(a), a.answer.Status
 	if inStream := a.request.api.InStream; a.how == viaChat && a.request.stream && inStream != nil {
 		if e := chat.ErrorFrom(a.answer.Status, whole); inStream(e) {
 			return sendFailedStream(a, h, e)
 		}
 	}
 	if !isPage(whole) && (a.how == viaChat || a.how == viaCounter || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
-		a.reply.markError(h, a.answer.Status)
+		e := chat.ErrorFrom(status, whole)
+		status = e.ClientStatus()
+		a.reply.markError(h, status)
 		h["Content-Type"] = isJSONInUTF8
-		whole = a.reply.appendError(chat.ErrorFrom(a.answer.Status, whole))
+		whole = a.reply.appendError(e)
 	}
 	if a.endpoint.Logging.Payloads {
 		a.record.Update(func(d *record.Data) { d.Answer = whole })
 	}
 	a.reply.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
-	return a.reply.sendEncoded(a.answer.Status, h, whole, gzipped)
+	return a.reply.sendEncoded(status, h, whole, gzipped)
 }
 
 // sendFailedStream gives the client the provider's error as a stream that fails.

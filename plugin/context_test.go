@@ -1,9 +1,14 @@
 package plugin
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/mock"
 )
 
 // Codex compacts a conversation at the code, in a stream; other clients at the code.
@@ -25,5 +30,57 @@ func TestTooLongConversationIsNamedAsTheClientKnowsIt(t *testing.T) {
 	}
 	if rec := b.record(); at(rec, "meta.outcome") != "failed" {
 		t.Errorf("record %v", rec)
+	}
+}
+
+// Claude Code compacts at Anthropic's words only, clients of Gemini and Bedrock at
+// theirs; whatever status the provider has, and as a status also where a stream fails
+// before it begins.
+func TestTooLongConversationIsWordedAsTheClientsProviderWordsIt(t *testing.T) {
+	const said = "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens."
+	words := map[string][]string{
+		"anthropic": {`"type":"invalid_request_error"`, `"message":"prompt is too long: 130000 tokens > 128000 maximum"`},
+		"gemini":    {`"code":400`, `"status":"INVALID_ARGUMENT"`, `"message":"The input token count (130000) exceeds the maximum number of tokens allowed (128000)."`},
+		"bedrock":   {`"__type":"ValidationException"`, `"message":"Input is too long for requested model. This model's`},
+	}
+	refusing := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, `{"error":{"message":%q}}`, said)
+		}
+	}
+	answers := map[string]http.HandlerFunc{
+		"400": refusing(400),
+		"413": refusing(413),
+		"the first event": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = fmt.Fprintf(w, "data: {\"error\":{\"message\":%q,\"type\":\"invalid_request_error\"}}\n\n", said)
+		},
+	}
+	for how, answer := range answers {
+		s := newStage(t, answer)
+		for _, c := range speakers {
+			for _, stream := range []bool{false, true} {
+				if c.name == "responses" || !stream && how == "the first event" {
+					continue
+				}
+				ask := chat.Request{Model: mock.Model, Stream: stream, MaxTokens: "9", Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("hi")}}}}}
+				request, err := c.ask(&ask)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, _ := s.post(s.instance(confOf(c.format, c.route, "openai", mock.Model, "")), c.path(stream), c.query, request)
+				body := out.body.String()
+				if out.status != 400 {
+					t.Errorf("%s, %s, stream %v: %d", c.name, how, stream, out.status)
+				}
+				for _, w := range words[c.format] {
+					if !strings.Contains(body, w) {
+						t.Errorf("%s, %s, stream %v: no %s in %s", c.name, how, stream, w, body)
+					}
+				}
+			}
+		}
 	}
 }

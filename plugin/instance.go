@@ -39,6 +39,7 @@ type Instance struct {
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
+	patterns          []string        // the aliases that are patterns, the more specific ones first
 	table             *routes.Table   // the APIs that clients may call
 	keeps             bool            // some target's bodies are logged
 	warnings          config.Problems // options without effect, and other things that do not work
@@ -52,6 +53,7 @@ type endpoint struct {
 	*config.Target
 	identity string // names the target across configurations
 	provider *provider.Provider
+	aliases  []string // the names and patterns of model_alias
 	source   *credentials.Source
 	timeouts wire.Timeouts
 	category string                  // genai_category of the target, for the log
@@ -66,7 +68,7 @@ type endpoint struct {
 
 func newEndpoint(t *config.Target, p *provider.Provider, source *credentials.Source, timeouts wire.Timeouts) *endpoint {
 	return &endpoint{
-		Target: t, provider: p, source: source, timeouts: timeouts,
+		Target: t, provider: p, source: source, timeouts: timeouts, aliases: t.Model.Aliases(),
 		modelJSON:   jsonedit.AppendString(nil, t.Model.Name),
 		modelHeader: []string{headerValue(t.Model.Provider + "/" + t.Model.Name)},
 	}
@@ -405,13 +407,19 @@ func (inst *Instance) budget() int {
 }
 
 // candidates returns the indexes of the targets that may serve a request for model
-// on the route type.
+// on the route type. A name that a target has comes before all patterns, and of the
+// patterns the most specific one decides.
 func (inst *Instance) candidates(model string, wanted route.Type) ([]int, error) {
 	if model == "" {
 		return inst.byRoute[wanted], nil
 	}
 	if list := inst.byModel[string(wanted)+" "+model]; list != nil {
 		return list, nil
+	}
+	for _, pattern := range inst.patterns {
+		if list := inst.byModel[string(wanted)+" "+pattern]; list != nil && config.MatchesAlias(pattern, model) {
+			return list, nil
+		}
 	}
 	if list := inst.anyModel[wanted]; list != nil {
 		return list, nil
@@ -436,18 +444,39 @@ func (inst *Instance) index() {
 	}
 	inst.table = routes.New(inst.config.LLMFormat, types)
 	for _, t := range inst.targets {
-		for _, name := range []string{t.Model.Alias, t.Model.Name} {
+		for _, name := range append(slices.Clone(t.aliases), t.Model.Name) {
 			key := string(t.RouteType) + " " + name
 			if name == "" || inst.byModel[key] != nil {
 				continue
 			}
 			for i, other := range inst.targets {
-				if other.RouteType == t.RouteType && (other.Model.Alias == name || other.Model.Name == name || slices.Contains(inst.anyModel[t.RouteType], i)) {
+				if other.RouteType == t.RouteType && (slices.Contains(other.aliases, name) || other.Model.Name == name || slices.Contains(inst.anyModel[t.RouteType], i)) {
 					inst.byModel[key] = append(inst.byModel[key], i)
 				}
 			}
 		}
+		for _, name := range t.aliases {
+			if config.IsPattern(name) && !slices.Contains(inst.patterns, name) {
+				inst.patterns = append(inst.patterns, name)
+			}
+		}
 	}
+	slices.SortStableFunc(inst.patterns, config.CompareAliases)
+}
+
+// hasAlias says whether clients may call the target by this name.
+func (t *endpoint) hasAlias(model string) bool {
+	return slices.ContainsFunc(t.aliases, func(alias string) bool { return config.MatchesAlias(alias, model) })
+}
+
+// names are the names by which clients may ask for the target: of its aliases those
+// that are no patterns, else the model's.
+func (t *endpoint) names() []string {
+	names := slices.DeleteFunc(slices.Clone(t.aliases), config.IsPattern)
+	if len(names) == 0 && t.FixedModel() && t.Model.Name != "" {
+		names = append(names, t.Model.Name)
+	}
+	return names
 }
 
 // public is the model name that clients use for the target.

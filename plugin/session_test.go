@@ -356,7 +356,7 @@ func TestSessionThroughTheGatewayLeavesItsRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err, resp)
 	}
-	if got := resp.Header.Get(headerRecord); got != "#r1" || resp.Header.Get("X-Kong-LLM-Model") != "openai/m" {
+	if got := recordHeader(resp.Header); got != "#r1" || resp.Header.Get("X-Kong-LLM-Model") != "openai/m" {
 		t.Errorf("headers %v", resp.Header)
 	}
 	k := &talk{&bench{t: t}, conn, t.Context()}

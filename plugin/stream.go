@@ -24,7 +24,7 @@ import (
 func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
 	s := &stream{
 		reply: a.reply, seen: &a.seen, op: a.op, api: a.request.api, status: a.answer.Status,
-		hidden: a.hidden, usage: a.request.usage, counted: a.request.reads(), replaceable: a.replaceable,
+		hidden: a.hidden, usage: a.request.usage && a.op.Edit.RefusesStreamOptions(a.target), counted: a.request.reads(), replaceable: a.replaceable,
 
 		begins: func() http.Header { a.release(); return clientHeaders(a) },
 		settle: func() { settleSeen(a) },
@@ -67,7 +67,7 @@ type stream struct {
 	api     *provider.API
 	status  int  // of the provider's answer
 	hidden  bool // the stream has a usage chunk that the client did not ask for
-	usage   bool // the client asked for one
+	usage   bool // the client asked for one, and the API has no such chunk
 	counted bool // usage was counted when the answer was made
 	// replaceable says that another attempt may replace this one before the first
 	// content.
@@ -145,7 +145,7 @@ func (s *stream) takeOne(ev frame.Event) error {
 	case s.api.BareData:
 		if s.seen.Ended {
 			s.appendUsage()
-		} else if s.usage && s.op.Edit.NoStreamOptions {
+		} else if s.usage {
 			s.count.see(ev.Data, s.seen)
 		}
 		data := ev.Data
@@ -343,7 +343,7 @@ func (s *stream) failedEarly(err error) error {
 	case s.seen.Err != nil:
 		own := *s.seen.Err
 		own.Message = string(s.redact([]byte(own.Message)))
-		if own.Status < 400 {
+		if own.Status = own.ClientStatus(); own.Status < 400 {
 			own.Status = http.StatusBadGateway
 		}
 		return &attemptError{criterion: "error", sent: true, cause: &reported{&own}}

@@ -243,7 +243,7 @@ func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	a.hidden = a.request.stream && !a.request.usage
 	options := jsonedit.Find(a.request.members, "stream_options")
 	switch {
-	case a.op.Edit.NoStreamOptions, !a.request.stream:
+	case a.op.Edit.RefusesStreamOptions(a.target), !a.request.stream:
 		if options != nil {
 			edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 		}
@@ -268,6 +268,11 @@ func translateChat(a *attempt) error {
 	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, r)
 	if err != nil {
 		return err
+	}
+	if a.op.Caveats != nil {
+		if caveats := a.op.Caveats(a.target, r); caveats != nil {
+			a.record.Update(func(d *record.Data) { d.Warnings = append(d.Warnings, caveats...) })
+		}
 	}
 	a.pieces = [][]byte{body}
 	return mergeExtraBody(a, []byte(r.ExtraBody))

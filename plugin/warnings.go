@@ -51,10 +51,10 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 // bareURL says whether a target's URL lacks the path that its provider needs.
 func bareURL(inst *Instance, t *endpoint) bool {
 	u, err := url.Parse(t.Model.Options.UpstreamURL)
-	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || inst.native() != nil || t.RouteType == route.Preserve {
+	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || inst.native() != nil || t.RouteType == route.Preserve || !routes.Serves(t.served(), t.RouteType) {
 		return false
 	}
-	return t.provider.Base != nil && !(t.provider.PathOverURL && t.Model.Options.UpstreamPath != "")
+	return t.provider.Base != nil && t.Model.Options.UpstreamPath == "" // that has a warning of its own
 }
 
 // otherModel says whether the clients' format belongs to another provider, whose

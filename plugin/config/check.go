@@ -158,9 +158,7 @@ func (k *checker) formats(path string, t *Target) {
 // templates refuses templates in fields that cannot have them, and templates without
 // an end. Other mistakes in templates are reported per request, with Kong's texts.
 func (k *checker) templates(path string, t *Target) {
-	if strings.Contains(t.Model.Alias, "$(") {
-		k.fail(path+".model.model_alias", "cannot be a template: it is what the client's model is compared with")
-	}
+	k.alias(path, &t.Model)
 	for _, one := range t.Model.texts() {
 		if strings.Contains(provider.WithoutTemplates(one.text), "$(") {
 			k.fail(path+"."+one.field, "has a template without an end: close it as in $(headers.name)")

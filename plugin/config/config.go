@@ -59,8 +59,8 @@ type Target struct {
 // be templates: Target.Resolve returns the values.
 type Model struct {
 	Provider string         `json:"provider"`
-	Name     string         `json:"name"` // "": the request's own
-	Alias    string         `json:"model_alias"`
+	Name     string         `json:"name"`        // "": the request's own
+	Alias    string         `json:"model_alias"` // see Aliases
 	Options  target.Options `json:"options"`
 }
 

@@ -80,7 +80,7 @@ var Fields = provider.Fields{
 	"messages": provider.Mapped.With("messages and system"),
 
 	"max_completion_tokens": provider.Mapped.With("max_tokens"),
-	"max_tokens":            provider.Mapped.With("max_tokens, which Anthropic requires: 4096 when not given"),
+	"max_tokens":            provider.Mapped.With("max_tokens, which Anthropic requires: the most that the model writes when not given, at most 21333 unstreamed"),
 	"temperature":           provider.Mapped.With("temperature, at most 1; not sent with thinking, nor to models that refuse it"),
 	"top_p":                 provider.Mapped.With("top_p; not sent beside temperature, nor to models that refuse it"),
 	"top_k":                 provider.Mapped.With("top_k; not sent with thinking, nor to models that refuse it"),

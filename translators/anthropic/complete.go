@@ -26,7 +26,7 @@ func (complete) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = jsonedit.AppendText(dst, "prompt", prompt)
 	limit := r.MaxTokens
 	if limit == "" {
-		limit = chat.Number(strconv.Itoa(defaultMaxTokens))
+		limit = chat.Number(strconv.Itoa(modelOf(t.Model).defaultLimit(r.Stream, 0)))
 	}
 	dst = jsonedit.AppendRaw(dst, "max_tokens_to_sample", limit)
 	temperature := r.Temperature
@@ -104,7 +104,7 @@ func (noStream) Next(frame.Event) ([]chat.Delta, error) {
 var completeFields = provider.Fields{
 	"model":             provider.Mapped.With("model"),
 	"prompt":            provider.Mapped.With("prompt, as one turn of Human"),
-	"max_tokens":        provider.Mapped.With("max_tokens_to_sample: 4096 when not given"),
+	"max_tokens":        provider.Mapped.With("max_tokens_to_sample: the most that the model writes when not given"),
 	"temperature":       provider.Mapped.With("temperature, at most 1"),
 	"top_p":             provider.Mapped.With("top_p"),
 	"top_k":             provider.Mapped.With("top_k"),

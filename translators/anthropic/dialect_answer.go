@@ -3,6 +3,7 @@ package anthropic
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -163,6 +164,8 @@ var errorTypes = []string{
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
 	kind := e.Type
 	switch {
+	case e.IsContextTooLong():
+		kind = "invalid_request_error"
 	case (e.Status == 0 || e.Status >= 500) && slices.Contains(errorTypes, kind):
 	case e.Status == 402:
 		kind = "billing_error"
@@ -176,5 +179,20 @@ func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
 	dst = append(dst, `{"type":"error","error":{"type":"`...)
 	dst = append(dst, kind...)
 	dst = append(dst, `","message":`...)
-	return append(jsonedit.AppendString(dst, e.Message), '}', '}')
+	return append(jsonedit.AppendString(dst, errorText(e)), '}', '}')
+}
+
+// errorText is the message of e, which for a conversation that is too long is in
+// Anthropic's words: Claude Code compacts it at these only.
+// https://platform.claude.com/docs/en/build-with-claude/context-windows
+func errorText(e *chat.Error) string {
+	const words = "prompt is too long: "
+	if !e.IsContextTooLong() || strings.Contains(e.Message, words) {
+		return e.Message
+	}
+	tokens, maximum := e.ContextTokens()
+	if tokens == 0 {
+		return words + e.Message
+	}
+	return words + strconv.Itoa(tokens) + " tokens > " + strconv.Itoa(maximum) + " maximum"
 }

@@ -17,6 +17,37 @@ type model struct {
 	// noSchema: no structured outputs and no strict tools.
 	// https://platform.claude.com/docs/en/build-with-claude/structured-outputs
 	noSchema bool
+	output   int // the most tokens that it writes, 0 if the name does not tell
+}
+
+// outputs are the most tokens of an answer, by family ("" for the others) and lowest
+// version. The first row that fits holds.
+// https://platform.claude.com/docs/en/about-claude/models/overview
+var outputs = []struct {
+	family string
+	since  int
+	tokens int
+}{
+	{"fable", 0, 128000},
+	{"mythos", 0, 128000},
+	{"opus", 406, 128000},
+	{"sonnet", 406, 128000},
+	{"haiku", 500, 128000},
+	{"", 405, 64000},
+	{"opus", 400, 32000},
+	{"", 307, 64000},
+	{"", 305, 8192},
+	{"", 100, 4096},
+}
+
+// outputOf returns how many tokens a model writes at most, 0 if that is not known.
+func outputOf(family string, version int) int {
+	for _, o := range outputs {
+		if (o.family == "" || o.family == family) && version >= o.since {
+			return o.tokens
+		}
+	}
+	return 0
 }
 
 // modelOf reads a model id in any of its spellings: claude-opus-4-7,
@@ -35,6 +66,7 @@ func modelOf(name string) model {
 		thinks:       always || version >= 500,
 		oneSampler:   always || version >= 401,
 		noSchema:     !always && version < 405,
+		output:       outputOf(family, version),
 	}
 	switch {
 	case !m.thinks || always || family == "opus" && version >= 505:

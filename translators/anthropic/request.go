@@ -8,9 +8,15 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// defaultMaxTokens is sent if the client sets no max_tokens, which Anthropic requires
-// and OpenAI does not.
+// defaultMaxTokens is sent for a model whose name does not tell how much it writes, if
+// the client sets no max_tokens, which Anthropic requires and OpenAI does not.
 const defaultMaxTokens = 4096
+
+// maxUnstreamed is how many tokens a model writes in the ten minutes that an answer
+// may take that is not streamed, by the rate that Anthropic's SDKs reckon with: 128,000
+// an hour.
+// https://platform.claude.com/docs/en/api/errors#long-requests
+const maxUnstreamed = 128000 / 6
 
 // natives lists Anthropic's own top-level members that the internal form has no field
 // for. A client may send them in any dialect.
@@ -112,15 +118,28 @@ func appendSystem(dst []byte, m model, r *chat.Request) ([]byte, error) {
 	return append(dst, '"'), nil
 }
 
+// defaultLimit is the max_tokens of a request that sets none: all that the model can
+// write in such an answer, with the room that its thinking needs.
+func (m model) defaultLimit(streamed bool, room int) int {
+	switch {
+	case m.output == 0:
+		return defaultMaxTokens + room
+	case streamed:
+		return m.output
+	}
+	return min(m.output, max(maxUnstreamed, defaultMaxTokens+room))
+}
+
 // appendSampling writes max_tokens and the sampling parameters that the model
 // takes in the state it is asked to be in.
 func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	limit := r.MaxTokens
 	if n, ok := limit.Int(); limit == "" || ok && th.mode == "enabled" && n <= th.budget {
 		if limit == "" {
-			n = defaultMaxTokens
+			limit = chat.Number(strconv.Itoa(m.defaultLimit(r.Stream, th.room(m))))
+		} else {
+			limit = chat.Number(strconv.Itoa(n + th.room(m)))
 		}
-		limit = chat.Number(strconv.Itoa(n + th.room(m)))
 	}
 	dst = jsonedit.AppendRaw(dst, "max_tokens", limit)
 	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.StopsNotBlank())

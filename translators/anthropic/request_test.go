@@ -103,7 +103,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 		want              map[string]string
 	}{
 		{"the least", sonnet, `{` + hello + `}`, map[string]string{
-			"model": `"claude-sonnet-4-5"`, "messages": `[{"role":"user","content":"hello"}]`, "max_tokens": `4096`, "stream": `false`,
+			"model": `"claude-sonnet-4-5"`, "messages": `[{"role":"user","content":"hello"}]`, "max_tokens": `21333`, "stream": `false`,
 			"system": "-", "tools": "-", "thinking": "-", "temperature": "-"}},
 		{"system messages are joined wherever they stand", sonnet,
 			`{"messages":[{"role":"system","content":"one"},{"role":"user","content":"a"},{"role":"developer","content":[{"type":"text","text":"two"},{"type":"text","text":" "}]},{"role":"user","content":"b"}]}`,
@@ -139,7 +139,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 		{"sampling", "claude-3-5-sonnet-20241022", `{` + hello + `,"temperature":1.7,"top_p":0.5,"top_k":5,"stop":["x"," \n"],"max_tokens":9}`,
 			map[string]string{"temperature": `1`, "top_p": `0.5`, "top_k": `5`, "stop_sequences": `["x"]`, "max_tokens": `9`}},
 		{"temperature excludes top_p since 4.1", "claude-opus-4-1-20250805", `{` + hello + `,"temperature":0.7,"top_p":0.5}`, map[string]string{"temperature": `0.7`, "top_p": "-"}},
-		{"newest models refuse sampling", "claude-opus-4-7", `{` + hello + `,"temperature":0.7,"top_p":0.5,"top_k":3}`, map[string]string{"temperature": "-", "top_p": "-", "top_k": "-", "max_tokens": `4096`}},
+		{"newest models refuse sampling", "claude-opus-4-7", `{` + hello + `,"temperature":0.7,"top_p":0.5,"top_k":3}`, map[string]string{"temperature": "-", "top_p": "-", "top_k": "-", "max_tokens": `21333`}},
 		{"who asks", sonnet, `{` + hello + `,"user":"u1","safety_identifier":"s1","service_tier":"priority","metadata":{"user_id":"m"}}`,
 			map[string]string{"metadata": `{"user_id":"u1"}`, "service_tier": `"auto"`}},
 		{"safety_identifier", sonnet, `{` + hello + `,"safety_identifier":"s1","service_tier":"default"}`, map[string]string{"metadata": `{"user_id":"s1"}`, "service_tier": `"standard_only"`}},
@@ -167,12 +167,12 @@ func TestThinkingFollowsTheModel(t *testing.T) {
 		{"none", sonnet, `,"reasoning_effort":"none","temperature":0.2`, map[string]string{"thinking": "-", "temperature": `0.2`}},
 		{"an alias thinks in a budget", "my-deployment", `,"reasoning_effort":"minimal"`, map[string]string{"thinking": `{"type":"enabled","budget_tokens":1024}`, "max_tokens": `5120`}},
 		{"4.6 adapts", "claude-sonnet-4-6", `,"reasoning_effort":"xhigh"`, map[string]string{"thinking": `{"type":"adaptive"}`, "output_config": `{"effort":"high"}`}},
-		{"4.7 adapts and hides", "claude-opus-4-7", `,"reasoning_effort":"xhigh"`, map[string]string{"thinking": `{"type":"adaptive","display":"summarized"}`, "output_config": `{"effort":"xhigh"}`, "max_tokens": `20480`}},
+		{"4.7 adapts and hides", "claude-opus-4-7", `,"reasoning_effort":"xhigh"`, map[string]string{"thinking": `{"type":"adaptive","display":"summarized"}`, "output_config": `{"effort":"xhigh"}`, "max_tokens": `21333`}},
 		{"on another platform", "us.anthropic.claude-opus-4-8-v1:0", `,"reasoning_effort":"low"`, map[string]string{"thinking": `{"type":"adaptive","display":"summarized"}`, "output_config": `{"effort":"low"}`}},
 		{"not thinking, where it is the default", "claude-sonnet-5", `,"reasoning_effort":"none"`, map[string]string{"thinking": `{"type":"disabled"}`}},
 		{"the least thinking", "claude-sonnet-5-5", `,"reasoning_effort":"none"`, map[string]string{"thinking": `{"type":"between_tools"}`}},
 		{"always thinking", "claude-fable-5", `,"reasoning_effort":"none"`, map[string]string{"thinking": "-", "output_config": `{"effort":"low"}`}},
-		{"a model that thinks by itself has room", "claude-opus-5", ``, map[string]string{"thinking": "-", "max_tokens": `20480`}},
+		{"a model that thinks by itself has room", "claude-opus-5", ``, map[string]string{"thinking": "-", "max_tokens": `21333`}},
 		{"a forced tool and a budget", sonnet, `,"reasoning_effort":"high"` + forced, map[string]string{"thinking": "-", "tool_choice": `{"type":"any"}`}},
 		{"a forced tool and effort", "claude-opus-4-8", `,"reasoning_effort":"high"` + forced, map[string]string{"thinking": "-", "output_config": `{"effort":"high"}`}},
 		{"the client's own", sonnet, `,"thinking":{"type":"enabled","budget_tokens":3000},"max_tokens":2000,"temperature":0.4`,
@@ -223,7 +223,7 @@ func TestHistoryWithCallsDeclaresItsTools(t *testing.T) {
 func TestThinkingIsOffAfterUnsignedToolCalls(t *testing.T) {
 	loop := `{"messages":[{"role":"user","content":"go"},{"role":"assistant","reasoning_content":"lost","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},` +
 		`{"role":"tool","tool_call_id":"a","content":"A"}],"tools":[{"type":"function","function":{"name":"f"}}],"reasoning_effort":"high"}`
-	has(t, mustTranslate(t, sonnet, loop), map[string]string{"thinking": "-", "max_tokens": `4096`})
+	has(t, mustTranslate(t, sonnet, loop), map[string]string{"thinking": "-", "max_tokens": `21333`})
 	has(t, mustTranslate(t, "claude-opus-4-7", loop), map[string]string{"thinking": `{"type":"adaptive","display":"summarized"}`})
 }
 
@@ -365,5 +365,28 @@ func TestSamplingBesideThinking(t *testing.T) {
 		if strings.Join(got, ",") != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
+	}
+}
+
+func TestMaxTokensIsTheModelsWhereTheClientGivesNone(t *testing.T) {
+	for _, c := range []struct{ model, members, want string }{
+		{"claude-opus-4-6", `,"stream":true`, "128000"},
+		{"claude-sonnet-5", `,"stream":true`, "128000"},
+		{"claude-mythos-preview", `,"stream":true`, "128000"},
+		{"us.anthropic.claude-sonnet-4-5-20250929-v1:0", `,"stream":true`, "64000"},
+		{"claude-haiku-4-5@20251001", `,"stream":true`, "64000"},
+		{"claude-opus-4-1-20250805", `,"stream":true`, "32000"},
+		{"claude-sonnet-4-20250514", `,"stream":true`, "64000"},
+		{"claude-3-7-sonnet-latest", `,"stream":true`, "64000"},
+		{"claude-3-5-haiku-20241022", `,"stream":true`, "8192"},
+		{"claude-3-haiku-20240307", `,"stream":true`, "4096"},
+		{"an-alias", `,"stream":true`, "4096"},
+		{"claude-opus-4-6", ``, "21333"}, // what ten minutes suffice for
+		{"claude-3-5-haiku-20241022", ``, "8192"},
+		{"claude-sonnet-4-5", `,"stream":true,"reasoning_effort":"max"`, "64000"}, // thinking is part of it
+		{"claude-opus-4-1", `,"reasoning_effort":"max"`, "21333"},
+		{"claude-opus-4-6", `,"max_tokens":7`, "7"},
+	} {
+		has(t, mustTranslate(t, c.model, `{`+hello+c.members+`}`), map[string]string{"max_tokens": c.want})
 	}
 }

@@ -1,6 +1,8 @@
 package anthropic
 
 import (
+	"bytes"
+
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -109,4 +111,23 @@ func (th thinking) append(dst []byte) []byte {
 		dst = append(dst, `,"display":"summarized"`...)
 	}
 	return append(dst, '}')
+}
+
+// Thinking returns the member thinking for r, nil for none. It is for platforms that
+// have Claude and this member in OpenAI's format. A budget is less than r's limit, as
+// the API demands.
+func Thinking(model string, r *chat.Request) []byte {
+	turns, err := chat.Arrange(r.Messages, chat.CallIDs{})
+	if err != nil {
+		return nil
+	}
+	th := decideThinking(modelOf(model), r, turns)
+	th.show = false // is Anthropic's own
+	if limit, ok := r.MaxTokens.Int(); ok && th.mode == "enabled" && th.raw == nil {
+		if th.budget = min(th.budget, limit-1); th.budget < 1024 {
+			return nil
+		}
+	}
+	_, value, _ := bytes.Cut(th.append(nil), []byte(`"thinking":`))
+	return value
 }

@@ -4,9 +4,12 @@ package azure
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -27,24 +30,28 @@ var Provider = func() provider.Provider {
 }()
 
 // withJobs is Azure with its older API for videos. A resource is a host, a model is a
-// deployment in the path, and the version of the API is in the query. The Responses
-// API, which is newer, is at /openai/v1 and takes the model by name.
+// deployment in the path, and the version of the API is in the query. The newer API,
+// below /openai/v1, takes the model by name; its versions are v1 and preview. The
+// Responses API is only there.
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference
 var withJobs = &provider.Provider{
-	Name:     "azure",
-	Base:     base,
-	Prefix:   prefix,
-	Query:    query,
-	Kinds:    []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
-	Identity: provider.Entra,
-	Embeds:   true,
-	Resizes:  []string{"text-embedding-3"},
-	Check:    check,
-	Counter:  openai.InputTokensAt("/openai/v1/responses/input_tokens"),
+	Name:        "azure",
+	Understands: []string{"openai"},
+	Base:        base,
+	Prefix:      prefix,
+	Query:       query,
+	Kinds:       []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
+	Identity:    provider.Entra,
+	Embeds:      true,
+	Resizes:     []string{"text-embedding-3"},
+	Check:       check,
+	Counter:     openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
-		route.Chat:        openai.ChatOf(deployment("/chat/completions"), provider.Edit{Drop: openai.TopK, Rename: openai.ReasoningLimit, Spare: openai.RefusedWhileReasoning, History: openai.HistoryOf, Effort: openai.EffortOf}),
-		route.Completions: {Path: deployment("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK}},
-		route.Embeddings:  {Path: deployment("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, NoStream: true},
+		route.Chat: openai.ChatOf(text("/chat/completions"), provider.Edit{
+			Drop: openai.TopK, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,
+		}),
+		route.Completions: {Path: text("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK, Set: named, NoStreamOptions: beforeStreamOptions}},
+		route.Embeddings:  {Path: text("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, Edit: provider.Edit{Set: named}, NoStream: true},
 		route.Responses:   openai.ResponsesAt("/openai/v1/responses"),
 	}, otherRoutes),
 }
@@ -57,8 +64,17 @@ func base(t *target.Target) (string, error) {
 	if !provider.IsHostLabel(instance) {
 		return "", errors.New("model.options.azure_instance: " + strconv.Quote(instance) + " is no host name")
 	}
+	if slices.ContainsFunc(domains, func(d string) bool { return strings.HasSuffix(instance, d) }) {
+		return "https://" + instance, nil
+	}
 	return "https://" + instance + ".openai.azure.com", nil
 }
+
+// domains are Microsoft's, below which a resource may be. An instance that has one of
+// them at its end is the whole host: acme.services.ai.azure.com, a Foundry resource.
+// https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/endpoints
+// https://learn.microsoft.com/en-us/azure/azure-government/compare-azure-government-global-azure
+var domains = []string{".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com", ".openai.azure.us"}
 
 // prefix returns the path of the deployment. deployment checks the name.
 func prefix(t *target.Target) string {
@@ -82,6 +98,40 @@ func deployment(suffix string) func(*target.Target, bool) (string, error) {
 		}
 		return prefix(t) + suffix, nil
 	}
+}
+
+// text returns the Path of an operation that generates text or vectors: of the
+// deployment, or of /openai/v1, where the deployment is the body's model.
+func text(suffix string) func(*target.Target, bool) (string, error) {
+	below := deployment(suffix)
+	return func(t *target.Target, stream bool) (string, error) {
+		if onV1(t) {
+			return "/openai/v1" + suffix, nil
+		}
+		return below(t, stream)
+	}
+}
+
+// onV1 reports whether t's text is generated below /openai/v1. Without a version it is
+// below the deployment, where all versions have it.
+func onV1(t *target.Target) bool {
+	return t.Options.AzureAPIVersion != "" && inV1(t.Options.AzureAPIVersion)
+}
+
+// named is an Edit.Set: the model of /openai/v1 is the name of a deployment.
+func named(t *target.Target) []chat.Member {
+	if !onV1(t) || t.Options.AzureDeploymentID == "" {
+		return nil
+	}
+	return []chat.Member{{Name: "model", Value: jsonedit.AppendString(nil, t.Options.AzureDeploymentID)}}
+}
+
+// beforeStreamOptions is an Edit.NoStreamOptions: the version is older than
+// stream_options. It is false if the configured URL may have a version of its own.
+// https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle
+func beforeStreamOptions(t *target.Target) bool {
+	v := t.Options.AzureAPIVersion
+	return v != "" && !inV1(v) && v < "2024-09-01" && !strings.Contains(t.Options.UpstreamURL, "api-version=")
 }
 
 // check warns of a dated version for videos, whose API has no such versions.

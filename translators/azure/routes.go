@@ -89,6 +89,10 @@ func realtime(t *target.Target, _ bool) (string, error) {
 func version(t *target.Target) string {
 	version := t.Options.AzureAPIVersion
 	switch t.Route {
+	case route.Chat, route.Completions, route.Embeddings:
+		if version == "v1" { // is what /openai/v1 is without
+			return ""
+		}
 	case route.Realtime:
 		if !datedPreview(version) {
 			return ""

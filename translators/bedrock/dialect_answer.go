@@ -3,6 +3,7 @@ package bedrock
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -155,7 +156,18 @@ func appendTier(dst []byte, tier string) []byte {
 // X-Amzn-ErrorType (see ErrorType), or from __type if the header is missing.
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
-	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", ErrorType(e.Status)), "message", e.Message), '}')
+	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", ErrorType(e.ClientStatus())), "message", errorText(e)), '}')
+}
+
+// errorText is the message of e, which for a conversation that is too long begins with
+// Bedrock's words, by which clients know it.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html
+func errorText(e *chat.Error) string {
+	const words = "Input is too long for requested model."
+	if !e.IsContextTooLong() || strings.Contains(e.Message, words) {
+		return e.Message
+	}
+	return words + " " + e.Message
 }
 
 // ErrorType returns Bedrock's exception for an HTTP status: the value of the header

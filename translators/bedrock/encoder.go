@@ -188,7 +188,7 @@ func (e *encoder) fail(dst []byte, err *chat.Error) []byte {
 		err = &chat.Error{Message: "the provider ended the stream with an error"}
 	}
 	name := "internalServerException"
-	switch err.Status {
+	switch err.ClientStatus() {
 	case 429:
 		name = "throttlingException"
 	case 424:
@@ -210,5 +210,5 @@ func (e *encoder) fail(dst []byte, err *chat.Error) []byte {
 	headers := []frame.Header{
 		{Name: ":exception-type", Value: name}, {Name: ":content-type", Value: "application/json"}, {Name: ":message-type", Value: "exception"},
 	}
-	return frame.AppendEventStream(dst, headers, append(jsonedit.AppendText([]byte{'{'}, "message", err.Message), '}'))
+	return frame.AppendEventStream(dst, headers, append(jsonedit.AppendText([]byte{'{'}, "message", errorText(err)), '}'))
 }

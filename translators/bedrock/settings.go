@@ -31,8 +31,8 @@ func (q *query) decide(t *target.Target) (settings, error) {
 	case q.model.claude:
 		return s, q.decideClaude(&s, t)
 	case q.model.effort == effortConfig:
-		s.effort = q.effortWord()
-	case q.model.effort == effortNova && q.effortWord() == "high":
+		s.effort = effortWord(q.Request)
+	case q.model.effort == effortNova && effortWord(q.Request) == "high":
 		// https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html
 		s.maxTokens, s.temperature, s.topP, s.topK = "", "", "", ""
 	}
@@ -93,7 +93,7 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 
 // effortWord returns the requested effort as Converse has it (low, medium, high,
 // xhigh, max), or "" if there is none. A budget in tokens is turned into a word.
-func (q *query) effortWord() string {
+func effortWord(q *chat.Request) string {
 	switch q.ReasoningEffort {
 	case "none":
 		return ""
@@ -119,7 +119,7 @@ func (q *query) appendReasoning(o []byte) []byte {
 	if q.settings.thinking != nil {
 		return jsonedit.AppendRaw(o, "thinking", q.settings.thinking)
 	}
-	word := q.effortWord()
+	word := effortWord(q.Request)
 	if word == "xhigh" || word == "max" {
 		word = "high" // the highest that these models have
 	}

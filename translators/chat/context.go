@@ -2,6 +2,7 @@ package chat
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -47,4 +48,46 @@ func (e *Error) IsContextTooLong() bool {
 		}
 	}
 	return false
+}
+
+// ClientStatus returns the HTTP status for the client. A conversation that is too long
+// is a bad request in every client's API; some providers say 413, and 0 in a stream.
+func (e *Error) ClientStatus() int {
+	if e.IsContextTooLong() {
+		return http.StatusBadRequest
+	}
+	return e.Status
+}
+
+// leastContext is less than any model's context: smaller numbers in a message count
+// something else.
+const leastContext = 512
+
+// ContextTokens returns the tokens of a conversation that is too long, and how many
+// the model takes, as the provider's message has them. Both are 0 if it has not both.
+func (e *Error) ContextTokens() (tokens, maximum int) {
+	var counts []int
+	sum := false
+	for word := range strings.FieldsSeq(e.Message) {
+		n, err := strconv.Atoi(strings.Trim(word, "().,;:"))
+		switch {
+		case err != nil:
+			sum = word == "+"
+			continue
+		case sum && len(counts) > 0: // input + max_tokens > limit
+			counts[len(counts)-1] += n
+		case n >= leastContext:
+			counts = append(counts, n)
+		}
+		sum = false
+	}
+	for _, n := range counts {
+		tokens = max(tokens, n)
+	}
+	for _, n := range counts { // the others count parts of the conversation, and come last
+		if n < tokens {
+			return tokens, n
+		}
+	}
+	return 0, 0
 }

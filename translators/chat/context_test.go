@@ -30,3 +30,20 @@ func TestConversationsThatAreTooLongAreKnownByEveryProvidersWords(t *testing.T) 
 		t.Error("the code says it")
 	}
 }
+
+func TestTheTokensOfATooLongConversationAreReadFromTheMessage(t *testing.T) {
+	for message, want := range map[string][2]int{
+		"This model's maximum context length is 128000 tokens. However, you requested 130000 tokens (129000 in the messages, 1000 in the completion).": {130000, 128000},
+		"input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length":                                           {209573, 200000},
+		"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).":                                                      {1200000, 1048576},
+		"Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length":                                       {40000, 32768},
+		"request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it":                                                    {9000, 8192},
+		"too many tokens: total number of tokens in the prompt cannot exceed 128000":                                                                   {0, 0},
+		"Input is too long for requested model.":                                                                                                       {0, 0},
+	} {
+		tokens, maximum := (&Error{Message: message}).ContextTokens()
+		if tokens != want[0] || maximum != want[1] {
+			t.Errorf("%s: got %d, %d", message, tokens, maximum)
+		}
+	}
+}

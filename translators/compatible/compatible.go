@@ -7,7 +7,6 @@ package compatible
 import (
 	"errors"
 	"strconv"
-	"strings"
 
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
@@ -26,7 +25,7 @@ var Providers = []*provider.Provider{
 		Name: "xai",
 		Base: provider.At("https://api.x.ai"),
 		Operations: operations{
-			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Spare: refusedByGrok}),
+			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok}),
 			route.Responses: openai.ResponsesAt("/v1/responses"),
 			// size, quality and style are accepted without effect; there are no
 			// streams.
@@ -42,7 +41,7 @@ var Providers = []*provider.Provider{
 		Operations: operations{
 			// https://api-docs.deepseek.com/guides/thinking_mode
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole,
+				Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole, Models: deepseeks,
 				History: history(provider.History{Thought: provider.ThoughtInReasoningContent}),
 			}),
 		},
@@ -53,7 +52,7 @@ var Providers = []*provider.Provider{
 		Base: provider.At("https://api.cerebras.ai"),
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: ReasoningContent, Request: SystemRole,
+				Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: ReasoningContent, Request: SystemRole, Models: onCerebras,
 				// Thoughts would be words of the content, in tags that each model has its own
 				// of. https://inference-docs.cerebras.ai/capabilities/reasoning
 				History: StrictHistory,
@@ -77,7 +76,7 @@ var Providers = []*provider.Provider{
 		},
 		Operations: operations{
 			route.Chat: openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
-				NoStreamOptions: true, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole,
+				NoStreamOptions: provider.Always, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks,
 				// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 				History: history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned}),
 			}),
@@ -92,15 +91,6 @@ var Providers = []*provider.Provider{
 			Rewrite: ReasoningContent, History: history(provider.History{Thought: provider.ThoughtInReasoning}),
 		})},
 	},
-}
-
-// refusedByGrok is what xAI's models refuse that reason.
-// https://docs.x.ai/docs/guides/reasoning
-func refusedByGrok(t *target.Target) []string {
-	if strings.HasPrefix(t.Model+"-", "grok-4-") || strings.HasPrefix(t.Model, "grok-4.") {
-		return []string{"stop", "presence_penalty", "frequency_penalty"}
-	}
-	return nil
 }
 
 // history is an Edit.History that is the same for all targets.

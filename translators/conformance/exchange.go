@@ -147,7 +147,7 @@ func (r *run) edited(body []byte, stream bool) ([]byte, error) {
 	if stream {
 		edits[1].Value = []byte("true")
 	}
-	if r.op.Edit.NoStreamOptions {
+	if r.op.Edit.RefusesStreamOptions(&r.target) {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
 	return jsonedit.Join(nil, r.op.Edit.Apply(nil, &r.target, body, members, edits)), nil

@@ -50,7 +50,7 @@ func checkEnding(t *testing.T, r *run, a *streamed) {
 	t.Helper()
 	equal(t, "number of [DONE]", a.done, 1)
 	equal(t, "error event", a.failed, "")
-	if r.lacks(Usage) || r.same() && r.op.Edit.NoStreamOptions {
+	if r.lacks(Usage) || r.same() && r.op.Edit.RefusesStreamOptions(&r.target) {
 		return
 	}
 	equal(t, "number of usage chunks", a.usageChunks, 1)
@@ -107,7 +107,7 @@ func checkMeteredStream(t *testing.T, r *run, s *mock.Scenario, kind frame.Kind,
 	if !seen.Ended {
 		t.Error("meter: did not see the end")
 	}
-	if !r.op.Edit.NoStreamOptions {
+	if !r.op.Edit.RefusesStreamOptions(&r.target) {
 		equal(t, "meter: events with usage only", usageOnly, 1)
 	}
 }

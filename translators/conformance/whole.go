@@ -173,7 +173,7 @@ func checkCalls(t *testing.T, r *run, said *chat.Choice, got *answerChoice) {
 
 func checkUsage(t *testing.T, r *run, want *chat.Usage, got *answerUsage) {
 	t.Helper()
-	if r.lacks(Usage) || r.same() && r.op.Edit.NoStreamOptions && got == nil {
+	if r.lacks(Usage) || r.same() && r.op.Edit.RefusesStreamOptions(&r.target) && got == nil {
 		return
 	}
 	if got == nil {
@@ -195,7 +195,7 @@ func checkUsage(t *testing.T, r *run, want *chat.Usage, got *answerUsage) {
 func checkMeter(t *testing.T, r *run, s *mock.Scenario, seen *chat.Seen) {
 	t.Helper()
 	u, want := &seen.Usage, &s.Answer.Usage
-	if !seen.HasUsage && !r.op.Edit.NoStreamOptions && !r.lacks(Usage) {
+	if !seen.HasUsage && !r.op.Edit.RefusesStreamOptions(&r.target) && !r.lacks(Usage) {
 		t.Error("meter: saw no usage")
 	}
 	if seen.HasUsage {

@@ -1,6 +1,9 @@
 package gemini
 
 import (
+	"strconv"
+	"strings"
+
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
@@ -110,12 +113,27 @@ func appendUsage(dst []byte, u *chat.Usage) []byte {
 // AppendError writes Google's error body.
 // https://cloud.google.com/apis/design/errors
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
-	status := e.Status
+	status := e.ClientStatus()
 	if status == 0 {
 		status = 500
 	}
 	dst = jsonedit.AppendInt(append(dst, `{"error":{`...), "code", status)
-	return append(jsonedit.AppendText(jsonedit.AppendText(dst, "message", e.Message), "status", codeOf(status)), `}}`...)
+	return append(jsonedit.AppendText(jsonedit.AppendText(dst, "message", errorText(e)), "status", codeOf(status)), `}}`...)
+}
+
+// errorText is the message of e, which for a conversation that is too long is in
+// Google's words, by which clients know it.
+// https://ai.google.dev/gemini-api/docs/troubleshooting
+func errorText(e *chat.Error) string {
+	const words = "The input token count"
+	if !e.IsContextTooLong() || strings.HasPrefix(e.Message, words) {
+		return e.Message
+	}
+	tokens, maximum := e.ContextTokens()
+	if tokens == 0 {
+		return words + " exceeds the maximum number of tokens allowed: " + e.Message
+	}
+	return words + " (" + strconv.Itoa(tokens) + ") exceeds the maximum number of tokens allowed (" + strconv.Itoa(maximum) + ")."
 }
 
 // codeOf returns Google's code for an HTTP status.

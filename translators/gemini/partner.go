@@ -32,7 +32,7 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		return nil, &chat.RequestError{Message: err.Error()}
 	}
 	var edits []jsonedit.Edit
-	if e.edit.NoStreamOptions {
+	if e.edit.RefusesStreamOptions(t) {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
 	return jsonedit.Join(dst, e.edit.Apply(nil, t, body, members, edits)), nil

@@ -121,7 +121,7 @@ var vertexMistral = vertex(openAIChat(published("mistralai", rawPredict), provid
 		"frequency_penalty", "presence_penalty", "n", "prediction", "response_format", "reasoning_effort",
 		"tools", "tool_choice", "parallel_tool_calls", "safe_prompt", "prompt_mode"},
 	Rename:          renames(map[string]string{"seed": "random_seed", "max_completion_tokens": "max_tokens"}),
-	NoStreamOptions: true,
+	NoStreamOptions: provider.Always,
 	Request:         compatible.MistralRequest,
 	Rewrite:         compatible.SplitContent,
 	History:         compatible.MistralHistory,
@@ -132,7 +132,7 @@ var vertexJamba = vertex(openAIChat(published("ai21", rawPredict), provider.Edit
 	Only: []string{"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "n",
 		"response_format", "tools", "documents"},
 	Rename:          renames(map[string]string{"max_completion_tokens": "max_tokens"}),
-	NoStreamOptions: true,
+	NoStreamOptions: provider.Always,
 	History:         compatible.StrictHistory,
 }))
 

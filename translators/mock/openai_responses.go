@@ -29,7 +29,7 @@ func (openAIResponses) StreamError(message string) []byte {
 }
 
 // responsesMembers are those of the API; others are refused.
-const responsesMembers = " background conversation include input instructions max_output_tokens max_tool_calls metadata model parallel_tool_calls " +
+const responsesMembers = " background client_metadata conversation include input instructions max_output_tokens max_tool_calls metadata model parallel_tool_calls " +
 	"previous_response_id prompt prompt_cache_key prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options " +
 	"temperature text tool_choice tools top_logprobs top_p truncation user "
 

@@ -67,7 +67,7 @@ var Fields = provider.Fields{
 	"function_call": provider.Mapped.With("tool_choice"),
 
 	"response_format":  provider.Mapped.With("format"),
-	"reasoning_effort": provider.Mapped.With("think"),
+	"reasoning_effort": provider.Mapped.With("think, of models that can"),
 	"logprobs":         provider.Mapped.With("logprobs"),
 	"top_logprobs":     provider.Mapped.With("top_logprobs"),
 	"extra_body":       provider.Mapped.With("merged into the body"),

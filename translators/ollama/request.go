@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -30,7 +31,7 @@ func (chatFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Request) (
 		dst = jsonedit.AppendBool(dst, "logprobs", *r.Logprobs)
 	}
 	dst = jsonedit.AppendRaw(dst, "top_logprobs", r.TopLogprobs)
-	return appendRest(dst, r)
+	return appendRest(dst, t, r)
 }
 
 type generateFormat struct{ answer }
@@ -68,7 +69,7 @@ func (generateFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Reques
 	} else {
 		dst = appendNatives(dst, r, "system")
 	}
-	return appendRest(appendNatives(dst, r, generateNatives...), r)
+	return appendRest(appendNatives(dst, r, generateNatives...), t, r)
 }
 
 var errTwoFormats = &chat.RequestError{
@@ -80,10 +81,10 @@ func given(v chat.Raw) bool {
 	return jsonedit.IsString(v) && len(v) > len(`""`) || jsonedit.IsArray(v) && len(v) > len(`[]`)
 }
 
-// appendRest writes the members that both formats have, and closes the body. stream
-// is always written, since Ollama streams by default.
-func appendRest(dst []byte, r *chat.Request) ([]byte, error) {
-	dst, err := appendThink(appendFormat(dst, r), r)
+// appendRest writes what both formats share, and closes the body. stream is
+// always said: Ollama streams unless told not to.
+func appendRest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	dst, err := appendThink(appendFormat(dst, r), t, r)
 	if err != nil {
 		return nil, err
 	}
@@ -117,22 +118,24 @@ var levels = map[string]string{
 	"none": `false`, "minimal": `"low"`, "low": `"low"`, "medium": `"medium"`, "high": `"high"`, "xhigh": `"max"`, "max": `"max"`,
 }
 
-// appendThink writes think. The client's own think wins.
-func appendThink(dst []byte, r *chat.Request) ([]byte, error) {
+// appendThink writes how long to think, for models that can; think in Ollama's own
+// words wins. A budget is no level: servers before levels know true and false only.
+func appendThink(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if r.Lookup("think") != nil {
 		return appendNatives(dst, r, "think"), nil
 	}
-	if r.ReasoningEffort == "" {
-		if budget, ok := r.ReasoningBudget.Int(); ok {
-			dst = jsonedit.AppendBool(dst, "think", budget != 0)
-		}
-		return dst, nil
-	}
-	level, ok := levels[r.ReasoningEffort]
-	if !ok {
+	if _, ok := levels[r.ReasoningEffort]; !ok && r.ReasoningEffort != "" {
 		return nil, &chat.RequestError{Field: "reasoning_effort", Message: "must be none, minimal, low, medium, high, xhigh or max"}
 	}
-	return jsonedit.AppendRaw(dst, "think", level), nil
+	model := modelOf(t.Model)
+	level := model.Effort(provider.Effort(r))
+	switch {
+	case level == "":
+		return dst, nil
+	case r.ReasoningEffort == "" && model.Effort("none") == "none":
+		return jsonedit.AppendBool(dst, "think", level != "none"), nil
+	}
+	return jsonedit.AppendRaw(dst, "think", levels[level]), nil
 }
 
 // appendOptions writes the sampling parameters, and the client's options in Ollama's

@@ -329,3 +329,23 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+func TestModelsThatCannotThinkAreNotAskedTo(t *testing.T) {
+	for _, c := range []struct {
+		model, effort string
+		budget        chat.Number
+		want          string // "" for no think
+	}{
+		{"llama3.1", "high", "", ""}, {"llama3.1:70b", "", "2048", ""}, {"hf.co/bartowski/Llama-3.2-3B-GGUF:Q4", "high", "", ""}, {"gemma3:4b", "low", "", ""},
+		{"qwen3-coder:30b", "high", "", ""}, {"qwen3:8b", "high", "", `"high"`}, {"qwen3", "", "0", "false"}, {"deepseek-r1", "", "2048", "true"},
+		{"gpt-oss:20b", "", "2048", `"low"`}, {"gpt-oss:20b", "none", "", `"low"`}, {"a-model-to-come", "", "9000", "true"},
+	} {
+		body, err := Chat.AppendRequest(nil, &target.Target{Model: c.model}, &chat.Request{ReasoningEffort: c.effort, ReasoningBudget: c.budget})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(jsonedit.Lookup(body, "think")); got != c.want {
+			t.Errorf("%s, effort %q, budget %q: think is %s, want %s", c.model, c.effort, c.budget, got, c.want)
+		}
+	}
+}

@@ -29,7 +29,8 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 	op := &provider.Operation{
 		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
 		Chat: edited{edit: &edit}, Hosts: Hosts, Fields: fieldsOf(&edit),
-		Origin: func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
+		Origin:  func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
+		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
 	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
 		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) {
@@ -52,8 +53,8 @@ type edited struct {
 
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
-	h := e.edit.History(t)
-	body, err := Upstream{History: h, Effort: e.edit.Effort}.AppendRequest(nil, t, req)
+	h, model := e.edit.History(t), e.edit.Models.Of(t.Model)
+	body, err := Upstream{History: h, Model: model}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
 	}
@@ -66,15 +67,32 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		return nil, err
 	}
 	var edits []jsonedit.Edit
-	if e.edit.NoStreamOptions {
+	if e.edit.RefusesStreamOptions(t) {
 		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
 	}
-	if e.edit.Spare != nil {
-		for _, name := range e.edit.Spare(t) {
+	if model != nil {
+		for _, name := range model.Refuses {
 			edits = append(edits, jsonedit.Edit{Key: name})
+		}
+		if model.Thinking != nil {
+			edits = appendThinking(edits, model.Thinking(t.Model, req))
 		}
 	}
 	return jsonedit.Join(dst, e.edit.Apply(nil, t, body, members, edits)), nil
+}
+
+// appendThinking adds Anthropic's member thinking. Claude refuses the sampling
+// parameters beside it.
+// https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+func appendThinking(edits []jsonedit.Edit, thinking []byte) []jsonedit.Edit {
+	if thinking == nil {
+		return edits
+	}
+	edits = append(edits, jsonedit.Edit{Key: "thinking", Value: thinking})
+	for _, name := range []string{"temperature", "top_p", "top_k"} {
+		edits = append(edits, jsonedit.Edit{Key: name})
+	}
+	return edits
 }
 
 // ParseResponse implements chat.Upstream.
@@ -100,7 +118,7 @@ func fieldsOf(edit *provider.Edit) provider.Fields {
 	for _, name := range edit.Drop {
 		fields[name] = provider.Dropped.With("the API refuses it")
 	}
-	if edit.NoStreamOptions {
+	if edit.RefusesStreamOptions(&target.Target{Options: &target.Options{}}) {
 		fields["stream_options"] = provider.Dropped.With("the API refuses it, and counts without")
 	}
 	return fields

@@ -21,9 +21,8 @@ type Upstream struct {
 	// History says what the API accepts in messages. Thoughts are written as clients
 	// get them; ownHistory moves them to where the API has them.
 	History *provider.History
-	// Effort, if set, returns the reasoning_effort that a model takes for a wanted
-	// one; "" for none. Without it "none" is left out, which many servers do not know.
-	Effort func(model, wanted string) string
+	// Model says what the model takes; nil if nothing is known of it.
+	Model *provider.Family
 }
 
 // extraNames lists members of the API that chat.Request has no field for.
@@ -45,6 +44,7 @@ func ownOf(h *provider.History, t *target.Target) origin.Name {
 
 // AppendRequest implements chat.Upstream.
 func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	req = u.Model.Fit(req)
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
 	dst = append(jsonedit.AppendName(dst, "messages"), '[')
 	w := messageWriter{dst: dst, first: len(dst), history: u.History}
@@ -63,7 +63,6 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 	}
 	dst = appendTools(dst, req)
 	dst = appendSampling(dst, req)
-	dst = jsonedit.AppendOptional(dst, "reasoning_effort", u.effort(t, req))
 	dst = appendResponseFormat(dst, &req.ResponseFormat)
 	if len(req.User) <= maxUser {
 		dst = jsonedit.AppendOptional(dst, "user", req.User)
@@ -100,36 +99,8 @@ func appendSampling(dst []byte, req *chat.Request) []byte {
 	}
 	dst = appendBool(dst, "logprobs", req.Logprobs)
 	dst = jsonedit.AppendRaw(dst, "logit_bias", req.LogitBias)
-	return jsonedit.AppendTexts(dst, "stop", req.Stop)
-}
-
-func (u Upstream) effort(t *target.Target, req *chat.Request) string {
-	wanted := effort(req)
-	switch {
-	case u.Effort != nil:
-		return u.Effort(t.Model, wanted)
-	case wanted == "none":
-		return ""
-	}
-	return wanted
-}
-
-// effort returns the reasoning effort. A budget in tokens is turned into a word.
-func effort(req *chat.Request) string {
-	budget, ok := req.ReasoningBudget.Int()
-	switch {
-	case req.ReasoningEffort != "" || !ok:
-		return req.ReasoningEffort
-	case budget < 0: // the model decides
-		return ""
-	case budget == 0:
-		return "none"
-	case budget <= 2048:
-		return "low"
-	case budget <= 8192:
-		return "medium"
-	}
-	return "high"
+	dst = jsonedit.AppendTexts(dst, "stop", req.Stop)
+	return jsonedit.AppendOptional(dst, "reasoning_effort", req.ReasoningEffort)
 }
 
 // searchModels are the models that search the web for chat/completions, by a part

@@ -10,6 +10,13 @@ import (
 // Apply appends body, an object with members ms, to dst as pieces, with the
 // caller's edits and then e's own applied. The pieces alias body and the edits.
 func (e *Edit) Apply(dst [][]byte, t *target.Target, body []byte, ms []jsonedit.Member, edits []jsonedit.Edit) [][]byte {
+	model := e.Models.Of(t.Model)
+	if model != nil { // what the caller sets: the plugin's options cannot know the model
+		edits = slices.DeleteFunc(edits, func(d jsonedit.Edit) bool { return d.Value != nil && slices.Contains(model.Refuses, d.Key) })
+	}
+	if model != nil && model.Limit != "" {
+		edits = rename(edits, ms, "max_tokens", model.Limit)
+	}
 	if e.Rename != nil {
 		for from, to := range e.Rename(t) {
 			edits = rename(edits, ms, from, to)
@@ -60,4 +67,12 @@ func drop(edits []jsonedit.Edit, ms []jsonedit.Member, name string) []jsonedit.E
 		edits = append(edits, jsonedit.Edit{Key: name})
 	}
 	return edits
+}
+
+// Always is an Edit.NoStreamOptions: the API refuses them for all targets.
+func Always(*target.Target) bool { return true }
+
+// RefusesStreamOptions reports whether the API refuses stream_options for t.
+func (e *Edit) RefusesStreamOptions(t *target.Target) bool {
+	return e.NoStreamOptions != nil && e.NoStreamOptions(t)
 }

@@ -47,6 +47,8 @@ type Provider struct {
 	Kinds []Kind
 	// Client, if set, is the provider's own format, which clients may speak.
 	Client *ClientFormat
+	// Understands lists the formats of other vendors whose Headers the API takes, too.
+	Understands []string
 	// PlainModel, if set, returns the canonical name of a model that the API knows
 	// under several names.
 	PlainModel func(name string) string
@@ -123,6 +125,9 @@ type Operation struct {
 	Fields Fields
 	// Edit holds the changes that a same-format body needs for this provider.
 	Edit Edit
+	// Caveats, if set, returns what of a client's translated request t's model is not
+	// asked for, although it could do it, in words for the record.
+	Caveats func(t *target.Target, r *chat.Request) []string
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
@@ -206,17 +211,14 @@ type Edit struct {
 	// Rename, if set, returns the provider's names of members that it calls
 	// differently for t ("seed": "random_seed"); nil if there are none.
 	Rename func(t *target.Target) map[string]string
-	// Spare, if set, returns the members that t's model refuses. They are left out
-	// for clients of another format, which cannot know this API's rules. A client
-	// of this format gets the API's error.
-	Spare func(t *target.Target) []string
-	// Effort, if set, returns the reasoning_effort that a model takes for a wanted one,
-	// "" for none, for clients of another format.
-	Effort func(model, wanted string) string
+	// Models says what the API's models take. Clients of another format, which cannot
+	// know it, have the rest fitted or left out. A client of this format gets the API's
+	// error.
+	Models Families
 	// Set, if set, returns members to add, computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
-	// NoStreamOptions means that the API refuses stream_options.
-	NoStreamOptions bool
+	// NoStreamOptions, if set, reports whether the API refuses stream_options for t.
+	NoStreamOptions func(t *target.Target) bool
 	// Rewrite, if set, corrects an answer's JSON (whole or one event's data) that
 	// differs slightly from OpenAI's. It returns data itself if there is nothing to
 	// change, or the new text appended to dst.

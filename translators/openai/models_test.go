@@ -2,8 +2,6 @@ package openai
 
 import (
 	"testing"
-
-	"go-ai-proxy/translators/target"
 )
 
 func TestOpenAIsModelsAreAskedInTheirOwnWords(t *testing.T) {
@@ -26,10 +24,11 @@ func TestOpenAIsModelsAreAskedInTheirOwnWords(t *testing.T) {
 		{"ft:gpt-4.1-2025-04-14:acme::id", "high", "", false},
 		{"my-deployment", "minimal", "minimal", false},
 	} {
-		if got := EffortOf(c.model, c.wanted); got != c.effort {
+		row := Families.Of(c.model)
+		if got := row.Effort(c.wanted); got != c.effort {
 			t.Errorf("%s: %q became %q, want %q", c.model, c.wanted, got, c.effort)
 		}
-		if got := ReasoningLimit(&target.Target{Model: c.model}) != nil; got != c.completion {
+		if got := row != nil && row.Limit != ""; got != c.completion {
 			t.Errorf("%s: max_completion_tokens %t", c.model, got)
 		}
 	}

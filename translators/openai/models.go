@@ -1,0 +1,47 @@
+package openai
+
+import "go-ai-proxy/translators/provider"
+
+// Families are OpenAI's, on its own API and on Azure. "gpt-" takes the names that are
+// not here yet for the newest. Models that reason refuse max_tokens and the sampling
+// parameters.
+var Families = provider.Families{
+	{Prefix: "gpt-5-chat-", Limit: newLimit, Document: modelsPage + "/gpt-5-chat-latest"},
+	{Prefix: "gpt-5.1-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.1-chat-latest"},
+	{Prefix: "gpt-5.2-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.2-chat-latest"},
+	{Prefix: "gpt-5-pro-", Efforts: []string{"high"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5-pro"},
+	{Prefix: "gpt-5-codex-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5-codex"},
+	{Prefix: "gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
+	{Prefix: "gpt-5.1-codex-max-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.1-codex-max"},
+	{Prefix: "gpt-5.1-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
+	{Prefix: "gpt-5.2-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.2-pro"},
+	{Prefix: "gpt-5.2-codex-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.2-codex"},
+	{Prefix: "gpt-5.2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.2"},
+	{Prefix: "gpt-5.3-codex-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.3-codex"},
+	{Prefix: "gpt-5.3-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.3-chat-latest"},
+	{Prefix: "o1-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
+	{Prefix: "o3-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
+	{Prefix: "o4-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
+	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: "https://cookbook.openai.com/articles/openai-harmony"},
+	{Prefix: "gpt-3", Document: chatPage},
+	{Prefix: "gpt-4", Document: chatPage},
+	{Prefix: "gpt-35-", Document: "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/legacy-models"},
+	{Prefix: "gpt-audio", Document: chatPage},
+	{Prefix: "chatgpt-", Document: chatPage},
+	// gpt-5.4 and newer: "Function tools with reasoning_effort are not supported … in
+	// /v1/chat/completions. To use function tools, use /v1/responses or set
+	// reasoning_effort to 'none'."
+	{Prefix: "gpt-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, QuietTools: true, Document: reasoningPage},
+}
+
+const (
+	chatPage      = "https://platform.openai.com/docs/api-reference/chat/create"
+	reasoningPage = "https://platform.openai.com/docs/guides/reasoning"
+	modelsPage    = "https://platform.openai.com/docs/models"
+	// newLimit is what max_tokens is called for models that reason.
+	newLimit = "max_completion_tokens"
+)
+
+// sampling are the parameters that models refuse which reason.
+// https://learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning
+var sampling = []string{"temperature", "top_p", "stop", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"}

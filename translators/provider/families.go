@@ -1,0 +1,124 @@
+package provider
+
+import (
+	"slices"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+)
+
+// Family is a row of a provider's table: what the models of a family take of OpenAI's
+// chat format. The zero value takes everything but reasoning_effort.
+type Family struct {
+	// Prefix is the beginning of the models' names, which are read with a dash at
+	// their end: "gpt-5-" is gpt-5 and gpt-5-mini, and not gpt-5.1; "" is any name.
+	Prefix string
+	// Efforts are the levels of reasoning_effort that the models have, from the least
+	// on. It is empty for models that refuse the member.
+	Efforts []string
+	// Refuses are top-level members that the models refuse. Clients of other formats,
+	// who cannot know that, have them left out; so are the plugin's own options.
+	Refuses []string
+	// Limit is the models' name of max_tokens, if it is another.
+	Limit string
+	// QuietTools means that the models call functions only while they do not reason:
+	// beside functions the effort is "none".
+	QuietTools bool
+	// Thinking, if set, returns Anthropic's member thinking, which the models have
+	// instead of reasoning_effort; nil for none.
+	Thinking func(model string, r *chat.Request) []byte
+	// NoSchema means that the models know the response_format json_object, and not
+	// json_schema. The schema goes into a system message.
+	NoSchema bool
+	// Document is where it is written.
+	Document string
+}
+
+// Families is a provider's table of models, newest first. The first row that has the
+// beginning of a name counts.
+type Families []Family
+
+// Of returns the row of a model, or nil if nothing is known of it. A fine-tuned model
+// is of the family of its base (ft:gpt-4.1-2025-04-14:acme::id), and a name may have a
+// tag (gpt-oss:20b).
+func (m Families) Of(name string) *Family {
+	name, _, _ = strings.Cut(strings.TrimPrefix(strings.ToLower(name), "ft:"), ":")
+	name += "-"
+	for i := range m {
+		if strings.HasPrefix(name, m[i].Prefix) {
+			return &m[i]
+		}
+	}
+	return nil
+}
+
+// efforts are all levels of reasoning_effort, from the least on.
+var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
+
+// Effort returns the level of the model for a wanted one: the least that is no less,
+// or else its highest; "" if it has none. A model of which nothing is known (m is nil)
+// is asked as wanted, but for "none", which many servers do not know.
+func (m *Family) Effort(wanted string) string {
+	switch {
+	case m == nil && wanted == "none", m != nil && len(m.Efforts) == 0, wanted == "":
+		return ""
+	case m == nil:
+		return wanted
+	}
+	rank := slices.Index(efforts, wanted)
+	for _, level := range m.Efforts {
+		if rank >= 0 && slices.Index(efforts, level) >= rank {
+			return level
+		}
+	}
+	return m.Efforts[len(m.Efforts)-1]
+}
+
+// Fit returns r as the model takes it: r itself, or a copy.
+func (m *Family) Fit(r *chat.Request) *chat.Request {
+	fitted := *r
+	fitted.ReasoningEffort, fitted.ReasoningBudget = m.Effort(Effort(r)), ""
+	if m == nil {
+		return &fitted
+	}
+	if m.silenced(r) {
+		fitted.ReasoningEffort = "none"
+	}
+	if m.NoSchema && r.ResponseFormat.Type == "json_schema" {
+		words := chat.Part{Kind: chat.Text, Text: jsonedit.Plain(r.ResponseFormat.Instruction())}
+		fitted.Messages = append([]chat.Message{{Role: chat.System, Parts: []chat.Part{words}}}, r.Messages...)
+		fitted.ResponseFormat = chat.ResponseFormat{Type: "json_object"}
+	}
+	return &fitted
+}
+
+// silenced reports whether the model may not reason because it is offered functions.
+func (m *Family) silenced(r *chat.Request) bool { return m.QuietTools && len(r.Tools) > 0 }
+
+// Caveats returns what of r the model is not asked for, although it could do it, in
+// words for the record.
+func (m *Family) Caveats(r *chat.Request) []string {
+	if wanted := Effort(r); m != nil && m.silenced(r) && wanted != "" && wanted != "none" {
+		return []string{"reasoning_effort: " + wanted + " became none: on chat/completions the model calls functions only while it does not reason"}
+	}
+	return nil
+}
+
+// Effort is how hard the model shall think; a budget in tokens is put in words.
+func Effort(r *chat.Request) string {
+	budget, ok := r.ReasoningBudget.Int()
+	switch {
+	case r.ReasoningEffort != "" || !ok:
+		return r.ReasoningEffort
+	case budget < 0: // the model decides
+		return ""
+	case budget == 0:
+		return "none"
+	case budget <= 2048:
+		return "low"
+	case budget <= 8192:
+		return "medium"
+	}
+	return "high"
+}
