@@ -469,6 +469,16 @@ func (t *endpoint) hasAlias(model string) bool {
 	return slices.ContainsFunc(t.aliases, func(alias string) bool { return config.MatchesAlias(alias, model) })
 }
 
+// names are the names by which clients may ask for the target: of its aliases those
+// that are no patterns, else the model's.
+func (t *endpoint) names() []string {
+	names := slices.DeleteFunc(slices.Clone(t.aliases), config.IsPattern)
+	if len(names) == 0 && t.FixedModel() && t.Model.Name != "" {
+		names = append(names, t.Model.Name)
+	}
+	return names
+}
+
 // public is the model name that clients use for the target.
 func (t *endpoint) public() string {
 	if t.Model.Alias != "" {

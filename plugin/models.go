@@ -26,7 +26,10 @@ func answerModels(x *exchange) (bool, error) {
 		if all == nil {
 			all = listModels(x)
 		}
-		return slices.IndexFunc(all, func(m listed) bool { return m.is(id) })
+		if i := slices.IndexFunc(all, func(m listed) bool { return m.is(id) }); i >= 0 {
+			return i
+		}
+		return slices.IndexFunc(all, func(m listed) bool { return m.target.hasAlias(id) })
 	}
 	id, ok := inst.table.Models(&asked, func(id string) bool { return find(id) >= 0 })
 	if !ok {
@@ -47,7 +50,11 @@ func answerModels(x *exchange) (bool, error) {
 		e.Code, e.Param = "model_not_found", "model"
 		return true, e
 	default:
-		body = writer.AppendModel(nil, &all[i].Model)
+		model := all[i].Model
+		if !all[i].is(id) {
+			model.ID = id // what a pattern stands for
+		}
+		body = writer.AppendModel(nil, &model)
 		x.record.Update(all[i].target.describe)
 	}
 	x.reply.finish(record.Completed, "")
@@ -60,17 +67,18 @@ func answerModels(x *exchange) (bool, error) {
 func listModels(x *exchange) []listed {
 	all := []listed{}
 	for _, t := range x.instance.targets {
-		id := t.public()
-		if t.RouteType == route.Preserve || id == "" || t.Model.Alias == "" && !t.FixedModel() || !x.balancing.shows(t) {
+		if t.RouteType == route.Preserve || !x.balancing.shows(t) {
 			continue
 		}
-		i := slices.IndexFunc(all, func(m listed) bool { return m.ID == id })
-		if i < 0 {
-			i = len(all)
-			all = append(all, listed{provider.Model{ID: id, Owner: t.Model.Provider}, t})
-		}
-		if !slices.Contains(all[i].Routes, t.RouteType) {
-			all[i].Routes = append(all[i].Routes, t.RouteType)
+		for _, id := range t.names() {
+			i := slices.IndexFunc(all, func(m listed) bool { return m.ID == id })
+			if i < 0 {
+				i = len(all)
+				all = append(all, listed{provider.Model{ID: id, Owner: t.Model.Provider}, t})
+			}
+			if !slices.Contains(all[i].Routes, t.RouteType) {
+				all[i].Routes = append(all[i].Routes, t.RouteType)
+			}
 		}
 	}
 	return all

@@ -122,3 +122,16 @@ func TestModelsAreAskedOfTheProviderWhereOnlyPreserveIsServed(t *testing.T) {
 	}
 	b.record()
 }
+
+func TestPatternsAreNotListedButFound(t *testing.T) {
+	b := newBench(t, servesModels("anthropic", "", chatTarget("openai", "gpt-5", "claude-sonnet-*"), chatTarget("openai", "gpt-5-mini", "fast, claude-haiku-*")), unasked(t))
+	if _, got := b.send("GET", "/v1/models", "", ""); !strings.Contains(got, `"id":"gpt-5"`) || !strings.Contains(got, `"id":"fast"`) || strings.Contains(got, "*") || strings.Contains(got, "mini") {
+		t.Errorf("list: %s", got)
+	}
+	if resp, got := b.send("GET", "/v1/models/claude-haiku-4-5", "", ""); resp.StatusCode != 200 || !strings.Contains(got, `"id":"claude-haiku-4-5"`) {
+		t.Errorf("one: %d %s", resp.StatusCode, got)
+	}
+	if resp, got := b.send("GET", "/v1/models/claude-opus-4-5", "", ""); resp.StatusCode != 404 {
+		t.Errorf("none: %d %s", resp.StatusCode, got)
+	}
+}

@@ -10,11 +10,11 @@ import (
 	"strings"
 
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
-	"slices"
 )
 
 // address sets method, URL and headers of the outgoing request.
@@ -203,11 +203,9 @@ var (
 // and adds ours.
 func upstreamHeaders(a *attempt) http.Header {
 	h := credentials.Forwarded(a.request.in.Header, 4)
-	if a.foreign() {
-		for k := range h {
-			if isOfClientFormat(a, k) {
-				delete(h, k)
-			}
+	for k := range h {
+		if isAnothers(a, k) {
+			delete(h, k)
 		}
 	}
 	if len(a.fitted) > 0 {
@@ -305,13 +303,17 @@ func nativePath(a *attempt, u *url.URL, path string, bare bool) (string, bool) {
 	return prefix + path, true
 }
 
-// isOfClientFormat says whether a header has a meaning in the client's format
-// only. An operation of the same format takes those headers, except the ones that
-// it wants in the body.
-func isOfClientFormat(a *attempt, header string) bool {
-	n := a.instance.native()
-	if a.how == same && header != "Accept" {
-		return a.op.Edit.Fit != nil && a.op.Edit.Fit.Header == header
+// isAnothers says whether a client's header is not for the target: it is of another
+// vendor, or the operation wants it in the body. Bytes that are forwarded as they came
+// keep all headers.
+func isAnothers(a *attempt, header string) bool {
+	switch {
+	case a.how == untouched:
+		return false
+	case a.foreign() && a.how == same && a.op.Edit.Fit != nil && a.op.Edit.Fit.Header == header:
+		return true
+	case header == "Accept":
+		return a.foreign() && a.how != same
 	}
-	return header == "Accept" || slices.ContainsFunc(n.Headers, func(p string) bool { return strings.HasPrefix(header, p) })
+	return routes.Withholds(header, a.instance.config.LLMFormat, a.provider, a.how == same)
 }

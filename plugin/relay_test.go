@@ -605,3 +605,15 @@ func TestPanicOnTheClientsBodyLeavesTheRecordReadable(t *testing.T) {
 		t.Fatal("the record is locked for ever")
 	}
 }
+
+func TestProgramsHeadersReachOnlyTheirVendor(t *testing.T) {
+	headers := []string{"X-Codex-Turn-Metadata", "CANARY", "Originator", "CANARY", "X-Stainless-Lang", "CANARY", "OpenAI-Beta", "CANARY", "X-Own", "kept"}
+	for provider, want := range map[string]int{"openai": 4, "anthropic": 0, "mistral": 0} {
+		b := newBench(t, confOf("", chatRoute, provider, "m", ""), answer).elsewhere()
+		b.post(hello, headers...)
+		got := b.seen[0].Header
+		if n := strings.Count(fmt.Sprint(got), "CANARY]"); n != want || got.Get("X-Own") != "kept" {
+			t.Errorf("%s was sent %d of them: %v", provider, n, got)
+		}
+	}
+}

@@ -13,6 +13,8 @@ var Client = provider.ClientFormat{
 	Errors:  Dialect,
 	Models:  Models,
 	Headers: []string{"Anthropic-"},
+	// Those of the SDKs, and of Claude Code: https://code.claude.com/docs/en/llm-gateway
+	Private: []string{"X-Stainless-", "X-Claude-", "X-App"},
 	Paths: []provider.ClientPath{
 		{Path: "/v1/messages", Route: route.Chat, API: &provider.API{
 			Format: provider.AnthropicMessages, Dialect: Dialect, Check: provider.Needs("messages"), Streams: true,

@@ -35,15 +35,16 @@ var Provider = func() provider.Provider {
 // Responses API is only there.
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference
 var withJobs = &provider.Provider{
-	Name:     "azure",
-	Base:     base,
-	Prefix:   prefix,
-	Query:    query,
-	Kinds:    []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
-	Identity: provider.Entra,
-	Embeds:   true,
-	Resizes:  []string{"text-embedding-3"},
-	Check:    check,
+	Name:        "azure",
+	Understands: []string{"openai"},
+	Base:        base,
+	Prefix:      prefix,
+	Query:       query,
+	Kinds:       []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
+	Identity:    provider.Entra,
+	Embeds:      true,
+	Resizes:     []string{"text-embedding-3"},
+	Check:       check,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: openai.ChatOf(text("/chat/completions"), provider.Edit{
 			Drop: openai.TopK, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,

@@ -9,9 +9,10 @@ import (
 // Client lists what clients of Cohere's API may call, in both versions.
 // https://docs.cohere.com/reference/about
 var Client = provider.ClientFormat{
-	Name:   "cohere",
-	Bound:  true,
-	Errors: Errors,
+	Name:    "cohere",
+	Private: []string{"X-Fern-"}, // the SDKs'
+	Bound:   true,
+	Errors:  Errors,
 	Paths: []provider.ClientPath{
 		{Path: "/v2/chat", Route: route.Chat, API: &provider.API{
 			Format: provider.CohereChatV2, Check: provider.Needs("messages"), Streams: true, Ends: true,

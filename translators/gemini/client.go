@@ -15,6 +15,7 @@ var Client = provider.ClientFormat{
 	Errors:  Dialect,
 	Models:  Models,
 	Headers: []string{"X-Goog-"},
+	Private: []string{"X-Gemini-", "X-Server-Timeout"}, // Gemini CLI's and the SDKs'
 	Before:  "/models/", Joiner: ":",
 	Paths: []provider.ClientPath{
 		{Path: "/models/{model}:generateContent", Route: route.Chat, API: generateAPI(frame.Array)},

@@ -14,10 +14,14 @@ import (
 // or else a member of the body.
 // https://platform.openai.com/docs/api-reference
 var Client = provider.ClientFormat{
-	Name:   "openai",
-	Errors: Chat,
-	Models: Models,
-	Others: []string{"models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
+	Name:    "openai",
+	Errors:  Chat,
+	Headers: []string{"Openai-"},
+	// Those of the SDKs, and of Codex:
+	// https://github.com/openai/codex/tree/main/codex-rs/core/src
+	Private: []string{"X-Stainless-", "X-Codex-", "X-Openai-", "Chatgpt-", "Originator", "Session_id", "Conversation_id", "Session-Id", "Thread-Id"},
+	Models:  Models,
+	Others:  []string{"models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
 	Paths: []provider.ClientPath{
 		{Path: "/chat/completions", Member: "messages", Route: route.Chat, API: &provider.API{
 			Format: provider.OpenAIChat, Dialect: Chat, Check: checkPrompt, Streams: true, Tuned: true, Prose: PromptWords, BareData: true,

@@ -33,6 +33,9 @@ type ClientFormat struct {
 	ErrorHeader func(status int) (name, value string)
 	// Headers lists the prefixes of headers that only have a meaning in this format.
 	Headers []string
+	// Private lists the prefixes of headers in which the vendor's programs and SDKs tell
+	// about themselves: only the vendor is sent them, and only by clients of this format.
+	Private []string
 	// Before and Joiner are the text before and after the model in paths, for routes
 	// that capture model and operation by name; "" if the model is in the body.
 	Before, Joiner string

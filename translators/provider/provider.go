@@ -45,6 +45,8 @@ type Provider struct {
 	Kinds []Kind
 	// Client, if set, is the provider's own format, which clients may speak.
 	Client *ClientFormat
+	// Understands lists the formats of other vendors whose Headers the API takes, too.
+	Understands []string
 	// PlainModel, if set, returns the canonical name of a model that the API knows
 	// under several names.
 	PlainModel func(name string) string
