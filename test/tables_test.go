@@ -110,7 +110,7 @@ func formatTable() string {
 		cell[[2]string{p.Format, p.Provider}] = strings.Join(how, ", ")
 	}
 	var b strings.Builder
-	b.WriteString("`config.llm_format` is the format of the client; any other pair is refused when the\nconfiguration is loaded. *As it is*: bytes pass unchanged but for the model, and\nusage is read on the way. *Translated*: chat, through the internal form.\n\n| provider |")
+	b.WriteString("`config.llm_format` is the format of the client. A pair without an entry is refused when\nthe configuration is loaded. *As it is*: the bytes are forwarded unchanged except for the\nmodel, and usage is read from them. *Translated*: chat, through the internal form.\n\n| provider |")
 	for _, f := range formats {
 		b.WriteString(" " + f + " |")
 	}
@@ -122,7 +122,7 @@ func formatTable() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nClients of OpenAI's Responses API get an answer from every chat provider, too; what\nneeds state on the server (`previous_response_id`, `background`) is refused there.\n")
+	b.WriteString("\nClients of OpenAI's Responses API can use every chat provider, too. What needs state on\nthe server (`previous_response_id`, `background`) is refused there.\n")
 	return b.String()
 }
 
@@ -131,9 +131,9 @@ func fieldTable() string {
 	var b strings.Builder
 	b.WriteString(`# What happens to the fields of a chat request
 
-Made from the code by ` + "`go test ./test -run Tables -update`" + `, and held by the
-conformance suite: a mapped field changes the provider's body, a refused one is
-a 400 that names it, a dropped one changes nothing. Nothing disappears unnamed.
+Made from the code by ` + "`go test ./test -run Tables -update`" + `, and tested by the
+conformance suite: a mapped field changes the provider's body, a refused one is answered
+with a 400 that names it, and a dropped one changes nothing. Every dropped field is named.
 `)
 	for _, v := range variants() {
 		p, _ := serving(v.provider, v.options)

@@ -6,26 +6,27 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-// asking is a small request on its way: one call of the poller looks at the
-// socket, writes the request and waits for the answer. Three calls would look at
-// the socket twice and take its locks three times.
+// asking is the state of a small request being sent: one call of the poller checks
+// the socket, writes the request and waits for the answer. Three separate calls
+// would check the socket twice and take its locks three times.
 type asking struct {
 	step  func(fd uintptr) bool // clientConn.askReady, made once
 	in    *source               // of the socket
 	out   *output
-	asked bool // the request has been written, as far as the socket took it
-	stale bool // something had come before it was
+	asked bool // the request has been written, as far as the socket accepted it
+	stale bool // something had arrived before the request was written
 }
 
-// maxAsked bounds what is asked in one go, in bytes: it must fit into a buffer,
-// as a record of TLS, too.
+// maxAsked limits a request that is sent this way, in bytes: it must fit into a
+// buffer, also when it is written as a TLS record.
 const maxAsked = bufferSize - 512
 
-// errStale is an idle connection that was closed, or on which the provider has
-// sent what nobody asked for. Nothing was written.
+// errStale is returned for an idle connection that the provider has closed, or on
+// which it has sent something without a request. Nothing was written.
 var errStale = errors.New("the idle connection cannot be used")
 
-// canAsk says that the request whose head is in the buffer can be asked in one go.
+// canAsk reports whether the request whose head is in the buffer, and whose body has
+// that length, can be sent by askFor.
 func (c *clientConn) canAsk(length int64) bool {
 	return c.ask.step != nil && int64(len(c.out.buf))+length <= maxAsked
 }
@@ -45,7 +46,7 @@ func (c *clientConn) prepareAsking() {
 }
 
 // askFor writes the request whose head is in the buffer and waits for its answer
-// to begin. What ends the wait otherwise is for the next read to say.
+// to begin. An error that ends the wait is returned by the next read.
 func (c *clientConn) askFor(out *wire.Outgoing) error {
 	for _, p := range out.Pieces {
 		c.out.buf = append(c.out.buf, p...)
@@ -90,9 +91,10 @@ func (c *clientConn) askFor(out *wire.Outgoing) error {
 	return nil
 }
 
-// askReady is told, first, that it may begin and then that there may be something
-// to read; true ends the wait. It looks before it writes: the poller has forgotten
-// what came before, and what comes after the look wakes it.
+// askReady is called by the poller: first to begin, later each time there may be
+// something to read. It returns true to end the wait. It checks the socket before it
+// writes: the poller does not report what arrived earlier, and it wakes askReady for
+// everything that arrives after the check.
 func (c *clientConn) askReady(fd uintptr) bool {
 	a := &c.ask
 	if a.asked {
@@ -106,6 +108,6 @@ func (c *clientConn) askReady(fd uintptr) bool {
 	if !a.out.writeReady(fd) || a.out.err != nil {
 		return true
 	}
-	a.out.release() // none is held while it waits
+	a.out.release() // no buffer is held during the wait
 	return before != quiet || a.in.buffered() > 0
 }

@@ -11,24 +11,24 @@ import (
 )
 
 // source reads a connection through a buffer that it holds only while there is
-// something in it: thousands of connections that wait hold none.
+// something in it: thousands of waiting connections hold no buffers.
 type source struct {
 	conn net.Conn
 	raw  syscall.RawConn // of a plain socket, otherwise nil
 	tls  *secured        // conn, where it is one
 	time timer           // the read deadline
-	wait time.Duration   // how long one read of a body may take; 0: for ever
+	wait time.Duration   // how long one read of a body may take; 0 means no limit
 
 	buf  []byte // nil when there is nothing in it
-	r, w int    // what is unread is buf[r:w]
-	turn int    // bytes read since others were let run
+	r, w int    // buf[r:w] is unread
+	turn int    // bytes read since share last let other goroutines run
 
 	ready  func(fd uintptr) bool // readReady, made once
 	err    error                 // of readReady
 	failed error                 // of await, for the next read
 }
 
-// errLong is a line or a head above its limit.
+// errLong is returned for a line or a head above its limit.
 var errLong = errors.New("line or header too long")
 
 func newSource(conn net.Conn) *source {
@@ -45,10 +45,10 @@ func (s *source) open(conn net.Conn) {
 	s.ready = s.readReady
 }
 
-// buffered is how many bytes are there without a read.
+// buffered returns how many bytes are available without a read.
 func (s *source) buffered() int { return s.w - s.r }
 
-// unread are the bytes that are there. They are valid until the next call.
+// unread returns the buffered bytes. They are valid until the next call.
 func (s *source) unread() []byte { return s.buf[s.r:s.w] }
 
 // skip drops n buffered bytes.
@@ -58,7 +58,7 @@ func (s *source) skip(n int) {
 	}
 }
 
-// release gives the buffer back; what is in it is lost.
+// release returns the buffer to the pool; its content is lost.
 func (s *source) release() {
 	if s.buf != nil {
 		giveBuffer(s.buf)
@@ -66,8 +66,8 @@ func (s *source) release() {
 	s.buf, s.r, s.w = nil, 0, 0
 }
 
-// fill reads once, at least one byte, behind what is there. A buffer grows to
-// most bytes, then it is errLong.
+// fill reads once, at least one byte, and appends it to the buffer. The buffer grows
+// to at most most bytes; when it is full, fill returns errLong.
 func (s *source) fill(most int) error {
 	if err := s.failed; err != nil {
 		s.failed = nil
@@ -122,13 +122,14 @@ func (s *source) fillReady() error {
 	return s.err
 }
 
-// maxTurn is how much is read of a connection before others are let run, in bytes.
-// While a peer sends faster than it is read no read ever waits, and a goroutine
-// keeps its processor for the 10 ms that Go's scheduler allows. With hundreds of
-// such peers the watcher, and all others, would wait for seconds.
+// maxTurn is how many bytes are read from a connection before other goroutines may
+// run. While a peer sends faster than we read, no read ever waits, and a goroutine
+// keeps its processor for the 10 ms that Go's scheduler allows. With hundreds of such
+// peers the watcher, and everything else, would wait for seconds.
 const maxTurn = 64 << 10
 
-// share lets other goroutines run when much was read since they could.
+// share lets other goroutines run when maxTurn bytes have been read since the last
+// time.
 func (s *source) share() {
 	if s.turn >= maxTurn {
 		s.turn = 0
@@ -136,9 +137,9 @@ func (s *source) share() {
 	}
 }
 
-// await waits until there is something to read. An error is the next read's. It
-// waits on the socket itself, whatever lies on it: of a stack that is not deep the
-// collector gives half back.
+// await waits until there is something to read. An error is returned by the next
+// read. It waits on the socket itself, also below TLS, since that keeps the stack
+// shallow: the collector halves the stack of a goroutine that uses little of it.
 func (s *source) await() {
 	if s.buffered() > 0 || s.failed != nil {
 		return
@@ -158,8 +159,8 @@ func (s *source) await() {
 	}
 }
 
-// read reads what there is into p, at most one read of the connection. With
-// direct, that goes by the buffer when the buffer is empty.
+// read reads what is available into p, with at most one read of the connection. With
+// direct, and if the buffer is empty, it reads into p without the buffer.
 func (s *source) read(p []byte, direct bool) (int, error) {
 	if s.buffered() == 0 {
 		if err := s.time.ahead(s.wait); err != nil {
@@ -180,8 +181,8 @@ func (s *source) read(p []byte, direct bool) (int, error) {
 	return n, nil
 }
 
-// line returns the next line with its line feed, at most most bytes. It is
-// valid until the next call; skip goes past it.
+// line returns the next line including its line feed, at most most bytes. It is
+// valid until the next call. The caller skips it.
 func (s *source) line(most int) ([]byte, error) {
 	for seen := 0; ; {
 		if i := bytes.IndexByte(s.unread()[seen:], '\n'); i >= 0 {
@@ -202,8 +203,8 @@ func (s *source) line(most int) ([]byte, error) {
 	}
 }
 
-// head returns a message's first line and header with the empty line that ends
-// them. The copy is the caller's: headers are cut out of it.
+// head returns a message's first line and header, including the empty line that ends
+// them. It is a copy, because the headers are substrings of it.
 func (s *source) head(most int) (string, error) {
 	for seen := 0; ; {
 		b := s.unread()
@@ -225,7 +226,7 @@ func (s *source) head(most int) (string, error) {
 	}
 }
 
-// final waits for the start of a final answer's head and skips interim ones.
+// final waits for the start of the final answer's head, and skips interim answers.
 func (s *source) final() error {
 	const start = len("HTTP/1.1 1")
 	for n, seen := 0, 0; ; {
@@ -250,8 +251,8 @@ func (s *source) final() error {
 	}
 }
 
-// headEnd returns the length of the head at the start of b, 0 when its end has
-// not come. Bytes before from have been looked at.
+// headEnd returns the length of the head at the start of b, or 0 when its end has
+// not arrived. Bytes before from have been examined already.
 func headEnd(b []byte, from int) int {
 	for {
 		i := bytes.IndexByte(b[from:], '\n')

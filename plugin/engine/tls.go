@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// secured is TLS on a connection. While it waits, neither it nor the socket below
-// it holds a buffer: only crypto/tls's own, which is as large as the largest
-// record that came.
+// secured is a connection with TLS. While it waits, neither it nor the socket below
+// it holds a buffer. Only crypto/tls keeps its own buffer, which is as large as the
+// largest record received so far.
 type secured struct {
 	*tls.Conn
 	below *below
@@ -20,8 +20,8 @@ type secured struct {
 	spent bool    // the last Read took all that TLS had opened
 }
 
-// await waits until there is something to read. Nothing but a byte is read: TLS
-// would hold a whole buffer while it waits for a record to fill it.
+// await waits until there is something to read. It reads a single byte: with a
+// longer read, a whole buffer would be held during the wait.
 func (s *secured) await() error {
 	if s.ahead {
 		return nil
@@ -33,8 +33,8 @@ func (s *secured) await() error {
 	return err
 }
 
-// Read implements io.Reader. It returns what has come in all records that are
-// there, so that what was sent at once is passed on at once.
+// Read implements io.Reader. It returns the content of all records that have
+// arrived, so that what was sent in one write is passed on in one write.
 func (s *secured) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -50,13 +50,13 @@ func (s *secured) Read(p []byte) (int, error) {
 		n += more
 		s.spent = n < len(p) && (err == nil || errors.Is(err, errDry))
 		if n == len(p) || err != nil || s.below.in.buffered() == 0 {
-			return n, nil // an error that is not of being dry comes again
+			return n, nil // any error but errDry is returned again by the next Read
 		}
 	}
 }
 
-// empty says that nothing lies inside TLS: no bytes for the application, no
-// part of a record, and no farewell. It does not read the socket.
+// empty reports whether TLS holds nothing: no bytes for the application, no part
+// of a record, and no close_notify. It does not read the socket.
 func (s *secured) empty() bool {
 	switch {
 	case s.ahead:
@@ -71,13 +71,13 @@ func (s *secured) empty() bool {
 	return n == 0 && errors.Is(err, errDry) && !s.below.inRecord()
 }
 
-// drained says that TLS has nothing to give before more comes on the socket. It is
-// not said of all that have nothing.
+// drained reports whether TLS surely has nothing to return before more arrives on
+// the socket. It may be false although TLS has nothing.
 func (s *secured) drained() bool {
 	return s.spent && !s.ahead && s.below.in.buffered() == 0
 }
 
-// handshake is TLS on conn.
+// handshake performs the TLS handshake on conn and returns the secured connection.
 func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) (*secured, error) {
 	config := c.client.tls
 	if config.ServerName == "" {
@@ -97,15 +97,15 @@ func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) 
 }
 
 // below is the connection under TLS. It gives TLS one record at a time, so that
-// TLS's buffer is no larger than a record, and counts where in a record the bytes
-// end that TLS has taken. It can be dry: then it gives what it has and reads no
-// more. And it can hold back what TLS writes.
+// TLS's buffer is no larger than a record, and tracks how much of the current record
+// TLS has read. While dry is set, it returns what is buffered and does not read the
+// socket. While hold is set, it buffers what TLS writes.
 type below struct {
 	net.Conn
 	in   source
 	out  output
 	dry  bool
-	hold bool // what TLS writes waits in out, where it fits
+	hold bool // what TLS writes stays in out, if it fits
 
 	head   int // bytes of a record's header that TLS has taken
 	header [recordHeader]byte
@@ -137,7 +137,7 @@ func (b *below) Read(p []byte) (int, error) {
 	case b.in.buffered() > 0:
 	case b.dry:
 		return 0, errDry
-	case len(p) >= bufferSize: // no need of a buffer
+	case len(p) >= bufferSize: // p is large enough: no buffer is needed
 		n, err := b.Conn.Read(p)
 		b.follow(p[:n])
 		return n, err
@@ -170,7 +170,8 @@ func (b *below) Write(p []byte) (int, error) {
 // are the length of what follows (RFC 8446 §5.1).
 const recordHeader = 5
 
-// follow takes in what TLS was given, which is of one record's header or body.
+// follow counts the bytes p that TLS was given. They belong to the header or to the
+// body of one record.
 func (b *below) follow(p []byte) {
 	if b.head < recordHeader {
 		if b.head += copy(b.header[b.head:], p); b.head < recordHeader {
@@ -185,11 +186,11 @@ func (b *below) follow(p []byte) {
 	}
 }
 
-// inRecord says that a record was taken in part.
+// inRecord reports whether TLS has read only a part of the current record.
 func (b *below) inRecord() bool { return b.head > 0 }
 
-// errDry is what a dry connection gives. TLS goes on after a passing error, and
-// takes a timeout for one.
+// errDry is returned by a dry connection. It is a timeout, because crypto/tls can
+// continue after a temporary error only.
 var errDry error = dryError{}
 
 type dryError struct{}

@@ -32,8 +32,8 @@ called, and no secret is needed. The exit status is 1 if there is an error.
   -strict   a warning counts as an error
 `
 
-// Check reads the files that args name and writes what it finds to stdout, a line
-// each. The error is nil if all of them can be used.
+// Check reads the files that args name and writes its findings to stdout, one per
+// line. The error is nil if all files can be used.
 func Check(schema *config.Schema, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -71,7 +71,7 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-// checker goes through one file.
+// checker checks one file.
 type checker struct {
 	relay *plugin.Relay
 	file  string
@@ -81,7 +81,7 @@ type checker struct {
 	found []finding
 }
 
-// finding is one thing that is wrong.
+// finding is one error or warning.
 type finding struct {
 	line    int // 0 if unknown
 	text    string
@@ -108,7 +108,7 @@ func (c *checker) print(to io.Writer) (errors, warnings int) {
 	return errors, warnings
 }
 
-// fail adds an error whose text begins with the path of what is wrong.
+// fail adds an error whose text begins with the path of the wrong value.
 func (c *checker) fail(err error) { c.add(err.Error(), false) }
 
 func (c *checker) add(text string, warning bool) {
@@ -176,7 +176,7 @@ func (c *checker) service(n *yaml.Node, i int) {
 }
 
 func (c *checker) route(n *yaml.Node, list string, i int) {
-	if memberOf(n, "expression") == nil { // Kong's other kind of routes, which standalone has not
+	if memberOf(n, "expression") == nil { // Kong's other router flavor, which standalone does not support
 		if _, _, err := decodeRoute(n, list, i); err != nil {
 			c.fail(err)
 		}
@@ -188,7 +188,7 @@ func (c *checker) route(n *yaml.Node, list string, i int) {
 	c.pluginsOf(n, place(list, name, i))
 }
 
-// pluginsOf checks the plugins of an entity that stands at where.
+// pluginsOf checks the plugins of the entity at the path where.
 func (c *checker) pluginsOf(n *yaml.Node, where string) {
 	var nodes []yaml.Node
 	for _, p := range elements(memberOf(n, "plugins")) {
@@ -215,7 +215,8 @@ func (c *checker) plugins(nodes []yaml.Node, where string) {
 	}
 }
 
-// configurations checks the plugins of ours, on all cores: there may be thousands.
+// configurations checks the configurations of this plugin, on all cores: there may be
+// thousands.
 func (c *checker) configurations() {
 	blocks := make(chan *block)
 	var all sync.WaitGroup
@@ -233,7 +234,8 @@ func (c *checker) configurations() {
 	all.Wait()
 }
 
-// configuration checks a plugin of ours as Kong does, and then as the plugin does.
+// configuration checks one configuration of this plugin: first with the rules that
+// Kong checks, then with those that the plugin checks.
 func (c *checker) configuration(b *block) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -251,7 +253,7 @@ func (c *checker) configuration(b *block) {
 	}
 	whole, err := schema.Dereference(filled, secret)
 	if err != nil {
-		c.problems(b, err, true) // the secrets may be there where Kong runs
+		c.problems(b, err, true) // the secrets may exist where Kong runs
 		if whole, err = schema.Dereference(filled, func(string) (string, error) { return placeholder, nil }); err != nil {
 			c.problems(b, err, false)
 			return
@@ -277,8 +279,8 @@ func (c *checker) configuration(b *block) {
 	inst.Close()
 }
 
-// secret returns the value of a reference to a vault. Only the environment can be
-// asked here.
+// secret returns the value of a reference to a vault. Only the environment vault can
+// be read here.
 func secret(reference string) (string, error) {
 	if !strings.HasPrefix(reference, "{vault://env/") {
 		return placeholder, nil
@@ -286,7 +288,7 @@ func secret(reference string) (string, error) {
 	return (&loader{getenv: os.Getenv}).vault(reference)
 }
 
-// problems adds what is wrong within a plugin's config.
+// problems adds a finding for each problem in a plugin's config.
 func (c *checker) problems(b *block, err error, warning bool) {
 	var list config.Problems
 	if !errors.As(err, &list) {
@@ -303,8 +305,9 @@ func (c *checker) problems(b *block, err error, warning bool) {
 	}
 }
 
-// lineOf is the line of what a path such as services[ai].routes[2].paths leads to in a
-// document, or of the last part of it that is there; 0 if nothing is.
+// lineOf returns the line of the node that a path such as services[ai].routes[2].paths
+// leads to in a document. If a part of the path is missing, it is the line of the last
+// part that exists; 0 if none does.
 func lineOf(n *yaml.Node, path string) int {
 	line := 0
 	for n != nil && path != "" {
@@ -335,7 +338,7 @@ func lineOf(n *yaml.Node, path string) int {
 	return line
 }
 
-// memberOf returns the member of a mapping, nil if there is none.
+// memberOf returns the value of a member of a mapping, or nil if there is none.
 func memberOf(n *yaml.Node, name string) *yaml.Node {
 	_, value := pairOf(n, name)
 	return value
@@ -354,7 +357,7 @@ func pairOf(n *yaml.Node, name string) (key, value *yaml.Node) {
 	return nil, nil
 }
 
-// elements returns those of a sequence.
+// elements returns the elements of a sequence.
 func elements(n *yaml.Node) []*yaml.Node {
 	if n = resolved(n); n == nil || n.Kind != yaml.SequenceNode {
 		return nil
@@ -362,8 +365,8 @@ func elements(n *yaml.Node) []*yaml.Node {
 	return n.Content
 }
 
-// element is the one with a name or id in a list of entities, or with a number,
-// counted from 1.
+// element returns the element of a list of entities that key names: by name, by id, or
+// by number, counted from 1.
 func element(n *yaml.Node, key string) *yaml.Node {
 	list := elements(n)
 	for _, one := range list {
@@ -379,7 +382,7 @@ func element(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// resolved is the node that an alias stands for.
+// resolved returns the node that an alias stands for.
 func resolved(n *yaml.Node) *yaml.Node {
 	if n != nil && n.Kind == yaml.AliasNode {
 		return n.Alias

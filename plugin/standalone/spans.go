@@ -22,8 +22,8 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// spans exports a span of each request over OTLP: what the shim puts into Kong's
-// traces. OpenTelemetry's own variables configure it (OTEL_EXPORTER_OTLP_ENDPOINT,
+// spans exports a span of each request over OTLP, with the content that the shim puts
+// into Kong's traces. OpenTelemetry's own variables configure it (OTEL_EXPORTER_OTLP_ENDPOINT,
 // OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME …).
 // https://opentelemetry.io/docs/languages/sdk-configuration/
 type spans struct {
@@ -31,9 +31,8 @@ type spans struct {
 	tracer   trace.Tracer
 }
 
-// newSpans returns nil where the environment names no place to send spans to.
-// Exporting never delays a request: what the collector does not take in time is
-// dropped.
+// newSpans returns nil if the environment names no OTLP endpoint. Exporting never
+// delays a request: spans that the collector does not accept in time are dropped.
 func newSpans(ctx context.Context, getenv func(string) string, log zerolog.Logger) (*spans, error) {
 	if cmp.Or(getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) == "" {
 		return nil, nil
@@ -51,10 +50,10 @@ func newSpans(ctx context.Context, getenv func(string) string, log zerolog.Logge
 	return &spans{provider, provider.Tracer(plugin.Name)}, nil
 }
 
-// close exports what is left, within the time of ctx.
+// close exports the remaining spans, until ctx is done at the latest.
 func (s *spans) close(ctx context.Context) {
 	if s != nil {
-		_ = s.provider.Shutdown(ctx) // the error handler has said it
+		_ = s.provider.Shutdown(ctx) // the error handler has logged it
 	}
 }
 
@@ -88,7 +87,8 @@ func (s *spans) add(x *exchange) {
 	}
 }
 
-// attributes are those of a JSON object, whose names hold dots.
+// attributes returns the members of a JSON object as attributes. The names contain
+// dots: they are not nested.
 func attributes(o *jsonedit.Value) (list []attribute.KeyValue) {
 	o.Visit(func(name []byte, v *jsonedit.Value) {
 		key := attribute.Key(name)

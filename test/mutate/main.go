@@ -7,11 +7,12 @@
 //	go run ./test/mutate -files 'cache*.go' -max 100 ./plugin/credentials
 //	go run ./test/mutate -files cost.go ./plugin/record
 //
-// A change that does not compile is none; one at which the tests hang is
-// noticed. All that type-check side by side are compiled into one test binary
-// (weave.go), the others into one each. Some changes make no difference that could be noticed (a bound that
-// nothing reaches, a field that is only a hint), so that a score of 100 % is
-// no aim. The working tree is not touched: go test -overlay has the changes.
+// A change that does not compile is not counted. A change that makes the tests
+// hang counts as noticed. All changes that type-check side by side are compiled
+// into one test binary (weave.go); each of the others is compiled into its own.
+// Some changes make no noticeable difference (a bound that nothing reaches, a
+// field that is only a hint), so 100 % is not the goal. The working tree is not
+// touched: the changes are given to go test by -overlay.
 //
 // Start with mutants.go, which says what is changed.
 package main

@@ -19,7 +19,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	}
 	dst = appendHead(dst, r.ID, r.Model, &r.Meta)
 	dst = append(dst, `,"content":[`...)
-	calls := 0
+	calls, cites := 0, chat.CitesOf(&c)
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		if empty(p) {
@@ -28,7 +28,8 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 		dst = jsonedit.AppendComma(dst)
 		switch p.Kind {
 		case chat.Text, chat.Refusal:
-			dst = appendTextBlock(dst, p.Text, nil)
+			list, _ := cites.Next(p)
+			dst = appendCitedText(dst, p.Text, list)
 		case chat.Thinking:
 			dst = append(dst, `{"type":"thinking","thinking":`...)
 			dst = p.Text.Append(dst)

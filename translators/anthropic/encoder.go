@@ -25,6 +25,8 @@ type encoder struct {
 	kind   chat.PartKind // of the open block
 	calls  []callBlock   // of the tool calls, in their order
 
+	waiting []*chat.Citation // for a block of text
+
 	reason   chat.FinishReason
 	sequence []byte
 	usage    chat.Usage
@@ -61,6 +63,8 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	switch d.Kind {
 	case chat.TextDelta, chat.RefusalDelta:
 		return e.appendText(dst, chat.Text, d.Text)
+	case chat.CitationDelta:
+		return e.appendCitation(dst, d.Citation)
 	case chat.ThinkingDelta:
 		return e.appendText(dst, chat.Thinking, d.Text)
 	case chat.SignatureDelta:
@@ -107,7 +111,24 @@ func (e *encoder) appendText(dst []byte, kind chat.PartKind, text []byte) []byte
 	if kind == chat.Thinking {
 		return e.appendDelta(dst, e.open, `{"type":"thinking_delta","thinking":`, text)
 	}
-	return e.appendDelta(dst, e.open, `{"type":"text_delta","text":`, text)
+	dst = e.appendDelta(dst, e.open, `{"type":"text_delta","text":`, text)
+	waiting := e.waiting
+	e.waiting = nil
+	for _, c := range waiting {
+		dst = e.appendCitation(dst, c)
+	}
+	return dst
+}
+
+// appendCitation writes a source of the block that is open, or of the next one of text.
+func (e *encoder) appendCitation(dst []byte, c *chat.Citation) []byte {
+	if e.open < 0 || e.kind != chat.Text {
+		e.waiting = append(e.waiting, c)
+		return dst
+	}
+	dst = append(dst, "event: content_block_delta\ndata: "+`{"type":"content_block_delta","index":`...)
+	dst = strconv.AppendInt(dst, int64(e.open), 10)
+	return append(appendCitation(append(dst, `,"delta":{"type":"citations_delta","citation":`...), c), "}}\n\n"...)
 }
 
 // appendOpen opens a block of text or thinking, unless it is the open one.

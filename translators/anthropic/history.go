@@ -9,8 +9,8 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// OwnThinking leaves in the history of a Messages body only the thinking that Claude
-// takes back: with a signature of its own. Thoughts without one are another model's,
+// OwnThinking leaves in the history of a Messages body only the thinking and the
+// citations that Claude takes back: with a signature of its own. Thoughts without one are another model's,
 // or of a stream that was cut off, and refused. It returns body itself when there is
 // nothing to change, or the new body appended to dst.
 //
@@ -35,9 +35,12 @@ func OwnThinking(dst []byte, _ *target.Target, body []byte) []byte {
 	return append(dst, edited...)
 }
 
-// hasThoughts says whether there may be a block of thinking in body: its type is the
-// value of a member, where the member "thinking" is a name.
+// hasThoughts says whether there may be a block of thinking, or a citation of the web,
+// in body: a block's type is the value of a member, where the member "thinking" is a name.
 func hasThoughts(body []byte) bool {
+	if bytes.Contains(body, []byte(`"encrypted_index"`)) {
+		return true
+	}
 	for _, word := range [...]string{`"thinking"`, `"redacted_thinking"`} {
 		for rest := body; ; {
 			i := bytes.Index(rest, []byte(word))
@@ -96,6 +99,8 @@ func ownBlock(block []byte) []byte {
 		member = "signature"
 	case `"redacted_thinking"`:
 		member = "data"
+	case `"text"`:
+		return ownCitations(block)
 	default:
 		return block
 	}

@@ -52,10 +52,10 @@ func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	}
 	r := &chat.Response{ID: text(v, "id"), Model: text(v, "model")}
 	c := chat.Choice{
-		Parts:    parseContent(content.GetArray()),
 		Finish:   finishReason(v.GetStringBytes("stop_reason")),
 		StopText: stopText(v),
 	}
+	parseContent(&c, content.GetArray())
 	r.Choices = []chat.Choice{c}
 	usage := v.Get("usage")
 	switch {
@@ -92,19 +92,27 @@ func stopText(v *jsonedit.Value) string {
 	return text(v, "stop_sequence")
 }
 
-func parseContent(blocks []*jsonedit.Value) []chat.Part {
+func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 	var parts chat.Joiner
 	var texts textJoiner
+	var cites citing
 	for _, b := range blocks {
 		switch text(b, "type") {
 		case "text":
 			s := text(b, "text")
 			if texts.gap(b) {
 				s = "\n" + s
+				cites.said(newline)
 			}
 			if s != "" {
 				parts.Join(chat.Part{Kind: chat.Text, Text: jsonedit.Plain(s)})
 			}
+			cites.begin()
+			cites.said(b.GetStringBytes("text"))
+			for _, v := range b.GetArray("citations") {
+				cites.cite(v)
+			}
+			cites.end()
 		case "thinking":
 			parts.Add(chat.Part{Kind: chat.Thinking, Text: b.GetText("thinking"), Signature: text(b, "signature")})
 		case "redacted_thinking":
@@ -117,7 +125,7 @@ func parseContent(blocks []*jsonedit.Value) []chat.Part {
 			parts.Add(chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: arguments})
 		}
 	}
-	return parts.Parts()
+	c.Parts, c.Citations = parts.Parts(), cites.list.List
 }
 
 // textJoiner decides whether a new line separates two blocks of text, as in Kong. It

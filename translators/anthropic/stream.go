@@ -19,6 +19,7 @@ type stream struct {
 	usage  chat.Usage
 	err    chat.Error
 	texts  textJoiner
+	cites  citing
 	blocks []openBlock // by the index that Anthropic counts all blocks with
 	tools  int         // tool_use blocks so far
 	input  []byte      // arguments that came with a block's start
@@ -91,9 +92,13 @@ func (s *stream) open(index int, b *jsonedit.Value) error {
 	switch string(b.GetStringBytes("type")) {
 	case "text":
 		if s.texts.gap(b) {
-			s.add(chat.Delta{Kind: chat.TextDelta, Text: newline})
+			s.bring(chat.TextDelta, newline)
 		}
+		s.cites.begin()
 		s.bring(chat.TextDelta, b.GetStringBytes("text"))
+		for _, v := range b.GetArray("citations") {
+			s.cites.cite(v)
+		}
 	case "thinking":
 		s.bring(chat.ThinkingDelta, b.GetStringBytes("thinking"))
 		s.bring(chat.SignatureDelta, b.GetStringBytes("signature"))
@@ -118,6 +123,9 @@ func (s *stream) bring(kind chat.DeltaKind, text []byte) {
 	if len(text) > 0 {
 		s.add(chat.Delta{Kind: kind, Text: text})
 	}
+	if kind == chat.TextDelta {
+		s.cites.said(text)
+	}
 }
 
 func (s *stream) delta(index int, d *jsonedit.Value) {
@@ -128,6 +136,8 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 		s.bring(chat.ThinkingDelta, d.GetStringBytes("thinking"))
 	case "signature_delta":
 		s.bring(chat.SignatureDelta, d.GetStringBytes("signature"))
+	case "citations_delta":
+		s.cites.cite(d.Get("citation"))
 	case "input_json_delta":
 		b := s.call(index)
 		if part := d.GetStringBytes("partial_json"); b != nil && len(part) > 0 {
@@ -140,8 +150,11 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 var noArguments = []byte("{}")
 
 // close adds an empty object for a call without arguments. A stream has no piece for
-// it, while a whole answer has {}.
+// it, while a whole answer has {}. A block of text is what its citations stand for.
 func (s *stream) close(index int) {
+	for _, c := range s.cites.end() {
+		s.add(chat.Delta{Kind: chat.CitationDelta, Citation: &c})
+	}
 	if b := s.call(index); b != nil && !b.any {
 		b.any = true
 		s.add(chat.Delta{Kind: chat.ToolArguments, Index: b.tool, Text: noArguments})

@@ -268,6 +268,8 @@ type Choice struct {
 	Finish   FinishReason
 	StopText string // the stop sequence that matched, if the provider names it
 	Logprobs Raw
+	// Citations are the sources of the text.
+	Citations []Citation
 	// Extra holds members of a completion's choice that OpenAI does not have.
 	Extra []Member
 }
@@ -323,6 +325,7 @@ const (
 	AudioDelta               // Choice, Raw: OpenAI's delta.audio object
 	ImageDelta               // Choice, Name: the MIME type, Text: the whole image in base64
 	LogprobsDelta            // Choice, Raw
+	CitationDelta            // Choice, Citation: a source of text that has come, or will
 	Finish                   // Choice, Reason, Text: the stop sequence that matched
 	UsageDelta               // Usage: the totals so far
 	ErrorDelta               // Err: the provider gave up
@@ -344,7 +347,9 @@ type Delta struct {
 	Created int64
 	Reason  FinishReason
 	Usage   *Usage // owned by the stream
-	Err     *Error
+	// Citation stays valid.
+	Citation *Citation
+	Err      *Error
 	// Signature is an opaque token that belongs to a call or a text.
 	Signature []byte
 	// Origin is whose the signature or the redacted thinking is, where it is not

@@ -55,7 +55,7 @@ func (b *blocks) append(dst []byte, d *Delta) []byte {
 	switch {
 	case d.Kind == Finish:
 		return b.to.Append(b.release(dst, true), d)
-	case d.Kind == LogprobsDelta:
+	case d.Kind == LogprobsDelta || d.Kind == CitationDelta:
 		return b.to.Append(dst, d)
 	case !b.open && d.Kind == ToolStart:
 		return b.begin(dst, d)

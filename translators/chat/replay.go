@@ -42,7 +42,7 @@ func (r *Response) Deltas() []Delta {
 }
 
 func (c *Choice) deltas(to []Delta) []Delta {
-	calls := 0
+	calls, last := 0, c.lastText()
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		d := Delta{Choice: c.Index, Text: []byte(p.Text.String()), Origin: p.Origin}
@@ -72,12 +72,35 @@ func (c *Choice) deltas(to []Delta) []Delta {
 			continue
 		}
 		to = append(to, d)
+		if i == last {
+			to = c.cited(to)
+		}
+	}
+	if last < 0 {
+		to = c.cited(to)
 	}
 	if c.Logprobs != nil {
 		to = append(to, Delta{Kind: LogprobsDelta, Choice: c.Index, Raw: c.Logprobs})
 	}
 	if c.Finish != "" {
 		to = append(to, Delta{Kind: Finish, Choice: c.Index, Reason: c.Finish, Text: []byte(c.StopText)})
+	}
+	return to
+}
+
+// lastText is where the last part of text is, -1 for nowhere.
+func (c *Choice) lastText() int {
+	for i := len(c.Parts) - 1; i >= 0; i-- {
+		if c.Parts[i].Kind == Text {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *Choice) cited(to []Delta) []Delta {
+	for i := range c.Citations {
+		to = append(to, Delta{Kind: CitationDelta, Choice: c.Index, Citation: &c.Citations[i]})
 	}
 	return to
 }

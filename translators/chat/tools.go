@@ -8,8 +8,8 @@ import (
 // Hosted is a kind of tool that a provider runs itself: the client only offers it.
 type Hosted string
 
-// The kinds of hosted tools. A tool of one maker is another maker's tool of the
-// same kind.
+// The kinds of hosted tools. Tools of the same kind correspond to each other: one
+// maker's tool is translated to another maker's tool of that kind.
 const (
 	WebSearch       Hosted = "web search"
 	WebFetch        Hosted = "web fetch"
@@ -21,16 +21,16 @@ const (
 
 // Search says how a web search is to be made.
 type Search struct {
-	Allowed, Blocked []string // domains; one of the two at most
-	Context          string   // low, medium or high: how much of what was found the model reads
+	Allowed, Blocked []string // domains; at most one of the two is set
+	Context          string   // low, medium or high: how much of the results the model reads
 	City, Region     string
 	Country          string // ISO 3166-1, two letters
 	Timezone         string // IANA
 	MaxUses          Number
 }
 
-// hostedKinds are the makers' words for hosted tools, by their beginning. A word
-// that is not here is OtherHosted.
+// hostedKinds lists the names that makers give their hosted tools, by prefix. A name
+// that is not listed is OtherHosted.
 //
 //	https://platform.claude.com/docs/en/agents-and-tools/tool-use/tool-reference
 //	https://platform.openai.com/docs/guides/tools
@@ -56,8 +56,8 @@ var hostedKinds = []struct {
 	{"image_generation", ImageGeneration},
 }
 
-// HostedTool returns the hosted tool of the kind that word names, with the name that
-// the client's tool choice calls it, "" for word, and the client's JSON for it.
+// HostedTool returns the hosted tool of the kind that word names. name is what the
+// client's tool choice calls it; "" stands for word. native is the client's JSON for it.
 func HostedTool(word, name string, native Raw) Tool {
 	if name == "" {
 		name = word
@@ -110,8 +110,8 @@ func (r *Request) Hosts(kind Hosted) *Tool {
 	return nil
 }
 
-// ForcesHosted reports whether the client demands the call of a hosted tool, which
-// few APIs can be told.
+// ForcesHosted reports whether the client demands that a hosted tool is called. Few
+// APIs can express that.
 func (r *Request) ForcesHosted() bool {
 	return r.ToolChoice.Mode == "function" && slices.ContainsFunc(r.Tools, func(t Tool) bool { return t.Hosted != "" && t.Name == r.ToolChoice.Name })
 }

@@ -15,10 +15,16 @@ func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 	for i := range resp.Choices {
 		c := &resp.Choices[i]
 		dst = append(jsonedit.AppendComma(dst), `{"content":{"parts":[`...)
+		cited, written := sources{list: c.Citations}, 0
 		for j := range c.Parts {
-			dst = appendPart(dst, &c.Parts[j], &resp.Meta)
+			before := len(dst)
+			if dst = appendPart(dst, &c.Parts[j], &resp.Meta); len(dst) > before {
+				cited.add(&c.Parts[j], written)
+				written++
+			}
 		}
-		dst = appendCandidateTail(dst, c.Index, c.Finish)
+		dst = cited.append(appendCandidateTail(dst, c.Index, c.Finish))
+		dst = append(dst, '}')
 	}
 	dst = append(dst, ']')
 	if !resp.NoUsage {
@@ -79,7 +85,7 @@ func appendCall(dst, id, name, arguments []byte) []byte {
 	return append(dst, '}')
 }
 
-// appendCandidateTail ends a candidate whose parts are open.
+// appendCandidateTail writes what follows the parts of a candidate, up to its brace.
 func appendCandidateTail(dst []byte, index int, reason chat.FinishReason) []byte {
 	dst = append(dst, `],"role":"model"}`...)
 	switch reason {
@@ -93,7 +99,7 @@ func appendCandidateTail(dst []byte, index int, reason chat.FinishReason) []byte
 	default:
 		dst = jsonedit.AppendText(dst, "finishReason", "OTHER")
 	}
-	return append(jsonedit.AppendInt(dst, "index", index), '}')
+	return jsonedit.AppendInt(dst, "index", index)
 }
 
 // appendUsage writes the member usageMetadata.
@@ -175,10 +181,11 @@ func (d dialect) NewEncoder(meta chat.Meta) chat.Encoder {
 type encoder struct {
 	meta    chat.Meta
 	array   bool
-	begun   bool   // something was written
-	closed  bool   // the end or an error was written
-	tail    []byte // what ends every response, once known
-	calls   []held // by choice
+	begun   bool      // something was written
+	closed  bool      // the end or an error was written
+	tail    []byte    // what ends every response, once known
+	calls   []held    // by choice
+	cited   []sources // by choice
 	reasons []chat.FinishReason
 	usage   chat.Usage
 	counted bool
@@ -215,11 +222,18 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 		return dst
 	}
 	for len(e.calls) <= d.Choice {
-		e.calls, e.reasons = append(e.calls, held{}), append(e.reasons, "")
+		e.calls, e.reasons, e.cited = append(e.calls, held{}), append(e.reasons, ""), append(e.cited, sources{})
 	}
 	c := &e.calls[d.Choice]
 	if d.Kind == chat.ToolArguments {
 		c.arguments = append(c.arguments, d.Text...)
+		return dst
+	}
+	switch d.Kind {
+	case chat.TextDelta:
+		e.cited[d.Choice].text.Write(d.Text)
+	case chat.CitationDelta:
+		e.cited[d.Choice].list = append(e.cited[d.Choice].list, *d.Citation)
 		return dst
 	}
 	dst = e.release(dst, d.Choice)
@@ -262,7 +276,7 @@ func (e *encoder) content(dst []byte, d *chat.Delta) []byte {
 	default:
 		return e.undo(dst, mark)
 	}
-	return e.finish(appendCandidateTail(dst, d.Choice, ""), false)
+	return e.finish(append(appendCandidateTail(dst, d.Choice, ""), '}'), false)
 }
 
 // settle sets the members that every response repeats.
@@ -328,7 +342,7 @@ func (e *encoder) release(dst []byte, choice int) []byte {
 	if len(c.signature) > 0 {
 		dst = jsonedit.AppendText(dst, "thoughtSignature", c.signature)
 	}
-	return e.finish(appendCandidateTail(append(dst, '}'), choice, ""), false)
+	return e.finish(append(appendCandidateTail(append(dst, '}'), choice, ""), '}'), false)
 }
 
 // end writes the finish reasons and the usage as the last response.
@@ -341,6 +355,7 @@ func (e *encoder) end(dst []byte) []byte {
 	for i, reason := range e.reasons {
 		if reason != "" {
 			dst = appendCandidateTail(append(jsonedit.AppendComma(dst), `{"content":{"parts":[`...), i, reason)
+			dst = append(e.cited[i].append(dst), '}')
 		}
 	}
 	dst = e.finish(dst, true)

@@ -77,8 +77,13 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	c := chat.Choice{Index: place(i, v)}
 	calls := 0
 	var parts chat.Joiner
+	var sources grounding
+	cited := v.Get("groundingMetadata")
 	for _, p := range v.GetArray("content", "parts") {
 		part, ok := parsePart(p)
+		if cited != nil {
+			sources.add(&part)
+		}
 		if !ok {
 			continue
 		}
@@ -94,7 +99,7 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 			parts.Add(part)
 		}
 	}
-	c.Parts = parts.Parts()
+	c.Parts, c.Citations = parts.Parts(), sources.read(cited)
 	c.Finish = finishReason(v.GetStringBytes("finishReason"), calls > 0)
 	if c.Finish == chat.Failed {
 		c.StopText = failure(v)

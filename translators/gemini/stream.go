@@ -20,7 +20,8 @@ type stream struct {
 	buf    []byte // arguments, ids and raw members of this event's deltas
 	id     []byte
 	opened bool
-	calls  []int // by candidate
+	calls  []int       // by candidate
+	cited  []grounding // by candidate
 	usage  chat.Usage
 }
 
@@ -119,6 +120,11 @@ func (s *stream) content(at int, candidate *jsonedit.Value) {
 			s.media(at, blob)
 		}
 	}
+	if cited := candidate.Get("groundingMetadata"); cited != nil {
+		for _, c := range s.sources(at).read(cited) {
+			s.emit(chat.Delta{Kind: chat.CitationDelta, Choice: at, Citation: &c})
+		}
+	}
 	if l := candidate.Get("logprobsResult"); l != nil {
 		from := len(s.buf)
 		s.buf = appendLogprobs(s.buf, l)
@@ -126,9 +132,18 @@ func (s *stream) content(at int, candidate *jsonedit.Value) {
 	}
 }
 
+// sources are those of a candidate's text so far.
+func (s *stream) sources(candidate int) *grounding {
+	for len(s.cited) <= candidate {
+		s.cited = append(s.cited, grounding{})
+	}
+	return &s.cited[candidate]
+}
+
 func (s *stream) text(at int, said []byte, thought bool, signature []byte) {
 	if !thought {
 		if len(said) > 0 {
+			s.sources(at).text.Write(said)
 			s.emit(chat.Delta{Kind: chat.TextDelta, Choice: at, Text: said, Signature: signature})
 		}
 		return

@@ -60,6 +60,7 @@ func appendChoice(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []b
 	if thoughts > 0 {
 		dst = thinking.AppendMember(dst, "reasoning_content")
 	}
+	dst = appendAnnotations(dst, c.Citations)
 	dst = appendThinkingBlocks(dst, c.Parts, meta)
 	dst = appendImages(dst, c.Parts)
 	finish := c.Finish

@@ -18,8 +18,13 @@ func (responsesDialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte,
 	if len(resp.Choices) > 0 {
 		c := &resp.Choices[0]
 		r.reason = c.Finish
+		cites := chat.CitesOf(c)
 		for i := range c.Parts {
 			r.part(&c.Parts[i], &resp.Meta)
+			list, _ := cites.Next(&c.Parts[i])
+			for j := range list {
+				r.message.cites = append(r.message.cites, &list[j])
+			}
 		}
 	}
 	r.usage, r.counted = resp.Usage, !resp.NoUsage || resp.Usage != (chat.Usage{})
@@ -34,6 +39,8 @@ type response struct {
 	id      identity
 	tools   map[string]chat.ClientTool
 	items   []*item
+	message *item            // the last one
+	waiting []*chat.Citation // for a message to stand in
 	reason  chat.FinishReason
 	usage   chat.Usage
 	counted bool
@@ -57,6 +64,8 @@ type item struct {
 	id      string // "msg_…"
 	text    []byte // what it says, thinks, draws, or the arguments
 	refused bool   // a message is a refusal
+	from    int    // where a message's text begins in that of the answer, in characters
+	cites   []*chat.Citation
 	sealed  []byte // encrypted_content
 	name    []byte // of a call
 	call    []byte // its id
@@ -81,6 +90,12 @@ func (r *response) add(kind itemKind) *item {
 
 func (r *response) addItem(it *item, prefix string) *item {
 	it.n = len(r.items)
+	if it.kind == messageItem {
+		if r.message != nil {
+			it.from = r.message.from + r.message.characters()
+		}
+		r.message = it
+	}
 	id := r.id.appendCallID(nil, nil, 0, it.n) // "call_<answer>_<n>", quoted
 	it.id = prefix + string(id[len(`"call_`):len(id)-1])
 	r.items = append(r.items, it)
@@ -294,7 +309,11 @@ func (it *item) appendPart(dst, text []byte) []byte {
 		return append(jsonedit.AppendBytes(append(dst, `{"type":"refusal","refusal":`...), text), '}')
 	}
 	dst = jsonedit.AppendBytes(append(dst, `{"type":"output_text","text":`...), text)
-	return append(dst, `,"annotations":[],"logprobs":[]}`...)
+	dst = append(dst, `,"annotations":[`...)
+	for _, c := range it.cites {
+		dst = appendOutputAnnotation(jsonedit.AppendComma(dst), c, it.from)
+	}
+	return append(dst, `],"logprobs":[]}`...)
 }
 
 func appendSummary(dst, text []byte) []byte {

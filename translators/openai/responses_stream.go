@@ -40,6 +40,8 @@ func (e *responsesEncoder) Append(dst []byte, d *chat.Delta) []byte {
 	switch d.Kind {
 	case chat.TextDelta, chat.RefusalDelta:
 		return e.say(dst, d)
+	case chat.CitationDelta:
+		return e.cite(dst, d.Citation)
 	case chat.ThinkingDelta:
 		return e.think(dst, d.Text)
 	case chat.SignatureDelta:
@@ -146,7 +148,14 @@ func (e *responsesEncoder) say(dst []byte, d *chat.Delta) []byte {
 	if !it.refused {
 		dst = append(dst, `,"logprobs":[]`...)
 	}
-	return closeEvent(dst)
+	dst = closeEvent(dst)
+	if waiting := e.response.waiting; len(waiting) > 0 && !it.refused {
+		e.response.waiting = nil
+		for _, c := range waiting {
+			dst = e.cite(dst, c)
+		}
+	}
+	return dst
 }
 
 func (e *responsesEncoder) think(dst, text []byte) []byte {

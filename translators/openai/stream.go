@@ -121,6 +121,12 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 		c.thinking = append(c.thinking, d.Text...)
 		dst = jsonedit.AppendBytes(append(dst, `{"reasoning_content":`...), d.Text)
 		return e.finish(append(dst, '}'), "")
+	case chat.CitationDelta:
+		if d.Citation.URL == "" {
+			return dst[:mark]
+		}
+		dst = append(appendAnnotation(append(dst, `{"annotations":[`...), d.Citation), ']')
+		return e.finish(append(dst, '}'), "")
 	case chat.SignatureDelta:
 		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), jsonedit.PlainBytes(c.thinking), string(d.Token(nil, origin.Anthropic, &e.meta)))
 		dst = append(dst, ']')

@@ -1,15 +1,15 @@
-// Package origin says whose an opaque token of a conversation is: the signature of
-// a thought or of a call, redacted thinking, encrypted reasoning, the id of a
-// server's tool. A client keeps such tokens and sends them back, perhaps to another
-// provider than the one that made them, which refuses what it did not make itself.
+// Package origin records which provider made an opaque token of a conversation: the
+// signature of a thought or of a call, redacted thinking, encrypted reasoning, the id
+// of a server's tool. A client keeps such tokens and sends them back, perhaps to a
+// provider that did not make them. Providers refuse tokens that they did not make.
 //
-// What is handed out to a client tells whose it is. In a format of its maker's own a
-// token is handed out as it came: a signature in a thinking block of Anthropic's
-// format is Claude's, a thoughtSignature in Gemini's is Google's. Any other token
-// begins with a mark, which names its origin; see Append. When a token comes back,
-// Of takes the mark off and says whose it is, by the mark or else by the format.
-// Then chat.Request.Owned, or what an operation's Edit does with a body of the same
-// format, leaves to the target only what is its own.
+// So a token tells the client's next request who made it. In its maker's own format
+// it is sent to the client unchanged: a signature in a thinking block of Anthropic's
+// format is Claude's, a thoughtSignature in Gemini's is Google's. Any other token is
+// given a mark in front, which names its origin; see Append. When a token comes back,
+// Of removes the mark and returns the origin: the one that the mark names, or without
+// a mark the format's own. Then chat.Request.Owned, or for a body of the same format
+// the operation's Edit, keeps only the tokens that the target made itself.
 package origin
 
 import (
@@ -18,44 +18,47 @@ import (
 	"strings"
 )
 
-// Name is an origin: letters a to z and digits. Where a maker's tokens are taken by
-// all that serve its models, it is the maker; else it is who serves them.
+// Name is an origin: letters a to z and digits. It names the maker of a model if all
+// providers that serve the model accept its tokens; otherwise it names the provider.
 type Name string
 
-// The origins that formats are of, or that several providers share.
+// The origins that belong to a format, or that several providers share.
 const (
-	// Anthropic: signatures of Claude are good on Anthropic's API, Bedrock and
+	// Anthropic: signatures of Claude are valid on Anthropic's API, Bedrock and
 	// Vertex alike.
 	// https://platform.claude.com/docs/en/build-with-claude/extended-thinking
 	Anthropic Name = "anthropic"
 	// Google: https://ai.google.dev/gemini-api/docs/thought-signatures
 	Google Name = "google"
 	OpenAI Name = "openai"
-	Amazon Name = "amazon" // what serves models other than Claude on Bedrock
-	// Unknown is nobody's: tokens of it are not sent to anyone.
+	Amazon Name = "amazon" // Bedrock, for models other than Claude
+	// Unknown: the token is not sent to any provider.
 	Unknown Name = ""
 )
 
-// A mark is Prefix, a letter for how the token is written, the origin's name, and
-// one to four fill letters up to a multiple of four. All are letters and digits: with
-// the token, which is base64, the whole is base64 still, which Google's SDKs decode
-// and encode again, in the alphabet for URLs.
+// A mark consists of Prefix, a letter for how the token is written, the origin's name,
+// and one to four fill letters that make its length a multiple of four. It has letters
+// and digits only, so that mark and token together are valid base64. This is needed
+// because Google's SDKs decode the text and encode it again, in the URL alphabet.
 const (
 	Prefix = "GoAIProxyOrigin"
 	fill   = 'Z'
 
-	asItIs = '0' // the token is base64, with so many fill letters behind it: 0 to 3
-	asText = 'T' // the token is anything else, and is encoded
+	asItIs = '0' // the token is base64; the digit, 0 to 3, counts the fill letters behind it
+	asText = 'T' // the token is not base64, and is encoded
 )
 
 var encoding = base64.StdEncoding
 
-// standard undoes what the SDKs do that write base64 in the alphabet for URLs.
+// standard turns base64 in the URL alphabet, which some SDKs write, into standard
+// base64.
 var standard = strings.NewReplacer("-", "+", "_", "/")
 
-// Append writes a token to hand out in a format whose tokens are format's own: as it
-// is if it is of the same origin or of none, with a mark otherwise. A token that is empty makes
-// a mark alone, which says whose the thought beside it is.
+// Append appends a token for the client to dst. whose is the token's origin, format
+// the origin that unmarked tokens of the client's format have. The token is written
+// unchanged if both are the same or whose is Unknown, and with a mark otherwise. For
+// an empty token the mark alone is written: it tells the origin of the thought that it
+// stands beside.
 func Append[T string | []byte](dst []byte, whose, format Name, token T) []byte {
 	if whose == format || whose == Unknown {
 		return append(dst, token...)
@@ -77,7 +80,7 @@ func Append[T string | []byte](dst []byte, whose, format Name, token T) []byte {
 	return append(append(dst, token...), "ZZZ"[:behind]...)
 }
 
-// Text is Append for a text.
+// Text is like Append and returns a string.
 func Text(whose, format Name, token string) string {
 	if whose == format || whose == Unknown {
 		return token
@@ -85,9 +88,9 @@ func Text(whose, format Name, token string) string {
 	return string(Append(nil, whose, format, token))
 }
 
-// Of takes the mark off a token that a client sent in a format, and says whose the
-// token is: what its mark names, or without one the format's own. A token with a
-// broken mark is nobody's.
+// Of removes the mark from a token that a client sent, and returns the token's origin:
+// the one that its mark names, or format if it has no mark. For a broken mark it
+// returns Unknown and no token.
 func Of(token string, format Name) (Name, string) {
 	if !strings.HasPrefix(token, Prefix) {
 		return format, token
@@ -116,13 +119,13 @@ func Of(token string, format Name) (Name, string) {
 	return Name(rest[1:end]), payload
 }
 
-// Marked says whether a body may have a token with a mark.
+// Marked reports whether a body may contain a token with a mark.
 func Marked(body []byte) bool { return bytes.Contains(body, prefix) }
 
 var prefix = []byte(Prefix)
 
-// isBase64 says whether a token has base64's letters only. Padding completes it, so a
-// token with padding needs none of ours.
+// isBase64 reports whether a token consists of base64's letters only, perhaps with
+// padding. A token with padding needs no fill letters.
 func isBase64[T string | []byte](token T) bool {
 	end := len(token)
 	for len(token)%4 == 0 && end > 0 && len(token)-end < 2 && token[end-1] == '=' {

@@ -1,0 +1,87 @@
+package translators
+
+import (
+	"strings"
+	"testing"
+
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/gemini"
+	"go-ai-proxy/translators/openai"
+)
+
+// cited is an answer "Né 1916." of which the page stands for "1916.", as providers
+// write it: whole, and as the events of a stream.
+var cited = map[string]struct {
+	upstream chat.Upstream
+	whole    string
+	stream   string
+}{
+	"anthropic": {anthropic.Messages,
+		`{"content":[{"type":"text","text":"Né "},{"type":"text","text":"1916.","citations":[{"type":"web_search_result_location","url":"https://example.org/a","title":"A","encrypted_index":"e","cited_text":"in 1916"}]}],"stop_reason":"end_turn"}`,
+		`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Né "}}
+{"type":"content_block_stop","index":0}
+{"type":"content_block_start","index":1,"content_block":{"type":"text","text":"","citations":[]}}
+{"type":"content_block_delta","index":1,"delta":{"type":"citations_delta","citation":{"type":"web_search_result_location","url":"https://example.org/a","title":"A","encrypted_index":"e","cited_text":"in 1916"}}}
+{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"1916."}}
+{"type":"content_block_stop","index":1}
+{"type":"message_delta","delta":{"stop_reason":"end_turn"}}
+{"type":"message_stop"}`},
+	"gemini": {gemini.Generate,
+		`{"candidates":[{"content":{"role":"model","parts":[{"text":"hm","thought":true},{"text":"Né 1916."}]},"finishReason":"STOP","groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://example.org/a","title":"A"}}],"groundingSupports":[{"segment":{"partIndex":1,"startIndex":4,"endIndex":9},"groundingChunkIndices":[0]}]}}]}`,
+		`{"candidates":[{"content":{"role":"model","parts":[{"text":"Né "}]}}]}
+{"candidates":[{"content":{"role":"model","parts":[{"text":"1916."}]},"finishReason":"STOP","groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://example.org/a","title":"A"}}],"groundingSupports":[{"segment":{"startIndex":4,"endIndex":9},"groundingChunkIndices":[0]}]}}]}`},
+}
+
+// told is how a client of each dialect gets the source.
+var told = map[string]struct {
+	dialect       chat.Dialect
+	whole, stream string
+}{
+	"chat": {openai.Chat,
+		`"annotations":[{"type":"url_citation","url_citation":{"start_index":3,"end_index":8,"url":"https://example.org/a","title":"A"}}]`,
+		`{"annotations":[{"type":"url_citation","url_citation":{"start_index":3,"end_index":8,"url":"https://example.org/a","title":"A"}}]}`},
+	"responses": {openai.Responses,
+		`"annotations":[{"type":"url_citation","start_index":3,"end_index":8,"url":"https://example.org/a","title":"A"}]`,
+		`"content_index":0,"annotation_index":0,"annotation":{"type":"url_citation","start_index":3,"end_index":8,"url":"https://example.org/a","title":"A"}}`},
+	"anthropic": {anthropic.Dialect,
+		`"citations":[{"type":"web_search_result_location","url":"https://example.org/a","title":"A","cited_text":"`,
+		`"delta":{"type":"citations_delta","citation":{"type":"web_search_result_location","url":"https://example.org/a","title":"A","cited_text":"`},
+	"gemini": {gemini.Dialect,
+		`"groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://example.org/a","title":"A"}}],"groundingSupports":[{"segment":{`,
+		`"groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://example.org/a","title":"A"}}],"groundingSupports":[{"segment":{"startIndex":4,"endIndex":9},"groundingChunkIndices":[0]}]}`},
+}
+
+func TestSourcesOfAnAnswerReachEveryClient(t *testing.T) {
+	for provider, p := range cited {
+		for client, c := range told {
+			t.Run(provider+" to "+client, func(t *testing.T) {
+				r, err := p.upstream.ParseResponse(&plainTarget, []byte(p.whole))
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer, err := c.dialect.AppendResponse(nil, r)
+				if err != nil || !strings.Contains(string(answer), c.whole) {
+					t.Errorf("%v: the whole answer has no %s\n%s", err, c.whole, answer)
+				}
+				stream, encoder := p.upstream.NewStream(&plainTarget), c.dialect.NewEncoder(chat.Meta{})
+				var events []byte
+				for line := range strings.Lines(p.stream) {
+					deltas, err := stream.Next(frame.Event{Data: []byte(strings.TrimSpace(line))})
+					if err != nil {
+						t.Fatal(err)
+					}
+					for i := range deltas {
+						events = encoder.Append(events, &deltas[i])
+					}
+				}
+				events = encoder.Append(events, &chat.Delta{Kind: chat.End})
+				if !strings.Contains(string(events), c.stream) {
+					t.Errorf("the stream has no %s\n%s", c.stream, events)
+				}
+			})
+		}
+	}
+}
