@@ -85,7 +85,7 @@ func providerTable() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nWhat happens to each field of a chat request at each provider (mapped, refused or\ndropped by name) is in [docs/fields.md](docs/fields.md).\n")
+	b.WriteString("\nWhat happens to each field of a chat request at each provider (mapped, refused or\ndropped by name) is in [docs/fields.md](docs/fields.md); what is known of models in\n[docs/models.md](docs/models.md).\n")
 	return b.String()
 }
 
@@ -150,6 +150,57 @@ with a 400 that names it, and a dropped one changes nothing. Every dropped field
 	return b.String()
 }
 
+// modelTable is docs/models.md: what the models take, by the providers' tables.
+func modelTable() string {
+	var b strings.Builder
+	b.WriteString(`# What the models take
+
+Made from the code by ` + "`go test ./test -run Tables -update`" + `. A translated request is
+fitted to the first row that has the beginning of the model's name; the law "nothing
+that the model's row forbids is sent" is run over every row with every client's format.
+The last row without a name takes all others; a provider without such a row is asked
+as the client wants. A row is a line of the file ` + "`models.go`" + ` in the provider's folder.
+`)
+	for _, v := range variants() {
+		p, _ := serving(v.provider, v.options)
+		op := p.Operations["llm/v1/chat"]
+		if op == nil || len(op.Edit.Models) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n| models | effort | refused | otherwise | document |\n| --- | --- | --- | --- | --- |\n", v.name)
+		for i := range op.Edit.Models {
+			f := &op.Edit.Models[i]
+			name := "all others"
+			if f.Prefix != "" {
+				name = "`" + f.Prefix + "…`"
+				if bare, whole := strings.CutSuffix(f.Prefix, "-"); whole {
+					name = "`" + bare + "`, `" + f.Prefix + "…`"
+				}
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | [↗](%s) |\n", name, strings.Join(f.Efforts, ", "), strings.Join(f.Refuses, ", "), otherwise(f), f.Document)
+		}
+	}
+	return b.String()
+}
+
+// otherwise is what a row says beside efforts and refused members.
+func otherwise(f *providers.Family) string {
+	var all []string
+	if f.Limit != "" {
+		all = append(all, "max_tokens is "+f.Limit)
+	}
+	if f.QuietTools {
+		all = append(all, "functions with effort none only")
+	}
+	if f.Thinking != nil {
+		all = append(all, "Anthropic's thinking")
+	}
+	if f.NoSchema {
+		all = append(all, "a schema goes in words")
+	}
+	return strings.Join(all, "; ")
+}
+
 // generated replaces what stands between the marks of a table.
 func generated(text, name, table string) (string, error) {
 	begin := "<!-- " + name + ":"
@@ -180,7 +231,7 @@ func written() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../schema.json": withRules(withLists(string(schema)))}, nil
+	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../docs/models.md": modelTable(), "../schema.json": withRules(withLists(string(schema)))}, nil
 }
 
 // TestTablesInDocsMatchTheCode compares the README's tables, docs/fields.md and

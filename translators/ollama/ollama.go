@@ -29,11 +29,15 @@ var Provider = provider.Provider{
 		return strings.TrimSuffix(strings.TrimPrefix(name, "library/"), ":latest")
 	},
 	Operations: map[route.Type]*provider.Operation{
-		route.Chat:        {Path: provider.Path("/api/chat"), Format: provider.OllamaChat, Chat: Chat, Meter: Meter, Fields: Fields},
-		route.Completions: {Path: provider.Path("/api/generate"), Format: provider.OllamaGenerate, Chat: Generate, Meter: Meter, Fields: generateFields},
+		route.Chat:        {Path: provider.Path("/api/chat"), Format: provider.OllamaChat, Chat: Chat, Meter: Meter, Fields: Fields, Edit: edit},
+		route.Completions: {Path: provider.Path("/api/generate"), Format: provider.OllamaGenerate, Chat: Generate, Meter: Meter, Fields: generateFields, Edit: edit},
 		route.Embeddings:  {Path: provider.Path("/api/embed"), Format: provider.OllamaEmbed, Body: Embed, NoStream: true},
 	},
 }
+
+// edit has what the models take. The requests of Ollama's own clients are not changed
+// by it: the families refuse no member.
+var edit = provider.Edit{Models: Families}
 
 // The formats of Ollama's API.
 var (

@@ -23,9 +23,9 @@ var Families = provider.Families{
 	{Prefix: "o3-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
 	{Prefix: "o4-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
 	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: "https://cookbook.openai.com/articles/openai-harmony"},
+	{Prefix: "gpt-35-", Document: "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/legacy-models"},
 	{Prefix: "gpt-3", Document: chatPage},
 	{Prefix: "gpt-4", Document: chatPage},
-	{Prefix: "gpt-35-", Document: "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/legacy-models"},
 	{Prefix: "gpt-audio", Document: chatPage},
 	{Prefix: "chatgpt-", Document: chatPage},
 	// gpt-5.4 and newer: "Function tools with reasoning_effort are not supported … in
