@@ -37,7 +37,7 @@ type attempt struct {
 	provider *provider.Provider // the provider, in the variant that serves the target
 	op       *provider.Operation
 	how      translation
-	asked    *provider.Call // viaResource: what the provider is asked
+	asked    *provider.Call // viaResource, viaCounter: what the provider is asked
 	left     []string       // the client's hosted tools that the provider does not have
 	fitted   []string       // values of the header of the operation's Fit
 	hidden   bool           // the stream has a usage chunk that the client did not ask for
@@ -62,6 +62,8 @@ const (
 	same        translation = iota // the target speaks the client's format
 	viaChat                        // translated by way of the internal form
 	viaBody                        // the operation has a translator of its own
+	viaCounter                     // the provider counts the prompt of the translated chat
+	estimated                      // nobody is asked: the prompt's tokens are estimated
 	viaResource                    // a REST operation that the provider does in another way
 	untouched                      // preserve: the body is not looked at, not even for its model
 )
@@ -96,6 +98,9 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	if err := a.checkModel(); err != nil {
 		return nil, err
 	}
+	if a.how == estimated {
+		return a, nil
+	}
 	if err := translate(a); err != nil {
 		return nil, err
 	}
@@ -122,6 +127,9 @@ func (a *attempt) choose() error {
 	if a.request.api.Body == provider.TakeRaw {
 		a.how, a.op = untouched, &provider.Operation{}
 		return nil
+	}
+	if a.request.api.Count != nil {
+		return chooseCounter(a)
 	}
 	a.op = a.operation()
 	switch {
@@ -331,6 +339,9 @@ func (a *attempt) run(ctx context.Context) error {
 	if a.request.api.Body == provider.TakeSocket {
 		return serveSocket(ctx, a)
 	}
+	if a.how == estimated {
+		return deliverEstimate(a)
+	}
 	if err := a.call(ctx); err != nil {
 		var own *chat.Error
 		switch {
@@ -353,7 +364,7 @@ func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
-	case end == record.Completed && len(a.instance.targets) > 1: // latency matters only when there is a choice
+	case end == record.Completed && len(a.instance.targets) > 1 && a.request.api.Count == nil: // latency matters only when there is a choice
 		x.Latency = now.Sub(a.began)
 	}
 	return x

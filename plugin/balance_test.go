@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -48,7 +49,7 @@ func status(code int) http.HandlerFunc {
 	}
 }
 
-const retryAll = `"algorithm":"round-robin","retries":3,"failover_criteria":["error","timeout","http_500","http_503","http_429","non_idempotent"]`
+const retryAll = `"algorithm":"priority","retries":3,"failover_criteria":["error","timeout","http_500","http_503","http_429","non_idempotent"]`
 
 func TestFailoverFollowsTheCriteria(t *testing.T) {
 	refused := httptest.NewServer(nil)
@@ -65,15 +66,15 @@ func TestFailoverFollowsTheCriteria(t *testing.T) {
 		status         int
 		tried          int
 	}{
-		{"503 by default goes to the client", `"algorithm":"round-robin"`, status(503), 503, 1},
-		{"503 listed without non_idempotent, too", `"algorithm":"round-robin","failover_criteria":["http_503"]`, status(503), 503, 1},
+		{"503 by default goes to the client", `"algorithm":"priority"`, status(503), 503, 1},
+		{"503 listed without non_idempotent, too", `"algorithm":"priority","failover_criteria":["http_503"]`, status(503), 503, 1},
 		{"503 listed with non_idempotent", retryAll, status(503), 200, 2},
 		{"429", retryAll, status(429), 200, 2},
 		{"400 never", retryAll, status(400), 400, 1},
-		{"refused connection, even for POST", `"algorithm":"round-robin"`, nil, 200, 2},
+		{"refused connection, even for POST", `"algorithm":"priority"`, nil, 200, 2},
 		{"slow header", retryAll + `,"read_timeout":100`, slow, 200, 2},
-		{"slow header without non_idempotent", `"algorithm":"round-robin","read_timeout":100`, slow, 504, 1},
-		{"no retries", `"algorithm":"round-robin","retries":0,"failover_criteria":["http_503","non_idempotent"]`, status(503), 503, 1},
+		{"slow header without non_idempotent", `"algorithm":"priority","read_timeout":100`, slow, 504, 1},
+		{"no retries", `"algorithm":"priority","retries":0,"failover_criteria":["http_503","non_idempotent"]`, status(503), 503, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := refused.URL
@@ -167,7 +168,7 @@ func TestBreakerExcludesAFailingTargetAndProbesIt(t *testing.T) {
 		}
 		answer(w, r)
 	})
-	conf := targetsConf(`"algorithm":"round-robin","retries":0,"max_fails":3,"fail_timeout":200,"failover_criteria":["http_500","non_idempotent"]`, "", a.server.URL)
+	conf := targetsConf(`"algorithm":"priority","retries":0,"max_fails":3,"fail_timeout":200,"failover_criteria":["http_500","non_idempotent"]`, "", a.server.URL)
 	b := newBench(t, conf, answer)
 	for range 3 {
 		if resp, _ := b.post(hello); resp.StatusCode != 500 {
@@ -223,7 +224,7 @@ func TestACLsDecideWhoMayUseWhat(t *testing.T) {
 		{"deny beats allow", `"acls":{"allow":[{"match":[{"type":"provider","values":["openai"]}]}],"deny":[{"match":[{"type":"model","values":["m0"]}]}]},`, "a", 403},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t, targetsConf(`"algorithm":"round-robin"`, c.acls, up.server.URL), answer)
+			b := newBench(t, targetsConf(`"algorithm":"priority"`, c.acls, up.server.URL), answer)
 			if resp, body := b.post(hello, "X-Team", c.header); resp.StatusCode != c.status {
 				t.Errorf("%d %s", resp.StatusCode, body)
 			}
@@ -292,7 +293,7 @@ func TestOnlyCompleteAnswersCountForLatency(t *testing.T) {
 		{"nothing to choose", one, 0, record.Completed, 0},
 		{"a session: the time to connect", two, time.Millisecond, record.CutOff, time.Millisecond},
 	} {
-		a := &attempt{instance: &Instance{targets: c.targets}, target: &target.Target{}, began: now.Add(-time.Second), took: c.took}
+		a := &attempt{instance: &Instance{targets: c.targets}, request: &request{api: &provider.API{}}, target: &target.Target{}, began: now.Add(-time.Second), took: c.took}
 		a.seen.Usage = chat.Usage{Prompt: 3, Completion: 5}
 		if got := a.sample(c.end, now); got.Latency != c.want || got.Prompt != 3 || got.Completion != 5 {
 			t.Errorf("%s: %+v", c.name, got)

@@ -34,6 +34,9 @@ func deliver(ctx context.Context, a *attempt) error {
 	if err != nil {
 		return err
 	}
+	if cannotCount(a) {
+		return deliverEstimate(a)
+	}
 	if a.answer.Status >= 300 {
 		whole, err := readAnswer(a.buffers, body, a.answer.Length())
 		if err != nil {
@@ -291,6 +294,12 @@ func convert(a *attempt, whole []byte) ([]byte, error) {
 		}
 		resp.Meta = a.meta()
 		return a.request.api.Dialect.AppendResponse(a.buffers.borrow(len(whole) + 512)[:0], resp)
+	case viaCounter:
+		tokens, err := a.op.Counter.Read(whole)
+		if err != nil {
+			return nil, err
+		}
+		return a.request.api.Count(nil, tokens), nil
 	case viaBody:
 		meterHeaders(a)
 		meta := a.meta()
@@ -351,7 +360,7 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 			return sendFailedStream(a, h, e)
 		}
 	}
-	if !isPage(whole) && (a.how == viaChat || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
+	if !isPage(whole) && (a.how == viaChat || a.how == viaCounter || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
 		e := chat.ErrorFrom(status, whole)
 		status = e.ClientStatus()
 		a.reply.markError(h, status)

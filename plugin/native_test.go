@@ -179,7 +179,6 @@ func TestNativeErrorsHaveTheFormatsShape(t *testing.T) {
 		{"anthropic", "anthropic", "GET", "/v1/messages", ``, 405, `{"type":"error","error":{"type":"invalid_request_error","message":"GET is not a method`, ""},
 		{"anthropic", "anthropic", "POST", "/v1/messages", `{"messages":[]}`, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"messages: is missing or empty`, ""},
 		{"anthropic", "anthropic", "GET", "/v1/messages/batches/..", ``, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"id `, ""},
-		{"anthropic", "openai", "POST", "/v1/messages/count_tokens", `{"messages":[1]}`, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"no transformer for openai://llm/v1/chat: anthropic/count_tokens`, ""},
 		{"anthropic", "openai", "POST", "/v1/messages", `{"messages":[{"role":"king","content":"x"}]}`, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"error transforming to openai://llm/v1/chat: messages[0].role`, ""},
 		{"bedrock", "bedrock", "POST", "/nowhere", `{}`, 404, `{"__type":"ResourceNotFoundException","message":"/nowhere is no path`, "ResourceNotFoundException"},
 		{"bedrock", "bedrock", "POST", "/model/m/converse", `not json`, 400, `{"__type":"ValidationException","message":"request body is not valid JSON`, "ValidationException"},

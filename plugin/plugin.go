@@ -15,6 +15,7 @@
 //   - attempt.go: one try at one target
 //   - translate.go: the body for the provider; extra_body.go: what the client adds
 //     to it
+//   - count.go: the tokens of a prompt, counted or estimated
 //   - outgoing.go: URL, headers and credentials
 //   - upstream.go: the connection to providers; redirect.go: to one host instead
 //   - header_filter.go: the headers that the client gets

@@ -38,6 +38,8 @@ func translate(a *attempt) error {
 		}
 	case viaChat:
 		err = translateChat(a)
+	case viaCounter:
+		err = translateCount(a)
 	case viaBody:
 		err = translateBody(a)
 	case viaResource:
@@ -259,9 +261,29 @@ func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 
 // translateChat translates the request by way of the internal form.
 func translateChat(a *attempt) error {
-	parsed, err := a.request.internal()
+	r, err := chatRequest(a)
 	if err != nil {
 		return err
+	}
+	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, r)
+	if err != nil {
+		return err
+	}
+	if a.op.Caveats != nil {
+		if caveats := a.op.Caveats(a.target, r); caveats != nil {
+			a.record.Update(func(d *record.Data) { d.Warnings = append(d.Warnings, caveats...) })
+		}
+	}
+	a.pieces = [][]byte{body}
+	return mergeExtraBody(a, []byte(r.ExtraBody))
+}
+
+// chatRequest is the client's request in the internal form, with the target's model
+// and options.
+func chatRequest(a *attempt) (*chat.Request, error) {
+	parsed, err := a.request.internal()
+	if err != nil {
+		return nil, err
 	}
 	r := *parsed // shallow: the original serves later attempts, too
 	r.Model = a.target.Model
@@ -282,20 +304,7 @@ func translateChat(a *attempt) error {
 	if len(r.Extra) > 0 {
 		r.Extra = unpinnedExtra(a, r.Extra)
 	}
-	if err := offer(a, &r); err != nil {
-		return err
-	}
-	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, &r)
-	if err != nil {
-		return err
-	}
-	if a.op.Caveats != nil {
-		if caveats := a.op.Caveats(a.target, &r); caveats != nil {
-			a.record.Update(func(d *record.Data) { d.Warnings = append(d.Warnings, caveats...) })
-		}
-	}
-	a.pieces = [][]byte{body}
-	return mergeExtraBody(a, []byte(r.ExtraBody))
+	return &r, offer(a, &r)
 }
 
 // offer leaves out of r the tools that the provider would have to run and does not

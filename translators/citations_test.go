@@ -29,6 +29,12 @@ var cited = map[string]struct {
 {"type":"content_block_stop","index":1}
 {"type":"message_delta","delta":{"stop_reason":"end_turn"}}
 {"type":"message_stop"}`},
+	"openai": {openai.Upstream{},
+		`{"choices":[{"index":0,"message":{"content":"Né 1916.","annotations":[{"type":"url_citation","url_citation":{"start_index":3,"end_index":8,"url":"https://example.org/a","title":"A"}}]},"finish_reason":"stop"}]}`,
+		`{"choices":[{"index":0,"delta":{"content":"Né 1916."}}]}
+{"choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation","url_citation":{"start_index":3,"end_index":8,"url":"https://example.org/a","title":"A"}}]}}]}
+{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+[DONE]`},
 	"gemini": {gemini.Generate,
 		`{"candidates":[{"content":{"role":"model","parts":[{"text":"hm","thought":true},{"text":"Né 1916."}]},"finishReason":"STOP","groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://example.org/a","title":"A"}}],"groundingSupports":[{"segment":{"partIndex":1,"startIndex":4,"endIndex":9},"groundingChunkIndices":[0]}]}}]}`,
 		`{"candidates":[{"content":{"role":"model","parts":[{"text":"Né "}]}}]}
@@ -83,5 +89,24 @@ func TestSourcesOfAnAnswerReachEveryClient(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestListsOfSourcesBesideTheAnswerAreToldOnce(t *testing.T) {
+	const list = `,"citations":["https://example.org/a"],"search_results":[{"title":"A","url":"https://example.org/a"}]}`
+	stream, encoder := openai.Upstream{}.NewStream(&plainTarget), anthropic.Dialect.NewEncoder(chat.Meta{})
+	var events []byte
+	for _, data := range []string{`{"choices":[{"index":0,"delta":{"role":"assistant"}}]` + list, `{"choices":[{"index":0,"delta":{"content":"a[1]"}}]` + list, "[DONE]"} {
+		deltas, err := stream.Next(frame.Event{Data: []byte(data)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range deltas {
+			events = encoder.Append(events, &deltas[i])
+		}
+	}
+	text, cited := strings.Index(string(events), "a[1]"), strings.Index(string(events), "citations_delta")
+	if text < 0 || cited < text || strings.Count(string(events), `"url":"https://example.org/a","title":"A"`) != 1 {
+		t.Errorf("%s", events)
 	}
 }

@@ -12,9 +12,12 @@ func EstimateOutput(u *chat.Usage, said int) bool {
 	if u.Completion != 0 || said == 0 {
 		return false
 	}
-	u.Completion, u.Total = (said+3)/4, 0
+	u.Completion, u.Total = TextTokens(said), 0
 	return true
 }
+
+// TextTokens estimates the tokens of a text of size bytes: one per four bytes.
+func TextTokens(size int) int { return (size + 3) / 4 }
 
 // PromptTokens is Kong's estimate of a prompt's tokens: 1 per word, 1.8 when the
 // answer is streamed.

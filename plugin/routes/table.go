@@ -64,6 +64,9 @@ func (t *Table) Meet(wanted route.Type, r *Request) (Match, error) {
 	case m.API.Resources != nil:
 		var err error
 		m.Family, m.Sub, err = t.locate(m.API.Resources, r)
+		if own := m.API.Resources.APIs[m.Sub]; own != nil && err == nil {
+			m.API, m.Sub = own, ""
+		}
 		return m, err
 	case m.API.Body == provider.TakeRaw, m.API.Body == provider.TakeSocket:
 		return m, nil

@@ -27,7 +27,7 @@ func startMock(address string) (host string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	server := mockServer(mock.Options{})
+	server := mockServer(mock.Options{Unique: true})
 	go func() { _ = server.Serve(l) }() // ends with stop
 	return l.Addr().String(), func() { _ = server.Close() }, nil
 }
@@ -56,7 +56,7 @@ func RunMock(ctx context.Context, args []string, stderr io.Writer) error {
 	if _, err := fmt.Fprintf(stderr, "mock LLM on http://%s\n", l.Addr()); err != nil {
 		return err
 	}
-	server := mockServer(mock.Options{Delay: *delay})
+	server := mockServer(mock.Options{Delay: *delay, Unique: true})
 	go func() {
 		<-ctx.Done()
 		_ = server.Close() // nothing of value is lost

@@ -22,13 +22,14 @@ const DefaultVersion = "2023-06-01"
 
 // Provider is Anthropic's own API.
 var Provider = provider.Provider{
-	Name:   "anthropic",
-	Base:   func(*target.Target) (string, error) { return "https://api.anthropic.com", nil },
-	Header: header,
-	Kinds:  []provider.Kind{{Options: target.Options{AnthropicVersion: "2023-06-01"}}},
-	Check:  check,
-	Native: native,
-	Client: &Client,
+	Name:    "anthropic",
+	Base:    func(*target.Target) (string, error) { return "https://api.anthropic.com", nil },
+	Header:  header,
+	Kinds:   []provider.Kind{{Options: target.Options{AnthropicVersion: "2023-06-01"}}},
+	Check:   check,
+	Native:  native,
+	Counter: native[provider.AnthropicCount],
+	Client:  &Client,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: {
 			Path:   provider.Path("/v1/messages"),

@@ -21,7 +21,7 @@ var Client = provider.ClientFormat{
 			Prose: openai.PromptWords, PromptFirst: true, Ends: true,
 		}},
 		{Path: "/v1/messages/count_tokens", Route: route.Chat, API: &provider.API{
-			Format: provider.AnthropicCount, Check: provider.Needs("messages"),
+			Format: provider.AnthropicCount, Dialect: Dialect, Count: appendTokens, Beside: provider.AnthropicMessages, Check: provider.Needs("messages"),
 		}},
 		{Route: route.Batches, API: &provider.API{
 			Format: provider.AnthropicBatches, Nested: true, Body: provider.TakeAny, Model: provider.ModelTaken, Resources: &clientBatches,

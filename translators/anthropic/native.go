@@ -9,6 +9,7 @@ var native = map[provider.Format]*provider.Operation{
 	provider.AnthropicCount: {
 		Path:     provider.Path("/v1/messages/count_tokens"),
 		Format:   provider.AnthropicCount,
+		Counter:  &Counter,
 		Edit:     provider.Edit{Request: OwnThinking},
 		NoStream: true,
 	},

@@ -45,6 +45,7 @@ var withJobs = &provider.Provider{
 	Embeds:      true,
 	Resizes:     []string{"text-embedding-3"},
 	Check:       check,
+	Counter:     openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: openai.ChatOf(text("/chat/completions"), provider.Edit{
 			Drop: openai.TopK, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,

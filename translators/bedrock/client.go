@@ -24,6 +24,7 @@ var Client = provider.ClientFormat{
 		{Path: "/model/{model}/converse-stream", Route: route.Chat, API: converseAPI, Stream: true},
 		{Path: "/model/{model}/invoke", Route: route.Chat, API: invokeAPI},
 		{Path: "/model/{model}/invoke-with-response-stream", Route: route.Chat, API: invokeAPI, Stream: true},
+		{Path: "/model/{model}/count-tokens", Route: route.Chat, API: countAPI},
 		{Path: "/retrieveAndGenerate", Route: route.Chat, API: retrieveAPI},
 		{Path: "/retrieveAndGenerateStream", Route: route.Chat, API: retrieveAPI, Stream: true},
 		{Path: "/rerank", Route: route.Chat, API: &provider.API{
@@ -45,6 +46,10 @@ var (
 	}
 	invokeAPI = &provider.API{
 		Format: provider.BedrockInvoke, Streams: true, Model: provider.ModelInPath, Framing: frame.EventStream,
+	}
+	countAPI = &provider.API{
+		Format: provider.BedrockCount, Dialect: countDialect{Dialect}, Count: appendTokens, Beside: provider.BedrockConverse,
+		Check: provider.Present("input"), Model: provider.ModelInPath,
 	}
 	retrieveAPI = &provider.API{
 		Format: provider.BedrockRetrieve, Nested: true, Streams: true, Model: provider.ModelIgnored, Framing: frame.EventStream,

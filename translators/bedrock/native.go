@@ -28,6 +28,7 @@ var native = map[provider.Format]*provider.Operation{
 			return "/retrieveAndGenerate", nil
 		},
 	},
+	provider.BedrockCount:  {Path: countPath, Format: provider.BedrockCount, Counter: &counter, NoStream: true},
 	provider.BedrockRerank: {Base: endpoint("bedrock-agent-runtime"), Path: always("/rerank"), Format: provider.BedrockRerank, NoStream: true},
 	provider.BedrockAsync:  {Path: always("/async-invoke"), Format: provider.BedrockAsync, NoStream: true},
 	provider.BedrockJobs:   {Base: endpoint("bedrock"), Path: always("/model-invocation-job"), Format: provider.BedrockJobs, NoStream: true},
@@ -91,6 +92,7 @@ var withClaude = func() *provider.Provider {
 	for format, op := range native {
 		p.Native[format] = op
 	}
+	p.Counter = native[provider.BedrockCount]
 	return &p
 }()
 

@@ -22,9 +22,16 @@ var Provider = provider.Provider{
 		return "https://dashscope-intl.aliyuncs.com", nil
 	},
 	Operations: map[route.Type]*provider.Operation{
-		route.Chat:             openai.ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{Rename: compatible.OlderLimit, Request: compatible.SystemRole}),
+		route.Chat: openai.ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{
+			Rename: compatible.OlderLimit, Request: compatible.SystemRole,
+			History: func(*target.Target) *provider.History { return caching },
+		}),
 		route.Embeddings:       openai.EmbeddingsAt("/compatible-mode/v1/embeddings"),
 		route.ImageGenerations: {Path: provider.Path(aigc + "multimodal-generation/generation"), Format: provider.DashscopeImages, Resource: images{}, NoStream: true},
 		route.ImageEdits:       {Path: provider.Path(aigc + "image2image/image-synthesis"), Format: provider.DashscopeImages, Resource: images{}, NoStream: true},
 	},
 }
+
+// caching says that what a client marks is cached.
+// https://www.alibabacloud.com/help/en/model-studio/context-cache
+var caching = &provider.History{CacheControl: true}

@@ -23,7 +23,9 @@ var Client = provider.ClientFormat{
 			Path: "/models/{model}:streamGenerateContent", Route: route.Chat, API: generateAPI(frame.Array), Stream: true,
 			Query: &provider.QueryAPI{Name: "alt", Value: "sse", API: generateAPI(frame.SSE)},
 		},
-		{Path: "/models/{model}:countTokens", Route: route.Chat, API: ofModel(provider.GeminiCount)},
+		{Path: "/models/{model}:countTokens", Route: route.Chat, API: &provider.API{
+			Format: provider.GeminiCount, Dialect: countDialect{Dialect}, Count: appendTokens, Beside: provider.GeminiGenerate, Model: provider.ModelInPath,
+		}},
 		{Path: "/models/{model}:embedContent", Route: route.Embeddings, API: repeating(provider.GeminiEmbed)},
 		{Path: "/models/{model}:batchEmbedContents", Route: route.Embeddings, API: repeating(provider.GeminiEmbedBatch)},
 		{Path: "/models/{model}:batchEmbedContent", Route: route.Embeddings, API: repeating(provider.GeminiEmbedBatch)},

@@ -46,6 +46,7 @@ var public = &provider.Provider{
 	PlainModel:  func(name string) string { return strings.TrimPrefix(name, "models/") },
 	Operations:  provider.With(generateOperations(publicPath, fields), publicRoutes),
 	Native:      publicNative,
+	Counter:     publicNative[provider.GeminiCount],
 }
 
 // generateOperations returns chat and completions in the generateContent format. A

@@ -23,6 +23,7 @@ var publicNative = func() map[provider.Format]*provider.Operation {
 	}
 	native := modelOperations(model)
 	native[provider.GeminiLive] = publicLive
+	native[provider.GeminiCount].Counter = &publicCounter
 	for format, path := range map[provider.Format]string{
 		provider.GeminiFiles: "/v1beta/files", provider.GeminiUpload: "/upload/v1beta/files", provider.GeminiBatches: "/v1beta/batches",
 	} {
@@ -39,6 +40,7 @@ var vertexNative = func() map[provider.Format]*provider.Operation {
 		return published("google", func(bool) string { return method })
 	})
 	native[provider.GeminiLive] = vertexLive
+	native[provider.GeminiCount].Counter = &vertexCounter
 	native[provider.VertexJobs] = &provider.Operation{Path: below("/batchPredictionJobs"), Format: provider.VertexJobs, NoStream: true}
 	// https://cloud.google.com/generative-ai-app-builder/docs/ranking
 	native[provider.VertexRank] = &provider.Operation{

@@ -96,6 +96,7 @@ func rawPredict(stream bool) string {
 var vertexGoogle = func() *provider.Provider {
 	p := vertex(provider.With(generateOperations(published("google", method), vertexFields), vertexRoutes))
 	p.Native = vertexNative
+	p.Counter = vertexNative[provider.GeminiCount]
 	return p
 }()
 
@@ -172,8 +173,9 @@ var vertexClaude = func() *provider.Provider {
 	// https://docs.anthropic.com/en/docs/build-with-claude/token-counting
 	p.Native = map[provider.Format]*provider.Operation{provider.AnthropicCount: {
 		Path:   below("/publishers/anthropic/models/count-tokens:rawPredict"),
-		Format: provider.AnthropicCount, Edit: provider.Edit{Request: anthropic.OwnThinking}, OwnErrors: true, NoStream: true,
+		Format: provider.AnthropicCount, Edit: provider.Edit{Request: anthropic.OwnThinking}, OwnErrors: true, NoStream: true, Counter: &claudeCounter,
 	}}
+	p.Counter = p.Native[provider.AnthropicCount]
 	return p
 }()
 

@@ -18,6 +18,8 @@ type Options struct {
 	// request signed for AWS must be signed with one of them; with none, only
 	// the form of a signature is checked.
 	AWSKeys map[string]string
+	// Unique gives the ids of each answer a part that depends on the request's body.
+	Unique bool
 }
 
 // maxBody limits how much of a request a mock reads, in bytes.
@@ -49,7 +51,7 @@ func Handler(o Options) http.Handler {
 		if !wait(r, o.Latency) {
 			return
 		}
-		answer(w, r, f, body, o.Delay)
+		answer(w, r, f, body, o)
 	})
 }
 
@@ -73,8 +75,11 @@ func ByName(name string) Format {
 	return nil
 }
 
-func answer(w http.ResponseWriter, r *http.Request, f Format, body []byte, delay time.Duration) {
+func answer(w http.ResponseWriter, r *http.Request, f Format, body []byte, o Options) {
 	s := Find(body)
+	if o.Unique {
+		s = s.unique(body)
+	}
 	if s.Error != nil && s.Break == 0 {
 		if s.RetryAfter != "" {
 			w.Header().Set("Retry-After", s.RetryAfter)
@@ -98,7 +103,7 @@ func answer(w http.ResponseWriter, r *http.Request, f Format, body []byte, delay
 	w.WriteHeader(http.StatusOK)
 	flusher := http.NewResponseController(w)
 	for _, e := range events {
-		if !wait(r, delay) {
+		if !wait(r, o.Delay) {
 			return
 		}
 		if _, err := w.Write(e); err != nil {

@@ -84,7 +84,8 @@ var Scenarios = []*Scenario{
 		Error: &chat.Error{Status: 500, Type: "server_error", Message: "The model gave up."}},
 }
 
-// Find returns the scenario that the last marker in body names, or Plain.
+// Find returns the scenario that the last marker in body names, Ended once its calls
+// have results, or Plain.
 func Find(body []byte) *Scenario {
 	for {
 		i := bytes.LastIndex(body, []byte(marker))
@@ -97,6 +98,9 @@ func Find(body []byte) *Scenario {
 			n++
 		}
 		if s := Named(string(name[:n])); s != nil {
+			if s.Answer.Choices[0].Finish == chat.ToolCalls && hasResult(name[n:]) {
+				return Ended
+			}
 			return s
 		}
 		body = body[:i]

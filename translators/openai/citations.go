@@ -66,3 +66,25 @@ func (e *responsesEncoder) cite(dst []byte, c *chat.Citation) []byte {
 	it.cites = append(it.cites, c)
 	return closeEvent(appendOutputAnnotation(jsonedit.AppendName(dst, "annotation"), c, it.from))
 }
+
+// readSources adds the sources of an answer: the annotations of a message or a delta m,
+// and the lists that Perplexity and xAI have beside the choices.
+// https://docs.perplexity.ai/api-reference/chat-completions-post
+// https://docs.x.ai/docs/guides/live-search
+func readSources(l *chat.Citations, answer, m *jsonedit.Value) (added []chat.Citation) {
+	before := len(l.List)
+	for _, a := range m.GetArray("annotations") {
+		if c := a.Get("url_citation"); c != nil {
+			l.Add(chat.Citation{URL: text(c, "url"), Title: text(c, "title"), Start: max(c.GetInt("start_index"), 0), End: max(c.GetInt("end_index"), 0)})
+		}
+	}
+	results := answer.GetArray("search_results")
+	for i, v := range answer.GetArray("citations") {
+		c := chat.Citation{URL: string(v.GetStringBytes())}
+		if i < len(results) && text(results[i], "url") == c.URL {
+			c.Title = text(results[i], "title")
+		}
+		l.Add(c)
+	}
+	return l.List[before:]
+}

@@ -99,6 +99,9 @@ var (
 			"": {"POST"}, "/{}": {"GET", "DELETE"}, "/{}/cancel": {"POST"}, "/{}/input_items": {"GET"},
 			"/input_tokens": {"POST"}, "/compact": {"POST"},
 		},
+		APIs: map[string]*provider.API{"/input_tokens": {
+			Format: provider.OpenAIInputTokens, Dialect: Responses, Count: appendTokens, Beside: provider.OpenAIResponses, Check: checkResponses,
+		}},
 		IDs: []provider.IDPrefix{{Prefix: "resp_", Name: "responses"}},
 	}
 	clientVideos = provider.Resources{

@@ -12,6 +12,7 @@ var Provider = provider.Provider{
 	Embeds:  true,
 	Resizes: []string{"text-embedding-3"},
 	Base:    provider.At("https://api.openai.com"),
+	Counter: InputTokensAt("/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat:        ChatAt("/v1/chat/completions", provider.Edit{Drop: TopK, Models: Families, History: HistoryOf}),
 		route.Completions: CompletionsAt("/v1/completions", provider.Edit{Drop: TopK}),

@@ -278,7 +278,7 @@ func (w *messageWriter) content(parts []chat.Part) error {
 		w.dst = append(w.dst, `""`...)
 		return nil
 	}
-	if len(parts) == 1 && parts[0].Kind == chat.Text {
+	if len(parts) == 1 && parts[0].Kind == chat.Text && !w.marked(&parts[0]) {
 		w.dst = parts[0].Text.Append(w.dst)
 		return nil
 	}
@@ -294,9 +294,18 @@ func (w *messageWriter) content(parts []chat.Part) error {
 	return nil
 }
 
+// marked says whether a part of text is written with its cache_control.
+func (w *messageWriter) marked(p *chat.Part) bool {
+	return w.history.CacheControl && p.CacheControl != nil
+}
+
 func (w *messageWriter) part(p *chat.Part) error {
 	if p.Kind == chat.Text {
-		w.dst = append(p.Text.Append(append(w.dst, `{"type":"text","text":`...)), '}')
+		w.dst = p.Text.Append(append(w.dst, `{"type":"text","text":`...))
+		if w.marked(p) {
+			w.dst = jsonedit.AppendRaw(w.dst, "cache_control", p.CacheControl)
+		}
+		w.dst = append(w.dst, '}')
 		return nil
 	}
 	if p.Media == nil {

@@ -27,8 +27,15 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		ID: text(v, "id"), Model: text(v, "model"), Created: v.GetInt64("created"),
 		SystemFingerprint: text(v, "system_fingerprint"), ServiceTier: text(v, "service_tier"),
 	}
-	for _, c := range choices.GetArray() {
-		resp.Choices = append(resp.Choices, readChoice(c))
+	for i, c := range choices.GetArray() {
+		var sources chat.Citations
+		answer := v
+		if i > 0 {
+			answer = nil // its lists are the first choice's
+		}
+		choice := readChoice(c)
+		choice.Citations = readSources(&sources, answer, c.Get("message"))
+		resp.Choices = append(resp.Choices, choice)
 	}
 	usage := v.Get("usage")
 	resp.NoUsage = usage == nil || !ReadUsage(jsonedit.AppendValue(nil, usage), &resp.Usage)

@@ -21,6 +21,7 @@ type upstreamStream struct {
 	raw     []byte        // scratch
 	calls   [][]begunCall // per choice
 	started bool
+	sources []chat.Citations // per choice
 }
 
 // Next implements chat.Stream.
@@ -46,6 +47,12 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 	}
 	for _, c := range choices {
 		s.choice(c)
+		if d := c.Get("delta"); d.Exists("annotations") {
+			s.cite(c.GetInt("index"), nil, d)
+		}
+	}
+	if v.Exists("citations") {
+		s.cite(0, v, nil)
 	}
 	if u := v.Get("usage"); u != nil && u.Type() == jsonedit.TypeObject {
 		s.raw = jsonedit.AppendValue(s.raw[:0], u)
@@ -58,6 +65,20 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 }
 
 func (s *upstreamStream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
+
+// cite adds the sources that have not come before: some send the same list with every
+// chunk.
+func (s *upstreamStream) cite(choice int, answer, delta *jsonedit.Value) {
+	if choice < 0 || choice >= most {
+		return
+	}
+	for len(s.sources) <= choice {
+		s.sources = append(s.sources, chat.Citations{})
+	}
+	for _, c := range readSources(&s.sources[choice], answer, delta) {
+		s.add(chat.Delta{Kind: chat.CitationDelta, Choice: choice, Citation: &c})
+	}
+}
 
 // most is the highest index of a choice that is accepted. The API allows 128 choices.
 const most = 1024

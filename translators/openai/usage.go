@@ -31,8 +31,16 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 			setInt(&u.Total, m.Value)
 		case "prompt_cache_hit_tokens": // DeepSeek, https://api-docs.deepseek.com/guides/kv_cache
 			setInt(&u.Cached, m.Value)
+		case "cache_read_input_tokens": // Databricks, which has Claude's: its query-reason-models page
+			setInt(&u.Cached, m.Value)
+		case "cache_creation_input_tokens":
+			setInt(&u.CacheWrite, m.Value)
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
+			// https://www.alibabacloud.com/help/en/model-studio/context-cache
+			readCounters(jsonedit.Lookup(m.Value, "cache_creation"),
+				counter{"ephemeral_5m_input_tokens", &u.CacheWrite5m}, counter{"ephemeral_1h_input_tokens", &u.CacheWrite1h})
 			readCounters(m.Value, counter{"cached_tokens", &u.Cached}, counter{"cache_write_tokens", &u.CacheWrite},
+				counter{"cache_creation_input_tokens", &u.CacheWrite},
 				counter{"audio_tokens", &u.PromptAudio}, counter{"image_tokens", &u.PromptImage}, counter{"text_tokens", &u.PromptText})
 		case "completion_tokens_details", "output_tokens_details", "output_token_details":
 			readCounters(m.Value, counter{"reasoning_tokens", &u.Reasoning}, counter{"audio_tokens", &u.CompletionAudio},

@@ -95,6 +95,11 @@ type API struct {
 	Format Format
 	// Dialect translates. It is nil if only a provider of the same format can answer.
 	Dialect chat.Dialect
+	// Count, if set, means that a request asks for the number of a prompt's tokens. It
+	// appends the answer to dst. Dialect reads the body, and Beside is the format of
+	// the chat whose prompt is counted.
+	Count  func(dst []byte, tokens int) []byte
+	Beside Format
 	// Check, if set, refuses a body that does not fit the route type. Errors are
 	// *chat.Error.
 	Check func(body []jsonedit.Member, wanted route.Type) error
@@ -189,6 +194,8 @@ type Resources struct {
 	Names []string
 	// Allowed holds the allowed sub-paths and their methods; {} stands for an id.
 	Allowed map[string][]string
+	// APIs holds sub-paths that are APIs of their own.
+	APIs map[string]*API
 	// IDs lists the prefixes of ids, by which a path without a name is recognized.
 	IDs []IDPrefix
 	// Aliases holds other names that clients may use for Names.

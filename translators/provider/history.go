@@ -17,6 +17,8 @@ type History struct {
 	Thought Thought
 	// IDs, if set, says which ids of calls the API takes.
 	IDs *chat.CallIDs
+	// CacheControl says that parts of text take Anthropic's cache_control.
+	CacheControl bool
 	// Origin is whose the opaque tokens are; "" for the provider's own.
 	Origin origin.Name
 }

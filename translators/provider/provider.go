@@ -37,6 +37,8 @@ type Provider struct {
 	// Native holds the operations for clients that speak one of the provider's
 	// own formats, by that format; see Find.
 	Native map[Format]*Operation
+	// Counter, if set, counts the tokens of a prompt for clients of any format.
+	Counter *Operation
 	// Variant, if set, returns the provider that actually serves t (mistral in
 	// ollama's format, Vertex for gemini), or this one if no other does.
 	Variant func(t *target.Target) *Provider
@@ -147,6 +149,9 @@ type Operation struct {
 	// Body translates an operation other than chat (embeddings, images …) from
 	// OpenAI's format. It is nil if no translation is needed.
 	Body Translator
+	// Counter, if set, makes the body of an operation that counts tokens of that of
+	// the provider's chat, and reads its answer.
+	Counter *Counter
 	// Resource translates a family of OpenAI's REST operations to another API.
 	Resource Resource
 	// Opening, if set, checks and changes the first message of a WebSocket client.
@@ -253,6 +258,7 @@ const (
 	OpenAICompletions Format = "openai/completions"
 	OpenAIEmbeddings  Format = "openai/embeddings"
 	OpenAIResponses   Format = "openai/responses"
+	OpenAIInputTokens Format = "openai/input_tokens"
 	OpenAIFiles       Format = "openai/files"      // by REST
 	OpenAIBatches     Format = "openai/batches"    // by REST
 	OpenAIAssistants  Format = "openai/assistants" // by REST, threads too
@@ -269,6 +275,7 @@ const (
 	AnthropicComplete    Format = "anthropic/complete"
 	BedrockConverse      Format = "bedrock/converse"
 	BedrockInvoke        Format = "bedrock/invoke"
+	BedrockCount         Format = "bedrock/count-tokens"
 	BedrockRetrieve      Format = "bedrock/retrieveAndGenerate"
 	BedrockRerank        Format = "bedrock/rerank"
 	BedrockAsync         Format = "bedrock/async-invoke"         // by REST
