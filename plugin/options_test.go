@@ -240,7 +240,7 @@ func TestConfiguredOptionsWinOverTheClients(t *testing.T) {
 		{chatRoute, "openai", "gpt-5", `"max_tokens":7`, "/chat", `{"messages":[1],"max_completion_tokens":9}`, `{"messages":[1],"max_completion_tokens":7,"model":"gpt-5","stream":false}`},
 		{"llm/v1/completions", "openai", "m", all, "/completions", `{"prompt":"x","max_tokens":9}`, `{"prompt":"x","max_tokens":7,"model":"m","temperature":0,"top_p":0,"stream":false}`},
 		{"llm/v1/responses", "openai", "m", all, "/responses", `{"input":"x","max_output_tokens":9}`, `{"input":"x","max_output_tokens":7,"model":"m","temperature":0,"top_p":0}`},
-		{"llm/v1/responses", "openai", "m", all, "/responses/input_tokens", `{"input":"x","temperature":1}`, `{"input":"x","temperature":1}`},
+		{"llm/v1/responses", "openai", "m", all, "/responses/input_tokens", `{"input":"x","temperature":1}`, `{"input":"x","temperature":1,"model":"m"}`},
 		{"llm/v1/embeddings", "openai", "m", all, "/embeddings", `{"input":"x"}`, `{"input":"x","model":"m"}`},
 	} {
 		out, _ := s.post(s.instance(confOf("openai", c.route, c.provider, c.model, c.options)), c.path, "", []byte(c.body))

@@ -221,7 +221,7 @@ func TestPrivateHeadersReachNoProvider(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.configure(nil, s.target())
-			x := w.ask(t.Context(), mock.Plain.Request, append(headers, "X-Stainless-Lang", "go", "Traceparent", "00-1-1-01")...)
+			x := w.ask(t.Context(), mock.Plain.Request, append(headers, "X-Ticket", "7", "Traceparent", "00-1-1-01")...)
 			if x.status != 200 || len(x.sent) != 1 {
 				t.Fatalf("%d %s", x.status, x.body)
 			}
@@ -230,7 +230,7 @@ func TestPrivateHeadersReachNoProvider(t *testing.T) {
 					t.Errorf("%s goes to the provider: %v", name, values)
 				}
 			}
-			if x.sent[0].header.Get("X-Stainless-Lang") != "go" || x.sent[0].header.Get("Traceparent") == "" {
+			if x.sent[0].header.Get("X-Ticket") != "7" || x.sent[0].header.Get("Traceparent") == "" {
 				t.Errorf("headers that are not private are lost: %v", x.sent[0].header)
 			}
 			if all := fmt.Sprint(x.sent[0].header, x.sent[0].query); strings.Count(all, markedKey) != 1 && s.name != "bedrock" {

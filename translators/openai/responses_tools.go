@@ -69,10 +69,11 @@ type toolbox struct {
 	req   *chat.Request
 	names map[chat.ClientTool]string // of those that were offered or called; Kind is ""
 	taken map[string]bool
+	at    map[string]int // places in the request's tools
 }
 
 func newToolbox(req *chat.Request) *toolbox {
-	return &toolbox{req: req, names: map[chat.ClientTool]string{}, taken: map[string]bool{}}
+	return &toolbox{req: req, names: map[chat.ClientTool]string{}, taken: map[string]bool{}, at: map[string]int{}}
 }
 
 // longestName is how long the name of a function may be, and its pattern
@@ -112,12 +113,11 @@ func (b *toolbox) add(tool chat.Tool, kind, namespace, name string) {
 	if kind != "" || namespace != "" || tool.Name != name {
 		tool.Client = chat.ClientTool{Kind: kind, Namespace: namespace, Name: name}
 	}
-	for i := range b.req.Tools {
-		if b.req.Tools[i].Name == tool.Name { // offered again, by a search
-			b.req.Tools[i] = tool
-			return
-		}
+	if i, ok := b.at[tool.Name]; ok { // offered again, by a search
+		b.req.Tools[i] = tool
+		return
 	}
+	b.at[tool.Name] = len(b.req.Tools)
 	b.req.Tools = append(b.req.Tools, tool)
 }
 

@@ -126,7 +126,7 @@ func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 	index, at := len(begun), -1
 	if n := call.Get("index"); n != nil && n.Type() == jsonedit.TypeNumber {
 		index = n.GetInt()
-		for i := len(begun) - 1; i >= 0 && at < 0; i-- {
+		for i := len(begun) - 1; i >= max(0, len(begun)-parallel) && at < 0; i-- {
 			if begun[i].index == index {
 				at = i
 			}
@@ -149,6 +149,9 @@ func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: at, Text: arguments})
 	}
 }
+
+// parallel is how many calls may be open at a time: as many as a request may have tools.
+const parallel = 128
 
 // begunCall is a call whose beginning has come.
 type begunCall struct {
