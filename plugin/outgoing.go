@@ -204,7 +204,7 @@ var (
 func upstreamHeaders(a *attempt) http.Header {
 	h := credentials.Forwarded(a.request.in.Header, 4)
 	for k := range h {
-		if isAnothers(a, k) {
+		if isAnothers(a, k) || !a.instance.config.PropagateTrace && isTrace(k) {
 			delete(h, k)
 		}
 	}
@@ -232,6 +232,16 @@ func upstreamHeaders(a *attempt) http.Header {
 		}
 	}
 	return h
+}
+
+// isTrace says whether a header belongs to distributed tracing: W3C's
+// (https://www.w3.org/TR/trace-context/), B3, and those of Jaeger, Datadog and clouds.
+func isTrace(name string) bool {
+	switch name {
+	case "Traceparent", "Tracestate", "Baggage", "B3", "Uber-Trace-Id", "X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "Grpc-Trace-Bin":
+		return true
+	}
+	return strings.HasPrefix(name, "X-B3-") || strings.HasPrefix(name, "Ot-Tracer-") || strings.HasPrefix(name, "X-Datadog-") || strings.HasPrefix(name, "Uberctx-")
 }
 
 // authorize adds the target's credentials to the request.

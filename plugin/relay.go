@@ -166,6 +166,9 @@ func (x *exchange) observed() {
 		}
 		x.relay.seen.Settle(d)
 	})
+	if x.reply.streaming {
+		x.relay.seen.EndStream()
+	}
 }
 
 // serve runs the request's phases. The error has not been sent to the client yet.
@@ -303,6 +306,18 @@ func (r *Relay) Targets() []monitor.Target {
 		list = inst.appendTargets(list, time.Now())
 	}
 	return list
+}
+
+// IdleConnections implements monitor.Source.
+func (r *Relay) IdleConnections() int {
+	upstream := r.upstream
+	if to, ok := upstream.(*redirected); ok {
+		upstream = to.Upstream
+	}
+	if pool, ok := upstream.(interface{ IdleConnections() int }); ok {
+		return pool.IdleConnections()
+	}
+	return 0
 }
 
 // Redirect sends every request that is meant for a provider to base instead:

@@ -218,6 +218,9 @@ func (s *stream) note(content bool) {
 // begin sends the header of the stream.
 func (s *stream) begin() error {
 	s.reply.streaming = true
+	if m := s.reply.instance.relay.seen; m != nil {
+		m.BeginStream()
+	}
 	s.reply.record.Update(func(d *record.Data) { d.Mode = record.Stream })
 	h := s.begins()
 	contentType := wire.First(h, "Content-Type")

@@ -55,6 +55,8 @@ func TestStatusShowsWhatIsServed(t *testing.T) {
 		`gen_ai_server_time_to_first_token_seconds_count`,
 		`go_ai_proxy_gateway_duration_seconds_count`,
 		`go_ai_proxy_requests_open 0`,
+		`go_ai_proxy_streams_open 0`,
+		`go_ai_proxy_upstream_connections_idle 1`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("metrics lack %s", want)

@@ -28,7 +28,8 @@ type Config struct {
 	ResponseStreaming  string `json:"response_streaming"`    // allow, deny or always
 	MaxRequestBodySize int    `json:"max_request_body_size"` // bytes, 0: no limit
 	ModelNameHeader    bool   `json:"model_name_header"`
-	Debug              bool   `json:"debug"` // clients may ask for the choice of a target
+	Debug              bool   `json:"debug"`           // clients may ask for the choice of a target
+	PropagateTrace     bool   `json:"propagate_trace"` // trace headers go to the provider
 
 	Balancer   Balancer    `json:"balancer"`
 	Embeddings *Embeddings `json:"embeddings"`

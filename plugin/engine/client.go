@@ -69,6 +69,14 @@ func (c *Client) Close() {
 	}
 }
 
+// IdleConnections is how many connections are kept for later requests, without those of
+// net/http.
+func (c *Client) IdleConnections() int {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	return c.pool.n
+}
+
 // Do implements wire.Upstream. The answer's body must be closed; the context
 // holds until then.
 func (c *Client) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {

@@ -37,6 +37,7 @@ var (
 type metrics struct {
 	registry *prometheus.Registry
 	open     prometheus.Gauge
+	streams  prometheus.Gauge
 
 	requests, tokens, cost, estimated, attempts, failovers *prometheus.CounterVec
 	duration, first, perToken, usage, own                  *prometheus.HistogramVec
@@ -85,7 +86,10 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 		return h
 	}
 	m.open = prometheus.NewGauge(prometheus.GaugeOpts{Name: "go_ai_proxy_requests_open", Help: "Requests in progress, streams among them."})
-	m.registry.MustRegister(m.open, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &targetCollector{source})
+	m.streams = prometheus.NewGauge(prometheus.GaugeOpts{Name: "go_ai_proxy_streams_open", Help: "Streamed answers in progress."})
+	idle := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "go_ai_proxy_upstream_connections_idle", Help: "Connections to providers that are kept for later requests."},
+		func() float64 { return float64(source.IdleConnections()) })
+	m.registry.MustRegister(m.open, m.streams, idle, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &targetCollector{source})
 	m.requests = counter("go_ai_proxy_requests_total", "Requests, by how they ended and by the status that the client got.", byRequest)
 	m.tokens = counter("go_ai_proxy_tokens_total", "Tokens by kind; cached, cache_write and audio are part of input or output, reasoning of output.", byToken)
 	m.cost = counter("go_ai_proxy_cost_total", "Cost by the configured prices, in their currency.", byTarget)

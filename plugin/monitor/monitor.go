@@ -22,6 +22,8 @@ type Source interface {
 	Targets() []Target
 	// Configurations returns how many configurations are served.
 	Configurations() int
+	// IdleConnections is how many connections to providers are kept for later requests.
+	IdleConnections() int
 }
 
 // Target is a target as the balancer sees it now.
@@ -66,6 +68,13 @@ func New(source Source, version string, dropped map[string]func() uint64) *Monit
 
 // Begin is called for each request that begins.
 func (m *Monitor) Begin() { m.metrics.open.Inc() }
+
+// BeginStream and EndStream are called when the answer to a request begins as a stream,
+// and when it has ended.
+func (m *Monitor) BeginStream() { m.metrics.streams.Inc() }
+
+// EndStream: see BeginStream.
+func (m *Monitor) EndStream() { m.metrics.streams.Dec() }
 
 // Settle is called once for each request that has begun, when its answer has ended,
 // with its record. It keeps nothing of d.

@@ -25,6 +25,7 @@ type fixed []Target
 
 func (f fixed) Targets() []Target   { return append([]Target(nil), f...) }
 func (f fixed) Configurations() int { return len(f) }
+func (fixed) IdleConnections() int  { return 5 }
 
 var two = fixed{
 	{Plugin: "p", RouteType: "llm/v1/chat", Target: "fast", Provider: "openai", Model: "gpt-4o", Available: true, InFlight: 3, Latency: 250},
@@ -69,6 +70,9 @@ func TestMetricsSayWhatARequestWas(t *testing.T) {
 	m, l := begun()
 	m.Begin()
 	m.Begin()
+	m.BeginStream()
+	m.BeginStream()
+	m.EndStream()
 	m.Settle(streamed())
 	status, text := get(t, l, "/metrics")
 	if status != 200 {
@@ -93,6 +97,8 @@ func TestMetricsSayWhatARequestWas(t *testing.T) {
 		`go_ai_proxy_target_available{gen_ai_provider_name="anthropic",gen_ai_request_model="claude-sonnet-4-5",plugin="p",route_type="llm/v1/chat",target="anthropic/claude-sonnet-4-5"} 0`,
 		`target="fast"} 0.25`,
 		"go_ai_proxy_requests_open 1\n",
+		"go_ai_proxy_streams_open 1\n",
+		"go_ai_proxy_upstream_connections_idle 5\n",
 		"go_ai_proxy_records_dropped_total 4\n",
 		"go_goroutines ",
 	} {

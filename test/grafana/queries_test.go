@@ -39,6 +39,7 @@ type source struct{}
 
 func (source) Targets() []monitor.Target { return []monitor.Target{{Target: "t", Available: true}} }
 func (source) Configurations() int       { return 1 }
+func (source) IdleConnections() int      { return 0 }
 
 // exported returns the labels of each metric of the plugin, by its name in queries.
 func exported(t *testing.T) map[string][]string {
