@@ -69,11 +69,10 @@ func New(source Source, version string, dropped map[string]func() uint64) *Monit
 // Begin is called for each request that begins.
 func (m *Monitor) Begin() { m.metrics.open.Inc() }
 
-// BeginStream and EndStream are called when the answer to a request begins as a stream,
-// and when it has ended.
+// BeginStream is called when the answer to a request begins as a stream.
 func (m *Monitor) BeginStream() { m.metrics.streams.Inc() }
 
-// EndStream: see BeginStream.
+// EndStream is called when a stream that began has ended.
 func (m *Monitor) EndStream() { m.metrics.streams.Dec() }
 
 // Settle is called once for each request that has begun, when its answer has ended,
