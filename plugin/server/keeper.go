@@ -63,9 +63,9 @@ func Keep(ctx context.Context, serve func(context.Context) error) error {
 	case err = <-ended:
 	case <-ctx.Done():
 	}
-	// The child answers its SIGTERM with one of its own, which must not end the
-	// keeper in another way than well while it ends.
-	signal.Ignore(syscall.SIGTERM)
+	// Another signal must not end the keeper in another way than well while it ends: the
+	// child answers its own with a SIGTERM, and who stops both may come second.
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	if ctx.Err() != nil {
 		_ = child.Process.Signal(syscall.SIGTERM) // it drains, without us
 		return nil
