@@ -339,3 +339,29 @@ func anchorOf(title []byte) string {
 	title = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAll(title, nil)
 	return strings.ReplaceAll(string(title), " ", "-")
 }
+
+// TestEveryFuzzTargetCountsItsWork: its first line is workload.Linear.
+func TestEveryFuzzTargetCountsItsWork(t *testing.T) {
+	target := regexp.MustCompile(`\bf\.Fuzz\(.*\n.*`)
+	n := 0
+	for _, dir := range []string{"plugin", "translators", "test"} {
+		err := filepath.WalkDir("../"+dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			for _, m := range target.FindAllString(string(data), -1) {
+				if n++; !strings.Contains(m, "workload.Linear(") {
+					t.Errorf("%s: %s", path, m)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n < 40 {
+		t.Errorf("only %d fuzz targets were found", n)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func schemaForCheck(t testing.TB) *config.Schema {
@@ -158,7 +159,8 @@ func TestCheckSaysHowItIsUsed(t *testing.T) {
 func FuzzLineOf(f *testing.F) {
 	f.Add("services[ai].routes[2].paths", "services:\n- name: ai\n  routes: [{}, {paths: [/]}]")
 	f.Add("a..b[[x]].", "a: {b: [x]}")
-	f.Fuzz(func(_ *testing.T, path, text string) {
+	f.Fuzz(func(t *testing.T, path, text string) {
+		defer workload.Linear(t, len(path)+len(text))()
 		var n yaml.Node
 		if yaml.Unmarshal([]byte(text), &n) == nil && len(n.Content) > 0 {
 			lineOf(n.Content[0], path)

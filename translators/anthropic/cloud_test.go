@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -73,6 +74,7 @@ func TestToolsThatACloudLacksAreRefusedWhereTheyAreForced(t *testing.T) {
 func FuzzCloudFit(f *testing.F) {
 	f.Add(`{"messages":[{"content":[{"type":"tool_result","content":[{"type":"tool_reference"}]}]}],"cache_control":{},"tools":[1,{"type":"x"}],"system":["x"]}`)
 	f.Fuzz(func(t *testing.T, body string) {
+		defer workload.Linear(t, len(body))()
 		if jsonedit.ValidString(body) != nil || !strings.HasPrefix(body, "{") {
 			return
 		}

@@ -74,5 +74,8 @@ func FuzzString(f *testing.F) {
 	for _, text := range texts {
 		f.Add(text)
 	}
-	f.Fuzz(checkQuoted)
+	f.Fuzz(func(t *testing.T, text string) {
+		defer workload.Linear(t, len(text))()
+		checkQuoted(t, text)
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 // said are JSON strings and what they say.
@@ -133,6 +135,7 @@ func FuzzText(f *testing.F) {
 		f.Add([]byte(c.json))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer workload.Linear(t, len(data))()
 		v, err := Parse(data)
 		if err != nil || v.Type() != TypeString {
 			return

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
 )
@@ -77,6 +78,7 @@ func TestModelsServersAreKnownByTheirNames(t *testing.T) {
 func FuzzOwnHistory(f *testing.F) {
 	f.Add([]byte(`{"messages":[{"role":"assistant","content":[{}],"refusal":"x","thinking_blocks":[{"thinking":1,"signature":""}],"tool_calls":[{"id":1,"extra_content":{"google":{"thought_signature":"` + origin.Prefix + `"}}}]}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer workload.Linear(t, len(body))()
 		for _, place := range []provider.Thought{provider.ThoughtAsItCame, provider.ThoughtInReasoning, provider.ThoughtInThinking, provider.ThoughtSigned} {
 			ownHistory(&provider.History{Only: []string{"role", "content", "tool_calls"}, IDs: &chat.CallIDs{Exactly: 9}, Thought: place}, "x", body)
 		}

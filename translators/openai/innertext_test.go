@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func inner(pieces ...string) string {
@@ -55,6 +57,7 @@ func TestTextOfArgumentsIsTheirOneString(t *testing.T) {
 func FuzzTextOfArgumentsIsTheSameHoweverTheyAreCut(f *testing.F) {
 	f.Add("a \"quoted\" \\ text\n😀", "{", 3)
 	f.Fuzz(func(t *testing.T, text, other string, cut int) {
+		defer workload.Linear(t, len(text)+len(other))()
 		quoted, _ := json.Marshal(map[string]string{"input": text})
 		for _, arguments := range []string{string(quoted), other} {
 			whole := inner(arguments)

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func TestTokensComeBackAsTheyWereMade(t *testing.T) {
@@ -57,6 +59,7 @@ func FuzzOf(f *testing.F) {
 	f.Add(Prefix+"0google!", "x")
 	f.Add(Text(Google, Anthropic, "abc"), "google")
 	f.Fuzz(func(t *testing.T, token, name string) {
+		defer workload.Linear(t, len(token)+len(name))()
 		Of(token, Anthropic)
 		for _, c := range name {
 			if !('a' <= c && c <= 'z' || '0' <= c && c <= '9') {
