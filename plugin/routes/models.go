@@ -17,8 +17,8 @@ const models = "/models"
 // segment.
 //
 // A route that serves only preserve lists nothing itself. Neither does one that
-// serves only responses: Codex asks it for a list with members of its own, and
-// takes the list that it brings along where there is none.
+// serves only responses: Codex, which asks it, cannot read the list of OpenAI's API, but
+// expects one with members of its own.
 // https://github.com/openai/codex/blob/main/codex-rs/codex-api/src/endpoint/models.rs
 func (t *Table) Models(r *Request, known func(id string) bool) (id string, asked bool) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || t.format.Models == nil || t.only(route.Preserve) || t.only(route.Responses) {
