@@ -56,6 +56,9 @@ type Provider struct {
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
+	// Audience, if set, returns what Microsoft's tokens for t are for, if that is not
+	// Azure's AI services: "https://ai.azure.com/"; "" if it is.
+	Audience func(t *target.Target) string
 	// OwnKey means that the configured key always wins and allow_override has no
 	// effect. If the provider also has an Identity, the schema refuses allow_override.
 	OwnKey bool
