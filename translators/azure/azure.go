@@ -49,11 +49,12 @@ var withJobs = &provider.Provider{
 		{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}},
 		{Model: "claude-sonnet-4-5", Options: target.Options{AzureInstance: "i", AzureDeploymentID: "claude-sonnet-4-5"}},
 	},
-	Identity: provider.Entra,
-	Embeds:   true,
-	Resizes:  []string{"text-embedding-3"},
-	Check:    check,
-	Counter:  openai.InputTokensAt("/openai/v1/responses/input_tokens"),
+	Identity:   provider.Entra,
+	Embeds:     true,
+	Resizes:    []string{"text-embedding-3"},
+	Check:      check,
+	PriceNames: priceNames,
+	Counter:    openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: openai.ChatOf(text("/chat/completions"), provider.Edit{
 			Drop: openai.TopK, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,
@@ -62,6 +63,13 @@ var withJobs = &provider.Provider{
 		route.Embeddings:  {Path: text("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, Edit: provider.Edit{Set: named}, NoStream: true},
 		route.Responses:   {Path: provider.Path("/openai/v1/responses"), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter, Edit: provider.Edit{Set: deployed}},
 	}, otherRoutes),
+}
+
+// priceNames is the name of a model in the price list: deployments have no dot in their
+// names, so that gpt-3.5-turbo is often called gpt-35-turbo.
+// https://learn.microsoft.com/en-us/azure/ai-foundry/openai/concepts/models
+func priceNames(model string) []string {
+	return []string{strings.Replace(model, "gpt-35-", "gpt-3.5-", 1), strings.Replace(model, "gpt-3.5-", "gpt-35-", 1)}
 }
 
 func base(t *target.Target) (string, error) { return below(t, ".openai.azure.com") }
