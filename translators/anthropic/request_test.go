@@ -146,7 +146,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 		{"structured outputs", sonnet, `{` + hello + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"a":{"type":"object","properties":{}}}}}}}`,
 			map[string]string{"output_config": `{"format":{"type":"json_schema","schema":{"type":"object","properties":{"a":{"type":"object","properties":{},"additionalProperties":false}},"additionalProperties":false}}}`}},
 		{"json_object", sonnet, `{` + hello + `,"response_format":{"type":"json_object"}}`, map[string]string{"system": `"Answer with one valid JSON object and nothing else."`, "output_config": "-"}},
-		{"Anthropic's own members", sonnet, `{` + hello + `,"mcp_servers":[{"type":"url","name":"m","url":"https://m.example"}],"container":"c1","output_config":{"effort":"low"},"unknown":1}`,
+		{"Anthropic's own members", "claude-opus-4-6", `{` + hello + `,"mcp_servers":[{"type":"url","name":"m","url":"https://m.example"}],"container":"c1","output_config":{"effort":"low"},"unknown":1}`,
 			map[string]string{"mcp_servers": `[{"type":"url","name":"m","url":"https://m.example"}]`, "container": `"c1"`, "output_config": `{"effort":"low"}`, "unknown": "-"}},
 	}
 	for _, tt := range tests {

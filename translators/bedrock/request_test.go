@@ -142,7 +142,7 @@ func TestRequestIsInConversesFormat(t *testing.T) {
 		{"an answer to be continued loses the white space at its end", sonnet,
 			`{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"well, \n"}]}`,
 			map[string]string{"messages": `[{"role":"user","content":[{"text":"hi"}]},{"role":"assistant","content":[{"text":"well,"}]}]`}},
-		{"settings", "mistral.mistral-large-2402-v1:0",
+		{"settings", "qwen.qwen3-32b-v1:0",
 			`{` + hello + `,"max_tokens":10,"temperature":0.5,"top_p":0.25,"top_k":7,"stop":"END","service_tier":"flex","metadata":{"team":"a","bad":"é","n":1}}`,
 			map[string]string{"inferenceConfig": `{"maxTokens":10,"temperature":0.5,"topP":0.25,"stopSequences":["END"]}`, "serviceTier": `{"type":"flex"}`,
 				"additionalModelRequestFields": `{"top_k":7}`, "requestMetadata": `{"team":"a"}`}},
@@ -384,7 +384,9 @@ func TestRequestEqualsKongs(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.MaxTokens, req.Temperature, req.TopP = "8192", "0.8", "0.6" // the plugin's
-		got, err := Converse.AppendRequest(nil, chatTarget(model), req)
+		to := chatTarget(model)
+		to.Options.AnthropicVersion = "bedrock-2023-05-31" // which Kong sends always
+		got, err := Converse.AppendRequest(nil, to, req)
 		if err != nil {
 			t.Fatal(err)
 		}
