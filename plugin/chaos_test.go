@@ -93,7 +93,14 @@ type got struct {
 func (c *chaos) request(t *testing.T, client *http.Client, url string, n int) got {
 	stream := n%2 == 0
 	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"hello"}],"stream":%v}`, stream)
-	resp, err := client.Post(fmt.Sprint(url, "/", n), "application/json", strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, fmt.Sprint(url, "/", n), strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return got{}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Session-Id", fmt.Sprint(n%40))
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Errorf("request %d has no answer: %v", n, err)
 		return got{}
@@ -119,11 +126,16 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		total = 500
 	}
-	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":0`) })
-	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
+	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"algorithm":"round-robin","max_fails":0`) })
+	t.Run("targets closed off and probed", func(t *testing.T) {
+		amongFailingTargets(t, total, `"algorithm":"round-robin","max_fails":20,"fail_timeout":20`)
+	})
+	t.Run("conversations with a target of their own", func(t *testing.T) {
+		amongFailingTargets(t, total, `"algorithm":"affinity","max_fails":20,"fail_timeout":20`)
+	})
 }
 
-func amongFailingTargets(t *testing.T, total int, breaker string) {
+func amongFailingTargets(t *testing.T, total int, balancing string) {
 	c := &chaos{homes: map[string]int{}, ports: map[int]*atomic.Int32{}}
 	var turn atomic.Int32
 	urls := []string{
@@ -152,8 +164,8 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 		c.serve(t, dies),
 	}
 	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
-	inst, err := relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
-		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)))
+	inst, err := relay.NewInstance([]byte(targetsConf(`"retries":4,"read_timeout":50,
+		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+balancing, "", urls...)))
 	if err != nil {
 		t.Fatal(err)
 	}
