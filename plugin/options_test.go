@@ -51,9 +51,11 @@ func loggedWarnings(t *testing.T, conf string) (fields []string) {
 
 func TestPricesNeedStatistics(t *testing.T) {
 	const prices = `"input_cost":1,"output_cost":1,"cache_read_cost":1,"cache_write_cost":1,"cache_write_cost_list":[{"ttl":"5m","cost":1}],
-		"context_window_factor":[{"above":"1k","input_factor":2,"output_factor":2}],"service_tier_factor":[{"tier":"flex","factor":0.5}]`
+		"context_window_factor":[{"above":"1k","input_factor":2,"output_factor":2}],"service_tier_factor":[{"tier":"flex","factor":0.5}],
+		"audio_input_cost":1,"audio_output_cost":1,"image_input_cost":1,"image_output_cost":1,"image_cost":1,"character_cost":1,"minute_cost":1,"search_cost":1,"request_cost":1`
 	target := `{"route_type":"llm/v1/chat","logging":{"log_statistics":%v},"model":{"provider":"openai","options":{` + prices + `}}}`
-	all := []string{"cache_read_cost", "cache_write_cost", "cache_write_cost_list", "context_window_factor", "input_cost", "output_cost", "service_tier_factor"}
+	all := []string{"audio_input_cost", "audio_output_cost", "cache_read_cost", "cache_write_cost", "cache_write_cost_list", "character_cost", "context_window_factor", "image_cost",
+		"image_input_cost", "image_output_cost", "input_cost", "minute_cost", "output_cost", "request_cost", "search_cost", "service_tier_factor"}
 	for i := range all {
 		all[i] = "config.targets[1].model.options." + all[i]
 	}
