@@ -225,7 +225,13 @@ func differences(path string, f *field, row []string) (diffs []string) {
 		differ("default", "", row[3])
 	}
 	enum := slices.DeleteFunc(slices.Sorted(slices.Values(f.OneOf)), func(v string) bool { return slices.Contains(ownValues[path], v) })
-	if theirs := strings.Split(row[4], "|"); path != "config.genai_category" || slices.Contains(theirs, "realtime/generation") {
+	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") {
+		for _, name := range theirs { // we have more of them
+			if name != "" && !slices.Contains(enum, name) {
+				diffs = append(diffs, "has no "+name)
+			}
+		}
+	} else if path != "config.genai_category" || slices.Contains(theirs, "realtime/generation") {
 		differ("enum", strings.Join(enum, "|"), row[4])
 	}
 	if f.Between != nil {
