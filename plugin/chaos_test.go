@@ -126,16 +126,17 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		total = 500
 	}
-	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"algorithm":"round-robin","max_fails":0`) })
-	t.Run("targets closed off and probed", func(t *testing.T) {
-		amongFailingTargets(t, total, `"algorithm":"round-robin","max_fails":20,"fail_timeout":20`)
-	})
+	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":0`) })
+	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
 	t.Run("conversations with a target of their own", func(t *testing.T) {
-		amongFailingTargets(t, total, `"algorithm":"affinity","max_fails":20,"fail_timeout":20`)
+		amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
+			return strings.Replace(conf, "round-robin", "affinity", 1)
+		})
 	})
 }
 
-func amongFailingTargets(t *testing.T, total int, balancing string) {
+// amongFailingTargets returns the records. with changes the configuration.
+func amongFailingTargets(t *testing.T, total int, breaker string, with ...func(conf string) string) map[string]map[string]any {
 	c := &chaos{homes: map[string]int{}, ports: map[int]*atomic.Int32{}}
 	var turn atomic.Int32
 	urls := []string{
@@ -164,8 +165,12 @@ func amongFailingTargets(t *testing.T, total int, balancing string) {
 		c.serve(t, dies),
 	}
 	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
-	inst, err := relay.NewInstance([]byte(targetsConf(`"retries":4,"read_timeout":50,
-		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+balancing, "", urls...)))
+	conf := targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
+		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)
+	for _, change := range with {
+		conf = change(conf)
+	}
+	inst, err := relay.NewInstance([]byte(conf))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,6 +256,7 @@ func amongFailingTargets(t *testing.T, total int, balancing string) {
 		sum += n
 	}
 	t.Logf("%d requests in %v: %v; %d attempts", total, took.Round(time.Millisecond), outcomes, sum)
+	return records
 }
 
 // judge checks each answer by itself and returns how many are whole.

@@ -103,6 +103,13 @@ func (k *checker) target(path string, t *Target) {
 	k.auth(path+".auth", t.Model.Provider, &t.Auth)
 	k.options(path, t)
 	k.templates(path, t)
+	switch {
+	case t.Logging.PriceFile == "":
+	case t.Model.Options.Known():
+		k.warn(path+".logging.price_file", "has no effect: model.options has the prices")
+	case !k.priced(t):
+		k.warn(path+".logging.price_file", "has no effect: costs are for log_statistics, and for the algorithm lowest-usage by cost")
+	}
 	switch semantic := k.c.Balancer.Algorithm == "semantic"; {
 	case semantic && t.Description == "":
 		k.fail(path+".description", "must be set on every target for the semantic algorithm")

@@ -53,6 +53,9 @@ type Provider struct {
 	// PlainModel, if set, returns the canonical name of a model that the API knows
 	// under several names.
 	PlainModel func(name string) string
+	// PriceNames, if set, returns other names under which a price list may have a
+	// model, the nearest one first.
+	PriceNames func(model string) []string
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
