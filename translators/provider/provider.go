@@ -140,6 +140,9 @@ type Operation struct {
 	// Caveats, if set, returns what of a client's translated request t's model is not
 	// asked for, although it could do it, in words for the record.
 	Caveats func(t *target.Target, r *chat.Request) []string
+	// Models, if set, returns the table of models that Chat knows. A table of
+	// Edit.Models is not repeated here.
+	Models func() []Facts
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
