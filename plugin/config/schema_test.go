@@ -226,7 +226,7 @@ func differences(path string, f *field, row []string) (diffs []string) {
 		differ("default", "", row[3])
 	}
 	enum := slices.DeleteFunc(slices.Sorted(slices.Values(f.OneOf)), func(v string) bool { return slices.Contains(ownValues[path], v) })
-	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") {
+	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") || strings.HasSuffix(path, ".route_type") {
 		for _, name := range theirs { // we have more of them
 			if name != "" && !slices.Contains(enum, name) {
 				diffs = append(diffs, "has no "+name)

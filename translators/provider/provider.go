@@ -277,11 +277,20 @@ const (
 	OpenAIFiles       Format = "openai/files"      // by REST
 	OpenAIBatches     Format = "openai/batches"    // by REST
 	OpenAIAssistants  Format = "openai/assistants" // by REST, threads too
-	OpenAIImages      Format = "openai/images"
-	OpenAISpeech      Format = "openai/speech"
-	OpenAIVideo       Format = "openai/video"     // by REST
-	AzureVideoJobs    Format = "azure/video-jobs" // by REST
-	OpenAIRealtime    Format = "openai/realtime"  // a WebSocket
+	OpenAIModerations Format = "openai/moderations"
+	// By REST:
+	OpenAIConversations Format = "openai/conversations"
+	OpenAIVectorStores  Format = "openai/vector_stores"
+	OpenAIContainers    Format = "openai/containers"
+	OpenAIUploads       Format = "openai/uploads"
+	OpenAISkills        Format = "openai/skills"
+	AnthropicSkills     Format = "anthropic/skills"
+
+	OpenAIImages   Format = "openai/images"
+	OpenAISpeech   Format = "openai/speech"
+	OpenAIVideo    Format = "openai/video"     // by REST
+	AzureVideoJobs Format = "azure/video-jobs" // by REST
+	OpenAIRealtime Format = "openai/realtime"  // a WebSocket
 	// OpenAITranscriptions are translations of speech, too.
 	OpenAITranscriptions Format = "openai/transcriptions"
 	AnthropicMessages    Format = "anthropic/messages"
