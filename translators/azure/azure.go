@@ -44,6 +44,7 @@ var withJobs = &provider.Provider{
 	Identity:    provider.Entra,
 	Embeds:      true,
 	Resizes:     []string{"text-embedding-3"},
+	Reasons:     reasons,
 	Check:       check,
 	Counter:     openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{

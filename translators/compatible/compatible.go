@@ -22,8 +22,9 @@ type operations = map[route.Type]*provider.Operation
 var Providers = []*provider.Provider{
 	// xai. https://docs.x.ai/docs/api-reference
 	{
-		Name: "xai",
-		Base: provider.At("https://api.x.ai"),
+		Name:    "xai",
+		Base:    provider.At("https://api.x.ai"),
+		Reasons: ofXAI,
 		Operations: operations{
 			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok}),
 			route.Responses: openai.ResponsesAt("/v1/responses"),
@@ -36,8 +37,9 @@ var Providers = []*provider.Provider{
 	// a prompt usage.prompt_cache_hit_tokens, which the meter reads.
 	// https://api-docs.deepseek.com
 	{
-		Name: "deepseek",
-		Base: provider.At("https://api.deepseek.com"),
+		Name:    "deepseek",
+		Base:    provider.At("https://api.deepseek.com"),
+		Reasons: ofDeepSeek,
 		Operations: operations{
 			// https://api-docs.deepseek.com/guides/thinking_mode
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
@@ -48,8 +50,9 @@ var Providers = []*provider.Provider{
 	},
 	// cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions
 	{
-		Name: "cerebras",
-		Base: provider.At("https://api.cerebras.ai"),
+		Name:    "cerebras",
+		Base:    provider.At("https://api.cerebras.ai"),
+		Reasons: openai.Reasons,
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 				Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: ReasoningContent, Request: SystemRole, Models: onCerebras,
@@ -63,7 +66,8 @@ var Providers = []*provider.Provider{
 	// refuses stream_options.
 	// https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
 	{
-		Name: "databricks",
+		Name:    "databricks",
+		Reasons: ofDatabricks,
 		Base: func(t *target.Target) (string, error) {
 			id := t.Options.Databricks.WorkspaceInstanceID
 			if id == "" {
@@ -86,7 +90,8 @@ var Providers = []*provider.Provider{
 	// OpenAI's, top_k among them, and calls thinking "reasoning".
 	// https://docs.vllm.ai/en/stable/features/reasoning_outputs/
 	{
-		Name: "vllm",
+		Name:    "vllm",
+		Reasons: openai.Reasons,
 		Operations: operations{route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 			Rewrite: ReasoningContent, History: history(provider.History{Thought: provider.ThoughtInReasoning}),
 		})},
