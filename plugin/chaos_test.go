@@ -119,11 +119,52 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		total = 500
 	}
-	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":0`) })
-	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
+	const criteria = `"retries":4,"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`
+	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, criteria+`"max_fails":0`) })
+	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, criteria+`"max_fails":20,"fail_timeout":20`) })
+	t.Run("failures told by their reason", func(t *testing.T) {
+		amongFailingTargets(t, total, `"retries":6,"first_token_timeout":30,"max_fails":20,"fail_timeout":20,
+			"failover_criteria":["error","timeout","http_500","http_429","overloaded","auth","slow_start","non_idempotent"]`, overloaded, revoked, neverBegins)
+	})
 }
 
-func amongFailingTargets(t *testing.T, total int, breaker string) {
+// overloaded says so: in a stream as its first event, every other time.
+func overloaded(w http.ResponseWriter, r *http.Request, id int, stream bool) {
+	const text = `{"error":{"type":"overloaded_error","message":"Overloaded"}}`
+	if stream && id%2 == 0 {
+		w.Header().Set("Content-Type", "text/event-stream")
+		event(w, text)
+		return
+	}
+	w.WriteHeader(529)
+	io.WriteString(w, text)
+}
+
+// revoked refuses the key, and accepts it again now and then.
+func revoked(w http.ResponseWriter, r *http.Request, id int, stream bool) {
+	if id%5 == 0 {
+		well(w, r, id, stream)
+		return
+	}
+	w.WriteHeader(http.StatusUnauthorized)
+	io.WriteString(w, `{"error":{"code":"invalid_api_key","message":"no"}}`)
+}
+
+// neverBegins sends a stream's head and nothing more, until it is given up.
+func neverBegins(w http.ResponseWriter, r *http.Request, id int, stream bool) {
+	if !stream {
+		well(w, r, id, stream)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	event(w, chunk(""))
+	select {
+	case <-r.Context().Done():
+	case <-time.After(5 * time.Second):
+	}
+}
+
+func amongFailingTargets(t *testing.T, total int, balancing string, more ...func(w http.ResponseWriter, r *http.Request, id int, stream bool)) {
 	c := &chaos{homes: map[string]int{}, ports: map[int]*atomic.Int32{}}
 	var turn atomic.Int32
 	urls := []string{
@@ -151,9 +192,11 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 		}),
 		c.serve(t, dies),
 	}
+	for _, h := range more {
+		urls = append(urls, c.serve(t, h))
+	}
 	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
-	inst, err := relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
-		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)))
+	inst, err := relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin","read_timeout":50,`+balancing, "", urls...)))
 	if err != nil {
 		t.Fatal(err)
 	}

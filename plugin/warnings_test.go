@@ -101,6 +101,7 @@ var fieldCases = map[string]fieldCase{
 	"logging.log_payloads":   {held: "TestPayloadsAreLoggedWithoutStatistics"},
 	"weight":                 {held: "balancer, by every policy"},
 	"description":            {held: "config.TestSettingsOfAnotherAlgorithmGetAWarning"},
+	"fallback_for":           {held: "TestTargetsAreKeptForTheirFailures"},
 	"metadata":               {held: "nothing: Kong keeps it for itself"},
 }
 
