@@ -418,7 +418,7 @@ func (a *attempt) withhold(deliver func() error) error {
 // has a latency: a target that breaks off early must not count as fast.
 func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 	u := a.seen.Usage
-	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: record.Cost(a.target.Options, &u)}
+	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: record.Cost(&a.target.Options.Prices, &u)}
 	switch {
 	case a.took > 0:
 		x.Latency = a.took

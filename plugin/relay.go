@@ -180,7 +180,7 @@ func (x *exchange) serve(ctx context.Context) error {
 		return err
 	}
 	if err := newReading(x).read(); err != nil {
-		return err
+		return answerProbe(x, err)
 	}
 	return x.balancing.attempts(ctx)
 }

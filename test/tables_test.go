@@ -1,10 +1,12 @@
 package test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -201,6 +203,32 @@ func otherwise(f *providers.Family) string {
 	return strings.Join(all, "; ")
 }
 
+// reasonTable is what the providers' errors mean, each row once.
+func reasonTable() string {
+	var b strings.Builder
+	b.WriteString("| provider | reason | status | code or type | words | document |\n| --- | --- | --- | --- | --- | --- |\n")
+	seen := map[string]bool{}
+	for _, p := range translators.Providers {
+		for _, r := range p.Reasons {
+			status := ""
+			if r.Status != 0 {
+				status = strconv.Itoa(r.Status)
+			}
+			name := r.Name
+			if name != "" {
+				name = "`" + name + "`"
+			}
+			row := fmt.Sprintf(" %s | %s | %s | %s | [↗](%s) |\n", cmp.Or(string(r.Reason), "none"), status, name, strings.Join(r.Words, " … "), r.Document)
+			if !seen[row] {
+				seen[row] = true
+				b.WriteString("| " + p.Name + " |" + row)
+			}
+		}
+	}
+	b.WriteString("\nA provider with OpenAI's format also has OpenAI's rows, and one that serves Claude Anthropic's.\n")
+	return b.String()
+}
+
 // generated replaces what stands between the marks of a table.
 func generated(text, name, table string) (string, error) {
 	begin := "<!-- " + name + ":"
@@ -227,11 +255,19 @@ func written() (map[string]string, error) {
 	if text, err = generated(text, "formats", formatTable()); err != nil {
 		return nil, err
 	}
+	failover, err := os.ReadFile("../docs/failover.md")
+	if err != nil {
+		return nil, err
+	}
+	reasons, err := generated(string(failover), "reasons", reasonTable())
+	if err != nil {
+		return nil, err
+	}
 	schema, err := os.ReadFile("../schema.json")
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../docs/models.md": modelTable(), "../schema.json": withRules(withLists(string(schema)))}, nil
+	return map[string]string{"../docs/failover.md": reasons, "../README.md": text, "../docs/fields.md": fieldTable(), "../docs/models.md": modelTable(), "../schema.json": withRules(withLists(string(schema)))}, nil
 }
 
 // TestTablesInDocsMatchTheCode compares the README's tables, docs/fields.md and

@@ -130,6 +130,12 @@ var refusals = []struct {
 	{"deepseek", 400, `{"error":{"message":"Model Not Exist","type":"invalid_request_error"}}`, chat.InvalidModel},
 	{"deepseek", 400, `{"error":{"message":"Content Exists Risk","type":"invalid_request_error"}}`, chat.Filtered},
 
+	{"openrouter", 403, `{"error":{"code":403,"message":"Input was flagged","metadata":{"reasons":["violence"]}}}`, chat.Filtered},
+	{"openrouter", 403, `{"error":{"code":403,"message":"m requires moderation on p. Your input was refused"}}`, chat.Filtered},
+	{"openrouter", 404, `{"error":{"code":404,"message":"No endpoints found for org/m."}}`, chat.InvalidModel},
+	{"openrouter", 400, `{"error":{"code":400,"message":"org/m is not a valid model ID"}}`, chat.InvalidModel},
+	{"openrouter", 402, `{"error":{"code":402,"message":"Insufficient credits"}}`, chat.Quota},
+
 	{"databricks", 404, `{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"The given endpoint does not exist, please retry after checking."}`, chat.InvalidModel},
 	{"databricks", 404, `{"error_code":"ENDPOINT_NOT_FOUND","message":"x"}`, chat.InvalidModel},
 	{"databricks", 500, `{"error_code":"TEMPORARILY_UNAVAILABLE","message":"x"}`, chat.Overloaded},

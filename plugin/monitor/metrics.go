@@ -150,7 +150,7 @@ func (s *series) count(d *record.Data) {
 			kind.c.Add(float64(kind.n))
 		}
 	}
-	if cost := record.Cost(d.Options, u); cost > 0 {
+	if cost := d.Cost(); cost > 0 {
 		s.cost.Add(cost)
 	}
 	if d.Estimated {

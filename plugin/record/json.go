@@ -82,7 +82,7 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	dst = jsonedit.AppendInt(dst, "total_tokens", u.TotalTokens())
 	dst = appendFloat(dst, "time_per_token", perToken)
 	dst = jsonedit.AppendInt(dst, "time_to_first_token", first.Milliseconds())
-	dst = appendFloat(dst, "cost", Cost(d.Options, u))
+	dst = appendFloat(dst, "cost", d.Cost())
 	if d.Estimated {
 		dst = jsonedit.AppendBool(dst, "estimated", true)
 	}

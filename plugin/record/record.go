@@ -99,6 +99,17 @@ type Data struct {
 	Streamed bool   // Answer is bare text that is logged as a completion
 }
 
+// Cost is what the request cost, by the prices that are known.
+func (d *Data) Cost() float64 { return Cost(d.prices(), &d.Usage) }
+
+// prices are those of the target, or nil.
+func (d *Data) prices() *target.Prices {
+	if d.Options == nil {
+		return nil
+	}
+	return &d.Options.Prices
+}
+
 // Record is what a request leaves in the log, exactly one per request. It is
 // written by the goroutine that serves the request; others may read it at any
 // time (the shim asks for the record of an aborted stream).

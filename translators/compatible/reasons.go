@@ -6,7 +6,19 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/ollama"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
 )
+
+// withReasons gives OpenAI's meaning to the errors of the providers that say nothing
+// else of theirs.
+func withReasons(list []*provider.Provider) []*provider.Provider {
+	for _, p := range list {
+		if p.Reasons == nil {
+			p.Reasons = openai.Reasons
+		}
+	}
+	return list
+}
 
 // What the errors of these APIs mean, beside those that they have from OpenAI.
 var (
@@ -27,6 +39,14 @@ var (
 		{Reason: chat.InvalidModel, Name: "RESOURCE_DOES_NOT_EXIST", Document: "https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference"},
 		{Reason: chat.InvalidModel, Name: "ENDPOINT_NOT_FOUND", Document: "https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference"},
 		{Reason: chat.Overloaded, Name: "TEMPORARILY_UNAVAILABLE", Document: "https://docs.databricks.com/api/workspace/introduction"},
+	}, openai.Reasons)
+
+	// https://openrouter.ai/docs/api-reference/errors
+	ofOpenRouter = slices.Concat(chat.Reasons{
+		{Reason: chat.Filtered, Status: 403, Words: []string{"flagged"}, Document: "https://openrouter.ai/docs/api-reference/errors"},
+		{Reason: chat.Filtered, Status: 403, Words: []string{"moderation"}, Document: "https://openrouter.ai/docs/api-reference/errors"},
+		{Reason: chat.InvalidModel, Status: 404, Words: []string{"no endpoints found"}, Document: "https://openrouter.ai/docs/api-reference/errors"},
+		{Reason: chat.InvalidModel, Status: 400, Words: []string{"is not a valid model id"}, Document: "https://openrouter.ai/docs/api-reference/errors"},
 	}, openai.Reasons)
 
 	ofMistral = slices.Concat(chat.Reasons{

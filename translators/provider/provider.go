@@ -6,6 +6,7 @@ package provider
 import (
 	"maps"
 	"net/http"
+	"slices"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -86,6 +87,11 @@ func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 		return op
 	}
 	return p.Operations[wanted]
+}
+
+// Speaks reports whether some API of a client's format is also one of the provider's.
+func (p *Provider) Speaks(f *ClientFormat) bool {
+	return slices.ContainsFunc(f.Paths, func(c ClientPath) bool { return p.Native[c.API.Format] != nil })
 }
 
 // AppendRequest writes req as the operation's body for t to dst. Opaque tokens of
