@@ -85,9 +85,10 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 		return nil, err
 	}
 	a.target = resolved
+	price := priceOf(t, resolved, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		t.describe(d)
-		d.Options, d.LeftOut = resolved.Options, nil
+		d.Options, d.Price, d.LeftOut = resolved.Options, price, nil
 		d.Model = a.modelLogged()
 	})
 	a.provider = t.provider
@@ -417,8 +418,9 @@ func (a *attempt) withhold(deliver func() error) error {
 // sample is the cost and latency of the answered attempt. Only a complete answer
 // has a latency: a target that breaks off early must not count as fast.
 func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
-	u := a.seen.Usage
-	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: record.Cost(&a.target.Options.Prices, &u)}
+	d := a.record.Data()
+	d.Usage = a.seen.Usage // without estimates
+	x := balancer.Sample{Prompt: d.Usage.Prompt, Completion: d.Usage.Completion, Cost: d.Cost()}
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
@@ -469,7 +471,7 @@ type parked struct {
 func (a *attempt) deliverParked() error {
 	a.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
-		d.Options, d.Model = a.target.Options, a.modelLogged()
+		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target, a.target.Model), a.modelLogged()
 	})
 	if a.parked.late != nil {
 		a.reply.seen = &a.seen

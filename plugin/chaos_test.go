@@ -93,7 +93,14 @@ type got struct {
 func (c *chaos) request(t *testing.T, client *http.Client, url string, n int) got {
 	stream := n%2 == 0
 	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"hello"}],"stream":%v}`, stream)
-	resp, err := client.Post(fmt.Sprint(url, "/", n), "application/json", strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, fmt.Sprint(url, "/", n), strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return got{}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Session-Id", fmt.Sprint(n%40))
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Errorf("request %d has no answer: %v", n, err)
 		return got{}
@@ -119,14 +126,22 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		total = 500
 	}
-	const criteria = `"retries":4,"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`
-	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, criteria+`"max_fails":0`) })
-	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, criteria+`"max_fails":20,"fail_timeout":20`) })
+	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":0`) })
+	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
+	t.Run("conversations with a target of their own", func(t *testing.T) {
+		amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
+			return strings.Replace(conf, "round-robin", "affinity", 1)
+		})
+	})
 	t.Run("failures told by their reason", func(t *testing.T) {
-		amongFailingTargets(t, total, `"retries":6,"first_token_timeout":30,"max_fails":20,"fail_timeout":20,
-			"failover_criteria":["error","timeout","http_500","http_429","overloaded","auth","slow_start","non_idempotent"]`, overloaded, revoked, neverBegins)
+		chaosOf(t, total, []misbehaving{overloaded, revoked, neverBegins}, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
+			return strings.NewReplacer(`"retries":4`, `"retries":6,"first_token_timeout":30`, `"http_429"`, `"http_429","overloaded","auth","slow_start"`).Replace(conf)
+		})
 	})
 }
+
+// misbehaving is how a target answers; see serve.
+type misbehaving = func(w http.ResponseWriter, r *http.Request, id int, stream bool)
 
 // overloaded says so: in a stream as its first event, every other time.
 func overloaded(w http.ResponseWriter, r *http.Request, id int, stream bool) {
@@ -164,7 +179,13 @@ func neverBegins(w http.ResponseWriter, r *http.Request, id int, stream bool) {
 	}
 }
 
-func amongFailingTargets(t *testing.T, total int, balancing string, more ...func(w http.ResponseWriter, r *http.Request, id int, stream bool)) {
+// amongFailingTargets returns the records. with changes the configuration.
+func amongFailingTargets(t *testing.T, total int, breaker string, with ...func(conf string) string) map[string]map[string]any {
+	return chaosOf(t, total, nil, breaker, with...)
+}
+
+// chaosOf is amongFailingTargets with more targets.
+func chaosOf(t *testing.T, total int, more []misbehaving, breaker string, with ...func(conf string) string) map[string]map[string]any {
 	c := &chaos{homes: map[string]int{}, ports: map[int]*atomic.Int32{}}
 	var turn atomic.Int32
 	urls := []string{
@@ -196,7 +217,12 @@ func amongFailingTargets(t *testing.T, total int, balancing string, more ...func
 		urls = append(urls, c.serve(t, h))
 	}
 	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
-	inst, err := relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin","read_timeout":50,`+balancing, "", urls...)))
+	conf := targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
+		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)
+	for _, change := range with {
+		conf = change(conf)
+	}
+	inst, err := relay.NewInstance([]byte(conf))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +262,7 @@ func amongFailingTargets(t *testing.T, total int, balancing string, more ...func
 	defer inst.Close()
 
 	complete := c.judge(t, results, records)
-	attempts := map[int]int{}
+	attempts, unseen := map[int]int{}, map[int]int{}
 	outcomes := map[string]int{}
 	var completed, told float64 // prompt tokens in records
 	for _, rec := range records {
@@ -251,7 +277,11 @@ func amongFailingTargets(t *testing.T, total int, balancing string, more ...func
 		}
 		tried, _ := rec["tried_targets"].([]any)
 		for _, one := range tried {
-			attempts[int(at(one, "port").(float64))]++
+			port := int(at(one, "port").(float64))
+			attempts[port]++
+			if at(one, "outcome") == "slow_start" { // it may be given up before it is sent
+				unseen[port]++
+			}
 		}
 	}
 	if len(records) != total || outcomes["completed"] != complete || outcomes["pending"] > 0 {
@@ -259,10 +289,11 @@ func amongFailingTargets(t *testing.T, total int, balancing string, more ...func
 	}
 	for port, seen := range c.ports {
 		// A target may come to see an attempt only after the relay gave it up.
-		for deadline := time.Now().Add(5 * time.Second); attempts[port] != int(seen.Load()) && time.Now().Before(deadline); {
+		differs := func() bool { n := int(seen.Load()); return n > attempts[port] || n < attempts[port]-unseen[port] }
+		for deadline := time.Now().Add(5 * time.Second); differs() && time.Now().Before(deadline); {
 			time.Sleep(5 * time.Millisecond)
 		}
-		if attempts[port] != int(seen.Load()) {
+		if differs() {
 			t.Errorf("the target on port %d saw %d attempts, records have %d", port, seen.Load(), attempts[port])
 		}
 	}
@@ -282,6 +313,7 @@ func amongFailingTargets(t *testing.T, total int, balancing string, more ...func
 		sum += n
 	}
 	t.Logf("%d requests in %v: %v; %d attempts", total, took.Round(time.Millisecond), outcomes, sum)
+	return records
 }
 
 // judge checks each answer by itself and returns how many are whole.

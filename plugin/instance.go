@@ -12,11 +12,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go-ai-proxy/plugin/affinity"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/monitor"
+	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
@@ -24,6 +26,7 @@ import (
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/prices"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -38,7 +41,8 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
 	policy   failover.Policy
-	reserves bool // some target has fallback_for
+	reserves bool             // some target has fallback_for
+	affinity *affinity.Finder // nil unless the algorithm is affinity
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -61,6 +65,7 @@ type endpoint struct {
 	timeouts wire.Timeouts
 	category string                  // genai_category of the target, for the log
 	label    record.Label            // of its metrics
+	prices   *pricelist.List         // nil when models without prices have none
 	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
 
 	// The model's name in the forms that are usually sent: to the provider, and to
@@ -91,6 +96,20 @@ func (t *endpoint) modelAsHeader(model string) []string {
 		return t.modelHeader
 	}
 	return []string{headerValue(t.Model.Provider + "/" + model)}
+}
+
+// priceOf is the price of a model from the target's price list; nil when it has none, or
+// prices of its own.
+func priceOf(t *endpoint, resolved *target.Target, model string) *prices.Row {
+	if t.prices == nil || resolved.Options.Known() {
+		return nil
+	}
+	return t.prices.Table().Find(t.provider, model)
+}
+
+// priceOfModel is the price of the target's model from its price list, or nil.
+func priceOfModel(t *endpoint) *prices.Row {
+	return priceOf(t, &target.Target{Options: &t.Model.Options}, t.Model.Name)
 }
 
 // baseURL is a text and the URL parsed from it.
@@ -133,6 +152,11 @@ func (inst *Instance) compile() error {
 		inst.keeps = inst.keeps || t.Logging.Payloads
 		e := newEndpoint(t, p, source, inst.timeouts())
 		e.category, e.label = inst.category(t.RouteType), inst.label(t)
+		if t.Logging.PriceFile != "" {
+			if e.prices, err = inst.relay.prices.Open(t.Logging.PriceFile, inst.relay.log); err != nil {
+				return fmt.Errorf("%s.logging.price_file: %w", inst.config.Path(i), err)
+			}
+		}
 		inst.targets = append(inst.targets, e)
 	}
 	inst.index()
@@ -200,9 +224,12 @@ func (inst *Instance) balance() error {
 		targets[i] = balancer.Target{ID: t.identity, Weight: max(t.Weight, 1), State: inst.relay.states.Use(t.identity)}
 	}
 	balancer.SlowStart(targets, time.Now())
+	if b.Algorithm == string(balancer.Affinity) {
+		inst.affinity = affinity.New(b.Affinity.Headers)
+	}
 	var err error
 	inst.balancer, err = balancer.New(balancer.Options{
-		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(), Slots: b.Slots,
+		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(), Slots: b.Slots, Bound: b.Affinity.Bound,
 		Breaker: balancer.Breaker{MaxFails: b.MaxFails, FailTimeout: time.Duration(b.FailTimeout) * time.Millisecond},
 	}, targets)
 	return err
@@ -222,7 +249,7 @@ func (inst *Instance) usageStrategy() string {
 		why = "nothing here gives the scores that llm-accuracy needs"
 	case "cost":
 		for _, t := range inst.targets {
-			if o := &t.Model.Options; o.InputCost == nil || o.OutputCost == nil {
+			if o := &t.Model.Options; (o.InputCost == nil || o.OutputCost == nil) && priceOfModel(t) == nil {
 				why = fmt.Sprintf("cost needs model.options.input_cost and output_cost of every target, %s has not both", t.modelHeader[0])
 			}
 		}
