@@ -123,7 +123,8 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
 }
 
-func amongFailingTargets(t *testing.T, total int, breaker string) {
+// amongFailingTargets returns the records. with changes the configuration.
+func amongFailingTargets(t *testing.T, total int, breaker string, with ...func(conf string) string) map[string]map[string]any {
 	c := &chaos{homes: map[string]int{}, ports: map[int]*atomic.Int32{}}
 	var turn atomic.Int32
 	urls := []string{
@@ -152,8 +153,12 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 		c.serve(t, dies),
 	}
 	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
-	inst, err := relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
-		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)))
+	conf := targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
+		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)
+	for _, change := range with {
+		conf = change(conf)
+	}
+	inst, err := relay.NewInstance([]byte(conf))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,6 +244,7 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 		sum += n
 	}
 	t.Logf("%d requests in %v: %v; %d attempts", total, took.Round(time.Millisecond), outcomes, sum)
+	return records
 }
 
 // judge checks each answer by itself and returns how many are whole.

@@ -16,6 +16,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/monitor"
+	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
@@ -23,6 +24,7 @@ import (
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/prices"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -58,6 +60,7 @@ type endpoint struct {
 	timeouts wire.Timeouts
 	category string                  // genai_category of the target, for the log
 	label    record.Label            // of its metrics
+	prices   *pricelist.List         // nil when models without prices have none
 	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
 
 	// The model's name in the forms that are usually sent: to the provider, and to
@@ -88,6 +91,20 @@ func (t *endpoint) modelAsHeader(model string) []string {
 		return t.modelHeader
 	}
 	return []string{headerValue(t.Model.Provider + "/" + model)}
+}
+
+// priceOf is the price of a model from the target's price list; nil when it has none, or
+// prices of its own.
+func priceOf(t *endpoint, resolved *target.Target, model string) *prices.Row {
+	if t.prices == nil || resolved.Options.Known() {
+		return nil
+	}
+	return t.prices.Table().Find(t.provider, model)
+}
+
+// priceOfModel is the price of the target's model from its price list, or nil.
+func priceOfModel(t *endpoint) *prices.Row {
+	return priceOf(t, &target.Target{Options: &t.Model.Options}, t.Model.Name)
 }
 
 // baseURL is a text and the URL parsed from it.
@@ -130,6 +147,11 @@ func (inst *Instance) compile() error {
 		inst.keeps = inst.keeps || t.Logging.Payloads
 		e := newEndpoint(t, p, source, inst.timeouts())
 		e.category, e.label = inst.category(t.RouteType), inst.label(t)
+		if t.Logging.PriceFile != "" {
+			if e.prices, err = inst.relay.prices.Open(t.Logging.PriceFile, inst.relay.log); err != nil {
+				return fmt.Errorf("%s.logging.price_file: %w", inst.config.Path(i), err)
+			}
+		}
 		inst.targets = append(inst.targets, e)
 	}
 	inst.index()
@@ -217,7 +239,7 @@ func (inst *Instance) usageStrategy() string {
 		why = "nothing here gives the scores that llm-accuracy needs"
 	case "cost":
 		for _, t := range inst.targets {
-			if o := &t.Model.Options; o.InputCost == nil || o.OutputCost == nil {
+			if o := &t.Model.Options; (o.InputCost == nil || o.OutputCost == nil) && priceOfModel(t) == nil {
 				why = fmt.Sprintf("cost needs model.options.input_cost and output_cost of every target, %s has not both", t.modelHeader[0])
 			}
 		}

@@ -127,7 +127,7 @@ func TestOptionsWithoutEffectGetAWarning(t *testing.T) {
 func TestImpossiblePairsAreReportedAtLoad(t *testing.T) {
 	for _, c := range []struct{ provider, route, options, want string }{
 		{"anthropic", "llm/v1/embeddings", `"anthropic_version":"x"`, "provider anthropic has nothing of llm/v1/embeddings: use one of llm/v1/batches, llm/v1/chat"},
-		{"vllm", "audio/v1/audio/speech", `"upstream_url":"http://h/x"`, "provider vllm has nothing of audio/v1/audio/speech: use one of llm/v1/chat, llm/v1/responses, preserve"},
+		{"vllm", "audio/v1/audio/speech", `"upstream_url":"http://h/x"`, "provider vllm has nothing of audio/v1/audio/speech: use one of audio/v1/audio/transcriptions, audio/v1/audio/translations, llm/v1/chat, llm/v1/completions, llm/v1/embeddings, llm/v1/responses, preserve"},
 		{"llama2", "llm/v1/embeddings", `"llama2_format":"raw","upstream_url":"http://h/x"`, "provider llama2 has nothing of llm/v1/embeddings: use one of llm/v1/chat, llm/v1/completions, llm/v1/responses, preserve"},
 		{"llama2", "llm/v1/embeddings", `"llama2_format":"openai","upstream_url":"http://h/x"`, ""},
 		{"cerebras", "llm/v1/responses", "", ""}, // through its chat

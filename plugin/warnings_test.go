@@ -108,6 +108,7 @@ var fieldCases = map[string]fieldCase{
 
 	"logging.log_statistics": {held: "TestPricesNeedStatistics"},
 	"logging.log_payloads":   {held: "TestPayloadsAreLoggedWithoutStatistics"},
+	"logging.price_file":     {held: "TestCostOfAModelWithoutPricesIsThatOfThePriceList"},
 	"weight":                 {held: "balancer, by every policy"},
 	"description":            {held: "config.TestSettingsOfAnotherAlgorithmGetAWarning"},
 	"metadata":               {held: "nothing: Kong keeps it for itself"},

@@ -72,6 +72,9 @@ type Auth = credentials.Config
 type Logging struct {
 	Statistics bool `json:"log_statistics"`
 	Payloads   bool `json:"log_payloads"`
+	// PriceFile names the price list for models without prices: built_in, a path, or
+	// "" for none.
+	PriceFile string `json:"price_file"`
 }
 
 // Balancer says how a target is chosen. Times are milliseconds.

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -77,29 +76,11 @@ func contextFactor(list []target.ContextFactor, prompt int) *target.ContextFacto
 	var best *target.ContextFactor
 	bestAbove := -1
 	for i := range list {
-		if above, ok := ParseTokens(list[i].Above); ok && prompt > above && above > bestAbove {
+		if above, ok := target.ParseTokens(list[i].Above); ok && prompt > above && above > bestAbove {
 			best, bestAbove = &list[i], above
 		}
 	}
 	return best
-}
-
-// ParseTokens reads a number of tokens as the configuration writes it:
-// "200000", "200k", "1M".
-func ParseTokens(s string) (int, bool) {
-	s = strings.TrimSpace(s)
-	unit := 1
-	switch {
-	case strings.HasSuffix(s, "k"), strings.HasSuffix(s, "K"):
-		unit = 1e3
-	case strings.HasSuffix(s, "m"), strings.HasSuffix(s, "M"):
-		unit = 1e6
-	}
-	if unit > 1 {
-		s = s[:len(s)-1]
-	}
-	n, err := strconv.Atoi(s)
-	return n * unit, err == nil && n >= 0
 }
 
 // tierFactor is that of the longest configured tier that the reported tier

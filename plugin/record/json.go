@@ -83,6 +83,9 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	dst = appendFloat(dst, "time_per_token", perToken)
 	dst = jsonedit.AppendInt(dst, "time_to_first_token", first.Milliseconds())
 	dst = appendFloat(dst, "cost", d.Cost())
+	if d.Logging.PriceFile != "" {
+		dst = d.appendPrice(jsonedit.AppendName(dst, "price"))
+	}
 	if d.Estimated {
 		dst = jsonedit.AppendBool(dst, "estimated", true)
 	}
@@ -94,6 +97,23 @@ func (d *Data) appendUsage(dst []byte) []byte {
 		dst = d.appendModalities(dst)
 	}
 	dst = appendCount(dst, "search_units", u.SearchUnits)
+	return append(dst, '}')
+}
+
+// appendPrice writes which price was used: the configured one, or that of a row of a
+// price list.
+func (d *Data) appendPrice(dst []byte) []byte {
+	dst = append(dst, '{')
+	switch p := d.prices(); {
+	case p == nil:
+		dst = jsonedit.AppendText(dst, "source", "unknown")
+	case d.Price == nil || p != &d.Price.Prices:
+		dst = jsonedit.AppendText(dst, "source", "configured")
+	default:
+		dst = jsonedit.AppendOptional(dst, "source", d.Price.File)
+		dst = jsonedit.AppendOptional(dst, "model", d.Price.Provider+"/"+d.Price.Model)
+		dst = jsonedit.AppendOptional(dst, "date", d.Price.Date)
+	}
 	return append(dst, '}')
 }
 

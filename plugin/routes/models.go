@@ -21,7 +21,7 @@ const models = "/models"
 // expects one with members of its own.
 // https://github.com/openai/codex/blob/main/codex-rs/codex-api/src/endpoint/models.rs
 func (t *Table) Models(r *Request, known func(id string) bool) (id string, asked bool) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || t.format.Models == nil || t.only(route.Preserve) || t.only(route.Responses) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !t.lists() {
 		return "", false
 	}
 	for _, path := range []string{r.Whole, r.Path} {
@@ -34,6 +34,16 @@ func (t *Table) Models(r *Request, known func(id string) bool) (id string, asked
 		}
 	}
 	return "", false
+}
+
+// lists says whether the route lists its models.
+func (t *Table) lists() bool {
+	return t.format.Models != nil && !t.only(route.Preserve) && !t.only(route.Responses)
+}
+
+// isList says whether a path is that of the list of models.
+func (t *Table) isList(path string) bool {
+	return t.lists() && strings.HasSuffix(strings.TrimSuffix(path, "/"), models)
 }
 
 // only says whether all targets are of one route type.

@@ -4,7 +4,12 @@
 // templates already resolved.
 package target
 
-import "go-ai-proxy/translators/route"
+import (
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/route"
+)
 
 // Target is one configured model as a translator sees it. It is immutable.
 type Target struct {
@@ -143,4 +148,22 @@ type Dashscope struct {
 // Databricks is `model.options.databricks`.
 type Databricks struct {
 	WorkspaceInstanceID string `json:"workspace_instance_id"`
+}
+
+// ParseTokens reads a number of tokens as the configuration writes it:
+// "200000", "200k", "1M".
+func ParseTokens(s string) (int, bool) {
+	s = strings.TrimSpace(s)
+	unit := 1
+	switch {
+	case strings.HasSuffix(s, "k"), strings.HasSuffix(s, "K"):
+		unit = 1e3
+	case strings.HasSuffix(s, "m"), strings.HasSuffix(s, "M"):
+		unit = 1e6
+	}
+	if unit > 1 {
+		s = s[:len(s)-1]
+	}
+	n, err := strconv.Atoi(s)
+	return n * unit, err == nil && n >= 0
 }
