@@ -141,7 +141,7 @@ func TestPathThatNoTargetServesIsNamedInTheError(t *testing.T) {
 		{"of two, neither, by GET", two, "/ai", "/v1/moderations", "", 404},
 		{"of two, the body tells", two, "/ai", "/team-a", hello, 200},
 		{"another part of the API", confFor("llm/v1/responses"), "/ai", "/models", "", 404},
-		{"another part of the API, with its version", confFor("llm/v1/responses"), "/ai", "/v1/models/m", "", 404},
+		{"another part of the API, with its version", confFor("llm/v1/responses"), "/ai", "/v1/moderations", "", 404},
 		{"the list of models", chatConf, "/ai", "/v1/models", "", 200},
 		{"an id", confFor("llm/v1/responses"), "/ai", "/resp_1", "", 200},
 		{"preserve takes any", confFor("preserve"), "/ai", "/v1/embeddings", `{"input":"x"}`, 200},

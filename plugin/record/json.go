@@ -58,6 +58,8 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	dst = jsonedit.AppendTexts(dst, "tools_left_out", d.LeftOut)
 	dst = jsonedit.AppendOptional(dst, "algorithm", d.Algorithm)
 	dst = jsonedit.AppendOptional(dst, "reason", d.Reason)
+	dst = jsonedit.AppendOptional(dst, "affinity_key", d.Affinity.Key)
+	dst = jsonedit.AppendOptional(dst, "affinity", d.Affinity.Placement)
 	for _, option := range target.Logged {
 		if d.Options != nil && option.Of(d.Provider) {
 			dst = jsonedit.AppendOptional(dst, option.Logged, *option.Text(d.Options))

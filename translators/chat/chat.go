@@ -175,6 +175,8 @@ type Media struct {
 	FileID   string
 	Filename string
 	Detail   string // OpenAI's image detail
+	Context  string // what the client says about a document; it is not cited
+	Cite     bool   // the answer is to cite the document
 }
 
 // Type returns MIME by its registered name: image/jpg, which clients send, is taken by
