@@ -14,7 +14,7 @@ import (
 // external are programs that the docs' readers have and a test does not run. What of
 // the repository a command names must exist.
 var external = map[string]bool{
-	"docker": true, "kong": true, "helm": true, "kubectl": true, "deck": true, "git": true, "sudo": true, "cp": true, "sed": true,
+	"docker": true, "kong": true, "helm": true, "kubectl": true, "deck": true, "git": true, "sudo": true, "cp": true, "mv": true, "sed": true,
 	"redis-server": true, "apt-get": true, "luarocks": true, ".ci/run": true, "mkdocs": true, "pip": true,
 }
 
@@ -147,7 +147,7 @@ func (r *reader) program(args []string) error {
 			return err
 		}
 	}
-	if args[0] == "standalone" || args[0] == "mock" {
+	if args[0] == "standalone" || args[0] == "mock" || len(args) == 1 && args[0] == "check" {
 		args = append(args, "-h")
 	}
 	status, stdout, stderr := runs(r.t, nil, args...)

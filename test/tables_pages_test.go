@@ -1,12 +1,14 @@
 package test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,10 +39,68 @@ func pageOf(name, title, example, table string) (string, error) {
 	return text, nil
 }
 
+// sections are those of the site's navigation. What is in none goes into the last.
+var sections = []struct {
+	title string
+	pages []string
+}{
+	{"Start", []string{"getting-started", "clients", "kubernetes", "migrating", "faq"}},
+	{"Configuration", []string{"configuration", "templates", "balancing", "formats", "fields", "models"}},
+	{"Running it", []string{"keys-and-teams", "observability", "security", "operations", "environment", "troubleshooting", "differences"}},
+	{"Speed", []string{"benchmarks", "measurements"}},
+	{"Changing it", []string{"architecture", "adding-a-provider", "testing"}},
+	{"Providers", []string{"providers/README"}},
+	{"Route types", []string{"route-types/README"}},
+	{"Beyond Kong", nil},
+}
+
+// navigation writes the pages of docs/ into mkdocs.yml. files are those that are about
+// to be written, which may be new.
+func navigation(text string, files map[string]string) (string, error) {
+	head, _, ok := strings.Cut(text, "\nnav:\n")
+	if !ok {
+		return "", errors.New("mkdocs.yml has no nav")
+	}
+	placed, rest := map[string]bool{}, map[string][]string{}
+	for _, s := range sections {
+		for _, name := range s.pages {
+			placed[name] = true
+		}
+	}
+	add := func(path string) {
+		name, isPage := strings.CutSuffix(strings.TrimPrefix(path, "../docs/"), ".md")
+		folder, _, _ := strings.Cut(name, "/")
+		if isPage && strings.HasPrefix(path, "../docs/") && !placed[name] {
+			placed[name] = true
+			title := map[string]string{"providers": "Providers", "route-types": "Route types"}[folder]
+			title = cmp.Or(title, "Beyond Kong")
+			rest[title] = append(rest[title], name)
+		}
+	}
+	for path := range files {
+		add(path)
+	}
+	err := filepath.WalkDir("../docs", func(path string, _ fs.DirEntry, err error) error {
+		add(path)
+		return err
+	})
+	var b strings.Builder
+	b.WriteString(head + "\nnav:\n")
+	for _, s := range sections {
+		b.WriteString("  - " + s.title + ":\n")
+		slices.Sort(rest[s.title])
+		for _, name := range append(slices.Clone(s.pages), rest[s.title]...) {
+			b.WriteString("      - " + name + ".md\n")
+		}
+	}
+	return b.String(), err
+}
+
 // pagesOf adds the pages of providers and route types to files.
 func pagesOf(files map[string]string) error {
 	for _, p := range translators.Providers {
-		example := "```yaml\nroute_type: llm/v1/chat\nauth: {header_name: Authorization, header_value: \"{vault://env/" + p.Name + "-auth-header}\"}\nmodel: {provider: " + p.Name + ", name: MODEL}\n```\n\n"
+		example := "```yaml\nroute_type: llm/v1/chat\nauth: {header_name: Authorization, header_value: \"{vault://env/" + p.Name + "-auth-header}\"}\nmodel: {provider: " + p.Name + ", name: MODEL}\n```\n\n" +
+			"```sh\ncurl -s http://localhost:8000/ai -H 'Content-Type: application/json' \\\n  -d '{\"messages\":[{\"role\":\"user\",\"content\":\"What is 1 + 1?\"}]}'\n```\n\n"
 		name := "../docs/providers/" + p.Name + ".md"
 		text, err := pageOf(name, p.Name, example, providerFacts(p))
 		if err != nil {

@@ -239,7 +239,15 @@ func written() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	return files, pagesOf(files)
+	if err := pagesOf(files); err != nil {
+		return nil, err
+	}
+	site, err := os.ReadFile("../mkdocs.yml")
+	if err != nil {
+		return nil, err
+	}
+	files["../mkdocs.yml"], err = navigation(string(site), files)
+	return files, err
 }
 
 // TestTablesInDocsMatchTheCode compares what the docs and schema.json have from the

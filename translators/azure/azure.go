@@ -45,6 +45,7 @@ var withJobs = &provider.Provider{
 	Embeds:      true,
 	Resizes:     []string{"text-embedding-3"},
 	Check:       check,
+	PriceNames:  priceNames,
 	Counter:     openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: openai.ChatOf(text("/chat/completions"), provider.Edit{
@@ -54,6 +55,13 @@ var withJobs = &provider.Provider{
 		route.Embeddings:  {Path: text("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, Edit: provider.Edit{Set: named}, NoStream: true},
 		route.Responses:   openai.ResponsesAt("/openai/v1/responses"),
 	}, otherRoutes),
+}
+
+// priceNames is the name of a model in the price list: deployments have no dot in their
+// names, so that gpt-3.5-turbo is often called gpt-35-turbo.
+// https://learn.microsoft.com/en-us/azure/ai-foundry/openai/concepts/models
+func priceNames(model string) []string {
+	return []string{strings.Replace(model, "gpt-35-", "gpt-3.5-", 1), strings.Replace(model, "gpt-3.5-", "gpt-35-", 1)}
 }
 
 func base(t *target.Target) (string, error) {

@@ -40,10 +40,11 @@ type Family struct {
 type Families []Family
 
 // Of returns the row of a model, or nil if nothing is known of it. A fine-tuned model
-// is of the family of its base (ft:gpt-4.1-2025-04-14:acme::id), and a name may have a
-// tag (gpt-oss:20b).
+// is of the family of its base (ft:gpt-4.1-2025-04-14:acme::id), a name may have a tag
+// (gpt-oss:20b), and it may begin with the model's maker (openai/gpt-oss-20b).
 func (m Families) Of(name string) *Family {
 	name, _, _ = strings.Cut(strings.TrimPrefix(strings.ToLower(name), "ft:"), ":")
+	name = name[strings.LastIndexByte(name, '/')+1:]
 	name += "-"
 	for i := range m {
 		if strings.HasPrefix(name, m[i].Prefix) {

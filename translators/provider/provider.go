@@ -6,6 +6,7 @@ package provider
 import (
 	"maps"
 	"net/http"
+	"slices"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -52,6 +53,9 @@ type Provider struct {
 	// PlainModel, if set, returns the canonical name of a model that the API knows
 	// under several names.
 	PlainModel func(name string) string
+	// PriceNames, if set, returns other names under which a price list may have a
+	// model, the nearest one first.
+	PriceNames func(model string) []string
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
@@ -84,6 +88,11 @@ func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 		return op
 	}
 	return p.Operations[wanted]
+}
+
+// Speaks reports whether some API of a client's format is also one of the provider's.
+func (p *Provider) Speaks(f *ClientFormat) bool {
+	return slices.ContainsFunc(f.Paths, func(c ClientPath) bool { return p.Native[c.API.Format] != nil })
 }
 
 // AppendRequest writes req as the operation's body for t to dst. Opaque tokens of
