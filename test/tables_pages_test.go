@@ -226,8 +226,14 @@ func droppedBy(v variant, op *providers.Operation) string {
 		b.WriteString(" Left out: " + quoted(dropped) + ".")
 	}
 	b.WriteString(" All others are passed on.\n")
-	if len(op.Edit.Models) > 0 {
-		b.WriteString("\nWhat each of its models takes is in [a table](../models.md#" + anchor(v.name) + ").\n")
+	if len(op.Table()) > 0 {
+		link := "../models.md"
+		for _, name := range []string{v.provider, v.name} {
+			if strings.Contains(modelTable(), "\n## "+name+"\n") {
+				link = "../models.md#" + anchor(name)
+			}
+		}
+		b.WriteString("\nWhat each of its models takes is in [a table](" + link + ").\n")
 	}
 	return b.String() + "\n"
 }

@@ -31,8 +31,9 @@ type Family struct {
 	// NoSchema means that the models know the response_format json_object, and not
 	// json_schema. The schema goes into a system message.
 	NoSchema bool
-	// Document is where it is written.
-	Document string
+	// Document is where it is written; Read is when that was read last, as year and
+	// month ("2026-11"), "" if that was not noted.
+	Document, Read string
 }
 
 // Families is a provider's table of models, newest first. The first row that has the

@@ -59,6 +59,9 @@ type Provider struct {
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
+	// Audience, if set, returns what Microsoft's tokens for t are for, if that is not
+	// Azure's AI services: "https://ai.azure.com/"; "" if it is.
+	Audience func(t *target.Target) string
 	// OwnKey means that the configured key always wins and allow_override has no
 	// effect. If the provider also has an Identity, the schema refuses allow_override.
 	OwnKey bool
@@ -137,6 +140,9 @@ type Operation struct {
 	// Caveats, if set, returns what of a client's translated request t's model is not
 	// asked for, although it could do it, in words for the record.
 	Caveats func(t *target.Target, r *chat.Request) []string
+	// Models, if set, returns the table of models that Chat knows. A table of
+	// Edit.Models is not repeated here.
+	Models func() []Facts
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
