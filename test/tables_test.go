@@ -190,7 +190,13 @@ func otherwise(f *providers.Family) string {
 		all = append(all, "max_tokens is "+f.Limit)
 	}
 	if f.QuietTools {
-		all = append(all, "functions with effort none only")
+		all = append(all, "functions with effort none only, or in the Responses API")
+	}
+	if f.OnlyResponses {
+		all = append(all, "only in the Responses API")
+	}
+	if f.SearchesInResponses() {
+		all = append(all, "web search in the Responses API")
 	}
 	if f.Thinking != nil {
 		all = append(all, "Anthropic's thinking")

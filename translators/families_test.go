@@ -10,6 +10,7 @@ import (
 	"go-ai-proxy/translators/bedrock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/gemini"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
@@ -87,17 +88,26 @@ func checkRow(t *testing.T, op *provider.Operation, to *target.Target, row *prov
 			t.Fatalf("%s: %v", name, err)
 		}
 		r.Model = to.Model
-		body, err := op.AppendRequest(nil, to, r)
-		if err != nil {
-			t.Errorf("%s, %s from %s: %v", to.Provider, to.Model, name, err)
-			continue
+		ops := []*provider.Operation{op}
+		if in := op.Instead; in != nil && in.Request(to, r) {
+			ops = append(ops, in.Operation)
 		}
-		var sent map[string]json.RawMessage
-		if err := json.Unmarshal(body, &sent); err != nil {
-			t.Fatalf("%s: %v", body, err)
+		if row.OnlyResponses {
+			ops = ops[1:]
 		}
-		for _, wrong := range forbidden(row, sent) {
-			t.Errorf("%s, %s from %s: %s is sent: %s", to.Provider, to.Model, name, wrong, body)
+		for _, op := range ops {
+			body, err := op.AppendRequest(nil, to, r)
+			if err != nil {
+				t.Errorf("%s, %s from %s: %v", to.Provider, to.Model, name, err)
+				continue
+			}
+			var sent map[string]json.RawMessage
+			if err := json.Unmarshal(body, &sent); err != nil {
+				t.Fatalf("%s: %v", body, err)
+			}
+			for _, wrong := range forbidden(row, sent) {
+				t.Errorf("%s, %s from %s: %s is sent: %s", to.Provider, to.Model, name, wrong, body)
+			}
 		}
 	}
 }
@@ -116,11 +126,13 @@ func forbidden(row *provider.Family, sent map[string]json.RawMessage) (wrong []s
 		wrong = append(wrong, "think")
 	}
 	effort := sent["reasoning_effort"]
+	if r := sent["reasoning"]; r != nil { // in Responses, where functions go with any effort
+		effort = jsonedit.Lookup(r, "effort")
+	} else if row.QuietTools && sent["tools"] != nil && string(effort) != `"none"` {
+		wrong = append(wrong, "tools beside an effort")
+	}
 	if effort != nil && !slices.Contains(row.Efforts, strings.Trim(string(effort), `"`)) {
 		wrong = append(wrong, "reasoning_effort "+string(effort))
-	}
-	if row.QuietTools && sent["tools"] != nil && string(effort) != `"none"` {
-		wrong = append(wrong, "tools beside an effort")
 	}
 	if row.NoSchema && strings.Contains(string(sent["response_format"]), "schema") {
 		wrong = append(wrong, "a schema")
