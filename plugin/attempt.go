@@ -83,9 +83,10 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 		return nil, err
 	}
 	a.target = resolved
+	price := priceOf(t, resolved, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		t.describe(d)
-		d.Options, d.LeftOut = resolved.Options, nil
+		d.Options, d.Price, d.LeftOut = resolved.Options, price, nil
 		d.Model = a.modelLogged()
 	})
 	a.provider = t.provider
@@ -387,8 +388,9 @@ func (a *attempt) run(ctx context.Context) error {
 // sample is the cost and latency of the answered attempt. Only a complete answer
 // has a latency: a target that breaks off early must not count as fast.
 func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
-	u := a.seen.Usage
-	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: record.Cost(a.target.Options, &u)}
+	d := a.record.Data()
+	d.Usage = a.seen.Usage // without estimates
+	x := balancer.Sample{Prompt: d.Usage.Prompt, Completion: d.Usage.Completion, Cost: d.Cost()}
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
@@ -437,7 +439,7 @@ func (a *attempt) deliverParked() error {
 	a.reply.seen = nil // an error answer has no usage
 	a.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
-		d.Options, d.Model = a.target.Options, a.modelLogged()
+		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target, a.target.Model), a.modelLogged()
 	})
 	return sendProviderError(a, a.parked.body, a.parked.gzipped)
 }

@@ -93,7 +93,14 @@ type got struct {
 func (c *chaos) request(t *testing.T, client *http.Client, url string, n int) got {
 	stream := n%2 == 0
 	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"hello"}],"stream":%v}`, stream)
-	resp, err := client.Post(fmt.Sprint(url, "/", n), "application/json", strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, fmt.Sprint(url, "/", n), strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return got{}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Session-Id", fmt.Sprint(n%40))
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Errorf("request %d has no answer: %v", n, err)
 		return got{}
@@ -121,9 +128,15 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	}
 	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":0`) })
 	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
+	t.Run("conversations with a target of their own", func(t *testing.T) {
+		amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
+			return strings.Replace(conf, "round-robin", "affinity", 1)
+		})
+	})
 }
 
-func amongFailingTargets(t *testing.T, total int, breaker string) {
+// amongFailingTargets returns the records. with changes the configuration.
+func amongFailingTargets(t *testing.T, total int, breaker string, with ...func(conf string) string) map[string]map[string]any {
 	c := &chaos{homes: map[string]int{}, ports: map[int]*atomic.Int32{}}
 	var turn atomic.Int32
 	urls := []string{
@@ -152,8 +165,12 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 		c.serve(t, dies),
 	}
 	relay := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
-	inst, err := relay.NewInstance([]byte(targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
-		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)))
+	conf := targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
+		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)
+	for _, change := range with {
+		conf = change(conf)
+	}
+	inst, err := relay.NewInstance([]byte(conf))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,6 +256,7 @@ func amongFailingTargets(t *testing.T, total int, breaker string) {
 		sum += n
 	}
 	t.Logf("%d requests in %v: %v; %d attempts", total, took.Round(time.Millisecond), outcomes, sum)
+	return records
 }
 
 // judge checks each answer by itself and returns how many are whole.

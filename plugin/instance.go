@@ -12,10 +12,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go-ai-proxy/plugin/affinity"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/monitor"
+	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
@@ -23,6 +25,7 @@ import (
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/prices"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -36,6 +39,7 @@ type Instance struct {
 	targets  []*endpoint
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
+	affinity *affinity.Finder // nil unless the algorithm is affinity
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -58,6 +62,7 @@ type endpoint struct {
 	timeouts wire.Timeouts
 	category string                  // genai_category of the target, for the log
 	label    record.Label            // of its metrics
+	prices   *pricelist.List         // nil when models without prices have none
 	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
 
 	// The model's name in the forms that are usually sent: to the provider, and to
@@ -88,6 +93,20 @@ func (t *endpoint) modelAsHeader(model string) []string {
 		return t.modelHeader
 	}
 	return []string{headerValue(t.Model.Provider + "/" + model)}
+}
+
+// priceOf is the price of a model from the target's price list; nil when it has none, or
+// prices of its own.
+func priceOf(t *endpoint, resolved *target.Target, model string) *prices.Row {
+	if t.prices == nil || resolved.Options.Known() {
+		return nil
+	}
+	return t.prices.Table().Find(t.provider, model)
+}
+
+// priceOfModel is the price of the target's model from its price list, or nil.
+func priceOfModel(t *endpoint) *prices.Row {
+	return priceOf(t, &target.Target{Options: &t.Model.Options}, t.Model.Name)
 }
 
 // baseURL is a text and the URL parsed from it.
@@ -130,6 +149,11 @@ func (inst *Instance) compile() error {
 		inst.keeps = inst.keeps || t.Logging.Payloads
 		e := newEndpoint(t, p, source, inst.timeouts())
 		e.category, e.label = inst.category(t.RouteType), inst.label(t)
+		if t.Logging.PriceFile != "" {
+			if e.prices, err = inst.relay.prices.Open(t.Logging.PriceFile, inst.relay.log); err != nil {
+				return fmt.Errorf("%s.logging.price_file: %w", inst.config.Path(i), err)
+			}
+		}
 		inst.targets = append(inst.targets, e)
 	}
 	inst.index()
@@ -195,9 +219,12 @@ func (inst *Instance) balance() error {
 		targets[i] = balancer.Target{ID: t.identity, Weight: max(t.Weight, 1), State: inst.relay.states.Use(t.identity)}
 	}
 	balancer.SlowStart(targets, time.Now())
+	if b.Algorithm == string(balancer.Affinity) {
+		inst.affinity = affinity.New(b.Affinity.Headers)
+	}
 	var err error
 	inst.balancer, err = balancer.New(balancer.Options{
-		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(), Slots: b.Slots,
+		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(), Slots: b.Slots, Bound: b.Affinity.Bound,
 		Breaker: balancer.Breaker{MaxFails: b.MaxFails, FailTimeout: time.Duration(b.FailTimeout) * time.Millisecond},
 	}, targets)
 	return err
@@ -217,7 +244,7 @@ func (inst *Instance) usageStrategy() string {
 		why = "nothing here gives the scores that llm-accuracy needs"
 	case "cost":
 		for _, t := range inst.targets {
-			if o := &t.Model.Options; o.InputCost == nil || o.OutputCost == nil {
+			if o := &t.Model.Options; (o.InputCost == nil || o.OutputCost == nil) && priceOfModel(t) == nil {
 				why = fmt.Sprintf("cost needs model.options.input_cost and output_cost of every target, %s has not both", t.modelHeader[0])
 			}
 		}

@@ -70,6 +70,7 @@ func TestResponsesAPIIsAskedForWhatChatRefuses(t *testing.T) {
 		{"an older model", "openai", "openai", "gpt-5-mini", "", `,"reasoning_effort":"high",` + chatTool, false, "/v1/chat/completions"},
 		{"a search", "openai", "openai", "gpt-4.1", "", `,"web_search_options":{}`, true, "/v1/responses"},
 		{"a search of a model that searches in chat", "openai", "openai", "gpt-4o-search-preview", "", `,"web_search_options":{}`, false, "/v1/chat/completions"},
+		{"a name as a router of many makers has it", "openai", "openai", "openai/gpt-5.6", `"upstream_url":"http://x.test/api/v1/chat/completions"`, `,` + chatTool, false, "/api/v1/chat/completions"},
 		{"an unknown name", "openai", "openai", "acme", "", `,"reasoning_effort":"high",` + chatTool, false, "/v1/chat/completions"},
 		{"a tool that cannot be translated", "openai", "openai", "gpt-5.6", "", `,"tools":[{"type":"custom","custom":{"name":"x"}}]`, false, "/v1/chat/completions"},
 		{"Claude's thinking and functions", "anthropic", "openai", "gpt-5.4", "", thinks + `,` + claudeTool, true, "/v1/responses"},

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -22,8 +23,12 @@ func settleSeen(a *attempt) {
 		}
 	}
 	record.Bound(&a.seen.Usage)
+	price := priceOf(a.endpoint, a.target, a.seen.Model)
 	a.record.Update(func(d *record.Data) {
 		d.Usage = a.seen.Usage
+		if d.Price == nil {
+			d.Price = price
+		}
 		if a.seen.Model != "" {
 			d.ResponseModel = a.seen.Model
 		}
@@ -37,6 +42,7 @@ func settleSeen(a *attempt) {
 func bills(a *attempt) bool {
 	if a.request.family == "files" && strings.HasSuffix(a.request.sub, "/content") {
 		a.seen.Stored, _ = openai.SplitID(a.request.sub)
+		a.seen.Usage.ServiceTier = cmp.Or(a.seen.Usage.ServiceTier, "batch") // only a batch's output has usage
 	}
 	if a.seen.Stored == "" {
 		return !a.request.reads()

@@ -61,6 +61,21 @@ func answerModels(x *exchange) (bool, error) {
 	return true, x.reply.send(http.StatusOK, http.Header{"Content-Type": isJSONInUTF8}, body)
 }
 
+// answerProbe answers a client whose request was refused, but only asked what is
+// there. It returns the refusal of any other.
+func answerProbe(x *exchange, refused error) error {
+	asked := x.request.asked()
+	allow, probed := x.instance.table.Probe(&asked, refused)
+	if !probed {
+		return refused
+	}
+	x.reply.finish(record.Completed, "")
+	if allow == "" {
+		return x.reply.send(http.StatusOK, http.Header{}, nil)
+	}
+	return x.reply.send(http.StatusNoContent, http.Header{"Allow": {allow}}, nil)
+}
+
 // listModels returns the models that the request's client may name, each once, in
 // the order of the targets. A target whose model depends on the request has none to
 // list, unless it has an alias.

@@ -135,3 +135,17 @@ func TestPatternsAreNotListedButFound(t *testing.T) {
 		t.Errorf("none: %d %s", resp.StatusCode, got)
 	}
 }
+
+// Codex cannot read OpenAI's list of models, and asks only routes of responses.
+func TestRouteOfResponsesListsModelsButNotForCodex(t *testing.T) {
+	b := newBench(t, confFor("llm/v1/responses"), unasked(t)).elsewhere()
+	for path, listed := range map[string]bool{
+		"/v1/models": true, "/v1/models/gpt-4o": true, "/v1/models/other": false, "/ai/v1/models/": true,
+		"/v1/models?client_version=0.171.0": false, "/models": false, "/models?client_version=0.171.0": false,
+	} {
+		resp, got := b.send("GET", path, "", "")
+		if (resp.StatusCode == 200) != listed || strings.Contains(got, `"id":"gpt-4o"`) != listed {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, got)
+		}
+	}
+}

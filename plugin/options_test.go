@@ -51,9 +51,11 @@ func loggedWarnings(t *testing.T, conf string) (fields []string) {
 
 func TestPricesNeedStatistics(t *testing.T) {
 	const prices = `"input_cost":1,"output_cost":1,"cache_read_cost":1,"cache_write_cost":1,"cache_write_cost_list":[{"ttl":"5m","cost":1}],
-		"context_window_factor":[{"above":"1k","input_factor":2,"output_factor":2}],"service_tier_factor":[{"tier":"flex","factor":0.5}]`
+		"context_window_factor":[{"above":"1k","input_factor":2,"output_factor":2}],"service_tier_factor":[{"tier":"flex","factor":0.5}],
+		"audio_input_cost":1,"audio_output_cost":1,"image_input_cost":1,"image_output_cost":1,"image_cost":1,"character_cost":1,"minute_cost":1,"search_cost":1,"request_cost":1`
 	target := `{"route_type":"llm/v1/chat","logging":{"log_statistics":%v},"model":{"provider":"openai","options":{` + prices + `}}}`
-	all := []string{"cache_read_cost", "cache_write_cost", "cache_write_cost_list", "context_window_factor", "input_cost", "output_cost", "service_tier_factor"}
+	all := []string{"audio_input_cost", "audio_output_cost", "cache_read_cost", "cache_write_cost", "cache_write_cost_list", "character_cost", "context_window_factor", "image_cost",
+		"image_input_cost", "image_output_cost", "input_cost", "minute_cost", "output_cost", "request_cost", "search_cost", "service_tier_factor"}
 	for i := range all {
 		all[i] = "config.targets[1].model.options." + all[i]
 	}
@@ -125,7 +127,7 @@ func TestOptionsWithoutEffectGetAWarning(t *testing.T) {
 func TestImpossiblePairsAreReportedAtLoad(t *testing.T) {
 	for _, c := range []struct{ provider, route, options, want string }{
 		{"anthropic", "llm/v1/embeddings", `"anthropic_version":"x"`, "provider anthropic has nothing of llm/v1/embeddings: use one of llm/v1/batches, llm/v1/chat"},
-		{"vllm", "audio/v1/audio/speech", `"upstream_url":"http://h/x"`, "provider vllm has nothing of audio/v1/audio/speech: use one of llm/v1/chat, llm/v1/responses, preserve"},
+		{"vllm", "audio/v1/audio/speech", `"upstream_url":"http://h/x"`, "provider vllm has nothing of audio/v1/audio/speech: use one of audio/v1/audio/transcriptions, audio/v1/audio/translations, llm/v1/chat, llm/v1/completions, llm/v1/embeddings, llm/v1/responses, preserve"},
 		{"llama2", "llm/v1/embeddings", `"llama2_format":"raw","upstream_url":"http://h/x"`, "provider llama2 has nothing of llm/v1/embeddings: use one of llm/v1/chat, llm/v1/completions, llm/v1/responses, preserve"},
 		{"llama2", "llm/v1/embeddings", `"llama2_format":"openai","upstream_url":"http://h/x"`, ""},
 		{"cerebras", "llm/v1/responses", "", ""}, // through its chat

@@ -9,7 +9,7 @@
 //   - relay.go: one exchange, its phases in a row, its one record
 //   - read.go: reads the client's request into the type in request.go, with
 //     body.go, inflate.go and buffers.go
-//   - models.go: answers clients that ask which models there are
+//   - models.go: answers clients that ask which models or methods there are
 //   - balance.go: candidates, attempts, failover; acl.go: who may use which target;
 //     path.go: how paths are compared
 //   - attempt.go: one try at one target

@@ -80,6 +80,9 @@ func (r *reading) meet() error {
 // sent in the format of what was matched.
 func (r *reading) want(m routes.Match, err error) error {
 	r.request.api, r.request.route, r.request.stream, r.request.model, r.request.family, r.request.sub = m.API, m.Route, m.Stream, m.Model, m.Family, m.Sub
+	if err == nil && r.request.in.Method == http.MethodHead && m.API.Resources != nil {
+		r.request.in.Method = http.MethodGet // the engine sends no body to a client that asked with HEAD
+	}
 	return err
 }
 
@@ -92,7 +95,7 @@ func (r *reading) routeType(asked *routes.Request) (route.Type, error) {
 		return wanted, err
 	}
 	if media := r.request.mediaType(); r.request.in.Body == nil || r.request.in.Method != http.MethodPost || media != "" && !strings.Contains(media, "json") && media != "application/x-www-form-urlencoded" {
-		return wanted, table.Unknown(asked)
+		return wanted, nil
 	}
 	r.request.api = routes.Of(wanted) // for errors about the body's encoding
 	if err := r.readBody(int64(r.exchange.instance.config.MaxRequestBodySize)); err != nil {
@@ -106,7 +109,7 @@ func (r *reading) routeType(asked *routes.Request) (route.Type, error) {
 	if meant := table.ByMember(members); meant != "" {
 		return meant, nil
 	}
-	return wanted, table.Unknown(asked)
+	return wanted, nil
 }
 
 // takeBody reads the body in the way that the API wants it.
@@ -318,7 +321,9 @@ func (r *reading) takeFormAsJSON(most int64) error {
 func (r *reading) takeSocket() error {
 	h := r.request.in.Header
 	if r.request.in.Method != http.MethodGet {
-		return notAllowed(r.request.in.Method, string(r.request.route), http.MethodGet)
+		e := notAllowed(r.request.in.Method, string(r.request.route), http.MethodGet)
+		e.Allow = http.MethodGet // HEAD opens no connection
+		return e
 	}
 	if r.request.in.Upgrade == nil || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
 		h.Get("Sec-Websocket-Version") != "13" || h.Get("Sec-Websocket-Key") == "" {

@@ -20,6 +20,7 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/monitor"
+	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
@@ -40,6 +41,7 @@ type Relay struct {
 	leaving chan struct{} // closed when sessions must end
 
 	embeddings *semantic.Cache
+	prices     pricelist.Store
 	paid       record.Paid   // ids of what has been counted and can be read again
 	node       *cluster.Node // nil when states are not shared
 
@@ -180,7 +182,7 @@ func (x *exchange) serve(ctx context.Context) error {
 		return err
 	}
 	if err := newReading(x).read(); err != nil {
-		return err
+		return answerProbe(x, err)
 	}
 	return x.balancing.attempts(ctx)
 }

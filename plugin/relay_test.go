@@ -101,6 +101,12 @@ func newBench(t *testing.T, conf string, provider http.HandlerFunc) *bench {
 // serve has another instance serve one request; change may change it.
 func (b *bench) serve(inst *Instance, body string, change func(*wire.Inbound)) (status int, rec *record.Record) {
 	b.t.Helper()
+	resp, rec := b.exchange(inst, body, change)
+	return resp.StatusCode, rec
+}
+
+func (b *bench) exchange(inst *Instance, body string, change func(*wire.Inbound)) (resp *http.Response, rec *record.Record) {
+	b.t.Helper()
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := x.Inbound()
 		if change != nil {
@@ -114,7 +120,7 @@ func (b *bench) serve(inst *Instance, body string, change func(*wire.Inbound)) (
 	}
 	resp.Body.Close()
 	front.Close()
-	return resp.StatusCode, rec
+	return resp, rec
 }
 
 type lockedWriter struct {

@@ -143,13 +143,13 @@ func spliceBody(a *attempt) error {
 	if extra != nil {
 		edits = append(edits, jsonedit.Edit{Key: "extra_body"})
 	}
-	body, members := a.request.body, a.request.members
+	body := a.request.body
 	if a.op.Edit.Request != nil {
-		var err error
 		body = a.op.Edit.Request(nil, a.target, body)
-		if members, err = jsonedit.Object(body, nil); err != nil {
-			return err
-		}
+	}
+	members, err := membersOf(a.request, body)
+	if err != nil {
+		return err
 	}
 	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
 	return mergeExtraBody(a, extra)
@@ -167,7 +167,7 @@ func spliceNative(a *attempt) error {
 	if a.request.stream && !a.request.api.StreamsByPath() {
 		edits = append(edits, jsonedit.Edit{Key: "stream", Value: []byte("true")})
 	}
-	body, members := a.request.body, a.request.members
+	body := a.request.body
 	if a.request.api.Remodel != nil && a.request.model != a.target.Model {
 		body = a.request.api.Remodel(body, a.target.Model)
 	}
@@ -178,16 +178,24 @@ func spliceNative(a *attempt) error {
 	if body, edits, err = fit(a, body, edits); err != nil {
 		return err
 	}
-	if len(body) != len(a.request.body) || len(body) > 0 && &body[0] != &a.request.body[0] {
-		if members, err = jsonedit.Object(body, nil); err != nil {
-			return err
-		}
+	members, err := membersOf(a.request, body)
+	if err != nil {
+		return err
 	}
 	if a.op.Tune != nil {
 		edits = append(edits, a.op.Tune(a.target, members)...)
 	}
 	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
 	return nil
+}
+
+// membersOf returns the members of body. If that is still the client's body they are
+// known: a body is scanned a second time only when it was changed.
+func membersOf(r *request, body []byte) ([]jsonedit.Member, error) {
+	if len(body) == len(r.body) && len(body) > 0 && &body[0] == &r.body[0] {
+		return r.members, nil
+	}
+	return jsonedit.Object(body, nil)
 }
 
 // fit makes body one that the provider takes, if it serves a part of the format.

@@ -25,6 +25,9 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 		if otherModel(inst, t) {
 			problems = append(problems, config.Problem{Field: path + ".model.name", Message: fmt.Sprintf("clients of llm_format %s name models of their own, and are refused: use targets, with model_alias", inst.config.LLMFormat)})
 		}
+		if t.prices != nil && t.Static() && t.Model.Name != "" && !t.Model.Options.Known() && priceOfModel(t) == nil {
+			problems = append(problems, config.Problem{Field: path + ".logging.price_file", Message: fmt.Sprintf("has no price of %s/%s, so that its cost is not known: set model.options.input_cost and output_cost", t.Model.Provider, t.Model.Name)})
+		}
 		for i := range target.List {
 			o := &target.List[i]
 			if !o.Set(&t.Model.Options) {

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -156,55 +157,56 @@ func modelTable() string {
 	b.WriteString(`# What the models take
 
 Made from the code by ` + "`go test ./test -run Tables -update`" + `. A translated request is
-fitted to the first row that has the beginning of the model's name; the law "nothing
-that the model's row forbids is sent" is run over every row with every client's format.
-The last row without a name takes all others; a provider without such a row is asked
-as the client wants. A row is a line of the file ` + "`models.go`" + ` in the provider's folder.
+fitted to the first row that has a model's name; the law "nothing that the model's row
+forbids is sent" is run over every row with every client's format. Beside a document is
+when it was read last, where that was noted. A row is a line of the file ` + "`models.go`" + ` in
+the provider's folder.
 `)
-	for _, v := range variants() {
-		p, _ := serving(v.provider, v.options)
-		op := p.Operations["llm/v1/chat"]
-		if op == nil || len(op.Edit.Models) == 0 {
-			continue
+	seen := map[string]string{} // tables that were written, and whose they are
+	for _, p := range translators.Providers {
+		kinds := p.Kinds
+		if len(kinds) == 0 {
+			kinds = []providers.Kind{{}}
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n| models | effort | refused | otherwise | document |\n| --- | --- | --- | --- | --- |\n", v.name)
-		for i := range op.Edit.Models {
-			f := &op.Edit.Models[i]
-			name := "all others"
-			if f.Prefix != "" {
-				name = "`" + f.Prefix + "…`"
-				if bare, whole := strings.CutSuffix(f.Prefix, "-"); whole {
-					name = "`" + bare + "`, `" + f.Prefix + "…`"
-				}
+		for _, k := range kinds {
+			name := p.Name
+			if more := strings.Trim(k.Name+" "+k.Model, " "); more != "" {
+				name += " (" + more + ")"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | [↗](%s) |\n", name, strings.Join(f.Efforts, ", "), strings.Join(f.Refuses, ", "), otherwise(f), f.Document)
+			serving := p
+			if p.Variant != nil {
+				serving = p.Variant(&target.Target{Provider: p.Name, Model: k.Model, Options: &k.Options})
+			}
+			op := serving.Operations[route.Chat]
+			if op == nil || len(op.Table()) == 0 {
+				continue
+			}
+			table := modelRows(op.Table())
+			if first := seen[table]; first != "" {
+				if first != p.Name {
+					fmt.Fprintf(&b, "\n## %s\n\nAs %s.\n", name, first)
+				}
+				continue
+			}
+			seen[table] = p.Name
+			fmt.Fprintf(&b, "\n## %s\n\n%s", name, table)
 		}
 	}
 	return b.String()
 }
 
-// otherwise is what a row says beside efforts and refused members.
-func otherwise(f *providers.Family) string {
-	var all []string
-	if f.Limit != "" {
-		all = append(all, "max_tokens is "+f.Limit)
+func modelRows(rows []providers.Facts) string {
+	var b strings.Builder
+	b.WriteString("| models | effort | not sent | otherwise | document |\n| --- | --- | --- | --- | --- |\n")
+	for _, f := range rows {
+		lacks := f.Lacks
+		if lacks == nil {
+			lacks = f.Without
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | [%s](%s) |\n", f.Names, strings.Join(f.Efforts, ", "), strings.Join(lacks, ", "),
+			strings.Join(f.Notes, "; "), cmp.Or(f.Read, "↗"), f.Document)
 	}
-	if f.QuietTools {
-		all = append(all, "functions with effort none only, or in the Responses API")
-	}
-	if f.OnlyResponses {
-		all = append(all, "only in the Responses API")
-	}
-	if f.SearchesInResponses() {
-		all = append(all, "web search in the Responses API")
-	}
-	if f.Thinking != nil {
-		all = append(all, "Anthropic's thinking")
-	}
-	if f.NoSchema {
-		all = append(all, "a schema goes in words")
-	}
-	return strings.Join(all, "; ")
+	return b.String()
 }
 
 // generated replaces what stands between the marks of a table.

@@ -33,6 +33,11 @@ func sent(t *testing.T, p *provider.Provider, model, body string, edits ...jsone
 func TestRequestsAreEditedForTheProvider(t *testing.T) {
 	for _, test := range []struct{ name, provider, model, body, want string }{
 		{"untouched bytes", "openai", "gpt-4o", `{ "messages" : [ ] , "temperature":0.10 }`, `{ "messages" : [ ] , "temperature":0.10 }`},
+		{"names of messages", "groq", "openai/gpt-oss-20b", `{"messages":[{"role":"user","name":"Bo","content":"x"}],"logit_bias":{"1":1}}`, `{"messages":[{"role":"user","content":"x"}]}`},
+		{"thoughts that came from elsewhere", "kimi", "kimi-k3", `{"messages":[{"role":"assistant","content":"x","reasoning":"hm"}]}`, `{"messages":[{"role":"assistant","content":"x","reasoning_content":"hm"}]}`},
+		{"thoughts of a gateway", "openrouter", "anthropic/claude-opus-5", `{"messages":[{"role":"assistant","content":"x","reasoning_content":"hm"}]}`, `{"messages":[{"role":"assistant","content":"x","reasoning":"hm"}]}`},
+		{"a limit by its older name", "together", "Qwen/Qwen3.5-9B", `{"max_completion_tokens":5}`, `{"max_tokens":5}`},
+		{"reasoning models of a maker", "github", "openai/gpt-5", `{"max_tokens":5}`, `{"max_completion_tokens":5}`},
 		{"no top_k", "openai", "gpt-4o", `{"top_k":1,"n":1}`, `{"n":1}`},
 		{"max_tokens stays", "openai", "gpt-4o", `{"max_tokens":5}`, `{"max_tokens":5}`},
 		{"reasoning models", "openai", "o3-mini", `{"max_tokens":5}`, `{"max_completion_tokens":5}`},
@@ -107,6 +112,19 @@ func TestProvidersHaveTheirAddresses(t *testing.T) {
 		{"deepseek", "llm/v1/chat", target.Options{}, "https://api.deepseek.com/v1/chat/completions"},
 		{"mistral", "llm/v1/chat", target.Options{}, "https://api.mistral.ai/v1/chat/completions"},
 		{"xai", "llm/v1/chat", target.Options{}, "https://api.x.ai/v1/chat/completions"},
+		{"groq", "llm/v1/chat", target.Options{}, "https://api.groq.com/openai/v1/chat/completions"},
+		{"groq", "audio/v1/audio/transcriptions", target.Options{}, "https://api.groq.com/openai/v1/audio/transcriptions"},
+		{"together", "llm/v1/chat", target.Options{}, "https://api.together.ai/v1/chat/completions"},
+		{"together", "image/v1/images/generations", target.Options{}, "https://api.together.ai/v1/images/generations"},
+		{"fireworks", "llm/v1/chat", target.Options{}, "https://api.fireworks.ai/inference/v1/chat/completions"},
+		{"openrouter", "llm/v1/chat", target.Options{}, "https://openrouter.ai/api/v1/chat/completions"},
+		{"perplexity", "llm/v1/chat", target.Options{}, "https://api.perplexity.ai/chat/completions"},
+		{"perplexity", "llm/v1/responses", target.Options{}, "https://api.perplexity.ai/v1/responses"},
+		{"nvidia", "llm/v1/embeddings", target.Options{}, "https://integrate.api.nvidia.com/v1/embeddings"},
+		{"github", "llm/v1/chat", target.Options{}, "https://models.github.ai/inference/chat/completions"},
+		{"kimi", "llm/v1/chat", target.Options{}, "https://api.moonshot.ai/v1/chat/completions"},
+		{"vercel", "llm/v1/chat", target.Options{}, "https://ai-gateway.vercel.sh/v1/chat/completions"},
+		{"baseten", "llm/v1/chat", target.Options{}, "https://inference.baseten.co/v1/chat/completions"},
 	} {
 		p := Lookup(test.provider)
 		tgt := &target.Target{Options: &test.options}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -101,6 +103,13 @@ func (k *checker) target(path string, t *Target) {
 	k.auth(path+".auth", t.Model.Provider, &t.Auth)
 	k.options(path, t)
 	k.templates(path, t)
+	switch {
+	case t.Logging.PriceFile == "":
+	case t.Model.Options.Known():
+		k.warn(path+".logging.price_file", "has no effect: model.options has the prices")
+	case !k.priced(t):
+		k.warn(path+".logging.price_file", "has no effect: costs are for log_statistics, and for the algorithm lowest-usage by cost")
+	}
 	switch semantic := k.c.Balancer.Algorithm == "semantic"; {
 	case semantic && t.Description == "":
 		k.fail(path+".description", "must be set on every target for the semantic algorithm")
@@ -118,7 +127,9 @@ func (k *checker) balancer() {
 		name, algorithm string
 	}{
 		{b.HashOnHeader != "X-Kong-LLM-Request-ID", "hash_on_header", "consistent-hashing"},
-		{b.Slots != 10000, "slots", "consistent-hashing"},
+		{b.Slots != 10000 && b.Algorithm != "affinity", "slots", "consistent-hashing"},
+		{b.Affinity.Headers != nil, "affinity.headers", "affinity"},
+		{b.Affinity.Bound != 0, "affinity.bound", "affinity"},
 		{b.LatencyStrategy != "tpot", "latency_strategy", "lowest-latency"},
 		{b.TokensCountStrategy != "total-tokens", "tokens_count_strategy", "lowest-usage"},
 	} {
@@ -128,6 +139,11 @@ func (k *checker) balancer() {
 	}
 	if b.MaxFails == 0 && b.FailTimeout != 10000 {
 		k.warn("config.balancer.fail_timeout", "has no effect without max_fails")
+	}
+	for i, name := range b.Affinity.Headers {
+		if !httpguts.ValidHeaderFieldName(name) {
+			k.fail(fmt.Sprintf("config.balancer.affinity.headers[%d]", i+1), "%q cannot be the name of a header", name)
+		}
 	}
 	if !k.c.Advanced && b.Algorithm != "round-robin" {
 		k.warn("config.balancer.algorithm", "has no effect for a single model")
@@ -145,14 +161,20 @@ func (k *checker) balancer() {
 // formats applies the rules about the client's format and the operation.
 func (k *checker) formats(path string, t *Target) {
 	// This is AI Proxy's rule. With targets, chats are also translated for other
-	// providers.
+	// providers, and some have an API of the format themselves.
 	own := translators.Native(k.c.LLMFormat)
-	if own != nil && own.Client.Bound && own.Name != t.Model.Provider && !(k.c.Advanced && own.Client.Translates()) {
+	if own != nil && own.Client.Bound && own.Name != t.Model.Provider && !(k.c.Advanced && own.Client.Translates()) && !speaks(t.Model.Provider, own.Client) {
 		k.fail(path+".model.provider", "native llm_format '%s' can only be used with the '%s' model.provider", own.Client.Name, own.Name)
 	}
 	if k.c.Native() && slices.Contains(route.OfDefaultFormat, t.RouteType) {
 		k.fail(path+".route_type", "native provider options in llm_format can only be used with the 'llm/v1/chat' route_type")
 	}
+}
+
+// speaks reports whether the provider called name has an API of a client's format.
+func speaks(name string, f *provider.ClientFormat) bool {
+	p := translators.Lookup(name)
+	return p != nil && p.Speaks(f)
 }
 
 // templates refuses templates in fields that cannot have them, and templates without

@@ -72,6 +72,9 @@ type Auth = credentials.Config
 type Logging struct {
 	Statistics bool `json:"log_statistics"`
 	Payloads   bool `json:"log_payloads"`
+	// PriceFile names the price list for models without prices: built_in, a path, or
+	// "" for none.
+	PriceFile string `json:"price_file"`
 }
 
 // Balancer says how a target is chosen. Times are milliseconds.
@@ -83,11 +86,18 @@ type Balancer struct {
 	WriteTimeout        int      `json:"write_timeout"`
 	Slots               int      `json:"slots"`
 	HashOnHeader        string   `json:"hash_on_header"`
+	Affinity            Affinity `json:"affinity"`
 	LatencyStrategy     string   `json:"latency_strategy"`
 	TokensCountStrategy string   `json:"tokens_count_strategy"`
 	FailoverCriteria    []string `json:"failover_criteria"`
 	MaxFails            int      `json:"max_fails"`
 	FailTimeout         int      `json:"fail_timeout"`
+}
+
+// Affinity says how requests of one conversation are told and kept together.
+type Affinity struct {
+	Headers []string `json:"headers"` // nil: those that agents are known to send
+	Bound   float64  `json:"bound"`   // of a target's load, relative to the mean; 0: the default
 }
 
 // ACLs say who may use the models. A deny rule wins over an allow rule.

@@ -70,7 +70,7 @@ type history struct {
 
 // add records the parts of d that are shown.
 func (b *board) add(d *record.Data) {
-	cost := record.Cost(d.Options, &d.Usage)
+	cost := d.Cost()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := &b.last[b.count%lastRequests]

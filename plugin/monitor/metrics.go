@@ -39,8 +39,9 @@ type metrics struct {
 	open     prometheus.Gauge
 	streams  prometheus.Gauge
 
-	requests, tokens, cost, estimated, attempts, failovers *prometheus.CounterVec
-	duration, first, perToken, usage, own                  *prometheus.HistogramVec
+	requests, tokens, cost, unpriced, estimated, attempts, failovers *prometheus.CounterVec
+	affinity                                                         *prometheus.CounterVec
+	duration, first, perToken, usage, own                            *prometheus.HistogramVec
 
 	mu     sync.RWMutex
 	series map[seriesKey]*series
@@ -68,7 +69,7 @@ type tryKey struct {
 
 // series are the metrics of one kind of request, looked up once.
 type series struct {
-	requests, cost, estimated                                       prometheus.Counter
+	requests, cost, unpriced, estimated                             prometheus.Counter
 	input, output, cached, cacheWrite, reasoning, audioIn, audioOut prometheus.Counter
 	duration, first, perToken, sizeIn, sizeOut, own                 prometheus.Observer
 }
@@ -92,10 +93,12 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.registry.MustRegister(m.open, m.streams, idle, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &targetCollector{source})
 	m.requests = counter("go_ai_proxy_requests_total", "Requests, by how they ended and by the status that the client got.", byRequest)
 	m.tokens = counter("go_ai_proxy_tokens_total", "Tokens by kind; cached, cache_write and audio are part of input or output, reasoning of output.", byToken)
-	m.cost = counter("go_ai_proxy_cost_total", "Cost by the configured prices, in their currency.", byTarget)
+	m.cost = counter("go_ai_proxy_cost_total", "Cost by the prices that are known, in their currency.", byTarget)
+	m.unpriced = counter("go_ai_proxy_unpriced_total", "Requests whose cost is not known, because the price list of their target has no price of their model.", byTarget)
 	m.estimated = counter("go_ai_proxy_estimated_total", "Requests whose tokens are estimated, in part or all.", byTarget)
 	m.attempts = counter("go_ai_proxy_attempts_total", "Calls to providers, by result: ok, http_NNN, error, timeout, invalid_header.", byAttempt)
 	m.failovers = counter("go_ai_proxy_failovers_total", "Calls that another call replaced, by the reason.", byAttempt)
+	m.affinity = counter("go_ai_proxy_affinity_total", "Requests of conversations, by what named them and by whether they went to their own target: home, busy, unavailable.", []string{"route", "key", "placement"})
 	m.duration = histogram("gen_ai_client_operation_duration_seconds", "From the request to the end of the answer.", durations, byTarget)
 	m.first = histogram("gen_ai_server_time_to_first_token_seconds", "From the request to the first content of a stream.", firsts, byTarget)
 	m.perToken = histogram("gen_ai_server_time_per_output_token_seconds", "Time per token of output after the first, of streams.", perTokens, byTarget)
@@ -123,6 +126,9 @@ func (m *metrics) count(d *record.Data) {
 		}
 	}
 	s.count(d)
+	if d.Affinity.Placement != "" {
+		m.affinity.WithLabelValues(d.Route, d.Affinity.Key, d.Affinity.Placement).Inc()
+	}
 	for i := range d.Tried {
 		t := &d.Tried[i]
 		m.attempt(tryKey{route: d.Route, provider: t.Provider, target: t.Target, outcome: t.Outcome}, i < len(d.Tried)-1)
@@ -149,8 +155,11 @@ func (s *series) count(d *record.Data) {
 			kind.c.Add(float64(kind.n))
 		}
 	}
-	if cost := record.Cost(d.Options, u); cost > 0 {
+	if cost := d.Cost(); cost > 0 {
 		s.cost.Add(cost)
+	}
+	if d.Unpriced() {
+		s.unpriced.Inc()
 	}
 	if d.Estimated {
 		s.estimated.Inc()
@@ -194,7 +203,7 @@ func (m *metrics) make(k seriesKey) *series {
 	token := func(kind string) prometheus.Counter { return m.tokens.WithLabelValues(with(kind)...) }
 	return &series{
 		requests: m.requests.WithLabelValues(with(string(k.outcome), strconv.Itoa(k.status))...),
-		cost:     m.cost.WithLabelValues(target...), estimated: m.estimated.WithLabelValues(target...),
+		cost:     m.cost.WithLabelValues(target...), unpriced: m.unpriced.WithLabelValues(target...), estimated: m.estimated.WithLabelValues(target...),
 		input: token("input"), output: token("output"), cached: token("cached"), cacheWrite: token("cache_write"),
 		reasoning: token("reasoning"), audioIn: token("audio_input"), audioOut: token("audio_output"),
 		duration: m.duration.WithLabelValues(target...), first: m.first.WithLabelValues(target...), perToken: m.perToken.WithLabelValues(target...),

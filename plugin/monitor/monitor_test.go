@@ -40,7 +40,7 @@ func streamed() *record.Data {
 		PluginID: "p", Route: "chat", Status: 200, Outcome: record.Completed, Mode: record.Stream, Started: time.Now(),
 		Label:   record.Label{Operation: "chat", Provider: "anthropic", Model: "claude-sonnet-4-5", Target: "anthropic/claude-sonnet-4-5"},
 		Tried:   []record.Tried{{Provider: "openai", Target: "fast", Outcome: "http_503"}, {Provider: "anthropic", Target: "anthropic/claude-sonnet-4-5", Outcome: "ok"}},
-		Options: &target.Options{InputCost: price(3), OutputCost: price(15)},
+		Options: &target.Options{Prices: target.Prices{InputCost: price(3), OutputCost: price(15)}},
 		Latency: 2 * time.Second, First: 500 * time.Millisecond, Own: 200 * time.Microsecond,
 		Usage:   chat.Usage{Prompt: 1000, Completion: 31, Cached: 600, Reasoning: 7},
 		Request: []byte("a marked prompt"), Message: "a message that quotes sk-marked",

@@ -1,47 +1,74 @@
 package record
 
 import (
-	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/target"
 )
 
-// Cost is the price of u in the currency of the configured prices (per million
-// tokens), 0 when a price for input or output is missing. Cached and cache-write
-// tokens have their own prices and fall back to the input price; prompts above
-// a context window, and service tiers, multiply.
-func Cost(o *target.Options, u *chat.Usage) float64 {
-	if o == nil || o.InputCost == nil || o.OutputCost == nil {
+// Cost is the price of u in the currency of the prices; what has no price is free. p
+// may be nil. Cached and cache-write tokens have their own prices and fall back to
+// the input price, as sound and images do; prompts above a context window, and
+// service tiers, multiply.
+func Cost(p *target.Prices, u *chat.Usage) float64 {
+	if p == nil {
 		return 0
 	}
-	in, out := *o.InputCost, *o.OutputCost
-	fallback := func(p *float64) float64 {
-		if p == nil {
-			return in
+	cost := tokensCost(p, u) + per(p.ImageCost, u.Images, 1) + per(p.CharacterCost, u.Characters, 1e6) +
+		per(p.MinuteCost, u.Milliseconds, 60e3) + per(p.SearchCost, u.SearchUnits, 1e3)
+	if p.RequestCost != nil && u.Any() {
+		cost += *p.RequestCost
+	}
+	return cost * tierFactor(p.ServiceTierFactor, u.ServiceTier)
+}
+
+// per is the cost of n things whose price is that of size of them.
+func per(price *float64, n int, size float64) float64 {
+	if price == nil {
+		return 0
+	}
+	return float64(n) * *price / size
+}
+
+// tokensCost is the cost of the tokens, without the factor of the service tier. It is
+// 0 when the price of input or output is missing.
+func tokensCost(p *target.Prices, u *chat.Usage) float64 {
+	if p.InputCost == nil || p.OutputCost == nil {
+		return 0
+	}
+	in, out := *p.InputCost, *p.OutputCost
+	or := func(price *float64, otherwise float64) float64 {
+		if price == nil {
+			return otherwise
 		}
-		return *p
+		return *price
 	}
 	writePrice := func(ttl string) float64 {
-		for _, c := range o.CacheWriteCostList {
+		for _, c := range p.CacheWriteCostList {
 			if c.TTL == ttl {
 				return c.Cost
 			}
 		}
-		return fallback(o.CacheWriteCost)
+		return or(p.CacheWriteCost, in)
+	}
+	// extra is what n tokens of a kind cost beyond the usual price.
+	extra := func(price *float64, n int, usual float64) float64 {
+		return float64(n) * (or(price, usual) - usual)
 	}
 	untimed := max(u.CacheWrite-u.CacheWrite5m-u.CacheWrite1h, 0)
 	plain := max(u.Prompt-u.Cached-u.CacheWrite, 0)
-	input := float64(plain)*in + float64(u.Cached)*fallback(o.CacheReadCost) +
+	input := float64(plain)*in + float64(u.Cached)*or(p.CacheReadCost, in) +
 		float64(u.CacheWrite5m)*writePrice("5m") + float64(u.CacheWrite1h)*writePrice("1h") +
-		float64(untimed)*fallback(o.CacheWriteCost)
-	output := float64(u.Completion) * out
-	if f := contextFactor(o.ContextWindowFactor, u.Prompt); f != nil {
+		float64(untimed)*or(p.CacheWriteCost, in) +
+		extra(p.AudioInputCost, min(u.PromptAudio, plain), in) + extra(p.ImageInputCost, min(u.PromptImage, plain), in)
+	output := float64(u.Completion)*out +
+		extra(p.AudioOutputCost, min(u.CompletionAudio, u.Completion), out) + extra(p.ImageOutputCost, min(u.CompletionImage, u.Completion), out)
+	if f := contextFactor(p.ContextWindowFactor, u.Prompt); f != nil {
 		input *= f.InputFactor
 		output *= f.OutputFactor
 	}
-	return (input + output) * tierFactor(o.ServiceTierFactor, u.ServiceTier) / 1e6
+	return (input + output) / 1e6
 }
 
 // contextFactor is the factor with the highest `above` below the prompt's size.
@@ -49,29 +76,11 @@ func contextFactor(list []target.ContextFactor, prompt int) *target.ContextFacto
 	var best *target.ContextFactor
 	bestAbove := -1
 	for i := range list {
-		if above, ok := ParseTokens(list[i].Above); ok && prompt > above && above > bestAbove {
+		if above, ok := target.ParseTokens(list[i].Above); ok && prompt > above && above > bestAbove {
 			best, bestAbove = &list[i], above
 		}
 	}
 	return best
-}
-
-// ParseTokens reads a number of tokens as the configuration writes it:
-// "200000", "200k", "1M".
-func ParseTokens(s string) (int, bool) {
-	s = strings.TrimSpace(s)
-	unit := 1
-	switch {
-	case strings.HasSuffix(s, "k"), strings.HasSuffix(s, "K"):
-		unit = 1e3
-	case strings.HasSuffix(s, "m"), strings.HasSuffix(s, "M"):
-		unit = 1e6
-	}
-	if unit > 1 {
-		s = s[:len(s)-1]
-	}
-	n, err := strconv.Atoi(s)
-	return n * unit, err == nil && n >= 0
 }
 
 // tierFactor is that of the longest configured tier that the reported tier

@@ -11,41 +11,41 @@ import (
 
 func ptr(f float64) *float64 { return &f }
 
-// prices are different primes, so that no sum can come about in another way.
-func prices() target.Options {
-	return target.Options{InputCost: ptr(2), OutputCost: ptr(3), CacheReadCost: ptr(5), CacheWriteCost: ptr(7),
+// primes are different primes, so that no sum can come about in another way.
+func primes() target.Prices {
+	return target.Prices{InputCost: ptr(2), OutputCost: ptr(3), CacheReadCost: ptr(5), CacheWriteCost: ptr(7),
 		CacheWriteCostList: []target.TTLCost{{TTL: "5m", Cost: 11}, {TTL: "1h", Cost: 13}}}
 }
 
 func TestCostIsThatOfEachKindOfToken(t *testing.T) {
-	without := func(change func(*target.Options)) target.Options {
-		o := prices()
+	without := func(change func(*target.Prices)) target.Prices {
+		o := primes()
 		change(&o)
 		return o
 	}
 	all := chat.Usage{Prompt: 1000, Completion: 100, Cached: 200, CacheWrite: 300, CacheWrite5m: 40, CacheWrite1h: 50}
 	for _, c := range []struct {
 		name string
-		o    target.Options
+		o    target.Prices
 		u    chat.Usage
 		want float64 // of a million
 	}{
-		{"input and output", prices(), chat.Usage{Prompt: 10, Completion: 4}, 10*2 + 4*3},
-		{"nothing", prices(), chat.Usage{}, 0},
-		{"read from a cache", prices(), chat.Usage{Prompt: 10, Cached: 4}, 6*2 + 4*5},
-		{"written to a cache", prices(), chat.Usage{Prompt: 10, CacheWrite: 4}, 6*2 + 4*7},
-		{"kept for five minutes", prices(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite5m: 3}, 6*2 + 3*11 + 1*7},
-		{"kept for an hour", prices(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite1h: 3}, 6*2 + 3*13 + 1*7},
-		{"all of it", prices(), all, 500*2 + 200*5 + 210*7 + 40*11 + 50*13 + 100*3},
-		{"more kept than written", prices(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite1h: 5}, 6*2 + 5*13},
-		{"more from the cache than there is", prices(), chat.Usage{Prompt: 10, Cached: 12}, 12 * 5},
-		{"no price for reading", without(func(o *target.Options) { o.CacheReadCost = nil }), all, 500*2 + 200*2 + 210*7 + 40*11 + 50*13 + 100*3},
-		{"no price for writing", without(func(o *target.Options) { o.CacheWriteCost = nil }), all, 500*2 + 200*5 + 210*2 + 40*11 + 50*13 + 100*3},
-		{"no price for an hour", without(func(o *target.Options) { o.CacheWriteCostList = o.CacheWriteCostList[:1] }), all, 500*2 + 200*5 + 210*7 + 40*11 + 50*7 + 100*3},
-		{"none of both", without(func(o *target.Options) { o.CacheWriteCostList, o.CacheWriteCost = nil, nil }), all, 500*2 + 200*5 + 300*2 + 100*3},
-		{"no price for output", without(func(o *target.Options) { o.OutputCost = nil }), all, 0},
-		{"no price for input", without(func(o *target.Options) { o.InputCost = nil }), all, 0},
-		{"free input", without(func(o *target.Options) { o.InputCost = ptr(0) }), chat.Usage{Prompt: 10, Completion: 4}, 4 * 3},
+		{"input and output", primes(), chat.Usage{Prompt: 10, Completion: 4}, 10*2 + 4*3},
+		{"nothing", primes(), chat.Usage{}, 0},
+		{"read from a cache", primes(), chat.Usage{Prompt: 10, Cached: 4}, 6*2 + 4*5},
+		{"written to a cache", primes(), chat.Usage{Prompt: 10, CacheWrite: 4}, 6*2 + 4*7},
+		{"kept for five minutes", primes(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite5m: 3}, 6*2 + 3*11 + 1*7},
+		{"kept for an hour", primes(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite1h: 3}, 6*2 + 3*13 + 1*7},
+		{"all of it", primes(), all, 500*2 + 200*5 + 210*7 + 40*11 + 50*13 + 100*3},
+		{"more kept than written", primes(), chat.Usage{Prompt: 10, CacheWrite: 4, CacheWrite1h: 5}, 6*2 + 5*13},
+		{"more from the cache than there is", primes(), chat.Usage{Prompt: 10, Cached: 12}, 12 * 5},
+		{"no price for reading", without(func(o *target.Prices) { o.CacheReadCost = nil }), all, 500*2 + 200*2 + 210*7 + 40*11 + 50*13 + 100*3},
+		{"no price for writing", without(func(o *target.Prices) { o.CacheWriteCost = nil }), all, 500*2 + 200*5 + 210*2 + 40*11 + 50*13 + 100*3},
+		{"no price for an hour", without(func(o *target.Prices) { o.CacheWriteCostList = o.CacheWriteCostList[:1] }), all, 500*2 + 200*5 + 210*7 + 40*11 + 50*7 + 100*3},
+		{"none of both", without(func(o *target.Prices) { o.CacheWriteCostList, o.CacheWriteCost = nil, nil }), all, 500*2 + 200*5 + 300*2 + 100*3},
+		{"no price for output", without(func(o *target.Prices) { o.OutputCost = nil }), all, 0},
+		{"no price for input", without(func(o *target.Prices) { o.InputCost = nil }), all, 0},
+		{"free input", without(func(o *target.Prices) { o.InputCost = ptr(0) }), chat.Usage{Prompt: 10, Completion: 4}, 4 * 3},
 	} {
 		if got := Cost(&c.o, &c.u); math.Abs(got-c.want/1e6) > 1e-15 {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want/1e6)
@@ -53,6 +53,40 @@ func TestCostIsThatOfEachKindOfToken(t *testing.T) {
 	}
 	if got := Cost(nil, &all); got != 0 {
 		t.Errorf("without options: %v", got)
+	}
+}
+
+func TestWhatIsNotPlainTextHasItsOwnPrice(t *testing.T) {
+	all := target.Prices{InputCost: ptr(2), OutputCost: ptr(3), CacheReadCost: ptr(5), AudioInputCost: ptr(7), AudioOutputCost: ptr(11),
+		ImageInputCost: ptr(13), ImageOutputCost: ptr(17), ImageCost: ptr(19), CharacterCost: ptr(23), MinuteCost: ptr(29), SearchCost: ptr(31), RequestCost: ptr(37)}
+	tokens := all
+	tokens.ImageCost, tokens.CharacterCost, tokens.MinuteCost, tokens.SearchCost, tokens.RequestCost = nil, nil, nil, nil, nil
+	for _, c := range []struct {
+		name string
+		p    target.Prices
+		u    chat.Usage
+		want float64
+	}{
+		{"nothing", all, chat.Usage{}, 0},
+		{"sound in", tokens, chat.Usage{Prompt: 100, PromptAudio: 40}, (60*2 + 40*7) / 1e6},
+		{"sound out", tokens, chat.Usage{Completion: 100, CompletionAudio: 40}, (60*3 + 40*11) / 1e6},
+		{"images in", tokens, chat.Usage{Prompt: 100, PromptImage: 40}, (60*2 + 40*13) / 1e6},
+		{"images out", tokens, chat.Usage{Completion: 100, CompletionImage: 40}, (60*3 + 40*17) / 1e6},
+		{"sound from a cache", tokens, chat.Usage{Prompt: 100, Cached: 70, PromptAudio: 40}, (70*5 + 30*7) / 1e6},
+		{"more sound than output", tokens, chat.Usage{Completion: 10, CompletionAudio: 40}, 10 * 11 / 1e6},
+		{"no price of sound", target.Prices{InputCost: ptr(2), OutputCost: ptr(3)}, chat.Usage{Prompt: 10, PromptAudio: 4, Completion: 10, CompletionAudio: 4}, 50 / 1e6},
+		{"images", target.Prices{ImageCost: ptr(0.04)}, chat.Usage{Images: 3}, 0.12},
+		{"characters", target.Prices{CharacterCost: ptr(15)}, chat.Usage{Characters: 2e6}, 30},
+		{"minutes", target.Prices{MinuteCost: ptr(0.006)}, chat.Usage{Milliseconds: 90e3}, 0.009},
+		{"searches", target.Prices{SearchCost: ptr(2)}, chat.Usage{SearchUnits: 5}, 0.01},
+		{"a request", target.Prices{RequestCost: ptr(0.005)}, chat.Usage{Prompt: 1}, 0.005},
+		{"a request without an answer", target.Prices{RequestCost: ptr(0.005)}, chat.Usage{}, 0},
+		{"a request of a tier", target.Prices{RequestCost: ptr(0.005), ServiceTierFactor: []target.TierFactor{{Tier: "flex", Factor: 0.5}}}, chat.Usage{Prompt: 1, ServiceTier: "flex"}, 0.0025},
+		{"all", all, chat.Usage{Prompt: 1, Completion: 1, Images: 1, Characters: 1e6, Milliseconds: 60e3, SearchUnits: 1e3}, 5/1e6 + 19 + 23 + 29 + 31 + 37},
+	} {
+		if got := Cost(&c.p, &c.u); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }
 
@@ -64,20 +98,10 @@ func TestHighestContextFactorBelowThePromptCounts(t *testing.T) {
 	same := append(up[:len(up):len(up)], target.ContextFactor{Above: "2000", InputFactor: 19, OutputFactor: 19}) // the first of them counts
 	for _, list := range [][]target.ContextFactor{up, down, same} {
 		for prompt, want := range map[int][2]float64{0: {1, 1}, 1: {2, 3}, 1000: {2, 3}, 1001: {5, 7}, 2000: {5, 7}, 2001: {11, 13}, 1e9: {11, 13}} {
-			o := target.Options{InputCost: ptr(1), OutputCost: ptr(1), ContextWindowFactor: list}
+			o := target.Prices{InputCost: ptr(1), OutputCost: ptr(1), ContextWindowFactor: list}
 			if got, want := Cost(&o, &chat.Usage{Prompt: prompt, Completion: 10}), (float64(prompt)*want[0]+10*want[1])/1e6; math.Abs(got-want) > want*1e-12 {
 				t.Errorf("%d tokens: %v, want %v", prompt, got, want)
 			}
-		}
-	}
-}
-
-func TestNumbersOfTokensAreReadAsTheyAreWritten(t *testing.T) {
-	for s, want := range map[string]int{"200000": 200000, "200k": 200000, "200K": 200000, "1m": 1e6, "1M": 1e6, " 7 ": 7, "0": 0, "0k": 0,
-		"": -1, "k": -1, "-1": -1, "-1k": -1, "1g": -1, "1.5k": -1, "1kk": -1, "many": -1} {
-		got, ok := ParseTokens(s)
-		if ok != (want >= 0) || ok && got != want {
-			t.Errorf("%q: %d %v", s, got, ok)
 		}
 	}
 }
@@ -96,7 +120,7 @@ func TestTierIsTheLongestThatTheReportedOneContains(t *testing.T) {
 			t.Errorf("%q without priority: %v, want %v", reported, got, want)
 		}
 	}
-	o := target.Options{InputCost: ptr(1), OutputCost: ptr(1), ServiceTierFactor: list}
+	o := target.Prices{InputCost: ptr(1), OutputCost: ptr(1), ServiceTierFactor: list}
 	if got := Cost(&o, &chat.Usage{Prompt: 1, Completion: 2, ServiceTier: "flex"}); math.Abs(got-6e-6) > 1e-15 {
 		t.Errorf("%v: the factor is that of the whole", got)
 	}

@@ -58,6 +58,8 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	dst = jsonedit.AppendTexts(dst, "tools_left_out", d.LeftOut)
 	dst = jsonedit.AppendOptional(dst, "algorithm", d.Algorithm)
 	dst = jsonedit.AppendOptional(dst, "reason", d.Reason)
+	dst = jsonedit.AppendOptional(dst, "affinity_key", d.Affinity.Key)
+	dst = jsonedit.AppendOptional(dst, "affinity", d.Affinity.Placement)
 	for _, option := range target.Logged {
 		if d.Options != nil && option.Of(d.Provider) {
 			dst = jsonedit.AppendOptional(dst, option.Logged, *option.Text(d.Options))
@@ -82,7 +84,10 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	dst = jsonedit.AppendInt(dst, "total_tokens", u.TotalTokens())
 	dst = appendFloat(dst, "time_per_token", perToken)
 	dst = jsonedit.AppendInt(dst, "time_to_first_token", first.Milliseconds())
-	dst = appendFloat(dst, "cost", Cost(d.Options, u))
+	dst = appendFloat(dst, "cost", d.Cost())
+	if d.Logging.PriceFile != "" {
+		dst = d.appendPrice(jsonedit.AppendName(dst, "price"))
+	}
 	if d.Estimated {
 		dst = jsonedit.AppendBool(dst, "estimated", true)
 	}
@@ -94,6 +99,23 @@ func (d *Data) appendUsage(dst []byte) []byte {
 		dst = d.appendModalities(dst)
 	}
 	dst = appendCount(dst, "search_units", u.SearchUnits)
+	return append(dst, '}')
+}
+
+// appendPrice writes which price was used: the configured one, or that of a row of a
+// price list.
+func (d *Data) appendPrice(dst []byte) []byte {
+	dst = append(dst, '{')
+	switch p := d.prices(); {
+	case p == nil:
+		dst = jsonedit.AppendText(dst, "source", "unknown")
+	case d.Price == nil || p != &d.Price.Prices:
+		dst = jsonedit.AppendText(dst, "source", "configured")
+	default:
+		dst = jsonedit.AppendOptional(dst, "source", d.Price.File)
+		dst = jsonedit.AppendOptional(dst, "model", d.Price.Provider+"/"+d.Price.Model)
+		dst = jsonedit.AppendOptional(dst, "date", d.Price.Date)
+	}
 	return append(dst, '}')
 }
 

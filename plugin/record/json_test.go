@@ -17,7 +17,7 @@ func TestARecordNamesAllThatItSays(t *testing.T) {
 	d := Data{
 		PluginID: "id", Provider: "azure", Category: "text/generation", Algorithm: "priority", Reason: "first",
 		Logging: config.Logging{Statistics: true, Payloads: true},
-		Options: &target.Options{AzureInstance: "i", AzureDeploymentID: "d", AzureAPIVersion: "v", InputCost: &in, OutputCost: &out},
+		Options: &target.Options{AzureInstance: "i", AzureDeploymentID: "d", AzureAPIVersion: "v", Prices: target.Prices{InputCost: &in, OutputCost: &out}},
 		Model:   "asked", ResponseModel: "answered", Mode: Stream, Outcome: CutOff, Message: "why", Warnings: []string{"w1", "w2"}, LeftOut: []string{"t"},
 		Latency: 90 * time.Millisecond, First: 7 * time.Millisecond, Estimated: true, Modalities: true,
 		Tried: []Tried{{Provider: "openai", Model: "m1", Route: "r", Scheme: "https", Host: "h", Path: "/p", IP: "10.0.0.1", Port: 443, Status: 500, Outcome: "error"}, {Port: 80}},

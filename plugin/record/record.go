@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/prices"
 	"go-ai-proxy/translators/target"
 )
 
@@ -59,18 +60,24 @@ type Label struct {
 	Target    string // alias, or provider/model; unique among the targets of a plugin
 }
 
+// Affinity says by what the balancer knew a conversation, and whether it went to its
+// own target: see balancer.Placement.
+type Affinity struct{ Key, Placement string }
+
 // Data is the content of a record.
 type Data struct {
 	PluginID  string
 	Logging   config.Logging  // what of this is to be logged
 	Provider  string          // of the target that is going to answer
 	Options   *target.Options // of that target; nil when there is none
+	Price     *prices.Row     // of its model, from a price list; nil when there is none
 	Label     Label           // of that target
 	Route     string          // its name, when Kong was asked for it
 	Status    int             // of the answer to the client; 0 when it got none
 	Category  string          // genai_category
 	Algorithm string          // of the balancer, where there is a choice
 	Reason    string          // of the choice, when the client wants to know
+	Affinity  Affinity        // where the balancer goes by conversations
 	Tried     []Tried
 
 	Model         string // request_model
@@ -95,6 +102,27 @@ type Data struct {
 	Request  []byte // payload, nil when it is not logged
 	Answer   []byte // payload, nil when it is not logged
 	Streamed bool   // Answer is bare text that is logged as a completion
+}
+
+// Cost is what the request cost, by the prices that are known.
+func (d *Data) Cost() float64 { return Cost(d.prices(), &d.Usage) }
+
+// prices are those of the target: the configured ones, or else those of a price list.
+// They are nil when there are none.
+func (d *Data) prices() *target.Prices {
+	switch {
+	case d.Options != nil && d.Options.Known():
+		return &d.Options.Prices
+	case d.Price != nil:
+		return &d.Price.Prices
+	}
+	return nil
+}
+
+// Unpriced says whether the request used something that no price is known for, although
+// a price list was asked.
+func (d *Data) Unpriced() bool {
+	return d.Logging.PriceFile != "" && d.prices() == nil && d.Usage.Any()
 }
 
 // Record is what a request leaves in the log, exactly one per request. It is

@@ -17,6 +17,9 @@ import (
 func (t *Table) Find(r *Request) (Match, error) {
 	f := t.format
 	found, path, err := find(f, r)
+	if err != nil && t.isList(r.Path) {
+		err = NotAllowed(r.Method, models, http.MethodGet)
+	}
 	if err != nil {
 		return Match{}, err
 	}

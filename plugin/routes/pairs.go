@@ -68,8 +68,8 @@ func Variants(p *provider.Provider, t target.Target) []*provider.Provider {
 func pair(format string, p *provider.Provider) Pair {
 	found := Pair{Format: format, Provider: p.Name}
 	native := Native(format)
-	// Without a dialect it is for the provider whose own it is.
-	bound := native != nil && !native.Translates()
+	// Without a dialect it is for providers that have it themselves.
+	bound := native != nil && !native.Translates() && p.Client != native && !p.Speaks(native)
 	for _, v := range variants(p) {
 		for _, s := range offersOf(native) {
 			op := v.Find(s.api.Format, s.route)
@@ -78,7 +78,7 @@ func pair(format string, p *provider.Provider) Pair {
 			}
 			switch {
 			case op == nil:
-			case op.Format == s.api.Format && (!bound || p.Client == native):
+			case op.Format == s.api.Format && !bound:
 				add(&found.AsIs, s.api.Format)
 			case op.Chat != nil && s.api.Dialect != nil, op.Body != nil && native == nil:
 				add(&found.Translated, s.api.Format)

@@ -49,6 +49,9 @@ func check(f *provider.Resources, name, sub, method string) error {
 	if !ok {
 		return chat.NewError(http.StatusNotFound, fmt.Sprintf("unknown path %q below /%s; the paths are %s", sub, name, strings.Join(paths(f, name), " ")))
 	}
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	if !slices.Contains(methods, method) {
 		return NotAllowed(method, "/"+name+sub, methods...)
 	}

@@ -4,18 +4,15 @@
 // provider is named here.
 //
 // table.go finds route types of the default format, native.go the APIs of
-// providers' own formats, resources.go REST operations below a path, and pairs.go
-// what a client of a format gets from a provider.
+// providers' own formats, resources.go REST operations below a path, models.go and
+// probe.go what clients ask before they call anything, and pairs.go what a client of a
+// format gets from a provider.
 package routes
 
 import (
-	"fmt"
-	"net/http"
 	"slices"
-	"strings"
 
 	"go-ai-proxy/translators"
-	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
@@ -91,11 +88,4 @@ func Formats() []string {
 	}
 	slices.Sort(formats)
 	return append([]string{translators.Client.Name}, formats...)
-}
-
-// NotAllowed refuses a method; allowed are the methods that what has.
-func NotAllowed(method, what string, allowed ...string) *chat.Error {
-	e := chat.NewError(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not a method of %s: use %s", method, what, strings.Join(allowed, " or ")))
-	e.Allow = strings.Join(allowed, ", ")
-	return e
 }

@@ -118,7 +118,7 @@ func TestRefusalsListWhatIsAvailable(t *testing.T) {
 		"a method of the format":  {second(New("cohere", []route.Type{route.Chat}).Find(&Request{Method: "GET", Path: "/v2/chat"})), 405, "use POST"},
 		"a model escaped wrongly": {second(New("gemini", []route.Type{route.Chat}).Find(&Request{Method: "POST", Path: "/models/%zz:countTokens"})), 400, "not escaped"},
 		"a route type not there":  {second(New("gemini", []route.Type{route.Files}).Find(&Request{Method: "POST", Path: "/models/m:countTokens"})), 400, "[llm/v1/chat] message format"},
-		"no path of several":      {several.Unknown(&Request{Path: "/x", Whole: "/ai/x"}), 404, "/chat/completions, /files"},
+		"no path of several":      {several.unknown(&Request{Method: "GET", Path: "/x", Whole: "/ai/x"}), 404, "/chat/completions, /files"},
 		"a sub-path":              {second(several.Meet(route.Files, &Request{Method: "GET", Path: "/files/f/x/y"})), 404, "/files/{id}/content"},
 		"a method below":          {second(several.Meet(route.Files, &Request{Method: "PUT", Path: "/files/f"})), 405, "use GET or DELETE"},
 	} {

@@ -1,10 +1,13 @@
 package routes
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
+	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
@@ -18,13 +21,13 @@ func (t *Table) ByPath(r *Request) (wanted route.Type, decided bool, err error) 
 	if wanted := t.pathType(r); wanted != "" {
 		return wanted, true, nil
 	}
-	if len(t.served) > 1 {
-		return t.first, false, nil
-	}
-	if a := t.format.Of(t.first); a != nil && a.Resources != nil {
+	if a := t.format.Of(t.first); len(t.served) == 1 && a != nil && a.Resources != nil {
 		return t.first, true, nil // its API knows its own paths
 	}
-	return t.first, true, t.elsewhere(r)
+	if err := t.unknown(r); err != nil {
+		return t.first, true, err
+	}
+	return t.first, len(t.served) == 1, nil
 }
 
 // ByMember finds the route type of a body by its members; "" when they do not
@@ -37,22 +40,6 @@ func (t *Table) ByMember(members []jsonedit.Member) route.Type {
 		}
 	}
 	return ""
-}
-
-// Unknown refuses a path that names nothing that the targets serve, unless it is
-// the route's own path, which may be any.
-func (t *Table) Unknown(r *Request) error {
-	path := r.below()
-	if path == "" || t.served[route.Preserve] {
-		return nil
-	}
-	var paths []string
-	for i := range t.format.Paths {
-		if p := &t.format.Paths[i]; t.served[p.Route] {
-			paths = append(paths, p.Path)
-		}
-	}
-	return chat.NewError(http.StatusNotFound, fmt.Sprintf("unknown path %s: what this route serves ends in %s", path, strings.Join(paths, ", ")))
 }
 
 // Meet returns what a request of a route type is for. Errors are *chat.Error.
@@ -76,21 +63,40 @@ func (t *Table) Meet(wanted route.Type, r *Request) (Match, error) {
 	return m, NotAllowed(r.Method, string(wanted), http.MethodPost)
 }
 
-// elsewhere refuses a path of an operation that no target serves.
-func (t *Table) elsewhere(r *Request) error {
+// unknown refuses a path that names something that the targets do not serve. Any
+// other may be the route's own, to which requests can be sent, as in Kong.
+func (t *Table) unknown(r *Request) error {
 	path := r.below()
-	if path == "" {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case isBase(path), t.served[route.Preserve], !reads && !t.namesCall(path):
 		return nil
+	case t.isList(path):
+		return NotAllowed(r.Method, models, http.MethodGet)
 	}
-	if r.Method == http.MethodGet && t.otherwise(path) {
-		return t.Unknown(r)
-	}
+	var paths []string
 	for i := range t.format.Paths {
-		if p := &t.format.Paths[i]; p.Path != "" && !t.served[p.Route] && strings.HasSuffix(path, p.Path) {
-			return t.Unknown(r)
+		if p := &t.format.Paths[i]; t.served[p.Route] {
+			paths = append(paths, p.Path)
 		}
 	}
-	return nil
+	return chat.NewError(http.StatusNotFound, fmt.Sprintf("unknown path %s: what this route serves ends in %s", path, strings.Join(paths, ", ")))
+}
+
+// namesCall says whether a path is meant as a call of an API, in whichever format: it
+// has a version, or ends as those calls do.
+func (t *Table) namesCall(path string) bool {
+	first, _, _ := strings.Cut(path[1:], "/")
+	if version.MatchString("/"+first) || t.otherwise(path) {
+		return true
+	}
+	for _, name := range Formats() {
+		f := cmp.Or(Native(name), translators.Client)
+		if slices.ContainsFunc(f.Paths, func(p provider.ClientPath) bool { return (p.Path != "" || p.API.Resources != nil) && matches(&p, path) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // below is the client's path after that of Kong's route; "" when there is none or

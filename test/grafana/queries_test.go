@@ -48,7 +48,7 @@ func exported(t *testing.T) map[string][]string {
 	m := monitor.New(source{}, "", map[string]func() uint64{"go_ai_proxy_records_dropped_total": func() uint64 { return 0 }})
 	m.Begin()
 	m.Settle(&record.Data{
-		Label: record.Label{Operation: "chat"}, Outcome: record.Completed, Options: &target.Options{InputCost: &one, OutputCost: &one}, Estimated: true,
+		Label: record.Label{Operation: "chat"}, Outcome: record.Completed, Options: &target.Options{Prices: target.Prices{InputCost: &one, OutputCost: &one}}, Estimated: true,
 		Latency: time.Second, First: time.Millisecond, Own: time.Millisecond, Usage: chat.Usage{Prompt: 2, Completion: 2},
 		Tried: []record.Tried{{Outcome: "error"}, {Outcome: "ok"}},
 	})

@@ -187,8 +187,12 @@ func appendMedia(dst []byte, p *chat.Part, field string) ([]byte, error) {
 		return nil, &chat.RequestError{Field: field, Message: "needs base64 data, an http(s) URL or a file id"}
 	}
 	dst = append(dst, '}')
-	if !image && m.Filename != "" {
-		dst = jsonedit.AppendText(dst, "title", m.Filename)
+	if !image {
+		dst = jsonedit.AppendOptional(dst, "title", m.Filename)
+		dst = jsonedit.AppendOptional(dst, "context", m.Context)
+		if m.Cite {
+			dst = append(dst, `,"citations":{"enabled":true}`...)
+		}
 	}
 	return append(appendCacheControl(dst, p.CacheControl), '}'), nil
 }

@@ -3,49 +3,24 @@ package anthropic
 import (
 	"cmp"
 	"strings"
-	"unicode/utf8"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// citing follows the text of an answer and the citations of its blocks: a block of
-// text is what its citations stand for.
+// citation reads a citation of a block.
 // https://platform.claude.com/docs/en/build-with-claude/citations
-type citing struct {
-	chars   int // said so far
-	from    int // where the block began
-	pending []chat.Citation
-	list    chat.Citations
-}
-
-func (c *citing) said(text []byte) { c.chars += utf8.RuneCount(text) }
-
-func (c *citing) begin() { c.from, c.pending = c.chars, c.pending[:0] }
-
-// cite notes a citation of the block that has begun.
-func (c *citing) cite(v *jsonedit.Value) {
-	n := chat.Citation{URL: text(v, "url"), Title: text(v, "title"), Quote: text(v, "cited_text"), FileID: text(v, "file_id")}
-	if n.Title == "" {
-		n.Title = text(v, "document_title")
+func citation(v *jsonedit.Value) chat.Citation {
+	c := chat.Citation{URL: text(v, "url"), Title: text(v, "title"), Quote: text(v, "cited_text"), FileID: text(v, "file_id")}
+	if c.Title == "" {
+		c.Title = text(v, "document_title")
 	}
 	if source := text(v, "source"); strings.HasPrefix(source, "http") { // search_result_location
-		n.URL = source
+		c.URL = source
 	} else if source != "" {
-		n.FileID = source
+		c.FileID = source
 	}
-	c.pending = append(c.pending, n)
-}
-
-// end ends the block, and returns the citations that it adds.
-func (c *citing) end() []chat.Citation {
-	before := len(c.list.List)
-	for _, n := range c.pending {
-		n.Start, n.End = c.from, c.chars
-		c.list.Add(n)
-	}
-	c.pending = c.pending[:0]
-	return c.list.List[before:]
+	return c
 }
 
 // appendCitation writes a source as the citation of a block. What Anthropic's own have

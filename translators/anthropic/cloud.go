@@ -95,7 +95,7 @@ func (f *fitting) tools() error {
 	if !jsonedit.IsArray(list) {
 		return nil
 	}
-	searches := slices.Contains(f.cloud.Betas, toolSearchBeta) && bytes.Contains(list, []byte(`"tool_search_tool_`))
+	searches := slices.Contains(f.cloud.Betas, toolSearchBeta) && jsonedit.Contains(list, `"tool_search_tool_`)
 	if searches && !slices.Contains(f.betas, toolSearchBeta) {
 		f.betas = append(f.betas, toolSearchBeta)
 	}
@@ -188,7 +188,7 @@ func (f *fitting) messages() {
 		return
 	}
 	kept := list
-	if bytes.Contains(list, []byte(`tool_result"`)) || bytes.Contains(list, []byte(`tool_use"`)) || bytes.Contains(list, []byte(`"scope"`)) {
+	if jsonedit.Contains(list, `tool_result"`) || jsonedit.Contains(list, `tool_use"`) || jsonedit.Contains(list, `"scope"`) {
 		kept = jsonedit.Each(list, f.message)
 	}
 	if control := jsonedit.Find(f.members, "cache_control"); jsonedit.IsObject(control) &&

@@ -286,8 +286,10 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 		return p, &chat.RequestError{Field: field + "[" + strconv.Itoa(i) + "].type", Message: "is missing"}
 	case "tool_reference":
 		p.Kind, p.Text = chat.Text, b.GetText("tool_name")
-	case "search_result", "compaction":
+	case "compaction":
 		p.Kind, p.Text = chat.Text, contentText(b)
+	case "search_result":
+		p.Kind, p.Text = chat.Text, jsonedit.Plain(strings.Join([]string{text(b, "title"), text(b, "source"), contentText(b).String()}, "\n"))
 	default:
 		if blockTypes[kind] {
 			// What Anthropic's servers did: the answer that follows says what came of it.
@@ -324,7 +326,7 @@ func opaque(b *jsonedit.Value, kind string) chat.Part {
 // that only Anthropic has.
 func parseSource(b *jsonedit.Value) *chat.Media {
 	s := b.Get("source")
-	m := &chat.Media{Filename: text(b, "title")}
+	m := &chat.Media{Filename: text(b, "title"), Context: text(b, "context"), Cite: b.GetBool("citations", "enabled")}
 	switch text(s, "type") {
 	case "base64":
 		m.MIME, m.Data = text(s, "media_type"), s.GetText("data")
@@ -334,6 +336,8 @@ func parseSource(b *jsonedit.Value) *chat.Media {
 		m.FileID = text(s, "file_id")
 	case "text":
 		m.MIME, m.Data = "text/plain", jsonedit.Plain(base64.StdEncoding.EncodeToString(s.GetStringBytes("data")))
+	case "content":
+		m.MIME, m.Data = "text/plain", jsonedit.Plain(base64.StdEncoding.EncodeToString([]byte(contentText(s).String())))
 	default:
 		return nil
 	}

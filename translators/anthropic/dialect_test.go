@@ -336,7 +336,7 @@ func TestServerToolsOfTheHistoryBecomeTextOrNothing(t *testing.T) {
 	for content, want := range map[string]string{
 		`{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}},{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[]},{"type":"text","text":"found"}`: "found",
 		`{"type":"compaction","content":"what was said"}`:                                                                     "what was said",
-		`{"type":"search_result","source":"s","title":"t","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`: "a\nb",
+		`{"type":"search_result","source":"s","title":"t","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`: "t\ns\na\nb",
 		`{"type":"mcp_tool_use","id":"m","name":"f","input":{}},{"type":"mcp_tool_result","tool_use_id":"m","content":[]}`:    "",
 	} {
 		r, err := Dialect.ParseRequest([]byte(`{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[` + content + `]}]}`))

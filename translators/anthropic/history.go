@@ -38,12 +38,12 @@ func OwnThinking(dst []byte, _ *target.Target, body []byte) []byte {
 // hasThoughts says whether there may be a block of thinking, or a citation of the web,
 // in body: a block's type is the value of a member, where the member "thinking" is a name.
 func hasThoughts(body []byte) bool {
-	if bytes.Contains(body, []byte(`"encrypted_index"`)) {
+	if jsonedit.Contains(body, `"encrypted_index"`) {
 		return true
 	}
 	for _, word := range [...]string{`"thinking"`, `"redacted_thinking"`} {
 		for rest := body; ; {
-			i := bytes.Index(rest, []byte(word))
+			i := jsonedit.Index(rest, word)
 			if i < 0 {
 				break
 			}

@@ -2,6 +2,21 @@ package anthropic
 
 import "go-ai-proxy/translators/provider"
 
+// MessagesAt returns POST /v1/messages at a path, for gateways that have Anthropic's
+// format, with the header of its version, beside one of their own.
+func MessagesAt(path string) *provider.Operation {
+	return &provider.Operation{
+		Path:   provider.Path(path),
+		Format: provider.AnthropicMessages,
+		Chat:   Messages,
+		Meter:  Meter,
+		Origin: Origin,
+		Header: header,
+		Edit:   provider.Edit{Request: OwnThinking},
+		Tune:   Tune,
+	}
+}
+
 // native are the operations that only a client of Anthropic's own format has.
 // https://platform.claude.com/docs/en/api/messages-count-tokens
 // https://platform.claude.com/docs/en/api/creating-message-batches

@@ -95,24 +95,24 @@ func stopText(v *jsonedit.Value) string {
 func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 	var parts chat.Joiner
 	var texts textJoiner
-	var cites citing
+	var cites chat.BlockCitations
 	for _, b := range blocks {
 		switch text(b, "type") {
 		case "text":
 			s := text(b, "text")
 			if texts.gap(b) {
 				s = "\n" + s
-				cites.said(newline)
+				cites.Say(newline)
 			}
 			if s != "" {
 				parts.Join(chat.Part{Kind: chat.Text, Text: jsonedit.Plain(s)})
 			}
-			cites.begin()
-			cites.said(b.GetStringBytes("text"))
+			cites.Begin()
+			cites.Say(b.GetStringBytes("text"))
 			for _, v := range b.GetArray("citations") {
-				cites.cite(v)
+				cites.Cite(citation(v))
 			}
-			cites.end()
+			cites.End()
 		case "thinking":
 			parts.Add(chat.Part{Kind: chat.Thinking, Text: b.GetText("thinking"), Signature: text(b, "signature")})
 		case "redacted_thinking":
@@ -125,7 +125,7 @@ func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 			parts.Add(chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: arguments})
 		}
 	}
-	c.Parts, c.Citations = parts.Parts(), cites.list.List
+	c.Parts, c.Citations = parts.Parts(), cites.List
 }
 
 // textJoiner decides whether a new line separates two blocks of text, as in Kong. It

@@ -19,7 +19,7 @@ type stream struct {
 	usage  chat.Usage
 	err    chat.Error
 	texts  textJoiner
-	cites  citing
+	cites  chat.BlockCitations
 	blocks []openBlock // by the index that Anthropic counts all blocks with
 	tools  int         // tool_use blocks so far
 	input  []byte      // arguments that came with a block's start
@@ -94,10 +94,10 @@ func (s *stream) open(index int, b *jsonedit.Value) error {
 		if s.texts.gap(b) {
 			s.bring(chat.TextDelta, newline)
 		}
-		s.cites.begin()
+		s.cites.Begin()
 		s.bring(chat.TextDelta, b.GetStringBytes("text"))
 		for _, v := range b.GetArray("citations") {
-			s.cites.cite(v)
+			s.cites.Cite(citation(v))
 		}
 	case "thinking":
 		s.bring(chat.ThinkingDelta, b.GetStringBytes("thinking"))
@@ -124,7 +124,7 @@ func (s *stream) bring(kind chat.DeltaKind, text []byte) {
 		s.add(chat.Delta{Kind: kind, Text: text})
 	}
 	if kind == chat.TextDelta {
-		s.cites.said(text)
+		s.cites.Say(text)
 	}
 }
 
@@ -137,7 +137,7 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 	case "signature_delta":
 		s.bring(chat.SignatureDelta, d.GetStringBytes("signature"))
 	case "citations_delta":
-		s.cites.cite(d.Get("citation"))
+		s.cites.Cite(citation(d.Get("citation")))
 	case "input_json_delta":
 		b := s.call(index)
 		if part := d.GetStringBytes("partial_json"); b != nil && len(part) > 0 {
@@ -152,7 +152,7 @@ var noArguments = []byte("{}")
 // close adds an empty object for a call without arguments. A stream has no piece for
 // it, while a whole answer has {}. A block of text is what its citations stand for.
 func (s *stream) close(index int) {
-	for _, c := range s.cites.end() {
+	for _, c := range s.cites.End() {
 		s.add(chat.Delta{Kind: chat.CitationDelta, Citation: &c})
 	}
 	if b := s.call(index); b != nil && !b.any {

@@ -18,7 +18,7 @@ func withResponses(op *provider.Operation) *provider.Operation {
 	at := openai.ResponsesAt("")
 	at.Path = responsesPath
 	at.Query = responsesQuery
-	openai.OrResponses(op, at, openai.Families, deployed)
+	openai.OrResponses(op, at, openai.Families, deploymentOf)
 	fields := maps.Clone(op.Instead.Operation.Fields)
 	fields["model"] = provider.Dropped.With("the deployment's name is the model")
 	op.Instead.Operation.Fields = fields
@@ -70,8 +70,8 @@ func fixedBefore(t *target.Target) bool {
 	return !inV1(v) && !dated(v)
 }
 
-// deployed is what the API calls a model: its deployment.
-func deployed(t *target.Target) string {
+// deploymentOf is what the API calls a model: its deployment.
+func deploymentOf(t *target.Target) string {
 	if t.Options.AzureDeploymentID != "" {
 		return t.Options.AzureDeploymentID
 	}

@@ -44,11 +44,25 @@ var plain = &provider.Provider{
 	ModelLands:  target.InModel,
 	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},
 	Check:       check,
+	PriceNames:  priceNames,
 	Native:      native,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat:        operation,
 		route.Completions: operation,
 	}, routes),
+}
+
+// priceNames are the names of a model in the price list: without what an ARN has
+// before it, and without the geography of an inference profile (us.anthropic.…),
+// which only some models have another price for.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
+func priceNames(model string) []string {
+	bare := model[strings.LastIndexByte(model, '/')+1:]
+	names := []string{bare}
+	if _, plain, _ := strings.Cut(bare, "."); strings.Contains(plain, ".") {
+		names = append(names, plain)
+	}
+	return names
 }
 
 // operation is Converse, for chat and for completions.
@@ -62,6 +76,13 @@ var operation = &provider.Operation{
 	Origin: originOf,
 	Edit:   provider.Edit{Request: ownReasoning},
 	Tune:   tuneConverse,
+	Models: facts,
+	Caveats: func(t *target.Target, r *chat.Request) []string {
+		if modelOf(t.Model).forces(t.Model) {
+			return nil
+		}
+		return r.DemandCaveat()
+	},
 }
 
 // Converse is POST /model/{id}/converse and /converse-stream.

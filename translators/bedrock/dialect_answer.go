@@ -19,9 +19,10 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 		c = r.Choices[0]
 	}
 	dst = append(dst, `{"output":{"message":{"role":"assistant","content":[`...)
-	calls := 0
+	calls, cites := 0, chat.CitesOf(&c)
 	for i := range c.Parts {
-		dst = appendAnswerBlock(dst, &c.Parts[i], &r.Meta, calls)
+		list, _ := cites.Next(&c.Parts[i])
+		dst = appendAnswerBlock(dst, &c.Parts[i], list, &r.Meta, calls)
 		if c.Parts[i].Kind == chat.ToolCall {
 			calls++
 		}
@@ -42,12 +43,13 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	return append(appendTier(dst, r.ServiceTier), '}'), nil
 }
 
-// appendAnswerBlock writes a part, or nothing if the format has no block for it.
-func appendAnswerBlock(dst []byte, p *chat.Part, meta *chat.Meta, calls int) []byte {
+// appendAnswerBlock writes a part with its sources, or nothing if the format has no
+// block for it.
+func appendAnswerBlock(dst []byte, p *chat.Part, list []chat.Citation, meta *chat.Meta, calls int) []byte {
 	switch p.Kind {
 	case chat.Text, chat.Refusal:
 		if !p.Text.Empty() {
-			dst = append(p.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), '}')
+			dst = appendCitedText(dst, p.Text, list)
 		}
 	case chat.Thinking:
 		dst = p.Text.AppendMember(append(jsonedit.AppendComma(dst), `{"reasoningContent":{"reasoningText":{`...), "text")

@@ -152,6 +152,7 @@ func parseMedia(name string, v *jsonedit.Value) (chat.Part, error) {
 			m.Filename += "." + format
 		}
 	}
+	m.Context, m.Cite = str(v, "context"), v.GetBool("citations", "enabled")
 	source := v.Get("source")
 	m.Data, m.URL = source.GetText("bytes"), str(source, "s3Location", "uri")
 	said := str(source, "text") + textsOf(source.GetArray("content"))

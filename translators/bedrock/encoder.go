@@ -32,6 +32,8 @@ type encoder struct {
 	counted  bool
 	trace    []byte
 
+	waiting []*chat.Citation // for a block of text
+
 	payload []byte
 }
 
@@ -82,6 +84,8 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	switch d.Kind {
 	case chat.TextDelta, chat.RefusalDelta:
 		return e.appendText(dst, chat.Text, `{"text":`, d.Text, `}`)
+	case chat.CitationDelta:
+		return e.appendCitation(dst, d.Citation)
 	case chat.ThinkingDelta:
 		return e.appendText(dst, chat.Thinking, `{"reasoningContent":{"text":`, d.Text, `}}`)
 	case chat.SignatureDelta:
@@ -108,7 +112,27 @@ func (e *encoder) appendText(dst []byte, kind chat.PartKind, before string, said
 	if e.open < 0 || e.kind != kind {
 		dst = e.next(e.appendClose(dst), kind)
 	}
-	return e.appendDelta(dst, e.open, before, said, after)
+	dst = e.appendDelta(dst, e.open, before, said, after)
+	if kind != chat.Text {
+		return dst
+	}
+	waiting := e.waiting
+	e.waiting = nil
+	for _, c := range waiting {
+		dst = e.appendCitation(dst, c)
+	}
+	return dst
+}
+
+// appendCitation writes a source of the block that is open, or of the next one of text.
+func (e *encoder) appendCitation(dst []byte, c *chat.Citation) []byte {
+	if e.open < 0 || e.kind != chat.Text {
+		e.waiting = append(e.waiting, c)
+		return dst
+	}
+	p := append(jsonedit.AppendName(e.index(e.open), "delta"), `{"citation":`...)
+	e.payload = append(appendCitation(p, c), "}}"...)
+	return frame.AppendEventStream(dst, blockDelta, e.payload)
 }
 
 // next begins a block.

@@ -185,5 +185,6 @@ func (images) AppendResponse(dst []byte, _ *target.Target, body []byte, meta cha
 		return nil, &chat.ResponseError{Message: strings.TrimSpace("no picture in bedrock response: " + why)}
 	}
 	seen.Content, seen.HasUsage = true, true
+	seen.Usage.Images = w.Len()
 	return w.End("", nil), nil
 }

@@ -67,7 +67,14 @@ func (q *query) appendMedia(dst []byte, p *chat.Part, b *chat.Block) ([]byte, er
 	} else {
 		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "s3Location"), '{'), "uri", m.URL), '}')
 	}
-	return append(dst, "}}}"...), nil
+	dst = append(dst, '}')
+	if kind == chat.File {
+		dst = jsonedit.AppendOptional(dst, "context", m.Context)
+		if m.Cite && q.model.claude {
+			dst = append(dst, `,"citations":{"enabled":true}`...)
+		}
+	}
+	return append(dst, "}}"...), nil
 }
 
 // kindOf returns the kind of block for p. A file may be an image.

@@ -24,7 +24,7 @@ func originOf(t *target.Target) origin.Name {
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ReasoningTextBlock.html
 // https://docs.aws.amazon.com/nova/latest/nova2-userguide/reasoning-capabilities.html
 func ownReasoning(dst []byte, t *target.Target, body []byte) []byte {
-	if !bytes.Contains(body, []byte(`"reasoningContent"`)) {
+	if !jsonedit.Contains(body, `"reasoningContent"`) {
 		return body
 	}
 	whole := bytes.TrimSpace(body)

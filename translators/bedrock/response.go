@@ -29,6 +29,7 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	}
 	formatted, calls := false, 0
 	var parts chat.Joiner
+	var cites chat.BlockCitations
 	for _, b := range message.GetArray("content") { // may be empty if the model ended its turn without text
 		p, ok := parseBlock(b)
 		switch {
@@ -39,13 +40,18 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		case p.Kind == chat.ToolCall:
 			calls++
 		}
-		if p.Kind == chat.Text {
-			parts.Join(p)
-		} else {
+		if p.Kind != chat.Text {
 			parts.Add(p)
+			continue
 		}
+		parts.Join(p)
+		cites.Say([]byte(p.Text.String()))
+		for _, v := range b.GetArray("citationsContent", "citations") {
+			cites.Cite(citation(v))
+		}
+		cites.End()
 	}
-	c.Parts = parts.Parts()
+	c.Parts, c.Citations = parts.Parts(), cites.List
 	if formatted && calls == 0 && c.Finish == chat.ToolCalls {
 		c.Finish = chat.Stop
 	}

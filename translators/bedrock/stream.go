@@ -25,6 +25,7 @@ type stream struct {
 	calls     int         // of the client's tools, so far
 	formatted bool        // the answer came by formatTool
 	extra     []byte      // of the last metadata
+	cites     chat.BlockCitations
 }
 
 // openBlock is what later events of a block need to know of its start.
@@ -126,8 +127,9 @@ func (s *stream) block(index int) *openBlock {
 }
 
 func (s *stream) delta(index int, d *jsonedit.Value) {
-	if said := d.GetStringBytes("text"); len(said) > 0 {
-		s.add(chat.Delta{Kind: chat.TextDelta, Text: said})
+	s.bring(chat.TextDelta, d.GetStringBytes("text"))
+	if c := d.Get("citation"); c != nil {
+		s.cites.Cite(citation(c))
 	}
 	if r := d.Get("reasoningContent"); r != nil {
 		s.bring(chat.ThinkingDelta, r.GetStringBytes("text"))
@@ -140,7 +142,7 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 			b.any = true
 			s.add(chat.Delta{Kind: chat.ToolArguments, Index: b.call, Text: input})
 		case formatBlock:
-			s.add(chat.Delta{Kind: chat.TextDelta, Text: input})
+			s.bring(chat.TextDelta, input)
 		}
 	}
 	if data := d.GetStringBytes("image", "source", "bytes"); len(data) > 0 {
@@ -158,13 +160,19 @@ func (s *stream) bring(kind chat.DeltaKind, said []byte) {
 	if len(said) > 0 {
 		s.add(chat.Delta{Kind: kind, Text: said})
 	}
+	if kind == chat.TextDelta {
+		s.cites.Say(said)
+	}
 }
 
 var noArguments = []byte("{}")
 
 // close adds an empty object for a call without arguments. A stream has no piece for
-// it, while a whole answer has {}.
+// it, while a whole answer has {}. A block of text is what its citations stand for.
 func (s *stream) close(index int) {
+	for _, c := range s.cites.End() {
+		s.add(chat.Delta{Kind: chat.CitationDelta, Citation: &c})
+	}
 	switch b := s.block(index); {
 	case b.kind == callBlock && !b.any:
 		b.any = true

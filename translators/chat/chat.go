@@ -178,6 +178,8 @@ type Media struct {
 	FileID   string
 	Filename string
 	Detail   string // OpenAI's image detail
+	Context  string // what the client says about a document; it is not cited
+	Cite     bool   // the answer is to cite the document
 }
 
 // Type returns MIME by its registered name: image/jpg, which clients send, is taken by
@@ -298,8 +300,16 @@ type Usage struct {
 	AcceptedPrediction int
 	RejectedPrediction int
 
-	SearchUnits int    // rerank
-	ServiceTier string // as the provider reports it
+	SearchUnits  int    // rerank
+	Images       int    // that were made
+	Characters   int    // of a text that was spoken
+	Milliseconds int    // of sound, where that is what is paid for
+	ServiceTier  string // as the provider reports it
+}
+
+// Any says whether anything was used.
+func (u *Usage) Any() bool {
+	return u.TotalTokens() > 0 || u.SearchUnits > 0 || u.Images > 0 || u.Characters > 0 || u.Milliseconds > 0
 }
 
 // TotalTokens returns the provider's total, or else Prompt + Completion.

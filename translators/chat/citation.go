@@ -48,6 +48,39 @@ func (l *Citations) Add(c Citation) bool {
 	return true
 }
 
+// BlockCitations follows the blocks of an answer that is cited block by block: the text
+// of a block is what its citations stand for. The zero value is ready to use.
+type BlockCitations struct {
+	Citations
+	chars   int // of text so far
+	from    int // where the block began
+	pending []Citation
+}
+
+// Begin begins a block.
+func (b *BlockCitations) Begin() { b.from, b.pending = b.chars, b.pending[:0] }
+
+// Say adds text of the answer.
+func (b *BlockCitations) Say(text []byte) { b.chars += utf8.RuneCount(text) }
+
+// Cite adds a citation of the block that has begun.
+func (b *BlockCitations) Cite(c Citation) {
+	if len(b.pending) < maxCitations {
+		b.pending = append(b.pending, c)
+	}
+}
+
+// End ends the block, and returns the citations that it adds. The next block begins.
+func (b *BlockCitations) End() []Citation {
+	before := len(b.List)
+	for _, c := range b.pending {
+		c.Start, c.End = b.from, b.chars
+		b.Add(c)
+	}
+	b.Begin()
+	return b.List[before:]
+}
+
 // Cited is text with what later places in it are measured by: formats count in bytes or
 // in characters. The zero value is ready to use.
 type Cited struct {

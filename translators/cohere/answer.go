@@ -62,15 +62,20 @@ func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 // before it calls tools, is text for the client.
 func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
+	var cites citing
 	if plan := text(message, "tool_plan"); plan != "" {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(plan)})
+		cites.say([]byte(plan))
 	}
 	if s := message.GetStringBytes("content"); len(s) > 0 {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(string(s))})
+		cites.begin(0, true)
 	}
-	for _, b := range message.GetArray("content") {
+	for i, b := range message.GetArray("content") {
 		switch text(b, "type") {
 		case "text":
+			cites.begin(i, true)
+			cites.say(b.GetStringBytes("text"))
 			c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: b.GetText("text")})
 		case "thinking":
 			c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: b.GetText("thinking")})
@@ -86,6 +91,7 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 	if len(c.Parts) == 0 && text(v, "finish_reason") == "ERROR" {
 		return &chat.ResponseError{Message: "the model failed and said nothing (finish_reason ERROR)"}
 	}
+	c.Citations = cites.cite(message.Get("citations"), nil)
 	r.ID = text(v, "id")
 	r.Choices = []chat.Choice{c}
 	r.Extra = citations(message)
@@ -104,6 +110,8 @@ func parseText(r *chat.Response, v *jsonedit.Value) {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, Name: text(call, "name"), Arguments: jsonedit.Plain(string(appendParameters(nil, call)))})
 	}
 	c.Finish = finishV1(c.Finish, len(calls) > 0)
+	var cites citing
+	c.Citations = cites.cite(v.Get("citations"), v.GetArray("documents"))
 	r.ID = text(v, "generation_id")
 	r.Choices = []chat.Choice{c}
 	r.Extra = citations(v)

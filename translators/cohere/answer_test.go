@@ -144,6 +144,8 @@ func collected(t *testing.T, name string, oneByOne bool) *chat.Response {
 				c.Logprobs = bytes.Clone(d.Raw)
 			case chat.ExtraDelta:
 				r.Extra = append(r.Extra, chat.Member{Name: string(d.Name), Value: bytes.Clone(d.Raw)})
+			case chat.CitationDelta:
+				c.Citations = append(c.Citations, *d.Citation)
 			case chat.Finish:
 				c.Finish = d.Reason
 			case chat.UsageDelta:

@@ -11,7 +11,6 @@
 package cohere
 
 import (
-	"net/url"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -99,19 +98,7 @@ var (
 
 // variant chooses the version of Chat by the path that is configured.
 func variant(t *target.Target) *provider.Provider {
-	if t.Options == nil {
-		return current
-	}
-	path := t.Options.UpstreamPath // upstream_url goes before it
-	if t.Options.UpstreamURL != "" {
-		u, err := url.Parse(t.Options.UpstreamURL)
-		if err != nil {
-			return current
-		}
-		path = u.Path
-	}
-	path, _, _ = strings.Cut(path, "?")
-	if strings.HasSuffix(strings.TrimRight(path, "/"), "/v1/chat") {
+	if strings.HasSuffix(provider.ConfiguredPath(t), "/v1/chat") {
 		return legacy
 	}
 	return current

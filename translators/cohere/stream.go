@@ -17,7 +17,8 @@ type stream struct {
 	calls     []call // begun so far
 	arguments []byte // of calls that arrived whole
 	citations []byte // so far, without the closing bracket
-	texts     bool   // text has come
+	cites     citing
+	texts     bool // text has come
 	ended     bool
 }
 
@@ -65,7 +66,10 @@ func (s *stream) bring(kind chat.DeltaKind, choice int, text []byte) {
 	if len(text) == 0 || choice < 0 || choice >= most {
 		return
 	}
-	s.texts = s.texts || kind == chat.TextDelta
+	if kind == chat.TextDelta {
+		s.texts = true
+		s.cites.say(text)
+	}
 	s.add(chat.Delta{Kind: kind, Choice: choice, Text: text})
 }
 
@@ -95,6 +99,7 @@ func (s *stream) event(v *jsonedit.Value) {
 		s.add(chat.Delta{Kind: chat.Start, ID: v.GetStringBytes("id")})
 	case "content-start", "content-delta":
 		content := message.Get("content")
+		s.cites.begin(v.GetInt("index"), content.Exists("text"))
 		s.bring(chat.ThinkingDelta, 0, content.GetStringBytes("thinking"))
 		s.bring(chat.TextDelta, 0, content.GetStringBytes("text"))
 		if l := v.Get("logprobs"); l != nil && l.Type() == jsonedit.TypeObject {
@@ -111,6 +116,7 @@ func (s *stream) event(v *jsonedit.Value) {
 		s.close(v.GetInt("index"))
 	case "citation-start":
 		s.cite(message.Get("citations"))
+		s.sources(message.Get("citations"), nil)
 	case "message-end":
 		if message := delta.GetStringBytes("error"); len(message) > 0 {
 			s.fail(string(message))
@@ -160,6 +166,13 @@ func (s *stream) close(index int) {
 	if i := s.last(index); i >= 0 && !s.calls[i].any {
 		s.calls[i].any = true
 		s.add(chat.Delta{Kind: chat.ToolArguments, Index: i, Text: noArguments})
+	}
+}
+
+// sources adds the sources that citations name.
+func (s *stream) sources(citations *jsonedit.Value, documents []*jsonedit.Value) {
+	for _, c := range s.cites.cite(citations, documents) {
+		s.add(chat.Delta{Kind: chat.CitationDelta, Citation: &c})
 	}
 }
 

@@ -69,6 +69,7 @@ func (s *stream) endV1(v *jsonedit.Value) {
 		return
 	}
 	s.whole(response)
+	s.sources(response.Get("citations"), response.GetArray("documents"))
 	s.citationsEnd()
 	generations := response.GetArray("generations")
 	for i, g := range generations {

@@ -7,7 +7,9 @@ package compatible
 import (
 	"errors"
 	"strconv"
+	"strings"
 
+	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -84,16 +86,207 @@ var Providers = []*provider.Provider{
 			}),
 		},
 	},
-	// vllm is a self-hosted server. It takes sampling parameters beyond
-	// OpenAI's, top_k among them, and calls thinking "reasoning".
-	// https://docs.vllm.ai/en/stable/features/reasoning_outputs/
+	// groq refuses members that it does not know, also of messages.
+	// https://console.groq.com/docs/openai
 	{
-		Name: "vllm",
-		Operations: operations{route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+		Name: "groq",
+		Base: provider.At("https://api.groq.com/openai"),
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Drop: []string{"top_k", "logit_bias", "logprobs", "top_logprobs"}, Rewrite: ReasoningContent, Request: SystemRole, Models: onGroq,
+				History: history(provider.History{Only: []string{"role", "content", "tool_calls", "tool_call_id"}, Calls: knownOfCalls, Thought: provider.ThoughtNowhere}),
+			}),
+			route.Files:          openai.RESTAt(provider.Path("/v1/files"), provider.OpenAIFiles),
+			route.Batches:        openai.RESTAt(provider.Path("/v1/batches"), provider.OpenAIBatches),
+			route.Speech:         openai.SpeechAt(provider.Path("/v1/audio/speech")),
+			route.Transcriptions: openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
+			route.Translations:   openai.TranscriptionsAt(provider.Path("/v1/audio/translations")),
+		},
+	},
+	// together has members of its own for files and batches, which are not served.
+	// https://docs.together.ai/docs/inference/openai-compatibility
+	// https://github.com/togethercomputer/openapi
+	{
+		Name:   "together",
+		Base:   provider.At("https://api.together.ai"),
+		Embeds: true,
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Rename: OlderLimit, Rewrite: ReasoningContent, Request: SystemRole, Models: openWeights, History: StrictHistory,
+			}),
+			route.Completions:      openai.CompletionsAt("/v1/completions", provider.Edit{}),
+			route.Embeddings:       openai.EmbeddingsAt("/v1/embeddings"),
+			route.Speech:           openai.SpeechAt(provider.Path("/v1/audio/speech")),
+			route.Transcriptions:   openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
+			route.Translations:     openai.TranscriptionsAt(provider.Path("/v1/audio/translations")),
+			route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
+		},
+	},
+	// fireworks. https://docs.fireworks.ai/tools-sdks/openai-compatibility
+	// https://docs.fireworks.ai/guides/reasoning
+	{
+		Name:   "fireworks",
+		Base:   provider.At("https://api.fireworks.ai/inference"),
+		Embeds: true,
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Rename: OlderLimit, Request: SystemRole, Models: openWeights,
+				History: history(provider.History{Only: withThought, Calls: knownOfCalls, Thought: provider.ThoughtInReasoningContent}),
+			}),
+			route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{}),
+			route.Embeddings:  openai.EmbeddingsAt("/v1/embeddings"),
+		},
+	},
+	// openrouter calls thoughts "reasoning", in both directions, and hands a chat on to
+	// many platforms in the words of each.
+	// https://openrouter.ai/docs/api-reference/overview
+	{
+		Name:   "openrouter",
+		Base:   provider.At("https://openrouter.ai/api"),
+		Embeds: true,
+		Native: messages,
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Rewrite: ReasoningContent, Models: atOpenRouter, History: history(provider.History{Thought: provider.ThoughtInReasoning, CacheControl: true}),
+			}),
+			route.Embeddings:     openai.EmbeddingsAt("/v1/embeddings"),
+			route.Responses:      openai.ResponsesAt("/v1/responses"),
+			route.Speech:         openai.SpeechAt(provider.Path("/v1/audio/speech")),
+			route.Transcriptions: openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
+		},
+	},
+	// perplexity's Sonar models have chats, and its Agent API has OpenAI's Responses,
+	// also with models of others.
+	// https://docs.perplexity.ai/docs/sonar/openai-compatibility
+	// https://docs.perplexity.ai/docs/grounded-llm/openai-compatibility
+	{
+		Name: "perplexity",
+		Base: provider.At("https://api.perplexity.ai"),
+		Operations: operations{
+			route.Chat: openai.ChatAt("/chat/completions", provider.Edit{
+				Rename: OlderLimit, Request: SystemRole, Models: sonar, History: StrictHistory,
+			}),
+			route.Responses: openai.ResponsesAt("/v1/responses"),
+		},
+	},
+	// nvidia is the catalogue of NIM, whose servers are vLLM's or SGLang's.
+	// https://docs.api.nvidia.com/nim/reference/llm-apis
+	// https://docs.nvidia.com/nim/large-language-models/latest/reference/api-reference.html
+	{
+		Name: "nvidia",
+		Base: provider.At("https://integrate.api.nvidia.com"),
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Rename: OlderLimit, Rewrite: ReasoningContent, Request: SystemRole, Models: openWeights, History: StrictHistory,
+			}),
+			route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{}),
+			route.Embeddings:  openai.EmbeddingsAt("/v1/embeddings"),
+		},
+	},
+	// github is GitHub Models, where a model's name begins with its publisher:
+	// openai/gpt-5. https://docs.github.com/en/rest/models/inference
+	{
+		Name:    "github",
+		Base:    provider.At("https://models.github.ai/inference"),
+		Embeds:  true,
+		Resizes: []string{"text-embedding-3"},
+		Operations: operations{
+			route.Chat:       openai.ChatAt("/chat/completions", provider.Edit{Drop: openai.TopK, Models: openai.Families, History: StrictHistory}),
+			route.Embeddings: openai.EmbeddingsAt("/embeddings"),
+		},
+	},
+	// kimi is Moonshot's API. It refuses a call in the history without the thought that
+	// came with it ("reasoning_content is missing in assistant tool call message").
+	// https://platform.kimi.ai/docs/api/chat
+	// https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model
+	{
+		Name: "kimi",
+		Base: provider.At("https://api.moonshot.ai"),
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Drop: []string{"top_k", "logit_bias", "seed"}, Request: SystemRole, Models: kimis,
+				History: history(provider.History{Thought: provider.ThoughtInReasoningContent}),
+			}),
+			route.Files:   openai.RESTAt(provider.Path("/v1/files"), provider.OpenAIFiles),
+			route.Batches: openai.RESTAt(provider.Path("/v1/batches"), provider.OpenAIBatches),
+		},
+	},
+	// vercel is Vercel's AI Gateway, where a model's name begins with its maker:
+	// anthropic/claude-sonnet-4.5. It calls thoughts "reasoning".
+	// https://vercel.com/docs/ai-gateway/sdks-and-apis/openai-chat-completions
+	{
+		Name:   "vercel",
+		Base:   provider.At("https://ai-gateway.vercel.sh"),
+		Embeds: true,
+		Native: messages,
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Drop: openai.TopK, Rewrite: ReasoningContent, Models: atVercel, History: history(provider.History{Thought: provider.ThoughtInReasoning}),
+			}),
+			route.Embeddings:       openai.EmbeddingsAt("/v1/embeddings"),
+			route.Responses:        openai.ResponsesAt("/v1/responses"),
+			route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
+		},
+	},
+	// baseten's Model APIs. A dedicated deployment is an upstream_url.
+	// https://docs.baseten.co/inference/model-apis/overview
+	{
+		Name: "baseten",
+		Base: provider.At("https://inference.baseten.co"),
+		Operations: operations{
+			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
+				Rename: OlderLimit, Rewrite: ReasoningContent, Request: SystemRole, Models: openWeights,
+				History: history(provider.History{Only: withThought, Calls: knownOfCalls, Thought: provider.ThoughtInReasoningContent}),
+			}),
+		},
+	},
+	&vllm,
+}
+
+// vllm is a self-hosted server. It takes sampling parameters beyond
+// OpenAI's, top_k among them, and calls thinking "reasoning". A server has one model,
+// and the operations that it is for; it ranks in Cohere's format.
+// https://docs.vllm.ai/en/stable/features/reasoning_outputs/
+// https://docs.vllm.ai/en/stable/serving/openai_compatible_server/
+//
+// Its Responses API lacks much that clients of that API ask for. They are answered
+// through its chat, unless the configured URL is that of its own.
+var vllm = func() provider.Provider {
+	responses := *onChat
+	responses.Operations = provider.With(provider.With(operations{}, onChat.Operations), operations{route.Responses: openai.ResponsesAt("/v1/responses")})
+	p := *onChat
+	p.Kinds = []provider.Kind{{}, {Name: "responses", Options: target.Options{UpstreamURL: "http://localhost:8000/v1/responses"}}}
+	p.Variant = func(t *target.Target) *provider.Provider {
+		if strings.HasSuffix(provider.ConfiguredPath(t), "/responses") {
+			return &responses
+		}
+		return onChat
+	}
+	return p
+}()
+
+var onChat = &provider.Provider{
+	Name:   "vllm",
+	Embeds: true,
+	Native: map[provider.Format]*provider.Operation{
+		provider.CohereRerankV1: {Path: provider.Path("/v1/rerank"), Format: provider.CohereRerankV1, Meter: openai.Meter, NoStream: true},
+		provider.CohereRerankV2: {Path: provider.Path("/v2/rerank"), Format: provider.CohereRerankV2, Meter: openai.Meter, NoStream: true},
+	},
+	Operations: operations{
+		route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 			Rewrite: ReasoningContent, History: history(provider.History{Thought: provider.ThoughtInReasoning}),
-		})},
+		}),
+		route.Completions:    openai.CompletionsAt("/v1/completions", provider.Edit{}),
+		route.Embeddings:     openai.EmbeddingsAt("/v1/embeddings"),
+		route.Transcriptions: openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
+		route.Translations:   openai.TranscriptionsAt(provider.Path("/v1/audio/translations")),
 	},
 }
+
+// messages is Anthropic's own format, at gateways that have it beside OpenAI's.
+// https://openrouter.ai/docs/api/api-reference/anthropic-messages
+// https://vercel.com/docs/ai-gateway/sdks-and-apis/anthropic-messages-api
+var messages = map[provider.Format]*provider.Operation{provider.AnthropicMessages: anthropic.MessagesAt("/v1/messages")}
 
 // history is an Edit.History that is the same for all targets.
 func history(h provider.History) func(*target.Target) *provider.History {
@@ -108,4 +301,6 @@ var StrictHistory = history(provider.History{Only: known, Calls: knownOfCalls, T
 var (
 	known        = []string{"role", "content", "name", "tool_calls", "tool_call_id"}
 	knownOfCalls = []string{"id", "type", "function", "index"}
+	// withThought are known, and the thought of an answer.
+	withThought = append([]string{"reasoning_content"}, known...)
 )

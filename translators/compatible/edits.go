@@ -157,7 +157,7 @@ func editList(dst, data []byte, key string, edit func(element []byte) []jsonedit
 // which all APIs know. Only OpenAI's own API knows both.
 // https://model-spec.openai.com/2025-02-12.html#chain_of_command
 func SystemRole(dst []byte, _ *target.Target, body []byte) []byte {
-	if !bytes.Contains(body, []byte(`"developer"`)) {
+	if !jsonedit.Contains(body, `"developer"`) {
 		return body
 	}
 	return editList(dst, body, "messages", func(message []byte) []jsonedit.Edit {

@@ -1,7 +1,6 @@
 package compatible
 
 import (
-	"bytes"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -89,7 +88,7 @@ func mistralNames(*target.Target) map[string]string {
 // https://docs.mistral.ai/capabilities/function_calling
 func MistralRequest(dst []byte, t *target.Target, body []byte) []byte {
 	edited := SystemRole(dst, t, body)
-	if !bytes.Contains(edited, []byte(`"required"`)) {
+	if !jsonedit.Contains(edited, `"required"`) {
 		return edited
 	}
 	members, err := jsonedit.Object(edited, nil)

@@ -2,6 +2,7 @@ package compatible
 
 import (
 	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 )
 
@@ -73,3 +74,63 @@ var onDatabricks = provider.Families{
 }
 
 const databricksPage = "https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models"
+
+// onGroq are the models that Groq serves. The others do not reason.
+var onGroq = provider.Families{
+	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: groqPage},
+	{Prefix: "qwen3-", Efforts: []string{"none", "default"}, Document: groqPage},
+	{Document: groqPage},
+}
+
+const groqPage = "https://console.groq.com/docs/reasoning"
+
+// openWeights are models that everyone may serve. Of the others a platform says itself
+// what they take.
+var openWeights = provider.Families{
+	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: "https://cookbook.openai.com/articles/openai-harmony"},
+	{Prefix: "llama-", Document: "https://www.llama.com/docs/model-cards-and-prompt-formats"},
+	{Prefix: "meta-llama-", Document: "https://www.llama.com/docs/model-cards-and-prompt-formats"},
+}
+
+// atOpenRouter and atVercel are all models of gateways that fit a level to each.
+var (
+	atOpenRouter = provider.Families{
+		{Efforts: []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}, Document: "https://openrouter.ai/docs/use-cases/reasoning-tokens"},
+	}
+	atVercel = provider.Families{
+		{Efforts: []string{"none", "minimal", "low", "medium", "high", "xhigh"}, Document: "https://vercel.com/docs/ai-gateway/sdks-and-apis/openai-chat-completions/reasoning"},
+	}
+)
+
+// sonar are Perplexity's.
+var sonar = provider.Families{
+	{Prefix: "sonar-deep-research-", Efforts: []string{"minimal", "low", "medium", "high"}, Document: "https://docs.perplexity.ai/getting-started/models/models/sonar-deep-research"},
+	{Document: "https://docs.perplexity.ai/api-reference/chat-completions-post"},
+}
+
+// kimis are Moonshot's. Those that think have fixed sampling parameters, and some of
+// them can be told not to.
+var kimis = provider.Families{
+	{Prefix: "moonshot-v1-", Limit: newLimit, Document: kimiPage},
+	{Prefix: "kimi-k2-thinking-", Limit: newLimit, Document: kimiPage},
+	{Prefix: "kimi-k2-", Limit: newLimit, Document: kimiPage},
+	{Prefix: "kimi-k2.5-", Refuses: kimiRefuses, Limit: newLimit, Thinking: unthinking, Document: kimiPage},
+	{Prefix: "kimi-k2.6-", Refuses: kimiRefuses, Limit: newLimit, Thinking: unthinking, Document: kimiPage},
+	{Prefix: "kimi-k2.7-code-", Refuses: kimiRefuses, Limit: newLimit, Document: kimiPage},
+	{Prefix: "kimi-", Efforts: []string{"low", "high", "max"}, Refuses: kimiRefuses, Limit: newLimit, Document: kimiPage},
+}
+
+const (
+	kimiPage = "https://platform.kimi.ai/docs/api/chat"
+	newLimit = "max_completion_tokens"
+)
+
+var kimiRefuses = []string{"temperature", "top_p", "n", "presence_penalty", "frequency_penalty"}
+
+// unthinking is a Family.Thinking for models that think unless they are told not to.
+func unthinking(_ string, r *chat.Request) []byte {
+	if provider.Effort(r) != "none" {
+		return nil
+	}
+	return []byte(`{"type":"disabled"}`)
+}

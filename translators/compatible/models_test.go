@@ -33,6 +33,18 @@ func TestModelsAreAskedToThinkInTheirOwnWords(t *testing.T) {
 		{"databricks", "databricks-claude-sonnet-4-5", chat.Request{ReasoningBudget: "2048", MaxTokens: "500"}, "", ""},
 		{"databricks", "databricks-claude-opus-4-7", chat.Request{ReasoningEffort: "high"}, "", `{"type":"adaptive"}`},
 		{"databricks", "databricks-gpt-oss-120b", chat.Request{ReasoningEffort: "none"}, "low", ""},
+		{"groq", "openai/gpt-oss-120b", chat.Request{ReasoningEffort: "max"}, "high", ""},
+		{"groq", "qwen/qwen3-32b", chat.Request{ReasoningEffort: "low"}, "default", ""},
+		{"groq", "llama-3.3-70b-versatile", chat.Request{ReasoningEffort: "low"}, "", ""},
+		{"fireworks", "accounts/fireworks/models/gpt-oss-120b", chat.Request{ReasoningEffort: "none"}, "low", ""},
+		{"fireworks", "accounts/fireworks/models/kimi-k2p5", chat.Request{ReasoningEffort: "high"}, "high", ""},
+		{"openrouter", "anthropic/claude-opus-5", chat.Request{ReasoningBudget: "0"}, "none", ""},
+		{"vercel", "openai/gpt-5.5", chat.Request{ReasoningEffort: "max"}, "xhigh", ""},
+		{"perplexity", "sonar-pro", chat.Request{ReasoningEffort: "high"}, "", ""},
+		{"perplexity", "sonar-deep-research", chat.Request{ReasoningEffort: "max"}, "high", ""},
+		{"kimi", "kimi-k3", chat.Request{ReasoningEffort: "medium", Temperature: "0.1"}, "high", ""},
+		{"kimi", "kimi-k2.6", chat.Request{ReasoningEffort: "none", Temperature: "0.1"}, "", `{"type":"disabled"}`},
+		{"kimi", "kimi-k2.6", chat.Request{ReasoningEffort: "high"}, "", ""},
 		{"databricks", "my-own-endpoint", chat.Request{ReasoningEffort: "high"}, "high", ""},
 	} {
 		target := &target.Target{Provider: c.provider, Model: c.model, Options: &target.Options{}}
@@ -44,6 +56,18 @@ func TestModelsAreAskedToThinkInTheirOwnWords(t *testing.T) {
 		}
 		if err != nil || json.Unmarshal(body, &got) != nil || got.Effort != c.effort || string(got.Thinking) != c.think || got.Thinking != nil && got.Temperature != nil {
 			t.Errorf("%s of %s: got %s (%v), want effort %q and thinking %s", c.model, c.provider, body, err, c.effort, c.think)
+		}
+	}
+}
+
+func TestVLLMsOwnResponsesAreAskedByTheirURL(t *testing.T) {
+	for url, own := range map[string]bool{
+		"": false, "http://vllm:8000": false, "http://vllm:8000/v1/chat/completions": false,
+		"http://vllm:8000/v1/responses": true, "http://vllm:8000/v1/responses/?x=1": true, "http://a b/": false,
+	} {
+		p := vllm.Variant(&target.Target{Provider: "vllm", Options: &target.Options{UpstreamURL: url}})
+		if got := p.Operations[route.Responses] != nil; got != own || p.Operations[route.Chat] == nil {
+			t.Errorf("%q: its own responses %t", url, got)
 		}
 	}
 }

@@ -172,5 +172,6 @@ func (images) Answer(_ *target.Target, _ *provider.Call, body []byte, meta chat.
 		return nil, &chat.ResponseError{Message: "no picture in dashscope response"}
 	}
 	seen.Content, seen.HasUsage = true, true // images are counted, not tokens
+	seen.Usage.Images = w.Len()
 	return &provider.Reply{Body: w.End("", nil)}, nil
 }

@@ -44,9 +44,20 @@ var public = &provider.Provider{
 	Resizes:     []string{"gemini-embedding", "text-embedding-004", "text-embedding-005"},
 	Check:       check,
 	PlainModel:  func(name string) string { return strings.TrimPrefix(name, "models/") },
+	PriceNames:  priceNames,
 	Operations:  provider.With(generateOperations(publicPath, fields), publicRoutes),
 	Native:      publicNative,
 	Counter:     publicNative[provider.GeminiCount],
+}
+
+// priceNames is the name of a model in the price list: without its publisher, as
+// Vertex's publishers/google/models/m and google/m have it, and without its version,
+// m@20250929.
+// https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/use-partner-models
+func priceNames(model string) []string {
+	bare := model[strings.LastIndexByte(model, '/')+1:]
+	plain, _, _ := strings.Cut(bare, "@")
+	return []string{bare, plain}
 }
 
 // generateOperations returns chat and completions in the generateContent format. A
@@ -60,6 +71,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Meter:  Meter,
 		Fields: fields,
 		Origin: ofGoogle,
+		Models: facts,
 	}
 	return map[route.Type]*provider.Operation{route.Chat: op, route.Completions: op}
 }

@@ -132,7 +132,9 @@ func (images) AppendResponse(dst []byte, t *target.Target, body []byte, meta cha
 	}
 	seen.Content = true
 	set(&seen.Model, v.GetStringBytes("modelVersion"))
-	if !readUsage(v, &seen.Usage) {
+	counted := readUsage(v, &seen.Usage)
+	seen.Usage.Images = w.Len()
+	if !counted {
 		return w.End(kind, nil), nil
 	}
 	seen.HasUsage = true

@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"bytes"
 	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
@@ -92,7 +91,7 @@ func below(path string) pathFunc {
 // place that names one, since Google requires the model of the URL. It returns body
 // itself if it names none.
 func SetModel(body []byte, model string) []byte {
-	if !bytes.Contains(body, []byte(`"model"`)) {
+	if !jsonedit.Contains(body, `"model"`) {
 		return body
 	}
 	name := jsonedit.AppendString(nil, "models/"+strings.TrimPrefix(model, "models/"))

@@ -13,3 +13,10 @@ var vectors = cpu.X86.HasAVX2
 //
 //go:noescape
 func skipBlocks(p *byte, n int, carry uint32) (skipped int, next, slashes, wide uint32)
+
+// findPair returns the first i at which p[i] is first and p[i+gap] is last, of the
+// n places from p on. Without one it returns the number of places it has looked at:
+// n, but for less than 32 at the end.
+//
+//go:noescape
+func findPair(p *byte, n int, first, last byte, gap int) int

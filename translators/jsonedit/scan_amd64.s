@@ -34,6 +34,38 @@ TEXT ·skipBlocks(SB), NOSPLIT, $0-44
 	VBROADCASTI128 lower<>(SB), Y12
 	VBROADCASTI128 upper<>(SB), Y13
 	VPXOR Y14, Y14, Y14
+	VPXOR Y15, Y15, Y15   // all bytes that were passed two blocks at a time
+	TESTL BX, BX
+	JNZ  loop
+
+	// Two blocks at a time, as long as nothing in them needs a look.
+pairs:
+	SUBQ $64, CX
+	JLT  single
+	VMOVDQU (DI), Y0
+	VMOVDQU 32(DI), Y1
+	VPCMPEQB Y8, Y0, Y2
+	VPCMPEQB Y8, Y1, Y3
+	VPCMPEQB Y9, Y0, Y4
+	VPCMPEQB Y9, Y1, Y5
+	VPOR Y2, Y3, Y2
+	VPOR Y4, Y5, Y4
+	VPMINUB Y10, Y0, Y3
+	VPMINUB Y10, Y1, Y5
+	VPCMPEQB Y3, Y0, Y3
+	VPCMPEQB Y5, Y1, Y5
+	VPOR Y2, Y4, Y2
+	VPOR Y3, Y5, Y3
+	VPOR Y2, Y3, Y2
+	VPTEST Y2, Y2
+	JNZ  single
+	VPOR Y0, Y15, Y15
+	VPOR Y1, Y15, Y15
+	ADDQ $64, DI
+	JMP  pairs
+
+single:
+	ADDQ $64, CX
 
 loop:
 	SUBQ $32, CX
@@ -85,13 +117,73 @@ loop:
 	ORL  R9, R12
 	ORL  R14, R13
 	ADDQ $32, DI
+	ORL  R9, BX
+	JNZ  again            // where there is one backslash there are more
+	JMP  pairs
+
+again:
+	MOVL AX, BX
 	JMP  loop
 
 done:
+	VPMOVMSKB Y15, R14
+	ORL  R14, R13
 	VZEROUPPER
 	SUBQ SI, DI
 	MOVQ DI, skipped+24(FP)
 	MOVL BX, next+32(FP)
 	MOVL R12, slashes+36(FP)
 	MOVL R13, wide+40(FP)
+	RET
+
+// func findPair(p *byte, n int, first, last byte, gap int) int
+TEXT ·findPair(SB), NOSPLIT, $0-40
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVBLZX first+16(FP), AX
+	MOVBLZX last+17(FP), BX
+	MOVQ gap+24(FP), DX
+	MOVQ AX, X8
+	MOVQ BX, X9
+	VPBROADCASTB X8, Y8
+	VPBROADCASTB X9, Y9
+	ADDQ SI, DX
+	XORQ DI, DI
+
+two:
+	LEAQ 64(DI), R8
+	CMPQ R8, CX
+	JGT  one
+	VPCMPEQB (SI)(DI*1), Y8, Y0
+	VPCMPEQB (DX)(DI*1), Y9, Y1
+	VPCMPEQB 32(SI)(DI*1), Y8, Y2
+	VPCMPEQB 32(DX)(DI*1), Y9, Y3
+	VPAND Y0, Y1, Y0
+	VPAND Y2, Y3, Y2
+	VPOR  Y0, Y2, Y4
+	VPTEST Y4, Y4
+	JNZ  one
+	MOVQ R8, DI
+	JMP  two
+
+one:
+	LEAQ 32(DI), R8
+	CMPQ R8, CX
+	JGT  none
+	VPCMPEQB (SI)(DI*1), Y8, Y0
+	VPCMPEQB (DX)(DI*1), Y9, Y1
+	VPAND Y0, Y1, Y0
+	VPMOVMSKB Y0, AX
+	TESTL AX, AX
+	JNZ  found
+	MOVQ R8, DI
+	JMP  two
+
+found:
+	BSFL AX, AX
+	ADDQ AX, DI
+
+none:
+	VZEROUPPER
+	MOVQ DI, ret+32(FP)
 	RET

@@ -1,6 +1,9 @@
 package jsonedit
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // Values returned by Object and Array are valid JSON, so that reading them further
 // needs no second check. For a value that is not valid, the results of these
@@ -53,18 +56,29 @@ func membersTo(value []byte, dst []Member) ([]Member, int) {
 
 // Elements appends the elements of a valid array to dst, as Members does.
 func Elements(value []byte, dst [][]byte) [][]byte {
-	if !IsArray(value) {
-		return dst
-	}
-	for i := skipSpace(value, 1); i < len(value) && value[i] != ']'; {
-		from := i
-		i = past(value, i)
-		dst = append(dst, value[from:i:i])
-		if i = next(value, i); i == from {
-			break
-		}
+	for element := range EachOf(value) {
+		dst = append(dst, element)
 	}
 	return dst
+}
+
+// EachOf yields the elements of a valid array, and reads no further than the loop goes.
+func EachOf(value []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if !IsArray(value) {
+			return
+		}
+		for i := skipSpace(value, 1); i < len(value) && value[i] != ']'; {
+			from := i
+			i = past(value, i)
+			if !yield(value[from:i:i]) {
+				return
+			}
+			if i = next(value, i); i == from {
+				return
+			}
+		}
+	}
 }
 
 // next goes from the end of a member or element to the next one, or to the closing

@@ -1,10 +1,6 @@
 package ollama
 
-import (
-	"strings"
-
-	"go-ai-proxy/translators/provider"
-)
+import "go-ai-proxy/translators/provider"
 
 // Families are the families that cannot think, whose server refuses to ask them to
 // ("does not support thinking"), and those that think by level. All others are asked
@@ -48,8 +44,3 @@ const library = "https://ollama.com/library"
 
 // all are the levels of models that know none, too: they take any as true.
 var all = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
-
-// modelOf returns the row of a model, whose name may begin with a host and a user.
-func modelOf(name string) *provider.Family {
-	return Families.Of(name[strings.LastIndexByte(name, '/')+1:])
-}

@@ -33,15 +33,12 @@ func handedOut(body []byte, place provider.Thought) bool {
 	if place == provider.ThoughtAsItCame {
 		return origin.Marked(body)
 	}
-	for i := 0; ; i++ { // of the members' names, '_' is the letter that is seldom elsewhere
-		at := bytes.IndexByte(body[i:], '_')
-		if at < 0 {
-			return bytes.Contains(body, []byte(`"reasoning"`))
-		}
-		if i += at; bytes.HasPrefix(body[i:], []byte(`_content"`)) || bytes.HasPrefix(body[i:], []byte(`_blocks"`)) {
+	for _, name := range [...]string{`"reasoning_content"`, `"reasoning"`, `"thinking_blocks"`, `"extra_content"`} {
+		if jsonedit.Contains(body, name) {
 			return true
 		}
 	}
+	return false
 }
 
 // message returns a message as the API takes it.

@@ -18,6 +18,19 @@ type mediaMeter struct{ meter }
 
 var errorKey = []byte(`"error"`)
 
+// Whole implements chat.Meter. Beside tokens it counts images, and the sound of a
+// transcription, whose verbose form names its duration without usage.
+// https://platform.openai.com/docs/api-reference/images/object
+// https://platform.openai.com/docs/api-reference/audio/verbose-json-object
+func (m mediaMeter) Whole(body []byte, seen *chat.Seen) {
+	m.meter.Whole(body, seen)
+	if data := jsonedit.Lookup(body, "data"); jsonedit.IsArray(data) {
+		seen.Usage.Images = len(jsonedit.Elements(data, nil))
+	} else if seen.Content && seen.Usage.Milliseconds == 0 {
+		setSeconds(&seen.Usage.Milliseconds, jsonedit.Lookup(body, "duration"))
+	}
+}
+
 // Event implements chat.Meter.
 func (mediaMeter) Event(ev frame.Event, seen *chat.Seen) {
 	if len(ev.Data) == 0 || bytes.Equal(ev.Data, done) {

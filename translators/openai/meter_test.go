@@ -241,3 +241,21 @@ func FuzzMeter(f *testing.F) {
 		_, _ = stream.Next(frame.Event{Data: data})
 	})
 }
+
+func TestImagesAndSoundAreCounted(t *testing.T) {
+	for body, want := range map[string]chat.Usage{
+		`{"created":1,"data":[{"b64_json":"AAAA"},{"url":"https://h/x"}]}`:                                          {Images: 2},
+		`{"created":1,"data":[{"b64_json":"AAAA"}],"usage":{"input_tokens":7,"output_tokens":9,"total_tokens":16}}`: {Images: 1, Prompt: 7, Completion: 9, Total: 16},
+		`{"text":"hello","usage":{"type":"duration","seconds":12}}`:                                                 {Milliseconds: 12000},
+		`{"text":"hello","duration":8.47,"language":"english","segments":[]}`:                                       {Milliseconds: 8470},
+		`{"text":"hello","duration":"8.47"}`:                                                                        {},
+		`{"text":"hello","duration":-1}`:                                                                            {},
+		`{"text":"hello","duration":1e300}`:                                                                         {},
+		`{"duration":8}`:                                                                                            {},
+		`{"text":"hello","usage":{"type":"tokens","input_tokens":3,"output_tokens":4,"total_tokens":7,"input_token_details":{"audio_tokens":3}}}`: {Prompt: 3, Completion: 4, Total: 7, PromptAudio: 3},
+	} {
+		if seen := whole(MediaMeter, body); seen.Usage != want {
+			t.Errorf("%s: got %+v, want %+v", body, seen.Usage, want)
+		}
+	}
+}

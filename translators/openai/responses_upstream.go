@@ -2,6 +2,7 @@ package openai
 
 import (
 	"strconv"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -20,6 +21,9 @@ func OrResponses(op, at *provider.Operation, models provider.Families, model fun
 	}
 	responses.Fields = responsesFields
 	needs := func(t *target.Target, r *chat.Request) bool {
+		if strings.Contains(t.Model, "/") { // as others name it, who serve it in their own way
+			return false
+		}
 		m, search := models.Of(t.Model), r.Hosts(chat.WebSearch)
 		return m.NeedsResponses(r) || search != nil && m.SearchesInResponses() && !op.Hosts(t, r, search)
 	}

@@ -1,6 +1,9 @@
 package openai
 
 import (
+	"math"
+	"strconv"
+
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -35,6 +38,8 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 			setInt(&u.Cached, m.Value)
 		case "cache_creation_input_tokens":
 			setInt(&u.CacheWrite, m.Value)
+		case "seconds": // https://platform.openai.com/docs/api-reference/audio/json-object
+			setSeconds(&u.Milliseconds, m.Value)
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 			// https://www.alibabacloud.com/help/en/model-studio/context-cache
 			readCounters(jsonedit.Lookup(m.Value, "cache_creation"),
@@ -79,3 +84,14 @@ func setInt(to *int, value []byte) {
 		*to = n
 	}
 }
+
+// setSeconds sets *to, in milliseconds, to a number of seconds. It does not change it
+// if the value is none, or negative.
+func setSeconds(to *int, value []byte) {
+	if f, err := strconv.ParseFloat(string(value), 64); err == nil && f >= 0 && f < maxSeconds {
+		*to = int(math.Round(f * 1000))
+	}
+}
+
+// maxSeconds bounds the sound of one request: a year.
+const maxSeconds = 365 * 24 * 3600

@@ -13,8 +13,8 @@
 package origin
 
 import (
-	"bytes"
 	"encoding/base64"
+	"go-ai-proxy/translators/jsonedit"
 	"strings"
 )
 
@@ -120,9 +120,7 @@ func Of(token string, format Name) (Name, string) {
 }
 
 // Marked reports whether a body may contain a token with a mark.
-func Marked(body []byte) bool { return bytes.Contains(body, prefix) }
-
-var prefix = []byte(Prefix)
+func Marked(body []byte) bool { return jsonedit.Contains(body, Prefix) }
 
 // isBase64 reports whether a token consists of base64's letters only, perhaps with
 // padding. A token with padding needs no fill letters.

@@ -40,8 +40,9 @@ type Family struct {
 	// NoSchema means that the models know the response_format json_object, and not
 	// json_schema. The schema goes into a system message.
 	NoSchema bool
-	// Document is where it is written.
-	Document string
+	// Document is where it is written; Read is when that was read last, as year and
+	// month ("2026-11"), "" if that was not noted.
+	Document, Read string
 }
 
 // Families is a provider's table of models, newest first. The first row that has the
@@ -49,10 +50,11 @@ type Family struct {
 type Families []Family
 
 // Of returns the row of a model, or nil if nothing is known of it. A fine-tuned model
-// is of the family of its base (ft:gpt-4.1-2025-04-14:acme::id), and a name may have a
-// tag (gpt-oss:20b).
+// is of the family of its base (ft:gpt-4.1-2025-04-14:acme::id), a name may have a tag
+// (gpt-oss:20b), and it may begin with the model's maker (openai/gpt-oss-20b).
 func (m Families) Of(name string) *Family {
 	name, _, _ = strings.Cut(strings.TrimPrefix(strings.ToLower(name), "ft:"), ":")
+	name = name[strings.LastIndexByte(name, '/')+1:]
 	name += "-"
 	for i := range m {
 		if strings.HasPrefix(name, m[i].Prefix) {

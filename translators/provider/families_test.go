@@ -12,7 +12,7 @@ import (
 
 func TestTheFirstRowWithTheBeginningOfANameCounts(t *testing.T) {
 	m := Families{{Prefix: "a-pro-", Document: "1"}, {Prefix: "a-", Document: "2"}, {Prefix: "b", Document: "3"}}
-	for name, want := range map[string]string{"a": "2", "A-mini": "2", "a-pro": "1", "a-pro-2025": "1", "ft:a-pro:acme::id": "1", "b2:20b": "3", "a.1": "", "": ""} {
+	for name, want := range map[string]string{"a": "2", "A-mini": "2", "a-pro": "1", "a-pro-2025": "1", "ft:a-pro:acme::id": "1", "b2:20b": "3", "maker/a-pro": "1", "accounts/x/models/b": "3", "a.1": "", "": ""} {
 		row := m.Of(name)
 		if got := row != nil; got != (want != "") || got && row.Document != want {
 			t.Errorf("%q: got %+v, want row %s", name, row, want)

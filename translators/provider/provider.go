@@ -6,6 +6,7 @@ package provider
 import (
 	"maps"
 	"net/http"
+	"slices"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -52,9 +53,15 @@ type Provider struct {
 	// PlainModel, if set, returns the canonical name of a model that the API knows
 	// under several names.
 	PlainModel func(name string) string
+	// PriceNames, if set, returns other names under which a price list may have a
+	// model, the nearest one first.
+	PriceNames func(model string) []string
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
+	// Audience, if set, returns what Microsoft's tokens for t are for, if that is not
+	// Azure's AI services: "https://ai.azure.com/"; "" if it is.
+	Audience func(t *target.Target) string
 	// OwnKey means that the configured key always wins and allow_override has no
 	// effect. If the provider also has an Identity, the schema refuses allow_override.
 	OwnKey bool
@@ -84,6 +91,11 @@ func (p *Provider) Find(client Format, wanted route.Type) *Operation {
 		return op
 	}
 	return p.Operations[wanted]
+}
+
+// Speaks reports whether some API of a client's format is also one of the provider's.
+func (p *Provider) Speaks(f *ClientFormat) bool {
+	return slices.ContainsFunc(f.Paths, func(c ClientPath) bool { return p.Native[c.API.Format] != nil })
 }
 
 // AppendRequest writes req as the operation's body for t to dst. Opaque tokens of
@@ -132,6 +144,9 @@ type Operation struct {
 	// Caveats, if set, returns what of a client's translated request t's model is not
 	// asked for, although it could do it, in words for the record.
 	Caveats func(t *target.Target, r *chat.Request) []string
+	// Models, if set, returns the table of models that Chat knows. A table of
+	// Edit.Models is not repeated here.
+	Models func() []Facts
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -9,13 +10,30 @@ import (
 )
 
 // At returns a Base that is the same for all targets.
-func At(url string) func(*target.Target) (string, error) {
-	return func(*target.Target) (string, error) { return url, nil }
+func At(base string) func(*target.Target) (string, error) {
+	return func(*target.Target) (string, error) { return base, nil }
 }
 
 // Path returns an operation's Path that is the same for all targets.
 func Path(p string) func(*target.Target, bool) (string, error) {
 	return func(*target.Target, bool) (string, error) { return p, nil }
+}
+
+// ConfiguredPath returns the path that a target's options set, without a slash at its
+// end: that of upstream_url, or else upstream_path.
+func ConfiguredPath(t *target.Target) string {
+	if t.Options == nil {
+		return ""
+	}
+	path, _, _ := strings.Cut(t.Options.UpstreamPath, "?")
+	if t.Options.UpstreamURL != "" {
+		u, err := url.Parse(t.Options.UpstreamURL)
+		if err != nil {
+			return ""
+		}
+		path = u.Path
+	}
+	return strings.TrimRight(path, "/")
 }
 
 // IsHostLabel reports whether s can be the first labels of a host name, so that no

@@ -143,6 +143,15 @@ var List = []Option{
 	{Name: "cache_write_cost_list", Price: true},
 	{Name: "context_window_factor", Price: true},
 	{Name: "service_tier_factor", Price: true},
+	{Name: "audio_input_cost", Price: true},
+	{Name: "audio_output_cost", Price: true},
+	{Name: "image_input_cost", Price: true},
+	{Name: "image_output_cost", Price: true},
+	{Name: "image_cost", Price: true},
+	{Name: "character_cost", Price: true},
+	{Name: "minute_cost", Price: true},
+	{Name: "search_cost", Price: true},
+	{Name: "request_cost", Price: true},
 
 	{Name: "anthropic_version", Providers: anthropics, Required: anthropic, Tolerated: true, Lands: InText},
 	{Name: "azure_instance", Embedding: "azure.instance", Providers: azure, Required: azure, Lands: InHost, Identity: true, Logged: "azure_instance_id"},
@@ -203,14 +212,15 @@ func init() {
 // indexOf finds a field by its names in JSON, with dots.
 func indexOf(of reflect.Type, name string) []int {
 	head, rest, nested := strings.Cut(name, ".")
-	for i := range of.NumField() {
-		if of.Field(i).Tag.Get("json") != head {
-			continue
+	for _, f := range reflect.VisibleFields(of) {
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case tag != head:
+		case nested:
+			return append(slices.Clone(f.Index), indexOf(f.Type, rest)...)
+		default:
+			return f.Index
 		}
-		if !nested {
-			return []int{i}
-		}
-		return append([]int{i}, indexOf(of.Field(i).Type, rest)...)
 	}
 	panic("target: Options has no " + name)
 }

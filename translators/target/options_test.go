@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -11,9 +12,13 @@ import (
 func names(prefix string, of reflect.Type, into map[string]bool) {
 	for i := range of.NumField() {
 		f := of.Field(i)
-		if name := prefix + f.Tag.Get("json"); f.Type.Kind() == reflect.Struct {
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch name := prefix + tag; {
+		case f.Anonymous:
+			names(prefix, f.Type, into)
+		case f.Type.Kind() == reflect.Struct:
 			names(name+".", f.Type, into)
-		} else {
+		default:
 			into[name] = true
 		}
 	}
@@ -120,8 +125,8 @@ func TestOptionWithItsDefaultCountsAsNotSet(t *testing.T) {
 		{"dashscope.international", false, Options{Dashscope: Dashscope{International: new(true)}}},
 		{"dashscope.international", true, Options{Dashscope: Dashscope{International: new(false)}}},
 		{"huggingface.use_cache", true, Options{Huggingface: Huggingface{UseCache: new(false)}}},
-		{"service_tier_factor", false, Options{ServiceTierFactor: []TierFactor{}}},
-		{"service_tier_factor", true, Options{ServiceTierFactor: []TierFactor{{}}}},
+		{"service_tier_factor", false, Options{Prices: Prices{ServiceTierFactor: []TierFactor{}}}},
+		{"service_tier_factor", true, Options{Prices: Prices{ServiceTierFactor: []TierFactor{{}}}}},
 		{"bedrock.embeddings_normalize", true, Options{Bedrock: Bedrock{EmbeddingsNormalize: true}}},
 	} {
 		if got := Named(c.name).Set(&c.o); got != c.set {

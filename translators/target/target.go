@@ -4,7 +4,12 @@
 // templates already resolved.
 package target
 
-import "go-ai-proxy/translators/route"
+import (
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/translators/route"
+)
 
 // Target is one configured model as a translator sees it. It is immutable.
 type Target struct {
@@ -30,14 +35,7 @@ type Options struct {
 	TopP        *float64 `json:"top_p"`
 	TopK        *int     `json:"top_k"`
 
-	// Prices are per million tokens.
-	InputCost           *float64        `json:"input_cost"`
-	OutputCost          *float64        `json:"output_cost"`
-	CacheReadCost       *float64        `json:"cache_read_cost"`
-	CacheWriteCost      *float64        `json:"cache_write_cost"`
-	CacheWriteCostList  []TTLCost       `json:"cache_write_cost_list"`
-	ContextWindowFactor []ContextFactor `json:"context_window_factor"`
-	ServiceTierFactor   []TierFactor    `json:"service_tier_factor"`
+	Prices
 
 	AnthropicVersion  string `json:"anthropic_version"`
 	AzureInstance     string `json:"azure_instance"`
@@ -57,6 +55,37 @@ type Options struct {
 	Cohere      Cohere      `json:"cohere"`
 	Dashscope   Dashscope   `json:"dashscope"`
 	Databricks  Databricks  `json:"databricks"`
+}
+
+// Prices are what a model costs: the price options of `model.options`, which a row of
+// a price file (package prices) has under the same names. A nil price is not known.
+// Prices of tokens, and of characters, are per million.
+type Prices struct {
+	// InputCost and OutputCost are those of all tokens for which there is no other
+	// price. Tokens are priced only if both are set.
+	InputCost           *float64        `json:"input_cost,omitempty"`
+	OutputCost          *float64        `json:"output_cost,omitempty"`
+	CacheReadCost       *float64        `json:"cache_read_cost,omitempty"`
+	CacheWriteCost      *float64        `json:"cache_write_cost,omitempty"`
+	CacheWriteCostList  []TTLCost       `json:"cache_write_cost_list,omitempty"`
+	ContextWindowFactor []ContextFactor `json:"context_window_factor,omitempty"`
+	ServiceTierFactor   []TierFactor    `json:"service_tier_factor,omitempty"`
+
+	AudioInputCost  *float64 `json:"audio_input_cost,omitempty"`
+	AudioOutputCost *float64 `json:"audio_output_cost,omitempty"`
+	ImageInputCost  *float64 `json:"image_input_cost,omitempty"`
+	ImageOutputCost *float64 `json:"image_output_cost,omitempty"`
+	ImageCost       *float64 `json:"image_cost,omitempty"`     // of an image
+	CharacterCost   *float64 `json:"character_cost,omitempty"` // of a million characters
+	MinuteCost      *float64 `json:"minute_cost,omitempty"`    // of a minute of sound
+	SearchCost      *float64 `json:"search_cost,omitempty"`    // of a thousand search units
+	RequestCost     *float64 `json:"request_cost,omitempty"`   // of a request that was answered
+}
+
+// Known says whether there is a price of anything.
+func (p *Prices) Known() bool {
+	return p.InputCost != nil && p.OutputCost != nil || p.ImageCost != nil || p.CharacterCost != nil ||
+		p.MinuteCost != nil || p.SearchCost != nil || p.RequestCost != nil
 }
 
 // TTLCost is the price of a cache write kept for a time such as "5m" or "1h".
@@ -119,4 +148,22 @@ type Dashscope struct {
 // Databricks is `model.options.databricks`.
 type Databricks struct {
 	WorkspaceInstanceID string `json:"workspace_instance_id"`
+}
+
+// ParseTokens reads a number of tokens as the configuration writes it:
+// "200000", "200k", "1M".
+func ParseTokens(s string) (int, bool) {
+	s = strings.TrimSpace(s)
+	unit := 1
+	switch {
+	case strings.HasSuffix(s, "k"), strings.HasSuffix(s, "K"):
+		unit = 1e3
+	case strings.HasSuffix(s, "m"), strings.HasSuffix(s, "M"):
+		unit = 1e6
+	}
+	if unit > 1 {
+		s = s[:len(s)-1]
+	}
+	n, err := strconv.Atoi(s)
+	return n * unit, err == nil && n >= 0
 }
