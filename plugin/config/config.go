@@ -52,6 +52,9 @@ type Target struct {
 	Weight      int             `json:"weight"`
 	Description string          `json:"description"`
 	Metadata    json.RawMessage `json:"metadata"` // accepted, but not used
+	// FallbackFor names the failures for which the target is used, and no others; nil
+	// is any request.
+	FallbackFor []string `json:"fallback_for"`
 
 	template *template // of the strings under Model
 }
@@ -92,6 +95,7 @@ type Balancer struct {
 	FailoverCriteria    []string `json:"failover_criteria"`
 	MaxFails            int      `json:"max_fails"`
 	FailTimeout         int      `json:"fail_timeout"`
+	FirstTokenTimeout   int      `json:"first_token_timeout"` // 0: none
 }
 
 // Affinity says how requests of one conversation are told and kept together.
