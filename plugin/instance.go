@@ -18,6 +18,7 @@ import (
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/pricelist"
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
@@ -38,8 +39,9 @@ type Instance struct {
 	config   *config.Config
 	targets  []*endpoint
 	balancer *balancer.Balancer
-	semantic *semantic.Router // nil unless the algorithm is semantic
-	affinity *affinity.Finder // nil unless the algorithm is affinity
+	semantic *semantic.Router  // nil unless the algorithm is semantic
+	affinity *affinity.Finder  // nil unless the algorithm is affinity
+	prompts  *promptcache.Plan // nil unless providers are asked to cache prompts
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -156,6 +158,7 @@ func (inst *Instance) compile() error {
 		}
 		inst.targets = append(inst.targets, e)
 	}
+	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
 	inst.index()
 	if err := inst.balance(); err != nil {
 		return err

@@ -193,6 +193,7 @@ var ownValues = map[string][]string{"config.balancer.algorithm": {"affinity"}}
 var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
 	regexp.MustCompile(`^config\.balancer\.affinity(\.|$)`),
+	regexp.MustCompile(`^config\.cache(\.|$)`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
 }
