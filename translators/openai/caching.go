@@ -11,9 +11,12 @@ import (
 // by a key.
 var Caching = &provider.Caching{Key: true, Retains: retains}
 
-// Cached returns op with OpenAI's Caching.
+// Cached returns op with OpenAI's Caching, which its newer API has, too.
 func Cached(op *provider.Operation) *provider.Operation {
 	op.Caching = Caching
+	if op.Instead != nil {
+		op.Instead.Operation.Caching = Caching
+	}
 	return op
 }
 

@@ -124,6 +124,10 @@ type Operation struct {
 	Format Format
 	// Chat translates chat and completions if Format is not the client's format.
 	Chat chat.Upstream
+	// Query, if set, is used instead of the provider's.
+	Query func(t *target.Target) [][2]string
+	// Instead, if set, is another operation, for requests that this one's API refuses.
+	Instead *Instead
 	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
 	// asks for. Chat writes those that it does; see Offer for the others.
 	Hosts func(t *target.Target, r *chat.Request, tool *chat.Tool) bool
@@ -176,6 +180,16 @@ type Operation struct {
 	// It returns message itself if there is nothing to change. Errors are
 	// *chat.RequestError and end the session.
 	Opening func(t *target.Target, message []byte) ([]byte, error)
+}
+
+// Instead is an operation with a newer API, which some models need for all requests or
+// for some.
+type Instead struct {
+	Operation *Operation // its Chat translates
+	// Request reports whether t's model needs it for a translated request, and Body
+	// whether it does for a client's body, with members ms, in the older API's format.
+	Request func(t *target.Target, r *chat.Request) bool
+	Body    func(t *target.Target, ms []jsonedit.Member) bool
 }
 
 // Translator translates one operation's bodies from and to OpenAI's format.
