@@ -46,6 +46,7 @@ func (c *Config) check() *checker {
 	k.semantic()
 	k.acls()
 	k.balancer()
+	k.failover()
 	for i := range c.Targets {
 		k.target(c.Path(i), &c.Targets[i])
 	}

@@ -53,6 +53,9 @@ type Target struct {
 	Weight      int             `json:"weight"`
 	Description string          `json:"description"`
 	Metadata    json.RawMessage `json:"metadata"` // accepted, but not used
+	// FallbackFor names the failures for which the target is used, and no others; nil
+	// is any request.
+	FallbackFor []string `json:"fallback_for"`
 
 	template *template // of the strings under Model
 }
@@ -93,6 +96,7 @@ type Balancer struct {
 	FailoverCriteria    []string `json:"failover_criteria"`
 	MaxFails            int      `json:"max_fails"`
 	FailTimeout         int      `json:"fail_timeout"`
+	FirstTokenTimeout   int      `json:"first_token_timeout"` // 0: none
 }
 
 // PromptCache says whether providers are asked to cache prompts for clients that do not.

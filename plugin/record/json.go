@@ -148,6 +148,8 @@ func (d *Data) appendTried(dst []byte) []byte {
 		dst = jsonedit.AppendOptional(dst, "upstream_uri", t.Path)
 		dst = appendCount(dst, "status", t.Status)
 		dst = jsonedit.AppendOptional(dst, "outcome", t.Outcome)
+		dst = jsonedit.AppendOptional(dst, "reason", t.Reason)
+		dst = jsonedit.AppendOptional(dst, "failover", t.Failover)
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

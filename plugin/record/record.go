@@ -50,6 +50,8 @@ type Tried struct {
 	Status                 int    // 0 when there was no answer
 	Outcome                string // "ok", or why the attempt failed
 	Target                 string // see Label
+	Reason                 string // what the provider's error says, if it is a reason for another target
+	Failover               string // the criterion by which another target was asked next
 }
 
 // Label is what tells a target's numbers from those of others, in metrics. All of it

@@ -27,6 +27,7 @@ var Provider = provider.Provider{
 	Header:  header,
 	Kinds:   []provider.Kind{{Options: target.Options{AnthropicVersion: "2023-06-01"}}},
 	Check:   check,
+	Reasons: Reasons,
 	Native:  native,
 	Counter: native[provider.AnthropicCount],
 	Client:  &Client,

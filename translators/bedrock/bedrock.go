@@ -44,6 +44,7 @@ var plain = &provider.Provider{
 	ModelLands:  target.InModel,
 	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},
 	Check:       check,
+	Reasons:     reasons,
 	PriceNames:  priceNames,
 	Native:      native,
 	Operations: provider.With(map[route.Type]*provider.Operation{

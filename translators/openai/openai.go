@@ -11,6 +11,7 @@ var Provider = provider.Provider{
 	Name:    "openai",
 	Embeds:  true,
 	Resizes: []string{"text-embedding-3"},
+	Reasons: Reasons,
 	Base:    provider.At("https://api.openai.com"),
 	Counter: InputTokensAt("/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{

@@ -78,6 +78,8 @@ type Provider struct {
 	// Embedding, if set, completes the options of the semantic router's embedding
 	// target, for which fewer options can be configured.
 	Embedding func(o *target.Options)
+	// Reasons says what the errors of the API mean, of all its variants.
+	Reasons chat.Reasons
 	// Check, if set, returns what is wrong with a use of the provider, in addition
 	// to the checks of target.List's rows.
 	Check func(u *Use) []Finding
