@@ -41,7 +41,7 @@ type metrics struct {
 	streams  prometheus.Gauge
 
 	requests, tokens, cost, unpriced, estimated, attempts, failovers *prometheus.CounterVec
-	affinity                                                         *prometheus.CounterVec
+	affinity, prompts                                                *prometheus.CounterVec
 	duration, first, perToken, usage, own                            *prometheus.HistogramVec
 
 	mu     sync.RWMutex
@@ -100,6 +100,7 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.attempts = counter("go_ai_proxy_attempts_total", "Calls to providers, by result: ok, http_NNN, error, timeout, invalid_header, slow_start, content_filter.", byAttempt)
 	m.failovers = counter("go_ai_proxy_failovers_total", "Calls that another call replaced, by the failover criterion that it met.", byAttempt)
 	m.affinity = counter("go_ai_proxy_affinity_total", "Requests of conversations, by what named them and by whether they went to their own target: home, busy, unavailable.", []string{"route", "key", "placement"})
+	m.prompts = counter("go_ai_proxy_prompt_cache_total", "Requests for which the provider's prompt cache was to be asked for: added, client (the client did), short.", []string{"route", "target", "state"})
 	m.duration = histogram("gen_ai_client_operation_duration_seconds", "From the request to the end of the answer.", durations, byTarget)
 	m.first = histogram("gen_ai_server_time_to_first_token_seconds", "From the request to the first content of a stream.", firsts, byTarget)
 	m.perToken = histogram("gen_ai_server_time_per_output_token_seconds", "Time per token of output after the first, of streams.", perTokens, byTarget)
@@ -127,6 +128,9 @@ func (m *metrics) count(d *record.Data) {
 		}
 	}
 	s.count(d)
+	if d.PromptCache.State != "" {
+		m.prompts.WithLabelValues(d.Route, d.Label.Target, d.PromptCache.State).Inc()
+	}
 	if d.Affinity.Placement != "" {
 		m.affinity.WithLabelValues(d.Route, d.Affinity.Key, d.Affinity.Placement).Inc()
 	}

@@ -68,16 +68,17 @@ func priceNames(model string) []string {
 
 // operation is Converse, for chat and for completions.
 var operation = &provider.Operation{
-	Path:   pathOf,
-	Format: provider.BedrockConverse,
-	Chat:   Converse,
-	Hosts:  hosts,
-	Meter:  Meter,
-	Fields: fields,
-	Origin: originOf,
-	Edit:   provider.Edit{Request: ownReasoning},
-	Tune:   tuneConverse,
-	Models: facts,
+	Path:    pathOf,
+	Format:  provider.BedrockConverse,
+	Chat:    Converse,
+	Hosts:   hosts,
+	Meter:   Meter,
+	Fields:  fields,
+	Origin:  originOf,
+	Edit:    provider.Edit{Request: ownReasoning},
+	Tune:    tuneConverse,
+	Caching: caching,
+	Models:  facts,
 	Caveats: func(t *target.Target, r *chat.Request) []string {
 		if modelOf(t.Model).forces(t.Model) {
 			return nil

@@ -149,6 +149,9 @@ type Operation struct {
 	// Models, if set, returns the table of models that Chat knows. A table of
 	// Edit.Models is not repeated here.
 	Models func() []Facts
+	// Caching says how prompts are kept in the provider's cache; nil if that cannot be
+	// asked for.
+	Caching *Caching
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
