@@ -2,6 +2,7 @@ package record
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,22 +27,25 @@ type Store struct {
 	settled queue                    // requests that are over
 	given   queue                    // records that Kong was sent
 	bytes   int                      // of the payloads of settled records
+	number  uint64                   // of the record that was settled last
 	dropped uint64                   // records that nobody asked for in time
 	last    atomic.Uint64
 }
 
 type kept struct {
 	*Record
-	bytes int // 0 until it is settled
+	bytes  int    // 0 until it is settled
+	number uint64 // in the order of settling; 0 until then
 }
 
-// queue holds records in the order of their age.
+// queue says which records are kept, in the order of their age. It holds none of them:
+// most are gone long before it is their turn.
 type queue []waiting
 
 type waiting struct {
-	id    string
-	rec   *Record
-	since time.Time
+	id     string
+	number uint64
+	since  time.Time
 }
 
 // NewStore returns an empty store.
@@ -71,9 +75,10 @@ func (s *Store) Settle(id string, rec *Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID[id].Record == rec {
-		s.byID[id] = kept{rec, size}
+		s.number++
+		s.byID[id] = kept{rec, size, s.number}
 		s.bytes += size
-		s.settled = append(s.settled, waiting{id, rec, time.Now()})
+		s.settled = append(s.settled, waiting{strings.Clone(id), s.number, time.Now()}) // id may be a part of the request's head
 	}
 	s.expire()
 }
@@ -82,7 +87,9 @@ func (s *Store) Settle(id string, rec *Record) {
 func (s *Store) Give(id string, rec *Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.given = append(s.given, waiting{id, rec, time.Now()})
+	if k := s.byID[id]; k.Record == rec {
+		s.given = append(s.given, waiting{id, k.number, time.Now()})
+	}
 	s.expire()
 }
 
@@ -153,7 +160,7 @@ func (s *Store) drop(q *queue) bool {
 	oldest := (*q)[0]
 	(*q)[0] = waiting{}
 	*q = (*q)[1:]
-	if s.byID[oldest.id].Record != oldest.rec {
+	if s.byID[oldest.id].number != oldest.number {
 		return false
 	}
 	s.forget(oldest.id)

@@ -1,9 +1,11 @@
 package record
 
 import (
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 )
 
 // begun is a record of a request that is under way.
@@ -248,4 +250,23 @@ func TestARecordThatIsReplacedHoldsNoBytes(t *testing.T) {
 	if s.bytes != 0 {
 		t.Errorf("%d bytes of a record that is gone", s.bytes)
 	}
+}
+
+// A record that Kong was sent is gone after two seconds, not only out of reach: under
+// load the records of a minute would be hundreds of megabytes.
+func TestRecordsThatKongHasAreNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStore()
+		rec := begun()
+		s.Add("x", rec)
+		s.Give("x", ended(s, "x", rec))
+		held := weak.Make(rec)
+		time.Sleep(keepGiven)
+		s.Add("next", begun())
+		runtime.GC()
+		if held.Value() != nil {
+			t.Error("it is still in memory")
+		}
+		runtime.KeepAlive(s)
+	})
 }
