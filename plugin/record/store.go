@@ -33,9 +33,10 @@ type Store struct {
 }
 
 type kept struct {
-	*Record
-	bytes  int    // 0 until it is settled
-	number uint64 // in the order of settling; 0 until then
+	*Record        // nil when Kong was sent it:
+	line    []byte // it is this then, in JSON
+	bytes   int    // 0 until it is settled
+	number  uint64 // in the order of settling; 0 until then
 }
 
 // queue says which records are kept, in the order of their age. It holds none of them:
@@ -76,18 +77,21 @@ func (s *Store) Settle(id string, rec *Record) {
 	defer s.mu.Unlock()
 	if s.byID[id].Record == rec {
 		s.number++
-		s.byID[id] = kept{rec, size, s.number}
+		s.byID[id] = kept{Record: rec, bytes: size, number: s.number}
 		s.bytes += size
 		s.settled = append(s.settled, waiting{strings.Clone(id), s.number, time.Now()}) // id may be a part of the request's head
 	}
 	s.expire()
 }
 
-// Give keeps a settled record that was sent to Kong, for a short time only.
-func (s *Store) Give(id string, rec *Record) {
+// Give keeps of a settled record only the line, in JSON, that was sent to Kong, and only
+// for a short time. It keeps line itself.
+func (s *Store) Give(id string, rec *Record, line []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.byID[id]; k.Record == rec {
+		k.Record, k.line = nil, line
+		s.byID[id] = k
 		s.given = append(s.given, waiting{id, k.number, time.Now()})
 	}
 	s.expire()
@@ -104,17 +108,17 @@ func (s *Store) Dropped() uint64 {
 func (s *Store) Take(id string) *Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.forget(id)
+	return s.forget(id).Record
 }
 
 // Await is like Take, for a record whose request may be about to begin: Kong has
-// sent it, but its client has already left. It waits at most for patience.
-func (s *Store) Await(id string, patience time.Duration) *Record {
+// sent it, but its client has already left. It waits at most for patience. For a
+// record that Kong was sent it returns the line given then, and no record.
+func (s *Store) Await(id string, patience time.Duration) (*Record, []byte) {
 	s.mu.Lock()
-	rec := s.forget(id)
-	if rec != nil {
+	if k := s.forget(id); k.Record != nil || k.line != nil {
 		s.mu.Unlock()
-		return rec
+		return k.Record, k.line
 	}
 	came := s.wanted[id]
 	if came == nil {
@@ -129,15 +133,16 @@ func (s *Store) Await(id string, patience time.Duration) *Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.wanted, id)
-	return s.forget(id)
+	k := s.forget(id)
+	return k.Record, k.line
 }
 
 // forget removes a record and returns it. The lock is held.
-func (s *Store) forget(id string) *Record {
+func (s *Store) forget(id string) kept {
 	k := s.byID[id]
 	s.bytes -= k.bytes
 	delete(s.byID, id)
-	return k.Record
+	return k
 }
 
 // expire removes records that nobody asked for in time, and the oldest when there
