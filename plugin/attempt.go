@@ -14,6 +14,7 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/failover"
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
@@ -88,7 +89,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	price := priceOf(t, resolved, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		t.describe(d)
-		d.Options, d.Price, d.LeftOut = resolved.Options, price, nil
+		d.Options, d.Price, d.LeftOut, d.PromptCache = resolved.Options, price, nil, promptcache.Done{}
 		d.Model = a.modelLogged()
 	})
 	a.provider = t.provider

@@ -130,7 +130,7 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
 	t.Run("conversations with a target of their own", func(t *testing.T) {
 		amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
-			return strings.Replace(conf, "round-robin", "affinity", 1)
+			return strings.NewReplacer("round-robin", "affinity", `"balancer"`, `"cache":{"auto":true,"min_tokens":1},"balancer"`).Replace(conf)
 		})
 	})
 	t.Run("requests sent twice", func(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"go-ai-proxy/plugin/hedge"
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/pricelist"
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
@@ -42,9 +43,10 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
 	policy   failover.Policy
-	hedge    *hedge.Policy    // nil unless it is configured
-	reserves bool             // some target has fallback_for
-	affinity *affinity.Finder // nil unless the algorithm is affinity
+	hedge    *hedge.Policy     // nil unless it is configured
+	reserves bool              // some target has fallback_for
+	affinity *affinity.Finder  // nil unless the algorithm is affinity
+	prompts  *promptcache.Plan // nil unless providers are asked to cache prompts
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -161,6 +163,7 @@ func (inst *Instance) compile() error {
 		}
 		inst.targets = append(inst.targets, e)
 	}
+	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
 	inst.index()
 	inst.policy = failover.New(inst.config.Balancer.FailoverCriteria)
 	if h := inst.config.Balancer.Hedge; h != nil {

@@ -146,6 +146,9 @@ func (k *checker) balancer() {
 			k.fail(fmt.Sprintf("config.balancer.affinity.headers[%d]", i+1), "%q cannot be the name of a header", name)
 		}
 	}
+	if c := k.c.Cache; !c.Auto && (c.MinTokens != 0 || c.TTL != "") {
+		k.warn("config.cache", "has no effect without auto: true")
+	}
 	if !k.c.Advanced && b.Algorithm != "round-robin" {
 		k.warn("config.balancer.algorithm", "has no effect for a single model")
 	}

@@ -32,6 +32,7 @@ type Config struct {
 	PropagateTrace     bool   `json:"propagate_trace"` // trace headers go to the provider
 
 	Balancer   Balancer    `json:"balancer"`
+	Cache      PromptCache `json:"cache"`
 	Embeddings *Embeddings `json:"embeddings"`
 	VectorDB   *VectorDB   `json:"vectordb"`
 	ACLs       *ACLs       `json:"acls"`
@@ -97,6 +98,13 @@ type Balancer struct {
 	FailTimeout         int      `json:"fail_timeout"`
 	FirstTokenTimeout   int      `json:"first_token_timeout"` // 0: none
 	Hedge               *Hedge   `json:"hedge"`
+}
+
+// PromptCache says whether providers are asked to cache prompts for clients that do not.
+type PromptCache struct {
+	Auto      bool   `json:"auto"`
+	MinTokens int    `json:"min_tokens"` // 0: the default
+	TTL       string `json:"ttl"`        // 5m or 1h, "": the default
 }
 
 // Affinity says how requests of one conversation are told and kept together.

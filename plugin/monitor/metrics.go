@@ -42,7 +42,7 @@ type metrics struct {
 
 	requests, tokens, cost, unpriced, estimated, attempts, failovers *prometheus.CounterVec
 	hedged, hedgedTokens, hedgedCost                                 *prometheus.CounterVec
-	affinity                                                         *prometheus.CounterVec
+	affinity, prompts                                                *prometheus.CounterVec
 	duration, first, perToken, usage, own                            *prometheus.HistogramVec
 
 	mu     sync.RWMutex
@@ -104,6 +104,7 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.hedgedTokens = counter("go_ai_proxy_hedged_tokens_total", "Tokens of the calls that were cancelled because the other one answered, beside go_ai_proxy_tokens_total.", []string{"route", "first", "hedge"})
 	m.hedgedCost = counter("go_ai_proxy_hedged_cost_total", "Cost of those calls, beside go_ai_proxy_cost_total.", []string{"route", "first", "hedge"})
 	m.affinity = counter("go_ai_proxy_affinity_total", "Requests of conversations, by what named them and by whether they went to their own target: home, busy, unavailable.", []string{"route", "key", "placement"})
+	m.prompts = counter("go_ai_proxy_prompt_cache_total", "Requests for which the provider's prompt cache was to be asked for: added, client (the client did), short.", []string{"route", "target", "state"})
 	m.duration = histogram("gen_ai_client_operation_duration_seconds", "From the request to the end of the answer.", durations, byTarget)
 	m.first = histogram("gen_ai_server_time_to_first_token_seconds", "From the request to the first content of a stream.", firsts, byTarget)
 	m.perToken = histogram("gen_ai_server_time_per_output_token_seconds", "Time per token of output after the first, of streams.", perTokens, byTarget)
@@ -131,6 +132,9 @@ func (m *metrics) count(d *record.Data) {
 		}
 	}
 	s.count(d)
+	if d.PromptCache.State != "" {
+		m.prompts.WithLabelValues(d.Route, d.Label.Target, d.PromptCache.State).Inc()
+	}
 	if d.Affinity.Placement != "" {
 		m.affinity.WithLabelValues(d.Route, d.Affinity.Key, d.Affinity.Placement).Inc()
 	}

@@ -63,6 +63,8 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	dst = jsonedit.AppendOptional(dst, "reason", d.Reason)
 	dst = jsonedit.AppendOptional(dst, "affinity_key", d.Affinity.Key)
 	dst = jsonedit.AppendOptional(dst, "affinity", d.Affinity.Placement)
+	dst = jsonedit.AppendOptional(dst, "prompt_cache", d.PromptCache.State)
+	dst = appendCount(dst, "prompt_cache_marks", d.PromptCache.Marks)
 	for _, option := range target.Logged {
 		if d.Options != nil && option.Of(d.Provider) {
 			dst = jsonedit.AppendOptional(dst, option.Logged, *option.Text(d.Options))

@@ -42,6 +42,7 @@ var Provider = provider.Provider{
 			Origin:  Origin,
 			Edit:    provider.Edit{Request: OwnThinking},
 			Tune:    Tune,
+			Caching: Caching,
 			Caveats: Caveats,
 			Models:  Facts,
 		},

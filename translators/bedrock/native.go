@@ -56,8 +56,12 @@ func invokePath(t *target.Target, stream bool) (string, error) {
 }
 
 // variant returns Bedrock with InvokeModel for clients of Anthropic's format if the
-// model is Anthropic's. An ARN does not tell that, but anthropic_version does.
+// model is Anthropic's. An ARN does not tell that, but anthropic_version does. The
+// configured URL may also be that of another vendor's API.
 func variant(t *target.Target) *provider.Provider {
+	if p := elsewhere(t); p != nil {
+		return p
+	}
 	if isClaude(t) {
 		return withClaude
 	}
@@ -75,11 +79,12 @@ func isClaude(t *target.Target) bool {
 var withClaude = func() *provider.Provider {
 	p := *plain
 	p.Native = map[provider.Format]*provider.Operation{provider.AnthropicMessages: {
-		Path:   invokePath,
-		Format: provider.AnthropicMessages,
-		Meter:  anthropic.Meter,
-		Tune:   anthropic.Tune,
-		Header: latencyHeader,
+		Path:    invokePath,
+		Format:  provider.AnthropicMessages,
+		Meter:   anthropic.Meter,
+		Tune:    anthropic.Tune,
+		Caching: &provider.Caching{Marks: marksOf, Mark: anthropic.Mark},
+		Header:  latencyHeader,
 		Edit: provider.Edit{
 			Drop:    []string{"model", "stream"},
 			Set:     setVersion,

@@ -58,7 +58,12 @@ type Provider struct {
 	PriceNames func(model string) []string
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
-	Service  string // AWS's name of the service, which is part of a signature
+	// Service, if set, returns AWS's name of the service that t is at, which is a part of
+	// a signature.
+	Service func(t *target.Target) string
+	// KeyEnv is the environment variable with a key that is sent as a bearer token if no
+	// credentials are configured; "" for none.
+	KeyEnv string
 	// Audience, if set, returns what Microsoft's tokens for t are for, if that is not
 	// Azure's AI services: "https://ai.azure.com/"; "" if it is.
 	Audience func(t *target.Target) string
@@ -149,6 +154,9 @@ type Operation struct {
 	// Models, if set, returns the table of models that Chat knows. A table of
 	// Edit.Models is not repeated here.
 	Models func() []Facts
+	// Caching says how prompts are kept in the provider's cache; nil if that cannot be
+	// asked for.
+	Caching *Caching
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
@@ -293,11 +301,20 @@ const (
 	OpenAIFiles       Format = "openai/files"      // by REST
 	OpenAIBatches     Format = "openai/batches"    // by REST
 	OpenAIAssistants  Format = "openai/assistants" // by REST, threads too
-	OpenAIImages      Format = "openai/images"
-	OpenAISpeech      Format = "openai/speech"
-	OpenAIVideo       Format = "openai/video"     // by REST
-	AzureVideoJobs    Format = "azure/video-jobs" // by REST
-	OpenAIRealtime    Format = "openai/realtime"  // a WebSocket
+	OpenAIModerations Format = "openai/moderations"
+	// By REST:
+	OpenAIConversations Format = "openai/conversations"
+	OpenAIVectorStores  Format = "openai/vector_stores"
+	OpenAIContainers    Format = "openai/containers"
+	OpenAIUploads       Format = "openai/uploads"
+	OpenAISkills        Format = "openai/skills"
+	AnthropicSkills     Format = "anthropic/skills"
+
+	OpenAIImages   Format = "openai/images"
+	OpenAISpeech   Format = "openai/speech"
+	OpenAIVideo    Format = "openai/video"     // by REST
+	AzureVideoJobs Format = "azure/video-jobs" // by REST
+	OpenAIRealtime Format = "openai/realtime"  // a WebSocket
 	// OpenAITranscriptions are translations of speech, too.
 	OpenAITranscriptions Format = "openai/transcriptions"
 	AnthropicMessages    Format = "anthropic/messages"
