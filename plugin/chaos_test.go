@@ -134,7 +134,7 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 		})
 	})
 	t.Run("requests sent twice", func(t *testing.T) {
-		chaosOf(t, total, []misbehaving{neverBegins, well, well}, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
+		chaosOf(t, total, []misbehaving{neverBegins, well, overloaded}, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
 			return strings.Replace(conf, `"retries":4`, `"retries":4,"hedge":{"after":"5ms","budget":"50%"}`, 1)
 		})
 	})
