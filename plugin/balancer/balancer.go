@@ -1,7 +1,7 @@
 // Package balancer decides which target gets a request, and tracks which targets
 // are healthy. It does no I/O and knows nothing of HTTP: the relay reports how
 // attempts ended. Start with Balancer.Pick. Each policy is one small type in
-// policies.go (hashing.go for consistent hashing); state.go has the state of a
+// policies.go (hashing.go and affinity.go for consistent hashing); state.go has the state of a
 // target, failing.go how errors change it.
 package balancer
 
@@ -33,6 +33,7 @@ const (
 	LowestUsage       Algorithm = "lowest-usage"
 	Priority          Algorithm = "priority"
 	Semantic          Algorithm = "semantic"
+	Affinity          Algorithm = "affinity"
 )
 
 // Options configure a Balancer.
@@ -40,8 +41,11 @@ type Options struct {
 	Algorithm Algorithm
 	// Latency is tpot or e2e, Usage the name of a token count strategy.
 	Latency, Usage string
-	// Slots is the size of the ring of consistent hashing.
-	Slots   int
+	// Slots is the size of the ring of consistent hashing and affinity.
+	Slots int
+	// Bound limits the requests under way at a target, with affinity: relative to its
+	// weight, to so many times the mean. Less than 1 is DefaultBound.
+	Bound   float64
 	Breaker Breaker
 }
 
@@ -66,12 +70,13 @@ type Request struct {
 	Now time.Time
 	// Candidates are the indexes of the targets that can serve the request, ascending.
 	Candidates []int
-	// Hash is the hash of the client's hash header.
+	// Hash is the hash of the client's hash header, or of what names its conversation.
 	Hash uint64
 	// Ranked are candidates in the order of preference (semantic).
 	Ranked []int
 
 	probe bool // the attempt under way probes a target that was closed off
+	asks  bool // it asks whether the target accepts its credentials again
 	tried []bool
 	some  bool // a target was tried
 	from  []int
@@ -91,6 +96,8 @@ func New(o Options, targets []Target) (*Balancer, error) {
 		b.policy = newRoundRobin(targets)
 	case ConsistentHashing:
 		b.policy = newHashing(o.Slots, b.targets)
+	case Affinity:
+		b.policy = newAffinity(o.Slots, o.Bound, b.targets)
 	case LeastConnections:
 		b.policy = leastConnections{}
 	case LowestLatency:
@@ -130,14 +137,15 @@ func (b *Balancer) Pick(r *Request) (index int, ok bool) {
 		if !admitted {
 			continue // another request is the probe
 		}
-		r.probe = probe
+		r.probe, r.asks = probe, s.denied.ask(r.Now)
 		s.inflight.Add(1)
 		return i, true
 	}
 }
 
 // available collects the untried and healthy candidates in r.from. Those with a
-// Retry-After that has not passed are only among them if there are no others.
+// Retry-After that has not passed, and those that refuse their credentials, are only
+// among them if there are no others.
 func (b *Balancer) available(r *Request) {
 	if r.from == nil {
 		r.from = r.fewFrom[:0]
@@ -149,7 +157,7 @@ func (b *Balancer) available(r *Request) {
 		s := b.targets[i].State
 		switch {
 		case i < len(r.tried) && r.tried[i], !b.breaker.allows(s, r.Now):
-		case s.rest.Load() > now:
+		case s.rest.Load() > now, s.denied.shut(r.Now):
 			resting = true
 		default:
 			r.from = append(r.from, i)
@@ -172,6 +180,25 @@ func (r *Request) Available() int { return len(r.from) }
 func (b *Balancer) Left(r *Request) bool {
 	b.available(r)
 	return len(r.from) > 0 || r.some && !b.once
+}
+
+// Other reports whether there is a candidate that r has not tried and that nothing
+// speaks against.
+func (b *Balancer) Other(r *Request) bool {
+	for _, i := range r.Candidates {
+		s := b.targets[i].State
+		if !(i < len(r.tried) && r.tried[i]) && b.breaker.allows(s, r.Now) && s.rest.Load() <= r.Now.UnixNano() && !s.denied.shut(r.Now) {
+			return true
+		}
+	}
+	return false
+}
+
+// Clone returns a copy of r for another attempt that is made at the same time.
+func (r *Request) Clone() Request {
+	c := *r
+	c.tried, c.from = slices.Clone(r.tried), nil
+	return c
 }
 
 // RetryAfter returns the time until the first of the candidates is available again; 0
@@ -202,6 +229,9 @@ func (b *Balancer) Done(r *Request, i int, v Verdict, now time.Time) {
 	s := b.targets[i].State
 	s.inflight.Add(-1)
 	b.breaker.settle(s, v, r.probe, now)
+	if r.asks {
+		s.denied.asking.Store(false)
+	}
 }
 
 // Exclude prevents target i from being chosen again for r while others are left.

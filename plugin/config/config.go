@@ -32,6 +32,7 @@ type Config struct {
 	PropagateTrace     bool   `json:"propagate_trace"` // trace headers go to the provider
 
 	Balancer   Balancer    `json:"balancer"`
+	Cache      PromptCache `json:"cache"`
 	Embeddings *Embeddings `json:"embeddings"`
 	VectorDB   *VectorDB   `json:"vectordb"`
 	ACLs       *ACLs       `json:"acls"`
@@ -52,6 +53,9 @@ type Target struct {
 	Weight      int             `json:"weight"`
 	Description string          `json:"description"`
 	Metadata    json.RawMessage `json:"metadata"` // accepted, but not used
+	// FallbackFor names the failures for which the target is used, and no others; nil
+	// is any request.
+	FallbackFor []string `json:"fallback_for"`
 
 	template *template // of the strings under Model
 }
@@ -86,11 +90,34 @@ type Balancer struct {
 	WriteTimeout        int      `json:"write_timeout"`
 	Slots               int      `json:"slots"`
 	HashOnHeader        string   `json:"hash_on_header"`
+	Affinity            Affinity `json:"affinity"`
 	LatencyStrategy     string   `json:"latency_strategy"`
 	TokensCountStrategy string   `json:"tokens_count_strategy"`
 	FailoverCriteria    []string `json:"failover_criteria"`
 	MaxFails            int      `json:"max_fails"`
 	FailTimeout         int      `json:"fail_timeout"`
+	FirstTokenTimeout   int      `json:"first_token_timeout"` // 0: none
+	Hedge               *Hedge   `json:"hedge"`
+}
+
+// PromptCache says whether providers are asked to cache prompts for clients that do not.
+type PromptCache struct {
+	Auto      bool   `json:"auto"`
+	MinTokens int    `json:"min_tokens"` // 0: the default
+	TTL       string `json:"ttl"`        // 5m or 1h, "": the default
+}
+
+// Affinity says how requests of one conversation are told and kept together.
+type Affinity struct {
+	Headers []string `json:"headers"` // nil: those that agents are known to send
+	Bound   float64  `json:"bound"`   // of a target's load, relative to the mean; 0: the default
+}
+
+// Hedge says when a request is sent to a second target: see package hedge.
+type Hedge struct {
+	After  string `json:"after"`  // p95, or 800ms
+	Budget string `json:"budget"` // 5%
+	Images bool   `json:"images"` // requests for images, too
 }
 
 // ACLs say who may use the models. A deny rule wins over an allow rule.

@@ -185,10 +185,16 @@ func TestSchemaHasEveryFieldOfKong(t *testing.T) {
 	}
 }
 
+// ownValues are values of Kong's fields that Kong does not have.
+var ownValues = map[string][]string{"config.balancer.algorithm": {"affinity"}}
+
 // ownFields are the fields that Kong does not have. None has a default, so that a
 // configuration of Kong's reads the same.
 var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
+	regexp.MustCompile(`^config\.(balancer\.(first_token_timeout|hedge(\..*)?)|targets\[\]\.fallback_for(\[\])?)$`),
+	regexp.MustCompile(`^config\.balancer\.affinity(\.|$)`),
+	regexp.MustCompile(`^config\.cache(\.|$)`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
 }
@@ -221,8 +227,11 @@ func differences(path string, f *field, row []string) (diffs []string) {
 	} else if f.Type != "record" {
 		differ("default", "", row[3])
 	}
-	enum := slices.Sorted(slices.Values(f.OneOf))
-	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") {
+	enum := slices.DeleteFunc(slices.Sorted(slices.Values(f.OneOf)), func(v string) bool { return slices.Contains(ownValues[path], v) })
+	if f.MatchAny != nil && row[4] != "" { // it takes Kong's values, and others
+		enum = slices.DeleteFunc(strings.Split(row[4], "|"), func(value string) bool { return f.refuse(value) != "" })
+	}
+	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") || strings.HasSuffix(path, ".route_type") {
 		for _, name := range theirs { // we have more of them
 			if name != "" && !slices.Contains(enum, name) {
 				diffs = append(diffs, "has no "+name)

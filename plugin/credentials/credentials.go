@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -112,12 +113,18 @@ func newSource(auth Config, p *provider.Provider, hc *http.Client, env *environm
 	if err := s.setParam(auth); err != nil {
 		return nil, err
 	}
+	if auth == (Config{AllowOverride: auth.AllowOverride}) && p.KeyEnv != "" && os.Getenv(p.KeyEnv) != "" {
+		auth.HeaderName, auth.HeaderValue = "Authorization", "Bearer "+os.Getenv(p.KeyEnv)
+		if err := s.setHeader(auth); err != nil {
+			return nil, fmt.Errorf("%s in the environment: %w", p.KeyEnv, err)
+		}
+	}
 	var err error
 	switch hc = withoutRedirects(hc); {
 	case p.Identity == provider.AWS && !s.isBearerKey(auth):
 		s.identity, err = newSigV4(auth, p.Service, hc, env)
 	case p.Identity == provider.Entra && auth.AzureUseManagedIdentity:
-		s.identity, err = newAzure(auth, hc, env)
+		s.identity, err = newAzure(auth, p.Audience, hc, env)
 	case p.Identity == provider.Google && auth.GCPUseServiceAccount:
 		s.identity, err = newGoogle(auth, hc, env)
 	}
@@ -309,7 +316,7 @@ func (s Source) Format(f fmt.State, _ rune) {
 	switch s.identity.(type) {
 	case *sigV4:
 		kinds = append(kinds, "SigV4")
-	case *bearer:
+	case *bearer, *entra:
 		kinds = append(kinds, "token")
 	}
 	fmt.Fprintf(f, "credentials of %s (%s)", s.provider, strings.Join(kinds, ", "))

@@ -27,7 +27,10 @@ import (
 var Provider = func() provider.Provider {
 	p := *plain
 	p.Variant = variant
-	p.Kinds = []provider.Kind{{}, {Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
+	p.Kinds = []provider.Kind{
+		{}, {Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+		{Name: "OpenAI's API", Options: target.Options{UpstreamURL: "https://bedrock-mantle.us-east-1.api.aws/v1/chat/completions"}},
+	}
 	p.Client = &Client
 	return p
 }()
@@ -38,12 +41,14 @@ var plain = &provider.Provider{
 	Base:        base,
 	PathOverURL: true,
 	Identity:    provider.AWS,
-	Service:     "bedrock",
+	Service:     service,
+	KeyEnv:      "AWS_BEARER_TOKEN_BEDROCK",
 	OwnKey:      true,
 	Embeds:      true,
 	ModelLands:  target.InModel,
 	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},
 	Check:       check,
+	Reasons:     reasons,
 	PriceNames:  priceNames,
 	Native:      native,
 	Operations: provider.With(map[route.Type]*provider.Operation{
@@ -67,15 +72,23 @@ func priceNames(model string) []string {
 
 // operation is Converse, for chat and for completions.
 var operation = &provider.Operation{
-	Path:   pathOf,
-	Format: provider.BedrockConverse,
-	Chat:   Converse,
-	Hosts:  hosts,
-	Meter:  Meter,
-	Fields: fields,
-	Origin: originOf,
-	Edit:   provider.Edit{Request: ownReasoning},
-	Tune:   tuneConverse,
+	Path:    pathOf,
+	Format:  provider.BedrockConverse,
+	Chat:    Converse,
+	Hosts:   hosts,
+	Meter:   Meter,
+	Fields:  fields,
+	Origin:  originOf,
+	Edit:    provider.Edit{Request: ownReasoning},
+	Tune:    tuneConverse,
+	Caching: caching,
+	Models:  facts,
+	Caveats: func(t *target.Target, r *chat.Request) []string {
+		if modelOf(t.Model).forces(t.Model) {
+			return nil
+		}
+		return r.DemandCaveat()
+	},
 }
 
 // Converse is POST /model/{id}/converse and /converse-stream.

@@ -56,8 +56,12 @@ func invokePath(t *target.Target, stream bool) (string, error) {
 }
 
 // variant returns Bedrock with InvokeModel for clients of Anthropic's format if the
-// model is Anthropic's. An ARN does not tell that, but anthropic_version does.
+// model is Anthropic's. An ARN does not tell that, but anthropic_version does. The
+// configured URL may also be that of another vendor's API.
 func variant(t *target.Target) *provider.Provider {
+	if p := elsewhere(t); p != nil {
+		return p
+	}
 	if isClaude(t) {
 		return withClaude
 	}
@@ -75,11 +79,12 @@ func isClaude(t *target.Target) bool {
 var withClaude = func() *provider.Provider {
 	p := *plain
 	p.Native = map[provider.Format]*provider.Operation{provider.AnthropicMessages: {
-		Path:   invokePath,
-		Format: provider.AnthropicMessages,
-		Meter:  anthropic.Meter,
-		Tune:   anthropic.Tune,
-		Header: latencyHeader,
+		Path:    invokePath,
+		Format:  provider.AnthropicMessages,
+		Meter:   anthropic.Meter,
+		Tune:    anthropic.Tune,
+		Caching: &provider.Caching{Marks: marksOf, Mark: anthropic.Mark},
+		Header:  latencyHeader,
 		Edit: provider.Edit{
 			Drop:    []string{"model", "stream"},
 			Set:     setVersion,
@@ -116,8 +121,12 @@ var claudeHere = anthropic.Cloud{
 	ToolMembers: []string{"type", "name", "description", "input_schema", "cache_control", "strict", "input_examples"},
 }
 
+// anthropicVersion is the version that InvokeModel requires of Claude.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html
+const anthropicVersion = "bedrock-2023-05-31"
+
 func setVersion(t *target.Target) []chat.Member {
-	version := defaultAnthropicVersion
+	version := anthropicVersion
 	if t.Options != nil && strings.HasPrefix(t.Options.AnthropicVersion, "bedrock-") {
 		version = t.Options.AnthropicVersion
 	}

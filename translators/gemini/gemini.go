@@ -43,6 +43,7 @@ var public = &provider.Provider{
 	ModelPrefix: "models/",
 	Resizes:     []string{"gemini-embedding", "text-embedding-004", "text-embedding-005"},
 	Check:       check,
+	Reasons:     reasons,
 	PlainModel:  func(name string) string { return strings.TrimPrefix(name, "models/") },
 	PriceNames:  priceNames,
 	Operations:  provider.With(generateOperations(publicPath, fields), publicRoutes),
@@ -71,6 +72,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Meter:  Meter,
 		Fields: fields,
 		Origin: ofGoogle,
+		Models: facts,
 	}
 	return map[route.Type]*provider.Operation{route.Chat: op, route.Completions: op}
 }

@@ -9,6 +9,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/compatible"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -100,7 +101,8 @@ var vertexGoogle = func() *provider.Provider {
 	return p
 }()
 
-// vertexEndpoint is a model deployed from Model Garden, with OpenAI's chat format.
+// vertexEndpoint is a model deployed from Model Garden, with OpenAI's chat format; the
+// endpoint called "openapi" has Google's own models, as google/gemini-2.5-flash.
 // https://cloud.google.com/vertex-ai/generative-ai/docs/start/openai
 var vertexEndpoint = vertex(openAIChat(func(t *target.Target, _ bool) (string, error) {
 	at, err := location(t)
@@ -112,7 +114,7 @@ var vertexEndpoint = vertex(openAIChat(func(t *target.Target, _ bool) (string, e
 		return "", err
 	}
 	return at + "/endpoints/" + id + "/chat/completions", nil
-}, provider.Edit{}))
+}, provider.Edit{History: openai.HistoryOf}))
 
 // vertexMistral takes OpenAI's chat format with two other names, and refuses unknown
 // members. https://docs.mistral.ai/api
@@ -159,7 +161,7 @@ var vertexClaude = func() *provider.Provider {
 	p := vertex(map[route.Type]*provider.Operation{route.Chat: {
 		Path:   published("anthropic", rawPredict),
 		Format: provider.AnthropicMessages,
-		Chat:   claude{edited{anthropic.Messages, &claudeEdit}},
+		Chat:   claude{provider.Edited{Upstream: anthropic.Messages, Edit: &claudeEdit}},
 		Hosts: func(t *target.Target, r *chat.Request, tool *chat.Tool) bool {
 			return tool.Hosted == chat.WebSearch && anthropic.Hosts(t, r, tool)
 		},
@@ -168,6 +170,7 @@ var vertexClaude = func() *provider.Provider {
 		Origin:    anthropic.Origin,
 		Edit:      claudeEdit,
 		Tune:      anthropic.Tune,
+		Caching:   anthropic.Caching,
 		OwnErrors: true,
 	}})
 	// https://docs.anthropic.com/en/docs/build-with-claude/token-counting
@@ -176,6 +179,9 @@ var vertexClaude = func() *provider.Provider {
 		Format: provider.AnthropicCount, Edit: provider.Edit{Request: anthropic.OwnThinking}, OwnErrors: true, NoStream: true, Counter: &claudeCounter,
 	}}
 	p.Counter = p.Native[provider.AnthropicCount]
+	raw := *p.Operations[route.Chat]
+	raw.Format = provider.VertexAnthropic
+	p.Native[provider.VertexAnthropic] = &raw
 	return p
 }()
 
@@ -217,7 +223,7 @@ var claudeFields = func() provider.Fields {
 }()
 
 // claude turns a wanted JSON schema, which would stand in output_config, into words.
-type claude struct{ edited }
+type claude struct{ provider.Edited }
 
 // AppendRequest implements chat.Upstream.
 func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
@@ -229,7 +235,7 @@ func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		}}})
 		req = &with
 	}
-	return c.edited.AppendRequest(dst, t, req)
+	return c.Edited.AppendRequest(dst, t, req)
 }
 
 func vertex(operations map[route.Type]*provider.Operation) *provider.Provider {

@@ -21,6 +21,7 @@ var Provider = provider.Provider{
 	Base:       provider.At("https://router.huggingface.co"),
 	Native:     Native,
 	Client:     &Client,
+	Reasons:    reasons,
 	Header: func(t *target.Target) (headers [][2]string) {
 		if use := t.Options.Huggingface.UseCache; use != nil {
 			headers = append(headers, [2]string{"x-use-cache", strconv.FormatBool(*use)})
@@ -41,6 +42,9 @@ var Provider = provider.Provider{
 		}),
 		route.Completions: TextGeneration,
 		route.Embeddings:  FeatureExtraction,
-		route.Videos:      openai.RESTAt(provider.Path("/v1/videos"), provider.OpenAIVideo),
+		// https://developer.konghq.com/ai-gateway/ai-providers/huggingface/
+		route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
+		route.Transcriptions:   openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
+		route.Videos:           openai.RESTAt(provider.Path("/v1/videos"), provider.OpenAIVideo),
 	},
 }

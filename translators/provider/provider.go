@@ -58,7 +58,15 @@ type Provider struct {
 	PriceNames func(model string) []string
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
-	Service  string // AWS's name of the service, which is part of a signature
+	// Service, if set, returns AWS's name of the service that t is at, which is a part of
+	// a signature.
+	Service func(t *target.Target) string
+	// KeyEnv is the environment variable with a key that is sent as a bearer token if no
+	// credentials are configured; "" for none.
+	KeyEnv string
+	// Audience, if set, returns what Microsoft's tokens for t are for, if that is not
+	// Azure's AI services: "https://ai.azure.com/"; "" if it is.
+	Audience func(t *target.Target) string
 	// OwnKey means that the configured key always wins and allow_override has no
 	// effect. If the provider also has an Identity, the schema refuses allow_override.
 	OwnKey bool
@@ -75,6 +83,8 @@ type Provider struct {
 	// Embedding, if set, completes the options of the semantic router's embedding
 	// target, for which fewer options can be configured.
 	Embedding func(o *target.Options)
+	// Reasons says what the errors of the API mean, of all its variants.
+	Reasons chat.Reasons
 	// Check, if set, returns what is wrong with a use of the provider, in addition
 	// to the checks of target.List's rows.
 	Check func(u *Use) []Finding
@@ -121,6 +131,10 @@ type Operation struct {
 	Format Format
 	// Chat translates chat and completions if Format is not the client's format.
 	Chat chat.Upstream
+	// Query, if set, is used instead of the provider's.
+	Query func(t *target.Target) [][2]string
+	// Instead, if set, is another operation, for requests that this one's API refuses.
+	Instead *Instead
 	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
 	// asks for. Chat writes those that it does; see Offer for the others.
 	Hosts func(t *target.Target, r *chat.Request, tool *chat.Tool) bool
@@ -137,6 +151,12 @@ type Operation struct {
 	// Caveats, if set, returns what of a client's translated request t's model is not
 	// asked for, although it could do it, in words for the record.
 	Caveats func(t *target.Target, r *chat.Request) []string
+	// Models, if set, returns the table of models that Chat knows. A table of
+	// Edit.Models is not repeated here.
+	Models func() []Facts
+	// Caching says how prompts are kept in the provider's cache; nil if that cannot be
+	// asked for.
+	Caching *Caching
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
@@ -167,6 +187,16 @@ type Operation struct {
 	// It returns message itself if there is nothing to change. Errors are
 	// *chat.RequestError and end the session.
 	Opening func(t *target.Target, message []byte) ([]byte, error)
+}
+
+// Instead is an operation with a newer API, which some models need for all requests or
+// for some.
+type Instead struct {
+	Operation *Operation // its Chat translates
+	// Request reports whether t's model needs it for a translated request, and Body
+	// whether it does for a client's body, with members ms, in the older API's format.
+	Request func(t *target.Target, r *chat.Request) bool
+	Body    func(t *target.Target, ms []jsonedit.Member) bool
 }
 
 // Translator translates one operation's bodies from and to OpenAI's format.
@@ -271,11 +301,20 @@ const (
 	OpenAIFiles       Format = "openai/files"      // by REST
 	OpenAIBatches     Format = "openai/batches"    // by REST
 	OpenAIAssistants  Format = "openai/assistants" // by REST, threads too
-	OpenAIImages      Format = "openai/images"
-	OpenAISpeech      Format = "openai/speech"
-	OpenAIVideo       Format = "openai/video"     // by REST
-	AzureVideoJobs    Format = "azure/video-jobs" // by REST
-	OpenAIRealtime    Format = "openai/realtime"  // a WebSocket
+	OpenAIModerations Format = "openai/moderations"
+	// By REST:
+	OpenAIConversations Format = "openai/conversations"
+	OpenAIVectorStores  Format = "openai/vector_stores"
+	OpenAIContainers    Format = "openai/containers"
+	OpenAIUploads       Format = "openai/uploads"
+	OpenAISkills        Format = "openai/skills"
+	AnthropicSkills     Format = "anthropic/skills"
+
+	OpenAIImages   Format = "openai/images"
+	OpenAISpeech   Format = "openai/speech"
+	OpenAIVideo    Format = "openai/video"     // by REST
+	AzureVideoJobs Format = "azure/video-jobs" // by REST
+	OpenAIRealtime Format = "openai/realtime"  // a WebSocket
 	// OpenAITranscriptions are translations of speech, too.
 	OpenAITranscriptions Format = "openai/transcriptions"
 	AnthropicMessages    Format = "anthropic/messages"
@@ -294,7 +333,8 @@ const (
 	GeminiEmbed          Format = "gemini/embedContent"
 	GeminiEmbedBatch     Format = "gemini/batchEmbedContents"
 	GeminiBatch          Format = "gemini/batchGenerateContent"
-	GeminiLive           Format = "gemini/live" // a WebSocket
+	GeminiLive           Format = "gemini/live"         // a WebSocket
+	GeminiInteractions   Format = "gemini/interactions" // by REST
 	GeminiPredict        Format = "gemini/predict"
 	GeminiPredictLong    Format = "gemini/predictLongRunning"
 	GeminiFetch          Format = "gemini/fetchPredictOperation"
@@ -303,7 +343,8 @@ const (
 	GeminiBatches        Format = "gemini/batches"             // by REST
 	GeminiOperations     Format = "gemini/operations"          // by REST
 	VertexJobs           Format = "vertex/batchPredictionJobs" // by REST
-	VertexRank           Format = "vertex/rank"                // by REST
+	VertexAnthropic      Format = "vertex/anthropic"
+	VertexRank           Format = "vertex/rank" // by REST
 	DashscopeImages      Format = "dashscope/images"
 	CohereChatV2         Format = "cohere/chat-v2"
 	CohereChatV1         Format = "cohere/chat-v1"
