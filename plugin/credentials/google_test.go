@@ -222,7 +222,7 @@ func TestFailedFederationNamesNoSecret(t *testing.T) {
 		fmt.Fprint(w, `{"error":"invalid_grant","error_description":"marked-token is not valid"}`)
 	}}
 	for source, want := range map[string]string{
-		`{"file":` + strconv.Quote(file) + `}`:                   "exchange",
+		`{"file":` + strconv.Quote(file) + `}`:                    "exchange",
 		`{"file":` + strconv.Quote(file+"-that-is-nowhere") + `}`: "does not exist",
 	} {
 		s := mustSource(t, Config{GCPUseServiceAccount: true, GCPServiceAccountJSON: federated(source)}, "gemini", refusing.client(), alone())
