@@ -25,6 +25,7 @@ type balancing struct {
 	choice   string // the reason for a semantic choice
 	// ordinary are the candidates for any request, reserved those with fallback_for.
 	ordinary, reserved []int
+	capture            *capture // of the answer that is to be kept; nil for none
 }
 
 // attempts tries the targets that the balancer picks, until one answers, the
@@ -37,6 +38,9 @@ func (b *balancing) attempts(ctx context.Context) error {
 		return err
 	}
 	if candidates, err = b.admit(candidates); err != nil {
+		return err
+	}
+	if answered, err := b.recall(ctx, candidates); answered {
 		return err
 	}
 	b.warm(candidates)
