@@ -32,7 +32,10 @@ func newAnswers(inst *Instance) *responsecache.Cache {
 	if c == nil {
 		return nil
 	}
-	scope, _ := json.Marshal(inst.config) // it was made of JSON: it cannot fail
+	scope, err := json.Marshal(inst.config)
+	if err != nil { // a scope that many have would mix their answers
+		scope = []byte(newID())
+	}
 	o := responsecache.Options{
 		TTL: time.Duration(c.TTL * float64(time.Second)), Entries: c.MaxEntries, Bytes: c.MaxBytes, Scope: scope,
 		Consumer: c.Per == nil || slices.Contains(*c.Per, "consumer"), Group: c.Per != nil && slices.Contains(*c.Per, "consumer_group"),
@@ -76,11 +79,12 @@ func (b *balancing) recall(ctx context.Context, candidates []int) (answered bool
 
 // isKept says whether answers to such requests may be kept: text and vectors.
 func isKept(q *request) bool {
-	switch q.route {
-	case route.Chat, route.Completions, route.Responses, route.Embeddings:
-		return q.in.Method == http.MethodPost && q.sub == "" && q.members != nil && q.api.Count == nil && q.in.Upgrade == nil
-	}
-	return false
+	return keepsAnswers(q.route) && q.in.Method == http.MethodPost && q.sub == "" && q.members != nil && q.api.Count == nil && q.in.Upgrade == nil
+}
+
+// keepsAnswers says whether answers of a route type may be kept.
+func keepsAnswers(t route.Type) bool {
+	return t == route.Chat || t == route.Completions || t == route.Responses || t == route.Embeddings
 }
 
 // cacheRequest is all that the answer depends on. ok is false if a target's model cannot be
