@@ -58,7 +58,12 @@ type Provider struct {
 	PriceNames func(model string) []string
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
-	Service  string // AWS's name of the service, which is part of a signature
+	// Service, if set, returns AWS's name of the service that t is at, which is a part of
+	// a signature.
+	Service func(t *target.Target) string
+	// KeyEnv is the environment variable with a key that is sent as a bearer token if no
+	// credentials are configured; "" for none.
+	KeyEnv string
 	// Audience, if set, returns what Microsoft's tokens for t are for, if that is not
 	// Azure's AI services: "https://ai.azure.com/"; "" if it is.
 	Audience func(t *target.Target) string
