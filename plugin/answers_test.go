@@ -147,9 +147,9 @@ func TestTargetsTemperatureDecidesWhatIsKept(t *testing.T) {
 
 func TestResponseCacheWithoutEffectGetsAWarning(t *testing.T) {
 	for conf, want := range map[string]string{
-		`{"response_cache":{"ttl":60,"redis":true},"route_type":"llm/v1/chat","model":{"provider":"openai","name":"m"}}`:       "config.response_cache.redis",
+		`{"response_cache":{"ttl":60,"redis":true},"route_type":"llm/v1/chat","model":{"provider":"openai","name":"m"}}`:    "config.response_cache.redis",
 		`{"response_cache":{"ttl":60},"route_type":"image/v1/images/generations","model":{"provider":"openai","name":"m"}}`: "config.response_cache",
-		`{"response_cache":{"ttl":60},"route_type":"llm/v1/chat","model":{"provider":"openai","name":"m"}}`:                    "",
+		`{"response_cache":{"ttl":60},"route_type":"llm/v1/chat","model":{"provider":"openai","name":"m"}}`:                 "",
 	} {
 		got := ""
 		for _, w := range newBench(t, conf, answer).instance.Warnings() {
