@@ -49,14 +49,14 @@ func newAnswers(inst *Instance) *responsecache.Cache {
 
 // recall answers from the cache, if it has the answer; otherwise it sees to it that keep
 // can put the answer there.
-func (b *balancing) recall(ctx context.Context, candidates []int) (answered bool, err error) {
+func recall(ctx context.Context, b *balancing, candidates []int) (answered bool, err error) {
 	x, answers := b.exchange, b.exchange.instance.answers
 	if answers == nil || !isKept(&x.request) {
 		return false, nil
 	}
 	x.reply.cached = cacheBypass
 	defer func() { x.record.Update(func(d *record.Data) { d.ResponseCache = x.reply.cached }) }()
-	asked, ok := b.cacheRequest(candidates)
+	asked, ok := cacheRequest(b, candidates)
 	if !ok {
 		return false, nil
 	}
@@ -68,7 +68,7 @@ func (b *balancing) recall(ctx context.Context, candidates []int) (answered bool
 	if use.Read {
 		if e := answers.Get(ctx, key); e != nil {
 			x.reply.cached = cacheHit
-			return true, b.replay(candidates[0], e)
+			return true, replay(b, candidates[0], e)
 		}
 		x.reply.cached = cacheMiss
 	}
@@ -89,7 +89,7 @@ func keepsAnswers(t route.Type) bool {
 
 // cacheRequest is all that the answer depends on. ok is false if a target's model cannot be
 // known.
-func (b *balancing) cacheRequest(candidates []int) (r *responsecache.Request, ok bool) {
+func cacheRequest(b *balancing, candidates []int) (r *responsecache.Request, ok bool) {
 	inst, q := b.exchange.instance, &b.exchange.request
 	r = &responsecache.Request{
 		Route: q.in.Kong.Route, Path: q.in.Path, Query: q.in.RawQuery, API: string(q.api.Format), Model: q.model,
@@ -133,7 +133,7 @@ func changesAnswer(name string) bool {
 }
 
 // replay gives the client a kept answer. Its usage and cost are recorded as saved.
-func (b *balancing) replay(i int, e *responsecache.Entry) error {
+func replay(b *balancing, i int, e *responsecache.Entry) error {
 	x := b.exchange
 	x.record.Update(func(d *record.Data) {
 		t := x.instance.targets[i]
@@ -172,7 +172,7 @@ func (b *balancing) replay(i int, e *responsecache.Entry) error {
 }
 
 // keep puts the answer into the cache, if it is a whole one.
-func (b *balancing) keep(ctx context.Context, err error) {
+func keep(ctx context.Context, b *balancing, err error) {
 	c := b.capture
 	if c == nil || err != nil || c.spoilt || c.status != http.StatusOK || ctx.Err() != nil {
 		return
@@ -198,7 +198,7 @@ type capture struct {
 	spoilt bool // it cannot be kept: it is cut off, or too large
 }
 
-// kept are the headers of an answer that are kept with it.
+// keptHeaders are the headers of an answer that are kept with it.
 var keptHeaders = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", headerModel, headerLeftOut}
 
 func (c *capture) Start(status int, header http.Header, length int64) error {

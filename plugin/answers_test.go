@@ -163,6 +163,31 @@ func TestResponseCacheWithoutEffectGetsAWarning(t *testing.T) {
 	}
 }
 
+func TestHedgedAnswersAreKept(t *testing.T) {
+	var n atomic.Int32
+	lazy := func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == 1 {
+			select {
+			case <-r.Context().Done():
+			case <-time.After(3 * time.Second):
+			}
+		}
+		answer(w, r)
+	}
+	_, urls := several(t, lazy, lazy)
+	b := newBench(t, targetsConf(`"retries":1,"hedge":{"after":"20ms","budget":"100%"}`, `"response_cache":{"ttl":60},`, urls...), answer)
+	for i, want := range []string{"miss", "hit"} {
+		resp, text := b.post(cold)
+		rec := b.record()
+		if got := resp.Header.Get("X-Kong-LLM-Cache"); got != want || at(rec, "meta.response_cache") != want || !strings.Contains(text, "choices") {
+			t.Errorf("request %d: %q, record %v, want %s: %s", i, got, rec["meta"], want, text)
+		}
+	}
+	if n.Load() != 2 {
+		t.Errorf("%d calls", n.Load())
+	}
+}
+
 func TestNothingIsSaidOfACacheThatIsNotConfigured(t *testing.T) {
 	b := newBench(t, targetsConf(`"retries":0`, "", "$UP"), answer)
 	resp, _ := b.post(cold)

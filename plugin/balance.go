@@ -41,7 +41,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 	if candidates, err = b.admit(candidates); err != nil {
 		return err
 	}
-	if answered, err := b.recall(ctx, candidates); answered {
+	if answered, err := recall(ctx, b, candidates); answered {
 		return err
 	}
 	b.warm(candidates)

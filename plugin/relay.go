@@ -165,7 +165,7 @@ func (x *exchange) fork() *exchange {
 	d := x.record.Data()
 	d.Tried = slices.Clone(d.Tried)
 	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing}
-	f.own = reply{sink: x.own.sink, instance: x.instance, request: &f.request, record: f.record}
+	f.own = reply{sink: x.own.sink, cached: x.own.cached, instance: x.instance, request: &f.request, record: f.record}
 	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
 	f.buffers.keeps = x.buffers.keeps
 	return f
@@ -208,7 +208,7 @@ func (x *exchange) serve(ctx context.Context) error {
 		return answerProbe(x, err)
 	}
 	err := x.balancing.attempts(ctx)
-	x.balancing.keep(ctx, err)
+	keep(ctx, &x.balancing, err)
 	return err
 }
 
