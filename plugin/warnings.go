@@ -39,6 +39,8 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 				why = tuning(inst, t, o.Name)
 			case o.Name == "upstream_path":
 				why = upstreamPath(inst, t)
+			case o.Name == "override" && !contested(&t.Model.Options):
+				why = "no option is set that clients can set, too"
 			}
 			if why != "" {
 				problems = append(problems, config.Problem{Field: path + ".model.options." + o.Name, Message: "has no effect: " + why})
@@ -49,6 +51,11 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 		problems = append(problems, config.Problem{Field: "config.response_streaming", Message: "has no effect: nothing of the route types streams"})
 	}
 	return problems
+}
+
+// contested says whether an option is set that clients can set, too.
+func contested(o *target.Options) bool {
+	return slices.ContainsFunc(target.List, func(one target.Option) bool { return one.Contested && one.Set(o) })
 }
 
 // bareURL says whether a target's URL lacks the path that its provider needs.
@@ -116,25 +123,30 @@ func tuning(inst *Instance, t *endpoint, name string) string {
 	if n := inst.native(); n != nil {
 		format := n.Paths[0].API.Format
 		for _, p := range t.served() {
-			if op := p.Find(format, route.Chat); op == nil || op.Format == format || !refuses(op, name) {
+			if op := p.Find(format, route.Chat); op == nil || (op.Format == format || !refuses(op, name)) && t.tunes(op, name) {
 				if t.RouteType != route.Chat {
 					return "it is for route_type " + string(route.Chat)
 				}
 				return ""
 			}
 		}
-		return "provider " + t.Model.Provider + " does not take it"
+		return "provider " + t.Model.Provider + " does not take it, or not with this model"
 	}
 	s := routes.Of(t.RouteType)
 	if s == nil || !s.Tuned {
 		return fmt.Sprintf("requests of route_type %s have no %s", t.RouteType, name)
 	}
 	for _, p := range t.served() {
-		if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) {
+		if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) && t.tunes(op, name) {
 			return ""
 		}
 	}
-	return "provider " + t.Model.Provider + " does not take it"
+	return "provider " + t.Model.Provider + " does not take it, or not with this model"
+}
+
+// tunes says whether the target's model takes a tuning option, as far as is known.
+func (t *endpoint) tunes(op *provider.Operation, name string) bool {
+	return !t.Static() || t.Model.Name == "" || op.Tunes(&target.Target{Provider: t.Model.Provider, Model: t.Model.Name, Options: &t.Model.Options}, name)
 }
 
 // refuses says whether an API accepts no member called name.

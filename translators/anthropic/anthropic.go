@@ -42,6 +42,7 @@ var Provider = provider.Provider{
 			Edit:    provider.Edit{Request: OwnThinking},
 			Tune:    Tune,
 			Caveats: Caveats,
+			Untuned: Untuned,
 			Models:  Facts,
 		},
 		route.Completions: {

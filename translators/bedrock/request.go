@@ -249,10 +249,11 @@ func (q *query) ownFields(own []byte) []byte {
 
 // appendServing writes the members about how the request is served.
 func (q *query) appendServing(dst []byte, t *target.Target) []byte {
-	if t.Options != nil && t.Options.Bedrock.PerformanceConfigLatency != "" {
+	own := q.native("performanceConfig")
+	if t.Options != nil && t.Options.Bedrock.PerformanceConfigLatency != "" && (own == nil || t.Options.Overrides()) {
 		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "performanceConfig"), '{'), "latency", t.Options.Bedrock.PerformanceConfigLatency), '}')
 	} else {
-		dst = jsonedit.AppendRaw(dst, "performanceConfig", q.native("performanceConfig"))
+		dst = jsonedit.AppendRaw(dst, "performanceConfig", own)
 	}
 	if own := q.native("serviceTier"); own != nil {
 		return jsonedit.AppendRaw(dst, "serviceTier", own)
