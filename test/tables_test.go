@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func serving(name string, options target.Options) (*providers.Provider, *target.
 	return p, t
 }
 
-// providerTable is what the README says that each provider can do.
+// providerTable is what each provider can do.
 func providerTable() string {
 	var b strings.Builder
 	b.WriteString("Every provider also serves `preserve`, byte for byte. *s*: streams, too.\n\n| provider |")
@@ -73,7 +74,7 @@ func providerTable() string {
 	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(columns)) + "\n")
 	for _, v := range variants() {
 		p, _ := serving(v.provider, v.options)
-		b.WriteString("| " + v.name + " |")
+		b.WriteString("| [" + v.name + "](" + v.provider + ".md) |")
 		for _, c := range columns {
 			switch op := p.Operations[c]; {
 			case op == nil:
@@ -86,7 +87,7 @@ func providerTable() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nWhat happens to each field of a chat request at each provider (mapped, refused or\ndropped by name) is in [docs/fields.md](docs/fields.md); what is known of models in\n[docs/models.md](docs/models.md).\n")
+	b.WriteString("\nWhat happens to each field of a chat request at each provider (mapped, refused or\ndropped by name) is in [fields](../fields.md); what is known of models in\n[models](../models.md).\n")
 	return b.String()
 }
 
@@ -209,6 +210,32 @@ func modelRows(rows []providers.Facts) string {
 	return b.String()
 }
 
+// reasonTable is what the providers' errors mean, each row once.
+func reasonTable() string {
+	var b strings.Builder
+	b.WriteString("| provider | reason | status | code or type | words | document |\n| --- | --- | --- | --- | --- | --- |\n")
+	seen := map[string]bool{}
+	for _, p := range translators.Providers {
+		for _, r := range p.Reasons {
+			status := ""
+			if r.Status != 0 {
+				status = strconv.Itoa(r.Status)
+			}
+			name := r.Name
+			if name != "" {
+				name = "`" + name + "`"
+			}
+			row := fmt.Sprintf(" %s | %s | %s | %s | [↗](%s) |\n", cmp.Or(string(r.Reason), "none"), status, name, strings.Join(r.Words, " … "), r.Document)
+			if !seen[row] {
+				seen[row] = true
+				b.WriteString("| " + p.Name + " |" + row)
+			}
+		}
+	}
+	b.WriteString("\nA provider with OpenAI's format also has OpenAI's rows, and one that serves Claude Anthropic's.\n")
+	return b.String()
+}
+
 // generated replaces what stands between the marks of a table.
 func generated(text, name, table string) (string, error) {
 	begin := "<!-- " + name + ":"
@@ -224,26 +251,43 @@ func generated(text, name, table string) (string, error) {
 // written are the files that are made from the code, whole or in part, as they
 // should be.
 func written() (map[string]string, error) {
-	readme, err := os.ReadFile("../README.md")
+	old, err := os.ReadFile("../schema.json")
 	if err != nil {
 		return nil, err
 	}
-	text, err := generated(string(readme), "providers", providerTable())
+	schema := withRules(withLists(string(old)))
+	files := map[string]string{"../docs/fields.md": fieldTable(), "../docs/models.md": modelTable(), "../schema.json": schema}
+	for _, part := range []struct {
+		name string
+		of   func(text string) (string, error)
+	}{
+		{"../README.md", func(text string) (string, error) { return compared(text, schema) }},
+		{"../docs/providers/README.md", func(text string) (string, error) { return generated(text, "providers", providerTable()) }},
+		{"../docs/failover.md", func(text string) (string, error) { return generated(text, "reasons", reasonTable()) }},
+		{"../docs/formats.md", func(text string) (string, error) { return generated(text, "formats", formatTable()) }},
+		{"../docs/configuration.md", func(string) (string, error) { return configurationTable(schema) }},
+	} {
+		text, err := os.ReadFile(part.name)
+		if err != nil {
+			return nil, err
+		}
+		if files[part.name], err = part.of(string(text)); err != nil {
+			return nil, err
+		}
+	}
+	if err := pagesOf(files); err != nil {
+		return nil, err
+	}
+	site, err := os.ReadFile("../mkdocs.yml")
 	if err != nil {
 		return nil, err
 	}
-	if text, err = generated(text, "formats", formatTable()); err != nil {
-		return nil, err
-	}
-	schema, err := os.ReadFile("../schema.json")
-	if err != nil {
-		return nil, err
-	}
-	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../docs/models.md": modelTable(), "../schema.json": withRules(withLists(string(schema)))}, nil
+	files["../mkdocs.yml"], err = navigation(string(site), files)
+	return files, err
 }
 
-// TestTablesInDocsMatchTheCode compares the README's tables, docs/fields.md and
-// what schema.json has from the code with the code; -update writes them.
+// TestTablesInDocsMatchTheCode compares what the docs and schema.json have from the
+// code with the code; -update writes it.
 func TestTablesInDocsMatchTheCode(t *testing.T) {
 	files, err := written()
 	if err != nil {

@@ -45,6 +45,7 @@ var plain = &provider.Provider{
 	ModelLands:  target.InModel,
 	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},
 	Check:       check,
+	Reasons:     reasons,
 	PriceNames:  priceNames,
 	Native:      native,
 	Operations: provider.With(map[route.Type]*provider.Operation{
@@ -90,6 +91,7 @@ var operation = &provider.Operation{
 		}
 		return nil
 	},
+	Caching: caching,
 	Caveats: func(t *target.Target, r *chat.Request) []string {
 		if modelOf(t.Model).forces(t.Model) {
 			return nil

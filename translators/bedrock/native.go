@@ -80,6 +80,7 @@ var withClaude = func() *provider.Provider {
 		Meter:   anthropic.Meter,
 		Tune:    anthropic.Tune,
 		Untuned: anthropic.Untuned,
+		Caching: &provider.Caching{Marks: marksOf, Mark: anthropic.Mark},
 		Header:  latencyHeader,
 		Edit: provider.Edit{
 			Drop:    []string{"model", "stream"},
