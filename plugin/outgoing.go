@@ -230,7 +230,7 @@ func upstreamHeaders(a *attempt) http.Header {
 			continue
 		}
 		for _, kv := range own(a.target) {
-			if a.wins(h.Get(kv[0]) != "") {
+			if wins(a, h.Get(kv[0]) != "") {
 				h.Set(kv[0], kv[1])
 			}
 		}

@@ -135,7 +135,7 @@ func spliceBody(a *attempt) error {
 	if a.request.api.Tuned && a.request.sub == "" {
 		edits = tuneBody(a, edits)
 	}
-	if d := a.target.Options.EmbeddingsDimensions; a.request.route == route.Embeddings && d != nil && a.wins(jsonedit.Find(a.request.members, "dimensions") != nil) {
+	if d := a.target.Options.EmbeddingsDimensions; a.request.route == route.Embeddings && d != nil && wins(a, jsonedit.Find(a.request.members, "dimensions") != nil) {
 		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*d)})
 	}
 	if a.request.api.Streams && a.request.sub == "" {
@@ -226,7 +226,7 @@ func fit(a *attempt, body []byte, edits []jsonedit.Edit) ([]byte, []jsonedit.Edi
 }
 
 // wins says whether a configured value is sent where the client may have sent one.
-func (a *attempt) wins(sent bool) bool { return !sent || a.target.Options.Overrides() }
+func wins(a *attempt, sent bool) bool { return !sent || a.target.Options.Overrides() }
 
 // tuneBody puts the target's tuning options into a body of OpenAI's.
 func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
@@ -313,16 +313,16 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 	r.Model = a.target.Model
 	r.Stream = a.request.stream
 	o := a.target.Options
-	if o.MaxTokens != nil && a.wins(r.MaxTokens != "") {
+	if o.MaxTokens != nil && wins(a, r.MaxTokens != "") {
 		r.MaxTokens = chat.Number(number(*o.MaxTokens))
 	}
-	if o.Temperature != nil && a.wins(r.Temperature != "") {
+	if o.Temperature != nil && wins(a, r.Temperature != "") {
 		r.Temperature = chat.Number(float(*o.Temperature))
 	}
-	if o.TopP != nil && a.wins(r.TopP != "") {
+	if o.TopP != nil && wins(a, r.TopP != "") {
 		r.TopP = chat.Number(float(*o.TopP))
 	}
-	if o.TopK != nil && a.wins(r.TopK != "") {
+	if o.TopK != nil && wins(a, r.TopK != "") {
 		r.TopK = chat.Number(number(*o.TopK))
 	}
 	if len(r.Extra) > 0 {

@@ -139,7 +139,7 @@ func tuning(inst *Instance, t *endpoint, name string) string {
 	if n := inst.native(); n != nil {
 		format := n.Paths[0].API.Format
 		for _, p := range t.served() {
-			if op := p.Find(format, route.Chat); op == nil || (op.Format == format || !refuses(op, name)) && t.tunes(op, name) {
+			if op := p.Find(format, route.Chat); op == nil || (op.Format == format || !refuses(op, name)) && tunes(t, op, name) {
 				if t.RouteType != route.Chat {
 					return "it is for route_type " + string(route.Chat)
 				}
@@ -153,7 +153,7 @@ func tuning(inst *Instance, t *endpoint, name string) string {
 		return fmt.Sprintf("requests of route_type %s have no %s", t.RouteType, name)
 	}
 	for _, p := range t.served() {
-		if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) && t.tunes(op, name) {
+		if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) && tunes(t, op, name) {
 			return ""
 		}
 	}
@@ -161,7 +161,7 @@ func tuning(inst *Instance, t *endpoint, name string) string {
 }
 
 // tunes says whether the target's model takes a tuning option, as far as is known.
-func (t *endpoint) tunes(op *provider.Operation, name string) bool {
+func tunes(t *endpoint, op *provider.Operation, name string) bool {
 	return !t.Static() || t.Model.Name == "" || op.Tunes(&target.Target{Provider: t.Model.Provider, Model: t.Model.Name, Options: &t.Model.Options}, name)
 }
 
