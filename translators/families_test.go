@@ -94,24 +94,33 @@ func checkRow(t *testing.T, op *provider.Operation, to *target.Target, row *prov
 			t.Fatalf("%s: %v", name, err)
 		}
 		r.Model = to.Model
-		body, err := op.AppendRequest(nil, to, r)
-		if refused := new(chat.RequestError); errors.As(err, &refused) && slices.ContainsFunc(refusable[refused.Field], func(m string) bool { return slices.Contains(row.Without, m) }) {
-			continue // by its name, which is as good
+		ops := []*provider.Operation{op}
+		if in := op.Instead; in != nil && in.Request(to, r) {
+			ops = append(ops, in.Operation)
 		}
-		if err != nil {
-			t.Errorf("%s, %s from %s: %v", to.Provider, to.Model, name, err)
-			continue
+		if family != nil && family.OnlyResponses {
+			ops = ops[1:]
 		}
-		var sent any
-		if err := json.Unmarshal(body, &sent); err != nil {
-			t.Fatalf("%s: %v", body, err)
-		}
-		wrong := forbidden(row, sent)
-		if family != nil {
-			wrong = append(wrong, forbiddenByFamily(family, body)...)
-		}
-		for _, wrong := range wrong {
-			t.Errorf("%s, %s from %s: %s is sent: %s", to.Provider, to.Model, name, wrong, body)
+		for _, op := range ops {
+			body, err := op.AppendRequest(nil, to, r)
+			if refused := new(chat.RequestError); errors.As(err, &refused) && slices.ContainsFunc(refusable[refused.Field], func(m string) bool { return slices.Contains(row.Without, m) }) {
+				continue // by its name, which is as good
+			}
+			if err != nil {
+				t.Errorf("%s, %s from %s: %v", to.Provider, to.Model, name, err)
+				continue
+			}
+			var sent any
+			if err := json.Unmarshal(body, &sent); err != nil {
+				t.Fatalf("%s: %v", body, err)
+			}
+			wrong := forbidden(row, sent)
+			if family != nil {
+				wrong = append(wrong, forbiddenByFamily(family, body)...)
+			}
+			for _, wrong := range wrong {
+				t.Errorf("%s, %s from %s: %s is sent: %s", to.Provider, to.Model, name, wrong, body)
+			}
 		}
 	}
 }
@@ -180,7 +189,7 @@ func forbiddenByFamily(row *provider.Family, body []byte) (wrong []string) {
 	if think := sent["think"]; think != nil && len(row.Efforts) == 0 {
 		wrong = append(wrong, "think")
 	}
-	if row.QuietTools && sent["tools"] != nil && string(sent["reasoning_effort"]) != `"none"` {
+	if row.QuietTools && sent["messages"] != nil && sent["tools"] != nil && string(sent["reasoning_effort"]) != `"none"` {
 		wrong = append(wrong, "tools beside an effort")
 	}
 	if row.NoSchema && strings.Contains(string(sent["response_format"]), "schema") {

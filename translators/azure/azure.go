@@ -53,12 +53,13 @@ var withJobs = &provider.Provider{
 	Embeds:     true,
 	Resizes:    []string{"text-embedding-3"},
 	Check:      check,
+	Reasons:    reasons,
 	PriceNames: priceNames,
 	Counter:    openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
-		route.Chat: openai.ChatOf(text("/chat/completions"), provider.Edit{
+		route.Chat: withResponses(openai.ChatOf(text("/chat/completions"), provider.Edit{
 			Drop: openai.TopK, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,
-		}),
+		})),
 		route.Completions: {Path: text("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK, Set: named, NoStreamOptions: beforeStreamOptions}},
 		route.Embeddings:  {Path: text("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, Edit: provider.Edit{Set: named}, NoStream: true},
 		route.Responses:   {Path: provider.Path("/openai/v1/responses"), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter, Edit: provider.Edit{Set: deployed}},

@@ -30,6 +30,9 @@ type Search struct {
 	MaxUses          Number
 }
 
+// Somewhere reports whether it says where the search is made from.
+func (s *Search) Somewhere() bool { return s.City+s.Region+s.Country+s.Timezone != "" }
+
 // hostedKinds lists the names that makers give their hosted tools, by prefix. A name
 // that is not listed is OtherHosted.
 //

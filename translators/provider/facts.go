@@ -34,7 +34,7 @@ func (m Families) Facts() []Facts {
 	for i := range m {
 		f := &m[i]
 		row := Facts{
-			Names: "all others", Example: "a-model-to-come", Efforts: f.Efforts, EffortAt: []string{"reasoning_effort"},
+			Names: "all others", Example: "a-model-to-come", Efforts: f.Efforts, EffortAt: []string{"reasoning_effort", "reasoning.effort"},
 			Without: slices.Clone(f.Refuses), Document: f.Document, Read: f.Read,
 		}
 		if f.Prefix != "" {
@@ -44,7 +44,13 @@ func (m Families) Facts() []Facts {
 			row.Notes = append(row.Notes, "max_tokens is "+f.Limit)
 		}
 		if f.QuietTools {
-			row.Notes = append(row.Notes, "functions with effort none only")
+			row.Notes = append(row.Notes, "functions with effort none only, or in the Responses API")
+		}
+		if f.OnlyResponses {
+			row.Notes = append(row.Notes, "only in the Responses API")
+		}
+		if f.SearchesInResponses() {
+			row.Notes = append(row.Notes, "web search in the Responses API")
 		}
 		if f.Thinking != nil {
 			row.Notes = append(row.Notes, "Anthropic's thinking")

@@ -78,6 +78,8 @@ type Provider struct {
 	// Embedding, if set, completes the options of the semantic router's embedding
 	// target, for which fewer options can be configured.
 	Embedding func(o *target.Options)
+	// Reasons says what the errors of the API mean, of all its variants.
+	Reasons chat.Reasons
 	// Check, if set, returns what is wrong with a use of the provider, in addition
 	// to the checks of target.List's rows.
 	Check func(u *Use) []Finding
@@ -124,6 +126,10 @@ type Operation struct {
 	Format Format
 	// Chat translates chat and completions if Format is not the client's format.
 	Chat chat.Upstream
+	// Query, if set, is used instead of the provider's.
+	Query func(t *target.Target) [][2]string
+	// Instead, if set, is another operation, for requests that this one's API refuses.
+	Instead *Instead
 	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
 	// asks for. Chat writes those that it does; see Offer for the others.
 	Hosts func(t *target.Target, r *chat.Request, tool *chat.Tool) bool
@@ -143,6 +149,9 @@ type Operation struct {
 	// Models, if set, returns the table of models that Chat knows. A table of
 	// Edit.Models is not repeated here.
 	Models func() []Facts
+	// Caching says how prompts are kept in the provider's cache; nil if that cannot be
+	// asked for.
+	Caching *Caching
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
@@ -173,6 +182,16 @@ type Operation struct {
 	// It returns message itself if there is nothing to change. Errors are
 	// *chat.RequestError and end the session.
 	Opening func(t *target.Target, message []byte) ([]byte, error)
+}
+
+// Instead is an operation with a newer API, which some models need for all requests or
+// for some.
+type Instead struct {
+	Operation *Operation // its Chat translates
+	// Request reports whether t's model needs it for a translated request, and Body
+	// whether it does for a client's body, with members ms, in the older API's format.
+	Request func(t *target.Target, r *chat.Request) bool
+	Body    func(t *target.Target, ms []jsonedit.Member) bool
 }
 
 // Translator translates one operation's bodies from and to OpenAI's format.
