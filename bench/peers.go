@@ -149,6 +149,9 @@ func ready(r *running, log string) error {
 			return err
 		}
 		req.Header.Set("Content-Type", "application/json")
+		for name, value := range r.headers {
+			req.Header.Set(name, value)
+		}
 		resp, err := client.Do(req)
 		if err != nil {
 			last = err
@@ -306,8 +309,9 @@ func startLiteLLM(p *place) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := []string{"SSL_VERIFY=False", "LITELLM_LOG=ERROR", "LITELLM_LOCAL_MODEL_COST_MAP=True"}
-	return p.run("http://"+p.address()+"/v1/chat/completions", nil, env, p.program, "--config", file, "--host", "127.0.0.1", "--port", strconv.Itoa(p.port), "--num_workers", "1", "--telemetry", "False")
+	key := "sk-" + strings.Repeat("bench0123456789", 4) // without one it does not start
+	env := []string{"SSL_VERIFY=False", "LITELLM_LOG=ERROR", "LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_MASTER_KEY=" + key}
+	return p.run("http://"+p.address()+"/v1/chat/completions", map[string]string{"Authorization": "Bearer " + key}, env, p.program, "--config", file, "--host", "127.0.0.1", "--port", strconv.Itoa(p.port), "--num_workers", "1", "--telemetry", "False")
 }
 
 func startBifrost(p *place) (*running, error) {
