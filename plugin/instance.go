@@ -17,6 +17,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/failover"
+	"go-ai-proxy/plugin/hedge"
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/promptcache"
@@ -42,6 +43,7 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
 	policy   failover.Policy
+	hedge    *hedge.Policy     // nil unless it is configured
 	reserves bool              // some target has fallback_for
 	affinity *affinity.Finder  // nil unless the algorithm is affinity
 	prompts  *promptcache.Plan // nil unless providers are asked to cache prompts
@@ -164,6 +166,12 @@ func (inst *Instance) compile() error {
 	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
 	inst.index()
 	inst.policy = failover.New(inst.config.Balancer.FailoverCriteria)
+	if h := inst.config.Balancer.Hedge; h != nil {
+		var err error
+		if inst.hedge, err = hedge.New(h.After, h.Budget); err != nil {
+			return fmt.Errorf("config.balancer.hedge.%w", err)
+		}
+	}
 	inst.reserves = slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return t.FallbackFor != nil })
 	if err := inst.balance(); err != nil {
 		return err

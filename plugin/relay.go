@@ -143,17 +143,32 @@ type exchange struct {
 	record   *record.Record
 
 	request   request // read-only once it has been read
-	reply     reply
+	own       reply
+	reply     *reply // own, or that of the attempt that answers
 	balancing balancing
 	buffers   buffers
 	first     attempt // usually the only one
+	hedging   bool    // the exchange is that of one of two attempts: see race
+}
+
+// fork returns an exchange for one of two attempts that are made at once, which shares
+// nothing that either changes.
+func (x *exchange) fork() *exchange {
+	d := x.record.Data()
+	d.Tried = slices.Clone(d.Tried)
+	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing}
+	f.own = reply{sink: x.own.sink, instance: x.instance, request: &f.request, record: f.record}
+	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
+	f.buffers.keeps = x.buffers.keeps
+	return f
 }
 
 // newExchange starts an exchange and its record.
 func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) *exchange {
 	x := &exchange{relay: r, instance: inst, record: inst.record()}
 	x.request.in, x.request.start = in, time.Now()
-	x.reply = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
+	x.own = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
+	x.reply = &x.own
 	x.balancing.exchange = x
 	x.buffers.keeps = inst.keeps
 	return x

@@ -97,6 +97,7 @@ type Balancer struct {
 	MaxFails            int      `json:"max_fails"`
 	FailTimeout         int      `json:"fail_timeout"`
 	FirstTokenTimeout   int      `json:"first_token_timeout"` // 0: none
+	Hedge               *Hedge   `json:"hedge"`
 }
 
 // PromptCache says whether providers are asked to cache prompts for clients that do not.
@@ -110,6 +111,13 @@ type PromptCache struct {
 type Affinity struct {
 	Headers []string `json:"headers"` // nil: those that agents are known to send
 	Bound   float64  `json:"bound"`   // of a target's load, relative to the mean; 0: the default
+}
+
+// Hedge says when a request is sent to a second target: see package hedge.
+type Hedge struct {
+	After  string `json:"after"`  // p95, or 800ms
+	Budget string `json:"budget"` // 5%
+	Images bool   `json:"images"` // requests for images, too
 }
 
 // ACLs say who may use the models. A deny rule wins over an allow rule.

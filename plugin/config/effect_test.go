@@ -115,6 +115,20 @@ func TestFailoverThatCannotHappenIsNamed(t *testing.T) {
 			t.Errorf("%s\n got %s\nwant %s", c.config, got, c.want)
 		}
 	}
+	for config, want := range map[string]string{
+		`{"balancer":{"hedge":{"after":"p95","budget":"5%"}},"targets":[` + one + `,` + one + `]}`:               "",
+		`{"balancer":{"hedge":{"after":"p95","budget":"5%"}},"targets":[` + one + `]}`:                           "config.balancer.hedge: has no effect: there is no other target that could be asked",
+		`{"balancer":{"hedge":{"after":"p95","budget":"5%","images":true}},"targets":[` + one + `,` + one + `]}`: "config.balancer.hedge.images: has no effect: no target makes images",
+	} {
+		if got := strings.Join(warned(t, config), "\n"); got != want {
+			t.Errorf("%s\n got %s\nwant %s", config, got, want)
+		}
+	}
+	for _, hedge := range []string{`"after":"p95"`, `"budget":"5%"`, `"after":"95","budget":"5%"`, `"after":"p0","budget":"5%"`, `"after":"p95","budget":"5"`, `"after":"p95","budget":5`} {
+		if _, err := load(object(t, `{"balancer":{"hedge":{`+hedge+`}},"targets":[`+one+`,`+one+`]}`)); err == nil {
+			t.Errorf("%s is accepted", hedge)
+		}
+	}
 	if _, err := load(object(t, `{"balancer":{"failover_criteria":["context_length"]},"targets":[`+two+`]}`)); err == nil || !strings.Contains(err.Error(), "none would be asked first") {
 		t.Errorf("a target of last resort alone: %v", err)
 	}

@@ -54,6 +54,21 @@ type Tried struct {
 	Failover               string // the criterion by which another target was asked next
 }
 
+// Cancelled is the outcome of an attempt that another one has overtaken.
+const Cancelled = "cancelled"
+
+// Hedge is what is recorded of a request that was sent to two targets at once.
+type Hedge struct {
+	After         time.Duration // between the two
+	First, Target string        // labels of the two, the second is the hedge
+	Won           bool          // the hedge brought content first
+	// Prompt, Completion and Cost are those of the attempt that was cancelled, beside
+	// the request's own usage.
+	Prompt, Completion int
+	Cost               float64
+	Estimated          bool // Prompt is
+}
+
 // Label is what tells a target's numbers from those of others, in metrics. All of it
 // comes from the configuration.
 type Label struct {
@@ -83,6 +98,7 @@ type Data struct {
 	PromptCache promptcache.Done // where providers are asked to cache prompts
 	Affinity    Affinity         // where the balancer goes by conversations
 	Tried       []Tried
+	Hedge       *Hedge // nil unless the request was hedged
 
 	Model         string // request_model
 	ResponseModel string // as the provider names it; "" when it does not
@@ -216,6 +232,21 @@ func (r *Record) Abandon(after time.Duration) {
 		d.Estimated = EstimateOutput(&d.Usage, d.Said) || d.Estimated
 		r.settle(Aborted, MessageAborted)
 	}
+}
+
+// Adopt takes over what from, a record of the same request, says, with these attempts.
+// It returns how from has ended, if it has; the record itself has not.
+func (r *Record) Adopt(from *Record, tried []Tried, h *Hedge) (Outcome, string) {
+	d := from.Data()
+	outcome, message := d.Outcome, d.Message
+	d.Outcome, d.Message, d.Latency, d.Tried, d.Hedge = Pending, "", 0, tried, h
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.data.Outcome != Pending {
+		return Pending, "" // nobody waits for it any more
+	}
+	r.data = d
+	return outcome, message
 }
 
 // PayloadSize is how many bytes of payload the record holds.

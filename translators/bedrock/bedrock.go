@@ -27,7 +27,10 @@ import (
 var Provider = func() provider.Provider {
 	p := *plain
 	p.Variant = variant
-	p.Kinds = []provider.Kind{{}, {Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
+	p.Kinds = []provider.Kind{
+		{}, {Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+		{Name: "OpenAI's API", Options: target.Options{UpstreamURL: "https://bedrock-mantle.us-east-1.api.aws/v1/chat/completions"}},
+	}
 	p.Client = &Client
 	return p
 }()
@@ -38,7 +41,8 @@ var plain = &provider.Provider{
 	Base:        base,
 	PathOverURL: true,
 	Identity:    provider.AWS,
-	Service:     "bedrock",
+	Service:     service,
+	KeyEnv:      "AWS_BEARER_TOKEN_BEDROCK",
 	OwnKey:      true,
 	Embeds:      true,
 	ModelLands:  target.InModel,
