@@ -22,6 +22,7 @@ import (
 	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/plugin/wire"
@@ -43,10 +44,11 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
 	policy   failover.Policy
-	hedge    *hedge.Policy     // nil unless it is configured
-	reserves bool              // some target has fallback_for
-	affinity *affinity.Finder  // nil unless the algorithm is affinity
-	prompts  *promptcache.Plan // nil unless providers are asked to cache prompts
+	hedge    *hedge.Policy        // nil unless it is configured
+	reserves bool                 // some target has fallback_for
+	affinity *affinity.Finder     // nil unless the algorithm is affinity
+	prompts  *promptcache.Plan    // nil unless providers are asked to cache prompts
+	answers  *responsecache.Cache // nil unless answers are kept
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -163,6 +165,7 @@ func (inst *Instance) compile() error {
 		}
 		inst.targets = append(inst.targets, e)
 	}
+	inst.answers = newAnswers(inst)
 	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
 	inst.index()
 	inst.policy = failover.New(inst.config.Balancer.FailoverCriteria)
@@ -299,6 +302,9 @@ func (inst *Instance) Warnings() config.Problems { return inst.warnings }
 // Close releases what the instance holds. Requests in progress go on.
 func (inst *Instance) Close() {
 	inst.relay.closed(inst)
+	if inst.answers != nil {
+		inst.answers.Close()
+	}
 	if inst.semantic != nil {
 		inst.semantic.Close()
 	}
@@ -376,8 +382,15 @@ func (inst *Instance) Need() (need []string) {
 			need = append(need, wire.NeedPath)
 		}
 	}
-	if inst.relay.seen != nil {
+	c := inst.config.ResponseCache
+	if inst.relay.seen != nil || c != nil {
 		need = append(need, wire.NeedRoute)
+	}
+	if c != nil && (c.Per == nil || slices.Contains(*c.Per, "consumer")) {
+		need = append(need, wire.NeedConsumer)
+	}
+	if c != nil && c.Per != nil && slices.Contains(*c.Per, "consumer_group") {
+		need = append(need, wire.NeedGroups)
 	}
 	if acls := inst.config.ACLs; acls != nil {
 		for _, rule := range slices.Concat(acls.Allow, acls.Deny) {
