@@ -276,3 +276,18 @@ func TestFunctionsInTheFormOfOtherAPIsAreFunctions(t *testing.T) {
 		}
 	}
 }
+
+func TestPartsInTheFormOfOtherAPIsAreUnderstood(t *testing.T) {
+	for part, want := range map[string]chat.Part{
+		`{"type":"input_text","text":"x"}`:                                                        {Kind: chat.Text, Text: jsonedit.Plain("x")},
+		`{"type":"output_text","text":"x","annotations":[]}`:                                      {Kind: chat.Text, Text: jsonedit.Plain("x")},
+		`{"type":"input_image","image_url":"data:image/png;base64,aGk=","detail":"auto"}`:         {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}},
+		`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGk="}}`:      {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}},
+		`{"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,aGk="}`: {Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", Filename: "a.pdf", Data: jsonedit.Plain("aGk=")}},
+	} {
+		r, err := Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":[` + part + `]}]}`))
+		if err != nil || !chattest.Equal(r.Messages[0].Parts[0], want) {
+			t.Errorf("%s: %v, %+v", part, err, r)
+		}
+	}
+}
