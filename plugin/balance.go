@@ -25,7 +25,8 @@ type balancing struct {
 	choice   string // the reason for a semantic choice
 	// ordinary are the candidates for any request, reserved those with fallback_for.
 	ordinary, reserved []int
-	counted, hedged    bool // the request has been counted as one that may be hedged, and was
+	counted, hedged    bool     // the request has been counted as one that may be hedged, and was
+	capture            *capture // of the answer that is to be kept; nil for none
 }
 
 // attempts tries the targets that the balancer picks, until one answers, the
@@ -38,6 +39,9 @@ func (b *balancing) attempts(ctx context.Context) error {
 		return err
 	}
 	if candidates, err = b.admit(candidates); err != nil {
+		return err
+	}
+	if answered, err := recall(ctx, b, candidates); answered {
 		return err
 	}
 	b.warm(candidates)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -295,7 +296,7 @@ func chaosOf(t *testing.T, total int, more []misbehaving, breaker string, with .
 		for _, one := range tried {
 			port := int(at(one, "port").(float64))
 			attempts[port]++
-			if at(one, "outcome") == "slow_start" || at(one, "outcome") == "cancelled" { // it may be given up before it is sent
+			if slices.Contains([]any{"slow_start", "cancelled", "timeout"}, at(one, "outcome")) { // on a busy host it may be given up before it is seen
 				unseen[port]++
 			}
 		}

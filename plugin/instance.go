@@ -22,6 +22,7 @@ import (
 	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/plugin/wire"
@@ -43,11 +44,12 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
 	policy   failover.Policy
-	hedge    *hedge.Policy     // nil unless it is configured
-	unwatch  []func()          // end the health checks
-	reserves bool              // some target has fallback_for
-	affinity *affinity.Finder  // nil unless the algorithm is affinity
-	prompts  *promptcache.Plan // nil unless providers are asked to cache prompts
+	unwatch  []func()             // end the health checks
+	hedge    *hedge.Policy        // nil unless it is configured
+	reserves bool                 // some target has fallback_for
+	affinity *affinity.Finder     // nil unless the algorithm is affinity
+	prompts  *promptcache.Plan    // nil unless providers are asked to cache prompts
+	answers  *responsecache.Cache // nil unless answers are kept
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -164,6 +166,7 @@ func (inst *Instance) compile() error {
 		}
 		inst.targets = append(inst.targets, e)
 	}
+	inst.answers = newAnswers(inst)
 	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
 	inst.index()
 	inst.policy = failover.New(inst.config.Balancer.FailoverCriteria)
@@ -307,6 +310,9 @@ func (inst *Instance) Close() {
 	for _, stop := range inst.unwatch {
 		stop()
 	}
+	if inst.answers != nil {
+		inst.answers.Close()
+	}
 	if inst.semantic != nil {
 		inst.semantic.Close()
 	}
@@ -385,8 +391,15 @@ func (inst *Instance) Need() (need []string) {
 			need = append(need, wire.NeedPath)
 		}
 	}
-	if inst.relay.seen != nil {
+	c := inst.config.ResponseCache
+	if inst.relay.seen != nil || c != nil {
 		need = append(need, wire.NeedRoute)
+	}
+	if c != nil && (c.Per == nil || slices.Contains(*c.Per, "consumer")) {
+		need = append(need, wire.NeedConsumer)
+	}
+	if c != nil && c.Per != nil && slices.Contains(*c.Per, "consumer_group") {
+		need = append(need, wire.NeedGroups)
 	}
 	if acls := inst.config.ACLs; acls != nil {
 		for _, rule := range slices.Concat(acls.Allow, acls.Deny) {

@@ -25,6 +25,7 @@ import (
 	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
+	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
@@ -43,9 +44,10 @@ type Relay struct {
 
 	embeddings *semantic.Cache
 	prices     pricelist.Store
-	paid       record.Paid    // ids of what has been counted and can be read again
-	node       *cluster.Node  // nil when states are not shared
-	prober     *health.Prober // nil when nobody is checked
+	prober     *health.Prober       // nil when nobody is checked
+	paid       record.Paid          // ids of what has been counted and can be read again
+	node       *cluster.Node        // nil when states are not shared
+	answers    *responsecache.Redis // where configurations with redis keep answers; nil for none
 
 	seen      *monitor.Monitor // nil when nobody looks
 	mu        sync.Mutex
@@ -97,6 +99,9 @@ func (r *Relay) Share(url string) error {
 	if r.node, err = cluster.Join(url, r.states, r.log); err != nil {
 		return fmt.Errorf("%s: %w", RedisEnv, err)
 	}
+	if r.answers, err = responsecache.OpenRedis(url, r.log); err != nil {
+		return fmt.Errorf("%s: %w", RedisEnv, err)
+	}
 	return nil
 }
 
@@ -111,6 +116,9 @@ func (r *Relay) Close() {
 	}
 	if r.prober != nil {
 		r.prober.Close()
+	}
+	if r.answers != nil {
+		r.answers.Close()
 	}
 	if c, ok := r.upstream.(interface{ close() }); ok {
 		c.close()
@@ -166,7 +174,7 @@ func (x *exchange) fork() *exchange {
 	d := x.record.Data()
 	d.Tried = slices.Clone(d.Tried)
 	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing}
-	f.own = reply{sink: x.own.sink, instance: x.instance, request: &f.request, record: f.record}
+	f.own = reply{sink: x.own.sink, cached: x.own.cached, instance: x.instance, request: &f.request, record: f.record}
 	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
 	f.buffers.keeps = x.buffers.keeps
 	return f
@@ -208,7 +216,9 @@ func (x *exchange) serve(ctx context.Context) error {
 	if err := newReading(x).read(); err != nil {
 		return answerProbe(x, err)
 	}
-	return x.balancing.attempts(ctx)
+	err := x.balancing.attempts(ctx)
+	keep(ctx, &x.balancing, err)
+	return err
 }
 
 // end sends the client the error, if it is still there, and settles the record.

@@ -49,6 +49,12 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 	if c := inst.config; c.ResponseStreaming != "allow" && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return canStream(inst, t) }) {
 		problems = append(problems, config.Problem{Field: "config.response_streaming", Message: "has no effect: nothing of the route types streams"})
 	}
+	if c := inst.config.ResponseCache; c != nil && c.Redis && inst.relay.answers == nil {
+		problems = append(problems, config.Problem{Field: "config.response_cache.redis", Message: "has no effect: " + RedisEnv + " is not set, and answers are kept in memory"})
+	}
+	if c := inst.config.ResponseCache; c != nil && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return keepsAnswers(t.RouteType) }) {
+		problems = append(problems, config.Problem{Field: "config.response_cache", Message: "has no effect: answers of no route type of the targets are kept"})
+	}
 	if inst.prompts != nil && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return cachesPrompts(inst, t) }) {
 		problems = append(problems, config.Problem{Field: "config.cache.auto", Message: "has no effect: no target's prompt cache can be asked for"})
 	}

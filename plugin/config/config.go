@@ -32,11 +32,12 @@ type Config struct {
 	Debug              bool   `json:"debug"`           // clients may ask for the choice of a target
 	PropagateTrace     bool   `json:"propagate_trace"` // trace headers go to the provider
 
-	Balancer   Balancer    `json:"balancer"`
-	Cache      PromptCache `json:"cache"`
-	Embeddings *Embeddings `json:"embeddings"`
-	VectorDB   *VectorDB   `json:"vectordb"`
-	ACLs       *ACLs       `json:"acls"`
+	Balancer      Balancer       `json:"balancer"`
+	Cache         PromptCache    `json:"cache"`
+	ResponseCache *ResponseCache `json:"response_cache"` // nil: answers are not kept
+	Embeddings    *Embeddings    `json:"embeddings"`
+	VectorDB      *VectorDB      `json:"vectordb"`
+	ACLs          *ACLs          `json:"acls"`
 
 	// unused names fields of a single target that are set although there are targets.
 	unused []string
@@ -109,6 +110,16 @@ type PromptCache struct {
 	Auto      bool   `json:"auto"`
 	MinTokens int    `json:"min_tokens"` // 0: the default
 	TTL       string `json:"ttl"`        // 5m or 1h, "": the default
+}
+
+// ResponseCache says how answers are kept for requests that are repeated exactly.
+type ResponseCache struct {
+	TTL            float64   `json:"ttl"`         // seconds
+	MaxEntries     int       `json:"max_entries"` // 0: the default, as of the next
+	MaxBytes       int       `json:"max_bytes"`
+	Redis          bool      `json:"redis"` // in the Redis of GO_AI_PROXY_REDIS
+	Per            *[]string `json:"per"`   // nil: consumer; empty: all clients share them
+	AnyTemperature bool      `json:"any_temperature"`
 }
 
 // Affinity says how requests of one conversation are told and kept together.

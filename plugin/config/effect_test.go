@@ -72,6 +72,8 @@ func TestSettingsOfAnotherAlgorithmGetAWarning(t *testing.T) {
 		{`{"balancer":{"slots":1000},` + target + `}`, "config.balancer.slots: has no effect: only the algorithm consistent-hashing reads it"},
 		{`{"balancer":{"slots":1000,"algorithm":"consistent-hashing"},` + target + `}`, ""},
 		{`{"balancer":{"slots":1000,"algorithm":"affinity","affinity":{"headers":["X-A"],"bound":2}},` + target + `}`, ""},
+		{`{"response_cache":{"ttl":60,"redis":true,"max_entries":5},` + target + `}`, "config.response_cache.redis: max_entries and max_bytes have no effect: Redis bounds its memory itself"},
+		{`{"response_cache":{"ttl":60,"max_entries":5,"per":[]},` + target + `}`, ""},
 		{`{"cache":{"ttl":"1h"},` + target + `}`, "config.cache: has no effect without auto: true"},
 		{`{"cache":{"auto":true,"ttl":"1h","min_tokens":2000},` + target + `}`, ""},
 		{`{"balancer":{"affinity":{"bound":2}},` + target + `}`, "config.balancer.affinity.bound: has no effect: only the algorithm affinity reads it"},

@@ -194,7 +194,7 @@ var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
 	regexp.MustCompile(`^config\.(balancer\.(first_token_timeout|hedge(\..*)?|healthchecks(\..*)?)|targets\[\]\.fallback_for(\[\])?)$`),
 	regexp.MustCompile(`^config\.balancer\.affinity(\.|$)`),
-	regexp.MustCompile(`^config\.cache(\.|$)`),
+	regexp.MustCompile(`^config\.(cache|response_cache)(\.|$)`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
 }

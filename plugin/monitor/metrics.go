@@ -43,6 +43,7 @@ type metrics struct {
 	requests, tokens, cost, unpriced, estimated, attempts, failovers *prometheus.CounterVec
 	hedged, hedgedTokens, hedgedCost                                 *prometheus.CounterVec
 	affinity, prompts                                                *prometheus.CounterVec
+	answers, savedTokens, savedCost                                  *prometheus.CounterVec
 	duration, first, perToken, usage, own                            *prometheus.HistogramVec
 
 	mu     sync.RWMutex
@@ -104,6 +105,9 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.hedgedTokens = counter("go_ai_proxy_hedged_tokens_total", "Tokens of the calls that were cancelled because the other one answered, beside go_ai_proxy_tokens_total.", []string{"route", "first", "hedge"})
 	m.hedgedCost = counter("go_ai_proxy_hedged_cost_total", "Cost of those calls, beside go_ai_proxy_cost_total.", []string{"route", "first", "hedge"})
 	m.affinity = counter("go_ai_proxy_affinity_total", "Requests of conversations, by what named them and by whether they went to their own target: home, busy, unavailable.", []string{"route", "key", "placement"})
+	m.answers = counter("go_ai_proxy_response_cache_total", "Requests where answers are kept: hit, miss, bypass.", []string{"route", "state"})
+	m.savedTokens = counter("go_ai_proxy_saved_tokens_total", "Tokens that kept answers would have used, by kind.", []string{"route", "gen_ai_token_type"})
+	m.savedCost = counter("go_ai_proxy_saved_cost_total", "What kept answers would have cost, by the known prices.", []string{"route"})
 	m.prompts = counter("go_ai_proxy_prompt_cache_total", "Requests for which the provider's prompt cache was to be asked for: added, client (the client did), short.", []string{"route", "target", "state"})
 	m.duration = histogram("gen_ai_client_operation_duration_seconds", "From the request to the end of the answer.", durations, byTarget)
 	m.first = histogram("gen_ai_server_time_to_first_token_seconds", "From the request to the first content of a stream.", firsts, byTarget)
@@ -132,6 +136,14 @@ func (m *metrics) count(d *record.Data) {
 		}
 	}
 	s.count(d)
+	if d.ResponseCache != "" {
+		m.answers.WithLabelValues(d.Route, d.ResponseCache).Inc()
+	}
+	if s := &d.Saved; s.Usage.Any() {
+		m.savedTokens.WithLabelValues(d.Route, "input").Add(float64(s.Usage.Prompt))
+		m.savedTokens.WithLabelValues(d.Route, "output").Add(float64(s.Usage.Completion))
+		m.savedCost.WithLabelValues(d.Route).Add(s.Cost)
+	}
 	if d.PromptCache.State != "" {
 		m.prompts.WithLabelValues(d.Route, d.Label.Target, d.PromptCache.State).Inc()
 	}

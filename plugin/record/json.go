@@ -63,6 +63,7 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	dst = jsonedit.AppendOptional(dst, "reason", d.Reason)
 	dst = jsonedit.AppendOptional(dst, "affinity_key", d.Affinity.Key)
 	dst = jsonedit.AppendOptional(dst, "affinity", d.Affinity.Placement)
+	dst = jsonedit.AppendOptional(dst, "response_cache", d.ResponseCache)
 	dst = jsonedit.AppendOptional(dst, "prompt_cache", d.PromptCache.State)
 	dst = appendCount(dst, "prompt_cache_marks", d.PromptCache.Marks)
 	for _, option := range target.Logged {
@@ -92,6 +93,12 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	dst = appendFloat(dst, "cost", d.Cost())
 	if d.Logging.PriceFile != "" {
 		dst = d.appendPrice(jsonedit.AppendName(dst, "price"))
+	}
+	if s := &d.Saved; s.Usage.Any() {
+		dst = append(jsonedit.AppendName(dst, "saved"), '{')
+		dst = jsonedit.AppendInt(dst, "prompt_tokens", s.Usage.Prompt)
+		dst = jsonedit.AppendInt(dst, "completion_tokens", s.Usage.Completion)
+		dst = append(appendFloat(dst, "cost", s.Cost), '}')
 	}
 	if d.Estimated {
 		dst = jsonedit.AppendBool(dst, "estimated", true)

@@ -78,27 +78,35 @@ type Label struct {
 	Target    string // alias, or provider/model; unique among the targets of a plugin
 }
 
+// Saved is what an answer that was kept would have cost.
+type Saved struct {
+	Usage chat.Usage
+	Cost  float64
+}
+
 // Affinity says by what the balancer knew a conversation, and whether it went to its
 // own target: see balancer.Placement.
 type Affinity struct{ Key, Placement string }
 
 // Data is the content of a record.
 type Data struct {
-	PluginID    string
-	Logging     config.Logging   // what of this is to be logged
-	Provider    string           // of the target that is going to answer
-	Options     *target.Options  // of that target; nil when there is none
-	Price       *prices.Row      // of its model, from a price list; nil when there is none
-	Label       Label            // of that target
-	Route       string           // its name, when Kong was asked for it
-	Status      int              // of the answer to the client; 0 when it got none
-	Category    string           // genai_category
-	Algorithm   string           // of the balancer, where there is a choice
-	Reason      string           // of the choice, when the client wants to know
-	PromptCache promptcache.Done // where providers are asked to cache prompts
-	Affinity    Affinity         // where the balancer goes by conversations
-	Tried       []Tried
-	Hedge       *Hedge // nil unless the request was hedged
+	PluginID      string
+	Logging       config.Logging   // what of this is to be logged
+	Provider      string           // of the target that is going to answer
+	Options       *target.Options  // of that target; nil when there is none
+	Price         *prices.Row      // of its model, from a price list; nil when there is none
+	Label         Label            // of that target
+	Route         string           // its name, when Kong was asked for it
+	Status        int              // of the answer to the client; 0 when it got none
+	Category      string           // genai_category
+	Algorithm     string           // of the balancer, where there is a choice
+	Reason        string           // of the choice, when the client wants to know
+	PromptCache   promptcache.Done // where providers are asked to cache prompts
+	ResponseCache string           // hit, miss or bypass, where answers are kept
+	Saved         Saved            // by an answer that was kept
+	Affinity      Affinity         // where the balancer goes by conversations
+	Tried         []Tried
+	Hedge         *Hedge // nil unless the request was hedged
 
 	Model         string // request_model
 	ResponseModel string // as the provider names it; "" when it does not

@@ -22,6 +22,7 @@ var publicNative = func() map[provider.Format]*provider.Operation {
 	}
 	native := modelOperations(model)
 	native[provider.GeminiLive] = publicLive
+	native[provider.GeminiInteractions] = interactions
 	native[provider.GeminiCount].Counter = &publicCounter
 	for format, path := range map[provider.Format]string{
 		provider.GeminiFiles: "/v1beta/files", provider.GeminiUpload: "/upload/v1beta/files", provider.GeminiBatches: "/v1beta/batches",

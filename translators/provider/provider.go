@@ -333,7 +333,8 @@ const (
 	GeminiEmbed          Format = "gemini/embedContent"
 	GeminiEmbedBatch     Format = "gemini/batchEmbedContents"
 	GeminiBatch          Format = "gemini/batchGenerateContent"
-	GeminiLive           Format = "gemini/live" // a WebSocket
+	GeminiLive           Format = "gemini/live"         // a WebSocket
+	GeminiInteractions   Format = "gemini/interactions" // by REST
 	GeminiPredict        Format = "gemini/predict"
 	GeminiPredictLong    Format = "gemini/predictLongRunning"
 	GeminiFetch          Format = "gemini/fetchPredictOperation"
@@ -342,7 +343,8 @@ const (
 	GeminiBatches        Format = "gemini/batches"             // by REST
 	GeminiOperations     Format = "gemini/operations"          // by REST
 	VertexJobs           Format = "vertex/batchPredictionJobs" // by REST
-	VertexRank           Format = "vertex/rank"                // by REST
+	VertexAnthropic      Format = "vertex/anthropic"
+	VertexRank           Format = "vertex/rank" // by REST
 	DashscopeImages      Format = "dashscope/images"
 	CohereChatV2         Format = "cohere/chat-v2"
 	CohereChatV1         Format = "cohere/chat-v1"
