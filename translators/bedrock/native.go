@@ -83,6 +83,7 @@ var withClaude = func() *provider.Provider {
 		Format:  provider.AnthropicMessages,
 		Meter:   anthropic.Meter,
 		Tune:    anthropic.Tune,
+		Untuned: anthropic.Untuned,
 		Caching: &provider.Caching{Marks: marksOf, Mark: anthropic.Mark},
 		Header:  latencyHeader,
 		Edit: provider.Edit{

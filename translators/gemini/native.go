@@ -77,6 +77,8 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 	for _, format := range []provider.Format{provider.GeminiEmbed, provider.GeminiEmbedBatch, provider.GeminiPredict} {
 		native[format].Meter = Meter
 	}
+	native[provider.GeminiEmbed].Tune = tuneEmbed
+	native[provider.GeminiEmbedBatch].Tune = tuneEmbedBatch
 	return native
 }
 

@@ -170,6 +170,7 @@ var vertexClaude = func() *provider.Provider {
 		Origin:    anthropic.Origin,
 		Edit:      claudeEdit,
 		Tune:      anthropic.Tune,
+		Untuned:   anthropic.Untuned,
 		Caching:   anthropic.Caching,
 		OwnErrors: true,
 	}})

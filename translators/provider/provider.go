@@ -119,6 +119,14 @@ func (o *Operation) Own(t *target.Target) origin.Name {
 	return origin.Name(t.Provider)
 }
 
+// Tunes reports whether t's model takes the tuning option called name.
+func (o *Operation) Tunes(t *target.Target, name string) bool {
+	if model := o.Edit.Models.Of(t.Model); model != nil && slices.Contains(model.Refuses, name) {
+		return false
+	}
+	return o.Untuned == nil || !slices.Contains(o.Untuned(t), name)
+}
+
 // Operation is one thing a provider can do.
 type Operation struct {
 	// Base, if set, is used instead of the provider's.
@@ -154,6 +162,9 @@ type Operation struct {
 	// Models, if set, returns the table of models that Chat knows. A table of
 	// Edit.Models is not repeated here.
 	Models func() []Facts
+	// Untuned, if set, returns those of temperature, top_p and top_k that t's model
+	// refuses, so that the options of these names have no effect.
+	Untuned func(t *target.Target) []string
 	// Caching says how prompts are kept in the provider's cache; nil if that cannot be
 	// asked for.
 	Caching *Caching
