@@ -43,7 +43,9 @@ func settleSeen(a *attempt) {
 }
 
 // speaks says whether the answer is the client's text, spoken.
-func speaks(a *attempt) bool { return a.request.route == route.Speech && a.answer != nil && a.answer.Status < 300 }
+func speaks(a *attempt) bool {
+	return a.request.route == route.Speech && a.answer != nil && a.answer.Status < 300
+}
 
 // bills says whether the usage in the answer counts. The usage of a stored answer
 // was counted when the answer was made. Where usage is known only later (an answer
