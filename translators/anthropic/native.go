@@ -6,14 +6,15 @@ import "go-ai-proxy/translators/provider"
 // format, with the header of its version, beside one of their own.
 func MessagesAt(path string) *provider.Operation {
 	return &provider.Operation{
-		Path:   provider.Path(path),
-		Format: provider.AnthropicMessages,
-		Chat:   Messages,
-		Meter:  Meter,
-		Origin: Origin,
-		Header: header,
-		Edit:   provider.Edit{Request: OwnThinking},
-		Tune:   Tune,
+		Path:    provider.Path(path),
+		Format:  provider.AnthropicMessages,
+		Chat:    Messages,
+		Meter:   Meter,
+		Origin:  Origin,
+		Header:  header,
+		Edit:    provider.Edit{Request: OwnThinking},
+		Tune:    Tune,
+		Caching: Caching,
 	}
 }
 

@@ -53,6 +53,7 @@ var withJobs = &provider.Provider{
 	Embeds:     true,
 	Resizes:    []string{"text-embedding-3"},
 	Check:      check,
+	Reasons:    reasons,
 	PriceNames: priceNames,
 	Counter:    counter,
 	Operations: provider.With(map[route.Type]*provider.Operation{

@@ -30,6 +30,7 @@ var mistral = &provider.Provider{
 	Embeds:    true,
 	Embedding: func(o *target.Options) { o.MistralFormat = "openai" }, // the only one with embeddings
 	Base:      provider.At("https://api.mistral.ai"),
+	Reasons:   ofMistral,
 	Operations: operations{
 		route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
