@@ -10,8 +10,9 @@
 //   - read.go: reads the client's request into the type in request.go, with
 //     body.go, inflate.go and buffers.go
 //   - models.go: answers clients that ask which models or methods there are
-//   - balance.go: candidates, attempts, failover; acl.go: who may use which target;
+//   - balance.go: candidates, attempts, failover; race.go: two attempts at once; acl.go: who may use which target;
 //     path.go: how paths are compared
+//   - answers.go: an answer that was kept, instead of an attempt
 //   - attempt.go: one try at one target
 //   - translate.go: the body for the provider; extra_body.go: what the client adds
 //     to it

@@ -24,6 +24,7 @@ import (
 	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
+	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
@@ -42,8 +43,9 @@ type Relay struct {
 
 	embeddings *semantic.Cache
 	prices     pricelist.Store
-	paid       record.Paid   // ids of what has been counted and can be read again
-	node       *cluster.Node // nil when states are not shared
+	paid       record.Paid          // ids of what has been counted and can be read again
+	node       *cluster.Node        // nil when states are not shared
+	answers    *responsecache.Redis // where configurations with redis keep answers; nil for none
 
 	seen      *monitor.Monitor // nil when nobody looks
 	mu        sync.Mutex
@@ -95,6 +97,9 @@ func (r *Relay) Share(url string) error {
 	if r.node, err = cluster.Join(url, r.states, r.log); err != nil {
 		return fmt.Errorf("%s: %w", RedisEnv, err)
 	}
+	if r.answers, err = responsecache.OpenRedis(url, r.log); err != nil {
+		return fmt.Errorf("%s: %w", RedisEnv, err)
+	}
 	return nil
 }
 
@@ -102,6 +107,9 @@ func (r *Relay) Share(url string) error {
 func (r *Relay) Close() {
 	if r.node != nil {
 		r.node.Close()
+	}
+	if r.answers != nil {
+		r.answers.Close()
 	}
 	if c, ok := r.upstream.(interface{ close() }); ok {
 		c.close()
@@ -143,17 +151,32 @@ type exchange struct {
 	record   *record.Record
 
 	request   request // read-only once it has been read
-	reply     reply
+	own       reply
+	reply     *reply // own, or that of the attempt that answers
 	balancing balancing
 	buffers   buffers
 	first     attempt // usually the only one
+	hedging   bool    // the exchange is that of one of two attempts: see race
+}
+
+// fork returns an exchange for one of two attempts that are made at once, which shares
+// nothing that either changes.
+func (x *exchange) fork() *exchange {
+	d := x.record.Data()
+	d.Tried = slices.Clone(d.Tried)
+	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing}
+	f.own = reply{sink: x.own.sink, cached: x.own.cached, instance: x.instance, request: &f.request, record: f.record}
+	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
+	f.buffers.keeps = x.buffers.keeps
+	return f
 }
 
 // newExchange starts an exchange and its record.
 func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) *exchange {
 	x := &exchange{relay: r, instance: inst, record: inst.record()}
 	x.request.in, x.request.start = in, time.Now()
-	x.reply = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
+	x.own = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
+	x.reply = &x.own
 	x.balancing.exchange = x
 	x.buffers.keeps = inst.keeps
 	return x
@@ -184,7 +207,9 @@ func (x *exchange) serve(ctx context.Context) error {
 	if err := newReading(x).read(); err != nil {
 		return answerProbe(x, err)
 	}
-	return x.balancing.attempts(ctx)
+	err := x.balancing.attempts(ctx)
+	keep(ctx, &x.balancing, err)
+	return err
 }
 
 // end sends the client the error, if it is still there, and settles the record.

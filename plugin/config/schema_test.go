@@ -192,11 +192,12 @@ var ownValues = map[string][]string{"config.balancer.algorithm": {"affinity"}}
 // configuration of Kong's reads the same.
 var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
-	regexp.MustCompile(`^config\.(balancer\.first_token_timeout|targets\[\]\.fallback_for(\[\])?)$`),
+	regexp.MustCompile(`^config\.(balancer\.(first_token_timeout|hedge(\..*)?)|targets\[\]\.fallback_for(\[\])?)$`),
 	regexp.MustCompile(`^config\.balancer\.affinity(\.|$)`),
-	regexp.MustCompile(`^config\.cache(\.|$)`),
+	regexp.MustCompile(`^config\.(cache|response_cache)(\.|$)`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
+	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.override$`),
 }
 
 // differences compares a field with a row of path, type, required, default,
@@ -231,7 +232,7 @@ func differences(path string, f *field, row []string) (diffs []string) {
 	if f.MatchAny != nil && row[4] != "" { // it takes Kong's values, and others
 		enum = slices.DeleteFunc(strings.Split(row[4], "|"), func(value string) bool { return f.refuse(value) != "" })
 	}
-	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") {
+	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") || strings.HasSuffix(path, ".route_type") {
 		for _, name := range theirs { // we have more of them
 			if name != "" && !slices.Contains(enum, name) {
 				diffs = append(diffs, "has no "+name)

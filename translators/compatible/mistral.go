@@ -47,6 +47,8 @@ var mistral = &provider.Provider{
 		}),
 		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),
 		route.Embeddings:  mistralEmbeddings,
+		// https://docs.mistral.ai/api/endpoint/classifiers
+		route.Moderations: openai.RESTAt(provider.Path("/v1/moderations"), provider.OpenAIModerations),
 	},
 }
 
