@@ -19,6 +19,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/plugin/health"
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/realtime"
@@ -43,6 +44,7 @@ type Relay struct {
 
 	embeddings *semantic.Cache
 	prices     pricelist.Store
+	prober     *health.Prober       // nil when nobody is checked
 	paid       record.Paid          // ids of what has been counted and can be read again
 	node       *cluster.Node        // nil when states are not shared
 	answers    *responsecache.Redis // where configurations with redis keep answers; nil for none
@@ -103,10 +105,17 @@ func (r *Relay) Share(url string) error {
 	return nil
 }
 
-// Close stops sharing and ends idle connections to providers.
+// CheckHealth makes the relay check the targets whose configuration asks for it. It
+// must be called before the first configuration.
+func (r *Relay) CheckHealth() { r.prober = health.New(r.log) }
+
+// Close stops sharing and checking, and ends idle connections to providers.
 func (r *Relay) Close() {
 	if r.node != nil {
 		r.node.Close()
+	}
+	if r.prober != nil {
+		r.prober.Close()
 	}
 	if r.answers != nil {
 		r.answers.Close()
