@@ -304,7 +304,7 @@ func parseStop(req *chat.Request, v *jsonedit.Value) error {
 }
 
 // parseReasoning reads {"effort":…}, which the Responses API and OpenRouter
-// have in place of reasoning_effort, and OpenRouter's max_tokens.
+// have in place of reasoning_effort, Responses' summary and OpenRouter's max_tokens.
 func parseReasoning(req *chat.Request, v *jsonedit.Value) error {
 	return visitObject(v, func(name string, v *jsonedit.Value) error {
 		switch name {
@@ -314,6 +314,8 @@ func parseReasoning(req *chat.Request, v *jsonedit.Value) error {
 			}
 		case "max_tokens":
 			return setNumber(&req.ReasoningBudget, v)
+		case "summary":
+			req.Thoughts = v.Type() == jsonedit.TypeString
 		}
 		return nil
 	})
@@ -390,8 +392,11 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 // isFlat says whether a tool is a function in the form that it has in the API of
 // responses or in Anthropic's, which agents send to every API.
 func isFlat(o *jsonedit.Value) bool {
+	if o.Get("function") != nil || o.Get("name") == nil {
+		return false
+	}
 	typ, typed := stringAt(o, "type")
-	return o.Get("function") == nil && o.Get("name") != nil && (typ == "function" || !typed && o.Get("input_schema") != nil)
+	return typ == "function" || !typed && o.Get("input_schema") != nil
 }
 
 // onlyMember is the name of the first member of o: Google's and Bedrock's tools

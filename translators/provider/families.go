@@ -55,9 +55,9 @@ type Families []Family
 func (m Families) Of(name string) *Family {
 	name, _, _ = strings.Cut(strings.TrimPrefix(strings.ToLower(name), "ft:"), ":")
 	name = name[strings.LastIndexByte(name, '/')+1:]
-	name += "-"
 	for i := range m {
-		if strings.HasPrefix(name, m[i].Prefix) {
+		prefix := m[i].Prefix
+		if strings.HasPrefix(name, prefix) || len(prefix) == len(name)+1 && prefix[len(name)] == '-' && strings.HasPrefix(prefix, name) {
 			return &m[i]
 		}
 	}
@@ -107,9 +107,25 @@ func (m *Family) Fit(r *chat.Request) *chat.Request {
 // silenced reports whether the model may not reason because it is offered functions.
 func (m *Family) silenced(r *chat.Request) bool { return m.QuietTools && len(r.Tools) > 0 }
 
+// KnowsResponses reports whether there are requests for which the models need the
+// Responses API.
+func (m *Family) KnowsResponses() bool {
+	return m != nil && (m.OnlyResponses || m.QuietTools || m.SearchesInResponses())
+}
+
 // NeedsResponses reports whether the models take r in the Responses API only.
 func (m *Family) NeedsResponses(r *chat.Request) bool {
-	return m != nil && (m.OnlyResponses || m.QuietTools && r.Functions() && cmp.Or(Effort(r), m.Default) != "none")
+	return m != nil && (m.OnlyResponses || m.QuietTools && r.Functions() && cmp.Or(m.Wanted(r), m.Default) != "none")
+}
+
+// Wanted is how hard the models shall think for r: as it says or, if it only says that
+// they shall and they would not by default, with effort medium.
+func (m *Family) Wanted(r *chat.Request) string {
+	effort := Effort(r)
+	if effort == "" && r.Thoughts && m != nil && m.Default == "none" {
+		return "medium"
+	}
+	return effort
 }
 
 // SearchesInResponses reports whether the models have a web search in the Responses API.
