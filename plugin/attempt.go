@@ -83,7 +83,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 		return nil, err
 	}
 	a.target = resolved
-	price := priceOf(t, resolved, resolved.Model)
+	price := priceOf(t, resolved.Options, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		t.describe(d)
 		d.Options, d.Price, d.LeftOut = resolved.Options, price, nil
@@ -411,7 +411,7 @@ func (a *attempt) deliverParked() error {
 	a.reply.seen = nil // an error answer has no usage
 	a.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
-		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target, a.target.Model), a.modelLogged()
+		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target.Options, a.target.Model), a.modelLogged()
 	})
 	return sendProviderError(a, a.parked.body, a.parked.gzipped)
 }

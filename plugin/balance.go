@@ -38,7 +38,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 	pick := &b.pick
 	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), candidates, b.hash(), ranked
 	var parked *attempt // the last attempt whose answer was an error
-	var last error
+	var last, spent error
 	for left := inst.budget(); left > 0; left-- {
 		i, ok := inst.balancer.Pick(pick)
 		if !ok {
@@ -49,6 +49,11 @@ func (b *balancing) attempts(ctx context.Context) error {
 		}
 		inst.balancer.Exclude(pick, i)
 		a, err := b.try(ctx, i, left > 1 && inst.balancer.Left(pick))
+		if over, is := errors.AsType[*overBudget](err); is && over.next {
+			left++ // it was not tried
+			spent = over
+			continue
+		}
 		failed, ok := errors.AsType[*attemptError](err)
 		if !ok {
 			return err
@@ -73,6 +78,8 @@ func (b *balancing) attempts(ctx context.Context) error {
 		return parked.deliverParked()
 	case last != nil:
 		return last
+	case spent != nil:
+		return spent
 	}
 	e := refuse(http.StatusServiceUnavailable, "No available targets")
 	e.RetryAfter = max(inst.balancer.RetryAfter(pick), time.Second)
@@ -98,6 +105,9 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	x.reply.encoder = nil
 	verdict := balancer.Neutral // stays so after a panic
 	defer func() { inst.balancer.Done(pick, i, verdict, pick.Now) }()
+	if err := x.spending.reserve(x, inst.targets[i]); err != nil {
+		return nil, err
+	}
 	a, err := prepare(ctx, x, inst.targets[i])
 	if err == nil {
 		a.replaceable = replaceable && b.repeatsBroken()
@@ -109,6 +119,7 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	criterion := refusedHere
 	switch {
 	case isFailed:
+		x.spending.release(inst.targets[i])
 		failed.replaceable = replaceable
 		criterion = failed.criterion
 	case err == nil:

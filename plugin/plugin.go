@@ -12,6 +12,7 @@
 //   - models.go: answers clients that ask which models or methods there are
 //   - balance.go: candidates, attempts, failover; acl.go: who may use which target;
 //     path.go: how paths are compared
+//   - budgets.go: what a request counts against its budgets
 //   - attempt.go: one try at one target
 //   - translate.go: the body for the provider; extra_body.go: what the client adds
 //     to it

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/cluster"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
@@ -42,6 +43,7 @@ type Relay struct {
 
 	embeddings *semantic.Cache
 	prices     pricelist.Store
+	budgets    budget.Store
 	paid       record.Paid   // ids of what has been counted and can be read again
 	node       *cluster.Node // nil when states are not shared
 
@@ -84,14 +86,17 @@ func (r *Relay) Schema() *config.Schema { return r.schema }
 // which nodes share the state of targets.
 const RedisEnv = "GO_AI_PROXY_REDIS"
 
-// Share makes the relay share usage, latency and health of targets with other
-// nodes, through the Redis at url (redis://…, rediss://… for TLS). Neither Share
-// nor any request waits for Redis. An empty url shares nothing.
+// Share makes the relay share usage, latency and health of targets, and what is used of
+// budgets, with other nodes, through the Redis at url (redis://…, rediss://… for TLS).
+// Share does not wait for Redis, and no request does without a budget. An empty url shares nothing.
 func (r *Relay) Share(url string) error {
 	if url == "" {
 		return nil
 	}
-	var err error
+	err := r.budgets.Share(url, r.log)
+	if err != nil {
+		return fmt.Errorf("%s: %w", RedisEnv, err)
+	}
 	if r.node, err = cluster.Join(url, r.states, r.log); err != nil {
 		return fmt.Errorf("%s: %w", RedisEnv, err)
 	}
@@ -103,6 +108,7 @@ func (r *Relay) Close() {
 	if r.node != nil {
 		r.node.Close()
 	}
+	r.budgets.Close()
 	if c, ok := r.upstream.(interface{ close() }); ok {
 		c.close()
 	}
@@ -114,6 +120,9 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out
 	x := newExchange(r, inst, in, out, live)
 	rec = x.record
 	rec.Update(func(d *record.Data) { d.Started = x.request.start })
+	if len(inst.budgets) > 0 {
+		defer x.spending.settle(x)
+	}
 	if live != nil {
 		rec.Watch()
 		live.Begin(rec)
@@ -145,6 +154,7 @@ type exchange struct {
 	request   request // read-only once it has been read
 	reply     reply
 	balancing balancing
+	spending  spending
 	buffers   buffers
 	first     attempt // usually the only one
 }
@@ -306,6 +316,18 @@ func (r *Relay) Targets() []monitor.Target {
 	var list []monitor.Target
 	for _, inst := range slices.Backward(instances) {
 		list = inst.appendTargets(list, time.Now())
+	}
+	return list
+}
+
+// Budgets implements monitor.Budgeted.
+func (r *Relay) Budgets() []monitor.Budget {
+	r.mu.Lock()
+	instances := slices.Clone(r.instances)
+	r.mu.Unlock()
+	var list []monitor.Budget
+	for _, inst := range slices.Backward(instances) {
+		list = appendBudgets(list, inst, time.Now())
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
@@ -26,7 +27,8 @@ type reply struct {
 	request  *request
 	record   *record.Record
 	seen     *chat.Seen // what the delivered answer said; nil for none
-	id       string     // of a translated answer, once needed
+	budgets  []budget.State
+	id       string // of a translated answer, once needed
 
 	started   bool         // the header has been sent
 	status    int          // in it
@@ -95,6 +97,7 @@ func (p *reply) startBytes(status int, h http.Header, length int64) error {
 // announce tells whoever waits for the record that an answer begins.
 func (p *reply) announce(h http.Header) {
 	p.explain(h)
+	budget.SetHeaders(h, p.budgets)
 	if p.live != nil {
 		p.live.Announce(h, p.record)
 	}

@@ -189,6 +189,7 @@ func TestSchemaHasEveryFieldOfKong(t *testing.T) {
 // configuration of Kong's reads the same.
 var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
+	regexp.MustCompile(`^config\.budgets`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
 }

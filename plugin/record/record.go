@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/prices"
@@ -81,6 +82,7 @@ type Data struct {
 	Outcome       Outcome
 	Message       string   // why, when it did not complete
 	Warnings      []string // decisions made without full information
+	Budgets       []budget.State
 	LeftOut       []string // the client's hosted tools that the target does not have
 
 	Started time.Time
