@@ -19,7 +19,7 @@ race: ## all tests with the race detector
 lint: ## vet, staticcheck, comments
 	golangci-lint run ./...
 
-tables: ## write schema.json's lists, docs/fields.md and the README's tables anew
+tables: ## write schema.json's lists and the documentation's tables anew
 	go test ./test -run Tables -update
 
 bench: ## allocations and speed of the relay and of the translators

@@ -1,4 +1,4 @@
--- The Lua part of the plugin. The program is installed by itself: see README.md.
+-- The Lua part of the plugin. The program is installed by itself: see docs/getting-started.md.
 package = "go-ai-proxy"
 version = "1.0.0-1"
 source = {

@@ -12,10 +12,10 @@ const anAnswer = `{"id":"c1","object":"chat.completion","created":1,"model":"gpt
 
 func TestToolsLeftOutAreNamedInHeaderAndRecord(t *testing.T) {
 	s := newStage(t, says(200, "application/json", anAnswer))
-	inst := s.instance(confOf("anthropic", chatRoute, "openai", "gpt-4o", ""))
+	inst := s.instance(confOf("anthropic", chatRoute, "openai", "gpt-4-turbo", ""))
 	const search, look = `{"type":"web_search_20250305","name":"web_search"}`, `{"name":"look","input_schema":{"type":"object"}}`
 	ask := func(tools, more string) []byte {
-		return fmt.Appendf(nil, `{"model":"gpt-4o","max_tokens":9,"messages":[{"role":"user","content":"x"}],"tools":[%s]%s}`, tools, more)
+		return fmt.Appendf(nil, `{"model":"gpt-4-turbo","max_tokens":9,"messages":[{"role":"user","content":"x"}],"tools":[%s]%s}`, tools, more)
 	}
 	out, rec := s.post(inst, "/v1/messages", "", ask(search+","+look, ""))
 	if out.status != 200 || strings.Contains(string(s.sent[0]), "web_search") || !strings.Contains(string(s.sent[0]), `"name":"look"`) {

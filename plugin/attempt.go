@@ -37,7 +37,7 @@ type attempt struct {
 	provider *provider.Provider // the provider, in the variant that serves the target
 	op       *provider.Operation
 	how      translation
-	asked    *provider.Call // viaResource, viaCounter: what the provider is asked
+	asked    *provider.Call // viaResource, viaCounter, an operation instead: what the provider is asked
 	left     []string       // the client's hosted tools that the provider does not have
 	fitted   []string       // values of the header of the operation's Fit
 	hidden   bool           // the stream has a usage chunk that the client did not ask for
@@ -147,10 +147,38 @@ func (a *attempt) choose() error {
 	default:
 		return a.noTransformer()
 	}
+	if err := useInstead(a); err != nil {
+		return err
+	}
 	if a.request.stream && a.op.NoStream {
 		return refuse(http.StatusBadRequest, a.name()+" cannot stream: send the request without stream")
 	}
 	return nil
+}
+
+// useInstead takes the provider's other operation if the target's model needs it for
+// the request, and if it is known where it is.
+func useInstead(a *attempt) error {
+	instead := a.op.Instead
+	if instead == nil || a.how != same && a.how != viaChat {
+		return nil
+	}
+	if a.how == same && !instead.Body(a.target, a.request.members) {
+		return nil
+	}
+	parsed, err := a.request.internal()
+	if err != nil || a.how == viaChat && !instead.Request(a.target, parsed) {
+		return nil // translate says what is wrong
+	}
+	r := *parsed
+	if left, err := instead.Operation.Offer(a.target, &r); a.how == same && (left != nil || err != nil) {
+		return nil // the client's tools are of the older API
+	}
+	path, placed, err := besidePath(a, instead.Operation)
+	if placed && err == nil {
+		a.how, a.op, a.asked = viaChat, instead.Operation, &provider.Call{Method: http.MethodPost, Path: path}
+	}
+	return err
 }
 
 // operation returns the provider's operation for what the client wants.

@@ -44,6 +44,9 @@ func (b *balancing) attempts(ctx context.Context) error {
 		if !ok {
 			break
 		}
+		if inst.affinity != nil {
+			b.placed(i)
+		}
 		if x.reply.debugged() {
 			b.reasoned(i, pick.Available())
 		}
@@ -158,16 +161,34 @@ func (b *balancing) repeatsBroken() bool {
 	return b.exchange.instance.retries(&e, b.exchange.request.in.Method)
 }
 
-// hash is the hash of the header that consistent-hashing uses. A request without
-// the header gets a random one.
+// hash is the hash of the header that consistent-hashing uses, or of what names the
+// conversation. A request without it gets a random one.
 func (b *balancing) hash() uint64 {
-	if b.exchange.instance.config.Balancer.Algorithm != string(balancer.ConsistentHashing) {
+	inst, q := b.exchange.instance, &b.exchange.request
+	switch {
+	case inst.affinity != nil:
+		if hash, by := inst.affinity.Key(q.in.Header, q.members); by != "" {
+			b.exchange.record.Update(func(d *record.Data) { d.Affinity.Key = by })
+			return hash
+		}
+	case inst.config.Balancer.Algorithm != string(balancer.ConsistentHashing):
 		return 0
-	}
-	if v, ok := b.exchange.request.Header(b.exchange.instance.config.Balancer.HashOnHeader); ok {
-		return balancer.Hash(v)
+	default:
+		if v, ok := q.Header(inst.config.Balancer.HashOnHeader); ok {
+			return balancer.Hash(v)
+		}
 	}
 	return balancer.Hash(newID())
+}
+
+// placed records whether the conversation stays at its target, of which i was chosen.
+func (b *balancing) placed(i int) {
+	placement := b.exchange.instance.balancer.Placement(&b.pick, i)
+	b.exchange.record.Update(func(d *record.Data) {
+		if d.Affinity.Key != "" {
+			d.Affinity.Placement = string(placement)
+		}
+	})
 }
 
 // reasoned records why the balancer chose target i, out of how many.

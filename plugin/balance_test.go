@@ -13,7 +13,6 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
-	"go-ai-proxy/translators/target"
 )
 
 // target is one of several providers of a test.
@@ -293,7 +292,7 @@ func TestOnlyCompleteAnswersCountForLatency(t *testing.T) {
 		{"nothing to choose", one, 0, record.Completed, 0},
 		{"a session: the time to connect", two, time.Millisecond, record.CutOff, time.Millisecond},
 	} {
-		a := &attempt{instance: &Instance{targets: c.targets}, request: &request{api: &provider.API{}}, target: &target.Target{}, began: now.Add(-time.Second), took: c.took}
+		a := &attempt{instance: &Instance{targets: c.targets}, request: &request{api: &provider.API{}}, record: record.New(record.Data{}), began: now.Add(-time.Second), took: c.took}
 		a.seen.Usage = chat.Usage{Prompt: 3, Completion: 5}
 		if got := a.sample(c.end, now); got.Latency != c.want || got.Prompt != 3 || got.Completion != 5 {
 			t.Errorf("%s: %+v", c.name, got)

@@ -93,7 +93,14 @@ type got struct {
 func (c *chaos) request(t *testing.T, client *http.Client, url string, n int) got {
 	stream := n%2 == 0
 	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"hello"}],"stream":%v}`, stream)
-	resp, err := client.Post(fmt.Sprint(url, "/", n), "application/json", strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, fmt.Sprint(url, "/", n), strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return got{}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Session-Id", fmt.Sprint(n%40))
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Errorf("request %d has no answer: %v", n, err)
 		return got{}
@@ -121,6 +128,11 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 	}
 	t.Run("each attempt as it comes", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":0`) })
 	t.Run("targets closed off and probed", func(t *testing.T) { amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`) })
+	t.Run("conversations with a target of their own", func(t *testing.T) {
+		amongFailingTargets(t, total, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
+			return strings.Replace(conf, "round-robin", "affinity", 1)
+		})
+	})
 }
 
 // amongFailingTargets returns the records. with changes the configuration.

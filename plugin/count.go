@@ -3,7 +3,6 @@ package plugin
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/provider"
@@ -31,7 +30,7 @@ func chooseCounter(a *attempt) error {
 	if counter == nil {
 		return nil
 	}
-	path, placed, err := counterPath(a, counter)
+	path, placed, err := besidePath(a, counter)
 	switch {
 	case err != nil:
 		return err
@@ -45,33 +44,6 @@ func chooseCounter(a *attempt) error {
 		a.how, a.op, a.asked = viaCounter, counter, &provider.Call{Method: http.MethodPost, Path: path}
 	}
 	return nil
-}
-
-// counterPath is the counter's path, and says whether it is known: with a configured
-// URL, that is so when the URL has no path, or when its path ends in that of the chat
-// that is counted.
-func counterPath(a *attempt, counter *provider.Operation) (path string, placed bool, err error) {
-	o := a.target.Options
-	if path, err = counter.Path(a.target, false); err != nil || o.UpstreamURL == "" {
-		return path, o.UpstreamPath == "", err
-	}
-	u, err := a.endpoint.parseBase(o.UpstreamURL)
-	if err != nil {
-		return path, false, nil // setURL names the mistake when the target is used
-	}
-	if u.Path == "" || u.Path == "/" {
-		return path, o.UpstreamPath == "", nil
-	}
-	for _, beside := range []*provider.Operation{a.op, a.provider.Find(a.request.api.Beside, route.Chat), a.provider.Operations[a.request.route]} {
-		if beside == nil {
-			continue
-		}
-		own, err := beside.Path(a.target, false)
-		if prefix, ok := strings.CutSuffix(u.EscapedPath(), own); ok && err == nil {
-			return prefix + path, o.UpstreamPath == "", nil
-		}
-	}
-	return path, false, nil
 }
 
 // translateCount makes the counter's body of the body that the chat would have.

@@ -43,7 +43,7 @@ func askResponses(r *chat.Request) ([]byte, error) {
 	input := []any{}
 	for _, msg := range m.Messages {
 		if msg.Role == "tool" {
-			input = append(input, map[string]any{"type": "function_call_output", "call_id": msg.ToolCallID, "output": msg.Content})
+			input = append(input, map[string]any{"type": "function_call_output", "call_id": msg.ToolCallID, "output": inputContent("tool", msg.Content)})
 			continue
 		}
 		if content := inputContent(msg.Role, msg.Content); content != nil {

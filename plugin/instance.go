@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go-ai-proxy/plugin/affinity"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/config"
@@ -39,6 +40,7 @@ type Instance struct {
 	targets  []*endpoint
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
+	affinity *affinity.Finder // nil unless the algorithm is affinity
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -223,9 +225,12 @@ func (inst *Instance) balance() error {
 		targets[i] = balancer.Target{ID: t.identity, Weight: max(t.Weight, 1), State: inst.relay.states.Use(t.identity)}
 	}
 	balancer.SlowStart(targets, time.Now())
+	if b.Algorithm == string(balancer.Affinity) {
+		inst.affinity = affinity.New(b.Affinity.Headers)
+	}
 	var err error
 	inst.balancer, err = balancer.New(balancer.Options{
-		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(), Slots: b.Slots,
+		Algorithm: balancer.Algorithm(b.Algorithm), Latency: b.LatencyStrategy, Usage: inst.usageStrategy(), Slots: b.Slots, Bound: b.Affinity.Bound,
 		Breaker: balancer.Breaker{MaxFails: b.MaxFails, FailTimeout: time.Duration(b.FailTimeout) * time.Millisecond},
 	}, targets)
 	return err

@@ -159,7 +159,9 @@ func upstreamQuery(a *attempt, configured string, parts ...string) string {
 	own, _ := url.ParseQuery(configured) // malformed parameters are nobody's
 	parts = append([]string{configured}, parts...)
 	var fixed [][2]string
-	if a.provider.Query != nil {
+	if of := a.op.Query; of != nil {
+		fixed = of(a.target)
+	} else if a.provider.Query != nil {
 		fixed = a.provider.Query(a.target)
 	}
 	query := credentials.StripClientQuery(a.request.in.RawQuery)
@@ -175,7 +177,7 @@ func upstreamQuery(a *attempt, configured string, parts ...string) string {
 	for _, f := range fixed {
 		if own.Has(f[0]) {
 			query = credentials.WithoutQuery(query, f[0])
-		} else if _, ok := a.request.Query(f[0]); !ok {
+		} else if _, ok := a.request.Query(f[0]); !ok || query == "" {
 			parts = append(parts, f[0]+"="+url.QueryEscape(f[1]))
 		}
 	}

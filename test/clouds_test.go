@@ -53,7 +53,7 @@ var bedrockRows = []row{
 	{acceptance: []int{154}, name: "a dialogue", config: bedrock("/model/m/converse", "model.options.max_tokens", 8192, "model.options.temperature", 0.8, "model.options.top_p", 0.6), send: request{body: kongChat}, answer: bedrockSpoke,
 		want: want{up: obj{whole: document(`{"system":[{"text":"You are a mathematician."}],"messages":[{"role":"user","content":[{"text":"What is 1 + 2?"}]},{"role":"assistant","content":[{"text":"It is 3."}]},` +
 			`{"role":"user","content":[{"text":"Multiply that by 2"}]},{"role":"assistant","content":[{"text":"That makes 6."}]},{"role":"user","content":[{"text":"Why can't you divide by zero?"}]}],` +
-			`"inferenceConfig":{"maxTokens":8192,"temperature":0.8,"topP":0.6},"anthropic_version":"bedrock-2023-05-31"}`)},
+			`"inferenceConfig":{"maxTokens":8192,"temperature":0.8,"topP":0.6}}`)},
 			json: obj{"choices.0.message": document(`{"role":"assistant","content":"You cannot."}`), "model": "meta.llama3-70b-instruct-v1:0", "usage.prompt_tokens": 19, "usage.completion_tokens": 9, "usage.total_tokens": 28}}},
 	{acceptance: []int{156}, name: "a stream", config: bedrock("/model/m/converse-stream"), send: request{body: streamBody}, answer: bedrockStream,
 		want: want{header: asStream, body: []string{`"content":"You "`, `"content":"cannot."`, `"finish_reason":"stop"`, "}\n\ndata: [DONE]\n\n"}, log: obj{"ai.proxy.usage.prompt_tokens": 19, "ai.proxy.usage.completion_tokens": 9}}},

@@ -100,7 +100,7 @@ func TestMockServesEveryAgentWithoutAConfiguration(t *testing.T) {
 // TestExamplesNameTheirRoute compares the addresses and files that each README names
 // with its kong.yml.
 func TestExamplesNameTheirRoute(t *testing.T) {
-	main, err := os.ReadFile("../README.md")
+	main, err := os.ReadFile("../docs/clients.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +128,8 @@ func TestExamplesNameTheirRoute(t *testing.T) {
 				t.Errorf("%s: the README names %s", name, a[0])
 			}
 		}
-		if strings.Count(string(text), "-config examples/"+name+"/kong.yml") != 2 || !strings.Contains(string(main), "(examples/"+name+")") {
-			t.Errorf("%s: the READMEs do not name its folder", name)
+		if strings.Count(string(text), "-config examples/"+name+"/kong.yml") != 2 || !strings.Contains(string(main), "(../examples/"+name+")") {
+			t.Errorf("%s: its README and docs/clients.md do not name its folder", name)
 		}
 		for variable := range strings.FieldsSeq("ANTHROPIC_API_KEY= OPENAI_AUTH_HEADER=") {
 			vault := "{vault://env/" + strings.ToLower(strings.ReplaceAll(strings.TrimSuffix(variable, "="), "_", "-")) + "}"

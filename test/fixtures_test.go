@@ -36,7 +36,7 @@ var kongUnits = []struct {
 	{[]int{130}, "anthropic", true, anthropic("route_type", "llm/v1/completions", "logging", gone, "model.options.max_tokens", 512, "model.options.temperature", 0.5)},
 	{[]int{211}, "azure", false, azure("model.name", "gpt-4", "model.options.max_tokens", 512, "model.options.temperature", 0.5, "model.options.top_p", 1)},
 	{[]int{211}, "azure", true, azure("route_type", "llm/v1/completions", "model.name", "gpt-3.5-turbo-instruct", "model.options.max_tokens", 512, "model.options.temperature", 0.5, "model.options.top_p", 1)},
-	{[]int{154}, "bedrock", false, bedrock("/model/bedrock/converse", "model.name", "bedrock", "model.options.max_tokens", 8192, "model.options.temperature", 0.8, "model.options.top_p", 0.6)},
+	{[]int{154}, "bedrock", false, bedrock("/model/bedrock/converse", "model.name", "bedrock", "model.options.anthropic_version", "bedrock-2023-05-31", "model.options.max_tokens", 8192, "model.options.temperature", 0.8, "model.options.top_p", 0.6)},
 	{[]int{222}, "mistral/openai", false, mistral("model.options.max_tokens", 512, "model.options.temperature", 0.5)},
 	{[]int{222}, "mistral/ollama", false, mistral("model.options.mistral_format", "ollama", "model.options.upstream_url", "$UP/api/chat", "model.options.max_tokens", 512, "model.options.temperature", 0.5)},
 }

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -62,7 +63,7 @@ func serving(name string, options target.Options) (*providers.Provider, *target.
 	return p, t
 }
 
-// providerTable is what the README says that each provider can do.
+// providerTable is what each provider can do.
 func providerTable() string {
 	var b strings.Builder
 	b.WriteString("Every provider also serves `preserve`, byte for byte. *s*: streams, too.\n\n| provider |")
@@ -72,7 +73,7 @@ func providerTable() string {
 	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(columns)) + "\n")
 	for _, v := range variants() {
 		p, _ := serving(v.provider, v.options)
-		b.WriteString("| " + v.name + " |")
+		b.WriteString("| [" + v.name + "](" + v.provider + ".md) |")
 		for _, c := range columns {
 			switch op := p.Operations[c]; {
 			case op == nil:
@@ -85,7 +86,7 @@ func providerTable() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nWhat happens to each field of a chat request at each provider (mapped, refused or\ndropped by name) is in [docs/fields.md](docs/fields.md); what is known of models in\n[docs/models.md](docs/models.md).\n")
+	b.WriteString("\nWhat happens to each field of a chat request at each provider (mapped, refused or\ndropped by name) is in [fields](../fields.md); what is known of models in\n[models](../models.md).\n")
 	return b.String()
 }
 
@@ -156,49 +157,56 @@ func modelTable() string {
 	b.WriteString(`# What the models take
 
 Made from the code by ` + "`go test ./test -run Tables -update`" + `. A translated request is
-fitted to the first row that has the beginning of the model's name; the law "nothing
-that the model's row forbids is sent" is run over every row with every client's format.
-The last row without a name takes all others; a provider without such a row is asked
-as the client wants. A row is a line of the file ` + "`models.go`" + ` in the provider's folder.
+fitted to the first row that has a model's name; the law "nothing that the model's row
+forbids is sent" is run over every row with every client's format. Beside a document is
+when it was read last, where that was noted. A row is a line of the file ` + "`models.go`" + ` in
+the provider's folder.
 `)
-	for _, v := range variants() {
-		p, _ := serving(v.provider, v.options)
-		op := p.Operations["llm/v1/chat"]
-		if op == nil || len(op.Edit.Models) == 0 {
-			continue
+	seen := map[string]string{} // tables that were written, and whose they are
+	for _, p := range translators.Providers {
+		kinds := p.Kinds
+		if len(kinds) == 0 {
+			kinds = []providers.Kind{{}}
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n| models | effort | refused | otherwise | document |\n| --- | --- | --- | --- | --- |\n", v.name)
-		for i := range op.Edit.Models {
-			f := &op.Edit.Models[i]
-			name := "all others"
-			if f.Prefix != "" {
-				name = "`" + f.Prefix + "…`"
-				if bare, whole := strings.CutSuffix(f.Prefix, "-"); whole {
-					name = "`" + bare + "`, `" + f.Prefix + "…`"
-				}
+		for _, k := range kinds {
+			name := p.Name
+			if more := strings.Trim(k.Name+" "+k.Model, " "); more != "" {
+				name += " (" + more + ")"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | [↗](%s) |\n", name, strings.Join(f.Efforts, ", "), strings.Join(f.Refuses, ", "), otherwise(f), f.Document)
+			serving := p
+			if p.Variant != nil {
+				serving = p.Variant(&target.Target{Provider: p.Name, Model: k.Model, Options: &k.Options})
+			}
+			op := serving.Operations[route.Chat]
+			if op == nil || len(op.Table()) == 0 {
+				continue
+			}
+			table := modelRows(op.Table())
+			if first := seen[table]; first != "" {
+				if first != p.Name {
+					fmt.Fprintf(&b, "\n## %s\n\nAs %s.\n", name, first)
+				}
+				continue
+			}
+			seen[table] = p.Name
+			fmt.Fprintf(&b, "\n## %s\n\n%s", name, table)
 		}
 	}
 	return b.String()
 }
 
-// otherwise is what a row says beside efforts and refused members.
-func otherwise(f *providers.Family) string {
-	var all []string
-	if f.Limit != "" {
-		all = append(all, "max_tokens is "+f.Limit)
+func modelRows(rows []providers.Facts) string {
+	var b strings.Builder
+	b.WriteString("| models | effort | not sent | otherwise | document |\n| --- | --- | --- | --- | --- |\n")
+	for _, f := range rows {
+		lacks := f.Lacks
+		if lacks == nil {
+			lacks = f.Without
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | [%s](%s) |\n", f.Names, strings.Join(f.Efforts, ", "), strings.Join(lacks, ", "),
+			strings.Join(f.Notes, "; "), cmp.Or(f.Read, "↗"), f.Document)
 	}
-	if f.QuietTools {
-		all = append(all, "functions with effort none only")
-	}
-	if f.Thinking != nil {
-		all = append(all, "Anthropic's thinking")
-	}
-	if f.NoSchema {
-		all = append(all, "a schema goes in words")
-	}
-	return strings.Join(all, "; ")
+	return b.String()
 }
 
 // generated replaces what stands between the marks of a table.
@@ -216,26 +224,42 @@ func generated(text, name, table string) (string, error) {
 // written are the files that are made from the code, whole or in part, as they
 // should be.
 func written() (map[string]string, error) {
-	readme, err := os.ReadFile("../README.md")
+	old, err := os.ReadFile("../schema.json")
 	if err != nil {
 		return nil, err
 	}
-	text, err := generated(string(readme), "providers", providerTable())
+	schema := withRules(withLists(string(old)))
+	files := map[string]string{"../docs/fields.md": fieldTable(), "../docs/models.md": modelTable(), "../schema.json": schema}
+	for _, part := range []struct {
+		name string
+		of   func(text string) (string, error)
+	}{
+		{"../README.md", func(text string) (string, error) { return compared(text, schema) }},
+		{"../docs/providers/README.md", func(text string) (string, error) { return generated(text, "providers", providerTable()) }},
+		{"../docs/formats.md", func(text string) (string, error) { return generated(text, "formats", formatTable()) }},
+		{"../docs/configuration.md", func(string) (string, error) { return configurationTable(schema) }},
+	} {
+		text, err := os.ReadFile(part.name)
+		if err != nil {
+			return nil, err
+		}
+		if files[part.name], err = part.of(string(text)); err != nil {
+			return nil, err
+		}
+	}
+	if err := pagesOf(files); err != nil {
+		return nil, err
+	}
+	site, err := os.ReadFile("../mkdocs.yml")
 	if err != nil {
 		return nil, err
 	}
-	if text, err = generated(text, "formats", formatTable()); err != nil {
-		return nil, err
-	}
-	schema, err := os.ReadFile("../schema.json")
-	if err != nil {
-		return nil, err
-	}
-	return map[string]string{"../README.md": text, "../docs/fields.md": fieldTable(), "../docs/models.md": modelTable(), "../schema.json": withRules(withLists(string(schema)))}, nil
+	files["../mkdocs.yml"], err = navigation(string(site), files)
+	return files, err
 }
 
-// TestTablesInDocsMatchTheCode compares the README's tables, docs/fields.md and
-// what schema.json has from the code with the code; -update writes them.
+// TestTablesInDocsMatchTheCode compares what the docs and schema.json have from the
+// code with the code; -update writes it.
 func TestTablesInDocsMatchTheCode(t *testing.T) {
 	files, err := written()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// Providers holds all providers, in the order of the README.
+// Providers holds all providers, in the order of the documentation.
 var Providers = append([]*provider.Provider{
 	&openai.Provider,
 	&azure.Provider,

@@ -15,6 +15,10 @@ var needs = map[string]target.Options{
 	"databricks": {Databricks: target.Databricks{WorkspaceInstanceID: "dbc-1"}},
 }
 
+// reasoners are models that reason, of providers whose table says of unknown ones that
+// they do not.
+var reasoners = map[string]string{"xai": "grok-3-mini"}
+
 func TestCompatibleProvidersConform(t *testing.T) {
 	for _, p := range Providers {
 		name := p.Name
@@ -22,7 +26,7 @@ func TestCompatibleProvidersConform(t *testing.T) {
 			continue
 		}
 		options := needs[name]
-		conformance.Run(t, p, conformance.Options{Name: name, Target: target.Target{Options: &options}, Routes: compatibleRoutes(p)})
+		conformance.Run(t, p, conformance.Options{Name: name, Target: target.Target{Model: reasoners[name], Options: &options}, Routes: compatibleRoutes(p)})
 	}
 }
 

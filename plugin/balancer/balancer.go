@@ -1,7 +1,7 @@
 // Package balancer decides which target gets a request, and tracks which targets
 // are healthy. It does no I/O and knows nothing of HTTP: the relay reports how
 // attempts ended. Start with Balancer.Pick. Each policy is one small type in
-// policies.go (hashing.go for consistent hashing); state.go has the state of a
+// policies.go (hashing.go and affinity.go for consistent hashing); state.go has the state of a
 // target, failing.go how errors change it.
 package balancer
 
@@ -33,6 +33,7 @@ const (
 	LowestUsage       Algorithm = "lowest-usage"
 	Priority          Algorithm = "priority"
 	Semantic          Algorithm = "semantic"
+	Affinity          Algorithm = "affinity"
 )
 
 // Options configure a Balancer.
@@ -40,8 +41,11 @@ type Options struct {
 	Algorithm Algorithm
 	// Latency is tpot or e2e, Usage the name of a token count strategy.
 	Latency, Usage string
-	// Slots is the size of the ring of consistent hashing.
-	Slots   int
+	// Slots is the size of the ring of consistent hashing and affinity.
+	Slots int
+	// Bound limits the requests under way at a target, with affinity: relative to its
+	// weight, to so many times the mean. Less than 1 is DefaultBound.
+	Bound   float64
 	Breaker Breaker
 }
 
@@ -66,7 +70,7 @@ type Request struct {
 	Now time.Time
 	// Candidates are the indexes of the targets that can serve the request, ascending.
 	Candidates []int
-	// Hash is the hash of the client's hash header.
+	// Hash is the hash of the client's hash header, or of what names its conversation.
 	Hash uint64
 	// Ranked are candidates in the order of preference (semantic).
 	Ranked []int
@@ -91,6 +95,8 @@ func New(o Options, targets []Target) (*Balancer, error) {
 		b.policy = newRoundRobin(targets)
 	case ConsistentHashing:
 		b.policy = newHashing(o.Slots, b.targets)
+	case Affinity:
+		b.policy = newAffinity(o.Slots, o.Bound, b.targets)
 	case LeastConnections:
 		b.policy = leastConnections{}
 	case LowestLatency:

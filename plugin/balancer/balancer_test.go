@@ -316,7 +316,7 @@ func TestNewTargetStartsAtTheMeanOfItsPeers(t *testing.T) {
 // TestPickAllocatesNothing holds the cost of a choice for a request that is
 // used again (the first fills its lists).
 func TestPickAllocatesNothing(t *testing.T) {
-	for _, algorithm := range []Algorithm{RoundRobin, ConsistentHashing, LeastConnections, LowestLatency, LowestUsage, Priority, Semantic} {
+	for _, algorithm := range []Algorithm{RoundRobin, ConsistentHashing, LeastConnections, LowestLatency, LowestUsage, Priority, Semantic, Affinity} {
 		for _, n := range []int{2, 100} {
 			ts := targets(make([]int, n)...)
 			for i := range ts {
@@ -335,7 +335,7 @@ func TestPickAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkPick(b *testing.B) {
-	for _, algorithm := range []Algorithm{RoundRobin, ConsistentHashing, LeastConnections, LowestLatency, LowestUsage, Priority, Semantic} {
+	for _, algorithm := range []Algorithm{RoundRobin, ConsistentHashing, LeastConnections, LowestLatency, LowestUsage, Priority, Semantic, Affinity} {
 		for _, n := range []int{2, 100} {
 			b.Run(fmt.Sprintf("%s/%d", algorithm, n), func(b *testing.B) {
 				ts := targets(make([]int, n)...)

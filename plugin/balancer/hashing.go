@@ -32,7 +32,7 @@ func newHashing(slots int, targets []Target) *hashing {
 		open = append(open, i)
 	}
 	for len(open) > 0 {
-		i := p.best(uint64(len(p.ring)), targets, open)
+		i := p.best(uint64(len(p.ring)), targets, open, anyTarget)
 		p.ring = append(p.ring, int32(i))
 		if left[i]--; left[i] == 0 {
 			at, _ := slices.BinarySearch(open, i)
@@ -64,13 +64,16 @@ func (p *hashing) pick(r *Request, all []Target, from []int) int {
 	if _, ok := slices.BinarySearch(from, owner); ok {
 		return owner
 	}
-	return p.best(r.Hash, all, from)
+	return p.best(r.Hash, all, from, anyTarget)
 }
 
-// best returns the target with the lowest score.
-func (p *hashing) best(hash uint64, all []Target, from []int) int {
+// best returns the target with the lowest score of those that may be chosen.
+func (p *hashing) best(hash uint64, all []Target, from []int, may func(int) bool) int {
 	best, least := from[0], math.Inf(1)
 	for _, i := range from {
+		if !may(i) {
+			continue
+		}
 		// u is uniform in (0, 1), so its logarithm is exponentially distributed. The
 		// minimum of several such values falls to each in proportion to its rate.
 		u := (float64(mix(p.ids[i], hash)>>11) + .5) / (1 << 53)

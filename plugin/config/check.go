@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -126,7 +128,9 @@ func (k *checker) balancer() {
 		name, algorithm string
 	}{
 		{b.HashOnHeader != "X-Kong-LLM-Request-ID", "hash_on_header", "consistent-hashing"},
-		{b.Slots != 10000, "slots", "consistent-hashing"},
+		{b.Slots != 10000 && b.Algorithm != "affinity", "slots", "consistent-hashing"},
+		{b.Affinity.Headers != nil, "affinity.headers", "affinity"},
+		{b.Affinity.Bound != 0, "affinity.bound", "affinity"},
 		{b.LatencyStrategy != "tpot", "latency_strategy", "lowest-latency"},
 		{b.TokensCountStrategy != "total-tokens", "tokens_count_strategy", "lowest-usage"},
 	} {
@@ -136,6 +140,11 @@ func (k *checker) balancer() {
 	}
 	if b.MaxFails == 0 && b.FailTimeout != 10000 {
 		k.warn("config.balancer.fail_timeout", "has no effect without max_fails")
+	}
+	for i, name := range b.Affinity.Headers {
+		if !httpguts.ValidHeaderFieldName(name) {
+			k.fail(fmt.Sprintf("config.balancer.affinity.headers[%d]", i+1), "%q cannot be the name of a header", name)
+		}
 	}
 	if !k.c.Advanced && b.Algorithm != "round-robin" {
 		k.warn("config.balancer.algorithm", "has no effect for a single model")

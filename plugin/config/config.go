@@ -87,11 +87,18 @@ type Balancer struct {
 	WriteTimeout        int      `json:"write_timeout"`
 	Slots               int      `json:"slots"`
 	HashOnHeader        string   `json:"hash_on_header"`
+	Affinity            Affinity `json:"affinity"`
 	LatencyStrategy     string   `json:"latency_strategy"`
 	TokensCountStrategy string   `json:"tokens_count_strategy"`
 	FailoverCriteria    []string `json:"failover_criteria"`
 	MaxFails            int      `json:"max_fails"`
 	FailTimeout         int      `json:"fail_timeout"`
+}
+
+// Affinity says how requests of one conversation are told and kept together.
+type Affinity struct {
+	Headers []string `json:"headers"` // nil: those that agents are known to send
+	Bound   float64  `json:"bound"`   // of a target's load, relative to the mean; 0: the default
 }
 
 // ACLs say who may use the models. A deny rule wins over an allow rule.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"go-ai-proxy/translators/target"
 )
 
 // The flows are implemented here and not by azidentity, which requests the tenant's
@@ -24,17 +26,59 @@ const (
 )
 
 // azureFlow is one way to get a token: a name for errors, the values that identify
-// it, and the request for the token.
+// it, and the request for a token for a resource.
 type azureFlow struct {
 	name    string
 	id      []string
-	request func(context.Context) (*http.Request, error)
+	request func(ctx context.Context, resource string) (*http.Request, error)
+}
+
+// entra authenticates by tokens of one flow. A target may need one for another resource
+// than others of its provider.
+type entra struct {
+	*azureFlow
+	plain    *bearer // for azureResource
+	audience func(*target.Target) string
+	hc       *http.Client
+	env      *environment
+}
+
+// of returns the token for t, which is nil while its templates are not resolved.
+func (e *entra) of(t *target.Target) *bearer {
+	if t == nil || e.audience == nil {
+		return e.plain
+	}
+	if resource := e.audience(t); resource != "" {
+		return e.token(resource)
+	}
+	return e.plain
+}
+
+func (e *entra) apply(ctx context.Context, t *target.Target, out *Outgoing) error {
+	return e.of(t).apply(ctx, t, out)
+}
+
+func (e *entra) warm(t *target.Target) { e.of(t).warm(t) }
+
+// token returns the flow's token for a resource, which sources share.
+func (e *entra) token(resource string) *bearer {
+	fetch := func(ctx context.Context) (value []string, expires time.Time, err error) {
+		req, err := e.request(ctx, resource)
+		if err == nil {
+			value, expires, err = fetchToken(e.hc, req)
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", e.name, err)
+		}
+		return value, expires, err
+	}
+	return &bearer{e.env.tokens.get(fingerprintOf(append([]string{"entra", resource, e.name}, e.id...)...), fetch)}
 }
 
 // newAzure uses the first of these that is available: the configured service
 // principal, AKS workload identity, a service principal in the environment, the
 // managed identity of App Service, that of a virtual machine.
-func newAzure(auth Config, hc *http.Client, env *environment) (identity, error) {
+func newAzure(auth Config, audience func(*target.Target) string, hc *http.Client, env *environment) (identity, error) {
 	if auth.AzureClientSecret != "" && (auth.AzureClientID == "" || auth.AzureTenantID == "") {
 		return nil, errors.New("auth.azure_client_secret needs auth.azure_client_id and auth.azure_tenant_id")
 	}
@@ -42,18 +86,9 @@ func newAzure(auth Config, hc *http.Client, env *environment) (identity, error) 
 	if err != nil {
 		return nil, err
 	}
-	fetch := func(ctx context.Context) (value []string, expires time.Time, err error) {
-		req, err := flow.request(ctx)
-		if err == nil {
-			value, expires, err = fetchToken(hc, req)
-		}
-		if err != nil {
-			err = fmt.Errorf("%s: %w", flow.name, err)
-		}
-		return value, expires, err
-	}
-	id := fingerprintOf(append([]string{"entra", flow.name}, flow.id...)...)
-	return &bearer{env.tokens.get(id, fetch)}, nil
+	e := &entra{azureFlow: flow, audience: audience, hc: hc, env: env}
+	e.plain = e.token(azureResource)
+	return e, nil
 }
 
 func chooseAzure(auth Config) (*azureFlow, error) {
@@ -89,7 +124,6 @@ func chooseAzure(auth Config) (*azureFlow, error) {
 func managedIdentity(name string, at *url.URL, version, client, header, value string) *azureFlow {
 	q := at.Query()
 	q.Set("api-version", version)
-	q.Set("resource", azureResource)
 	if client != "" {
 		q.Set("client_id", client)
 	}
@@ -98,8 +132,8 @@ func managedIdentity(name string, at *url.URL, version, client, header, value st
 	return &azureFlow{
 		name: name,
 		id:   []string{u.String(), value},
-		request: func(ctx context.Context) (*http.Request, error) {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+		request: func(ctx context.Context, resource string) (*http.Request, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String()+"&resource="+url.QueryEscape(resource), nil)
 			if err != nil {
 				return nil, errors.New("the endpoint is not a URL")
 			}
@@ -119,8 +153,8 @@ func servicePrincipal(client, secret, tenant string) (*azureFlow, error) {
 	return &azureFlow{
 		name: "Azure service principal",
 		id:   []string{at, client, secret},
-		request: func(ctx context.Context) (*http.Request, error) {
-			return clientCredentials(ctx, at, client, url.Values{"client_secret": {secret}})
+		request: func(ctx context.Context, resource string) (*http.Request, error) {
+			return clientCredentials(ctx, at, client, resource, url.Values{"client_secret": {secret}})
 		},
 	}, nil
 }
@@ -136,12 +170,12 @@ func workloadIdentity(client, file, tenant string) (*azureFlow, error) {
 	return &azureFlow{
 		name: "Azure workload identity",
 		id:   []string{at, client, file},
-		request: func(ctx context.Context) (*http.Request, error) {
+		request: func(ctx context.Context, resource string) (*http.Request, error) {
 			assertion, err := os.ReadFile(file)
 			if err != nil {
 				return nil, fmt.Errorf("AZURE_FEDERATED_TOKEN_FILE: %w", err)
 			}
-			return clientCredentials(ctx, at, client, url.Values{
+			return clientCredentials(ctx, at, client, resource, url.Values{
 				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 				"client_assertion":      {strings.TrimSpace(string(assertion))},
 			})
@@ -149,10 +183,10 @@ func workloadIdentity(client, file, tenant string) (*azureFlow, error) {
 	}, nil
 }
 
-func clientCredentials(ctx context.Context, at, client string, proof url.Values) (*http.Request, error) {
+func clientCredentials(ctx context.Context, at, client, resource string, proof url.Values) (*http.Request, error) {
 	proof.Set("grant_type", "client_credentials")
 	proof.Set("client_id", client)
-	proof.Set("scope", azureResource+".default")
+	proof.Set("scope", resource+".default")
 	return postForm(ctx, at, proof)
 }
 

@@ -1,12 +1,16 @@
 package credentials
 
 import (
+	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go-ai-proxy/translators/target"
 )
 
 func TestManagedIdentityAsksTheMetadataServiceOnce(t *testing.T) {
@@ -154,4 +158,25 @@ func TestWarmFetchesBeforeTheFirstAttempt(t *testing.T) {
 			t.Fatalf("wanted no more requests, got %d", n)
 		}
 	})
+}
+
+func TestTokensForClaudeAreForFoundry(t *testing.T) {
+	clearCloudEnv(t)
+	c, env := tokens(`"expires_in":"3600"`), alone()
+	s := mustSource(t, Config{AzureUseManagedIdentity: true}, "azure", c.client(), env)
+	s.Warm(nil)
+	for _, model := range []string{"gpt-5", "claude-opus-5", "gpt-5", "claude-opus-5"} {
+		out := &Outgoing{Method: "POST", URL: &url.URL{Scheme: "https", Host: "h"}, Header: http.Header{}}
+		if err := s.Apply(t.Context(), &target.Target{Provider: "azure", Model: model, Options: &target.Options{}}, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := map[string]int{}
+	for _, r := range c.requests() {
+		u, _ := url.Parse(r.url)
+		asked[u.Query().Get("resource")]++
+	}
+	if want := map[string]int{"https://cognitiveservices.azure.com/": 1, "https://ai.azure.com/": 1}; !maps.Equal(asked, want) {
+		t.Errorf("asked for %v", asked)
+	}
 }

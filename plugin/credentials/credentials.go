@@ -117,7 +117,7 @@ func newSource(auth Config, p *provider.Provider, hc *http.Client, env *environm
 	case p.Identity == provider.AWS && !s.isBearerKey(auth):
 		s.identity, err = newSigV4(auth, p.Service, hc, env)
 	case p.Identity == provider.Entra && auth.AzureUseManagedIdentity:
-		s.identity, err = newAzure(auth, hc, env)
+		s.identity, err = newAzure(auth, p.Audience, hc, env)
 	case p.Identity == provider.Google && auth.GCPUseServiceAccount:
 		s.identity, err = newGoogle(auth, hc, env)
 	}
@@ -309,7 +309,7 @@ func (s Source) Format(f fmt.State, _ rune) {
 	switch s.identity.(type) {
 	case *sigV4:
 		kinds = append(kinds, "SigV4")
-	case *bearer:
+	case *bearer, *entra:
 		kinds = append(kinds, "token")
 	}
 	fmt.Fprintf(f, "credentials of %s (%s)", s.provider, strings.Join(kinds, ", "))

@@ -20,21 +20,21 @@ const (
 	closing         // with the connection; answers only
 )
 
-// Limits of what is in a chunked body and is not body, in bytes.
+// Limits in bytes of what a chunked body contains beside its data.
 const (
 	maxChunkLine = 4 << 10
 	maxTrailer   = 4 << 10
 	maxExcess    = 16 << 10
 )
 
-// maxChunk is the largest size of a chunk, in bytes. It is far larger than any that
-// is sent, and so small that sums of sizes do not overflow.
+// maxChunk is the largest size of a chunk, in bytes. It is far above any real size, and
+// small enough that sums of sizes do not overflow.
 const maxChunk = 1 << 50
 
-// What is wrong with a chunked body.
+// The errors of a chunked body.
 var (
 	errChunk   = fmt.Errorf("%w: chunks", wire.ErrMalformed)
-	errExcess  = fmt.Errorf("%w: too little in its chunks", wire.ErrMalformed)
+	errExcess  = fmt.Errorf("%w: the chunks have more overhead than data", wire.ErrMalformed)
 	errTrailer = fmt.Errorf("%w: trailer", wire.ErrMalformed)
 )
 
@@ -44,11 +44,11 @@ type body struct {
 	framing framing
 	left    int64 // of the body when sized, of the chunk when chunked
 	part    part
-	excess  int64 // bytes that are no body, above what is reasonable
-	err     error // final; io.EOF is a body that came whole
+	excess  int64 // bytes that are not data, above what is reasonable
+	err     error // final; io.EOF after a complete body
 }
 
-// part is where in a chunked body the next byte belongs.
+// part is the part of a chunked body that the next byte belongs to.
 type part uint8
 
 const (
@@ -58,9 +58,8 @@ const (
 	inTrailer
 )
 
-// Read implements io.Reader. It reads the connection at most once after there
-// is something to return, and io.EOF comes with the last bytes when the end is
-// known by then.
+// Read implements io.Reader. Once it has something to return it reads the connection at
+// most once. It returns io.EOF together with the last bytes if the end is known by then.
 func (b *body) Read(p []byte) (n int, err error) {
 	if b.err != nil || len(p) == 0 {
 		return 0, b.err
@@ -84,10 +83,10 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// whole reports whether the body was read to its proper end.
+// whole reports whether the body was read to its regular end.
 func (b *body) whole() bool { return b.framing == empty || b.err == io.EOF }
 
-// readChunks fills p from as many chunks as have come.
+// readChunks fills p from all chunks that have arrived.
 func (b *body) readChunks(p []byte) (n int, err error) {
 	for {
 		if b.part == inData {
@@ -123,7 +122,7 @@ func (b *body) lineCame() bool {
 	return bytes.IndexByte(b.src.unread(), '\n') >= 0
 }
 
-// step goes past one line between the data of chunks.
+// step reads one line between the data of chunks.
 func (b *body) step() error {
 	malformed := errChunk
 	if b.part == inTrailer {
@@ -140,8 +139,8 @@ func (b *body) step() error {
 		return err
 	}
 	n := len(line)
-	// A bare line feed ends no line here, and a carriage return stands nowhere
-	// else: RFC 9112 §7.1, erratum 7633.
+	// Here a line does not end with a bare line feed, and must not contain a carriage
+	// return: RFC 9112 §7.1, erratum 7633.
 	if n < 2 || line[n-2] != '\r' || bytes.IndexByte(line[:n-2], '\r') >= 0 {
 		return malformed
 	}
@@ -161,7 +160,7 @@ func (b *body) step() error {
 	return err
 }
 
-// size takes in a chunk's size; extensions mean nothing (RFC 9112 §7.1.1).
+// size reads a chunk's size. Extensions are ignored (RFC 9112 §7.1.1).
 func (b *body) size(line []byte) error {
 	var size int64
 	i := 0
@@ -190,7 +189,7 @@ func (b *body) size(line []byte) error {
 	return nil
 }
 
-// trailer takes in a trailer field, which nobody asks for, or the end.
+// trailer skips a trailer field, as nothing needs it, or reads the end.
 func (b *body) trailer(line []byte) error {
 	if len(line) == 0 {
 		return io.EOF

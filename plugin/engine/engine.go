@@ -18,8 +18,8 @@ import (
 // are smaller.
 const bufferSize = 8 << 10
 
-// buffers are shared by all connections of the process. A connection takes one
-// when there is something to put into it, not while it waits.
+// buffers are shared by all connections of the process. A connection takes one when there
+// is something to put into it, and not while it waits.
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 func takeBuffer() []byte { return buffers.Get().(*[bufferSize]byte)[:] }

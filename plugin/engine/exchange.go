@@ -15,39 +15,39 @@ type Exchange struct {
 	Target        string // as in the request line
 	Path          string // of Target, escaped
 	RawQuery      string
-	Host          string      // of Target or, usually, of the Host header, which is not in Header
+	Host          string      // from Target or, usually, from the Host header, which is not in Header
 	Header        http.Header // the handler may change it
-	ContentLength int64       // of the body in bytes, -1 when unknown
+	ContentLength int64       // of the body in bytes, -1 if unknown
 	RemoteAddr    string      // "ip:port"
 
-	// What every write looks at comes first: it lies side by side.
+	// What every write uses comes first, so that it is in one cache line.
 	conn    *serverConn
 	began   bool    // Start was called
 	framing framing // of the answer
 	mute    bool    // the answer has no body
 	broken  bool    // Abort was called
 	ended   bool    // End was called
-	keep    bool    // the client wants to go on after this request
+	keep    bool    // the client keeps the connection after this request
 	expects bool    // the client waits for 100 before it sends its body
-	left    int64   // bytes that a sized answer still owes
+	left    int64   // bytes of an answer with Content-Length that have not been written
 	minor   int     // of the client's HTTP version
 	life    lifetime
 	body    body
 
-	upgraded bool // guarded by the connection: hanging up is not the engine's to see
+	upgraded bool // guarded by the connection; the engine no longer watches whether the client leaves
 	hijacked bool
 
-	std *stdExchange // instead of conn, where net/http serves the client
+	std *stdExchange // instead of conn, if net/http serves the client
 }
 
-// maxRest is how much of a request's body is read for the sake of the
-// connection when the handler did not want it, in bytes.
+// maxRest is how many bytes of a body that the handler has not read are read so that
+// the connection can be used again.
 const maxRest = 256 << 10
 
-// Context ends when the client is gone, and when the request is answered.
+// Context returns a context that ends when the client is gone or the request is answered.
 func (x *Exchange) Context() context.Context { return &x.life }
 
-// Body is the request's, nil when it has none.
+// Body returns the request's body, or nil if it has none.
 func (x *Exchange) Body() io.Reader {
 	switch {
 	case x.body.framing == empty:
@@ -58,7 +58,7 @@ func (x *Exchange) Body() io.Reader {
 	return (*requestBody)(x)
 }
 
-// requestBody asks the client for its body when it waits to be asked.
+// requestBody sends 100 Continue if the client waits for it.
 type requestBody Exchange
 
 // Read implements io.Reader.
@@ -87,11 +87,11 @@ var (
 	errStarted = errors.New("the answer has begun")
 	errAborted = errors.New("the answer was aborted")
 	errLength  = errors.New("more was written than the answer's length")
-	errStatus  = errors.New("no status of a final answer")
+	errStatus  = errors.New("not the status of a final answer")
 )
 
-// Start implements wire.Sink. Of header it leaves out what belongs to the
-// connection; nothing else is added but Date.
+// Start implements wire.Sink. It leaves out the headers that belong to the connection,
+// and adds only Date and the framing.
 func (x *Exchange) Start(status int, header http.Header, length int64) error {
 	switch {
 	case x.broken:
@@ -136,7 +136,7 @@ func (x *Exchange) Start(status int, header http.Header, length int64) error {
 	return o.err
 }
 
-// appendFraming ends the header with what says how the answer ends.
+// appendFraming writes the fields that say how the answer ends, and ends the header.
 func (x *Exchange) appendFraming(o *output, length int64) {
 	switch {
 	case length >= 0:
@@ -153,7 +153,7 @@ func (x *Exchange) appendFraming(o *output, length int64) {
 	o.appendString("\r\n")
 }
 
-// ownField says that a header is not the handler's.
+// ownField reports whether a header is written by the engine and not by the handler.
 func ownField(name string) bool {
 	switch name {
 	case "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Trailer", "Upgrade":
@@ -162,8 +162,8 @@ func ownField(name string) bool {
 	return false
 }
 
-// clean is a header's value without what cannot stand in one: a line end would
-// end it, and proxies refuse answers with other control characters.
+// clean returns a header's value without control characters: a line end would end the
+// field, and proxies refuse answers with other control characters.
 func clean(v string) string {
 	if !validValue(v) {
 		b := []byte(v)
@@ -177,8 +177,8 @@ func clean(v string) string {
 	return trimmed(v)
 }
 
-// rest reads what the handler left of a small body, so that the connection can
-// go on and a client that sends all before it reads is not left hanging.
+// rest reads what the handler has left of a small body. The connection can then be used
+// again, and a client that sends everything before it reads does not hang.
 func (x *Exchange) rest() {
 	switch {
 	case x.body.whole() || !x.keep:
@@ -187,7 +187,7 @@ func (x *Exchange) rest() {
 	default:
 		b := takeBuffer()
 		for n, most := 0, maxRest; most >= 0 && x.body.err == nil; most -= n {
-			n, _ = x.body.Read(b) // its error stays with it
+			n, _ = x.body.Read(b) // the body keeps its error
 		}
 		giveBuffer(b)
 		if x.keep = x.body.whole(); x.keep {
@@ -249,8 +249,8 @@ func (x *Exchange) Flush() error {
 // Abort implements wire.Sink.
 func (x *Exchange) Abort() { x.broken = true }
 
-// End sends the end of the answer. The engine calls it when the handler returns; a
-// handler that does more work afterwards calls it itself.
+// End sends the end of the answer. The engine calls it when the handler returns. A
+// handler that has more work to do afterwards calls it itself.
 func (x *Exchange) End() error {
 	if x.std != nil {
 		return x.std.end()
@@ -270,12 +270,12 @@ func (x *Exchange) End() error {
 	case x.framing == chunked:
 		o.appendString("0\r\n\r\n")
 	case x.framing == sized && x.left > 0:
-		x.broken = true // what came must not look complete
+		x.broken = true // the answer must not look complete
 	}
 	return o.flush()
 }
 
-// finish ends the exchange; true: the connection can take another.
+// finish ends the exchange. It reports whether the connection can be used again.
 func (x *Exchange) finish() bool {
 	err := x.End()
 	if x.broken || err != nil {

@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// maxFields bounds how many header fields a message may have: each costs more
-// memory than it has bytes.
+// maxFields is the largest number of header fields of a message. It is limited because a
+// field needs more memory than it has bytes.
 const maxFields = 1000
 
-// What is wrong with a head. The texts are for logs: they quote nothing.
+// The errors of a head. They quote nothing, as they are logged.
 var (
 	errField  = errors.New("malformed header field")
 	errFolded = errors.New("folded header field")
 	errFields = errors.New("too many header fields")
 )
 
-// cutLine takes the first line off s, without its end.
+// cutLine returns the first line of s, without its line end, and what follows.
 func cutLine(s string) (line, rest string) {
 	line, rest, _ = strings.Cut(s, "\n")
 	return strings.TrimSuffix(line, "\r"), rest
 }
 
-// parseFields reads the header fields of a head up to its empty line. Names
-// are in canonical form; names and values alias s where they can.
+// parseFields reads the header fields of a head up to its empty line. Names are in
+// canonical form. Names and values are substrings of s if possible.
 func parseFields(s string) (http.Header, error) {
 	n := strings.Count(s, "\n") - 1
 	if n > maxFields {
@@ -46,15 +46,15 @@ func parseFields(s string) (http.Header, error) {
 			h[name] = append(old, value)
 			continue
 		}
-		one := values[:1:1] // an append to it does not reach the next
+		one := values[:1:1] // so that append copies it
 		one[0] = value
 		h[name] = one
 		values = values[1:]
 	}
 }
 
-// parseField splits a field line. White space before the colon, a name that is
-// no token and control characters in the value are refused (RFC 9112 §5).
+// parseField splits a field line. It refuses white space before the colon, a name that is
+// not a token, and control characters in the value (RFC 9112 §5).
 func parseField(line string) (name, value string, err error) {
 	if line[0] == ' ' || line[0] == '\t' {
 		return "", "", errFolded
@@ -86,11 +86,11 @@ func parseField(line string) (name, value string, err error) {
 	return name, value, nil
 }
 
-// canonicalName is http.CanonicalHeaderKey, which knows the usual names by
-// heart, for a valid name.
+// canonicalName is http.CanonicalHeaderKey for a valid name. It allocates nothing for the
+// usual names.
 func canonicalName(name string) string { return http.CanonicalHeaderKey(name) }
 
-// trimmed is s without the white space around it.
+// trimmed returns s without the white space around it.
 func trimmed(s string) string {
 	for s != "" && (s[0] == ' ' || s[0] == '\t') {
 		s = s[1:]
@@ -119,14 +119,14 @@ func validValue(s string) bool {
 	return true
 }
 
-// What a byte may be in a head.
+// The classes of bytes in a head.
 const (
 	token   = 1 << iota // in a name or a method (RFC 9110 §5.6.2)
 	lower               // a to z
 	capital             // A to Z
-	control             // not in a value: all below space but the tab, and delete
+	control             // not allowed in a value: everything below the space except the tab, and delete
 	host                // in a host with its port
-	simple              // in a path that means the same escaped and unescaped
+	simple              // in a path that is the same escaped and unescaped
 )
 
 var classes = makeClasses()
@@ -152,7 +152,7 @@ func makeClasses() (c [256]uint8) {
 	return c
 }
 
-// all says whether every byte of s is of the class.
+// all reports whether every byte of s is in the class.
 func all(s string, class uint8) bool {
 	for i := 0; i < len(s); i++ {
 		if classes[s[i]]&class == 0 {
@@ -162,7 +162,7 @@ func all(s string, class uint8) bool {
 	return true
 }
 
-// hasToken says whether a list of comma-separated tokens has one, in any case.
+// hasToken reports whether a comma-separated list has the token, ignoring case.
 func hasToken(values []string, want string) bool {
 	for _, v := range values {
 		for v != "" {

@@ -2,8 +2,8 @@ package engine
 
 import "go-ai-proxy/plugin/wire"
 
-// Inbound is what the relay sees of the request. Its answer goes to x itself,
-// which is a wire.Sink.
+// Inbound returns the request as the relay reads it. The answer is written to x, which is
+// a wire.Sink.
 func (x *Exchange) Inbound() wire.Inbound {
 	in := wire.Inbound{
 		Method: x.Method, Path: x.Path, RawQuery: x.RawQuery,

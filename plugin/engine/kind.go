@@ -22,5 +22,5 @@ func ParseKind(name string) (Kind, error) {
 	case NetHTTP:
 		return k, nil
 	}
-	return "", fmt.Errorf("%s: %q is no engine: use %q (the default) or %q", KindEnv, name, BuiltIn, NetHTTP)
+	return "", fmt.Errorf("%s: unknown engine %q: use %q (the default) or %q", KindEnv, name, BuiltIn, NetHTTP)
 }

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// closeSoon closes conn and does not wait: net's Close waits for whoever reads or
-// writes to have had its turn, which takes long on a busy machine. The deadline
-// stops them at once, unless they are just moving it themselves.
+// closeSoon closes conn without waiting. Close in package net waits until every running
+// read and write has returned, which takes long on a busy machine. The deadline ends
+// them at once, unless they are setting it themselves at this moment.
 func closeSoon(conn net.Conn) {
-	_ = conn.SetDeadline(past) // it fails on a closed connection only
+	_ = conn.SetDeadline(past) // it only fails on a closed connection
 	go conn.Close()
 }
 
-// lifetime is the context of one request: it ends when the client is gone or
-// the request is answered. It costs nothing until somebody asks for Done, and
-// it can cut a connection to a provider itself, without a goroutine that waits.
+// lifetime is the context of one request. It ends when the client is gone or the request
+// is answered. It allocates nothing until Done is called. It can close a connection to
+// a provider itself, so that no goroutine has to wait for its end.
 type lifetime struct {
 	mu    sync.Mutex
 	err   error
-	done  chan struct{}        // made when it is asked for
+	done  chan struct{}        // made by Done
 	cut   net.Conn             // closed when the lifetime ends
-	calls map[*func()]struct{} // of AfterFunc
+	calls map[*func()]struct{} // the functions given to AfterFunc
 }
 
 var closed = func() chan struct{} {
@@ -58,9 +58,8 @@ func (l *lifetime) Done() <-chan struct{} {
 	return l.done
 }
 
-// AfterFunc arranges for f to be called in a goroutine of its own when the
-// lifetime ends. Package context asks for it, so that a context derived from
-// this one needs no goroutine.
+// AfterFunc calls f in its own goroutine when the lifetime ends. Package context uses
+// it, so that a context derived from this one needs no goroutine.
 func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +92,7 @@ func (l *lifetime) hold(conn net.Conn) bool {
 	return true
 }
 
-// let releases conn; it returns false when conn has been closed.
+// let releases conn. It returns false if conn has been closed.
 func (l *lifetime) let() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -17,20 +17,20 @@ import (
 	"go-ai-proxy/plugin/wire"
 )
 
-// stdServer serves the same Handler with net/http, with the same limits. It is
-// the client's side of NetHTTP; transport.go is the provider's.
+// stdServer serves the same Handler by net/http, with the same limits. It is the clients'
+// side of the kind NetHTTP; transport.go is the providers' side.
 type stdServer struct {
 	*Server
 	http http.Server
 	open map[*stdExchange]struct{} // guarded by Server.mu
-	none chan struct{}             // closed when open is empty, once ending
+	none chan struct{}             // closed when the server is ending and open is empty
 }
 
 func newStdServer(s *Server) *stdServer {
 	std := &stdServer{Server: s, open: map[*stdExchange]struct{}{}}
 	std.http = http.Server{
 		Handler:                      std,
-		MaxHeaderBytes:               s.MaxHead - 4<<10, // net/http allows that much more
+		MaxHeaderBytes:               s.MaxHead - 4<<10, // net/http adds this to the limit
 		ReadHeaderTimeout:            s.HeadTimeout,
 		IdleTimeout:                  s.IdleTimeout,
 		DisableGeneralOptionsHandler: true,
@@ -65,7 +65,7 @@ func (s *stdServer) shutdown(ctx context.Context) error {
 	}
 }
 
-// settle finds out whether the last request of an ending server is answered.
+// settle closes none if the server is ending and the last request is answered.
 func (s *stdServer) settle() {
 	if s.none != nil && len(s.open) == 0 {
 		select {
@@ -110,11 +110,11 @@ func (s *stdServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !e.serve() {
-		panic(http.ErrAbortHandler) // net/http breaks the connection, and logs nothing
+		panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
 	}
 }
 
-// stdExchange is what an Exchange has instead of a connection of ours.
+// stdExchange is what an Exchange has instead of a serverConn.
 type stdExchange struct {
 	x       *Exchange
 	server  *stdServer
@@ -143,14 +143,14 @@ func newStdExchange(s *stdServer, w http.ResponseWriter, r *http.Request) *stdEx
 	return e
 }
 
-// check refuses what the handler is not to see.
+// check refuses requests that the handler must not see.
 func (e *stdExchange) check() error {
 	fields := 0
 	for _, values := range e.r.Header {
 		fields += len(values)
 	}
 	switch {
-	case e.r.ProtoMajor != 1: // HTTP/2's preface
+	case e.r.ProtoMajor != 1: // the preface of HTTP/2
 		return &badRequest{http.StatusHTTPVersionNotSupported, "unsupported protocol version"}
 	case e.r.Method == http.MethodConnect:
 		return errConnect
@@ -160,7 +160,7 @@ func (e *stdExchange) check() error {
 	return e.x.splitTarget()
 }
 
-// refuse answers as serverConn.refuse does.
+// refuse is like serverConn.refuse.
 func (e *stdExchange) refuse(err error) {
 	var b *badRequest
 	if !errors.As(err, &b) {
@@ -171,10 +171,10 @@ func (e *stdExchange) refuse(err error) {
 	h["Content-Type"], h["Connection"] = []string{"text/plain; charset=utf-8"}, []string{"close"}
 	h["Content-Length"] = []string{strconv.Itoa(len(text))}
 	e.w.WriteHeader(b.status)
-	_, _ = io.WriteString(e.w, text) // who is gone needs no answer
+	_, _ = io.WriteString(e.w, text) // an error means that the client is gone
 }
 
-// serve has the handler answer; false: the answer must not look complete.
+// serve calls the handler. It returns false if the answer must not look complete.
 func (e *stdExchange) serve() (whole bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -186,7 +186,7 @@ func (e *stdExchange) serve() (whole bool) {
 	return e.end() == nil && !e.x.broken
 }
 
-// read is the request body's Read.
+// read implements Read of the request's body.
 func (e *stdExchange) read(p []byte) (int, error) {
 	b := &e.x.body
 	if b.err != nil {
@@ -197,7 +197,7 @@ func (e *stdExchange) read(p []byte) (int, error) {
 	}
 	n, err := e.r.Body.Read(p)
 	if err == io.EOF {
-		_ = e.reading.fix(time.Time{}) // net/http reads on, to notice when the client leaves; what fails then, it sees
+		_ = e.reading.fix(time.Time{}) // net/http reads on to notice when the client leaves, and sees errors by itself
 	} else if err != nil && b.framing == chunked && !isTransport(err) {
 		err = fmt.Errorf("%w: %w", wire.ErrMalformed, err)
 	}
@@ -211,13 +211,14 @@ type readerFunc func(p []byte) (int, error)
 // Read implements io.Reader.
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// isTransport says that an error is of the connection, not of what came on it.
+// isTransport reports whether an error comes from the connection and not from the bytes
+// on it.
 func isTransport(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// rest is Exchange.rest.
+// rest implements Exchange.rest.
 func (e *stdExchange) rest() {
 	b := &e.x.body
 	if b.framing == sized && e.x.ContentLength > maxRest || e.r.Header["Expect"] != nil {
@@ -226,11 +227,11 @@ func (e *stdExchange) rest() {
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	for n, most := 0, maxRest; most >= 0 && b.err == nil; most -= n {
-		n, _ = e.read(buf) // its error stays with it
+		n, _ = e.read(buf) // read keeps the error
 	}
 }
 
-// start is Exchange.Start, once that has looked whether it may.
+// start implements Exchange.Start, which has checked that it may be called.
 func (e *stdExchange) start(status int, header http.Header, length int64) error {
 	x := e.x
 	if !x.body.whole() {
@@ -239,7 +240,7 @@ func (e *stdExchange) start(status int, header http.Header, length int64) error 
 	x.began = true
 	x.mute = x.Method == http.MethodHead || bodiless(status)
 	h := e.w.Header()
-	h["Content-Type"] = nil // none by guess
+	h["Content-Type"] = nil // so that net/http does not guess one
 	for name, values := range header {
 		if ownField(name) || !validName(name) {
 			continue
@@ -261,7 +262,7 @@ func (e *stdExchange) start(status int, header http.Header, length int64) error 
 	return nil
 }
 
-// write is Exchange.Write, once the answer has begun.
+// write implements Exchange.Write for an answer that has begun.
 func (e *stdExchange) write(p []byte) error {
 	x := e.x
 	if len(p) == 0 || x.mute {
@@ -280,7 +281,7 @@ func (e *stdExchange) write(p []byte) error {
 	return err
 }
 
-// flush is Exchange.Flush.
+// flush implements Exchange.Flush.
 func (e *stdExchange) flush() error {
 	if !e.x.began {
 		return nil
@@ -291,13 +292,13 @@ func (e *stdExchange) flush() error {
 	return e.control.Flush()
 }
 
-// end is Exchange.End. The end mark of a chunked answer is net/http's to send,
-// when the handler has returned.
+// end implements Exchange.End. net/http sends the end mark of a chunked answer when the
+// handler has returned.
 func (e *stdExchange) end() error {
 	x := e.x
 	switch {
 	case x.hijacked && e.taken == nil:
-		return e.control.Flush() // what refuses the upgrade
+		return e.control.Flush() // the answer that refuses the upgrade
 	case x.hijacked, x.ended:
 		return nil
 	}
@@ -312,24 +313,24 @@ func (e *stdExchange) end() error {
 	}
 	err := e.flush()
 	if !x.body.whole() {
-		_ = e.reading.ahead(e.server.LingerTimeout) // net/http looks whether its end comes
+		_ = e.reading.ahead(e.server.LingerTimeout) // net/http reads on for the end of the body
 	}
 	return err
 }
 
-// upgrade is Exchange.Upgrade. From now on the answer is the caller's.
+// upgrade implements Exchange.Upgrade. From now on the caller writes the answer.
 func (e *stdExchange) upgrade() (http.ResponseWriter, *http.Request) {
 	e.x.hijacked = true
 	return &stdUpgrade{e.w, e}, e.r.WithContext(&e.x.life)
 }
 
-// stdUpgrade remembers the connection, for close.
+// stdUpgrade remembers the connection so that close can close it.
 type stdUpgrade struct {
 	http.ResponseWriter
 	e *stdExchange
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap is called by http.ResponseController.
 func (u *stdUpgrade) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // Hijack implements http.Hijacker.

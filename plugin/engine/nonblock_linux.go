@@ -7,15 +7,14 @@ import (
 	"unsafe"
 )
 
-// recvNow, sendNow and peekNow are the system calls on a non-blocking socket,
-// which return at once. So the scheduler need not be told of them, as package
-// syscall does: that wakes its watching thread whenever the process had been
-// idle, which was a tenth of what an event of a slow stream costs. And they are
-// the socket's own calls: those of files, read and write, look at more.
+// recvNow, sendNow and peekNow are system calls on a non-blocking socket. They return
+// at once, so the scheduler need not be informed as package syscall does. That would
+// wake the monitoring thread whenever the process had been idle: a tenth of the cost of
+// an event of a slow stream. recvfrom and sendto check less than read and write, which
+// work on all files.
 //
-// The race detector learns from package syscall what happens before what, so with
-// it the calls are those of nonblock_unix.go. With the build tag norawsyscall
-// they are, too.
+// The race detector needs package syscall to see the order of events. With it, and with
+// the build tag norawsyscall, the calls of nonblock_unix.go are used.
 
 func recvNow(fd int, b []byte) (int, error) {
 	return nonblocking(syscall.SYS_RECVFROM, fd, b, 0)
@@ -25,7 +24,7 @@ func sendNow(fd int, b []byte) (int, error) {
 	return nonblocking(syscall.SYS_SENDTO, fd, b, syscall.MSG_NOSIGNAL)
 }
 
-// peekNow receives a byte, or none at the end, and leaves it there.
+// peekNow reads a byte without removing it from the socket. n is 0 at the end.
 func peekNow(fd int) (int, error) {
 	var b [1]byte
 	return nonblocking(syscall.SYS_RECVFROM, fd, b[:], syscall.MSG_PEEK)

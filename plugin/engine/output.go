@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// output writes a connection through a buffer that it holds only while there is
+// output writes to a connection through a buffer, which it only holds while there is
 // something in it.
 type output struct {
 	conn    net.Conn
-	raw     syscall.RawConn // of a plain socket, otherwise nil
+	raw     syscall.RawConn // of a plain socket, else nil
 	time    timer           // the write deadline
-	wait    time.Duration   // for one write; below 0: the deadline is seen to elsewhere
+	wait    time.Duration   // for one write; if negative, the deadline is set elsewhere
 	buf     []byte
-	sent    int64                 // bytes that the connection has taken, of all messages
+	sent    int64                 // bytes written to the connection, of all messages
 	rest    []byte                // of buf, while writeReady writes it
 	err     error                 // final
 	ready   func(fd uintptr) bool // writeReady, made once
-	vectors [3][]byte             // of one write, here so that it allocates nothing
+	vectors [3][]byte             // of one write; a field so that it is not allocated
 }
 
 func (o *output) open(conn net.Conn, wait time.Duration, raw syscall.RawConn) {
@@ -30,7 +30,7 @@ func (o *output) open(conn net.Conn, wait time.Duration, raw syscall.RawConn) {
 	o.time.set = conn.SetWriteDeadline
 }
 
-// room has a buffer ready and returns it.
+// room takes a buffer if there is none, and returns it.
 func (o *output) room() []byte {
 	if o.buf == nil {
 		o.buf = takeBuffer()[:0]
@@ -38,7 +38,7 @@ func (o *output) room() []byte {
 	return o.buf
 }
 
-// release gives the buffer back; what is in it is lost.
+// release gives the buffer back. Its content is lost.
 func (o *output) release() {
 	if o.buf != nil {
 		giveBuffer(o.buf)
@@ -49,7 +49,7 @@ func (o *output) release() {
 // flush writes what is in the buffer.
 func (o *output) flush() error { return o.flushWith(nil, nil) }
 
-// flushWith writes what is in the buffer with p and q behind it, in one write.
+// flushWith writes the buffer's content, p and q in one write.
 func (o *output) flushWith(p, q []byte) error {
 	n := len(o.buf) + len(p) + len(q)
 	if o.err == nil && n > 0 && o.wait >= 0 {
@@ -93,7 +93,7 @@ func (o *output) sendRest() {
 // lineEnd ends every line of HTTP.
 var lineEnd = []byte("\r\n")
 
-// append takes in p, and writes when the buffer is full.
+// append adds p to the buffer, and writes the buffer when it is full.
 func (o *output) append(p []byte) error {
 	if len(o.room())+len(p) <= bufferSize {
 		o.buf = append(o.buf, p...)
@@ -104,7 +104,7 @@ func (o *output) append(p []byte) error {
 
 func (o *output) appendString(s string) { o.buf = append(o.room(), s...) }
 
-// statusLines are those of the statuses that have a name.
+// statusLines has the status line of each status that has a name.
 var statusLines = func() (lines [600]string) {
 	for code := range lines {
 		if text := http.StatusText(code); text != "" {
@@ -135,7 +135,7 @@ func (o *output) appendLength(n int64) {
 	o.buf = append(strconv.AppendInt(b, n, 10), "\r\n"...)
 }
 
-// date is the Date header's value of a second.
+// date is the value of the Date header for one second.
 type date struct {
 	second int64
 	text   string
@@ -143,7 +143,7 @@ type date struct {
 
 var lastDate atomic.Pointer[date]
 
-// now is the value of a Date header.
+// now returns the current value of the Date header.
 func now() string {
 	t := time.Now()
 	d := lastDate.Load()

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Limits of idle connections. The age is below the keep-alive of the providers
-// (the shortest known is 60 s), so that a pooled connection is rarely one that
-// was just closed.
+// Limits of idle connections. The age is below the keep-alive time of all providers (the
+// shortest known is 60 s), so that a pooled connection is seldom one that was just
+// closed.
 const (
 	maxIdle       = 4096
 	maxIdleOrigin = 1024
 	maxIdleAge    = 25 * time.Second
 )
 
-// origin is where requests go; a connection belongs to one.
+// origin is where requests go. Each connection belongs to one.
 type origin struct{ scheme, host string }
 
-// pool keeps idle connections, the youngest on top. They are swept by a timer
-// that runs only while there are any.
+// pool keeps idle connections; the most recent one is used first. A timer removes old
+// ones. It only runs while there are idle connections.
 type pool struct {
 	mu     sync.Mutex
 	idle   map[origin][]*clientConn
@@ -28,8 +28,8 @@ type pool struct {
 	closed bool
 }
 
-// get returns a connection that is not too old, or nil. It may have been closed by
-// the other side: who writes to it looks first.
+// get returns a connection that is not too old, or nil. The provider may have closed it,
+// so the caller checks before writing.
 func (p *pool) get(to origin) *clientConn {
 	for {
 		c := p.pop(to)
@@ -57,7 +57,7 @@ func (p *pool) pop(to origin) *clientConn {
 	return c
 }
 
-// put keeps a connection, or closes it where there are too many.
+// put keeps a connection, or closes it if there are too many.
 func (p *pool) put(c *clientConn) {
 	c.since = time.Now()
 	p.mu.Lock()
@@ -77,7 +77,7 @@ func (p *pool) put(c *clientConn) {
 	p.mu.Unlock()
 }
 
-// schedule has the pool swept some time from now.
+// schedule starts the timer that calls expire.
 func (p *pool) schedule() {
 	if p.sweep == nil {
 		p.sweep = time.AfterFunc(maxIdleAge/5, p.expire)
@@ -86,10 +86,10 @@ func (p *pool) schedule() {
 	p.sweep.Reset(maxIdleAge / 5)
 }
 
-// expire closes connections that are too old or were closed by the other side.
+// expire closes connections that are too old or have been closed by the provider.
 func (p *pool) expire() {
 	defer func() {
-		if recover() != nil { // there is nobody left to tell
+		if recover() != nil { // nobody is left who could report it
 			debug.PrintStack()
 		}
 	}()
@@ -98,7 +98,7 @@ func (p *pool) expire() {
 	}
 }
 
-// stale takes out what expire is to close.
+// stale removes and returns the connections that expire closes.
 func (p *pool) stale() (over []*clientConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,8 +122,8 @@ func (p *pool) stale() (over []*clientConn) {
 	return over
 }
 
-// makeRoom closes all idle connections, and says whether there were any: no
-// descriptors are left, and one that works is worth more than many that wait.
+// makeRoom closes all idle connections, because no descriptors are left. It reports whether
+// there were any.
 func (p *pool) makeRoom() bool {
 	p.mu.Lock()
 	idle, n := p.idle, p.n
@@ -137,7 +137,7 @@ func (p *pool) makeRoom() bool {
 	return n > 0
 }
 
-// close ends all idle connections and keeps no more.
+// close closes all idle connections. Later ones are not kept.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true

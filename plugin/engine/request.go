@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// badRequest is a request that is refused before anything looks at it.
+// badRequest is the error for a request that is refused before a handler sees it.
 type badRequest struct {
 	status int
-	reason string // for the client; it quotes nothing
+	reason string // for the client; it does not quote the request
 }
 
 func (e *badRequest) Error() string { return e.reason }
 
-// text is the body of the answer.
+// text returns the body of the answer.
 func (e *badRequest) text() string {
 	text := strconv.Itoa(e.status) + " " + http.StatusText(e.status)
 	if e.reason != "" {
@@ -27,9 +27,9 @@ func (e *badRequest) text() string {
 
 func bad(reason string) error { return &badRequest{http.StatusBadRequest, reason} }
 
-// parseRequest makes an exchange of a request's head. It refuses what net/http
-// refuses and, on top of that, all that another server could read differently:
-// a length beside chunks, a repeated length, chunks in HTTP/1.0, folded fields.
+// parseRequest makes an exchange from a request's head. It refuses what net/http refuses,
+// and also what another server could read differently: a length beside chunks, a
+// repeated length, chunks in HTTP/1.0, folded fields.
 func (x *Exchange) parseRequest(head string) error {
 	line, rest := cutLine(head)
 	method, line, ok := strings.Cut(line, " ")
@@ -65,7 +65,7 @@ func (x *Exchange) parseRequest(head string) error {
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
-// parseTarget finds the request's host and takes apart its target.
+// parseTarget reads the request's target, and finds the host.
 func (x *Exchange) parseTarget() error {
 	hosts := x.Header["Host"]
 	switch {
@@ -83,7 +83,7 @@ func (x *Exchange) parseTarget() error {
 	return x.splitTarget()
 }
 
-// splitTarget takes apart the request's target.
+// splitTarget splits the request's target into path and query.
 func (x *Exchange) splitTarget() error {
 	path, query, _ := strings.Cut(x.Target, "?")
 	if path != "" && path[0] == '/' && all(path, simple) && printable(query) {
@@ -101,7 +101,7 @@ func (x *Exchange) splitTarget() error {
 	return nil
 }
 
-// printable says that s has neither spaces nor control characters.
+// printable reports whether s has neither spaces nor control characters.
 func printable(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] <= ' ' || s[i] == 0x7f {
@@ -115,7 +115,7 @@ var errConnect = &badRequest{http.StatusNotImplemented, "CONNECT is not supporte
 
 var errUnsupported = &badRequest{http.StatusNotImplemented, "unsupported transfer encoding"}
 
-// frame finds out how the body ends and whether the connection goes on.
+// frame determines how the body ends and whether the connection can be used again.
 func (x *Exchange) frame() error {
 	h := x.Header
 	b := &x.body
@@ -161,8 +161,8 @@ func (x *Exchange) frame() error {
 	return nil
 }
 
-// checkTrailer refuses a trailer that announces fields of the framing, as
-// net/http does, and takes the announcement out of h: it is hop by hop.
+// checkTrailer refuses a Trailer header that names fields of the framing, as net/http
+// does. It removes the header from h, as it is hop-by-hop.
 func checkTrailer(h http.Header) error {
 	values, ok := h["Trailer"]
 	if !ok {

@@ -22,30 +22,30 @@ const (
 	maxInterim    = 16       // 1xx answers before the final one
 )
 
-// clientConn is a connection to a provider. It carries one request at a time,
-// written and read by the goroutine that serves the client.
+// clientConn is a connection to a provider. It carries one request at a time. The
+// goroutine that serves the client writes the request and reads the answer.
 type clientConn struct {
 	client    *Client
 	origin    origin
 	socket    net.Conn        // the TCP connection
 	raw       syscall.RawConn // of socket
-	secured   []*secured      // TLS on it, and that towards the origin in that of a proxy
+	secured   []*secured      // its TLS; behind an HTTPS proxy also the TLS inside the tunnel
 	conn      net.Conn        // socket, or the last of secured
 	peer      string          // socket's remote address
-	absolute  bool            // an HTTP proxy wants whole URLs
+	absolute  bool            // the request line has the whole URL, for an HTTP proxy
 	proxyAuth string
 	in        source
 	out       output
 	since     time.Time // when it was pooled; zero: it has not been used
-	spoilt    bool      // not to be used again
+	spoilt    bool      // must not be used again
 
 	look func(fd uintptr) // lookAt, made once
 	seen glance
 	ask  asking
 }
 
-// close ends the connection. Not by TLS's farewell, which may block: the
-// lengths of messages say whether they are whole.
+// close ends the connection. It does not send TLS's close_notify, which may block: the
+// framing of messages shows whether they are complete.
 func (c *clientConn) close() {
 	c.in.release()
 	c.out.release()
@@ -55,8 +55,8 @@ func (c *clientConn) close() {
 	c.socket.Close()
 }
 
-// over says that nothing more of what the provider has sent lies on our side of
-// the socket: what it sent unasked must not become the next answer.
+// over reports whether no byte from the provider is left in our buffers. What it sent
+// without a request must not become the next answer.
 func (c *clientConn) over() bool {
 	for _, s := range c.secured {
 		if !s.empty() {
@@ -66,21 +66,21 @@ func (c *clientConn) over() bool {
 	return c.in.buffered() == 0
 }
 
-// silent says that an idle connection, which was over when it became idle, is
-// open and that the provider has sent nothing since.
+// silent reports whether an idle connection is still open and the provider has sent
+// nothing since it became idle. It was over then.
 func (c *clientConn) silent() bool {
 	if c.raw == nil {
 		return true
 	}
 	c.seen = ended
-	_ = c.raw.Control(c.look) // an error: it is closed
+	_ = c.raw.Control(c.look) // fails if the connection is closed
 	return c.seen == quiet
 }
 
 func (c *clientConn) lookAt(fd uintptr) { c.seen = peek(fd) }
 
-// roundTrip sends a request and reads the head of its answer. On an error the
-// connection is closed.
+// roundTrip sends a request and reads the head of the answer. If it returns an error,
+// the connection is closed.
 func (c *clientConn) roundTrip(ctx context.Context, out *wire.Outgoing) (*wire.Answer, error) {
 	h := c.hold(ctx)
 	a, err := c.exchange(out)
@@ -111,13 +111,13 @@ func (c *clientConn) exchange(out *wire.Outgoing) (*answer, error) {
 	return c.receive(out.Method)
 }
 
-// holding is a context's hold on a connection: it closes the socket.
+// holding closes a connection's socket when a context ends.
 type holding struct {
 	life *lifetime
 	stop func() bool
 }
 
-// hold has the connection closed when ctx ends.
+// hold closes the connection when ctx ends.
 func (c *clientConn) hold(ctx context.Context) holding {
 	if l, ok := ctx.(*lifetime); ok && l.hold(c.socket) {
 		return holding{life: l}
@@ -128,7 +128,7 @@ func (c *clientConn) hold(ctx context.Context) holding {
 	return holding{stop: context.AfterFunc(ctx, func() { c.socket.Close() })}
 }
 
-// let ends the hold; false: the connection has been closed.
+// let ends the hold. It returns false if the connection has been closed.
 func (h *holding) let() bool {
 	switch {
 	case h.life != nil:
@@ -139,14 +139,15 @@ func (h *holding) let() bool {
 	return true
 }
 
-// largeBody is how much of a request's body a provider's socket takes in any
-// case, in bytes.
+// largeBody is the size in bytes up to which the socket surely accepts a request's body
+// at once.
 const largeBody = 64 << 10
 
-// lastWords is how long a provider that takes no more of a request has to say why.
+// lastWords is how long we wait for the answer of a provider that has stopped reading the
+// request.
 const lastWords = 50 * time.Millisecond
 
-// send writes a request, and has the time for its answer run from then on.
+// send writes a request. The time limit of the answer starts then.
 func (c *clientConn) send(out *wire.Outgoing) error {
 	length := out.Length
 	if out.Stream == nil {
@@ -170,11 +171,12 @@ func (c *clientConn) send(out *wire.Outgoing) error {
 	return c.in.time.ahead(out.Timeouts.Read)
 }
 
-// sendLarge writes a request that the socket may not take at once. A provider may
-// answer before it has read it, and read no more: what it says then counts.
+// sendLarge writes a request that the socket may not accept at once. A provider may
+// answer before it has read the whole request, and stop reading. Then that answer
+// counts.
 func (c *clientConn) sendLarge(out *wire.Outgoing, length int64) error {
 	if out.Stream != nil {
-		c.out.wait = out.Timeouts.Write // of each write: the client may take its time
+		c.out.wait = out.Timeouts.Write // of each write; the client's own delays do not count
 	} else if err := c.out.time.ahead(out.Timeouts.Write); err != nil {
 		return err
 	}
@@ -188,7 +190,7 @@ func (c *clientConn) sendLarge(out *wire.Outgoing, length int64) error {
 		return early.end(out.Timeouts.Read)
 	}
 	if c.out.err == nil {
-		early.end(time.Nanosecond) // the body could not be had: nothing to hear
+		early.end(time.Nanosecond) // the client's body failed, so no answer is expected
 		return err
 	}
 	if c.taken() == before {
@@ -199,12 +201,12 @@ func (c *clientConn) sendLarge(out *wire.Outgoing, length int64) error {
 	return c.hear(err)
 }
 
-// hear reads what a provider has to say that took a part of a request and no
-// more, for why. It is an error when it says nothing.
+// hear reads the answer of a provider that stopped reading a request. why is the error of
+// the write, and is returned if there is no answer.
 func (c *clientConn) hear(why error) error {
 	c.spoilt = true
 	if c.in.buffered() == 0 {
-		_ = c.in.time.fix(time.Now().Add(lastWords)) // a broken connection shows in fill
+		_ = c.in.time.fix(time.Now().Add(lastWords)) // fill reports a broken connection
 		_ = c.in.fill(bufferSize)
 	}
 	if c.in.buffered() > 0 {
@@ -213,7 +215,7 @@ func (c *clientConn) hear(why error) error {
 	return &errUnanswered{cause: why}
 }
 
-// taken is how many bytes the connection has taken from us, so far.
+// taken returns how many bytes have been written to the connection so far.
 func (c *clientConn) taken() int64 {
 	if n := len(c.secured); n > 0 {
 		return c.secured[n-1].below.out.sent
@@ -221,7 +223,7 @@ func (c *clientConn) taken() int64 {
 	return c.out.sent
 }
 
-// early hears what a provider says while a large body is still being sent.
+// early reads what a provider answers while a large body is still being sent.
 type early struct {
 	conn  *clientConn
 	timer *time.Timer
@@ -229,7 +231,7 @@ type early struct {
 	err   error
 }
 
-// listen begins to listen when sending takes longer than a moment.
+// listen starts reading when sending takes longer than a moment.
 func (c *clientConn) listen() *early {
 	e := &early{conn: c, done: make(chan struct{})}
 	if e.err = c.in.time.fix(time.Time{}); e.err != nil {
@@ -243,19 +245,19 @@ func (c *clientConn) listen() *early {
 			}
 		}()
 		e.err = c.in.final()
-		_ = c.conn.SetWriteDeadline(past) // it fails on a closed connection only
+		_ = c.conn.SetWriteDeadline(past) // it only fails on a closed connection
 	})
 	return e
 }
 
-// end stops listening, waiting for at most d (0: for ever) where it has begun.
-// The error is why nothing was heard.
+// end stops reading. If an answer has begun, it waits for it, at most d (0 means no
+// limit). The error says why there is no answer.
 func (e *early) end(d time.Duration) error {
 	if e == nil || e.timer.Stop() {
 		return nil
 	}
 	c := e.conn
-	_ = c.in.time.ahead(d) // a closed connection ends the wait, too
+	_ = c.in.time.ahead(d) // fails only on a closed connection, which ends the wait, too
 	<-e.done
 	c.out.time.at = past
 	_ = c.out.time.fix(time.Time{})
@@ -265,7 +267,7 @@ func (e *early) end(d time.Duration) error {
 	return nil
 }
 
-// sendBody writes the head that is in the buffer and the body.
+// sendBody writes the head, which is in the buffer, and the body.
 func (c *clientConn) sendBody(out *wire.Outgoing, length int64) error {
 	if out.Stream != nil {
 		return c.sendStream(out.Stream, length)
@@ -287,8 +289,8 @@ func (c *clientConn) sendBody(out *wire.Outgoing, length int64) error {
 	return o.err
 }
 
-// sendStream writes the head and a body that is not in memory, of length bytes
-// or -1.
+// sendStream writes the head and a body that is not in memory. length is its size in
+// bytes, or -1 if unknown.
 func (c *clientConn) sendStream(r io.Reader, length int64) error {
 	o := &c.out
 	b := make([]byte, 32<<10)
@@ -321,7 +323,7 @@ func (c *clientConn) sendStream(r io.Reader, length int64) error {
 	}
 }
 
-// appendHead writes request line and header to the buffer.
+// appendHead writes the request line and the header to the buffer.
 func (c *clientConn) appendHead(out *wire.Outgoing, length int64) {
 	o := &c.out
 	u := out.URL
@@ -352,8 +354,8 @@ func (c *clientConn) appendHead(out *wire.Outgoing, length int64) {
 	o.buf = append(b, "\r\n"...)
 }
 
-// withoutZone is a host without the zone of an IPv6 address, which is of this
-// machine only (RFC 6874 §4).
+// withoutZone returns host without the zone of an IPv6 address, which has a meaning on
+// this machine only (RFC 6874 §4).
 func withoutZone(host string) string {
 	from := strings.IndexByte(host, '%')
 	if to := strings.IndexByte(host, ']'); from >= 0 && to > from {
@@ -362,12 +364,13 @@ func withoutZone(host string) string {
 	return host
 }
 
-// takesBody says that a request of this method without a body says so.
+// takesBody reports whether a request with this method needs "Content-Length: 0" if it
+// has no body.
 func takesBody(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
-// appendTarget writes the path and query of u.
+// appendTarget appends the path and query of u.
 func appendTarget(b []byte, u *url.URL) []byte {
 	path := u.EscapedPath()
 	if path == "" || path[0] != '/' {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// serverConn is a client's connection. Its goroutine reads a request, has it
-// served and reads the next; requests that come in advance wait in their order.
+// serverConn is a client's connection. Its goroutine reads a request, calls the handler,
+// and reads the next request. Pipelined requests wait in their order.
 type serverConn struct {
 	server  *Server
 	conn    net.Conn
@@ -20,17 +20,17 @@ type serverConn struct {
 	out     output
 	remote  string
 	posted  bool  // the last request was a POST
-	watched int32 // its number with the watcher, on Linux
+	watched int32 // its number in the watcher, on Linux
 
 	state atomic.Int32
-	hup   atomic.Bool // the client has ended its side, or broken the connection
+	hup   atomic.Bool // the client has closed its side, or reset the connection
 	ahead atomic.Bool // bytes of the next request have been read
 
 	mu     sync.Mutex
 	active *Exchange // being served
 }
 
-// The states of a connection. Shutdown closes idle ones at once.
+// The states of a connection. Shutdown closes idle connections at once.
 const (
 	idle int32 = iota
 	busy
@@ -56,7 +56,7 @@ func (c *serverConn) serve() {
 		if x == nil || !x.hijacked {
 			c.conn.Close()
 		}
-		if x != nil { // its handler has panicked: what it began must end
+		if x != nil { // its handler has panicked: the exchange must end
 			x.life.end()
 		}
 		c.in.release()
@@ -84,8 +84,8 @@ func (c *serverConn) serve() {
 	}
 }
 
-// awaitHead waits for a request and reads its head. Once its first bytes have
-// come the rest has HeadTimeout altogether, however it trickles in.
+// awaitHead waits for a request and reads its head. After its first bytes have arrived,
+// the rest must arrive within HeadTimeout.
 func (c *serverConn) awaitHead(patience time.Duration) (string, error) {
 	if c.in.buffered() == 0 {
 		if err := c.in.time.ahead(patience); err != nil {
@@ -124,7 +124,7 @@ func emptyLines(b []byte) int {
 	return n
 }
 
-// exchange has one request served; true: the connection can take another.
+// exchange serves one request. It reports whether the connection can be used again.
 func (c *serverConn) exchange(x *Exchange) bool {
 	c.posted = x.Method == http.MethodPost
 	c.ahead.Store(x.body.framing != chunked && int64(c.in.buffered()) > x.body.left)
@@ -148,7 +148,7 @@ func (c *serverConn) exchange(x *Exchange) bool {
 	return c.state.CompareAndSwap(busy, idle)
 }
 
-// take ends the request that is being served, for hungUp.
+// take ends the request that is being served. hungUp calls it.
 func (c *serverConn) take() *Exchange {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -159,7 +159,7 @@ func (c *serverConn) take() *Exchange {
 	return x
 }
 
-// letGo has the connection's hanging up end x no more: it is not HTTP any more.
+// letGo is called when x is upgraded: the end of the connection no longer ends x.
 func (c *serverConn) letGo(x *Exchange) {
 	c.server.watcher.remove(c)
 	c.mu.Lock()
@@ -167,8 +167,8 @@ func (c *serverConn) letGo(x *Exchange) {
 	c.mu.Unlock()
 }
 
-// received is called when a request has come to its end: from then on there is
-// nothing more to come from a client that has ended its side.
+// received is called when a request has been read completely. From then on, a client that
+// has closed its side cannot send anything more.
 func (c *serverConn) received() {
 	if c.in.buffered() > 0 {
 		c.ahead.Store(true)
@@ -178,10 +178,10 @@ func (c *serverConn) received() {
 	}
 }
 
-// hungUp is called, from any goroutine and at any time, when the client has
-// ended its side, or broken the connection. The client is gone, unless it has
-// only ended its side and sent something before that is still to be read. It
-// must not wait for anything: one goroutine calls it for all connections.
+// hungUp is called when the client has closed its side, or reset the connection; from any
+// goroutine, at any time. The client is gone, unless it has only closed its side and
+// some of its bytes have not been read yet. hungUp must not block: one goroutine calls
+// it for all connections.
 func (c *serverConn) hungUp(broken bool) {
 	c.hup.Store(true)
 	if !broken && (c.ahead.Load() || c.in.raw != nil && c.glance() == speaks) {
@@ -198,15 +198,15 @@ func (c *serverConn) hungUp(broken bool) {
 	}
 }
 
-// glance looks whether there is something to read.
+// glance checks the socket without reading.
 func (c *serverConn) glance() (g glance) {
 	g = ended
-	_ = c.in.raw.Control(func(fd uintptr) { g = peek(fd) }) // an error: it is closed
+	_ = c.in.raw.Control(func(fd uintptr) { g = peek(fd) }) // fails if the connection is closed
 	return g
 }
 
-// closeIdle closes the connection when no request is being served, and says
-// whether it did.
+// closeIdle closes the connection if no request is being served, and reports whether it
+// did.
 func (c *serverConn) closeIdle() bool {
 	if !c.state.CompareAndSwap(idle, gone) {
 		return false
@@ -215,7 +215,7 @@ func (c *serverConn) closeIdle() bool {
 	return true
 }
 
-// abort breaks the connection.
+// abort closes the connection in the middle of an answer.
 func (c *serverConn) abort() {
 	closeSoon(c.conn)
 	c.mu.Lock()
@@ -226,8 +226,8 @@ func (c *serverConn) abort() {
 	}
 }
 
-// refuse answers a request that cannot be read and ends the connection. There
-// is no answer where there was no request.
+// refuse answers a request that cannot be read, and ends the connection. If nothing was
+// sent there is no answer.
 func (c *serverConn) refuse(err error) {
 	var b *badRequest
 	if !errors.As(err, &b) {
@@ -245,8 +245,8 @@ func (c *serverConn) refuse(err error) {
 	}
 }
 
-// linger lets the client read the last answer: to close a connection on which
-// it still sends would reset it, and the answer with it.
+// linger gives the client time to read the last answer. Closing a connection while the
+// client still sends would reset it, and the client could lose the answer.
 func (c *serverConn) linger() {
 	half, ok := c.conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
@@ -258,5 +258,5 @@ func (c *serverConn) linger() {
 	}
 	b := takeBuffer()
 	defer giveBuffer(b)
-	_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c.conn}, b) // it ends with the client's side, or the deadline
+	_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c.conn}, b) // ends when the client closes its side, or at the deadline
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Handler serves one request. The exchange is the handler's until it returns;
-// what it has not sent by then is sent.
+// Handler serves one request. It owns the exchange until it returns. Then the engine sends
+// what is still buffered.
 type Handler interface {
 	ServeExchange(x *Exchange)
 }
 
-// HandlerFunc is a function as a Handler.
+// HandlerFunc makes a function a Handler.
 type HandlerFunc func(x *Exchange)
 
 // ServeExchange implements Handler.
@@ -42,7 +42,7 @@ type Server struct {
 	listener net.Listener
 	watcher  *watcher
 	conns    map[*serverConn]struct{}
-	empty    chan struct{} // closed when conns is, once ending
+	empty    chan struct{} // closed when the server is ending and conns is empty
 	ending   atomic.Bool
 	std      *stdServer // of Kind NetHTTP, from Serve on
 }
@@ -88,15 +88,16 @@ func (s *Server) Serve(l net.Listener) error {
 	return s.accept(l)
 }
 
-// quietTime is how long an accept loop that fails again and again says no more of it.
+// quietTime is the shortest time between two log lines of an accept loop that keeps
+// failing.
 const quietTime = time.Minute
 
-// accept starts connections until the server ends. Whatever passes it survives,
-// and says so once: when it begins, and when it is over.
+// accept serves connections until the server ends. It survives temporary errors, and logs
+// when they begin and when they are over.
 func (s *Server) accept(l net.Listener) error {
 	var wait time.Duration
-	var said time.Time // when it last said that it fails
-	silent := true     // it has said that this is over
+	var said time.Time // when it last logged a failure
+	silent := true     // it has logged that the failures are over
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -124,9 +125,8 @@ func (s *Server) accept(l net.Listener) error {
 	}
 }
 
-// passes says that a listener's error does not last: the system is short of
-// something, or the connection is broken already. What says that there is no
-// listener lasts.
+// passes reports whether a listener's error is temporary: the system lacks a resource, or
+// the new connection is already broken. The error of a closed listener is not.
 func passes(err error) bool {
 	var t interface{ Temporary() bool }
 	if errors.As(err, &t) && t.Temporary() {
@@ -136,17 +136,17 @@ func passes(err error) bool {
 	return errors.As(err, &code) && code != syscall.EBADF && code != syscall.EINVAL && code != syscall.ENOTSOCK
 }
 
-// isFull says that the process, or the system, has no descriptors left.
+// isFull reports whether the process or the system has no descriptors left.
 func isFull(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// room is how many idle connections are closed at once when descriptors have run
-// out, at most.
+// room is the largest number of idle connections that are closed at once when no
+// descriptors are left.
 const room = 64
 
-// makeRoom closes idle connections, those that never sent a request among them.
-// Any will do: whoever holds most of them loses most.
+// makeRoom closes some idle connections, including those that never sent a request. The
+// choice is random, so a client that holds most of them loses most.
 func (s *Server) makeRoom() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,7 +175,7 @@ func (s *Server) start(conn net.Conn) {
 	go c.serve()
 }
 
-// forget is the end of a connection.
+// forget removes a connection that has ended.
 func (s *Server) forget(c *serverConn) {
 	s.mu.Lock()
 	delete(s.conns, c)
@@ -183,7 +183,7 @@ func (s *Server) forget(c *serverConn) {
 	s.mu.Unlock()
 }
 
-// settle finds out whether the last connection of an ending server is gone.
+// settle closes empty if the server is ending and the last connection is gone.
 func (s *Server) settle() {
 	if s.empty != nil && len(s.conns) == 0 {
 		select {
@@ -197,8 +197,8 @@ func (s *Server) settle() {
 	}
 }
 
-// Shutdown accepts no more connections, closes those that are idle and waits
-// for the open requests, upgraded connections among them, until ctx ends.
+// Shutdown stops accepting, closes idle connections, and waits until all requests and
+// upgraded connections have ended, or ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.end(func(c *serverConn) { c.closeIdle() })
 	if std := s.byNetHTTP(); std != nil {
@@ -212,8 +212,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close breaks all connections; their requests end as if the clients had left.
-// It waits for none.
+// Close closes all connections at once. Their requests end as if the clients had left. It
+// does not wait for them.
 func (s *Server) Close() error {
 	s.end((*serverConn).abort)
 	if std := s.byNetHTTP(); std != nil {
@@ -228,7 +228,7 @@ func (s *Server) byNetHTTP() *stdServer {
 	return s.std
 }
 
-// end stops accepting and has each connection told.
+// end stops accepting and calls f for each connection.
 func (s *Server) end(tell func(*serverConn)) {
 	s.mu.Lock()
 	s.ending.Store(true)

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// rawConn is the socket of a plain TCP or Unix connection, nil for any other.
+// rawConn returns the socket of a plain TCP or Unix connection, or nil.
 func rawConn(conn net.Conn) syscall.RawConn {
 	switch conn.(type) {
 	case *net.TCPConn, *net.UnixConn:
@@ -23,7 +23,8 @@ func rawConn(conn net.Conn) syscall.RawConn {
 	return raw
 }
 
-// readReady reads what is there into a fresh buffer; false: nothing is, wait.
+// readReady reads what has arrived into a new buffer. It returns false, which means wait,
+// if there is nothing.
 func (s *source) readReady(fd uintptr) bool {
 	b := takeBuffer()
 	n, err := recvNow(int(fd), b)
@@ -43,7 +44,8 @@ func (s *source) readReady(fd uintptr) bool {
 	return true
 }
 
-// writeReady writes what is in the buffer; false: there is no room, wait.
+// writeReady writes the buffer's content. It returns false, which means wait, if the
+// socket accepts no more.
 func (o *output) writeReady(fd uintptr) bool {
 	for len(o.rest) > 0 {
 		n, err := sendNow(int(fd), o.rest)
@@ -60,16 +62,16 @@ func (o *output) writeReady(fd uintptr) bool {
 	return true
 }
 
-// glance is what a look at a socket without reading tells.
+// glance is what peek finds at a socket.
 type glance int
 
 const (
 	quiet  glance = iota // open, and nothing to read
-	speaks               // there is something to read
-	ended                // closed by the peer, or broken
+	speaks               // open, with something to read
+	ended                // closed or reset by the peer
 )
 
-// peek looks at what there is to read and leaves it there.
+// peek checks whether there is something to read, without reading it.
 func peek(fd uintptr) glance {
 	n, err := peekNow(int(fd))
 	switch {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Upgrade returns the exchange in the form that WebSocket libraries take: the
-// ResponseWriter is an http.Hijacker. Without a hijack it answers normally.
+// Upgrade returns the exchange as WebSocket libraries need it: the ResponseWriter is an
+// http.Hijacker. Without a call of Hijack it answers as usual.
 func (x *Exchange) Upgrade() (http.ResponseWriter, *http.Request) {
 	if x.std != nil {
 		return x.std.upgrade()
@@ -51,14 +51,14 @@ func (u *upgrade) WriteHeader(status int) {
 		if n, ok := contentLength(u.header["Content-Length"]); ok {
 			length = n
 		}
-		_ = x.Start(status, u.header, length) // Write tells of an error
+		_ = x.Start(status, u.header, length) // Write returns the error
 		return
 	}
 	if x.began || x.hijacked {
 		return
 	}
 	x.began, x.keep = true, false
-	x.conn.letGo(x) // from now on the client's going is for the session to notice
+	x.conn.letGo(x) // from now on the session notices when the client leaves
 	o := &x.conn.out
 	o.appendStatus(1, status)
 	for name, values := range u.header {
@@ -69,7 +69,7 @@ func (u *upgrade) WriteHeader(status int) {
 		}
 	}
 	o.appendString("\r\n")
-	_ = o.flush() // Hijack tells of an error
+	_ = o.flush() // Hijack returns the error
 }
 
 // Write implements http.ResponseWriter.
@@ -83,11 +83,11 @@ func (u *upgrade) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FlushError is for http.ResponseController.
+// FlushError is called by http.ResponseController.
 func (u *upgrade) FlushError() error { return u.x.Flush() }
 
-// Hijack implements http.Hijacker. The connection then belongs to the caller, who
-// closes it; what the client has already sent is in the reader.
+// Hijack implements http.Hijacker. The connection then belongs to the caller, who closes
+// it. The reader begins with what the client has already sent.
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x := u.x
 	c := x.conn
@@ -109,7 +109,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	r := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), c.conn), max(4<<10, len(early)))
 	if len(early) > 0 {
-		if _, err := r.Peek(len(early)); err != nil { // to have them in the reader's buffer, where they are looked for
+		if _, err := r.Peek(len(early)); err != nil { // so that they are in the reader's buffer, where callers look for them
 			return nil, nil, err
 		}
 	}

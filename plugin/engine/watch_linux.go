@@ -9,12 +9,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// watcher notices that clients hang up, whatever their connections' goroutines
-// are busy with. The kernel tells it (EPOLLRDHUP): a connection is registered
-// once, a request costs nothing, and one goroutine serves all connections.
+// watcher notices when clients hang up, whatever the goroutines of their connections are
+// doing. It uses EPOLLRDHUP: a connection is registered once, a request costs nothing,
+// and one goroutine watches all connections.
 type watcher struct {
 	log  zerolog.Logger
-	poll *os.File // an epoll; nil when the kernel refused one
+	poll *os.File // an epoll; nil if the kernel refused it
 
 	mu    sync.Mutex
 	conns map[int32]*serverConn
@@ -36,7 +36,7 @@ func newWatcher(log zerolog.Logger) *watcher {
 	return w
 }
 
-// hangUp is a bit mask of epoll events; edge triggered: each is told once.
+// hangUp is the mask of epoll events. They are edge-triggered: each is reported once.
 const hangUp = syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR | 1<<31
 
 func (w *watcher) add(c *serverConn) {
@@ -45,10 +45,10 @@ func (w *watcher) add(c *serverConn) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.last++; w.conns[w.last] != nil; w.last++ { // after four thousand million connections
+	for w.last++; w.conns[w.last] != nil; w.last++ { // in case the numbers have wrapped around
 	}
 	id := w.last
-	ev := syscall.EpollEvent{Events: hangUp, Fd: id} // Fd is ours to use
+	ev := syscall.EpollEvent{Events: hangUp, Fd: id} // the kernel does not use Fd
 	err := w.control(func(poll int) error {
 		var err error
 		if e := c.in.raw.Control(func(fd uintptr) {
@@ -64,7 +64,7 @@ func (w *watcher) add(c *serverConn) {
 	}
 }
 
-// remove must come before the connection is closed, or given away.
+// remove must be called before the connection is closed or given away.
 func (w *watcher) remove(c *serverConn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,7 +86,7 @@ func (w *watcher) control(f func(fd int) error) error {
 	return inner
 }
 
-// run tells connections that their clients have hung up, until close.
+// run calls hungUp of connections whose clients have left, until close.
 func (w *watcher) run() {
 	raw, err := w.poll.SyscallConn()
 	if err != nil {
@@ -97,8 +97,8 @@ func (w *watcher) run() {
 	}
 }
 
-// tell waits for events and passes them on; false: the watcher is closed. After
-// a panic the others are still watched.
+// tell waits for events and handles them. It returns false when the watcher is closed. It
+// recovers from panics, so that the other connections are still watched.
 func (w *watcher) tell(raw syscall.RawConn, events []syscall.EpollEvent) (again bool) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// watcher notices that clients hang up. Where there is no epoll it looks at the
-// sockets of open requests fifty times a second.
+// watcher notices when clients hang up. Without epoll it checks the sockets of open
+// requests fifty times a second.
 type watcher struct {
 	mu    sync.Mutex
 	conns map[*serverConn]struct{}
@@ -32,7 +32,7 @@ func (w *watcher) add(c *serverConn) {
 	w.mu.Unlock()
 }
 
-// remove must come before the connection is closed, or given away.
+// remove must be called before the connection is closed or given away.
 func (w *watcher) remove(c *serverConn) {
 	w.mu.Lock()
 	delete(w.conns, c)

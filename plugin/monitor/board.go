@@ -1,11 +1,55 @@
 package monitor
 
 import (
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"go-ai-proxy/plugin/record"
 )
+
+// boards are what one board would be, in parts: a request goes to any of them, so that
+// requests on many processors do not wait for one lock. They are joined when looked at.
+type boards [8]board
+
+func (bs *boards) add(d *record.Data) { bs[rand.IntN(len(bs))].add(d) }
+
+// requests returns the last requests, the newest first.
+func (bs *boards) requests() []request {
+	var all []request
+	for i := range bs {
+		all = append(all, bs[i].requests()...)
+	}
+	slices.SortStableFunc(all, func(a, b request) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), lastRequests)]
+}
+
+// hour returns a target's minutes of the last hour, the oldest first, without those
+// in which nothing happened, and its last error.
+func (bs *boards) hour(target targetKey, now time.Time) (list []minute, lastError string, at time.Time) {
+	var sums [minutes]minute
+	for i := range bs {
+		for _, m := range bs[i].hour(target, now, &lastError, &at) {
+			sums[m.At/60%minutes].add(m)
+		}
+	}
+	from := now.Unix()/60 - minutes + 1
+	for n := from; n < from+minutes; n++ {
+		if m := sums[n%minutes]; m.At != 0 {
+			list = append(list, m)
+		}
+	}
+	return list, lastError, at
+}
+
+// version changes whenever something was added.
+func (bs *boards) version() (n uint64) {
+	for i := range bs {
+		n += bs[i].version()
+	}
+	return n
+}
 
 // board remembers the last requests, and each target's last hour by the minute.
 type board struct {
@@ -59,6 +103,15 @@ type minute struct {
 	FirstSum float64 `json:"first_token_ms_sum"`
 	Firsts   int     `json:"first_tokens"`
 	Cost     float64 `json:"cost"`
+}
+
+func (m *minute) add(other minute) {
+	m.At = other.At
+	m.Requests += other.Requests
+	m.Errors += other.Errors
+	m.FirstSum += other.FirstSum
+	m.Firsts += other.Firsts
+	m.Cost += other.Cost
 }
 
 // history is a target's last hour. The minute of unix minute n is at n % minutes.
@@ -130,7 +183,6 @@ func (b *board) minute(target targetKey, at time.Time) *minute {
 	return m
 }
 
-// requests returns the last requests, the newest first.
 func (b *board) requests() []request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,14 +196,17 @@ func (b *board) requests() []request {
 	return list
 }
 
-// hour returns a target's minutes of the last hour, the oldest first, without those
-// in which nothing happened, and its last error.
-func (b *board) hour(target targetKey, now time.Time) (list []minute, lastError string, at time.Time) {
+// hour returns a target's minutes of the last hour, without those in which nothing
+// happened. If its last error is later than the one at *at, it becomes that.
+func (b *board) hour(target targetKey, now time.Time, lastError *string, at *time.Time) (list []minute) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := b.targets[target]
 	if h == nil {
-		return nil, "", time.Time{}
+		return nil
+	}
+	if h.errorAt.After(*at) {
+		*lastError, *at = h.lastError, h.errorAt
 	}
 	from := now.Unix()/60 - minutes + 1
 	for n := from; n < from+minutes; n++ {
@@ -159,10 +214,9 @@ func (b *board) hour(target targetKey, now time.Time) (list []minute, lastError 
 			list = append(list, m)
 		}
 	}
-	return list, h.lastError, h.errorAt
+	return list
 }
 
-// version changes whenever something was added.
 func (b *board) version() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -40,6 +40,7 @@ type metrics struct {
 	streams  prometheus.Gauge
 
 	requests, tokens, cost, unpriced, estimated, attempts, failovers *prometheus.CounterVec
+	affinity                                                         *prometheus.CounterVec
 	duration, first, perToken, usage, own                            *prometheus.HistogramVec
 
 	mu     sync.RWMutex
@@ -97,6 +98,7 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.estimated = counter("go_ai_proxy_estimated_total", "Requests whose tokens are estimated, in part or all.", byTarget)
 	m.attempts = counter("go_ai_proxy_attempts_total", "Calls to providers, by result: ok, http_NNN, error, timeout, invalid_header.", byAttempt)
 	m.failovers = counter("go_ai_proxy_failovers_total", "Calls that another call replaced, by the reason.", byAttempt)
+	m.affinity = counter("go_ai_proxy_affinity_total", "Requests of conversations, by what named them and by whether they went to their own target: home, busy, unavailable.", []string{"route", "key", "placement"})
 	m.duration = histogram("gen_ai_client_operation_duration_seconds", "From the request to the end of the answer.", durations, byTarget)
 	m.first = histogram("gen_ai_server_time_to_first_token_seconds", "From the request to the first content of a stream.", firsts, byTarget)
 	m.perToken = histogram("gen_ai_server_time_per_output_token_seconds", "Time per token of output after the first, of streams.", perTokens, byTarget)
@@ -124,6 +126,9 @@ func (m *metrics) count(d *record.Data) {
 		}
 	}
 	s.count(d)
+	if d.Affinity.Placement != "" {
+		m.affinity.WithLabelValues(d.Route, d.Affinity.Key, d.Affinity.Placement).Inc()
+	}
 	for i := range d.Tried {
 		t := &d.Tried[i]
 		m.attempt(tryKey{route: d.Route, provider: t.Provider, target: t.Target, outcome: t.Outcome}, i < len(d.Tried)-1)

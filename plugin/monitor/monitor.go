@@ -91,7 +91,7 @@ type Monitor struct {
 	version string
 	began   time.Time
 	metrics *metrics
-	board   board
+	board   boards
 }
 
 // New returns a Monitor that asks source. version is shown on the page. dropped holds

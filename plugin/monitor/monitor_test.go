@@ -206,7 +206,7 @@ func TestStateHasTheLastRequestsTheNewestFirst(t *testing.T) {
 
 // TestAMinuteIsForgottenAfterAnHour: the place of a minute is used again.
 func TestAMinuteIsForgottenAfterAnHour(t *testing.T) {
-	var b board
+	var b boards
 	at := func(minute int) *record.Data {
 		d := streamed()
 		d.Started = time.Unix(int64(60*minute), 0)
@@ -387,7 +387,7 @@ func TestAccountingAllocatesNothing(t *testing.T) {
 	m, _ := begun()
 	d := streamed()
 	m.Settle(d)
-	for range lastRequests {
+	for range 40 * lastRequests {
 		m.Settle(d) // each place of the list has room for the tried targets then
 	}
 	if n := testing.AllocsPerRun(200, func() { m.Begin(); m.Settle(d) }); n > 0 {

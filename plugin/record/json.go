@@ -61,6 +61,8 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	if len(d.Budgets) > 0 {
 		dst = d.appendBudgets(jsonedit.AppendName(dst, "budgets"))
 	}
+	dst = jsonedit.AppendOptional(dst, "affinity_key", d.Affinity.Key)
+	dst = jsonedit.AppendOptional(dst, "affinity", d.Affinity.Placement)
 	for _, option := range target.Logged {
 		if d.Options != nil && option.Of(d.Provider) {
 			dst = jsonedit.AppendOptional(dst, option.Logged, *option.Text(d.Options))

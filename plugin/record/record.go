@@ -61,6 +61,10 @@ type Label struct {
 	Target    string // alias, or provider/model; unique among the targets of a plugin
 }
 
+// Affinity says by what the balancer knew a conversation, and whether it went to its
+// own target: see balancer.Placement.
+type Affinity struct{ Key, Placement string }
+
 // Data is the content of a record.
 type Data struct {
 	PluginID  string
@@ -74,6 +78,7 @@ type Data struct {
 	Category  string          // genai_category
 	Algorithm string          // of the balancer, where there is a choice
 	Reason    string          // of the choice, when the client wants to know
+	Affinity  Affinity        // where the balancer goes by conversations
 	Tried     []Tried
 
 	Model         string // request_model

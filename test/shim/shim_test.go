@@ -70,6 +70,23 @@ func TestGoIsAskedOncePerWorkerAndConfiguration(t *testing.T) {
 	want(t, "requests at the relay", len(r.requests()), 40)
 }
 
+// Kong's ai-prompt-decorator sends the messages only, and keeps the rest for Kong's own
+// ai-proxy.
+func TestADecoratedRequestKeepsItsOtherMembers(t *testing.T) {
+	g, r := start(t, hello)
+	const body = `{"messages":[{"role":"user","content":"hi"}],"stream":true,"temperature":0.5}`
+	g.post("/v1", body, "X-Test-Ai", "decorate-prompt")
+	g.post("/v1", body, "X-Test-Ai", "parse-request") // which changes nothing
+	for i, members := range []int{3, 1} {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(r.requests()[i].body), &got); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "members", len(got), members)
+		want(t, "messages", len(got["messages"].([]any)), 2)
+	}
+}
+
 func TestNewConfigurationAsksGoAgain(t *testing.T) {
 	g, _ := start(t, hello)
 	g.post("/v1", "{}")

@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"bytes"
 	"strconv"
 
 	"go-ai-proxy/translators/chat"
@@ -46,6 +47,9 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 		turns = []chat.Turn{chat.OpeningTurn()}
 	}
 	m := modelOf(t.Model)
+	if m.userLast {
+		turns = chat.UserLast(turns)
+	}
 	th := decideThinking(m, r, turns)
 
 	dst = append(dst, `{"model":`...)
@@ -75,7 +79,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 
 // appendSystem joins all system messages: as a string while they are only
 // text, as blocks where one of them has a cache_control to keep.
-func appendSystem(dst []byte, m model, r *chat.Request) ([]byte, error) {
+func appendSystem(dst []byte, m *model, r *chat.Request) ([]byte, error) {
 	var texts []*chat.Part
 	cached := false
 	for i := range r.Messages {
@@ -95,6 +99,11 @@ func appendSystem(dst []byte, m model, r *chat.Request) ([]byte, error) {
 	}
 	if form := r.ResponseFormat.Instruction(); form != "" && schemaFor(m, &r.ResponseFormat) == nil {
 		texts = append(texts, &chat.Part{Text: jsonedit.Plain(form)})
+	}
+	if m.unforced && len(r.Tools) > 0 {
+		if demand := r.Demand(chosen(r)); demand != "" {
+			texts = append(texts, &chat.Part{Text: jsonedit.Plain(demand)})
+		}
 	}
 	if len(texts) == 0 {
 		return dst, nil
@@ -118,9 +127,18 @@ func appendSystem(dst []byte, m model, r *chat.Request) ([]byte, error) {
 	return append(dst, '"'), nil
 }
 
+// Caveats returns what of r the model is not asked for as the client wants it, in words
+// for the record.
+func Caveats(t *target.Target, r *chat.Request) []string {
+	if !modelOf(t.Model).unforced {
+		return nil
+	}
+	return r.DemandCaveat()
+}
+
 // defaultLimit is the max_tokens of a request that sets none: all that the model can
 // write in such an answer, with the room that its thinking needs.
-func (m model) defaultLimit(streamed bool, room int) int {
+func (m *model) defaultLimit(streamed bool, room int) int {
 	switch {
 	case m.output == 0:
 		return defaultMaxTokens + room
@@ -132,7 +150,7 @@ func (m model) defaultLimit(streamed bool, room int) int {
 
 // appendSampling writes max_tokens and the sampling parameters that the model
 // takes in the state it is asked to be in.
-func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
+func appendSampling(dst []byte, m *model, r *chat.Request, th thinking) []byte {
 	limit := r.MaxTokens
 	if n, ok := limit.Int(); limit == "" || ok && th.mode == "enabled" && n <= th.budget {
 		if limit == "" {
@@ -143,7 +161,7 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 	}
 	dst = jsonedit.AppendRaw(dst, "max_tokens", limit)
 	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.StopsNotBlank())
-	if m.adaptiveOnly {
+	if m.sampling == noSampler {
 		return dst
 	}
 	// With thinking, temperature and top_k must keep their defaults.
@@ -159,7 +177,7 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 		temperature = "1"
 	}
 	dst = jsonedit.AppendRaw(dst, "temperature", temperature)
-	if hasTopP && (temperature == "" || !m.oneSampler) {
+	if hasTopP && (temperature == "" || m.sampling == allSamplers) {
 		dst = jsonedit.AppendRaw(dst, "top_p", r.TopP)
 	}
 	dst = jsonedit.AppendRaw(dst, "top_k", r.TopK)
@@ -168,7 +186,7 @@ func appendSampling(dst []byte, m model, r *chat.Request, th thinking) []byte {
 
 // appendOutputConfig writes effort and format beside what the client has in an
 // output_config of its own (task_budget), which wins.
-func appendOutputConfig(dst []byte, m model, r *chat.Request, effort string) []byte {
+func appendOutputConfig(dst []byte, m *model, r *chat.Request, effort string) []byte {
 	own := r.Lookup("output_config")
 	format := schemaFor(m, &r.ResponseFormat)
 	if own == nil && effort == "" && format == nil {
@@ -178,23 +196,29 @@ func appendOutputConfig(dst []byte, m model, r *chat.Request, effort string) []b
 	if own != nil {
 		v, _ = jsonedit.Parse(own)
 	}
-	dst = append(dst, `,"output_config":{`...)
+	var o []byte
 	v.GetObject().Visit(func(key []byte, v *jsonedit.Value) {
-		dst = jsonedit.AppendValue(jsonedit.AppendKey(dst, key), v)
+		if string(key) == "effort" && m.levels == nil && m != &unknown || string(key) == "format" && m.noSchema {
+			return
+		}
+		o = jsonedit.AppendValue(jsonedit.AppendKey(o, key), v)
 	})
 	if effort != "" && !exists(v, "effort") {
-		dst = jsonedit.AppendText(dst, "effort", effort)
+		o = jsonedit.AppendText(o, "effort", effort)
 	}
 	if format != nil && !exists(v, "format") {
-		dst = append(jsonedit.AppendName(dst, "format"), `{"type":"json_schema","schema":`...)
-		dst = append(append(dst, format...), '}')
+		o = append(jsonedit.AppendName(o, "format"), `{"type":"json_schema","schema":`...)
+		o = append(append(o, format...), '}')
 	}
-	return append(dst, '}')
+	if len(o) == 0 {
+		return dst
+	}
+	return append(append(append(dst, `,"output_config":{`...), bytes.TrimPrefix(o, []byte(","))...), '}')
 }
 
 // schemaFor is the schema that the model enforces for a format; nil where it is
 // asked for in words, or not at all.
-func schemaFor(m model, f *chat.ResponseFormat) chat.Raw {
+func schemaFor(m *model, f *chat.ResponseFormat) chat.Raw {
 	if f.Type != "json_schema" || m.noSchema {
 		return nil
 	}

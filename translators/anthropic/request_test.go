@@ -146,7 +146,7 @@ func TestRequestsAreTranslated(t *testing.T) {
 		{"structured outputs", sonnet, `{` + hello + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"a":{"type":"object","properties":{}}}}}}}`,
 			map[string]string{"output_config": `{"format":{"type":"json_schema","schema":{"type":"object","properties":{"a":{"type":"object","properties":{},"additionalProperties":false}},"additionalProperties":false}}}`}},
 		{"json_object", sonnet, `{` + hello + `,"response_format":{"type":"json_object"}}`, map[string]string{"system": `"Answer with one valid JSON object and nothing else."`, "output_config": "-"}},
-		{"Anthropic's own members", sonnet, `{` + hello + `,"mcp_servers":[{"type":"url","name":"m","url":"https://m.example"}],"container":"c1","output_config":{"effort":"low"},"unknown":1}`,
+		{"Anthropic's own members", "claude-opus-4-6", `{` + hello + `,"mcp_servers":[{"type":"url","name":"m","url":"https://m.example"}],"container":"c1","output_config":{"effort":"low"},"unknown":1}`,
 			map[string]string{"mcp_servers": `[{"type":"url","name":"m","url":"https://m.example"}]`, "container": `"c1"`, "output_config": `{"effort":"low"}`, "unknown": "-"}},
 	}
 	for _, tt := range tests {
@@ -175,6 +175,12 @@ func TestThinkingFollowsTheModel(t *testing.T) {
 		{"a model that thinks by itself has room", "claude-opus-5", ``, map[string]string{"thinking": "-", "max_tokens": `21333`}},
 		{"a forced tool and a budget", sonnet, `,"reasoning_effort":"high"` + forced, map[string]string{"thinking": "-", "tool_choice": `{"type":"any"}`}},
 		{"a forced tool and effort", "claude-opus-4-8", `,"reasoning_effort":"high"` + forced, map[string]string{"thinking": "-", "output_config": `{"effort":"high"}`}},
+		{"a tool cannot be forced", "claude-opus-5-5", forced, map[string]string{"tool_choice": `{"type":"auto"}`, "system": `"Answer by calling one of the tools."`}},
+		{"a budget for a model that adapts", "claude-opus-4-8", `,"thinking":{"type":"enabled","budget_tokens":3000}`, map[string]string{"thinking": `{"type":"adaptive","display":"summarized"}`}},
+		{"adaptive for a model with budgets", sonnet, `,"thinking":{"type":"adaptive"}`, map[string]string{"thinking": `{"type":"enabled","budget_tokens":4096}`}},
+		{"thinking that cannot be turned off", "claude-opus-5-5", `,"thinking":{"type":"disabled"}`, map[string]string{"thinking": "-", "output_config": `{"effort":"low"}`}},
+		{"effort without thinking", "claude-opus-5", `,"thinking":{"type":"disabled"},"reasoning_effort":"max"`, map[string]string{"thinking": `{"type":"disabled"}`, "output_config": `{"effort":"high"}`}},
+		{"a model that cannot think", "claude-3-5-haiku-20241022", `,"reasoning_effort":"high"`, map[string]string{"thinking": "-", "output_config": "-"}},
 		{"the client's own", sonnet, `,"thinking":{"type":"enabled","budget_tokens":3000},"max_tokens":2000,"temperature":0.4`,
 			map[string]string{"thinking": `{"type":"enabled","budget_tokens":3000}`, "max_tokens": `5000`, "temperature": "-"}},
 		{"effort and a schema", "claude-opus-4-7", `,"reasoning_effort":"low","response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","additionalProperties":false}}}`,
@@ -389,4 +395,10 @@ func TestMaxTokensIsTheModelsWhereTheClientGivesNone(t *testing.T) {
 	} {
 		has(t, mustTranslate(t, c.model, `{`+hello+c.members+`}`), map[string]string{"max_tokens": c.want})
 	}
+}
+
+func TestUserHasTheLastWordWhereTheModelWantsIt(t *testing.T) {
+	const body = `{"messages":[{"role":"user","content":"go"},{"role":"assistant","content":"So far"}]}`
+	has(t, mustTranslate(t, "claude-sonnet-4-5", body), map[string]string{"messages": `[{"role":"user","content":"go"},{"role":"assistant","content":"So far"}]`})
+	has(t, mustTranslate(t, "claude-opus-4-6", body), map[string]string{"messages": `[{"role":"user","content":"go"},{"role":"assistant","content":"So far"},{"role":"user","content":"Continue."}]`})
 }

@@ -29,37 +29,30 @@ const adaptiveRoom = 16384
 // decideThinking chooses what the model accepts: a budget before Claude 4.6, adaptive
 // thinking with an effort since.
 // https://platform.claude.com/docs/en/build-with-claude/thinking
-func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
-	effort := effortFor(m, r.ReasoningEffort)
+func decideThinking(m *model, r *chat.Request, turns []chat.Turn) thinking {
+	effort := m.level(r.ReasoningEffort)
+	// Without the signature of its thought: "Expected thinking or redacted_thinking, but
+	// found tool_use".
+	unsigned := m.thinks != adaptive && chat.UnsignedToolLoop(turns)
 	if raw := r.Lookup("thinking"); raw != nil {
-		th := thinking{raw: raw, effort: effort}
-		if v, err := jsonedit.Parse(raw); err == nil {
-			th.mode, th.budget = string(v.GetStringBytes("type")), v.GetInt("budget_tokens")
-		}
-		if th.mode == "enabled" && chat.UnsignedToolLoop(turns) {
-			return thinking{effort: effort}
-		}
-		return th
+		return m.fit(thinking{raw: raw, effort: effort}, unsigned)
 	}
 	if r.ReasoningEffort == "none" {
-		if m.off == "" && m.thinks {
-			return thinking{effort: "low"} // the lowest effort
-		}
-		return thinking{mode: m.off}
+		return m.silent()
 	}
 	budget, hasBudget := r.ReasoningBudget.Int()
-	if r.ReasoningEffort == "" && !hasBudget {
+	if r.ReasoningEffort == "" && !hasBudget || m.thinks == never {
 		return thinking{}
 	}
 	// A model that thinks cannot be forced to call a tool. The forced call is more
 	// important than the thinking.
 	forced := r.ToolChoice.Mode == "required" || r.ToolChoice.Mode == "function"
 	switch {
-	case forced:
+	case forced && !m.unforced:
 		return thinking{effort: effort}
-	case m.adaptiveOnly, m.adaptive && !hasBudget:
-		return thinking{mode: "adaptive", show: m.adaptiveOnly, effort: effort}
-	case chat.UnsignedToolLoop(turns): // "Expected thinking or redacted_thinking, but found tool_use"
+	case m.thinks == adaptive, m.thinks == byEither && !hasBudget:
+		return thinking{mode: "adaptive", show: m.thinks == adaptive, effort: effort}
+	case unsigned:
 		return thinking{}
 	}
 	if !hasBudget {
@@ -68,28 +61,44 @@ func decideThinking(m model, r *chat.Request, turns []chat.Turn) thinking {
 	return thinking{mode: "enabled", budget: max(budget, 1024)}
 }
 
-// effortFor maps OpenAI's reasoning_effort to output_config.effort; "" if the model
-// has none. https://platform.claude.com/docs/en/build-with-claude/effort
-func effortFor(m model, effort string) string {
-	switch {
-	case !m.adaptive || effort == "none":
-		return ""
-	case effort == "minimal":
-		return "low"
-	case effort == "xhigh" && !m.adaptiveOnly:
-		return "high"
+// silent is how the model is asked not to think, or else to think the least.
+func (m *model) silent() thinking {
+	if m.off == "" && m.always {
+		return thinking{effort: m.level("low")}
 	}
-	return effort
+	return thinking{mode: m.off}
+}
+
+// fit returns the client's own thinking as the model takes it. unsigned says that the
+// model is in the middle of calling tools, without its thought.
+func (m *model) fit(th thinking, unsigned bool) thinking {
+	if v, err := jsonedit.Parse(th.raw); err == nil {
+		th.mode, th.budget = string(v.GetStringBytes("type")), v.GetInt("budget_tokens")
+	}
+	switch {
+	case th.mode == "enabled" && m.thinks == adaptive:
+		return thinking{mode: "adaptive", show: true, effort: th.effort}
+	case m.thinks == never, th.mode == "enabled" && unsigned:
+		return thinking{effort: th.effort}
+	case m == &unknown:
+	case th.mode == "adaptive" && m.thinks == byBudget:
+		return thinking{mode: "enabled", budget: budgets["high"]}
+	case th.mode == "disabled" && m.always && m.off != "disabled":
+		return m.silent()
+	case th.mode == "disabled" && (th.effort == "xhigh" || th.effort == "max"): // refused without thinking
+		th.effort = "high"
+	}
+	return th
 }
 
 func (th thinking) on() bool { return th.mode == "enabled" || th.mode == "adaptive" }
 
 // room returns the tokens that thinking needs in addition to the answer's max_tokens.
-func (th thinking) room(m model) int {
+func (th thinking) room(m *model) int {
 	switch {
 	case th.mode == "enabled":
 		return th.budget
-	case th.mode == "adaptive", m.thinks && th.mode == "":
+	case th.mode == "adaptive", m.always && th.mode == "":
 		return adaptiveRoom
 	}
 	return 0

@@ -10,12 +10,12 @@ import (
 )
 
 // appendTools writes tools and tool_choice.
-func appendTools(dst []byte, m model, r *chat.Request, turns []chat.Turn) []byte {
+func appendTools(dst []byte, m *model, r *chat.Request, turns []chat.Turn) []byte {
 	if len(r.Tools) == 0 {
 		if called := appendCalledTools(dst, turns); len(called) > len(dst) {
 			return called
 		}
-		return appendToolChoice(dst, r, false)
+		return appendToolChoice(dst, m, r, false)
 	}
 	dst = append(dst, `,"tools":[`...)
 	var strict []chat.Raw
@@ -30,7 +30,7 @@ func appendTools(dst []byte, m model, r *chat.Request, turns []chat.Turn) []byte
 			dst = appendTool(dst, &r.Tools[i], strict[i])
 		}
 	}
-	return appendToolChoice(append(dst, ']'), r, true)
+	return appendToolChoice(append(dst, ']'), m, r, true)
 }
 
 // ownTypes matches the types of Anthropic's own tools: they carry a date, but for
@@ -143,7 +143,7 @@ func appendCalledTools(dst []byte, turns []chat.Turn) []byte {
 
 // appendToolChoice maps the modes auto, none, required and function.
 // https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools
-func appendToolChoice(dst []byte, r *chat.Request, tools bool) []byte {
+func appendToolChoice(dst []byte, m *model, r *chat.Request, tools bool) []byte {
 	parallel := tools && r.ParallelTools != nil
 	mode := ""
 	switch r.ToolChoice.Mode {
@@ -160,6 +160,9 @@ func appendToolChoice(dst []byte, r *chat.Request, tools bool) []byte {
 	}
 	if mode == "" {
 		return dst
+	}
+	if m.unforced && mode != "none" {
+		mode = "auto" // the rest is in the words of appendSystem
 	}
 	dst = append(dst, `,"tool_choice":{"type":"`...)
 	dst = append(dst, mode...)

@@ -35,7 +35,7 @@ func TuneClaude(t *target.Target, ms []jsonedit.Member, s provider.Settings, thi
 		o.MaxTokens = new(*o.MaxTokens + th.room(m))
 	}
 	switch {
-	case m.adaptiveOnly:
+	case m.sampling == noSampler:
 		o.Temperature, o.TopP, o.TopK = nil, nil, nil
 	case th.on():
 		o.Temperature, o.TopK = nil, nil
@@ -45,11 +45,11 @@ func TuneClaude(t *target.Target, ms []jsonedit.Member, s provider.Settings, thi
 	case o.Temperature != nil && *o.Temperature > 1:
 		o.Temperature = new(1.0)
 	}
-	if m.oneSampler && o.Temperature != nil {
+	if m.sampling == oneSampler && o.Temperature != nil {
 		o.TopP = nil
 	}
 	l := provider.Layer{Members: ms, Edits: s.Tune(&target.Target{Options: &o}, ms)}
-	if m.oneSampler {
+	if m.sampling == oneSampler {
 		switch {
 		case o.Temperature != nil:
 			l.Set(s.TopP, nil)

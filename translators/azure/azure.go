@@ -1,5 +1,6 @@
-// Package azure is OpenAI's API in Azure. Start with Provider; routes.go has what is
-// not generation of text, jobs.go translates video generation jobs.
+// Package azure is OpenAI's API in Azure, and Anthropic's (claude.go). Start with
+// Provider; routes.go has what is not generation of text, jobs.go translates video
+// generation jobs.
 package azure
 
 import (
@@ -17,11 +18,14 @@ import (
 )
 
 // Provider is OpenAI's API in Azure: withJobs, or withSora2 for a model that has
-// OpenAI's API for videos.
+// OpenAI's API for videos; or Anthropic's, for Claude.
 var Provider = func() provider.Provider {
 	p := *withJobs
 	p.Variant = func(t *target.Target) *provider.Provider {
-		if strings.HasPrefix(t.Model, "sora-2") {
+		switch {
+		case isClaude(t):
+			return claude
+		case strings.HasPrefix(t.Model, "sora-2"):
 			return withSora2
 		}
 		return withJobs
@@ -37,23 +41,27 @@ var Provider = func() provider.Provider {
 var withJobs = &provider.Provider{
 	Name:        "azure",
 	Understands: []string{"openai"},
+	Audience:    audience,
 	Base:        base,
 	Prefix:      prefix,
 	Query:       query,
-	Kinds:       []provider.Kind{{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}}},
-	Identity:    provider.Entra,
-	Embeds:      true,
-	Resizes:     []string{"text-embedding-3"},
-	Check:       check,
-	PriceNames:  priceNames,
-	Counter:     openai.InputTokensAt("/openai/v1/responses/input_tokens"),
+	Kinds: []provider.Kind{
+		{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}},
+		{Model: "claude-sonnet-4-5", Options: target.Options{AzureInstance: "i", AzureDeploymentID: "claude-sonnet-4-5"}},
+	},
+	Identity:   provider.Entra,
+	Embeds:     true,
+	Resizes:    []string{"text-embedding-3"},
+	Check:      check,
+	PriceNames: priceNames,
+	Counter:    openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
-		route.Chat: openai.ChatOf(text("/chat/completions"), provider.Edit{
+		route.Chat: withResponses(openai.ChatOf(text("/chat/completions"), provider.Edit{
 			Drop: openai.TopK, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,
-		}),
+		})),
 		route.Completions: {Path: text("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK, Set: named, NoStreamOptions: beforeStreamOptions}},
 		route.Embeddings:  {Path: text("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, Edit: provider.Edit{Set: named}, NoStream: true},
-		route.Responses:   openai.ResponsesAt("/openai/v1/responses"),
+		route.Responses:   {Path: provider.Path("/openai/v1/responses"), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter, Edit: provider.Edit{Set: deployed}},
 	}, otherRoutes),
 }
 
@@ -64,7 +72,10 @@ func priceNames(model string) []string {
 	return []string{strings.Replace(model, "gpt-35-", "gpt-3.5-", 1), strings.Replace(model, "gpt-3.5-", "gpt-35-", 1)}
 }
 
-func base(t *target.Target) (string, error) {
+func base(t *target.Target) (string, error) { return below(t, ".openai.azure.com") }
+
+// below returns the host of the resource in the domain, if the instance has none.
+func below(t *target.Target, domain string) (string, error) {
 	instance := t.Options.AzureInstance
 	if instance == "" {
 		return "", errors.New("model.options.azure_instance: must be set for azure")
@@ -75,7 +86,7 @@ func base(t *target.Target) (string, error) {
 	if slices.ContainsFunc(domains, func(d string) bool { return strings.HasSuffix(instance, d) }) {
 		return "https://" + instance, nil
 	}
-	return "https://" + instance + ".openai.azure.com", nil
+	return "https://" + instance + domain, nil
 }
 
 // domains are Microsoft's, below which a resource may be. An instance that has one of
@@ -111,12 +122,12 @@ func deployment(suffix string) func(*target.Target, bool) (string, error) {
 // text returns the Path of an operation that generates text or vectors: of the
 // deployment, or of /openai/v1, where the deployment is the body's model.
 func text(suffix string) func(*target.Target, bool) (string, error) {
-	below := deployment(suffix)
+	inDeployment := deployment(suffix)
 	return func(t *target.Target, stream bool) (string, error) {
 		if onV1(t) {
 			return "/openai/v1" + suffix, nil
 		}
-		return below(t, stream)
+		return inDeployment(t, stream)
 	}
 }
 
@@ -142,9 +153,13 @@ func beforeStreamOptions(t *target.Target) bool {
 	return v != "" && !inV1(v) && v < "2024-09-01" && !strings.Contains(t.Options.UpstreamURL, "api-version=")
 }
 
-// check warns of a dated version for videos, whose API has no such versions.
+// check warns of a version for Claude, and of a dated one for videos, whose APIs have no
+// such versions.
 func check(u *provider.Use) []provider.Finding {
 	v := u.Target.Options.AzureAPIVersion
+	if isClaude(u.Target) && target.Named("azure_api_version").Set(u.Target.Options) {
+		return []provider.Finding{{Field: "model.options.azure_api_version", Message: "has no effect: Anthropic's API, which Claude has on Foundry, has no such versions", Warning: true}}
+	}
 	if u.Target.Route != route.Videos || !target.Named("azure_api_version").Set(u.Target.Options) || v[0] < '0' || v[0] > '9' {
 		return nil
 	}

@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
@@ -60,4 +62,66 @@ func TestStreamOptionsAreKnownSinceSeptember2024(t *testing.T) {
 			t.Errorf("%s: refused %t", version, got)
 		}
 	}
+}
+
+func TestClaudeOnFoundryHasAnthropicsOwnAPI(t *testing.T) {
+	for _, c := range []struct {
+		model, deployment, url string
+		is                     bool
+	}{
+		{"claude-opus-5", "d", "", true}, {"", "claude-sonnet-5", "", true}, {"m", "d", "https://h/anthropic/v1/messages", true},
+		{"gpt-5", "d", "", false}, {"m", "d", "https://h/openai/v1/chat/completions", false},
+	} {
+		on := &target.Target{Provider: "azure", Route: route.Chat, Model: c.model, Options: &target.Options{AzureInstance: "acme", AzureDeploymentID: c.deployment, AzureAPIVersion: "2023-05-15", UpstreamURL: c.url}}
+		if p := Provider.Variant(on); (p == claude) != c.is || (audience(on) != "") != c.is {
+			t.Errorf("%s as %s: its own API %t, tokens for %q", c.model, c.deployment, p == claude, audience(on))
+		}
+	}
+
+	on := &target.Target{Provider: "azure", Route: route.Chat, Model: "claude-opus-5", Options: &target.Options{AzureInstance: "acme", AzureDeploymentID: "mine"}}
+	base, err := claude.Base(on)
+	path, _ := claude.Operations[route.Chat].Path(on, true)
+	if err != nil || base+path != "https://acme.services.ai.azure.com/anthropic/v1/messages" || claude.Query != nil {
+		t.Errorf("address %s%s (%v)", base, path, err)
+	}
+	if h := claude.Header(on); !reflect.DeepEqual(h, [][2]string{{"Anthropic-Version", "2023-06-01"}}) {
+		t.Errorf("headers %v", h)
+	}
+	body, err := claude.Operations[route.Chat].AppendRequest(nil, on, &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("hi")}}}}})
+	if got := string(jsonedit.Lookup(body, "model")); err != nil || got != `"mine"` {
+		t.Errorf("translated: model %s (%v) in %s", got, err, body)
+	}
+	sent := []byte(`{"model":"claude-opus-5","max_tokens":5,"messages":[]}`)
+	own := jsonedit.Join(nil, claudeEdit.Apply(nil, on, sent, jsonedit.Members(sent, nil), nil))
+	if got := string(own); got != `{"model":"mine","max_tokens":5,"messages":[]}` {
+		t.Errorf("as it is: %s", got)
+	}
+}
+
+func TestAVersionForClaudeIsNamedAsWithoutEffect(t *testing.T) {
+	for version, warned := range map[string]bool{"2024-10-21": true, "2023-05-15": false, "": false} {
+		on := &target.Target{Provider: "azure", Route: route.Chat, Model: "claude-opus-5", Options: &target.Options{AzureAPIVersion: version}}
+		if got := check(&provider.Use{Target: on}); (len(got) == 1 && got[0].Warning) != warned {
+			t.Errorf("%q: %v", version, got)
+		}
+	}
+}
+
+func TestResponsesAreOnlyBelowV1(t *testing.T) {
+	for configured, want := range map[string]string{"2023-05-15": "", "v1": "", "preview": "preview", "": ""} {
+		on := &target.Target{Provider: "azure", Route: route.Responses, Model: "gpt-5", Options: &target.Options{AzureInstance: "i", AzureDeploymentID: "d", AzureAPIVersion: configured}}
+		if got := version(on); got != want {
+			t.Errorf("%s: api-version %q, want %q", configured, got, want)
+		}
+		if set := Provider.Operations[route.Responses].Edit.Set(on); len(set) != 1 || string(set[0].Value) != `"d"` {
+			t.Errorf("%s: model %v", configured, set)
+		}
+	}
+}
+
+func TestClaudeOnFoundryConforms(t *testing.T) {
+	conformance.Run(t, claude, conformance.Options{
+		Name: "claude", Target: target.Target{Options: &target.Options{AzureInstance: "acme"}},
+		Lacks: map[string]string{"choices": "one answer per request", conformance.RefusalParts: "a refusal is ordinary text"},
+	})
 }

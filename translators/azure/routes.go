@@ -57,12 +57,12 @@ func resource(suffix string) func(*target.Target, bool) (string, error) {
 // media returns the Path of an operation of the deployment, as the API requires;
 // without a deployment it is the path in Kong's documentation.
 func media(suffix string) func(*target.Target, bool) (string, error) {
-	below, resource := deployment(suffix), resource(suffix)
+	inDeployment, resource := deployment(suffix), resource(suffix)
 	return func(t *target.Target, stream bool) (string, error) {
 		if t.Options.AzureDeploymentID == "" {
 			return resource(t, stream)
 		}
-		return below(t, stream)
+		return inDeployment(t, stream)
 	}
 }
 
@@ -91,6 +91,10 @@ func version(t *target.Target) string {
 	switch t.Route {
 	case route.Chat, route.Completions, route.Embeddings:
 		if version == "v1" { // is what /openai/v1 is without
+			return ""
+		}
+	case route.Responses: // only below /openai/v1, which refuses dates
+		if version == "v1" || !inV1(version) {
 			return ""
 		}
 	case route.Realtime:

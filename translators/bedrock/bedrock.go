@@ -76,6 +76,13 @@ var operation = &provider.Operation{
 	Origin: originOf,
 	Edit:   provider.Edit{Request: ownReasoning},
 	Tune:   tuneConverse,
+	Models: facts,
+	Caveats: func(t *target.Target, r *chat.Request) []string {
+		if modelOf(t.Model).forces(t.Model) {
+			return nil
+		}
+		return r.DemandCaveat()
+	},
 }
 
 // Converse is POST /model/{id}/converse and /converse-stream.

@@ -33,7 +33,7 @@ func TestConverseConforms(t *testing.T) {
 	for _, model := range []string{
 		"arn:aws:bedrock:us-east-1:1:application-inference-profile/x",
 		"us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-		"anthropic.claude-3-5-sonnet-20240620-v1:0",
+		"anthropic.claude-sonnet-4-20250514-v1:0",
 		"us.amazon.nova-2-lite-v1:0",
 	} {
 		if raceEnabled && model != sonnet {

@@ -116,8 +116,12 @@ var claudeHere = anthropic.Cloud{
 	ToolMembers: []string{"type", "name", "description", "input_schema", "cache_control", "strict", "input_examples"},
 }
 
+// anthropicVersion is the version that InvokeModel requires of Claude.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html
+const anthropicVersion = "bedrock-2023-05-31"
+
 func setVersion(t *target.Target) []chat.Member {
-	version := defaultAnthropicVersion
+	version := anthropicVersion
 	if t.Options != nil && strings.HasPrefix(t.Options.AnthropicVersion, "bedrock-") {
 		version = t.Options.AnthropicVersion
 	}

@@ -3,15 +3,11 @@ package bedrock
 import (
 	"slices"
 
+	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
-
-// defaultAnthropicVersion is sent with every request, as in Kong. Converse has no
-// such member and, like other AWS services, ignores unknown members; InvokeModel
-// requires it for Claude.
-const defaultAnthropicVersion = "bedrock-2023-05-31"
 
 // natives lists Converse's own members that a client may send in any dialect, at the
 // top level or in an object `bedrock`.
@@ -27,9 +23,10 @@ var callIDs = chat.CallIDs{Prefix: "tooluse_", Longest: 64}
 // query is a request that is being written for Converse.
 type query struct {
 	*chat.Request
-	model    model
+	model    *model
 	turns    []chat.Turn
 	settings settings
+	forces   bool              // the model can be made to call a tool
 	own      []jsonedit.Member // of the client's object `bedrock`
 	names    map[string]int    // of documents, which must be unique
 }
@@ -64,11 +61,10 @@ func (converse) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	}
 	dst = q.appendMetadata(dst)
 	dst = q.appendServing(dst, t)
-	version := defaultAnthropicVersion
-	if t.Options != nil && t.Options.AnthropicVersion != "" {
-		version = t.Options.AnthropicVersion
+	if t.Options != nil { // Converse has no such member: only what is configured is sent
+		dst = jsonedit.AppendOptional(dst, "anthropic_version", t.Options.AnthropicVersion)
 	}
-	return append(jsonedit.AppendText(dst, "anthropic_version", version), '}'), nil
+	return append(dst, '}'), nil
 }
 
 // read arranges the messages and decides the settings.
@@ -94,6 +90,10 @@ func (q *query) read(t *target.Target) (err error) {
 	if len(q.turns) == 0 && q.native("promptVariables") == nil {
 		return &chat.RequestError{Field: "messages", Message: "must have at least one message that says something"}
 	}
+	if q.model.claude && anthropic.TraitsOf(t.Model).UserLast {
+		q.turns = chat.UserLast(q.turns)
+	}
+	q.forces = q.model.forces(t.Model)
 	q.settings, err = q.decide(t)
 	return err
 }
@@ -120,6 +120,9 @@ func (q *query) appendMerged(dst []byte, name string, ours []byte, ownWins bool)
 			return dst, nil
 		}
 		return jsonedit.AppendRaw(dst, name, ours), nil
+	}
+	if name == fieldsName {
+		own = q.ownFields(own)
 	}
 	if ownWins {
 		own, ours = ours, own
@@ -168,11 +171,15 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 		}
 		flush()
 	}
-	if q.ResponseFormat.Type == "json_object" || q.model.noSchema && !q.formatByTool() {
+	if q.ResponseFormat.Type == "json_object" || !q.model.schema && !q.formatByTool() {
 		if form := q.ResponseFormat.Instruction(); form != "" {
 			say(jsonedit.Plain(form))
 			flush()
 		}
+	}
+	if demand := q.Demand(q.ToolChoice.Name); demand != "" && !q.forces && len(q.Tools) > 0 && q.native("toolConfig") == nil {
+		say(jsonedit.Plain(demand))
+		flush()
 	}
 	if len(system) == 1 {
 		return dst, nil
@@ -189,9 +196,11 @@ func (q *query) appendInference(dst []byte) ([]byte, error) {
 	s := &q.settings
 	o := []byte{'{'}
 	o = jsonedit.AppendRaw(o, "maxTokens", s.maxTokens)
-	o = jsonedit.AppendRaw(o, "temperature", s.temperature)
-	o = jsonedit.AppendRaw(o, "topP", s.topP)
-	o = jsonedit.AppendTexts(o, "stopSequences", q.StopsNotBlank())
+	if !q.model.plain {
+		o = jsonedit.AppendRaw(o, "temperature", s.temperature)
+		o = jsonedit.AppendRaw(o, "topP", s.topP)
+		o = jsonedit.AppendTexts(o, "stopSequences", q.StopsNotBlank())
+	}
 	return q.appendMerged(dst, "inferenceConfig", append(o, '}'), false)
 }
 
@@ -200,7 +209,7 @@ func (q *query) appendInference(dst []byte) ([]byte, error) {
 func (q *query) appendOutput(dst []byte) ([]byte, error) {
 	o := []byte{'{'}
 	o = jsonedit.AppendOptional(o, "effort", q.settings.effort)
-	if q.settings.schema != nil && !q.model.noSchema {
+	if q.settings.schema != nil && q.model.schema {
 		o = append(jsonedit.AppendName(o, "textFormat"), `{"type":"json_schema","structure":{"jsonSchema":{`...)
 		o = jsonedit.AppendText(o, "schema", string(q.settings.schema))
 		o = jsonedit.AppendOptional(o, "name", q.ResponseFormat.Name)
@@ -215,15 +224,27 @@ func (q *query) appendModelFields(dst []byte) ([]byte, error) {
 	o := q.appendReasoning([]byte{'{'})
 	if k := q.settings.topK; k != "" {
 		switch q.model.topK {
-		case "":
-			o = jsonedit.AppendRaw(o, "top_k", k)
 		case "inferenceConfig.topK":
 			o = append(jsonedit.AppendRaw(append(jsonedit.AppendName(o, "inferenceConfig"), '{'), "topK", k), '}')
 		default:
 			o = jsonedit.AppendRaw(o, q.model.topK, k)
 		}
 	}
-	return q.appendMerged(dst, "additionalModelRequestFields", append(o, '}'), true)
+	return q.appendMerged(dst, fieldsName, append(o, '}'), true)
+}
+
+// effortMembers are the members of additionalModelRequestFields that tell how much to
+// reason. A model is sent its own only: a client may have written them for another.
+var effortMembers = map[effort]string{effortField: "reasoning_effort", effortNested: "reasoning", effortNova: "reasoningConfig"}
+
+// ownFields are the client's own additionalModelRequestFields, as the model takes them.
+func (q *query) ownFields(own []byte) []byte {
+	for at, name := range effortMembers {
+		if at != q.model.effort && !q.model.unnamed {
+			own = jsonedit.With(own, name, nil)
+		}
+	}
+	return own
 }
 
 // appendServing writes the members about how the request is served.

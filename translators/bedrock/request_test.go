@@ -142,7 +142,7 @@ func TestRequestIsInConversesFormat(t *testing.T) {
 		{"an answer to be continued loses the white space at its end", sonnet,
 			`{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"well, \n"}]}`,
 			map[string]string{"messages": `[{"role":"user","content":[{"text":"hi"}]},{"role":"assistant","content":[{"text":"well,"}]}]`}},
-		{"settings", "mistral.mistral-large-2402-v1:0",
+		{"settings", "qwen.qwen3-32b-v1:0",
 			`{` + hello + `,"max_tokens":10,"temperature":0.5,"top_p":0.25,"top_k":7,"stop":"END","service_tier":"flex","metadata":{"team":"a","bad":"é","n":1}}`,
 			map[string]string{"inferenceConfig": `{"maxTokens":10,"temperature":0.5,"topP":0.25,"stopSequences":["END"]}`, "serviceTier": `{"type":"flex"}`,
 				"additionalModelRequestFields": `{"top_k":7}`, "requestMetadata": `{"team":"a"}`}},
@@ -384,7 +384,9 @@ func TestRequestEqualsKongs(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.MaxTokens, req.Temperature, req.TopP = "8192", "0.8", "0.6" // the plugin's
-		got, err := Converse.AppendRequest(nil, chatTarget(model), req)
+		to := chatTarget(model)
+		to.Options.AnthropicVersion = "bedrock-2023-05-31" // which Kong sends always
+		got, err := Converse.AppendRequest(nil, to, req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -438,5 +440,74 @@ func TestModelsThatCannotBeMadeToCallAToolAreAskedForJSONInWords(t *testing.T) {
 	system, _ := json.Marshal(got["system"])
 	if err != nil || got["toolConfig"] != nil || !strings.Contains(string(system), "verdict") {
 		t.Errorf("%v, tools %v, system %s", err, got["toolConfig"], system)
+	}
+}
+
+func TestAnthropicVersionIsSentOnlyIfConfigured(t *testing.T) {
+	for _, version := range []string{"", "bedrock-2023-05-31"} {
+		to := chatTarget(sonnet)
+		to.Options.AnthropicVersion = version
+		got, err := translate(t, to, `{"messages":[{"role":"user","content":"x"}]}`)
+		if sent, _ := got["anthropic_version"].(string); err != nil || sent != version {
+			t.Errorf("%q: %v %v", version, err, got["anthropic_version"])
+		}
+	}
+}
+
+func TestForcedCallsAreAskedForAsTheModelTakesThem(t *testing.T) {
+	const tools = `{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}],"tool_choice":`
+	for _, c := range []struct{ model, choice, want, words string }{
+		{sonnet, `"required"`, `{"any":{}}`, ""},
+		{sonnet, `{"type":"function","function":{"name":"g"}}`, `{"tool":{"name":"g"}}`, ""},
+		{"mistral.mistral-large-2407-v1:0", `{"type":"function","function":{"name":"g"}}`, `{"any":{}}`, ""},
+		{"us.meta.llama3-3-70b-instruct-v1:0", `"required"`, "-", "one of the tools"},
+		{"acme.a-model-to-come", `{"type":"function","function":{"name":"g"}}`, "-", `the tool "g"`},
+		{"us.anthropic.claude-opus-5-5", `"required"`, `{"auto":{}}`, "one of the tools"},
+	} {
+		got, err := translate(t, chatTarget(c.model), tools+c.choice+`}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := got["toolConfig"].(map[string]any)
+		choice, _ := json.Marshal(config["toolChoice"])
+		system, _ := json.Marshal(got["system"])
+		if c.want == "-" {
+			c.want = "null"
+		}
+		if words, _ := json.Marshal(c.words); string(choice) != c.want || !strings.Contains(string(system), strings.Trim(string(words), `"`)) || c.words == "" && got["system"] != nil {
+			t.Errorf("%s %s: %s, system %s", c.model, c.choice, choice, system)
+		}
+		if alone := c.model[0] == 'm'; len(config["tools"].([]any)) == 1 != alone {
+			t.Errorf("%s: %v tools", c.model, config["tools"])
+		}
+	}
+}
+
+func TestGPTOnBedrockIsAskedInItsOwnWords(t *testing.T) {
+	sends(t, chatTarget("us.openai.gpt-5.6-sol"), `{"messages":[{"role":"user","content":"x"}],"max_tokens":9,"temperature":0.5,"top_p":0.5,"stop":"x","reasoning_effort":"none"}`,
+		map[string]string{"inferenceConfig": `{"maxTokens":9}`, "additionalModelRequestFields": `{"reasoning":{"effort":"none"}}`})
+	sends(t, chatTarget("openai.gpt-6-astra"), `{"messages":[{"role":"user","content":"x"}],"reasoning_effort":"minimal"}`,
+		map[string]string{"additionalModelRequestFields": `{"reasoning":{"effort":"low"}}`})
+}
+
+func TestNewestClaudeOnBedrockHasNoStructuredOutput(t *testing.T) {
+	const body = `{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{}}}}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","properties":{"verdict":{"type":"string"}}}}}}`
+	for model, where := range map[string]string{
+		"us.anthropic.claude-opus-4-6-v1": "outputConfig", "us.anthropic.claude-sonnet-5": "toolConfig", "us.anthropic.claude-haiku-5-5": "toolConfig", "us.anthropic.claude-opus-5-5": "system",
+	} {
+		got, err := translate(t, chatTarget(model), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, _ := json.Marshal(got)
+		for _, member := range []string{"outputConfig", "toolConfig", "system"} {
+			part, _ := json.Marshal(got[member])
+			if strings.Contains(string(part), "verdict") != (member == where) {
+				t.Errorf("%s: %s is %s", model, member, part)
+			}
+		}
+		if strings.Contains(string(all), `"strict":true`) != (where == "outputConfig") {
+			t.Errorf("%s: %s", model, all)
+		}
 	}
 }

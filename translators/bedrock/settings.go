@@ -1,6 +1,8 @@
 package bedrock
 
 import (
+	"slices"
+
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -31,12 +33,12 @@ func (q *query) decide(t *target.Target) (settings, error) {
 	case q.model.claude:
 		return s, q.decideClaude(&s, t)
 	case q.model.effort == effortConfig:
-		s.effort = effortWord(q.Request)
-	case q.model.effort == effortNova && effortWord(q.Request) == "high":
+		s.effort = q.model.level(effortWord(q.Request))
+	case q.model.effort == effortNova && q.model.level(effortWord(q.Request)) == "high":
 		// https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html
 		s.maxTokens, s.temperature, s.topP, s.topK = "", "", "", ""
 	}
-	if q.model.noTopK {
+	if q.model.topK == "" {
 		s.topK = ""
 	}
 	return s, nil
@@ -80,10 +82,14 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 	}
 	s.temperature = chat.Number(jsonedit.Find(answer, "temperature"))
 	s.topP = chat.Number(jsonedit.Find(answer, "top_p"))
-	s.topK = chat.Number(jsonedit.Find(answer, "top_k"))
+	if q.model.topK != "" {
+		s.topK = chat.Number(jsonedit.Find(answer, "top_k"))
+	}
 	s.thinking = jsonedit.Find(answer, "thinking")
 	if output := jsonedit.Find(answer, "output_config"); output != nil {
-		s.effort, _ = jsonedit.String(jsonedit.Lookup(output, "effort"))
+		if q.model.effort == effortConfig {
+			s.effort, _ = jsonedit.String(jsonedit.Lookup(output, "effort"))
+		}
 		if schema := jsonedit.Lookup(output, "format", "schema"); schema != nil {
 			s.schema = schema
 		}
@@ -119,13 +125,17 @@ func (q *query) appendReasoning(o []byte) []byte {
 	if q.settings.thinking != nil {
 		return jsonedit.AppendRaw(o, "thinking", q.settings.thinking)
 	}
-	word := effortWord(q.Request)
-	if word == "xhigh" || word == "max" {
-		word = "high" // the highest that these models have
+	word := q.model.level(effortWord(q.Request))
+	if q.ReasoningEffort == "none" && slices.Contains(q.model.efforts, "none") {
+		word = "none"
 	}
 	switch q.model.effort {
 	case effortField:
 		o = jsonedit.AppendOptional(o, "reasoning_effort", word)
+	case effortNested:
+		if word != "" {
+			o = append(jsonedit.AppendText(append(jsonedit.AppendName(o, "reasoning"), '{'), "effort", word), '}')
+		}
 	case effortNova:
 		switch {
 		case word != "":

@@ -17,7 +17,7 @@ const formatTool = "response_format_json"
 // formatByTool says whether the asked form needs that tool. Models that cannot be
 // made to call it are asked in words.
 func (q *query) formatByTool() bool {
-	return q.ResponseFormat.Type == "json_schema" && q.model.noSchema && !q.model.noChoice
+	return q.ResponseFormat.Type == "json_schema" && !q.model.schema && q.forces && !q.model.unnamed
 }
 
 // appendToolConfig writes the tools and which of them must be called.
@@ -61,12 +61,17 @@ func hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
 // of Claude's, a part of JSON Schema is enforced, and not too much of it.
 func (q *query) appendTools(dst []byte) []byte {
 	var enforced []chat.Raw
-	if q.model.claude && !q.model.noSchema {
+	if q.model.claude && q.model.strict {
 		enforced = anthropic.StrictTools(q.Request)
 	}
+	// A tool is chosen by its name, or else by offering no other.
+	alone := q.ToolChoice.Mode == "function" && q.forces && q.model.choice == anyChoice
 	for i := range q.Tools {
 		t := q.Tools[i]
-		strict := t.Strict != nil && *t.Strict && !q.model.noSchema
+		if alone && t.Name != q.ToolChoice.Name {
+			continue
+		}
+		strict := t.Strict != nil && *t.Strict && q.model.strict
 		if q.model.claude {
 			if strict = enforced != nil && enforced[i] != nil; strict {
 				t.Parameters = enforced[i]
@@ -126,30 +131,34 @@ func (q *query) inputSchema(schema chat.Raw) []byte {
 	return jsonedit.Join(nil, jsonedit.Splice(nil, schema, ms, edits))
 }
 
-// appendToolChoice writes toolChoice. Converse has no "none". "auto" is left out for
-// models that refuse toolChoice.
+// appendToolChoice writes toolChoice. Converse has no "none".
 func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 	switch {
 	case q.formatByTool() && offered: // a call of a tool, or the answer
 		return append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
 	case q.formatByTool():
-		return appendChosen(dst, formatTool)
-	case !offered:
+		return q.appendChosen(dst, formatTool)
+	case !offered, q.model.choice == noChoice:
 		return dst
+	case !q.forces: // see appendSystem
+		return append(jsonedit.AppendName(dst, "toolChoice"), `{"auto":{}}`...)
 	}
 	switch q.ToolChoice.Mode {
 	case "auto":
-		if !q.model.noChoice {
-			dst = append(jsonedit.AppendName(dst, "toolChoice"), `{"auto":{}}`...)
-		}
+		dst = append(jsonedit.AppendName(dst, "toolChoice"), `{"auto":{}}`...)
 	case "required":
 		dst = append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
 	case "function":
-		dst = appendChosen(dst, q.ToolChoice.Name)
+		dst = q.appendChosen(dst, q.ToolChoice.Name)
 	}
 	return dst
 }
 
-func appendChosen(dst []byte, name string) []byte {
+// appendChosen writes that a tool must be called: by its name, or that one must be,
+// where no other is offered.
+func (q *query) appendChosen(dst []byte, name string) []byte {
+	if q.model.choice != allChoice {
+		return append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
+	}
 	return append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "toolChoice"), `{"tool":{`...), "name", name), "}}"...)
 }

@@ -14,12 +14,11 @@ func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	const fields = "additionalModelRequestFields"
 	s := provider.Settings{MaxTokens: "inferenceConfig.maxTokens", Temperature: "inferenceConfig.temperature", TopP: "inferenceConfig.topP"}
 	m := modelOf(t.Model)
-	switch {
-	case m.noTopK:
-	case m.topK != "":
+	if m.topK != "" {
 		s.TopK = fields + "." + m.topK
-	default:
-		s.TopK = fields + ".top_k"
+	}
+	if m.plain {
+		s.Temperature, s.TopP = "", ""
 	}
 	l := provider.Layer{Members: ms}
 	if m.claude {

@@ -91,9 +91,12 @@ type Request struct {
 	// budget in tokens is ReasoningBudget.
 	ReasoningEffort string
 	ReasoningBudget Number
-	User            string
-	ServiceTier     string
-	Metadata        Raw
+	// Thoughts means that the client shows thoughts, where a provider sends them on
+	// demand only.
+	Thoughts    bool
+	User        string
+	ServiceTier string
+	Metadata    Raw
 
 	// Extra holds all other top-level members, in order and undecoded: members
 	// of OpenAI's API that have no field here, and provider-specific ones

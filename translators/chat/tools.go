@@ -2,6 +2,7 @@ package chat
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -28,6 +29,9 @@ type Search struct {
 	Timezone         string // IANA
 	MaxUses          Number
 }
+
+// Somewhere reports whether it says where the search is made from.
+func (s *Search) Somewhere() bool { return s.City+s.Region+s.Country+s.Timezone != "" }
 
 // hostedKinds lists the names that makers give their hosted tools, by prefix. A name
 // that is not listed is OtherHosted.
@@ -114,4 +118,26 @@ func (r *Request) Hosts(kind Hosted) *Tool {
 // APIs can express that.
 func (r *Request) ForcesHosted() bool {
 	return r.ToolChoice.Mode == "function" && slices.ContainsFunc(r.Tools, func(t Tool) bool { return t.Hosted != "" && t.Name == r.ToolChoice.Name })
+}
+
+// Demand returns in words that a tool must be called, for models that cannot be made
+// to call one; "" if the client does not demand it. name is what the chosen tool is
+// called there.
+func (r *Request) Demand(name string) string {
+	switch r.ToolChoice.Mode {
+	case "required":
+		return "Answer by calling one of the tools."
+	case "function":
+		return "Answer by calling the tool " + strconv.Quote(name) + "."
+	}
+	return ""
+}
+
+// DemandCaveat returns, in words for the record, that a demand for a call was put in
+// words; nil if there is none.
+func (r *Request) DemandCaveat() []string {
+	if r.Demand("") == "" || len(r.Tools) == 0 {
+		return nil
+	}
+	return []string{"tool_choice: " + r.ToolChoice.Mode + " became auto, and words: the model cannot be made to call a tool"}
 }

@@ -30,6 +30,18 @@ var Opening = &Part{Kind: Text, Text: jsonedit.Plain(".")}
 // OpeningTurn returns a user turn that holds only Opening.
 func OpeningTurn() Turn { return Turn{Role: User, Blocks: []Block{{Part: Opening}}} }
 
+// Continuing is what the user says last where a model has to answer a user and the
+// client wants it to go on with what it said.
+var Continuing = &Part{Kind: Text, Text: jsonedit.Plain("Continue.")}
+
+// UserLast returns turns that end with the user's.
+func UserLast(turns []Turn) []Turn {
+	if n := len(turns); n == 0 || turns[n-1].Role == User {
+		return turns
+	}
+	return append(turns, Turn{Role: User, Blocks: []Block{{Part: Continuing}}})
+}
+
 // Arrange sorts all messages except system messages into alternating turns,
 // beginning with the user's. It returns no turns if the messages are empty. Each
 // turn with calls is followed by the results, in the order of the calls, wherever

@@ -27,7 +27,9 @@ var Providers = []*provider.Provider{
 		Name: "xai",
 		Base: provider.At("https://api.x.ai"),
 		Operations: operations{
-			route.Chat:      openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok}),
+			// https://docs.x.ai/docs/guides/tools/overview: searches are made in Responses
+			route.Chat: openai.OrResponses(openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok}),
+				openai.ResponsesAt("/v1/responses"), grok, nil),
 			route.Responses: openai.ResponsesAt("/v1/responses"),
 			// size, quality and style are accepted without effect; there are no
 			// streams.

@@ -77,6 +77,10 @@ func Run(t *testing.T, p *provider.Provider, o Options) {
 			}
 			ran++
 			t.Run(string(wanted), func(t *testing.T) { r.all(t) })
+			if r.op.Instead != nil {
+				other := r.instead()
+				t.Run(string(wanted)+" by "+string(other.op.Format), func(t *testing.T) { other.all(t) })
+			}
 		}
 		if ran == 0 {
 			t.Errorf("no route of %s has a chat format with a mock", p.Name)
@@ -163,6 +167,19 @@ func newRun(t *testing.T, p *provider.Provider, wanted route.Type, o *Options) *
 		r.target.Options = &target.Options{}
 	}
 	return r
+}
+
+// instead is the run of the operation that some models need.
+func (r *run) instead() *run {
+	other, options := *r, *r.options
+	options.Lacks = map[string]string{"choices": "the Responses API gives one answer"}
+	for name, reason := range r.options.Lacks {
+		if name != Signatures && name != Thinking { // which it has
+			options.Lacks[name] = reason
+		}
+	}
+	other.op, other.mock, other.options = r.op.Instead.Operation, mock.ByName(string(r.op.Instead.Operation.Format)), &options
+	return &other
 }
 
 // same reports whether bodies are forwarded without being decoded.

@@ -177,9 +177,13 @@ func (r *run) httpRequest(t *testing.T, body []byte, stream bool) *http.Request 
 			req.Header.Set(kv[0], kv[1])
 		}
 	}
-	if r.provider.Query != nil {
+	query := r.provider.Query
+	if r.op.Query != nil {
+		query = r.op.Query
+	}
+	if query != nil {
 		q := req.URL.Query()
-		for _, kv := range r.provider.Query(&r.target) {
+		for _, kv := range query(&r.target) {
 			q.Set(kv[0], kv[1])
 		}
 		req.URL.RawQuery = q.Encode()

@@ -71,6 +71,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Meter:  Meter,
 		Fields: fields,
 		Origin: ofGoogle,
+		Models: facts,
 	}
 	return map[route.Type]*provider.Operation{route.Chat: op, route.Completions: op}
 }

@@ -1,6 +1,11 @@
 package gemini
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+
+	"go-ai-proxy/translators/provider"
+)
 
 // model is what must be known of a model to ask it nothing that it refuses.
 type model struct {
@@ -18,6 +23,8 @@ type model struct {
 	joins bool
 	// signs: calls in the history need a thought signature, and results may hold media.
 	signs bool
+	// documents of the row, beside the pages of all.
+	document string
 }
 
 // thinks is how a model is told how much to think.
@@ -34,31 +41,84 @@ var (
 	threeLevels = []string{"LOW", "MEDIUM", "HIGH"}
 )
 
+const (
+	thinkingPage = "https://ai.google.dev/gemini-api/docs/thinking"
+	modelsPage   = "https://ai.google.dev/gemini-api/docs/models"
+	gemmaPage    = "https://ai.google.dev/gemma/docs/core/gemma_on_gemini_api"
+)
+
 // models are the families, newest first; the first match counts, and a name that
 // none matches is taken for the newest.
 //
-//	https://ai.google.dev/gemini-api/docs/thinking
 //	https://docs.cloud.google.com/vertex-ai/generative-ai/docs/thinking
 //	https://ai.google.dev/gemini-api/docs/structured-output (JSON beside functions: from Gemini 3 on)
 //	https://ai.google.dev/gemini-api/docs/tool-combination
 //	https://ai.google.dev/gemini-api/docs/thought-signatures
-//	https://ai.google.dev/gemma/docs/core/gemma_on_gemini_api (Gemma 4: minimal or high)
 //	https://ai.google.dev/gemma/docs/core/prompt-structure (before Gemma 4: no system role)
 var models = []model{
-	{prefix: "gemini-3-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true},
-	{prefix: "gemini-3.1-flash-lite", thinks: byLevel, levels: fourLevels, joins: true, signs: true},
-	{prefix: "gemini-3-pro", thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true},
-	{prefix: "gemini-2.5-pro", thinks: byBudget, least: 128, most: 32768},
-	{prefix: "gemini-2.5-flash-lite", thinks: byBudget, least: 512, most: 24576, off: true},
-	{prefix: "gemini-2.5", thinks: byBudget, least: 1, most: 24576, off: true},
-	{prefix: "gemini-1.0", noSystem: true},
-	{prefix: "gemini-1"},
-	{prefix: "gemini-2"},
-	{prefix: "gemma-4", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}},
-	{prefix: "gemma-3", systemAsWords: true, noJSON: true, noTools: true},
-	{prefix: "gemma-2", systemAsWords: true, noJSON: true, noTools: true},
-	{prefix: "gemma-", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}},
-	{thinks: byLevel, levels: threeLevels, joins: true, signs: true},
+	{prefix: "gemini-3-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3.1-flash-lite", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3-pro", thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-2.5-pro", thinks: byBudget, least: 128, most: 32768, document: thinkingPage},
+	{prefix: "gemini-2.5-flash-lite", thinks: byBudget, least: 512, most: 24576, off: true, document: thinkingPage},
+	{prefix: "gemini-2.5", thinks: byBudget, least: 1, most: 24576, off: true, document: thinkingPage},
+	{prefix: "gemini-1.0", noSystem: true, document: modelsPage},
+	{prefix: "gemini-1", document: modelsPage},
+	{prefix: "gemini-2", document: modelsPage},
+	{prefix: "gemma-4", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, document: gemmaPage},
+	{prefix: "gemma-3", systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
+	{prefix: "gemma-2", systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
+	{prefix: "gemma-", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, document: gemmaPage},
+	{thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},
+}
+
+// facts returns the table of models as docs/models.md tells it.
+func facts() []provider.Facts {
+	rows := make([]provider.Facts, 0, len(models))
+	for i := range models {
+		rows = append(rows, models[i].facts())
+	}
+	return rows
+}
+
+func (m *model) facts() provider.Facts {
+	const config = "generationConfig."
+	f := provider.Facts{
+		Names: "all others", Example: "gemini-to-come", Efforts: m.levels, EffortAt: []string{config + "thinkingConfig.thinkingLevel"},
+		Document: m.document,
+	}
+	if m.prefix != "" {
+		f.Names, f.Example = "`"+m.prefix+"…`", m.prefix+"-x"
+	}
+	switch m.thinks {
+	case never:
+		f.Without = append(f.Without, config+"thinkingConfig")
+	case byBudget:
+		f.Without = append(f.Without, config+"thinkingConfig.thinkingLevel")
+		f.Notes = append(f.Notes, fmt.Sprintf("thinks within %d to %d tokens", m.least, m.most))
+		if m.off {
+			f.Notes = append(f.Notes, "or not at all")
+		}
+	case byLevel:
+		f.Without = append(f.Without, config+"thinkingConfig.thinkingBudget")
+	}
+	if m.noSystem || m.systemAsWords {
+		f.Without = append(f.Without, "systemInstruction")
+	}
+	if m.systemAsWords {
+		f.Notes = append(f.Notes, "a system prompt is the user's first words")
+	}
+	if m.noTools {
+		f.Without = append(f.Without, "tools", "toolConfig")
+	}
+	if m.noJSON {
+		f.Without = append(f.Without, config+"responseMimeType", config+"responseSchema", config+"responseJsonSchema")
+		f.Notes = append(f.Notes, "a schema goes in words")
+	} else if !m.joins {
+		f.Apart = append(f.Apart, [2]string{"tools", config + "responseMimeType"})
+		f.Notes = append(f.Notes, "a schema goes in words beside tools; functions exclude hosted tools")
+	}
+	return f
 }
 
 // modelOf reads a model's name in any of its spellings: gemini-2.5-flash,

@@ -28,9 +28,10 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	if err != nil {
 		return nil, err
 	}
+	asWords := m.systemAsWords || m.noSystem // there it is the form of the answer alone
 	dst = append(dst, '{')
 	w := writer{req: req, ids: !onVertex(t), signs: m.signs}
-	if m.systemAsWords {
+	if asWords {
 		w.first = system
 	} else if !system.Empty() {
 		dst = append(jsonedit.AppendName(dst, "systemInstruction"), `{"parts":[{`...)

@@ -159,7 +159,7 @@ var vertexClaude = func() *provider.Provider {
 	p := vertex(map[route.Type]*provider.Operation{route.Chat: {
 		Path:   published("anthropic", rawPredict),
 		Format: provider.AnthropicMessages,
-		Chat:   claude{edited{anthropic.Messages, &claudeEdit}},
+		Chat:   claude{provider.Edited{Upstream: anthropic.Messages, Edit: &claudeEdit}},
 		Hosts: func(t *target.Target, r *chat.Request, tool *chat.Tool) bool {
 			return tool.Hosted == chat.WebSearch && anthropic.Hosts(t, r, tool)
 		},
@@ -217,7 +217,7 @@ var claudeFields = func() provider.Fields {
 }()
 
 // claude turns a wanted JSON schema, which would stand in output_config, into words.
-type claude struct{ edited }
+type claude struct{ provider.Edited }
 
 // AppendRequest implements chat.Upstream.
 func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
@@ -229,7 +229,7 @@ func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		}}})
 		req = &with
 	}
-	return c.edited.AppendRequest(dst, t, req)
+	return c.Edited.AppendRequest(dst, t, req)
 }
 
 func vertex(operations map[route.Type]*provider.Operation) *provider.Provider {

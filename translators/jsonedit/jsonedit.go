@@ -44,27 +44,58 @@ func (e *SyntaxError) Error() string {
 // duplicate names are all returned; the last one wins. Errors are *SyntaxError.
 // Only dst and names with escapes are allocated.
 func Object(body []byte, dst []Member) ([]Member, error) {
-	i := skipSpace(body, 0)
-	if i == len(body) || body[i] != '{' {
-		return dst, fail(body, i, "an object")
+	s := validating(body)
+	for s.next() {
+		dst = append(dst, Member{Key: s.name(), Value: s.value(), Start: s.at.start, End: s.at.end})
 	}
-	i, more, err := enter(body, i, 1, '}')
-	for more && err == nil {
-		var m place
-		if m, err = member(body, i, 1); err != nil {
-			break
-		}
-		dst = append(dst, Member{
-			Key:   unescaped(body[m.start+1 : m.name-1 : m.name-1]),
-			Value: body[m.value:m.end:m.end],
-			Start: m.start, End: m.end,
-		})
-		i, more, err = follow(body, m.end, '}')
+	return dst, s.end()
+}
+
+// validator goes through the members of an object one by one, and validates the whole.
+type validator struct {
+	text []byte
+	at   place // of the member
+	i    int   // where the next one begins,
+	more bool  // if there is one
+	err  error
+}
+
+// validating returns a validator before the first member of body.
+func validating(body []byte) (s validator) {
+	s.text, s.i = body, skipSpace(body, 0)
+	if s.i == len(body) || body[s.i] != '{' {
+		s.err = fail(body, s.i, "an object")
+		return s
 	}
-	if err != nil {
-		return dst, err
+	s.i, s.more, s.err = enter(body, s.i, 1, '}')
+	return s
+}
+
+// next goes to the next member. It returns false after the last one and when what
+// follows is not valid.
+func (s *validator) next() bool {
+	if !s.more || s.err != nil {
+		return false
 	}
-	return dst, end(body, i)
+	if s.at, s.err = member(s.text, s.i, 1); s.err != nil {
+		return false
+	}
+	s.i, s.more, s.err = follow(s.text, s.at.end, '}')
+	return true
+}
+
+func (s *validator) name() []byte {
+	return unescaped(s.text[s.at.start+1 : s.at.name-1 : s.at.name-1])
+}
+
+func (s *validator) value() []byte { return s.text[s.at.value:s.at.end:s.at.end] }
+
+// end returns why the text is not one object.
+func (s *validator) end() error {
+	if s.err != nil {
+		return s.err
+	}
+	return end(s.text, s.i)
 }
 
 // Array appends the elements of the JSON array list to dst, as written, and
@@ -129,17 +160,28 @@ func Lookup(body []byte, path ...string) []byte {
 		}
 		return bytes.Trim(body, " \t\r\n")
 	}
-	if len(body) == 0 {
+	var value []byte
+	s := validating(body)
+	for s.next() {
+		if string(s.name()) == path[0] {
+			value = s.value()
+		}
+	}
+	if s.end() != nil {
 		return nil
 	}
-	var space [32]Member
-	ms, err := Object(body, space[:0])
-	if err != nil {
-		return nil
-	}
-	value := Find(ms, path[0])
 	for _, key := range path[1:] {
-		value = Find(Members(value, space[:0]), key)
+		value = Get(value, key)
+	}
+	return value
+}
+
+// Get returns the value of the last member called key of a valid object, or nil.
+func Get(object []byte, key string) (value []byte) {
+	for w := Walk(object); w.Next(); {
+		if string(w.Key) == key {
+			value = w.Value
+		}
 	}
 	return value
 }

@@ -1,6 +1,9 @@
 package jsonedit
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // Values returned by Object and Array are valid JSON, so that reading them further
 // needs no second check. For a value that is not valid, the results of these
@@ -27,44 +30,83 @@ func Outline(body []byte, dst []Member) (members []Member, ok bool) {
 	return dst, end < len(body) && body[end] == '}' && skipSpace(body, end+1) == len(body)
 }
 
+// Walk returns a Walker before the first member of a valid object. Other values have
+// no members.
+func Walk(value []byte) Walker {
+	w := Walker{text: value, i: len(value)}
+	if IsObject(value) {
+		w.i = skipSpace(value, 1)
+	}
+	return w
+}
+
+// Walker goes through the members of an object one by one, without memory for them
+// all. Its slices alias the object, but a name with escapes is a copy.
+type Walker struct {
+	Key, Value []byte // of the member, as in Member
+
+	text       []byte
+	start, end int // of the member
+	i          int // where the next one begins
+}
+
+// Next goes to the next member. It returns false after the last one.
+func (w *Walker) Next() bool {
+	if w.i >= len(w.text) || w.text[w.i] != '"' {
+		return false
+	}
+	text := w.text
+	w.start = w.i
+	w.i = closing(text, w.i)
+	name := text[w.start+1 : w.i]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		if _, err := str(text, w.start); err != nil {
+			return false
+		}
+		name = unescaped(name)
+	}
+	colon := skipSpace(text, min(w.i+1, len(text)))
+	from := skipSpace(text, min(colon+1, len(text)))
+	w.end = past(text, from)
+	w.Key, w.Value = name[:len(name):len(name)], text[from:w.end:w.end]
+	w.i = next(text, w.end)
+	return true
+}
+
 // membersTo is like Members, and also returns the offset where it stopped.
 func membersTo(value []byte, dst []Member) ([]Member, int) {
-	if !IsObject(value) {
-		return dst, len(value)
+	w := Walk(value)
+	for w.Next() {
+		dst = append(dst, Member{Key: w.Key, Value: w.Value, Start: w.start, End: w.end})
 	}
-	i := skipSpace(value, 1)
-	for ; i < len(value) && value[i] == '"'; i = next(value, i) {
-		start := i
-		i = closing(value, i)
-		name := value[start+1 : i]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			if _, err := str(value, start); err != nil {
-				break
-			}
-			name = unescaped(name)
-		}
-		i = skipSpace(value, min(i+1, len(value)))     // to the colon
-		from := skipSpace(value, min(i+1, len(value))) // to the value
-		i = past(value, from)
-		dst = append(dst, Member{Key: name[:len(name):len(name)], Value: value[from:i:i], Start: start, End: i})
-	}
-	return dst, i
+	return dst, w.i
 }
 
 // Elements appends the elements of a valid array to dst, as Members does.
 func Elements(value []byte, dst [][]byte) [][]byte {
-	if !IsArray(value) {
-		return dst
-	}
-	for i := skipSpace(value, 1); i < len(value) && value[i] != ']'; {
-		from := i
-		i = past(value, i)
-		dst = append(dst, value[from:i:i])
-		if i = next(value, i); i == from {
-			break
-		}
+	for element := range EachOf(value) {
+		dst = append(dst, element)
 	}
 	return dst
+}
+
+// EachOf yields the elements of a valid array, and reads no further than the loop goes.
+func EachOf(value []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if !IsArray(value) {
+			return
+		}
+		for i := skipSpace(value, 1); i < len(value) && value[i] != ']'; {
+			from := i
+			i = past(value, i)
+			if !yield(value[from:i:i]) {
+				return
+			}
+			if i = next(value, i); i == from {
+				return
+			}
+		}
+	}
 }
 
 // next goes from the end of a member or element to the next one, or to the closing

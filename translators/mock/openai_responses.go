@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,19 +50,36 @@ func (openAIResponses) Check(r *http.Request, body []byte) error {
 	if len(q["model"]) == 0 || len(q["input"])+len(q["prompt"])+len(q["previous_response_id"])+len(q["conversation"]) == 0 {
 		return errors.New("model and one of input, prompt, previous_response_id and conversation are required")
 	}
-	return nil
+	if err := checkResponsesTools(q["tools"]); err != nil {
+		return err
+	}
+	return checkItems(q["input"], len(q["previous_response_id"])+len(q["conversation"]) > 0)
 }
 
-func (openAIResponses) Whole(s *Scenario, _ []byte) []byte {
-	return []byte(responseObject(s, responseItems(s), true))
+func (openAIResponses) Whole(s *Scenario, body []byte) []byte {
+	return []byte(responseObject(s, responseItems(s, sealedFor(s, body)), true))
+}
+
+// sealedFor is the encrypted_content of the reasoning, with the member's name, if the
+// request asks for it.
+func sealedFor(s *Scenario, body []byte) string {
+	if !bytes.Contains(body, []byte(`"reasoning.encrypted_content"`)) {
+		return ""
+	}
+	for _, p := range s.Answer.Choices[0].Parts {
+		if p.Kind == chat.Thinking && p.Signature != "" {
+			return `,"encrypted_content":` + quote(p.Signature)
+		}
+	}
+	return ""
 }
 
 // responseItems are the items of the output: reasoning, the message, calls.
-func responseItems(s *Scenario) []string {
+func responseItems(s *Scenario, sealed string) []string {
 	parts := s.Answer.Choices[0].Parts
 	var items []string
 	if t := joined(parts, chat.Thinking); t != "" {
-		items = append(items, fmt.Sprintf(`{"type":"reasoning","id":%s,"summary":[{"type":"summary_text","text":%s}]}`, quote("rs_"+s.Answer.ID), quote(t)))
+		items = append(items, fmt.Sprintf(`{"type":"reasoning","id":%s,"summary":[{"type":"summary_text","text":%s}]%s}`, quote("rs_"+s.Answer.ID), quote(t), sealed))
 	}
 	var content []string
 	if t := joined(parts, chat.Text); t != "" {
@@ -102,7 +120,7 @@ func responseObject(s *Scenario, items []string, ended bool) string {
 
 // streamPart emits one item: that it begins, its pieces, and the whole of it,
 // without which SDKs cannot put a response together.
-func streamPart(s *Scenario, p chat.Part, output int, emit func(typ, members string)) {
+func streamPart(s *Scenario, p chat.Part, sealed string, output int, emit func(typ, members string)) {
 	typ, text, id := "response.output_text", p.Text, "msg_"+s.Answer.ID
 	begun, ended := `{"type":"message","id":%s,"status":"in_progress","role":"assistant","content":[]}`, `{"type":"message","id":%s,"status":"completed","role":"assistant","content":[%s]}`
 	part, whole := "response.content_part", `"text"`
@@ -110,7 +128,7 @@ func streamPart(s *Scenario, p chat.Part, output int, emit func(typ, members str
 	switch p.Kind {
 	case chat.Thinking:
 		typ, id, part = "response.reasoning_summary_text", "rs_"+s.Answer.ID, "response.reasoning_summary_part"
-		begun, ended = `{"type":"reasoning","id":%s,"summary":[]}`, `{"type":"reasoning","id":%s,"summary":[%s]}`
+		begun, ended = `{"type":"reasoning","id":%s,"summary":[]}`, `{"type":"reasoning","id":%s,"summary":[%s]`+sealed+`}`
 		empty, full = `{"type":"summary_text","text":""}`, `{"type":"summary_text","text":`+quote(p.Text.String())+`}`
 	case chat.Refusal:
 		typ, whole = "response.refusal", `"refusal"`
@@ -136,19 +154,20 @@ func streamPart(s *Scenario, p chat.Part, output int, emit func(typ, members str
 	emit("response.output_item.done", fmt.Sprintf(`,"output_index":%d,"item":`+ended, output, quote(id), full))
 }
 
-func (openAIResponses) Stream(s *Scenario, _ []byte) (string, [][]byte) {
+func (openAIResponses) Stream(s *Scenario, body []byte) (string, [][]byte) {
 	var events [][]byte
+	sealed := sealedFor(s, body)
 	emit := func(typ, members string) {
 		events = append(events, sse(typ, fmt.Sprintf(`{"type":%q,"sequence_number":%d%s}`, typ, len(events), members)))
 	}
 	emit("response.created", `,"response":`+responseObject(s, nil, false))
 	for output, p := range s.Answer.Choices[0].Parts {
-		streamPart(s, p, output, emit)
+		streamPart(s, p, sealed, output, emit)
 	}
 	end := "response.completed"
 	if f := s.Answer.Choices[0].Finish; f == chat.Length || f == chat.ContentFilter {
 		end = "response.incomplete"
 	}
-	emit(end, `,"response":`+responseObject(s, responseItems(s), true))
+	emit(end, `,"response":`+responseObject(s, responseItems(s, sealed), true))
 	return "text/event-stream", events
 }

@@ -67,13 +67,10 @@ func readChoices(value []byte, seen *chat.Seen) {
 	var choices [8][]byte
 	for _, c := range jsonedit.Elements(value, choices[:0]) {
 		seen.Content = true
-		var space [12]jsonedit.Member
-		members := jsonedit.Members(c, space[:0])
-		setFinish(jsonedit.Find(members, "finish_reason"), seen)
-		text := jsonedit.Find(members, "text")
-		if message := jsonedit.Find(members, "message"); message != nil {
-			var space [12]jsonedit.Member
-			text = jsonedit.Find(jsonedit.Members(message, space[:0]), "content")
+		setFinish(jsonedit.Get(c, "finish_reason"), seen)
+		text := jsonedit.Get(c, "text")
+		if message := jsonedit.Get(c, "message"); message != nil {
+			text = jsonedit.Get(message, "content")
 		}
 		seen.TextLen += textLen(text)
 	}

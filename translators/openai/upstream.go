@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -64,13 +65,7 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 	dst = appendTools(dst, req)
 	dst = appendSampling(dst, req)
 	dst = appendResponseFormat(dst, &req.ResponseFormat)
-	if len(req.User) <= maxUser {
-		dst = jsonedit.AppendOptional(dst, "user", req.User)
-	}
-	switch req.ServiceTier {
-	case "auto", "default", "flex", "priority", "scale":
-		dst = jsonedit.AppendText(dst, "service_tier", req.ServiceTier)
-	}
+	dst = appendServing(dst, req)
 	for _, name := range extraNames {
 		dst = jsonedit.AppendRaw(dst, name, req.Lookup(name))
 	}
@@ -78,6 +73,18 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 		dst = jsonedit.AppendRaw(dst, "metadata", req.Metadata)
 	}
 	return append(dst, '}'), nil
+}
+
+// appendServing writes who asks and at which tier, if the API takes them.
+func appendServing(dst []byte, req *chat.Request) []byte {
+	if len(req.User) <= maxUser {
+		dst = jsonedit.AppendOptional(dst, "user", req.User)
+	}
+	switch req.ServiceTier {
+	case "auto", "default", "flex", "priority", "scale":
+		dst = jsonedit.AppendText(dst, "service_tier", req.ServiceTier)
+	}
+	return dst
 }
 
 func appendBool(dst []byte, name string, value *bool) []byte {
@@ -118,15 +125,20 @@ func appendSearch(dst []byte, s *chat.Search) []byte {
 	dst = append(jsonedit.AppendName(dst, "web_search_options"), '{')
 	if s != nil {
 		dst = jsonedit.AppendOptional(dst, "search_context_size", s.Context)
-		if s.City+s.Region+s.Country+s.Timezone != "" {
+		if s.Somewhere() {
 			dst = append(jsonedit.AppendName(dst, "user_location"), `{"type":"approximate","approximate":{`...)
-			for _, m := range [...][2]string{{"city", s.City}, {"region", s.Region}, {"country", s.Country}, {"timezone", s.Timezone}} {
-				dst = jsonedit.AppendOptional(dst, m[0], m[1])
-			}
-			dst = append(dst, "}}"...)
+			dst = append(appendPlace(dst, s), "}}"...)
 		}
 	}
 	return append(dst, '}')
+}
+
+// appendPlace writes the members of the place that a search is made from.
+func appendPlace(dst []byte, s *chat.Search) []byte {
+	for _, m := range [...][2]string{{"city", s.City}, {"region", s.Region}, {"country", s.Country}, {"timezone", s.Timezone}} {
+		dst = jsonedit.AppendOptional(dst, m[0], m[1])
+	}
+	return dst
 }
 
 func appendTools(dst []byte, req *chat.Request) []byte {
@@ -168,14 +180,19 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
 	}
 	dst = jsonedit.AppendString(append(jsonedit.AppendName(dst, "response_format"), `{"type":`...), f.Type)
 	if f.Type == "json_schema" {
-		name := f.Name
-		if name == "" {
-			name = "answer" // required by this API, but not by others
-		}
-		dst = jsonedit.AppendString(append(jsonedit.AppendName(dst, "json_schema"), `{"name":`...), name)
-		dst = append(appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", f.Strict), '}')
+		dst = append(appendSchema(append(jsonedit.AppendName(dst, "json_schema"), '{'), f), '}')
 	}
 	return append(dst, '}')
+}
+
+// appendSchema writes the members that describe the schema of an answer.
+func appendSchema(dst []byte, f *chat.ResponseFormat) []byte {
+	name := f.Name
+	if name == "" {
+		name = "answer" // required by this API, but not by others
+	}
+	dst = jsonedit.AppendText(dst, "name", name)
+	return appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", f.Strict)
 }
 
 // messageWriter writes messages. There may be more than were read: OpenAI has one
@@ -319,15 +336,9 @@ func (w *messageWriter) part(p *chat.Part) error {
 	case chat.Video:
 		w.dst = append(appendURL(append(w.dst, `{"type":"video_url","video_url":{"url":`...), m), "}}"...)
 	case chat.Audio:
-		if m.Data.Empty() {
-			return refuse("", "a sound must be sent as data")
-		}
-		format := strings.TrimPrefix(strings.TrimPrefix(m.MIME, "audio/"), "x-")
-		if format == "mpeg" {
-			format = "mp3"
-		}
-		w.dst = m.Data.Append(append(w.dst, `{"type":"input_audio","input_audio":{"data":`...))
-		w.dst = append(jsonedit.AppendText(w.dst, "format", format), "}}"...)
+		var err error
+		w.dst, err = appendSound(w.dst, m)
+		return err
 	case chat.File:
 		return w.file(m)
 	default:
@@ -336,16 +347,28 @@ func (w *messageWriter) part(p *chat.Part) error {
 	return nil
 }
 
+// appendSound writes a part with sound, which chat and Responses have alike.
+func appendSound(dst []byte, m *chat.Media) ([]byte, error) {
+	if m.Data.Empty() {
+		return dst, refuse("", "a sound must be sent as data")
+	}
+	format := strings.TrimPrefix(strings.TrimPrefix(m.MIME, "audio/"), "x-")
+	if format == "mpeg" {
+		format = "mp3"
+	}
+	dst = m.Data.Append(append(dst, `{"type":"input_audio","input_audio":{"data":`...))
+	return append(jsonedit.AppendText(dst, "format", format), "}}"...), nil
+}
+
+// fileName is the name that is required beside a file's data.
+func fileName(m *chat.Media) string { return cmp.Or(m.Filename, "document.pdf") }
+
 func (w *messageWriter) file(m *chat.Media) error {
 	switch {
 	case m.FileID != "":
 		w.dst = append(jsonedit.AppendString(append(w.dst, `{"type":"file","file":{"file_id":`...), m.FileID), "}}"...)
 	case !m.Data.Empty():
-		name := m.Filename
-		if name == "" {
-			name = "document.pdf" // required beside file_data
-		}
-		w.dst = jsonedit.AppendString(append(w.dst, `{"type":"file","file":{"filename":`...), name)
+		w.dst = jsonedit.AppendString(append(w.dst, `{"type":"file","file":{"filename":`...), fileName(m))
 		w.dst = append(appendURL(jsonedit.AppendName(w.dst, "file_data"), m), "}}"...)
 	default:
 		return refuse("", "a file must be sent as data or as an uploaded file's id")

@@ -20,11 +20,8 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 	if !jsonedit.IsObject(value) {
 		return false
 	}
-	var space [24]jsonedit.Member
-	members := jsonedit.Members(value, space[:0])
 	u.Total = 0
-	for i := range members {
-		m := &members[i]
+	for m := jsonedit.Walk(value); m.Next(); {
 		switch string(m.Key) {
 		case "prompt_tokens", "input_tokens":
 			setInt(&u.Prompt, m.Value)
@@ -42,7 +39,7 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 			setSeconds(&u.Milliseconds, m.Value)
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 			// https://www.alibabacloud.com/help/en/model-studio/context-cache
-			readCounters(jsonedit.Lookup(m.Value, "cache_creation"),
+			readCounters(jsonedit.Get(m.Value, "cache_creation"),
 				counter{"ephemeral_5m_input_tokens", &u.CacheWrite5m}, counter{"ephemeral_1h_input_tokens", &u.CacheWrite1h})
 			readCounters(m.Value, counter{"cached_tokens", &u.Cached}, counter{"cache_write_tokens", &u.CacheWrite},
 				counter{"cache_creation_input_tokens", &u.CacheWrite},
@@ -68,8 +65,7 @@ type counter struct {
 }
 
 func readCounters(value []byte, counters ...counter) {
-	var space [12]jsonedit.Member
-	for _, m := range jsonedit.Members(value, space[:0]) {
+	for m := jsonedit.Walk(value); m.Next(); {
 		for _, c := range counters {
 			if string(m.Key) == c.name {
 				setInt(c.to, m.Value)

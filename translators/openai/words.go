@@ -23,24 +23,14 @@ func words(value []byte) int {
 		return 1
 	case jsonedit.IsObject(value):
 		// A message has content; a part of type text (input_text …) has text.
-		var space [16]jsonedit.Member
-		members, err := jsonedit.Object(value, space[:0])
-		if err != nil {
-			return 0
-		}
-		n := words(jsonedit.Find(members, "content"))
-		if text := jsonedit.Find(members, "text"); jsonedit.IsString(text) {
+		n := words(jsonedit.Get(value, "content"))
+		if text := jsonedit.Get(value, "text"); jsonedit.IsString(text) {
 			n += words(text)
 		}
 		return n
 	case jsonedit.IsArray(value):
-		var space [32][]byte
-		items, err := jsonedit.Array(value, space[:0])
-		if err != nil {
-			return 0
-		}
 		n := 0
-		for _, item := range items {
+		for _, item := range jsonedit.Elements(value, nil) {
 			n += words(item)
 		}
 		return n

@@ -3,6 +3,7 @@ package provider
 import (
 	"slices"
 
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
@@ -75,4 +76,34 @@ func Always(*target.Target) bool { return true }
 // RefusesStreamOptions reports whether the API refuses stream_options for t.
 func (e *Edit) RefusesStreamOptions(t *target.Target) bool {
 	return e.NoStreamOptions != nil && e.NoStreamOptions(t)
+}
+
+// Edited is a maker's own format with the edits that another platform needs, for
+// clients of other formats.
+type Edited struct {
+	chat.Upstream
+	Edit *Edit
+}
+
+// AppendRequest implements chat.Upstream.
+func (e Edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
+	body, err := e.Upstream.AppendRequest(nil, t, req)
+	if err != nil {
+		return nil, err
+	}
+	if e.Edit.Fit != nil {
+		// Hosted tools have been offered before; what remains is members.
+		if body, _, _, err = e.Edit.Fit.Body(body, nil); err != nil {
+			return nil, err
+		}
+	}
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return nil, &chat.RequestError{Message: err.Error()}
+	}
+	var edits []jsonedit.Edit
+	if e.Edit.RefusesStreamOptions(t) {
+		edits = append(edits, jsonedit.Edit{Key: "stream_options"})
+	}
+	return jsonedit.Join(dst, e.Edit.Apply(nil, t, body, members, edits)), nil
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -17,22 +18,31 @@ type Family struct {
 	// Efforts are the levels of reasoning_effort that the models have, from the least
 	// on. It is empty for models that refuse the member.
 	Efforts []string
+	// Default is the level of a request that names none; "" if it is not "none".
+	Default string
 	// Refuses are top-level members that the models refuse. Clients of other formats,
 	// who cannot know that, have them left out; so are the plugin's own options.
 	Refuses []string
 	// Limit is the models' name of max_tokens, if it is another.
 	Limit string
-	// QuietTools means that the models call functions only while they do not reason:
-	// beside functions the effort is "none".
+	// QuietTools means that on chat/completions the models call functions only while
+	// they do not reason. A provider that has the Responses API is asked there; at
+	// others the effort is "none" beside functions.
 	QuietTools bool
+	// OnlyResponses means that the models have the Responses API and not
+	// chat/completions. Searches means that they search the web there,
+	// AlwaysSearches that they refuse requests without a tool for it, and Truncates that
+	// they demand that a conversation which is too long is cut.
+	OnlyResponses, Searches, AlwaysSearches, Truncates bool
 	// Thinking, if set, returns Anthropic's member thinking, which the models have
 	// instead of reasoning_effort; nil for none.
 	Thinking func(model string, r *chat.Request) []byte
 	// NoSchema means that the models know the response_format json_object, and not
 	// json_schema. The schema goes into a system message.
 	NoSchema bool
-	// Document is where it is written.
-	Document string
+	// Document is where it is written; Read is when that was read last, as year and
+	// month ("2026-11"), "" if that was not noted.
+	Document, Read string
 }
 
 // Families is a provider's table of models, newest first. The first row that has the
@@ -96,6 +106,17 @@ func (m *Family) Fit(r *chat.Request) *chat.Request {
 
 // silenced reports whether the model may not reason because it is offered functions.
 func (m *Family) silenced(r *chat.Request) bool { return m.QuietTools && len(r.Tools) > 0 }
+
+// NeedsResponses reports whether the models take r in the Responses API only.
+func (m *Family) NeedsResponses(r *chat.Request) bool {
+	return m != nil && (m.OnlyResponses || m.QuietTools && r.Functions() && cmp.Or(Effort(r), m.Default) != "none")
+}
+
+// SearchesInResponses reports whether the models have a web search in the Responses API.
+func (m *Family) SearchesInResponses() bool { return m != nil && (m.Searches || m.AlwaysSearches) }
+
+// Takes reports whether the models take a top-level member.
+func (m *Family) Takes(name string) bool { return m == nil || !slices.Contains(m.Refuses, name) }
 
 // Caveats returns what of r the model is not asked for, although it could do it, in
 // words for the record.

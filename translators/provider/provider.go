@@ -59,6 +59,9 @@ type Provider struct {
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
 	Service  string // AWS's name of the service, which is part of a signature
+	// Audience, if set, returns what Microsoft's tokens for t are for, if that is not
+	// Azure's AI services: "https://ai.azure.com/"; "" if it is.
+	Audience func(t *target.Target) string
 	// OwnKey means that the configured key always wins and allow_override has no
 	// effect. If the provider also has an Identity, the schema refuses allow_override.
 	OwnKey bool
@@ -121,6 +124,10 @@ type Operation struct {
 	Format Format
 	// Chat translates chat and completions if Format is not the client's format.
 	Chat chat.Upstream
+	// Query, if set, is used instead of the provider's.
+	Query func(t *target.Target) [][2]string
+	// Instead, if set, is another operation, for requests that this one's API refuses.
+	Instead *Instead
 	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
 	// asks for. Chat writes those that it does; see Offer for the others.
 	Hosts func(t *target.Target, r *chat.Request, tool *chat.Tool) bool
@@ -137,6 +144,9 @@ type Operation struct {
 	// Caveats, if set, returns what of a client's translated request t's model is not
 	// asked for, although it could do it, in words for the record.
 	Caveats func(t *target.Target, r *chat.Request) []string
+	// Models, if set, returns the table of models that Chat knows. A table of
+	// Edit.Models is not repeated here.
+	Models func() []Facts
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
@@ -167,6 +177,16 @@ type Operation struct {
 	// It returns message itself if there is nothing to change. Errors are
 	// *chat.RequestError and end the session.
 	Opening func(t *target.Target, message []byte) ([]byte, error)
+}
+
+// Instead is an operation with a newer API, which some models need for all requests or
+// for some.
+type Instead struct {
+	Operation *Operation // its Chat translates
+	// Request reports whether t's model needs it for a translated request, and Body
+	// whether it does for a client's body, with members ms, in the older API's format.
+	Request func(t *target.Target, r *chat.Request) bool
+	Body    func(t *target.Target, ms []jsonedit.Member) bool
 }
 
 // Translator translates one operation's bodies from and to OpenAI's format.

@@ -61,7 +61,7 @@ func WithoutTemplates(text string) string { return placeholders.ReplaceAllString
 
 // Kind is an example of a target.
 type Kind struct {
-	Name    string // in the README, beside the provider's; "" for the plain one
+	Name    string // in the documentation, beside the provider's; "" for the plain one
 	Model   string // "" for any
 	Options target.Options
 }

@@ -144,9 +144,26 @@ local function header_of(relay, id, traced)
 end
 
 
+-- restore_body writes the request's body anew when one of Kong's own AI plugins changed
+-- it. What ai-prompt-decorator of Kong 3.9 writes has the messages only: its copy of the
+-- request finds all other members (stream, tools, model …) in a metatable, which the JSON
+-- encoder does not read. Kong keeps the whole request for its own ai-proxy.
+local function restore_body(ctx)
+  local source = ctx.ai_request_body_table_source
+  if not source or source == "parse-request" then
+    return
+  end
+  local shared = ctx.ai_namespaced_ctx and ctx.ai_namespaced_ctx._global
+  if shared and type(shared.request_body_table) == "table" then
+    kong.service.request.set_body(shared.request_body_table, "application/json")
+  end
+end
+
+
 local function send_to_relay(conf)
   local relay = relays.send(conf)
   local ctx = ngx.ctx
+  restore_body(ctx)
   local id = ctx.request_id or ngx.var.kong_request_id or ngx.var.request_id -- Kong 3.4 has none of its own
   local began = span.begin(ctx)
   set_header(TOKEN, header_of(relay, id, began))

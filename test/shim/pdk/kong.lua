@@ -101,6 +101,11 @@ kong = {
       end,
       set_header = ngx.req.set_header,
       clear_header = ngx.req.clear_header,
+      set_body = function(body, media)
+        assert(media == "application/json")
+        ngx.req.read_body()
+        ngx.req.set_body_data(cjson.encode(body))
+      end,
     },
   },
   response = {
@@ -137,8 +142,22 @@ local function conf()
   return confs[name]
 end
 
+-- decorate does to a request what ai-prompt-decorator of Kong 3.9 does to it: it keeps
+-- the whole request for the plugins of Kong, and sends the messages only.
+local function decorate(ctx)
+  ngx.req.read_body()
+  local whole = cjson.decode(ngx.req.get_body_data())
+  table.insert(whole.messages, 1, { role = "system", content = "Be brief." })
+  ctx.ai_namespaced_ctx = { _global = { request_body_table = whole } }
+  ctx.ai_request_body_table_source = ngx.var.http_x_test_ai
+  ngx.req.set_body_data(cjson.encode({ messages = whole.messages }))
+end
+
 local function access()
   local ctx = ngx.ctx
+  if ngx.var.http_x_test_ai then
+    decorate(ctx)
+  end
   ctx.balancer_data = { tries = { { ip = "127.0.0.1", port = 1 } } }
   if (ngx.var.http_x_test_trace or "") ~= "" then
     ctx.KONG_SPANS = { { name = "root", should_sample = ngx.var.http_x_test_trace == "sampled" } }

@@ -1,0 +1,79 @@
+package azure
+
+import (
+	"maps"
+	"net/url"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// withResponses returns op, a chat operation, with the Responses API instead for the
+// models and requests that chat/completions refuses.
+// https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses
+func withResponses(op *provider.Operation) *provider.Operation {
+	at := openai.ResponsesAt("")
+	at.Path = responsesPath
+	at.Query = responsesQuery
+	openai.OrResponses(op, at, openai.Families, deploymentOf)
+	fields := maps.Clone(op.Instead.Operation.Fields)
+	fields["model"] = provider.Dropped.With("the deployment's name is the model")
+	op.Instead.Operation.Fields = fields
+	request, body := op.Instead.Request, op.Instead.Body
+	op.Instead.Request = func(t *target.Target, r *chat.Request) bool { return !fixedBefore(t) && request(t, r) }
+	op.Instead.Body = func(t *target.Target, ms []jsonedit.Member) bool { return !fixedBefore(t) && body(t, ms) }
+	return op
+}
+
+// firstResponses is the first of the dated versions that have Responses. They are
+// beside the deployments; below /openai/v1 they need no version.
+const firstResponses = "2025-03-01"
+
+func responsesPath(t *target.Target, _ bool) (string, error) {
+	if dated(versionOf(t)) {
+		return "/openai/responses", nil
+	}
+	return "/openai/v1/responses", nil
+}
+
+func responsesQuery(t *target.Target) [][2]string {
+	if v := versionOf(t); v == "preview" || dated(v) {
+		return [][2]string{{"api-version", v}}
+	}
+	return nil
+}
+
+// dated reports whether a dated version has Responses.
+func dated(version string) bool { return !inV1(version) && version >= firstResponses }
+
+// versionOf is the version that the configured URL has, or else the option's.
+func versionOf(t *target.Target) string {
+	if v := versionInURL(t); v != "" {
+		return v
+	}
+	return t.Options.AzureAPIVersion
+}
+
+func versionInURL(t *target.Target) string {
+	if u, err := url.Parse(t.Options.UpstreamURL); err == nil {
+		return u.Query().Get("api-version")
+	}
+	return ""
+}
+
+// fixedBefore reports whether the configured URL has a version without Responses.
+func fixedBefore(t *target.Target) bool {
+	v := versionInURL(t)
+	return !inV1(v) && !dated(v)
+}
+
+// deploymentOf is what the API calls a model: its deployment.
+func deploymentOf(t *target.Target) string {
+	if t.Options.AzureDeploymentID != "" {
+		return t.Options.AzureDeploymentID
+	}
+	return t.Model
+}
