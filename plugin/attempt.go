@@ -13,6 +13,8 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/failover"
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
@@ -43,6 +45,7 @@ type attempt struct {
 	hidden   bool           // the stream has a usage chunk that the client did not ask for
 	// replaceable says that another attempt may replace this one.
 	replaceable bool
+	startWithin time.Duration // until the first content of a stream; 0 is no limit
 	began       time.Time     // start of the call to the provider
 	took        time.Duration // sessions only: the time to connect
 	seen        chat.Seen     // what the answer has said so far
@@ -86,7 +89,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	price := priceOf(t, resolved.Options, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		t.describe(d)
-		d.Options, d.Price, d.LeftOut = resolved.Options, price, nil
+		d.Options, d.Price, d.LeftOut, d.PromptCache = resolved.Options, price, nil, promptcache.Done{}
 		d.Model = a.modelLogged()
 	})
 	a.provider = t.provider
@@ -299,7 +302,7 @@ func (a *attempt) unready(why error) error {
 			told.Message += ": " + why.Error()
 		}
 	}
-	return &attemptError{criterion: "error", cause: &unready{told, why}}
+	return &attemptError{failure: failover.Failure{Criterion: "error"}, cause: &unready{told, why}}
 }
 
 // needsModel says whether the body must name a model. Of the assistants APIs, only
@@ -371,7 +374,34 @@ func (a *attempt) run(ctx context.Context) error {
 	if a.how == estimated {
 		return deliverEstimate(a)
 	}
-	if err := a.call(ctx); err != nil {
+	if a.startWithin > 0 && a.request.stream {
+		return a.runWithin(ctx)
+	}
+	return a.callAndDeliver(ctx, ctx)
+}
+
+// runWithin is run for a stream whose first content must come within startWithin.
+func (a *attempt) runWithin(ctx context.Context) error {
+	call, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late, began := time.AfterFunc(a.startWithin, cancel), false
+	a.reply.claim = func() error {
+		if began = late.Stop(); !began {
+			return errLost
+		}
+		return nil
+	}
+	err := a.callAndDeliver(ctx, call)
+	a.reply.claim = nil
+	if began || late.Stop() {
+		return err
+	}
+	return brokenBy(failover.SlowStart, refuse(http.StatusGatewayTimeout, textTimeout))
+}
+
+// callAndDeliver calls the provider, for as long as call lasts, and delivers the answer.
+func (a *attempt) callAndDeliver(ctx, call context.Context) error {
+	if err := a.call(call); err != nil {
 		var own *chat.Error
 		switch {
 		case ctx.Err() != nil || errors.Is(err, errClientGone):
@@ -383,6 +413,35 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	defer func() { a.answer.Body.Close() }() // of the last answer, when there were several
 	return deliver(ctx, a)
+}
+
+// recordFailure adds what failed to the record of the attempt's last call.
+func recordFailure(a *attempt, f *failover.Failure) {
+	if a == nil || a.began.IsZero() {
+		return
+	}
+	a.record.Update(func(d *record.Data) {
+		t := &d.Tried[len(d.Tried)-1]
+		t.Reason = string(f.Reason)
+		if t.Outcome == "ok" || f.Criterion == failover.SlowStart { // the answer began well
+			t.Outcome = f.Criterion
+		}
+	})
+}
+
+// filtered says whether another target is to be asked because the answer has been
+// withheld for what it says.
+func (a *attempt) filtered() bool {
+	return a.replaceable && a.seen.Finish == chat.ContentFilter && a.seen.TextLen == 0 && a.instance.policy.Has(failover.Filtered)
+}
+
+// withhold is the error of a filtered answer, which deliver gives to the client if no
+// other attempt does better.
+func (a *attempt) withhold(deliver func() error) error {
+	a.parked = &parked{late: deliver}
+	failed := brokenBy(failover.Filtered, refuse(http.StatusBadGateway, "the provider's content filter left nothing of the answer"))
+	failed.failure.Reason = chat.Filtered
+	return failed
 }
 
 // sample is the cost and latency of the answered attempt. Only a complete answer
@@ -403,21 +462,23 @@ func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
 // failedWith makes the error of an attempt that the provider answered with an
 // error status.
 func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
-	a.parked = &parked{body, gzipped}
+	a.parked = &parked{body: body, gzipped: gzipped}
 	e := chat.ErrorFrom(a.answer.Status, body)
-	return &attemptError{
-		criterion: "http_" + strconv.Itoa(a.answer.Status), sent: true, rest: retryAfter(a.answer.Header, time.Now()),
-		cause: e,
-	}
+	failed := brokenBy("http_"+strconv.Itoa(a.answer.Status), e)
+	failed.failure.Reason, failed.rest = a.endpoint.provider.Reasons.Of(e), retryAfter(a.answer.Header, time.Now())
+	return failed
+}
+
+// brokenBy makes the error of an attempt that the provider may have worked on.
+func brokenBy(criterion string, cause error) *attemptError {
+	return &attemptError{failure: failover.Failure{Criterion: criterion, Sent: true}, cause: cause}
 }
 
 // attemptError is an attempt that failed before anything was sent to the client.
 type attemptError struct {
-	criterion string // in the words of failover_criteria: error, timeout, http_500 …
-	sent      bool   // the provider may have started to work
-	consumed  bool   // the client's body was forwarded and not kept
-	rest      time.Duration
-	cause     error
+	failure failover.Failure
+	rest    time.Duration // for which the provider asks to be left alone
+	cause   error
 	// replaceable says that attempts are left, and targets for them.
 	replaceable bool
 }
@@ -431,31 +492,37 @@ func (e *attemptError) Unwrap() error { return e.cause }
 type parked struct {
 	body    []byte
 	gzipped bool
+	late    func() error // instead of both: delivers an answer without content
 }
 
 // deliverParked delivers the parked answer. The record names its target, not the
 // last one tried.
 func (a *attempt) deliverParked() error {
-	a.reply.seen = nil // an error answer has no usage
 	a.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
 		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target.Options, a.target.Model), a.modelLogged()
 	})
+	if a.parked.late != nil {
+		a.reply.seen = &a.seen
+		settleSeen(a)
+		return a.parked.late()
+	}
+	a.reply.seen = nil // an error answer has no usage
 	return sendProviderError(a, a.parked.body, a.parked.gzipped)
 }
 
 func transportFailure(err error) *attemptError {
-	e := &attemptError{criterion: outcomeOf(err), cause: err, sent: true}
+	e := brokenBy(outcomeOf(err), err)
 	var t *wire.TransportError
 	if errors.As(err, &t) && t.Phase == wire.Connecting {
-		e.sent = false
+		e.failure.Sent = false
 	}
 	return e
 }
 
 // noAnswer is the error of an attempt whose answer is unusable.
 func noAnswer(criterion, text string) *attemptError {
-	return &attemptError{criterion: criterion, sent: true, cause: refuse(http.StatusBadGateway, text)}
+	return brokenBy(criterion, refuse(http.StatusBadGateway, text))
 }
 
 // maxRest is the longest time for which a provider's Retry-After excludes a

@@ -9,8 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 )
 
@@ -19,6 +23,8 @@ type balancing struct {
 	exchange *exchange
 	pick     balancer.Request
 	choice   string // the reason for a semantic choice
+	// ordinary are the candidates for any request, reserved those with fallback_for.
+	ordinary, reserved []int
 }
 
 // attempts tries the targets that the balancer picks, until one answers, the
@@ -34,16 +40,19 @@ func (b *balancing) attempts(ctx context.Context) error {
 		return err
 	}
 	b.warm(candidates)
-	ranked := b.rank(ctx, candidates)
+	b.ordinary, b.reserved = inst.reserve(candidates)
+	ranked := b.rank(ctx, b.ordinary)
 	pick := &b.pick
-	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), candidates, b.hash(), ranked
+	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), b.ordinary, b.hash(), ranked
 	var parked *attempt // the last attempt whose answer was an error
 	var last, spent error
+	because := "" // the criterion by which another target is asked
 	for left := inst.budget(); left > 0; left-- {
 		i, ok := inst.balancer.Pick(pick)
 		if !ok {
 			break
 		}
+		b.failedOver(because)
 		if inst.affinity != nil {
 			b.placed(i)
 		}
@@ -51,7 +60,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 			b.reasoned(i, pick.Available())
 		}
 		inst.balancer.Exclude(pick, i)
-		a, err := b.try(ctx, i, left > 1 && inst.balancer.Left(pick))
+		a, err := b.try(ctx, i, left > 1 && (inst.balancer.Left(pick) || len(b.reserved) > 0))
 		if over, is := errors.AsType[*overBudget](err); is && over.next {
 			left++ // it was not tried
 			spent = over
@@ -64,17 +73,17 @@ func (b *balancing) attempts(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return errClientGone
 		}
-		failed.consumed = x.request.consumed()
 		last = failed.cause
-		if a != nil && a.parked != nil {
+		if a != nil && a.parked != nil && (parked == nil || parked.parked.late == nil) {
 			parked = a
 		}
 		if failed.rest > 0 {
 			inst.balancer.Rest(i, pick.Now.Add(failed.rest))
 		}
-		if !failed.replaceable || !inst.retries(failed, x.request.in.Method) {
+		if because = b.mayReplace(failed); because == "" {
 			break
 		}
+		b.narrow(i, &failed.failure)
 	}
 	switch {
 	case parked != nil:
@@ -87,6 +96,55 @@ func (b *balancing) attempts(ctx context.Context) error {
 	e := refuse(http.StatusServiceUnavailable, "No available targets")
 	e.RetryAfter = max(inst.balancer.RetryAfter(pick), time.Second)
 	return e
+}
+
+// mayReplace returns the criterion by which another target may be asked after a
+// failed attempt, or "".
+func (b *balancing) mayReplace(failed *attemptError) string {
+	if !failed.replaceable {
+		return ""
+	}
+	failed.failure.Consumed = b.exchange.request.consumed()
+	return b.exchange.instance.policy.Allows(&failed.failure, b.exchange.request.in.Method)
+}
+
+// narrow sets who may be asked after target i failed with f: the targets that are kept
+// for such failures, or else those that are kept for none. What will not go away by
+// asking again is not asked of i again.
+func (b *balancing) narrow(i int, f *failover.Failure) {
+	isFailed := func(j int) bool { return j == i }
+	if f.Lasts() {
+		b.ordinary = slices.DeleteFunc(slices.Clone(b.ordinary), isFailed)
+		b.reserved = slices.DeleteFunc(b.reserved, isFailed)
+	}
+	b.pick.Candidates = b.ordinary
+	if kept := b.keptFor(f); len(kept) > 0 {
+		if b.pick.Candidates = kept; !b.exchange.instance.balancer.Other(&b.pick) {
+			b.pick.Candidates = b.ordinary
+		}
+	}
+}
+
+// keptFor returns the targets whose fallback_for names f.
+func (b *balancing) keptFor(f *failover.Failure) (kept []int) {
+	for _, i := range b.reserved {
+		if f.IsFor(b.exchange.instance.targets[i].FallbackFor) {
+			kept = append(kept, i)
+		}
+	}
+	return kept
+}
+
+// failedOver records by which criterion another target is asked after the last call.
+func (b *balancing) failedOver(because string) {
+	if because == "" {
+		return
+	}
+	b.exchange.record.Update(func(d *record.Data) {
+		if n := len(d.Tried); n > 0 {
+			d.Tried[n-1].Failover = because
+		}
+	})
 }
 
 // warm starts fetching the credentials that are due, of all candidates, so that a
@@ -113,52 +171,68 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	}
 	a, err := prepare(ctx, x, inst.targets[i])
 	if err == nil {
-		a.replaceable = replaceable && b.repeatsBroken()
+		a.replaceable = replaceable && inst.policy.Holds(x.request.in.Method, x.request.consumed())
+		if a.replaceable && inst.policy.Has(failover.SlowStart) && b.slowIsReplaced() {
+			a.startWithin = time.Duration(inst.config.Balancer.FirstTokenTimeout) * time.Millisecond
+		}
 		err = a.run(ctx)
 	}
 	pick.Now = time.Now()
 	failed, isFailed := errors.AsType[*attemptError](err)
 	gone := ctx.Err() != nil || errors.Is(err, errClientGone)
-	criterion := refusedHere
+	failure := failover.Failure{Criterion: failover.Refused}
 	switch {
 	case isFailed:
 		x.spending.release(inst.targets[i])
 		failed.replaceable = replaceable
-		criterion = failed.criterion
+		failure = failed.failure
+		recordFailure(a, &failure)
 	case err == nil:
 		end := x.record.Outcome()
 		gone = gone || end == record.Aborted
-		criterion = a.criterion(end)
+		failure.Criterion = a.criterion(end)
 		inst.balancer.Learn(i, a.sample(end, pick.Now), pick.Now)
 	}
-	verdict = inst.verdict(criterion, gone)
+	if gone {
+		return a, err
+	}
+	verdict = inst.policy.Verdict(&failure)
 	switch {
-	case gone || criterion == "":
-	case slices.Contains(requestsFault, criterion):
+	case failure.Criterion == "":
+	case failure.MayBeRequests():
 		inst.balancer.Refuse(pick, i, pick.Now)
 	default:
 		inst.balancer.Fail(pick, i, pick.Now)
 	}
+	b.judgeKey(i, a, &failure)
 	return a, err
 }
 
-// refusedHere is the criterion of an attempt that ended before the provider was
-// called: its target cannot do what the client wants.
-const refusedHere = "refused"
+// slowIsReplaced says whether there is another target for a stream that does not
+// start.
+func (b *balancing) slowIsReplaced() bool {
+	return b.exchange.instance.balancer.Other(&b.pick) || len(b.keptFor(&failover.Failure{Criterion: failover.SlowStart})) > 0
+}
 
-// requestsFault are the criteria that may be the request's own fault: a client
-// that sends nonsense must not make a good target look bad.
-var requestsFault = []string{refusedHere, "http_400", "http_404", "http_409", "http_413", "http_415", "http_422"}
-
-// repeatsBroken says whether the configuration allows another attempt after an
-// answer has begun and broken off. If not, nothing need be held back.
-func (b *balancing) repeatsBroken() bool {
-	e := attemptError{criterion: "error", sent: true, consumed: b.exchange.request.consumed()}
-	if b.exchange.instance.retries(&e, b.exchange.request.in.Method) {
-		return true
+// judgeKey tells the balancer whether target i accepted its credentials. A key that is
+// refused again and again is asked rarely, so that not every request is delayed by it.
+// Credentials of the client's own say nothing of the target, nor does what somebody
+// else's file is refused for.
+func (b *balancing) judgeKey(i int, a *attempt, f *failover.Failure) {
+	x, t := b.exchange, b.exchange.instance.targets[i]
+	if a == nil || a.answer == nil || t.Auth.AllowOverride || !x.request.creates() {
+		return
 	}
-	e.criterion = "timeout"
-	return b.exchange.instance.retries(&e, b.exchange.request.in.Method)
+	log := func(e *zerolog.Event, text string) {
+		e.Str("plugin_id", x.instance.config.PluginID).Str("target", t.label.Target).Msg(text)
+	}
+	if f.Reason == chat.Auth || f.Criterion == "http_401" {
+		if wait := x.instance.balancer.Denied(i, b.pick.Now); wait > 0 {
+			log(x.relay.log.Warn().Int64("asked_again_in_ms", wait.Milliseconds()), "the provider refuses the target's credentials: others are used while there are any")
+		}
+	} else if s := a.answer.Status; s < 500 && s != http.StatusTooManyRequests && x.instance.balancer.Accepted(i) {
+		log(x.relay.log.Info(), "the provider accepts the target's credentials again")
+	}
 }
 
 // hash is the hash of the header that consistent-hashing uses, or of what names the

@@ -170,6 +170,17 @@ func deliverWhole(ctx context.Context, a *attempt, body io.Reader, gzipped bool)
 	if err != nil {
 		return unusable(a, err, gzipped)
 	}
+	if a.filtered() {
+		return a.withhold(func() error { return sendWhole(a, out, gzipped) })
+	}
+	return sendWhole(a, out, gzipped)
+}
+
+// sendWhole gives the client a whole answer that is in its format.
+func sendWhole(a *attempt, out []byte, gzipped bool) error {
+	if err := a.reply.commit(); err != nil {
+		return err
+	}
 	if a.endpoint.Logging.Payloads {
 		a.record.Update(func(d *record.Data) { d.Answer = out })
 	}
@@ -190,7 +201,11 @@ func unusable(a *attempt, err error, gzipped bool) error {
 	}
 	e := untranslatable(a.name(), bad)
 	if a.replaceable {
-		return &attemptError{criterion: "error", sent: true, cause: e}
+		failed := brokenBy("error", e)
+		if a.seen.Err != nil {
+			failed.failure.Reason = a.endpoint.provider.Reasons.Of(a.seen.Err)
+		}
+		return failed
 	}
 	a.reply.finish(record.Failed, e.Message)
 	return a.reply.sendErrorAs(e, gzipped)

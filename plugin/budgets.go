@@ -125,7 +125,8 @@ func overText(s *budget.State) *chat.Error {
 	return e
 }
 
-// release gives back what is held for a failed attempt at t.
+// release gives back what is held for a failed attempt at t. If its answer is delivered
+// after all, settle counts it.
 func (s *spending) release(t *endpoint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,8 +17,10 @@ import (
 	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/pricelist"
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
@@ -40,7 +42,10 @@ type Instance struct {
 	targets  []*endpoint
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
-	affinity *affinity.Finder // nil unless the algorithm is affinity
+	policy   failover.Policy
+	reserves bool              // some target has fallback_for
+	affinity *affinity.Finder  // nil unless the algorithm is affinity
+	prompts  *promptcache.Plan // nil unless providers are asked to cache prompts
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -159,7 +164,10 @@ func (inst *Instance) compile() error {
 		}
 		inst.targets = append(inst.targets, e)
 	}
+	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
 	inst.index()
+	inst.policy = failover.New(inst.config.Balancer.FailoverCriteria)
+	inst.reserves = slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return t.FallbackFor != nil })
 	if err := inst.balance(); err != nil {
 		return err
 	}
@@ -309,7 +317,8 @@ func (inst *Instance) appendTargets(list []monitor.Target, now time.Time) []moni
 		list = append(list, monitor.Target{
 			Plugin: inst.config.PluginID, RouteType: string(t.RouteType), Target: t.label.Target, Provider: t.label.Provider, Model: t.label.Model,
 			Available: h.Available, ClosedFor: h.ClosedFor.Milliseconds(), RestingFor: h.RestingFor.Milliseconds(), InFlight: h.InFlight,
-			Latency: h.E2E, PerToken: h.TPOT, PromptTokens: h.Prompt, CompletionTokens: h.Completion, Cost: h.Cost,
+			CredentialsRefusedFor: h.DeniedFor.Milliseconds(),
+			Latency:               h.E2E, PerToken: h.TPOT, PromptTokens: h.Prompt, CompletionTokens: h.Completion, Cost: h.Cost,
 		})
 	}
 	return list
@@ -403,37 +412,19 @@ func (inst *Instance) formTargets(s *provider.API, wanted route.Type) (translate
 	return translated, passed
 }
 
-// retries says whether the configuration allows another attempt after this
-// failure. As in nginx, a request that the provider may have acted upon is
-// repeated only for idempotent methods or with non_idempotent.
-func (inst *Instance) retries(e *attemptError, method string) bool {
-	criteria := inst.config.Balancer.FailoverCriteria
-	if !slices.Contains(criteria, e.criterion) {
-		return false
+// reserve splits candidates into those for any request and those with fallback_for.
+func (inst *Instance) reserve(candidates []int) (ordinary, reserved []int) {
+	if !inst.reserves {
+		return candidates, nil
 	}
-	if e.sent && e.consumed {
-		return false // the body was forwarded and is no longer there
+	for _, i := range candidates {
+		if inst.targets[i].FallbackFor == nil {
+			ordinary = append(ordinary, i)
+		} else {
+			reserved = append(reserved, i)
+		}
 	}
-	idempotent := method != http.MethodPost && method != http.MethodPatch && method != "LOCK"
-	return !e.sent || idempotent || slices.Contains(criteria, "non_idempotent")
-}
-
-// verdict is what the end of an attempt means for its target's health. 403 and 404
-// never count as failures; other statuses do only when they are failover criteria.
-func (inst *Instance) verdict(criterion string, gone bool) balancer.Verdict {
-	switch {
-	case gone:
-		return balancer.Neutral
-	case criterion == "":
-		return balancer.Good
-	case slices.Contains([]string{"error", "timeout", "invalid_header"}, criterion):
-		return balancer.Bad
-	case criterion == "http_403", criterion == "http_404":
-		return balancer.Neutral
-	case slices.Contains(inst.config.Balancer.FailoverCriteria, criterion):
-		return balancer.Bad
-	}
-	return balancer.Neutral
+	return ordinary, reserved
 }
 
 // budget is the largest number of attempts for a request.

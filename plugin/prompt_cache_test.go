@@ -66,6 +66,93 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"usage":{"prompt_tokens":%d,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":%d}}}`, len(prompt)/tokenBytes, a.cached(prompt))
 }
 
+// claudeAccount is a mock of an account at Anthropic: it caches what ends at a mark, and
+// finds it up to 20 blocks before a mark of another request. Writing costs a quarter more.
+// https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+type claudeAccount struct{ account }
+
+// cached returns how many tokens of blocks are read from the cache and written to it.
+func (a *claudeAccount) cached(blocks []string, marked []bool) (read, write int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls++
+	sums, sizes := make([]uint64, len(blocks)), make([]int, len(blocks))
+	var h xxhash.Digest
+	h.Reset()
+	size := 0
+	for i, b := range blocks {
+		_, _ = h.WriteString(b)
+		size += len(b)
+		sums[i], sizes[i] = h.Sum64(), size/tokenBytes
+	}
+	for i := range blocks {
+		if !marked[i] || sizes[i] < cacheLeast {
+			continue
+		}
+		for j := i; j >= max(0, i-20); j-- {
+			if a.seen[sums[j]] {
+				read = max(read, sizes[j])
+				break
+			}
+		}
+		write = sizes[i]
+	}
+	for i := range blocks {
+		if marked[i] && sizes[i] >= cacheLeast {
+			a.seen[sums[i]] = true
+		}
+	}
+	return read, max(write-read, 0)
+}
+
+func (a *claudeAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Tools    []map[string]any `json:"tools"`
+		System   any              `json:"system"`
+		Messages []struct {
+			Content any `json:"content"`
+		} `json:"messages"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	var blocks []string
+	var marked []bool
+	size := 0
+	add := func(v any) {
+		block, ok := v.(map[string]any)
+		if !ok {
+			block = map[string]any{"type": "text", "text": v}
+		}
+		marked = append(marked, block["cache_control"] != nil)
+		delete(block, "cache_control")
+		b, _ := json.Marshal(block)
+		blocks = append(blocks, string(b))
+		size += len(b)
+	}
+	content := func(v any) {
+		if list, ok := v.([]any); ok {
+			for _, b := range list {
+				add(b)
+			}
+		} else if v != nil {
+			add(v)
+		}
+	}
+	for _, t := range body.Tools {
+		add(t)
+	}
+	content(body.System)
+	for _, m := range body.Messages {
+		content(m.Content)
+	}
+	read, write := a.cached(blocks, marked)
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"type":"message","role":"assistant","content":[{"type":"text","text":"done"}],"stop_reason":"end_turn",
+		"usage":{"input_tokens":%d,"output_tokens":10,"cache_read_input_tokens":%d,"cache_creation_input_tokens":%d}}`, size/tokenBytes-read-write, read, write)
+}
+
 // agentTurn is a request of an agent: its tools and system prompt, which all
 // conversations of its kind share, and the turns so far.
 func agentTurn(kind, conversation, turn int) string {
@@ -94,17 +181,26 @@ func (f cacheFigures) share() float64 { return f.cached / f.prompt }
 
 // agentLoad sends 40 conversations of three agents, of ten turns each, through four
 // accounts; eight conversations are under way at a time.
-func agentLoad(t *testing.T, balancer string) (f cacheFigures) {
-	const conversations, turns, prices = 40, 10, `"input_cost":2.5,"output_cost":10,"cache_read_cost":0.25`
+func agentLoad(t *testing.T, balancer, cache string, claude bool) (f cacheFigures) {
+	const conversations, turns = 40, 10
 	var urls []string
-	accounts := make([]account, 4)
+	accounts := make([]*account, 4)
 	for i := range accounts {
-		accounts[i].seen = map[uint64]bool{}
-		s := httptest.NewServer(&accounts[i])
+		c := &claudeAccount{account{seen: map[uint64]bool{}}}
+		accounts[i] = &c.account
+		var h http.Handler = accounts[i]
+		if claude {
+			h = c
+		}
+		s := httptest.NewServer(h)
 		t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 		urls = append(urls, s.URL)
 	}
-	conf := strings.ReplaceAll(targetsConf(balancer, "", urls...), `"options":{`, `"options":{`+prices+`,`)
+	prices := `"input_cost":2.5,"output_cost":10,"cache_read_cost":0.25,"cache_write_cost":3.125`
+	conf := strings.ReplaceAll(targetsConf(balancer, cache, urls...), `"options":{`, `"options":{`+prices+`,`)
+	if claude {
+		conf = strings.NewReplacer(`"provider":"openai","name":"m`, `"provider":"anthropic","name":"claude-sonnet-4-5-m`, `/v1"`, `/v1/messages"`).Replace(conf)
+	}
 	b := newBench(t, conf, answer)
 	var mu sync.Mutex
 	next := make(chan int)
@@ -143,21 +239,31 @@ func agentLoad(t *testing.T, balancer string) (f cacheFigures) {
 // TestAffinityKeepsPromptCachesWarm prints the figures of docs/affinity.md.
 func TestAffinityKeepsPromptCachesWarm(t *testing.T) {
 	if testing.Short() {
-		t.Skip("sends 1200 large requests")
+		t.Skip("sends 2400 large requests")
 	}
 	figures := map[string]cacheFigures{}
 	t.Logf("| algorithm | prompt tokens cached | cost | busiest target's share |")
-	for _, one := range [][2]string{
-		{"round-robin", `"algorithm":"round-robin"`},
-		{"affinity, bound 1.25", `"algorithm":"affinity"`},
-		{"affinity, bound 2", `"algorithm":"affinity","affinity":{"bound":2}`},
+	for _, one := range []struct {
+		name, balancer, cache string
+		claude                bool
+	}{
+		{"round-robin", `"algorithm":"round-robin"`, "", false},
+		{"affinity, bound 1.25", `"algorithm":"affinity"`, "", false},
+		{"affinity, bound 2", `"algorithm":"affinity","affinity":{"bound":2}`, "", false},
+		{"Claude, round-robin", `"algorithm":"round-robin"`, "", true},
+		{"Claude, round-robin, cache.auto", `"algorithm":"round-robin"`, `"cache":{"auto":true},`, true},
+		{"Claude, affinity, bound 2, cache.auto", `"algorithm":"affinity","affinity":{"bound":2}`, `"cache":{"auto":true},`, true},
 	} {
-		f := agentLoad(t, one[1])
-		figures[one[0]] = f
-		t.Logf("| %s | %.1f %% | %.2f | %.0f %% |", one[0], 100*f.share(), f.cost, 100*float64(f.most)/400)
+		f := agentLoad(t, one.balancer, one.cache, one.claude)
+		figures[one.name] = f
+		t.Logf("| %s | %.1f %% | %.2f | %.0f %% |", one.name, 100*f.share(), f.cost, 100*float64(f.most)/400)
 	}
 	robin, own := figures["round-robin"], figures["affinity, bound 2"]
 	if robin.share() > .7 || own.share() < .8 || own.cost > .7*robin.cost {
 		t.Errorf("affinity has %.2f of the tokens cached at a cost of %.2f, round-robin %.2f at %.2f", own.share(), own.cost, robin.share(), robin.cost)
+	}
+	unasked, asked, kept := figures["Claude, round-robin"], figures["Claude, round-robin, cache.auto"], figures["Claude, affinity, bound 2, cache.auto"]
+	if unasked.cached != 0 || asked.cost > unasked.cost || kept.share() < .8 || kept.cost > .6*asked.cost {
+		t.Errorf("Claude: unasked %v, asked %v, kept %v", unasked, asked, kept)
 	}
 }

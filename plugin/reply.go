@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -30,6 +31,8 @@ type reply struct {
 	budgets  []budget.State
 	id       string // of a translated answer, once needed
 
+	// claim, if set, must allow the first byte to the client; errLost ends the attempt.
+	claim     func() error
 	started   bool         // the header has been sent
 	status    int          // in it
 	streaming bool         // the answer has begun as a stream
@@ -61,6 +64,9 @@ func (p *reply) flush() error {
 // send gives the client a whole answer. The record must be settled: it goes with
 // the header.
 func (p *reply) send(status int, h http.Header, body []byte) error {
+	if err := p.commit(); err != nil {
+		return err
+	}
 	p.announce(h)
 	if err := p.start(status, h, int64(len(body))); err != nil {
 		return err
@@ -90,8 +96,25 @@ func (p *reply) startStream(status int, h http.Header) error {
 // startBytes sends the header of an answer of length bytes, or -1, whose body is
 // not held in memory.
 func (p *reply) startBytes(status int, h http.Header, length int64) error {
+	if err := p.commit(); err != nil {
+		return err
+	}
 	p.announce(h)
 	return p.start(status, h, length)
+}
+
+// errLost ends an attempt that must not answer: it came too late.
+var errLost = errors.New("another attempt answers")
+
+// commit makes the attempt the one that answers. Before it nothing may be sent, and
+// the record not be settled; after it the attempt cannot be replaced.
+func (p *reply) commit() error {
+	claim := p.claim
+	if claim == nil {
+		return nil
+	}
+	p.claim = nil
+	return claim()
 }
 
 // announce tells whoever waits for the record that an answer begins.

@@ -102,6 +102,12 @@ func TestRestOperationsKeepMethodPathAndBytes(t *testing.T) {
 		{"llm/v1/assistants", "openai", `"upstream_url":"$UP/x/v1/assistants"`, "GET", "/assistants/asst_1", "/x/v1/assistants/asst_1"},
 		{"llm/v1/assistants", "openai", `"upstream_url":"$UP/own"`, "GET", "/threads/thread_1", "/own/thread_1"},
 		{"llm/v1/assistants", "azure", azure, "GET", "/threads/thread_1", "/openai/threads/thread_1?api-version=2025-01-01-preview"},
+		{"llm/v1/conversations", "openai", "", "GET", "/v1/conversations/conv_1/items", "/v1/conversations/conv_1/items"},
+		{"llm/v1/conversations", "azure", azure, "DELETE", "/conversations/conv_1", "/openai/v1/conversations/conv_1"},
+		{"llm/v1/vector_stores", "openai", "", "GET", "/vector_stores/vs_1/files/file-1/content", "/v1/vector_stores/vs_1/files/file-1/content"},
+		{"llm/v1/vector_stores", "azure", azure, "GET", "/vector_stores/vs_1", "/openai/vector_stores/vs_1?api-version=2025-01-01-preview"},
+		{"llm/v1/containers", "openai", "", "GET", "/containers/cntr_1/files?limit=2", "/v1/containers/cntr_1/files?limit=2"},
+		{"llm/v1/skills", "openai", "", "GET", "/skills/skill_1/versions/2/content", "/v1/skills/skill_1/versions/2/content"},
 		{"llm/v1/responses", "openai", "", "GET", "/responses/resp_1", "/v1/responses/resp_1"},
 		{"llm/v1/responses", "openai", "", "DELETE", "/responses/resp_1", "/v1/responses/resp_1"},
 		{"llm/v1/responses", "openai", "", "POST", "/responses/resp_1/cancel", "/v1/responses/resp_1/cancel"},
@@ -140,6 +146,12 @@ func TestCreationsOfEveryRouteReachTheirPath(t *testing.T) {
 		{"llm/v1/files", "azure", azure, "/files", formType, formOf("purpose=batch", "file@={}"), "/openai/files?api-version=2025-01-01-preview", formOf("purpose=batch", "file@={}")},
 		{"llm/v1/batches", "openai", "", "/batches", asJSON, `{"input_file_id":"file-1","endpoint":"/v1/chat/completions"}`, "/v1/batches", `{"input_file_id":"file-1","endpoint":"/v1/chat/completions"}`},
 		{"llm/v1/batches", "azure", azure, "/batches", asJSON, `{"input_file_id":"file-1"}`, "/openai/batches?api-version=2025-01-01-preview", `{"input_file_id":"file-1"}`},
+		{"llm/v1/conversations", "openai", "", "/conversations", asJSON, `{"items":[]}`, "/v1/conversations", `{"items":[]}`},
+		{"llm/v1/moderations", "openai", "", "/moderations", asJSON, `{"input":"hi"}`, "/v1/moderations", `{"input":"hi"}`},
+		{"llm/v1/moderations", "mistral", `"mistral_format":"openai"`, "/moderations", asJSON, `{"input":"hi"}`, "/v1/moderations", `{"input":"hi"}`},
+		{"llm/v1/vector_stores", "openai", "", "/vector_stores/vs_1/search", asJSON, `{"query":"x"}`, "/v1/vector_stores/vs_1/search", `{"query":"x"}`},
+		{"llm/v1/uploads", "openai", "", "/uploads/upload_1/parts", formType, formOf("data@={}"), "/v1/uploads/upload_1/parts", formOf("data@={}")},
+		{"llm/v1/skills", "openai", "", "/skills", formType, formOf("files@={}"), "/v1/skills", formOf("files@={}")},
 		{"llm/v1/assistants", "openai", "", "/assistants", asJSON, `{"name":"x"}`, "/v1/assistants", `{"name":"x","model":"m-1"}`},
 		{"llm/v1/assistants", "openai", "", "/threads", asJSON, `{"messages":[]}`, "/v1/threads", `{"messages":[]}`},
 		{"llm/v1/assistants", "openai", "", "/threads/thread_1/runs", asJSON, `{"assistant_id":"asst_1"}`, "/v1/threads/thread_1/runs", `{"assistant_id":"asst_1"}`},
@@ -578,6 +590,20 @@ func TestStreamsOfOperationsThatCannotStream(t *testing.T) {
 		b := newBench(t, routeConf(c.route, c.provider, "m", ""), stream).elsewhere()
 		if resp, body := b.send("POST", c.path, asJSON, c.body); resp.StatusCode != 500 || !strings.Contains(body, "transformation failed") {
 			t.Errorf("%s %s answers with a stream: %d %s", c.provider, c.route, resp.StatusCode, body)
+		}
+	}
+}
+
+func TestSkillsOfAnthropicsClientsPass(t *testing.T) {
+	const conf = `{"llm_format":"anthropic","route_type":"llm/v1/chat","model":{"provider":"anthropic","name":"m","options":{"anthropic_version":"2023-06-01"}}}`
+	form := formOf("files[]@={}")
+	for _, c := range []struct{ method, path, kind, body string }{
+		{"GET", "/v1/skills?limit=3", "", ""}, {"POST", "/v1/skills", formType, form}, {"GET", "/v1/skills/skill_1/versions/1759/content", "", ""}, {"DELETE", "/v1/skills/skill_1", "", ""},
+	} {
+		b := newBench(t, conf, answering(`{}`)).elsewhere()
+		b.send(c.method, c.path, c.kind, c.body)
+		if r, sent := b.asked(); r.Method != c.method || r.URL.RequestURI() != c.path || sent != c.body || r.Header.Get("Anthropic-Version") == "" {
+			t.Errorf("%s %s: asked %s %s with %q", c.method, c.path, r.Method, r.URL, sent)
 		}
 	}
 }

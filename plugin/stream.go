@@ -26,10 +26,7 @@ func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
 		reply: a.reply, seen: &a.seen, op: a.op, api: a.request.api, status: a.answer.Status,
 		hidden: a.hidden, usage: a.request.usage && a.op.Edit.RefusesStreamOptions(a.target), counted: a.request.reads(), replaceable: a.replaceable,
 
-		begins: func() http.Header { a.release(); return clientHeaders(a) },
-		settle: func() { settleSeen(a) },
-		redact: func(b []byte) []byte { return redactKeys(a, b) },
-		name:   a.name,
+		attempt: a,
 	}
 	if a.how == viaChat {
 		s.from = a.op.Chat.NewStream(a.target)
@@ -53,6 +50,9 @@ func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
 			err = s.flush()
 		}
 	}
+	if errors.Is(err, errLost) {
+		return err
+	}
 	return s.close(ctx, err)
 }
 
@@ -73,10 +73,7 @@ type stream struct {
 	// content.
 	replaceable bool
 
-	begins func() http.Header    // returns the client's headers; no other attempt will be made
-	settle func()                // puts what was seen into the record
-	redact func(b []byte) []byte // removes the target's credentials
-	name   func() string         // the target's, in Kong's messages
+	attempt *attempt // is asked for headers, and what its end means
 
 	ended bool // the client has been sent everything
 	// shown says that content has been sent: the attempt can no longer be replaced.
@@ -137,7 +134,7 @@ func (s *stream) takeOne(ev frame.Event) error {
 		s.op.Meter.Event(ev, s.seen)
 		s.note(s.seen.Content)
 		if s.seen.Err != nil {
-			ev.Data, ev.Raw = s.redact(ev.Data), s.redact(ev.Raw)
+			ev.Data, ev.Raw = redactKeys(s.attempt, ev.Data), redactKeys(s.attempt, ev.Raw)
 		}
 	}
 	switch {
@@ -195,7 +192,7 @@ func (s *stream) observe(d *chat.Delta) {
 	case chat.Finish:
 		s.seen.Finish = d.Reason
 	case chat.ErrorDelta:
-		d.Err.Message = string(s.redact([]byte(d.Err.Message)))
+		d.Err.Message = string(redactKeys(s.attempt, []byte(d.Err.Message)))
 		s.seen.Err = d.Err
 		s.ended = true
 	case chat.End:
@@ -222,7 +219,8 @@ func (s *stream) begin() error {
 		m.BeginStream()
 	}
 	s.reply.record.Update(func(d *record.Data) { d.Mode = record.Stream })
-	h := s.begins()
+	s.attempt.release() // no other attempt will be made
+	h := clientHeaders(s.attempt)
 	contentType := wire.First(h, "Content-Type")
 	if s.from != nil || s.op.Unwrap != nil || s.api.BareData || contentType == "" {
 		contentType = cmp.Or(s.api.Media, "text/event-stream")
@@ -298,7 +296,7 @@ func (s *stream) progress() {
 // the format's error event and without an end marker.
 func (s *stream) close(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, errClientGone) {
-		s.settle()
+		settleSeen(s.attempt)
 		return errClientGone
 	}
 	something := s.reply.started || len(s.buf) > 0
@@ -306,26 +304,26 @@ func (s *stream) close(ctx context.Context, err error) error {
 	if !s.reply.started && !s.shown && (s.seen.Err != nil || err != nil && err != io.EOF || !complete) {
 		return s.failedEarly(err)
 	}
+	if complete && !s.reply.started && s.seen.Err == nil && s.attempt.filtered() {
+		return s.attempt.withhold(s.complete)
+	}
+	if err := s.reply.commit(); err != nil {
+		return err
+	}
 	var failure *chat.Error
 	switch {
 	case s.seen.Err != nil:
-		s.settle()
+		settleSeen(s.attempt)
 		s.reply.finish(record.Failed, (&reported{s.seen.Err}).Error())
 		return s.flush()
 	case (err == nil || err == io.EOF) && complete:
-		if !s.seen.Ended {
-			s.appendEnd()
-		}
-		s.settle()
-		s.reply.finish(record.Completed, "")
-		s.ended = true // from here on nothing is held back, even without content
-		return s.flush()
+		return s.complete()
 	case err == nil || err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
 		failure = refuse(http.StatusBadGateway, "the provider ended the stream before its end")
 	default:
 		failure = asClientError(s.brokenOff(err).cause)
 	}
-	s.settle()
+	settleSeen(s.attempt)
 	s.reply.finish(record.CutOff, failure.Message)
 	if !s.reply.started {
 		if err := s.begin(); err != nil {
@@ -339,17 +337,30 @@ func (s *stream) close(ctx context.Context, err error) error {
 	return nil
 }
 
+// complete ends the stream that has said everything.
+func (s *stream) complete() error {
+	if !s.seen.Ended {
+		s.appendEnd()
+	}
+	settleSeen(s.attempt)
+	s.reply.finish(record.Completed, "")
+	s.ended = true // from here on nothing is held back, even without content
+	return s.flush()
+}
+
 // failedEarly is the error of a stream that failed, or was empty, before any
 // content: another attempt may replace it.
 func (s *stream) failedEarly(err error) error {
 	switch {
 	case s.seen.Err != nil:
 		own := *s.seen.Err
-		own.Message = string(s.redact([]byte(own.Message)))
+		own.Message = string(redactKeys(s.attempt, []byte(own.Message)))
 		if own.Status = own.ClientStatus(); own.Status < 400 {
 			own.Status = http.StatusBadGateway
 		}
-		return &attemptError{criterion: "error", sent: true, cause: &reported{&own}}
+		failed := brokenBy("error", &reported{&own})
+		failed.failure.Reason = s.attempt.endpoint.provider.Reasons.Of(s.seen.Err)
+		return failed
 	case err != nil && err != io.EOF:
 		return s.brokenOff(err)
 	}
@@ -360,7 +371,7 @@ func (s *stream) failedEarly(err error) error {
 func (s *stream) brokenOff(err error) *attemptError {
 	var bad *chat.ResponseError
 	if errors.As(err, &bad) {
-		return &attemptError{criterion: "error", sent: true, cause: untranslatable(s.name(), bad)}
+		return brokenBy("error", untranslatable(s.attempt.name(), bad))
 	}
 	return transportFailure(cutShort(err))
 }

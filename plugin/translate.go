@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"go-ai-proxy/plugin/form"
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -174,6 +175,11 @@ func spliceNative(a *attempt) error {
 	if a.op.Edit.Request != nil {
 		body = a.op.Edit.Request(nil, a.target, body)
 	}
+	if p := a.instance.prompts; p != nil {
+		var done promptcache.Done
+		body, done = p.Body(a.op.Caching, a.target, body)
+		a.record.Update(func(d *record.Data) { d.PromptCache = done })
+	}
 	var err error
 	if body, edits, err = fit(a, body, edits); err != nil {
 		return err
@@ -272,6 +278,11 @@ func translateChat(a *attempt) error {
 	r, err := chatRequest(a)
 	if err != nil {
 		return err
+	}
+	if p := a.instance.prompts; p != nil {
+		var done promptcache.Done
+		r, done = p.Chat(a.op.Caching, a.target, r, a.request.in.Header, a.request.members)
+		a.record.Update(func(d *record.Data) { d.PromptCache = done })
 	}
 	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, r)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -48,7 +49,22 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 	if c := inst.config; c.ResponseStreaming != "allow" && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return canStream(inst, t) }) {
 		problems = append(problems, config.Problem{Field: "config.response_streaming", Message: "has no effect: nothing of the route types streams"})
 	}
+	if inst.prompts != nil && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return cachesPrompts(inst, t) }) {
+		problems = append(problems, config.Problem{Field: "config.cache.auto", Message: "has no effect: no target's prompt cache can be asked for"})
+	}
 	return problems
+}
+
+// cachesPrompts says whether the target's provider can be asked to cache prompts.
+func cachesPrompts(inst *Instance, t *endpoint) bool {
+	to := target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: t.Model.Name, Options: &t.Model.Options}
+	return slices.ContainsFunc(t.served(), func(p *provider.Provider) bool {
+		op := p.Operations[t.RouteType]
+		if n := inst.native(); n != nil {
+			op = p.Find(n.Paths[0].API.Format, t.RouteType)
+		}
+		return op != nil && promptcache.Helps(op.Caching, &to)
+	})
 }
 
 // bareURL says whether a target's URL lacks the path that its provider needs.

@@ -111,6 +111,7 @@ var fieldCases = map[string]fieldCase{
 	"logging.price_file":     {held: "TestCostOfAModelWithoutPricesIsThatOfThePriceList"},
 	"weight":                 {held: "balancer, by every policy"},
 	"description":            {held: "config.TestSettingsOfAnotherAlgorithmGetAWarning"},
+	"fallback_for":           {held: "TestTargetsAreKeptForTheirFailures"},
 	"metadata":               {held: "nothing: Kong keeps it for itself"},
 }
 

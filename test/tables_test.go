@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -209,6 +210,32 @@ func modelRows(rows []providers.Facts) string {
 	return b.String()
 }
 
+// reasonTable is what the providers' errors mean, each row once.
+func reasonTable() string {
+	var b strings.Builder
+	b.WriteString("| provider | reason | status | code or type | words | document |\n| --- | --- | --- | --- | --- | --- |\n")
+	seen := map[string]bool{}
+	for _, p := range translators.Providers {
+		for _, r := range p.Reasons {
+			status := ""
+			if r.Status != 0 {
+				status = strconv.Itoa(r.Status)
+			}
+			name := r.Name
+			if name != "" {
+				name = "`" + name + "`"
+			}
+			row := fmt.Sprintf(" %s | %s | %s | %s | [↗](%s) |\n", cmp.Or(string(r.Reason), "none"), status, name, strings.Join(r.Words, " … "), r.Document)
+			if !seen[row] {
+				seen[row] = true
+				b.WriteString("| " + p.Name + " |" + row)
+			}
+		}
+	}
+	b.WriteString("\nA provider with OpenAI's format also has OpenAI's rows, and one that serves Claude Anthropic's.\n")
+	return b.String()
+}
+
 // generated replaces what stands between the marks of a table.
 func generated(text, name, table string) (string, error) {
 	begin := "<!-- " + name + ":"
@@ -236,6 +263,7 @@ func written() (map[string]string, error) {
 	}{
 		{"../README.md", func(text string) (string, error) { return compared(text, schema) }},
 		{"../docs/providers/README.md", func(text string) (string, error) { return generated(text, "providers", providerTable()) }},
+		{"../docs/failover.md", func(text string) (string, error) { return generated(text, "reasons", reasonTable()) }},
 		{"../docs/formats.md", func(text string) (string, error) { return generated(text, "formats", formatTable()) }},
 		{"../docs/configuration.md", func(string) (string, error) { return configurationTable(schema) }},
 	} {

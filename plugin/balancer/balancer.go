@@ -76,6 +76,7 @@ type Request struct {
 	Ranked []int
 
 	probe bool // the attempt under way probes a target that was closed off
+	asks  bool // it asks whether the target accepts its credentials again
 	tried []bool
 	some  bool // a target was tried
 	from  []int
@@ -136,14 +137,15 @@ func (b *Balancer) Pick(r *Request) (index int, ok bool) {
 		if !admitted {
 			continue // another request is the probe
 		}
-		r.probe = probe
+		r.probe, r.asks = probe, s.denied.ask(r.Now)
 		s.inflight.Add(1)
 		return i, true
 	}
 }
 
 // available collects the untried and healthy candidates in r.from. Those with a
-// Retry-After that has not passed are only among them if there are no others.
+// Retry-After that has not passed, and those that refuse their credentials, are only
+// among them if there are no others.
 func (b *Balancer) available(r *Request) {
 	if r.from == nil {
 		r.from = r.fewFrom[:0]
@@ -155,7 +157,7 @@ func (b *Balancer) available(r *Request) {
 		s := b.targets[i].State
 		switch {
 		case i < len(r.tried) && r.tried[i], !b.breaker.allows(s, r.Now):
-		case s.rest.Load() > now:
+		case s.rest.Load() > now, s.denied.shut(r.Now):
 			resting = true
 		default:
 			r.from = append(r.from, i)
@@ -178,6 +180,12 @@ func (r *Request) Available() int { return len(r.from) }
 func (b *Balancer) Left(r *Request) bool {
 	b.available(r)
 	return len(r.from) > 0 || r.some && !b.once
+}
+
+// Other reports whether there is a candidate that r has not tried.
+func (b *Balancer) Other(r *Request) bool {
+	b.available(r)
+	return len(r.from) > 0
 }
 
 // RetryAfter returns the time until the first of the candidates is available again; 0
@@ -208,6 +216,9 @@ func (b *Balancer) Done(r *Request, i int, v Verdict, now time.Time) {
 	s := b.targets[i].State
 	s.inflight.Add(-1)
 	b.breaker.settle(s, v, r.probe, now)
+	if r.asks {
+		s.denied.asking.Store(false)
+	}
 }
 
 // Exclude prevents target i from being chosen again for r while others are left.

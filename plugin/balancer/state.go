@@ -25,6 +25,7 @@ type State struct {
 	streak     atomic.Int64        // failures and refusals since the last answer
 
 	rest    atomic.Int64 // unix nanoseconds until which the provider asked to be left alone
+	denied  denied
 	fails   failures
 	last    atomic.Int64 // unix nanoseconds of the last failure
 	probing atomic.Bool  // the target is excluded, and its probe is under way

@@ -174,8 +174,8 @@ type part struct {
 	amount int64
 }
 
-// Settle replaces what is held by what was used. used returns it for a budget. Only the
-// first call has an effect; a nil hold holds nothing.
+// Settle replaces what is held by what was used. used returns it for a budget. A later
+// call replaces that in turn; a nil hold holds nothing.
 func (h *Hold) Settle(used func(b *Budget) int64) {
 	if h == nil {
 		return
@@ -184,9 +184,9 @@ func (h *Hold) Settle(used func(b *Budget) int64) {
 		p := &h.parts[i]
 		if change := min(max(used(p.budget), 0), MaxLimit) - p.amount; change != 0 {
 			h.store.change(p, change)
+			p.amount += change
 		}
 	}
-	h.parts = nil
 }
 
 // Release gives back what is held.

@@ -47,6 +47,7 @@ func (c *Config) check() *checker {
 	k.acls()
 	k.budgets()
 	k.balancer()
+	k.failover()
 	for i := range c.Targets {
 		k.target(c.Path(i), &c.Targets[i])
 	}
@@ -145,6 +146,9 @@ func (k *checker) balancer() {
 		if !httpguts.ValidHeaderFieldName(name) {
 			k.fail(fmt.Sprintf("config.balancer.affinity.headers[%d]", i+1), "%q cannot be the name of a header", name)
 		}
+	}
+	if c := k.c.Cache; !c.Auto && (c.MinTokens != 0 || c.TTL != "") {
+		k.warn("config.cache", "has no effect without auto: true")
 	}
 	if !k.c.Advanced && b.Algorithm != "round-robin" {
 		k.warn("config.balancer.algorithm", "has no effect for a single model")

@@ -32,6 +32,7 @@ type Config struct {
 	PropagateTrace     bool   `json:"propagate_trace"` // trace headers go to the provider
 
 	Balancer   Balancer    `json:"balancer"`
+	Cache      PromptCache `json:"cache"`
 	Embeddings *Embeddings `json:"embeddings"`
 	VectorDB   *VectorDB   `json:"vectordb"`
 	ACLs       *ACLs       `json:"acls"`
@@ -53,6 +54,9 @@ type Target struct {
 	Weight      int             `json:"weight"`
 	Description string          `json:"description"`
 	Metadata    json.RawMessage `json:"metadata"` // accepted, but not used
+	// FallbackFor names the failures for which the target is used, and no others; nil
+	// is any request.
+	FallbackFor []string `json:"fallback_for"`
 
 	template *template // of the strings under Model
 }
@@ -93,6 +97,14 @@ type Balancer struct {
 	FailoverCriteria    []string `json:"failover_criteria"`
 	MaxFails            int      `json:"max_fails"`
 	FailTimeout         int      `json:"fail_timeout"`
+	FirstTokenTimeout   int      `json:"first_token_timeout"` // 0: none
+}
+
+// PromptCache says whether providers are asked to cache prompts for clients that do not.
+type PromptCache struct {
+	Auto      bool   `json:"auto"`
+	MinTokens int    `json:"min_tokens"` // 0: the default
+	TTL       string `json:"ttl"`        // 5m or 1h, "": the default
 }
 
 // Affinity says how requests of one conversation are told and kept together.

@@ -72,6 +72,8 @@ func TestSettingsOfAnotherAlgorithmGetAWarning(t *testing.T) {
 		{`{"balancer":{"slots":1000},` + target + `}`, "config.balancer.slots: has no effect: only the algorithm consistent-hashing reads it"},
 		{`{"balancer":{"slots":1000,"algorithm":"consistent-hashing"},` + target + `}`, ""},
 		{`{"balancer":{"slots":1000,"algorithm":"affinity","affinity":{"headers":["X-A"],"bound":2}},` + target + `}`, ""},
+		{`{"cache":{"ttl":"1h"},` + target + `}`, "config.cache: has no effect without auto: true"},
+		{`{"cache":{"auto":true,"ttl":"1h","min_tokens":2000},` + target + `}`, ""},
 		{`{"balancer":{"affinity":{"bound":2}},` + target + `}`, "config.balancer.affinity.bound: has no effect: only the algorithm affinity reads it"},
 		{`{"balancer":{"affinity":{"headers":["X-A"]}},` + target + `}`, "config.balancer.affinity.headers: has no effect: only the algorithm affinity reads it"},
 		{`{"balancer":{"latency_strategy":"e2e"},` + target + `}`, "config.balancer.latency_strategy: has no effect: only the algorithm lowest-latency reads it"},
@@ -94,6 +96,41 @@ func TestSettingsOfAnotherAlgorithmGetAWarning(t *testing.T) {
 	} {
 		if got := strings.Join(warned(t, c.config), "\n"); got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.config, got, c.want)
+		}
+	}
+}
+
+func TestFailoverThatCannotHappenIsNamed(t *testing.T) {
+	const one, two = `{"route_type":"llm/v1/chat","model":{"provider":"openai"}}`, `{"fallback_for":["context_length"],"route_type":"llm/v1/chat","model":{"provider":"openai"}}`
+	for _, c := range []struct{ config, want string }{
+		{`{"balancer":{"failover_criteria":["context_length"]},"targets":[` + one + `,` + two + `]}`, ""},
+		{`{"targets":[` + one + `,` + two + `]}`, "config.targets[2].fallback_for: context_length is never met: add it to balancer.failover_criteria"},
+		{`{"balancer":{"retries":0,"failover_criteria":["context_length"]},"targets":[` + one + `,` + two + `]}`, "config.targets[2].fallback_for: has no effect: balancer.retries is 0"},
+		{`{"balancer":{"failover_criteria":["slow_start"]},"targets":[` + one + `,` + one + `]}`, "config.balancer.failover_criteria: slow_start has no effect without first_token_timeout"},
+		{`{"balancer":{"first_token_timeout":5},"targets":[` + one + `,` + one + `]}`, "config.balancer.first_token_timeout: has no effect: add slow_start to failover_criteria"},
+		{`{"balancer":{"first_token_timeout":5,"failover_criteria":["slow_start"]},"targets":[` + one + `,` + one + `]}`, ""},
+		{`{"balancer":{"first_token_timeout":5,"failover_criteria":["slow_start"]},"targets":[` + one + `]}`, "config.balancer.first_token_timeout: has no effect: there is no other target that could be asked"},
+	} {
+		if got := strings.Join(warned(t, c.config), "\n"); got != c.want {
+			t.Errorf("%s\n got %s\nwant %s", c.config, got, c.want)
+		}
+	}
+	if _, err := load(object(t, `{"balancer":{"failover_criteria":["context_length"]},"targets":[`+two+`]}`)); err == nil || !strings.Contains(err.Error(), "none would be asked first") {
+		t.Errorf("a target of last resort alone: %v", err)
+	}
+}
+
+func TestFailoverCriteriaAreKongsAndOurs(t *testing.T) {
+	for _, c := range []struct {
+		criterion string
+		fine      bool
+	}{
+		{"error", true}, {"http_500", true}, {"http_529", true}, {"http_401", true}, {"http_302", true}, {"context_length", true}, {"slow_start", true}, {"non_idempotent", true},
+		{"http_200", false}, {"http_4xx", false}, {"http_4000", false}, {"xhttp_400", false}, {"overloaded ", false}, {"refused", false},
+	} {
+		_, err := load(object(t, `{"balancer":{"first_token_timeout":1,"failover_criteria":["slow_start","`+c.criterion+`"]},"targets":[{"route_type":"llm/v1/chat","model":{"provider":"openai"}}]}`))
+		if (err == nil) != c.fine {
+			t.Errorf("%s: %v", c.criterion, err)
 		}
 	}
 }

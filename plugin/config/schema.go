@@ -51,7 +51,7 @@ type field struct {
 }
 
 // matchAny holds patterns, one of which must match. They only use what Lua's patterns
-// and Go's regular expressions have in common: no % and no -.
+// and Go's regular expressions have in common: no %, and no - but in [0-9].
 type matchAny struct {
 	Patterns []string `json:"patterns"`
 	Err      string   `json:"err"`
@@ -92,20 +92,26 @@ func decodeField(data []byte) (*field, error) {
 	if err := strict(data, f); err != nil {
 		return nil, err
 	}
-	if f.MatchAny == nil {
-		return f, nil
+	return f, nil
+}
+
+// UnmarshalJSON compiles the patterns.
+func (m *matchAny) UnmarshalJSON(data []byte) error {
+	type plain matchAny
+	if err := strict(data, (*plain)(m)); err != nil {
+		return err
 	}
-	for _, p := range f.MatchAny.Patterns {
-		if strings.ContainsAny(p, "%-") {
-			return nil, fmt.Errorf("match_any: %q is no pattern that Lua and Go share", p)
+	for _, p := range m.Patterns {
+		if strings.ContainsAny(strings.ReplaceAll(p, "[0-9]", ""), "%-") {
+			return fmt.Errorf("match_any: %q is no pattern that Lua and Go share", p)
 		}
 		re, err := regexp.Compile(p)
 		if err != nil {
-			return nil, fmt.Errorf("match_any: %w", err)
+			return fmt.Errorf("match_any: %w", err)
 		}
-		f.MatchAny.compiled = append(f.MatchAny.compiled, re)
+		m.compiled = append(m.compiled, re)
 	}
-	return f, nil
+	return nil
 }
 
 // strict decodes JSON and refuses attributes that this package does not know.

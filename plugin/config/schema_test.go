@@ -193,7 +193,9 @@ var ownValues = map[string][]string{"config.balancer.algorithm": {"affinity"}}
 var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
 	regexp.MustCompile(`^config\.budgets`),
+	regexp.MustCompile(`^config\.(balancer\.first_token_timeout|targets\[\]\.fallback_for(\[\])?)$`),
 	regexp.MustCompile(`^config\.balancer\.affinity(\.|$)`),
+	regexp.MustCompile(`^config\.cache(\.|$)`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
 }
@@ -227,7 +229,10 @@ func differences(path string, f *field, row []string) (diffs []string) {
 		differ("default", "", row[3])
 	}
 	enum := slices.DeleteFunc(slices.Sorted(slices.Values(f.OneOf)), func(v string) bool { return slices.Contains(ownValues[path], v) })
-	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") {
+	if f.MatchAny != nil && row[4] != "" { // it takes Kong's values, and others
+		enum = slices.DeleteFunc(strings.Split(row[4], "|"), func(value string) bool { return f.refuse(value) != "" })
+	}
+	if theirs := strings.Split(row[4], "|"); strings.HasSuffix(path, ".provider") || strings.HasSuffix(path, ".route_type") {
 		for _, name := range theirs { // we have more of them
 			if name != "" && !slices.Contains(enum, name) {
 				diffs = append(diffs, "has no "+name)

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"strconv"
 	"sync"
 	"time"
@@ -40,7 +41,7 @@ type metrics struct {
 	streams  prometheus.Gauge
 
 	requests, tokens, cost, unpriced, estimated, attempts, failovers *prometheus.CounterVec
-	affinity                                                         *prometheus.CounterVec
+	affinity, prompts                                                *prometheus.CounterVec
 	duration, first, perToken, usage, own                            *prometheus.HistogramVec
 
 	mu     sync.RWMutex
@@ -96,9 +97,10 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.cost = counter("go_ai_proxy_cost_total", "Cost by the prices that are known, in their currency.", byTarget)
 	m.unpriced = counter("go_ai_proxy_unpriced_total", "Requests whose cost is not known, because the price list of their target has no price of their model.", byTarget)
 	m.estimated = counter("go_ai_proxy_estimated_total", "Requests whose tokens are estimated, in part or all.", byTarget)
-	m.attempts = counter("go_ai_proxy_attempts_total", "Calls to providers, by result: ok, http_NNN, error, timeout, invalid_header.", byAttempt)
-	m.failovers = counter("go_ai_proxy_failovers_total", "Calls that another call replaced, by the reason.", byAttempt)
+	m.attempts = counter("go_ai_proxy_attempts_total", "Calls to providers, by result: ok, http_NNN, error, timeout, invalid_header, slow_start, content_filter.", byAttempt)
+	m.failovers = counter("go_ai_proxy_failovers_total", "Calls that another call replaced, by the failover criterion that it met.", byAttempt)
 	m.affinity = counter("go_ai_proxy_affinity_total", "Requests of conversations, by what named them and by whether they went to their own target: home, busy, unavailable.", []string{"route", "key", "placement"})
+	m.prompts = counter("go_ai_proxy_prompt_cache_total", "Requests for which the provider's prompt cache was to be asked for: added, client (the client did), short.", []string{"route", "target", "state"})
 	m.duration = histogram("gen_ai_client_operation_duration_seconds", "From the request to the end of the answer.", durations, byTarget)
 	m.first = histogram("gen_ai_server_time_to_first_token_seconds", "From the request to the first content of a stream.", firsts, byTarget)
 	m.perToken = histogram("gen_ai_server_time_per_output_token_seconds", "Time per token of output after the first, of streams.", perTokens, byTarget)
@@ -126,12 +128,15 @@ func (m *metrics) count(d *record.Data) {
 		}
 	}
 	s.count(d)
+	if d.PromptCache.State != "" {
+		m.prompts.WithLabelValues(d.Route, d.Label.Target, d.PromptCache.State).Inc()
+	}
 	if d.Affinity.Placement != "" {
 		m.affinity.WithLabelValues(d.Route, d.Affinity.Key, d.Affinity.Placement).Inc()
 	}
 	for i := range d.Tried {
 		t := &d.Tried[i]
-		m.attempt(tryKey{route: d.Route, provider: t.Provider, target: t.Target, outcome: t.Outcome}, i < len(d.Tried)-1)
+		m.attempt(tryKey{route: d.Route, provider: t.Provider, target: t.Target, outcome: t.Outcome}, t.Failover, i < len(d.Tried)-1)
 	}
 }
 
@@ -212,11 +217,12 @@ func (m *metrics) make(k seriesKey) *series {
 	}
 }
 
-// attempt counts a call to a provider, and the failover that followed it.
-func (m *metrics) attempt(k tryKey, replaced bool) {
+// attempt counts a call to a provider, and the failover that followed it, by the
+// criterion that allowed it.
+func (m *metrics) attempt(k tryKey, criterion string, replaced bool) {
 	m.try(k).Inc()
 	if replaced {
-		k.failover = true
+		k.failover, k.outcome = true, cmp.Or(criterion, k.outcome)
 		m.try(k).Inc()
 	}
 }
@@ -251,6 +257,7 @@ var (
 	targetLabels = []string{"plugin", "route_type", "target", "gen_ai_provider_name", "gen_ai_request_model"}
 	available    = prometheus.NewDesc("go_ai_proxy_target_available", "1, or 0 while the circuit breaker keeps requests away.", targetLabels, nil)
 	inFlight     = prometheus.NewDesc("go_ai_proxy_target_requests_in_flight", "Calls in progress.", targetLabels, nil)
+	refused      = prometheus.NewDesc("go_ai_proxy_target_credentials_refused", "1 while the target is avoided because it refuses its credentials.", targetLabels, nil)
 	latency      = prometheus.NewDesc("go_ai_proxy_target_latency_seconds", "The latency that the balancer expects.", targetLabels, nil)
 )
 
@@ -258,6 +265,7 @@ var (
 func (c *targetCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- available
 	to <- inFlight
+	to <- refused
 	to <- latency
 }
 
@@ -265,12 +273,16 @@ func (c *targetCollector) Describe(to chan<- *prometheus.Desc) {
 func (c *targetCollector) Collect(to chan<- prometheus.Metric) {
 	for _, t := range current(c.source) {
 		labels := []string{t.Plugin, t.RouteType, t.Target, t.Provider, t.Model}
-		up := 0.0
+		up, denied := 0.0, 0.0
 		if t.Available {
 			up = 1
 		}
+		if t.CredentialsRefusedFor > 0 {
+			denied = 1
+		}
 		to <- prometheus.MustNewConstMetric(available, prometheus.GaugeValue, up, labels...)
 		to <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(t.InFlight), labels...)
+		to <- prometheus.MustNewConstMetric(refused, prometheus.GaugeValue, denied, labels...)
 		to <- prometheus.MustNewConstMetric(latency, prometheus.GaugeValue, t.Latency/float64(time.Second/time.Millisecond), labels...)
 	}
 }

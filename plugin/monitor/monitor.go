@@ -40,7 +40,10 @@ type Target struct {
 	// after failures, and after the provider's Retry-After.
 	ClosedFor  int64 `json:"closed_for_ms"`
 	RestingFor int64 `json:"resting_for_ms"`
-	InFlight   int64 `json:"in_flight"`
+	// CredentialsRefusedFor are the milliseconds until the target is asked again after
+	// it refused its credentials.
+	CredentialsRefusedFor int64 `json:"credentials_refused_for_ms"`
+	InFlight              int64 `json:"in_flight"`
 	// Latency and PerToken are the balancer's averages in milliseconds, 0 if unknown.
 	Latency          float64 `json:"latency_ms"`
 	PerToken         float64 `json:"time_per_token_ms"`

@@ -42,6 +42,8 @@ type stamp struct {
 const (
 	// every is how often a file is looked at, at most.
 	every = 5 * time.Second
+	// settled is how long ago a file must have changed: it may still be being written.
+	settled = time.Second
 	// maxFile bounds a file, in bytes.
 	maxFile = 16 << 20
 )
@@ -111,7 +113,7 @@ func (l *List) read() error {
 		return fmt.Errorf("price list: %w", err)
 	}
 	now := stamp{info.Size(), info.ModTime()}
-	if now == l.stamp {
+	if now == l.stamp || l.table.Load() != nil && time.Since(now.modified) < settled {
 		return nil
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))

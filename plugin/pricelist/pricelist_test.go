@@ -18,10 +18,35 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// write writes a file that seems to have been changed a minute ago.
 func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	past := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(file, past, past); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A file that is empty for a moment, as an editor or a copy leaves it, takes no prices away.
+func TestAFileThatIsBeingWrittenIsLeftAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "p.jsonl")
+	write(t, file, row)
+	var s Store
+	l, err := s.Open(file, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.read(); err != nil {
+		t.Fatal(err)
+	}
+	if r := l.Table().Find(translators.Lookup("openai"), "m"); r == nil {
+		t.Error("the list is empty")
 	}
 }
 

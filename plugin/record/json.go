@@ -63,6 +63,8 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	}
 	dst = jsonedit.AppendOptional(dst, "affinity_key", d.Affinity.Key)
 	dst = jsonedit.AppendOptional(dst, "affinity", d.Affinity.Placement)
+	dst = jsonedit.AppendOptional(dst, "prompt_cache", d.PromptCache.State)
+	dst = appendCount(dst, "prompt_cache_marks", d.PromptCache.Marks)
 	for _, option := range target.Logged {
 		if d.Options != nil && option.Of(d.Provider) {
 			dst = jsonedit.AppendOptional(dst, option.Logged, *option.Text(d.Options))
@@ -169,6 +171,8 @@ func (d *Data) appendTried(dst []byte) []byte {
 		dst = jsonedit.AppendOptional(dst, "upstream_uri", t.Path)
 		dst = appendCount(dst, "status", t.Status)
 		dst = jsonedit.AppendOptional(dst, "outcome", t.Outcome)
+		dst = jsonedit.AppendOptional(dst, "reason", t.Reason)
+		dst = jsonedit.AppendOptional(dst, "failover", t.Failover)
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

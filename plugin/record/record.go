@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/prices"
 	"go-ai-proxy/translators/target"
@@ -50,6 +51,8 @@ type Tried struct {
 	Status                 int    // 0 when there was no answer
 	Outcome                string // "ok", or why the attempt failed
 	Target                 string // see Label
+	Reason                 string // what the provider's error says, if it is a reason for another target
+	Failover               string // the criterion by which another target was asked next
 }
 
 // Label is what tells a target's numbers from those of others, in metrics. All of it
@@ -67,19 +70,20 @@ type Affinity struct{ Key, Placement string }
 
 // Data is the content of a record.
 type Data struct {
-	PluginID  string
-	Logging   config.Logging  // what of this is to be logged
-	Provider  string          // of the target that is going to answer
-	Options   *target.Options // of that target; nil when there is none
-	Price     *prices.Row     // of its model, from a price list; nil when there is none
-	Label     Label           // of that target
-	Route     string          // its name, when Kong was asked for it
-	Status    int             // of the answer to the client; 0 when it got none
-	Category  string          // genai_category
-	Algorithm string          // of the balancer, where there is a choice
-	Reason    string          // of the choice, when the client wants to know
-	Affinity  Affinity        // where the balancer goes by conversations
-	Tried     []Tried
+	PluginID    string
+	Logging     config.Logging   // what of this is to be logged
+	Provider    string           // of the target that is going to answer
+	Options     *target.Options  // of that target; nil when there is none
+	Price       *prices.Row      // of its model, from a price list; nil when there is none
+	Label       Label            // of that target
+	Route       string           // its name, when Kong was asked for it
+	Status      int              // of the answer to the client; 0 when it got none
+	Category    string           // genai_category
+	Algorithm   string           // of the balancer, where there is a choice
+	Reason      string           // of the choice, when the client wants to know
+	PromptCache promptcache.Done // where providers are asked to cache prompts
+	Affinity    Affinity         // where the balancer goes by conversations
+	Tried       []Tried
 
 	Model         string // request_model
 	ResponseModel string // as the provider names it; "" when it does not

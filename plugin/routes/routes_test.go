@@ -88,7 +88,7 @@ func TestAliasOfAFamilyIsThatFamily(t *testing.T) {
 }
 
 func TestSubPathsAreWordsAndIDs(t *testing.T) {
-	want := []string{"cancel", "characters", "compact", "content", "edits", "extensions", "input_items", "input_tokens", "messages", "remix", "results", "runs", "steps", "stop", "submit_tool_outputs"}
+	want := []string{"cancel", "characters", "compact", "complete", "content", "edits", "extensions", "file_batches", "files", "input_items", "input_tokens", "items", "messages", "parts", "remix", "results", "runs", "search", "steps", "stop", "submit_tool_outputs", "versions"}
 	if got := slices.Sorted(maps.Keys(words)); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}

@@ -26,7 +26,18 @@ var Client = provider.ClientFormat{
 		{Route: route.Batches, API: &provider.API{
 			Format: provider.AnthropicBatches, Nested: true, Body: provider.TakeAny, Model: provider.ModelTaken, Resources: &clientBatches,
 		}},
+		{Route: route.Skills, API: &provider.API{
+			Format: provider.AnthropicSkills, Nested: true, Body: provider.TakeAny, Model: provider.ModelIgnored, Resources: &clientSkills,
+		}},
 	},
+}
+
+var clientSkills = provider.Resources{
+	Names: []string{"skills"},
+	Allowed: map[string][]string{
+		"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/versions": {"GET", "POST"}, "/{}/versions/{}": {"GET", "DELETE"}, "/{}/versions/{}/content": {"GET"},
+	},
+	IDs: []provider.IDPrefix{{Prefix: "skill_", Name: "skills"}},
 }
 
 var clientBatches = provider.Resources{

@@ -6,20 +6,22 @@ import "go-ai-proxy/translators/provider"
 // format, with the header of its version, beside one of their own.
 func MessagesAt(path string) *provider.Operation {
 	return &provider.Operation{
-		Path:   provider.Path(path),
-		Format: provider.AnthropicMessages,
-		Chat:   Messages,
-		Meter:  Meter,
-		Origin: Origin,
-		Header: header,
-		Edit:   provider.Edit{Request: OwnThinking},
-		Tune:   Tune,
+		Path:    provider.Path(path),
+		Format:  provider.AnthropicMessages,
+		Chat:    Messages,
+		Meter:   Meter,
+		Origin:  Origin,
+		Header:  header,
+		Edit:    provider.Edit{Request: OwnThinking},
+		Tune:    Tune,
+		Caching: Caching,
 	}
 }
 
 // native are the operations that only a client of Anthropic's own format has.
 // https://platform.claude.com/docs/en/api/messages-count-tokens
 // https://platform.claude.com/docs/en/api/creating-message-batches
+// https://platform.claude.com/docs/en/build-with-claude/skills-guide
 var native = map[provider.Format]*provider.Operation{
 	provider.AnthropicCount: {
 		Path:     provider.Path("/v1/messages/count_tokens"),
@@ -31,6 +33,11 @@ var native = map[provider.Format]*provider.Operation{
 	provider.AnthropicBatches: {
 		Path:     provider.Path("/v1/messages/batches"),
 		Format:   provider.AnthropicBatches,
+		NoStream: true,
+	},
+	provider.AnthropicSkills: {
+		Path:     provider.Path("/v1/skills"),
+		Format:   provider.AnthropicSkills,
 		NoStream: true,
 	},
 }

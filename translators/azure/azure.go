@@ -53,6 +53,7 @@ var withJobs = &provider.Provider{
 	Embeds:     true,
 	Resizes:    []string{"text-embedding-3"},
 	Check:      check,
+	Reasons:    reasons,
 	PriceNames: priceNames,
 	Counter:    openai.InputTokensAt("/openai/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
@@ -153,15 +154,23 @@ func beforeStreamOptions(t *target.Target) bool {
 	return v != "" && !inV1(v) && v < "2024-09-01" && !strings.Contains(t.Options.UpstreamURL, "api-version=")
 }
 
-// check warns of a version for Claude, and of a dated one for videos, whose APIs have no
-// such versions.
+// check warns of a version that is not sent: for Claude, and where only /openai/v1 has
+// the operation, whose versions are no dates.
 func check(u *provider.Use) []provider.Finding {
 	v := u.Target.Options.AzureAPIVersion
-	if isClaude(u.Target) && target.Named("azure_api_version").Set(u.Target.Options) {
-		return []provider.Finding{{Field: "model.options.azure_api_version", Message: "has no effect: Anthropic's API, which Claude has on Foundry, has no such versions", Warning: true}}
+	dated := v != "" && v[0] >= '0' && v[0] <= '9'
+	why := ""
+	switch {
+	case !target.Named("azure_api_version").Set(u.Target.Options):
+	case isClaude(u.Target):
+		why = "Anthropic's API, which Claude has on Foundry, has no such versions"
+	case dated && u.Target.Route == route.Videos:
+		why = "videos have no dated versions: use preview"
+	case dated && onlyV1(u.Target.Route):
+		why = "only /openai/v1 has " + string(u.Target.Route) + ", whose versions are no dates: use v1 or preview"
 	}
-	if u.Target.Route != route.Videos || !target.Named("azure_api_version").Set(u.Target.Options) || v[0] < '0' || v[0] > '9' {
+	if why == "" {
 		return nil
 	}
-	return []provider.Finding{{Field: "model.options.azure_api_version", Message: "has no effect: videos have no dated versions: use preview", Warning: true}}
+	return []provider.Finding{{Field: "model.options.azure_api_version", Message: "has no effect: " + why, Warning: true}}
 }

@@ -18,6 +18,9 @@ var otherRoutes = map[route.Type]*provider.Operation{
 	route.Files:            openai.RESTAt(resource("/files"), provider.OpenAIFiles),
 	route.Batches:          openai.RESTAt(resource("/batches"), provider.OpenAIBatches),
 	route.Assistants:       openai.AssistantsAt(resource("/assistants")),
+	route.VectorStores:     openai.RESTAt(resource("/vector_stores"), provider.OpenAIVectorStores),
+	route.Conversations:    openai.RESTAt(provider.Path("/openai/v1/conversations"), provider.OpenAIConversations),
+	route.Containers:       openai.RESTAt(provider.Path("/openai/v1/containers"), provider.OpenAIContainers),
 	route.Speech:           openai.SpeechAt(media("/audio/speech")),
 	route.Transcriptions:   openai.TranscriptionsAt(media("/audio/transcriptions")),
 	route.Translations:     openai.TranscriptionsAt(media("/audio/translations")),
@@ -85,16 +88,20 @@ func realtime(t *target.Target, _ bool) (string, error) {
 	return "/openai/v1/realtime?model=" + url.QueryEscape(name), nil
 }
 
+// onlyV1 reports whether a route's operation is below /openai/v1 whatever the version.
+func onlyV1(r route.Type) bool {
+	return r == route.Responses || r == route.Conversations || r == route.Containers
+}
+
 // version returns the api-version for the query, or "" for none.
 func version(t *target.Target) string {
 	version := t.Options.AzureAPIVersion
+	if onlyV1(t.Route) && !inV1(version) { // which refuses dates
+		return ""
+	}
 	switch t.Route {
-	case route.Chat, route.Completions, route.Embeddings:
+	case route.Chat, route.Completions, route.Embeddings, route.Responses, route.Conversations, route.Containers:
 		if version == "v1" { // is what /openai/v1 is without
-			return ""
-		}
-	case route.Responses: // only below /openai/v1, which refuses dates
-		if version == "v1" || !inV1(version) {
 			return ""
 		}
 	case route.Realtime:

@@ -44,6 +44,7 @@ var plain = &provider.Provider{
 	ModelLands:  target.InModel,
 	Resizes:     []string{"titan-embed-text-v2", "embed-v4"},
 	Check:       check,
+	Reasons:     reasons,
 	PriceNames:  priceNames,
 	Native:      native,
 	Operations: provider.With(map[route.Type]*provider.Operation{
@@ -67,16 +68,17 @@ func priceNames(model string) []string {
 
 // operation is Converse, for chat and for completions.
 var operation = &provider.Operation{
-	Path:   pathOf,
-	Format: provider.BedrockConverse,
-	Chat:   Converse,
-	Hosts:  hosts,
-	Meter:  Meter,
-	Fields: fields,
-	Origin: originOf,
-	Edit:   provider.Edit{Request: ownReasoning},
-	Tune:   tuneConverse,
-	Models: facts,
+	Path:    pathOf,
+	Format:  provider.BedrockConverse,
+	Chat:    Converse,
+	Hosts:   hosts,
+	Meter:   Meter,
+	Fields:  fields,
+	Origin:  originOf,
+	Edit:    provider.Edit{Request: ownReasoning},
+	Tune:    tuneConverse,
+	Caching: caching,
+	Models:  facts,
 	Caveats: func(t *target.Target, r *chat.Request) []string {
 		if modelOf(t.Model).forces(t.Model) {
 			return nil

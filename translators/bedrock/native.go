@@ -75,11 +75,12 @@ func isClaude(t *target.Target) bool {
 var withClaude = func() *provider.Provider {
 	p := *plain
 	p.Native = map[provider.Format]*provider.Operation{provider.AnthropicMessages: {
-		Path:   invokePath,
-		Format: provider.AnthropicMessages,
-		Meter:  anthropic.Meter,
-		Tune:   anthropic.Tune,
-		Header: latencyHeader,
+		Path:    invokePath,
+		Format:  provider.AnthropicMessages,
+		Meter:   anthropic.Meter,
+		Tune:    anthropic.Tune,
+		Caching: &provider.Caching{Marks: marksOf, Mark: anthropic.Mark},
+		Header:  latencyHeader,
 		Edit: provider.Edit{
 			Drop:    []string{"model", "stream"},
 			Set:     setVersion,

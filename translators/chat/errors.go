@@ -60,7 +60,7 @@ func (e *Error) read(v *jsonedit.Value) {
 		e.Message = firstOf(str(inner, "message"), str(inner, "details"))
 		return
 	}
-	e.Code = firstOf(str(v, "code"), str(v, "__type"))
+	e.Code = firstOf(str(v, "code"), str(v, "error_code"), str(v, "__type"))
 	e.Message = firstOf(str(v, "error"), str(v, "message"), str(v, "Message"), str(v, "detail"), str(v, "error_description"))
 	if e.Message == "" {
 		for _, k := range []string{"errors", "detail", "error"} {

@@ -58,9 +58,10 @@ var settings = provider.Settings{MaxTokens: "max_tokens", Temperature: "temperat
 // withChat is Cohere's API with a version of Chat.
 func withChat(chat *provider.Operation) *provider.Provider {
 	return &provider.Provider{
-		Name:   "cohere",
-		Base:   func(*target.Target) (string, error) { return "https://api.cohere.com", nil },
-		Native: native,
+		Name:    "cohere",
+		Base:    func(*target.Target) (string, error) { return "https://api.cohere.com", nil },
+		Native:  native,
+		Reasons: reasons,
 		Operations: map[route.Type]*provider.Operation{
 			route.Chat:        chat,
 			route.Completions: generateOperation,

@@ -21,11 +21,12 @@ type operations = map[route.Type]*provider.Operation
 
 // Providers holds the providers that have OpenAI's API. A provider.Edit says where one
 // differs. To add a provider, add a row: see docs/adding-a-provider.md.
-var Providers = []*provider.Provider{
+var Providers = withReasons([]*provider.Provider{
 	// xai. https://docs.x.ai/docs/api-reference
 	{
-		Name: "xai",
-		Base: provider.At("https://api.x.ai"),
+		Name:    "xai",
+		Base:    provider.At("https://api.x.ai"),
+		Reasons: ofXAI,
 		Operations: operations{
 			// https://docs.x.ai/docs/guides/tools/overview: searches are made in Responses
 			route.Chat: openai.OrResponses(openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok}),
@@ -40,8 +41,9 @@ var Providers = []*provider.Provider{
 	// a prompt usage.prompt_cache_hit_tokens, which the meter reads.
 	// https://api-docs.deepseek.com
 	{
-		Name: "deepseek",
-		Base: provider.At("https://api.deepseek.com"),
+		Name:    "deepseek",
+		Base:    provider.At("https://api.deepseek.com"),
+		Reasons: ofDeepSeek,
 		Operations: operations{
 			// https://api-docs.deepseek.com/guides/thinking_mode
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
@@ -67,7 +69,8 @@ var Providers = []*provider.Provider{
 	// refuses stream_options.
 	// https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
 	{
-		Name: "databricks",
+		Name:    "databricks",
+		Reasons: ofDatabricks,
 		Base: func(t *target.Target) (string, error) {
 			id := t.Options.Databricks.WorkspaceInstanceID
 			if id == "" {
@@ -141,10 +144,11 @@ var Providers = []*provider.Provider{
 	// many platforms in the words of each.
 	// https://openrouter.ai/docs/api-reference/overview
 	{
-		Name:   "openrouter",
-		Base:   provider.At("https://openrouter.ai/api"),
-		Embeds: true,
-		Native: messages,
+		Name:    "openrouter",
+		Base:    provider.At("https://openrouter.ai/api"),
+		Reasons: ofOpenRouter,
+		Embeds:  true,
+		Native:  messages,
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 				Rewrite: ReasoningContent, Models: atOpenRouter, History: history(provider.History{Thought: provider.ThoughtInReasoning, CacheControl: true}),
@@ -241,7 +245,7 @@ var Providers = []*provider.Provider{
 		},
 	},
 	&vllm,
-}
+})
 
 // vllm is a self-hosted server. It takes sampling parameters beyond
 // OpenAI's, top_k among them, and calls thinking "reasoning". A server has one model,

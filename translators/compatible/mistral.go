@@ -30,6 +30,7 @@ var mistral = &provider.Provider{
 	Embeds:    true,
 	Embedding: func(o *target.Options) { o.MistralFormat = "openai" }, // the only one with embeddings
 	Base:      provider.At("https://api.mistral.ai"),
+	Reasons:   ofMistral,
 	Operations: operations{
 		route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
@@ -46,6 +47,8 @@ var mistral = &provider.Provider{
 		}),
 		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),
 		route.Embeddings:  mistralEmbeddings,
+		// https://docs.mistral.ai/api/endpoint/classifiers
+		route.Moderations: openai.RESTAt(provider.Path("/v1/moderations"), provider.OpenAIModerations),
 	},
 }
 

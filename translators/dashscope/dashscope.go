@@ -14,7 +14,8 @@ import (
 // Provider is Model Studio. Its own options (enable_thinking …) are forwarded.
 // https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope
 var Provider = provider.Provider{
-	Name: "dashscope",
+	Name:    "dashscope",
+	Reasons: reasons,
 	Base: func(t *target.Target) (string, error) {
 		if in := t.Options.Dashscope.International; in != nil && !*in {
 			return "https://dashscope.aliyuncs.com", nil

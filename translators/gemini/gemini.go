@@ -43,6 +43,7 @@ var public = &provider.Provider{
 	ModelPrefix: "models/",
 	Resizes:     []string{"gemini-embedding", "text-embedding-004", "text-embedding-005"},
 	Check:       check,
+	Reasons:     reasons,
 	PlainModel:  func(name string) string { return strings.TrimPrefix(name, "models/") },
 	PriceNames:  priceNames,
 	Operations:  provider.With(generateOperations(publicPath, fields), publicRoutes),

@@ -168,6 +168,7 @@ var vertexClaude = func() *provider.Provider {
 		Origin:    anthropic.Origin,
 		Edit:      claudeEdit,
 		Tune:      anthropic.Tune,
+		Caching:   anthropic.Caching,
 		OwnErrors: true,
 	}})
 	// https://docs.anthropic.com/en/docs/build-with-claude/token-counting

@@ -21,6 +21,7 @@ var Provider = provider.Provider{
 	Base:       provider.At("https://router.huggingface.co"),
 	Native:     Native,
 	Client:     &Client,
+	Reasons:    reasons,
 	Header: func(t *target.Target) (headers [][2]string) {
 		if use := t.Options.Huggingface.UseCache; use != nil {
 			headers = append(headers, [2]string{"x-use-cache", strconv.FormatBool(*use)})

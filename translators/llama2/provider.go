@@ -1,6 +1,8 @@
 package llama2
 
 import (
+	"slices"
+
 	"go-ai-proxy/translators/compatible"
 	"go-ai-proxy/translators/ollama"
 	"go-ai-proxy/translators/openai"
@@ -16,7 +18,8 @@ var Provider = provider.InFormats(openAI, func(t *target.Target) string { return
 
 // openAI is a server with OpenAI's format.
 var openAI = &provider.Provider{
-	Name: "llama2",
+	Name:    "llama2",
+	Reasons: slices.Concat(openai.Reasons, ollama.Reasons),
 	Kinds: []provider.Kind{
 		{Name: "raw", Options: target.Options{Llama2Format: "raw"}},
 		{Name: "ollama", Options: target.Options{Llama2Format: "ollama"}},

@@ -19,8 +19,9 @@ import (
 // Provider is an Ollama server. Its address is always upstream_url; if that has no
 // path, it gets that of the operation.
 var Provider = provider.Provider{
-	Name:   "ollama",
-	Embeds: true,
+	Name:    "ollama",
+	Embeds:  true,
+	Reasons: Reasons,
 	// The registry, the library and the tag "latest" are optional, and names are not
 	// case-sensitive.
 	// https://github.com/ollama/ollama/blob/main/types/model/name.go

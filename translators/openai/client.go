@@ -21,7 +21,7 @@ var Client = provider.ClientFormat{
 	// https://github.com/openai/codex/tree/main/codex-rs/core/src
 	Private: []string{"X-Stainless-", "X-Codex-", "X-Openai-", "Chatgpt-", "Originator", "Session_id", "Conversation_id", "Session-Id", "Thread-Id"},
 	Models:  Models,
-	Others:  []string{"models", "moderations", "fine_tuning", "vector_stores", "uploads", "audio", "images", "chat"},
+	Others:  []string{"models", "fine_tuning", "audio", "images", "chat"},
 	Paths: []provider.ClientPath{
 		{Path: "/chat/completions", Member: "messages", Route: route.Chat, API: &provider.API{
 			Format: provider.OpenAIChat, Dialect: Chat, Check: checkPrompt, Streams: true, Tuned: true, Prose: PromptWords, BareData: true,
@@ -59,6 +59,15 @@ var Client = provider.ClientFormat{
 			// Codex compacts a conversation when response.failed says so; a status it shows to the user.
 			InStream: (*chat.Error).IsContextTooLong,
 		}},
+		{Path: "/moderations", Route: route.Moderations, API: &provider.API{
+			Format: provider.OpenAIModerations, Check: provider.Needs("input"), Model: provider.ModelTaken,
+		}},
+		// What has files of its own is before the files.
+		{Path: "/conversations", Route: route.Conversations, API: resource(provider.OpenAIConversations, &clientConversations)},
+		{Path: "/vector_stores", Route: route.VectorStores, API: resource(provider.OpenAIVectorStores, &clientVectorStores)},
+		{Path: "/containers", Route: route.Containers, API: resource(provider.OpenAIContainers, &clientContainers)},
+		{Path: "/uploads", Route: route.Uploads, API: resource(provider.OpenAIUploads, &clientUploads)},
+		{Path: "/skills", Route: route.Skills, API: resource(provider.OpenAISkills, &clientSkills)},
 		{Path: "/files", Route: route.Files, API: &provider.API{
 			Format: provider.OpenAIFiles, Body: provider.TakeForm, Form: []string{"file"}, FormOnly: true, Model: provider.ModelTaken, Resources: &clientFiles,
 		}},
@@ -71,48 +80,6 @@ var Client = provider.ClientFormat{
 		{Route: route.Preserve, API: &provider.API{Body: provider.TakeRaw, Model: provider.ModelTaken}},
 	},
 }
-
-var (
-	clientFiles = provider.Resources{
-		Names:   []string{"files"},
-		Allowed: map[string][]string{"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/content": {"GET"}},
-		IDs:     []provider.IDPrefix{{Prefix: "file-", Name: "files"}, {Prefix: "file_", Name: "files"}, {Prefix: "assistant-", Name: "files"}},
-	}
-	clientBatches = provider.Resources{
-		Names:   []string{"batches"},
-		Allowed: map[string][]string{"": {"GET", "POST"}, "/{}": {"GET"}, "/{}/cancel": {"POST"}},
-		IDs:     []provider.IDPrefix{{Prefix: "batch_", Name: "batches"}},
-	}
-	clientAssistants = provider.Resources{
-		Names: []string{"assistants", "threads"},
-		Allowed: map[string][]string{
-			"": {"GET", "POST"}, "/{}": {"GET", "POST", "DELETE"},
-			"/runs": {"POST"}, "/{}/messages": {"GET", "POST"}, "/{}/messages/{}": {"GET", "POST", "DELETE"},
-			"/{}/runs": {"GET", "POST"}, "/{}/runs/{}": {"GET", "POST"}, "/{}/runs/{}/cancel": {"POST"},
-			"/{}/runs/{}/submit_tool_outputs": {"POST"}, "/{}/runs/{}/steps": {"GET"}, "/{}/runs/{}/steps/{}": {"GET"},
-		},
-		IDs: []provider.IDPrefix{{Prefix: "asst_", Name: "assistants"}, {Prefix: "thread_", Name: "threads"}},
-	}
-	clientResponses = provider.Resources{
-		Names: []string{"responses"},
-		Allowed: map[string][]string{
-			"": {"POST"}, "/{}": {"GET", "DELETE"}, "/{}/cancel": {"POST"}, "/{}/input_items": {"GET"},
-			"/input_tokens": {"POST"}, "/compact": {"POST"},
-		},
-		APIs: map[string]*provider.API{"/input_tokens": {
-			Format: provider.OpenAIInputTokens, Dialect: Responses, Count: appendTokens, Beside: provider.OpenAIResponses, Check: checkResponses,
-		}},
-		IDs: []provider.IDPrefix{{Prefix: "resp_", Name: "responses"}},
-	}
-	clientVideos = provider.Resources{
-		Names: []string{"videos"},
-		Allowed: map[string][]string{
-			"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/content": {"GET"}, "/{}/remix": {"POST"},
-			"/edits": {"POST"}, "/extensions": {"POST"}, "/characters": {"POST"}, "/characters/{}": {"GET"},
-		},
-		IDs: []provider.IDPrefix{{Prefix: "video_", Name: "videos"}},
-	}
-)
 
 // checkPrompt requires messages for chat and a prompt for completions, with Kong's
 // texts.

@@ -78,6 +78,8 @@ type Provider struct {
 	// Embedding, if set, completes the options of the semantic router's embedding
 	// target, for which fewer options can be configured.
 	Embedding func(o *target.Options)
+	// Reasons says what the errors of the API mean, of all its variants.
+	Reasons chat.Reasons
 	// Check, if set, returns what is wrong with a use of the provider, in addition
 	// to the checks of target.List's rows.
 	Check func(u *Use) []Finding
@@ -147,6 +149,9 @@ type Operation struct {
 	// Models, if set, returns the table of models that Chat knows. A table of
 	// Edit.Models is not repeated here.
 	Models func() []Facts
+	// Caching says how prompts are kept in the provider's cache; nil if that cannot be
+	// asked for.
+	Caching *Caching
 	// Tune, if set, returns the edits that the options of t require in a client's
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
@@ -291,11 +296,20 @@ const (
 	OpenAIFiles       Format = "openai/files"      // by REST
 	OpenAIBatches     Format = "openai/batches"    // by REST
 	OpenAIAssistants  Format = "openai/assistants" // by REST, threads too
-	OpenAIImages      Format = "openai/images"
-	OpenAISpeech      Format = "openai/speech"
-	OpenAIVideo       Format = "openai/video"     // by REST
-	AzureVideoJobs    Format = "azure/video-jobs" // by REST
-	OpenAIRealtime    Format = "openai/realtime"  // a WebSocket
+	OpenAIModerations Format = "openai/moderations"
+	// By REST:
+	OpenAIConversations Format = "openai/conversations"
+	OpenAIVectorStores  Format = "openai/vector_stores"
+	OpenAIContainers    Format = "openai/containers"
+	OpenAIUploads       Format = "openai/uploads"
+	OpenAISkills        Format = "openai/skills"
+	AnthropicSkills     Format = "anthropic/skills"
+
+	OpenAIImages   Format = "openai/images"
+	OpenAISpeech   Format = "openai/speech"
+	OpenAIVideo    Format = "openai/video"     // by REST
+	AzureVideoJobs Format = "azure/video-jobs" // by REST
+	OpenAIRealtime Format = "openai/realtime"  // a WebSocket
 	// OpenAITranscriptions are translations of speech, too.
 	OpenAITranscriptions Format = "openai/transcriptions"
 	AnthropicMessages    Format = "anthropic/messages"

@@ -16,6 +16,12 @@ const (
 	Files            Type = "llm/v1/files"
 	Batches          Type = "llm/v1/batches"
 	Assistants       Type = "llm/v1/assistants"
+	Conversations    Type = "llm/v1/conversations"
+	Moderations      Type = "llm/v1/moderations"
+	VectorStores     Type = "llm/v1/vector_stores"
+	Containers       Type = "llm/v1/containers"
+	Uploads          Type = "llm/v1/uploads"
+	Skills           Type = "llm/v1/skills"
 	Speech           Type = "audio/v1/audio/speech"
 	Transcriptions   Type = "audio/v1/audio/transcriptions"
 	Translations     Type = "audio/v1/audio/translations"
@@ -50,7 +56,7 @@ func (t Type) Operation() string {
 
 // OfDefaultFormat are the route types that only clients of the default llm_format,
 // OpenAI's, may use.
-var OfDefaultFormat = []Type{Completions, Responses, Assistants, Preserve}
+var OfDefaultFormat = []Type{Completions, Responses, Assistants, Conversations, Moderations, VectorStores, Containers, Uploads, Preserve}
 
 // Join is strings.Join for route types.
 func Join(types []Type, separator string) string {
@@ -66,6 +72,6 @@ func Join(types []Type, separator string) string {
 
 // All are the route types, in the order of the documentation.
 var All = []Type{
-	Chat, Completions, Embeddings, Responses, Files, Batches, Assistants, Speech, Transcriptions, Translations,
-	ImageGenerations, ImageEdits, Videos, Realtime, Preserve,
+	Chat, Completions, Embeddings, Responses, Files, Batches, Assistants, Conversations, Moderations, VectorStores, Containers, Uploads, Skills,
+	Speech, Transcriptions, Translations, ImageGenerations, ImageEdits, Videos, Realtime, Preserve,
 }

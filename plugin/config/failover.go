@@ -1,0 +1,45 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"go-ai-proxy/translators/route"
+)
+
+// failover refuses targets that nothing could reach, and warns of criteria that cannot
+// be met.
+func (k *checker) failover() {
+	b := &k.c.Balancer
+	slow := slices.Contains(b.FailoverCriteria, "slow_start")
+	switch {
+	case slow && b.FirstTokenTimeout == 0:
+		k.warn("config.balancer.failover_criteria", "slow_start has no effect without first_token_timeout")
+	case !slow && b.FirstTokenTimeout != 0:
+		k.warn("config.balancer.first_token_timeout", "has no effect: add slow_start to failover_criteria")
+	case slow && (len(k.c.Targets) < 2 || b.Retries == 0):
+		k.warn("config.balancer.first_token_timeout", "has no effect: there is no other target that could be asked")
+	}
+	first := map[route.Type]bool{} // that some target serves at first
+	for i := range k.c.Targets {
+		t := &k.c.Targets[i]
+		first[t.RouteType] = first[t.RouteType] || t.FallbackFor == nil
+	}
+	for i := range k.c.Targets {
+		t, field := &k.c.Targets[i], fmt.Sprintf("%s.fallback_for", k.c.Path(i))
+		if t.FallbackFor == nil {
+			continue
+		}
+		if !first[t.RouteType] {
+			k.fail(field, "is set for every target of route_type %s, so that none would be asked first: leave it out of one", t.RouteType)
+		}
+		if b.Retries == 0 {
+			k.warn(field, "has no effect: balancer.retries is 0")
+		}
+		for _, criterion := range t.FallbackFor {
+			if !slices.Contains(b.FailoverCriteria, criterion) {
+				k.warn(field, "%s is never met: add it to balancer.failover_criteria", criterion)
+			}
+		}
+	}
+}

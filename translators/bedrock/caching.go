@@ -1,0 +1,116 @@
+package bedrock
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
+
+// caching is how Converse is asked to cache prompts.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+var caching = &provider.Caching{Marks: marksOf, Mark: markConverse}
+
+// leastOfNova is the shortest beginning that Nova caches, in tokens.
+const leastOfNova = 1000
+
+// minutely are the Claude models that keep a prompt for five minutes only, by a part of
+// their id; newer ones keep it for an hour if asked to.
+// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-bedrock-one-hour-duration-prompt-caching/
+var minutely = []string{"claude-3", "claude-sonnet-4-2025", "claude-opus-4-2025", "claude-opus-4-1"}
+
+func marksOf(t *target.Target) (m chat.Marks, hour, ok bool) {
+	model := modelOf(t.Model)
+	switch {
+	case !model.caches:
+		return m, false, false
+	case model.nova: // neither behind tools nor behind a result
+		return chat.Marks{Least: leastOfNova}, false, true
+	}
+	minutes := model.unnamed || slices.ContainsFunc(minutely, func(part string) bool { return strings.Contains(t.Model, part) })
+	return anthropic.MarksOf(t.Model), !minutes, true
+}
+
+// markConverse returns a body of Converse, a valid object, with cache points behind the
+// tools, the system prompt and the user's last two turns, as far as what comes before is
+// long enough. own says that the client has set some.
+func markConverse(body []byte, m *chat.Marks) (marked []byte, n int, own bool) {
+	if bytes.Contains(body, []byte(`"cachePoint"`)) {
+		return body, 0, true
+	}
+	members := jsonedit.Members(body, nil)
+	point := pointOf(m.Control)
+	var edits []jsonedit.Edit
+	config, system, messages := jsonedit.Find(members, "toolConfig"), jsonedit.Find(members, "system"), jsonedit.Find(members, "messages")
+	if list := jsonedit.Lookup(config, "tools"); m.Tools && m.Reaches(len(list)) {
+		if list, ok := appended(list, point); ok {
+			edits = append(edits, jsonedit.Edit{Key: "toolConfig", Value: jsonedit.With(config, "tools", list)})
+		}
+	}
+	size := len(config) + len(system)
+	if m.Reaches(size) {
+		if list, ok := appended(system, point); ok {
+			edits = append(edits, jsonedit.Edit{Key: "system", Value: list})
+		}
+	}
+	n = len(edits)
+	list, turns := markTurns(messages, m, size, point)
+	if turns > 0 {
+		edits = append(edits, jsonedit.Edit{Key: "messages", Value: list})
+	}
+	if len(edits) == 0 {
+		return body, 0, false
+	}
+	return jsonedit.Join(nil, jsonedit.Splice(nil, body, members, edits)), n + turns, false
+}
+
+// markTurns puts a cache point behind the user's last two turns; size is how long what
+// comes before is.
+func markTurns(messages []byte, m *chat.Marks, size int, point []byte) (list []byte, n int) {
+	var ends [2]int // the last first, as index + 1
+	i := 0
+	for message := range jsonedit.EachOf(messages) {
+		if i++; string(jsonedit.Lookup(message, "role")) == `"user"` {
+			ends[0], ends[1] = i, ends[0]
+		}
+	}
+	if i = 0; ends[0] == 0 {
+		return messages, 0
+	}
+	return jsonedit.Each(messages, func(message []byte) []byte {
+		i++
+		size += len(message)
+		content := jsonedit.Lookup(message, "content")
+		if i != ends[0] && i != ends[1] || !m.Reaches(size) || !m.Results && bytes.Contains(content, []byte(`"toolResult"`)) {
+			return message
+		}
+		list, ok := appended(content, point)
+		if !ok {
+			return message
+		}
+		n++
+		return jsonedit.With(message, "content", list)
+	}), n
+}
+
+// pointOf is a cache point for a cache_control.
+func pointOf(control chat.Raw) []byte {
+	if chat.Lasts(control) == "1h" {
+		return []byte(`{"cachePoint":{"type":"default","ttl":"1h"}}`)
+	}
+	return []byte(`{"cachePoint":{"type":"default"}}`)
+}
+
+// appended is a list that is not empty with one more element.
+func appended(list, element []byte) ([]byte, bool) {
+	if !jsonedit.IsArray(list) || len(bytes.TrimSpace(list[1:len(list)-1])) == 0 {
+		return list, false
+	}
+	out := append([]byte(nil), list[:len(list)-1]...)
+	return append(append(append(out, ','), element...), ']'), true
+}
