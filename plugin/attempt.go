@@ -79,7 +79,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 		a = new(attempt)
 	}
 	a.instance, a.relay, a.request, a.endpoint = x.instance, x.relay, &x.request, t
-	a.reply, a.record, a.buffers = &x.reply, x.record, &x.buffers
+	a.reply, a.record, a.buffers = x.reply, x.record, &x.buffers
 	a.reply.seen = &a.seen
 	resolved, err := t.Resolve(a.request, x.request.model)
 	if err != nil {
@@ -384,10 +384,13 @@ func (a *attempt) run(ctx context.Context) error {
 func (a *attempt) runWithin(ctx context.Context) error {
 	call, cancel := context.WithCancel(ctx)
 	defer cancel()
-	late, began := time.AfterFunc(a.startWithin, cancel), false
+	late, began, claim := time.AfterFunc(a.startWithin, cancel), false, a.reply.claim
 	a.reply.claim = func() error {
 		if began = late.Stop(); !began {
 			return errLost
+		}
+		if claim != nil {
+			return claim()
 		}
 		return nil
 	}

@@ -25,6 +25,8 @@ type balancing struct {
 	choice   string // the reason for a semantic choice
 	// ordinary are the candidates for any request, reserved those with fallback_for.
 	ordinary, reserved []int
+	counted, hedged    bool     // the request has been counted as one that may be hedged, and was
+	capture            *capture // of the answer that is to be kept; nil for none
 }
 
 // attempts tries the targets that the balancer picks, until one answers, the
@@ -37,6 +39,9 @@ func (b *balancing) attempts(ctx context.Context) error {
 		return err
 	}
 	if candidates, err = b.admit(candidates); err != nil {
+		return err
+	}
+	if answered, err := recall(ctx, b, candidates); answered {
 		return err
 	}
 	b.warm(candidates)
@@ -60,7 +65,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 			b.reasoned(i, pick.Available())
 		}
 		inst.balancer.Exclude(pick, i)
-		a, err := b.try(ctx, i, left > 1 && (inst.balancer.Left(pick) || len(b.reserved) > 0))
+		a, err := tryHedged(ctx, b, i, left > 1 && (inst.balancer.Left(pick) || len(b.reserved) > 0))
 		if over, is := errors.AsType[*overBudget](err); is && over.next {
 			left++ // it was not tried
 			spent = over
@@ -87,6 +92,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 	}
 	switch {
 	case parked != nil:
+		x.reply = parked.reply
 		return parked.deliverParked()
 	case last != nil:
 		return last
@@ -171,8 +177,8 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	}
 	a, err := prepare(ctx, x, inst.targets[i])
 	if err == nil {
-		a.replaceable = replaceable && inst.policy.Holds(x.request.in.Method, x.request.consumed())
-		if a.replaceable && inst.policy.Has(failover.SlowStart) && b.slowIsReplaced() {
+		a.replaceable = x.hedging || replaceable && inst.policy.Holds(x.request.in.Method, x.request.consumed())
+		if replaceable && inst.policy.Has(failover.SlowStart) && b.slowIsReplaced() {
 			a.startWithin = time.Duration(inst.config.Balancer.FirstTokenTimeout) * time.Millisecond
 		}
 		err = a.run(ctx)

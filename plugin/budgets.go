@@ -88,10 +88,10 @@ func (o *overBudget) Unwrap() error { return o.refusal }
 // reserve reserves what an attempt at t is estimated to use, of all budgets that it
 // counts against. The error is an *overBudget when one of them does not have it left.
 func (s *spending) reserve(x *exchange, t *endpoint) error {
-	budgets := x.instance.budgets
-	if len(budgets) == 0 || x.request.api.Count != nil {
+	if s == nil || x.request.api.Count != nil {
 		return nil
 	}
+	budgets := x.instance.budgets
 	guess := estimateUse(x, t)
 	var asks []budget.Ask
 	for _, b := range budgets {
@@ -128,6 +128,9 @@ func overText(s *budget.State) *chat.Error {
 // release gives back what is held for a failed attempt at t. If its answer is delivered
 // after all, settle counts it.
 func (s *spending) release(t *endpoint) {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.held {
@@ -148,7 +151,7 @@ func (s *spending) settle(x *exchange) {
 	for i := range s.held {
 		h := &s.held[i]
 		if h.target.label != d.Label {
-			h.hold.Release()
+			h.hold.Settle(func(b *budget.Budget) int64 { return lost(b, &d, h.target) })
 			continue
 		}
 		h.hold.Settle(func(b *budget.Budget) int64 { return spent(b, &d) })
@@ -157,6 +160,17 @@ func (s *spending) settle(x *exchange) {
 		}
 	}
 	s.held = nil
+}
+
+// lost is what counts against b of an attempt at t that did not answer: what a hedged
+// request used at the target that was overtaken, otherwise nothing.
+func lost(b *budget.Budget, d *record.Data, t *endpoint) int64 {
+	h := d.Hedge
+	if h == nil || t.label.Target != h.First && t.label.Target != h.Target {
+		return 0
+	}
+	o := &t.Model.Options
+	return spent(b, &record.Data{Options: o, Price: priceOf(t, o, t.Model.Name), Usage: chat.Usage{Prompt: h.Prompt, Completion: h.Completion}})
 }
 
 // typicalOutput is how many tokens an answer of t usually has.

@@ -69,6 +69,12 @@ func (b *buffers) giveBackOne(one []byte) {
 	}
 }
 
+// take takes over what another exchange has borrowed.
+func (b *buffers) take(from *buffers) {
+	b.borrowed = append(b.borrowed, from.borrowed...)
+	from.borrowed = nil
+}
+
 // Steps in which a body is read, in bytes. Memory follows what has arrived: a
 // client that claims a large length must send before memory is allocated for it.
 const (

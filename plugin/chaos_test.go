@@ -133,6 +133,11 @@ func TestNoRequestIsLostOrRepeatedAmongFailingTargets(t *testing.T) {
 			return strings.NewReplacer("round-robin", "affinity", `"balancer"`, `"cache":{"auto":true,"min_tokens":1},"balancer"`).Replace(conf)
 		})
 	})
+	t.Run("requests sent twice", func(t *testing.T) {
+		chaosOf(t, total, []misbehaving{neverBegins, well, overloaded}, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
+			return strings.Replace(conf, `"retries":4`, `"retries":4,"hedge":{"after":"5ms","budget":"50%"}`, 1)
+		})
+	})
 	t.Run("failures told by their reason", func(t *testing.T) {
 		chaosOf(t, total, []misbehaving{overloaded, revoked, neverBegins}, `"max_fails":20,"fail_timeout":20`, func(conf string) string {
 			return strings.NewReplacer(`"retries":4`, `"retries":6,"first_token_timeout":30`, `"http_429"`, `"http_429","overloaded","auth","slow_start"`).Replace(conf)
@@ -287,7 +292,7 @@ func chaosOf(t *testing.T, total int, more []misbehaving, breaker string, with .
 		for _, one := range tried {
 			port := int(at(one, "port").(float64))
 			attempts[port]++
-			if at(one, "outcome") == "slow_start" { // it may be given up before it is sent
+			if at(one, "outcome") == "slow_start" || at(one, "outcome") == "cancelled" { // it may be given up before it is sent
 				unseen[port]++
 			}
 		}

@@ -18,10 +18,12 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/failover"
+	"go-ai-proxy/plugin/hedge"
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/plugin/wire"
@@ -43,9 +45,11 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
 	policy   failover.Policy
-	reserves bool              // some target has fallback_for
-	affinity *affinity.Finder  // nil unless the algorithm is affinity
-	prompts  *promptcache.Plan // nil unless providers are asked to cache prompts
+	hedge    *hedge.Policy        // nil unless it is configured
+	reserves bool                 // some target has fallback_for
+	affinity *affinity.Finder     // nil unless the algorithm is affinity
+	prompts  *promptcache.Plan    // nil unless providers are asked to cache prompts
+	answers  *responsecache.Cache // nil unless answers are kept
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
@@ -164,9 +168,16 @@ func (inst *Instance) compile() error {
 		}
 		inst.targets = append(inst.targets, e)
 	}
+	inst.answers = newAnswers(inst)
 	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
 	inst.index()
 	inst.policy = failover.New(inst.config.Balancer.FailoverCriteria)
+	if h := inst.config.Balancer.Hedge; h != nil {
+		var err error
+		if inst.hedge, err = hedge.New(h.After, h.Budget); err != nil {
+			return fmt.Errorf("config.balancer.hedge.%w", err)
+		}
+	}
 	inst.reserves = slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return t.FallbackFor != nil })
 	if err := inst.balance(); err != nil {
 		return err
@@ -297,6 +308,9 @@ func (inst *Instance) Warnings() config.Problems { return inst.warnings }
 // Close releases what the instance holds. Requests in progress go on.
 func (inst *Instance) Close() {
 	inst.relay.closed(inst)
+	if inst.answers != nil {
+		inst.answers.Close()
+	}
 	if inst.semantic != nil {
 		inst.semantic.Close()
 	}
@@ -374,13 +388,20 @@ func (inst *Instance) Need() (need []string) {
 			need = append(need, wire.NeedPath)
 		}
 	}
+	c := inst.config.ResponseCache
+	if inst.relay.seen != nil || c != nil {
+		need = append(need, wire.NeedRoute)
+	}
+	if c != nil && (c.Per == nil || slices.Contains(*c.Per, "consumer")) {
+		need = append(need, wire.NeedConsumer)
+	}
+	if c != nil && c.Per != nil && slices.Contains(*c.Per, "consumer_group") {
+		need = append(need, wire.NeedGroups)
+	}
 	for _, name := range budgetNeeds(inst.config.Budgets) {
 		if !slices.Contains(need, name) {
 			need = append(need, name)
 		}
-	}
-	if inst.relay.seen != nil && !slices.Contains(need, wire.NeedRoute) {
-		need = append(need, wire.NeedRoute)
 	}
 	if acls := inst.config.ACLs; acls != nil {
 		for _, rule := range slices.Concat(acls.Allow, acls.Deny) {

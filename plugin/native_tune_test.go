@@ -41,7 +41,7 @@ func TestOptionsWinInForwardedBodies(t *testing.T) {
 		{"Claude on Vertex", "anthropic", "gemini", older, four + "," + vertexOptions, "/v1/messages", `{"messages":[1],"max_tokens":9}`,
 			`{"messages":[1],"max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":3,"anthropic_version":"vertex-2023-10-16"}`},
 
-		{"converse", "bedrock", "bedrock", "meta.other", four, "/model/meta.other/converse", `{"messages":[1], "inferenceConfig":{"maxTokens":9,"stopSequences":["x"]}}`,
+		{"converse", "bedrock", "bedrock", "qwen.q", four, "/model/qwen.q/converse", `{"messages":[1], "inferenceConfig":{"maxTokens":9,"stopSequences":["x"]}}`,
 			`{"messages":[1], "inferenceConfig":{"maxTokens":7,"stopSequences":["x"],"temperature":0.5,"topP":0.25},"additionalModelRequestFields":{"top_k":3}}`},
 		{"converse, no top_k", "bedrock", "bedrock", "meta.llama3", four, "/model/meta.llama3/converse", `{"messages":[1],"inferenceConfig":null}`,
 			`{"messages":[1],"inferenceConfig":{"maxTokens":7,"temperature":0.5,"topP":0.25}}`},
@@ -136,6 +136,58 @@ func TestFieldsThatAReasoningModelRefusesAreLeftOut(t *testing.T) {
 			if strings.Contains(sent, member) != strings.Contains(c.want, member) {
 				t.Errorf("%s of %s: sent %s, want %s", c.model, c.format, sent, c.want)
 				break
+			}
+		}
+	}
+}
+
+// TestOverrideDecidesWhoWins: with override false, the client's values stay, in every
+// format, and options hold where the client says nothing.
+func TestOverrideDecidesWhoWins(t *testing.T) {
+	s := newStage(t, says(200, "application/json", `{}`))
+	const four = `"max_tokens":7,"temperature":0.5,"top_p":0.25,"top_k":3`
+	const region = `"bedrock":{"aws_region":"us-east-1","performance_config_latency":"optimized"}`
+	const vectors = `"embeddings_dimensions":64`
+	for _, c := range []struct {
+		name, format, provider, model, route, options, path, body string
+		client, both                                              []string // what is sent by override false, and true
+	}{
+		{"chat as it is", "openai", "openai", "gpt-4o", chatRoute, four, "/chat", `{"messages":[{"role":"user","content":"x"}],"max_completion_tokens":9,"temperature":1}`,
+			[]string{`"max_completion_tokens":9`, `"temperature":1`, `"top_p":0.25`}, []string{`"max_tokens":7`, `"temperature":0.5`, `"top_p":0.25`}},
+		{"chat, an older name", "openai", "openai", "gpt-4o", chatRoute, four, "/chat", `{"messages":[{"role":"user","content":"x"}],"max_tokens":9,"top_p":null}`, []string{`"max_tokens":9`, `"temperature":0.5`, `"top_p":0.25`}, []string{`"max_tokens":7`}},
+		{"responses", "openai", "openai", "gpt-4o", "llm/v1/responses", four, "/responses", `{"input":"x","max_output_tokens":9}`, []string{`"max_output_tokens":9`, `"temperature":0.5`}, []string{`"max_output_tokens":7`}},
+		{"chat translated", "openai", "anthropic", "claude-3-haiku", chatRoute, four + `,"anthropic_version":"2023-06-01"`, "/chat", `{"messages":[{"role":"user","content":"x"}],"max_tokens":9}`,
+			[]string{`"max_tokens":9`, `"temperature":0.5`}, []string{`"max_tokens":7`}},
+		{"messages translated", "anthropic", "openai", "gpt-4o", chatRoute, four, "/v1/messages", `{"messages":[{"role":"user","content":"x"}],"max_tokens":9}`, []string{`"max_tokens":9`, `"temperature":0.5`}, []string{`"max_tokens":7`}},
+		{"messages", "anthropic", "anthropic", "claude-opus-4-1", chatRoute, four + `,"anthropic_version":"2023-06-01"`, "/v1/messages", `{"messages":[1],"max_tokens":9,"top_p":0.9,"temperature":1}`,
+			[]string{`"max_tokens":9`, `"temperature":1`, `"top_p":0.9`, `"top_k":3`}, []string{`"max_tokens":7`, `"temperature":0.5`}},
+		{"converse", "bedrock", "bedrock", "meta.llama3", chatRoute, four[:len(four)-len(`,"top_k":3`)] + "," + region, "/model/meta.llama3/converse", `{"messages":[1],"inferenceConfig":{"maxTokens":9},"performanceConfig":{"latency":"standard"}}`,
+			[]string{`"maxTokens":9`, `"temperature":0.5`, `"latency":"standard"`}, []string{`"maxTokens":7`, `"latency":"optimized"`}},
+		{"converse, the model's own name", "bedrock", "bedrock", "meta.llama3", chatRoute, `"max_tokens":7,` + region, "/model/meta.llama3/converse", `{"messages":[1],"additionalModelRequestFields":{"max_gen_len":9}}`,
+			[]string{`"max_gen_len":9`}, []string{`"maxTokens":7`}},
+		{"converse translated", "openai", "bedrock", "meta.llama3", chatRoute, region, "/chat", `{"messages":[{"role":"user","content":"x"}],"performanceConfig":{"latency":"standard"}}`, []string{`"latency":"standard"`}, []string{`"latency":"optimized"`}},
+		{"invoke", "bedrock", "bedrock", "meta.llama3", chatRoute, `"max_tokens":7,` + region, "/model/meta.llama3/invoke", `{"prompt":"x","max_gen_len":9}`, []string{`"max_gen_len":9`}, []string{`"max_gen_len":7`}},
+		{"gemini", "gemini", "gemini", "g", chatRoute, four, "/v1beta/models/g:generateContent", `{"contents":[1],"generation_config":{"max_output_tokens":9}}`, []string{`"max_output_tokens":9`, `"temperature":0.5`}, []string{`"maxOutputTokens":7`}},
+		{"cohere", "cohere", "cohere", "c", chatRoute, four, "/v2/chat", `{"messages":[1],"p":0.9}`, []string{`"p":0.9`, `"max_tokens":7`}, []string{`"p":0.25`}},
+		{"TGI", "huggingface", "huggingface", "h", chatRoute, four, "/generate", `{"inputs":"x","parameters":{"max_new_tokens":9}}`, []string{`"max_new_tokens":9`, `"temperature":0.5`}, []string{`"max_new_tokens":7`}},
+		{"embeddings as they are", "openai", "openai", "e", "llm/v1/embeddings", vectors, "/embeddings", `{"input":"x","dimensions":8}`, []string{`"dimensions":8`}, []string{`"dimensions":64`}},
+		{"embeddings translated", "openai", "cohere", "e", "llm/v1/embeddings", vectors, "/embeddings", `{"input":"x","dimensions":8}`, []string{`"output_dimension":8`}, []string{`"output_dimension":64`}},
+		{"gemini's embeddings", "gemini", "gemini", "g", "llm/v1/embeddings", vectors, "/v1beta/models/g:batchEmbedContents", `{"requests":[{"content":{},"output_dimensionality":8},{"content":{}}]}`,
+			[]string{`"output_dimensionality":8`, `{"content":{},"outputDimensionality":64}`}, []string{`[{"content":{},"outputDimensionality":64},{"content":{},"outputDimensionality":64}]`}},
+		{"cohere's embeddings", "cohere", "cohere", "e", "llm/v1/embeddings", vectors, "/v2/embed", `{"texts":["x"],"output_dimension":8}`, []string{`"output_dimension":8`}, []string{`"output_dimension":64`}},
+		{"Titan's embeddings", "openai", "bedrock", "amazon.titan-embed-text-v2:0", "llm/v1/embeddings", vectors + `,"bedrock":{"aws_region":"us-east-1","embeddings_normalize":true}`, "/embeddings", `{"input":"x","normalize":false}`,
+			[]string{`"normalize":false`, `"dimensions":64`}, []string{`"normalize":true`, `"dimensions":64`}},
+	} {
+		for override, want := range map[string][]string{"false": c.client, "true": c.both} {
+			out, _ := s.post(s.instance(confOf(c.format, c.route, c.provider, c.model, c.options+`,"override":`+override)), c.path, "", []byte(c.body))
+			if len(s.sent) == 0 {
+				t.Fatalf("%s: nothing is sent: %s", c.name, out.body.String())
+			}
+			got := string(s.sent[len(s.sent)-1])
+			for _, w := range want {
+				if !strings.Contains(got, w) {
+					t.Errorf("%s, override %s: %s\nhas no %s", c.name, override, got, w)
+				}
 			}
 		}
 	}

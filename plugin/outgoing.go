@@ -230,7 +230,9 @@ func upstreamHeaders(a *attempt) http.Header {
 			continue
 		}
 		for _, kv := range own(a.target) {
-			h.Set(kv[0], kv[1])
+			if wins(a, h.Get(kv[0]) != "") {
+				h.Set(kv[0], kv[1])
+			}
 		}
 	}
 	return h

@@ -25,6 +25,7 @@ import (
 	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/resp"
+	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/semantic"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
@@ -44,8 +45,9 @@ type Relay struct {
 	embeddings *semantic.Cache
 	prices     pricelist.Store
 	budgets    budget.Store
-	paid       record.Paid   // ids of what has been counted and can be read again
-	node       *cluster.Node // nil when states are not shared
+	paid       record.Paid          // ids of what has been counted and can be read again
+	node       *cluster.Node        // nil when states are not shared
+	answers    *responsecache.Redis // where configurations with redis keep answers; nil for none
 
 	seen      *monitor.Monitor // nil when nobody looks
 	mu        sync.Mutex
@@ -100,6 +102,9 @@ func (r *Relay) Share(url string) error {
 	if r.node, err = cluster.Join(url, r.states, r.log); err != nil {
 		return fmt.Errorf("%s: %w", RedisEnv, err)
 	}
+	if r.answers, err = responsecache.OpenRedis(url, r.log); err != nil {
+		return fmt.Errorf("%s: %w", RedisEnv, err)
+	}
 	return nil
 }
 
@@ -109,6 +114,9 @@ func (r *Relay) Close() {
 		r.node.Close()
 	}
 	r.budgets.Close()
+	if r.answers != nil {
+		r.answers.Close()
+	}
 	if c, ok := r.upstream.(interface{ close() }); ok {
 		c.close()
 	}
@@ -121,6 +129,7 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out
 	rec = x.record
 	rec.Update(func(d *record.Data) { d.Started = x.request.start })
 	if len(inst.budgets) > 0 {
+		x.spending = &spending{}
 		defer x.spending.settle(x)
 	}
 	if live != nil {
@@ -152,18 +161,33 @@ type exchange struct {
 	record   *record.Record
 
 	request   request // read-only once it has been read
-	reply     reply
+	own       reply
+	reply     *reply // own, or that of the attempt that answers
 	balancing balancing
-	spending  spending
+	spending  *spending // nil without budgets
 	buffers   buffers
 	first     attempt // usually the only one
+	hedging   bool    // the exchange is that of one of two attempts: see race
+}
+
+// fork returns an exchange for one of two attempts that are made at once, which shares
+// nothing that either changes.
+func (x *exchange) fork() *exchange {
+	d := x.record.Data()
+	d.Tried = slices.Clone(d.Tried)
+	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing, spending: x.spending}
+	f.own = reply{sink: x.own.sink, cached: x.own.cached, instance: x.instance, request: &f.request, record: f.record}
+	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
+	f.buffers.keeps = x.buffers.keeps
+	return f
 }
 
 // newExchange starts an exchange and its record.
 func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live record.Live) *exchange {
 	x := &exchange{relay: r, instance: inst, record: inst.record()}
 	x.request.in, x.request.start = in, time.Now()
-	x.reply = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
+	x.own = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
+	x.reply = &x.own
 	x.balancing.exchange = x
 	x.buffers.keeps = inst.keeps
 	return x
@@ -194,7 +218,9 @@ func (x *exchange) serve(ctx context.Context) error {
 	if err := newReading(x).read(); err != nil {
 		return answerProbe(x, err)
 	}
-	return x.balancing.attempts(ctx)
+	err := x.balancing.attempts(ctx)
+	keep(ctx, &x.balancing, err)
+	return err
 }
 
 // end sends the client the error, if it is still there, and settles the record.

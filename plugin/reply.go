@@ -33,6 +33,7 @@ type reply struct {
 
 	// claim, if set, must allow the first byte to the client; errLost ends the attempt.
 	claim     func() error
+	cached    string       // whether the answer was kept: see headerCache; "" for no cache
 	started   bool         // the header has been sent
 	status    int          // in it
 	streaming bool         // the answer has begun as a stream
@@ -121,6 +122,9 @@ func (p *reply) commit() error {
 func (p *reply) announce(h http.Header) {
 	p.explain(h)
 	budget.SetHeaders(h, p.budgets)
+	if p.cached != "" {
+		h[headerCache] = []string{p.cached}
+	}
 	if p.live != nil {
 		p.live.Announce(h, p.record)
 	}

@@ -607,3 +607,50 @@ func TestSkillsOfAnthropicsClientsPass(t *testing.T) {
 		}
 	}
 }
+
+func TestInteractionsOfGeminisClientsPassAndAreCounted(t *testing.T) {
+	const conf = `{"llm_format":"gemini","logging":{"log_statistics":true},"route_type":"llm/v1/chat","model":{"provider":"gemini","name":"gemini-3-pro"},"auth":{"header_name":"x-goog-api-key","header_value":"k"}}`
+	const answer = `{"id":"v1_a","model":"gemini-3-pro","status":"completed","outputs":[{"type":"text","text":"hi"}],"usage":{"total_input_tokens":20,"total_output_tokens":5,"total_tokens":25}}`
+	for _, c := range []struct{ method, path, body, sent string }{
+		{"POST", "/v1beta/interactions", `{"model":"gemini-3-pro","input":"hi"}`, `{"model":"gemini-3-pro","input":"hi"}`},
+		{"POST", "/v1beta/interactions", `{"agent":"deep-research","input":"hi","background":true}`, `{"agent":"deep-research","input":"hi","background":true}`},
+		{"GET", "/v1beta/interactions/v1_a", "", ""},
+		{"POST", "/v1beta/interactions/v1_a/cancel", "", ""},
+		{"DELETE", "/v1beta/interactions/v1_a", "", ""},
+	} {
+		b := newBench(t, conf, answering(answer)).elsewhere()
+		kind := ""
+		if c.body != "" {
+			kind = asJSON
+		}
+		if _, got := b.send(c.method, c.path, kind, c.body); got != answer {
+			t.Errorf("%s %s: answered %s", c.method, c.path, got)
+		}
+		if r, sent := b.asked(); r.Method != c.method || r.URL.RequestURI() != c.path || sent != c.sent {
+			t.Errorf("%s %s: asked %s %s with %s", c.method, c.path, r.Method, r.URL, sent)
+		}
+	}
+}
+
+// Claude Code and Anthropic's SDKs speak so to Vertex AI.
+func TestClaudesClientsOnVertexKeepTheirFormat(t *testing.T) {
+	const body = `{"anthropic_version":"vertex-2023-10-16","messages":[{"role":"user","content":"hi"}],"max_tokens":9}`
+	const path = "/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5"
+	const answer = `{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}`
+	native := `{"llm_format":"gemini","route_type":"llm/v1/chat","model":{"provider":"gemini","name":"claude-sonnet-4-5","options":{"gemini":{"api_endpoint":"h.googleapis.com","project_id":"own","location_id":"us-east5"}}}}`
+	b := newBench(t, native, answering(answer)).elsewhere()
+	if _, got := b.send("POST", path+":rawPredict", asJSON, body); got != answer {
+		t.Errorf("answered %s", got)
+	}
+	if r, sent := b.asked(); r.URL.Path != "/v1/projects/own/locations/us-east5/publishers/anthropic/models/claude-sonnet-4-5:rawPredict" || sent != body {
+		t.Errorf("asked %s with %s", r.URL, sent)
+	}
+	elsewhere := `{"llm_format":"gemini","targets":[{"route_type":"llm/v1/chat","model":{"provider":"openai","name":"gpt-4o","model_alias":"claude-*"},"auth":{"header_name":"Authorization","header_value":"Bearer k"}}]}`
+	b = newBench(t, elsewhere, answering(`{"id":"c","object":"chat.completion","model":"gpt-4o","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}`)).elsewhere()
+	if _, got := b.send("POST", path+":rawPredict", asJSON, body); !strings.Contains(got, `"type":"message"`) || !strings.Contains(got, "hello") {
+		t.Errorf("answered %s", got)
+	}
+	if _, sent := b.asked(); !strings.Contains(sent, `"model":"gpt-4o"`) || strings.Contains(sent, "anthropic_version") {
+		t.Errorf("sent %s", sent)
+	}
+}

@@ -214,6 +214,9 @@ func (s *stream) note(content bool) {
 
 // begin sends the header of the stream.
 func (s *stream) begin() error {
+	if err := s.reply.commit(); err != nil {
+		return err
+	}
 	s.reply.streaming = true
 	if m := s.reply.instance.relay.seen; m != nil {
 		m.BeginStream()

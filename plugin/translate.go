@@ -13,6 +13,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
 	"net/http"
 	"strconv"
 	"strings"
@@ -134,8 +135,8 @@ func spliceBody(a *attempt) error {
 	if a.request.api.Tuned && a.request.sub == "" {
 		edits = tuneBody(a, edits)
 	}
-	if a.request.route == route.Embeddings && a.target.Options.EmbeddingsDimensions != nil {
-		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*a.target.Options.EmbeddingsDimensions)})
+	if d := a.target.Options.EmbeddingsDimensions; a.request.route == route.Embeddings && d != nil && wins(a, jsonedit.Find(a.request.members, "dimensions") != nil) {
+		edits = append(edits, jsonedit.Edit{Key: "dimensions", Value: number(*d)})
 	}
 	if a.request.api.Streams && a.request.sub == "" {
 		edits = streamEdits(a, edits)
@@ -224,9 +225,13 @@ func fit(a *attempt, body []byte, edits []jsonedit.Edit) ([]byte, []jsonedit.Edi
 	return body, edits, nil
 }
 
-// tuneBody makes the target's tuning options win over the client's.
+// wins says whether a configured value is sent where the client may have sent one.
+func wins(a *attempt, sent bool) bool { return !sent || a.target.Options.Overrides() }
+
+// tuneBody puts the target's tuning options into a body of OpenAI's.
 func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
-	o := a.target.Options
+	o := provider.Settings{MaxTokens: cmp.Or(a.request.api.Limit, "max_tokens"), Temperature: "temperature", TopP: "top_p", TopK: "top_k"}.Yielding(a.target, a.request.members).Options
+	o = provider.Settings{MaxTokens: "max_completion_tokens"}.Yielding(&target.Target{Options: o}, a.request.members).Options
 	if o.MaxTokens != nil {
 		if jsonedit.Find(a.request.members, "max_completion_tokens") != nil {
 			edits = append(edits, jsonedit.Edit{Key: "max_completion_tokens"})
@@ -308,16 +313,16 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 	r.Model = a.target.Model
 	r.Stream = a.request.stream
 	o := a.target.Options
-	if o.MaxTokens != nil {
+	if o.MaxTokens != nil && wins(a, r.MaxTokens != "") {
 		r.MaxTokens = chat.Number(number(*o.MaxTokens))
 	}
-	if o.Temperature != nil {
+	if o.Temperature != nil && wins(a, r.Temperature != "") {
 		r.Temperature = chat.Number(float(*o.Temperature))
 	}
-	if o.TopP != nil {
+	if o.TopP != nil && wins(a, r.TopP != "") {
 		r.TopP = chat.Number(float(*o.TopP))
 	}
-	if o.TopK != nil {
+	if o.TopK != nil && wins(a, r.TopK != "") {
 		r.TopK = chat.Number(number(*o.TopK))
 	}
 	if len(r.Extra) > 0 {

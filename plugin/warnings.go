@@ -40,6 +40,8 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 				why = tuning(inst, t, o.Name)
 			case o.Name == "upstream_path":
 				why = upstreamPath(inst, t)
+			case o.Name == "override" && !contested(&t.Model.Options):
+				why = "no option is set that clients can set, too"
 			}
 			if why != "" {
 				problems = append(problems, config.Problem{Field: path + ".model.options." + o.Name, Message: "has no effect: " + why})
@@ -49,10 +51,21 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 	if c := inst.config; c.ResponseStreaming != "allow" && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return canStream(inst, t) }) {
 		problems = append(problems, config.Problem{Field: "config.response_streaming", Message: "has no effect: nothing of the route types streams"})
 	}
+	if c := inst.config.ResponseCache; c != nil && c.Redis && inst.relay.answers == nil {
+		problems = append(problems, config.Problem{Field: "config.response_cache.redis", Message: "has no effect: " + RedisEnv + " is not set, and answers are kept in memory"})
+	}
+	if c := inst.config.ResponseCache; c != nil && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return keepsAnswers(t.RouteType) }) {
+		problems = append(problems, config.Problem{Field: "config.response_cache", Message: "has no effect: answers of no route type of the targets are kept"})
+	}
 	if inst.prompts != nil && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return cachesPrompts(inst, t) }) {
 		problems = append(problems, config.Problem{Field: "config.cache.auto", Message: "has no effect: no target's prompt cache can be asked for"})
 	}
 	return problems
+}
+
+// contested says whether an option is set that clients can set, too.
+func contested(o *target.Options) bool {
+	return slices.ContainsFunc(target.List, func(one target.Option) bool { return one.Contested && one.Set(o) })
 }
 
 // cachesPrompts says whether the target's provider can be asked to cache prompts.
@@ -132,25 +145,30 @@ func tuning(inst *Instance, t *endpoint, name string) string {
 	if n := inst.native(); n != nil {
 		format := n.Paths[0].API.Format
 		for _, p := range t.served() {
-			if op := p.Find(format, route.Chat); op == nil || op.Format == format || !refuses(op, name) {
+			if op := p.Find(format, route.Chat); op == nil || (op.Format == format || !refuses(op, name)) && tunes(t, op, name) {
 				if t.RouteType != route.Chat {
 					return "it is for route_type " + string(route.Chat)
 				}
 				return ""
 			}
 		}
-		return "provider " + t.Model.Provider + " does not take it"
+		return "provider " + t.Model.Provider + " does not take it, or not with this model"
 	}
 	s := routes.Of(t.RouteType)
 	if s == nil || !s.Tuned {
 		return fmt.Sprintf("requests of route_type %s have no %s", t.RouteType, name)
 	}
 	for _, p := range t.served() {
-		if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) {
+		if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) && tunes(t, op, name) {
 			return ""
 		}
 	}
-	return "provider " + t.Model.Provider + " does not take it"
+	return "provider " + t.Model.Provider + " does not take it, or not with this model"
+}
+
+// tunes says whether the target's model takes a tuning option, as far as is known.
+func tunes(t *endpoint, op *provider.Operation, name string) bool {
+	return !t.Static() || t.Model.Name == "" || op.Tunes(&target.Target{Provider: t.Model.Provider, Model: t.Model.Name, Options: &t.Model.Options}, name)
 }
 
 // refuses says whether an API accepts no member called name.

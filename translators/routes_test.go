@@ -59,6 +59,8 @@ func TestEmbeddingsOfEveryProviderAreTranslated(t *testing.T) {
 	dimensions := 256
 	withDimensions := aws
 	withDimensions.EmbeddingsDimensions = &dimensions
+	yielding := withDimensions
+	yielding.Override = new(false)
 	plain := target.Options{Bedrock: target.Bedrock{AWSRegion: "us-east-1"}}
 	two := `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1,0.5]},{"object":"embedding","index":1,"embedding":[2,-1e-3]}],"model":"asked","usage":{"prompt_tokens":%,"total_tokens":%}}`
 	one := `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1,0.5]}],"model":"asked","usage":{"prompt_tokens":%,"total_tokens":%}}`
@@ -73,7 +75,7 @@ func TestEmbeddingsOfEveryProviderAreTranslated(t *testing.T) {
 			`{"inputText":"hi","dimensions":256,"normalize":true}`, `{"embedding":[1,0.5],"inputTextTokenCount":7}`, one, "7"},
 		{"titan v2, not normalized", "bedrock", "amazon.titan-embed-text-v2:0", plain, `{"input":"hi"}`, "/model/amazon.titan-embed-text-v2%3A0/invoke",
 			`{"inputText":"hi","normalize":false}`, `{"embedding":[1,0.5],"inputTextTokenCount":7}`, one, "7"},
-		{"titan v2, as the client says", "bedrock", "amazon.titan-embed-text-v2:0", withDimensions, `{"input":"hi","normalize":false}`, "/model/amazon.titan-embed-text-v2%3A0/invoke",
+		{"titan v2, as the client says", "bedrock", "amazon.titan-embed-text-v2:0", yielding, `{"input":"hi","normalize":false}`, "/model/amazon.titan-embed-text-v2%3A0/invoke",
 			`{"inputText":"hi","dimensions":256,"normalize":false}`, `{"embedding":[1,0.5],"inputTextTokenCount":7}`, one, "7"},
 		{"titan for images", "bedrock", "amazon.titan-embed-image-v1", withDimensions, `{"input":"hi"}`, "/model/amazon.titan-embed-image-v1/invoke",
 			`{"inputText":"hi","embeddingConfig":{"outputEmbeddingLength":256}}`, `{"embedding":[1,0.5],"inputTextTokenCount":7}`, one, "7"},

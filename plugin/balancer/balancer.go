@@ -182,10 +182,23 @@ func (b *Balancer) Left(r *Request) bool {
 	return len(r.from) > 0 || r.some && !b.once
 }
 
-// Other reports whether there is a candidate that r has not tried.
+// Other reports whether there is a candidate that r has not tried and that nothing
+// speaks against.
 func (b *Balancer) Other(r *Request) bool {
-	b.available(r)
-	return len(r.from) > 0
+	for _, i := range r.Candidates {
+		s := b.targets[i].State
+		if !(i < len(r.tried) && r.tried[i]) && b.breaker.allows(s, r.Now) && s.rest.Load() <= r.Now.UnixNano() && !s.denied.shut(r.Now) {
+			return true
+		}
+	}
+	return false
+}
+
+// Clone returns a copy of r for another attempt that is made at the same time.
+func (r *Request) Clone() Request {
+	c := *r
+	c.tried, c.from = slices.Clone(r.tried), nil
+	return c
 }
 
 // RetryAfter returns the time until the first of the candidates is available again; 0

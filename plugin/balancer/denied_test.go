@@ -88,8 +88,8 @@ func TestTargetWithRefusedCredentialsIsUsedWhenNoOtherIsLeft(t *testing.T) {
 	if i, ok := b.Pick(r); i != 0 || !ok {
 		t.Errorf("%d %v", i, ok)
 	}
-	if !b.Other(&Request{Now: now, Candidates: []int{0}}) {
-		t.Error("it is there")
+	if b.Other(&Request{Now: now, Candidates: []int{0}}) {
+		t.Error("it is no alternative to one that works")
 	}
 }
 

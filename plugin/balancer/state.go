@@ -26,6 +26,7 @@ type State struct {
 
 	rest    atomic.Int64 // unix nanoseconds until which the provider asked to be left alone
 	denied  denied
+	firsts  [2]atomic.Pointer[firsts] // of whole answers and of streams, where hedging needs them
 	fails   failures
 	last    atomic.Int64 // unix nanoseconds of the last failure
 	probing atomic.Bool  // the target is excluded, and its probe is under way

@@ -147,6 +147,9 @@ func (k *checker) balancer() {
 			k.fail(fmt.Sprintf("config.balancer.affinity.headers[%d]", i+1), "%q cannot be the name of a header", name)
 		}
 	}
+	if c := k.c.ResponseCache; c != nil && c.Redis && (c.MaxEntries != 0 || c.MaxBytes != 0) {
+		k.warn("config.response_cache.redis", "max_entries and max_bytes have no effect: Redis bounds its memory itself")
+	}
 	if c := k.c.Cache; !c.Auto && (c.MinTokens != 0 || c.TTL != "") {
 		k.warn("config.cache", "has no effect without auto: true")
 	}

@@ -31,12 +31,13 @@ type Config struct {
 	Debug              bool   `json:"debug"`           // clients may ask for the choice of a target
 	PropagateTrace     bool   `json:"propagate_trace"` // trace headers go to the provider
 
-	Balancer   Balancer    `json:"balancer"`
-	Cache      PromptCache `json:"cache"`
-	Embeddings *Embeddings `json:"embeddings"`
-	VectorDB   *VectorDB   `json:"vectordb"`
-	ACLs       *ACLs       `json:"acls"`
-	Budgets    []Budget    `json:"budgets"`
+	Balancer      Balancer       `json:"balancer"`
+	Cache         PromptCache    `json:"cache"`
+	ResponseCache *ResponseCache `json:"response_cache"` // nil: answers are not kept
+	Embeddings    *Embeddings    `json:"embeddings"`
+	VectorDB      *VectorDB      `json:"vectordb"`
+	ACLs          *ACLs          `json:"acls"`
+	Budgets       []Budget       `json:"budgets"`
 
 	// unused names fields of a single target that are set although there are targets.
 	unused []string
@@ -98,6 +99,7 @@ type Balancer struct {
 	MaxFails            int      `json:"max_fails"`
 	FailTimeout         int      `json:"fail_timeout"`
 	FirstTokenTimeout   int      `json:"first_token_timeout"` // 0: none
+	Hedge               *Hedge   `json:"hedge"`
 }
 
 // PromptCache says whether providers are asked to cache prompts for clients that do not.
@@ -107,10 +109,27 @@ type PromptCache struct {
 	TTL       string `json:"ttl"`        // 5m or 1h, "": the default
 }
 
+// ResponseCache says how answers are kept for requests that are repeated exactly.
+type ResponseCache struct {
+	TTL            float64   `json:"ttl"`         // seconds
+	MaxEntries     int       `json:"max_entries"` // 0: the default, as of the next
+	MaxBytes       int       `json:"max_bytes"`
+	Redis          bool      `json:"redis"` // in the Redis of GO_AI_PROXY_REDIS
+	Per            *[]string `json:"per"`   // nil: consumer; empty: all clients share them
+	AnyTemperature bool      `json:"any_temperature"`
+}
+
 // Affinity says how requests of one conversation are told and kept together.
 type Affinity struct {
 	Headers []string `json:"headers"` // nil: those that agents are known to send
 	Bound   float64  `json:"bound"`   // of a target's load, relative to the mean; 0: the default
+}
+
+// Hedge says when a request is sent to a second target: see package hedge.
+type Hedge struct {
+	After  string `json:"after"`  // p95, or 800ms
+	Budget string `json:"budget"` // 5%
+	Images bool   `json:"images"` // requests for images, too
 }
 
 // ACLs say who may use the models. A deny rule wins over an allow rule.

@@ -72,6 +72,8 @@ func TestSettingsOfAnotherAlgorithmGetAWarning(t *testing.T) {
 		{`{"balancer":{"slots":1000},` + target + `}`, "config.balancer.slots: has no effect: only the algorithm consistent-hashing reads it"},
 		{`{"balancer":{"slots":1000,"algorithm":"consistent-hashing"},` + target + `}`, ""},
 		{`{"balancer":{"slots":1000,"algorithm":"affinity","affinity":{"headers":["X-A"],"bound":2}},` + target + `}`, ""},
+		{`{"response_cache":{"ttl":60,"redis":true,"max_entries":5},` + target + `}`, "config.response_cache.redis: max_entries and max_bytes have no effect: Redis bounds its memory itself"},
+		{`{"response_cache":{"ttl":60,"max_entries":5,"per":[]},` + target + `}`, ""},
 		{`{"cache":{"ttl":"1h"},` + target + `}`, "config.cache: has no effect without auto: true"},
 		{`{"cache":{"auto":true,"ttl":"1h","min_tokens":2000},` + target + `}`, ""},
 		{`{"balancer":{"affinity":{"bound":2}},` + target + `}`, "config.balancer.affinity.bound: has no effect: only the algorithm affinity reads it"},
@@ -113,6 +115,20 @@ func TestFailoverThatCannotHappenIsNamed(t *testing.T) {
 	} {
 		if got := strings.Join(warned(t, c.config), "\n"); got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.config, got, c.want)
+		}
+	}
+	for config, want := range map[string]string{
+		`{"balancer":{"hedge":{"after":"p95","budget":"5%"}},"targets":[` + one + `,` + one + `]}`:               "",
+		`{"balancer":{"hedge":{"after":"p95","budget":"5%"}},"targets":[` + one + `]}`:                           "config.balancer.hedge: has no effect: there is no other target that could be asked",
+		`{"balancer":{"hedge":{"after":"p95","budget":"5%","images":true}},"targets":[` + one + `,` + one + `]}`: "config.balancer.hedge.images: has no effect: no target makes images",
+	} {
+		if got := strings.Join(warned(t, config), "\n"); got != want {
+			t.Errorf("%s\n got %s\nwant %s", config, got, want)
+		}
+	}
+	for _, hedge := range []string{`"after":"p95"`, `"budget":"5%"`, `"after":"95","budget":"5%"`, `"after":"p0","budget":"5%"`, `"after":"p95","budget":"5"`, `"after":"p95","budget":5`} {
+		if _, err := load(object(t, `{"balancer":{"hedge":{`+hedge+`}},"targets":[`+one+`,`+one+`]}`)); err == nil {
+			t.Errorf("%s is accepted", hedge)
 		}
 	}
 	if _, err := load(object(t, `{"balancer":{"failover_criteria":["context_length"]},"targets":[`+two+`]}`)); err == nil || !strings.Contains(err.Error(), "none would be asked first") {

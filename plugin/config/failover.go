@@ -20,6 +20,12 @@ func (k *checker) failover() {
 	case slow && (len(k.c.Targets) < 2 || b.Retries == 0):
 		k.warn("config.balancer.first_token_timeout", "has no effect: there is no other target that could be asked")
 	}
+	if b.Hedge != nil && len(k.c.Targets) < 2 {
+		k.warn("config.balancer.hedge", "has no effect: there is no other target that could be asked")
+	}
+	if b.Hedge != nil && b.Hedge.Images && !slices.ContainsFunc(k.c.Targets, func(t Target) bool { return t.RouteType == route.ImageGenerations }) {
+		k.warn("config.balancer.hedge.images", "has no effect: no target makes images")
+	}
 	first := map[route.Type]bool{} // that some target serves at first
 	for i := range k.c.Targets {
 		t := &k.c.Targets[i]

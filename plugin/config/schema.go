@@ -51,7 +51,8 @@ type field struct {
 }
 
 // matchAny holds patterns, one of which must match. They only use what Lua's patterns
-// and Go's regular expressions have in common: no %, and no - but in [0-9].
+// and Go's regular expressions have in common: no %, and no - but in
+// a set of digits, such as [0-9.].
 type matchAny struct {
 	Patterns []string `json:"patterns"`
 	Err      string   `json:"err"`
@@ -95,6 +96,9 @@ func decodeField(data []byte) (*field, error) {
 	return f, nil
 }
 
+// digits matches a range of digits in a set.
+var digits = regexp.MustCompile(`\[\^?[0-9]-[0-9][.]?\]`)
+
 // UnmarshalJSON compiles the patterns.
 func (m *matchAny) UnmarshalJSON(data []byte) error {
 	type plain matchAny
@@ -102,7 +106,7 @@ func (m *matchAny) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	for _, p := range m.Patterns {
-		if strings.ContainsAny(strings.ReplaceAll(p, "[0-9]", ""), "%-") {
+		if strings.ContainsAny(digits.ReplaceAllString(p, "]"), "%-") {
 			return fmt.Errorf("match_any: %q is no pattern that Lua and Go share", p)
 		}
 		re, err := regexp.Compile(p)

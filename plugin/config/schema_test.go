@@ -193,11 +193,12 @@ var ownValues = map[string][]string{"config.balancer.algorithm": {"affinity"}}
 var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
 	regexp.MustCompile(`^config\.budgets`),
-	regexp.MustCompile(`^config\.(balancer\.first_token_timeout|targets\[\]\.fallback_for(\[\])?)$`),
+	regexp.MustCompile(`^config\.(balancer\.(first_token_timeout|hedge(\..*)?)|targets\[\]\.fallback_for(\[\])?)$`),
 	regexp.MustCompile(`^config\.balancer\.affinity(\.|$)`),
-	regexp.MustCompile(`^config\.cache(\.|$)`),
+	regexp.MustCompile(`^config\.(cache|response_cache)(\.|$)`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
+	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.override$`),
 }
 
 // differences compares a field with a row of path, type, required, default,

@@ -29,9 +29,9 @@ const defaultSession = "kong"
 // sigV4 authenticates by a signature, with configured keys or the SDK's default chain
 // and, if the target names one, an assumed role.
 type sigV4 struct {
-	service string           // the signing name of the provider's hosts
-	static  *aws.Credentials // nil: the default chain
-	hc      *http.Client     // for STS
+	service func(*target.Target) string // the signing name of a target's host
+	static  *aws.Credentials            // nil: the default chain
+	hc      *http.Client                // for STS
 	env     *environment
 	signer  *v4.Signer // keeps derived keys
 }
@@ -41,7 +41,7 @@ type sigV4 struct {
 // AWS_CA_BUNDLE.
 var chainClient = awshttp.NewBuildableClient()
 
-func newSigV4(auth Config, service string, hc *http.Client, env *environment) (identity, error) {
+func newSigV4(auth Config, service func(*target.Target) string, hc *http.Client, env *environment) (identity, error) {
 	s := &sigV4{service: service, hc: hc, env: env, signer: v4.NewSigner()}
 	if auth.AWSAccessKeyID == "" && auth.AWSSecretAccessKey == "" {
 		return s, nil
@@ -81,7 +81,7 @@ func (s *sigV4) apply(ctx context.Context, t *target.Target, out *Outgoing) erro
 			signed.Header[name] = values
 		}
 	}
-	if err := s.signer.SignHTTP(ctx, keys, signed, hashOf(out.Body), s.service, region, time.Now()); err != nil {
+	if err := s.signer.SignHTTP(ctx, keys, signed, hashOf(out.Body), s.service(t), region, time.Now()); err != nil {
 		return errors.New("the request could not be signed")
 	}
 	for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token"} {

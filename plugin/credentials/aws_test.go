@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/target"
 )
@@ -429,5 +430,40 @@ func BenchmarkSigV4(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		apply(b, s, tt, out)
+	}
+}
+
+func TestKeyOfTheEnvironmentIsUsedWhereNothingIsConfigured(t *testing.T) {
+	clearCloudEnv(t)
+	t.Setenv("AWS_BEARER_TOKEN_BEDROCK", "env-key")
+	wantAuthorization(t, mustSource(t, Config{}, "bedrock", nil, alone()), "Bearer env-key")
+	own := Config{HeaderName: "Authorization", HeaderValue: "Bearer own-key"}
+	wantAuthorization(t, mustSource(t, own, "bedrock", nil, alone()), "Bearer own-key")
+	out := outgoing(t, "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse")
+	s := mustSource(t, Config{AWSAccessKeyID: "AKID", AWSSecretAccessKey: "secret"}, "bedrock", nil, alone())
+	if err := s.Apply(t.Context(), bedrock(target.Bedrock{AWSRegion: "us-east-1"}), out); err != nil {
+		t.Fatal(err)
+	}
+	if got := signatureOf(t, out); got.Service != "bedrock" || got.AccessKey != "AKID" {
+		t.Errorf("configured keys: signed as %+v", got)
+	}
+	t.Setenv("AWS_BEARER_TOKEN_BEDROCK", "a\nb")
+	if _, err := newSource(Config{}, translators.Lookup("bedrock"), nil, alone()); err == nil || !strings.Contains(err.Error(), "AWS_BEARER_TOKEN_BEDROCK") {
+		t.Errorf("a key with a line end: %v", err)
+	}
+}
+
+func TestMantleIsAServiceOfItsOwn(t *testing.T) {
+	clearCloudEnv(t)
+	const at = "https://bedrock-mantle.us-west-2.api.aws/v1/responses"
+	s := mustSource(t, Config{AWSAccessKeyID: "AKID", AWSSecretAccessKey: "secret"}, "bedrock", nil, alone())
+	to := bedrock(target.Bedrock{AWSRegion: "us-west-2"})
+	to.Options.UpstreamURL = at
+	out := outgoing(t, at)
+	if err := s.Apply(t.Context(), to, out); err != nil {
+		t.Fatal(err)
+	}
+	if got := signatureOf(t, out); got.Service != "bedrock-mantle" || got.Region != "us-west-2" {
+		t.Errorf("signed for %s in %s", got.Service, got.Region)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -111,6 +112,12 @@ func newSource(auth Config, p *provider.Provider, hc *http.Client, env *environm
 	}
 	if err := s.setParam(auth); err != nil {
 		return nil, err
+	}
+	if auth == (Config{AllowOverride: auth.AllowOverride}) && p.KeyEnv != "" && os.Getenv(p.KeyEnv) != "" {
+		auth.HeaderName, auth.HeaderValue = "Authorization", "Bearer "+os.Getenv(p.KeyEnv)
+		if err := s.setHeader(auth); err != nil {
+			return nil, fmt.Errorf("%s in the environment: %w", p.KeyEnv, err)
+		}
 	}
 	var err error
 	switch hc = withoutRedirects(hc); {

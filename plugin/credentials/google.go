@@ -7,12 +7,15 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
 	"cloud.google.com/go/auth"
+	"cloud.google.com/go/auth/credentials"
 )
 
 const (
@@ -23,7 +26,7 @@ const (
 )
 
 // newGoogle uses the first of these that is available: the configured service account
-// key, the key in GCP_SERVICE_ACCOUNT, the metadata server, which also serves GKE's
+// key or external account, that in GCP_SERVICE_ACCOUNT, the metadata server, which also serves GKE's
 // workload identity.
 func newGoogle(cfg Config, hc *http.Client, env *environment) (identity, error) {
 	field, key := "auth.gcp_service_account_json", cfg.GCPServiceAccountJSON
@@ -55,8 +58,12 @@ func googleKey(field, key, tokenURL string, hc *http.Client, env *environment) (
 	if json.Unmarshal([]byte(key), &sa) != nil {
 		return nil, fmt.Errorf("%s is not a service account key in JSON", field)
 	}
-	if sa.Type != "service_account" {
-		return nil, fmt.Errorf("%s: type must be service_account", field)
+	switch sa.Type {
+	case "service_account":
+	case "external_account":
+		return googleFederation(field, key, tokenURL, hc, env)
+	default:
+		return nil, fmt.Errorf("%s: type must be service_account, or external_account for workload identity federation", field)
 	}
 	if block, _ := pem.Decode([]byte(sa.PrivateKey)); sa.ClientEmail == "" || block == nil {
 		return nil, fmt.Errorf("%s: client_email or the PEM block of private_key is missing", field)
@@ -94,6 +101,47 @@ func googleKey(field, key, tokenURL string, hc *http.Client, env *environment) (
 	}
 	id := fingerprintOf("google key", key, at.String())
 	return &bearer{env.tokens.get(id, fetch)}, nil
+}
+
+// googleFederation exchanges a token of another cloud, or of any OpenID provider, for
+// Google's. The JSON says where the other token is from: AWS's environment or metadata,
+// a file, a URL, or a program if GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES is 1.
+// https://cloud.google.com/iam/docs/workload-identity-federation
+func googleFederation(field, key, tokenURL string, hc *http.Client, env *environment) (identity, error) {
+	if tokenURL != "" {
+		return nil, fmt.Errorf("auth.gcp_oauth_token_url has no effect beside an external_account in %s, which has its own token_url: remove it", field)
+	}
+	provider, err := credentials.NewCredentialsFromJSON(credentials.ExternalAccount, []byte(key), &credentials.DetectOptions{
+		Scopes: []string{googleScope}, Client: hc, DisableAsyncRefresh: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: is no complete external_account", field)
+	}
+	fetch := func(ctx context.Context) ([]string, time.Time, error) {
+		token, err := provider.Token(ctx)
+		if err != nil {
+			return nil, time.Time{}, fmt.Errorf("workload identity federation of Google: %w", federationError(err))
+		}
+		value, err := authorization(token.Value)
+		return value, token.Expiry, err
+	}
+	return &bearer{env.tokens.get(fingerprintOf("google federation", key), fetch)}, nil
+}
+
+// federationError returns err without what is secret in its text: the library quotes
+// answers.
+func federationError(err error) error {
+	var refused *auth.Error
+	var unreachable *url.Error
+	switch {
+	case errors.As(err, &refused) && refused.Response != nil:
+		return fmt.Errorf("an exchange was refused with status %d", refused.Response.StatusCode)
+	case errors.As(err, &unreachable):
+		return fmt.Errorf("an exchange failed: %s", cause(unreachable.Err))
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("the file of the other token does not exist")
+	}
+	return errors.New("an exchange failed: check audience, subject_token_type and credential_source")
 }
 
 // googleError returns err without the answer's body.

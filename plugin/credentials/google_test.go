@@ -9,11 +9,20 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/target"
 )
 
 var newGoogleKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
@@ -147,5 +156,89 @@ func TestGeminiKeyNeedsNoIdentity(t *testing.T) {
 	apply(t, s, nil, out)
 	if out.Header.Get("X-Goog-Api-Key") != "k" || len(out.Header) != 1 {
 		t.Fatalf("got %v", out.Header)
+	}
+}
+
+// federated is an external_account whose other token is from source.
+func federated(source string) string {
+	return `{"type":"external_account","audience":"//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x",
+		"subject_token_type":"urn:ietf:params:oauth:token-type:jwt","token_url":"https://sts.googleapis.com/v1/token",
+		"service_account_impersonation_url":"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/sa@p.iam.gserviceaccount.com:generateAccessToken",
+		"credential_source":` + source + `}`
+}
+
+// exchange stands for Google's token service and its impersonation of an account.
+func exchange() *cloud {
+	return &cloud{handler: func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Host == "sts.googleapis.com" {
+			fmt.Fprint(w, `{"access_token":"exchanged","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":3600}`)
+			return
+		}
+		fmt.Fprintf(w, `{"accessToken":"of-the-account","expireTime":%q}`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	}}
+}
+
+func TestTokenOfAnOpenIDProviderIsExchangedForGoogles(t *testing.T) {
+	clearCloudEnv(t)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("id-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, env := exchange(), alone()
+	auth := Config{GCPUseServiceAccount: true, GCPServiceAccountJSON: federated(`{"file":` + strconv.Quote(file) + `}`)}
+	s := mustSource(t, auth, "gemini", c.client(), env)
+	wantAuthorization(t, s, "Bearer of-the-account")
+	wantAuthorization(t, s, "Bearer of-the-account")
+	got := c.requests()
+	if len(got) != 2 || got[0].form.Get("subject_token") != "id-token" || got[1].header.Get("Authorization") != "Bearer exchanged" {
+		t.Errorf("asked %+v", got)
+	}
+}
+
+func TestSignatureOfAWSIsExchangedForGoogles(t *testing.T) {
+	clearCloudEnv(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKID")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "aws-secret")
+	t.Setenv("AWS_REGION", "eu-central-1")
+	c := exchange()
+	auth := Config{GCPUseServiceAccount: true, GCPServiceAccountJSON: strings.Replace(federated(`{"environment_id":"aws1","regional_cred_verification_url":"https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"}`),
+		"token-type:jwt", "token-type:aws4_request", 1)}
+	wantAuthorization(t, mustSource(t, auth, "gemini", c.client(), alone()), "Bearer of-the-account")
+	subject, err := url.QueryUnescape(c.requests()[0].form.Get("subject_token"))
+	if err != nil || !strings.Contains(subject, "https://sts.eu-central-1.amazonaws.com") || !strings.Contains(subject, "Credential=AKID/") || strings.Contains(subject, "aws-secret") {
+		t.Errorf("%s (%v)", subject, err)
+	}
+}
+
+func TestFailedFederationNamesNoSecret(t *testing.T) {
+	clearCloudEnv(t)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("marked-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refusing := &cloud{handler: func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"error":"invalid_grant","error_description":"marked-token is not valid"}`)
+	}}
+	for source, want := range map[string]string{
+		`{"file":` + strconv.Quote(file) + `}`:                    "exchange",
+		`{"file":` + strconv.Quote(file+"-that-is-nowhere") + `}`: "does not exist",
+	} {
+		s := mustSource(t, Config{GCPUseServiceAccount: true, GCPServiceAccountJSON: federated(source)}, "gemini", refusing.client(), alone())
+		out := outgoing(t, "https://aiplatform.googleapis.com/v1/x")
+		err := s.Apply(t.Context(), &target.Target{Provider: "gemini", Options: &target.Options{}}, out)
+		if err == nil || !strings.Contains(err.Error(), "workload identity federation") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "marked") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+	for _, wrong := range []Config{
+		{GCPServiceAccountJSON: `{"type":"external_account"}`}, {GCPServiceAccountJSON: `{"type":"authorized_user"}`},
+		{GCPServiceAccountJSON: federated(`{"file":"x"}`), GCPOAuthTokenURL: "https://x"},
+	} {
+		wrong.GCPUseServiceAccount = true
+		if _, err := newSource(wrong, translators.Lookup("gemini"), nil, alone()); err == nil {
+			t.Errorf("%+v: accepted", wrong)
+		}
 	}
 }

@@ -69,7 +69,7 @@ func (f *forKong) Announce(h http.Header, rec *record.Record) {
 			if len(b) > 0 {
 				h[headerRecord] = []string{string(b)}
 			}
-			f.records.Give(f.id, rec)
+			f.records.Give(f.id, rec, b[peer:])
 			return
 		}
 	}
@@ -81,8 +81,8 @@ func (f *forKong) Announce(h http.Header, rec *record.Record) {
 }
 
 func (f *forKong) push(rec *record.Record) {
-	if f.socket.push(f.worker, f.id, rec, f.traced) {
-		f.records.Give(f.id, rec)
+	if line := f.socket.push(f.worker, f.id, rec, f.traced); line != nil {
+		f.records.Give(f.id, rec, line)
 	}
 }
 

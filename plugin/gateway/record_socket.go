@@ -232,7 +232,8 @@ func question(in *bufio.Reader) (first, second string, ok bool) {
 func (s *recordSocket) answer(id, how string) []byte {
 	line := append([]byte(id), ' ')
 	how, traced := strings.CutSuffix(how, " traced")
-	if rec := s.records.Await(id, beginTime); rec != nil {
+	rec, given := s.records.Await(id, beginTime)
+	if rec != nil {
 		if how == "over" {
 			rec.Abandon(endTime)
 		} else {
@@ -240,20 +241,23 @@ func (s *recordSocket) answer(id, how string) []byte {
 		}
 		line = rec.AppendForKong(line, traced)
 	}
-	return append(line, '\n')
+	return append(append(line, given...), '\n')
 }
 
 // push sends a settled record to the worker that the request came from, without
-// waiting for it. It returns false when the worker must ask.
-func (s *recordSocket) push(worker, id string, rec *record.Record, traced bool) bool {
+// waiting for it. It returns the record in JSON, or nil when the worker must ask.
+func (s *recordSocket) push(worker, id string, rec *record.Record, traced bool) []byte {
 	s.mu.Lock()
 	c := s.workers[worker]
 	s.mu.Unlock()
 	if c == nil || rec.PayloadSize() > maxPushed {
-		return false
+		return nil
 	}
 	line := append(rec.AppendForKong(append([]byte(id), ' '), traced), '\n')
-	return len(line) <= maxPushed && c.push(line)
+	if len(line) > maxPushed || !c.push(line) {
+		return nil
+	}
+	return line[len(id)+1 : len(line)-1]
 }
 
 // write writes a line within the given time.

@@ -65,9 +65,9 @@ func TestWorkerAsksForLargeRecords(t *testing.T) {
 		rec := large(size)
 		g.records.Add("large", rec)
 		ended(g.records, "large", rec)
-		got := g.workers.push("7", "large", rec, false)
+		got := g.workers.push("7", "large", rec, false) != nil
 		for end := time.Now().Add(time.Second); pushed && !got && time.Now().Before(end); { // the last answer is still being written
-			got = g.workers.push("7", "large", rec, false)
+			got = g.workers.push("7", "large", rec, false) != nil
 		}
 		if got != pushed {
 			t.Errorf("%d bytes were pushed: %v", size, got)
@@ -93,7 +93,7 @@ func TestWorkerThatDoesNotReadMustAskAfterwards(t *testing.T) {
 		rec := large(8 << 10)
 		g.records.Add(id, rec)
 		ended(g.records, id, rec)
-		if !g.workers.push("7", id, rec, false) {
+		if g.workers.push("7", id, rec, false) == nil {
 			asks = append(asks, id)
 		}
 		if total > 10_000 {

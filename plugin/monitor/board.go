@@ -141,7 +141,7 @@ func (b *board) add(d *record.Data) {
 			continue
 		}
 		m.Requests++
-		if t.Outcome != "ok" {
+		if t.Outcome != "ok" && t.Outcome != record.Cancelled {
 			m.Errors++
 			h := b.targets[targetKey{d.PluginID, t.Target}]
 			h.lastError, h.errorAt = t.Outcome, d.Started

@@ -41,7 +41,9 @@ type metrics struct {
 	streams  prometheus.Gauge
 
 	requests, tokens, cost, unpriced, estimated, attempts, failovers *prometheus.CounterVec
+	hedged, hedgedTokens, hedgedCost                                 *prometheus.CounterVec
 	affinity, prompts                                                *prometheus.CounterVec
+	answers, savedTokens, savedCost                                  *prometheus.CounterVec
 	duration, first, perToken, usage, own                            *prometheus.HistogramVec
 
 	mu     sync.RWMutex
@@ -97,9 +99,15 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.cost = counter("go_ai_proxy_cost_total", "Cost by the prices that are known, in their currency.", byTarget)
 	m.unpriced = counter("go_ai_proxy_unpriced_total", "Requests whose cost is not known, because the price list of their target has no price of their model.", byTarget)
 	m.estimated = counter("go_ai_proxy_estimated_total", "Requests whose tokens are estimated, in part or all.", byTarget)
-	m.attempts = counter("go_ai_proxy_attempts_total", "Calls to providers, by result: ok, http_NNN, error, timeout, invalid_header, slow_start, content_filter.", byAttempt)
+	m.attempts = counter("go_ai_proxy_attempts_total", "Calls to providers, by result: ok, http_NNN, error, timeout, invalid_header, slow_start, content_filter, cancelled.", byAttempt)
 	m.failovers = counter("go_ai_proxy_failovers_total", "Calls that another call replaced, by the failover criterion that it met.", byAttempt)
+	m.hedged = counter("go_ai_proxy_hedged_total", "Requests that were sent to two targets at once, by the two and by which of them answered: first or hedge.", []string{"route", "first", "hedge", "winner"})
+	m.hedgedTokens = counter("go_ai_proxy_hedged_tokens_total", "Tokens of the calls that were cancelled because the other one answered, beside go_ai_proxy_tokens_total.", []string{"route", "first", "hedge"})
+	m.hedgedCost = counter("go_ai_proxy_hedged_cost_total", "Cost of those calls, beside go_ai_proxy_cost_total.", []string{"route", "first", "hedge"})
 	m.affinity = counter("go_ai_proxy_affinity_total", "Requests of conversations, by what named them and by whether they went to their own target: home, busy, unavailable.", []string{"route", "key", "placement"})
+	m.answers = counter("go_ai_proxy_response_cache_total", "Requests where answers are kept: hit, miss, bypass.", []string{"route", "state"})
+	m.savedTokens = counter("go_ai_proxy_saved_tokens_total", "Tokens that kept answers would have used, by kind.", []string{"route", "gen_ai_token_type"})
+	m.savedCost = counter("go_ai_proxy_saved_cost_total", "What kept answers would have cost, by the known prices.", []string{"route"})
 	m.prompts = counter("go_ai_proxy_prompt_cache_total", "Requests for which the provider's prompt cache was to be asked for: added, client (the client did), short.", []string{"route", "target", "state"})
 	m.duration = histogram("gen_ai_client_operation_duration_seconds", "From the request to the end of the answer.", durations, byTarget)
 	m.first = histogram("gen_ai_server_time_to_first_token_seconds", "From the request to the first content of a stream.", firsts, byTarget)
@@ -128,15 +136,32 @@ func (m *metrics) count(d *record.Data) {
 		}
 	}
 	s.count(d)
+	if d.ResponseCache != "" {
+		m.answers.WithLabelValues(d.Route, d.ResponseCache).Inc()
+	}
+	if s := &d.Saved; s.Usage.Any() {
+		m.savedTokens.WithLabelValues(d.Route, "input").Add(float64(s.Usage.Prompt))
+		m.savedTokens.WithLabelValues(d.Route, "output").Add(float64(s.Usage.Completion))
+		m.savedCost.WithLabelValues(d.Route).Add(s.Cost)
+	}
 	if d.PromptCache.State != "" {
 		m.prompts.WithLabelValues(d.Route, d.Label.Target, d.PromptCache.State).Inc()
 	}
 	if d.Affinity.Placement != "" {
 		m.affinity.WithLabelValues(d.Route, d.Affinity.Key, d.Affinity.Placement).Inc()
 	}
+	if h := d.Hedge; h != nil {
+		winner := "first"
+		if h.Won {
+			winner = "hedge"
+		}
+		m.hedged.WithLabelValues(d.Route, h.First, h.Target, winner).Inc()
+		m.hedgedTokens.WithLabelValues(d.Route, h.First, h.Target).Add(float64(h.Prompt + h.Completion))
+		m.hedgedCost.WithLabelValues(d.Route, h.First, h.Target).Add(h.Cost)
+	}
 	for i := range d.Tried {
 		t := &d.Tried[i]
-		m.attempt(tryKey{route: d.Route, provider: t.Provider, target: t.Target, outcome: t.Outcome}, t.Failover, i < len(d.Tried)-1)
+		m.attempt(tryKey{route: d.Route, provider: t.Provider, target: t.Target, outcome: t.Outcome}, t.Failover, i < len(d.Tried)-1 && t.Outcome != record.Cancelled)
 	}
 }
 

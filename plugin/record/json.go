@@ -28,6 +28,9 @@ func (d *Data) append(dst []byte) []byte {
 		if len(d.Tried) > 0 {
 			dst = d.appendTried(jsonedit.AppendName(dst, "tried_targets"))
 		}
+		if d.Hedge != nil {
+			dst = d.Hedge.append(jsonedit.AppendName(dst, "hedge"))
+		}
 	}
 	if d.Logging.Payloads {
 		dst = d.appendPayload(jsonedit.AppendName(dst, "payload"))
@@ -63,6 +66,7 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	}
 	dst = jsonedit.AppendOptional(dst, "affinity_key", d.Affinity.Key)
 	dst = jsonedit.AppendOptional(dst, "affinity", d.Affinity.Placement)
+	dst = jsonedit.AppendOptional(dst, "response_cache", d.ResponseCache)
 	dst = jsonedit.AppendOptional(dst, "prompt_cache", d.PromptCache.State)
 	dst = appendCount(dst, "prompt_cache_marks", d.PromptCache.Marks)
 	for _, option := range target.Logged {
@@ -112,6 +116,12 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	dst = appendFloat(dst, "cost", d.Cost())
 	if d.Logging.PriceFile != "" {
 		dst = d.appendPrice(jsonedit.AppendName(dst, "price"))
+	}
+	if s := &d.Saved; s.Usage.Any() {
+		dst = append(jsonedit.AppendName(dst, "saved"), '{')
+		dst = jsonedit.AppendInt(dst, "prompt_tokens", s.Usage.Prompt)
+		dst = jsonedit.AppendInt(dst, "completion_tokens", s.Usage.Completion)
+		dst = append(appendFloat(dst, "cost", s.Cost), '}')
 	}
 	if d.Estimated {
 		dst = jsonedit.AppendBool(dst, "estimated", true)
@@ -176,6 +186,27 @@ func (d *Data) appendTried(dst []byte) []byte {
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')
+}
+
+// append writes what was done: after how many milliseconds, to whom, who won, and what
+// the other one has cost.
+func (h *Hedge) append(dst []byte) []byte {
+	winner, cancelled := h.First, h.Target
+	if h.Won {
+		winner, cancelled = h.Target, h.First
+	}
+	dst = jsonedit.AppendInt(append(dst, '{'), "after", h.After.Milliseconds())
+	dst = jsonedit.AppendOptional(dst, "first", h.First)
+	dst = jsonedit.AppendOptional(dst, "hedge", h.Target)
+	dst = jsonedit.AppendOptional(dst, "winner", winner)
+	dst = jsonedit.AppendOptional(dst, "cancelled", cancelled)
+	dst = jsonedit.AppendInt(dst, "prompt_tokens", h.Prompt)
+	dst = jsonedit.AppendInt(dst, "completion_tokens", h.Completion)
+	dst = appendFloat(dst, "cost", h.Cost)
+	if h.Estimated {
+		dst = jsonedit.AppendBool(dst, "estimated", true)
+	}
+	return append(dst, '}')
 }
 
 func (d *Data) appendPayload(dst []byte) []byte {

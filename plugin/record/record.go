@@ -55,6 +55,21 @@ type Tried struct {
 	Failover               string // the criterion by which another target was asked next
 }
 
+// Cancelled is the outcome of an attempt that another one has overtaken.
+const Cancelled = "cancelled"
+
+// Hedge is what is recorded of a request that was sent to two targets at once.
+type Hedge struct {
+	After         time.Duration // between the two
+	First, Target string        // labels of the two, the second is the hedge
+	Won           bool          // the hedge brought content first
+	// Prompt, Completion and Cost are those of the attempt that was cancelled, beside
+	// the request's own usage.
+	Prompt, Completion int
+	Cost               float64
+	Estimated          bool // Prompt is
+}
+
 // Label is what tells a target's numbers from those of others, in metrics. All of it
 // comes from the configuration.
 type Label struct {
@@ -64,26 +79,35 @@ type Label struct {
 	Target    string // alias, or provider/model; unique among the targets of a plugin
 }
 
+// Saved is what an answer that was kept would have cost.
+type Saved struct {
+	Usage chat.Usage
+	Cost  float64
+}
+
 // Affinity says by what the balancer knew a conversation, and whether it went to its
 // own target: see balancer.Placement.
 type Affinity struct{ Key, Placement string }
 
 // Data is the content of a record.
 type Data struct {
-	PluginID    string
-	Logging     config.Logging   // what of this is to be logged
-	Provider    string           // of the target that is going to answer
-	Options     *target.Options  // of that target; nil when there is none
-	Price       *prices.Row      // of its model, from a price list; nil when there is none
-	Label       Label            // of that target
-	Route       string           // its name, when Kong was asked for it
-	Status      int              // of the answer to the client; 0 when it got none
-	Category    string           // genai_category
-	Algorithm   string           // of the balancer, where there is a choice
-	Reason      string           // of the choice, when the client wants to know
-	PromptCache promptcache.Done // where providers are asked to cache prompts
-	Affinity    Affinity         // where the balancer goes by conversations
-	Tried       []Tried
+	PluginID      string
+	Logging       config.Logging   // what of this is to be logged
+	Provider      string           // of the target that is going to answer
+	Options       *target.Options  // of that target; nil when there is none
+	Price         *prices.Row      // of its model, from a price list; nil when there is none
+	Label         Label            // of that target
+	Route         string           // its name, when Kong was asked for it
+	Status        int              // of the answer to the client; 0 when it got none
+	Category      string           // genai_category
+	Algorithm     string           // of the balancer, where there is a choice
+	Reason        string           // of the choice, when the client wants to know
+	PromptCache   promptcache.Done // where providers are asked to cache prompts
+	ResponseCache string           // hit, miss or bypass, where answers are kept
+	Saved         Saved            // by an answer that was kept
+	Affinity      Affinity         // where the balancer goes by conversations
+	Tried         []Tried
+	Hedge         *Hedge // nil unless the request was hedged
 
 	Model         string // request_model
 	ResponseModel string // as the provider names it; "" when it does not
@@ -218,6 +242,21 @@ func (r *Record) Abandon(after time.Duration) {
 		d.Estimated = EstimateOutput(&d.Usage, d.Said) || d.Estimated
 		r.settle(Aborted, MessageAborted)
 	}
+}
+
+// Adopt takes over what from, a record of the same request, says, with these attempts.
+// It returns how from has ended, if it has; the record itself has not.
+func (r *Record) Adopt(from *Record, tried []Tried, h *Hedge) (Outcome, string) {
+	d := from.Data()
+	outcome, message := d.Outcome, d.Message
+	d.Outcome, d.Message, d.Latency, d.Tried, d.Hedge = Pending, "", 0, tried, h
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.data.Outcome != Pending {
+		return Pending, "" // nobody waits for it any more
+	}
+	r.data = d
+	return outcome, message
 }
 
 // PayloadSize is how many bytes of payload the record holds.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,22 +27,26 @@ type Store struct {
 	settled queue                    // requests that are over
 	given   queue                    // records that Kong was sent
 	bytes   int                      // of the payloads of settled records
+	number  uint64                   // of the record that was settled last
 	dropped uint64                   // records that nobody asked for in time
 	last    atomic.Uint64
 }
 
 type kept struct {
-	*Record
-	bytes int // 0 until it is settled
+	*Record        // nil when Kong was sent it:
+	line    []byte // it is this then, in JSON
+	bytes   int    // 0 until it is settled
+	number  uint64 // in the order of settling; 0 until then
 }
 
-// queue holds records in the order of their age.
+// queue says which records are kept, in the order of their age. It holds none of them:
+// most are gone long before it is their turn.
 type queue []waiting
 
 type waiting struct {
-	id    string
-	rec   *Record
-	since time.Time
+	id     string
+	number uint64
+	since  time.Time
 }
 
 // NewStore returns an empty store.
@@ -71,18 +76,24 @@ func (s *Store) Settle(id string, rec *Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID[id].Record == rec {
-		s.byID[id] = kept{rec, size}
+		s.number++
+		s.byID[id] = kept{Record: rec, bytes: size, number: s.number}
 		s.bytes += size
-		s.settled = append(s.settled, waiting{id, rec, time.Now()})
+		s.settled = append(s.settled, waiting{strings.Clone(id), s.number, time.Now()}) // id may be a part of the request's head
 	}
 	s.expire()
 }
 
-// Give keeps a settled record that was sent to Kong, for a short time only.
-func (s *Store) Give(id string, rec *Record) {
+// Give keeps of a settled record only the line, in JSON, that was sent to Kong, and only
+// for a short time. It keeps line itself.
+func (s *Store) Give(id string, rec *Record, line []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.given = append(s.given, waiting{id, rec, time.Now()})
+	if k := s.byID[id]; k.Record == rec {
+		k.Record, k.line = nil, line
+		s.byID[id] = k
+		s.given = append(s.given, waiting{id, k.number, time.Now()})
+	}
 	s.expire()
 }
 
@@ -97,17 +108,17 @@ func (s *Store) Dropped() uint64 {
 func (s *Store) Take(id string) *Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.forget(id)
+	return s.forget(id).Record
 }
 
 // Await is like Take, for a record whose request may be about to begin: Kong has
-// sent it, but its client has already left. It waits at most for patience.
-func (s *Store) Await(id string, patience time.Duration) *Record {
+// sent it, but its client has already left. It waits at most for patience. For a
+// record that Kong was sent it returns the line given then, and no record.
+func (s *Store) Await(id string, patience time.Duration) (*Record, []byte) {
 	s.mu.Lock()
-	rec := s.forget(id)
-	if rec != nil {
+	if k := s.forget(id); k.Record != nil || k.line != nil {
 		s.mu.Unlock()
-		return rec
+		return k.Record, k.line
 	}
 	came := s.wanted[id]
 	if came == nil {
@@ -122,15 +133,16 @@ func (s *Store) Await(id string, patience time.Duration) *Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.wanted, id)
-	return s.forget(id)
+	k := s.forget(id)
+	return k.Record, k.line
 }
 
 // forget removes a record and returns it. The lock is held.
-func (s *Store) forget(id string) *Record {
+func (s *Store) forget(id string) kept {
 	k := s.byID[id]
 	s.bytes -= k.bytes
 	delete(s.byID, id)
-	return k.Record
+	return k
 }
 
 // expire removes records that nobody asked for in time, and the oldest when there
@@ -153,7 +165,7 @@ func (s *Store) drop(q *queue) bool {
 	oldest := (*q)[0]
 	(*q)[0] = waiting{}
 	*q = (*q)[1:]
-	if s.byID[oldest.id].Record != oldest.rec {
+	if s.byID[oldest.id].number != oldest.number {
 		return false
 	}
 	s.forget(oldest.id)

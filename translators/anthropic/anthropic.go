@@ -44,6 +44,7 @@ var Provider = provider.Provider{
 			Tune:    Tune,
 			Caching: Caching,
 			Caveats: Caveats,
+			Untuned: Untuned,
 			Models:  Facts,
 		},
 		route.Completions: {

@@ -38,7 +38,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 			dst = append(dst, `{"type":"redacted_thinking","data":`...)
 			dst = append(jsonedit.AppendString(dst, p.Token(origin.Anthropic, &r.Meta)), '}')
 		case chat.ToolCall:
-			dst = appendUseHead(dst, []byte(p.ID), []byte(p.Name), r.Meta.ID, calls)
+			dst = appendUseHead(dst, []byte(p.ID), []byte(chat.ToolName(&r.Meta, p.Name)), r.Meta.ID, calls)
 			dst = append(dst, `,"input":`...)
 			dst = append(appendInput(dst, p.Arguments), '}')
 			calls++

@@ -172,7 +172,7 @@ func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	n := len(e.calls)
 	dst = e.appendBlockStart(e.appendClose(dst), chat.ToolCall)
 	e.calls = append(e.calls, callBlock{call: d.Index, block: e.open})
-	dst = appendUseHead(dst, d.ID, d.Name, e.meta.ID, n)
+	dst = appendUseHead(dst, d.ID, chat.ToolName(&e.meta, d.Name), e.meta.ID, n)
 	dst = append(dst, `,"input":{}}}`+"\n\n"...)
 	return e.appendArguments(dst, d)
 }

@@ -1,9 +1,12 @@
 package anthropic
 
-import "go-ai-proxy/translators/provider"
+import (
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
+)
 
 // MessagesAt returns POST /v1/messages at a path, for gateways that have Anthropic's
-// format, with the header of its version, beside one of their own.
+// format, with the header of its only version, beside one of their own.
 func MessagesAt(path string) *provider.Operation {
 	return &provider.Operation{
 		Path:    provider.Path(path),
@@ -11,7 +14,7 @@ func MessagesAt(path string) *provider.Operation {
 		Chat:    Messages,
 		Meter:   Meter,
 		Origin:  Origin,
-		Header:  header,
+		Header:  func(*target.Target) [][2]string { return [][2]string{{"Anthropic-Version", DefaultVersion}} },
 		Edit:    provider.Edit{Request: OwnThinking},
 		Tune:    Tune,
 		Caching: Caching,

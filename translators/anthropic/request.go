@@ -127,6 +127,14 @@ func appendSystem(dst []byte, m *model, r *chat.Request) ([]byte, error) {
 	return append(dst, '"'), nil
 }
 
+// Untuned returns those of the tuning options that a Claude model refuses.
+func Untuned(t *target.Target) []string {
+	if modelOf(t.Model).sampling == noSampler {
+		return []string{"temperature", "top_p", "top_k"}
+	}
+	return nil
+}
+
 // Caveats returns what of r the model is not asked for as the client wants it, in words
 // for the record.
 func Caveats(t *target.Target, r *chat.Request) []string {

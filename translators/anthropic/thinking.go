@@ -35,7 +35,7 @@ func decideThinking(m *model, r *chat.Request, turns []chat.Turn) thinking {
 	// found tool_use".
 	unsigned := m.thinks != adaptive && chat.UnsignedToolLoop(turns)
 	if raw := r.Lookup("thinking"); raw != nil {
-		return m.fit(thinking{raw: raw, effort: effort}, unsigned)
+		return m.fit(readThinking(raw), effort, unsigned)
 	}
 	if r.ReasoningEffort == "none" {
 		return m.silent()
@@ -69,12 +69,19 @@ func (m *model) silent() thinking {
 	return thinking{mode: m.off}
 }
 
-// fit returns the client's own thinking as the model takes it. unsigned says that the
-// model is in the middle of calling tools, without its thought.
-func (m *model) fit(th thinking, unsigned bool) thinking {
-	if v, err := jsonedit.Parse(th.raw); err == nil {
+// readThinking reads the member thinking.
+func readThinking(raw chat.Raw) thinking {
+	th := thinking{raw: raw}
+	if v, err := jsonedit.Parse(raw); err == nil {
 		th.mode, th.budget = string(v.GetStringBytes("type")), v.GetInt("budget_tokens")
 	}
+	return th
+}
+
+// fit returns the client's own thinking as the model takes it. unsigned says that the
+// model is in the middle of calling tools, without its thought.
+func (m *model) fit(th thinking, effort string, unsigned bool) thinking {
+	th.effort = effort
 	switch {
 	case th.mode == "enabled" && m.thinks == adaptive:
 		return thinking{mode: "adaptive", show: true, effort: th.effort}

@@ -1,7 +1,6 @@
 package anthropic
 
 import (
-	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
@@ -24,12 +23,9 @@ func TuneClaude(t *target.Target, ms []jsonedit.Member, s provider.Settings, thi
 	if !provider.Tuned(t.Options) {
 		return nil
 	}
+	t = s.Yielding(t, ms)
 	m := modelOf(t.Model)
-	r := &chat.Request{}
-	if thinking != nil {
-		r.Extra = []chat.Member{{Name: "thinking", Value: thinking}}
-	}
-	th := decideThinking(m, r, nil)
+	th := readThinking(thinking) // which is sent as it is
 	o := *t.Options
 	if o.MaxTokens != nil && th.mode == "enabled" && *o.MaxTokens <= th.budget {
 		o.MaxTokens = new(*o.MaxTokens + th.room(m))

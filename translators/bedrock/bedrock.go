@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -27,7 +28,10 @@ import (
 var Provider = func() provider.Provider {
 	p := *plain
 	p.Variant = variant
-	p.Kinds = []provider.Kind{{}, {Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}}
+	p.Kinds = []provider.Kind{
+		{}, {Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+		{Name: "OpenAI's API", Options: target.Options{UpstreamURL: "https://bedrock-mantle.us-east-1.api.aws/v1/chat/completions"}},
+	}
 	p.Client = &Client
 	return p
 }()
@@ -38,7 +42,8 @@ var plain = &provider.Provider{
 	Base:        base,
 	PathOverURL: true,
 	Identity:    provider.AWS,
-	Service:     "bedrock",
+	Service:     service,
+	KeyEnv:      "AWS_BEARER_TOKEN_BEDROCK",
 	OwnKey:      true,
 	Embeds:      true,
 	ModelLands:  target.InModel,
@@ -68,17 +73,29 @@ func priceNames(model string) []string {
 
 // operation is Converse, for chat and for completions.
 var operation = &provider.Operation{
-	Path:    pathOf,
-	Format:  provider.BedrockConverse,
-	Chat:    Converse,
-	Hosts:   hosts,
-	Meter:   Meter,
-	Fields:  fields,
-	Origin:  originOf,
-	Edit:    provider.Edit{Request: ownReasoning},
-	Tune:    tuneConverse,
+	Path:   pathOf,
+	Format: provider.BedrockConverse,
+	Chat:   Converse,
+	Hosts:  hosts,
+	Meter:  Meter,
+	Fields: fields,
+	Origin: originOf,
+	Edit:   provider.Edit{Request: ownReasoning},
+	Tune:   tuneConverse,
+	Models: facts,
+	Untuned: func(t *target.Target) []string {
+		m := modelOf(t.Model)
+		switch {
+		case m.claude:
+			return anthropic.Untuned(t)
+		case m.plain:
+			return []string{"temperature", "top_p", "top_k"}
+		case m.topK == "":
+			return []string{"top_k"}
+		}
+		return nil
+	},
 	Caching: caching,
-	Models:  facts,
 	Caveats: func(t *target.Target, r *chat.Request) []string {
 		if modelOf(t.Model).forces(t.Model) {
 			return nil

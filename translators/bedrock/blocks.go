@@ -80,7 +80,7 @@ func (q *query) appendCachePoint(dst []byte, control chat.Raw) []byte {
 	}
 	dst = append(jsonedit.AppendComma(dst), `{"cachePoint":{"type":"default"`...)
 	ttl, _ := jsonedit.String(jsonedit.Lookup(control, "ttl"))
-	if (ttl == "5m" || ttl == "1h") && !q.model.nova {
+	if (ttl == "5m" || ttl == "1h" && !isMinutely(q.Model)) && !q.model.nova {
 		dst = jsonedit.AppendText(dst, "ttl", ttl)
 	}
 	return append(dst, '}', '}')

@@ -32,8 +32,12 @@ func marksOf(t *target.Target) (m chat.Marks, hour, ok bool) {
 	case model.nova: // neither behind tools nor behind a result
 		return chat.Marks{Least: leastOfNova}, false, true
 	}
-	minutes := model.unnamed || slices.ContainsFunc(minutely, func(part string) bool { return strings.Contains(t.Model, part) })
-	return anthropic.MarksOf(t.Model), !minutes, true
+	return anthropic.MarksOf(t.Model), !model.unnamed && !isMinutely(t.Model), true
+}
+
+// isMinutely says whether a Claude model keeps a prompt for five minutes only.
+func isMinutely(id string) bool {
+	return slices.ContainsFunc(minutely, func(part string) bool { return strings.Contains(id, part) })
 }
 
 // markConverse returns a body of Converse, a valid object, with cache points behind the

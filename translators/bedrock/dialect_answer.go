@@ -59,7 +59,7 @@ func appendAnswerBlock(dst []byte, p *chat.Part, list []chat.Citation, meta *cha
 		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Token(origin.Anthropic, meta))), "}}"...)
 	case chat.ToolCall:
 		dst = appendCallID(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), []byte(p.ID), meta.ID, calls)
-		dst = appendInput(jsonedit.AppendName(jsonedit.AppendText(dst, "name", p.Name), "input"), p.Arguments)
+		dst = appendInput(jsonedit.AppendName(jsonedit.AppendText(dst, "name", chat.ToolName(meta, p.Name)), "input"), p.Arguments)
 		dst = append(dst, "}}"...)
 	case chat.Image:
 		if m := p.Media; m != nil && !m.Data.Empty() {

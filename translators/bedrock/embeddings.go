@@ -44,10 +44,11 @@ func (embeddings) AppendRequest(dst []byte, t *target.Target, body []byte) ([]by
 	return append(dst, '}'), nil
 }
 
-// normalize returns whether to normalize the vectors, in JSON: the client's value, or
-// else the configured one.
+// normalize returns whether to normalize the vectors, in JSON: the configured value or
+// the client's.
 func normalize(t *target.Target, r *openai.NewEmbeddings) []byte {
-	if own := jsonedit.Find(r.Members, "normalize"); own != nil {
+	on := t.Options.Bedrock.EmbeddingsNormalize // false may mean that nothing is configured
+	if own := jsonedit.Find(r.Members, "normalize"); own != nil && !(on && t.Options.Overrides()) {
 		return own
 	}
 	return strconv.AppendBool(nil, t.Options.Bedrock.EmbeddingsNormalize)

@@ -168,7 +168,7 @@ func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	dst = e.next(e.appendClose(dst), chat.ToolCall)
 	e.calls = append(e.calls, callBlocks{call: d.Index, block: e.open})
 	p := append(jsonedit.AppendName(e.index(e.open), "start"), `{"toolUse":{`...)
-	p = jsonedit.AppendText(appendCallID(p, d.ID, e.meta.ID, len(e.calls)-1), "name", d.Name)
+	p = jsonedit.AppendText(appendCallID(p, d.ID, e.meta.ID, len(e.calls)-1), "name", chat.ToolName(&e.meta, d.Name))
 	e.payload = append(p, "}}}"...)
 	dst = frame.AppendEventStream(dst, blockStart, e.payload)
 	return e.appendArguments(dst, d.Index, d.Text)

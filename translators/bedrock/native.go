@@ -56,8 +56,12 @@ func invokePath(t *target.Target, stream bool) (string, error) {
 }
 
 // variant returns Bedrock with InvokeModel for clients of Anthropic's format if the
-// model is Anthropic's. An ARN does not tell that, but anthropic_version does.
+// model is Anthropic's. An ARN does not tell that, but anthropic_version does. The
+// configured URL may also be that of another vendor's API.
 func variant(t *target.Target) *provider.Provider {
+	if p := elsewhere(t); p != nil {
+		return p
+	}
 	if isClaude(t) {
 		return withClaude
 	}
@@ -79,6 +83,7 @@ var withClaude = func() *provider.Provider {
 		Format:  provider.AnthropicMessages,
 		Meter:   anthropic.Meter,
 		Tune:    anthropic.Tune,
+		Untuned: anthropic.Untuned,
 		Caching: &provider.Caching{Marks: marksOf, Mark: anthropic.Mark},
 		Header:  latencyHeader,
 		Edit: provider.Edit{

@@ -122,7 +122,7 @@ func (q *query) appendMerged(dst []byte, name string, ours []byte, ownWins bool)
 		return jsonedit.AppendRaw(dst, name, ours), nil
 	}
 	if name == fieldsName {
-		own = q.ownFields(own)
+		own = q.model.ownFields(own)
 	}
 	if ownWins {
 		own, ours = ours, own
@@ -238,9 +238,9 @@ func (q *query) appendModelFields(dst []byte) ([]byte, error) {
 var effortMembers = map[effort]string{effortField: "reasoning_effort", effortNested: "reasoning", effortNova: "reasoningConfig"}
 
 // ownFields are the client's own additionalModelRequestFields, as the model takes them.
-func (q *query) ownFields(own []byte) []byte {
+func (m *model) ownFields(own []byte) []byte {
 	for at, name := range effortMembers {
-		if at != q.model.effort && !q.model.unnamed {
+		if at != m.effort && !m.unnamed {
 			own = jsonedit.With(own, name, nil)
 		}
 	}
@@ -249,10 +249,11 @@ func (q *query) ownFields(own []byte) []byte {
 
 // appendServing writes the members about how the request is served.
 func (q *query) appendServing(dst []byte, t *target.Target) []byte {
-	if t.Options != nil && t.Options.Bedrock.PerformanceConfigLatency != "" {
+	own := q.native("performanceConfig")
+	if t.Options != nil && t.Options.Bedrock.PerformanceConfigLatency != "" && (own == nil || t.Options.Overrides()) {
 		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "performanceConfig"), '{'), "latency", t.Options.Bedrock.PerformanceConfigLatency), '}')
 	} else {
-		dst = jsonedit.AppendRaw(dst, "performanceConfig", q.native("performanceConfig"))
+		dst = jsonedit.AppendRaw(dst, "performanceConfig", own)
 	}
 	if own := q.native("serviceTier"); own != nil {
 		return jsonedit.AppendRaw(dst, "serviceTier", own)

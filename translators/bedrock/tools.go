@@ -137,7 +137,7 @@ func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 	case q.formatByTool() && offered: // a call of a tool, or the answer
 		return append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
 	case q.formatByTool():
-		return q.appendChosen(dst, formatTool)
+		return appendChosen(dst, q.model, formatTool)
 	case !offered, q.model.choice == noChoice:
 		return dst
 	case !q.forces: // see appendSystem
@@ -149,15 +149,15 @@ func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 	case "required":
 		dst = append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
 	case "function":
-		dst = q.appendChosen(dst, q.ToolChoice.Name)
+		dst = appendChosen(dst, q.model, q.ToolChoice.Name)
 	}
 	return dst
 }
 
 // appendChosen writes that a tool must be called: by its name, or that one must be,
 // where no other is offered.
-func (q *query) appendChosen(dst []byte, name string) []byte {
-	if q.model.choice != allChoice {
+func appendChosen(dst []byte, m *model, name string) []byte {
+	if m.choice != allChoice {
 		return append(jsonedit.AppendName(dst, "toolChoice"), `{"any":{}}`...)
 	}
 	return append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "toolChoice"), `{"tool":{`...), "name", name), "}}"...)

@@ -9,9 +9,18 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
+// ownNames are models' own names of the tuning options, in additionalModelRequestFields.
+var ownNames = []provider.Settings{
+	{MaxTokens: fieldsName + ".max_tokens", Temperature: fieldsName + ".temperature", TopP: fieldsName + ".top_p"},
+	{MaxTokens: fieldsName + ".maxTokens", TopP: fieldsName + ".topP"},
+	{MaxTokens: fieldsName + ".max_completion_tokens", TopP: fieldsName + ".p"},
+	{MaxTokens: fieldsName + ".max_gen_len"},
+	{MaxTokens: fieldsName + ".maxTokenCount"},
+}
+
 // tuneConverse returns the edits that set the options of t in a Converse body.
 func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
-	const fields = "additionalModelRequestFields"
+	const fields = fieldsName
 	s := provider.Settings{MaxTokens: "inferenceConfig.maxTokens", Temperature: "inferenceConfig.temperature", TopP: "inferenceConfig.topP"}
 	m := modelOf(t.Model)
 	if m.topK != "" {
@@ -20,6 +29,9 @@ func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	if m.plain {
 		s.Temperature, s.TopP = "", ""
 	}
+	for _, own := range ownNames { // the model's own names are the client's values, too
+		t = own.Yielding(t, ms)
+	}
 	l := provider.Layer{Members: ms}
 	if m.claude {
 		l.Edits = anthropic.TuneClaude(t, ms, s, jsonedit.Lookup(jsonedit.Find(ms, fields), "thinking"))
@@ -27,22 +39,15 @@ func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 		l.Edits = s.Tune(t, ms)
 	}
 	o := t.Options
-	for _, own := range []struct { // the model's own names must not bypass the options
-		set   bool
-		names []string
-	}{
-		{o.MaxTokens != nil, []string{"max_tokens", "maxTokens", "max_completion_tokens", "max_gen_len", "maxTokenCount"}},
-		{o.Temperature != nil, []string{"temperature"}},
-		{o.TopP != nil, []string{"top_p", "topP", "p"}},
-	} {
-		for _, name := range own.names {
-			if own.set {
-				l.Set(fields+"."+name, nil)
+	for _, own := range ownNames { // they must not bypass the options
+		for path, set := range map[string]bool{own.MaxTokens: o.MaxTokens != nil, own.Temperature: o.Temperature != nil, own.TopP: o.TopP != nil} {
+			if set {
+				l.Set(path, nil)
 			}
 		}
 	}
 	if o.Bedrock.PerformanceConfigLatency != "" {
-		l.Set("performanceConfig.latency", jsonedit.AppendString(nil, o.Bedrock.PerformanceConfigLatency))
+		l.Contest(t, "performanceConfig.latency", jsonedit.AppendString(nil, o.Bedrock.PerformanceConfigLatency))
 	}
 	return l.Edits
 }
@@ -100,7 +105,7 @@ func tuneRetrieve(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 		s := provider.Settings{MaxTokens: text + "maxTokens", Temperature: text + "temperature", TopP: text + "topP"}
 		l := provider.Layer{Members: ms, Edits: s.Tune(t, ms)}
 		if latency := t.Options.Bedrock.PerformanceConfigLatency; latency != "" {
-			l.Set(at+"performanceConfig.latency", jsonedit.AppendString(nil, latency))
+			l.Contest(t, at+"performanceConfig.latency", jsonedit.AppendString(nil, latency))
 		}
 		return l.Edits
 	}

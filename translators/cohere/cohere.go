@@ -84,6 +84,7 @@ var embedOperation = &provider.Operation{
 	Format:   provider.CohereEmbed,
 	Body:     Embed,
 	Meter:    Meter,
+	Tune:     provider.TuneDimensions("output_dimension"),
 	NoStream: true,
 }
 

@@ -44,7 +44,7 @@ func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, e
 	}
 	dst = append(jsonedit.AppendName(dst, "embedding_types"), kind...)
 	switch d := v.Get("dimensions"); {
-	case t.Options.EmbeddingsDimensions != nil:
+	case t.Options.EmbeddingsDimensions != nil && (t.Options.Overrides() || d == nil || d.Type() == jsonedit.TypeNull):
 		dst = jsonedit.AppendInt(dst, "output_dimension", *t.Options.EmbeddingsDimensions)
 	case d != nil && d.Type() == jsonedit.TypeNumber:
 		dst = jsonedit.AppendValue(jsonedit.AppendName(dst, "output_dimension"), d)

@@ -1,7 +1,9 @@
 package gemini
 
 import (
+	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
@@ -33,6 +35,11 @@ var Client = provider.ClientFormat{
 		{Path: "/models/{model}:predict", Route: route.Embeddings, API: ofModel(provider.GeminiPredict)},
 		{Path: "/models/{model}:predictLongRunning", Route: route.Videos, API: ofModel(provider.GeminiPredictLong)},
 		{Path: "/models/{model}:fetchPredictOperation", Route: route.Videos, API: ofModel(provider.GeminiFetch)},
+		// Claude on Vertex AI: https://docs.anthropic.com/en/api/claude-on-vertex-ai
+		{Path: "/publishers/anthropic/models/count-tokens:rawPredict", Route: route.Chat, API: anthropic.Client.Paths[1].API},
+		{Path: "/publishers/anthropic/models/{model}:rawPredict", Route: route.Chat, API: &rawClaude},
+		{Path: "/publishers/anthropic/models/{model}:streamRawPredict", Route: route.Chat, API: &rawClaude, Stream: true},
+		{Route: route.Chat, API: interactionsAPI},
 		{Path: "BidiGenerateContent", Route: route.Realtime, API: &provider.API{
 			Format: provider.GeminiLive, Body: provider.TakeSocket, Model: provider.ModelIgnored, Tokens: true,
 		}},
@@ -56,6 +63,13 @@ var Client = provider.ClientFormat{
 			Format: provider.VertexRank, Nested: true, Body: provider.TakeAny, Model: provider.ModelIgnored, Resources: &clientRank,
 		}},
 	},
+}
+
+// rawClaude is Anthropic's Messages with the model in the path, and the version in the
+// body.
+var rawClaude = provider.API{
+	Format: provider.VertexAnthropic, Dialect: anthropic.Dialect, Check: provider.Needs("messages"), Streams: true, Model: provider.ModelInPath,
+	Prose: openai.PromptWords, PromptFirst: true, Ends: true,
 }
 
 // generateAPI is generateContent with streams as one JSON array, or as server-sent

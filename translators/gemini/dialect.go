@@ -65,8 +65,11 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 		return nil, err
 	}
 	if c := first(first(v, "toolConfig", "tool_config"), "functionCallingConfig", "function_calling_config"); c != nil {
-		q.toolChoice(c)
+		if err := q.toolChoice(c); err != nil {
+			return nil, err
+		}
 	}
+	q.NameTools()
 	return q.Request, q.generationConfig(first(v, "generationConfig", "generation_config"))
 }
 
@@ -242,8 +245,13 @@ func (q *request) tools(v *jsonedit.Value) error {
 	return nil
 }
 
-func (q *request) toolChoice(v *jsonedit.Value) {
-	allowed := first(v, "allowedFunctionNames", "allowed_function_names").GetArray()
+// toolChoice reads functionCallingConfig. Several functions of which one is to be called
+// are all that are offered.
+func (q *request) toolChoice(v *jsonedit.Value) error {
+	var allowed []string
+	for _, name := range first(v, "allowedFunctionNames", "allowed_function_names").GetArray() {
+		allowed = append(allowed, string(name.GetStringBytes()))
+	}
 	switch strings.ToUpper(string(v.GetStringBytes("mode"))) {
 	case "AUTO", "VALIDATED":
 		q.ToolChoice.Mode = "auto"
@@ -252,9 +260,13 @@ func (q *request) toolChoice(v *jsonedit.Value) {
 	case "ANY":
 		q.ToolChoice.Mode = "required"
 		if len(allowed) == 1 {
-			q.ToolChoice = chat.ToolChoice{Mode: "function", Name: string(allowed[0].GetStringBytes())}
+			q.ToolChoice, allowed = chat.ToolChoice{Mode: "function", Name: allowed[0]}, nil
 		}
 	}
+	if !q.Allow(allowed) {
+		return &chat.RequestError{Field: "toolConfig.functionCallingConfig.allowedFunctionNames", Message: "has a name that is not among the tools"}
+	}
+	return nil
 }
 
 // generationConfig reads the sampling parameters, stopSequences, the response's

@@ -308,3 +308,25 @@ func TestResultsWithoutIDsBelongToTheirCalls(t *testing.T) {
 		t.Errorf("code: %+v", calls[2:])
 	}
 }
+
+func TestOnlyAllowedFunctionsOfSeveralAreOffered(t *testing.T) {
+	for config, want := range map[string]string{
+		`{"mode":"ANY","allowedFunctionNames":["a","c"]}`:   "required a c",
+		`{"mode":"VALIDATED","allowedFunctionNames":["b"]}`: "auto b",
+		`{"mode":"ANY","allowed_function_names":["a"]}`:     "function a b c",
+		`{"mode":"AUTO"}`: "auto a b c",
+		`{"mode":"ANY","allowedFunctionNames":["a","none"]}`: "",
+	} {
+		r, err := Dialect.ParseRequest([]byte(`{"contents":[{"parts":[{"text":"x"}]}],"tools":[{"functionDeclarations":[{"name":"a"},{"name":"b"},{"name":"c"}]}],"toolConfig":{"functionCallingConfig":` + config + `}}`))
+		got := ""
+		if err == nil {
+			got = r.ToolChoice.Mode
+			for i := range r.Tools {
+				got += " " + r.Tools[i].Name
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, %v", config, got, err)
+		}
+	}
+}

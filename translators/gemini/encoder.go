@@ -48,7 +48,7 @@ func appendPart(dst []byte, p *chat.Part, meta *chat.Meta) []byte {
 	case chat.Thinking:
 		dst = jsonedit.AppendRaw(p.Text.AppendMember(append(jsonedit.AppendComma(dst), '{'), "text"), "thought", "true")
 	case chat.ToolCall:
-		dst = appendCall(append(jsonedit.AppendComma(dst), '{'), []byte(p.ID), []byte(p.Name), []byte(p.Arguments.String()))
+		dst = appendCall(append(jsonedit.AppendComma(dst), '{'), []byte(p.ID), []byte(chat.ToolName(meta, p.Name)), []byte(p.Arguments.String()))
 	case chat.Image, chat.Audio, chat.File, chat.Video:
 		if p.Media == nil || p.Media.Data.Empty() {
 			return dst
@@ -240,7 +240,7 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	switch d.Kind {
 	case chat.ToolStart:
 		c.open = true
-		c.id, c.name = append(c.id[:0], d.ID...), append(c.name[:0], d.Name...)
+		c.id, c.name = append(c.id[:0], d.ID...), append(c.name[:0], chat.ToolName(&e.meta, d.Name)...)
 		c.arguments, c.signature = append(c.arguments[:0], d.Text...), append(c.signature[:0], d.Token(nil, origin.Google, &e.meta)...)
 		return dst
 	case chat.Finish:

@@ -22,6 +22,7 @@ var publicNative = func() map[provider.Format]*provider.Operation {
 	}
 	native := modelOperations(model)
 	native[provider.GeminiLive] = publicLive
+	native[provider.GeminiInteractions] = interactions
 	native[provider.GeminiCount].Counter = &publicCounter
 	for format, path := range map[provider.Format]string{
 		provider.GeminiFiles: "/v1beta/files", provider.GeminiUpload: "/upload/v1beta/files", provider.GeminiBatches: "/v1beta/batches",
@@ -76,6 +77,8 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 	for _, format := range []provider.Format{provider.GeminiEmbed, provider.GeminiEmbedBatch, provider.GeminiPredict} {
 		native[format].Meter = Meter
 	}
+	native[provider.GeminiEmbed].Tune = tuneEmbed
+	native[provider.GeminiEmbedBatch].Tune = tuneEmbedBatch
 	return native
 }
 

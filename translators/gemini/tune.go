@@ -6,6 +6,33 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
+// tuneEmbed returns the edits that set the length of vectors in an embedContent body.
+// https://ai.google.dev/api/embeddings
+func tuneEmbed(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	const camel, snake = "outputDimensionality", "output_dimensionality"
+	l := provider.Layer{Members: ms}
+	if t.Options.EmbeddingsDimensions == nil || l.Has(snake) && !t.Options.Overrides() {
+		return nil
+	}
+	if l.Edits = provider.TuneDimensions(camel)(t, ms); l.Edits != nil && l.Has(snake) {
+		l.Set(snake, nil)
+	}
+	return l.Edits
+}
+
+// tuneEmbedBatch is tuneEmbed for each of a body's requests.
+func tuneEmbedBatch(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	list := jsonedit.Find(ms, "requests")
+	if t.Options.EmbeddingsDimensions == nil || !jsonedit.IsArray(list) {
+		return nil
+	}
+	tuned := jsonedit.Each(list, func(one []byte) []byte {
+		members := jsonedit.Members(one, nil)
+		return jsonedit.Join(nil, jsonedit.Splice(nil, one, members, tuneEmbed(t, members)))
+	})
+	return []jsonedit.Edit{{Key: "requests", Value: tuned}}
+}
+
 // tune returns the edits that set the tuning options in a generateContent body.
 // Google accepts two spellings of its members; the client's member in the other
 // spelling is removed.
@@ -19,6 +46,11 @@ func tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 		at, other = other, at
 	}
 	settings := provider.Settings{MaxTokens: at + ".maxOutputTokens", Temperature: at + ".temperature", TopP: at + ".topP", TopK: at + ".topK"}
+	for _, under := range []string{at, other} {
+		t = provider.Settings{MaxTokens: under + ".maxOutputTokens", Temperature: under + ".temperature", TopP: under + ".topP", TopK: under + ".topK"}.Yielding(t, ms)
+		t = provider.Settings{MaxTokens: under + ".max_output_tokens", TopP: under + ".top_p", TopK: under + ".top_k"}.Yielding(t, ms)
+	}
+	o = t.Options
 	l := provider.Layer{Members: ms, Edits: settings.Tune(t, ms)}
 	for _, one := range []struct {
 		set          bool

@@ -117,3 +117,17 @@ func TestPartnerModelsGetOnlySupportedFields(t *testing.T) {
 		sameJSON(t, string(got), want)
 	}
 }
+
+func TestVertexsOpenAIEndpointIsTheOneCalledOpenapi(t *testing.T) {
+	on := &target.Target{Provider: "gemini", Model: "google/gemini-2.5-flash", Options: &target.Options{Gemini: target.Gemini{
+		APIEndpoint: "us-central1-aiplatform.googleapis.com", ProjectID: "p", LocationID: "us-central1", EndpointID: "openapi",
+	}}}
+	p := variant(on)
+	path, err := p.Operations["llm/v1/chat"].Path(on, true)
+	if err != nil || path != "/v1/projects/p/locations/us-central1/endpoints/openapi/chat/completions" {
+		t.Errorf("%s (%v)", path, err)
+	}
+	if own := p.Operations["llm/v1/chat"].Own(on); own != "google" && own != "gemini" {
+		t.Errorf("signatures are of %q", own)
+	}
+}

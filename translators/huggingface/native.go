@@ -16,7 +16,8 @@ var Native = map[provider.Format]*provider.Operation{
 // tune returns the edits that set the tuning options in a body of TGI. Values that it
 // refuses mean "not given", as in appendParameters.
 func tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
-	o := *t.Options
+	s := provider.Settings{MaxTokens: "parameters.max_new_tokens", Temperature: "parameters.temperature", TopP: "parameters.top_p", TopK: "parameters.top_k"}
+	o := *s.Yielding(t, ms).Options
 	if o.Temperature != nil && *o.Temperature <= 0 {
 		o.Temperature = nil
 	}
@@ -26,9 +27,7 @@ func tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	if o.TopK != nil && *o.TopK <= 0 {
 		o.TopK = nil
 	}
-	l := provider.Layer{Members: ms, Edits: provider.Settings{
-		MaxTokens: "parameters.max_new_tokens", Temperature: "parameters.temperature", TopP: "parameters.top_p", TopK: "parameters.top_k",
-	}.Tune(&target.Target{Options: &o}, ms)}
+	l := provider.Layer{Members: ms, Edits: s.Tune(&target.Target{Options: &o}, ms)}
 	if o.Temperature != nil {
 		l.Set("parameters.do_sample", []byte("true"))
 	}

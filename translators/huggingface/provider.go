@@ -42,6 +42,9 @@ var Provider = provider.Provider{
 		}),
 		route.Completions: TextGeneration,
 		route.Embeddings:  FeatureExtraction,
-		route.Videos:      openai.RESTAt(provider.Path("/v1/videos"), provider.OpenAIVideo),
+		// https://developer.konghq.com/ai-gateway/ai-providers/huggingface/
+		route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
+		route.Transcriptions:   openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
+		route.Videos:           openai.RESTAt(provider.Path("/v1/videos"), provider.OpenAIVideo),
 	},
 }

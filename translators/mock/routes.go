@@ -189,6 +189,12 @@ func openAIRoutes() {
 	add("openai/assistants", "GET", `/assistants/([^/]+)$`, "", `{"id":"$1","object":"assistant","model":"mock"}`)
 	add("openai/threads", "POST", `/threads$`, "messages tool_resources metadata", `{"id":"thread_mock1","object":"thread","created_at":1700000000}`)
 	add("openai/threads", "GET", `/threads/([^/]+)$`, "", `{"id":"$1","object":"thread","created_at":1700000000}`)
+	add("openai/moderations", "POST", `/moderations$`, "!input model", `{"id":"modr_mock1","model":"omni-moderation-latest","results":[{"flagged":false,"categories":{"violence":false},"category_scores":{"violence":0.01},"category_applied_input_types":{"violence":["text"]}}]}`)
+	add("openai/conversations", "POST", `/conversations$`, "items metadata", `{"id":"conv_mock1","object":"conversation","created_at":1700000000,"metadata":{}}`)
+	add("openai/vector_stores", "POST", `/vector_stores$`, "name file_ids metadata expires_after chunking_strategy description", `{"id":"vs_mock1","object":"vector_store","created_at":1700000000,"name":"mock","usage_bytes":0,"status":"completed","file_counts":{"in_progress":0,"completed":0,"failed":0,"cancelled":0,"total":0}}`)
+	add("openai/containers", "POST", `/containers$`, "!name file_ids expires_after memory_limit", `{"id":"cntr_mock1","object":"container","created_at":1700000000,"status":"running","name":"mock"}`)
+	add("openai/uploads", "POST", `/uploads$`, "!filename !purpose !bytes !mime_type expires_after", `{"id":"upload_mock1","object":"upload","bytes":2147483648,"created_at":1700000000,"filename":"large.jsonl","purpose":"batch","status":"pending","expires_at":1700003600}`)
+	add("openai/skills", "GET", `/skills$`, "", `{"object":"list","data":[{"id":"skill_mock1","object":"skill","name":"mock","created_at":1700000000}],"has_more":false}`)
 	add("openai/videos", "POST", `/v1/videos$`, "model !prompt seconds size input_reference", videoAnswer).form = []string{"prompt"}
 	add("openai/videos", "GET", `/v1/videos/([^/]+)$`, "", strings.Replace(videoAnswer, "video_mock1", "$1", 1))
 	add("openai/videos", "DELETE", `/v1/videos/([^/]+)$`, "", `{"id":"$1","object":"video.deleted","deleted":true}`)

@@ -65,7 +65,7 @@ func appendChoice(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []b
 	dst = appendImages(dst, c.Parts)
 	finish := c.Finish
 	if isLegacy(meta) {
-		dst, finish = appendFunctionCall(dst, c), legacyFinish(finish)
+		dst, finish = appendFunctionCall(dst, c, meta), legacyFinish(finish)
 	} else {
 		dst = appendCalls(dst, it, c, meta)
 	}
@@ -138,7 +138,7 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []by
 		}
 		dst = jsonedit.AppendComma(dst)
 		dst = it.appendCallID(append(dst, `{"id":`...), []byte(p.ID), c.Index, n)
-		dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), p.Name)
+		dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), chat.ToolName(meta, p.Name))
 		dst = append(p.Arguments.AppendMember(dst, "arguments"), '}')
 		signature := p.Signature
 		if meta != nil {

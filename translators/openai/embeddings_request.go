@@ -14,7 +14,7 @@ type NewEmbeddings struct {
 	Members    []jsonedit.Member
 	Input      []byte   // as the client wrote it
 	Inputs     [][]byte // the texts as JSON strings, at least one
-	Dimensions int      // options.embeddings_dimensions, or else the client's; 0 if neither is set
+	Dimensions int      // options.embeddings_dimensions or the client's; 0 if neither is set
 }
 
 // EmbeddingsOf reads the body of an embeddings request. Errors are
@@ -40,7 +40,7 @@ func EmbeddingsOf(t *target.Target, body []byte) (*NewEmbeddings, error) {
 		}
 	}
 	switch d := jsonedit.Find(members, "dimensions"); {
-	case t.Options != nil && t.Options.EmbeddingsDimensions != nil:
+	case t.Options != nil && t.Options.EmbeddingsDimensions != nil && (t.Options.Overrides() || d == nil || jsonedit.IsNull(d)):
 		r.Dimensions = *t.Options.EmbeddingsDimensions
 	case d != nil && !jsonedit.IsNull(d):
 		n, ok := jsonedit.Int(d)

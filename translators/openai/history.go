@@ -24,7 +24,11 @@ type historyEdit struct {
 func ownHistory(h *provider.History, own origin.Name, body []byte) []byte {
 	whole := bytes.TrimSpace(body)
 	e := historyEdit{History: h, own: own}
-	return jsonedit.With(whole, "messages", jsonedit.Each(jsonedit.Lookup(whole, "messages"), e.message))
+	messages := jsonedit.Lookup(whole, "messages")
+	if h.Only != nil { // an API that is strict with members is so with the order, too
+		messages = ordered(messages)
+	}
+	return jsonedit.With(whole, "messages", jsonedit.Each(messages, e.message))
 }
 
 // handedOut says whether there may be something in body that we handed out: a token

@@ -41,10 +41,10 @@ func legacyFinish(reason chat.FinishReason) chat.FinishReason {
 }
 
 // appendFunctionCall writes the first call as function_call, if there is one.
-func appendFunctionCall(dst []byte, c *chat.Choice) []byte {
+func appendFunctionCall(dst []byte, c *chat.Choice, meta *chat.Meta) []byte {
 	for i := range c.Parts {
 		if p := &c.Parts[i]; p.Kind == chat.ToolCall {
-			dst = jsonedit.AppendText(append(jsonedit.AppendName(dst, "function_call"), '{'), "name", p.Name)
+			dst = jsonedit.AppendText(append(jsonedit.AppendName(dst, "function_call"), '{'), "name", chat.ToolName(meta, p.Name))
 			return append(p.Arguments.AppendMember(dst, "arguments"), '}')
 		}
 	}
@@ -52,10 +52,10 @@ func appendFunctionCall(dst []byte, c *chat.Choice) []byte {
 }
 
 // appendFunctionDelta writes a delta with a call's beginning or more of its arguments.
-func appendFunctionDelta(dst []byte, d *chat.Delta) []byte {
+func appendFunctionDelta(dst []byte, d *chat.Delta, meta *chat.Meta) []byte {
 	dst = append(dst, `{"function_call":{`...)
 	if d.Kind == chat.ToolStart {
-		dst = jsonedit.AppendText(dst, "name", d.Name)
+		dst = jsonedit.AppendText(dst, "name", chat.ToolName(meta, d.Name))
 	}
 	return append(jsonedit.AppendText(dst, "arguments", d.Text), '}')
 }

@@ -256,7 +256,7 @@ func parsePart(v *jsonedit.Value) (chat.Part, error) {
 	}
 	typ, _ := stringAt(o, "type")
 	switch typ {
-	case "text":
+	case "text", "input_text", "output_text": // the last two are the API of responses'
 		text, ok := textAt(o, "text")
 		if !ok {
 			return part, refuse("", "message part type is 'text' but is missing .text block")
@@ -265,12 +265,26 @@ func parsePart(v *jsonedit.Value) (chat.Part, error) {
 	case "refusal":
 		part.Kind = chat.Refusal
 		part.Text, _ = textAt(o, "refusal")
-	case "image_url", "video_url":
+	case "image_url", "video_url", "input_image":
 		part.Kind = chat.Image
-		if typ == "video_url" { // vLLM and DashScope
+		switch typ {
+		case "video_url": // vLLM and DashScope
 			part.Kind = chat.Video
+		case "input_image":
+			typ = "image_url"
 		}
 		return part, within("", parseURL(&part, v, typ))
+	case "image": // Anthropic's
+		if data := v.GetText("source", "data"); !data.Empty() {
+			part.Kind = chat.Image
+			part.Media = &chat.Media{MIME: string(v.GetStringBytes("source", "media_type")), Data: data}
+			return part, nil
+		}
+		part.Kind, part.Type = chat.Opaque, typ
+		return part, setRaw(&part.Raw, v)
+	case "input_file":
+		part.Kind = chat.File
+		return part, within("", parseFile(&part, v))
 	case "input_audio":
 		part.Kind = chat.Audio
 		return part, within("input_audio", parseAudio(&part, orNull(o.Get("input_audio"))))

@@ -168,11 +168,15 @@ func (chatDialect) ParseRequest(body []byte) (*chat.Request, error) {
 		if req.MaxTokens == "" {
 			req.MaxTokens = limits[1]
 		}
+		if v := orNull(o.Get("tool_choice")); v.Type() != jsonedit.TypeNull {
+			return within("tool_choice", parseToolChoice(req, v))
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	req.NameTools()
 	return req, nil
 }
 
@@ -187,7 +191,7 @@ func parseMember(req *chat.Request, limits *[2]chat.Number, name string, v *json
 	case "functions":
 		return parseFunctions(req, v)
 	case "tool_choice":
-		return parseToolChoice(&req.ToolChoice, v)
+		return nil // when the tools are known
 	case "function_call":
 		return parseFunctionCallChoice(&req.ToolChoice, v)
 	case "parallel_tool_calls":
@@ -361,9 +365,10 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 		return err
 	}
 	var tool chat.Tool
+	flat := isFlat(o)
 	// A tool of another type, or of none ({"googleSearch":{}}), is one that a
 	// provider's servers run.
-	if typ, ok := stringAt(o, "type"); (ok && typ != "function") || (!ok && o.Get("function") == nil) {
+	if typ, ok := stringAt(o, "type"); !flat && ((ok && typ != "function") || (!ok && o.Get("function") == nil)) {
 		if !ok {
 			typ = onlyMember(o)
 		}
@@ -376,7 +381,17 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 			return within("cache_control", err)
 		}
 	}
+	if flat {
+		return parseFunction(req, tool, o)
+	}
 	return within("function", parseFunction(req, tool, orNull(o.Get("function"))))
+}
+
+// isFlat says whether a tool is a function in the form that it has in the API of
+// responses or in Anthropic's, which agents send to every API.
+func isFlat(o *jsonedit.Value) bool {
+	typ, typed := stringAt(o, "type")
+	return o.Get("function") == nil && o.Get("name") != nil && (typ == "function" || !typed && o.Get("input_schema") != nil)
 }
 
 // onlyMember is the name of the first member of o: Google's and Bedrock's tools
@@ -410,7 +425,7 @@ func setDeclared(tool *chat.Tool, v *jsonedit.Value) error {
 			return setString(&tool.Name, v)
 		case "description":
 			return keepText(&tool.Description, v)
-		case "parameters":
+		case "parameters", "input_schema":
 			return setRaw(&tool.Parameters, v)
 		case "strict":
 			return setBoolPtr(&tool.Strict, v)
@@ -426,57 +441,4 @@ func orNull(v *jsonedit.Value) *jsonedit.Value {
 		return null
 	}
 	return v
-}
-
-// parseToolChoice reads tool_choice.
-func parseToolChoice(to *chat.ToolChoice, v *jsonedit.Value) error {
-	o, err := parseMode(to, v)
-	if o == nil || err != nil {
-		return err
-	}
-	if typ, _ := stringAt(o, "type"); typ != "function" {
-		return errNoFunction
-	}
-	function, err := objectOf(orNull(o.Get("function")))
-	if err != nil {
-		return within("function", err)
-	}
-	return within("function", setChosen(to, function))
-}
-
-// errNoFunction refuses a choice of what is no function.
-var errNoFunction = refuse("type", "must be function: nothing else can be translated")
-
-// parseMode reads a choice that is a word; of another, it returns the object.
-func parseMode(to *chat.ToolChoice, v *jsonedit.Value) (*jsonedit.Value, error) {
-	if mode := string(v.GetStringBytes()); mode == "auto" || mode == "none" || mode == "required" {
-		to.Mode = mode
-		return nil, nil
-	}
-	o, err := v.Object()
-	if err != nil {
-		return nil, refuse("", "must be auto, none, required or a function")
-	}
-	return o, nil
-}
-
-// parseFunctionCallChoice reads what tool_choice was called before.
-func parseFunctionCallChoice(to *chat.ToolChoice, v *jsonedit.Value) error {
-	if v.Type() == jsonedit.TypeString {
-		return parseToolChoice(to, v)
-	}
-	o, err := objectOf(v)
-	if err != nil {
-		return err
-	}
-	return setChosen(to, o)
-}
-
-func setChosen(to *chat.ToolChoice, o *jsonedit.Value) error {
-	name, ok := stringAt(o, "name")
-	if !ok || name == "" {
-		return refuse("name", "is missing")
-	}
-	to.Mode, to.Name = "function", name
-	return nil
 }

@@ -229,3 +229,65 @@ func FuzzParseRequest(f *testing.F) {
 		}
 	})
 }
+
+// Agents send every API what they send to their favourite one.
+func TestToolChoicesOfOtherMakersAreUnderstood(t *testing.T) {
+	for choice, want := range map[string]struct {
+		is    chat.ToolChoice
+		tools string
+	}{
+		`"any"`:                          {chat.ToolChoice{Mode: "required"}, "a b"},
+		`"validated"`:                    {chat.ToolChoice{Mode: "auto"}, "a b"},
+		`{"type":"auto"}`:                {chat.ToolChoice{Mode: "auto"}, "a b"},
+		`{"type":"any"}`:                 {chat.ToolChoice{Mode: "required"}, "a b"},
+		`{"type":"none"}`:                {chat.ToolChoice{Mode: "none"}, "a b"},
+		`{"type":"tool","name":"a"}`:     {chat.ToolChoice{Mode: "function", Name: "a"}, "a b"},
+		`{"type":"function","name":"a"}`: {chat.ToolChoice{Mode: "function", Name: "a"}, "a b"},
+		`{"type":"function","function":{"name":"a"}}`:                                                                        {chat.ToolChoice{Mode: "function", Name: "a"}, "a b"},
+		`{"type":"allowed_tools","mode":"auto","tools":[{"name":"b"}]}`:                                                      {chat.ToolChoice{Mode: "auto"}, "b"},
+		`{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"a"}}]}}`: {chat.ToolChoice{Mode: "required"}, "a"},
+	} {
+		r, err := Chat.ParseRequest([]byte(`{"tool_choice":` + choice + `,"messages":[],"tools":[{"type":"function","function":{"name":"a"}},{"type":"function","function":{"name":"b"}}]}`))
+		if err != nil {
+			t.Errorf("%s: %v", choice, err)
+			continue
+		}
+		var tools []string
+		for i := range r.Tools {
+			tools = append(tools, r.Tools[i].Name)
+		}
+		if r.ToolChoice != want.is || strings.Join(tools, " ") != want.tools {
+			t.Errorf("%s: %+v, %q", choice, r.ToolChoice, tools)
+		}
+	}
+	if _, err := Chat.ParseRequest([]byte(`{"tool_choice":{"type":"allowed_tools","tools":[{"name":"x"}]},"messages":[],"tools":[]}`)); err == nil {
+		t.Error("a tool that is not there is allowed")
+	}
+}
+
+func TestFunctionsInTheFormOfOtherAPIsAreFunctions(t *testing.T) {
+	for _, tool := range []string{
+		`{"type":"function","name":"a","description":"d","parameters":{"type":"object"},"strict":true}`,
+		`{"name":"a","description":"d","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}`,
+	} {
+		r, err := Chat.ParseRequest([]byte(`{"messages":[],"tools":[` + tool + `]}`))
+		if err != nil || r.Tools[0].Name != "a" || r.Tools[0].Hosted != "" || string(r.Tools[0].Parameters) != `{"type":"object"}` || r.Tools[0].Description.String() != "d" {
+			t.Errorf("%s: %v, %+v", tool, err, r)
+		}
+	}
+}
+
+func TestPartsInTheFormOfOtherAPIsAreUnderstood(t *testing.T) {
+	for part, want := range map[string]chat.Part{
+		`{"type":"input_text","text":"x"}`:                                                        {Kind: chat.Text, Text: jsonedit.Plain("x")},
+		`{"type":"output_text","text":"x","annotations":[]}`:                                      {Kind: chat.Text, Text: jsonedit.Plain("x")},
+		`{"type":"input_image","image_url":"data:image/png;base64,aGk=","detail":"auto"}`:         {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}},
+		`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGk="}}`:      {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}},
+		`{"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,aGk="}`: {Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", Filename: "a.pdf", Data: jsonedit.Plain("aGk=")}},
+	} {
+		r, err := Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":[` + part + `]}]}`))
+		if err != nil || !chattest.Equal(r.Messages[0].Parts[0], want) {
+			t.Errorf("%s: %v, %+v", part, err, r)
+		}
+	}
+}

@@ -141,7 +141,7 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 		if d.Index > 0 {
 			return dst[:mark]
 		}
-		dst = appendFunctionDelta(dst, d)
+		dst = appendFunctionDelta(dst, d, &e.meta)
 	case chat.AudioDelta:
 		dst = append(append(dst, `{"audio":`...), d.Raw...)
 	case chat.ImageDelta:
@@ -175,7 +175,7 @@ func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 		return append(dst, "}}]"...)
 	}
 	dst = e.id.appendCallID(jsonedit.AppendName(dst, "id"), d.ID, d.Choice, d.Index)
-	dst = jsonedit.AppendBytes(append(dst, `,"type":"function","function":{"name":`...), d.Name)
+	dst = jsonedit.AppendBytes(append(dst, `,"type":"function","function":{"name":`...), chat.ToolName(&e.meta, d.Name))
 	dst = append(jsonedit.AppendText(dst, "arguments", d.Text), '}')
 	return append(appendThoughtSignature(dst, string(d.Token(nil, origin.Google, &e.meta))), "}]"...)
 }

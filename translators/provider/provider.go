@@ -58,7 +58,12 @@ type Provider struct {
 	PriceNames func(model string) []string
 	// Identity says how requests are authenticated other than by a key.
 	Identity Identity
-	Service  string // AWS's name of the service, which is part of a signature
+	// Service, if set, returns AWS's name of the service that t is at, which is a part of
+	// a signature.
+	Service func(t *target.Target) string
+	// KeyEnv is the environment variable with a key that is sent as a bearer token if no
+	// credentials are configured; "" for none.
+	KeyEnv string
 	// Audience, if set, returns what Microsoft's tokens for t are for, if that is not
 	// Azure's AI services: "https://ai.azure.com/"; "" if it is.
 	Audience func(t *target.Target) string
@@ -114,6 +119,14 @@ func (o *Operation) Own(t *target.Target) origin.Name {
 	return origin.Name(t.Provider)
 }
 
+// Tunes reports whether t's model takes the tuning option called name.
+func (o *Operation) Tunes(t *target.Target, name string) bool {
+	if model := o.Edit.Models.Of(t.Model); model != nil && slices.Contains(model.Refuses, name) {
+		return false
+	}
+	return o.Untuned == nil || !slices.Contains(o.Untuned(t), name)
+}
+
 // Operation is one thing a provider can do.
 type Operation struct {
 	// Base, if set, is used instead of the provider's.
@@ -149,6 +162,9 @@ type Operation struct {
 	// Models, if set, returns the table of models that Chat knows. A table of
 	// Edit.Models is not repeated here.
 	Models func() []Facts
+	// Untuned, if set, returns those of temperature, top_p and top_k that t's model
+	// refuses, so that the options of these names have no effect.
+	Untuned func(t *target.Target) []string
 	// Caching says how prompts are kept in the provider's cache; nil if that cannot be
 	// asked for.
 	Caching *Caching
@@ -328,7 +344,8 @@ const (
 	GeminiEmbed          Format = "gemini/embedContent"
 	GeminiEmbedBatch     Format = "gemini/batchEmbedContents"
 	GeminiBatch          Format = "gemini/batchGenerateContent"
-	GeminiLive           Format = "gemini/live" // a WebSocket
+	GeminiLive           Format = "gemini/live"         // a WebSocket
+	GeminiInteractions   Format = "gemini/interactions" // by REST
 	GeminiPredict        Format = "gemini/predict"
 	GeminiPredictLong    Format = "gemini/predictLongRunning"
 	GeminiFetch          Format = "gemini/fetchPredictOperation"
@@ -337,7 +354,8 @@ const (
 	GeminiBatches        Format = "gemini/batches"             // by REST
 	GeminiOperations     Format = "gemini/operations"          // by REST
 	VertexJobs           Format = "vertex/batchPredictionJobs" // by REST
-	VertexRank           Format = "vertex/rank"                // by REST
+	VertexAnthropic      Format = "vertex/anthropic"
+	VertexRank           Format = "vertex/rank" // by REST
 	DashscopeImages      Format = "dashscope/images"
 	CohereChatV2         Format = "cohere/chat-v2"
 	CohereChatV1         Format = "cohere/chat-v1"

@@ -15,9 +15,9 @@ type Settings struct {
 }
 
 // Tune returns the edits that put the tuning options of t into a body with members
-// ms. Configured values win over the client's.
+// ms, but for those that yield to the client's.
 func (s Settings) Tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
-	o := t.Options
+	o := s.Yielding(t, ms).Options
 	l := Layer{Members: ms}
 	if o.MaxTokens != nil {
 		l.Set(s.MaxTokens, strconv.AppendInt(nil, int64(*o.MaxTokens), 10))
@@ -34,11 +34,47 @@ func (s Settings) Tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	return l.Edits
 }
 
+// Yielding returns t, or a copy without the tuning options that a body with members ms
+// has values of its own for, where the client's values win.
+func (s Settings) Yielding(t *target.Target, ms []jsonedit.Member) *target.Target {
+	if t.Options.Overrides() {
+		return t
+	}
+	l, o := Layer{Members: ms}, *t.Options
+	if l.Has(s.MaxTokens) {
+		o.MaxTokens = nil
+	}
+	if l.Has(s.Temperature) {
+		o.Temperature = nil
+	}
+	if l.Has(s.TopP) {
+		o.TopP = nil
+	}
+	if l.Has(s.TopK) {
+		o.TopK = nil
+	}
+	yielding := *t
+	yielding.Options = &o
+	return &yielding
+}
+
 func appendFloat(f float64) []byte { return strconv.AppendFloat(nil, f, 'g', -1, 64) }
 
 // Tuned reports whether o has tuning options.
 func Tuned(o *target.Options) bool {
 	return o.MaxTokens != nil || o.Temperature != nil || o.TopP != nil || o.TopK != nil
+}
+
+// TuneDimensions returns an Operation.Tune for bodies of embeddings that have the
+// length of vectors at a dotted path.
+func TuneDimensions(path string) func(*target.Target, []jsonedit.Member) []jsonedit.Edit {
+	return func(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+		l := Layer{Members: ms}
+		if d := t.Options.EmbeddingsDimensions; d != nil {
+			l.Contest(t, path, strconv.AppendInt(nil, int64(*d), 10))
+		}
+		return l.Edits
+	}
 }
 
 // Layer collects edits of a body's members, including nested ones.
@@ -78,6 +114,24 @@ func (l *Layer) Find(name string) []byte {
 		}
 	}
 	return jsonedit.Find(l.Members, name)
+}
+
+// Has reports whether the body has a value at a dotted path, with the edits applied.
+func (l *Layer) Has(path string) bool {
+	top, rest, nested := strings.Cut(path, ".")
+	value := l.Find(top)
+	if nested {
+		value = jsonedit.Lookup(value, strings.Split(rest, ".")...)
+	}
+	return value != nil && !jsonedit.IsNull(value)
+}
+
+// Contest sets the member at a dotted path, unless the body has one and the client's
+// values win.
+func (l *Layer) Contest(t *target.Target, path string, value []byte) {
+	if t.Options.Overrides() || !l.Has(path) {
+		l.Set(path, value)
+	}
 }
 
 // within returns object with value at path. If object is not an object, it is

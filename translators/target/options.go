@@ -50,7 +50,9 @@ type Option struct {
 	Identity bool
 
 	Tuning bool // it overrides the client's request
-	Price  bool // it is a price, or a factor of one
+	// Contested means that clients can set the same; the option override says who wins.
+	Contested bool
+	Price     bool // it is a price, or a factor of one
 	// Routes are the route types that use the option; nil means all.
 	Routes []route.Type
 	// Translated means that the option only affects translated requests. Clients of
@@ -131,10 +133,11 @@ var (
 
 // List holds all options, in the order of schema.json.
 var List = []Option{
-	{Name: "max_tokens", Tuning: true},
-	{Name: "temperature", Tuning: true},
-	{Name: "top_p", Tuning: true},
-	{Name: "top_k", Tuning: true},
+	{Name: "max_tokens", Tuning: true, Contested: true},
+	{Name: "temperature", Tuning: true, Contested: true},
+	{Name: "top_p", Tuning: true, Contested: true},
+	{Name: "top_k", Tuning: true, Contested: true},
+	{Name: "override"},
 
 	{Name: "input_cost", Price: true},
 	{Name: "output_cost", Price: true},
@@ -163,14 +166,14 @@ var List = []Option{
 	{Name: "upstream_url", Embedding: "upstream_url", Lands: InURL, Identity: true},
 	{Name: "upstream_path", Lands: InURLSegment, Identity: true},
 
-	{Name: "embeddings_dimensions", Routes: []route.Type{route.Embeddings}, Translated: true},
+	{Name: "embeddings_dimensions", Contested: true, Routes: []route.Type{route.Embeddings}},
 
 	{Name: "bedrock.aws_region", Embedding: "bedrock.aws_region", Providers: bedrock, Lands: InHost, Identity: true, Env: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Mock: "us-east-1"},
 	{Name: "bedrock.aws_assume_role_arn", Embedding: "bedrock.aws_assume_role_arn", Providers: bedrock, Lands: InText, Identification: true},
 	{Name: "bedrock.aws_role_session_name", Embedding: "bedrock.aws_role_session_name", Providers: bedrock, Lands: InText, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
 	{Name: "bedrock.aws_sts_endpoint_url", Embedding: "bedrock.aws_sts_endpoint_url", Providers: bedrock, Lands: InURL, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
-	{Name: "bedrock.embeddings_normalize", Embedding: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []route.Type{route.Embeddings}, Translated: true},
-	{Name: "bedrock.performance_config_latency", Embedding: "bedrock.performance_config_latency", Providers: bedrock, Lands: InText, Routes: chats},
+	{Name: "bedrock.embeddings_normalize", Contested: true, Embedding: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []route.Type{route.Embeddings}, Translated: true},
+	{Name: "bedrock.performance_config_latency", Contested: true, Embedding: "bedrock.performance_config_latency", Providers: bedrock, Lands: InText, Routes: chats},
 	{Name: "bedrock.video_output_s3_uri", Embedding: "bedrock.video_output_s3_uri", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Videos}, Translated: true},
 	{Name: "bedrock.batch_bucket_prefix", Embedding: "bedrock.batch_bucket_prefix", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
 	{Name: "bedrock.batch_role_arn", Embedding: "bedrock.batch_role_arn", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},

@@ -34,6 +34,8 @@ type Options struct {
 	Temperature *float64 `json:"temperature"`
 	TopP        *float64 `json:"top_p"`
 	TopK        *int     `json:"top_k"`
+	// Override says whether the configured values win over the client's; nil is true.
+	Override *bool `json:"override"`
 
 	Prices
 
@@ -56,6 +58,10 @@ type Options struct {
 	Dashscope   Dashscope   `json:"dashscope"`
 	Databricks  Databricks  `json:"databricks"`
 }
+
+// Overrides reports whether configured values of options that clients can set, too, win
+// over theirs.
+func (o *Options) Overrides() bool { return o.Override == nil || *o.Override }
 
 // Prices are what a model costs: the price options of `model.options`, which a row of
 // a price file (package prices) has under the same names. A nil price is not known.

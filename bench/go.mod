@@ -1,0 +1,3 @@
+module go-ai-proxy/bench
+
+go 1.26.0

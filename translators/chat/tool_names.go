@@ -1,0 +1,148 @@
+package chat
+
+import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+)
+
+// longestName is how long the name of a function may be at all providers, of the
+// pattern [a-zA-Z0-9_-].
+//
+//	https://platform.openai.com/docs/api-reference/chat/create
+//	https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html
+const longestName = 64
+
+// NameTools gives the functions of r, and the calls in its history, names that every
+// provider takes; Meta.Tools has the client's names for the answer. A name is the same
+// in every turn. Of functions with one name, which providers refuse, the last remains.
+func (r *Request) NameTools() {
+	r.Tools = lastOfEach(r.Tools)
+	n := names{of: map[string]string{}, taken: map[string]bool{}}
+	if n.keep(r) {
+		return
+	}
+	for i := range r.Tools {
+		t := &r.Tools[i]
+		if name := n.name(t.Name); t.Hosted == "" && name != t.Name {
+			t.Client.Name, t.Name = t.Name, name
+		}
+	}
+	if !r.ForcesHosted() && r.ToolChoice.Mode == "function" {
+		r.ToolChoice.Name = n.name(r.ToolChoice.Name)
+	}
+	for i := range r.Messages {
+		parts := r.Messages[i].Parts
+		for j := range parts {
+			if p := &parts[j]; p.Kind == ToolCall || p.Kind == ToolResult && p.Name != "" {
+				p.Name = n.name(p.Name)
+			}
+		}
+	}
+}
+
+// lastOfEach leaves the last of the functions with one name, in the first one's place.
+func lastOfEach(tools []Tool) []Tool {
+	if len(tools) < 2 {
+		return tools
+	}
+	at := make(map[string]int, len(tools))
+	kept := tools[:0]
+	for _, t := range tools {
+		if i, again := at[t.Name]; again && t.Hosted == "" {
+			kept[i] = t
+			continue
+		}
+		if t.Hosted == "" {
+			at[t.Name] = len(kept)
+		}
+		kept = append(kept, t)
+	}
+	return kept
+}
+
+// names are the names of functions, by the client's.
+type names struct {
+	of    map[string]string
+	taken map[string]bool
+}
+
+// keep takes the names that need no change, and says whether they are all.
+func (n *names) keep(r *Request) bool {
+	all := true
+	for i := range r.Tools {
+		switch t := &r.Tools[i]; {
+		case t.Hosted != "":
+		case isToolName(t.Name):
+			n.taken[t.Name] = true
+		default:
+			all = false
+		}
+	}
+	for i := range r.Messages {
+		all = all && !slices.ContainsFunc(r.Messages[i].Parts, func(p Part) bool { return p.Kind == ToolCall && !isToolName(p.Name) })
+	}
+	return all
+}
+
+func (n *names) name(client string) string {
+	if isToolName(client) || client == "" {
+		return client
+	}
+	if known, ok := n.of[client]; ok {
+		return known
+	}
+	name := []byte(client)
+	for i, c := range name {
+		if !inToolName(c) {
+			name[i] = '_'
+		}
+	}
+	if len(name) > longestName || n.taken[string(name)] {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(client)) // never fails
+		end := "_" + strconv.FormatUint(uint64(h.Sum32()), 36)
+		name = append(name[:min(len(name), longestName-len(end))], end...)
+	}
+	n.of[client], n.taken[string(name)] = string(name), true
+	return string(name)
+}
+
+func isToolName(name string) bool {
+	for i := range len(name) {
+		if !inToolName(name[i]) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= longestName
+}
+
+func inToolName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
+}
+
+// ToolName returns the client's name of a function; a nil m, in a request, has none.
+func ToolName[T string | []byte](m *Meta, name T) T {
+	if m == nil {
+		return name
+	}
+	if t := m.Tools[string(name)]; t.Name != "" {
+		return T(t.Name)
+	}
+	return name
+}
+
+// Allow leaves r the functions that are called by one of names, and its hosted tools; it
+// says whether r has a function of each name. No names allow all.
+func (r *Request) Allow(allowed []string) bool {
+	if len(allowed) == 0 {
+		return true
+	}
+	for _, name := range allowed {
+		if !slices.ContainsFunc(r.Tools, func(t Tool) bool { return t.Name == name }) {
+			return false
+		}
+	}
+	r.Tools = slices.DeleteFunc(r.Tools, func(t Tool) bool { return t.Hosted == "" && !slices.Contains(allowed, t.Name) })
+	return true
+}

@@ -1,0 +1,47 @@
+package openai
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestResultsStandDirectlyBehindTheirCalls(t *testing.T) {
+	const calls = `{"role":"assistant","tool_calls":[{"id":"1"},{"id":"2"}]}`
+	const one, two = `{"role":"tool","tool_call_id":"1","content":"a"}`, `{"role":"tool","tool_call_id":"2","content":"b"}`
+	const words = `{"role":"user","content":"stop"}`
+	for name, c := range map[string]struct{ in, want []string }{
+		"in order":         {[]string{words, calls, one, two}, []string{words, calls, one, two}},
+		"swapped":          {[]string{calls, two, one}, []string{calls, one, two}},
+		"words between":    {[]string{calls, one, words, two}, []string{calls, one, two, words}},
+		"a call open":      {[]string{calls, words, two}, []string{calls, two, words}},
+		"without a call":   {[]string{words, two}, []string{words, two}},
+		"before its call":  {[]string{one, calls, words, two}, []string{one, calls, two, words}},
+		"an id used again": {[]string{calls, two, one, calls, one, two}, []string{calls, one, two, calls, one, two}},
+	} {
+		in, want := "["+strings.Join(c.in, ",")+"]", "["+strings.Join(c.want, ",")+"]"
+		if got := string(ordered([]byte(in))); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+func TestOrderingTakesLinearTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures time")
+	}
+	took := func(n int) time.Duration {
+		pair := `,{"role":"assistant","tool_calls":[{"id":"1"}]},{"role":"user","content":"x"},{"role":"tool","tool_call_id":"1","content":"a"}`
+		list := []byte(`[{"role":"user","content":"q"}` + strings.Repeat(pair, n) + "]")
+		best := time.Hour
+		for range 5 {
+			start := time.Now()
+			ordered(list)
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	if small, large := took(2000), took(20000); large > 15*small+5*time.Millisecond {
+		t.Errorf("%v for one size, %v for ten times as much", small, large)
+	}
+}
