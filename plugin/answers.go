@@ -54,8 +54,11 @@ func recall(ctx context.Context, b *balancing, candidates []int) (answered bool,
 	if answers == nil || !isKept(&x.request) {
 		return false, nil
 	}
-	x.reply.cached = cacheBypass
-	defer func() { x.record.Update(func(d *record.Data) { d.ResponseCache = x.reply.cached }) }()
+	note := func(state string) { // before the answer begins: the record goes with its header
+		x.reply.cached = state
+		x.record.Update(func(d *record.Data) { d.ResponseCache = state })
+	}
+	note(cacheBypass)
 	asked, ok := cacheRequest(b, candidates)
 	if !ok {
 		return false, nil
@@ -67,10 +70,10 @@ func recall(ctx context.Context, b *balancing, candidates []int) (answered bool,
 	key := answers.Key(asked)
 	if use.Read {
 		if e := answers.Get(ctx, key); e != nil {
-			x.reply.cached = cacheHit
+			note(cacheHit)
 			return true, replay(b, candidates[0], e)
 		}
-		x.reply.cached = cacheMiss
+		note(cacheMiss)
 	}
 	b.capture = &capture{Sink: x.reply.sink, key: key}
 	x.reply.sink = b.capture

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 )
 
@@ -185,6 +188,37 @@ func TestHedgedAnswersAreKept(t *testing.T) {
 	}
 	if n.Load() != 2 {
 		t.Errorf("%d calls", n.Load())
+	}
+}
+
+// announced keeps the records as they were when their answers began, as Kong gets them.
+type announced struct{ records []record.Data }
+
+func (a *announced) Begin(*record.Record) {}
+
+func (a *announced) Announce(_ http.Header, rec *record.Record) {
+	a.records = append(a.records, rec.Data())
+}
+
+func (a *announced) Settle(*record.Record) {}
+
+func TestRecordThatGoesWithAKeptAnswerSaysSo(t *testing.T) {
+	b := newBench(t, cacheConf("", "$UP"), answer)
+	live := &announced{}
+	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
+		in := x.Inbound()
+		b.relay.Serve(x.Context(), b.instance, &in, x, live)
+	}))
+	defer front.Close()
+	for i, want := range []string{"miss", "hit"} {
+		resp, err := http.Post(front.URL+"/v1/chat/completions", "application/json", strings.NewReader(cold))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if d := live.records[i]; d.ResponseCache != want || d.Outcome != record.Completed || (d.Saved.Usage.Prompt == 7) != (want == "hit") {
+			t.Errorf("request %d: %q, %s, saved %+v", i, d.ResponseCache, d.Outcome, d.Saved)
+		}
 	}
 }
 

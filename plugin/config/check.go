@@ -18,7 +18,7 @@ import (
 // fails it must not serve requests. The error is Problems, each of which names the
 // field and what to do.
 func (c *Config) Check() error {
-	problems := append(c.check().problems, c.unsupported()...)
+	problems := c.check().problems
 	if len(problems) == 0 {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/route"
@@ -76,28 +77,28 @@ type VectorDB struct {
 
 // Redis is `vectordb.redis`. Times are milliseconds.
 type Redis struct {
-	Host                string     `json:"host"`
-	Port                int        `json:"port"`
-	Username            string     `json:"username"`
-	Password            string     `json:"password"`
-	Database            int        `json:"database"`
-	SSL                 bool       `json:"ssl"`
-	SSLVerify           bool       `json:"ssl_verify"`
-	ServerName          string     `json:"server_name"`
-	ConnectTimeout      int        `json:"connect_timeout"`
-	SendTimeout         int        `json:"send_timeout"`
-	ReadTimeout         int        `json:"read_timeout"`
-	KeepalivePoolSize   int        `json:"keepalive_pool_size"`
-	KeepaliveBacklog    *int       `json:"keepalive_backlog"`
-	ConnectionIsProxied bool       `json:"connection_is_proxied"`
-	SentinelMaster      string     `json:"sentinel_master"`
-	SentinelRole        string     `json:"sentinel_role"` // master, slave or any
-	SentinelNodes       []HostPort `json:"sentinel_nodes"`
-	SentinelUsername    string     `json:"sentinel_username"`
-	SentinelPassword    string     `json:"sentinel_password"`
-	ClusterNodes        []IPPort   `json:"cluster_nodes"`
-	ClusterRedirections int        `json:"cluster_max_redirections"`
-	CloudAuth           *CloudAuth `json:"cloud_authentication"`
+	Host                string             `json:"host"`
+	Port                int                `json:"port"`
+	Username            string             `json:"username"`
+	Password            string             `json:"password"`
+	Database            int                `json:"database"`
+	SSL                 bool               `json:"ssl"`
+	SSLVerify           bool               `json:"ssl_verify"`
+	ServerName          string             `json:"server_name"`
+	ConnectTimeout      int                `json:"connect_timeout"`
+	SendTimeout         int                `json:"send_timeout"`
+	ReadTimeout         int                `json:"read_timeout"`
+	KeepalivePoolSize   int                `json:"keepalive_pool_size"`
+	KeepaliveBacklog    *int               `json:"keepalive_backlog"`
+	ConnectionIsProxied bool               `json:"connection_is_proxied"`
+	SentinelMaster      string             `json:"sentinel_master"`
+	SentinelRole        string             `json:"sentinel_role"` // master, slave or any
+	SentinelNodes       []HostPort         `json:"sentinel_nodes"`
+	SentinelUsername    string             `json:"sentinel_username"`
+	SentinelPassword    string             `json:"sentinel_password"`
+	ClusterNodes        []IPPort           `json:"cluster_nodes"`
+	ClusterRedirections int                `json:"cluster_max_redirections"`
+	CloudAuth           *credentials.Cloud `json:"cloud_authentication"`
 }
 
 // HostPort is a node of Redis Sentinel.
@@ -110,22 +111,6 @@ type HostPort struct {
 type IPPort struct {
 	IP   string `json:"ip"`
 	Port int    `json:"port"`
-}
-
-// CloudAuth is `vectordb.redis.cloud_authentication`.
-type CloudAuth struct {
-	Provider              string `json:"auth_provider"` // aws, azure or gcp
-	AWSCacheName          string `json:"aws_cache_name"`
-	AWSRegion             string `json:"aws_region"`
-	AWSIsServerless       bool   `json:"aws_is_serverless"`
-	AWSAccessKeyID        string `json:"aws_access_key_id"`
-	AWSSecretAccessKey    string `json:"aws_secret_access_key"`
-	AWSAssumeRoleARN      string `json:"aws_assume_role_arn"`
-	AWSRoleSessionName    string `json:"aws_role_session_name"`
-	AzureClientID         string `json:"azure_client_id"`
-	AzureClientSecret     string `json:"azure_client_secret"`
-	AzureTenantID         string `json:"azure_tenant_id"`
-	GCPServiceAccountJSON string `json:"gcp_service_account_json"`
 }
 
 // PGVector is `vectordb.pgvector`. Timeout is in milliseconds.

@@ -41,7 +41,7 @@ func Open(c *config.VectorDB, namespace string, texts []Text) (Index, error) {
 	s := space{namespace: namespace, set: identify(ids...), ids: ids, dimensions: c.Dimensions, metric: Metric(c.DistanceMetric)}
 	switch {
 	case c.Strategy == "redis" && c.Redis != nil:
-		return newRedis(c.Redis, s), nil
+		return newRedis(c.Redis, s)
 	case c.Strategy == "pgvector" && c.PGVector != nil:
 		return newPGVector(c.PGVector, s)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/resp"
 )
 
@@ -37,21 +38,31 @@ type redisIndex struct {
 	sets   string // the key of the hash that names the sets in the namespace
 }
 
-func newRedis(c *config.Redis, s space) *redisIndex {
+func newRedis(c *config.Redis, s space) (*redisIndex, error) {
 	base := "go-ai-proxy:semantic:" + s.namespace
-	client, reader := redisClients(c)
+	var login credentials.Login
+	if c.CloudAuth != nil && c.CloudAuth.Provider != "" {
+		var err error
+		if login, err = credentials.NewLogin(c.CloudAuth, c.Username, nil); err != nil {
+			return nil, err
+		}
+	}
+	client, reader := redisClients(c, login)
 	return &redisIndex{
 		client: client, reader: reader, space: s,
 		name:   fmt.Sprintf("%s:%d:%s", base, s.dimensions, s.metric),
 		prefix: base + ":vector:",
 		sets:   base + ":sets",
-	}
+	}, nil
 }
 
 // redisClients returns the configured client, of one server, of a cluster or of the
 // master that Sentinel names, and the client for searches: the same, or a replica's.
-func redisClients(c *config.Redis) (client, reader redis.UniversalClient) {
+func redisClients(c *config.Redis, login credentials.Login) (client, reader redis.UniversalClient) {
 	o := redisOptions(c)
+	if login != nil {
+		o.CredentialsProviderContext, o.ConnMaxLifetime = login, credentials.LoginLife
+	}
 	address := func(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 	switch {
 	case len(c.SentinelNodes) > 0:

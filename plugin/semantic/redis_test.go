@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/semantic/searchtest"
 )
 
@@ -198,8 +200,39 @@ func TestRedisClientIsConfiguredAsAsked(t *testing.T) {
 }
 
 func mainClient(c *config.Redis) redis.UniversalClient {
-	client, _ := redisClients(c)
+	client, _ := redisClients(c, nil)
 	return client
+}
+
+func TestRedisInACloudIsToldTheTokenOfTheIdentity(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	server := searchtest.New(t)
+	var told []string
+	server.Script = func(args []string) (string, bool) {
+		if strings.EqualFold(args[0], "auth") {
+			told = slices.Clone(args[1:])
+			return "+OK\r\n", true
+		}
+		return "", false
+	}
+	c := redisConfig(server, "cosine")
+	c.Redis.Username = "iam-user"
+	c.Redis.CloudAuth = &credentials.Cloud{Provider: "aws", AWSCacheName: "cache", AWSAccessKeyID: "AKID", AWSSecretAccessKey: "secret"}
+	x := open(t, c, "p", three)
+	defer x.Close()
+	if err := x.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 2 || told[0] != "iam-user" || !strings.HasPrefix(told[1], "cache/?Action=connect") {
+		t.Errorf("AUTH %q", told)
+	}
+	if life := x.(*redisIndex).client.(*redis.Client).Options().ConnMaxLifetime; life != credentials.LoginLife {
+		t.Errorf("connections live for %v", life)
+	}
+	c.Redis.CloudAuth.AWSCacheName = ""
+	if _, err := Open(c, "p", nil); err == nil {
+		t.Error("a cache without a name is accepted")
+	}
 }
 
 // TestReplicaIsSearchedAndTheMasterIsWritten: a replica refuses what is

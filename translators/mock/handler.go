@@ -29,13 +29,15 @@ const maxBody = 64 << 20
 // format is spoken. The same request always gets the same answer.
 func Handler(o Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		f := Lookup(r)
-		if f == nil {
+		switch {
+		case err == nil && count(w, r, body):
+			return
+		case f == nil:
 			writeJSON(w, http.StatusNotFound, []byte(`{"error":{"message":"no mock provider has this path","type":"invalid_request_error","code":null,"param":null}}`))
 			return
-		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
+		case err != nil:
 			writeJSON(w, http.StatusBadRequest, f.Error(http.StatusBadRequest, err.Error()))
 			return
 		}
