@@ -53,7 +53,7 @@ func with(t *testing.T, p peer) {
 func ran(t *testing.T, args ...string) (report string) {
 	t.Helper()
 	var out, log bytes.Buffer
-	if err := run(t.Context(), append([]string{"-rounds", "1", "-d", "300ms", "-port", "19700"}, args...), &out, &log); err != nil {
+	if err := run(t.Context(), append([]string{"-rounds", "1", "-d", "300ms"}, args...), &out, &log); err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
 	t.Log(log.String())
@@ -123,6 +123,13 @@ func TestAPeerThatAnswersRightHasFigures(t *testing.T) {
 	with(t, liar(func(s string) string { return s }))
 	if report := ran(t, "-shapes", "400-c10", "-peers", "liar"); strings.Contains(report, "no figure") {
 		t.Error(report)
+	}
+}
+
+func TestMedianOfTwoRoundsIsBetweenThem(t *testing.T) {
+	r := &row{results: []*result{{requests: 30, elapsed: time.Second}, {requests: 10, elapsed: time.Second}}}
+	if got := r.spread(rate); got != (spread{20, 10, 30}) {
+		t.Error(got)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -22,6 +23,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -45,7 +47,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, reverseProxy(args))
 		os.Exit(1)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -60,19 +62,21 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	flags.SetOutput(log)
 	flags.StringVar(&o.shapes, "shapes", "", "`names` with commas between them; all by default")
 	flags.StringVar(&o.peers, "peers", "", "`names` with commas between them; all that are installed by default")
-	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each peer, in turn")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each peer, in turn; 0 only writes the page")
 	flags.DurationVar(&o.duration, "d", 5*time.Second, "how long a round takes")
 	flags.StringVar(&o.out, "out", "", "`folder` for results and charts, which keeps those of other shapes")
 	flags.StringVar(&o.page, "page", "", "Markdown `file` in which what is in -out goes between its marks")
 	flags.StringVar(&o.repo, "repo", "..", "the `folder` of go-ai-proxy")
 	flags.StringVar(&o.kong, "kong", "kong", "Kong's `program`")
-	flags.IntVar(&o.port, "port", 19300, "first `port` of the gateways")
 	flags.BoolVar(&o.list, "list", false, "name shapes and peers, and end")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if o.list {
 		return list(o, out)
+	}
+	if o.rounds == 0 && o.page != "" {
+		return rewrite(o)
 	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -163,8 +167,8 @@ func measure(ctx context.Context, o *options, out, log io.Writer) error {
 		return errors.New("no peer is installed")
 	}
 	var done []finished
-	for i, s := range some {
-		rows, err := measureShape(ctx, o, s, there, programs, o.port+i*len(peers), log)
+	for _, s := range some {
+		rows, err := measureShape(ctx, o, s, there, programs, log)
 		if err != nil {
 			return err
 		}
@@ -186,7 +190,7 @@ func measure(ctx context.Context, o *options, out, log io.Writer) error {
 }
 
 // measureShape starts the peers in front of one provider and loads them in turn.
-func measureShape(ctx context.Context, o *options, s *shape, there []*peer, programs map[*peer]string, port int, log io.Writer) ([]*row, error) {
+func measureShape(ctx context.Context, o *options, s *shape, there []*peer, programs map[*peer]string, log io.Writer) ([]*row, error) {
 	m, err := startMock(o.dir, s.tls)
 	if err != nil {
 		return nil, err
@@ -194,14 +198,18 @@ func measureShape(ctx context.Context, o *options, s *shape, there []*peer, prog
 	defer m.close()
 	var rows []*row
 	gateways := map[*row]*running{}
-	for i, p := range there {
+	for _, p := range there {
 		dir := filepath.Join(o.dir, s.name+"-"+p.name)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
 		r := &row{peer: p}
 		rows = append(rows, r)
-		g, err := p.start(&place{options: o, dir: dir, program: programs[p], port: port + i, mock: m})
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		g, err := p.start(&place{options: o, dir: dir, program: programs[p], port: port, mock: m})
 		if err != nil {
 			fmt.Fprintf(log, "%s did not start: %v\n", p.name, err)
 			r.failed = err
@@ -242,4 +250,13 @@ func measureShape(ctx context.Context, o *options, s *shape, there []*peer, prog
 		}
 	}
 	return rows, nil
+}
+
+// freePort is one on which nobody listens.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }

@@ -56,7 +56,7 @@ func (r *row) spread(of func(*result) float64) spread {
 	if len(all) == 0 {
 		return spread{}
 	}
-	return spread{all[len(all)/2], all[0], all[len(all)-1]}
+	return spread{(all[(len(all)-1)/2] + all[len(all)/2]) / 2, all[0], all[len(all)-1]}
 }
 
 func (s spread) String() string {

@@ -45,6 +45,7 @@ type Instance struct {
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
 	policy   failover.Policy
+	unwatch  []func()             // end the health checks
 	hedge    *hedge.Policy        // nil unless it is configured
 	reserves bool                 // some target has fallback_for
 	affinity *affinity.Finder     // nil unless the algorithm is affinity
@@ -185,7 +186,11 @@ func (inst *Instance) compile() error {
 	if err := openBudgets(inst); err != nil {
 		return err
 	}
-	return compileSemantic(inst)
+	if err := compileSemantic(inst); err != nil {
+		return err
+	}
+	watch(inst)
+	return nil
 }
 
 // label names the target that comes next in metrics.
@@ -308,6 +313,9 @@ func (inst *Instance) Warnings() config.Problems { return inst.warnings }
 // Close releases what the instance holds. Requests in progress go on.
 func (inst *Instance) Close() {
 	inst.relay.closed(inst)
+	for _, stop := range inst.unwatch {
+		stop()
+	}
 	if inst.answers != nil {
 		inst.answers.Close()
 	}
@@ -331,6 +339,7 @@ func (inst *Instance) appendTargets(list []monitor.Target, now time.Time) []moni
 		list = append(list, monitor.Target{
 			Plugin: inst.config.PluginID, RouteType: string(t.RouteType), Target: t.label.Target, Provider: t.label.Provider, Model: t.label.Model,
 			Available: h.Available, ClosedFor: h.ClosedFor.Milliseconds(), RestingFor: h.RestingFor.Milliseconds(), InFlight: h.InFlight,
+			Down: h.Down, Checks: h.Checks, FailedChecks: h.Failed,
 			CredentialsRefusedFor: h.DeniedFor.Milliseconds(),
 			Latency:               h.E2E, PerToken: h.TPOT, PromptTokens: h.Prompt, CompletionTokens: h.Completion, Cost: h.Cost,
 		})

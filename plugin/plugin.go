@@ -19,6 +19,7 @@
 //     to it
 //   - count.go: the tokens of a prompt, counted or estimated
 //   - outgoing.go: URL, headers and credentials
+//   - check.go: asks targets whether they live
 //   - upstream.go: the connection to providers; redirect.go: to one host instead
 //   - header_filter.go: the headers that the client gets
 //   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event;
@@ -89,6 +90,7 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err := relay.Share(os.Getenv(RedisEnv)); err != nil {
 		return err
 	}
+	relay.CheckHealth()
 	k := kong{gateway: g, log: log}
 	if logPhase() {
 		entries := lines.Entries(os.Stdout, log)

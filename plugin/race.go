@@ -43,9 +43,10 @@ type racer struct {
 	ended    chan struct{}
 }
 
-// lostWithin is how long an attempt that won waits for the other to end, so that its
-// record has both.
-const lostWithin = 50 * time.Millisecond
+// lostWithin is how long an attempt that won waits at most for the other to end, so
+// that its record has both. It is cancelled by then, and ends at once but on a host that
+// has no time for it.
+const lostWithin = 250 * time.Millisecond
 
 // tryHedged is like balancing.try, but hedged, where the configuration and the request
 // allow it.

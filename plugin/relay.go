@@ -20,6 +20,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/plugin/health"
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/realtime"
@@ -45,6 +46,7 @@ type Relay struct {
 	embeddings *semantic.Cache
 	prices     pricelist.Store
 	budgets    budget.Store
+	prober     *health.Prober       // nil when nobody is checked
 	paid       record.Paid          // ids of what has been counted and can be read again
 	node       *cluster.Node        // nil when states are not shared
 	answers    *responsecache.Redis // where configurations with redis keep answers; nil for none
@@ -108,12 +110,19 @@ func (r *Relay) Share(url string) error {
 	return nil
 }
 
-// Close stops sharing and ends idle connections to providers.
+// CheckHealth makes the relay check the targets whose configuration asks for it. It
+// must be called before the first configuration.
+func (r *Relay) CheckHealth() { r.prober = health.New(r.log) }
+
+// Close stops sharing and checking, and ends idle connections to providers.
 func (r *Relay) Close() {
 	if r.node != nil {
 		r.node.Close()
 	}
 	r.budgets.Close()
+	if r.prober != nil {
+		r.prober.Close()
+	}
 	if r.answers != nil {
 		r.answers.Close()
 	}
@@ -238,6 +247,7 @@ func (x *exchange) end(ctx context.Context, err error) {
 	var why *unready
 	switch {
 	case errors.As(err, &said):
+		outcome = record.Failed // whatever the status: the provider had begun to answer
 		x.reply.finish(outcome, said.Error())
 	case errors.As(err, &why):
 		x.reply.finish(outcome, why.Error())
@@ -262,6 +272,13 @@ func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
 			return
 		}
 		x.reply.sink.Abort()
+		return
+	}
+	if q := &x.request; outcome == record.Failed && q.stream && q.api != nil && q.api.InStream != nil && q.api.InStream(e) {
+		meta := chat.Meta{ID: x.reply.identify(), Created: q.start.Unix(), Model: q.model}
+		if x.reply.sendFailedStream(http.Header{}, e, &meta) != nil {
+			x.reply.sink.Abort()
+		}
 		return
 	}
 	x.reply.sendError(e)

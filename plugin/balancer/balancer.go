@@ -144,8 +144,8 @@ func (b *Balancer) Pick(r *Request) (index int, ok bool) {
 }
 
 // available collects the untried and healthy candidates in r.from. Those with a
-// Retry-After that has not passed, and those that refuse their credentials, are only
-// among them if there are no others.
+// Retry-After that has not passed, that refuse their credentials or that health checks
+// found down, are only among them if there are no others.
 func (b *Balancer) available(r *Request) {
 	if r.from == nil {
 		r.from = r.fewFrom[:0]
@@ -157,7 +157,7 @@ func (b *Balancer) available(r *Request) {
 		s := b.targets[i].State
 		switch {
 		case i < len(r.tried) && r.tried[i], !b.breaker.allows(s, r.Now):
-		case s.rest.Load() > now, s.denied.shut(r.Now):
+		case s.rest.Load() > now, s.denied.shut(r.Now), s.checks.down.Load():
 			resting = true
 		default:
 			r.from = append(r.from, i)
@@ -187,7 +187,7 @@ func (b *Balancer) Left(r *Request) bool {
 func (b *Balancer) Other(r *Request) bool {
 	for _, i := range r.Candidates {
 		s := b.targets[i].State
-		if !(i < len(r.tried) && r.tried[i]) && b.breaker.allows(s, r.Now) && s.rest.Load() <= r.Now.UnixNano() && !s.denied.shut(r.Now) {
+		if !(i < len(r.tried) && r.tried[i]) && b.breaker.allows(s, r.Now) && s.rest.Load() <= r.Now.UnixNano() && !s.denied.shut(r.Now) && !s.checks.down.Load() {
 			return true
 		}
 	}
@@ -229,6 +229,9 @@ func (b *Balancer) Done(r *Request, i int, v Verdict, now time.Time) {
 	s := b.targets[i].State
 	s.inflight.Add(-1)
 	b.breaker.settle(s, v, r.probe, now)
+	if v == Good {
+		s.good.Store(now.UnixNano())
+	}
 	if r.asks {
 		s.denied.asking.Store(false)
 	}

@@ -26,6 +26,8 @@ type State struct {
 
 	rest    atomic.Int64 // unix nanoseconds until which the provider asked to be left alone
 	denied  denied
+	checks  checks                    // by health checks
+	good    atomic.Int64              // unix nanoseconds of the last success
 	firsts  [2]atomic.Pointer[firsts] // of whole answers and of streams, where hedging needs them
 	fails   failures
 	last    atomic.Int64 // unix nanoseconds of the last failure

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/translators/route"
@@ -100,6 +101,9 @@ type Balancer struct {
 	FailTimeout         int      `json:"fail_timeout"`
 	FirstTokenTimeout   int      `json:"first_token_timeout"` // 0: none
 	Hedge               *Hedge   `json:"hedge"`
+	Healthchecks        *struct {
+		Active Active `json:"active"`
+	} `json:"healthchecks"`
 }
 
 // PromptCache says whether providers are asked to cache prompts for clients that do not.
@@ -123,6 +127,23 @@ type ResponseCache struct {
 type Affinity struct {
 	Headers []string `json:"headers"` // nil: those that agents are known to send
 	Bound   float64  `json:"bound"`   // of a target's load, relative to the mean; 0: the default
+}
+
+// Active says how targets are checked without requests of clients. Times are
+// milliseconds; 0 is the default.
+type Active struct {
+	Interval  int    `json:"interval"`
+	Timeout   int    `json:"timeout"`
+	Path      string `json:"path"` // "": a request for one token
+	Failures  int    `json:"failures"`
+	Successes int    `json:"successes"`
+}
+
+// Checked says whether the target is one that health checks ask: a server of its own,
+// whose address does not depend on the request.
+func (t *Target) Checked() bool {
+	u := t.Model.Options.UpstreamURL
+	return u != "" && !strings.Contains(u, "$(")
 }
 
 // Hedge says when a request is sent to a second target: see package hedge.

@@ -126,6 +126,27 @@ func TestFailoverThatCannotHappenIsNamed(t *testing.T) {
 			t.Errorf("%s\n got %s\nwant %s", config, got, want)
 		}
 	}
+	const own = `{"route_type":"llm/v1/chat","model":{"provider":"openai","options":{"upstream_url":"http://h/v1"}}}`
+	for config, want := range map[string]string{
+		`{"balancer":{"healthchecks":{"active":{"interval":1000}}},"targets":[` + own + `]}`: "",
+		`{"balancer":{"healthchecks":{"active":{"interval":1000}}},"targets":[` + one + `]}`: "config.balancer.healthchecks.active: has no effect: only targets with model.options.upstream_url are checked",
+	} {
+		if got := strings.Join(warned(t, config), "\n"); got != want {
+			t.Errorf("%s\n got %s\nwant %s", config, got, want)
+		}
+	}
+	for _, config := range []string{
+		`{"balancer":{"healthchecks":{"active":{"interval":1000}}},"llm_format":"anthropic","targets":[` + own + `]}`,
+		`{"balancer":{"healthchecks":{"active":{"interval":1000}}},"targets":[` + strings.Replace(own, "llm/v1/chat", "llm/v1/embeddings", 1) + `]}`,
+		`{"balancer":{"healthchecks":{"active":{"interval":1}}},"targets":[` + own + `]}`,
+		`{"balancer":{"healthchecks":{"active":{}}},"targets":[` + own + `]}`,
+		`{"balancer":{"healthchecks":{}},"targets":[` + own + `]}`,
+		`{"balancer":{"healthchecks":{"active":{"interval":1000,"path":"health"}}},"targets":[` + own + `]}`,
+	} {
+		if _, err := load(object(t, config)); err == nil {
+			t.Errorf("%s is accepted", config)
+		}
+	}
 	for _, hedge := range []string{`"after":"p95"`, `"budget":"5%"`, `"after":"95","budget":"5%"`, `"after":"p0","budget":"5%"`, `"after":"p95","budget":"5"`, `"after":"p95","budget":5`} {
 		if _, err := load(object(t, `{"balancer":{"hedge":{`+hedge+`}},"targets":[`+one+`,`+one+`]}`)); err == nil {
 			t.Errorf("%s is accepted", hedge)

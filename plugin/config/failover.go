@@ -26,6 +26,9 @@ func (k *checker) failover() {
 	if b.Hedge != nil && b.Hedge.Images && !slices.ContainsFunc(k.c.Targets, func(t Target) bool { return t.RouteType == route.ImageGenerations }) {
 		k.warn("config.balancer.hedge.images", "has no effect: no target makes images")
 	}
+	if b.Healthchecks != nil {
+		k.healthchecks(&b.Healthchecks.Active)
+	}
 	first := map[route.Type]bool{} // that some target serves at first
 	for i := range k.c.Targets {
 		t := &k.c.Targets[i]
@@ -46,6 +49,24 @@ func (k *checker) failover() {
 			if !slices.Contains(b.FailoverCriteria, criterion) {
 				k.warn(field, "%s is never met: add it to balancer.failover_criteria", criterion)
 			}
+		}
+	}
+}
+
+// healthchecks warns where nobody would be checked, and refuses the request for one
+// token where it cannot be written.
+func (k *checker) healthchecks(active *Active) {
+	const field = "config.balancer.healthchecks.active"
+	if !slices.ContainsFunc(k.c.Targets, func(t Target) bool { return t.Checked() }) {
+		k.warn(field, "has no effect: only targets with model.options.upstream_url are checked")
+		return
+	}
+	if active.Path != "" {
+		return
+	}
+	for i := range k.c.Targets {
+		if t := &k.c.Targets[i]; t.Checked() && (k.c.LLMFormat != "openai" || t.RouteType != route.Chat) {
+			k.fail(field+".path", "must be set: %s cannot be asked for one token, only targets of route_type %s with llm_format openai", k.c.Path(i), route.Chat)
 		}
 	}
 }

@@ -193,7 +193,7 @@ var ownValues = map[string][]string{"config.balancer.algorithm": {"affinity"}}
 var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
 	regexp.MustCompile(`^config\.budgets`),
-	regexp.MustCompile(`^config\.(balancer\.(first_token_timeout|hedge(\..*)?)|targets\[\]\.fallback_for(\[\])?)$`),
+	regexp.MustCompile(`^config\.(balancer\.(first_token_timeout|hedge(\..*)?|healthchecks(\..*)?)|targets\[\]\.fallback_for(\[\])?)$`),
 	regexp.MustCompile(`^config\.balancer\.affinity(\.|$)`),
 	regexp.MustCompile(`^config\.(cache|response_cache)(\.|$)`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),

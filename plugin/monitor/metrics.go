@@ -283,6 +283,8 @@ var (
 	available    = prometheus.NewDesc("go_ai_proxy_target_available", "1, or 0 while the circuit breaker keeps requests away.", targetLabels, nil)
 	inFlight     = prometheus.NewDesc("go_ai_proxy_target_requests_in_flight", "Calls in progress.", targetLabels, nil)
 	refused      = prometheus.NewDesc("go_ai_proxy_target_credentials_refused", "1 while the target is avoided because it refuses its credentials.", targetLabels, nil)
+	down         = prometheus.NewDesc("go_ai_proxy_target_down", "1 while the target is avoided because health checks found it dead.", targetLabels, nil)
+	checked      = prometheus.NewDesc("go_ai_proxy_health_checks_total", "Health checks, by result: ok or failed.", append(targetLabels[:len(targetLabels):len(targetLabels)], "result"), nil)
 	latency      = prometheus.NewDesc("go_ai_proxy_target_latency_seconds", "The latency that the balancer expects.", targetLabels, nil)
 )
 
@@ -291,6 +293,8 @@ func (c *targetCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- available
 	to <- inFlight
 	to <- refused
+	to <- down
+	to <- checked
 	to <- latency
 }
 
@@ -308,6 +312,15 @@ func (c *targetCollector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(available, prometheus.GaugeValue, up, labels...)
 		to <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(t.InFlight), labels...)
 		to <- prometheus.MustNewConstMetric(refused, prometheus.GaugeValue, denied, labels...)
+		dead := 0.0
+		if t.Down {
+			dead = 1
+		}
+		to <- prometheus.MustNewConstMetric(down, prometheus.GaugeValue, dead, labels...)
+		if t.Checks > 0 {
+			to <- prometheus.MustNewConstMetric(checked, prometheus.CounterValue, float64(t.Checks-t.FailedChecks), append(labels[:len(labels):len(labels)], "ok")...)
+			to <- prometheus.MustNewConstMetric(checked, prometheus.CounterValue, float64(t.FailedChecks), append(labels[:len(labels):len(labels)], "failed")...)
+		}
 		to <- prometheus.MustNewConstMetric(latency, prometheus.GaugeValue, t.Latency/float64(time.Second/time.Millisecond), labels...)
 	}
 }

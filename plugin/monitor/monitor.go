@@ -40,6 +40,10 @@ type Target struct {
 	// after failures, and after the provider's Retry-After.
 	ClosedFor  int64 `json:"closed_for_ms"`
 	RestingFor int64 `json:"resting_for_ms"`
+	// Down says that health checks found the target dead; both counts are of them.
+	Down         bool  `json:"down"`
+	Checks       int64 `json:"health_checks"`
+	FailedChecks int64 `json:"health_checks_failed"`
 	// CredentialsRefusedFor are the milliseconds until the target is asked again after
 	// it refused its credentials.
 	CredentialsRefusedFor int64 `json:"credentials_refused_for_ms"`

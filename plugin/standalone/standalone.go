@@ -67,6 +67,7 @@ func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.
 	}
 	relay := plugin.NewRelay(schema, log, kind)
 	defer relay.Close()
+	relay.CheckHealth()
 	if err := relay.Share(os.Getenv(plugin.RedisEnv)); err != nil {
 		return err
 	}

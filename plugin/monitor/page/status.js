@@ -53,6 +53,7 @@ function chart(label, minutes, now, ...parts) {
 
 function stateOf(t) {
   if (!t.available) return ["bad", t.closed_for_ms ? `closed for ${duration(t.closed_for_ms)}` : "closed, next request probes"];
+  if (t.down) return ["bad", "down, by health checks"];
   if (t.credentials_refused_for_ms) return ["bad", `credentials refused, asked again in ${duration(t.credentials_refused_for_ms)}`];
   if (t.resting_for_ms) return ["wait", `resting for ${duration(t.resting_for_ms)}`];
   return ["good", "available"];
