@@ -69,6 +69,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 		if over, is := errors.AsType[*overBudget](err); is && over.next {
 			left++ // it was not tried
 			spent = over
+			b.leaveOut(i)
 			continue
 		}
 		failed, ok := errors.AsType[*attemptError](err)
@@ -118,10 +119,8 @@ func (b *balancing) mayReplace(failed *attemptError) string {
 // for such failures, or else those that are kept for none. What will not go away by
 // asking again is not asked of i again.
 func (b *balancing) narrow(i int, f *failover.Failure) {
-	isFailed := func(j int) bool { return j == i }
 	if f.Lasts() {
-		b.ordinary = slices.DeleteFunc(slices.Clone(b.ordinary), isFailed)
-		b.reserved = slices.DeleteFunc(b.reserved, isFailed)
+		b.leaveOut(i)
 	}
 	b.pick.Candidates = b.ordinary
 	if kept := b.keptFor(f); len(kept) > 0 {
@@ -129,6 +128,15 @@ func (b *balancing) narrow(i int, f *failover.Failure) {
 			b.pick.Candidates = b.ordinary
 		}
 	}
+}
+
+// leaveOut removes target i from the candidates: the balancer would choose it again
+// when all others have been tried.
+func (b *balancing) leaveOut(i int) {
+	isIt := func(j int) bool { return j == i }
+	b.ordinary = slices.DeleteFunc(slices.Clone(b.ordinary), isIt)
+	b.reserved = slices.DeleteFunc(b.reserved, isIt)
+	b.pick.Candidates = slices.DeleteFunc(slices.Clone(b.pick.Candidates), isIt)
 }
 
 // keptFor returns the targets whose fallback_for names f.
