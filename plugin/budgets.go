@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -148,12 +149,14 @@ func (s *spending) settle(x *exchange) {
 		return
 	}
 	d := x.record.Data()
-	for i := range s.held {
+	answered := false
+	for i := range slices.Backward(s.held) {
 		h := &s.held[i]
-		if h.target.label != d.Label {
+		if answered || h.target.label != d.Label { // a target may have been tried twice
 			h.hold.Settle(func(b *budget.Budget) int64 { return lost(b, &d, h.target) })
 			continue
 		}
+		answered = true
 		h.hold.Settle(func(b *budget.Budget) int64 { return spent(b, &d) })
 		if n := int64(d.Usage.Completion); d.Outcome == record.Completed && n > 0 {
 			h.target.output.Store((7*typicalOutput(h.target) + n) / 8)
@@ -166,7 +169,7 @@ func (s *spending) settle(x *exchange) {
 // request used at the target that was overtaken, otherwise nothing.
 func lost(b *budget.Budget, d *record.Data, t *endpoint) int64 {
 	h := d.Hedge
-	if h == nil || t.label.Target != h.First && t.label.Target != h.Target {
+	if h == nil || t.label == d.Label || t.label.Target != h.First && t.label.Target != h.Target {
 		return 0
 	}
 	o := &t.Model.Options
