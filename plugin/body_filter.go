@@ -372,7 +372,9 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	h, status := clientHeaders(a), a.answer.Status
 	if inStream := a.request.api.InStream; a.how == viaChat && a.request.stream && inStream != nil {
 		if e := chat.ErrorFrom(a.answer.Status, whole); inStream(e) {
-			return sendFailedStream(a, h, e)
+			meta := a.meta()
+			a.reply.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
+			return a.reply.sendFailedStream(h, e, &meta)
 		}
 	}
 	if !isPage(whole) && (a.how == viaChat || a.how == viaCounter || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
@@ -387,18 +389,6 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 	}
 	a.reply.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	return a.reply.sendEncoded(status, h, whole, gzipped)
-}
-
-// sendFailedStream gives the client the provider's error as a stream that fails.
-func sendFailedStream(a *attempt, h http.Header, e *chat.Error) error {
-	a.reply.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
-	asStream(h, cmp.Or(a.request.api.Media, "text/event-stream"))
-	if err := a.reply.startStream(http.StatusOK, h); err != nil {
-		return err
-	}
-	a.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
-	a.reply.errorEvent(e)
-	return nil
 }
 
 // maxAnswer is the largest answer that is held in memory, in bytes.

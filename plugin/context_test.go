@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
@@ -82,5 +83,46 @@ func TestTooLongConversationIsWordedAsTheClientsProviderWordsIt(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A stream that says at once that the conversation is too long ends as Codex knows it,
+// as a stream that fails, also where the provider has that API itself. Other clients, and
+// other errors, get a status.
+func TestConversationTooLongInAStreamIsAFailedStream(t *testing.T) {
+	const tooLong = "Your input exceeds the context window of this model."
+	own := "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"status\":\"in_progress\"}}\n\n" +
+		"event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"id\":\"resp_1\",\"status\":\"failed\",\"error\":{\"code\":\"context_length_exceeded\",\"message\":\"" + tooLong + "\"}}}\n\n"
+	chatty := "data: {\"error\":{\"message\":\"" + tooLong + "\",\"code\":\"context_length_exceeded\"}}\n\n"
+	for _, c := range []struct {
+		name, route, provider, stream string
+		want                          int
+		words                         string
+	}{
+		{"OpenAI's own", "llm/v1/responses", "openai", own, 200, `"type":"response.failed"`},
+		{"of a chat", "llm/v1/responses", "deepseek", chatty, 200, `"type":"response.failed"`},
+		{"a chat client", chatRoute, "deepseek", chatty, 400, `"code":"context_length_exceeded"`},
+		{"another error", "llm/v1/responses", "deepseek", "data: {\"error\":{\"message\":\"gave up\"}}\n\n", 502, "gave up"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, routeConf(c.route, c.provider, "m", `"upstream_url":"$UP"`), func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				_, _ = w.Write([]byte(c.stream))
+			})
+			ask := `{"stream":true,"input":"hello"}`
+			if c.route == chatRoute {
+				ask = `{"stream":true,"messages":[{"role":"user","content":"hello"}]}`
+			}
+			resp, body := b.post(ask)
+			if resp.StatusCode != c.want || !strings.Contains(body, c.words) {
+				t.Errorf("%d %s", resp.StatusCode, body)
+			}
+			if c.want == 200 && !strings.Contains(body, `"error":{"code":"context_length_exceeded","message":"`+tooLong+`"}`) {
+				t.Errorf("the reason is not told: %s", body)
+			}
+			if rec := <-b.records; rec.Outcome() != record.Failed {
+				t.Errorf("the record says %s", rec.Outcome())
+			}
+		})
 	}
 }

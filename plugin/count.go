@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 
 	"go-ai-proxy/plugin/record"
@@ -40,10 +41,28 @@ func chooseCounter(a *attempt) error {
 		if a.instance.native() == nil {
 			a.asked = &provider.Call{Method: http.MethodPost, Path: path}
 		}
-	case counter.Counter != nil:
+	case counter.Counter != nil && (!counter.Counter.AtHome || atHome(a)):
 		a.how, a.op, a.asked = viaCounter, counter, &provider.Call{Method: http.MethodPost, Path: path}
 	}
 	return nil
+}
+
+// atHome says whether the target is at the provider's own host.
+func atHome(a *attempt) bool {
+	configured := a.target.Options.UpstreamURL
+	if configured == "" || a.provider.Base == nil {
+		return configured == ""
+	}
+	base, err := a.provider.Base(a.target)
+	if err != nil {
+		return false
+	}
+	own, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	u, err := a.endpoint.parseBase(configured)
+	return err == nil && u.Host == own.Host
 }
 
 // translateCount makes the counter's body of the body that the chat would have.
@@ -52,7 +71,11 @@ func translateCount(a *attempt) error {
 	if err != nil {
 		return err
 	}
-	body, err := a.provider.Operations[route.Chat].AppendRequest(nil, a.target, r)
+	counted := a.provider.Operations[route.Chat]
+	if a.op.Counter.Instead {
+		counted = counted.Instead.Operation
+	}
+	body, err := counted.AppendRequest(nil, a.target, r)
 	if err != nil {
 		return err
 	}

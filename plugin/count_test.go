@@ -53,6 +53,10 @@ func TestPromptIsCountedByTheProvidersOwnCounter(t *testing.T) {
 		{"openai", "gemini", "gemini-2.5-pro", "", "/v1/responses/input_tokens", openAIAsks, `{"object":"response.input_tokens","input_tokens":42}`, "/v1beta/models/gemini-2.5-pro:countTokens", `hello there`},
 		{"openai", "openai", "gpt-5", "", "/v1/responses/input_tokens", openAIAsks, `"input_tokens":42`, "/v1/responses/input_tokens", `{"model":"gpt-5","input":"hello there"}`},
 		{"openai", "openai", "gpt-5", `,"upstream_url":"http://u/x/v1/responses"`, "/v1/responses/input_tokens", openAIAsks, `"input_tokens":42`, "/x/v1/responses/input_tokens", `{"model":"gpt-5","input":"hello there"}`},
+		{"bedrock", "openai", "gpt-5", "", "/model/m/count-tokens", bedrockAsks, `{"inputTokens":42}`, "/v1/responses/input_tokens", `{"model":"gpt-5","input":[{"type":"message","role":"user","content":"hello there"}]}`},
+		{"anthropic", "openai", "gpt-4o", `,"upstream_url":"https://api.openai.com/v1/chat/completions"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":42}`, "/v1/responses/input_tokens",
+			`{"model":"gpt-4o","input":[{"type":"message","role":"system","content":"be brief"},{"type":"message","role":"user","content":"hello there"}],"tools":[{"type":"function","name":"look","parameters":{"type":"object"},"strict":false}]}`},
+		{"gemini", "azure", "gpt-5", `,"azure_instance":"i","azure_deployment_id":"d","azure_api_version":"2024-10-21"`, "/v1beta/models/m:countTokens", geminiAsks, `{"totalTokens":42}`, "/openai/v1/responses/input_tokens", `{"model":"d","input":`},
 		{"bedrock", "anthropic", "claude-sonnet-4-5", "", "/model/m/count-tokens", bedrockAsks, `{"inputTokens":42}`, "/v1/messages/count_tokens", `hello there`},
 		{"bedrock", "anthropic", "claude-sonnet-4-5", "", "/model/m/count-tokens", invoked, `{"inputTokens":42}`, "/v1/messages/count_tokens", `be brief`},
 		{"bedrock", "bedrock", sonnet, "", "/model/m/count-tokens", bedrockAsks, `"inputTokens":42`, "/model/" + strings.ReplaceAll(sonnet, ":", "%3A") + "/count-tokens", bedrockAsks},
@@ -80,11 +84,11 @@ func TestPromptIsEstimatedWhereTheProviderHasNoCounter(t *testing.T) {
 		{"anthropic", "ollama", "m", `,"upstream_url":"http://u/api/chat"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
 		{"anthropic", "bedrock", "amazon.nova-pro-v1:0", "", "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
 		{"anthropic", "gemini", "gemini-2.5-pro", `,"upstream_url":"http://u/some/where"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
+		{"anthropic", "openai", "gpt-5", `,"upstream_url":"http://u/v1/chat/completions"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
 		{"gemini", "deepseek", "deepseek-chat", "", "/v1beta/models/m:countTokens", geminiAsks, `{"totalTokens":3}`},
 		{"gemini", "cohere", "command-a", "", "/v1beta/models/m:countTokens", geminiAsks, `{"totalTokens":3}`},
 		{"openai", "mistral", "mistral-large", "", "/v1/responses/input_tokens", openAIAsks, `"input_tokens":3}`},
 		{"openai", "xai", "grok-4", "", "/v1/responses/input_tokens", openAIAsks, `"input_tokens":3}`},
-		{"bedrock", "openai", "gpt-5", "", "/model/m/count-tokens", bedrockAsks, `{"inputTokens":3}`},
 	} {
 		b := newBench(t, countConf(c.format, c.provider, c.model, c.more), unasked(t)).elsewhere()
 		resp, got := b.send("POST", c.path, asJSON, c.body)

@@ -74,6 +74,8 @@ func TestResponsesAPIIsAskedForWhatChatRefuses(t *testing.T) {
 		{"an unknown name", "openai", "openai", "acme", "", `,"reasoning_effort":"high",` + chatTool, false, "/v1/chat/completions"},
 		{"a tool that cannot be translated", "openai", "openai", "gpt-5.6", "", `,"tools":[{"type":"custom","custom":{"name":"x"}}]`, false, "/v1/chat/completions"},
 		{"Claude's thinking and functions", "anthropic", "openai", "gpt-5.4", "", thinks + `,` + claudeTool, true, "/v1/responses"},
+		{"Claude's thinking without a budget", "anthropic", "openai", "gpt-5.4", "", `,"max_tokens":9000,"thinking":{"type":"adaptive"},` + claudeTool, true, "/v1/responses"},
+		{"Claude without thinking", "anthropic", "openai", "gpt-5.4", "", `,"max_tokens":9000,` + claudeTool, false, "/v1/chat/completions"},
 		{"Claude's thinking, an older model", "anthropic", "openai", "gpt-5", "", thinks + `,` + claudeTool, false, "/v1/chat/completions"},
 		{"Claude's search", "anthropic", "openai", "gpt-4o", "", `,"max_tokens":99,` + claudeWeb, true, "/v1/responses"},
 		{"Claude's search on xai", "anthropic", "xai", "grok-4", "", `,"max_tokens":99,` + claudeWeb, true, "/v1/responses"},
@@ -103,6 +105,28 @@ func TestResponsesAPIIsAskedForWhatChatRefuses(t *testing.T) {
 				t.Errorf("the record's provider and route are %q and %+v", d.Label.Provider, d.Tried)
 			}
 		})
+	}
+}
+
+// A summary of the reasoning is asked for where the client shows thoughts, and only there.
+func TestSummariesAreAskedForByClientsThatShowThoughts(t *testing.T) {
+	const gemini = `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"generationConfig":{"thinkingConfig":{"thinkingBudget":5000%s}}}`
+	const claude = `{"model":"m","max_tokens":9000,"messages":[{"role":"user","content":"x"}],"thinking":%s}`
+	const converse = `{"messages":[{"role":"user","content":[{"text":"x"}]}],"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":5000}}}`
+	for _, c := range []struct{ format, path, ask, want string }{
+		{"anthropic", "/v1/messages", fmt.Sprintf(claude, `{"type":"enabled","budget_tokens":5000}`), `"reasoning":{"effort":"high","summary":"auto"}`},
+		{"anthropic", "/v1/messages", fmt.Sprintf(claude, `{"type":"enabled","budget_tokens":5000,"display":"omitted"}`), `"reasoning":{"effort":"high"}`},
+		{"anthropic", "/v1/messages", fmt.Sprintf(claude, `{"type":"disabled"}`), `"reasoning":{"effort":"high"}`}, // the least of this model
+		{"gemini", "/v1beta/models/m:generateContent", fmt.Sprintf(gemini, `,"includeThoughts":true`), `"reasoning":{"effort":"high","summary":"auto"}`},
+		{"gemini", "/v1beta/models/m:generateContent", fmt.Sprintf(gemini, ``), `"reasoning":{"effort":"high"}`},
+		{"bedrock", "/model/m/converse", converse, `"reasoning":{"effort":"high","summary":"auto"}`},
+		{"openai", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"x"}],"reasoning_effort":"high"}`, `"reasoning":{"effort":"high"}`},
+	} {
+		s := newStage(t, mock.Handler(mock.Options{}))
+		inst := s.instance(calledBy(c.format, chatRoute, "openai", "gpt-5-pro", "m", ""))
+		if out, _ := s.post(inst, c.path, "", []byte(c.ask)); out.status != http.StatusOK || !strings.Contains(string(s.sent[0]), c.want) {
+			t.Errorf("%s: %d, sent %s, want %s", c.ask, out.status, s.sent[0], c.want)
+		}
 	}
 }
 

@@ -236,6 +236,7 @@ func (x *exchange) end(ctx context.Context, err error) {
 	var why *unready
 	switch {
 	case errors.As(err, &said):
+		outcome = record.Failed // whatever the status: the provider had begun to answer
 		x.reply.finish(outcome, said.Error())
 	case errors.As(err, &why):
 		x.reply.finish(outcome, why.Error())
@@ -260,6 +261,13 @@ func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
 			return
 		}
 		x.reply.sink.Abort()
+		return
+	}
+	if q := &x.request; outcome == record.Failed && q.stream && q.api != nil && q.api.InStream != nil && q.api.InStream(e) {
+		meta := chat.Meta{ID: x.reply.identify(), Created: q.start.Unix(), Model: q.model}
+		if x.reply.sendFailedStream(http.Header{}, e, &meta) != nil {
+			x.reply.sink.Abort()
+		}
 		return
 	}
 	x.reply.sendError(e)

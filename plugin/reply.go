@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -132,6 +133,18 @@ func (p *reply) sendError(e *chat.Error) {
 	if err := p.sendErrorAs(e, false); err != nil {
 		p.sink.Abort()
 	}
+}
+
+// sendFailedStream answers with a stream that fails, for clients that understand an
+// error in no other way.
+func (p *reply) sendFailedStream(h http.Header, e *chat.Error, meta *chat.Meta) error {
+	asStream(h, cmp.Or(p.request.api.Media, "text/event-stream"))
+	if err := p.startStream(http.StatusOK, h); err != nil {
+		return err
+	}
+	p.encoder = p.request.api.Dialect.NewEncoder(*meta)
+	p.errorEvent(e)
+	return nil
 }
 
 func (p *reply) sendErrorAs(e *chat.Error, gzipped bool) error {

@@ -122,8 +122,11 @@ func setNumber(dst *chat.Number, field string, v *jsonedit.Value) error {
 // parseThinking reads thinking and output_config.
 func parseThinking(r *chat.Request, name string, v *jsonedit.Value) {
 	if name == "thinking" {
-		if text(v, "type") == "disabled" {
+		switch text(v, "type") {
+		case "disabled":
 			r.ReasoningEffort = "none"
+		case "enabled", "adaptive":
+			r.Thoughts = text(v, "display") != "omitted"
 		}
 		if n := v.Get("budget_tokens"); n != nil && n.Type() == jsonedit.TypeNumber {
 			r.ReasoningBudget = chat.Number(jsonedit.AppendValue(nil, n))

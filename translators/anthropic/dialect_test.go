@@ -78,7 +78,7 @@ func TestRequestsOfTheDialectAreRead(t *testing.T) {
 func TestThinkingAndFormatOfTheDialect(t *testing.T) {
 	r := parse(t, []byte(`{"messages":[],"thinking":{"type":"enabled","budget_tokens":2048},"output_config":{"effort":"max","format":{"type":"json_schema","schema":{"type":"object"}}},"service_tier":"standard_only","tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true},"top_k":3,"top_p":0.5,"container":null}`))
 	strict, parallel := true, false
-	want := &chat.Request{ReasoningBudget: "2048", ReasoningEffort: "xhigh", ServiceTier: "default", TopK: "3", TopP: "0.5", ParallelTools: &parallel,
+	want := &chat.Request{Thoughts: true, ReasoningBudget: "2048", ReasoningEffort: "xhigh", ServiceTier: "default", TopK: "3", TopP: "0.5", ParallelTools: &parallel,
 		ToolChoice:     chat.ToolChoice{Mode: "function", Name: "f"},
 		ResponseFormat: chat.ResponseFormat{Type: "json_schema", Name: "answer", Schema: chat.Raw(`{"type":"object"}`), Strict: &strict}}
 	if r.Lookup("thinking") == nil || r.Lookup("output_config") == nil || r.Lookup("container") != nil {

@@ -55,7 +55,7 @@ var withJobs = &provider.Provider{
 	Check:      check,
 	Reasons:    reasons,
 	PriceNames: priceNames,
-	Counter:    openai.InputTokensAt("/openai/v1/responses/input_tokens"),
+	Counter:    counter,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: withResponses(openai.ChatOf(text("/chat/completions"), provider.Edit{
 			Drop: openai.TopK, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,

@@ -28,6 +28,18 @@ func withResponses(op *provider.Operation) *provider.Operation {
 	return op
 }
 
+// counter is the counter of the Responses API, which is below /openai/v1 only.
+var counter = func() *provider.Operation {
+	op := openai.InputTokensAt("/openai/v1/responses/input_tokens")
+	op.Query = func(t *target.Target) [][2]string {
+		if versionOf(t) == "preview" {
+			return [][2]string{{"api-version", "preview"}}
+		}
+		return nil
+	}
+	return op
+}()
+
 // firstResponses is the first of the dated versions that have Responses. They are
 // beside the deployments; below /openai/v1 they need no version.
 const firstResponses = "2025-03-01"

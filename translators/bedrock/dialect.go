@@ -176,7 +176,11 @@ func parseModelFields(r *chat.Request, v *jsonedit.Value) {
 	}
 	for _, name := range []string{"thinking", "reasoning_config"} {
 		setNumber(&r.ReasoningBudget, v.Get(name, "budget_tokens"))
-		switch str(v, name, "type") {
+		kind := str(v, name, "type")
+		if kind == "enabled" || kind == "adaptive" {
+			r.Thoughts = str(v, name, "display") != "omitted"
+		}
+		switch kind {
 		case "disabled":
 			r.ReasoningEffort = "none"
 		case "adaptive":

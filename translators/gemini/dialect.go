@@ -304,6 +304,7 @@ func (q *request) generationConfig(v *jsonedit.Value) error {
 		q.ResponseFormat = chat.ResponseFormat{Type: "json_schema", Name: "response", Schema: s}
 	}
 	if t := first(v, "thinkingConfig", "thinking_config"); t != nil {
+		q.Thoughts = first(t, "includeThoughts", "include_thoughts").GetBool()
 		q.ReasoningEffort = strings.ToLower(string(first(t, "thinkingLevel", "thinking_level").GetStringBytes()))
 		if b := first(t, "thinkingBudget", "thinking_budget"); b != nil {
 			if err := setNumber(&q.ReasoningBudget, b); err != nil {

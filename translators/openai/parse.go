@@ -304,7 +304,7 @@ func parseStop(req *chat.Request, v *jsonedit.Value) error {
 }
 
 // parseReasoning reads {"effort":…}, which the Responses API and OpenRouter
-// have in place of reasoning_effort, and OpenRouter's max_tokens.
+// have in place of reasoning_effort, Responses' summary and OpenRouter's max_tokens.
 func parseReasoning(req *chat.Request, v *jsonedit.Value) error {
 	return visitObject(v, func(name string, v *jsonedit.Value) error {
 		switch name {
@@ -314,6 +314,8 @@ func parseReasoning(req *chat.Request, v *jsonedit.Value) error {
 			}
 		case "max_tokens":
 			return setNumber(&req.ReasoningBudget, v)
+		case "summary":
+			req.Thoughts = v.Type() == jsonedit.TypeString
 		}
 		return nil
 	})

@@ -129,12 +129,12 @@ func appendTextOptions(dst []byte, req *chat.Request) []byte {
 // client shows thoughts, and for the thoughts in encrypted form, which models refuse
 // that have none.
 func appendReasoning(dst []byte, req *chat.Request, model *provider.Family) []byte {
-	effort := model.Effort(provider.Effort(req))
+	effort := model.Effort(model.Wanted(req))
 	if effort == "minimal" && req.Hosts(chat.WebSearch) != nil { // with which the API does not search
 		effort = "low"
 	}
 	reasons := model == nil || len(model.Efforts) > 0
-	if summary := req.Thoughts && reasons; effort != "" || summary {
+	if summary := req.Thoughts && reasons && effort != "none"; effort != "" || summary {
 		dst = jsonedit.AppendOptional(append(jsonedit.AppendName(dst, "reasoning"), '{'), "effort", effort)
 		if summary {
 			dst = jsonedit.AppendText(dst, "summary", "auto")

@@ -12,6 +12,12 @@ import (
 // Counter describes an operation that counts the tokens of a prompt: how its body
 // is made of the body of a chat, and where its answer has the number.
 type Counter struct {
+	// Instead means that the body is that of the operation which the provider's chat
+	// has Instead.
+	Instead bool
+	// AtHome means that it is asked at the provider's own host only: servers with a
+	// compatible API do not have it, and might take the question for another.
+	AtHome bool
 	// Members are those of the chat's body that are counted; all others are left out.
 	Members []string
 	// Wrap, if set, appends to dst the body that the API takes around body, which has

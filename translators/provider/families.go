@@ -109,7 +109,17 @@ func (m *Family) silenced(r *chat.Request) bool { return m.QuietTools && len(r.T
 
 // NeedsResponses reports whether the models take r in the Responses API only.
 func (m *Family) NeedsResponses(r *chat.Request) bool {
-	return m != nil && (m.OnlyResponses || m.QuietTools && r.Functions() && cmp.Or(Effort(r), m.Default) != "none")
+	return m != nil && (m.OnlyResponses || m.QuietTools && r.Functions() && cmp.Or(m.Wanted(r), m.Default) != "none")
+}
+
+// Wanted is how hard the models shall think for r: as it says or, if it only says that
+// they shall and they would not by default, with effort medium.
+func (m *Family) Wanted(r *chat.Request) string {
+	effort := Effort(r)
+	if effort == "" && r.Thoughts && m != nil && m.Default == "none" {
+		return "medium"
+	}
+	return effort
 }
 
 // SearchesInResponses reports whether the models have a web search in the Responses API.
