@@ -229,6 +229,9 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 	if err := a.reply.startBytes(a.answer.Status, h, length); err != nil {
 		return err
 	}
+	if speaks(a) { // paid for, whatever becomes of the sound
+		settleSeen(a)
+	}
 	lines := batchOutput(a)
 	complete := sync.OnceFunc(func() {
 		if lines != nil {

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
 )
 
 // settleSeen copies what the answer said into the record. Usage that was counted
@@ -21,6 +23,10 @@ func settleSeen(a *attempt) {
 		if !bills(a) {
 			a.seen.Usage, a.seen.HasUsage = chat.Usage{ServiceTier: a.seen.Usage.ServiceTier}, true
 		}
+	}
+	if speaks(a) && a.seen.Usage.Characters == 0 { // no answer counts them
+		said, _ := jsonedit.String(jsonedit.Find(a.request.members, "input"))
+		a.seen.Usage.Characters = utf8.RuneCountInString(said)
 	}
 	record.Bound(&a.seen.Usage)
 	price := priceOf(a.endpoint, a.target, a.seen.Model)
@@ -34,6 +40,11 @@ func settleSeen(a *attempt) {
 		}
 		d.Finish = a.seen.Finish
 	})
+}
+
+// speaks says whether the answer is the client's text, spoken.
+func speaks(a *attempt) bool {
+	return a.request.route == route.Speech && a.answer != nil && a.answer.Status < 300
 }
 
 // bills says whether the usage in the answer counts. The usage of a stored answer

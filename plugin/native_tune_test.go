@@ -192,3 +192,12 @@ func TestOverrideDecidesWhoWins(t *testing.T) {
 		}
 	}
 }
+
+// TestSpeechIsPaidByTheCharacter: no answer counts what is spoken.
+func TestSpeechIsPaidByTheCharacter(t *testing.T) {
+	s := newStage(t, says(200, "audio/mpeg", "sound"))
+	_, r := s.post(s.instance(confOf("openai", "audio/v1/audio/speech", "openai", "tts-1", `"character_cost":15`)), "/audio/speech", "", []byte(`{"input":"Grüß dich","voice":"v"}`))
+	if d := r.Data(); d.Usage.Characters != 9 || d.Cost() != 9*15/1e6 {
+		t.Errorf("%d characters cost %v", d.Usage.Characters, d.Cost())
+	}
+}

@@ -114,6 +114,7 @@ func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
 		return nil, fmt.Errorf("embeddings: %w", err)
 	}
 	x := &exchange{relay: e.instance.relay, instance: e.instance, record: &record.Record{}}
+	x.reply = &x.own
 	x.request = request{
 		in: &wire.Inbound{Method: http.MethodPost, Header: http.Header{}}, start: time.Now(),
 		api: routes.Of(route.Embeddings), route: route.Embeddings, body: body, members: members,

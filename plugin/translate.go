@@ -349,10 +349,12 @@ func leaveOut(a *attempt, names []string) {
 
 func boolean(b bool) []byte {
 	if b {
-		return []byte("true")
+		return yes
 	}
-	return []byte("false")
+	return no
 }
+
+var yes, no = []byte("true"), []byte("false")
 
 func number(n int) []byte { return strconv.AppendInt(nil, int64(n), 10) }
 

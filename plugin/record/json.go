@@ -91,6 +91,9 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	dst = appendFloat(dst, "time_per_token", perToken)
 	dst = jsonedit.AppendInt(dst, "time_to_first_token", first.Milliseconds())
 	dst = appendFloat(dst, "cost", d.Cost())
+	if u.Any() && d.prices() == nil { // a cost of 0 is not that of a free model
+		dst = jsonedit.AppendBool(dst, "cost_unknown", true)
+	}
 	if d.Logging.PriceFile != "" {
 		dst = d.appendPrice(jsonedit.AppendName(dst, "price"))
 	}

@@ -136,3 +136,22 @@ func TestNumbersAreWholeWhereTheyCanBe(t *testing.T) {
 		t.Errorf("the time of one token: %s", got)
 	}
 }
+
+func TestCostIsSaidToBeUnknownWithoutPrices(t *testing.T) {
+	in, out := 0.0, 0.0
+	for _, c := range []struct {
+		o     *target.Options
+		usage chat.Usage
+		want  bool
+	}{
+		{nil, chat.Usage{Prompt: 1}, true},
+		{&target.Options{}, chat.Usage{Characters: 9}, true},
+		{&target.Options{}, chat.Usage{}, false},
+		{&target.Options{Prices: target.Prices{InputCost: &in, OutputCost: &out}}, chat.Usage{Prompt: 1}, false},
+	} {
+		d := Data{Logging: config.Logging{Statistics: true}, Options: c.o, Usage: c.usage}
+		if got := string(d.append(nil)); strings.Contains(got, `"cost":0,"cost_unknown":true`) != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}

@@ -17,10 +17,17 @@ const longestName = 64
 // provider takes; Meta.Tools has the client's names for the answer. A name is the same
 // in every turn. Of functions with one name, which providers refuse, the last remains.
 func (r *Request) NameTools() {
-	r.Tools = lastOfEach(r.Tools)
-	n := names{of: map[string]string{}, taken: map[string]bool{}}
-	if n.keep(r) {
+	if repeats(r.Tools) {
+		r.Tools = lastOfEach(r.Tools)
+	}
+	if portable(r) {
 		return
+	}
+	n := names{of: map[string]string{}, taken: map[string]bool{}}
+	for i := range r.Tools {
+		if t := &r.Tools[i]; t.Hosted == "" && isToolName(t.Name) {
+			n.taken[t.Name] = true
+		}
 	}
 	for i := range r.Tools {
 		t := &r.Tools[i]
@@ -41,11 +48,24 @@ func (r *Request) NameTools() {
 	}
 }
 
+// repeats says whether two of a few tools may have one name; many may.
+func repeats(tools []Tool) bool {
+	const few = 64
+	if len(tools) > few {
+		return true
+	}
+	for i := range tools {
+		for j := range i {
+			if tools[i].Name == tools[j].Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // lastOfEach leaves the last of the functions with one name, in the first one's place.
 func lastOfEach(tools []Tool) []Tool {
-	if len(tools) < 2 {
-		return tools
-	}
 	at := make(map[string]int, len(tools))
 	kept := tools[:0]
 	for _, t := range tools {
@@ -67,22 +87,22 @@ type names struct {
 	taken map[string]bool
 }
 
-// keep takes the names that need no change, and says whether they are all.
-func (n *names) keep(r *Request) bool {
-	all := true
+// portable says whether no name of a function or a call needs a change.
+func portable(r *Request) bool {
 	for i := range r.Tools {
-		switch t := &r.Tools[i]; {
-		case t.Hosted != "":
-		case isToolName(t.Name):
-			n.taken[t.Name] = true
-		default:
-			all = false
+		if t := &r.Tools[i]; t.Hosted == "" && !isToolName(t.Name) {
+			return false
 		}
 	}
 	for i := range r.Messages {
-		all = all && !slices.ContainsFunc(r.Messages[i].Parts, func(p Part) bool { return p.Kind == ToolCall && !isToolName(p.Name) })
+		parts := r.Messages[i].Parts
+		for j := range parts {
+			if parts[j].Kind == ToolCall && !isToolName(parts[j].Name) {
+				return false
+			}
+		}
 	}
-	return all
+	return true
 }
 
 func (n *names) name(client string) string {

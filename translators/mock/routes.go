@@ -195,6 +195,12 @@ func openAIRoutes() {
 	add("openai/containers", "POST", `/containers$`, "!name file_ids expires_after memory_limit", `{"id":"cntr_mock1","object":"container","created_at":1700000000,"status":"running","name":"mock"}`)
 	add("openai/uploads", "POST", `/uploads$`, "!filename !purpose !bytes !mime_type expires_after", `{"id":"upload_mock1","object":"upload","bytes":2147483648,"created_at":1700000000,"filename":"large.jsonl","purpose":"batch","status":"pending","expires_at":1700003600}`)
 	add("openai/skills", "GET", `/skills$`, "", `{"object":"list","data":[{"id":"skill_mock1","object":"skill","name":"mock","created_at":1700000000}],"has_more":false}`)
+	add("openai/conversations", "POST", `/conversations$`, "items metadata", `{"id":"conv_mock1","object":"conversation","created_at":1700000000,"metadata":{}}`)
+	add("openai/moderations", "POST", `/moderations$`, "!input model", `{"id":"modr-mock1","model":"omni-moderation-latest","results":[{"flagged":false,"categories":{},"category_scores":{}}]}`)
+	add("openai/vector_stores", "POST", `/vector_stores$`, "name file_ids expires_after chunking_strategy metadata description", `{"id":"vs_mock1","object":"vector_store","created_at":1700000000,"name":"mock","status":"completed"}`)
+	add("openai/containers", "POST", `/containers$`, "!name expires_after file_ids memory_limit skills network_policy", `{"id":"cntr_mock1","object":"container","created_at":1700000000,"name":"mock","status":"running"}`)
+	add("openai/uploads", "POST", `/uploads$`, "!filename !purpose !bytes !mime_type expires_after", `{"id":"upload_mock1","object":"upload","created_at":1700000000,"status":"pending"}`)
+	add("openai/skills", "GET", `/skills$`, "", `{"object":"list","data":[],"has_more":false}`)
 	add("openai/videos", "POST", `/v1/videos$`, "model !prompt seconds size input_reference", videoAnswer).form = []string{"prompt"}
 	add("openai/videos", "GET", `/v1/videos/([^/]+)$`, "", strings.Replace(videoAnswer, "video_mock1", "$1", 1))
 	add("openai/videos", "DELETE", `/v1/videos/([^/]+)$`, "", `{"id":"$1","object":"video.deleted","deleted":true}`)

@@ -392,8 +392,11 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 // isFlat says whether a tool is a function in the form that it has in the API of
 // responses or in Anthropic's, which agents send to every API.
 func isFlat(o *jsonedit.Value) bool {
+	if o.Get("function") != nil || o.Get("name") == nil {
+		return false
+	}
 	typ, typed := stringAt(o, "type")
-	return o.Get("function") == nil && o.Get("name") != nil && (typ == "function" || !typed && o.Get("input_schema") != nil)
+	return typ == "function" || !typed && o.Get("input_schema") != nil
 }
 
 // onlyMember is the name of the first member of o: Google's and Bedrock's tools

@@ -31,7 +31,7 @@ func OrResponses(op, at *provider.Operation, models provider.Families, model fun
 		Operation: &responses,
 		Request:   needs,
 		Body: func(t *target.Target, ms []jsonedit.Member) bool {
-			return models.Of(t.Model) != nil && needs(t, outlined(ms))
+			return models.Of(t.Model).KnowsResponses() && needs(t, outlined(ms))
 		},
 	}
 	return op

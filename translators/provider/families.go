@@ -55,9 +55,9 @@ type Families []Family
 func (m Families) Of(name string) *Family {
 	name, _, _ = strings.Cut(strings.TrimPrefix(strings.ToLower(name), "ft:"), ":")
 	name = name[strings.LastIndexByte(name, '/')+1:]
-	name += "-"
 	for i := range m {
-		if strings.HasPrefix(name, m[i].Prefix) {
+		prefix := m[i].Prefix
+		if strings.HasPrefix(name, prefix) || len(prefix) == len(name)+1 && prefix[len(name)] == '-' && strings.HasPrefix(prefix, name) {
 			return &m[i]
 		}
 	}
@@ -106,6 +106,12 @@ func (m *Family) Fit(r *chat.Request) *chat.Request {
 
 // silenced reports whether the model may not reason because it is offered functions.
 func (m *Family) silenced(r *chat.Request) bool { return m.QuietTools && len(r.Tools) > 0 }
+
+// KnowsResponses reports whether there are requests for which the models need the
+// Responses API.
+func (m *Family) KnowsResponses() bool {
+	return m != nil && (m.OnlyResponses || m.QuietTools || m.SearchesInResponses())
+}
 
 // NeedsResponses reports whether the models take r in the Responses API only.
 func (m *Family) NeedsResponses(r *chat.Request) bool {
