@@ -19,6 +19,9 @@ type row struct {
 	failed  error // it did not start
 }
 
+// fewest is how many answers of a round make a figure.
+const fewest = 5
+
 // refused says why there is no figure; "" if there is one.
 func (r *row) refused() string {
 	if r.failed != nil {
@@ -29,8 +32,8 @@ func (r *row) refused() string {
 		switch {
 		case one.wrong > 0:
 			return fmt.Sprintf("%d of %d answers were wrong: %s", one.wrong, one.wrong+one.requests, cut(one.example))
-		case one.requests == 0:
-			return "no answer within the round"
+		case one.requests < fewest:
+			return fmt.Sprintf("%d answers within a round", one.requests)
 		}
 	}
 	return ""

@@ -86,7 +86,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 		return nil, err
 	}
 	a.target = resolved
-	price := priceOf(t, resolved, resolved.Model)
+	price := priceOf(t, resolved.Options, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		t.describe(d)
 		d.Options, d.Price, d.LeftOut, d.PromptCache = resolved.Options, price, nil, promptcache.Done{}
@@ -503,7 +503,7 @@ type parked struct {
 func (a *attempt) deliverParked() error {
 	a.record.Update(func(d *record.Data) {
 		a.endpoint.describe(d)
-		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target, a.target.Model), a.modelLogged()
+		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target.Options, a.target.Model), a.modelLogged()
 	})
 	if a.parked.late != nil {
 		a.reply.seen = &a.seen

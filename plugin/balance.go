@@ -50,7 +50,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 	pick := &b.pick
 	pick.Now, pick.Candidates, pick.Hash, pick.Ranked = time.Now(), b.ordinary, b.hash(), ranked
 	var parked *attempt // the last attempt whose answer was an error
-	var last error
+	var last, spent error
 	because := "" // the criterion by which another target is asked
 	for left := inst.budget(); left > 0; left-- {
 		i, ok := inst.balancer.Pick(pick)
@@ -66,6 +66,12 @@ func (b *balancing) attempts(ctx context.Context) error {
 		}
 		inst.balancer.Exclude(pick, i)
 		a, err := tryHedged(ctx, b, i, left > 1 && (inst.balancer.Left(pick) || len(b.reserved) > 0))
+		if over, is := errors.AsType[*overBudget](err); is && over.next {
+			left++ // it was not tried
+			spent = over
+			b.leaveOut(i)
+			continue
+		}
 		failed, ok := errors.AsType[*attemptError](err)
 		if !ok {
 			return err
@@ -91,6 +97,8 @@ func (b *balancing) attempts(ctx context.Context) error {
 		return parked.deliverParked()
 	case last != nil:
 		return last
+	case spent != nil:
+		return spent
 	}
 	e := refuse(http.StatusServiceUnavailable, "No available targets")
 	e.RetryAfter = max(inst.balancer.RetryAfter(pick), time.Second)
@@ -111,10 +119,8 @@ func (b *balancing) mayReplace(failed *attemptError) string {
 // for such failures, or else those that are kept for none. What will not go away by
 // asking again is not asked of i again.
 func (b *balancing) narrow(i int, f *failover.Failure) {
-	isFailed := func(j int) bool { return j == i }
 	if f.Lasts() {
-		b.ordinary = slices.DeleteFunc(slices.Clone(b.ordinary), isFailed)
-		b.reserved = slices.DeleteFunc(b.reserved, isFailed)
+		b.leaveOut(i)
 	}
 	b.pick.Candidates = b.ordinary
 	if kept := b.keptFor(f); len(kept) > 0 {
@@ -122,6 +128,15 @@ func (b *balancing) narrow(i int, f *failover.Failure) {
 			b.pick.Candidates = b.ordinary
 		}
 	}
+}
+
+// leaveOut removes target i from the candidates: the balancer would choose it again
+// when all others have been tried.
+func (b *balancing) leaveOut(i int) {
+	isIt := func(j int) bool { return j == i }
+	b.ordinary = slices.DeleteFunc(slices.Clone(b.ordinary), isIt)
+	b.reserved = slices.DeleteFunc(b.reserved, isIt)
+	b.pick.Candidates = slices.DeleteFunc(slices.Clone(b.pick.Candidates), isIt)
 }
 
 // keptFor returns the targets whose fallback_for names f.
@@ -165,6 +180,9 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	x.reply.encoder = nil
 	verdict := balancer.Neutral // stays so after a panic
 	defer func() { inst.balancer.Done(pick, i, verdict, pick.Now) }()
+	if err := x.spending.reserve(x, inst.targets[i]); err != nil {
+		return nil, err
+	}
 	a, err := prepare(ctx, x, inst.targets[i])
 	if err == nil {
 		a.replaceable = x.hedging || replaceable && inst.policy.Holds(x.request.in.Method, x.request.consumed())
@@ -179,6 +197,7 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	failure := failover.Failure{Criterion: failover.Refused}
 	switch {
 	case isFailed:
+		x.spending.release(inst.targets[i])
 		failed.replaceable = replaceable
 		failure = failed.failure
 		recordFailure(a, &failure)

@@ -195,13 +195,14 @@ func neverBegins(w http.ResponseWriter, r *http.Request, id int, stream bool) {
 	}
 }
 
-// amongFailingTargets returns the records. with changes the configuration.
-func amongFailingTargets(t *testing.T, total int, breaker string, with ...func(conf string) string) map[string]map[string]any {
+// amongFailingTargets returns the records. with are functions that change the
+// configuration, or take the instance.
+func amongFailingTargets(t *testing.T, total int, breaker string, with ...any) map[string]map[string]any {
 	return chaosOf(t, total, nil, breaker, with...)
 }
 
 // chaosOf is amongFailingTargets with more targets.
-func chaosOf(t *testing.T, total int, more []misbehaving, breaker string, with ...func(conf string) string) map[string]map[string]any {
+func chaosOf(t *testing.T, total int, more []misbehaving, breaker string, with ...any) map[string]map[string]any {
 	c := &chaos{homes: map[string]int{}, ports: map[int]*atomic.Int32{}}
 	var turn atomic.Int32
 	urls := []string{
@@ -236,12 +237,19 @@ func chaosOf(t *testing.T, total int, more []misbehaving, breaker string, with .
 	relay.CheckHealth()
 	conf := targetsConf(`"algorithm":"round-robin","retries":4,"read_timeout":50,
 		"failover_criteria":["error","timeout","http_500","http_429","non_idempotent"],`+breaker, "", urls...)
-	for _, change := range with {
-		conf = change(conf)
+	for _, f := range with {
+		if change, ok := f.(func(string) string); ok {
+			conf = change(conf)
+		}
 	}
 	inst, err := relay.NewInstance([]byte(conf))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range with {
+		if take, ok := f.(func(*Instance)); ok {
+			take(inst)
+		}
 	}
 	var mu sync.Mutex
 	records := map[string]map[string]any{} // by the request's path

@@ -14,6 +14,7 @@ import (
 
 	"go-ai-proxy/plugin/affinity"
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/failover"
@@ -53,9 +54,10 @@ type Instance struct {
 	// Candidates by route type, and by route type and model.
 	byRoute, anyModel map[route.Type][]int
 	byModel           map[string][]int
-	patterns          []string        // the aliases that are patterns, the more specific ones first
-	table             *routes.Table   // the APIs that clients may call
-	keeps             bool            // some target's bodies are logged
+	patterns          []string      // the aliases that are patterns, the more specific ones first
+	table             *routes.Table // the APIs that clients may call
+	keeps             bool          // some target's bodies are logged
+	budgets           []*budget.Budget
 	warnings          config.Problems // options without effect, and other things that do not work
 	// broken is set when the configuration cannot work; it is the answer to every
 	// request.
@@ -74,6 +76,7 @@ type endpoint struct {
 	label    record.Label            // of its metrics
 	prices   *pricelist.List         // nil when models without prices have none
 	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
+	output   atomic.Int64            // the tokens of a typical answer, 0 if unknown
 
 	// The model's name in the forms that are usually sent: to the provider, and to
 	// the client in X-Kong-Llm-Model.
@@ -107,8 +110,8 @@ func (t *endpoint) modelAsHeader(model string) []string {
 
 // priceOf is the price of a model from the target's price list; nil when it has none, or
 // prices of its own.
-func priceOf(t *endpoint, resolved *target.Target, model string) *prices.Row {
-	if t.prices == nil || resolved.Options.Known() {
+func priceOf(t *endpoint, o *target.Options, model string) *prices.Row {
+	if t.prices == nil || o.Known() {
 		return nil
 	}
 	return t.prices.Table().Find(t.provider, model)
@@ -116,7 +119,7 @@ func priceOf(t *endpoint, resolved *target.Target, model string) *prices.Row {
 
 // priceOfModel is the price of the target's model from its price list, or nil.
 func priceOfModel(t *endpoint) *prices.Row {
-	return priceOf(t, &target.Target{Options: &t.Model.Options}, t.Model.Name)
+	return priceOf(t, &t.Model.Options, t.Model.Name)
 }
 
 // baseURL is a text and the URL parsed from it.
@@ -178,6 +181,9 @@ func (inst *Instance) compile() error {
 	}
 	inst.reserves = slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return t.FallbackFor != nil })
 	if err := inst.balance(); err != nil {
+		return err
+	}
+	if err := openBudgets(inst); err != nil {
 		return err
 	}
 	if err := compileSemantic(inst); err != nil {
@@ -400,6 +406,11 @@ func (inst *Instance) Need() (need []string) {
 	}
 	if c != nil && c.Per != nil && slices.Contains(*c.Per, "consumer_group") {
 		need = append(need, wire.NeedGroups)
+	}
+	for _, name := range budgetNeeds(inst.config.Budgets) {
+		if !slices.Contains(need, name) {
+			need = append(need, name)
+		}
 	}
 	if acls := inst.config.ACLs; acls != nil {
 		for _, rule := range slices.Concat(acls.Allow, acls.Deny) {

@@ -12,6 +12,7 @@
 //   - models.go: answers clients that ask which models or methods there are
 //   - balance.go: candidates, attempts, failover; race.go: two attempts at once; acl.go: who may use which target;
 //     path.go: how paths are compared
+//   - budgets.go: what a request counts against its budgets
 //   - answers.go: an answer that was kept, instead of an attempt
 //   - attempt.go: one try at one target
 //   - translate.go: the body for the provider; extra_body.go: what the client adds

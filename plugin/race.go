@@ -201,7 +201,8 @@ func (p *racer) cancelled() bool {
 	select {
 	case <-p.ended:
 		_, failed := errors.AsType[*attemptError](p.err)
-		return !failed
+		_, over := errors.AsType[*overBudget](p.err)
+		return !failed && !over
 	default:
 		return true
 	}

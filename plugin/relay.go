@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/cluster"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
@@ -44,6 +45,7 @@ type Relay struct {
 
 	embeddings *semantic.Cache
 	prices     pricelist.Store
+	budgets    budget.Store
 	prober     *health.Prober       // nil when nobody is checked
 	paid       record.Paid          // ids of what has been counted and can be read again
 	node       *cluster.Node        // nil when states are not shared
@@ -88,14 +90,17 @@ func (r *Relay) Schema() *config.Schema { return r.schema }
 // which nodes share the state of targets.
 const RedisEnv = "GO_AI_PROXY_REDIS"
 
-// Share makes the relay share usage, latency and health of targets with other
-// nodes, through the Redis at url (redis://…, rediss://… for TLS). Neither Share
-// nor any request waits for Redis. An empty url shares nothing.
+// Share makes the relay share usage, latency and health of targets, and what is used of
+// budgets, with other nodes, through the Redis at url (redis://…, rediss://… for TLS).
+// Share does not wait for Redis, and no request does without a budget. An empty url shares nothing.
 func (r *Relay) Share(url string) error {
 	if url == "" {
 		return nil
 	}
-	var err error
+	err := r.budgets.Share(url, r.log)
+	if err != nil {
+		return fmt.Errorf("%s: %w", RedisEnv, err)
+	}
 	if r.node, err = cluster.Join(url, r.states, r.log); err != nil {
 		return fmt.Errorf("%s: %w", RedisEnv, err)
 	}
@@ -114,6 +119,7 @@ func (r *Relay) Close() {
 	if r.node != nil {
 		r.node.Close()
 	}
+	r.budgets.Close()
 	if r.prober != nil {
 		r.prober.Close()
 	}
@@ -131,6 +137,10 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out
 	x := newExchange(r, inst, in, out, live)
 	rec = x.record
 	rec.Update(func(d *record.Data) { d.Started = x.request.start })
+	if len(inst.budgets) > 0 {
+		x.spending = &spending{}
+		defer x.spending.settle(x)
+	}
 	if live != nil {
 		rec.Watch()
 		live.Begin(rec)
@@ -163,6 +173,7 @@ type exchange struct {
 	own       reply
 	reply     *reply // own, or that of the attempt that answers
 	balancing balancing
+	spending  *spending // nil without budgets
 	buffers   buffers
 	first     attempt // usually the only one
 	hedging   bool    // the exchange is that of one of two attempts: see race
@@ -173,7 +184,7 @@ type exchange struct {
 func (x *exchange) fork() *exchange {
 	d := x.record.Data()
 	d.Tried = slices.Clone(d.Tried)
-	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing}
+	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing, spending: x.spending}
 	f.own = reply{sink: x.own.sink, cached: x.own.cached, instance: x.instance, request: &f.request, record: f.record}
 	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
 	f.buffers.keeps = x.buffers.keeps
@@ -348,6 +359,18 @@ func (r *Relay) Targets() []monitor.Target {
 	var list []monitor.Target
 	for _, inst := range slices.Backward(instances) {
 		list = inst.appendTargets(list, time.Now())
+	}
+	return list
+}
+
+// Budgets implements monitor.Budgeted.
+func (r *Relay) Budgets() []monitor.Budget {
+	r.mu.Lock()
+	instances := slices.Clone(r.instances)
+	r.mu.Unlock()
+	var list []monitor.Budget
+	for _, inst := range slices.Backward(instances) {
+		list = appendBudgets(list, inst, time.Now())
 	}
 	return list
 }

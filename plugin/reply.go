@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
@@ -28,7 +29,8 @@ type reply struct {
 	request  *request
 	record   *record.Record
 	seen     *chat.Seen // what the delivered answer said; nil for none
-	id       string     // of a translated answer, once needed
+	budgets  []budget.State
+	id       string // of a translated answer, once needed
 
 	// claim, if set, must allow the first byte to the client; errLost ends the attempt.
 	claim     func() error
@@ -120,6 +122,7 @@ func (p *reply) commit() error {
 // announce tells whoever waits for the record that an answer begins.
 func (p *reply) announce(h http.Header) {
 	p.explain(h)
+	budget.SetHeaders(h, p.budgets)
 	if p.cached != "" {
 		h[headerCache] = []string{p.cached}
 	}

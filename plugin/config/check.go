@@ -45,6 +45,7 @@ func (c *Config) check() *checker {
 	}
 	k.semantic()
 	k.acls()
+	k.budgets()
 	k.balancer()
 	k.failover()
 	for i := range c.Targets {
@@ -109,7 +110,7 @@ func (k *checker) target(path string, t *Target) {
 	case t.Model.Options.Known():
 		k.warn(path+".logging.price_file", "has no effect: model.options has the prices")
 	case !k.priced(t):
-		k.warn(path+".logging.price_file", "has no effect: costs are for log_statistics, and for the algorithm lowest-usage by cost")
+		k.warn(path+".logging.price_file", "has no effect: costs are for log_statistics, for the algorithm lowest-usage by cost, and for budgets of cost")
 	}
 	switch semantic := k.c.Balancer.Algorithm == "semantic"; {
 	case semantic && t.Description == "":

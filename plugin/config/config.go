@@ -38,6 +38,7 @@ type Config struct {
 	Embeddings    *Embeddings    `json:"embeddings"`
 	VectorDB      *VectorDB      `json:"vectordb"`
 	ACLs          *ACLs          `json:"acls"`
+	Budgets       []Budget       `json:"budgets"`
 
 	// unused names fields of a single target that are set although there are targets.
 	unused []string

@@ -97,7 +97,7 @@ func (k *checker) idle(option *target.Option, t *Target) string {
 	case !option.Of(t.Model.Provider):
 		return "provider " + t.Model.Provider + " does not read it"
 	case option.Price && !k.priced(t):
-		return "costs are for log_statistics, and for the algorithm lowest-usage by cost"
+		return "costs are for log_statistics, for the algorithm lowest-usage by cost, and for budgets of cost"
 	case option.Translated && k.c.Native():
 		return "a client of llm_format " + k.c.LLMFormat + " says it itself"
 	case option.Routes != nil && !slices.Contains(option.Routes, t.RouteType):
@@ -114,6 +114,11 @@ func (k *checker) idle(option *target.Option, t *Target) string {
 // priced reports whether costs of requests to a target are used.
 func (k *checker) priced(t *Target) bool {
 	b := &k.c.Balancer
+	for i := range k.c.Budgets {
+		if k.c.Budgets[i].Limit.Cost != nil {
+			return true
+		}
+	}
 	return t.Logging.Statistics || b.Algorithm == "lowest-usage" && b.TokensCountStrategy == "cost"
 }
 

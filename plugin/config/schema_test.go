@@ -192,6 +192,7 @@ var ownValues = map[string][]string{"config.balancer.algorithm": {"affinity"}}
 // configuration of Kong's reads the same.
 var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(debug|propagate_trace)$`),
+	regexp.MustCompile(`^config\.budgets`),
 	regexp.MustCompile(`^config\.(balancer\.(first_token_timeout|hedge(\..*)?|healthchecks(\..*)?)|targets\[\]\.fallback_for(\[\])?)$`),
 	regexp.MustCompile(`^config\.balancer\.affinity(\.|$)`),
 	regexp.MustCompile(`^config\.(cache|response_cache)(\.|$)`),

@@ -93,7 +93,7 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.streams = prometheus.NewGauge(prometheus.GaugeOpts{Name: "go_ai_proxy_streams_open", Help: "Streamed answers in progress."})
 	idle := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "go_ai_proxy_upstream_connections_idle", Help: "Connections to providers that are kept for later requests."},
 		func() float64 { return float64(source.IdleConnections()) })
-	m.registry.MustRegister(m.open, m.streams, idle, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &targetCollector{source})
+	m.registry.MustRegister(m.open, m.streams, idle, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &targetCollector{source}, &budgetCollector{source})
 	m.requests = counter("go_ai_proxy_requests_total", "Requests, by how they ended and by the status that the client got.", byRequest)
 	m.tokens = counter("go_ai_proxy_tokens_total", "Tokens by kind; cached, cache_write and audio are part of input or output, reasoning of output.", byToken)
 	m.cost = counter("go_ai_proxy_cost_total", "Cost by the prices that are known, in their currency.", byTarget)

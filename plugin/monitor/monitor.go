@@ -56,6 +56,42 @@ type Target struct {
 	Cost             float64 `json:"cost"`
 }
 
+// Budgeted is implemented by a Source that has budgets.
+type Budgeted interface {
+	// Budgets returns the budgets of all configurations.
+	Budgets() []Budget
+}
+
+// Budget is a budget as this process knows it now, without those who have it.
+type Budget struct {
+	Plugin     string  `json:"plugin"`
+	Budget     string  `json:"budget"` // its name
+	Unit       string  `json:"unit"`   // tokens or cost
+	OnExceeded string  `json:"on_exceeded"`
+	Limit      float64 `json:"limit"`
+	// Used is what the one has used, in this window, that has used most.
+	Used float64 `json:"used"`
+	// Counters is how many have used something in this window.
+	Counters int    `json:"counters"`
+	Exceeded uint64 `json:"exceeded"` // requests that were refused or got another target
+	Warned   uint64 `json:"warned"`
+}
+
+// budgets returns the budgets of source, each once.
+func budgets(source Source) []Budget {
+	has, ok := source.(Budgeted)
+	if !ok {
+		return nil
+	}
+	seen := map[[2]string]bool{}
+	return slices.DeleteFunc(has.Budgets(), func(b Budget) bool {
+		key := [2]string{b.Plugin, b.Budget}
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
+}
+
 // Monitor collects what is shown. It is safe for concurrent use.
 type Monitor struct {
 	source  Source

@@ -61,6 +61,9 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	dst = jsonedit.AppendTexts(dst, "tools_left_out", d.LeftOut)
 	dst = jsonedit.AppendOptional(dst, "algorithm", d.Algorithm)
 	dst = jsonedit.AppendOptional(dst, "reason", d.Reason)
+	if len(d.Budgets) > 0 {
+		dst = d.appendBudgets(jsonedit.AppendName(dst, "budgets"))
+	}
 	dst = jsonedit.AppendOptional(dst, "affinity_key", d.Affinity.Key)
 	dst = jsonedit.AppendOptional(dst, "affinity", d.Affinity.Placement)
 	dst = jsonedit.AppendOptional(dst, "response_cache", d.ResponseCache)
@@ -72,6 +75,26 @@ func (d *Data) appendMeta(dst []byte) []byte {
 		}
 	}
 	return append(dst, '}')
+}
+
+// appendBudgets writes what the request reserved of its budgets, without whose they are.
+func (d *Data) appendBudgets(dst []byte) []byte {
+	dst = append(dst, '[')
+	for i := range d.Budgets {
+		s := &d.Budgets[i]
+		dst = append(jsonedit.AppendComma(dst), '{')
+		dst = jsonedit.AppendText(dst, "budget", s.Budget.Name())
+		dst = jsonedit.AppendText(dst, "outcome", string(s.Outcome))
+		dst = appendFloat(dst, "limit", s.Budget.Amount(s.Budget.Limit))
+		dst = appendFloat(dst, "used", s.Budget.Amount(s.Used))
+		dst = appendFloat(dst, "reserved", s.Budget.Amount(s.Reserved))
+		dst = jsonedit.AppendInt(dst, "reset", int(s.Reset.Seconds()))
+		if s.Alone {
+			dst = jsonedit.AppendBool(dst, "redis_failed", true)
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 func (d *Data) appendUsage(dst []byte) []byte {

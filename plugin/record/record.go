@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/translators/chat"
@@ -114,6 +115,7 @@ type Data struct {
 	Outcome       Outcome
 	Message       string   // why, when it did not complete
 	Warnings      []string // decisions made without full information
+	Budgets       []budget.State
 	LeftOut       []string // the client's hosted tools that the target does not have
 
 	Started time.Time

@@ -162,7 +162,7 @@ func TestSchemaModuleWithoutSchemaJSONIsOneThatKongDoesNotFind(t *testing.T) {
 var kong34 = strings.Fields(`kong.client.get_consumer kong.configuration kong.configuration.pluginservers kong.configuration.prefix
 	kong.configuration.role kong.ctx.shared.authenticated_groups kong.db kong.db.acls kong.log.err kong.log.warn
 	kong.log.set_serialize_value kong.request.get_uri_captures kong.response.exit kong.response.get_source
-	kong.service.request.clear_header kong.service.request.set_body kong.tracing.start_span`)
+	kong.service.request.set_body kong.service.request.clear_header kong.tracing.start_span`)
 
 var guarded34 = strings.Fields("kong.client.get_consumer_groups kong.version_num")
 

@@ -94,12 +94,24 @@ function showRequest(r) {
   return element("tr", {}, cells.map((c, i) => element("td", i >= 4 && i <= 8 ? { class: "number" } : {}, c)));
 }
 
+function showBudget(b) {
+  const amount = b.unit === "cost" ? money : number;
+  const cells = [
+    b.budget, b.plugin.slice(0, 8), b.on_exceeded, amount.format(b.used), amount.format(b.limit), `${Math.round(100 * b.used / b.limit)} %`,
+    number.format(b.counters), number.format(b.exceeded), number.format(b.warned),
+  ];
+  return element("tr", {}, cells.map((c, i) => element("td", i >= 3 ? { class: "number" } : {}, c)));
+}
+
 function show(state) {
   const now = new Date(state.now).getTime();
   const about = byId("about");
   about.textContent = `version ${state.version} · process ${state.pid} · since ${clock.format(new Date(state.began))}`;
   about.className = "";
   byId("targets").replaceChildren(...(state.targets.length ? state.targets.map((t) => showTarget(t, now)) : [element("li", {}, "No configuration yet: Kong gives it with the first request.")]));
+  const budgets = state.budgets || [];
+  byId("budgets-section").hidden = !budgets.length;
+  byId("budgets").replaceChildren(...budgets.map(showBudget));
   byId("requests").replaceChildren(...state.requests.map(showRequest));
 }
 

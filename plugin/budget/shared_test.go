@@ -1,0 +1,254 @@
+package budget
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+)
+
+// redisServer is a real redis-server without persistence.
+type redisServer struct {
+	t    testing.TB
+	port int
+	cmd  *exec.Cmd
+}
+
+func newRedisServer(t testing.TB) *redisServer {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("GO_AI_PROXY_REQUIRE_REDIS") == "1" {
+			t.Fatal("no redis-server")
+		}
+		t.Skip("needs redis-server")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &redisServer{t: t, port: l.Addr().(*net.TCPAddr).Port}
+	l.Close()
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+func (s *redisServer) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
+func (s *redisServer) client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.addr(), DisableIdentity: true, Protocol: 2})
+}
+
+func (s *redisServer) start() {
+	s.cmd = exec.Command("redis-server", "--port", fmt.Sprint(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	c := s.client()
+	defer c.Close()
+	for range 100 {
+		if c.Ping(context.Background()).Err() == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.t.Fatal("redis-server does not answer")
+}
+
+func (s *redisServer) kill() {
+	if s.cmd != nil {
+		s.cmd.Process.Kill()
+		s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// node is a store that counts in the server.
+func (s *redisServer) node(log *safeBuffer) *Store {
+	n := &Store{}
+	if err := n.Share("redis://"+s.addr()+"/0", zerolog.New(log)); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(n.Close)
+	return n
+}
+
+// used is what Redis has of a budget.
+func (s *redisServer) used(b *Budget, who string) int64 {
+	c := s.client()
+	defer c.Close()
+	n, _ := c.HGet(context.Background(), b.key(who), "u").Int64()
+	return n
+}
+
+func (s *redisServer) wait(b *Budget, who string, want int64) {
+	s.t.Helper()
+	for range 300 {
+		if s.used(b, who) == want {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Errorf("Redis has %d used, want %d", s.used(b, who), want)
+}
+
+func TestNodesShareABudget(t *testing.T) {
+	server := newRedisServer(t)
+	var log safeBuffer
+	one, two := server.node(&log), server.node(&log)
+	b1, b2 := daily(one, 100), daily(two, 100)
+	if st, served := take(t, one, b1, "a", 90, 40); !served || st.Used != 90 || st.Alone {
+		t.Errorf("%+v", st)
+	}
+	server.wait(b1, "a", 40)
+	if st, served := take(t, two, b2, "a", 61, 0); served || st.Used != 40 {
+		t.Errorf("the other node: %+v", st)
+	}
+	if st, served := take(t, two, b2, "a", 60, 60); !served || st.Used != 100 || st.Reset <= 0 || st.Reset > 24*time.Hour {
+		t.Errorf("the other node: %+v", st)
+	}
+	if log.String() != "" {
+		t.Errorf("said %s", log.String())
+	}
+}
+
+func TestNodesExceedABudgetByTheirEstimatesErrorOnly(t *testing.T) {
+	server := newRedisServer(t)
+	var log safeBuffer
+	overshoot(t, "right", 100, 100, server.node(&log), server.node(&log))
+	overshoot(t, "too low", 100, 130, server.node(&log), server.node(&log))
+	if log.String() != "" {
+		t.Errorf("said %s", log.String())
+	}
+}
+
+func TestWhatIsSettledIsNotLostWhenTheProcessEnds(t *testing.T) {
+	server := newRedisServer(t)
+	var log safeBuffer
+	s := &Store{}
+	if err := s.Share("redis://"+server.addr()+"/0", zerolog.New(&log)); err != nil {
+		t.Fatal(err)
+	}
+	b := daily(s, 1e6)
+	for i := range 3000 { // more than a batch
+		take(t, s, b, fmt.Sprint(i), 0, 7)
+	}
+	s.Close()
+	for _, i := range []int{0, 1500, 2999} {
+		if got := server.used(b, fmt.Sprint(i)); got != 7 {
+			t.Errorf("client %d: Redis has %d", i, got)
+		}
+	}
+}
+
+func TestSettlementIsCarriedOutOnce(t *testing.T) {
+	server := newRedisServer(t)
+	var log safeBuffer
+	s := server.node(&log)
+	b := daily(s, 1e6)
+	hold, _, _, _ := s.Reserve(ask(b, "a", 100))
+	p := hold.parts[0]
+	batch := []sent{{place: place{p.key, p.window}, settlement: settlement{b.group.size, -30}, seq: 1 << 40}}
+	for range 3 { // as after answers that were lost
+		if left := s.shared.settle(t.Context(), batch[:1:1]); len(left) != 0 {
+			t.Fatal(left[0].reply.Err())
+		}
+		batch = []sent{{place: place{p.key, p.window}, settlement: settlement{b.group.size, -30}, seq: 1 << 40}}
+	}
+	if got := server.used(b, "a"); got != 70 {
+		t.Errorf("%d are used, want 70", got)
+	}
+	old := []sent{{place: place{p.key, p.window - 1}, settlement: settlement{b.group.size, 50}, seq: 1<<40 + 1}}
+	s.shared.settle(t.Context(), old)
+	if got := server.used(b, "a"); got != 70 {
+		t.Errorf("a settlement of yesterday: %d are used, want 70", got)
+	}
+}
+
+func TestWithoutRedisANodeCountsAloneAndTellsLater(t *testing.T) {
+	server := newRedisServer(t)
+	var log safeBuffer
+	s := server.node(&log)
+	b := daily(s, 100)
+	strict := daily(s, 100, func(b *Budget) { b.Per, b.Together = "route", true })
+	take(t, s, b, "a", 40, 40)
+	take(t, s, strict, "r", 40, 40)
+	server.kill()
+	if st, served := take(t, s, b, "a", 30, 30); !served || !st.Alone || st.Used != 70 {
+		t.Errorf("%+v", st)
+	}
+	if st, served := take(t, s, b, "a", 31, 31); served || st.Used != 70 {
+		t.Errorf("alone, the limit does not hold: %+v", st)
+	}
+	if hold, _, _, down := s.Reserve(ask(strict, "r", 1)); !down || hold != nil {
+		t.Error("a budget that must be counted together is counted alone")
+	}
+	began := time.Now()
+	for range 100 {
+		take(t, s, b, "c", 0, 0)
+	}
+	if took := time.Since(began); took > 2*patience {
+		t.Errorf("100 requests wait %v for a Redis that does not answer", took)
+	}
+	server.start() // empty: it has lost its data
+	server.wait(b, "a", 30)
+	for range 300 {
+		if st, _ := take(t, s, b, "d", 0, 0); !st.Alone {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, want := range []string{"Redis does not answer", "Redis answers again"} {
+		if n := strings.Count(log.String(), want); n != 1 {
+			t.Errorf("%q is said %d times: %s", want, n, log.String())
+		}
+	}
+	if st, served := take(t, s, strict, "r", 1, 1); !served || st.Used != 41 {
+		t.Errorf("what Redis lost is not put back: %+v", st)
+	}
+}
+
+func TestURLIsNotQuoted(t *testing.T) {
+	s := &Store{}
+	if err := s.Share("redis://:CANARY@ho st", zerolog.Nop()); err == nil || strings.Contains(err.Error(), "CANARY") {
+		t.Errorf("%v", err)
+	}
+}
+
+func BenchmarkReserveInRedis(b *testing.B) {
+	server := newRedisServer(b)
+	var log safeBuffer
+	s := server.node(&log)
+	of := daily(s, MaxLimit)
+	b.ReportAllocs()
+	for b.Loop() {
+		hold, _, _, _ := s.Reserve(ask(of, "a", 1000))
+		hold.Settle(func(*Budget) int64 { return 900 })
+	}
+}
+
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
