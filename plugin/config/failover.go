@@ -65,7 +65,7 @@ func (k *checker) healthchecks(active *Active) {
 		return
 	}
 	for i := range k.c.Targets {
-		if t := &k.c.Targets[i]; t.Checked() && (k.c.LLMFormat != "openai" || t.RouteType != route.Chat) {
+		if t := &k.c.Targets[i]; t.Checked() && (k.c.Native() || t.RouteType != route.Chat) {
 			k.fail(field+".path", "must be set: %s cannot be asked for one token, only targets of route_type %s with llm_format openai", k.c.Path(i), route.Chat)
 		}
 	}
