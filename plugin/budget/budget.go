@@ -15,7 +15,7 @@ package budget
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"math"
 	"strconv"
 	"time"
@@ -102,13 +102,13 @@ func (b *Budget) key(identity string) string {
 func ParseWindow(s string) (time.Duration, error) {
 	const form = "must be a number of minutes, hours or days from 1m to 30d"
 	if s == "" {
-		return 0, fmt.Errorf(form)
+		return 0, errors.New(form)
 	}
 	n, err := strconv.ParseUint(s[:len(s)-1], 10, 20)
 	unit, known := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[s[len(s)-1]]
 	d := time.Duration(n) * unit
 	if err != nil || !known || d < time.Minute || d > 30*24*time.Hour {
-		return 0, fmt.Errorf(form)
+		return 0, errors.New(form)
 	}
 	return d, nil
 }
