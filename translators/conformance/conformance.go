@@ -220,6 +220,9 @@ func (r *run) all(t *testing.T) {
 		if !r.lacks("tools") {
 			t.Run("moved", r.law(checkMoved))
 		}
+		if r.op.Chat != nil && !r.lacks("tools") && !r.lacks("tool_result") {
+			t.Run("codex", r.law(checkCodex))
+		}
 	}
 	t.Run("error answer", r.law(checkErrorAnswer))
 	t.Run("ten times as much", r.law(checkGrowth))

@@ -95,7 +95,10 @@ type geminiTool struct {
 }
 
 type geminiToolConfig struct {
-	FunctionCallingConfig *struct {
+	// IncludeServerSideToolInvocations joins functions and tools of Google's.
+	// https://ai.google.dev/gemini-api/docs/tool-combination
+	IncludeServerSideToolInvocations bool `json:"includeServerSideToolInvocations"`
+	FunctionCallingConfig            *struct {
 		Mode                 string   `json:"mode"`
 		AllowedFunctionNames []string `json:"allowedFunctionNames"`
 	} `json:"functionCallingConfig"`
