@@ -11,11 +11,11 @@ import (
 // citation reads a citation of a block.
 // https://platform.claude.com/docs/en/build-with-claude/citations
 func citation(v *jsonedit.Value) chat.Citation {
-	c := chat.Citation{URL: text(v, "url"), Title: text(v, "title"), Quote: text(v, "cited_text"), FileID: text(v, "file_id")}
+	c := chat.Citation{URL: v.GetString("url"), Title: v.GetString("title"), Quote: v.GetString("cited_text"), FileID: v.GetString("file_id")}
 	if c.Title == "" {
-		c.Title = text(v, "document_title")
+		c.Title = v.GetString("document_title")
 	}
-	if source := text(v, "source"); strings.HasPrefix(source, "http") { // search_result_location
+	if source := v.GetString("source"); strings.HasPrefix(source, "http") { // search_result_location
 		c.URL = source
 	} else if source != "" {
 		c.FileID = source

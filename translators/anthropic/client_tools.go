@@ -56,16 +56,16 @@ func ownTool(t *jsonedit.Value, kind string) chat.Tool {
 	native := t.JSON()
 	for _, c := range clientTools {
 		if strings.HasPrefix(kind, c.prefix) {
-			return chat.Tool{Name: text(t, "name"), Description: jsonedit.Plain(c.description), Parameters: chat.Raw(c.schema),
+			return chat.Tool{Name: t.GetString("name"), Description: jsonedit.Plain(c.description), Parameters: chat.Raw(c.schema),
 				CacheControl: raw(t, "cache_control"), Native: native}
 		}
 	}
-	tool := chat.HostedTool(kind, text(t, "name"), native)
+	tool := chat.HostedTool(kind, t.GetString("name"), native)
 	if tool.Hosted == chat.WebSearch {
 		where := t.Get("user_location")
 		tool.Search = &chat.Search{
 			Allowed: texts(t, "allowed_domains"), Blocked: texts(t, "blocked_domains"),
-			City: text(where, "city"), Region: text(where, "region"), Country: text(where, "country"), Timezone: text(where, "timezone"),
+			City: where.GetString("city"), Region: where.GetString("region"), Country: where.GetString("country"), Timezone: where.GetString("timezone"),
 		}
 		if n := t.Get("max_uses"); n != nil && n.Type() == jsonedit.TypeNumber {
 			tool.Search.MaxUses = chat.Number(n.Raw())

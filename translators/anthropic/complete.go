@@ -75,18 +75,18 @@ func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	if err != nil {
 		return nil, err
 	}
-	if !exists(v, "completion") {
+	if !v.Has("completion") {
 		// Kong's text, which names chat here, too.
 		return nil, &chat.ResponseError{Message: "'completion' not in anthropic://llm/v1/chat response"}
 	}
 	return &chat.Response{
-		ID:      text(v, "id"),
-		Model:   text(v, "model"),
+		ID:      v.GetString("id"),
+		Model:   v.GetString("model"),
 		NoUsage: true,
 		Choices: []chat.Choice{{
 			Parts:    []chat.Part{{Kind: chat.Text, Text: v.GetText("completion")}},
 			Finish:   finishReason(v.GetStringBytes("stop_reason")),
-			StopText: text(v, "stop"),
+			StopText: v.GetString("stop"),
 		}},
 	}, nil
 }

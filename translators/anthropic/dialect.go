@@ -84,7 +84,7 @@ func parseMember(r *chat.Request, name string, v *jsonedit.Value) error {
 		parseToolChoice(r, v)
 		return nil
 	case "metadata":
-		r.User = text(v, "user_id")
+		r.User = v.GetString("user_id")
 		return nil
 	case "service_tier":
 		if r.ServiceTier = string(v.GetStringBytes()); r.ServiceTier == "standard_only" {
@@ -122,18 +122,18 @@ func setNumber(dst *chat.Number, field string, v *jsonedit.Value) error {
 // parseThinking reads thinking and output_config.
 func parseThinking(r *chat.Request, name string, v *jsonedit.Value) {
 	if name == "thinking" {
-		switch text(v, "type") {
+		switch v.GetString("type") {
 		case "disabled":
 			r.ReasoningEffort = "none"
 		case "enabled", "adaptive":
-			r.Thoughts = text(v, "display") != "omitted"
+			r.Thoughts = v.GetString("display") != "omitted"
 		}
 		if n := v.Get("budget_tokens"); n != nil && n.Type() == jsonedit.TypeNumber {
 			r.ReasoningBudget = chat.Number(jsonedit.AppendValue(nil, n))
 		}
 		return
 	}
-	if effort := text(v, "effort"); effort == "max" {
+	if effort := v.GetString("effort"); effort == "max" {
 		r.ReasoningEffort = "xhigh"
 	} else if effort != "" && r.ReasoningEffort != "none" {
 		r.ReasoningEffort = effort
@@ -143,7 +143,7 @@ func parseThinking(r *chat.Request, name string, v *jsonedit.Value) {
 
 // parseFormat reads a json_schema format. OpenAI requires a name for it.
 func parseFormat(r *chat.Request, v *jsonedit.Value) {
-	if text(v, "type") == "json_schema" {
+	if v.GetString("type") == "json_schema" {
 		strict := true
 		r.ResponseFormat = chat.ResponseFormat{Type: "json_schema", Name: "answer", Schema: raw(v, "schema"), Strict: &strict}
 	}
@@ -156,13 +156,13 @@ func parseTools(r *chat.Request, v *jsonedit.Value) error {
 	}
 	r.Tools = make([]chat.Tool, 0, len(tools))
 	for _, t := range tools {
-		if kind := text(t, "type"); kind != "" && kind != "custom" {
+		if kind := t.GetString("type"); kind != "" && kind != "custom" {
 			r.Tools = append(r.Tools, ownTool(t, kind))
 			continue
 		}
-		tool := chat.Tool{Name: text(t, "name"), Description: t.GetText("description"),
+		tool := chat.Tool{Name: t.GetString("name"), Description: t.GetText("description"),
 			Parameters: raw(t, "input_schema"), CacheControl: raw(t, "cache_control")}
-		if exists(t, "strict") {
+		if t.Has("strict") {
 			strict := t.GetBool("strict")
 			tool.Strict = &strict
 		}
@@ -172,15 +172,15 @@ func parseTools(r *chat.Request, v *jsonedit.Value) error {
 }
 
 func parseToolChoice(r *chat.Request, v *jsonedit.Value) {
-	switch kind := text(v, "type"); kind {
+	switch kind := v.GetString("type"); kind {
 	case "any":
 		r.ToolChoice.Mode = "required"
 	case "tool":
-		r.ToolChoice = chat.ToolChoice{Mode: "function", Name: text(v, "name")}
+		r.ToolChoice = chat.ToolChoice{Mode: "function", Name: v.GetString("name")}
 	default:
 		r.ToolChoice.Mode = kind
 	}
-	if exists(v, "disable_parallel_tool_use") {
+	if v.Has("disable_parallel_tool_use") {
 		parallel := !v.GetBool("disable_parallel_tool_use")
 		r.ParallelTools = &parallel
 	}
@@ -246,7 +246,7 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 		}
 		switch {
 		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "", p.Kind == chat.Text && isAttribution(b.Get("text").Raw()):
-		case p.Kind == chat.Text && p.Text.Empty() && text(b, "type") != "text": // said nothing to others
+		case p.Kind == chat.Text && p.Text.Empty() && b.GetString("type") != "text": // said nothing to others
 		default:
 			parts = append(parts, p)
 		}
@@ -256,7 +256,7 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 
 func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 	p := chat.Part{CacheControl: raw(b, "cache_control")}
-	switch kind := text(b, "type"); kind {
+	switch kind := b.GetString("type"); kind {
 	case "text":
 		p.Kind, p.Text = chat.Text, b.GetText("text")
 	case "image", "document":
@@ -269,18 +269,18 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 		}
 	case "thinking":
 		p.Kind, p.Text = chat.Thinking, b.GetText("thinking")
-		p.Sign(text(b, "signature"), origin.Anthropic)
+		p.Sign(b.GetString("signature"), origin.Anthropic)
 	case "redacted_thinking":
 		p.Kind = chat.RedactedThinking
-		p.Sign(text(b, "data"), origin.Anthropic)
+		p.Sign(b.GetString("data"), origin.Anthropic)
 	case "tool_use":
-		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, text(b, "id"), text(b, "name"), jsonedit.Plain("{}")
+		p.Kind, p.ID, p.Name, p.Arguments = chat.ToolCall, b.GetString("id"), b.GetString("name"), jsonedit.Plain("{}")
 		if input := raw(b, "input"); input != nil {
 			p.Arguments = jsonedit.PlainBytes(input)
 		}
 	case "tool_result":
-		p.Kind, p.ID, p.IsError = chat.ToolResult, text(b, "tool_use_id"), b.GetBool("is_error")
-		if exists(b, "content") {
+		p.Kind, p.ID, p.IsError = chat.ToolResult, b.GetString("tool_use_id"), b.GetBool("is_error")
+		if b.Has("content") {
 			var err error
 			if p.Parts, err = parseBlocks(b.Get("content"), field+"["+strconv.Itoa(i)+"].content"); err != nil {
 				return p, err
@@ -293,7 +293,7 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 	case "compaction":
 		p.Kind, p.Text = chat.Text, contentText(b)
 	case "search_result":
-		p.Kind, p.Text = chat.Text, jsonedit.Plain(strings.Join([]string{text(b, "title"), text(b, "source"), contentText(b).String()}, "\n"))
+		p.Kind, p.Text = chat.Text, jsonedit.Plain(strings.Join([]string{b.GetString("title"), b.GetString("source"), contentText(b).String()}, "\n"))
 	default:
 		if blockTypes[kind] {
 			// What Anthropic's servers did: the answer that follows says what came of it.
@@ -311,7 +311,7 @@ func contentText(b *jsonedit.Value) jsonedit.Text {
 	}
 	var all []string
 	for _, c := range b.GetArray("content") {
-		all = append(all, text(c, "text"))
+		all = append(all, c.GetString("text"))
 	}
 	return jsonedit.Plain(strings.Join(all, "\n"))
 }
@@ -330,14 +330,14 @@ func opaque(b *jsonedit.Value, kind string) chat.Part {
 // that only Anthropic has.
 func parseSource(b *jsonedit.Value) *chat.Media {
 	s := b.Get("source")
-	m := &chat.Media{Filename: text(b, "title"), Context: text(b, "context"), Cite: b.GetBool("citations", "enabled")}
-	switch text(s, "type") {
+	m := &chat.Media{Filename: b.GetString("title"), Context: b.GetString("context"), Cite: b.GetBool("citations", "enabled")}
+	switch s.GetString("type") {
 	case "base64":
-		m.MIME, m.Data = text(s, "media_type"), s.GetText("data")
+		m.MIME, m.Data = s.GetString("media_type"), s.GetText("data")
 	case "url":
-		m.URL = text(s, "url")
+		m.URL = s.GetString("url")
 	case "file":
-		m.FileID = text(s, "file_id")
+		m.FileID = s.GetString("file_id")
 	case "text":
 		m.MIME, m.Data = "text/plain", jsonedit.Plain(base64.StdEncoding.EncodeToString(s.GetStringBytes("data")))
 	case "content":

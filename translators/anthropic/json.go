@@ -22,18 +22,9 @@ func appendCacheControl(dst []byte, c chat.Raw) []byte {
 	return jsonedit.AppendRaw(dst, "cache_control", c)
 }
 
-// exists reports whether v has a member name that is not null.
-func exists(v *jsonedit.Value, name string) bool {
-	m := v.Get(name)
-	return m != nil && m.Type() != jsonedit.TypeNull
-}
-
-// text returns a copy of v's string member name, or "" if there is none.
-func text(v *jsonedit.Value, name string) string { return string(v.GetStringBytes(name)) }
-
 // raw returns v's member name as JSON, or nil if there is none.
 func raw(v *jsonedit.Value, name string) chat.Raw {
-	if !exists(v, name) {
+	if !v.Has(name) {
 		return nil
 	}
 	return v.Get(name).JSON()

@@ -71,7 +71,7 @@ func seeMessage(m *jsonedit.Value, seen *chat.Seen) {
 }
 
 func seeUsage(v *jsonedit.Value, seen *chat.Seen) {
-	if exists(v, "usage") && mergeUsage(&seen.Usage, v.Get("usage")) {
+	if v.Has("usage") && mergeUsage(&seen.Usage, v.Get("usage")) {
 		seen.HasUsage = true
 	}
 }
@@ -99,5 +99,5 @@ func seeBlock(b *jsonedit.Value, seen *chat.Seen) {
 
 func seeError(v *jsonedit.Value, seen *chat.Seen) {
 	e := v.Get("error")
-	seen.Err = &chat.Error{Type: text(e, "type"), Message: text(e, "message")}
+	seen.Err = &chat.Error{Type: e.GetString("type"), Message: e.GetString("message")}
 }

@@ -211,10 +211,10 @@ func appendOutputConfig(dst []byte, m *model, r *chat.Request, effort string) []
 		}
 		o = jsonedit.AppendValue(jsonedit.AppendKey(o, key), v)
 	})
-	if effort != "" && !exists(v, "effort") {
+	if effort != "" && !v.Has("effort") {
 		o = jsonedit.AppendText(o, "effort", effort)
 	}
-	if format != nil && !exists(v, "format") {
+	if format != nil && !v.Has("format") {
 		o = append(jsonedit.AppendName(o, "format"), `{"type":"json_schema","schema":`...)
 		o = append(append(o, format...), '}')
 	}

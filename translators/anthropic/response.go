@@ -50,7 +50,7 @@ func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	if content == nil || content.Type() != jsonedit.TypeArray {
 		return nil, missing(t, "content")
 	}
-	r := &chat.Response{ID: text(v, "id"), Model: text(v, "model")}
+	r := &chat.Response{ID: v.GetString("id"), Model: v.GetString("model")}
 	c := chat.Choice{
 		Finish:   finishReason(v.GetStringBytes("stop_reason")),
 		StopText: stopText(v),
@@ -74,8 +74,8 @@ func parseBody(p *jsonedit.Parser, t *target.Target, body []byte) (*jsonedit.Val
 	if err != nil {
 		return nil, &chat.ResponseError{Message: fmt.Sprintf("failed to decode %s response", t.Route)}
 	}
-	if e := v.Get("error"); e != nil && text(v, "type") == "error" {
-		return nil, &chat.ResponseError{Message: fmt.Sprintf("%s: %s", text(e, "type"), text(e, "message"))}
+	if e := v.Get("error"); e != nil && v.GetString("type") == "error" {
+		return nil, &chat.ResponseError{Message: fmt.Sprintf("%s: %s", e.GetString("type"), e.GetString("message"))}
 	}
 	return v, nil
 }
@@ -89,7 +89,7 @@ func stopText(v *jsonedit.Value) string {
 	if string(v.GetStringBytes("stop_reason")) != "stop_sequence" {
 		return ""
 	}
-	return text(v, "stop_sequence")
+	return v.GetString("stop_sequence")
 }
 
 func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
@@ -97,9 +97,9 @@ func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 	var texts textJoiner
 	var cites chat.BlockCitations
 	for _, b := range blocks {
-		switch text(b, "type") {
+		switch b.GetString("type") {
 		case "text":
-			s := text(b, "text")
+			s := b.GetString("text")
 			if texts.gap(b) {
 				s = "\n" + s
 				cites.Say(newline)
@@ -114,7 +114,7 @@ func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 			}
 			cites.End()
 		case "thinking":
-			parts.Add(chat.Part{Kind: chat.Thinking, Text: b.GetText("thinking"), Signature: text(b, "signature")})
+			parts.Add(chat.Part{Kind: chat.Thinking, Text: b.GetText("thinking"), Signature: b.GetString("signature")})
 		case "redacted_thinking":
 			parts.Add(chat.Part{Kind: chat.RedactedThinking, Text: b.GetText("data")})
 		case "tool_use":
@@ -122,7 +122,7 @@ func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 			if input := raw(b, "input"); input != nil {
 				arguments = jsonedit.PlainBytes(input)
 			}
-			parts.Add(chat.Part{Kind: chat.ToolCall, ID: text(b, "id"), Name: text(b, "name"), Arguments: arguments})
+			parts.Add(chat.Part{Kind: chat.ToolCall, ID: b.GetString("id"), Name: b.GetString("name"), Arguments: arguments})
 		}
 	}
 	c.Parts, c.Citations = parts.Parts(), cites.List
@@ -133,7 +133,7 @@ func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 type textJoiner struct{ any, cited bool }
 
 func (j *textJoiner) gap(block *jsonedit.Value) bool {
-	cited := exists(block, "citations")
+	cited := block.Has("citations")
 	gap := j.any && !cited && !j.cited
 	j.any, j.cited = true, cited
 	return gap

@@ -64,7 +64,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 		s.add(chat.Delta{Kind: chat.End})
 	case "error":
 		e := v.Get("error")
-		s.err = chat.Error{Type: text(e, "type"), Message: text(e, "message")}
+		s.err = chat.Error{Type: e.GetString("type"), Message: e.GetString("message")}
 		s.add(chat.Delta{Kind: chat.ErrorDelta, Err: &s.err})
 	}
 	return s.deltas, err
@@ -74,7 +74,7 @@ func (s *stream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 
 func (s *stream) start(m *jsonedit.Value) {
 	s.add(chat.Delta{Kind: chat.Start, ID: m.GetStringBytes("id"), Model: m.GetStringBytes("model")})
-	if u := m.Get("usage"); exists(m, "usage") && mergeUsage(&s.usage, u) {
+	if u := m.Get("usage"); m.Has("usage") && mergeUsage(&s.usage, u) {
 		// output_tokens is an estimate here; message_delta has the count.
 		s.usage.Completion = 0
 		s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
@@ -179,7 +179,7 @@ func (s *stream) finish(v *jsonedit.Value) {
 		}
 		s.add(f)
 	}
-	if u := v.Get("usage"); exists(v, "usage") && mergeUsage(&s.usage, u) {
+	if u := v.Get("usage"); v.Has("usage") && mergeUsage(&s.usage, u) {
 		s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
 	}
 }

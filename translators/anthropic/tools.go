@@ -43,7 +43,7 @@ func isOwn(t *chat.Tool) bool {
 		return false
 	}
 	v, err := jsonedit.Parse(t.Native)
-	return err == nil && ownTypes.MatchString(text(v, "type")) && text(v, "name")+text(v, "mcp_server_name") != ""
+	return err == nil && ownTypes.MatchString(v.GetString("type")) && v.GetString("name")+v.GetString("mcp_server_name") != ""
 }
 
 // hosted are the tools of Anthropic's servers for other makers' tools.

@@ -106,7 +106,7 @@ func (batches) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat
 		}
 		return &provider.Reply{Body: openai.AppendBatches(nil, list, v.Exists("nextToken"))}, nil
 	}
-	if str(v, "jobArn") == "" {
+	if v.GetString("jobArn") == "" {
 		return nil, &chat.ResponseError{Message: "'jobArn' not in bedrock response"}
 	}
 	b := batchOf(v)
@@ -129,23 +129,23 @@ var jobStates = map[string]string{
 // batchOf reads a job.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetModelInvocationJob.html
 func batchOf(v *jsonedit.Value) openai.Batch {
-	arn := str(v, "jobArn")
+	arn := v.GetString("jobArn")
 	b := openai.Batch{
-		ID: openai.NameID(batchPrefix, arn), Model: str(v, "modelId"), Status: jobStates[str(v, "status")], Message: "",
-		Input:   str(v, "inputDataConfig", "s3InputDataConfig", "s3Uri"),
-		Created: unix(str(v, "submitTime")), Ended: unix(str(v, "endTime")), Expires: unix(str(v, "jobExpirationTime")),
+		ID: openai.NameID(batchPrefix, arn), Model: v.GetString("modelId"), Status: jobStates[v.GetString("status")], Message: "",
+		Input:   v.GetString("inputDataConfig", "s3InputDataConfig", "s3Uri"),
+		Created: unix(v.GetString("submitTime")), Ended: unix(v.GetString("endTime")), Expires: unix(v.GetString("jobExpirationTime")),
 		Total: v.GetInt("totalRecordCount"), Completed: v.GetInt("successRecordCount"), Failed: v.GetInt("errorRecordCount"),
 	}
 	if b.Status == "" {
 		b.Status = openai.BatchInProgress
 	}
 	if b.Status == openai.BatchFailed {
-		b.Message = str(v, "message")
+		b.Message = v.GetString("message")
 		if b.Message == "" {
 			b.Message = "the job failed"
 		}
 	}
-	if output := str(v, "outputDataConfig", "s3OutputDataConfig", "s3Uri"); b.Status == openai.BatchCompleted && output != "" {
+	if output := v.GetString("outputDataConfig", "s3OutputDataConfig", "s3Uri"); b.Status == openai.BatchCompleted && output != "" {
 		b.Output = strings.TrimSuffix(output, "/") + "/" + arn[strings.LastIndexByte(arn, '/')+1:] + "/"
 	}
 	return b

@@ -12,8 +12,8 @@ import (
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Citation.html
 func citation(v *jsonedit.Value) chat.Citation {
 	return chat.Citation{
-		URL: str(v, "location", "web", "url"), Title: cmp.Or(str(v, "title"), str(v, "location", "web", "domain")),
-		FileID: str(v, "source"), Quote: textsOf(v.GetArray("sourceContent")),
+		URL: v.GetString("location", "web", "url"), Title: cmp.Or(v.GetString("title"), v.GetString("location", "web", "domain")),
+		FileID: v.GetString("source"), Quote: textsOf(v.GetArray("sourceContent")),
 	}
 }
 

@@ -51,7 +51,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err := parseOutput(r, v.Get("outputConfig")); err != nil {
 		return nil, err
 	}
-	r.ServiceTier = str(v, "serviceTier", "type")
+	r.ServiceTier = v.GetString("serviceTier", "type")
 	r.Metadata = rawOf(v.Get("requestMetadata"))
 	for _, name := range []string{
 		"guardrailConfig", "additionalModelRequestFields", "additionalModelResponseFieldPaths", "performanceConfig", "promptVariables",
@@ -109,7 +109,7 @@ func parseToolConfig(r *chat.Request, v *jsonedit.Value) error {
 		at := fmt.Sprintf("toolConfig.tools[%d]", i)
 		switch spec := t.Get("toolSpec"); {
 		case spec != nil:
-			tool := chat.Tool{Name: str(spec, "name"), Description: spec.GetText("description"), Parameters: rawOf(spec.Get("inputSchema", "json"))}
+			tool := chat.Tool{Name: spec.GetString("name"), Description: spec.GetText("description"), Parameters: rawOf(spec.Get("inputSchema", "json"))}
 			if tool.Name == "" {
 				return &chat.RequestError{Field: at + ".toolSpec.name", Message: "is missing"}
 			}
@@ -123,7 +123,7 @@ func parseToolConfig(r *chat.Request, v *jsonedit.Value) error {
 				r.Tools[n-1].CacheControl = cacheControl(t.Get("cachePoint"))
 			}
 		case t.Exists("systemTool"):
-			r.Tools = append(r.Tools, chat.HostedTool(str(t, "systemTool", "name"), "", rawOf(t)))
+			r.Tools = append(r.Tools, chat.HostedTool(t.GetString("systemTool", "name"), "", rawOf(t)))
 		default:
 			return &chat.RequestError{Field: at, Message: "is no toolSpec, systemTool or cachePoint"}
 		}
@@ -135,7 +135,7 @@ func parseToolConfig(r *chat.Request, v *jsonedit.Value) error {
 	case choice.Exists("any"):
 		r.ToolChoice.Mode = "required"
 	case choice.Exists("tool"):
-		r.ToolChoice = chat.ToolChoice{Mode: "function", Name: str(choice, "tool", "name")}
+		r.ToolChoice = chat.ToolChoice{Mode: "function", Name: choice.GetString("tool", "name")}
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func parseInference(r *chat.Request, v *jsonedit.Value) error {
 		}
 	}
 	for _, s := range v.GetArray("stopSequences") {
-		r.Stop = append(r.Stop, str(s))
+		r.Stop = append(r.Stop, s.GetString())
 	}
 	return nil
 }
@@ -170,15 +170,15 @@ func parseModelFields(r *chat.Request, v *jsonedit.Value) {
 		setNumber(&r.TopK, v.Get(path...))
 	}
 	for _, path := range [][]string{{"reasoning_effort"}, {"reasoningConfig", "maxReasoningEffort"}, {"output_config", "effort"}} {
-		if effort := str(v, path...); effort != "" {
+		if effort := v.GetString(path...); effort != "" {
 			setEffort(r, effort)
 		}
 	}
 	for _, name := range []string{"thinking", "reasoning_config"} {
 		setNumber(&r.ReasoningBudget, v.Get(name, "budget_tokens"))
-		kind := str(v, name, "type")
+		kind := v.GetString(name, "type")
 		if kind == "enabled" || kind == "adaptive" {
-			r.Thoughts = str(v, name, "display") != "omitted"
+			r.Thoughts = v.GetString(name, "display") != "omitted"
 		}
 		switch kind {
 		case "disabled":
@@ -198,17 +198,17 @@ func setEffort(r *chat.Request, effort string) {
 }
 
 func parseOutput(r *chat.Request, v *jsonedit.Value) error {
-	if effort := str(v, "effort"); effort != "" {
+	if effort := v.GetString("effort"); effort != "" {
 		setEffort(r, effort)
 	}
 	s := v.Get("textFormat", "structure", "jsonSchema")
 	if s == nil {
 		return nil
 	}
-	schema := chat.Raw(str(s, "schema"))
+	schema := chat.Raw(s.GetString("schema"))
 	if jsonedit.Valid(schema) != nil {
 		return &chat.RequestError{Field: "outputConfig.textFormat.structure.jsonSchema.schema", Message: "must be the text of a JSON schema"}
 	}
-	r.ResponseFormat = chat.ResponseFormat{Type: "json_schema", Name: str(s, "name"), Schema: schema}
+	r.ResponseFormat = chat.ResponseFormat{Type: "json_schema", Name: s.GetString("name"), Schema: schema}
 	return nil
 }

@@ -56,7 +56,7 @@ func appendPart(m *chat.Message, b *jsonedit.Value) error {
 
 // cacheControl returns a cache point as Anthropic's cache_control.
 func cacheControl(point *jsonedit.Value) chat.Raw {
-	if ttl := str(point, "ttl"); ttl == "5m" || ttl == "1h" {
+	if ttl := point.GetString("ttl"); ttl == "5m" || ttl == "1h" {
 		return chat.Raw(`{"type":"ephemeral","ttl":"` + ttl + `"}`)
 	}
 	return chat.Raw(`{"type":"ephemeral"}`)
@@ -76,7 +76,7 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 		if arguments == nil {
 			arguments = chat.Raw("{}")
 		}
-		p := chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: jsonedit.PlainBytes(arguments)}
+		p := chat.Part{Kind: chat.ToolCall, ID: v.GetString("toolUseId"), Name: v.GetString("name"), Arguments: jsonedit.PlainBytes(arguments)}
 		if p.ID == "" || p.Name == "" {
 			return p, &chat.RequestError{Field: "toolUse", Message: "must have toolUseId and name"}
 		}
@@ -84,13 +84,13 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 	case "toolResult":
 		return parseResult(v)
 	case "reasoningContent":
-		if data := str(v, "redactedContent"); data != "" {
+		if data := v.GetString("redactedContent"); data != "" {
 			p := chat.Part{Kind: chat.RedactedThinking}
 			p.Sign(data, origin.Anthropic)
 			return p, nil
 		}
 		p := chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text")}
-		p.Sign(str(v, "reasoningText", "signature"), origin.Anthropic)
+		p.Sign(v.GetString("reasoningText", "signature"), origin.Anthropic)
 		return p, nil
 	case "citationsContent":
 		return chat.Part{Kind: chat.Text, Text: jsonedit.Plain(textsOf(v.GetArray("content")))}, nil
@@ -107,7 +107,7 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 
 // parseResult reads the result of a call. A json block is read as its text.
 func parseResult(v *jsonedit.Value) (chat.Part, error) {
-	p := chat.Part{Kind: chat.ToolResult, ID: str(v, "toolUseId"), IsError: str(v, "status") == "error"}
+	p := chat.Part{Kind: chat.ToolResult, ID: v.GetString("toolUseId"), IsError: v.GetString("status") == "error"}
 	if p.ID == "" {
 		return p, &chat.RequestError{Field: "toolResult.toolUseId", Message: "is missing"}
 	}
@@ -142,20 +142,20 @@ func parseMedia(name string, v *jsonedit.Value) (chat.Part, error) {
 		}
 	}
 	m := p.Media
-	format := str(v, "format")
+	format := v.GetString("format")
 	m.MIME = mediaTypes[format]
 	if m.MIME == "" && format != "" {
 		m.MIME = name + "/" + format
 	}
-	if p.Kind == chat.File && str(v, "name") != "" {
-		if m.Filename = str(v, "name"); format != "" {
+	if p.Kind == chat.File && v.GetString("name") != "" {
+		if m.Filename = v.GetString("name"); format != "" {
 			m.Filename += "." + format
 		}
 	}
-	m.Context, m.Cite = str(v, "context"), v.GetBool("citations", "enabled")
+	m.Context, m.Cite = v.GetString("context"), v.GetBool("citations", "enabled")
 	source := v.Get("source")
-	m.Data, m.URL = source.GetText("bytes"), str(source, "s3Location", "uri")
-	said := str(source, "text") + textsOf(source.GetArray("content"))
+	m.Data, m.URL = source.GetText("bytes"), source.GetString("s3Location", "uri")
+	said := source.GetString("text") + textsOf(source.GetArray("content"))
 	if said != "" {
 		m.Data = jsonedit.Plain(base64.StdEncoding.EncodeToString([]byte(said)))
 		if !strings.HasPrefix(m.MIME, "text/") {

@@ -178,7 +178,7 @@ func (images) AppendResponse(dst []byte, _ *target.Target, body []byte, meta cha
 		w.Data(one.GetStringBytes())
 	}
 	if w.Len() == 0 {
-		why := str(v, "error")
+		why := v.GetString("error")
 		if reason := v.GetStringBytes("finish_reasons", "0"); len(reason) > 0 {
 			why = string(reason)
 		}

@@ -13,9 +13,6 @@ func rawOf(v *jsonedit.Value) chat.Raw {
 	return v.JSON()
 }
 
-// str returns a copy of v's string member name, or "" if there is none.
-func str(v *jsonedit.Value, names ...string) string { return string(v.GetStringBytes(names...)) }
-
 // count reads a counter into n and reports whether there is one.
 func count(n *int, v *jsonedit.Value) bool {
 	if v == nil || v.Type() != jsonedit.TypeNumber {

@@ -138,7 +138,7 @@ func seeUsage(v *jsonedit.Value, seen *chat.Seen) {
 	if usage := v.Get("usage"); usage != nil && readUsage(&seen.Usage, usage) {
 		seen.HasUsage = true
 	}
-	if tier := str(v, "serviceTier", "type"); tier != "" {
+	if tier := v.GetString("serviceTier", "type"); tier != "" {
 		seen.Usage.ServiceTier = tier
 	}
 }

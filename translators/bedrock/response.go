@@ -25,7 +25,7 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	r := &chat.Response{Model: t.Model, Extra: extras(v)}
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("stopReason"))}
 	if c.Finish == chat.Failed {
-		c.StopText = str(v, "stopReason")
+		c.StopText = v.GetString("stopReason")
 	}
 	formatted, calls := false, 0
 	var parts chat.Joiner
@@ -55,10 +55,10 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	if formatted && calls == 0 && c.Finish == chat.ToolCalls {
 		c.Finish = chat.Stop
 	}
-	c.StopText = str(v, "additionalModelResponseFields", "stop_sequence")
+	c.StopText = v.GetString("additionalModelResponseFields", "stop_sequence")
 	r.Choices = []chat.Choice{c}
 	r.NoUsage = !readUsage(&r.Usage, v.Get("usage"))
-	r.ServiceTier = str(v, "serviceTier", "type")
+	r.ServiceTier = v.GetString("serviceTier", "type")
 	r.Usage.ServiceTier = r.ServiceTier
 	return r, nil
 }
@@ -74,21 +74,21 @@ func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
 			if data := v.GetStringBytes("redactedContent"); data != nil {
 				p, ok = chat.Part{Kind: chat.RedactedThinking, Text: jsonedit.Plain(string(data))}, true
 			} else {
-				p, ok = chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text"), Signature: str(v, "reasoningText", "signature")}, true
+				p, ok = chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text"), Signature: v.GetString("reasoningText", "signature")}, true
 			}
 		case "toolUse":
-			if str(v, "type") == "server_tool_use" {
+			if v.GetString("type") == "server_tool_use" {
 				return
 			}
 			arguments := rawOf(v.Get("input"))
 			if arguments == nil {
 				arguments = chat.Raw("{}")
 			}
-			p, ok = chat.Part{Kind: chat.ToolCall, ID: str(v, "toolUseId"), Name: str(v, "name"), Arguments: jsonedit.PlainBytes(arguments)}, true
+			p, ok = chat.Part{Kind: chat.ToolCall, ID: v.GetString("toolUseId"), Name: v.GetString("name"), Arguments: jsonedit.PlainBytes(arguments)}, true
 		case "citationsContent": // the text that has citations
 			p, ok = chat.Part{Kind: chat.Text, Text: jsonedit.Plain(textsOf(v.GetArray("content")))}, true
 		case "image":
-			p, ok = chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: "image/" + str(v, "format"), Data: v.GetText("source", "bytes")}}, true
+			p, ok = chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: "image/" + v.GetString("format"), Data: v.GetText("source", "bytes")}}, true
 		}
 	})
 	return p, ok

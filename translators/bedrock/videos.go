@@ -158,7 +158,7 @@ func (videos) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.
 		return &provider.Reply{Body: openai.AppendVideos(nil, list, v.Exists("nextToken"))}, nil
 	}
 	video := videoOf(v, meta)
-	if str(v, "invocationArn") == "" {
+	if v.GetString("invocationArn") == "" {
 		return nil, &chat.ResponseError{Message: "'invocationArn' not in bedrock response"}
 	}
 	if id == "" {
@@ -179,16 +179,16 @@ func (videos) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.
 // videoOf reads an asynchronous invocation.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GetAsyncInvoke.html
 func videoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
-	video := openai.Video{ID: openai.NameID(videoPrefix, str(v, "invocationArn")), Model: meta.Model, Created: unix(str(v, "submitTime"))}
-	if _, model, ok := strings.Cut(str(v, "modelArn"), "foundation-model/"); ok {
+	video := openai.Video{ID: openai.NameID(videoPrefix, v.GetString("invocationArn")), Model: meta.Model, Created: unix(v.GetString("submitTime"))}
+	if _, model, ok := strings.Cut(v.GetString("modelArn"), "foundation-model/"); ok {
 		video.Model = model
 	}
-	switch str(v, "status") {
+	switch v.GetString("status") {
 	case "Completed":
-		video.Status, video.Completed = openai.VideoCompleted, unix(str(v, "endTime"))
-		video.URL = strings.TrimSuffix(str(v, "outputDataConfig", "s3OutputDataConfig", "s3Uri"), "/") + "/output.mp4"
+		video.Status, video.Completed = openai.VideoCompleted, unix(v.GetString("endTime"))
+		video.URL = strings.TrimSuffix(v.GetString("outputDataConfig", "s3OutputDataConfig", "s3Uri"), "/") + "/output.mp4"
 	case "Failed":
-		video.Status, video.Error = openai.VideoFailed, str(v, "failureMessage")
+		video.Status, video.Error = openai.VideoFailed, v.GetString("failureMessage")
 		if video.Error == "" {
 			video.Error = "the invocation failed"
 		}

@@ -47,9 +47,9 @@ func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 		if err := parseMessage(r, v, message); err != nil {
 			return nil, err
 		}
-	case exists(v, "text"):
+	case v.Has("text"):
 		parseText(r, v)
-	case exists(v, "generations"):
+	case v.Has("generations"):
 		parseGenerations(r, v)
 	default:
 		return nil, &chat.ResponseError{Message: "'text' or 'generations' missing from cohere response body"}
@@ -63,7 +63,7 @@ func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
 	var cites citing
-	if plan := text(message, "tool_plan"); plan != "" {
+	if plan := message.GetString("tool_plan"); plan != "" {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(plan)})
 		cites.say([]byte(plan))
 	}
@@ -72,7 +72,7 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 		cites.begin(0, true)
 	}
 	for i, b := range message.GetArray("content") {
-		switch text(b, "type") {
+		switch b.GetString("type") {
 		case "text":
 			cites.begin(i, true)
 			cites.say(b.GetStringBytes("text"))
@@ -82,17 +82,17 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 		}
 	}
 	for _, call := range message.GetArray("tool_calls") {
-		arguments := text(call, "function", "arguments")
+		arguments := call.GetString("function", "arguments")
 		if arguments == "" {
 			arguments = "{}"
 		}
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: text(call, "id"), Name: text(call, "function", "name"), Arguments: jsonedit.Plain(arguments)})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, ID: call.GetString("id"), Name: call.GetString("function", "name"), Arguments: jsonedit.Plain(arguments)})
 	}
-	if len(c.Parts) == 0 && text(v, "finish_reason") == "ERROR" {
+	if len(c.Parts) == 0 && v.GetString("finish_reason") == "ERROR" {
 		return &chat.ResponseError{Message: "the model failed and said nothing (finish_reason ERROR)"}
 	}
 	c.Citations = cites.cite(message.Get("citations"), nil)
-	r.ID = text(v, "id")
+	r.ID = v.GetString("id")
 	r.Choices = []chat.Choice{c}
 	r.Extra = citations(message)
 	return nil
@@ -102,17 +102,17 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 // finish reason: a whole answer is complete.
 func parseText(r *chat.Response, v *jsonedit.Value) {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason"))}
-	if s := text(v, "text"); s != "" {
+	if s := v.GetString("text"); s != "" {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(s)})
 	}
 	calls := v.GetArray("tool_calls")
 	for _, call := range calls {
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, Name: text(call, "name"), Arguments: jsonedit.Plain(string(appendParameters(nil, call)))})
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.ToolCall, Name: call.GetString("name"), Arguments: jsonedit.Plain(string(appendParameters(nil, call)))})
 	}
 	c.Finish = finishV1(c.Finish, len(calls) > 0)
 	var cites citing
 	c.Citations = cites.cite(v.Get("citations"), v.GetArray("documents"))
-	r.ID = text(v, "generation_id")
+	r.ID = v.GetString("generation_id")
 	r.Choices = []chat.Choice{c}
 	r.Extra = citations(v)
 }
@@ -131,17 +131,17 @@ func finishV1(reason chat.FinishReason, calls bool) chat.FinishReason {
 
 // appendParameters writes the arguments of a call of version 1, an object.
 func appendParameters(dst []byte, call *jsonedit.Value) []byte {
-	if !exists(call, "parameters") {
+	if !call.Has("parameters") {
 		return append(dst, "{}"...)
 	}
 	return jsonedit.AppendValue(dst, call.Get("parameters"))
 }
 
 func parseGenerations(r *chat.Response, v *jsonedit.Value) {
-	r.ID = text(v, "id")
+	r.ID = v.GetString("id")
 	for i, g := range v.GetArray("generations") {
 		c := chat.Choice{Index: i, Finish: finishV1(finishReason(g.GetStringBytes("finish_reason")), false)}
-		if s := text(g, "text"); s != "" {
+		if s := g.GetString("text"); s != "" {
 			c.Parts = []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(s)}}
 		}
 		r.Choices = append(r.Choices, c)

@@ -95,7 +95,7 @@ func appendThinking(dst []byte, r *chat.Request) []byte {
 	}
 	if own := r.Lookup("thinking"); own != nil {
 		if v, err := jsonedit.Parse(own); err == nil {
-			off = text(v, "type") == "disabled"
+			off = v.GetString("type") == "disabled"
 			on = true
 			budget = max(v.GetInt("token_budget"), v.GetInt("budget_tokens"))
 		}

@@ -263,12 +263,12 @@ func appendParameterDefinitions(dst []byte, schema chat.Raw) []byte {
 }
 
 func pythonType(p *jsonedit.Value) string {
-	kind := pythonTypes[text(p, "type")]
+	kind := pythonTypes[p.GetString("type")]
 	switch {
 	case kind == "":
 		return "str"
-	case kind == "list" && pythonTypes[text(p, "items", "type")] != "":
-		return "List[" + pythonTypes[text(p, "items", "type")] + "]"
+	case kind == "list" && pythonTypes[p.GetString("items", "type")] != "":
+		return "List[" + pythonTypes[p.GetString("items", "type")] + "]"
 	}
 	return kind
 }
@@ -276,14 +276,14 @@ func pythonType(p *jsonedit.Value) string {
 // definition returns a property's description, with its schema if that says more than
 // the type.
 func definition(p *jsonedit.Value) string {
-	description := text(p, "description")
+	description := p.GetString("description")
 	more := false
 	p.GetObject().Visit(func(key []byte, v *jsonedit.Value) {
 		switch string(key) {
 		case "type":
 			more = more || v.Type() != jsonedit.TypeString
 		case "items":
-			more = more || string(jsonedit.AppendValue(nil, v)) != `{"type":"`+text(v, "type")+`"}`
+			more = more || string(jsonedit.AppendValue(nil, v)) != `{"type":"`+v.GetString("type")+`"}`
 		case "description", "title":
 		default:
 			more = true

@@ -33,7 +33,7 @@ func (c *citing) say(text []byte) { c.chars += utf8.RuneCount(text) }
 // start is where the text begins in which a citation stands, and whether the client
 // gets that text.
 func (c *citing) start(v *jsonedit.Value) (at int, said bool) {
-	switch text(v, "type") {
+	switch v.GetString("type") {
 	case "PLAN":
 		return 0, true
 	case "THINKING_CONTENT":
@@ -68,7 +68,7 @@ func (c *citing) cite(v *jsonedit.Value, documents []*jsonedit.Value) []chat.Cit
 			c.Add(n)
 		}
 		for _, s := range one.GetArray("sources") {
-			add(source(text(s, "id"), s.Get(cmp.Or(map[string]string{"tool": "tool_output"}[text(s, "type")], "document"))))
+			add(source(s.GetString("id"), s.Get(cmp.Or(map[string]string{"tool": "tool_output"}[s.GetString("type")], "document"))))
 		}
 		for _, id := range one.GetArray("document_ids") {
 			add(sourceCalled(string(id.GetStringBytes()), documents))
@@ -79,8 +79,8 @@ func (c *citing) cite(v *jsonedit.Value, documents []*jsonedit.Value) []chat.Cit
 
 // source is a document, or what a tool has returned, called id.
 func source(id string, v *jsonedit.Value) chat.Citation {
-	c := chat.Citation{FileID: id, Title: text(v, "title"), Quote: cmp.Or(text(v, "snippet"), text(v, "text"))}
-	if url := text(v, "url"); strings.HasPrefix(url, "http") {
+	c := chat.Citation{FileID: id, Title: v.GetString("title"), Quote: cmp.Or(v.GetString("snippet"), v.GetString("text"))}
+	if url := v.GetString("url"); strings.HasPrefix(url, "http") {
 		c.URL = url
 	}
 	return c
@@ -88,7 +88,7 @@ func source(id string, v *jsonedit.Value) chat.Citation {
 
 func sourceCalled(id string, documents []*jsonedit.Value) chat.Citation {
 	for _, d := range documents {
-		if text(d, "id") == id {
+		if d.GetString("id") == id {
 			return source(id, d)
 		}
 	}

@@ -30,12 +30,12 @@ func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, e
 		return nil, &chat.RequestError{Message: "request body is not valid JSON"}
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
-	inputType := firstOf(text(v, "input_type"), t.Options.Cohere.EmbeddingInputType, defaultInputType)
+	inputType := firstOf(v.GetString("input_type"), t.Options.Cohere.EmbeddingInputType, defaultInputType)
 	if dst, err = appendInputs(dst, v, inputType); err != nil {
 		return nil, err
 	}
 	kind := `["float"]`
-	switch format := text(v, "encoding_format"); format {
+	switch format := v.GetString("encoding_format"); format {
 	case "base64":
 		kind = `["base64"]`
 	case "", "float":
@@ -50,7 +50,7 @@ func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, e
 		dst = jsonedit.AppendValue(jsonedit.AppendName(dst, "output_dimension"), d)
 	}
 	for _, name := range [...]string{"max_tokens", "truncate"} {
-		if exists(v, name) {
+		if v.Has(name) {
 			dst = jsonedit.AppendValue(jsonedit.AppendName(dst, name), v.Get(name))
 		}
 	}
@@ -68,7 +68,7 @@ func firstOf(list ...string) string {
 
 // appendInputs writes texts, images, or both as inputs, and input_type.
 func appendInputs(dst []byte, v *jsonedit.Value, inputType string) ([]byte, error) {
-	if exists(v, "inputs") { // Cohere's own
+	if v.Has("inputs") { // Cohere's own
 		dst = jsonedit.AppendValue(jsonedit.AppendName(dst, "inputs"), v.Get("inputs"))
 		return jsonedit.AppendText(dst, "input_type", inputType), nil
 	}
@@ -111,7 +111,7 @@ func inputsOf(v *jsonedit.Value) ([]string, error) {
 	var list []string
 	input := v.Get("input")
 	if input != nil && input.Type() == jsonedit.TypeString {
-		list = append(list, text(v, "input"))
+		list = append(list, v.GetString("input"))
 	}
 	for i, e := range input.GetArray() {
 		s, err := e.StringBytes()

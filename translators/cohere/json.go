@@ -29,12 +29,3 @@ func appendNatives(dst []byte, r *chat.Request, names []string) []byte {
 	}
 	return dst
 }
-
-// exists reports whether v has a member name that is not null.
-func exists(v *jsonedit.Value, name string) bool {
-	m := v.Get(name)
-	return m != nil && m.Type() != jsonedit.TypeNull
-}
-
-// text returns a copy of v's string member, or "" if there is none.
-func text(v *jsonedit.Value, keys ...string) string { return string(v.GetStringBytes(keys...)) }

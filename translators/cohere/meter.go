@@ -30,7 +30,7 @@ func (meter) Whole(body []byte, seen *chat.Seen) {
 	for _, g := range v.GetArray("generations") {
 		seen.Shown(g.GetStringBytes("text"))
 	}
-	seen.Content = seen.Content || exists(v, "results") || exists(v, "embeddings") ||
+	seen.Content = seen.Content || v.Has("results") || v.Has("embeddings") ||
 		len(v.GetArray("tool_calls"))+len(v.GetArray("message", "tool_calls")) > 0
 }
 
@@ -89,7 +89,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	case "message-end":
 		seen.Ended = true
 		seeAnswer(delta, seen)
-		if s := text(delta, "error"); s != "" {
+		if s := delta.GetString("error"); s != "" {
 			seen.Err = &chat.Error{Type: "api_error", Message: s}
 		}
 	case "stream-end":
@@ -97,6 +97,6 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		seeFinish(v, seen)
 		seeAnswer(v.Get("response"), seen)
 	case "stream-error":
-		seen.Err = &chat.Error{Type: "api_error", Message: text(v, "err")}
+		seen.Err = &chat.Error{Type: "api_error", Message: v.GetString("err")}
 	}
 }

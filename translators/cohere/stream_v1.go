@@ -65,7 +65,7 @@ func (s *stream) endV1(v *jsonedit.Value) {
 	response := v.Get("response")
 	reason := v.GetStringBytes("finish_reason")
 	if string(reason) == "ERROR" && !s.texts && len(s.calls) == 0 {
-		s.fail(text(v, "error"))
+		s.fail(v.GetString("error"))
 		return
 	}
 	s.whole(response)

@@ -91,6 +91,16 @@ func (v *Value) Get(path ...string) *Value {
 // Exists reports whether there is a value at the path; null counts as a value.
 func (v *Value) Exists(path ...string) bool { return v.Get(path...) != nil }
 
+// Has reports whether there is a value at the path that is not null.
+func (v *Value) Has(path ...string) bool {
+	v = v.Get(path...)
+	return v != nil && v.Type() != TypeNull
+}
+
+// GetString returns a copy of the text of the string at the path, or "" if there is
+// none.
+func (v *Value) GetString(path ...string) string { return string(v.GetStringBytes(path...)) }
+
 // GetObject returns the object at the path, or nil if there is none.
 func (v *Value) GetObject(path ...string) *Value {
 	if v = v.Get(path...); v.Type() != TypeObject {

@@ -75,14 +75,14 @@ func readSources(l *chat.Citations, answer, m *jsonedit.Value) (added []chat.Cit
 	before := len(l.List)
 	for _, a := range m.GetArray("annotations") {
 		if c := a.Get("url_citation"); c != nil {
-			l.Add(chat.Citation{URL: text(c, "url"), Title: text(c, "title"), Start: max(c.GetInt("start_index"), 0), End: max(c.GetInt("end_index"), 0)})
+			l.Add(chat.Citation{URL: c.GetString("url"), Title: c.GetString("title"), Start: max(c.GetInt("start_index"), 0), End: max(c.GetInt("end_index"), 0)})
 		}
 	}
 	results := answer.GetArray("search_results")
 	for i, v := range answer.GetArray("citations") {
 		c := chat.Citation{URL: string(v.GetStringBytes())}
-		if i < len(results) && text(results[i], "url") == c.URL {
-			c.Title = text(results[i], "title")
+		if i < len(results) && results[i].GetString("url") == c.URL {
+			c.Title = results[i].GetString("title")
 		}
 		l.Add(c)
 	}

@@ -1,9 +1,9 @@
 package openai
 
 import (
+	"go-ai-proxy/translators/conformance/growth"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestResultsStandDirectlyBehindTheirCalls(t *testing.T) {
@@ -30,18 +30,9 @@ func TestOrderingTakesLinearTime(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures time")
 	}
-	took := func(n int) time.Duration {
-		pair := `,{"role":"assistant","tool_calls":[{"id":"1"}]},{"role":"user","content":"x"},{"role":"tool","tool_call_id":"1","content":"a"}`
+	pair := `,{"role":"assistant","tool_calls":[{"id":"1"}]},{"role":"user","content":"x"},{"role":"tool","tool_call_id":"1","content":"a"}`
+	growth.Linear(t, "calls with results", func(n int) func() {
 		list := []byte(`[{"role":"user","content":"q"}` + strings.Repeat(pair, n) + "]")
-		best := time.Hour
-		for range 5 {
-			start := time.Now()
-			ordered(list)
-			best = min(best, time.Since(start))
-		}
-		return best
-	}
-	if small, large := took(2000), took(20000); large > 15*small+5*time.Millisecond {
-		t.Errorf("%v for one size, %v for ten times as much", small, large)
-	}
+		return func() { ordered(list) }
+	})
 }

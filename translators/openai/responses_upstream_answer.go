@@ -28,7 +28,7 @@ func (responsesUpstream) ParseResponse(t *target.Target, body []byte) (*chat.Res
 
 // readResponseObject reads a response that is complete, or ended early.
 func readResponseObject(v *jsonedit.Value) *chat.Response {
-	resp := &chat.Response{ID: text(v, "id"), Model: text(v, "model"), Created: v.GetInt64("created_at"), ServiceTier: text(v, "service_tier")}
+	resp := &chat.Response{ID: v.GetString("id"), Model: v.GetString("model"), Created: v.GetInt64("created_at"), ServiceTier: v.GetString("service_tier")}
 	var r outputReader
 	for _, item := range v.GetArray("output") {
 		r.item(item)
@@ -66,7 +66,7 @@ var failures = map[string]int{
 // failureOf is why a response failed, nil if it did not.
 func failureOf(v *jsonedit.Value) *chat.Error {
 	e := v.Get("error")
-	status := text(v, "status")
+	status := v.GetString("status")
 	switch {
 	case e != nil && e.Type() != jsonedit.TypeNull:
 		return coded(readErrorValue(e))
@@ -102,7 +102,7 @@ type outputReader struct {
 }
 
 func (r *outputReader) item(o *jsonedit.Value) {
-	switch typ := text(o, "type"); typ {
+	switch typ := o.GetString("type"); typ {
 	case "message":
 		r.message(o)
 	case "reasoning":
@@ -120,7 +120,7 @@ func (r *outputReader) item(o *jsonedit.Value) {
 
 // pictureType is the MIME type of a picture that was drawn.
 func pictureType(o *jsonedit.Value) string {
-	if format := text(o, "output_format"); format != "" {
+	if format := o.GetString("output_format"); format != "" {
 		return "image/" + format
 	}
 	return "image/png"
@@ -130,7 +130,7 @@ func (r *outputReader) message(o *jsonedit.Value) {
 	r.cite(o, r.chars)
 	for _, c := range o.GetArray("content") {
 		kind, said := chat.Text, c.GetText("text")
-		if text(c, "type") == "refusal" {
+		if c.GetString("type") == "refusal" {
 			kind, said = chat.Refusal, c.GetText("refusal")
 		}
 		if said.Empty() {
@@ -157,9 +157,9 @@ func (r *outputReader) cite(o *jsonedit.Value, from int) (added []chat.Citation)
 
 // citationOf reads an annotation of text that begins at a character of the answer's.
 func citationOf(a *jsonedit.Value, from int) chat.Citation {
-	c := chat.Citation{URL: text(a, "url"), Title: text(a, "title"), FileID: text(a, "file_id")}
+	c := chat.Citation{URL: a.GetString("url"), Title: a.GetString("title"), FileID: a.GetString("file_id")}
 	if c.Title == "" {
-		c.Title = text(a, "filename")
+		c.Title = a.GetString("filename")
 	}
 	if at := a.Get("index"); at != nil {
 		c.Start, c.End = from+max(at.GetInt(), 0), from+max(at.GetInt(), 0)
@@ -172,7 +172,7 @@ func citationOf(a *jsonedit.Value, from int) chat.Citation {
 // thought reads reasoning: its summary, and the encrypted form in which the API takes
 // it back.
 func (r *outputReader) thought(o *jsonedit.Value) {
-	sealed := text(o, "encrypted_content")
+	sealed := o.GetString("encrypted_content")
 	var said []byte // as in a JSON string
 	for _, list := range [...]string{"summary", "content"} {
 		for _, s := range o.GetArray(list) {
@@ -199,7 +199,7 @@ func callIn(o *jsonedit.Value, typ string) (chat.Part, bool) {
 	if f == nil {
 		return chat.Part{}, false
 	}
-	part := chat.Part{Kind: chat.ToolCall, ID: text(o, "call_id"), Name: text(o, "name"), Arguments: f.arguments(o)}
+	part := chat.Part{Kind: chat.ToolCall, ID: o.GetString("call_id"), Name: o.GetString("name"), Arguments: f.arguments(o)}
 	if part.Name == "" {
 		part.Name = f.kind
 	}

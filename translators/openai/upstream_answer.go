@@ -24,8 +24,8 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		return nil, &chat.ResponseError{Message: "'choices' not in " + string(t.Route) + " response"}
 	}
 	resp := &chat.Response{
-		ID: text(v, "id"), Model: text(v, "model"), Created: v.GetInt64("created"),
-		SystemFingerprint: text(v, "system_fingerprint"), ServiceTier: text(v, "service_tier"),
+		ID: v.GetString("id"), Model: v.GetString("model"), Created: v.GetInt64("created"),
+		SystemFingerprint: v.GetString("system_fingerprint"), ServiceTier: v.GetString("service_tier"),
 	}
 	for i, c := range choices.GetArray() {
 		var sources chat.Citations
@@ -41,8 +41,6 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	resp.NoUsage = usage == nil || !ReadUsage(jsonedit.AppendValue(nil, usage), &resp.Usage)
 	return resp, nil
 }
-
-func text(v *jsonedit.Value, key string) string { return string(v.GetStringBytes(key)) }
 
 // textOf returns the member called key as text: it is a string, or parts with text.
 func textOf(v *jsonedit.Value, key string) []byte {
@@ -89,7 +87,7 @@ func signatureOf(v *jsonedit.Value) []byte {
 }
 
 func readChoice(c *jsonedit.Value) chat.Choice {
-	choice := chat.Choice{Index: c.GetInt("index"), Finish: chat.FinishReason(text(c, "finish_reason"))}
+	choice := chat.Choice{Index: c.GetInt("index"), Finish: chat.FinishReason(c.GetString("finish_reason"))}
 	if l := c.Get("logprobs"); l != nil && l.Type() == jsonedit.TypeObject {
 		choice.Logprobs = jsonedit.AppendValue(nil, l)
 	}
@@ -113,7 +111,7 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 	add(chat.Refusal, m.GetText("refusal"))
 	for _, call := range m.GetArray("tool_calls") {
 		choice.Parts = append(choice.Parts, chat.Part{
-			Kind: chat.ToolCall, ID: text(call, "id"),
+			Kind: chat.ToolCall, ID: call.GetString("id"),
 			Name: string(call.GetStringBytes("function", "name")), Arguments: call.GetText("function", "arguments"),
 			Signature: string(call.GetStringBytes("extra_content", "google", "thought_signature")), Origin: origin.Google,
 		})

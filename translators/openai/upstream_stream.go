@@ -57,7 +57,7 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 	if u := v.Get("usage"); u != nil && u.Type() == jsonedit.TypeObject {
 		s.raw = jsonedit.AppendValue(s.raw[:0], u)
 		if ReadUsage(s.raw, &s.usage) {
-			s.usage.ServiceTier = text(v, "service_tier")
+			s.usage.ServiceTier = v.GetString("service_tier")
 			s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
 		}
 	}
