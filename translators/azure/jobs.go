@@ -109,7 +109,7 @@ func (jobs) Answer(t *target.Target, c *provider.Call, body []byte, meta chat.Me
 func videoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
 	text := func(name string) string { return string(v.GetStringBytes(name)) }
 	video := openai.Video{
-		ID: text("id"), Model: text("model"), Created: v.GetInt64("created_at"), Completed: v.GetInt64("finished_at"), Expires: v.GetInt64("expires_at"),
+		ID: text("id"), Model: text("model"), Created: int64(v.GetInt("created_at")), Completed: int64(v.GetInt("finished_at")), Expires: int64(v.GetInt("expires_at")),
 		Status: openai.Queued,
 	}
 	if video.Model == "" {

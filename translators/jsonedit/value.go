@@ -175,9 +175,6 @@ func (v *Value) GetInt(path ...string) int {
 	return n
 }
 
-// GetInt64 is like GetInt, for fields of type int64.
-func (v *Value) GetInt64(path ...string) int64 { return int64(v.GetInt(path...)) }
-
 // Int returns the integer v. It fails if v is not an integer, is not written as one
 // (1e3, 2.0), or does not fit into an int.
 func (v *Value) Int() (int, error) {

@@ -28,7 +28,7 @@ func (responsesUpstream) ParseResponse(t *target.Target, body []byte) (*chat.Res
 
 // readResponseObject reads a response that is complete, or ended early.
 func readResponseObject(v *jsonedit.Value) *chat.Response {
-	resp := &chat.Response{ID: v.GetString("id"), Model: v.GetString("model"), Created: v.GetInt64("created_at"), ServiceTier: v.GetString("service_tier")}
+	resp := &chat.Response{ID: v.GetString("id"), Model: v.GetString("model"), Created: int64(v.GetInt("created_at")), ServiceTier: v.GetString("service_tier")}
 	var r outputReader
 	for _, item := range v.GetArray("output") {
 		r.item(item)

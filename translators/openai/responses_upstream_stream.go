@@ -87,7 +87,7 @@ func (s *itemStream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
 func (s *itemStream) start(v *jsonedit.Value) {
 	if r := v.Get("response"); r != nil && !s.started {
 		s.started = true
-		s.add(chat.Delta{Kind: chat.Start, ID: r.GetStringBytes("id"), Model: r.GetStringBytes("model"), Created: r.GetInt64("created_at")})
+		s.add(chat.Delta{Kind: chat.Start, ID: r.GetStringBytes("id"), Model: r.GetStringBytes("model"), Created: int64(r.GetInt("created_at"))})
 	}
 }
 

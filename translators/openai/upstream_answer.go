@@ -24,7 +24,7 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		return nil, &chat.ResponseError{Message: "'choices' not in " + string(t.Route) + " response"}
 	}
 	resp := &chat.Response{
-		ID: v.GetString("id"), Model: v.GetString("model"), Created: v.GetInt64("created"),
+		ID: v.GetString("id"), Model: v.GetString("model"), Created: int64(v.GetInt("created")),
 		SystemFingerprint: v.GetString("system_fingerprint"), ServiceTier: v.GetString("service_tier"),
 	}
 	for i, c := range choices.GetArray() {

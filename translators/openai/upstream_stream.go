@@ -43,7 +43,7 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 	choices := v.GetArray("choices")
 	if !s.started && (len(choices) > 0 || v.Exists("usage")) {
 		s.started = true
-		s.add(chat.Delta{Kind: chat.Start, ID: v.GetStringBytes("id"), Model: v.GetStringBytes("model"), Created: v.GetInt64("created")})
+		s.add(chat.Delta{Kind: chat.Start, ID: v.GetStringBytes("id"), Model: v.GetStringBytes("model"), Created: int64(v.GetInt("created"))})
 	}
 	for _, c := range choices {
 		s.choice(c)
