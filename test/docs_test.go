@@ -99,6 +99,9 @@ type reader struct {
 // answers compared with what the page shows, and commands are tried. A block that a
 // test cannot run says so in a comment, with one of a few reasons.
 func TestEverySnippetInTheDocsIsRunOrParsed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each page starts a gateway")
+	}
 	n := map[string]int{}
 	for _, p := range pages(t) {
 		t.Run(p.name, func(t *testing.T) {
