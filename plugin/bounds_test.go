@@ -329,7 +329,7 @@ func TestZstdIsReadInLinearTime(t *testing.T) {
 		t.Skip("times say nothing here")
 	}
 	growth.Linear(t, "zstd", func(n int) func() {
-		text := make([]byte, 2000*n) // hardly repetitive: else it is a test of the memory's speed
+		text := make([]byte, 20_000*n) // hardly repetitive: else it is a test of the memory's speed
 		for i := range text {
 			text[i] = "abcdefghijklmnop"[rand.IntN(16)]
 		}
