@@ -82,7 +82,9 @@ func found(name string, args ...string) func(*options) (string, string, error) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		out, _ := exec.CommandContext(ctx, path, args...).CombinedOutput() // some call -v an error
+		cmd := exec.CommandContext(ctx, path, args...)
+		cmd.Env = append(os.Environ(), "LITELLM_LOCAL_MODEL_COST_MAP=True") // else it says first what it could not fetch
+		out, _ := cmd.CombinedOutput()                                      // some call -v an error
 		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		return path, first, nil
 	}
