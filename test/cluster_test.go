@@ -1,84 +1,14 @@
 package test
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net"
+	"go-ai-proxy/plugin/resp/redistest"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 )
-
-// redisServer is a real redis-server without persistence: what it knows dies
-// with it.
-type redisServer struct {
-	t    *testing.T
-	bin  string
-	port int
-	cmd  *exec.Cmd
-}
-
-func newRedisServer(t *testing.T) *redisServer {
-	t.Helper()
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("GO_AI_PROXY_REQUIRE_REDIS") == "1" {
-			t.Fatal("no redis-server")
-		}
-		t.Skip("needs redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &redisServer{t: t, bin: bin, port: l.Addr().(*net.TCPAddr).Port}
-	l.Close()
-	s.start()
-	t.Cleanup(s.kill)
-	return s
-}
-
-func (s *redisServer) url() string { return fmt.Sprintf("redis://127.0.0.1:%d/0", s.port) }
-
-func (s *redisServer) start() {
-	s.t.Helper()
-	s.cmd = exec.Command(s.bin, "--port", fmt.Sprint(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	for range 200 {
-		if s.answers() {
-			return
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	s.t.Fatal("redis-server does not answer")
-}
-
-func (s *redisServer) answers() bool {
-	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
-	if err != nil {
-		return false
-	}
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(time.Second))
-	_, _ = io.WriteString(c, "PING\r\n")
-	line, _ := bufio.NewReader(c).ReadString('\n')
-	return line == "+PONG\r\n"
-}
-
-func (s *redisServer) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
-}
 
 // metered is an upstream whose answers have as many tokens as the test says; or
 // it fails.
@@ -150,7 +80,7 @@ func goesTo(t *testing.T, g *gateway, path string, u *metered) func() bool {
 // second, and tries Redis again every two.
 func TestTwoProcessesShareThroughRedis(t *testing.T) {
 	const news, retry = time.Second, 3500 * time.Millisecond
-	redis := newRedisServer(t)
+	redis := redistest.New(t)
 	failing, later, first, second := newMetered(t), newMetered(t), newMetered(t), newMetered(t)
 	// A target that is closed off stays so until the test ends.
 	breaker := obj{"max_fails": 2, "fail_timeout": 600000, "failover_criteria": list{"http_500"}}
@@ -159,7 +89,7 @@ func TestTwoProcessesShareThroughRedis(t *testing.T) {
 		shared("/later", "6e7c40f6-ce96-48e4-a366-d109c169e446", breaker, later),
 		shared("/usage", "6e7c40f6-ce96-48e4-a366-d109c169e447", obj{"algorithm": "lowest-usage"}, first, second),
 	))
-	env := []string{"GO_AI_PROXY_REDIS=" + redis.url()}
+	env := []string{"GO_AI_PROXY_REDIS=" + redis.URL()}
 	a, b := start(t, env, "-config", file), start(t, env, "-config", file)
 	both := func(says string) func() bool {
 		return func() bool {
@@ -195,7 +125,7 @@ func TestTwoProcessesShareThroughRedis(t *testing.T) {
 	uses(first, 1000)
 	within(t, news, "what A has used steers B", goesTo(t, b, "/usage", second))
 
-	redis.kill()
+	redis.Kill()
 	within(t, retry, "the outage is noticed", both("Redis does not answer"))
 	uses(second, 5000)
 	within(t, news, "A goes by what it knows itself", goesTo(t, a, "/usage", first))
@@ -204,7 +134,7 @@ func TestTwoProcessesShareThroughRedis(t *testing.T) {
 		t.Error("without Redis a node forgets that a target is closed off")
 	}
 
-	redis.start()
+	redis.Start()
 	within(t, retry, "they share again", both("Redis answers again"))
 	within(t, news, "what A has used without Redis steers B", goesTo(t, b, "/usage", first))
 	if answered(t, b, "/failing") {

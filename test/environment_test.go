@@ -31,7 +31,7 @@ func readVariables(t *testing.T) map[string]string {
 		}
 	}
 	scan := func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && (d.Name() == "mock" || d.Name() == "enginetest") {
+		if err == nil && d.IsDir() && (d.Name() == "mock" || d.Name() == "enginetest" || d.Name() == "redistest") {
 			return fs.SkipDir // not part of what serves
 		}
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -46,15 +47,20 @@ func TestStatusShowsWhatIsServed(t *testing.T) {
 		}
 	}
 	base := "http://" + addr
+	// A connection is kept a moment after its answer, so that the next request may have
+	// made another. net/http does not say how many it keeps.
+	idle := regexp.MustCompile(`go_ai_proxy_upstream_connections_idle [1-3]\n`)
+	if os.Getenv(engine.KindEnv) == string(engine.NetHTTP) {
+		idle = regexp.MustCompile(`go_ai_proxy_upstream_connections_idle 0\n`)
+	}
 	var metrics string
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if _, metrics = fetch(base + "/metrics"); strings.Contains(metrics, `outcome="completed",route="openai-chat",status="200"`) && strings.Contains(metrics, "} 3\n") {
+		if _, metrics = fetch(base + "/metrics"); strings.Contains(metrics, "} 3\n") && idle.MatchString(metrics) {
 			break
 		}
 	}
-	idle := "1"
-	if os.Getenv(engine.KindEnv) == string(engine.NetHTTP) {
-		idle = "0" // net/http does not say how many it keeps
+	if !idle.MatchString(metrics) {
+		t.Errorf("metrics lack %s", idle)
 	}
 	for _, want := range []string{
 		`go_ai_proxy_requests_total{gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="gpt-4o-mini",outcome="completed",route="openai-chat",status="200",target="openai/gpt-4o-mini"} 3`,
@@ -62,7 +68,6 @@ func TestStatusShowsWhatIsServed(t *testing.T) {
 		`go_ai_proxy_gateway_duration_seconds_count`,
 		`go_ai_proxy_requests_open 0`,
 		`go_ai_proxy_streams_open 0`,
-		`go_ai_proxy_upstream_connections_idle ` + idle,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("metrics lack %s", want)

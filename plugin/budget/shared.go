@@ -67,14 +67,11 @@ const maxQueue = 1 << 17
 // Share has budgets counted in the Redis at url, with all nodes that use it. It does
 // not wait for Redis. Close ends it. It must be called before the first Reserve.
 func (s *Store) Share(url string, log zerolog.Logger) error {
-	o, err := redis.ParseURL(url)
+	o, err := resp.Options(url, patience)
 	if err != nil {
-		return errors.New("the URL of Redis cannot be read: it is like redis://user:password@host:6379/0") // err may quote the password
+		return err
 	}
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = patience, patience, patience
-	o.Dialer = resp.Dialer(patience, o.TLSConfig)
-	o.MaxRetries, o.DialerRetries = -1, 1
-	o.DisableIdentity, o.Protocol = true, 2
+	o.DialerRetries = 1
 	ctx, stop := context.WithCancel(context.Background())
 	s.shared = &shared{client: redis.NewClient(o), log: log, node: strconv.FormatUint(rand.Uint64(), 36), wake: make(chan struct{}, 1), stop: stop, queue: map[place]settlement{}}
 	s.shared.done.Go(func() { s.shared.run(ctx) })

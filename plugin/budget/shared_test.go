@@ -4,78 +4,30 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
+	"go-ai-proxy/plugin/resp/redistest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 )
 
-// redisServer is a real redis-server without persistence.
+// redisServer is a real redis-server, with what is counted in it.
 type redisServer struct {
-	t    testing.TB
-	port int
-	cmd  *exec.Cmd
+	*redistest.Server
+	t testing.TB
 }
 
 func newRedisServer(t testing.TB) *redisServer {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("GO_AI_PROXY_REQUIRE_REDIS") == "1" {
-			t.Fatal("no redis-server")
-		}
-		t.Skip("needs redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &redisServer{t: t, port: l.Addr().(*net.TCPAddr).Port}
-	l.Close()
-	s.start()
-	t.Cleanup(s.kill)
-	return s
-}
-
-func (s *redisServer) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
-
-func (s *redisServer) client() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: s.addr(), DisableIdentity: true, Protocol: 2})
-}
-
-func (s *redisServer) start() {
-	s.cmd = exec.Command("redis-server", "--port", fmt.Sprint(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	c := s.client()
-	defer c.Close()
-	for range 100 {
-		if c.Ping(context.Background()).Err() == nil {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	s.t.Fatal("redis-server does not answer")
-}
-
-func (s *redisServer) kill() {
-	if s.cmd != nil {
-		s.cmd.Process.Kill()
-		s.cmd.Wait()
-		s.cmd = nil
-	}
+	return &redisServer{redistest.New(t), t}
 }
 
 // node is a store that counts in the server.
 func (s *redisServer) node(log *safeBuffer) *Store {
 	n := &Store{}
-	if err := n.Share("redis://"+s.addr()+"/0", zerolog.New(log)); err != nil {
+	if err := n.Share(s.URL(), zerolog.New(log)); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(n.Close)
@@ -84,7 +36,7 @@ func (s *redisServer) node(log *safeBuffer) *Store {
 
 // used is what Redis has of a budget.
 func (s *redisServer) used(b *Budget, who string) int64 {
-	c := s.client()
+	c := s.Client()
 	defer c.Close()
 	n, _ := c.HGet(context.Background(), b.key(who), "u").Int64()
 	return n
@@ -135,7 +87,7 @@ func TestWhatIsSettledIsNotLostWhenTheProcessEnds(t *testing.T) {
 	server := newRedisServer(t)
 	var log safeBuffer
 	s := &Store{}
-	if err := s.Share("redis://"+server.addr()+"/0", zerolog.New(&log)); err != nil {
+	if err := s.Share(server.URL(), zerolog.New(&log)); err != nil {
 		t.Fatal(err)
 	}
 	b := daily(s, 1e6)
@@ -182,7 +134,7 @@ func TestWithoutRedisANodeCountsAloneAndTellsLater(t *testing.T) {
 	strict := daily(s, 100, func(b *Budget) { b.Per, b.Together = "route", true })
 	take(t, s, b, "a", 40, 40)
 	take(t, s, strict, "r", 40, 40)
-	server.kill()
+	server.Kill()
 	if st, served := take(t, s, b, "a", 30, 30); !served || !st.Alone || st.Used != 70 {
 		t.Errorf("%+v", st)
 	}
@@ -199,7 +151,7 @@ func TestWithoutRedisANodeCountsAloneAndTellsLater(t *testing.T) {
 	if took := time.Since(began); took > 2*patience {
 		t.Errorf("100 requests wait %v for a Redis that does not answer", took)
 	}
-	server.start() // empty: it has lost its data
+	server.Start() // empty: it has lost its data
 	server.wait(b, "a", 30)
 	for range 300 {
 		if st, _ := take(t, s, b, "d", 0, 0); !st.Alone {

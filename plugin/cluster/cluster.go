@@ -12,7 +12,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -60,14 +59,11 @@ type base struct {
 // Join begins to share states through the Redis at url (redis://, rediss://
 // for TLS, unix://). It does not wait for Redis. Close ends it.
 func Join(url string, states *balancer.Store, log zerolog.Logger) (*Node, error) {
-	o, err := redis.ParseURL(url)
+	o, err := resp.Options(url, patience)
 	if err != nil {
-		return nil, errors.New("the URL of Redis cannot be read: it is like redis://user:password@host:6379/0") // err may quote the password
+		return nil, err
 	}
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = patience, patience, patience
-	o.Dialer = resp.Dialer(patience, o.TLSConfig)
-	o.MaxRetries = -1 // an exchange that may have been carried out is not repeated
-	o.PoolSize, o.DisableIdentity, o.Protocol = 2, true, 2
+	o.PoolSize = 2
 	n := &Node{client: redis.NewClient(o), states: states, log: log, bases: map[*balancer.State]*base{}}
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop

@@ -2,78 +2,22 @@ package cluster
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"io"
 	"math"
 	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/resp/redistest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// redisServer is a real redis-server without persistence.
-type redisServer struct {
-	t    *testing.T
-	port int
-	cmd  *exec.Cmd
-}
-
-func newRedisServer(t *testing.T) *redisServer {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("GO_AI_PROXY_REQUIRE_REDIS") == "1" {
-			t.Fatal("no redis-server")
-		}
-		t.Skip("needs redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &redisServer{t: t, port: l.Addr().(*net.TCPAddr).Port}
-	l.Close()
-	s.start()
-	t.Cleanup(s.kill)
-	return s
-}
-
-func (s *redisServer) url() string { return fmt.Sprintf("redis://127.0.0.1:%d/0", s.port) }
-
-func (s *redisServer) start() {
-	s.cmd = exec.Command("redis-server", "--port", fmt.Sprint(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	c := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", s.port), DisableIdentity: true})
-	defer c.Close()
-	for range 100 {
-		if c.Ping(context.Background()).Err() == nil {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	s.t.Fatal("redis-server does not answer")
-}
-
-func (s *redisServer) kill() {
-	if s.cmd != nil {
-		s.cmd.Process.Kill()
-		s.cmd.Wait()
-		s.cmd = nil
-	}
-}
 
 // member is a node with one target and a balancer over it.
 type member struct {
@@ -152,8 +96,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func TestNodesAddUpTheirCounts(t *testing.T) {
-	s := newRedisServer(t)
-	a, b := join(t, s.url()), join(t, s.url())
+	s := redistest.New(t)
+	a, b := join(t, s.URL()), join(t, s.URL())
 	var wg sync.WaitGroup
 	for _, m := range []*member{a, b} {
 		for range 4 {
@@ -172,7 +116,7 @@ func TestNodesAddUpTheirCounts(t *testing.T) {
 			return x.Prompt == 20000 && x.Completion == 10000 && math.Abs(x.Cost-1000) < 1e-6
 		})
 	}
-	late := join(t, s.url())
+	late := join(t, s.URL())
 	eventually(t, "a node that comes later knows of all", func() bool { return late.state.Snapshot().Prompt == 20000 })
 	time.Sleep(3 * interval)
 	if x := a.state.Snapshot(); x.Prompt != 20000 {
@@ -181,8 +125,8 @@ func TestNodesAddUpTheirCounts(t *testing.T) {
 }
 
 func TestLatencyIsSharedBetweenNodes(t *testing.T) {
-	s := newRedisServer(t)
-	a, b := join(t, s.url()), join(t, s.url())
+	s := redistest.New(t)
+	a, b := join(t, s.URL()), join(t, s.URL())
 	a.learn(2, 0, 300*time.Millisecond)
 	eventually(t, "b knows a's latency", func() bool { return b.state.Snapshot().E2E.Value == 300 })
 	at := b.state.Snapshot().E2E.At
@@ -198,8 +142,8 @@ func TestLatencyIsSharedBetweenNodes(t *testing.T) {
 }
 
 func TestFailuresOfAllNodesExcludeATarget(t *testing.T) {
-	s := newRedisServer(t)
-	a, b := join(t, s.url()), join(t, s.url())
+	s := redistest.New(t)
+	a, b := join(t, s.URL()), join(t, s.URL())
 	a.end(balancer.Bad)
 	a.end(balancer.Bad)
 	eventually(t, "b knows of two failures", func() bool { return b.state.Snapshot().Fails == 2 })
@@ -222,8 +166,8 @@ func TestFailuresOfAllNodesExcludeATarget(t *testing.T) {
 }
 
 func TestRetryAfterAppliesToAllNodes(t *testing.T) {
-	s := newRedisServer(t)
-	a, b := join(t, s.url()), join(t, s.url())
+	s := redistest.New(t)
+	a, b := join(t, s.URL()), join(t, s.URL())
 	until := time.Now().Add(time.Minute)
 	a.b.Rest(0, until)
 	eventually(t, "b leaves the target alone, too", func() bool {
@@ -233,11 +177,11 @@ func TestRetryAfterAppliesToAllNodes(t *testing.T) {
 }
 
 func TestNodeKeepsItsCountsWithoutRedis(t *testing.T) {
-	s := newRedisServer(t)
-	a, b := join(t, s.url()), join(t, s.url())
+	s := redistest.New(t)
+	a, b := join(t, s.URL()), join(t, s.URL())
 	a.learn(100, 1, 0)
 	eventually(t, "b knows", func() bool { return b.state.Snapshot().Prompt == 100 })
-	s.kill()
+	s.Kill()
 	a.learn(20, 0, 0)
 	b.learn(3, 0, 0)
 	eventually(t, "the outage is noticed", func() bool {
@@ -250,7 +194,7 @@ func TestNodeKeepsItsCountsWithoutRedis(t *testing.T) {
 	if n := strings.Count(a.logs.String(), "does not answer"); n != 1 {
 		t.Errorf("logged %d times", n)
 	}
-	s.start() // empty: Redis has lost all it knew
+	s.Start() // empty: Redis has lost all it knew
 	for name, m := range map[string]*member{"a": a, "b": b} {
 		eventually(t, name+" counts what both used", func() bool { return m.state.Snapshot().Prompt == 123 })
 	}
@@ -260,19 +204,19 @@ func TestNodeKeepsItsCountsWithoutRedis(t *testing.T) {
 }
 
 func TestNodeSharesItsStateWhenItEnds(t *testing.T) {
-	s := newRedisServer(t)
-	a := join(t, s.url())
+	s := redistest.New(t)
+	a := join(t, s.URL())
 	a.learn(42, 0, 0)
 	a.node.Close()
-	b := join(t, s.url())
+	b := join(t, s.URL())
 	eventually(t, "b knows", func() bool { return b.state.Snapshot().Prompt == 42 })
 }
 
 func TestKeysRevealNothingOfTheTarget(t *testing.T) {
-	s := newRedisServer(t)
-	a := join(t, s.url())
+	s := redistest.New(t)
+	a := join(t, s.URL())
 	a.learn(1, 0, 0)
-	c := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", s.port), DisableIdentity: true})
+	c := s.Client()
 	defer c.Close()
 	var keys []string
 	eventually(t, "there is a key", func() bool {

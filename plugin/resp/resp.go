@@ -13,6 +13,7 @@ package resp
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"syscall"
@@ -21,6 +22,21 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 )
+
+// Options returns the options of a client of the Redis at url (redis://, rediss:// for
+// TLS, unix://) that guards its connections, waits for patience at most, and repeats
+// nothing, since a command that failed may have been carried out. The error does not
+// quote url, which may have a password.
+func Options(url string, patience time.Duration) (*redis.Options, error) {
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("the URL of Redis cannot be read: it is like redis://user:password@host:6379/0")
+	}
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = patience, patience, patience
+	o.Dialer = Dialer(patience, o.TLSConfig)
+	o.MaxRetries, o.DisableIdentity, o.Protocol = -1, true, 2
+	return o, nil
+}
 
 // Dialer returns what go-redis is to dial with. t is nil for no TLS.
 func Dialer(timeout time.Duration, t *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {

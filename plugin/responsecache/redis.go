@@ -26,14 +26,11 @@ const patience = 100 * time.Millisecond
 // OpenRedis returns a connection to the Redis at url (redis://, rediss:// for TLS). It
 // does not wait for Redis. Close ends it.
 func OpenRedis(url string, log zerolog.Logger) (*Redis, error) {
-	o, err := redis.ParseURL(url)
+	o, err := resp.Options(url, patience)
 	if err != nil {
-		return nil, errors.New("the URL of Redis cannot be read: it is like redis://user:password@host:6379/0") // err may quote the password
+		return nil, err
 	}
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
-	o.Dialer = resp.Dialer(patience, o.TLSConfig)
-	o.ContextTimeoutEnabled, o.MaxRetries = true, -1
-	o.DisableIdentity, o.Protocol = true, 2
+	o.PoolTimeout, o.ContextTimeoutEnabled = patience, true
 	return &Redis{client: redis.NewClient(o), log: log}, nil
 }
 

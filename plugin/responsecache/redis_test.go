@@ -1,51 +1,17 @@
 package responsecache
 
 import (
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
+	"go-ai-proxy/plugin/resp/redistest"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 )
 
-// startRedis starts a real redis-server without persistence, and returns its URL.
-func startRedis(t *testing.T) (url string, stop func()) {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no redis-server")
-		}
-		t.Skip("needs redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	cmd := exec.Command("redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
-	t.Cleanup(stop)
-	for range 200 {
-		if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
-			c.Close()
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return fmt.Sprintf("redis://127.0.0.1:%d/0", port), stop
-}
-
 func TestNodesShareAnswersThroughRedis(t *testing.T) {
-	url, stop := startRedis(t)
+	server := redistest.New(t)
 	open := func() *Cache {
-		r, err := OpenRedis(url, zerolog.Nop())
+		r, err := OpenRedis(server.URL(), zerolog.Nop())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +30,7 @@ func TestNodesShareAnswersThroughRedis(t *testing.T) {
 	if other.Get(t.Context(), Key{1}) != nil {
 		t.Error("still there after its time")
 	}
-	stop()
+	server.Kill()
 	began := time.Now()
 	one.Put(t.Context(), Key{1}, entry(3))
 	if one.Get(t.Context(), Key{1}) != nil || time.Since(began) > 5*patience {

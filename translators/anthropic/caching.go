@@ -70,7 +70,7 @@ func Mark(body []byte, m *chat.Marks) (marked []byte, n int, own bool) {
 		}
 	}
 	n = len(edits)
-	list, turns := markTurns(messages, m, size)
+	list, turns := m.Turns(messages, size, func(content []byte) ([]byte, bool) { return markContent(content, m.Control) })
 	if turns > 0 {
 		edits = append(edits, jsonedit.Edit{Key: "messages", Value: list})
 	}
@@ -78,33 +78,6 @@ func Mark(body []byte, m *chat.Marks) (marked []byte, n int, own bool) {
 		return body, 0, false
 	}
 	return jsonedit.Join(nil, jsonedit.Splice(nil, body, members, edits)), n + turns, false
-}
-
-// markTurns marks the user's last two turns; size is how long what comes before is.
-func markTurns(messages []byte, m *chat.Marks, size int) (list []byte, n int) {
-	var ends [2]int // the last first, as index + 1
-	i := 0
-	for message := range jsonedit.EachOf(messages) {
-		if i++; string(jsonedit.Lookup(message, "role")) == `"user"` {
-			ends[0], ends[1] = i, ends[0]
-		}
-	}
-	if i = 0; ends[0] == 0 {
-		return messages, 0
-	}
-	return jsonedit.Each(messages, func(message []byte) []byte {
-		i++
-		size += len(message)
-		if i != ends[0] && i != ends[1] || !m.Reaches(size) {
-			return message
-		}
-		content, ok := markContent(jsonedit.Lookup(message, "content"), m.Control)
-		if !ok {
-			return message
-		}
-		n++
-		return jsonedit.With(message, "content", content)
-	}), n
 }
 
 // markTool marks the last tool that can be marked: one that is loaded later cannot.

@@ -63,7 +63,12 @@ func markConverse(body []byte, m *chat.Marks) (marked []byte, n int, own bool) {
 		}
 	}
 	n = len(edits)
-	list, turns := markTurns(messages, m, size, point)
+	list, turns := m.Turns(messages, size, func(content []byte) ([]byte, bool) {
+		if !m.Results && bytes.Contains(content, []byte(`"toolResult"`)) {
+			return nil, false
+		}
+		return appended(content, point)
+	})
 	if turns > 0 {
 		edits = append(edits, jsonedit.Edit{Key: "messages", Value: list})
 	}
@@ -71,35 +76,6 @@ func markConverse(body []byte, m *chat.Marks) (marked []byte, n int, own bool) {
 		return body, 0, false
 	}
 	return jsonedit.Join(nil, jsonedit.Splice(nil, body, members, edits)), n + turns, false
-}
-
-// markTurns puts a cache point behind the user's last two turns; size is how long what
-// comes before is.
-func markTurns(messages []byte, m *chat.Marks, size int, point []byte) (list []byte, n int) {
-	var ends [2]int // the last first, as index + 1
-	i := 0
-	for message := range jsonedit.EachOf(messages) {
-		if i++; string(jsonedit.Lookup(message, "role")) == `"user"` {
-			ends[0], ends[1] = i, ends[0]
-		}
-	}
-	if i = 0; ends[0] == 0 {
-		return messages, 0
-	}
-	return jsonedit.Each(messages, func(message []byte) []byte {
-		i++
-		size += len(message)
-		content := jsonedit.Lookup(message, "content")
-		if i != ends[0] && i != ends[1] || !m.Reaches(size) || !m.Results && bytes.Contains(content, []byte(`"toolResult"`)) {
-			return message
-		}
-		list, ok := appended(content, point)
-		if !ok {
-			return message
-		}
-		n++
-		return jsonedit.With(message, "content", list)
-	}), n
 }
 
 // pointOf is a cache point for a cache_control.

@@ -35,6 +35,36 @@ const tokenBytes = 4
 // Reaches says whether so many bytes are a beginning that is long enough to be cached.
 func (m *Marks) Reaches(bytes int) bool { return bytes/tokenBytes >= m.Least }
 
+// Turns marks the user's last turns in a list of messages, which is valid JSON, in the
+// form of Anthropic or Bedrock: mark returns a message's content with a mark, or false
+// if it cannot have one. size is how many bytes come before. It returns the list, which
+// is messages itself if nothing is marked, and how many marks were set.
+func (m *Marks) Turns(messages []byte, size int, mark func(content []byte) ([]byte, bool)) (list []byte, n int) {
+	var ends [markedTurns]int // the last first, as index + 1
+	i := 0
+	for message := range jsonedit.EachOf(messages) {
+		if i++; string(jsonedit.Get(message, "role")) == `"user"` {
+			ends[0], ends[1] = i, ends[0]
+		}
+	}
+	if i = 0; ends[0] == 0 {
+		return messages, 0
+	}
+	return jsonedit.Each(messages, func(message []byte) []byte {
+		i++
+		size += len(message)
+		if !slices.Contains(ends[:], i) || !m.Reaches(size) {
+			return message
+		}
+		content, ok := mark(jsonedit.Get(message, "content"))
+		if !ok {
+			return message
+		}
+		n++
+		return jsonedit.With(message, "content", content)
+	}), n
+}
+
 // Marked says whether the client has set marks of its own.
 func (r *Request) Marked() bool {
 	for i := range r.Tools {
