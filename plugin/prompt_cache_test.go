@@ -263,7 +263,7 @@ func TestAffinityKeepsPromptCachesWarm(t *testing.T) {
 		t.Errorf("affinity has %.2f of the tokens cached at a cost of %.2f, round-robin %.2f at %.2f", own.share(), own.cost, robin.share(), robin.cost)
 	}
 	unasked, asked, kept := figures["Claude, round-robin"], figures["Claude, round-robin, cache.auto"], figures["Claude, affinity, bound 2, cache.auto"]
-	if unasked.cached != 0 || asked.cost > unasked.cost || kept.share() < .8 || kept.cost > .6*asked.cost {
+	if unasked.cached != 0 || asked.cost > unasked.cost || kept.share() < .8 || kept.cost > .7*asked.cost {
 		t.Errorf("Claude: unasked %v, asked %v, kept %v", unasked, asked, kept)
 	}
 }

@@ -254,7 +254,12 @@ func (g *gateway) script(a access) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(g.dir, "access"), b, 0o644); err != nil {
+	// Renamed, as nginx may be reading it.
+	file := filepath.Join(g.dir, "access")
+	if err := os.WriteFile(file+".new", b, 0o644); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
 		g.t.Fatal(err)
 	}
 }

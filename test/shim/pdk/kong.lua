@@ -37,7 +37,8 @@ end
 local function complain(level)
   return function(...)
     local text = table.concat({ ... })
-    if ngx.get_phase() == "timer" then -- of no request
+    local phase = ngx.get_phase()
+    if phase == "timer" or phase == "init" then -- of no request
       local file = assert(io.open(prefix .. "complaints", "a"))
       file:write(level, ": ", text, "\n")
       file:close()
