@@ -12,7 +12,6 @@ import (
 var reasons = slices.Concat(chat.Reasons{
 	{Reason: chat.InvalidModel, Status: 400, Words: []string{"endpoint ", " not found"}, Document: invokePage},
 	{Reason: chat.Overloaded, Name: "ModelNotReadyException", Document: invokePage},
-	{Reason: chat.Overloaded, Name: "ServiceUnavailable", Document: invokePage},
 }, openai.Reasons)
 
 const invokePage = "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors"
