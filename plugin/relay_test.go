@@ -25,6 +25,7 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/test/lateness"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -335,13 +336,14 @@ func TestClientThatLeavesEndsTheUpstreamCall(t *testing.T) {
 				}
 			}()
 			<-began
+			machine := lateness.Start(t)
 			time.Sleep(20 * time.Millisecond)
 			cancel()
 			gone := time.Now()
 			<-done
 			select {
 			case at := <-left:
-				if d := at.Sub(gone); d > 50*time.Millisecond {
+				if d := at.Sub(gone); d > machine.Within(50*time.Millisecond) {
 					t.Errorf("the upstream call ended after %v", d)
 				}
 			case <-time.After(3 * time.Second):

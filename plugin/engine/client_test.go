@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/test/lateness"
 )
 
 func newClient(t testing.TB, base *tls.Config, http2 string) *Client {
@@ -454,6 +455,7 @@ func TestACancelledContextEndsEveryPhase(t *testing.T) {
 	c := newClient(t, nil, "")
 	dialing := newClient(t, nil, "")
 	dialing.dialSocket = func(ctx context.Context, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+	machine := lateness.Start(t)
 	type phase struct {
 		name   string
 		client *Client
@@ -489,7 +491,7 @@ func TestACancelledContextEndsEveryPhase(t *testing.T) {
 			if p.name != "dial" {
 				<-over
 			}
-			if d := time.Since(start); d > 50*time.Millisecond {
+			if d := time.Since(start); d > machine.Within(50*time.Millisecond) {
 				t.Errorf("%s: after %v", p.name, d)
 			}
 		}
