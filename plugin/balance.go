@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/acl"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/record"
@@ -314,18 +315,18 @@ func (b *balancing) admit(candidates []int) ([]int, error) {
 		return candidates, nil
 	}
 	var admitted []int
-	why := error(refuse(http.StatusForbidden, textDenied))
+	why := error(refuse(http.StatusForbidden, acl.Denied))
 	for _, i := range candidates {
 		s, err := b.subject(b.exchange.instance.targets[i])
 		if err != nil { // the target cannot serve the request anyway
 			why = err
 			continue
 		}
-		switch {
-		case s.admitted(acls):
+		switch ok, unseen := s.Admitted(acls); {
+		case ok:
 			admitted = append(admitted, i)
-		case s.needed:
-			why = refuse(http.StatusForbidden, textUnseen)
+		case unseen:
+			why = refuse(http.StatusForbidden, acl.Unseen)
 		}
 	}
 	if len(admitted) == 0 {
@@ -342,38 +343,40 @@ func (b *balancing) shows(t *endpoint) bool {
 		return true
 	}
 	q := &b.exchange.request
-	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path), unseen: !t.FixedModel(), models: []string{t.Model.Name}}
-	return s.admitted(acls)
+	s := &acl.Subject{In: q.in, Target: t.ruled(), Unseen: !t.FixedModel(), Models: []string{t.Model.Name}}
+	ok, _ := s.Admitted(acls)
+	return ok
 }
 
-func (b *balancing) subject(t *endpoint) (*subject, error) {
+// subject is what rules see of the request at target t.
+func (b *balancing) subject(t *endpoint) (*acl.Subject, error) {
 	q := &b.exchange.request
-	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path), asked: q.model}
+	s := &acl.Subject{In: q.in, Target: t.ruled(), Asked: q.model}
 	resolved, err := t.Resolve(q, q.model)
 	if err != nil {
 		return nil, err
 	}
 	if resolved.Model != "" {
-		s.models = append(s.models, resolved.Model)
+		s.Models = append(s.Models, resolved.Model)
 	}
 	switch f := q.api; {
 	case f.Body == provider.TakeRaw: // the client's body is forwarded unchanged
 		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been decoded
-		s.anywhere = true
-		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
-		for _, name := range append(inQuery(q.in.RawQuery, "model"), q.model) {
+		s.Anywhere = true
+		s.Unseen = len(q.body) > 0 && (!acl.NamedOnce(q.members) || encoding != "" && encoding != "identity")
+		for _, name := range append(acl.InQuery(q.in.RawQuery, "model"), q.model) {
 			if name = strings.TrimSpace(name); name != "" && name != resolved.Model {
-				s.models = append(s.models, name)
+				s.Models = append(s.Models, name)
 			}
 		}
 	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // the first message names it
-		s.unseen = resolved.Model == ""
+		s.Unseen = resolved.Model == ""
 	case f.Nested:
-		s.unseen = len(q.body) > 0 || q.unread != nil
+		s.Unseen = len(q.body) > 0 || q.unread != nil
 	case q.unread != nil:
-		s.unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
+		s.Unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
 	case q.form != nil:
-		s.unseen = resolved.Model == "" && !q.form.Known
+		s.Unseen = resolved.Model == "" && !q.form.Known
 	}
 	return s, nil
 }

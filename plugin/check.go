@@ -95,7 +95,7 @@ func askForOneToken(ctx context.Context, inst *Instance, t *endpoint, _ string) 
 		Method: http.MethodPost, Path: "/chat/completions", Header: http.Header{"Content-Type": isJSON}, Body: bytes.NewReader(oneToken), ContentLength: int64(len(oneToken)),
 	}
 	x := newExchange(inst.relay, inst, in, nil, nil) // nobody waits for an answer
-	defer func() { x.buffers.giveBack(nil) }()
+	defer func() { x.buffers.GiveBack(nil) }()
 	if err := newReading(x).read(); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go-ai-proxy/plugin/acl"
 	"go-ai-proxy/plugin/affinity"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/budget"
@@ -526,6 +527,11 @@ func (inst *Instance) index() {
 // hasAlias says whether clients may call the target by this name.
 func (t *endpoint) hasAlias(model string) bool {
 	return slices.ContainsFunc(t.aliases, func(alias string) bool { return config.MatchesAlias(alias, model) })
+}
+
+// ruled is what ACLs may name of the target.
+func (t *endpoint) ruled() acl.Target {
+	return acl.Target{Provider: t.Model.Provider, Alias: t.Model.Alias, Aliases: t.aliases, Plain: t.provider.PlainModel}
 }
 
 // names are the names by which clients may ask for the target: of its aliases those

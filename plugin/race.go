@@ -253,7 +253,7 @@ func (r *race) join() {
 		if p != nil {
 			<-p.ended
 			p.cancel()
-			r.of.buffers.take(&p.x.buffers)
+			r.of.buffers.Take(&p.x.buffers)
 		}
 	}
 	r.of.first.began = r.first.x.first.began

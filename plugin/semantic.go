@@ -147,7 +147,7 @@ const maxEmbedding = 4 << 20
 
 // readEmbedding reads the answer in OpenAI's format.
 func readEmbedding(a *attempt) ([]byte, error) {
-	body, _, err := inflate(a.answer)
+	body, _, err := inflated(a.answer)
 	if err != nil {
 		return nil, err
 	}

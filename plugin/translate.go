@@ -6,6 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
 	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
@@ -14,9 +18,6 @@ import (
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
-	"net/http"
-	"strconv"
-	"strings"
 )
 
 // translation is how the bodies of provider and client relate.
@@ -289,7 +290,7 @@ func translateChat(a *attempt) error {
 		r, done = p.Chat(a.op.Caching, a.target, r, a.request.in.Header, a.request.members)
 		a.record.Update(func(d *record.Data) { d.PromptCache = done })
 	}
-	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, r)
+	body, err := a.op.AppendRequest(a.buffers.Borrow(len(a.request.body) + 1024)[:0], a.target, r)
 	if err != nil {
 		return err
 	}
