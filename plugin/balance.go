@@ -15,6 +15,8 @@ import (
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/responsecache"
+	"go-ai-proxy/plugin/spending"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 )
@@ -26,8 +28,8 @@ type balancing struct {
 	choice   string // the reason for a semantic choice
 	// ordinary are the candidates for any request, reserved those with fallback_for.
 	ordinary, reserved []int
-	counted, hedged    bool     // the request has been counted as one that may be hedged, and was
-	capture            *capture // of the answer that is to be kept; nil for none
+	counted, hedged    bool                   // the request has been counted as one that may be hedged, and was
+	capture            *responsecache.Capture // of the answer that is to be kept; nil for none
 }
 
 // attempts tries the targets that the balancer picks, until one answers, the
@@ -67,7 +69,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 		}
 		inst.balancer.Exclude(pick, i)
 		a, err := tryHedged(ctx, b, i, left > 1 && (inst.balancer.Left(pick) || len(b.reserved) > 0))
-		if over, is := errors.AsType[*overBudget](err); is && over.next {
+		if over, is := errors.AsType[*spending.OverBudgetError](err); is && over.Next {
 			left++ // it was not tried
 			spent = over
 			b.leaveOut(i)
@@ -181,7 +183,7 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	x.reply.encoder = nil
 	verdict := balancer.Neutral // stays so after a panic
 	defer func() { inst.balancer.Done(pick, i, verdict, pick.Now) }()
-	if err := x.spending.reserve(x, inst.targets[i]); err != nil {
+	if err := b.reserve(inst.targets[i]); err != nil {
 		return nil, err
 	}
 	a, err := prepare(ctx, x, inst.targets[i])
@@ -198,7 +200,7 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	failure := failover.Failure{Criterion: failover.Refused}
 	switch {
 	case isFailed:
-		x.spending.release(inst.targets[i])
+		x.spending.Release(&inst.targets[i].spends)
 		failed.replaceable = replaceable
 		failure = failed.failure
 		recordFailure(a, &failure)
@@ -221,6 +223,20 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	}
 	b.judgeKey(i, a, &failure)
 	return a, err
+}
+
+// reserve reserves what an attempt at t is going to use, of the request's budgets.
+func (b *balancing) reserve(t *endpoint) error {
+	x, q := b.exchange, &b.exchange.request
+	if x.spending == nil || q.api.Count != nil {
+		return nil
+	}
+	states, err := x.spending.Reserve(&x.relay.budgets, x.instance.budgets, &spending.Request{
+		Kong: &q.in.Kong, Header: q.in.Header, API: q.api, Route: q.route, Members: q.members, Size: len(q.body), Model: q.model, Creates: q.creates(),
+	}, &t.spends)
+	x.reply.budgets = states
+	x.record.Update(func(d *record.Data) { d.Budgets = states })
+	return err
 }
 
 // slowIsReplaced says whether there is another target for a stream that does not

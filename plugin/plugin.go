@@ -4,17 +4,15 @@
 //
 //   - plugin.go: how Kong knows the plugin, and how it is started
 //   - access.go: Kong's access phase, which sends a request to the relay
-//   - instance.go: one configuration, compiled; warnings.go: its options without
-//     effect; semantic.go: the model that orders its targets by meaning
+//   - instance.go: one configuration, compiled; semantic.go: the model that orders its
+//     targets by meaning
 //   - relay.go: one exchange, its phases in a row, its one record
 //   - read.go: reads the client's request into the type in request.go
 //   - models.go: answers clients that ask which models or methods there are
 //   - balance.go: candidates, attempts, failover; race.go: two attempts at once
-//   - budgets.go: what a request counts against its budgets
-//   - answers.go: an answer that was kept, instead of an attempt
+//   - recall.go: an answer that was kept, instead of an attempt
 //   - attempt.go: one try at one target
-//   - translate.go: the body for the provider; extra_body.go: what the client adds
-//     to it
+//   - translate.go: the body for the provider
 //   - count.go: the tokens of a prompt, counted or estimated
 //   - outgoing.go: URL, headers and credentials
 //   - check.go: asks targets whether they live

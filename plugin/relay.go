@@ -29,7 +29,9 @@ import (
 	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/semantic"
+	"go-ai-proxy/plugin/spending"
 	"go-ai-proxy/plugin/upstream"
+	"go-ai-proxy/plugin/warnings"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 )
@@ -139,8 +141,8 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out
 	rec = x.record
 	rec.Update(func(d *record.Data) { d.Started = x.request.start })
 	if len(inst.budgets) > 0 {
-		x.spending = &spending{}
-		defer x.spending.settle(x)
+		x.spending = &spending.Spending{}
+		defer x.spending.Settle(rec)
 	}
 	if live != nil {
 		rec.Watch()
@@ -174,7 +176,7 @@ type exchange struct {
 	own       reply
 	reply     *reply // own, or that of the attempt that answers
 	balancing balancing
-	spending  *spending // nil without budgets
+	spending  *spending.Spending // nil without budgets
 	buffers   buffers.Set
 	first     attempt // usually the only one
 	hedging   bool    // the exchange is that of one of two attempts: see race
@@ -330,11 +332,12 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
 		return inst, err
 	}
-	inst.warnings = slices.Concat(inst.warnings, c.Warnings(), warningsOf(inst))
+	targets := inst.checked()
+	inst.warnings = slices.Concat(inst.warnings, c.Warnings(), warnings.Of(c, targets))
 	for _, w := range inst.warnings {
 		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
 	}
-	return inst, impossible(inst)
+	return inst, warnings.Impossible(c, targets)
 }
 
 // closed forgets an instance.
@@ -371,7 +374,7 @@ func (r *Relay) Budgets() []monitor.Budget {
 	r.mu.Unlock()
 	var list []monitor.Budget
 	for _, inst := range slices.Backward(instances) {
-		list = appendBudgets(list, inst, time.Now())
+		list = spending.Append(list, inst.budgets, time.Now())
 	}
 	return list
 }

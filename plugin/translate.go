@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go-ai-proxy/plugin/extrabody"
 	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
@@ -279,6 +280,14 @@ func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	return edits
 }
 
+// mergeExtraBody merges the client's extra_body into the provider's body.
+func mergeExtraBody(a *attempt, extra []byte) (err error) {
+	if len(extra) > 0 {
+		a.pieces, err = extrabody.Merge(a.pieces, extra, &extrabody.Rules{Options: a.target.Options, Stream: a.request.stream, Model: a.ownModel})
+	}
+	return err
+}
+
 // translateChat translates the request by way of the internal form.
 func translateChat(a *attempt) error {
 	r, err := chatRequest(a)
@@ -327,7 +336,7 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 		r.TopK = chat.Number(number(*o.TopK))
 	}
 	if len(r.Extra) > 0 {
-		r.Extra = unpinnedExtra(a, r.Extra)
+		r.Extra = extrabody.Own(r.Extra, o)
 	}
 	return &r, offer(a, &r)
 }
