@@ -4,8 +4,7 @@
 //
 //   - plugin.go: how Kong knows the plugin, and how it is started
 //   - access.go: Kong's access phase, which sends a request to the relay
-//   - instance.go: one configuration, compiled; semantic.go: the model that orders its
-//     targets by meaning
+//   - instance.go: one configuration, compiled
 //   - relay.go: one exchange, its phases in a row, its one record
 //   - read.go: reads the client's request into the type in request.go
 //   - models.go: answers clients that ask which models or methods there are
@@ -15,13 +14,14 @@
 //   - translate.go: the body for the provider
 //   - count.go: the tokens of a prompt, counted or estimated
 //   - outgoing.go: URL, headers and credentials
-//   - check.go: asks targets whether they live
 //   - header_filter.go: the headers that the client gets
 //   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event;
 //     session.go: a WebSocket
 //   - reply.go: what has been sent to the client, and errors in its format;
 //     errors.go: the errors' texts
 //   - log.go: usage for the record, and Kong's log phase
+//   - own.go: requests that the plugin makes itself: to the model that orders targets by
+//     meaning, and to targets whose health is checked
 //
 // How requests come from Kong is in package gateway, what a client may call in routes,
 // who may use which target in acl, the connection to providers in upstream, what is
