@@ -37,7 +37,7 @@ func (l *log) Write(p []byte) (int, error) {
 // entries are all so far, of which there are to be n.
 func (l *log) entries(t *testing.T, n int) []map[string]any {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		l.mu.Lock()
 		writes := l.writes
 		l.mu.Unlock()
