@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go-ai-proxy/test/lateness"
 )
 
 // replying answers with a status and a body.
@@ -208,6 +210,7 @@ func TestStreamThatDoesNotStartIsReplaced(t *testing.T) {
 	for name, first := range map[string]http.HandlerFunc{"events without content": pings, "no header": silent} {
 		one, two := script(t, first), script(t, streamed)
 		b := newBench(t, inOrder(`"slow_start"`, `,"first_token_timeout":100`, []string{"openai", "openai"}, one.server.URL, two.server.URL), answer)
+		machine := lateness.Start(t)
 		began := time.Now()
 		resp, text := b.post(helloStream)
 		took := time.Since(began)
@@ -218,7 +221,7 @@ func TestStreamThatDoesNotStartIsReplaced(t *testing.T) {
 		if at(rec, "tried_targets.0.outcome") != "slow_start" || at(rec, "tried_targets.0.failover") != "slow_start" || at(rec, "meta.outcome") != "completed" {
 			t.Errorf("%s: record %v", name, rec)
 		}
-		if late := (<-gone).Sub(began) - 100*time.Millisecond; late > 50*time.Millisecond && !raceEnabled {
+		if late := (<-gone).Sub(began) - 100*time.Millisecond; late > machine.Within(50*time.Millisecond) {
 			t.Errorf("%s: cancelled %v late", name, late)
 		}
 	}

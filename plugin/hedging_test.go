@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go-ai-proxy/test/lateness"
 )
 
 // hedged is a configuration of targets in order, hedged after a time.
@@ -49,13 +51,14 @@ func TestSecondTargetAnswersWhenTheFirstBringsNoContent(t *testing.T) {
 			gone := make(chan time.Time, 1)
 			one, two := script(t, c.first(gone)), script(t, c.second)
 			b := newBench(t, priced(hedged("60ms", "", one.server.URL, two.server.URL)), answer)
+			machine := lateness.Start(t)
 			began := time.Now()
 			resp, text := b.post(c.body)
 			took := time.Since(began)
 			if resp.StatusCode != 200 || strings.Count(text, c.want) != 1 || took < 60*time.Millisecond || took > 5*time.Second {
 				t.Fatalf("%d after %v: %s", resp.StatusCode, took, text)
 			}
-			if late := (<-gone).Sub(began) - took; late > 50*time.Millisecond && !raceEnabled {
+			if late := (<-gone).Sub(began) - took; late > machine.Within(50*time.Millisecond) {
 				t.Errorf("the first one was cancelled %v after the answer", late)
 			}
 			rec := b.record()
@@ -165,6 +168,7 @@ func TestClientThatLeavesEndsBothAttempts(t *testing.T) {
 	gone := make(chan time.Time, 2)
 	one, two := script(t, hangs(gone)), script(t, beginsAndHangs(gone))
 	b := newBench(t, hedged("20ms", "", one.server.URL, two.server.URL), answer)
+	machine := lateness.Start(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	req, _ := http.NewRequestWithContext(ctx, "POST", b.front.URL+"/chat", strings.NewReader(helloStream))
 	req.Header.Set("Content-Type", "application/json")
@@ -180,7 +184,7 @@ func TestClientThatLeavesEndsBothAttempts(t *testing.T) {
 		resp.Body.Close()
 	}
 	for range 2 {
-		if late := (<-gone).Sub(left); late > 50*time.Millisecond && !raceEnabled {
+		if late := (<-gone).Sub(left); late > machine.Within(50*time.Millisecond) {
 			t.Errorf("cancelled %v after the client left", late)
 		}
 	}
@@ -270,9 +274,10 @@ func TestHedgeByPercentileLearnsFromTheTarget(t *testing.T) {
 			t.Fatalf("record %v", rec)
 		}
 	}
+	machine := lateness.Start(t)
 	began := time.Now()
 	b.post(helloStream)
-	if rec := b.record(); at(rec, "hedge.winner") != "openai/m1" || time.Since(began) > time.Second {
+	if rec := b.record(); at(rec, "hedge.winner") != "openai/m1" || time.Since(began) > machine.Within(time.Second) {
 		t.Errorf("after %v: record %v", time.Since(began), rec)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/test/lateness"
 )
 
 // talk is a realtime session between a client and a scripted provider.
@@ -212,9 +213,10 @@ func TestSessionEndsWhenOneSideVanishes(t *testing.T) {
 		_, _, err := s.Read(ctx)
 		told <- err
 	}), nil)
+	machine := lateness.Start(t)
 	gone := time.Now()
 	k.conn.CloseNow()
-	if err := <-told; websocket.CloseStatus(err) != websocket.StatusGoingAway || time.Since(gone) > 50*time.Millisecond {
+	if err := <-told; websocket.CloseStatus(err) != websocket.StatusGoingAway || time.Since(gone) > machine.Within(50*time.Millisecond) {
 		t.Errorf("the provider was told %v after %v", err, time.Since(gone))
 	}
 	if rec := k.record(); at(rec, "meta.outcome") != "client_aborted" {
@@ -302,9 +304,10 @@ func TestLongMessagesAreForwardedAndTooLongOnesRefused(t *testing.T) {
 func TestIdleSessionsEndUnlessPinged(t *testing.T) {
 	conf := `{"balancer":{"read_timeout":200},"targets":[{"route_type":"realtime/v1/realtime","model":{"provider":"openai","name":"m","options":{}},"auth":{},"logging":{"log_statistics":true}}]}`
 	k := newTalk(t, conf, "", socketServer(echo), nil)
+	machine := lateness.Start(t)
 	began := time.Now()
 	code, reason := k.closing()
-	if d := time.Since(began); code != websocket.StatusGoingAway || !strings.Contains(reason, "nothing was said") || d < 150*time.Millisecond || d > 2*time.Second {
+	if d := time.Since(began); code != websocket.StatusGoingAway || !strings.Contains(reason, "nothing was said") || d < 150*time.Millisecond || d > machine.Within(2*time.Second) {
 		t.Errorf("%d %q after %v", code, reason, d)
 	}
 	k.record()

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/test/lateness"
 )
 
 func newClient(t testing.TB, base *tls.Config, http2 string) *Client {
@@ -274,6 +275,7 @@ func TestAnEarlyAnswerIsHeard(t *testing.T) {
 				out.Pieces, out.Stream, out.Length = nil, strings.NewReader(strings.Repeat("b", 32<<20)), -1
 			}
 			out.Timeouts.Write, out.Timeouts.Read = 5*time.Second, 5*time.Second
+			machine := lateness.Start(t)
 			start := time.Now()
 			a, err := client.Do(context.Background(), out)
 			switch {
@@ -284,7 +286,7 @@ func TestAnEarlyAnswerIsHeard(t *testing.T) {
 			case a.Status != 413 || text(t, a, err) != "no":
 				t.Errorf("%s, stream %v: %d", then, stream, a.Status)
 			}
-			if d := time.Since(start); d > 2*time.Second {
+			if d := time.Since(start); d > machine.Within(2*time.Second) {
 				t.Errorf("%s: after %v", then, d)
 			}
 		}
@@ -358,9 +360,10 @@ func TestEachPhaseHasItsTimeout(t *testing.T) {
 	}
 	defer full.Close()
 	c := newClient(t, nil, "")
+	machine := lateness.Start(t)
 	within := func(start time.Time, what string) {
 		t.Helper()
-		if d := time.Since(start); d < limit || d > limit+time.Second {
+		if d := time.Since(start); d < limit || d > machine.Within(limit+time.Second) {
 			t.Errorf("%s: after %v, want %v", what, d, limit)
 		}
 	}
@@ -454,6 +457,7 @@ func TestACancelledContextEndsEveryPhase(t *testing.T) {
 	c := newClient(t, nil, "")
 	dialing := newClient(t, nil, "")
 	dialing.dialSocket = func(ctx context.Context, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+	machine := lateness.Start(t)
 	type phase struct {
 		name   string
 		client *Client
@@ -489,7 +493,7 @@ func TestACancelledContextEndsEveryPhase(t *testing.T) {
 			if p.name != "dial" {
 				<-over
 			}
-			if d := time.Since(start); d > 50*time.Millisecond {
+			if d := time.Since(start); d > machine.Within(50*time.Millisecond) {
 				t.Errorf("%s: after %v", p.name, d)
 			}
 		}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/test/lateness"
+
 	"github.com/coder/websocket"
 )
 
@@ -51,6 +53,7 @@ func response(t testing.TB, r *bufio.Reader) (*http.Response, string) {
 const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 func TestAClientThatLeavesIsNoticedAtOnce(t *testing.T) {
+	machine := lateness.Start(t)
 	for _, how := range []string{"closes", "ends its side", "resets"} {
 		entered, left := make(chan bool, 1), make(chan time.Time, 1)
 		addr := serve(t, &Server{}, func(x *Exchange) {
@@ -78,7 +81,7 @@ func TestAClientThatLeavesIsNoticedAtOnce(t *testing.T) {
 				_ = c.(*net.TCPConn).SetLinger(0)
 				c.Close()
 			}
-			if d := (<-left).Sub(gone); d > 50*time.Millisecond {
+			if d := (<-left).Sub(gone); d > machine.Within(50*time.Millisecond) {
 				t.Errorf("%s, %q: noticed after %v", how, body, d)
 			}
 			c.Close()
@@ -144,11 +147,12 @@ func TestSlowClientsHoldNothing(t *testing.T) {
 			x.Abort()
 		}
 	})
+	machine := lateness.Start(t)
 	closedWithin := func(c net.Conn, what string) {
 		t.Helper()
 		start := time.Now()
 		_, _ = io.ReadAll(c)
-		if d := time.Since(start); d > time.Second {
+		if d := time.Since(start); d > machine.Within(time.Second) {
 			t.Errorf("%s: closed after %v", what, d)
 		}
 	}
