@@ -385,8 +385,16 @@ func (s *stream) failedEarly(err error) error {
 // brokenOff is the error of a stream that could not be read to its end.
 func (s *stream) brokenOff(err error) *attemptError {
 	var bad *chat.ResponseError
-	if errors.As(err, &bad) {
+	var told *frame.ExceptionError
+	switch {
+	case errors.As(err, &bad):
 		return brokenBy("error", untranslatable(s.attempt.name(), bad))
+	case errors.As(err, &told):
+		e := chat.ErrorFrom(http.StatusBadGateway, told.Data)
+		e.Code = cmp.Or(e.Code, told.Type)
+		failed := brokenBy("error", e)
+		failed.failure.Reason = s.attempt.endpoint.provider.Reasons.Of(e)
+		return failed
 	}
 	return transportFailure(cutShort(err))
 }
