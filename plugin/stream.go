@@ -153,10 +153,22 @@ func (s *stream) takeOne(ev frame.Event) error {
 	case s.op.Unwrap != nil:
 		s.buf = frame.AppendSSE(s.buf, ev.Type, ev.Data)
 	default:
-		s.buf = append(s.buf, ev.Raw...)
+		s.forward(ev)
 	}
 	s.ended = s.api.BareData && s.seen.Ended
 	return nil
+}
+
+// forward appends an event of the client's format, as it is but for what the provider's
+// Edit corrects in it.
+func (s *stream) forward(ev frame.Event) {
+	if s.op.Edit.Rewrite != nil {
+		if data := s.op.Edit.Rewrite(nil, ev.Data); &data[0] != &ev.Data[0] {
+			s.buf = frame.AppendSSE(s.buf, ev.Type, data)
+			return
+		}
+	}
+	s.buf = append(s.buf, ev.Raw...)
 }
 
 // severalValues splits the data of an event that has several JSON values, one a line:

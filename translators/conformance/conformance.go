@@ -3,7 +3,8 @@
 // that a provider cannot support are listed in Options.Lacks, with the reason.
 //
 // Start with Run, then whole.go and stream.go (requirements for an answer),
-// checkHistory.go (what must survive a round trip) and fields.go (the field law).
+// history.go (what must survive a round trip) and fields.go (the field law). Pairs plays
+// providers with clients of every format: clients.go, pairs.go, and a file law_… for each law.
 package conformance
 
 import (
