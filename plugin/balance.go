@@ -198,6 +198,9 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	switch {
 	case isFailed:
 		x.spending.release(inst.targets[i])
+		if a != nil && a.seen.HasUsage {
+			settleSeen(a) // the provider has counted something before it failed
+		}
 		failed.replaceable = replaceable
 		failure = failed.failure
 		recordFailure(a, &failure)
