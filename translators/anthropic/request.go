@@ -39,10 +39,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	if len(r.Messages) == 0 {
 		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}
 	}
-	turns, err := chat.Arrange(r.Messages, chat.CallIDs{Prefix: "toolu_"})
-	if err != nil {
-		return nil, err
-	}
+	turns := chat.Arrange(r.Messages, chat.CallIDs{Prefix: "toolu_"})
 	if len(turns) == 0 {
 		turns = []chat.Turn{chat.OpeningTurn()}
 	}
@@ -55,6 +52,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = append(dst, `{"model":`...)
 	dst = jsonedit.AppendString(dst, t.Model)
 	dst = append(dst, `,"messages":[`...)
+	var err error
 	for i := range turns {
 		dst = jsonedit.AppendComma(dst)
 		if dst, err = appendTurn(dst, &turns[i], i == len(turns)-1); err != nil {

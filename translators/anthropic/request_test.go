@@ -258,9 +258,6 @@ func TestRequestsThatCannotBeTranslatedNameTheField(t *testing.T) {
 	tests := []struct{ name, messages, field string }{
 		{"broken arguments", call(`"{\"x\":"`) + `,` + result, "messages[0].tool_calls[0].function.arguments"},
 		{"arguments that are a list", call(`"[1]"`) + `,` + result, "messages[0].tool_calls[0].function.arguments"},
-		{"a call without result", call(`"{}"`) + `,{"role":"user","content":"x"}`, "messages[0].tool_calls[0].id"},
-		{"a result without call", `{"role":"user","content":"x"},` + result, "messages[1].tool_call_id"},
-		{"a result before its call", result + `,` + call(`"{}"`), "messages[1].tool_calls[0].id"},
 		{"sound", `{"role":"user","content":[{"type":"text","text":"x"},{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}]}`, "messages[0].content[1]"},
 		{"a spreadsheet", `{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/vnd.ms-excel;base64,AAAA","filename":"a.xls"}}]}`, "messages[0].content[0]"},
 	}

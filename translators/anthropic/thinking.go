@@ -133,11 +133,7 @@ func (th thinking) append(dst []byte) []byte {
 // have Claude and this member in OpenAI's format. A budget is less than r's limit, as
 // the API demands.
 func Thinking(model string, r *chat.Request) []byte {
-	turns, err := chat.Arrange(r.Messages, chat.CallIDs{})
-	if err != nil {
-		return nil
-	}
-	th := decideThinking(modelOf(model), r, turns)
+	th := decideThinking(modelOf(model), r, chat.Arrange(r.Messages, chat.CallIDs{}))
 	th.show = false // is Anthropic's own
 	if limit, ok := r.MaxTokens.Int(); ok && th.mode == "enabled" && th.raw == nil {
 		if th.budget = min(th.budget, limit-1); th.budget < 1024 {

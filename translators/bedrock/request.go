@@ -83,9 +83,7 @@ func (q *query) read(t *target.Target) (err error) {
 	if q.model.nineIDs {
 		ids = chat.CallIDs{Exactly: 9}
 	}
-	if q.turns, err = chat.Arrange(q.Messages, ids); err != nil {
-		return err
-	}
+	q.turns = chat.Arrange(q.Messages, ids)
 	// A prompt of Bedrock's prompt management brings its own messages.
 	if len(q.turns) == 0 && q.native("promptVariables") == nil {
 		return &chat.RequestError{Field: "messages", Message: "must have at least one message that says something"}

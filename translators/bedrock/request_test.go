@@ -308,8 +308,6 @@ func TestRefusalsNameFieldAndReason(t *testing.T) {
 			"system prompts are unsupported for model 'amazon.titan-text-express-v1'"},
 		{"arguments that are no JSON", sonnet, `{"messages":[{"role":"user","content":"x"},` + strings.ReplaceAll(call, "%", `"{\"a\":"`) + `,{"role":"tool","tool_call_id":"1","content":"x"}]}`,
 			"failed to decode function response arguments from assistant's message, not JSON format"},
-		{"a call without a result", sonnet, `{"messages":[{"role":"user","content":"x"},` + strings.ReplaceAll(call, "%", `"{}"`) + `]}`, `messages[1].tool_calls[0].id: no tool message after it answers "1"`},
-		{"a result without a call", sonnet, `{"messages":[{"role":"user","content":"x"},{"role":"tool","tool_call_id":"9","content":"x"}]}`, `messages[1].tool_call_id: no assistant message before it made the call "9"`},
 		{"nothing said", sonnet, `{"messages":[{"role":"user","content":""}]}`, "messages: must have at least one message that says something"},
 		{"web search", sonnet, `{"messages":[{"role":"user","content":"x"}],"web_search_options":{}}`, "tools[0]: the target runs no web_search_options of its own: offer functions, or use a target that has it"},
 		{"a tool of another provider", sonnet, `{"messages":[{"role":"user","content":"x"}],"tools":[{"googleSearch":{}}]}`, "tools[0]: the target runs no googleSearch of its own: offer functions, or use a target that has it"},

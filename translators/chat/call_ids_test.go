@@ -36,33 +36,3 @@ func TestCallIDsAreWhatTheProviderAccepts(t *testing.T) {
 		}
 	}
 }
-
-func TestResultsStandBehindTheirCalls(t *testing.T) {
-	for name, c := range map[string]struct {
-		msgs []chat.Message
-		want string
-	}{
-		"in place":        {[]chat.Message{text(chat.User, "a"), calls("x", "y"), result("y"), result("x"), text(chat.User, "b")}, "a xy -y -x b"},
-		"the user before": {[]chat.Message{calls("x"), text(chat.User, "wait"), result("x"), calls("z"), result("z")}, "x -x wait z -z"},
-		"in the middle":   {[]chat.Message{calls("x", "y"), result("x"), text(chat.User, "wait"), result("y")}, "xy -x -y wait"},
-		"an id again":     {[]chat.Message{calls("x"), result("x"), calls("x"), text(chat.User, "wait"), result("x")}, "x -x x -x wait"},
-		"no call":         {[]chat.Message{text(chat.User, "a"), result("q"), calls("x"), text(chat.User, "b"), result("x")}, "a -q x -x b"},
-		"no result":       {[]chat.Message{calls("x"), text(chat.User, "b")}, "x b"},
-	} {
-		req := &chat.Request{Messages: c.msgs}
-		var got []string
-		for _, m := range req.Ordered().Messages {
-			word := ""
-			for _, p := range m.Parts {
-				if p.Kind == chat.ToolResult {
-					word += "-"
-				}
-				word += p.Text.String() + p.ID
-			}
-			got = append(got, word)
-		}
-		if strings.Join(got, " ") != c.want {
-			t.Errorf("%s: got %s, want %s", name, strings.Join(got, " "), c.want)
-		}
-	}
-}

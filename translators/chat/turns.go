@@ -44,69 +44,49 @@ func UserLast(turns []Turn) []Turn {
 
 // Arrange sorts all messages except system messages into alternating turns,
 // beginning with the user's. It returns no turns if the messages are empty. Each
-// turn with calls is followed by the results, in the order of the calls, wherever
-// the client put them. A call without a result and a result without a call are
-// each a *RequestError.
-func Arrange(msgs []Message, ids CallIDs) ([]Turn, error) {
-	a := arranger{ids: ids, results: resultsOf(msgs)}
+// turn with calls is followed by the results, in the order of the calls; see
+// Request.Paired.
+func Arrange(msgs []Message, ids CallIDs) []Turn {
+	a := arranger{ids: ids}
+	msgs = paired(msgs)
 	for i := range msgs {
 		switch m := &msgs[i]; m.Role {
 		case System:
 		case Assistant:
-			if err := a.assistant(i, m); err != nil {
-				return nil, err
-			}
+			a.assistant(i, m)
 		default:
 			a.user(i, m)
 		}
 	}
-	if b, ok := a.firstLeft(); ok {
-		return nil, &RequestError{Field: fmt.Sprintf("messages[%d].tool_call_id", b.Message),
-			Message: fmt.Sprintf("no assistant message before it made the call %q", b.Part.ID)}
-	}
 	if len(a.turns) > 0 && a.turns[0].Role != User {
 		a.turns = slices.Insert(a.turns, 0, OpeningTurn())
 	}
-	return a.turns, nil
+	return a.turns
 }
 
-// arranger builds turns. results holds the results not yet placed, by call id.
+// arranger builds turns.
 type arranger struct {
-	ids     CallIDs
-	turns   []Turn
-	results map[string][]Block
-	calls   int
-}
-
-// resultsOf returns all tool results, by call id.
-func resultsOf(msgs []Message) map[string][]Block {
-	var results map[string][]Block
-	for i := range msgs {
-		for j := range msgs[i].Parts {
-			p := &msgs[i].Parts[j]
-			if p.Kind != ToolResult {
-				continue
-			}
-			if results == nil {
-				results = map[string][]Block{}
-			}
-			results[p.ID] = append(results[p.ID], Block{Part: p, Message: i, Index: j})
-		}
-	}
-	return results
+	ids   CallIDs
+	turns []Turn
+	calls int
+	open  []string // ids of the calls whose results come next
 }
 
 func (a *arranger) user(i int, m *Message) {
 	for j := range m.Parts {
-		if p := &m.Parts[j]; p.Kind != ToolResult && !p.Unsayable() {
-			a.add(User, Block{Part: p, Message: i, Index: j})
+		p := &m.Parts[j]
+		b := Block{Part: p, Message: i, Index: j}
+		if p.Kind == ToolResult {
+			b.ID, a.open = a.open[0], a.open[1:]
+		} else if p.Unsayable() {
+			continue
 		}
+		a.add(User, b)
 	}
 }
 
-// assistant adds m and the results of its calls.
-func (a *arranger) assistant(i int, m *Message) error {
-	var calls []Block
+func (a *arranger) assistant(i int, m *Message) {
+	calls := 0
 	for j := range m.Parts {
 		p := &m.Parts[j]
 		if p.Unsayable() {
@@ -115,41 +95,12 @@ func (a *arranger) assistant(i int, m *Message) error {
 		b := Block{Part: p, Message: i, Index: j}
 		if p.Kind == ToolCall {
 			a.calls++
-			b.Index, b.ID = len(calls), a.ids.Of(p.ID, a.calls)
-			calls = append(calls, b)
+			b.Index, b.ID = calls, a.ids.Of(p.ID, a.calls)
+			calls++
+			a.open = append(a.open, b.ID)
 		}
 		a.add(Assistant, b)
 	}
-	for _, c := range calls {
-		r, ok := a.result(c.Part.ID, i)
-		if !ok {
-			return &RequestError{Field: fmt.Sprintf("messages[%d].tool_calls[%d].id", i, c.Index),
-				Message: fmt.Sprintf("no tool message after it answers %q", c.Part.ID)}
-		}
-		r.ID = c.ID
-		a.add(User, r)
-	}
-	return nil
-}
-
-// result removes and returns the first result for id that came after message i.
-func (a *arranger) result(id string, i int) (Block, bool) {
-	left := a.results[id]
-	if len(left) == 0 || left[0].Message < i {
-		return Block{}, false
-	}
-	a.results[id] = left[1:]
-	return left[0], true
-}
-
-// firstLeft returns the first result that belongs to no call.
-func (a *arranger) firstLeft() (first Block, found bool) {
-	for _, left := range a.results {
-		if len(left) > 0 && (!found || left[0].Message < first.Message) {
-			first, found = left[0], true
-		}
-	}
-	return first, found
 }
 
 func (a *arranger) add(role Role, b Block) {

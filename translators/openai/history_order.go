@@ -5,7 +5,7 @@ import (
 )
 
 // ordered returns a list of messages with the results of calls directly behind the
-// message that made the calls, as chat.Request.Ordered does; the list itself if they
+// message that made the calls, as chat.Request.Paired does; the list itself if they
 // are. Results without a call stay where they are.
 func ordered(list []byte) []byte {
 	if !jsonedit.Contains(list, `"tool_call_id"`) {
