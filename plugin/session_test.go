@@ -304,9 +304,10 @@ func TestLongMessagesAreForwardedAndTooLongOnesRefused(t *testing.T) {
 func TestIdleSessionsEndUnlessPinged(t *testing.T) {
 	conf := `{"balancer":{"read_timeout":200},"targets":[{"route_type":"realtime/v1/realtime","model":{"provider":"openai","name":"m","options":{}},"auth":{},"logging":{"log_statistics":true}}]}`
 	k := newTalk(t, conf, "", socketServer(echo), nil)
+	machine := lateness.Start(t)
 	began := time.Now()
 	code, reason := k.closing()
-	if d := time.Since(began); code != websocket.StatusGoingAway || !strings.Contains(reason, "nothing was said") || d < 150*time.Millisecond || d > 2*time.Second {
+	if d := time.Since(began); code != websocket.StatusGoingAway || !strings.Contains(reason, "nothing was said") || d < 150*time.Millisecond || d > machine.Within(2*time.Second) {
 		t.Errorf("%d %q after %v", code, reason, d)
 	}
 	k.record()

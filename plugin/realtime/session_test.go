@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/test/lateness"
+
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 )
@@ -167,10 +169,11 @@ func TestSessionEndsWhenTheProcessLeaves(t *testing.T) {
 }
 
 func TestIdleSessionsEnd(t *testing.T) {
+	machine := lateness.Start(t)
 	began := time.Now()
 	k := newTalk(t, func(s *Session) { s.Idle = 200 * time.Millisecond }, echo)
 	end, told := k.end()
-	if d := time.Since(began); end.From != Nobody || told.Code != websocket.StatusGoingAway || !strings.Contains(told.Reason, "nothing was said") || d < 150*time.Millisecond || d > 2*time.Second {
+	if d := time.Since(began); end.From != Nobody || told.Code != websocket.StatusGoingAway || !strings.Contains(told.Reason, "nothing was said") || d < 150*time.Millisecond || d > machine.Within(2*time.Second) {
 		t.Errorf("it ended with %+v after %v, and the client was told %v", end, d, told)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"go-ai-proxy/test/kong"
+	"go-ai-proxy/test/lateness"
 )
 
 func TestMain(m *testing.M) {
@@ -500,9 +501,10 @@ func TestShutdownIsBounded(t *testing.T) {
 		result <- e
 	}()
 	<-entered
+	machine := lateness.Start(t)
 	began := time.Now()
 	r.stop()
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > machine.Within(3*time.Second) {
 		t.Errorf("shutdown took %v", took)
 	}
 	close(leave)
