@@ -89,6 +89,7 @@ func run(args []string, out *lines.Writer) error {
 		if err != nil {
 			return err
 		}
+		server.TuneCollector()
 		return standalone.Run(ctx, read, args[1:], log, os.Stdout, out, kind)
 	case "check":
 		read, err := config.NewSchema(schema)
@@ -113,7 +114,10 @@ func run(args []string, out *lines.Writer) error {
 		return plugin.Info(schema).Dump(os.Stdout, filepath.Join(f.prefix, plugin.Socket))
 	}
 	signal.Ignore(syscall.SIGHUP) // Kong has the configuration
-	return server.Keep(ctx, func(ctx context.Context) error { return plugin.Serve(ctx, schema, f.prefix, log, kind) })
+	return server.Keep(ctx, func(ctx context.Context) error {
+		server.TuneCollector()
+		return plugin.Serve(ctx, schema, f.prefix, log, kind)
+	})
 }
 
 // misused is an error in the command line. Nothing is served then: what would

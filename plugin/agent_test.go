@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/buffers"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/conformance"
@@ -109,14 +110,14 @@ func (k *keeping) Do(ctx context.Context, out *wire.Outgoing) (*wire.Answer, err
 
 // overwriteBuffers fills the buffers that a request of n bytes would borrow now.
 func overwriteBuffers(n int) {
-	var b buffers
+	var b buffers.Set
 	for range 8 {
-		one := b.borrow(n)
+		one := b.Borrow(n)
 		for i := range one {
 			one[i] = '#'
 		}
 	}
-	b.giveBack(nil)
+	b.GiveBack(nil)
 }
 
 // The internal form of a request lies in the client's body: the body's buffer must

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/buffers"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/promptcache"
@@ -33,7 +34,7 @@ type attempt struct {
 	request  *request
 	reply    *reply // to the client
 	record   *record.Record
-	buffers  *buffers
+	buffers  *buffers.Set
 	endpoint *endpoint
 	target   *target.Target
 	provider *provider.Provider // the provider, in the variant that serves the target
@@ -350,7 +351,7 @@ func (a *attempt) foreign() bool {
 // and a stream may last long.
 func (a *attempt) release() {
 	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
-	a.buffers.giveBack(a.request.body)
+	a.buffers.GiveBack(a.request.body)
 }
 
 // criterion is the result of a delivered attempt, in the words of

@@ -11,9 +11,12 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/acl"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/responsecache"
+	"go-ai-proxy/plugin/spending"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 )
@@ -25,8 +28,8 @@ type balancing struct {
 	choice   string // the reason for a semantic choice
 	// ordinary are the candidates for any request, reserved those with fallback_for.
 	ordinary, reserved []int
-	counted, hedged    bool     // the request has been counted as one that may be hedged, and was
-	capture            *capture // of the answer that is to be kept; nil for none
+	counted, hedged    bool                   // the request has been counted as one that may be hedged, and was
+	capture            *responsecache.Capture // of the answer that is to be kept; nil for none
 }
 
 // attempts tries the targets that the balancer picks, until one answers, the
@@ -66,7 +69,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 		}
 		inst.balancer.Exclude(pick, i)
 		a, err := tryHedged(ctx, b, i, left > 1 && (inst.balancer.Left(pick) || len(b.reserved) > 0))
-		if over, is := errors.AsType[*overBudget](err); is && over.next {
+		if over, is := errors.AsType[*spending.OverBudgetError](err); is && over.Next {
 			left++ // it was not tried
 			spent = over
 			b.leaveOut(i)
@@ -180,7 +183,7 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	x.reply.encoder = nil
 	verdict := balancer.Neutral // stays so after a panic
 	defer func() { inst.balancer.Done(pick, i, verdict, pick.Now) }()
-	if err := x.spending.reserve(x, inst.targets[i]); err != nil {
+	if err := b.reserve(inst.targets[i]); err != nil {
 		return nil, err
 	}
 	a, err := prepare(ctx, x, inst.targets[i])
@@ -197,7 +200,7 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	failure := failover.Failure{Criterion: failover.Refused}
 	switch {
 	case isFailed:
-		x.spending.release(inst.targets[i])
+		x.spending.Release(&inst.targets[i].spends)
 		failed.replaceable = replaceable
 		failure = failed.failure
 		recordFailure(a, &failure)
@@ -220,6 +223,20 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	}
 	b.judgeKey(i, a, &failure)
 	return a, err
+}
+
+// reserve reserves what an attempt at t is going to use, of the request's budgets.
+func (b *balancing) reserve(t *endpoint) error {
+	x, q := b.exchange, &b.exchange.request
+	if x.spending == nil || q.api.Count != nil {
+		return nil
+	}
+	states, err := x.spending.Reserve(&x.relay.budgets, x.instance.budgets, &spending.Request{
+		Kong: &q.in.Kong, Header: q.in.Header, API: q.api, Route: q.route, Members: q.members, Size: len(q.body), Model: q.model, Creates: q.creates(),
+	}, &t.spends)
+	x.reply.budgets = states
+	x.record.Update(func(d *record.Data) { d.Budgets = states })
+	return err
 }
 
 // slowIsReplaced says whether there is another target for a stream that does not
@@ -314,18 +331,18 @@ func (b *balancing) admit(candidates []int) ([]int, error) {
 		return candidates, nil
 	}
 	var admitted []int
-	why := error(refuse(http.StatusForbidden, textDenied))
+	why := error(refuse(http.StatusForbidden, acl.Denied))
 	for _, i := range candidates {
 		s, err := b.subject(b.exchange.instance.targets[i])
 		if err != nil { // the target cannot serve the request anyway
 			why = err
 			continue
 		}
-		switch {
-		case s.admitted(acls):
+		switch ok, unseen := s.Admitted(acls); {
+		case ok:
 			admitted = append(admitted, i)
-		case s.needed:
-			why = refuse(http.StatusForbidden, textUnseen)
+		case unseen:
+			why = refuse(http.StatusForbidden, acl.Unseen)
 		}
 	}
 	if len(admitted) == 0 {
@@ -342,38 +359,40 @@ func (b *balancing) shows(t *endpoint) bool {
 		return true
 	}
 	q := &b.exchange.request
-	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path), unseen: !t.FixedModel(), models: []string{t.Model.Name}}
-	return s.admitted(acls)
+	s := &acl.Subject{In: q.in, Target: t.ruled(), Unseen: !t.FixedModel(), Models: []string{t.Model.Name}}
+	ok, _ := s.Admitted(acls)
+	return ok
 }
 
-func (b *balancing) subject(t *endpoint) (*subject, error) {
+// subject is what rules see of the request at target t.
+func (b *balancing) subject(t *endpoint) (*acl.Subject, error) {
 	q := &b.exchange.request
-	s := &subject{in: q.in, target: t, paths: readings(q.in.Kong.Path), asked: q.model}
+	s := &acl.Subject{In: q.in, Target: t.ruled(), Asked: q.model}
 	resolved, err := t.Resolve(q, q.model)
 	if err != nil {
 		return nil, err
 	}
 	if resolved.Model != "" {
-		s.models = append(s.models, resolved.Model)
+		s.Models = append(s.Models, resolved.Model)
 	}
 	switch f := q.api; {
 	case f.Body == provider.TakeRaw: // the client's body is forwarded unchanged
 		encoding := strings.Join(q.in.Header["Content-Encoding"], "") // gzip has been decoded
-		s.anywhere = true
-		s.unseen = len(q.body) > 0 && (!namedOnce(q.members) || encoding != "" && encoding != "identity")
-		for _, name := range append(inQuery(q.in.RawQuery, "model"), q.model) {
+		s.Anywhere = true
+		s.Unseen = len(q.body) > 0 && (!acl.NamedOnce(q.members) || encoding != "" && encoding != "identity")
+		for _, name := range append(acl.InQuery(q.in.RawQuery, "model"), q.model) {
 			if name = strings.TrimSpace(name); name != "" && name != resolved.Model {
-				s.models = append(s.models, name)
+				s.Models = append(s.Models, name)
 			}
 		}
 	case f.Body == provider.TakeSocket && f.Model == provider.ModelIgnored: // the first message names it
-		s.unseen = resolved.Model == ""
+		s.Unseen = resolved.Model == ""
 	case f.Nested:
-		s.unseen = len(q.body) > 0 || q.unread != nil
+		s.Unseen = len(q.body) > 0 || q.unread != nil
 	case q.unread != nil:
-		s.unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
+		s.Unseen = f.Model == provider.ModelNeeded || f.Model == provider.ModelTaken
 	case q.form != nil:
-		s.unseen = resolved.Model == "" && !q.form.Known
+		s.Unseen = resolved.Model == "" && !q.form.Known
 	}
 	return s, nil
 }

@@ -56,7 +56,7 @@ func TestFailoverFollowsTheCriteria(t *testing.T) {
 	slow := func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
-		case <-time.After(3 * time.Second):
+		case <-time.After(20 * time.Second):
 		}
 	}
 	for _, c := range []struct {

@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/plugin/wire"
 )
 
@@ -40,6 +41,7 @@ func inbound(body []byte) *wire.Inbound {
 
 // served is a request through the relay, but for HTTP.
 func served(tb testing.TB, conf string, up *canned, body []byte) func() {
+	server.TuneCollector()
 	r := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
 	r.upstream = up
 	inst, err := r.NewInstance([]byte(strings.ReplaceAll(conf, "$UP", "http://127.0.0.1:1")))

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"go-ai-proxy/plugin/buffers"
+	"go-ai-proxy/plugin/inflate"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
@@ -30,7 +32,7 @@ func deliver(ctx context.Context, a *attempt) error {
 	if err := checkStatus(a); err != nil {
 		return err
 	}
-	body, gzipped, err := inflate(a.answer)
+	body, gzipped, err := inflated(a.answer)
 	if err != nil {
 		return err
 	}
@@ -311,7 +313,7 @@ func convert(a *attempt, whole []byte) ([]byte, error) {
 			return nil, &chat.ResponseError{Message: chat.FailedGeneration(why).Message}
 		}
 		resp.Meta = a.meta()
-		return a.request.api.Dialect.AppendResponse(a.buffers.borrow(len(whole) + 512)[:0], resp)
+		return a.request.api.Dialect.AppendResponse(a.buffers.Borrow(len(whole) + 512)[:0], resp)
 	case viaCounter:
 		tokens, err := a.op.Counter.Read(whole)
 		if err != nil {
@@ -422,16 +424,28 @@ func cutShort(err error) error {
 	return &wire.TransportError{Phase: wire.Reading, Err: err}
 }
 
+// inflated returns the answer's body without gzip, and whether it was gzipped.
+func inflated(ans *wire.Answer) (io.Reader, bool, error) {
+	body, gzipped, err := inflate.Answer(ans.Header, ans.Body)
+	if refused, ok := errors.AsType[inflate.NotAskedError](err); ok {
+		return nil, false, noAnswer("error", refused.Error())
+	}
+	if err != nil {
+		return nil, false, transportFailure(cutShort(err))
+	}
+	return body, gzipped, nil
+}
+
 // readAnswer reads the whole body, of length bytes or -1. For an answer that is
 // cut off it returns a transport error.
-func readAnswer(buffers *buffers, body io.Reader, length int64) ([]byte, error) {
-	b, err := buffers.readAll(body, length, maxAnswer)
-	switch said := tooInflated(err); {
+func readAnswer(lent *buffers.Set, body io.Reader, length int64) ([]byte, error) {
+	b, err := lent.ReadAll(body, length, maxAnswer)
+	switch {
 	case err == nil:
 		return b, nil
-	case said != nil:
-		return nil, said
-	case errors.Is(err, errTooMuch):
+	case errors.Is(err, inflate.ErrBomb), errors.Is(err, inflate.ErrThin):
+		return nil, refuse(http.StatusBadGateway, "the provider's answer is "+err.Error())
+	case errors.Is(err, buffers.ErrTooMuch):
 		return nil, refuse(http.StatusBadGateway, fmt.Sprintf("the provider's answer is larger than %d bytes", maxAnswer))
 	}
 	return nil, fmt.Errorf("reading the provider's answer: %w", cutShort(err))
@@ -493,7 +507,7 @@ func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) 
 	if err := a.again(ctx, call); err != nil {
 		return nil, err
 	}
-	body, _, err := inflate(a.answer)
+	body, _, err := inflated(a.answer)
 	if err != nil {
 		return nil, err
 	}
@@ -513,7 +527,7 @@ func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 	if err := a.again(ctx, next); err != nil {
 		return err
 	}
-	body, gzipped, err := inflate(a.answer)
+	body, gzipped, err := inflated(a.answer)
 	if err != nil {
 		return err
 	}

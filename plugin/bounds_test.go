@@ -2,12 +2,9 @@ package plugin
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"runtime"
@@ -21,7 +18,6 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/wire"
-	"go-ai-proxy/translators/conformance/growth"
 )
 
 // bomb is gzip of n MiB of spaces, in about n KiB: members follow each other.
@@ -81,41 +77,6 @@ func TestAnswerGzippedTwiceIsRefusedWithAReason(t *testing.T) {
 			}
 		}
 	}
-}
-
-// Gzip may become so much, and may be next to nothing for so long.
-func TestBoundsOfGzip(t *testing.T) {
-	read := func(z io.Reader) (int64, error) {
-		g := newInflated(z)
-		if err := g.open("gzip"); err != nil {
-			t.Fatal(err)
-		}
-		return io.Copy(io.Discard, g)
-	}
-	for _, c := range []struct {
-		name string
-		z    []byte
-		want error
-	}{
-		{"32 MiB of a small size", bomb(32), nil},
-		{"a byte more", append(bomb(32), zipped([]byte(" "))...), errBomb},
-		{"much that is worth its size", bytes.Repeat(stored(1<<20), 40), nil},
-		{"some empty members", bytes.Repeat(zipped(nil), 1000), nil},
-		{"many empty members", bytes.Repeat(zipped(nil), 100_000), errThin},
-	} {
-		if n, err := read(bytes.NewReader(c.z)); !errors.Is(err, c.want) {
-			t.Errorf("%s: %d bytes, %v, want %v", c.name, n, err, c.want)
-		}
-	}
-}
-
-// stored is gzip of n bytes that are not compressed.
-func stored(n int) []byte {
-	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.NoCompression)
-	z.Write(make([]byte, n))
-	z.Close()
-	return b.Bytes()
 }
 
 // repeating gives the same again and again, and counts.
@@ -261,31 +222,6 @@ func TestMemoryGrowsWithWhatHasArrived(t *testing.T) {
 	}
 }
 
-// Whatever the pieces in which a body comes: it is read as it is, within its limit.
-func TestBodyIsReadUnchanged(t *testing.T) {
-	for _, n := range []int{0, 1, firstStep - 1, firstStep, firstStep + 1, 100_000, quickSteps * 16, 3 << 20} {
-		body := bytes.Repeat([]byte("0123456789abcdefg"), n/17+1)[:n]
-		for _, size := range []int64{int64(n), -1} {
-			q := &buffers{}
-			for _, most := range []int64{0, int64(n), int64(n) + 1} {
-				got, err := q.readAll(bytes.NewReader(body), size, most)
-				if err != nil || !bytes.Equal(got, body) {
-					t.Errorf("%d bytes, size %d, at most %d: %d bytes, %v", n, size, most, len(got), err)
-				}
-			}
-			if n > 1 {
-				if got, err := q.readAll(bytes.NewReader(body), size, int64(n)-1); err != errTooMuch || got != nil {
-					t.Errorf("%d bytes, size %d, one more than allowed: %v", n, size, err)
-				}
-				if got, err := q.readAll(bytes.NewReader(body[:n-1]), int64(n), 0); err != io.ErrUnexpectedEOF || got != nil {
-					t.Errorf("%d bytes, one missing: %v", n, err)
-				}
-			}
-			q.giveBack(nil)
-		}
-	}
-}
-
 // A client that sends a broken body is told so, and is not taken for gone.
 func TestMalformedChunkIsABadRequest(t *testing.T) {
 	b := newBench(t, chatConf, answer)
@@ -322,26 +258,4 @@ func TestZstdWithAWindowBeyondTheBoundIsRefused(t *testing.T) {
 	if took > 8<<20 {
 		t.Errorf("%d MiB were allocated", took>>20)
 	}
-}
-
-func TestZstdIsReadInLinearTime(t *testing.T) {
-	if raceEnabled || testing.Short() {
-		t.Skip("times say nothing here")
-	}
-	growth.Linear(t, "zstd", func(n int) func() {
-		text := make([]byte, 20_000*n) // hardly repetitive: else it is a test of the memory's speed
-		for i := range text {
-			text[i] = "abcdefghijklmnop"[rand.IntN(16)]
-		}
-		body := inZstd(text)
-		return func() {
-			g := newInflated(bytes.NewReader(body))
-			if err := g.open("zstd"); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.Copy(io.Discard, g); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
 }

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,63 +9,22 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"go-ai-proxy/plugin/buffers"
 )
-
-func TestBorrowedBufferBelongsToOneRequestAtATime(t *testing.T) {
-	a, b := &buffers{}, &buffers{}
-	for _, n := range []int{0, 1, 2, 1000, 1024, 1025, maxBorrowed, maxBorrowed + 1} {
-		one, other := a.borrow(n), b.borrow(n)
-		if len(one) != n || len(other) != n {
-			t.Fatalf("%d bytes: got %d and %d", n, len(one), len(other))
-		}
-		copy(one, bytes.Repeat([]byte("a"), n))
-		copy(other, bytes.Repeat([]byte("b"), n))
-		if bytes.IndexByte(one, 'b') >= 0 {
-			t.Fatalf("%d bytes: two requests write to one buffer", n)
-		}
-	}
-	a.giveBack(nil)
-	b.giveBack(nil)
-	if len(a.borrowed) != 0 {
-		t.Errorf("%d buffers are not given back", len(a.borrowed))
-	}
-}
-
-func TestStreamKeepsOnlyItsClientsBody(t *testing.T) {
-	x := &exchange{}
-	x.buffers.borrow(100)
-	x.request.body = x.buffers.borrow(1000)
-	x.buffers.borrow(2000)
-	x.buffers.giveBack(x.request.body)
-	if len(x.buffers.borrowed) != 1 || &(*x.buffers.borrowed[0])[0] != &x.request.body[0] {
-		t.Fatalf("%d buffers are kept", len(x.buffers.borrowed))
-	}
-	x.buffers.giveBack(nil)
-	if len(x.buffers.borrowed) != 0 {
-		t.Error("the body is not given back")
-	}
-}
 
 func TestHeldFormIsNotGivenBack(t *testing.T) {
 	x := &exchange{}
-	x.request.body = x.buffers.borrow(1000)
+	x.request.body = x.buffers.Borrow(1000)
 	copy(x.request.body, "the form")
 	newReading(x).hold()
-	x.buffers.giveBack(x.request.body)
-	x.buffers.giveBack(nil)
+	x.buffers.GiveBack(x.request.body)
+	x.buffers.GiveBack(nil)
 	for range 4 { // of whom one would get the same buffer
-		copy((&buffers{}).borrow(1000), "another's")
+		copy(new(buffers.Set).Borrow(1000), "another's")
 	}
 	if x.request.body != nil || string(x.request.held[:8]) != "the form" {
 		t.Errorf("what is held became %q", x.request.held[:8])
-	}
-}
-
-func TestLoggedBodiesAreNotBorrowed(t *testing.T) {
-	x := &exchange{buffers: buffers{keeps: true}}
-	x.buffers.borrow(1000)
-	if len(x.buffers.borrowed) != 0 {
-		t.Error("a payload that is logged lies in a borrowed buffer")
 	}
 }
 

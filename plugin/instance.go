@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go-ai-proxy/plugin/acl"
 	"go-ai-proxy/plugin/affinity"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/budget"
@@ -26,6 +27,8 @@ import (
 	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/semantic"
+	"go-ai-proxy/plugin/spending"
+	"go-ai-proxy/plugin/warnings"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
@@ -76,7 +79,7 @@ type endpoint struct {
 	label    record.Label            // of its metrics
 	prices   *pricelist.List         // nil when models without prices have none
 	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
-	output   atomic.Int64            // the tokens of a typical answer, 0 if unknown
+	spends   spending.Target         // what budgets know of it
 
 	// The model's name in the forms that are usually sent: to the provider, and to
 	// the client in X-Kong-Llm-Model.
@@ -167,9 +170,14 @@ func (inst *Instance) compile() error {
 				return fmt.Errorf("%s.logging.price_file: %w", inst.config.Path(i), err)
 			}
 		}
+		e.spends.Label, e.spends.Model, e.spends.Options = e.label, t.Model.Name, &t.Model.Options
+		e.spends.Price = func(model string) *prices.Row { return priceOf(e, &t.Model.Options, model) }
 		inst.targets = append(inst.targets, e)
 	}
 	inst.answers = newAnswers(inst)
+	if c := inst.config.ResponseCache; c != nil && c.Redis && inst.relay.answers == nil {
+		inst.warn("config.response_cache.redis", "has no effect: "+RedisEnv+" is not set, and answers are kept in memory")
+	}
 	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
 	inst.index()
 	inst.policy = failover.New(inst.config.Balancer.FailoverCriteria)
@@ -183,7 +191,8 @@ func (inst *Instance) compile() error {
 	if err := inst.balance(); err != nil {
 		return err
 	}
-	if err := openBudgets(inst); err != nil {
+	var err error
+	if inst.budgets, err = spending.Open(inst.config.Budgets, inst.config.PluginID, &inst.relay.budgets); err != nil {
 		return err
 	}
 	if err := compileSemantic(inst); err != nil {
@@ -191,6 +200,15 @@ func (inst *Instance) compile() error {
 	}
 	watch(inst)
 	return nil
+}
+
+// checked is what of the targets decides whether options have an effect.
+func (inst *Instance) checked() []warnings.Target {
+	list := make([]warnings.Target, len(inst.targets))
+	for i, t := range inst.targets {
+		list[i] = warnings.Target{Target: t.Target, Provider: t.provider, Unpriced: t.prices != nil && priceOfModel(t) == nil}
+	}
+	return list
 }
 
 // label names the target that comes next in metrics.
@@ -282,7 +300,7 @@ func (inst *Instance) usageStrategy() string {
 	if why == "" {
 		return b.TokensCountStrategy
 	}
-	inst.warnings = append(inst.warnings, config.Problem{Field: "config.balancer.tokens_count_strategy", Message: "lowest-usage goes by total-tokens: " + why})
+	inst.warn("config.balancer.tokens_count_strategy", "lowest-usage goes by total-tokens: "+why)
 	return "total-tokens"
 }
 
@@ -304,6 +322,10 @@ func (inst *Instance) identity(i int) string {
 		}
 	}
 	return id + "\x00#" + strconv.Itoa(same)
+}
+
+func (inst *Instance) warn(field, message string) {
+	inst.warnings = append(inst.warnings, config.Problem{Field: field, Message: message})
 }
 
 // Warnings names what of the configuration does not work, or not as it says, although
@@ -407,7 +429,7 @@ func (inst *Instance) Need() (need []string) {
 	if c != nil && c.Per != nil && slices.Contains(*c.Per, "consumer_group") {
 		need = append(need, wire.NeedGroups)
 	}
-	for _, name := range budgetNeeds(inst.config.Budgets) {
+	for _, name := range spending.Needs(inst.config.Budgets) {
 		if !slices.Contains(need, name) {
 			need = append(need, name)
 		}
@@ -528,6 +550,11 @@ func (t *endpoint) hasAlias(model string) bool {
 	return slices.ContainsFunc(t.aliases, func(alias string) bool { return config.MatchesAlias(alias, model) })
 }
 
+// ruled is what ACLs may name of the target.
+func (t *endpoint) ruled() acl.Target {
+	return acl.Target{Provider: t.Model.Provider, Alias: t.Model.Alias, Aliases: t.aliases, Plain: t.provider.PlainModel}
+}
+
 // names are the names by which clients may ask for the target: of its aliases those
 // that are no patterns, else the model's.
 func (t *endpoint) names() []string {
@@ -557,14 +584,4 @@ func (inst *Instance) pathOf(t *endpoint) string {
 // Serve implements gateway.Instance.
 func (inst *Instance) Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live) {
 	inst.relay.Serve(ctx, inst, in, out, live)
-}
-
-// served returns the providers that the target may use: exactly one when its model
-// does not depend on the request.
-func (t *endpoint) served() []*provider.Provider {
-	name := t.Model.Name
-	if strings.Contains(name, "$(") {
-		name = ""
-	}
-	return routes.Variants(t.provider, target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options})
 }

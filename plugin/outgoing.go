@@ -193,6 +193,61 @@ func upstreamQuery(a *attempt, configured string, parts ...string) string {
 	return query
 }
 
+// besidePath is the path of another operation of the provider's than the one that is
+// configured, and says whether it is known. With a configured URL or path that is so if
+// it has no path, or if its path ends as that of an operation beside op.
+func besidePath(a *attempt, op *provider.Operation) (path string, placed bool, err error) {
+	o := a.target.Options
+	path, err = op.Path(a.target, a.request.stream)
+	if err != nil || o.UpstreamURL == "" && o.UpstreamPath == "" {
+		return path, err == nil, err
+	}
+	configured := ""
+	switch {
+	case o.UpstreamURL == "" || o.UpstreamPath != "" && a.provider.PathOverURL:
+		if a.provider.Prefix != nil {
+			configured = a.provider.Prefix(a.target)
+		}
+		configured += slashed(o.UpstreamPath)
+	case o.UpstreamPath != "":
+		return path, false, nil
+	default:
+		u, err := a.endpoint.parseBase(o.UpstreamURL)
+		if err != nil {
+			return path, false, nil // setURL names the mistake when the target is used
+		}
+		if configured = u.EscapedPath(); configured == "" || configured == "/" {
+			return path, true, nil
+		}
+	}
+	for _, beside := range []*provider.Operation{op, a.op, a.provider.Find(a.request.api.Beside, route.Chat), a.provider.Operations[a.request.route]} {
+		if beside == nil {
+			continue
+		}
+		own, err := beside.Path(a.target, a.request.stream)
+		if err != nil {
+			continue
+		}
+		if there, ok := sibling(configured, own, path); ok {
+			return there, true, nil
+		}
+	}
+	return path, false, nil
+}
+
+// sibling is where wanted is if own is at path: a proxy may have both at another place
+// than the API has them. ok is false if path is not that of own.
+func sibling(path, own, wanted string) (there string, ok bool) {
+	same := 0 // what own and wanted share: whole segments, and not all of own
+	for i := 0; i < strings.LastIndexByte(own, '/') && i < len(wanted) && own[i] == wanted[i]; i++ {
+		if own[i+1] == '/' && i+1 < len(wanted) && wanted[i+1] == '/' {
+			same = i + 1
+		}
+	}
+	prefix, ok := strings.CutSuffix(path, own[same:])
+	return prefix + wanted[same:], ok
+}
+
 // Header values that many requests share. They must not be changed.
 var (
 	takesIdentity = []string{"identity"}

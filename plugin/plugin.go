@@ -4,32 +4,28 @@
 //
 //   - plugin.go: how Kong knows the plugin, and how it is started
 //   - access.go: Kong's access phase, which sends a request to the relay
-//   - instance.go: one configuration, compiled; warnings.go: its options without
-//     effect; semantic.go: the model that orders its targets by meaning
+//   - instance.go: one configuration, compiled
 //   - relay.go: one exchange, its phases in a row, its one record
-//   - read.go: reads the client's request into the type in request.go, with
-//     body.go, inflate.go and buffers.go
+//   - read.go: reads the client's request into the type in request.go
 //   - models.go: answers clients that ask which models or methods there are
-//   - balance.go: candidates, attempts, failover; race.go: two attempts at once; acl.go: who may use which target;
-//     path.go: how paths are compared
-//   - budgets.go: what a request counts against its budgets
-//   - answers.go: an answer that was kept, instead of an attempt
+//   - balance.go: candidates, attempts, failover; race.go: two attempts at once
+//   - recall.go: an answer that was kept, instead of an attempt
 //   - attempt.go: one try at one target
-//   - translate.go: the body for the provider; extra_body.go: what the client adds
-//     to it
+//   - translate.go: the body for the provider
 //   - count.go: the tokens of a prompt, counted or estimated
 //   - outgoing.go: URL, headers and credentials
-//   - check.go: asks targets whether they live
-//   - upstream.go: the connection to providers; redirect.go: to one host instead
 //   - header_filter.go: the headers that the client gets
 //   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event;
 //     session.go: a WebSocket
 //   - reply.go: what has been sent to the client, and errors in its format;
 //     errors.go: the errors' texts
 //   - log.go: usage for the record, and Kong's log phase
+//   - own.go: requests that the plugin makes itself: to the model that orders targets by
+//     meaning, and to targets whose health is checked
 //
-// ballast.go makes the collector run less often. How requests come from Kong is in
-// package gateway, what a client may call in routes, what is logged in record.
+// How requests come from Kong is in package gateway, what a client may call in routes,
+// who may use which target in acl, the connection to providers in upstream, what is
+// logged in record.
 // Formats are in ../translators and know nothing of this package.
 package plugin
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/spending"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
@@ -201,7 +202,7 @@ func (p *racer) cancelled() bool {
 	select {
 	case <-p.ended:
 		_, failed := errors.AsType[*attemptError](p.err)
-		_, over := errors.AsType[*overBudget](p.err)
+		_, over := errors.AsType[*spending.OverBudgetError](p.err)
 		return !failed && !over
 	default:
 		return true
@@ -253,7 +254,7 @@ func (r *race) join() {
 		if p != nil {
 			<-p.ended
 			p.cancel()
-			r.of.buffers.take(&p.x.buffers)
+			r.of.buffers.Take(&p.x.buffers)
 		}
 	}
 	r.of.first.began = r.first.x.first.began

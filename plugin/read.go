@@ -4,17 +4,21 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"go-ai-proxy/plugin/form"
-	"go-ai-proxy/plugin/record"
-	"go-ai-proxy/plugin/routes"
-	"go-ai-proxy/plugin/wire"
-	"go-ai-proxy/translators/jsonedit"
-	"go-ai-proxy/translators/provider"
-	"go-ai-proxy/translators/route"
 	"io"
 	"net/http"
 	"strings"
 	"time"
+
+	"go-ai-proxy/plugin/buffers"
+	"go-ai-proxy/plugin/form"
+	"go-ai-proxy/plugin/inflate"
+	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/plugin/routes"
+	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // reading fills a request from what the client sends, and refuses what no target
@@ -158,12 +162,12 @@ func (r *reading) readBody(max int64) error {
 	if err != nil {
 		return err
 	}
-	body, err := r.exchange.buffers.readAll(src, size, max)
+	body, err := r.exchange.buffers.ReadAll(src, size, max)
 	switch {
 	case err == nil:
 		r.request.body = body
 		return nil
-	case errors.Is(err, errTooMuch):
+	case errors.Is(err, buffers.ErrTooMuch):
 		return tooLarge(max)
 	}
 	return unreadable(err)
@@ -302,7 +306,7 @@ func (r *reading) meetFields(fields map[string]string) error {
 // answer has begun.
 func (r *reading) hold() {
 	r.request.held, r.request.body = r.request.body, nil
-	r.exchange.buffers.borrowed = nil
+	r.exchange.buffers.Forget()
 }
 
 // takeFormAsJSON reads a form as the JSON of the same request.
@@ -362,10 +366,10 @@ func (r *reading) inflated() (io.Reader, int64, error) {
 }
 
 func (r *reading) inflatedFrom(encoding string) (io.Reader, int64, error) {
-	g := newInflated(r.request.in.Body)
-	err := g.open(encoding)
-	if err != nil && g.sent.err != nil {
-		return nil, 0, unreadable(g.sent.err)
+	g := inflate.New(r.request.in.Body)
+	err := g.Open(encoding)
+	if err != nil && g.SentErr() != nil {
+		return nil, 0, unreadable(g.SentErr())
 	}
 	if err != nil {
 		return nil, 0, notEncoded(encoding, err)
@@ -390,4 +394,92 @@ func checkNames(members []jsonedit.Member) error {
 		return badField("stream", "stream must be true or false") // some providers take "true" for true
 	}
 	return nil
+}
+
+// unreadable maps an error of reading the client's body to what it means: the body
+// is malformed, or the client is gone.
+func unreadable(err error) error {
+	var own *chat.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, errClientGone):
+		return err
+	case errors.Is(err, wire.ErrMalformed):
+		return refuse(http.StatusBadRequest, "request body cannot be read: "+err.Error())
+	}
+	return fmt.Errorf("%w: reading the request body: %w", errClientGone, err)
+}
+
+// passing is a client's body that is forwarded as it arrives. Its errors say whose
+// fault they are.
+type passing struct{ from io.Reader }
+
+// Read implements io.Reader.
+func (p passing) Read(b []byte) (int, error) {
+	n, err := p.from.Read(b)
+	if err != nil && err != io.EOF {
+		err = unreadable(err)
+	}
+	return n, err
+}
+
+// defaultLimit is the default of max_request_body_size, in bytes.
+const defaultLimit = 1 << 20
+
+// within limits r, of size bytes or -1, to most bytes (0: no limit).
+func within(r io.Reader, most, size int64) (io.Reader, error) {
+	switch {
+	case most <= 0:
+		return r, nil
+	case size > most:
+		return nil, tooLarge(most)
+	}
+	return &bounded{r, most, most}, nil
+}
+
+// bounded is a reader that fails when there are more than most bytes.
+type bounded struct {
+	from       io.Reader
+	left, most int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.from.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, tooLarge(b.most)
+	}
+	return n, err
+}
+
+func tooLarge(max int64) error {
+	return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("request body is larger than the %d bytes that max_request_body_size allows", max))
+}
+
+func notEncoded(encoding string, err error) error {
+	return refuse(http.StatusBadRequest, "request body is not valid "+encoding+": "+err.Error())
+}
+
+// zippedBody is a client's body that is inflated while it is read. Its errors are
+// like those of passing.
+type zippedBody struct {
+	from     *inflate.Reader
+	encoding string
+}
+
+// Read implements io.Reader.
+func (z zippedBody) Read(p []byte) (int, error) {
+	n, err := z.from.Read(p)
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case z.from.SentErr() != nil:
+		return n, unreadable(z.from.SentErr())
+	case errors.Is(err, inflate.ErrBomb):
+		return n, refuse(http.StatusRequestEntityTooLarge, "request body is "+err.Error())
+	}
+	return n, notEncoded(z.encoding, err)
 }

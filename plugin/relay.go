@@ -16,6 +16,7 @@ import (
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/budget"
+	"go-ai-proxy/plugin/buffers"
 	"go-ai-proxy/plugin/cluster"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
@@ -28,6 +29,9 @@ import (
 	"go-ai-proxy/plugin/resp"
 	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/semantic"
+	"go-ai-proxy/plugin/spending"
+	"go-ai-proxy/plugin/upstream"
+	"go-ai-proxy/plugin/warnings"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 )
@@ -76,9 +80,8 @@ func (r *Relay) Show(addr string, dropped map[string]func() uint64) (*monitor.Li
 // kind. Configurations are checked against schema.
 func NewRelay(schema *config.Schema, log zerolog.Logger, kind engine.Kind) *Relay {
 	resp.LogTo(log)
-	tuneCollector()
 	return &Relay{
-		schema: schema, log: log, upstream: newHTTPUpstream(kind), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
+		schema: schema, log: log, upstream: upstream.New(kind), states: balancer.NewStore(), pause: pollPause, leaving: make(chan struct{}),
 		embeddings: semantic.NewCache(embeddingsKept, embeddingsKeptFor),
 	}
 }
@@ -126,8 +129,8 @@ func (r *Relay) Close() {
 	if r.answers != nil {
 		r.answers.Close()
 	}
-	if c, ok := r.upstream.(interface{ close() }); ok {
-		c.close()
+	if c, ok := r.upstream.(interface{ Close() }); ok {
+		c.Close()
 	}
 }
 
@@ -138,8 +141,8 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out
 	rec = x.record
 	rec.Update(func(d *record.Data) { d.Started = x.request.start })
 	if len(inst.budgets) > 0 {
-		x.spending = &spending{}
-		defer x.spending.settle(x)
+		x.spending = &spending.Spending{}
+		defer x.spending.Settle(rec)
 	}
 	if live != nil {
 		rec.Watch()
@@ -158,7 +161,7 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out
 	if err := x.serve(ctx); err != nil {
 		x.end(ctx, err)
 	}
-	x.buffers.giveBack(nil)
+	x.buffers.GiveBack(nil)
 	return rec
 }
 
@@ -173,8 +176,8 @@ type exchange struct {
 	own       reply
 	reply     *reply // own, or that of the attempt that answers
 	balancing balancing
-	spending  *spending // nil without budgets
-	buffers   buffers
+	spending  *spending.Spending // nil without budgets
+	buffers   buffers.Set
 	first     attempt // usually the only one
 	hedging   bool    // the exchange is that of one of two attempts: see race
 }
@@ -187,7 +190,7 @@ func (x *exchange) fork() *exchange {
 	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing, spending: x.spending}
 	f.own = reply{sink: x.own.sink, cached: x.own.cached, instance: x.instance, request: &f.request, record: f.record}
 	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
-	f.buffers.keeps = x.buffers.keeps
+	f.buffers.Keeps = x.buffers.Keeps
 	return f
 }
 
@@ -198,7 +201,7 @@ func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live
 	x.own = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
 	x.reply = &x.own
 	x.balancing.exchange = x
-	x.buffers.keeps = inst.keeps
+	x.buffers.Keeps = inst.keeps
 	return x
 }
 
@@ -329,11 +332,12 @@ func (r *Relay) NewInstance(data []byte) (inst *Instance, err error) {
 		inst.broken = refuse(http.StatusInternalServerError, "the configuration of go-ai-proxy cannot work: "+err.Error())
 		return inst, err
 	}
-	inst.warnings = slices.Concat(inst.warnings, c.Warnings(), warningsOf(inst))
+	targets := inst.checked()
+	inst.warnings = slices.Concat(inst.warnings, c.Warnings(), warnings.Of(c, targets))
 	for _, w := range inst.warnings {
 		r.log.Warn().Str("plugin_id", c.PluginID).Str("field", w.Field).Msg(w.Message)
 	}
-	return inst, impossible(inst)
+	return inst, warnings.Impossible(c, targets)
 }
 
 // closed forgets an instance.
@@ -370,18 +374,14 @@ func (r *Relay) Budgets() []monitor.Budget {
 	r.mu.Unlock()
 	var list []monitor.Budget
 	for _, inst := range slices.Backward(instances) {
-		list = appendBudgets(list, inst, time.Now())
+		list = spending.Append(list, inst.budgets, time.Now())
 	}
 	return list
 }
 
 // IdleConnections implements monitor.Source.
 func (r *Relay) IdleConnections() int {
-	upstream := r.upstream
-	if to, ok := upstream.(*redirected); ok {
-		upstream = to.Upstream
-	}
-	if pool, ok := upstream.(interface{ IdleConnections() int }); ok {
+	if pool, ok := r.upstream.(interface{ IdleConnections() int }); ok {
 		return pool.IdleConnections()
 	}
 	return 0
@@ -392,5 +392,7 @@ func (r *Relay) IdleConnections() int {
 // first request. With a mock at base, a configuration can be tried without keys
 // and without a network.
 func (r *Relay) Redirect(base *url.URL) {
-	r.upstream = &redirected{Upstream: r.upstream, base: base}
+	if c, ok := r.upstream.(interface{ Redirect(*url.URL) }); ok {
+		c.Redirect(base)
+	}
 }

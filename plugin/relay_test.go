@@ -163,7 +163,7 @@ func (b *bench) record() map[string]any {
 			}
 		}
 		return v
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		b.t.Fatal("no record")
 	}
 	return nil
@@ -346,7 +346,7 @@ func TestClientThatLeavesEndsTheUpstreamCall(t *testing.T) {
 				if d := at.Sub(gone); d > machine.Within(50*time.Millisecond) {
 					t.Errorf("the upstream call ended after %v", d)
 				}
-			case <-time.After(3 * time.Second):
+			case <-time.After(20 * time.Second):
 				t.Fatal("the upstream call went on")
 			}
 			if rec := b.record(); at(rec, "meta.outcome") != "client_aborted" {
@@ -609,7 +609,7 @@ func TestPanicOnTheClientsBodyLeavesTheRecordReadable(t *testing.T) {
 		if at(rec, "meta.outcome") != "internal_error" {
 			t.Errorf("record %v", rec)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Fatal("the record is locked for ever")
 	}
 }

@@ -453,7 +453,7 @@ func TestUploadThatBreaksOffEndsTheUpstreamCall(t *testing.T) {
 		if err == nil {
 			t.Error("the provider took half a file for a whole one")
 		}
-	case <-time.After(3 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Fatal("the upstream call went on")
 	}
 	if rec := b.record(); at(rec, "meta.outcome") != "client_aborted" {

@@ -17,10 +17,10 @@ import (
 	"go-ai-proxy/translators/frame"
 )
 
-// socketUpstream is an Upstream that can open WebSockets. When the provider
-// refuses, dial returns its answer with the error.
-type socketUpstream interface {
-	dial(ctx context.Context, out *wire.Outgoing, o *websocket.DialOptions) (*websocket.Conn, *wire.Answer, error)
+// dialer is an Upstream that can open WebSockets. When the provider refuses, Dial
+// returns its answer with the error.
+type dialer interface {
+	Dial(ctx context.Context, out *wire.Outgoing, o *websocket.DialOptions) (*websocket.Conn, *wire.Answer, error)
 }
 
 var errNoSockets = errors.New("the engine towards providers has no WebSockets")
@@ -53,7 +53,7 @@ func serveSocket(ctx context.Context, a *attempt) error {
 
 // dialSocket connects to the provider. A refusal is handled like any error answer.
 func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*websocket.Conn, error) {
-	upstream, ok := a.relay.upstream.(socketUpstream)
+	upstream, ok := a.relay.upstream.(dialer)
 	if !ok {
 		return nil, errNoSockets
 	}
@@ -66,7 +66,7 @@ func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*web
 	defer cancel()
 	a.out.Header.Del("Content-Type")
 	a.out.Header.Del("Origin") // it names the client's page and our host
-	conn, answer, err := upstream.dial(dialing, &a.out, o)
+	conn, answer, err := upstream.Dial(dialing, &a.out, o)
 	a.took = time.Since(a.began)
 	switch {
 	case err == nil:

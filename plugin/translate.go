@@ -6,6 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"go-ai-proxy/plugin/extrabody"
 	"go-ai-proxy/plugin/form"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
@@ -14,9 +19,6 @@ import (
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
-	"net/http"
-	"strconv"
-	"strings"
 )
 
 // translation is how the bodies of provider and client relate.
@@ -278,6 +280,14 @@ func streamEdits(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	return edits
 }
 
+// mergeExtraBody merges the client's extra_body into the provider's body.
+func mergeExtraBody(a *attempt, extra []byte) (err error) {
+	if len(extra) > 0 {
+		a.pieces, err = extrabody.Merge(a.pieces, extra, &extrabody.Rules{Options: a.target.Options, Stream: a.request.stream, Model: a.ownModel})
+	}
+	return err
+}
+
 // translateChat translates the request by way of the internal form.
 func translateChat(a *attempt) error {
 	r, err := chatRequest(a)
@@ -289,7 +299,7 @@ func translateChat(a *attempt) error {
 		r, done = p.Chat(a.op.Caching, a.target, r, a.request.in.Header, a.request.members)
 		a.record.Update(func(d *record.Data) { d.PromptCache = done })
 	}
-	body, err := a.op.AppendRequest(a.buffers.borrow(len(a.request.body) + 1024)[:0], a.target, r)
+	body, err := a.op.AppendRequest(a.buffers.Borrow(len(a.request.body) + 1024)[:0], a.target, r)
 	if err != nil {
 		return err
 	}
@@ -326,7 +336,7 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 		r.TopK = chat.Number(number(*o.TopK))
 	}
 	if len(r.Extra) > 0 {
-		r.Extra = unpinnedExtra(a, r.Extra)
+		r.Extra = extrabody.Own(r.Extra, o)
 	}
 	return &r, offer(a, &r)
 }

@@ -102,7 +102,7 @@ func start(t testing.TB, env []string, args ...string) *gateway {
 	}
 	t.Cleanup(func() { g.stop(t) })
 	g.out.Go(func() { g.read(bufio.NewReaderSize(stdout, 1<<20)) })
-	for end := time.Now().Add(5 * time.Second); g.url == ""; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); g.url == ""; time.Sleep(5 * time.Millisecond) {
 		text := g.stderr.String()
 		if _, after, ok := strings.Cut(text, " on http://"); ok && strings.Contains(after, "\n") {
 			g.url = "http://" + after[:strings.IndexByte(after, '\n')]
@@ -140,7 +140,7 @@ func (g *gateway) read(r *bufio.Reader) {
 // entry waits for the log entry of a request.
 func (g *gateway) entry(t testing.TB, id string) map[string]any {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		g.mu.Lock()
 		entry, bad := g.entries[id], g.bad
 		g.mu.Unlock()
@@ -158,7 +158,7 @@ func (g *gateway) entry(t testing.TB, id string) map[string]any {
 // only waits for the n-th entry when there are to be no more than n.
 func (g *gateway) only(t testing.TB, n int) map[string]any {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		g.mu.Lock()
 		lines := bytes.Split(bytes.TrimSpace(g.stdout.Bytes()), []byte("\n"))
 		g.mu.Unlock()

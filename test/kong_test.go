@@ -148,7 +148,7 @@ func TestLogPhaseWritesTheEntryWithoutTheShim(t *testing.T) {
 		t.Fatalf("%d %s", resp.StatusCode, text)
 	}
 	host.Wait()
-	for end := time.Now().Add(3 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		for line := range strings.Lines(host.Output()) {
 			if strings.Contains(line, `"ai":`) {
 				entry := object(t, line)
@@ -177,7 +177,7 @@ func TestBrokenConfigurationIsNamedToEveryClient(t *testing.T) {
 		}
 	}
 	refusals := func() int { return strings.Count(host.Output(), "configuration refused") }
-	for end := time.Now().Add(5 * time.Second); refusals() == 0 && time.Now().Before(end); {
+	for end := time.Now().Add(20 * time.Second); refusals() == 0 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond) // nobody waits for the log
 	}
 	if n := refusals(); n != 1 {

@@ -286,8 +286,8 @@ func (w *world) record() (record map[string]any) {
 		if err := json.Unmarshal(r.Append(nil), &record); err != nil {
 			w.t.Fatalf("record: %v", err)
 		}
-	case <-time.After(5 * time.Second):
-		w.t.Fatal("no record after 5 s")
+	case <-time.After(20 * time.Second):
+		w.t.Fatal("no record after 20 s")
 	}
 	return record
 }

@@ -54,7 +54,7 @@ func TestStatusShowsWhatIsServed(t *testing.T) {
 		idle = regexp.MustCompile(`go_ai_proxy_upstream_connections_idle 0\n`)
 	}
 	var metrics string
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if _, metrics = fetch(base + "/metrics"); strings.Contains(metrics, "} 3\n") && idle.MatchString(metrics) {
 			break
 		}

@@ -73,7 +73,7 @@ func TestStandaloneExportsASpanOfEachRequest(t *testing.T) {
 	}
 	ask(`{"messages":[{"role":"user","content":"a marked prompt"}],"stream":true}`)
 	ask(`{"messages":7}`)
-	for end := time.Now().Add(5 * time.Second); len(spans()) < 2 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); len(spans()) < 2 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 	}
 	got := spans()
 	if len(got) != 2 {

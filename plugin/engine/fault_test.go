@@ -210,14 +210,14 @@ func TestTenThousandAbortedRequestsLeaveNothingBehind(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	for end := time.Now().Add(5 * time.Second); open.Load() > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); open.Load() > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 	}
 	if n := open.Load(); n > 0 {
 		t.Fatalf("%d requests are still served", n)
 	}
 	client.Close()
 	up.CloseClientConnections()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		files, left := openFiles(t), runtime.NumGoroutine()
 		if files <= before+5 && left <= goroutines+5 {
 			return

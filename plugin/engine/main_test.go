@@ -44,7 +44,7 @@ func serve(t testing.TB, s *Server, handler HandlerFunc) string {
 		}
 		select {
 		case <-s.empty:
-		case <-time.After(5 * time.Second):
+		case <-time.After(20 * time.Second):
 			t.Error("a connection is still served")
 		}
 	})

@@ -172,7 +172,7 @@ func TestBothEnginesNoticeAClientThatLeaves(t *testing.T) {
 			select {
 			case <-x.Context().Done():
 				ended <- x.Context().Err()
-			case <-time.After(5 * time.Second):
+			case <-time.After(20 * time.Second):
 				ended <- errors.New("nobody left")
 			}
 			x.Abort()

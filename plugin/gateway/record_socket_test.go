@@ -36,7 +36,7 @@ func connectWorker(t *testing.T, g *Gateway, socket, token string) *worker {
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(10 * time.Second))
 	fmt.Fprintf(c, "7 %s\n", token)
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		g.workers.mu.Lock()
 		known := g.workers.workers["7"] != nil
 		g.workers.mu.Unlock()

@@ -5,9 +5,14 @@ package health
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
+
+	"go-ai-proxy/plugin/wire"
 
 	"github.com/rs/zerolog"
 )
@@ -132,4 +137,18 @@ func (w *watch) count(ctx context.Context, asked bool, err error) {
 		w.down, w.inRow = !w.down, 0
 	}
 	w.Tell(asked, err, w.down)
+}
+
+// maxAnswer is how much of an answer to a check is read, in bytes.
+const maxAnswer = 64 << 10
+
+// Judge closes a target's answer to a check, and says whether the target lives: whatever
+// it answers shows that it does, but 404 and 5xx.
+func Judge(answer *wire.Answer) error {
+	defer answer.Body.Close()
+	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer) // so that the connection can be kept
+	if answer.Status >= 500 || answer.Status == http.StatusNotFound {
+		return fmt.Errorf("the target answered %d", answer.Status)
+	}
+	return nil
 }

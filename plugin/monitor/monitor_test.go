@@ -332,7 +332,7 @@ func TestTheAddressIsTakenWhenItBecomesFree(t *testing.T) {
 	_, first := begun()
 	first.Start()
 	var addr string
-	for end := time.Now().Add(5 * time.Second); addr == "" && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); addr == "" && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		addr = first.Addr()
 	}
 	second, err := Listen(New(two, "the second", nil), addr, func(string) string { return "" }, zerolog.Nop())
@@ -342,7 +342,7 @@ func TestTheAddressIsTakenWhenItBecomesFree(t *testing.T) {
 	second.Start()
 	defer second.Close()
 	first.Close()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		resp, err := http.Get("http://" + addr + "/state")
 		if err == nil {
 			b, _ := io.ReadAll(resp.Body)

@@ -22,7 +22,7 @@ func TestPanicUnderARecordsLockReleasesIt(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Fatal("the record is locked for good")
 	}
 }

@@ -7,11 +7,14 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash"
+	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/route"
 )
 
 // Request is what the answer of a request depends on.
@@ -24,7 +27,7 @@ type Request struct {
 	Stream, Gzip   bool
 	Consumer       string
 	Groups         []string
-	Credentials    []string // the client's own, which a provider may be given
+	Headers        []string // see Distinguishing
 	Members        []jsonedit.Member
 	CacheControl   []string // values of the header
 	Deterministic  bool     // no temperature is needed: embeddings
@@ -133,7 +136,7 @@ func (c *Cache) Key(r *Request) (k Key) {
 			add(h, []byte("group "+g))
 		}
 	}
-	for _, v := range r.Credentials {
+	for _, v := range r.Headers {
 		add(h, []byte(v))
 	}
 	add(h, nil)
@@ -176,4 +179,32 @@ func body(h hash.Hash, ms []jsonedit.Member) {
 		add(h, m.Key)
 		add(h, value)
 	}
+}
+
+// Keeps says whether answers of a route type may be kept: text and vectors.
+func Keeps(t route.Type) bool {
+	return t == route.Chat || t == route.Completions || t == route.Responses || t == route.Embeddings
+}
+
+// Distinguishing returns the headers, with their values, that tell a client's request from
+// another's: versions and betas of APIs, and, if Kong does not know the client, or a
+// provider is given its credentials, those.
+func Distinguishing(h http.Header, unknown bool) (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if unknown && isCredential(name) || changesAnswer(name) {
+			all = append(append(all, name), h[name]...)
+		}
+	}
+	return all
+}
+
+// isCredential says whether a header may tell clients apart that Kong does not know.
+func isCredential(name string) bool {
+	return name == "Authorization" || name == "Cookie" || strings.HasSuffix(name, "Key") || strings.HasSuffix(name, "Token")
+}
+
+// changesAnswer says whether a client's header changes what a provider answers: versions
+// and betas.
+func changesAnswer(name string) bool {
+	return strings.HasSuffix(name, "-Beta") || strings.HasSuffix(name, "-Version") || strings.HasPrefix(name, "X-Amzn-") || strings.HasSuffix(name, "-Organization") || strings.HasSuffix(name, "-Project")
 }

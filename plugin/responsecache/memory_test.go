@@ -133,7 +133,7 @@ func TestKeysDifferByAllThatAnAnswerDependsOn(t *testing.T) {
 	for _, change := range []func(*Request){
 		func(r *Request) { r.Route = "x" }, func(r *Request) { r.Path = "x" }, func(r *Request) { r.Query = "x" }, func(r *Request) { r.API = "x" },
 		func(r *Request) { r.Model = "x" }, func(r *Request) { r.Targets = []string{"x"} }, func(r *Request) { r.Stream = true }, func(r *Request) { r.Gzip = true },
-		func(r *Request) { r.Consumer = "x" }, func(r *Request) { r.Groups = []string{"x"} }, func(r *Request) { r.Credentials = []string{"x"} },
+		func(r *Request) { r.Consumer = "x" }, func(r *Request) { r.Groups = []string{"x"} }, func(r *Request) { r.Headers = []string{"x"} },
 	} {
 		r := request(body)
 		change(r)

@@ -1,14 +1,16 @@
 // Package responsecache keeps whole answers for requests that are repeated exactly. It
-// decides which requests may be answered from it (key.go), and keeps answers in memory
-// (memory.go) or in Redis (redis.go). It knows neither HTTP nor providers. Start with
-// Cache.Key.
+// decides which requests may be answered from it (key.go), copies answers on their way
+// to the client (capture.go), and keeps them in memory (memory.go) or in Redis (redis.go).
+// It knows no provider. Start with Cache.Key.
 package responsecache
 
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
+	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/translators/chat"
 )
 
@@ -75,6 +77,20 @@ const (
 type Cache struct {
 	o     Options
 	store store
+}
+
+// Open returns the cache that c asks for. redis is where it keeps answers if c wants them
+// there; nil keeps them in memory.
+func Open(c *config.ResponseCache, scope []byte, redis *Redis) *Cache {
+	o := Options{
+		TTL: time.Duration(c.TTL * float64(time.Second)), Entries: c.MaxEntries, Bytes: c.MaxBytes, Scope: scope,
+		Consumer: c.Per == nil || slices.Contains(*c.Per, "consumer"), Group: c.Per != nil && slices.Contains(*c.Per, "consumer_group"),
+		AnyTemperature: c.AnyTemperature,
+	}
+	if c.Redis {
+		o.Redis = redis
+	}
+	return New(o)
 }
 
 // New returns a cache. Close releases it.

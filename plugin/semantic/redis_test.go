@@ -102,7 +102,7 @@ func TestRouterSearchesRedisAndNoticesWhatIsMissing(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	s.Revive(t)
-	deadline := time.Now().Add(8 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	got := rank()
 	for len(got.Warnings) > 0 && time.Now().Before(deadline) {
 		time.Sleep(50 * time.Millisecond)

@@ -156,7 +156,7 @@ func TestRequestsWaitForTheDescriptionsOnlyUntilTheyFailed(t *testing.T) {
 		t.Errorf("the second request waited %v", d)
 	}
 	m.broken.Store(false)
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
 		if got = r.Rank(t.Context(), "code", all(r)); len(got.Ranked) == 3 {
 			return

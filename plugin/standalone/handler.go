@@ -15,6 +15,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -58,7 +59,7 @@ func (h *handler) answer(x *exchange) {
 			x.answer.Abort()
 		}
 	}()
-	path := plugin.NormalizePath(x.request.Path)
+	path := routes.NormalizePath(x.request.Path)
 	if path == "" {
 		path = "/"
 	}

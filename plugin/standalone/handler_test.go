@@ -17,6 +17,7 @@ import (
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/mock"
 )
 
@@ -36,7 +37,7 @@ func (l *log) Write(p []byte) (int, error) {
 // entries are all so far, of which there are to be n.
 func (l *log) entries(t *testing.T, n int) []map[string]any {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		l.mu.Lock()
 		writes := l.writes
 		l.mu.Unlock()
@@ -251,7 +252,7 @@ func BenchmarkRoutingAndLogEntry(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		x := &exchange{id: requestID(), request: r, start: time.Now(), answer: sink{header: answer, status: 200}, secrets: usual}
-		m, ok := l.router.find(r, plugin.NormalizePath(r.Path))
+		m, ok := l.router.find(r, routes.NormalizePath(r.Path))
 		if !ok {
 			b.Fatal("no route")
 		}

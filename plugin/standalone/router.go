@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/routes"
 )
 
 // route is a route of the configuration, ready to serve. It is immutable.
@@ -82,7 +83,7 @@ func newRule(r *route, path string) (rule, error) {
 		return rule{}, fmt.Errorf("%q should start with / (a prefix) or ~/ (a regular expression)", path)
 	}
 	if !isRegex {
-		return rule{route: r, prefix: plugin.NormalizePath(path)}, nil
+		return rule{route: r, prefix: routes.NormalizePath(path)}, nil
 	}
 	regex, err := regexp.Compile("^(?:" + pattern + ")")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/conformance/workload"
 )
 
@@ -69,7 +70,7 @@ func TestRoutesAreFoundInKongsOrder(t *testing.T) {
 			for k, v := range c.headers {
 				r.Header.Set(k, v)
 			}
-			m, ok := routesOf(t, c.routes).find(r, plugin.NormalizePath(r.Path))
+			m, ok := routesOf(t, c.routes).find(r, routes.NormalizePath(r.Path))
 			if ok != (c.want != "") || ok && m.name != c.want {
 				t.Fatalf("found %v, want %q", m.route, c.want)
 			}
@@ -89,7 +90,7 @@ func TestNamedCapturesComeFromTheNormalizedPath(t *testing.T) {
 		{"~/a/([0-9]+)", "/a/1", nil},
 	} {
 		r := exchangeOf("POST", c.url)
-		m, ok := routesOf(t, "{name: r, paths: ['"+c.path+"']}").find(r, plugin.NormalizePath(r.Path))
+		m, ok := routesOf(t, "{name: r, paths: ['"+c.path+"']}").find(r, routes.NormalizePath(r.Path))
 		if !ok || !maps.Equal(m.captures, c.want) {
 			t.Errorf("%s of %s: %v, want %v", c.path, c.url, m.captures, c.want)
 		}
@@ -139,7 +140,7 @@ func TestPathsAreNormalizedAsInKong(t *testing.T) {
 		"/a/./b": "/a/b", "/a/../b": "/b", "/../../b": "/b", "/a/b/..": "/a/", "/a/.": "/a/", "/.well-known": "/.well-known",
 		"/%7Ea%41": "/~aA", "/a%2fb%2Fc": "/a%2Fb%2Fc", "/%2e%2e/b": "/b", "/a%": "/a%", "/a%zz": "/a%zz", "/%c3%a9": "/é", "/...": "/...",
 	} {
-		got := plugin.NormalizePath(path)
+		got := routes.NormalizePath(path)
 		if got != want {
 			t.Errorf("normalize(%q) = %q, want %q", path, got, want)
 		}
@@ -154,12 +155,12 @@ func FuzzNormalizedPathsStayInPlace(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		defer workload.Linear(t, len(path))()
-		once := plugin.NormalizePath("/" + path)
+		once := routes.NormalizePath("/" + path)
 		if strings.Contains(once+"/", "/../") || strings.Contains(once, "//") {
 			t.Fatalf("normalize(%q) = %q", "/"+path, once)
 		}
-		if !strings.Contains(once, "%") && plugin.NormalizePath(once) != once {
-			t.Fatalf("normalize(%q) = %q, and again %q", "/"+path, once, plugin.NormalizePath(once))
+		if !strings.Contains(once, "%") && routes.NormalizePath(once) != once {
+			t.Fatalf("normalize(%q) = %q, and again %q", "/"+path, once, routes.NormalizePath(once))
 		}
 		if forwarded("/base", once, 1, true)[:5] != "/base" {
 			t.Fatalf("%q left its base", once)

@@ -295,7 +295,7 @@ type entry struct {
 func (g *gateway) entries(n int) []entry {
 	g.t.Helper()
 	var logged []string
-	for end := time.Now().Add(5 * time.Second); len(logged) < n; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); len(logged) < n; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			g.t.Fatalf("%d requests logged, want %d", len(logged), n)
 		}

@@ -155,7 +155,7 @@ func TestRelayThatAnswersAgainIsAskedAgain(t *testing.T) {
 	}
 	deafNow.Store(false)
 	n := 10
-	for end := time.Now().Add(5 * time.Second); ; n++ {
+	for end := time.Now().Add(20 * time.Second); ; n++ {
 		g.post("/v1", "{}")
 		if all := g.entries(n + 1); all[n].Record != nil {
 			break
@@ -213,7 +213,7 @@ func TestLostRecordsAreCounted(t *testing.T) {
 	said := g.entries(5)[0].Complaints
 	want(t, "first warning", said, []string{"warn: no AI record in the log entry: the relay did not answer in time"})
 	counted := 0
-	for end := time.Now().Add(5 * time.Second); counted < 5 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); counted < 5 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		counted = 0
 		for _, e := range g.entries(5) {
 			counted += len(e.Complaints)
@@ -384,7 +384,7 @@ func (g *gateway) judge(asked *prompts) {
 	g.t.Helper()
 	var all []entry
 	var missing, lost []any
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		all = g.entries(1)
 		logged := map[any]bool{}
 		lost, missing = nil, nil

@@ -149,7 +149,7 @@ func (r *records) converse(conn net.Conn, reply func(string) string) {
 func (r *records) push(id, record string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for end := time.Now().Add(5 * time.Second); len(r.conns) == 0; {
+	for end := time.Now().Add(20 * time.Second); len(r.conns) == 0; {
 		if time.Now().After(end) {
 			r.t.Error("no worker is connected")
 			return
@@ -167,7 +167,7 @@ func (r *records) push(id, record string) {
 
 // hangUp closes the connections of all workers.
 func (r *records) hangUp() {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		r.mu.Lock()
 		n := len(r.conns)
 		for _, c := range r.conns {

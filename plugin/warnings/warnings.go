@@ -1,4 +1,8 @@
-package plugin
+// Package warnings names the options of a configuration that have no effect at their
+// target because of its provider's operations, targets that clients will hardly reach, and
+// targets that can serve nothing. Package config checks the rules that do not depend on
+// providers. Start with Of.
+package warnings
 
 import (
 	"fmt"
@@ -8,25 +12,32 @@ import (
 
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/promptcache"
+	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
-// warningsOf names the options that have no effect at their target because of its
-// provider's operations, and targets that clients will hardly reach. Package config
-// checks the rules that do not depend on those.
-func warningsOf(inst *Instance) (problems config.Problems) {
-	for i, t := range inst.targets {
-		path := inst.config.Path(i)
-		if bareURL(inst, t) {
+// Target is a target of the configuration.
+type Target struct {
+	*config.Target
+	Provider *provider.Provider
+	Unpriced bool // it has a price list, in which its model is not
+}
+
+// Of names the options without effect, and targets that clients will hardly reach.
+func Of(c *config.Config, targets []Target) (problems config.Problems) {
+	for i := range targets {
+		t := &targets[i]
+		path := c.Path(i)
+		if bareURL(c, t) {
 			problems = append(problems, config.Problem{Field: path + ".model.options.upstream_url", Message: "has no path, so that requests go to /: write the whole URL, as the provider's documentation has it"})
 		}
-		if otherModel(inst, t) {
-			problems = append(problems, config.Problem{Field: path + ".model.name", Message: fmt.Sprintf("clients of llm_format %s name models of their own, and are refused: use targets, with model_alias", inst.config.LLMFormat)})
+		if otherModel(c, t) {
+			problems = append(problems, config.Problem{Field: path + ".model.name", Message: fmt.Sprintf("clients of llm_format %s name models of their own, and are refused: use targets, with model_alias", c.LLMFormat)})
 		}
-		if t.prices != nil && t.Static() && t.Model.Name != "" && !t.Model.Options.Known() && priceOfModel(t) == nil {
+		if t.Unpriced && t.Static() && t.Model.Name != "" && !t.Model.Options.Known() {
 			problems = append(problems, config.Problem{Field: path + ".logging.price_file", Message: fmt.Sprintf("has no price of %s/%s, so that its cost is not known: set model.options.input_cost and output_cost", t.Model.Provider, t.Model.Name)})
 		}
 		for i := range target.List {
@@ -37,9 +48,9 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 			why := ""
 			switch {
 			case o.Tuning:
-				why = tuning(inst, t, o.Name)
+				why = tuning(c, t, o.Name)
 			case o.Name == "upstream_path":
-				why = upstreamPath(inst, t)
+				why = upstreamPath(c, t)
 			case o.Name == "override" && !contested(&t.Model.Options):
 				why = "no option is set that clients can set, too"
 			}
@@ -48,19 +59,35 @@ func warningsOf(inst *Instance) (problems config.Problems) {
 			}
 		}
 	}
-	if c := inst.config; c.ResponseStreaming != "allow" && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return canStream(inst, t) }) {
+	if c.ResponseStreaming != "allow" && !some(targets, func(t *Target) bool { return canStream(c, t) }) {
 		problems = append(problems, config.Problem{Field: "config.response_streaming", Message: "has no effect: nothing of the route types streams"})
 	}
-	if c := inst.config.ResponseCache; c != nil && c.Redis && inst.relay.answers == nil {
-		problems = append(problems, config.Problem{Field: "config.response_cache.redis", Message: "has no effect: " + RedisEnv + " is not set, and answers are kept in memory"})
-	}
-	if c := inst.config.ResponseCache; c != nil && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return keepsAnswers(t.RouteType) }) {
+	if c.ResponseCache != nil && !some(targets, func(t *Target) bool { return responsecache.Keeps(t.RouteType) }) {
 		problems = append(problems, config.Problem{Field: "config.response_cache", Message: "has no effect: answers of no route type of the targets are kept"})
 	}
-	if inst.prompts != nil && !slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return cachesPrompts(inst, t) }) {
+	if promptcache.New(c.Cache, c.Balancer.Affinity.Headers) != nil && !some(targets, func(t *Target) bool { return cachesPrompts(c, t) }) {
 		problems = append(problems, config.Problem{Field: "config.cache.auto", Message: "has no effect: no target's prompt cache can be asked for"})
 	}
 	return problems
+}
+
+func some(targets []Target, is func(*Target) bool) bool {
+	for i := range targets {
+		if is(&targets[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// served returns the providers that the target may use: exactly one when its model
+// does not depend on the request.
+func served(t *Target) []*provider.Provider {
+	name := t.Model.Name
+	if strings.Contains(name, "$(") {
+		name = ""
+	}
+	return routes.Variants(t.Provider, target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: name, Options: &t.Model.Options})
 }
 
 // contested says whether an option is set that clients can set, too.
@@ -69,11 +96,11 @@ func contested(o *target.Options) bool {
 }
 
 // cachesPrompts says whether the target's provider can be asked to cache prompts.
-func cachesPrompts(inst *Instance, t *endpoint) bool {
+func cachesPrompts(c *config.Config, t *Target) bool {
 	to := target.Target{Provider: t.Model.Provider, Route: t.RouteType, Model: t.Model.Name, Options: &t.Model.Options}
-	return slices.ContainsFunc(t.served(), func(p *provider.Provider) bool {
+	return slices.ContainsFunc(served(t), func(p *provider.Provider) bool {
 		op := p.Operations[t.RouteType]
-		if n := inst.native(); n != nil {
+		if n := routes.Native(c.LLMFormat); n != nil {
 			op = p.Find(n.Paths[0].API.Format, t.RouteType)
 		}
 		return op != nil && promptcache.Helps(op.Caching, &to)
@@ -81,32 +108,33 @@ func cachesPrompts(inst *Instance, t *endpoint) bool {
 }
 
 // bareURL says whether a target's URL lacks the path that its provider needs.
-func bareURL(inst *Instance, t *endpoint) bool {
+func bareURL(c *config.Config, t *Target) bool {
 	u, err := url.Parse(t.Model.Options.UpstreamURL)
-	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || inst.native() != nil || t.RouteType == route.Preserve || !routes.Serves(t.served(), t.RouteType) {
+	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || routes.Native(c.LLMFormat) != nil || t.RouteType == route.Preserve || !routes.Serves(served(t), t.RouteType) {
 		return false
 	}
-	return t.provider.Base != nil && t.Model.Options.UpstreamPath == "" // that has a warning of its own
+	return t.Provider.Base != nil && t.Model.Options.UpstreamPath == "" // that has a warning of its own
 }
 
 // otherModel says whether the clients' format belongs to another provider, whose
 // models they name, and the target has but one name, which is none of those.
-func otherModel(inst *Instance, t *endpoint) bool {
-	return inst.native() != nil && !inst.config.Advanced && inst.config.LLMFormat != t.Model.Provider &&
+func otherModel(c *config.Config, t *Target) bool {
+	return routes.Native(c.LLMFormat) != nil && !c.Advanced && c.LLMFormat != t.Model.Provider &&
 		t.RouteType == route.Chat && t.Static() && t.Model.Name != "" && t.Model.Alias == ""
 }
 
-// impossible names the targets whose provider has no operation of their route
-// type.
-func impossible(inst *Instance) error {
+// Impossible is the error that names the targets whose provider has no operation of their
+// route type; nil if there are none.
+func Impossible(c *config.Config, targets []Target) error {
 	var problems config.Problems
-	for i, t := range inst.targets {
-		if inst.native() != nil || t.RouteType == route.Preserve || routes.Serves(t.served(), t.RouteType) {
+	for i := range targets {
+		t := &targets[i]
+		if routes.Native(c.LLMFormat) != nil || t.RouteType == route.Preserve || routes.Serves(served(t), t.RouteType) {
 			continue
 		}
 		problems = append(problems, config.Problem{
-			Field:   inst.config.Path(i) + ".route_type",
-			Message: fmt.Sprintf("provider %s has nothing of %s: use one of %s", t.Model.Provider, t.RouteType, route.Join(routes.Served(t.served()), ", ")),
+			Field:   c.Path(i) + ".route_type",
+			Message: fmt.Sprintf("provider %s has nothing of %s: use one of %s", t.Model.Provider, t.RouteType, route.Join(routes.Served(served(t)), ", ")),
 		})
 	}
 	if problems == nil {
@@ -116,22 +144,22 @@ func impossible(inst *Instance) error {
 }
 
 // canStream says whether clients of the target's route type may ask for a stream.
-func canStream(inst *Instance, t *endpoint) bool {
+func canStream(c *config.Config, t *Target) bool {
 	s := routes.Of(t.RouteType)
-	return inst.native() != nil || s != nil && s.Streams
+	return routes.Native(c.LLMFormat) != nil || s != nil && s.Streams
 }
 
 // upstreamPath says why the option upstream_path does not replace the provider's
 // path; "" when it does.
-func upstreamPath(inst *Instance, t *endpoint) string {
-	if op := t.provider.Operations[t.RouteType]; inst.native() == nil && op != nil && op.Resource != nil {
+func upstreamPath(c *config.Config, t *Target) string {
+	if op := t.Provider.Operations[t.RouteType]; routes.Native(c.LLMFormat) == nil && op != nil && op.Resource != nil {
 		return "the provider has several paths for route_type " + string(t.RouteType)
 	}
 	_, at, _ := strings.Cut(t.Model.Options.UpstreamURL, "://")
 	_, path, _ := strings.Cut(at, "/")
 	switch {
-	case at == "", t.provider.PathOverURL:
-	case path == "" && (t.RouteType == route.Preserve || t.provider.Base == nil || inst.native() != nil):
+	case at == "", t.Provider.PathOverURL:
+	case path == "" && (t.RouteType == route.Preserve || t.Provider.Base == nil || routes.Native(c.LLMFormat) != nil):
 	case t.RouteType == route.Preserve && !t.OwnPath(): // instead of the client's path, the URL's path is used
 	default:
 		return "upstream_url has the path"
@@ -141,10 +169,10 @@ func upstreamPath(inst *Instance, t *endpoint) string {
 
 // tuning says why a tuning option, by its name in OpenAI's format, is not sent; ""
 // when it is.
-func tuning(inst *Instance, t *endpoint, name string) string {
-	if n := inst.native(); n != nil {
+func tuning(c *config.Config, t *Target, name string) string {
+	if n := routes.Native(c.LLMFormat); n != nil {
 		format := n.Paths[0].API.Format
-		for _, p := range t.served() {
+		for _, p := range served(t) {
 			if op := p.Find(format, route.Chat); op == nil || (op.Format == format || !refuses(op, name)) && tunes(t, op, name) {
 				if t.RouteType != route.Chat {
 					return "it is for route_type " + string(route.Chat)
@@ -158,7 +186,7 @@ func tuning(inst *Instance, t *endpoint, name string) string {
 	if s == nil || !s.Tuned {
 		return fmt.Sprintf("requests of route_type %s have no %s", t.RouteType, name)
 	}
-	for _, p := range t.served() {
+	for _, p := range served(t) {
 		if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) && tunes(t, op, name) {
 			return ""
 		}
@@ -167,7 +195,7 @@ func tuning(inst *Instance, t *endpoint, name string) string {
 }
 
 // tunes says whether the target's model takes a tuning option, as far as is known.
-func tunes(t *endpoint, op *provider.Operation, name string) bool {
+func tunes(t *Target, op *provider.Operation, name string) bool {
 	return !t.Static() || t.Model.Name == "" || op.Tunes(&target.Target{Provider: t.Model.Provider, Model: t.Model.Name, Options: &t.Model.Options}, name)
 }
 

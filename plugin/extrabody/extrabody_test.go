@@ -1,22 +1,25 @@
-package plugin
+package extrabody
 
 import (
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
-	"go-ai-proxy/plugin/config"
-	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/growth"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
-// extraAttempt is an attempt at a model whose configuration has the options o.
-func extraAttempt(o *target.Options, stream bool) *attempt {
-	e := newEndpoint(&config.Target{Model: config.Model{Name: "real", Alias: "alias"}}, nil, nil, wire.Timeouts{})
-	return &attempt{request: &request{stream: stream}, endpoint: e, target: &target.Target{Model: "real", Options: o}}
+// rules are those of a model called real, or alias, whose configuration has the options o.
+func rules(o *target.Options, stream bool) *Rules {
+	return &Rules{Options: o, Stream: stream, Model: func(name string) error {
+		if name == "" || name == "real" || name == "alias" {
+			return nil
+		}
+		return chat.NewError(400, "cannot use own model - must be: real")
+	}}
 }
 
 // The configuration's model, and whether there is a stream, are not for
@@ -41,7 +44,7 @@ func TestExtraBodyCannotSetModelOrStream(t *testing.T) {
 		{true, `{"stream":false}`, "", "stream"},
 		{true, `{"stream_options":{"include_usage":false},"streamOptions":1,"x":1}`, `{"x":1}`, ""},
 	} {
-		got, err := ownExtra(extraAttempt(&target.Options{}, c.stream), []byte(c.extra))
+		got, err := allowed([]byte(c.extra), rules(&target.Options{}, c.stream))
 		if c.want == "" {
 			if refused, ok := errors.AsType[*chat.Error](err); !ok || refused.Status != 400 || !strings.Contains(refused.Message, c.field) {
 				t.Errorf("%s: %s, %v", c.extra, got, err)
@@ -53,17 +56,14 @@ func TestExtraBodyCannotSetModelOrStream(t *testing.T) {
 		}
 	}
 	for extra, want := range map[string]string{`[1]`: "must be an object", `"x"`: "must be an object", `{"x"`: ""} {
-		a := extraAttempt(&target.Options{}, false)
-		a.pieces = [][]byte{[]byte(`{}`)}
-		if err := mergeExtraBody(a, []byte(extra)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Merge([][]byte{[]byte(`{}`)}, []byte(extra), rules(&target.Options{}, false)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", extra, err)
 		}
 	}
 	for _, extra := range []string{"", "null"} {
-		a := extraAttempt(&target.Options{}, false)
-		a.pieces = [][]byte{[]byte(`{"y":1}`)}
-		if err := mergeExtraBody(a, []byte(extra)); err != nil || string(a.pieces[0]) != `{"y":1}` {
-			t.Errorf("%q: %s, %v", extra, a.pieces, err)
+		got, err := Merge([][]byte{[]byte(`{"y":1}`)}, []byte(extra), rules(&target.Options{}, false))
+		if err != nil || string(got[0]) != `{"y":1}` {
+			t.Errorf("%q: %s, %v", extra, got, err)
 		}
 	}
 }
@@ -96,7 +96,7 @@ func TestConfiguredOptionWinsUnderEachOfItsNames(t *testing.T) {
 			if held {
 				want = `{}`
 			}
-			if got, err := ownExtra(extraAttempt(&c.options, false), []byte(object)); err != nil || string(got) != want {
+			if got, err := allowed([]byte(object), rules(&c.options, false)); err != nil || string(got) != want {
 				t.Errorf("%s with %v: %s, %v", object, c.pinned, got, err)
 			}
 		}
@@ -107,7 +107,7 @@ func TestConfiguredOptionWinsUnderEachOfItsNames(t *testing.T) {
 // schemas and the like.
 func TestConfiguredOptionWinsInNestedObjects(t *testing.T) {
 	limit := 7
-	a := extraAttempt(&target.Options{MaxTokens: &limit}, false)
+	options := &target.Options{MaxTokens: &limit}
 	for extra, want := range map[string]string{
 		`{"max_tokens":9,"a":1}`:                 `{"a":1}`,
 		`{"a":{"max_tokens":9,"b":1},"c":2}`:     `{"a":{"b":1},"c":2}`,
@@ -115,27 +115,52 @@ func TestConfiguredOptionWinsInNestedObjects(t *testing.T) {
 		`{"a":[{"max_tokens":9}]}`:               `{"a":[{"max_tokens":9}]}`,
 		`{"a":"max_tokens","temperature": 1.50}`: `{"a":"max_tokens","temperature": 1.50}`,
 	} {
-		if got, err := ownExtra(a, []byte(extra)); err != nil || string(got) != want {
+		if got, err := allowed([]byte(extra), rules(options, false)); err != nil || string(got) != want {
 			t.Errorf("%s: %s, %v, want %s", extra, got, err, want)
 		}
 	}
-	own := unpinnedExtra(a, []chat.Member{
+	own := Own([]chat.Member{
 		{Name: "max_tokens", Value: []byte(`9`)},
 		{Name: "generationConfig", Value: []byte(`{"maxOutputTokens":9,"x":{"maxOutputTokens":9}}`)},
 		{Name: "seed", Value: []byte(`1`)},
-	})
+	}, options)
 	if got := fmt.Sprintf("%s", own); got != `[{generationConfig {"x":{"maxOutputTokens":9}}} {seed 1}]` {
 		t.Errorf("members %s", got)
 	}
 }
 
-// Ten times the members take about ten times as long; the machine is busy with
-// other things.
-func TestExtraBodyIsMergedInLinearTime(t *testing.T) {
-	took := func(n int) time.Duration {
+// What a client sends in extra_body, and in members of a provider's own, costs
+// no more than the rest of its body.
+func TestExtraMembersAreMergedInLinearTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("times say nothing here")
+	}
+	n, f := 5, 0.5
+	r := rules(&target.Options{MaxTokens: &n, Temperature: &f, TopP: &f, TopK: &n}, false)
+	growth.Check(t, func(extra []byte) {
+		_, _ = Merge([][]byte{[]byte(`{"model":"m","generationConfig":{"a":1},"options":{"b":2}}`)}, extra, r)
+		_, _ = Merge([][]byte{extra}, extra, r) // and where the provider's body has as many
+		members, err := jsonedit.Object(extra, nil)
+		if err != nil {
+			return
+		}
+		var own []chat.Member
+		for _, m := range members {
+			own = append(own, chat.Member{Name: string(m.Key), Value: m.Value})
+		}
+		Own(own, r.Options)
+	}, []byte(`{"generationConfig":{"maxOutputTokens":5,"thinking":{"temperature":1}},"options":{"num_predict":7,"stop":["a"]},"model":"m","x":"y"}`))
+}
+
+// Names that are all the model's, and none the same.
+func TestManySpellingsOfTheModelAreReadInLinearTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("times say nothing here")
+	}
+	growth.Linear(t, "extra_body", func(n int) func() {
 		var b strings.Builder
 		b.WriteString(`{"x":1`)
-		for i := range n { // names that are all one, and none the same
+		for i := range 800 * n {
 			b.WriteString(`,"`)
 			for bit, c := range "modelid" {
 				if i>>bit&1 == 1 {
@@ -146,20 +171,11 @@ func TestExtraBodyIsMergedInLinearTime(t *testing.T) {
 			b.WriteString(`":"real"`)
 		}
 		b.WriteString(`}`)
-		least := time.Hour
-		for range 5 {
-			began := time.Now()
-			a := extraAttempt(&target.Options{}, false)
-			a.pieces = [][]byte{[]byte(`{}`)}
-			if err := mergeExtraBody(a, []byte(b.String())); err != nil || string(a.pieces[0]) != `{"x":1}` {
-				t.Fatalf("%.80s, %v", a.pieces, err)
+		return func() {
+			got, err := Merge([][]byte{[]byte(`{}`)}, []byte(b.String()), rules(&target.Options{}, false))
+			if err != nil || string(got[0]) != `{"x":1}` {
+				t.Fatalf("%.80s, %v", got, err)
 			}
-			least = min(least, time.Since(began))
 		}
-		return least
-	}
-	small, large := took(800), took(8000)
-	if large > 15*max(small, 10*time.Millisecond) { // the square was 490 ms
-		t.Errorf("800 members took %v, 8000 took %v", small, large)
-	}
+	})
 }

@@ -1,6 +1,9 @@
-package plugin
+// Package extrabody merges what a client adds to a provider's body beside the API's own
+// members, extra_body, and leaves out what a client may not set. Start with Merge.
+package extrabody
 
 import (
+	"net/http"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -8,32 +11,37 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// mergeExtraBody merges the client's extra_body into the provider's body, without
-// the members that a client may not set.
-func mergeExtraBody(a *attempt, extra []byte) error {
-	if len(extra) == 0 || jsonedit.IsNull(extra) {
-		return nil
-	}
-	if extra[0] != '{' {
-		return &chat.RequestError{Field: "extra_body", Message: "must be an object"}
-	}
-	extra, err := ownExtra(a, extra)
-	if err != nil {
-		return err
-	}
-	merged, err := jsonedit.Merge(nil, jsonedit.Join(nil, a.pieces), extra)
-	if err != nil {
-		return err
-	}
-	a.pieces = [][]byte{merged}
-	return nil
+// Rules are what a client may set.
+type Rules struct {
+	Options *target.Options         // those that are configured are not for the client to set
+	Stream  bool                    // whether the client gets a stream, which only the body itself says
+	Model   func(name string) error // refuses a model that the client may not have
 }
 
-// ownExtra returns extra_body without members that the client may not set: what
+// Merge merges extra into a provider's body, which is given and returned in pieces.
+func Merge(body [][]byte, extra []byte, rules *Rules) ([][]byte, error) {
+	if len(extra) == 0 || jsonedit.IsNull(extra) {
+		return body, nil
+	}
+	if extra[0] != '{' {
+		return nil, &chat.RequestError{Field: "extra_body", Message: "must be an object"}
+	}
+	extra, err := allowed(extra, rules)
+	if err != nil {
+		return nil, err
+	}
+	merged, err := jsonedit.Merge(nil, jsonedit.Join(nil, body), extra)
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{merged}, nil
+}
+
+// allowed returns extra_body without members that the client may not set: what
 // decides about streams and how they are counted, and the options that the
 // configuration sets. The model is removed, too; it is checked like the one at the
 // top level.
-func ownExtra(a *attempt, extra []byte) ([]byte, error) {
+func allowed(extra []byte, rules *Rules) ([]byte, error) {
 	members, err := jsonedit.Object(extra, nil)
 	if err != nil {
 		return nil, err
@@ -42,12 +50,14 @@ func ownExtra(a *attempt, extra []byte) ([]byte, error) {
 		switch name := plainName(string(m.Key)); name {
 		case "model", "modelid":
 			model, _ := jsonedit.String(m.Value)
-			return nil, a.ownModel(model)
+			return nil, rules.Model(model)
 		case "streamoptions":
 			return nil, nil
 		case "stream":
-			if jsonedit.IsTrue(m.Value) != a.request.stream {
-				return nil, badField("extra_body.stream", "extra_body.stream: set stream at the top level of the request")
+			if jsonedit.IsTrue(m.Value) != rules.Stream {
+				e := chat.NewError(http.StatusBadRequest, "extra_body.stream: set stream at the top level of the request")
+				e.Param = "extra_body.stream"
+				return nil, e
 			}
 			return nil, nil
 		}
@@ -56,7 +66,7 @@ func ownExtra(a *attempt, extra []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return unpinned(own, pinned(a.target.Options), 2), nil
+	return unpinned(own, pinned(rules.Options), 2), nil
 }
 
 // rewritten returns an object in which value replaces the value of each member and
@@ -123,11 +133,10 @@ func unpinned(object []byte, names map[string]bool, depth int) []byte {
 	return out
 }
 
-// unpinnedExtra returns the client's members that are a provider's own
-// (generationConfig, inferenceConfig), without the options that the configuration
-// sets.
-func unpinnedExtra(a *attempt, extra []chat.Member) []chat.Member {
-	names := pinned(a.target.Options)
+// Own returns the client's members that are a provider's own (generationConfig,
+// inferenceConfig), without the options that the configuration sets.
+func Own(extra []chat.Member, o *target.Options) []chat.Member {
+	names := pinned(o)
 	own := make([]chat.Member, 0, len(extra))
 	for _, m := range extra {
 		if !names[plainName(m.Name)] {

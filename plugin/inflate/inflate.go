@@ -1,4 +1,6 @@
-package plugin
+// Package inflate reads gzip and zstd within bounds, of a client's request and of a
+// provider's answer. It knows nothing of either but its headers. Start with Reader.
+package inflate
 
 import (
 	"bufio"
@@ -28,12 +30,14 @@ const (
 )
 
 var (
-	errBomb = fmt.Errorf("compressed data that becomes more than %d MiB and %d times its size", maxInflated>>20, maxInflation)
-	errThin = errors.New("compressed data with next to nothing in it")
+	// ErrBomb is the error for data that becomes too much.
+	ErrBomb = fmt.Errorf("compressed data that becomes more than %d MiB and %d times its size", maxInflated>>20, maxInflation)
+	// ErrThin is the error for data that becomes nothing for too long.
+	ErrThin = errors.New("compressed data with next to nothing in it")
 )
 
-// inflated is a reader that inflates gzip or zstd within the bounds.
-type inflated struct {
+// Reader inflates gzip or zstd within the bounds.
+type Reader struct {
 	z      io.Reader
 	in     *bufio.Reader // reads from sent by way of asSent, which counts
 	sent   failing
@@ -55,14 +59,15 @@ func (f *failing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func newInflated(sent io.Reader) *inflated {
-	g := &inflated{sent: failing{from: sent}}
+// New returns a reader of what inflates to a body. Open must be called first.
+func New(sent io.Reader) *Reader {
+	g := &Reader{sent: failing{from: sent}}
 	g.in = bufio.NewReaderSize((*asSent)(g), 4<<10)
 	return g
 }
 
-// open begins to read an encoding, "zstd" or else gzip, of which it reads the header.
-func (g *inflated) open(encoding string) (err error) {
+// Open begins to read an encoding, "zstd" or else gzip, of which it reads the header.
+func (g *Reader) Open(encoding string) (err error) {
 	if encoding == "zstd" {
 		g.z, err = zstd.NewReader(g.in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		return err
@@ -72,21 +77,24 @@ func (g *inflated) open(encoding string) (err error) {
 }
 
 // Read implements io.Reader.
-func (g *inflated) Read(p []byte) (int, error) {
+func (g *Reader) Read(p []byte) (int, error) {
 	n, err := g.z.Read(p)
 	if g.gotten += int64(n); g.gotten > max(maxInflated, maxInflation*g.taken) {
-		return 0, errBomb
+		return 0, ErrBomb
 	}
 	return n, err
 }
 
+// SentErr is the error with which what is inflated could not be read, if any.
+func (g *Reader) SentErr() error { return g.sent.err }
+
 // asSent reads the compressed bytes, and counts them.
-type asSent inflated
+type asSent Reader
 
 // Read implements io.Reader.
 func (z *asSent) Read(p []byte) (int, error) {
 	if z.taken > maxNothing+2*z.gotten {
-		return 0, errThin
+		return 0, ErrThin
 	}
 	n, err := z.sent.Read(p)
 	z.taken += int64(n)
@@ -96,28 +104,39 @@ func (z *asSent) Read(p []byte) (int, error) {
 // gzipMagic is how every gzip begins, and no text does.
 var gzipMagic = []byte{0x1f, 0x8b}
 
-// inflate returns the answer's body without gzip, and whether it was gzipped. Some
-// providers declare gzip and send plain text, so the magic number decides. We
-// never ask for other encodings, nor for gzip inside gzip.
-func inflate(ans *wire.Answer) (io.Reader, bool, error) {
-	switch encoding := strings.ToLower(strings.Join(ans.Header["Content-Encoding"], ", ")); encoding {
+// NotAskedError is an encoding that was not asked for.
+type NotAskedError string
+
+func (e NotAskedError) Error() string {
+	if len(e) > 100 {
+		e = e[:100] + "…"
+	}
+	return "the provider's answer is encoded as " + string(e) + ", which was not asked for"
+}
+
+// Answer returns the body of an answer without gzip, and whether it was gzipped. Some
+// providers declare gzip and send plain text, so the magic number decides. We never ask
+// for other encodings, nor for gzip inside gzip: those are a NotAskedError. Other errors
+// are those of reading.
+func Answer(h http.Header, body io.Reader) (io.Reader, bool, error) {
+	switch encoding := strings.ToLower(strings.Join(h["Content-Encoding"], ", ")); encoding {
 	case "gzip", "x-gzip":
 	case "br", "zstd", "deflate", "compress":
-		return nil, false, notAsked(encoding)
+		return nil, false, NotAskedError(encoding)
 	default:
 		if strings.Contains(encoding, ",") {
-			return nil, false, notAsked(encoding)
+			return nil, false, NotAskedError(encoding)
 		}
-		return ans.Body, false, nil
+		return body, false, nil
 	}
-	g := newInflated(ans.Body)
+	g := New(body)
 	if again, err := isGzip(g.in); err != nil || !again {
 		return g.in, false, err
 	}
-	if err := g.open("gzip"); err != nil {
-		return nil, false, transportFailure(cutShort(err))
+	if err := g.Open("gzip"); err != nil {
+		return nil, false, err
 	}
-	if _, known := frame.KindOf(wire.First(ans.Header, "Content-Type"), frame.SSE); !known {
+	if _, known := frame.KindOf(wire.First(h, "Content-Type"), frame.SSE); !known {
 		return g, true, nil // not inflated again: a file may be gzip itself
 	}
 	text := bufio.NewReaderSize(g, 4<<10)
@@ -126,32 +145,16 @@ func inflate(ans *wire.Answer) (io.Reader, bool, error) {
 	case err != nil:
 		return nil, false, err
 	case again:
-		return nil, false, notAsked("gzip in gzip")
+		return nil, false, NotAskedError("gzip in gzip")
 	}
 	return text, true, nil
-}
-
-func notAsked(encoding string) *attemptError {
-	if len(encoding) > 100 {
-		encoding = encoding[:100] + "…"
-	}
-	return noAnswer("error", "the provider's answer is encoded as "+encoding+", which was not asked for")
 }
 
 // isGzip says whether the next bytes of r are gzip's.
 func isGzip(r *bufio.Reader) (bool, error) {
 	magic, err := r.Peek(len(gzipMagic))
 	if err != nil && err != io.EOF {
-		return false, transportFailure(cutShort(err))
+		return false, err
 	}
 	return bytes.Equal(magic, gzipMagic), nil
-}
-
-// tooInflated is the error that describes what is wrong with a provider's gzip;
-// nil when it is within bounds.
-func tooInflated(err error) error {
-	if errors.Is(err, errBomb) || errors.Is(err, errThin) {
-		return refuse(http.StatusBadGateway, "the provider's answer is "+err.Error())
-	}
-	return nil
 }

@@ -1,10 +1,9 @@
-package plugin
+package server
 
 import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"sync"
 )
 
 // ballast is memory that is never touched, so it occupies no pages. The relay's own
@@ -18,11 +17,12 @@ var ballast = make([]byte, 16<<20)
 // streams weigh as much as they do.
 const heapGrowth = 50
 
-// tuneCollector keeps the ballast alive and sets the growth, unless the environment
-// (GOGC) says what it should be.
-var tuneCollector = sync.OnceFunc(func() {
+// TuneCollector makes the collector run less often: it keeps the ballast alive and sets
+// the growth, unless the environment (GOGC) says what that should be. It is called once,
+// where the process is set up.
+func TuneCollector() {
 	runtime.KeepAlive(&ballast)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
-})
+}

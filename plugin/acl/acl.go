@@ -1,4 +1,6 @@
-package plugin
+// Package acl decides which clients may use which targets, by the rules of a
+// configuration. What a request is, the relay tells it. Start with Subject.
+package acl
 
 import (
 	"bytes"
@@ -8,35 +10,46 @@ import (
 	"strings"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/jsonedit"
 )
 
+// What a client is told that may not use any target.
 const (
-	// textDenied is the text of Kong's acl plugin; the schema defines none for
+	// Denied is the text of Kong's acl plugin; the schema defines none for
 	// this.
-	textDenied = "You cannot consume this service"
-	// textUnseen is for a request whose model a rule needs and that does not name
+	Denied = "You cannot consume this service"
+	// Unseen is for a request whose model a rule needs and that does not name
 	// it readably.
-	textUnseen = textDenied + ": a rule needs the model of the request, which cannot be read here: name it once, as a string in a JSON body, or before the files of a form"
+	Unseen = Denied + ": a rule needs the model of the request, which cannot be read here: name it once, as a string in a JSON body, or before the files of a form"
 )
 
-// subject is what rules are matched against: a request at one of its targets. What
+// Subject is what rules are matched against: a request at one of its targets. What
 // can be read in more than one way has several values: a deny rule matches when
 // one of them matches, an allow rule when all do.
-type subject struct {
-	in       *wire.Inbound
-	target   *endpoint
-	paths    []string
-	models   []string // the models that the target may be asked for; empty when none is named
-	asked    string   // what the client calls the model; "" if it names none
-	unseen   bool     // the request may name models that cannot be read
-	needed   bool     // and a rule needs to know them
-	anywhere bool     // preserve: the client's own path may name a model
+type Subject struct {
+	In       *wire.Inbound
+	Target   Target
+	Models   []string // the models that the target may be asked for; empty when none is named
+	Asked    string   // what the client calls the model; "" if it names none
+	Unseen   bool     // the request may name models that cannot be read
+	Anywhere bool     // preserve: the client's own path may name a model
+
+	paths  []string
+	needed bool // a rule needs to know models that are unseen
 }
 
-// inQuery returns the values of a query parameter; case is ignored in its name.
-func inQuery(raw, name string) (values []string) {
+// Target is what rules may name of a target.
+type Target struct {
+	Provider string
+	Alias    string                    // as it is configured
+	Aliases  []string                  // its names and patterns
+	Plain    func(model string) string // a model without what does not tell it from others; nil if there is no such thing
+}
+
+// InQuery returns the values of a query parameter; case is ignored in its name.
+func InQuery(raw, name string) (values []string) {
 	query, _ := url.ParseQuery(raw) // malformed parameters are ignored
 	for key, all := range query {
 		if strings.EqualFold(key, name) {
@@ -46,9 +59,9 @@ func inQuery(raw, name string) (values []string) {
 	return values
 }
 
-// namedOnce says that every decoder finds the same model in an object: the object
+// NamedOnce says that every decoder finds the same model in an object: the object
 // has one, or none.
-func namedOnce(members []jsonedit.Member) bool {
+func NamedOnce(members []jsonedit.Member) bool {
 	n := 0
 	for i := range members {
 		if key := members[i].Key; bytes.EqualFold(key, []byte("model")) {
@@ -74,7 +87,7 @@ func readings(path string) []string {
 		}
 	}
 	for i, way := range ways {
-		ways[i] = NormalizePath(way)
+		ways[i] = routes.NormalizePath(way)
 	}
 	slices.Sort(ways)
 	return slices.Compact(ways)
@@ -89,20 +102,27 @@ func withoutParameters(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// admitted says whether the rules allow the subject.
-func (s *subject) admitted(acls *config.ACLs) bool {
+// Admitted says whether the rules allow the subject. unseen says that it is not allowed
+// because a rule needs a model that cannot be read.
+func (s *Subject) Admitted(acls *config.ACLs) (ok, unseen bool) {
+	s.paths = readings(s.In.Kong.Path)
+	ok = s.admitted(acls)
+	return ok, !ok && s.needed
+}
+
+func (s *Subject) admitted(acls *config.ACLs) bool {
 	return !s.anyRule(acls.Deny, true) && (len(acls.Allow) == 0 || s.anyRule(acls.Allow, false))
 }
 
-func (s *subject) anyRule(rules []config.ACLRule, deny bool) bool {
+func (s *Subject) anyRule(rules []config.ACLRule, deny bool) bool {
 	return slices.ContainsFunc(rules, func(r config.ACLRule) bool {
 		return !slices.ContainsFunc(r.Match, func(c config.ACLCondition) bool { return !s.matches(&c, deny) })
 	})
 }
 
 // matches says whether one condition matches.
-func (s *subject) matches(c *config.ACLCondition, deny bool) bool {
-	kong := &s.in.Kong
+func (s *Subject) matches(c *config.ACLCondition, deny bool) bool {
+	kong := &s.In.Kong
 	switch c.Type {
 	case "consumer":
 		if c.Key == "id" {
@@ -116,50 +136,50 @@ func (s *subject) matches(c *config.ACLCondition, deny bool) bool {
 		}
 		return slices.ContainsFunc(groups, func(g string) bool { return among(c.Values, g) })
 	case "header":
-		return slices.ContainsFunc(s.in.Header.Values(c.Key), func(v string) bool { return among(c.Values, v) })
+		return slices.ContainsFunc(s.In.Header.Values(c.Key), func(v string) bool { return among(c.Values, v) })
 	case "ip":
 		return containsAddr(c.Values, kong.ClientIP, deny)
 	case "model":
 		return s.matchesModel(c.Values, deny)
 	case "path":
 		return hold(s.paths, deny, func(path string) bool {
-			return slices.ContainsFunc(c.Values, func(v string) bool { return under(path, NormalizePath(v)) })
+			return slices.ContainsFunc(c.Values, func(v string) bool { return under(path, routes.NormalizePath(v)) })
 		})
 	case "provider":
-		return among(c.Values, s.target.Model.Provider)
+		return among(c.Values, s.Target.Provider)
 	}
 	return false
 }
 
 // matchesModel says whether a model that the target may be asked for is one of
 // values. A model that cannot be read may be any.
-func (s *subject) matchesModel(values []string, deny bool) bool {
-	plain := s.target.provider.PlainModel
+func (s *Subject) matchesModel(values []string, deny bool) bool {
+	plain := s.Target.Plain
 	is := func(model string) bool {
 		return slices.ContainsFunc(values, func(v string) bool { return v == model || plain != nil && plain(v) == plain(model) })
 	}
-	if s.unseen {
+	if s.Unseen {
 		s.needed = true
 		return deny
 	}
-	if deny && s.anywhere && slices.ContainsFunc(values, func(v string) bool { return inPath(s.paths, v) }) {
+	if deny && s.Anywhere && slices.ContainsFunc(values, func(v string) bool { return inPath(s.paths, v) }) {
 		return true
 	}
-	return slices.ContainsFunc(s.aliases(), func(alias string) bool { return among(values, alias) }) || hold(s.models, deny, is)
+	return slices.ContainsFunc(s.aliases(), func(alias string) bool { return among(values, alias) }) || hold(s.Models, deny, is)
 }
 
 // aliases returns what a rule may call the target, besides its model: the alias as it
 // is configured, and of its names and patterns those by which the client asks for it,
 // with what it calls it; all of them if it does not ask by an alias.
-func (s *subject) aliases() []string {
-	t := s.target
-	all := append([]string{t.Model.Alias}, t.aliases...)
-	if !t.hasAlias(s.asked) {
+func (s *Subject) aliases() []string {
+	t := &s.Target
+	all := append([]string{t.Alias}, t.Aliases...)
+	if !slices.ContainsFunc(t.Aliases, func(alias string) bool { return config.MatchesAlias(alias, s.Asked) }) {
 		return all
 	}
 	return append(slices.DeleteFunc(all, func(alias string) bool {
-		return alias != t.Model.Alias && !config.MatchesAlias(alias, s.asked)
-	}), s.asked)
+		return alias != t.Alias && !config.MatchesAlias(alias, s.Asked)
+	}), s.Asked)
 }
 
 // inPath says whether one of the paths contains name as whole segments. The last

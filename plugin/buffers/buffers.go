@@ -1,4 +1,5 @@
-package plugin
+// Package buffers lends memory for bodies, and reads them into it.
+package buffers
 
 import (
 	"errors"
@@ -18,17 +19,19 @@ const maxBorrowed = 1 << 20 // bytes
 // be kept as long as a stream lasts, so it must not occupy a large buffer.
 var lenders [21]sync.Pool // of *[]byte
 
-// buffers are the buffers that an exchange has borrowed.
-type buffers struct {
-	keeps    bool // bodies go into the record, so no buffers are borrowed for them
+// Set is the buffers that one request has borrowed. The zero Set has none. It is for one
+// goroutine at a time.
+type Set struct {
+	// Keeps says that bodies outlive the request, so that nothing is borrowed for them.
+	Keeps    bool
 	borrowed []*[]byte
 	few      [4]*[]byte // preallocated space for borrowed
 }
 
-// borrow returns a buffer of n bytes, whose content is arbitrary. It belongs to
-// the exchange until that ends or gives it back.
-func (b *buffers) borrow(n int) []byte {
-	if n == 0 || n > maxBorrowed || b.keeps {
+// Borrow returns a buffer of n bytes, whose content is arbitrary. It belongs to the
+// request until that ends or gives it back.
+func (b *Set) Borrow(n int) []byte {
+	if n == 0 || n > maxBorrowed || b.Keeps {
 		return make([]byte, n)
 	}
 	class := bits.Len(uint(n - 1))
@@ -44,9 +47,9 @@ func (b *buffers) borrow(n int) []byte {
 	return (*p)[:n]
 }
 
-// giveBack returns all borrowed buffers except the one of body, unless that is
+// GiveBack returns all borrowed buffers except the one of body, unless that is
 // empty. Nothing may refer to the returned ones any more.
-func (b *buffers) giveBack(body []byte) {
+func (b *Set) GiveBack(body []byte) {
 	kept := b.borrowed[:0]
 	for _, p := range b.borrowed {
 		if len(body) > 0 && &(*p)[0] == &body[0] {
@@ -59,7 +62,7 @@ func (b *buffers) giveBack(body []byte) {
 }
 
 // giveBackOne gives one buffer back before the request ends.
-func (b *buffers) giveBackOne(one []byte) {
+func (b *Set) giveBackOne(one []byte) {
 	for i, p := range b.borrowed {
 		if &(*p)[0] == &one[0] {
 			lenders[bits.Len(uint(len(*p)-1))].Put(p)
@@ -69,8 +72,11 @@ func (b *buffers) giveBackOne(one []byte) {
 	}
 }
 
-// take takes over what another exchange has borrowed.
-func (b *buffers) take(from *buffers) {
+// Forget keeps what is borrowed from ever being lent again.
+func (b *Set) Forget() { b.borrowed = nil }
+
+// Take takes over what another request has borrowed.
+func (b *Set) Take(from *Set) {
 	b.borrowed = append(b.borrowed, from.borrowed...)
 	from.borrowed = nil
 }
@@ -83,18 +89,19 @@ const (
 	lastStep   = 1 << 20   // when the length is unknown
 )
 
-var errTooMuch = errors.New("body is larger than its limit")
+// ErrTooMuch is the error for a body that is larger than it may be.
+var ErrTooMuch = errors.New("body is larger than its limit")
 
-// readAll reads r, of size bytes or -1, to its end. It returns errTooMuch for more
+// ReadAll reads r, of size bytes or -1, to its end. It returns ErrTooMuch for more
 // than most bytes (0: no limit).
-func (b *buffers) readAll(r io.Reader, size, most int64) ([]byte, error) {
+func (b *Set) ReadAll(r io.Reader, size, most int64) ([]byte, error) {
 	switch {
 	case size < 0:
 		return b.readSteps(r, most)
 	case most > 0 && size > most:
-		return nil, errTooMuch
+		return nil, ErrTooMuch
 	}
-	body := b.borrow(int(min(size, firstStep)))
+	body := b.Borrow(int(min(size, firstStep)))
 	for have := 0; ; {
 		n, err := io.ReadFull(r, body[have:])
 		have += n
@@ -110,7 +117,7 @@ func (b *buffers) readAll(r io.Reader, size, most int64) ([]byte, error) {
 		if have < quickSteps {
 			factor = 16
 		}
-		more := b.borrow(int(min(size, factor*int64(have))))
+		more := b.Borrow(int(min(size, factor*int64(have))))
 		copy(more, body)
 		b.giveBackOne(body)
 		body = more
@@ -119,33 +126,33 @@ func (b *buffers) readAll(r io.Reader, size, most int64) ([]byte, error) {
 
 // readSteps reads a body of unknown length in pieces, so that memory holds it
 // twice at most; growing a buffer would take three times its size.
-func (b *buffers) readSteps(r io.Reader, most int64) ([]byte, error) {
+func (b *Set) readSteps(r io.Reader, most int64) ([]byte, error) {
 	var full [][]byte
 	total, n := 0, 0
-	piece := b.borrow(firstStep)
+	piece := b.Borrow(firstStep)
 	for {
 		m, err := r.Read(piece[n:])
 		n += m
 		switch {
 		case most > 0 && int64(total+n) > most:
-			return nil, errTooMuch
+			return nil, ErrTooMuch
 		case err == io.EOF:
 			return b.join(full, piece[:n], total+n), nil
 		case err != nil:
 			return nil, err
 		case n == len(piece):
 			full, total = append(full, piece), total+n
-			piece, n = b.borrow(min(total, lastStep)), 0
+			piece, n = b.Borrow(min(total, lastStep)), 0
 		}
 	}
 }
 
 // join concatenates the pieces of a body, n bytes in all.
-func (b *buffers) join(full [][]byte, last []byte, n int) []byte {
+func (b *Set) join(full [][]byte, last []byte, n int) []byte {
 	if full == nil {
 		return last
 	}
-	whole := b.borrow(n)[:0]
+	whole := b.Borrow(n)[:0]
 	for _, p := range full {
 		whole = append(whole, p...)
 		b.giveBackOne(p)

@@ -1,9 +1,6 @@
-package plugin
+package routes
 
-import (
-	"slices"
-	"testing"
-)
+import "testing"
 
 func TestPathsAreNormalizedLikeKongsRouter(t *testing.T) {
 	for path, want := range map[string]string{
@@ -46,20 +43,6 @@ func TestPathsAreNormalizedLikeKongsRouter(t *testing.T) {
 	} {
 		if got := NormalizePath(path); got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)
-		}
-	}
-}
-
-func TestAPathIsReadInEveryWayThatAServerMay(t *testing.T) {
-	for path, want := range map[string][]string{
-		"/a":        {"/a"},
-		"/a;b":      {"/a", "/a;b"},
-		"/a%2Fb":    {"/a%2Fb", "/a/b"},
-		"/a%3Bc/d":  {"/a%3Bc/d", "/a/d", "/a;c/d"},
-		"/a;x/..;/": {"/", "/a;x/..;/"},
-	} {
-		if got := readings(path); !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
 }

@@ -3,15 +3,10 @@ package plugin
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
-	"time"
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/responsecache"
-	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/route"
 )
 
@@ -28,23 +23,14 @@ const (
 
 // newAnswers returns the cache of the configuration's answers, nil if it has none.
 func newAnswers(inst *Instance) *responsecache.Cache {
-	c := inst.config.ResponseCache
-	if c == nil {
+	if inst.config.ResponseCache == nil {
 		return nil
 	}
 	scope, err := json.Marshal(inst.config)
 	if err != nil { // a scope that many have would mix their answers
 		scope = []byte(newID())
 	}
-	o := responsecache.Options{
-		TTL: time.Duration(c.TTL * float64(time.Second)), Entries: c.MaxEntries, Bytes: c.MaxBytes, Scope: scope,
-		Consumer: c.Per == nil || slices.Contains(*c.Per, "consumer"), Group: c.Per != nil && slices.Contains(*c.Per, "consumer_group"),
-		AnyTemperature: c.AnyTemperature,
-	}
-	if c.Redis {
-		o.Redis = inst.relay.answers
-	}
-	return responsecache.New(o)
+	return responsecache.Open(inst.config.ResponseCache, scope, inst.relay.answers)
 }
 
 // recall answers from the cache, if it has the answer; otherwise it sees to it that keep
@@ -75,19 +61,14 @@ func recall(ctx context.Context, b *balancing, candidates []int) (answered bool,
 		}
 		note(cacheMiss)
 	}
-	b.capture = &capture{Sink: x.reply.sink, key: key}
+	b.capture = responsecache.NewCapture(x.reply.sink, key, headerModel, headerLeftOut)
 	x.reply.sink = b.capture
 	return false, nil
 }
 
 // isKept says whether answers to such requests may be kept: text and vectors.
 func isKept(q *request) bool {
-	return keepsAnswers(q.route) && q.in.Method == http.MethodPost && q.sub == "" && q.members != nil && q.api.Count == nil && q.in.Upgrade == nil
-}
-
-// keepsAnswers says whether answers of a route type may be kept.
-func keepsAnswers(t route.Type) bool {
-	return t == route.Chat || t == route.Completions || t == route.Responses || t == route.Embeddings
+	return responsecache.Keeps(q.route) && q.in.Method == http.MethodPost && q.sub == "" && q.members != nil && q.api.Count == nil && q.in.Upgrade == nil
 }
 
 // cacheRequest is all that the answer depends on. ok is false if a target's model cannot be
@@ -115,24 +96,8 @@ func cacheRequest(b *balancing, candidates []int) (r *responsecache.Request, ok 
 		}
 		r.Temperature = own
 	}
-	for _, name := range slices.Sorted(maps.Keys(q.in.Header)) {
-		if unknown && isCredential(name) || changesAnswer(name) {
-			r.Credentials = append(r.Credentials, name)
-			r.Credentials = append(r.Credentials, q.in.Header[name]...)
-		}
-	}
+	r.Headers = responsecache.Distinguishing(q.in.Header, unknown)
 	return r, true
-}
-
-// isCredential says whether a header may tell clients apart that Kong does not know.
-func isCredential(name string) bool {
-	return name == "Authorization" || name == "Cookie" || strings.HasSuffix(name, "Key") || strings.HasSuffix(name, "Token")
-}
-
-// changesAnswer says whether a client's header changes what a provider answers: versions
-// and betas.
-func changesAnswer(name string) bool {
-	return strings.HasSuffix(name, "-Beta") || strings.HasSuffix(name, "-Version") || strings.HasPrefix(name, "X-Amzn-") || strings.HasSuffix(name, "-Organization") || strings.HasSuffix(name, "-Project")
 }
 
 // replay gives the client a kept answer. Its usage and cost are recorded as saved.
@@ -176,64 +141,14 @@ func replay(b *balancing, i int, e *responsecache.Entry) error {
 
 // keep puts the answer into the cache, if it is a whole one.
 func keep(ctx context.Context, b *balancing, err error) {
-	c := b.capture
-	if c == nil || err != nil || c.spoilt || c.status != http.StatusOK || ctx.Err() != nil {
+	if b.capture == nil || err != nil || ctx.Err() != nil {
 		return
 	}
+	e, whole := b.capture.Entry()
 	d := b.exchange.record.Data()
-	if d.Outcome != record.Completed {
+	if !whole || d.Outcome != record.Completed {
 		return
 	}
-	b.exchange.instance.answers.Put(ctx, c.key, &responsecache.Entry{
-		Header: c.header, Body: c.body, Stream: c.stream,
-		Provider: d.Provider, Model: d.Model, ResponseModel: d.ResponseModel, Usage: d.Usage, Cost: d.Cost(),
-	})
-}
-
-// capture is a sink that keeps what the client is sent.
-type capture struct {
-	wire.Sink
-	key    responsecache.Key
-	status int
-	header http.Header
-	body   []byte
-	stream bool
-	spoilt bool // it cannot be kept: it is cut off, or too large
-}
-
-// keptHeaders are the headers of an answer that are kept with it.
-var keptHeaders = []string{"Content-Type", "Content-Encoding", "X-Accel-Buffering", "Cache-Control", headerModel, headerLeftOut}
-
-func (c *capture) Start(status int, header http.Header, length int64) error {
-	c.status, c.stream = status, length < 0
-	c.header = http.Header{}
-	for _, name := range keptHeaders {
-		if v := header[name]; v != nil {
-			c.header[name] = slices.Clone(v)
-		}
-	}
-	return c.Sink.Start(status, header, length)
-}
-
-func (c *capture) Write(p []byte) error {
-	if len(c.body)+len(p) > responsecache.MaxEntry {
-		c.spoilt, c.body = true, nil
-	}
-	if !c.spoilt {
-		c.body = append(c.body, p...)
-	}
-	err := c.Sink.Write(p)
-	c.spoilt = c.spoilt || err != nil
-	return err
-}
-
-func (c *capture) Flush() error {
-	err := c.Sink.Flush()
-	c.spoilt = c.spoilt || err != nil
-	return err
-}
-
-func (c *capture) Abort() {
-	c.spoilt = true
-	c.Sink.Abort()
+	e.Provider, e.Model, e.ResponseModel, e.Usage, e.Cost = d.Provider, d.Model, d.ResponseModel, d.Usage, d.Cost()
+	b.exchange.instance.answers.Put(ctx, b.capture.Key, e)
 }
