@@ -138,6 +138,9 @@ func (a *attempt) choose() error {
 		return a.noTransformer()
 	case a.op.Format == a.request.api.Format:
 		a.how = same
+		if a.op.Rephrase != nil && a.request.creates() && a.op.Rephrase(a.request.members) {
+			a.how = viaChat
+		}
 	case a.op.Chat != nil && a.request.api.Dialect != nil && a.request.creates():
 		a.how = viaChat
 	case a.op.Body != nil:

@@ -46,6 +46,9 @@ func deliver(ctx context.Context, a *attempt) error {
 		}
 		return a.failedWith(whole, gzipped)
 	}
+	if a.op.Parts != "" {
+		body = joinParts(a, body)
+	}
 	as, kind := deliveryOf(a)
 	if streams(a, kind) {
 		start, form := frame.Peek(body)
@@ -69,6 +72,17 @@ func deliver(ctx context.Context, a *attempt) error {
 		return noAnswer("error", "the provider answered with a page (text/html): correct model.options.upstream_url")
 	}
 	return deliverWhole(ctx, a, body, gzipped)
+}
+
+// joinParts returns the stream that the frames of an answer carry, and labels the
+// answer as that.
+func joinParts(a *attempt, body io.Reader) io.Reader {
+	if kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.SSE); !known || kind != frame.EventStream {
+		return body
+	}
+	a.answer.Header["Content-Type"] = []string{cmp.Or(wire.First(a.answer.Header, a.op.Parts), "text/event-stream")}
+	delete(a.answer.Header, a.op.Parts)
+	return frame.Parts(body)
 }
 
 // streams says whether the client asked for a stream of text whose label may be wrong:
@@ -118,6 +132,8 @@ func deliveryOf(a *attempt) (delivery, frame.Kind) {
 	case known && kind == frame.SSE && (stream || contentType != ""):
 		return byEvent, kind
 	case known && stream && (kind == api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
+		return byEvent, kind
+	case known && stream && kind == frame.Lines && api.BareData && api.Dialect != nil:
 		return byEvent, kind
 	case api.BareData:
 		return wholeBody, kind

@@ -98,6 +98,9 @@ type Request struct {
 	ServiceTier string
 	Metadata    Raw
 
+	// Same means that the target speaks the client's format, so that it takes all of
+	// Extra.
+	Same bool
 	// Extra holds all other top-level members, in order and undecoded: members
 	// of OpenAI's API that have no field here, and provider-specific ones
 	// (safetySettings, guardrailConfig …).
@@ -166,7 +169,8 @@ type Part struct {
 	// CacheControl is Anthropic's cache_control of this part.
 	CacheControl Raw
 	Raw          Raw
-	// Type is the type of an Opaque part in the client's format.
+	// Type is the type of an Opaque part in the client's format, or of a text that was
+	// made of one.
 	Type string
 }
 

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
@@ -15,11 +16,11 @@ var Provider = provider.Provider{
 	Base:    provider.At("https://api.openai.com"),
 	Counter: InputTokensAt("/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
-		route.Chat: Cached(OrResponses(ChatAt("/v1/chat/completions", provider.Edit{Drop: TopK, Models: Families, History: HistoryOf}),
-			ResponsesAt("/v1/responses"), Families, nil)),
+		route.Chat: Cached(OrResponses(ChatAt("/v1/chat/completions", provider.Edit{Drop: TopK, CustomTools: true, Models: Families, History: HistoryOf}),
+			ResponsesAt("/v1/responses", origin.OpenAI), Families, nil)),
 		route.Completions: CompletionsAt("/v1/completions", provider.Edit{Drop: TopK}),
 		route.Embeddings:  EmbeddingsAt("/v1/embeddings"),
-		route.Responses:   ResponsesAt("/v1/responses"),
+		route.Responses:   ResponsesAt("/v1/responses", origin.OpenAI),
 	}, otherRoutes),
 }
 
