@@ -41,8 +41,6 @@ type request struct {
 	// Computed from the fields above on first use.
 	parsed *chat.Request // body in the internal form
 	query  url.Values
-
-	space [12]jsonedit.Member // preallocated space for members
 }
 
 // asked returns what is examined to find out what the request is for.
