@@ -166,6 +166,11 @@ func (q *request) reads() bool {
 	return strings.HasSuffix(q.sub, "/cancel") || strings.HasSuffix(q.sub, "/stop")
 }
 
+// batchOutput says whether the request downloads a file that may have a batch's usage.
+func (q *request) batchOutput() bool {
+	return q.api.Resources != nil && q.api.Resources.Output.At(q.sub)
+}
+
 // promptText is the text of the user's messages, whose meaning is compared.
 func (q *request) promptText() string {
 	var b strings.Builder
