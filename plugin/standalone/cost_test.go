@@ -176,10 +176,14 @@ func TestGatewayAllocatesWithinItsBounds(t *testing.T) {
 func TestFeaturesThatAreOffCostNothing(t *testing.T) {
 	p := startPeers(t)
 	base := "http://" + p.plain
-	absent := costOf(t, p, startGateway(t, routeOf("absent", "openai", base, "")), "/absent", 8, 4000)
-	off := costOf(t, p, startGateway(t, routeOf("off", "openai", base, allOff), strings.ReplaceAll(allOn, "URL", base)), "/off", 8, 4000)
-	t.Logf("absent %d objects, %d bytes; off %d, %d", absent.objects, absent.bytes, off.objects, off.bytes)
-	if off.objects > absent.objects+1 || off.bytes > absent.bytes+absent.bytes/10 {
-		t.Errorf("off: %d objects of %d bytes in all; absent: %d of %d", off.objects, off.bytes, absent.objects, absent.bytes)
+	without, with := startGateway(t, routeOf("absent", "openai", base, "")), startGateway(t, routeOf("off", "openai", base, allOff), strings.ReplaceAll(allOn, "URL", base))
+	var absent, off cost
+	for range 5 { // the collector empties the pools, sooner or later
+		absent, off = costOf(t, p, without, "/absent", 8, 4000), costOf(t, p, with, "/off", 8, 4000)
+		t.Logf("absent %d objects, %d bytes; off %d, %d", absent.objects, absent.bytes, off.objects, off.bytes)
+		if off.objects <= absent.objects && off.bytes <= absent.bytes+absent.bytes/10 {
+			return
+		}
 	}
+	t.Errorf("off: %d objects of %d bytes in all; absent: %d of %d", off.objects, off.bytes, absent.objects, absent.bytes)
 }
