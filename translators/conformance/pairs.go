@@ -214,7 +214,7 @@ func (p *pair) splice(body []byte, stream bool) (upstream []byte, left []string,
 		body = e.Request(nil, p.target, body)
 	}
 	if e.Fit != nil {
-		if body, _, left, err = e.Fit.Body(body, nil); err != nil {
+		if body, _, left, err = e.Fit.Body(p.target.Model, body, nil); err != nil {
 			return nil, nil, err
 		}
 	}
