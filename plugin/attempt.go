@@ -20,7 +20,6 @@ import (
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
-	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -57,9 +56,6 @@ type attempt struct {
 	out         wire.Outgoing
 	answer      *wire.Answer
 	parked      *parked // the answer, when it is an error
-
-	edits [8]jsonedit.Edit // preallocated space for spliceBody's edits
-	parts [12][]byte       // and for the pieces that result
 }
 
 const (
@@ -89,6 +85,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	a.target = resolved
 	price := priceOf(t, resolved.Options, resolved.Model)
 	x.record.Update(func(d *record.Data) {
+		d.SetAside()
 		t.describe(d)
 		d.Options, d.Price, d.LeftOut, d.PromptCache = resolved.Options, price, nil, promptcache.Done{}
 		d.Model = a.modelLogged()
@@ -454,9 +451,8 @@ func (a *attempt) withhold(deliver func() error) error {
 // sample is the cost and latency of the answered attempt. Only a complete answer
 // has a latency: a target that breaks off early must not count as fast.
 func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
-	d := a.record.Data()
-	d.Usage = a.seen.Usage // without estimates
-	x := balancer.Sample{Prompt: d.Usage.Prompt, Completion: d.Usage.Completion, Cost: d.Cost()}
+	u := &a.seen.Usage // without estimates
+	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: a.record.Cost(u)}
 	switch {
 	case a.took > 0:
 		x.Latency = a.took
@@ -506,11 +502,13 @@ type parked struct {
 // last one tried.
 func (a *attempt) deliverParked() error {
 	a.record.Update(func(d *record.Data) {
+		d.SetAside()
 		a.endpoint.describe(d)
 		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target.Options, a.target.Model), a.modelLogged()
 	})
 	if a.parked.late != nil {
 		a.reply.seen = &a.seen
+		a.record.Update(func(d *record.Data) { d.TakeBack(a.endpoint.label.Target) })
 		settleSeen(a)
 		return a.parked.late()
 	}

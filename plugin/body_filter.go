@@ -297,11 +297,11 @@ var byteBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return 
 
 // batchOutput reads usage from a file that may be a batch's output. It is nil for
 // other answers.
-func batchOutput(a *attempt) *openai.BatchOutput {
-	if a.request.family != "files" || a.how != same || !strings.HasSuffix(a.request.sub, "/content") {
+func batchOutput(a *attempt) *provider.OutputReader {
+	if a.how != same || !a.request.batchOutput() {
 		return nil
 	}
-	return &openai.BatchOutput{}
+	return &provider.OutputReader{Output: &a.request.api.Resources.Output}
 }
 
 // encodedHeaders are the client's headers of an answer that keeps the provider's

@@ -41,8 +41,6 @@ type request struct {
 	// Computed from the fields above on first use.
 	parsed *chat.Request // body in the internal form
 	query  url.Values
-
-	space [12]jsonedit.Member // preallocated space for members
 }
 
 // asked returns what is examined to find out what the request is for.
@@ -166,6 +164,11 @@ func (q *request) reads() bool {
 		return false
 	}
 	return strings.HasSuffix(q.sub, "/cancel") || strings.HasSuffix(q.sub, "/stop")
+}
+
+// batchOutput says whether the request downloads a file that may have a batch's usage.
+func (q *request) batchOutput() bool {
+	return q.api.Resources != nil && q.api.Resources.Output.At(q.sub)
 }
 
 // promptText is the text of the user's messages, whose meaning is compared.

@@ -130,7 +130,8 @@ func checkStreamField(a *attempt, value string) error {
 
 // spliceBody edits the few members that differ and leaves all other bytes alone.
 func spliceBody(a *attempt) error {
-	edits := a.edits[:0]
+	space := a.buffers.BorrowParts()
+	edits := space.Edits[:0]
 	if a.target.Model != "" && (a.needsModel() || a.request.model != "") {
 		edits = append(edits, jsonedit.Edit{Key: "model", Value: a.endpoint.modelAsJSON(a.target.Model)})
 	}
@@ -155,7 +156,7 @@ func spliceBody(a *attempt) error {
 	if err != nil {
 		return err
 	}
-	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
+	a.pieces = a.op.Edit.Apply(space.Pieces[:0], a.target, body, members, edits)
 	return mergeExtraBody(a, extra)
 }
 
@@ -163,7 +164,8 @@ func spliceBody(a *attempt) error {
 // and changes what the provider wants in another way than the client writes it.
 // All other bytes stay.
 func spliceNative(a *attempt) error {
-	edits := a.edits[:0]
+	space := a.buffers.BorrowParts()
+	edits := space.Edits[:0]
 	named := a.request.api.Model == provider.ModelNeeded || a.request.api.Model == provider.ModelTaken && a.request.model != ""
 	if named && a.target.Model != "" {
 		edits = append(edits, jsonedit.Edit{Key: a.request.api.ModelMember(), Value: a.endpoint.modelAsJSON(a.target.Model)})
@@ -194,7 +196,7 @@ func spliceNative(a *attempt) error {
 	if a.op.Tune != nil {
 		edits = append(edits, a.op.Tune(a.target, members)...)
 	}
-	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
+	a.pieces = a.op.Edit.Apply(space.Pieces[:0], a.target, body, members, edits)
 	return nil
 }
 
@@ -213,7 +215,7 @@ func fit(a *attempt, body []byte, edits []jsonedit.Edit) ([]byte, []jsonedit.Edi
 	if f == nil {
 		return body, edits, nil
 	}
-	body, known, left, err := f.Body(body, a.request.in.Header[f.Header])
+	body, known, left, err := f.Body(a.target.Model, body, a.request.in.Header[f.Header])
 	if err != nil {
 		return nil, nil, err
 	}

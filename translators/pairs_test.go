@@ -12,22 +12,26 @@ import (
 // models are the ones that each provider is played with; others are played with the
 // mock's.
 var models = map[string][]string{
-	"openai":    {"gpt-4.1", "gpt-5.4"},
-	"azure":     {"gpt-4.1"},
-	"anthropic": {"claude-sonnet-4-6"},
-	"bedrock":   {"us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.amazon.nova-2-lite-v1:0", "openai.gpt-oss-120b-1:0"},
-	"gemini":    {"gemini-2.5-pro", "gemini-3-pro"},
-	"mistral":   {"mistral-large-latest"},
-	"xai":       {"grok-3-mini"},
+	"openai":      {"gpt-4.1", "gpt-5.4"},
+	"azure":       {"gpt-4.1"},
+	"anthropic":   {"claude-sonnet-4-6"},
+	"bedrock":     {"us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.amazon.nova-2-lite-v1:0", "openai.gpt-oss-120b-1:0"},
+	"gemini":      {"gemini-2.5-pro", "gemini-3-pro"},
+	"mistral":     {"mistral-large-latest"},
+	"xai":         {"grok-3-mini"},
+	"huggingface": {"acme/mock-model-1"},
 }
 
 // lacking is what providers do not have, by the name of the player.
 var lacking = map[string]map[string]string{
-	"llama2 raw":                         {conformance.Calls: "a prompt and no more"},
-	"gemini Vertex gemini-2.5-pro":       {conformance.ToolIDs: "functionCall has no id in v1"},
-	"gemini Vertex gemini-3-pro":         {conformance.ToolIDs: "functionCall has no id in v1"},
-	"bedrock us.amazon.nova-2-lite-v1:0": {conformance.Signatures: "Nova hides its reasoning"},
-	"bedrock openai.gpt-oss-120b-1:0":    {conformance.Signatures: "its reasoning is not signed"},
+	"llama2 raw":                          {conformance.Calls: "a prompt and no more", conformance.Sources: "a prompt and no more"},
+	"llama2 ollama":                       {conformance.Sources: "it searches nothing"},
+	"ollama":                              {conformance.Sources: "it searches nothing"},
+	"mistral ollama mistral-large-latest": {conformance.Sources: "it searches nothing"},
+	"gemini Vertex gemini-2.5-pro":        {conformance.ToolIDs: "functionCall has no id in v1"},
+	"gemini Vertex gemini-3-pro":          {conformance.ToolIDs: "functionCall has no id in v1"},
+	"bedrock us.amazon.nova-2-lite-v1:0":  {conformance.Signatures: "Nova hides its reasoning"},
+	"bedrock openai.gpt-oss-120b-1:0":     {conformance.Signatures: "its reasoning is not signed"},
 }
 
 // players are all providers at targets of each of their kinds.
@@ -50,7 +54,7 @@ func players() (list []conformance.Player) {
 				}
 				to := target.Target{Model: model, Options: &options}
 				if to.Model == "" {
-					to.Model = "acme/mock-model-1"
+					to.Model = "mock-model-1"
 				}
 				name := p.Name
 				for _, part := range []string{k.Name, model} {

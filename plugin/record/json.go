@@ -120,7 +120,7 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	if d.Logging.PriceFile != "" {
 		dst = d.appendPrice(jsonedit.AppendName(dst, "price"))
 	}
-	if s := &d.Saved; s.Usage.Any() {
+	if s := d.Saved; s != nil && s.Usage.Any() {
 		dst = append(jsonedit.AppendName(dst, "saved"), '{')
 		dst = jsonedit.AppendInt(dst, "prompt_tokens", s.Usage.Prompt)
 		dst = jsonedit.AppendInt(dst, "completion_tokens", s.Usage.Completion)
@@ -186,6 +186,11 @@ func (d *Data) appendTried(dst []byte) []byte {
 		dst = jsonedit.AppendOptional(dst, "outcome", t.Outcome)
 		dst = jsonedit.AppendOptional(dst, "reason", t.Reason)
 		dst = jsonedit.AppendOptional(dst, "failover", t.Failover)
+		if s := t.Spent; s != nil {
+			dst = jsonedit.AppendInt(dst, "prompt_tokens", s.Usage.Prompt)
+			dst = jsonedit.AppendInt(dst, "completion_tokens", s.Usage.Completion)
+			dst = appendFloat(dst, "cost", s.Cost)
+		}
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

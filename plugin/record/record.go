@@ -53,6 +53,13 @@ type Tried struct {
 	Target                 string // see Label
 	Reason                 string // what the provider's error says, if it is a reason for another target
 	Failover               string // the criterion by which another target was asked next
+	Spent                  *Spent // beside the record's usage; nil when the attempt used nothing, or is what the record is about
+}
+
+// Spent is what an attempt used and cost that another one replaced.
+type Spent struct {
+	Usage chat.Usage
+	Cost  float64
 }
 
 // Cancelled is the outcome of an attempt that another one has overtaken.
@@ -104,7 +111,7 @@ type Data struct {
 	Reason        string           // of the choice, when the client wants to know
 	PromptCache   promptcache.Done // where providers are asked to cache prompts
 	ResponseCache string           // hit, miss or bypass, where answers are kept
-	Saved         Saved            // by an answer that was kept
+	Saved         *Saved           // by an answer that was kept; nil when none was given
 	Affinity      Affinity         // where the balancer goes by conversations
 	Tried         []Tried
 	Hedge         *Hedge // nil unless the request was hedged
@@ -149,6 +156,29 @@ func (d *Data) prices() *target.Prices {
 	return nil
 }
 
+// SetAside moves the usage of the record to the attempt that used it: another one is
+// going to answer. Tried must be the record's own.
+func (d *Data) SetAside() {
+	for i := len(d.Tried) - 1; i >= 0 && d.Usage.Any(); i-- {
+		if t := &d.Tried[i]; t.Target == d.Label.Target && t.Spent == nil {
+			t.Spent = &Spent{Usage: d.Usage, Cost: d.Cost()}
+			break
+		}
+	}
+	d.Usage, d.Finish, d.ResponseModel = chat.Usage{}, "", ""
+}
+
+// TakeBack makes the usage that was set aside for a target's last attempt the record's
+// again.
+func (d *Data) TakeBack(target string) {
+	for i := len(d.Tried) - 1; i >= 0; i-- {
+		if t := &d.Tried[i]; t.Target == target && t.Spent != nil {
+			d.Usage, t.Spent = t.Spent.Usage, nil
+			return
+		}
+	}
+}
+
 // Unpriced says whether the request used something that no price is known for, although
 // a price list was asked.
 func (d *Data) Unpriced() bool {
@@ -168,10 +198,14 @@ type Record struct {
 }
 
 // New returns the record of a request that begins, which says what d says.
-func New(d Data) *Record {
-	r := &Record{data: d}
+func New(d Data) *Record { return Begin(func(begun *Data) { *begun = d }) }
+
+// Begin is like New, for one that is filled in where it is.
+func Begin(fill func(*Data)) *Record {
+	r := &Record{}
+	fill(&r.data)
 	r.data.Outcome, r.data.Mode = Pending, Oneshot
-	if d.Tried == nil {
+	if r.data.Tried == nil {
 		r.data.Tried = r.room[:0]
 	}
 	return r
@@ -194,6 +228,23 @@ func (r *Record) Data() Data {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.data
+}
+
+// Cost is what u costs at the target that answers.
+func (r *Record) Cost(u *chat.Usage) float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Cost(r.data.prices(), u)
+}
+
+// Answered returns the status of the last attempt, 0 for none, and what was counted.
+func (r *Record) Answered() (status int, u chat.Usage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.data.Tried); n > 0 {
+		status = r.data.Tried[n-1].Status
+	}
+	return status, r.data.Usage
 }
 
 // Outcome is Pending until the record is settled.
