@@ -10,9 +10,9 @@
 //   - models.go: answers clients that ask which models or methods there are
 //   - balance.go: candidates, attempts, failover; race.go: two attempts at once
 //   - recall.go: an answer that was kept, instead of an attempt
-//   - attempt.go: one try at one target
+//   - attempt.go: one try at one target; delivery.go: how its bodies relate to the
+//     client's, and so how its answer is delivered
 //   - translate.go: the body for the provider
-//   - count.go: the tokens of a prompt, counted or estimated
 //   - outgoing.go: URL, headers and credentials
 //   - header_filter.go: the headers that the client gets
 //   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event;
