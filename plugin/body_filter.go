@@ -503,10 +503,6 @@ func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 	return deliverBytes(ctx, a, body, clientHeaders, nil)
 }
 
-// headerCount says that the number of tokens that a client asked for is an
-// estimate.
-const headerCount = "X-Kong-Llm-Token-Count"
-
 // noCounter are the statuses with which a server says that it cannot count: it does
 // not have the operation, or not for this model.
 var noCounter = []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}
@@ -515,18 +511,4 @@ var noCounter = []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMet
 // that it was sent in translation.
 func cannotCount(a *attempt) bool {
 	return a.how == viaCounter && slices.Contains(noCounter, a.answer.Status)
-}
-
-// deliverEstimate answers with an estimate of the prompt's tokens, and says in the
-// record and in a header that it is one.
-func deliverEstimate(a *attempt) error {
-	r, err := a.internal.of(a.request)
-	if err != nil {
-		return err
-	}
-	tokens := record.TextTokens(r.PromptLen())
-	a.record.Update(func(d *record.Data) { d.Estimated = true })
-	a.reply.finish(record.Completed, "")
-	h := http.Header{"Content-Type": isJSONInUTF8, headerCount: {"estimated"}}
-	return a.reply.send(http.StatusOK, h, a.request.api.Count(nil, tokens))
 }

@@ -319,6 +319,7 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 	r := *parsed // shallow: the original serves later attempts, too
 	r.Model = a.target.Model
 	r.Stream = a.request.stream
+	r.Same = a.op.Format == a.request.api.Format
 	o := a.target.Options
 	if o.MaxTokens != nil && wins(a, r.MaxTokens != "") {
 		r.MaxTokens = chat.Number(number(*o.MaxTokens))

@@ -98,6 +98,9 @@ type Request struct {
 	ServiceTier string
 	Metadata    Raw
 
+	// Same means that the target speaks the client's format, so that it takes all of
+	// Extra.
+	Same bool
 	// Extra holds all other top-level members, in order and undecoded: members
 	// of OpenAI's API that have no field here, and provider-specific ones
 	// (safetySettings, guardrailConfig …).

@@ -138,8 +138,13 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []by
 		}
 		dst = jsonedit.AppendComma(dst)
 		dst = it.appendCallID(append(dst, `{"id":`...), []byte(p.ID), c.Index, n)
-		dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), chat.ToolName(meta, p.Name))
-		dst = append(p.Arguments.AppendMember(dst, "arguments"), '}')
+		if isCustomCall(meta, p.Name) {
+			dst = jsonedit.AppendString(append(dst, `,"type":"custom","custom":{"name":`...), chat.ToolName(meta, p.Name))
+			dst = append(jsonedit.AppendText(dst, "input", inputOf(p.Arguments)), '}')
+		} else {
+			dst = jsonedit.AppendString(append(dst, `,"type":"function","function":{"name":`...), chat.ToolName(meta, p.Name))
+			dst = append(p.Arguments.AppendMember(dst, "arguments"), '}')
+		}
 		signature := p.Signature
 		if meta != nil {
 			signature = p.Token(origin.Google, meta)

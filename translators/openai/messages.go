@@ -157,10 +157,17 @@ func parseCall(v *jsonedit.Value) (chat.Part, error) {
 	if err != nil {
 		return part, err
 	}
-	if typ, ok := stringAt(o, "type"); ok && typ != "function" {
-		return part, refuse("type", "must be function: nothing else can be translated")
-	}
 	part.ID, _ = stringAt(o, "id")
+	switch typ, ok := stringAt(o, "type"); {
+	case typ == customTool:
+		if part.Name = string(v.GetStringBytes("custom", "name")); part.Name == "" {
+			return part, refuse("custom.name", "is missing")
+		}
+		part.Arguments = inputArguments(v.GetText("custom", "input"))
+		return part, nil
+	case ok && typ != "function":
+		return part, refuse("type", "must be function or custom: nothing else can be translated")
+	}
 	part.Sign(string(v.GetStringBytes("extra_content", "google", "thought_signature")), origin.Google)
 	return part, within("function", setFunction(&part, orNull(o.Get("function"))))
 }

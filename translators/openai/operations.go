@@ -32,6 +32,9 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 		Origin:  func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
 		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
 	}
+	if !edit.CustomTools {
+		op.Rephrase = hasCustomTools
+	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
 		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) {
 			body = ownHistory(h, ownOf(h, t), body)

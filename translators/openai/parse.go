@@ -367,6 +367,9 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 		return err
 	}
 	var tool chat.Tool
+	if typ, _ := stringAt(o, "type"); typ == customTool {
+		return parseCustom(req, o)
+	}
 	flat := isFlat(o)
 	// A tool of another type, or of none ({"googleSearch":{}}), is one that a
 	// provider's servers run.
@@ -387,6 +390,19 @@ func parseTool(req *chat.Request, v *jsonedit.Value) error {
 		return parseFunction(req, tool, o)
 	}
 	return within("function", parseFunction(req, tool, orNull(o.Get("function"))))
+}
+
+// parseCustom adds a custom tool, which may also have the form that it has in the API of
+// responses.
+func parseCustom(req *chat.Request, o *jsonedit.Value) error {
+	path := ""
+	if inner := o.Get(customTool); inner != nil {
+		path, o = customTool, inner
+	}
+	tool, err := customFunction(o)
+	tool.Client.Kind = customTool
+	req.Tools = append(req.Tools, tool)
+	return within(path, err)
 }
 
 // isFlat says whether a tool is a function in the form that it has in the API of

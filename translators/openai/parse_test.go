@@ -131,12 +131,12 @@ func TestLegacyFunctionsArePaired(t *testing.T) {
 }
 
 func TestOtherToolsAreHosted(t *testing.T) {
-	req := parse(t, `{"tools":[{"googleSearch":{}},{"type":"custom","custom":{"name":"x"}},{"type":"function","function":{"name":"f","strict":true}},{"function":{"name":"g"}}]}`)
+	req := parse(t, `{"tools":[{"googleSearch":{}},{"type":"computer","name":"x"},{"type":"function","function":{"name":"f","strict":true}},{"function":{"name":"g"}}]}`)
 	var got []string
 	for _, tool := range req.Tools {
 		got = append(got, string(tool.Hosted)+" "+tool.Name+" "+string(tool.Native))
 	}
-	if want := []string{`web search googleSearch {"googleSearch":{}}`, `other custom {"type":"custom","custom":{"name":"x"}}`, " f ", " g "}; !reflect.DeepEqual(got, want) {
+	if want := []string{`web search googleSearch {"googleSearch":{}}`, `other x {"type":"computer","name":"x"}`, " f ", " g "}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

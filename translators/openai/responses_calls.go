@@ -61,7 +61,7 @@ func (f *callForm) arguments(o *jsonedit.Value) jsonedit.Text {
 	dst := []byte{'{'}
 	switch {
 	case f.kind == customTool:
-		dst = v.GetText().AppendMember(dst, "input")
+		return inputArguments(v.GetText())
 	case f.list:
 		dst = jsonedit.AppendRaw(dst, f.member, jsonedit.AppendValue(nil, v))
 	case v.Type() == jsonedit.TypeString: // the arguments as a text

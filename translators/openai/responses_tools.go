@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"fmt"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -59,9 +58,6 @@ const computerAction = `{"type":"object","properties":{` +
 	`"scroll_x":{"type":"integer"},"scroll_y":{"type":"integer"},` +
 	`"text":{"type":"string","description":"type"},` +
 	`"keys":{"type":"array","items":{"type":"string"},"description":"keypress"}},"required":["type"]}`
-
-// inputSchema is the schema of a function that takes free text.
-const inputSchema = `{"type":"object","properties":{"input":{"type":"string","description":"The input of the tool, as it is."}},"required":["input"],"additionalProperties":false}`
 
 // toolbox are the tools that a request offers, anywhere in it, and the names of the
 // functions that they are.
@@ -160,6 +156,13 @@ func (b *toolbox) tool(v *jsonedit.Value, namespace string) error {
 
 // named reads a function or a custom tool.
 func (b *toolbox) named(o *jsonedit.Value, typ, namespace string) error {
+	if typ == customTool {
+		tool, err := customFunction(o)
+		if err == nil {
+			b.add(tool, customTool, namespace, tool.Name)
+		}
+		return err
+	}
 	var tool chat.Tool
 	if err := setDeclared(&tool, o); err != nil {
 		return err
@@ -167,16 +170,7 @@ func (b *toolbox) named(o *jsonedit.Value, typ, namespace string) error {
 	if tool.Name == "" {
 		return refuse("name", "is missing")
 	}
-	if typ == "function" {
-		b.add(tool, "", namespace, tool.Name)
-		return nil
-	}
-	description := tool.Description.String()
-	if f := o.Get("format"); string(f.GetStringBytes("type")) == "grammar" {
-		description = strings.TrimSpace(fmt.Sprintf("%s\n\nThe input must follow this %s grammar:\n\n%s",
-			description, f.GetStringBytes("syntax"), f.GetStringBytes("definition")))
-	}
-	b.add(chat.Tool{Description: jsonedit.Plain(description), Parameters: chat.Raw(inputSchema)}, customTool, namespace, tool.Name)
+	b.add(tool, "", namespace, tool.Name)
 	return nil
 }
 

@@ -72,7 +72,7 @@ func (u responsesUpstream) AppendRequest(dst []byte, t *target.Target, req *chat
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), name)
 	dst = append(jsonedit.AppendName(dst, "input"), '[')
-	w := itemWriter{dst: dst}
+	w := itemWriter{dst: dst, offered: customNames(req)}
 	for i := range req.Messages {
 		if err := w.message(&req.Messages[i]); err != nil {
 			return nil, within(index("messages", i), err)
@@ -178,6 +178,10 @@ func appendFlatTools(dst []byte, req *chat.Request, model *provider.Family) []by
 		if t.Hosted != "" {
 			continue
 		}
+		if isCustom(t) {
+			dst = append(jsonedit.AppendComma(dst), t.Native...)
+			continue
+		}
 		dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"type":"function"`...), "name", t.Name)
 		dst = t.Description.AppendOptional(dst, "description")
 		parameters := t.Parameters
@@ -196,8 +200,12 @@ func appendFlatTools(dst []byte, req *chat.Request, model *provider.Family) []by
 	case req.ForcesHosted():
 		dst = append(dst, `,"tool_choice":{"type":"web_search"}`...)
 	case req.ToolChoice.Mode == "function":
-		dst = jsonedit.AppendText(append(dst, `,"tool_choice":{"type":"function"`...), "name", req.ToolChoice.Name)
-		dst = append(dst, '}')
+		kind := "function"
+		if customNames(req)[req.ToolChoice.Name] {
+			kind = customTool
+		}
+		dst = jsonedit.AppendText(append(jsonedit.AppendName(dst, "tool_choice"), '{'), "type", kind)
+		dst = append(jsonedit.AppendText(dst, "name", req.ToolChoice.Name), '}')
 	default:
 		dst = jsonedit.AppendText(dst, "tool_choice", req.ToolChoice.Mode)
 	}

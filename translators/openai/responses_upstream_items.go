@@ -9,8 +9,10 @@ import (
 // becomes several.
 // https://platform.openai.com/docs/api-reference/responses/create#responses_create-input
 type itemWriter struct {
-	dst   []byte
-	calls int // so far
+	dst     []byte
+	calls   int             // so far
+	offered map[string]bool // names of custom tools
+	custom  map[string]bool // ids of their calls
 }
 
 // itemIDs are the ids of calls that the API takes.
@@ -172,9 +174,24 @@ func (w *itemWriter) reasoning(p *chat.Part) {
 
 func (w *itemWriter) call(p *chat.Part) {
 	w.calls++
-	w.open("function_call")
+	custom := w.offered[p.Name]
+	if custom != w.custom[p.ID] {
+		if w.custom == nil {
+			w.custom = map[string]bool{}
+		}
+		w.custom[p.ID] = custom
+	}
+	if custom {
+		w.open("custom_tool_call")
+	} else {
+		w.open("function_call")
+	}
 	w.dst = jsonedit.AppendText(w.dst, "call_id", itemIDs.Of(p.ID, w.calls))
 	w.dst = jsonedit.AppendText(w.dst, "name", p.Name)
+	if custom {
+		w.dst = append(jsonedit.AppendText(w.dst, "input", inputOf(p.Arguments)), '}')
+		return
+	}
 	if p.Arguments.Empty() {
 		w.dst = append(w.dst, `,"arguments":"{}"}`...)
 		return
@@ -183,7 +200,11 @@ func (w *itemWriter) call(p *chat.Part) {
 }
 
 func (w *itemWriter) result(p *chat.Part) error {
-	w.open("function_call_output")
+	if w.custom[p.ID] {
+		w.open("custom_tool_call_output")
+	} else {
+		w.open("function_call_output")
+	}
 	w.dst = append(jsonedit.AppendText(w.dst, "call_id", itemIDs.Of(p.ID, w.calls)), `,"output":`...)
 	if len(p.Parts) == 0 {
 		w.dst = append(w.dst, `""}`...)

@@ -32,6 +32,7 @@ type streamedItem struct {
 	call   int // which call it is, -1 for none
 	from   int // where its text begins in that of the answer, in characters
 	said   bool
+	custom bool   // it is a call of a custom tool, whose arguments have begun
 	part   string // the part of the thought that came last
 }
 
@@ -46,6 +47,7 @@ var itemEvents = map[string]func(s *itemStream, v *jsonedit.Value){
 	"response.reasoning_summary_text.delta":  (*itemStream).think,
 	"response.reasoning_text.delta":          (*itemStream).think,
 	"response.function_call_arguments.delta": (*itemStream).argue,
+	"response.custom_tool_call_input.delta":  (*itemStream).put,
 	"response.output_item.done":              (*itemStream).finish,
 	"response.completed":                     (*itemStream).end,
 	"response.incomplete":                    (*itemStream).end,
@@ -104,12 +106,30 @@ func (s *itemStream) item(v *jsonedit.Value) *streamedItem {
 	return &s.items[len(s.items)-1]
 }
 
-// begin reads the beginning of an item. Of the calls, only those of functions come in
+// begin reads the beginning of an item. Of the calls, only some come in
 // pieces that can be passed on.
 func (s *itemStream) begin(v *jsonedit.Value) {
 	it, o := s.item(v), v.Get("item")
-	if string(o.GetStringBytes("type")) == callForms[0].item && it.call < 0 {
+	if it.call >= 0 {
+		return
+	}
+	switch string(o.GetStringBytes("type")) {
+	case "function_call":
 		s.call(it, o.GetStringBytes("call_id"), o.GetStringBytes("name"), nil)
+	case "custom_tool_call":
+		s.call(it, o.GetStringBytes("call_id"), o.GetStringBytes("name"), inputBegins)
+		it.custom = it.call >= 0
+	}
+}
+
+// What stands around the input of a custom tool in the arguments of a function.
+var inputBegins, inputEnds = []byte(`{"input":"`), []byte(`"}`)
+
+// put reads a piece of the input of a custom tool.
+func (s *itemStream) put(v *jsonedit.Value) {
+	if it, b := s.item(v), v.GetText("delta"); it.custom && !b.Empty() {
+		it.said = true
+		s.add(chat.Delta{Kind: chat.ToolArguments, Index: it.call, Text: b.AppendInside(nil)})
 	}
 }
 
@@ -203,6 +223,10 @@ func (s *itemStream) finish(v *jsonedit.Value) {
 func (s *itemStream) finishCall(it *streamedItem, p *chat.Part) {
 	arguments := []byte(p.Arguments.String())
 	switch {
+	case it.custom && it.said:
+		s.add(chat.Delta{Kind: chat.ToolArguments, Index: it.call, Text: inputEnds})
+	case it.custom:
+		s.add(chat.Delta{Kind: chat.ToolArguments, Index: it.call, Text: bytes.TrimPrefix(arguments, inputBegins)})
 	case it.call < 0:
 		s.call(it, []byte(p.ID), []byte(p.Name), arguments)
 	case !it.said && len(arguments) > 0:

@@ -34,6 +34,7 @@ type choice struct {
 	opened   bool
 	finished bool
 	thinking []byte // of the open block, to be sent again with its signature
+	custom   customCalls
 }
 
 // Append implements chat.Encoder.
@@ -135,7 +136,10 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 		dst = append(dst, ']')
 	case chat.ToolStart, chat.ToolArguments:
 		if !e.legacy {
-			dst = e.appendCall(dst, d)
+			more := false
+			if dst, more = e.appendCall(dst, d, c); !more {
+				return dst[:mark]
+			}
 			break
 		}
 		if d.Index > 0 {
@@ -155,6 +159,7 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 			return dst[:mark]
 		}
 		c.finished = true
+		dst = e.begin(e.endCustom(dst[:mark], d.Choice, c), d.Choice)
 		reason := d.Reason
 		if e.legacy {
 			reason = legacyFinish(reason)
@@ -167,17 +172,28 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 	return e.finish(append(dst, '}'), "")
 }
 
-// appendCall writes a delta with the start of a call, or with more of its arguments.
-func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
+// appendCall writes a delta with the start of a call, or with more of its arguments. It
+// reports whether there is something to write: not for a piece that adds nothing to the
+// input of a custom tool.
+func (e *encoder) appendCall(dst []byte, d *chat.Delta, c *choice) ([]byte, bool) {
 	dst = strconv.AppendInt(append(dst, `{"tool_calls":[{"index":`...), int64(d.Index), 10)
 	if d.Kind == chat.ToolArguments {
+		if input, custom := c.custom.input(d.Index, d.Text); custom {
+			return appendCustomInput(dst, input), len(input) > 0
+		}
 		dst = jsonedit.AppendBytes(append(dst, `,"function":{"arguments":`...), d.Text)
-		return append(dst, "}}]"...)
+		return append(dst, "}}]"...), true
 	}
 	dst = e.id.appendCallID(jsonedit.AppendName(dst, "id"), d.ID, d.Choice, d.Index)
-	dst = jsonedit.AppendBytes(append(dst, `,"type":"function","function":{"name":`...), chat.ToolName(&e.meta, d.Name))
-	dst = append(jsonedit.AppendText(dst, "arguments", d.Text), '}')
-	return append(appendThoughtSignature(dst, string(d.Token(nil, origin.Google, &e.meta))), "}]"...)
+	name := chat.ToolName(&e.meta, d.Name)
+	if isCustomCall(&e.meta, string(d.Name)) {
+		dst = jsonedit.AppendBytes(append(dst, `,"type":"custom","custom":{"name":`...), name)
+		dst = jsonedit.AppendText(dst, "input", c.begin(d.Index, d.Text))
+	} else {
+		dst = jsonedit.AppendBytes(append(dst, `,"type":"function","function":{"name":`...), name)
+		dst = jsonedit.AppendText(dst, "arguments", d.Text)
+	}
+	return append(appendThoughtSignature(append(dst, '}'), string(d.Token(nil, origin.Google, &e.meta))), "}]"...), true
 }
 
 // end writes the usage chunk, if it was asked for and is known, and [DONE].

@@ -66,10 +66,12 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 	dst = appendSampling(dst, req)
 	dst = appendResponseFormat(dst, &req.ResponseFormat)
 	dst = appendServing(dst, req)
-	for _, name := range extraNames {
-		dst = jsonedit.AppendRaw(dst, name, req.Lookup(name))
+	for i := range req.Extra {
+		if m := &req.Extra[i]; req.Same || slices.Contains(extraNames[:], m.Name) {
+			dst = jsonedit.AppendRaw(dst, m.Name, m.Value)
+		}
 	}
-	if req.Lookup("store") != nil { // refused without
+	if req.Same || req.Lookup("store") != nil { // refused without
 		dst = jsonedit.AppendRaw(dst, "metadata", req.Metadata)
 	}
 	return append(dst, '}'), nil

@@ -141,6 +141,10 @@ type Operation struct {
 	Chat chat.Upstream
 	// Query, if set, is used instead of the provider's.
 	Query func(t *target.Target) [][2]string
+	// Rephrase, if set, reports whether a client's body of the same format, with members
+	// ms, has something that the API refuses and that Chat puts in other words. Such a
+	// request is translated.
+	Rephrase func(ms []jsonedit.Member) bool
 	// Instead, if set, is another operation, for requests that this one's API refuses.
 	Instead *Instead
 	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
@@ -261,6 +265,9 @@ type Edit struct {
 	// Rename, if set, returns the provider's names of members that it calls
 	// differently for t ("seed": "random_seed"); nil if there are none.
 	Rename func(t *target.Target) map[string]string
+	// CustomTools means that the API has OpenAI's tools of the type custom. At others they
+	// are functions.
+	CustomTools bool
 	// Models says what the API's models take. Clients of another format, which cannot
 	// know it, have the rest fitted or left out. A client of this format gets the API's
 	// error.
