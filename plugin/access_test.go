@@ -39,7 +39,7 @@ func gatewayFor(t *testing.T, conf string, provider http.HandlerFunc) (*gateway.
 	dir := t.TempDir()
 	_, port := g.Addr()
 	socket := filepath.Join(dir, fmt.Sprintf(gateway.RecordSocket, port))
-	closeRecords, err := g.ServeRecords(dir)
+	closeRecords, err := g.ServeIn(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

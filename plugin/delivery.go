@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -210,6 +211,9 @@ var deliveries = [...][contents]delivery{
 // of text, by how it begins: labels may be wrong. It returns how events are framed, and
 // the body to read.
 func contentOf(a *attempt, body io.Reader) (content, frame.Kind, io.Reader) {
+	if a.op.Parts != "" {
+		body = joinParts(a, body)
+	}
 	is, kind := labelled(a)
 	if !mayBeMislabelled(a, kind) {
 		return is, kind, body
@@ -227,6 +231,17 @@ func contentOf(a *attempt, body io.Reader) (content, frame.Kind, io.Reader) {
 	return is, kind, start
 }
 
+// joinParts returns the stream that the frames of an answer carry, and labels the
+// answer as that.
+func joinParts(a *attempt, body io.Reader) io.Reader {
+	if kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.SSE); !known || kind != frame.EventStream {
+		return body
+	}
+	a.answer.Header["Content-Type"] = []string{cmp.Or(wire.First(a.answer.Header, a.op.Parts), "text/event-stream")}
+	delete(a.answer.Header, a.op.Parts)
+	return frame.Parts(body)
+}
+
 // labelled says what the answer is by its label.
 func labelled(a *attempt) (content, frame.Kind) {
 	label := wire.First(a.answer.Header, "Content-Type")
@@ -241,6 +256,8 @@ func labelled(a *attempt) (content, frame.Kind) {
 	case known && kind == frame.SSE && (stream || label != ""):
 		return aStream, kind
 	case known && stream && (kind == api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
+		return aStream, kind
+	case known && stream && kind == frame.Lines && api.BareData && api.Dialect != nil:
 		return aStream, kind
 	case api.BareData: // whatever it is, checkWhole decides
 		return aWhole, kind

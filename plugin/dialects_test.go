@@ -87,19 +87,20 @@ var options = map[string]string{
 	"llama2":     `"llama2_format":"openai","upstream_url":"http://llama.test/v1/chat/completions"`,
 	"mistral":    `"mistral_format":"openai"`,
 	"ollama":     `"upstream_url":"http://ollama.test/api/chat"`,
+	"sagemaker":  `"bedrock":{"aws_region":"us-east-1"}`,
 	"vllm":       `"upstream_url":"http://vllm.test/v1/chat/completions"`,
 }
 
-func confOf(format, route, provider, model, more string) string {
+func confOf(format, route, name, model, more string) string {
 	auth := `{"header_name":"Authorization","header_value":"Bearer k"}`
-	if provider == "bedrock" {
+	if translators.Lookup(name).Identity == provider.AWS {
 		auth = `{"aws_access_key_id":"AKIDEXAMPLE","aws_secret_access_key":"s"}`
 	}
 	if format == "" {
 		format = "openai"
 	}
 	return fmt.Sprintf(`{"llm_format":%q,"balancer":{"retries":0},"targets":[{"route_type":%q,"auth":%s,"logging":{"log_statistics":true},"model":{"provider":%q,"name":%q,"options":{%s}}}]}`,
-		format, route, auth, provider, model, strings.Join(filledOnly(options[provider], more), ","))
+		format, route, auth, name, model, strings.Join(filledOnly(options[name], more), ","))
 }
 
 func filledOnly(list ...string) (filled []string) {

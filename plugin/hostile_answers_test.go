@@ -125,6 +125,9 @@ var formatsOf = map[string][]string{
 func TestOddAnswersAreHandledForEveryProvider(t *testing.T) {
 	t.Parallel()
 	for _, name := range translators.Names() {
+		if translators.Lookup(name).Operations[chatRoute].Parts != "" {
+			continue // its pieces are no events; what is in them is OpenAI's
+		}
 		variants := formatsOf[name]
 		if variants == nil {
 			variants = []string{""}

@@ -97,7 +97,7 @@ func replacesPath(a *attempt, bare bool) bool {
 	case a.how == untouched: // the client's path, unless the configuration sets one
 		return bare || o.UpstreamPath == "" && !a.endpoint.OwnPath()
 	}
-	return bare && (a.provider.Base == nil || a.instance.native() != nil)
+	return bare && (a.provider.Base == nil || a.provider.PathOverURL || a.instance.native() != nil)
 }
 
 // belowPath is the path of a REST operation under the configured path, which is

@@ -96,11 +96,11 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err := server.Claim(ctx, socket); err != nil {
 		return err
 	}
-	closeRecords, err := g.ServeRecords(prefix)
+	closeSockets, err := g.ServeIn(prefix)
 	if err != nil {
 		return err
 	}
-	defer closeRecords()
+	defer closeSockets()
 	listener, err := server.Listen(socket)
 	if err != nil {
 		return err

@@ -150,10 +150,22 @@ func (s *stream) takeOne(ev frame.Event) error {
 	case s.op.Unwrap != nil:
 		s.buf = frame.AppendSSE(s.buf, ev.Type, ev.Data)
 	default:
-		s.buf = append(s.buf, ev.Raw...)
+		s.forward(ev)
 	}
 	s.ended = s.api.BareData && s.seen.Ended
 	return nil
+}
+
+// forward appends an event of the client's format, as it is but for what the provider's
+// Edit corrects in it.
+func (s *stream) forward(ev frame.Event) {
+	if s.op.Edit.Rewrite != nil {
+		if data := s.op.Edit.Rewrite(nil, ev.Data); &data[0] != &ev.Data[0] {
+			s.buf = frame.AppendSSE(s.buf, ev.Type, data)
+			return
+		}
+	}
+	s.buf = append(s.buf, ev.Raw...)
 }
 
 // severalValues splits the data of an event that has several JSON values, one a line:
@@ -370,8 +382,16 @@ func (s *stream) failedEarly(err error) error {
 // brokenOff is the error of a stream that could not be read to its end.
 func (s *stream) brokenOff(err error) *attemptError {
 	var bad *chat.ResponseError
-	if errors.As(err, &bad) {
+	var told *frame.ExceptionError
+	switch {
+	case errors.As(err, &bad):
 		return brokenBy("error", untranslatable(s.attempt.name(), bad))
+	case errors.As(err, &told):
+		e := chat.ErrorFrom(http.StatusBadGateway, told.Data)
+		e.Code = cmp.Or(e.Code, told.Type)
+		failed := brokenBy("error", e)
+		failed.failure.Reason = s.attempt.endpoint.provider.Reasons.Of(e)
+		return failed
 	}
 	return transportFailure(cutShort(err))
 }

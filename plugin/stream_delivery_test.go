@@ -11,6 +11,7 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/translators/origin"
 )
 
 // advanced is a plugin with one target of a route type, that may fail over.
@@ -39,6 +40,22 @@ func TestStreamWithoutContentArrivesWhole(t *testing.T) {
 				t.Errorf("%d %v\n got %q\nwant %q", resp.StatusCode, resp.Header, body, c.stream)
 			}
 		})
+	}
+}
+
+// Codex on Azure that fails over to OpenAI: what Azure sealed comes back with a mark.
+func TestSealedReasoningIsMarkedInAStreamOfTheSameFormat(t *testing.T) {
+	const sealed = "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"type\":\"reasoning\",\"encrypted_content\":\"Z0FBQUE=\"}}\n\n"
+	const rest = "event: response.completed\ndata: {\"type\":\"response.completed\", \"response\":{\"output\":[]}}\n\n"
+	for name, marked := range map[string]bool{"openai": false, "xai": true} {
+		b := newBench(t, advanced("llm/v1/responses", name, "", failsOver, ""), func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, sealed+rest)
+		}).elsewhere()
+		resp, body := b.send("POST", "/responses", asJSON, `{"input":"x","stream":true}`)
+		if resp.StatusCode != 200 || strings.Contains(body, origin.Prefix) != marked || !marked && body != sealed+rest || !strings.HasSuffix(body, rest) {
+			t.Errorf("%s: %d %q", name, resp.StatusCode, body)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/mock"
+	providers "go-ai-proxy/translators/provider"
 )
 
 // The laws are held by every registered provider that can chat, in each of its
@@ -84,8 +85,9 @@ func providersUnderLaw() []spoken {
 				noTools: "the template has no place for tools", noStream: "there is no stream", noUsage: "tokens are not counted", noThinking: "the model does not think aloud"}},
 		"mistral": {{options: obj{"mistral_format": "openai"}, unasked: true},
 			{name: "mistral as ollama", options: obj{"mistral_format": "ollama", "upstream_url": "http://ollama.test/api/chat"}, translated: true, noThinking: "thoughts are not signed"}},
-		"ollama": {{options: withURL("http://ollama.test/api/chat"), translated: true, noThinking: "thoughts are not signed"}},
-		"vllm":   {{options: withURL("http://vllm.test/v1/chat/completions")}},
+		"ollama":    {{options: withURL("http://ollama.test/api/chat"), translated: true, noThinking: "thoughts are not signed"}},
+		"sagemaker": {{options: obj{"bedrock": obj{"aws_region": "us-east-1"}}}},
+		"vllm":      {{options: withURL("http://vllm.test/v1/chat/completions")}},
 	}
 	var all []spoken
 	for _, name := range translators.Names() {
@@ -118,7 +120,7 @@ const (
 func (s *spoken) target(more ...any) obj {
 	provider, _, _ := strings.Cut(s.name, " ")
 	auth := obj{"header_name": "Authorization", "header_value": "Bearer " + markedKey}
-	if provider == "bedrock" {
+	if translators.Lookup(provider).Identity == providers.AWS {
 		auth = obj{"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": markedKey}
 	}
 	options := s.options

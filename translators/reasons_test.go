@@ -63,6 +63,9 @@ var refusals = []struct {
 	{"anthropic", 400, `{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 208310 tokens > 200000 maximum"}}`, chat.ContextLength},
 	{"anthropic", 429, `{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your account's rate limit."}}`, ""},
 
+	{"sagemaker", 400, `{"Code":"ValidationError","Message":"Endpoint nope of account 123456789012 not found."}`, chat.InvalidModel},
+	{"sagemaker", 429, `{"ErrorCode":"ModelNotReadyException","Message":"Please retry."}`, chat.Overloaded},
+
 	{"bedrock", 400, `{"message":"The provided model identifier is invalid."}`, chat.InvalidModel},
 	{"bedrock", 403, `{"message":"You don't have access to the model with the specified model ID."}`, chat.InvalidModel},
 	{"bedrock", 400, `{"message":"Invocation of model ID x with on-demand throughput isn’t supported."}`, chat.InvalidModel},

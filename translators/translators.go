@@ -18,6 +18,7 @@ import (
 	"go-ai-proxy/translators/ollama"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/sagemaker"
 )
 
 // Providers holds all providers, in the order of the documentation.
@@ -26,6 +27,7 @@ var Providers = append([]*provider.Provider{
 	&azure.Provider,
 	&anthropic.Provider,
 	&bedrock.Provider,
+	&sagemaker.Provider,
 	&gemini.Provider,
 	&cohere.Provider,
 	&compatible.Mistral,

@@ -19,8 +19,8 @@ func warned(t *testing.T, config string) []string {
 
 func TestCredentialsThatAreAllUnusedAreRefused(t *testing.T) {
 	for _, c := range []struct{ provider, auth, want string }{
-		{"openai", `"aws_access_key_id":"a"`, "aws_access_key_id: is not used for provider openai, only for bedrock: set header_name and header_value"},
-		{"openai", `"aws_secret_access_key":"a"`, "aws_secret_access_key: is not used for provider openai, only for bedrock: set header_name and header_value"},
+		{"openai", `"aws_access_key_id":"a"`, "aws_access_key_id: is not used for provider openai, only for bedrock, sagemaker: set header_name and header_value"},
+		{"openai", `"aws_secret_access_key":"a"`, "aws_secret_access_key: is not used for provider openai, only for bedrock, sagemaker: set header_name and header_value"},
 		{"bedrock", `"azure_use_managed_identity":true`, "azure_use_managed_identity: is not used for provider bedrock, only for azure: set header_name and header_value"},
 		{"openai", `"gcp_use_service_account":true`, "gcp_use_service_account: is not used for provider openai, only for gemini: set header_name and header_value"},
 		{"azure", `"azure_client_id":"i","azure_client_secret":"s","azure_tenant_id":"t"`, "azure_client_id: is not used: set azure_use_managed_identity to true"},

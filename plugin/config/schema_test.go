@@ -199,6 +199,7 @@ var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.override$`),
+	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.sagemaker(\.|$)`),
 }
 
 // differences compares a field with a row of path, type, required, default,

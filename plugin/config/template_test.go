@@ -277,7 +277,7 @@ func TestEveryStringOptionMayBeATemplate(t *testing.T) {
 	for _, row := range templated {
 		table[row.Text(&o)] = row.Name
 	}
-	lists := map[string]bool{"llama2_format": true, "mistral_format": true, "cohere.embedding_input_type": true}
+	lists := map[string]bool{"llama2_format": true, "mistral_format": true, "cohere.embedding_input_type": true, "sagemaker.embeddings_format": true}
 	var walk func(prefix string, v reflect.Value)
 	walk = func(prefix string, v reflect.Value) {
 		for f, value := range v.Fields() {

@@ -38,13 +38,13 @@ type Server struct {
 	WriteTimeout  time.Duration // for one write of an answer: 60 s
 	LingerTimeout time.Duration // for a client to read a refusal while it still sends: 500 ms
 
-	mu       sync.Mutex
-	listener net.Listener
-	watcher  *watcher
-	conns    map[*serverConn]struct{}
-	empty    chan struct{} // closed when the server is ending and conns is empty
-	ending   atomic.Bool
-	std      *stdServer // of Kind NetHTTP, from Serve on
+	mu        sync.Mutex
+	listeners []net.Listener
+	watcher   *watcher
+	conns     map[*serverConn]struct{} // from the first Serve on
+	empty     chan struct{}            // closed when the server is ending and conns is empty
+	ending    atomic.Bool
+	std       *stdServer // of Kind NetHTTP, from the first Serve on
 }
 
 // ErrClosed is what Serve returns after Shutdown or Close.
@@ -66,24 +66,28 @@ func (s *Server) defaults() {
 	}
 }
 
-// Serve serves what l accepts until Shutdown or Close, and owns l. It is called
-// once.
+// Serve serves what l accepts until Shutdown or Close, and owns l. It may be called
+// for several listeners.
 func (s *Server) Serve(l net.Listener) error {
-	s.defaults()
 	s.mu.Lock()
+	s.defaults()
 	if s.ending.Load() {
 		s.mu.Unlock()
 		l.Close()
 		return ErrClosed
 	}
 	if s.Kind == NetHTTP {
-		std := newStdServer(s)
-		s.std = std
+		if s.std == nil {
+			s.std = newStdServer(s)
+		}
+		std := s.std
 		s.mu.Unlock()
 		return std.serve(l)
 	}
-	s.listener, s.conns = l, map[*serverConn]struct{}{}
-	s.watcher = newWatcher(s.Log)
+	s.listeners = append(s.listeners, l)
+	if s.conns == nil {
+		s.conns, s.watcher = map[*serverConn]struct{}{}, newWatcher(s.Log)
+	}
 	s.mu.Unlock()
 	return s.accept(l)
 }
@@ -235,8 +239,8 @@ func (s *Server) end(tell func(*serverConn)) {
 	if s.empty == nil {
 		s.empty = make(chan struct{})
 	}
-	if s.listener != nil {
-		s.listener.Close()
+	for _, l := range s.listeners {
+		l.Close()
 	}
 	conns := make([]*serverConn, 0, len(s.conns))
 	for c := range s.conns {

@@ -3,7 +3,7 @@
 // request, and the way of records to Kong's log phase. It knows the shim
 // (kong/plugins) and nothing of models and providers. Read gateway.go first, then
 // context.go (what comes from Kong), for_kong.go and record_socket.go (what goes
-// back).
+// back), sockets.go (where they meet).
 package gateway
 
 import (
@@ -80,12 +80,14 @@ func New(relay Relay, log zerolog.Logger, kind engine.Kind) (*Gateway, error) {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
 	g.server = &engine.Server{Handler: g, Log: log, Kind: kind, IdleTimeout: 5 * time.Minute}
-	go func() {
-		if err := g.server.Serve(g.listener); !errors.Is(err, engine.ErrClosed) {
-			log.Error().Err(err).Msg("relay stopped")
-		}
-	}()
+	go g.serve(g.listener)
 	return g, nil
+}
+
+func (g *Gateway) serve(l net.Listener) {
+	if err := g.server.Serve(l); !errors.Is(err, engine.ErrClosed) {
+		g.server.Log.Error().Err(err).Msg("relay stopped")
+	}
 }
 
 // Addr is where the relay listens.
@@ -137,11 +139,27 @@ func (g *Gateway) knows(token string) bool {
 	return err == nil || errors.Is(err, errUnknown)
 }
 
-// ServeRecords gives Kong's workers the records of their requests on a Unix
-// socket in dir, until it is closed.
-func (g *Gateway) ServeRecords(dir string) (close func(), err error) {
+// ServeIn serves Kong's workers on Unix sockets in dir: their requests, until Drain, and
+// the records of these, until it is closed.
+func (g *Gateway) ServeIn(dir string) (close func(), err error) {
 	_, port := g.Addr()
-	return g.workers.serve(dir, port)
+	records, err := listenIn(dir, RecordSocket, port)
+	if err != nil {
+		return nil, fmt.Errorf("socket for records: %w", err)
+	}
+	if queues() {
+		l, err := listenIn(dir, RelaySocket, port)
+		if err != nil {
+			records.Close()
+			return nil, fmt.Errorf("socket of the relay: %w", err)
+		}
+		go g.serve(l)
+	}
+	go g.workers.serve(records)
+	return func() {
+		records.Close()
+		g.workers.close()
+	}, nil
 }
 
 // Reserve returns an id for the record of a future request, for

@@ -3,8 +3,12 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -68,7 +72,7 @@ func serving(t *testing.T) (*Gateway, *Access, string) {
 	}
 	dir := t.TempDir()
 	_, port := g.Addr()
-	closeRecords, err := g.ServeRecords(dir)
+	closeRecords, err := g.ServeIn(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,5 +146,38 @@ func TestRequestWithoutATokenIsRefused(t *testing.T) {
 		if resp.StatusCode != c.status || (resp.Header.Get(headerUnknown) != "") != c.ask {
 			t.Errorf("%s: %d %v", name, resp.StatusCode, resp.Header)
 		}
+	}
+}
+
+func TestKongReachesTheRelayOnAUnixSocket(t *testing.T) {
+	g, a, records := serving(t)
+	if !queues() {
+		t.Skip("the system lets few connections wait")
+	}
+	socket := strings.Replace(records, "record", "relay", 1)
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}}}
+	defer client.CloseIdleConnections()
+	for token, status := range map[string]int{a.token: 200, "": 403} {
+		r, err := http.NewRequest("POST", "http://relay/", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Proxy-Authorization", token)
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != status {
+			t.Errorf("status %d with token %q, want %d", answer.StatusCode, token, status)
+		}
+	}
+	client.CloseIdleConnections()
+	g.Drain()
+	if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the relay that ended left its socket: %v", err)
 	}
 }

@@ -2,11 +2,7 @@ package gateway
 
 import (
 	"bufio"
-	"errors"
-	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,12 +14,7 @@ import (
 	"go-ai-proxy/plugin/server"
 )
 
-// RecordSocket is the name of the Unix socket in Kong's prefix where the shim
-// gets records, with the port of the relay: after a reload of Kong two
-// processes serve, and each is asked for its own.
-const RecordSocket = "go-ai-proxy.%d.record.sock"
-
-// The conversation on that socket. Each of Kong's workers connects once and says
+// The conversation on the records' socket. Each of Kong's workers connects once and says
 //
 //	<worker> <token>
 //
@@ -84,29 +75,8 @@ func newRecordSocket(records *record.Store, known func(string) bool, log zerolog
 	return &recordSocket{records: records, known: known, log: log, conns: map[*workerConn]struct{}{}, workers: map[string]*workerConn{}}
 }
 
-// serve serves the socket of the relay on port in dir, until close.
-func (s *recordSocket) serve(dir string, port int) (close func(), err error) {
-	path := filepath.Join(dir, fmt.Sprintf(RecordSocket, port))
-	removeStale(dir)
-	_ = os.Remove(path) // of a process that is gone
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("socket for records: %w", err)
-	}
-	// Kong's workers may run as another user than its master. The token keeps
-	// others out.
-	if err := os.Chmod(path, 0o666); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("socket for records: %w", err)
-	}
-	go s.accept(l)
-	return func() {
-		l.Close()
-		s.close()
-	}, nil
-}
-
-func (s *recordSocket) accept(l net.Listener) {
+// serve serves the workers that connect to l, until it is closed.
+func (s *recordSocket) serve(l net.Listener) {
 	_ = server.Accept(l, s.log, "records", func(c net.Conn) { // only the listener's end ends it
 		if w := s.add(c); w != nil {
 			go s.converse(w)
@@ -163,19 +133,6 @@ func (c *workerConn) tellLeaving() bool {
 		c.Close()
 	}
 	return told
-}
-
-// removeStale removes the sockets of processes that were killed.
-func removeStale(dir string) {
-	paths, _ := filepath.Glob(filepath.Join(dir, strings.Replace(RecordSocket, "%d", "*", 1))) // the pattern is right
-	for _, path := range paths {
-		c, err := net.Dial("unix", path)
-		if err == nil {
-			c.Close()
-		} else if errors.Is(err, syscall.ECONNREFUSED) {
-			_ = os.Remove(path)
-		}
-	}
 }
 
 // converse serves one connection. It reads no more than a short line from a peer

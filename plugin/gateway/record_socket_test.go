@@ -182,13 +182,9 @@ func TestRecordSocketClosesConnectionsWithoutAToken(t *testing.T) {
 
 func TestRecordSocketClosesItsConnections(t *testing.T) {
 	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
-	closeRecords, err := s.serve(t.TempDir(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
 	near, far := net.Pipe()
 	s.add(far)
-	closeRecords()
+	s.close()
 	if _, err := near.Write([]byte("x")); err == nil {
 		t.Error("a connection is open")
 	}
@@ -232,39 +228,40 @@ func TestRequestedRecordSaysHowItsRequestEnded(t *testing.T) {
 
 // Sockets of processes that are gone are removed, and no others.
 func TestSocketsOfEndedRelaysAreRemoved(t *testing.T) {
-	dir := t.TempDir()
-	stale, live := filepath.Join(dir, fmt.Sprintf(RecordSocket, 2)), filepath.Join(dir, fmt.Sprintf(RecordSocket, 3))
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.SetUnlinkOnClose(false)
-	l.Close()
-	other, err := net.Listen("unix", live)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
-	closeRecords, err := s.serve(dir, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeRecords()
-	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the socket of an ended relay: %v", err)
-	}
-	if _, err := os.Stat(live); err != nil {
-		t.Errorf("the socket of another relay: %v", err)
-	}
-	if info, err := os.Stat(filepath.Join(dir, fmt.Sprintf(RecordSocket, 1))); err != nil || info.Mode().Perm() != 0o666 {
-		t.Errorf("the socket, which Kong's workers may use: %v, %v", info, err)
+	for _, name := range []string{RecordSocket, RelaySocket} {
+		dir := t.TempDir()
+		stale, live := filepath.Join(dir, fmt.Sprintf(name, 2)), filepath.Join(dir, fmt.Sprintf(name, 3))
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(false)
+		l.Close()
+		other, err := net.Listen("unix", live)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		own, err := listenIn(dir, name, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer own.Close()
+		if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the socket of an ended relay: %v", err)
+		}
+		if _, err := os.Stat(live); err != nil {
+			t.Errorf("the socket of another relay: %v", err)
+		}
+		if info, err := os.Stat(filepath.Join(dir, fmt.Sprintf(name, 1))); err != nil || info.Mode().Perm() != 0o666 {
+			t.Errorf("the socket, which Kong's workers may use: %v, %v", info, err)
+		}
 	}
 }
 
-func TestRecordSocketThatCannotBeMadeIsAnError(t *testing.T) {
-	s := newRecordSocket(record.NewStore(), func(string) bool { return true }, zerolog.Nop())
-	if _, err := s.serve(filepath.Join(t.TempDir(), "absent"), 1); err == nil || !strings.HasPrefix(err.Error(), "socket for records: ") {
+func TestSocketThatCannotBeMadeIsAnError(t *testing.T) {
+	g, _, _ := serving(t)
+	if _, err := g.ServeIn(filepath.Join(t.TempDir(), "absent")); err == nil || !strings.HasPrefix(err.Error(), "socket for records: ") {
 		t.Errorf("%v", err)
 	}
 }

@@ -33,7 +33,7 @@ func TestEntryNamesTheProviderInsteadOfTheRelay(t *testing.T) {
 		"streamed":         {named + "#r1", record, []map[string]any{last}, "/v1/chat/completions", "api.openai.com", true},
 		"nothing logged":   {named, "", []map[string]any{last}, "/v1/chat/completions", "api.openai.com", false},
 		"no address":       {"h 80 - / ", "", []map[string]any{{"ip": "h", "port": 80.0}}, "/", "h", false},
-		"nobody was asked": {`{"meta":{}}`, "", []map[string]any{{"ip": "127.0.0.1", "port": 1.0}}, "/relay", "", true},
+		"nobody was asked": {`{"meta":{}}`, "", nil, "/relay", "127.0.0.1", true},
 		"failed over": {"two 2 10.0.0.2 /b " + failedOver, "", []map[string]any{
 			{"host": "one", "ip": "10.0.0.1", "port": 1.0, "code": 500.0, "state": "failed"}, {"host": "two", "ip": "10.0.0.2", "port": 2.0, "code": 200.0}}, "/b", "two", true},
 	} {
@@ -43,6 +43,9 @@ func TestEntryNamesTheProviderInsteadOfTheRelay(t *testing.T) {
 			a := g.post("/v1", "{}")
 			want(t, "header", a.Header.Get(recordHeader), "")
 			e := g.entries(1)[0]
+			if c.tries == nil {
+				c.tries = []map[string]any{{"ip": "127.0.0.1", "port": float64(g.port)}}
+			}
 			want(t, "tries", e.Tries, c.tries)
 			want(t, "upstream_uri", e.Upstream, c.uri)
 			want(t, "hostname", e.Hostname, c.host)

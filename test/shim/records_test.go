@@ -304,7 +304,7 @@ func realRelay(t *testing.T, workers int) (*gateway, *prompts) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeRecords, err := relay.ServeRecords(g.dir)
+	closeRecords, err := relay.ServeIn(g.dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -191,4 +193,55 @@ func (r *records) lines() []string {
 // named last.
 func (g *gateway) recordSocket() string {
 	return filepath.Join(g.dir, fmt.Sprintf("go-ai-proxy.%d.record.sock", g.port))
+}
+
+// onUnixSocket has r listen on its Unix socket too, and returns how many connections
+// came there.
+func (r *relay) onUnixSocket(t *testing.T, g *gateway) func() int {
+	t.Helper()
+	listener, err := net.Listen("unix", filepath.Join(g.dir, fmt.Sprintf("go-ai-proxy.%d.relay.sock", g.port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var came atomic.Int64
+	s := &http.Server{Handler: r.Config.Handler, ConnState: func(_ net.Conn, state http.ConnState) {
+		if state == http.StateActive {
+			came.Add(1)
+		}
+	}}
+	go s.Serve(listener)
+	t.Cleanup(func() { s.Close() })
+	return func() int { return int(came.Load()) }
+}
+
+func TestRequestsTakeTheRelaysUnixSocket(t *testing.T) {
+	g, r := start(t, says(200, `{"meta":{}}`))
+	came := r.onUnixSocket(t, g)
+	for range 3 {
+		want(t, "body", g.post("/v1", "{}").body, "answer")
+	}
+	if n := came(); n == 0 {
+		t.Errorf("none of 3 requests came on the Unix socket")
+	}
+	// The entry names the relay as it did with TCP.
+	for _, e := range g.entries(3) {
+		want(t, "tries", e.Tries, []map[string]any{{"ip": "127.0.0.1", "port": float64(g.port)}})
+		want(t, "hostname", e.Hostname, "127.0.0.1")
+	}
+}
+
+func TestRelayThatLeavesItsUnixSocketIsAskedForAgain(t *testing.T) {
+	g, r := start(t, says(200, `{"meta":{}}`))
+	socket := filepath.Join(g.dir, fmt.Sprintf("go-ai-proxy.%d.relay.sock", g.port))
+	r.onUnixSocket(t, g)
+	want(t, "body", g.post("/v1", "{}").body, "answer")
+	if err := os.Remove(socket); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "status without the socket", g.post("/v1", "{}").StatusCode, 502)
+	want(t, "body", g.post("/v1", "{}").body, "answer") // over TCP
+	want(t, "calls of Go", len(g.calls()), 2)
+	for _, e := range g.entries(3) {
+		want(t, "tries", e.Tries, []map[string]any{{"ip": "127.0.0.1", "port": float64(g.port)}})
+	}
 }

@@ -62,7 +62,7 @@ var withJobs = &provider.Provider{
 		})),
 		route.Completions: {Path: text("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK, Set: named, NoStreamOptions: beforeStreamOptions}},
 		route.Embeddings:  {Path: text("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, Edit: provider.Edit{Set: named}, NoStream: true},
-		route.Responses:   {Path: provider.Path("/openai/v1/responses"), Format: provider.OpenAIResponses, Meter: openai.ResponsesMeter, Edit: provider.Edit{Set: deployed}},
+		route.Responses:   responses,
 	}, otherRoutes),
 }
 

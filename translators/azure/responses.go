@@ -10,11 +10,18 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
+// responses is the Responses API, in which the deployment's name is the model.
+var responses = func() *provider.Operation {
+	op := openai.ResponsesAt("/openai/v1/responses", "azure")
+	op.Edit.Set = deployed
+	return op
+}()
+
 // withResponses returns op, a chat operation, with the Responses API instead for the
 // models and requests that chat/completions refuses.
 // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses
 func withResponses(op *provider.Operation) *provider.Operation {
-	at := openai.ResponsesAt("")
+	at := openai.ResponsesAt("", "azure")
 	at.Path = responsesPath
 	at.Query = responsesQuery
 	openai.OrResponses(op, at, openai.Families, deploymentOf)

@@ -13,7 +13,6 @@ package bedrock
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/anthropic"
@@ -109,34 +108,8 @@ var Converse chat.Upstream = converse{}
 
 type converse struct{}
 
-const regionField = "model.options.bedrock.aws_region"
-
-// base returns the endpoint of the target's region. A region from the environment
-// must have been put into the option, since a translator does not read the
-// environment.
-func base(t *target.Target) (string, error) {
-	region := ""
-	if t.Options != nil {
-		region = t.Options.Bedrock.AWSRegion
-	}
-	if region == "" {
-		return "", &target.OptionError{Field: regionField, Message: "must be set, or AWS_REGION in the environment"}
-	}
-	for _, c := range []byte(region) {
-		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
-			return "", &target.OptionError{Field: regionField, Message: strconv.Quote(region) + " is not a region such as us-east-1"}
-		}
-	}
-	// https://docs.aws.amazon.com/general/latest/gr/bedrock.html
-	domain := "amazonaws.com"
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		domain = "amazonaws.com.cn"
-	case strings.HasPrefix(region, "eusc-"):
-		domain = "amazonaws.eu"
-	}
-	return "https://bedrock-runtime." + region + "." + domain, nil
-}
+// base returns the endpoint of the target's region.
+func base(t *target.Target) (string, error) { return provider.AWSHost(t, "bedrock-runtime") }
 
 func pathOf(t *target.Target, stream bool) (string, error) {
 	operation := "/converse"

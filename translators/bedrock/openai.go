@@ -24,7 +24,7 @@ var (
 	// onMantle is OpenAI's API on bedrock-mantle, which has Responses, too.
 	onMantle = compatible(nil, operations{
 		route.Chat:      openAIChat("/v1/chat/completions"),
-		route.Responses: openai.ResponsesAt("/v1/responses"),
+		route.Responses: openai.ResponsesAt("/v1/responses", "bedrock"),
 	})
 	// claudeOnMantle is Anthropic's API on bedrock-mantle.
 	claudeOnMantle = compatible(nil, operations{route.Chat: messages})

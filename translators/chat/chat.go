@@ -169,7 +169,8 @@ type Part struct {
 	// CacheControl is Anthropic's cache_control of this part.
 	CacheControl Raw
 	Raw          Raw
-	// Type is the type of an Opaque part in the client's format.
+	// Type is the type of an Opaque part in the client's format, or of a text that was
+	// made of one.
 	Type string
 }
 

@@ -60,7 +60,11 @@ func (e *Error) read(v *jsonedit.Value) {
 		e.Message = firstOf(str(inner, "message"), str(inner, "details"))
 		return
 	}
-	e.Code = firstOf(str(v, "code"), str(v, "error_code"), str(v, "__type"))
+	if said := str(v, "OriginalMessage"); said != "" {
+		e.readOriginal(v, said)
+		return
+	}
+	e.Code = firstOf(str(v, "code"), str(v, "error_code"), str(v, "ErrorCode"), str(v, "__type"))
 	e.Message = firstOf(str(v, "error"), str(v, "message"), str(v, "Message"), str(v, "detail"), str(v, "error_description"))
 	if e.Message == "" {
 		for _, k := range []string{"errors", "detail", "error"} {
@@ -69,6 +73,16 @@ func (e *Error) read(v *jsonedit.Value) {
 			}
 		}
 	}
+}
+
+// readOriginal takes over what SageMaker says that the container answered.
+// https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors
+func (e *Error) readOriginal(v *jsonedit.Value, said string) {
+	status := e.Status
+	if original := v.GetInt("OriginalStatusCode"); original >= 400 && original < 600 {
+		status = original
+	}
+	*e = *ErrorFrom(status, []byte(said))
 }
 
 // str returns a string member as text. Numbers are returned too, since some codes

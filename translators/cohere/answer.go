@@ -1,6 +1,8 @@
 package cohere
 
 import (
+	"slices"
+
 	"fmt"
 	"math"
 	"strconv"
@@ -59,14 +61,12 @@ func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 }
 
 // parseMessage reads an answer of version 2. The tool_plan, which the model writes
-// before it calls tools, is text for the client.
+// before it calls tools and after it has thought, is text for the client.
 func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
 	var cites citing
-	if plan := message.GetString("tool_plan"); plan != "" {
-		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(plan)})
-		cites.say([]byte(plan))
-	}
+	plan := message.GetString("tool_plan")
+	cites.say([]byte(plan))
 	if s := message.GetStringBytes("content"); len(s) > 0 {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(string(s))})
 		cites.begin(0, true)
@@ -80,6 +80,13 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 		case "thinking":
 			c.Parts = append(c.Parts, chat.Part{Kind: chat.Thinking, Text: b.GetText("thinking")})
 		}
+	}
+	if plan != "" {
+		thought := slices.IndexFunc(c.Parts, func(p chat.Part) bool { return p.Kind != chat.Thinking })
+		if thought < 0 {
+			thought = len(c.Parts)
+		}
+		c.Parts = slices.Insert(c.Parts, thought, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(plan)})
 	}
 	for _, call := range message.GetArray("tool_calls") {
 		arguments := call.GetString("function", "arguments")

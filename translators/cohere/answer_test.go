@@ -85,6 +85,17 @@ func TestWholeAnswersOfEveryVersion(t *testing.T) {
 	}
 }
 
+func TestPlanForCallsComesBehindTheThought(t *testing.T) {
+	resp, err := Chat.ParseResponse(to("llm/v1/chat"), []byte(`{"id":"1","message":{"role":"assistant","tool_plan":"I look.","content":[{"type":"thinking","thinking":"hm"}],"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"TOOL_CALL"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := resp.Choices[0].Parts
+	if len(parts) != 3 || parts[0].Kind != chat.Thinking || parts[1].Text.String() != "I look." || parts[2].Kind != chat.ToolCall {
+		t.Errorf("%+v", parts)
+	}
+}
+
 func TestEmptyAnswersAreErrors(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"nothing_object":{"and_an_array":["why","not"]}}`: "'text' or 'generations' missing from cohere response body",

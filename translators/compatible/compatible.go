@@ -29,9 +29,10 @@ var Providers = withReasons([]*provider.Provider{
 		Reasons: ofXAI,
 		Operations: operations{
 			// https://docs.x.ai/docs/guides/tools/overview: searches are made in Responses
-			route.Chat: openai.OrResponses(openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok}),
-				openai.ResponsesAt("/v1/responses"), grok, nil),
-			route.Responses: openai.ResponsesAt("/v1/responses"),
+			route.Chat: openai.OrResponses(openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok,
+				History: history(provider.History{Thought: provider.ThoughtInReasoningContent})}),
+				openai.ResponsesAt("/v1/responses", "xai"), grok, nil),
+			route.Responses: openai.ResponsesAt("/v1/responses", "xai"),
 			// size, quality and style are accepted without effect; there are no
 			// streams.
 			route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
@@ -154,7 +155,7 @@ var Providers = withReasons([]*provider.Provider{
 				Rewrite: ReasoningContent, Models: atOpenRouter, History: history(provider.History{Thought: provider.ThoughtInReasoning, CacheControl: true}),
 			}),
 			route.Embeddings:     openai.EmbeddingsAt("/v1/embeddings"),
-			route.Responses:      openai.ResponsesAt("/v1/responses"),
+			route.Responses:      openai.ResponsesAt("/v1/responses", "openrouter"),
 			route.Speech:         openai.SpeechAt(provider.Path("/v1/audio/speech")),
 			route.Transcriptions: openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
 		},
@@ -170,7 +171,7 @@ var Providers = withReasons([]*provider.Provider{
 			route.Chat: openai.ChatAt("/chat/completions", provider.Edit{
 				Rename: OlderLimit, Request: SystemRole, Models: sonar, History: StrictHistory,
 			}),
-			route.Responses: openai.ResponsesAt("/v1/responses"),
+			route.Responses: openai.ResponsesAt("/v1/responses", "perplexity"),
 		},
 	},
 	// nvidia is the catalogue of NIM, whose servers are vLLM's or SGLang's.
@@ -228,7 +229,7 @@ var Providers = withReasons([]*provider.Provider{
 				Drop: openai.TopK, Rewrite: ReasoningContent, Models: atVercel, History: history(provider.History{Thought: provider.ThoughtInReasoning}),
 			}),
 			route.Embeddings:       openai.EmbeddingsAt("/v1/embeddings"),
-			route.Responses:        openai.ResponsesAt("/v1/responses"),
+			route.Responses:        openai.ResponsesAt("/v1/responses", "vercel"),
 			route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
 		},
 	},
@@ -257,7 +258,7 @@ var Providers = withReasons([]*provider.Provider{
 // through its chat, unless the configured URL is that of its own.
 var vllm = func() provider.Provider {
 	responses := *onChat
-	responses.Operations = provider.With(provider.With(operations{}, onChat.Operations), operations{route.Responses: openai.ResponsesAt("/v1/responses")})
+	responses.Operations = provider.With(provider.With(operations{}, onChat.Operations), operations{route.Responses: openai.ResponsesAt("/v1/responses", "vllm")})
 	p := *onChat
 	p.Kinds = []provider.Kind{{}, {Name: "responses", Options: target.Options{UpstreamURL: "http://localhost:8000/v1/responses"}}}
 	p.Variant = func(t *target.Target) *provider.Provider {

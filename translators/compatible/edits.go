@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
 )
@@ -24,6 +25,21 @@ func ReasoningContent(dst, data []byte) []byte {
 			return nil
 		}
 		return []jsonedit.Edit{{Key: "reasoning"}, {Key: "reasoning_content", Value: value}}
+	})
+}
+
+// FinishReasons is an Edit.Rewrite: it gives finish reasons OpenAI's names.
+func FinishReasons(dst, data []byte) []byte {
+	if !bytes.Contains(data, []byte(`"eos_token"`)) && !bytes.Contains(data, []byte(`"stop_sequence"`)) {
+		return data
+	}
+	return editList(dst, data, "choices", func(choice []byte) []jsonedit.Edit {
+		reason, _ := jsonedit.String(jsonedit.Lookup(choice, "finish_reason"))
+		plain := openai.Finish(reason)
+		if string(plain) == reason {
+			return nil
+		}
+		return []jsonedit.Edit{{Key: "finish_reason", Value: jsonedit.AppendString(nil, string(plain))}}
 	})
 }
 

@@ -34,6 +34,8 @@ type message struct {
 	Reasoning string          `json:"reasoning_content,omitempty"`
 	Blocks    []thinkingBlock `json:"thinking_blocks,omitempty"`
 	Calls     []toolCall      `json:"tool_calls,omitempty"`
+	// Annotations are the sources of the text.
+	Annotations []json.RawMessage `json:"annotations,omitempty"`
 }
 
 type thinkingBlock struct {
@@ -205,6 +207,7 @@ func (m *message) add(d *message) error {
 	m.Refusal += d.Refusal
 	m.Reasoning += d.Reasoning
 	m.Blocks = append(m.Blocks, d.Blocks...)
+	m.Annotations = append(m.Annotations, d.Annotations...)
 	for _, c := range d.Calls {
 		switch {
 		case c.Index == nil:

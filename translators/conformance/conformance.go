@@ -3,10 +3,12 @@
 // that a provider cannot support are listed in Options.Lacks, with the reason.
 //
 // Start with Run, then whole.go and stream.go (requirements for an answer),
-// checkHistory.go (what must survive a round trip) and fields.go (the field law).
+// history.go (what must survive a round trip) and fields.go (the field law). Pairs plays
+// providers with clients of every format: clients.go, pairs.go, and a file law_… for each law.
 package conformance
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"testing"
@@ -37,6 +39,9 @@ type Options struct {
 	// Header holds headers that the caller of a translator adds and the mock
 	// requires: a signature, a key.
 	Header [][2]string
+	// Mock is the name of the mock, if it is not that of the operation's format: a
+	// platform that has the format at another path, or in frames of its own.
+	Mock string
 	// Model is the model that the answers name, if it is not the scenario's
 	// (a provider that names none: the target's).
 	Model string
@@ -153,9 +158,9 @@ func newRun(t *testing.T, p *provider.Provider, wanted route.Type, o *Options) *
 		t.Errorf("route %s: format %s needs a translator", wanted, op.Format)
 		return nil
 	}
-	f := mock.ByName(string(op.Format))
+	f := mock.ByName(cmp.Or(o.Mock, string(op.Format)))
 	if f == nil {
-		t.Errorf("route %s: no mock speaks %s", wanted, op.Format)
+		t.Errorf("route %s: no mock speaks %s", wanted, cmp.Or(o.Mock, string(op.Format)))
 		return nil
 	}
 	r := &run{provider: p, op: op, target: o.Target, dialect: d.dialect, mock: f, prompt: wanted == route.Completions, options: o}

@@ -195,7 +195,15 @@ func (r *run) httpRequest(t *testing.T, body []byte, stream bool) *http.Request 
 func (r *run) streamOf(t *testing.T, s *mock.Scenario, upstream []byte) (frame.Kind, []byte) {
 	t.Helper()
 	contentType, events := mock.Events(r.mock, s, upstream)
-	return Kind(t, contentType), bytes.Join(events, nil)
+	stream := bytes.Join(events, nil)
+	if r.op.Parts == "" {
+		return Kind(t, contentType), stream
+	}
+	inner, err := io.ReadAll(frame.Parts(bytes.NewReader(stream)))
+	if err != nil {
+		t.Fatalf("the frames of the provider's stream: %v", err)
+	}
+	return frame.SSE, inner
 }
 
 // translated returns what the client receives of a provider's stream.

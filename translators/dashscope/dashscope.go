@@ -25,7 +25,7 @@ var Provider = provider.Provider{
 	Operations: map[route.Type]*provider.Operation{
 		route.Chat: openai.ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{
 			Rename: compatible.OlderLimit, Request: compatible.SystemRole,
-			History: func(*target.Target) *provider.History { return caching },
+			History: func(*target.Target) *provider.History { return history },
 		}),
 		route.Embeddings:       openai.EmbeddingsAt("/compatible-mode/v1/embeddings"),
 		route.ImageGenerations: {Path: provider.Path(aigc + "multimodal-generation/generation"), Format: provider.DashscopeImages, Resource: images{}, NoStream: true},
@@ -33,6 +33,9 @@ var Provider = provider.Provider{
 	},
 }
 
-// caching says that what a client marks is cached.
-// https://www.alibabacloud.com/help/en/model-studio/context-cache
-var caching = &provider.History{CacheControl: true}
+// history says that what a client marks is cached, and that thoughts are without
+// signatures.
+//
+//	https://www.alibabacloud.com/help/en/model-studio/context-cache
+//	https://www.alibabacloud.com/help/en/model-studio/deep-thinking
+var history = &provider.History{CacheControl: true, Thought: provider.ThoughtInReasoningContent}

@@ -121,6 +121,7 @@ var mediaTypes = []struct {
 	{"application/x-ndjson", Lines},
 	{"application/ndjson", Lines},
 	{"application/jsonl", Lines},
+	{"application/jsonlines", Lines},
 	{"application/x-jsonlines", Lines},
 	{"application/stream+json", Lines},
 	{"application/json", Array},

@@ -2,6 +2,7 @@ package frame_test
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -76,4 +77,19 @@ func TestStreamsAreSplitIntoEventsInLinearTime(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestPartsAreReadInLinearTime(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("times say nothing here")
+	}
+	part := frame.AppendEventStream(nil, []frame.Header{{Name: ":event-type", Value: "PayloadPart"}}, []byte("data: a\n\n"))
+	growth.Linear(t, "parts", func(n int) func() {
+		stream := bytes.Repeat(part, n*25)
+		return func() {
+			if _, err := io.Copy(io.Discard, frame.Parts(bytes.NewReader(stream))); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }

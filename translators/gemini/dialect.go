@@ -61,6 +61,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 			return nil, err
 		}
 	}
+	q.Messages = joined(q.Messages)
 	if err := q.tools(v.Get("tools")); err != nil {
 		return nil, err
 	}
@@ -172,9 +173,9 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 func ranOnServer(p *jsonedit.Value, part chat.Part) chat.Part {
 	switch part.Type {
 	case "executableCode", "executable_code":
-		return chat.Part{Text: jsonedit.Plain("```\n" + string(p.GetStringBytes(part.Type, "code")) + "\n```")}
+		return chat.Part{Type: part.Type, Text: jsonedit.Plain("```\n" + string(p.GetStringBytes(part.Type, "code")) + "\n```")}
 	case "codeExecutionResult", "code_execution_result":
-		return chat.Part{Text: p.GetText(part.Type, "output")}
+		return chat.Part{Type: part.Type, Text: p.GetText(part.Type, "output")}
 	case "toolCall", "tool_call", "toolResponse", "tool_response":
 		return chat.Part{}
 	}

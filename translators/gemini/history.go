@@ -8,27 +8,74 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// ownSignatures leaves in the history of a generateContent body only signatures of
-// Google's, without a mark. Of a part that another model made the thought is left
-// out, and what it said or called stays: a call of a Gemini 3 with what stands in for
-// its signature. It returns body itself when there is nothing to change, or the new
-// body appended to dst.
+// ownHistory makes the history of a generateContent body one that Google takes,
+// whoever answered before: with signatures of Google's only, without a mark, and on
+// Vertex without the ids of calls, which its v1 does not know. Of a part that another
+// model made the thought is left out, and what it said or called stays: the first call
+// of a turn of a Gemini 3 with what stands in for its signature. It returns body itself
+// when there is nothing to change, or the new body appended to dst.
 // https://ai.google.dev/gemini-api/docs/thought-signatures#faqs
-func ownSignatures(dst []byte, t *target.Target, body []byte) []byte {
-	if !origin.Marked(body) {
+func ownHistory(dst []byte, t *target.Target, body []byte) []byte {
+	h := history{marked: origin.Marked(body), signs: modelOf(t.Model).signs, ids: !onVertex(t)}
+	calls := jsonedit.Contains(body, `"functionCall"`) || jsonedit.Contains(body, `"function_call"`)
+	if !h.marked && !(calls && (h.signs || !h.ids)) {
 		return body
 	}
 	whole := bytes.TrimSpace(body)
-	stands := modelOf(t.Model).signs
-	contents := jsonedit.Each(jsonedit.Lookup(whole, "contents"), func(turn []byte) []byte {
-		parts := jsonedit.Lookup(turn, "parts")
-		own := jsonedit.Each(parts, func(part []byte) []byte { return ownPart(part, stands) })
-		if len(own) != len(parts) && len(jsonedit.Elements(own, nil)) == 0 {
-			return nil
+	edited := jsonedit.With(whole, "contents", jsonedit.Each(jsonedit.Lookup(whole, "contents"), h.turn))
+	if len(edited) == len(whole) && &edited[0] == &whole[0] {
+		return body
+	}
+	return append(dst, edited...)
+}
+
+// history is what a model takes of a conversation.
+type history struct {
+	marked bool // there are tokens that we handed out
+	signs  bool // calls need a signature
+	ids    bool // calls and responses have ids
+}
+
+// turn returns a turn as the model takes it; nil if nothing is left of it.
+func (h *history) turn(turn []byte) []byte {
+	parts := jsonedit.Lookup(turn, "parts")
+	first := true // no call has come yet
+	own := jsonedit.Each(parts, func(part []byte) []byte {
+		if h.marked {
+			part = ownPart(part, h.signs)
 		}
-		return jsonedit.With(turn, "parts", own)
+		for _, name := range [...]string{"functionCall", "function_call"} {
+			if call := jsonedit.Lookup(part, name); call != nil {
+				if first && h.signs && !signed(part) {
+					part = jsonedit.With(part, "thoughtSignature", jsonedit.AppendString(nil, skipSignature))
+				}
+				first = false
+			}
+		}
+		if !h.ids {
+			part = withoutIDs(part)
+		}
+		return part
 	})
-	return append(dst, jsonedit.With(whole, "contents", contents)...)
+	if len(own) != len(parts) && len(jsonedit.Elements(own, nil)) == 0 {
+		return nil
+	}
+	return jsonedit.With(turn, "parts", own)
+}
+
+// signed reports whether a part has a signature.
+func signed(part []byte) bool {
+	return len(jsonedit.Lookup(part, "thoughtSignature"))+len(jsonedit.Lookup(part, "thought_signature")) > len(`""`)
+}
+
+// withoutIDs returns a part whose call or response has no id.
+func withoutIDs(part []byte) []byte {
+	for _, name := range [...]string{"functionCall", "function_call", "functionResponse", "function_response"} {
+		if call := jsonedit.Lookup(part, name); jsonedit.Lookup(call, "id") != nil {
+			part = jsonedit.With(part, name, jsonedit.With(call, "id", nil))
+		}
+	}
+	return part
 }
 
 // ownPart returns a part with Google's signature, or with none; nil for another

@@ -19,19 +19,43 @@ func TestOnlyGooglesSignaturesGoBackToGoogle(t *testing.T) {
 		"its own, marked": {"gemini-3-pro", `{"functionCall":{"name":"f"},"thoughtSignature":"` + own + `"}`, `{"functionCall":{"name":"f"},"thoughtSignature":"Q3RH"}`},
 	} {
 		in, want := `{"contents":[{"role":"model","parts":[`+c.in+`]}]}`, `{"contents":[{"role":"model","parts":[`+c.want+`]}]}`
-		if got := string(ownSignatures(nil, &target.Target{Model: c.model}, []byte(in))); got != want {
+		if got := string(ownHistory(nil, &target.Target{Model: c.model}, []byte(in))); got != want {
 			t.Errorf("%s: got %s", name, got)
 		}
 	}
 	alone := `{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"hm","thought":true,"thoughtSignature":"` + claudes + `"}]}]}`
-	if got := string(ownSignatures(nil, &target.Target{}, []byte(alone))); strings.Contains(got, "model") {
+	if got := string(ownHistory(nil, &target.Target{Options: &target.Options{}}, []byte(alone))); strings.Contains(got, "model") {
 		t.Errorf("a turn that was only a thought is left: %s", got)
+	}
+}
+
+// A conversation that another maker's model began has calls without signatures, which
+// Gemini 3 refuses, and ids, which Vertex does.
+func TestCallsOfOtherModelsAreTakenByGoogle(t *testing.T) {
+	vertex := &target.Options{Gemini: target.Gemini{APIEndpoint: "us-central1-aiplatform.googleapis.com"}}
+	const turn = `{"contents":[{"role":"model","parts":[{"text":"x"},{"functionCall":{"id":"c1","name":"f"}%s},{"functionCall":{"id":"c2","name":"f"}}]},{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"f","response":{}}}]}]}`
+	const stands = `,"thoughtSignature":"skip_thought_signature_validator"`
+	without := strings.NewReplacer(`"id":"c1",`, "", `"id":"c2",`, "")
+	for name, c := range map[string]struct {
+		model   string
+		options *target.Options
+		want    string
+	}{
+		"Gemini 3":           {"gemini-3-pro", &target.Options{}, strings.Replace(turn, "%s", stands, 1)},
+		"Gemini 2.5":         {"gemini-2.5-pro", &target.Options{}, strings.Replace(turn, "%s", "", 1)},
+		"Gemini 3, Vertex":   {"gemini-3-pro", vertex, without.Replace(strings.Replace(turn, "%s", stands, 1))},
+		"Gemini 2.5, Vertex": {"gemini-2.5-pro", vertex, without.Replace(strings.Replace(turn, "%s", "", 1))},
+	} {
+		in := strings.Replace(turn, "%s", "", 1)
+		if got := string(ownHistory(nil, &target.Target{Model: c.model, Options: c.options}, []byte(in))); got != c.want {
+			t.Errorf("%s: got %s", name, got)
+		}
 	}
 }
 
 func TestGooglesOwnHistoryIsNotCopied(t *testing.T) {
 	in := []byte(`{"contents":[{"role":"model","parts":[{"text":"hm","thought":true},{"functionCall":{"name":"f"},"thoughtSignature":"Q3RH"}]}]}`)
-	if got := ownSignatures(nil, &target.Target{Model: "gemini-3-pro"}, in); &got[0] != &in[0] {
+	if got := ownHistory(nil, &target.Target{Model: "gemini-3-pro", Options: &target.Options{}}, in); &got[0] != &in[0] {
 		t.Errorf("got %s", got)
 	}
 }

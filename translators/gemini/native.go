@@ -62,7 +62,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 				}
 				return whole(t, stream)
 			},
-			Format: provider.GeminiGenerate, Meter: Meter, Tune: tune, Edit: provider.Edit{Request: ownSignatures},
+			Format: provider.GeminiGenerate, Meter: Meter, Tune: tune, Edit: provider.Edit{Request: ownHistory},
 		},
 		provider.GeminiOperations: {Path: model("/operations"), Format: provider.GeminiOperations, NoStream: true},
 	}
@@ -73,7 +73,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 	} {
 		native[format] = &provider.Operation{Path: model(method), Format: format, NoStream: true}
 	}
-	native[provider.GeminiCount].Edit.Request = ownSignatures
+	native[provider.GeminiCount].Edit.Request = ownHistory
 	for _, format := range []provider.Format{provider.GeminiEmbed, provider.GeminiEmbedBatch, provider.GeminiPredict} {
 		native[format].Meter = Meter
 	}

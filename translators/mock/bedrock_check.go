@@ -14,6 +14,7 @@ import (
 // itself ignores them. anthropic_version is not a member of the API; it is accepted
 // because Kong sends it.
 type bedrockRequest struct {
+	signs     bool             // the model is Claude, which takes no thought without its signature
 	Messages  []bedrockMessage `json:"messages"`
 	System    []bedrockContent `json:"system"`
 	Inference *struct {
@@ -152,6 +153,7 @@ func (bedrockConverse) Check(r *http.Request, body []byte) error {
 	if err := decodeStrict(body, &q); err != nil {
 		return err
 	}
+	q.signs = strings.Contains(model, "claude")
 	for _, check := range []func() error{q.checkSettings, q.checkTools, q.checkSystem, q.checkMessages} {
 		if err := check(); err != nil {
 			return err
@@ -263,11 +265,21 @@ func (q *bedrockRequest) checkMessages() error {
 		if err == nil {
 			err = m.check(&c, documents)
 		}
+		if err == nil && q.signs && m.unsigned() {
+			err = errors.New("reasoningContent.reasoningText: the signature is missing")
+		}
 		if err != nil {
 			return fmt.Errorf("messages.%d: %w", i, err)
 		}
 	}
 	return c.close(q.ToolConfig != nil)
+}
+
+// unsigned reports whether a thought has no signature.
+func (m *bedrockMessage) unsigned() bool {
+	return slices.ContainsFunc(m.Content, func(b bedrockContent) bool {
+		return b.Reasoning != nil && b.Reasoning.Text != nil && b.Reasoning.Text.Signature == ""
+	})
 }
 
 // check checks a turn of c. documents are the names of documents so far.
@@ -365,7 +377,7 @@ func (b *bedrockContent) checkReasoning() error {
 		if !validBase64(*b.Reasoning.Redacted) {
 			return errors.New("reasoningContent.redactedContent: is no blob")
 		}
-	case t == nil || !signed(t.Text, t.Signature):
+	case t == nil || t.Signature != "" && !signed(t.Text, t.Signature):
 		return errors.New("reasoningContent.reasoningText: invalid signature")
 	}
 	return nil

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
@@ -16,10 +17,10 @@ var Provider = provider.Provider{
 	Counter: InputTokensAt("/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: Cached(OrResponses(ChatAt("/v1/chat/completions", provider.Edit{Drop: TopK, CustomTools: true, Models: Families, History: HistoryOf}),
-			ResponsesAt("/v1/responses"), Families, nil)),
+			ResponsesAt("/v1/responses", origin.OpenAI), Families, nil)),
 		route.Completions: CompletionsAt("/v1/completions", provider.Edit{Drop: TopK}),
 		route.Embeddings:  EmbeddingsAt("/v1/embeddings"),
-		route.Responses:   ResponsesAt("/v1/responses"),
+		route.Responses:   ResponsesAt("/v1/responses", origin.OpenAI),
 	}, otherRoutes),
 }
 

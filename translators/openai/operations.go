@@ -137,9 +137,16 @@ func EmbeddingsAt(p string) *provider.Operation {
 	return &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIEmbeddings, Meter: Meter, NoStream: true}
 }
 
-// ResponsesAt returns the Responses API at a path.
-func ResponsesAt(p string) *provider.Operation {
-	return &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIResponses, Meter: ResponsesMeter}
+// ResponsesAt returns the Responses API at a path, of the provider called own, which
+// alone can read the sealed reasoning in its answers.
+func ResponsesAt(p string, own origin.Name) *provider.Operation {
+	op := &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIResponses, Meter: ResponsesMeter,
+		Origin: func(*target.Target) origin.Name { return own }}
+	op.Edit.Request = func(dst []byte, _ *target.Target, body []byte) []byte { return ownSeals(dst, own, body) }
+	if own != origin.OpenAI { // whose are those without a mark
+		op.Edit.Rewrite = func(dst, data []byte) []byte { return markSeals(dst, own, data) }
+	}
+	return op
 }
 
 // RESTAt returns a family of REST operations: files, batches, videos.

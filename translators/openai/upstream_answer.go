@@ -86,8 +86,19 @@ func signatureOf(v *jsonedit.Value) []byte {
 	return nil
 }
 
+// Finish returns the finish reason with OpenAI's name for it: containers with DJL's or
+// TGI's words have others.
+// https://docs.djl.ai/master/docs/serving/serving/docs/lmi/user_guides/chat_input_output_schema.html#choice
+func Finish(reason string) chat.FinishReason {
+	switch reason {
+	case "eos_token", "stop_sequence":
+		return chat.Stop
+	}
+	return chat.FinishReason(reason)
+}
+
 func readChoice(c *jsonedit.Value) chat.Choice {
-	choice := chat.Choice{Index: c.GetInt("index"), Finish: chat.FinishReason(c.GetString("finish_reason"))}
+	choice := chat.Choice{Index: c.GetInt("index"), Finish: Finish(c.GetString("finish_reason"))}
 	if l := c.Get("logprobs"); l != nil && l.Type() == jsonedit.TypeObject {
 		choice.Logprobs = jsonedit.AppendValue(nil, l)
 	}

@@ -109,7 +109,7 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 		s.add(chat.Delta{Kind: chat.LogprobsDelta, Choice: i, Raw: jsonedit.AppendValue(nil, l)})
 	}
 	if reason := c.GetStringBytes("finish_reason"); len(reason) > 0 {
-		s.add(chat.Delta{Kind: chat.Finish, Choice: i, Reason: chat.FinishReason(reason)})
+		s.add(chat.Delta{Kind: chat.Finish, Choice: i, Reason: Finish(string(reason))})
 	}
 }
 

@@ -183,6 +183,9 @@ type Operation struct {
 	// that the provider wraps around it. It returns the inner event's type, and its
 	// data appended to dst, or nil data if there is no inner event.
 	Unwrap func(dst []byte, ev frame.Event) (kind, data []byte)
+	// Parts, if set, means that streamed answers are AWS event streams whose payloads
+	// are parts of a stream in Format. It is the header that has that stream's media type.
+	Parts string
 	// OwnErrors means that errors are not in Format but in the provider's own format.
 	OwnErrors bool
 	// Origin, if set, returns whose the opaque tokens in answers of t are, which are

@@ -62,3 +62,32 @@ func Segment(field, value string) (string, error) {
 	}
 	return value, nil
 }
+
+const regionField = "model.options.bedrock.aws_region"
+
+// AWSHost returns the URL of an AWS service in the target's region. A region from the
+// environment must have been put into the option, since a translator does not read
+// the environment.
+// https://docs.aws.amazon.com/general/latest/gr/rande.html
+func AWSHost(t *target.Target, service string) (string, error) {
+	region := ""
+	if t.Options != nil {
+		region = t.Options.Bedrock.AWSRegion
+	}
+	if region == "" {
+		return "", &target.OptionError{Field: regionField, Message: "must be set, or AWS_REGION in the environment"}
+	}
+	for _, c := range []byte(region) {
+		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return "", &target.OptionError{Field: regionField, Message: strconv.Quote(region) + " is not a region such as us-east-1"}
+		}
+	}
+	domain := "amazonaws.com"
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		domain = "amazonaws.com.cn"
+	case strings.HasPrefix(region, "eusc-"):
+		domain = "amazonaws.eu"
+	}
+	return "https://" + service + "." + region + "." + domain, nil
+}

@@ -125,8 +125,10 @@ func (o *Options) FromEnvironment(provider string, getenv func(string) string) {
 var (
 	anthropic  = []string{"anthropic"}
 	azure      = []string{"azure"}
+	aws        = []string{"bedrock", "sagemaker"}
 	bedrock    = []string{"bedrock"}
 	gemini     = []string{"gemini"}
+	sagemaker  = []string{"sagemaker"}
 	chats      = []route.Type{route.Chat, route.Completions, route.Responses}
 	anthropics = []string{"anthropic", "bedrock", "gemini"}
 )
@@ -168,15 +170,21 @@ var List = []Option{
 
 	{Name: "embeddings_dimensions", Contested: true, Routes: []route.Type{route.Embeddings}},
 
-	{Name: "bedrock.aws_region", Embedding: "bedrock.aws_region", Providers: bedrock, Lands: InHost, Identity: true, Env: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Mock: "us-east-1"},
-	{Name: "bedrock.aws_assume_role_arn", Embedding: "bedrock.aws_assume_role_arn", Providers: bedrock, Lands: InText, Identification: true},
-	{Name: "bedrock.aws_role_session_name", Embedding: "bedrock.aws_role_session_name", Providers: bedrock, Lands: InText, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
-	{Name: "bedrock.aws_sts_endpoint_url", Embedding: "bedrock.aws_sts_endpoint_url", Providers: bedrock, Lands: InURL, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
+	{Name: "bedrock.aws_region", Embedding: "bedrock.aws_region", Providers: aws, Lands: InHost, Identity: true, Env: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}, Mock: "us-east-1"},
+	{Name: "bedrock.aws_assume_role_arn", Embedding: "bedrock.aws_assume_role_arn", Providers: aws, Lands: InText, Identification: true},
+	{Name: "bedrock.aws_role_session_name", Embedding: "bedrock.aws_role_session_name", Providers: aws, Lands: InText, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
+	{Name: "bedrock.aws_sts_endpoint_url", Embedding: "bedrock.aws_sts_endpoint_url", Providers: aws, Lands: InURL, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
 	{Name: "bedrock.embeddings_normalize", Contested: true, Embedding: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []route.Type{route.Embeddings}, Translated: true},
 	{Name: "bedrock.performance_config_latency", Contested: true, Embedding: "bedrock.performance_config_latency", Providers: bedrock, Lands: InText, Routes: chats},
 	{Name: "bedrock.video_output_s3_uri", Embedding: "bedrock.video_output_s3_uri", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Videos}, Translated: true},
 	{Name: "bedrock.batch_bucket_prefix", Embedding: "bedrock.batch_bucket_prefix", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
 	{Name: "bedrock.batch_role_arn", Embedding: "bedrock.batch_role_arn", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
+	{Name: "sagemaker.endpoint_name", Providers: sagemaker, Lands: InSegment, Identity: true},
+	{Name: "sagemaker.inference_component", Providers: sagemaker, Lands: InText, Identity: true},
+	{Name: "sagemaker.target_model", Providers: sagemaker, Lands: InText, Identity: true},
+	{Name: "sagemaker.target_variant", Providers: sagemaker, Lands: InText, Identity: true},
+	{Name: "sagemaker.target_container_hostname", Providers: sagemaker, Lands: InText, Identity: true},
+	{Name: "sagemaker.embeddings_format", Providers: sagemaker, Routes: []route.Type{route.Embeddings}, Translated: true},
 	{Name: "gemini.api_endpoint", Embedding: "gemini.api_endpoint", Providers: gemini, Lands: InHost, Identity: true},
 	{Name: "gemini.project_id", Embedding: "gemini.project_id", Providers: gemini, Lands: InSegment, Identity: true},
 	{Name: "gemini.location_id", Embedding: "gemini.location_id", Providers: gemini, Lands: InHost, Identity: true},

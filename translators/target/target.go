@@ -52,6 +52,7 @@ type Options struct {
 	EmbeddingsDimensions *int `json:"embeddings_dimensions"`
 
 	Bedrock     Bedrock     `json:"bedrock"`
+	Sagemaker   Sagemaker   `json:"sagemaker"`
 	Gemini      Gemini      `json:"gemini"`
 	Huggingface Huggingface `json:"huggingface"`
 	Cohere      Cohere      `json:"cohere"`
@@ -124,6 +125,16 @@ type Bedrock struct {
 	VideoOutputS3URI         string `json:"video_output_s3_uri"`
 	BatchBucketPrefix        string `json:"batch_bucket_prefix"`
 	BatchRoleARN             string `json:"batch_role_arn"`
+}
+
+// Sagemaker is `model.options.sagemaker`.
+type Sagemaker struct {
+	EndpointName            string `json:"endpoint_name"`
+	InferenceComponent      string `json:"inference_component"`
+	TargetModel             string `json:"target_model"`
+	TargetVariant           string `json:"target_variant"`
+	TargetContainerHostname string `json:"target_container_hostname"`
+	EmbeddingsFormat        string `json:"embeddings_format"`
 }
 
 // Gemini is `model.options.gemini`; it is Vertex when APIEndpoint is set.

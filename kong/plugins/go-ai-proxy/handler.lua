@@ -167,7 +167,7 @@ local function send_to_relay(conf)
   local id = ctx.request_id or ngx.var.kong_request_id or ngx.var.request_id -- Kong 3.4 has none of its own
   local began = span.begin(ctx)
   set_header(TOKEN, header_of(relay, id, began))
-  local state = { token = relay.token, port = relay.port, id = id, began = began }
+  local state = { token = relay.token, host = relay.host, port = relay.port, id = id, began = began }
   records.expect(id, state)
   ctx[STATE] = state
 end
@@ -185,6 +185,17 @@ local function name_provider(ctx, host, port, ip, path)
     last.ip, last.port = ip, port
   end
   ngx.var.upstream_uri = path
+end
+
+
+-- name_relay makes them name the relay by its host, even if it was reached on its Unix
+-- socket. It comes before name_provider, and names what no provider answered.
+local function name_relay(ctx, state)
+  local data = ctx.balancer_data
+  data.hostname, data.ip = state.host, state.host
+  for _, try in ipairs(data.tries or {}) do
+    try.ip = state.host
+  end
 end
 
 
@@ -223,6 +234,7 @@ local function take_headers()
   if not state then
     return
   end
+  name_relay(ctx, state)
   if record then
     state.answered = true
     take_record(ctx, state, record)
@@ -456,6 +468,9 @@ function Handler:log(conf)
   local state = ngx.ctx[STATE]
   if not state then
     return
+  end
+  if not state.answered then
+    name_relay(ngx.ctx, state)
   end
   ok, err = pcall(put_record, state)
   if not ok then

@@ -11,6 +11,7 @@ local kong = kong
 local ngx = ngx
 local type = type
 local pairs = pairs
+local format = string.format
 local match = string.match
 local gmatch = string.gmatch
 local max = math.max
@@ -18,6 +19,7 @@ local min = math.min
 
 local NAME = "go-ai-proxy"
 local TOKEN = "Proxy-Authorization" -- Kong's log serializer redacts it
+local SOCKET = "/go-ai-proxy.%d.relay.sock" -- in the Kong prefix, by the relay's port
 
 local WAIT = 10 -- seconds that a request waits for a plugin server that does not listen, at most
 local STEP = 0.02 -- seconds between two looks at its socket
@@ -103,6 +105,24 @@ local function call_go(plugin, conf, version)
 end
 
 
+-- connects returns whether somebody listens on a Unix socket. It does not wait.
+local function connects(path)
+  local conn = unix_socket()
+  conn:settimeout(0)
+  local ok, err = conn:connect(path)
+  conn:close()
+  return ok ~= nil or err == "timeout" -- the backlog is full, so somebody listens
+end
+
+
+-- address is what Kong connects to: the relay's Unix socket, which costs half of what TCP
+-- does, or where there is none, its host and port.
+local function address(host, port)
+  local path = kong.configuration.prefix .. format(SOCKET, port)
+  return has_unix and connects(path) and "unix:" .. path or host
+end
+
+
 -- patience is how long Kong must wait for the relay's answer, in ms. The relay itself
 -- applies the timeouts of config.balancer to each attempt. Without this
 -- Kong would give up after the service's read_timeout, in the middle of a failover.
@@ -154,6 +174,7 @@ local function ask_go(plugin, conf)
   return {
     host = target.host,
     port = target.port,
+    address = address(target.host, target.port),
     scheme = ngx.var.upstream_scheme,
     token = token,
     needs = needs,
@@ -177,11 +198,7 @@ local function reachable(path)
   if not gave_up and now - looked < STEP / 2 then
     return listens
   end
-  local conn = unix_socket()
-  conn:settimeout(0)
-  local ok, err = conn:connect(path)
-  conn:close()
-  looked, listens = now, ok ~= nil or err == "timeout" -- the backlog is full, so it listens
+  looked, listens = now, connects(path)
   return listens
 end
 
@@ -270,18 +287,15 @@ end
 -- send sends the request to the relay of conf, and returns what is known of the relay.
 -- The token is set by the caller.
 function M.send(conf)
-  local relay = known(conf) or answered(conf)
+  local relay = known(conf) or answered(conf) or found(conf)
   local data = ngx.ctx.balancer_data
-  if relay then
-    -- The same as kong.service.set_target and set_scheme.
-    ngx.var.upstream_host = relay.host
-    ngx.var.upstream_scheme = relay.scheme
-    data.host = relay.host
-    data.port = relay.port
-  else
-    relay = found(conf)
-    data = ngx.ctx.balancer_data
-  end
+  -- Nearly the same as kong.service.set_target and set_scheme. As the host is an address,
+  -- Kong need not look for it in DNS and among its upstreams.
+  ngx.var.upstream_host = relay.host
+  ngx.var.upstream_scheme = relay.scheme
+  data.type = "ipv4"
+  data.host = relay.address
+  data.port = relay.port
   data.read_timeout = max(data.read_timeout or 0, relay.patience)
   data.send_timeout = max(data.send_timeout or 0, relay.patience)
   if not relay.linked then

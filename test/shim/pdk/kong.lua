@@ -188,7 +188,9 @@ local phases = { access = access }
 
 function phases.balancer()
   local target = ngx.ctx.balancer_data
-  assert(balancer.set_current_peer(target.host, target.port))
+  target.ip, target.hostname = target.host, target.host
+  target.tries = { { ip = target.ip, port = target.port } }
+  assert(balancer.set_current_peer(target.ip, target.port))
 end
 
 function phases.error()
