@@ -206,7 +206,7 @@ func replay(b *balancing, i int, e *responsecache.Entry) error {
 		t.describe(d)
 		d.Options, d.Price = nil, nil
 		d.Provider, d.Model, d.ResponseModel = e.Provider, e.Model, e.ResponseModel
-		d.Saved = record.Saved{Usage: e.Usage, Cost: e.Cost}
+		d.Saved = &record.Saved{Usage: e.Usage, Cost: e.Cost}
 		if e.Stream {
 			d.Mode = record.Stream
 		}

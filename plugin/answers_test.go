@@ -216,7 +216,7 @@ func TestRecordThatGoesWithAKeptAnswerSaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if d := live.records[i]; d.ResponseCache != want || d.Outcome != record.Completed || (d.Saved.Usage.Prompt == 7) != (want == "hit") {
+		if d := live.records[i]; d.ResponseCache != want || d.Outcome != record.Completed || (d.Saved != nil && d.Saved.Usage.Prompt == 7) != (want == "hit") {
 			t.Errorf("request %d: %q, %s, saved %+v", i, d.ResponseCache, d.Outcome, d.Saved)
 		}
 	}

@@ -19,7 +19,6 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
-	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
@@ -56,9 +55,6 @@ type attempt struct {
 	out         wire.Outgoing
 	answer      *wire.Answer
 	parked      *parked // the answer, when it is an error
-
-	edits [8]jsonedit.Edit // preallocated space for spliceBody's edits
-	parts [12][]byte       // and for the pieces that result
 }
 
 // prepare makes an attempt at t and its outgoing request, from the client's
@@ -358,9 +354,8 @@ func (a *attempt) withhold(deliver func() error) error {
 // sample is the cost and latency of the answered attempt. Only a complete answer
 // has a latency: a target that breaks off early must not count as fast.
 func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
-	d := a.record.Data()
-	d.Usage = a.seen.Usage // without estimates
-	x := balancer.Sample{Prompt: d.Usage.Prompt, Completion: d.Usage.Completion, Cost: d.Cost()}
+	u := &a.seen.Usage // without estimates
+	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: a.record.Cost(u)}
 	switch {
 	case a.took > 0:
 		x.Latency = a.took

@@ -26,6 +26,7 @@ func replyingEvents(data ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for _, d := range data {
+			time.Sleep(2 * time.Millisecond) // for each to be read by itself
 			event(w, d)
 		}
 	}

@@ -371,14 +371,15 @@ func (inst *Instance) appendTargets(list []monitor.Target, now time.Time) []moni
 
 // record returns the empty record of a request.
 func (inst *Instance) record() *record.Record {
-	d := record.Data{PluginID: inst.config.PluginID}
-	if inst.config.Advanced {
-		d.Algorithm = inst.config.Balancer.Algorithm
-	}
-	if len(inst.targets) > 0 {
-		inst.targets[0].describe(&d)
-	}
-	return record.New(d)
+	return record.Begin(func(d *record.Data) {
+		d.PluginID = inst.config.PluginID
+		if inst.config.Advanced {
+			d.Algorithm = inst.config.Balancer.Algorithm
+		}
+		if len(inst.targets) > 0 {
+			inst.targets[0].describe(d)
+		}
+	})
 }
 
 // describe records that t is going to answer.

@@ -130,7 +130,7 @@ func (r *reading) takeBody() error {
 			return err
 		}
 		var err error
-		if r.request.members, err = jsonedit.Object(r.request.body, r.request.space[:0]); err != nil {
+		if r.request.members, err = jsonedit.Object(r.request.body, r.exchange.buffers.BorrowMembers()); err != nil {
 			r.request.members = nil // not an object: forwarded unchanged
 		}
 		r.request.model, _ = jsonedit.String(jsonedit.Find(r.request.members, "model"))
@@ -198,7 +198,7 @@ func (r *reading) parseJSON(media string) error {
 	}
 	var err error
 	// Not nil even for {}: every body is checked.
-	if r.request.members, err = jsonedit.Object(r.request.body, r.request.space[:0]); err != nil {
+	if r.request.members, err = jsonedit.Object(r.request.body, r.exchange.buffers.BorrowMembers()); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
 	if r.request.api.Model == provider.ModelNeeded || r.request.api.Model == provider.ModelTaken {

@@ -268,14 +268,14 @@ func (p *reply) estimate(outcome record.Outcome) (u chat.Usage, ok bool) {
 	if p.seen == nil || outcome == record.Refused || outcome == record.Panicked || p.request.api == nil {
 		return u, false
 	}
-	so := p.record.Data()
-	if len(so.Tried) == 0 || so.Tried[len(so.Tried)-1].Status != http.StatusOK {
+	status, counted := p.record.Answered()
+	if status != http.StatusOK {
 		return u, false
 	}
 	if outcome == record.Completed && (p.seen.HasUsage || p.request.api.Prose == nil) {
 		return u, false
 	}
-	u = so.Usage
+	u = counted
 	if !p.seen.HasUsage && p.request.api.Prose != nil && u.Prompt == 0 {
 		u.Prompt, u.Total, ok = record.PromptTokens(p.request.api.Prose(p.request.members), p.request.stream), 0, true
 	}

@@ -38,8 +38,6 @@ type request struct {
 	usage   bool              // the client asked for usage in the stream
 	gzip    bool              // the client takes gzip
 	query   url.Values
-
-	space [12]jsonedit.Member // preallocated space for members
 }
 
 // asked returns what is examined to find out what the request is for.

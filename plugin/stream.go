@@ -252,9 +252,10 @@ func (s *stream) failedAtOnce() bool {
 const maxReplaceable = 256 << 10
 
 // flush writes what is collected to the client. While another target could still
-// take over, nothing is written before the first content.
+// take over, nothing is written before the first content; an answer that ends without
+// any is close's.
 func (s *stream) flush() error {
-	if s.failedAtOnce() || s.replaceable && !s.shown && !s.ended && len(s.buf) < maxReplaceable {
+	if s.failedAtOnce() || s.replaceable && !s.shown && len(s.buf) < maxReplaceable {
 		return nil
 	}
 	if !s.reply.started {
@@ -322,6 +323,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 	if err := s.reply.commit(); err != nil {
 		return err
 	}
+	s.replaceable = false
 	var failure *chat.Error
 	switch {
 	case s.seen.Err != nil:
@@ -356,7 +358,7 @@ func (s *stream) complete() error {
 	}
 	settleSeen(s.attempt)
 	s.reply.finish(record.Completed, "")
-	s.ended = true // from here on nothing is held back, even without content
+	s.replaceable = false // nothing is held back any more, even without content
 	return s.flush()
 }
 

@@ -127,7 +127,8 @@ func checkStreamField(a *attempt, value string) error {
 
 // spliceBody edits the few members that differ and leaves all other bytes alone.
 func spliceBody(a *attempt) error {
-	edits := a.edits[:0]
+	space := a.buffers.BorrowParts()
+	edits := space.Edits[:0]
 	if a.target.Model != "" && (a.needsModel() || a.request.model != "") {
 		edits = append(edits, jsonedit.Edit{Key: "model", Value: a.endpoint.modelAsJSON(a.target.Model)})
 	}
@@ -152,7 +153,7 @@ func spliceBody(a *attempt) error {
 	if err != nil {
 		return err
 	}
-	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
+	a.pieces = a.op.Edit.Apply(space.Pieces[:0], a.target, body, members, edits)
 	return mergeExtraBody(a, extra)
 }
 
@@ -160,7 +161,8 @@ func spliceBody(a *attempt) error {
 // and changes what the provider wants in another way than the client writes it.
 // All other bytes stay.
 func spliceNative(a *attempt) error {
-	edits := a.edits[:0]
+	space := a.buffers.BorrowParts()
+	edits := space.Edits[:0]
 	named := a.request.api.Model == provider.ModelNeeded || a.request.api.Model == provider.ModelTaken && a.request.model != ""
 	if named && a.target.Model != "" {
 		edits = append(edits, jsonedit.Edit{Key: a.request.api.ModelMember(), Value: a.endpoint.modelAsJSON(a.target.Model)})
@@ -191,7 +193,7 @@ func spliceNative(a *attempt) error {
 	if a.op.Tune != nil {
 		edits = append(edits, a.op.Tune(a.target, members)...)
 	}
-	a.pieces = a.op.Edit.Apply(a.parts[:0], a.target, body, members, edits)
+	a.pieces = a.op.Edit.Apply(space.Pieces[:0], a.target, body, members, edits)
 	return nil
 }
 

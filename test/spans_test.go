@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -31,7 +30,7 @@ func collectSpans(t *testing.T) (url string, spans func() []*trace.Span) {
 			body = z
 		}
 		data, err := io.ReadAll(body)
-		var sent collector.ExportTraceServiceRequest
+		var sent trace.TracesData
 		if err != nil || proto.Unmarshal(data, &sent) != nil || r.URL.Path != "/v1/traces" {
 			t.Errorf("%s: no spans (%v)", r.URL.Path, err)
 			return

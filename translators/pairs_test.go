@@ -12,13 +12,14 @@ import (
 // models are the ones that each provider is played with; others are played with the
 // mock's.
 var models = map[string][]string{
-	"openai":    {"gpt-4.1", "gpt-5.4"},
-	"azure":     {"gpt-4.1"},
-	"anthropic": {"claude-sonnet-4-6"},
-	"bedrock":   {"us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.amazon.nova-2-lite-v1:0", "openai.gpt-oss-120b-1:0"},
-	"gemini":    {"gemini-2.5-pro", "gemini-3-pro"},
-	"mistral":   {"mistral-large-latest"},
-	"xai":       {"grok-3-mini"},
+	"openai":      {"gpt-4.1", "gpt-5.4"},
+	"azure":       {"gpt-4.1"},
+	"anthropic":   {"claude-sonnet-4-6"},
+	"bedrock":     {"us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.amazon.nova-2-lite-v1:0", "openai.gpt-oss-120b-1:0"},
+	"gemini":      {"gemini-2.5-pro", "gemini-3-pro"},
+	"mistral":     {"mistral-large-latest"},
+	"xai":         {"grok-3-mini"},
+	"huggingface": {"acme/mock-model-1"},
 }
 
 // lacking is what providers do not have, by the name of the player.
@@ -50,7 +51,7 @@ func players() (list []conformance.Player) {
 				}
 				to := target.Target{Model: model, Options: &options}
 				if to.Model == "" {
-					to.Model = "acme/mock-model-1"
+					to.Model = "mock-model-1"
 				}
 				name := p.Name
 				for _, part := range []string{k.Name, model} {

@@ -7,6 +7,8 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // Bodies are read into buffers that are reused by later requests: to allocate and
@@ -26,6 +28,41 @@ type Set struct {
 	Keeps    bool
 	borrowed []*[]byte
 	few      [4]*[]byte // preallocated space for borrowed
+	parts    *Parts     // the last one that is borrowed
+}
+
+// Parts is space for what an edited JSON body usually consists of. It is nearly half of
+// the memory of a small request, which needs it for some microseconds.
+type Parts struct {
+	Edits  [8]jsonedit.Edit
+	Pieces [12][]byte
+
+	members [12]jsonedit.Member
+	edited  bool   // Edits and Pieces are in use
+	before  *Parts // that the same request has borrowed
+}
+
+var parts = sync.Pool{New: func() any { return new(Parts) }}
+
+func (b *Set) borrowParts() *Parts {
+	p := parts.Get().(*Parts)
+	p.before, b.parts = b.parts, p
+	return p
+}
+
+// BorrowMembers returns space for the members of a body. It belongs to the request until
+// that ends.
+func (b *Set) BorrowMembers() []jsonedit.Member { return b.borrowParts().members[:0] }
+
+// BorrowParts returns space for the edits of a body and the pieces that result. It belongs
+// to the request until that ends.
+func (b *Set) BorrowParts() *Parts {
+	p := b.parts
+	if p == nil || p.edited {
+		p = b.borrowParts()
+	}
+	p.edited = true
+	return p
 }
 
 // Borrow returns a buffer of n bytes, whose content is arbitrary. It belongs to the
@@ -47,9 +84,15 @@ func (b *Set) Borrow(n int) []byte {
 	return (*p)[:n]
 }
 
-// GiveBack returns all borrowed buffers except the one of body, unless that is
-// empty. Nothing may refer to the returned ones any more.
+// GiveBack returns all borrowed buffers except the one of body, with members and parts,
+// unless body is empty. Nothing may refer to the returned ones any more.
 func (b *Set) GiveBack(body []byte) {
+	for len(body) == 0 && b.parts != nil {
+		p := b.parts
+		b.parts = p.before
+		*p = Parts{} // it would keep bodies
+		parts.Put(p)
+	}
 	kept := b.borrowed[:0]
 	for _, p := range b.borrowed {
 		if len(body) > 0 && &(*p)[0] == &body[0] {
@@ -79,6 +122,10 @@ func (b *Set) Forget() { b.borrowed = nil }
 func (b *Set) Take(from *Set) {
 	b.borrowed = append(b.borrowed, from.borrowed...)
 	from.borrowed = nil
+	for from.parts != nil {
+		p := from.parts
+		from.parts, p.before, b.parts = p.before, b.parts, p
+	}
 }
 
 // Steps in which a body is read, in bytes. Memory follows what has arrived: a

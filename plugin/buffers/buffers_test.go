@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"testing"
+
+	"go-ai-proxy/translators/jsonedit"
 )
 
 func TestBorrowedBufferBelongsToOneRequestAtATime(t *testing.T) {
@@ -38,6 +40,32 @@ func TestOneBufferMayBeKept(t *testing.T) {
 	s.GiveBack(nil)
 	if len(s.borrowed) != 0 {
 		t.Error("the body is not given back")
+	}
+}
+
+// Members and edits of one attempt share their space; those of another have their own.
+func TestPartsBelongToOneAttempt(t *testing.T) {
+	a, b := &Set{}, &Set{}
+	members := append(a.BorrowMembers(), jsonedit.Member{Start: 1})
+	first, second, other := a.BorrowParts(), a.BorrowParts(), b.BorrowParts()
+	if first == second || first == other || second == other {
+		t.Fatal("two attempts share their edits")
+	}
+	if &first.members[0] != &members[0] {
+		t.Error("the first attempt does not use what is there")
+	}
+	first.Pieces[0] = []byte("x")
+	a.GiveBack(a.Borrow(10)) // the body of a stream
+	if a.parts == nil || first.Pieces[0] == nil {
+		t.Error("a stream's parts are gone before its end")
+	}
+	b.Take(a)
+	if a.parts != nil || b.parts == nil {
+		t.Error("what was taken over is still the other's")
+	}
+	b.GiveBack(nil)
+	if b.parts != nil || first.Pieces[0] != nil || first.edited || members[0].Start != 0 {
+		t.Error("parts that were given back keep what was in them")
 	}
 }
 

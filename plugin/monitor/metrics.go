@@ -139,7 +139,7 @@ func (m *metrics) count(d *record.Data) {
 	if d.ResponseCache != "" {
 		m.answers.WithLabelValues(d.Route, d.ResponseCache).Inc()
 	}
-	if s := &d.Saved; s.Usage.Any() {
+	if s := d.Saved; s != nil && s.Usage.Any() {
 		m.savedTokens.WithLabelValues(d.Route, "input").Add(float64(s.Usage.Prompt))
 		m.savedTokens.WithLabelValues(d.Route, "output").Add(float64(s.Usage.Completion))
 		m.savedCost.WithLabelValues(d.Route).Add(s.Cost)

@@ -120,7 +120,7 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	if d.Logging.PriceFile != "" {
 		dst = d.appendPrice(jsonedit.AppendName(dst, "price"))
 	}
-	if s := &d.Saved; s.Usage.Any() {
+	if s := d.Saved; s != nil && s.Usage.Any() {
 		dst = append(jsonedit.AppendName(dst, "saved"), '{')
 		dst = jsonedit.AppendInt(dst, "prompt_tokens", s.Usage.Prompt)
 		dst = jsonedit.AppendInt(dst, "completion_tokens", s.Usage.Completion)

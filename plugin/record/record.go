@@ -104,7 +104,7 @@ type Data struct {
 	Reason        string           // of the choice, when the client wants to know
 	PromptCache   promptcache.Done // where providers are asked to cache prompts
 	ResponseCache string           // hit, miss or bypass, where answers are kept
-	Saved         Saved            // by an answer that was kept
+	Saved         *Saved           // by an answer that was kept; nil when none was given
 	Affinity      Affinity         // where the balancer goes by conversations
 	Tried         []Tried
 	Hedge         *Hedge // nil unless the request was hedged
@@ -168,10 +168,14 @@ type Record struct {
 }
 
 // New returns the record of a request that begins, which says what d says.
-func New(d Data) *Record {
-	r := &Record{data: d}
+func New(d Data) *Record { return Begin(func(begun *Data) { *begun = d }) }
+
+// Begin is like New, for one that is filled in where it is.
+func Begin(fill func(*Data)) *Record {
+	r := &Record{}
+	fill(&r.data)
 	r.data.Outcome, r.data.Mode = Pending, Oneshot
-	if d.Tried == nil {
+	if r.data.Tried == nil {
 		r.data.Tried = r.room[:0]
 	}
 	return r
@@ -194,6 +198,23 @@ func (r *Record) Data() Data {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.data
+}
+
+// Cost is what u costs at the target that answers.
+func (r *Record) Cost(u *chat.Usage) float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Cost(r.data.prices(), u)
+}
+
+// Answered returns the status of the last attempt, 0 for none, and what was counted.
+func (r *Record) Answered() (status int, u chat.Usage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.data.Tried); n > 0 {
+		status = r.data.Tried[n-1].Status
+	}
+	return status, r.data.Usage
 }
 
 // Outcome is Pending until the record is settled.

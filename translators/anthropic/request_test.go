@@ -279,7 +279,7 @@ func TestOtherMakersToolsBecomeAnthropicsOwn(t *testing.T) {
 	for native, want := range map[string]string{
 		bash: bash, mcp: mcp, fetch: fetch, `{"googleSearch":{}}`: search, `{"type":"web_search"}`: search, `{"urlContext":{}}`: fetch,
 		`{"type":"code_interpreter","container":{"type":"auto"}}`: code,
-		`{"type":"file_search"}`:                                  "", `{"type":"custom","custom":{"name":"x"}}`: "", `{"type":"web_fetch_20250910"}`: fetch,
+		`{"type":"file_search"}`:                                  "", `{"type":"scent","scent":{"name":"x"}}`: "", `{"type":"web_fetch_20250910"}`: fetch,
 	} {
 		body, err := translate(t, sonnet, `{"messages":[{"role":"user","content":"x"}],"tools":[`+native+`]}`)
 		if (err == nil) != (want != "") {

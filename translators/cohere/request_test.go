@@ -145,7 +145,7 @@ func TestRefusalsNameTheField(t *testing.T) {
 		{"a file", openai.Chat, Chat, file, "messages[0].content[1]: Cohere does not take a file"},
 		{"an image in version 1", openai.Chat, ChatV1, image, "messages[0].content[0]: Cohere does not take an image here"},
 		{"an image in system", openai.Chat, Chat, strings.Replace(image, "user", "system", 1), "messages[0].content[0]: Cohere does not take an image here"},
-		{"a tool of another kind", openai.Chat, Chat, `{` + hello + `,"tools":[{"type":"custom","custom":{"name":"x"}}]}`, "tools[0]: the target runs no custom of its own"},
+		{"a tool of another kind", openai.Chat, Chat, `{` + hello + `,"tools":[{"type":"scent","scent":{"name":"x"}}]}`, "tools[0]: the target runs no scent of its own"},
 		{"a function that is not there", openai.Chat, Chat, `{` + hello + `,` + weather + `,"tool_choice":{"type":"function","function":{"name":"g"}}}`, `tool_choice.function.name: "g" is none of the tools`},
 		{"a forced call in version 1", openai.Chat, ChatV1, `{` + hello + `,` + weather + `,"tool_choice":"required"}`, "tool_choice: version 1 of Chat cannot"},
 		{"a result without its call in version 1", openai.Chat, ChatV1, `{"messages":[{"role":"tool","tool_call_id":"z","content":"x"}]}`, `messages[0].tool_call_id: no assistant message before it made the call "z"`},

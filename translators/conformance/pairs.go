@@ -164,12 +164,10 @@ func (p *pair) ask(t *testing.T, body []byte, stream bool) (*turn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.mock = mock.ByName(string(u.op.Format)); u.mock == nil {
-		t.Fatalf("no mock speaks %s", u.op.Format)
-	}
 	req := u.httpRequest(t)
+	u.findMock(t, req)
 	checked := u.upstream
-	if !strings.HasSuffix(req.URL.Path, "/v1/messages") && u.op.Format == provider.AnthropicMessages { // on clouds the path has the model
+	if !u.mock.Match(req) { // Vertex has the model in the path
 		checked = jsonedit.With(jsonedit.With(checked, "anthropic_version", nil), "model", []byte(`"m"`))
 	}
 	if err := u.mock.Check(req, checked); err != nil {
@@ -177,6 +175,17 @@ func (p *pair) ask(t *testing.T, body []byte, stream bool) (*turn, error) {
 	}
 	u.meta.Origin, u.meta.Model = u.op.Own(p.target), p.target.Model
 	return u, nil
+}
+
+// findMock finds the mock of what the request is for, or else of its format.
+func (u *turn) findMock(t *testing.T, req *http.Request) {
+	t.Helper()
+	i := slices.IndexFunc(mock.Formats, func(f mock.Format) bool { return f.Match(req) })
+	if i >= 0 {
+		u.mock = mock.Formats[i]
+	} else if u.mock = mock.ByName(string(u.op.Format)); u.mock == nil {
+		t.Fatalf("no mock speaks %s", u.op.Format)
+	}
 }
 
 // translate makes the provider's body by way of the internal form, as the relay does.
@@ -240,9 +249,13 @@ func (u *turn) httpRequest(t *testing.T) *http.Request {
 		t.Fatalf("path: %v", err)
 	}
 	req := httptest.NewRequest(http.MethodPost, base+path, bytes.NewReader(u.upstream))
+	service := "bedrock"
+	if u.provider.Service != nil {
+		service = u.provider.Service(u.target)
+	}
 	header := [][2]string{
 		{"Content-Type", "application/json"}, {"Anthropic-Version", "2023-06-01"}, {"X-Amz-Date", "20261123T000000Z"},
-		{"Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/bedrock/aws4_request, " +
+		{"Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/" + service + "/aws4_request, " +
 			"SignedHeaders=content-length;content-type;host;x-amz-date, Signature=" + strings.Repeat("0f", 32)},
 	}
 	if u.provider.Header != nil {
@@ -294,7 +307,14 @@ func (u *turn) whole(t *testing.T, s *mock.Scenario) (*told, []byte) {
 // they are cut.
 func (u *turn) streamed(t *testing.T, contentType string, events [][]byte) *told {
 	t.Helper()
-	kind, provided := Kind(t, contentType), bytes.Join(events, nil)
+	kind, provided := frame.SSE, bytes.Join(events, nil)
+	if u.op.Parts == "" {
+		kind = Kind(t, contentType)
+	} else if inner, err := io.ReadAll(frame.Parts(bytes.NewReader(provided))); err != nil {
+		t.Fatal(err)
+	} else {
+		provided = inner
+	}
 	out, err := u.translated(kind, bytes.NewReader(provided))
 	if err != nil {
 		t.Fatalf("the provider's stream is refused: %v\n%s", err, clip(provided))
@@ -375,6 +395,13 @@ func (u *turn) translated(kind frame.Kind, stream io.Reader) ([]byte, error) {
 
 // forwarded appends an event of the same format.
 func (u *turn) forwarded(out []byte, ev frame.Event) []byte {
+	if u.op.Unwrap != nil {
+		kind, data := u.op.Unwrap(nil, ev)
+		if len(data) == 0 {
+			return out
+		}
+		return frame.AppendSSE(out, kind, data)
+	}
 	data := ev.Data
 	if len(data) > 0 && u.op.Edit.Rewrite != nil {
 		data = u.op.Edit.Rewrite(nil, data)

@@ -31,6 +31,9 @@ var histories = []struct {
 	{[]string{"glm-", "z-ai/glm-", "zai-org/glm-"}, provider.History{Thought: provider.ThoughtInReasoningContent}},
 }
 
+// anyHistory is that of a model that no row knows.
+var anyHistory provider.History
+
 // HistoryOf is an Edit.History for the servers of OpenAI's own API, or of an equal one.
 func HistoryOf(t *target.Target) *provider.History {
 	model := strings.ToLower(t.Model)
@@ -41,5 +44,5 @@ func HistoryOf(t *target.Target) *provider.History {
 			}
 		}
 	}
-	return &provider.History{}
+	return &anyHistory
 }

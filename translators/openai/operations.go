@@ -24,7 +24,7 @@ func ChatAt(p string, edit provider.Edit) *provider.Operation {
 // ChatOf is ChatAt for a path that depends on the target.
 func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit) *provider.Operation {
 	if edit.History == nil {
-		edit.History = func(*target.Target) *provider.History { return &provider.History{} }
+		edit.History = func(*target.Target) *provider.History { return &anyHistory }
 	}
 	op := &provider.Operation{
 		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
