@@ -74,6 +74,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	a.target = resolved
 	price := priceOf(t, resolved.Options, resolved.Model)
 	x.record.Update(func(d *record.Data) {
+		d.SetAside()
 		t.describe(d)
 		d.Options, d.Price, d.LeftOut, d.PromptCache = resolved.Options, price, nil, promptcache.Done{}
 		d.Model = a.modelLogged()
@@ -405,11 +406,13 @@ type parked struct {
 // last one tried.
 func (a *attempt) deliverParked() error {
 	a.record.Update(func(d *record.Data) {
+		d.SetAside()
 		a.endpoint.describe(d)
 		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target.Options, a.target.Model), a.modelLogged()
 	})
 	if a.parked.late != nil {
 		a.reply.seen = &a.seen
+		a.record.Update(func(d *record.Data) { d.TakeBack(a.endpoint.label.Target) })
 		settleSeen(a)
 		return a.parked.late()
 	}

@@ -201,6 +201,9 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	switch {
 	case isFailed:
 		x.spending.Release(&inst.targets[i].spends)
+		if a != nil && a.seen.HasUsage {
+			settleSeen(a) // the provider has counted something before it failed
+		}
 		failed.replaceable = replaceable
 		failure = failed.failure
 		recordFailure(a, &failure)

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -168,7 +167,7 @@ func unusable(a *attempt, err error, gzipped bool) error {
 // deliverBytes forwards, as it arrives, an answer that is neither JSON nor events:
 // audio, images, files. An answer of known length need not be flushed after each
 // read. lines, if not nil, reads usage from a batch's output.
-func deliverBytes(ctx context.Context, a *attempt, body io.Reader, headers func(*attempt) http.Header, lines *openai.BatchOutput) error {
+func deliverBytes(ctx context.Context, a *attempt, body io.Reader, headers func(*attempt) http.Header, lines *provider.OutputReader) error {
 	a.reply.streaming = false
 	length := a.answer.Length() // before its headers change
 	h := headers(a)
@@ -227,11 +226,11 @@ var byteBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return 
 
 // batchOutput reads usage from a file that may be a batch's output. It is nil for
 // other answers.
-func batchOutput(a *attempt) *openai.BatchOutput {
-	if a.request.family != "files" || !strings.HasSuffix(a.request.sub, "/content") {
+func batchOutput(a *attempt) *provider.OutputReader {
+	if !a.request.batchOutput() {
 		return nil
 	}
-	return &openai.BatchOutput{}
+	return &provider.OutputReader{Output: &a.request.api.Resources.Output}
 }
 
 // encodedHeaders are the client's headers of an answer that keeps the provider's

@@ -3,7 +3,6 @@ package plugin
 import (
 	"cmp"
 	"net/http"
-	"strings"
 	"unicode/utf8"
 
 	"go-ai-proxy/plugin/record"
@@ -51,14 +50,15 @@ func speaks(a *attempt) bool {
 // was counted when the answer was made. Where usage is known only later (an answer
 // in background mode, a run, a batch), it counts the first time it is seen.
 func bills(a *attempt) bool {
-	if a.request.family == "files" && strings.HasSuffix(a.request.sub, "/content") {
+	if a.request.batchOutput() {
 		a.seen.Stored, _ = openai.SplitID(a.request.sub)
 		a.seen.Usage.ServiceTier = cmp.Or(a.seen.Usage.ServiceTier, "batch") // only a batch's output has usage
 	}
 	if a.seen.Stored == "" {
 		return !a.request.reads()
 	}
-	return a.seen.HasUsage && a.relay.paid.First(a.out.URL.Host, a.seen.Stored)
+	host, id := a.out.URL.Host, a.seen.Stored
+	return a.seen.HasUsage && a.relay.paid.First(host, id) && (a.relay.node == nil || a.relay.node.First(host+" "+id))
 }
 
 // loggingInstance is a kongInstance for a Kong without the shim: its log phase

@@ -179,7 +179,7 @@ func (r *race) speak(p, lost *racer) {
 	tried := slices.Clone(f.record.Data().Tried)
 	var hedge *record.Hedge
 	if lost != nil {
-		others := slices.Clone(lost.x.record.Data().Tried[before:])
+		others := lost.tried(before)
 		if lost.cancelled() {
 			for i := range others {
 				others[i].Outcome = record.Cancelled
@@ -207,6 +207,17 @@ func (p *racer) cancelled() bool {
 	default:
 		return true
 	}
+}
+
+// tried are the attempts that p has made after the first n of its record, with what they
+// have used if p failed by itself. What a cancelled one has used is in the record's Hedge.
+func (p *racer) tried(n int) []record.Tried {
+	d := p.x.record.Data()
+	d.Tried = slices.Clone(d.Tried[n:])
+	if !p.cancelled() {
+		d.SetAside()
+	}
+	return d.Tried
 }
 
 // cost is what was done and what it cost: the tokens of the attempt that was cancelled.
@@ -286,7 +297,7 @@ func (r *race) result() (*attempt, error) {
 func (r *race) lose() {
 	var others []record.Tried
 	if r.hedge != nil {
-		others = slices.Clone(r.hedge.x.record.Data().Tried[len(r.of.record.Data().Tried):])
+		others = r.hedge.tried(len(r.of.record.Data().Tried))
 	}
 	r.speak(r.first, nil)
 	if r.hedge == nil {

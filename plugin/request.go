@@ -158,6 +158,11 @@ func (q *request) reads() bool {
 	return strings.HasSuffix(q.sub, "/cancel") || strings.HasSuffix(q.sub, "/stop")
 }
 
+// batchOutput says whether the request downloads a file that may have a batch's usage.
+func (q *request) batchOutput() bool {
+	return q.api.Resources != nil && q.api.Resources.Output.At(q.sub)
+}
+
 // prompt is the text of the user's messages, whose meaning is compared.
 func (i *internal) prompt(q *request) string {
 	var b strings.Builder

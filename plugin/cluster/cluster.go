@@ -186,8 +186,12 @@ func latest(a, b time.Time) time.Time {
 
 // key returns a digest of the identity, which contains hosts and names.
 func key(identity string) string {
-	h := sha256.Sum256([]byte(identity))
-	return "go-ai-proxy:target:" + hex.EncodeToString(h[:16])
+	return "go-ai-proxy:target:" + digest(identity)
+}
+
+func digest(text string) string {
+	h := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(h[:16])
 }
 
 // arguments returns the arguments of exchange.lua, in its order. Times are sent as

@@ -141,6 +141,9 @@ func (b *board) add(d *record.Data) {
 			continue
 		}
 		m.Requests++
+		if t.Spent != nil {
+			m.Cost += t.Spent.Cost
+		}
 		if t.Outcome != "ok" && t.Outcome != record.Cancelled {
 			m.Errors++
 			h := b.targets[targetKey{d.PluginID, t.Target}]

@@ -41,7 +41,7 @@ type metrics struct {
 	streams  prometheus.Gauge
 
 	requests, tokens, cost, unpriced, estimated, attempts, failovers *prometheus.CounterVec
-	hedged, hedgedTokens, hedgedCost                                 *prometheus.CounterVec
+	hedged, hedgedTokens, hedgedCost, replacedTokens, replacedCost   *prometheus.CounterVec
 	affinity, prompts                                                *prometheus.CounterVec
 	answers, savedTokens, savedCost                                  *prometheus.CounterVec
 	duration, first, perToken, usage, own                            *prometheus.HistogramVec
@@ -104,6 +104,8 @@ func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
 	m.hedged = counter("go_ai_proxy_hedged_total", "Requests that were sent to two targets at once, by the two and by which of them answered: first or hedge.", []string{"route", "first", "hedge", "winner"})
 	m.hedgedTokens = counter("go_ai_proxy_hedged_tokens_total", "Tokens of the calls that were cancelled because the other one answered, beside go_ai_proxy_tokens_total.", []string{"route", "first", "hedge"})
 	m.hedgedCost = counter("go_ai_proxy_hedged_cost_total", "Cost of those calls, beside go_ai_proxy_cost_total.", []string{"route", "first", "hedge"})
+	m.replacedTokens = counter("go_ai_proxy_replaced_tokens_total", "Tokens that providers counted in answers that failed and were replaced by another target's, beside go_ai_proxy_tokens_total.", []string{"route", "target"})
+	m.replacedCost = counter("go_ai_proxy_replaced_cost_total", "Cost of those answers, beside go_ai_proxy_cost_total.", []string{"route", "target"})
 	m.affinity = counter("go_ai_proxy_affinity_total", "Requests of conversations, by what named them and by whether they went to their own target: home, busy, unavailable.", []string{"route", "key", "placement"})
 	m.answers = counter("go_ai_proxy_response_cache_total", "Requests where answers are kept: hit, miss, bypass.", []string{"route", "state"})
 	m.savedTokens = counter("go_ai_proxy_saved_tokens_total", "Tokens that kept answers would have used, by kind.", []string{"route", "gen_ai_token_type"})
@@ -161,6 +163,10 @@ func (m *metrics) count(d *record.Data) {
 	}
 	for i := range d.Tried {
 		t := &d.Tried[i]
+		if s := t.Spent; s != nil {
+			m.replacedTokens.WithLabelValues(d.Route, t.Target).Add(float64(s.Usage.TotalTokens()))
+			m.replacedCost.WithLabelValues(d.Route, t.Target).Add(s.Cost)
+		}
 		m.attempt(tryKey{route: d.Route, provider: t.Provider, target: t.Target, outcome: t.Outcome}, t.Failover, i < len(d.Tried)-1 && t.Outcome != record.Cancelled)
 	}
 }

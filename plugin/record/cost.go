@@ -10,7 +10,8 @@ import (
 // Cost is the price of u in the currency of the prices; what has no price is free. p
 // may be nil. Cached and cache-write tokens have their own prices and fall back to
 // the input price, as sound and images do; prompts above a context window, and
-// service tiers, multiply.
+// service tiers, multiply. Of a sum of calls (a batch, a session), the largest prompt
+// decides whether the prices of a context window apply.
 func Cost(p *target.Prices, u *chat.Usage) float64 {
 	if p == nil {
 		return 0
@@ -18,7 +19,7 @@ func Cost(p *target.Prices, u *chat.Usage) float64 {
 	cost := tokensCost(p, u) + per(p.ImageCost, u.Images, 1) + per(p.CharacterCost, u.Characters, 1e6) +
 		per(p.MinuteCost, u.Milliseconds, 60e3) + per(p.SearchCost, u.SearchUnits, 1e3)
 	if p.RequestCost != nil && u.Any() {
-		cost += *p.RequestCost
+		cost += *p.RequestCost * float64(max(u.Calls, 1))
 	}
 	return cost * tierFactor(p.ServiceTierFactor, u.ServiceTier)
 }
@@ -64,7 +65,7 @@ func tokensCost(p *target.Prices, u *chat.Usage) float64 {
 		extra(p.AudioInputCost, min(u.PromptAudio, plain), in) + extra(p.ImageInputCost, min(u.PromptImage, plain), in)
 	output := float64(u.Completion)*out +
 		extra(p.AudioOutputCost, min(u.CompletionAudio, u.Completion), out) + extra(p.ImageOutputCost, min(u.CompletionImage, u.Completion), out)
-	if f := contextFactor(p.ContextWindowFactor, u.Prompt); f != nil {
+	if f := contextFactor(p.ContextWindowFactor, u.LargestPrompt()); f != nil {
 		input *= f.InputFactor
 		output *= f.OutputFactor
 	}

@@ -106,6 +106,32 @@ func TestHighestContextFactorBelowThePromptCounts(t *testing.T) {
 	}
 }
 
+// TestSumOfCallsIsPricedAsWhatItIsTheSumOf: many short prompts are no long one, and each
+// call has the price of a request.
+func TestSumOfCallsIsPricedAsWhatItIsTheSumOf(t *testing.T) {
+	p := target.Prices{InputCost: ptr(1), OutputCost: ptr(1), RequestCost: ptr(0.5), ContextWindowFactor: []target.ContextFactor{{Above: "1000", InputFactor: 2, OutputFactor: 2}}}
+	sum := func(prompts ...int) (u chat.Usage) {
+		for _, n := range prompts {
+			u.Add(&chat.Usage{Prompt: n})
+		}
+		return u
+	}
+	for _, c := range []struct {
+		u    chat.Usage
+		want float64
+	}{
+		{sum(900, 900, 900), 2700/1e6 + 1.5},
+		{sum(900, 1001), 2*1901/1e6 + 1},
+		{sum(1001, 900), 2*1901/1e6 + 1},
+		{sum(1001), 2*1001/1e6 + 0.5},
+		{chat.Usage{Prompt: 1001}, 2*1001/1e6 + 0.5},
+	} {
+		if got := Cost(&p, &c.u); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%+v: %v, want %v", c.u, got, c.want)
+		}
+	}
+}
+
 func TestTierIsTheLongestThatTheReportedOneContains(t *testing.T) {
 	list := []target.TierFactor{{Tier: "flex", Factor: 2}, {Tier: "Priority", Factor: 3}, {Tier: "priority_plus", Factor: 5}, {Tier: "fast", Factor: 7}}
 	for reported, want := range map[string]float64{"": 1, "default": 1, "flex": 2, "FLEX": 2, "priority": 3, "ON_DEMAND_PRIORITY": 3, "priority_plus": 5,

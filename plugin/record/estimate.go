@@ -36,7 +36,7 @@ const maxCount = 1 << 40
 func Bound(u *chat.Usage) {
 	for _, n := range []*int{
 		&u.Prompt, &u.Completion, &u.Total, &u.Cached, &u.CacheWrite, &u.CacheWrite5m, &u.CacheWrite1h, &u.PromptAudio, &u.PromptImage, &u.PromptText,
-		&u.Reasoning, &u.CompletionAudio, &u.CompletionImage, &u.CompletionText, &u.AcceptedPrediction, &u.RejectedPrediction, &u.SearchUnits, &u.Images, &u.Characters, &u.Milliseconds,
+		&u.Reasoning, &u.CompletionAudio, &u.CompletionImage, &u.CompletionText, &u.AcceptedPrediction, &u.RejectedPrediction, &u.SearchUnits, &u.Images, &u.Characters, &u.Milliseconds, &u.Calls, &u.Largest,
 	} {
 		*n = min(max(*n, 0), maxCount)
 	}

@@ -186,6 +186,11 @@ func (d *Data) appendTried(dst []byte) []byte {
 		dst = jsonedit.AppendOptional(dst, "outcome", t.Outcome)
 		dst = jsonedit.AppendOptional(dst, "reason", t.Reason)
 		dst = jsonedit.AppendOptional(dst, "failover", t.Failover)
+		if s := t.Spent; s != nil {
+			dst = jsonedit.AppendInt(dst, "prompt_tokens", s.Usage.Prompt)
+			dst = jsonedit.AppendInt(dst, "completion_tokens", s.Usage.Completion)
+			dst = appendFloat(dst, "cost", s.Cost)
+		}
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

@@ -8,10 +8,10 @@ import (
 // maxPaid is how many ids each half of Paid holds: a megabyte together.
 const maxPaid = 32 << 10
 
-// Paid holds, as hashes, the ids of what has been counted and can be read again.
-// It is bounded and not shared between processes: what is read again much later,
-// or through another node, may be counted twice. Its zero value is empty, and it
-// is safe for concurrent use.
+// Paid holds, as hashes, the ids of what this process has counted and can be read again.
+// It is bounded: without Redis (see cluster.Node.First), what is read again much later, or
+// through another node, may be counted twice. Its zero value is empty, and it is safe for
+// concurrent use.
 type Paid struct {
 	mu       sync.Mutex
 	seed     maphash.Seed

@@ -53,6 +53,13 @@ type Tried struct {
 	Target                 string // see Label
 	Reason                 string // what the provider's error says, if it is a reason for another target
 	Failover               string // the criterion by which another target was asked next
+	Spent                  *Spent // beside the record's usage; nil when the attempt used nothing, or is what the record is about
+}
+
+// Spent is what an attempt used and cost that another one replaced.
+type Spent struct {
+	Usage chat.Usage
+	Cost  float64
 }
 
 // Cancelled is the outcome of an attempt that another one has overtaken.
@@ -147,6 +154,29 @@ func (d *Data) prices() *target.Prices {
 		return &d.Price.Prices
 	}
 	return nil
+}
+
+// SetAside moves the usage of the record to the attempt that used it: another one is
+// going to answer. Tried must be the record's own.
+func (d *Data) SetAside() {
+	for i := len(d.Tried) - 1; i >= 0 && d.Usage.Any(); i-- {
+		if t := &d.Tried[i]; t.Target == d.Label.Target && t.Spent == nil {
+			t.Spent = &Spent{Usage: d.Usage, Cost: d.Cost()}
+			break
+		}
+	}
+	d.Usage, d.Finish, d.ResponseModel = chat.Usage{}, "", ""
+}
+
+// TakeBack makes the usage that was set aside for a target's last attempt the record's
+// again.
+func (d *Data) TakeBack(target string) {
+	for i := len(d.Tried) - 1; i >= 0; i-- {
+		if t := &d.Tried[i]; t.Target == target && t.Spent != nil {
+			d.Usage, t.Spent = t.Spent.Usage, nil
+			return
+		}
+	}
 }
 
 // Unpriced says whether the request used something that no price is known for, although

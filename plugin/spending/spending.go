@@ -176,11 +176,13 @@ func (s *Spending) Settle(rec *record.Record) {
 		return
 	}
 	d := rec.Data()
+	d.Tried = slices.Clone(d.Tried) // what they have spent is taken from them
 	answered := false
 	for i := range slices.Backward(s.held) {
 		h := &s.held[i]
 		if answered || h.target.Label != d.Label { // a target may have been tried twice
-			h.hold.Settle(func(b *budget.Budget) int64 { return lost(b, &d, h.target) })
+			vain := inVain(&d, h.target)
+			h.hold.Settle(func(b *budget.Budget) int64 { return spent(b, vain) })
 			continue
 		}
 		answered = true
@@ -192,14 +194,21 @@ func (s *Spending) Settle(rec *record.Record) {
 	s.held = nil
 }
 
-// lost is what counts against b of an attempt at t that did not answer: what a hedged
-// request used at the target that was overtaken, otherwise nothing.
-func lost(b *budget.Budget, d *record.Data, t *Target) int64 {
-	h := d.Hedge
-	if h == nil || t.Label == d.Label || t.Label.Target != h.First && t.Label.Target != h.Target {
-		return 0
+// inVain is what an attempt at t used that did not answer, and takes it from d: what the
+// provider had counted before it failed, or, at the target that a hedged request
+// overtook, what that is estimated to have used.
+func inVain(d *record.Data, t *Target) *record.Data {
+	vain := &record.Data{Options: t.Options, Price: t.Price(t.Model)}
+	for i := range slices.Backward(d.Tried) {
+		if one := &d.Tried[i]; one.Target == t.Label.Target && one.Spent != nil {
+			vain.Usage, one.Spent = one.Spent.Usage, nil
+			return vain
+		}
 	}
-	return spent(b, &record.Data{Options: t.Options, Price: t.Price(t.Model), Usage: chat.Usage{Prompt: h.Prompt, Completion: h.Completion}})
+	if h := d.Hedge; h != nil && t.Label != d.Label && (t.Label.Target == h.First || t.Label.Target == h.Target) {
+		vain.Usage = chat.Usage{Prompt: h.Prompt, Completion: h.Completion}
+	}
+	return vain
 }
 
 // typicalOutput is how many tokens an answer of the target usually has.

@@ -154,6 +154,22 @@ func (batchFiles) Answer(t *target.Target, _ *provider.Call, body []byte, meta c
 	return &provider.Reply{Body: out, ContentType: "application/jsonl"}, nil
 }
 
+// readResult adds the usage of a batch's result to seen.
+// https://platform.claude.com/docs/en/build-with-claude/batch-processing#retrieving-batch-results
+func readResult(line []byte, seen *chat.Seen) {
+	message := jsonedit.Lookup(line, "result", "message")
+	if message == nil {
+		return
+	}
+	var one chat.Seen
+	Meter.Whole(message, &one)
+	if one.HasUsage {
+		seen.HasUsage, seen.Model = true, one.Model
+		seen.Usage.ServiceTier = one.Usage.ServiceTier
+		seen.Usage.Add(&one.Usage)
+	}
+}
+
 // routes are the operations other than chat.
 var routes = map[route.Type]*provider.Operation{
 	route.Batches: {Path: provider.Path(batchPath), Format: provider.AnthropicBatches, Resource: batches{}, NoStream: true},

@@ -156,9 +156,11 @@ func mergeUsage(u *chat.Usage, v *jsonedit.Value) bool {
 			one := counters{}
 			found = one.read(s) || found
 			sum.add(&one)
+			u.Largest = max(u.Largest, one.input+one.cached+one.written)
 		}
-		c = sum
+		c, u.Calls = sum, len(steps)
 	}
+	set(&u.SearchUnits, v.Get("server_tool_use", "web_search_requests"))
 	set(&u.Reasoning, v.Get("output_tokens_details", "thinking_tokens"))
 	if string(v.GetStringBytes("speed")) == "fast" {
 		u.ServiceTier = "fast"

@@ -216,7 +216,7 @@ func TestIterationsAreSummed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (chat.Usage{Prompt: 1157, Completion: 320, Cached: 50, CacheWrite: 7, CacheWrite1h: 7, ServiceTier: "fast"}); r.Usage != want {
+	if want := (chat.Usage{Prompt: 1157, Completion: 320, Cached: 50, CacheWrite: 7, CacheWrite1h: 7, ServiceTier: "fast", Calls: 2, Largest: 1057}); r.Usage != want {
 		t.Errorf("got %+v, want %+v", r.Usage, want)
 	}
 }

@@ -304,11 +304,22 @@ type Usage struct {
 	AcceptedPrediction int
 	RejectedPrediction int
 
-	SearchUnits  int    // rerank
+	SearchUnits  int    // searches: of a rerank model, or of the web by the provider
 	Images       int    // that were made
 	Characters   int    // of a text that was spoken
 	Milliseconds int    // of sound, where that is what is paid for
 	ServiceTier  string // as the provider reports it
+
+	Calls   int // that this is the sum of, see Add; 0 for one
+	Largest int // prompt of one of those; 0 for Prompt
+}
+
+// LargestPrompt is the prompt of the largest call that u is the sum of.
+func (u *Usage) LargestPrompt() int {
+	if u.Calls > 0 {
+		return u.Largest
+	}
+	return u.Prompt
 }
 
 // Any says whether anything was used.
@@ -419,6 +430,11 @@ func (e *ResponseError) Error() string { return e.Message }
 // same request. The service tier is not changed.
 func (u *Usage) Add(v *Usage) {
 	total := u.TotalTokens() + v.TotalTokens()
+	u.Largest = max(u.LargestPrompt(), v.LargestPrompt())
+	if u.Calls == 0 && u.Any() {
+		u.Calls = 1
+	}
+	u.Calls += max(v.Calls, 1)
 	u.Prompt += v.Prompt
 	u.Completion += v.Completion
 	u.Cached += v.Cached

@@ -10,6 +10,7 @@ var (
 		Names:   []string{"files"},
 		Allowed: map[string][]string{"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/content": {"GET"}},
 		IDs:     []provider.IDPrefix{{Prefix: "file-", Name: "files"}, {Prefix: "file_", Name: "files"}, {Prefix: "assistant-", Name: "files"}},
+		Output:  batchOutput,
 	}
 	clientBatches = provider.Resources{
 		Names:   []string{"batches"},

@@ -51,6 +51,7 @@ func readResponse(value []byte, seen *chat.Seen) {
 	}
 	if jsonedit.IsArray(output) && !isEmptyArray(output) {
 		seen.Content = true
+		seen.Usage.SearchUnits = searches(output)
 	}
 	setStatus(status, output, incomplete, seen)
 }

@@ -37,6 +37,7 @@ func readResponseObject(v *jsonedit.Value) *chat.Response {
 	resp.Choices = []chat.Choice{{Parts: r.parts, Finish: finish, Citations: r.cites.List}}
 	usage := v.Get("usage")
 	resp.Usage.ServiceTier = resp.ServiceTier
+	resp.Usage.SearchUnits = searchesIn(v.GetArray("output"))
 	resp.NoUsage = usage == nil || !ReadUsage(jsonedit.AppendValue(nil, usage), &resp.Usage)
 	return resp
 }

@@ -253,6 +253,7 @@ func (s *itemStream) end(v *jsonedit.Value) {
 	}
 	if usage := r.Get("usage"); usage != nil && ReadUsage(jsonedit.AppendValue(nil, usage), &s.usage) {
 		s.usage.ServiceTier = r.GetString("service_tier")
+		s.usage.SearchUnits = searchesIn(r.GetArray("output"))
 		s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
 	}
 	s.add(chat.Delta{Kind: chat.Finish, Reason: finishOf(r, s.calls > 0)})

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 
@@ -37,6 +38,10 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 			setInt(&u.CacheWrite, m.Value)
 		case "seconds": // https://platform.openai.com/docs/api-reference/audio/json-object
 			setSeconds(&u.Milliseconds, m.Value)
+		case "num_search_queries": // https://docs.perplexity.ai/api-reference/chat-completions-post
+			setInt(&u.SearchUnits, m.Value)
+		case "server_tool_use": // Claude's, at gateways with OpenAI's API
+			readCounters(m.Value, counter{"web_search_requests", &u.SearchUnits})
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 			// https://www.alibabacloud.com/help/en/model-studio/context-cache
 			readCounters(jsonedit.Get(m.Value, "cache_creation"),
@@ -56,6 +61,38 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 		u.Completion += u.Reasoning
 	}
 	return true
+}
+
+// searches counts the web searches in the output of a response, which are paid for one by
+// one. Opening a page that was found is free.
+// https://platform.openai.com/docs/guides/tools-web-search
+func searches(output []byte) (n int) {
+	if !bytes.Contains(output, []byte(searchCall)) {
+		return 0
+	}
+	for _, item := range jsonedit.Elements(output, nil) {
+		kind, _ := jsonedit.String(jsonedit.Get(item, "type"))
+		action, _ := jsonedit.String(jsonedit.Lookup(item, "action", "type"))
+		n += search(kind, action)
+	}
+	return n
+}
+
+// searchesIn is searches for items that have been parsed.
+func searchesIn(items []*jsonedit.Value) (n int) {
+	for _, item := range items {
+		n += search(item.GetString("type"), item.GetString("action", "type"))
+	}
+	return n
+}
+
+const searchCall = "web_search_call"
+
+func search(kind, action string) int {
+	if kind == searchCall && (action == "" || action == "search") {
+		return 1
+	}
+	return 0
 }
 
 // counter is the name of a count, and the field for it.

@@ -1,12 +1,14 @@
 package prices
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/conformance/workload"
+	"go-ai-proxy/translators/target"
 )
 
 func TestEveryBuiltInPriceIsOfAProviderAndNamesItsSource(t *testing.T) {
@@ -26,8 +28,58 @@ func TestEveryBuiltInPriceIsOfAProviderAndNamesItsSource(t *testing.T) {
 			t.Errorf("%s/%s: not the price of a million tokens", r.Provider, r.Model)
 		}
 	}
-	if n < 200 || n > 700 {
+	if n < 800 || n > 1500 {
 		t.Errorf("%d prices", n)
+	}
+}
+
+// TestEveryProviderThatPublishesPricesHasSome: the others are named here, with the reason.
+func TestEveryProviderThatPublishesPricesHasSome(t *testing.T) {
+	without := map[string]string{
+		"huggingface": "a router, or a server of the user's", "llama2": "self-hosted", "ollama": "self-hosted", "vllm": "self-hosted",
+		"nvidia": "the catalogue is free to try, and licensed by the GPU", "sagemaker": "an instance is paid by the hour",
+	}
+	rows := map[string]int{}
+	for _, r := range List().Rows() {
+		rows[r.Provider]++
+	}
+	for _, p := range translators.Providers {
+		if has, excused := rows[p.Name] > 0, without[p.Name] != ""; has == excused {
+			t.Errorf("%s has %d prices", p.Name, rows[p.Name])
+		}
+	}
+}
+
+// TestTiersOfServiceArePricedAsDocumented. A batch is half the price wherever there is one.
+// https://openai.com/api-priority-processing/
+// https://platform.claude.com/docs/en/about-claude/pricing
+func TestTiersOfServiceArePricedAsDocumented(t *testing.T) {
+	for name, want := range map[string]float64{
+		"openai/gpt-5.5 priority": 2.5, "openai/gpt-5.4 priority": 2, "openai/gpt-5.4-mini priority": 2, "openai/gpt-5.2 priority": 2,
+		"openai/gpt-5 priority": 2, "openai/gpt-5-mini priority": 1.8, "openai/gpt-4.1 priority": 1.75, "openai/gpt-6-astra flex": 0.5,
+		"openai/gpt-6.2-astra flex":      0, // not offered
+		"anthropic/claude-opus-4-8 fast": 2, "anthropic/claude-opus-5-5 fast": 2, "anthropic/claude-haiku-5-5 fast": 0, "gemini/gemini-4-neon priority": 1.8,
+	} {
+		model, tier, _ := strings.Cut(name, " ")
+		provider, model, _ := strings.Cut(model, "/")
+		got := 0.0
+		for _, f := range List().Find(translators.Lookup(provider), model).ServiceTierFactor {
+			if f.Tier == tier {
+				got = f.Factor
+			}
+		}
+		if got != want {
+			t.Errorf("%s: factor %v, want %v", name, got, want)
+		}
+	}
+	for _, r := range List().Rows() {
+		batch := slices.IndexFunc(r.ServiceTierFactor, func(f target.TierFactor) bool { return f.Tier == "batch" })
+		switch {
+		case r.Provider == "anthropic" && batch < 0:
+			t.Errorf("%s has no price in a batch", r.Model)
+		case batch >= 0 && r.ServiceTierFactor[batch].Factor != 0.5 && r.Provider != "xai": // a fifth less there
+			t.Errorf("%s/%s: a batch costs %v", r.Provider, r.Model, r.ServiceTierFactor[batch].Factor)
+		}
 	}
 }
 

@@ -200,6 +200,8 @@ type Resources struct {
 	IDs []IDPrefix
 	// Aliases holds other names that clients may use for Names.
 	Aliases map[string]string
+	// Output says where results of batches are downloaded, in lines that have usage.
+	Output Output
 }
 
 // IDPrefix says that ids that begin with Prefix belong to the family called Name.

@@ -16,6 +16,7 @@ import (
 
 // lists are the providers whose prices are taken, with their price list on the web and
 // what the two files call them. Of several names, the first that has a model counts.
+// NVIDIA, Hugging Face and the self-hosted ones publish none.
 var lists = []struct {
 	provider, source   string
 	litellm, modelsdev []string
@@ -23,14 +24,23 @@ var lists = []struct {
 	{"anthropic", "https://docs.claude.com/en/docs/about-claude/pricing", []string{"anthropic"}, []string{"anthropic"}},
 	{"azure", "https://azure.microsoft.com/en-us/pricing/details/cognitive-services/openai-service/", []string{"azure", "azure_text", "azure_ai"}, []string{"azure"}},
 	{"bedrock", "https://aws.amazon.com/bedrock/pricing/", []string{"bedrock_converse", "bedrock"}, []string{"amazon-bedrock"}},
+	{"baseten", "https://www.baseten.co/pricing/", []string{"baseten"}, []string{"baseten"}},
 	{"cerebras", "https://www.cerebras.ai/pricing", []string{"cerebras"}, []string{"cerebras"}},
 	{"cohere", "https://cohere.com/pricing", []string{"cohere_chat", "cohere"}, []string{"cohere"}},
 	{"dashscope", "https://www.alibabacloud.com/help/en/model-studio/model-pricing", []string{"dashscope"}, []string{"alibaba"}},
 	{"databricks", "https://www.databricks.com/product/pricing/foundation-model-serving", []string{"databricks"}, []string{"databricks"}},
 	{"deepseek", "https://api-docs.deepseek.com/quick_start/pricing", []string{"deepseek"}, []string{"deepseek"}},
+	{"fireworks", "https://docs.fireworks.ai/serverless/pricing", []string{"fireworks_ai"}, []string{"fireworks-ai"}},
 	{"gemini", "https://ai.google.dev/gemini-api/docs/pricing", []string{"gemini", "vertex_ai-language-models", "vertex_ai-anthropic_models"}, []string{"google", "google-vertex", "google-vertex-anthropic"}},
+	{"github", "https://docs.github.com/en/billing/reference/costs-for-github-models", []string{"github"}, []string{"github-models"}},
+	{"groq", "https://groq.com/pricing", []string{"groq"}, []string{"groq"}},
+	{"kimi", "https://platform.kimi.ai/docs/pricing/chat", []string{"moonshot"}, []string{"moonshotai"}},
 	{"mistral", "https://mistral.ai/pricing", []string{"mistral"}, []string{"mistral"}},
 	{"openai", "https://platform.openai.com/docs/pricing", []string{"openai", "text-completion-openai"}, []string{"openai"}},
+	{"openrouter", "https://openrouter.ai/models", []string{"openrouter"}, []string{"openrouter"}},
+	{"perplexity", "https://docs.perplexity.ai/getting-started/pricing", []string{"perplexity"}, []string{"perplexity", "perplexity-agent"}},
+	{"together", "https://www.together.ai/pricing", []string{"together_ai"}, []string{"togetherai"}},
+	{"vercel", "https://vercel.com/ai-gateway/models", []string{"vercel_ai_gateway"}, []string{"vercel"}},
 	{"xai", "https://docs.x.ai/docs/models", []string{"xai"}, []string{"xai"}},
 }
 
@@ -190,7 +200,7 @@ func readLiteLLM(name string, raw json.RawMessage, into map[[2]string]*target.Pr
 			name = rest
 		}
 	}
-	if strings.Contains(name, "/") { // a region, or an offer of its own
+	if strings.Contains(name, "/") && !slices.Contains(byMaker, provider) { // a region, or an offer of its own
 		return nil
 	}
 	per := func(field string, size float64) *float64 {
@@ -232,6 +242,10 @@ func readLiteLLM(name string, raw json.RawMessage, into map[[2]string]*target.Pr
 	into[[2]string{provider, name}] = p
 	return nil
 }
+
+// byMaker are LiteLLM's names of providers whose models are called by their maker, too:
+// openai/gpt-oss-120b.
+var byMaker = []string{"baseten", "fireworks_ai", "github", "groq", "openrouter", "perplexity", "together_ai", "vercel_ai_gateway"}
 
 // factors are LiteLLM's prices of long prompts and of service tiers.
 func factors(p *target.Prices, per func(field string, size float64) *float64) {

@@ -16,7 +16,7 @@ import (
 // merge returns the rows of old with those of found in their place, and those that are
 // new, sorted. What a found row does not have is kept from the old one as long as the
 // prices of input and output are the same. A new row that says what another does, by
-// another name of its model, is left out.
+// another name of its model, is left out, and so is one that is older than the old one.
 func merge(old, found []*prices.Row, log io.Writer) []*prices.Row {
 	rows := map[[2]string]*prices.Row{}
 	for _, r := range old {
@@ -32,6 +32,10 @@ func merge(old, found []*prices.Row, log io.Writer) []*prices.Row {
 	for _, r := range found {
 		key := [2]string{r.Provider, r.Model}
 		before := rows[key]
+		if before != nil && before.Date > r.Date {
+			fmt.Fprintf(log, "kept: %s/%s is of %s\n", r.Provider, r.Model, before.Date)
+			continue
+		}
 		rows[key] = r
 		switch {
 		case before == nil:
