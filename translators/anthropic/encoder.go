@@ -11,7 +11,7 @@ import (
 // NewEncoder returns the writer of one streamed Message.
 // https://platform.claude.com/docs/en/build-with-claude/streaming
 func (dialect) NewEncoder(meta chat.Meta) chat.Encoder {
-	return chat.InCitedBlocks(&encoder{meta: meta, open: -1})
+	return chat.InBlocks(&encoder{meta: meta, open: -1})
 }
 
 // encoder writes the events of one answer. A block ends when the next one begins.
@@ -24,6 +24,9 @@ type encoder struct {
 	open   int           // index of the open block, or -1
 	kind   chat.PartKind // of the open block
 	calls  []callBlock   // of the tool calls, in their order
+
+	waiting []*chat.Citation // for a block of text
+	runs    map[*chat.Run]int
 
 	reason   chat.FinishReason
 	sequence []byte
@@ -74,6 +77,10 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
 		dst = append(jsonedit.AppendBytes(dst, d.Token(nil, origin.Anthropic, &e.meta)), "}}\n\n"...)
 		return e.appendClose(dst)
+	case chat.RunStart:
+		return e.beginRun(dst, d)
+	case chat.RunEnd:
+		return e.endRun(dst, d)
 	case chat.ToolStart:
 		return e.appendCall(dst, d)
 	case chat.ToolArguments:
@@ -109,11 +116,21 @@ func (e *encoder) appendText(dst []byte, kind chat.PartKind, text []byte) []byte
 	if kind == chat.Thinking {
 		return e.appendDelta(dst, e.open, `{"type":"thinking_delta","thinking":`, text)
 	}
-	return e.appendDelta(dst, e.open, `{"type":"text_delta","text":`, text)
+	dst = e.appendDelta(dst, e.open, `{"type":"text_delta","text":`, text)
+	waiting := e.waiting
+	e.waiting = nil
+	for _, c := range waiting {
+		dst = e.appendCitation(dst, c)
+	}
+	return dst
 }
 
-// appendCitation writes a source of the block of text that is open.
+// appendCitation writes a source of the block that is open, or of the next one of text.
 func (e *encoder) appendCitation(dst []byte, c *chat.Citation) []byte {
+	if e.open < 0 || e.kind != chat.Text {
+		e.waiting = append(e.waiting, c)
+		return dst
+	}
 	dst = append(dst, "event: content_block_delta\ndata: "+`{"type":"content_block_delta","index":`...)
 	dst = strconv.AppendInt(dst, int64(e.open), 10)
 	return append(appendCitation(append(dst, `,"delta":{"type":"citations_delta","citation":`...), c), "}}\n\n"...)

@@ -11,7 +11,7 @@ import (
 // application/vnd.amazon.eventstream. Usage is always sent.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
 func (dialect) NewEncoder(meta chat.Meta) chat.Encoder {
-	return chat.InCitedBlocks(&encoder{meta: meta, open: -1})
+	return chat.InBlocks(&encoder{meta: meta, open: -1})
 }
 
 // encoder writes one answer. A block ends when the next one begins. The stop reason
@@ -31,6 +31,8 @@ type encoder struct {
 	usage    chat.Usage
 	counted  bool
 	trace    []byte
+
+	waiting []*chat.Citation // for a block of text
 
 	payload []byte
 }
@@ -110,11 +112,24 @@ func (e *encoder) appendText(dst []byte, kind chat.PartKind, before string, said
 	if e.open < 0 || e.kind != kind {
 		dst = e.next(e.appendClose(dst), kind)
 	}
-	return e.appendDelta(dst, e.open, before, said, after)
+	dst = e.appendDelta(dst, e.open, before, said, after)
+	if kind != chat.Text {
+		return dst
+	}
+	waiting := e.waiting
+	e.waiting = nil
+	for _, c := range waiting {
+		dst = e.appendCitation(dst, c)
+	}
+	return dst
 }
 
-// appendCitation writes a source of the block of text that is open.
+// appendCitation writes a source of the block that is open, or of the next one of text.
 func (e *encoder) appendCitation(dst []byte, c *chat.Citation) []byte {
+	if e.open < 0 || e.kind != chat.Text {
+		e.waiting = append(e.waiting, c)
+		return dst
+	}
 	p := append(jsonedit.AppendName(e.index(e.open), "delta"), `{"citation":`...)
 	e.payload = append(appendCitation(p, c), "}}"...)
 	return frame.AppendEventStream(dst, blockDelta, e.payload)

@@ -9,38 +9,6 @@ import "bytes"
 // once, and nothing is kept of them.
 func InBlocks(e Encoder) Encoder { return &inBlocks{to: e} }
 
-// InCitedBlocks is InBlocks for formats in which a citation stands in the block of text
-// that it is of: it waits until there is one.
-func InCitedBlocks(e Encoder) Encoder { return InBlocks(&inText{to: e}) }
-
-// inText holds citations back while no block of text is open.
-type inText struct {
-	to      Encoder
-	open    bool
-	waiting []*Citation
-}
-
-// Append implements Encoder.
-func (b *inText) Append(dst []byte, d *Delta) []byte {
-	switch {
-	case d.Choice > 0: // such formats have one
-	case d.Kind == CitationDelta && !b.open:
-		b.waiting = append(b.waiting, d.Citation)
-		return dst
-	case d.Kind == SignatureDelta, d.Kind == RedactedDelta, d.Kind == ToolStart, d.Kind == ThinkingDelta && len(d.Text) > 0:
-		b.open = false
-	case (d.Kind == TextDelta || d.Kind == RefusalDelta) && len(d.Text) > 0:
-		b.open = true
-		dst = b.to.Append(dst, d)
-		for _, c := range b.waiting {
-			dst = b.to.Append(dst, &Delta{Kind: CitationDelta, Citation: c})
-		}
-		b.waiting = nil
-		return dst
-	}
-	return b.to.Append(dst, d)
-}
-
 type inBlocks struct {
 	to      Encoder
 	choices []*blocks

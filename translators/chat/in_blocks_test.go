@@ -12,9 +12,6 @@ type told struct{}
 
 func (told) Append(dst []byte, d *chat.Delta) []byte {
 	names := map[chat.DeltaKind]string{chat.ToolStart: "+", chat.ToolArguments: "", chat.TextDelta: "say:", chat.ThinkingDelta: "think:", chat.Finish: "finish", chat.End: "end"}
-	if d.Citation != nil {
-		return append(append(dst, d.Citation.URL...), ' ')
-	}
 	return append(append(append(append(dst, names[d.Kind]...), d.Name...), d.Text...), ' ')
 }
 
@@ -51,32 +48,6 @@ func TestBlocksFollowEachOther(t *testing.T) {
 		}
 		if strings.TrimSpace(string(got)) != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
-		}
-	}
-}
-
-func TestCitationsWaitForABlockOfText(t *testing.T) {
-	cite := func(url string) chat.Delta {
-		return chat.Delta{Kind: chat.CitationDelta, Citation: &chat.Citation{URL: url}}
-	}
-	say, nothing, think := chat.Delta{Kind: chat.TextDelta, Text: []byte("x")}, chat.Delta{Kind: chat.TextDelta}, chat.Delta{Kind: chat.ThinkingDelta, Text: []byte("y")}
-	call := chat.Delta{Kind: chat.ToolStart, Name: []byte("f"), Text: []byte("{}")}
-	for want, deltas := range map[string][]chat.Delta{
-		"say:x a b":                      {say, cite("a"), cite("b")},
-		"say:x a b say:x":                {cite("a"), say, cite("b"), say},
-		"say: say:x a":                   {cite("a"), nothing, say},
-		"say:x think:y say:x a":          {say, think, cite("a"), say},
-		"say:x +f{} say:x a":             {say, call, cite("a"), say},
-		"think:y end":                    {think, cite("a"), {Kind: chat.End}},
-		"say:x think: a think:y say:x b": {say, {Kind: chat.ThinkingDelta}, cite("a"), think, cite("b"), say},
-	} {
-		e := chat.InCitedBlocks(told{})
-		var got []byte
-		for i := range deltas {
-			got = e.Append(got, &deltas[i])
-		}
-		if strings.TrimSpace(string(got)) != want {
-			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }
