@@ -215,7 +215,7 @@ func fit(a *attempt, body []byte, edits []jsonedit.Edit) ([]byte, []jsonedit.Edi
 	if f == nil {
 		return body, edits, nil
 	}
-	body, known, left, err := f.Body(body, a.request.in.Header[f.Header])
+	body, known, left, err := f.Body(a.target.Model, body, a.request.in.Header[f.Header])
 	if err != nil {
 		return nil, nil, err
 	}

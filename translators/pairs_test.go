@@ -24,11 +24,14 @@ var models = map[string][]string{
 
 // lacking is what providers do not have, by the name of the player.
 var lacking = map[string]map[string]string{
-	"llama2 raw":                         {conformance.Calls: "a prompt and no more"},
-	"gemini Vertex gemini-2.5-pro":       {conformance.ToolIDs: "functionCall has no id in v1"},
-	"gemini Vertex gemini-3-pro":         {conformance.ToolIDs: "functionCall has no id in v1"},
-	"bedrock us.amazon.nova-2-lite-v1:0": {conformance.Signatures: "Nova hides its reasoning"},
-	"bedrock openai.gpt-oss-120b-1:0":    {conformance.Signatures: "its reasoning is not signed"},
+	"llama2 raw":                          {conformance.Calls: "a prompt and no more", conformance.Sources: "a prompt and no more"},
+	"llama2 ollama":                       {conformance.Sources: "it searches nothing"},
+	"ollama":                              {conformance.Sources: "it searches nothing"},
+	"mistral ollama mistral-large-latest": {conformance.Sources: "it searches nothing"},
+	"gemini Vertex gemini-2.5-pro":        {conformance.ToolIDs: "functionCall has no id in v1"},
+	"gemini Vertex gemini-3-pro":          {conformance.ToolIDs: "functionCall has no id in v1"},
+	"bedrock us.amazon.nova-2-lite-v1:0":  {conformance.Signatures: "Nova hides its reasoning"},
+	"bedrock openai.gpt-oss-120b-1:0":     {conformance.Signatures: "its reasoning is not signed"},
 }
 
 // players are all providers at targets of each of their kinds.

@@ -21,7 +21,22 @@ type Cloud struct {
 	// blocks of server tools that a history may have.
 	Tools, Blocks []string
 	ToolMembers   []string // of a function
+	// Output says what a model takes there of schemas and effort; nil is everything.
+	Output func(model string) Output
 }
+
+// Output is what a model takes of output_config and of strict tools.
+type Output struct{ Schema, Strict, Effort bool }
+
+// OutputOf is what a model takes at Anthropic itself.
+func OutputOf(name string) Output {
+	m := modelOf(name)
+	return Output{Schema: !m.noSchema, Strict: !m.noSchema, Effort: m == &unknown || len(m.levels) > 0}
+}
+
+// effortBeta is the beta by which models that came before effort have it.
+// https://platform.claude.com/docs/en/build-with-claude/effort
+const effortBeta = "effort-2025-11-24"
 
 // toolSearchBeta is the beta of tool search on all clouds. Anthropic's own API has
 // another name for it, advanced-tool-use-2025-11-20.
@@ -36,13 +51,18 @@ const maxBreakpoints = 4
 // those of the betas in values, the values of the client's header, that it knows. left
 // names the tools of Anthropic's own servers that are left out. A *chat.RequestError
 // says that the client forces one of them, or offers nothing else.
-func (c *Cloud) Fit(body []byte, values []string) (fitted []byte, betas, left []string, err error) {
-	f := fitting{cloud: c, body: bytes.TrimSpace(body)}
+func (c *Cloud) Fit(model string, body []byte, values []string) (fitted []byte, betas, left []string, err error) {
+	f := fitting{cloud: c, body: bytes.TrimSpace(body), output: Output{true, true, true}}
+	if c.Output != nil {
+		f.output = c.Output(model)
+	}
 	f.members = jsonedit.Members(f.body, nil)
 	f.betas = c.known(values)
+	f.output.Effort = f.output.Effort || slices.Contains(f.betas, effortBeta)
 	if err := f.tools(); err != nil {
 		return nil, nil, nil, err
 	}
+	f.outputConfig()
 	f.system()
 	f.messages()
 	for _, m := range f.members {
@@ -78,6 +98,47 @@ type fitting struct {
 	edits   []jsonedit.Edit
 	betas   []string
 	left    []string
+	output  Output // what the model takes
+	// demand is the schema of the answer, in words, if the model takes it in no other way.
+	demand string
+}
+
+// outputConfig leaves out of output_config what the model does not take.
+func (f *fitting) outputConfig() {
+	config := jsonedit.Find(f.members, "output_config")
+	if !jsonedit.IsObject(config) {
+		return
+	}
+	kept := config
+	if format := jsonedit.Lookup(config, "format"); format != nil && !f.output.Schema {
+		kind, _ := jsonedit.String(jsonedit.Lookup(format, "type"))
+		wanted := chat.ResponseFormat{Type: kind, Schema: jsonedit.Lookup(format, "schema")}
+		f.demand = wanted.Instruction()
+		kept = jsonedit.With(kept, "format", nil)
+	}
+	if !f.output.Effort {
+		kept = jsonedit.With(kept, "effort", nil)
+	}
+	if len(jsonedit.Members(kept, nil)) == 0 {
+		kept = nil
+	}
+	f.replace("output_config", config, kept)
+}
+
+// demanded returns system with the demand at its end.
+func (f *fitting) demanded(system []byte) []byte {
+	words := jsonedit.AppendString(nil, f.demand)
+	switch {
+	case f.demand == "":
+		return system
+	case jsonedit.IsArray(system) && len(jsonedit.Elements(system, nil)) > 0:
+		block := append(append([]byte(`,{"type":"text","text":`), words...), "}]"...)
+		return append(slices.Clone(bytes.TrimRight(system, "] \t\r\n")), block...)
+	case jsonedit.IsString(system) && len(system) > len(`""`):
+		text, _ := jsonedit.String(system)
+		return jsonedit.AppendString(nil, text+"\n\n"+f.demand)
+	}
+	return words
 }
 
 // replace sets a member to what has become of it.
@@ -138,7 +199,7 @@ func (f *fitting) function(tool []byte, searches bool) []byte {
 	members := jsonedit.Members(tool, nil)
 	for _, m := range members {
 		name := string(m.Key)
-		if !slices.Contains(f.cloud.ToolMembers, name) && !(name == "defer_loading" && searches) {
+		if name == "strict" && !f.output.Strict || !slices.Contains(f.cloud.ToolMembers, name) && !(name == "defer_loading" && searches) {
 			edits = append(edits, jsonedit.Edit{Key: name})
 		}
 	}
@@ -158,14 +219,15 @@ func withoutScope(block []byte) []byte {
 	return jsonedit.With(block, "cache_control", jsonedit.With(control, "scope", nil))
 }
 
-// system leaves out the attribution block.
+// system leaves out the attribution block, and adds the demand.
 func (f *fitting) system() {
 	system := jsonedit.Find(f.members, "system")
+	kept := system
 	switch {
 	case jsonedit.IsString(system) && isAttribution(system):
-		f.edits = append(f.edits, jsonedit.Edit{Key: "system"})
+		kept = nil
 	case jsonedit.IsArray(system):
-		kept := jsonedit.Each(system, func(block []byte) []byte {
+		kept = jsonedit.Each(system, func(block []byte) []byte {
 			if isAttribution(jsonedit.Lookup(block, "text")) {
 				return nil
 			}
@@ -174,8 +236,8 @@ func (f *fitting) system() {
 		if len(kept) != len(system) && len(jsonedit.Elements(kept, nil)) == 0 {
 			kept = nil
 		}
-		f.replace("system", system, kept)
 	}
+	f.replace("system", system, f.demanded(kept))
 }
 
 // messages leaves out what server tools have left in the history that the cloud does

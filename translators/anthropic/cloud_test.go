@@ -46,7 +46,7 @@ func TestCloudsGetWhatTheyTakeOfARequest(t *testing.T) {
 			want: `{"messages":[{"role":"assistant","content":[{"type":"text","text":"y"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"text","text":"f"}]}]}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, sent, left, err := aCloud.Fit([]byte(c.body), []string{c.betas})
+			got, sent, left, err := aCloud.Fit("claude-x", []byte(c.body), []string{c.betas})
 			if err != nil || string(got) != c.want {
 				t.Errorf("%v\n got %s\nwant %s", err, got, c.want)
 			}
@@ -63,7 +63,7 @@ func TestToolsThatACloudLacksAreRefusedWhereTheyAreForced(t *testing.T) {
 		`"tools":[` + search + `]`: "tools[0]",
 		`"tools":[` + f + `,` + search + `],"tool_choice":{"type":"tool","name":"web_search"}`: "tools[1]",
 	} {
-		_, _, _, err := aCloud.Fit([]byte(`{"messages":[],`+tools+`}`), nil)
+		_, _, _, err := aCloud.Fit("claude-x", []byte(`{"messages":[],`+tools+`}`), nil)
 		var refused *chat.RequestError
 		if !errors.As(err, &refused) || refused.Field != field || !strings.Contains(err.Error(), "web_search_20250305") {
 			t.Errorf("%s: %v", tools, err)
@@ -78,9 +78,36 @@ func FuzzCloudFit(f *testing.F) {
 		if jsonedit.ValidString(body) != nil || !strings.HasPrefix(body, "{") {
 			return
 		}
-		got, _, _, err := aCloud.Fit([]byte(body), nil)
+		got, _, _, err := aCloud.Fit("claude-x", []byte(body), nil)
 		if err == nil && jsonedit.Valid(got) != nil {
 			t.Errorf("%s\nbecame %s", body, got)
 		}
 	})
+}
+
+func TestWhatAModelDoesNotTakeOfOutputConfigIsLeftOutOrSaidInWords(t *testing.T) {
+	const format = `"format":{"type":"json_schema","schema":{"type":"object"}}`
+	const words = `Answer with one valid JSON value and nothing else. It must match this JSON schema: {\"type\":\"object\"}`
+	cloud := aCloud
+	cloud.Members = append(slices.Clone(aCloud.Members), "output_config", "system")
+	cloud.ToolMembers = append(slices.Clone(aCloud.ToolMembers), "strict")
+	cloud.Betas = append(slices.Clone(aCloud.Betas), effortBeta)
+	for _, c := range []struct{ name, model, betas, body, want string }{
+		{"everything", "newest", "", `{"messages":[],"output_config":{"effort":"low",` + format + `}}`, `{"messages":[],"output_config":{"effort":"low",` + format + `}}`},
+		{"a schema", "", "", `{"messages":[],"output_config":{` + format + `}}`, `{"messages":[],"system":"` + words + `"}`},
+		{"a schema and a prompt", "", "", `{"system":"Be brief.","messages":[],"output_config":{` + format + `}}`, `{"system":"Be brief.\n\n` + words + `","messages":[]}`},
+		{"a schema and parts", "", "", `{"system":[{"type":"text","text":"Be brief."}],"messages":[],"output_config":{` + format + `}}`, `{"system":[{"type":"text","text":"Be brief."},{"type":"text","text":"` + words + `"}],"messages":[]}`},
+		{"a schema and no parts", "", "", `{"system":[],"messages":[],"output_config":{` + format + `}}`, `{"system":"` + words + `","messages":[]}`},
+		{"effort", "", "", `{"messages":[],"output_config":{"effort":"low"}}`, `{"messages":[]}`},
+		{"effort by its beta", "", effortBeta, `{"messages":[],"output_config":{"effort":"low"}}`, `{"messages":[],"output_config":{"effort":"low"}}`},
+		{"something new", "", "", `{"messages":[],"output_config":{"effort":"low","task_budget":{}}}`, `{"messages":[],"output_config":{"task_budget":{}}}`},
+		{"a strict tool", "", "", `{"messages":[],"tools":[{"name":"f","strict":true}]}`, `{"messages":[],"tools":[{"name":"f"}]}`},
+		{"a strict tool of the newest", "newest", "", `{"messages":[],"tools":[{"name":"f","strict":true}]}`, `{"messages":[],"tools":[{"name":"f","strict":true}]}`},
+	} {
+		cloud.Output = func(model string) Output { return Output{model != "", model != "", model != ""} }
+		got, _, _, err := cloud.Fit(c.model, []byte(c.body), []string{c.betas})
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: %v\n got %s\nwant %s", c.name, err, got, c.want)
+		}
+	}
 }

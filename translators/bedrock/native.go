@@ -121,6 +121,16 @@ var claudeHere = anthropic.Cloud{
 	Tools:       []string{"bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_"},
 	Blocks:      []string{"tool_search_tool_result"},
 	ToolMembers: []string{"type", "name", "description", "input_schema", "cache_control", "strict", "input_examples"},
+	Output:      outputOf,
+}
+
+// outputOf is what the table has of a model. An ARN does not tell it.
+func outputOf(id string) anthropic.Output {
+	m := modelOf(id)
+	if m.unnamed {
+		return anthropic.Output{Schema: true, Strict: true, Effort: true}
+	}
+	return anthropic.Output{Schema: m.schema, Strict: m.strict, Effort: m.effort == effortConfig}
 }
 
 // anthropicVersion is the version that InvokeModel requires of Claude.

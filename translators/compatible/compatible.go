@@ -49,7 +49,7 @@ var Providers = withReasons([]*provider.Provider{
 			// https://api-docs.deepseek.com/guides/thinking_mode
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 				Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole, Models: deepseeks,
-				History: history(provider.History{Thought: provider.ThoughtInReasoningContent}),
+				History: thoughtful("deepseek-chat"),
 			}),
 		},
 	},
@@ -210,7 +210,7 @@ var Providers = withReasons([]*provider.Provider{
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 				Drop: []string{"top_k", "logit_bias", "seed"}, Request: SystemRole, Models: kimis,
-				History: history(provider.History{Thought: provider.ThoughtInReasoningContent}),
+				History: thoughtful("moonshot-v1"),
 			}),
 			route.Files:   openai.RESTAt(provider.Path("/v1/files"), provider.OpenAIFiles),
 			route.Batches: openai.RESTAt(provider.Path("/v1/batches"), provider.OpenAIBatches),
@@ -296,6 +296,22 @@ var messages = map[provider.Format]*provider.Operation{provider.AnthropicMessage
 // history is an Edit.History that is the same for all targets.
 func history(h provider.History) func(*target.Target) *provider.History {
 	return func(*target.Target) *provider.History { return &h }
+}
+
+// thoughtful is the Edit.History of APIs whose models demand a thought of every answer
+// in the history ("reasoning_content is missing in assistant tool call message"), which
+// answers of other providers and many clients do not have. An empty one is refused, too.
+// Models whose names begin with plain do not think.
+// https://github.com/charmbracelet/crush/issues/2696
+// https://github.com/NousResearch/hermes-agent/pull/17341
+func thoughtful(plain string) func(*target.Target) *provider.History {
+	return func(t *target.Target) *provider.History {
+		h := provider.History{Thought: provider.ThoughtInReasoningContent, NoThought: " "}
+		if strings.HasPrefix(t.Model, plain) {
+			h.NoThought = ""
+		}
+		return &h
+	}
 }
 
 // StrictHistory is an Edit.History for APIs that refuse members that they do not know,

@@ -42,9 +42,16 @@ const mistralPage = "https://docs.mistral.ai/capabilities/reasoning/adjustable"
 // deepseeks are DeepSeek's, which answer in JSON, and not by a schema.
 var deepseeks = provider.Families{
 	{Prefix: "deepseek-chat-", NoSchema: true, Document: deepseekPage},
-	{Prefix: "deepseek-reasoner-", NoSchema: true, Document: deepseekPage},
-	{Efforts: []string{"high", "max"}, NoSchema: true, Document: "https://api-docs.deepseek.com/guides/thinking_mode"},
+	{Prefix: "deepseek-reasoner-", NoSchema: true, Unforced: true, Document: deepseekPage},
+	{Efforts: []string{"low", "high", "max"}, NoSchema: true, Unforced: true, Thinking: unthinking, Document: deepseekThinks, Read: pagesRead},
 }
+
+// deepseekThinks also says that "Thinking mode does not support this tool_choice":
+// https://github.com/deepseek-ai/DeepSeek-V3/issues/1376
+const (
+	deepseekThinks = "https://api-docs.deepseek.com/guides/thinking_mode"
+	pagesRead      = "2026-11"
+)
 
 const deepseekPage = "https://api-docs.deepseek.com/api/create-chat-completion"
 
@@ -109,14 +116,15 @@ var sonar = provider.Families{
 }
 
 // kimis are Moonshot's. Those that think have fixed sampling parameters, and some of
-// them can be told not to.
+// them can be told not to. K2 cannot be made to call a tool while it thinks.
+// https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model
 var kimis = provider.Families{
 	{Prefix: "moonshot-v1-", Limit: newLimit, Document: kimiPage},
 	{Prefix: "kimi-k2-thinking-", Limit: newLimit, Document: kimiPage},
 	{Prefix: "kimi-k2-", Limit: newLimit, Document: kimiPage},
-	{Prefix: "kimi-k2.5-", Refuses: kimiRefuses, Limit: newLimit, Thinking: unthinking, Document: kimiPage},
-	{Prefix: "kimi-k2.6-", Refuses: kimiRefuses, Limit: newLimit, Thinking: unthinking, Document: kimiPage},
-	{Prefix: "kimi-k2.7-code-", Refuses: kimiRefuses, Limit: newLimit, Document: kimiPage},
+	{Prefix: "kimi-k2.5-", Refuses: kimiRefuses, Unforced: true, Limit: newLimit, Thinking: unthinking, Document: kimiPage},
+	{Prefix: "kimi-k2.6-", Refuses: kimiRefuses, Unforced: true, Limit: newLimit, Thinking: unthinking, Document: kimiPage},
+	{Prefix: "kimi-k2.7-code-", Refuses: kimiRefuses, Unforced: true, Limit: newLimit, Document: kimiPage},
 	{Prefix: "kimi-", Efforts: []string{"low", "high", "max"}, Refuses: kimiRefuses, Limit: newLimit, Document: kimiPage},
 }
 

@@ -2,9 +2,11 @@ package compatible
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -45,6 +47,9 @@ func TestModelsAreAskedToThinkInTheirOwnWords(t *testing.T) {
 		{"kimi", "kimi-k3", chat.Request{ReasoningEffort: "medium", Temperature: "0.1"}, "high", ""},
 		{"kimi", "kimi-k2.6", chat.Request{ReasoningEffort: "none", Temperature: "0.1"}, "", `{"type":"disabled"}`},
 		{"kimi", "kimi-k2.6", chat.Request{ReasoningEffort: "high"}, "", ""},
+		{"deepseek", "deepseek-v4-pro", chat.Request{ReasoningEffort: "minimal"}, "low", ""},
+		{"deepseek", "deepseek-v4-pro", chat.Request{ReasoningEffort: "none"}, "", `{"type":"disabled"}`},
+		{"deepseek", "deepseek-chat", chat.Request{ReasoningEffort: "high"}, "", ""},
 		{"databricks", "my-own-endpoint", chat.Request{ReasoningEffort: "high"}, "high", ""},
 	} {
 		target := &target.Target{Provider: c.provider, Model: c.model, Options: &target.Options{}}
@@ -56,6 +61,61 @@ func TestModelsAreAskedToThinkInTheirOwnWords(t *testing.T) {
 		}
 		if err != nil || json.Unmarshal(body, &got) != nil || got.Effort != c.effort || string(got.Thinking) != c.think || got.Thinking != nil && got.Temperature != nil {
 			t.Errorf("%s of %s: got %s (%v), want effort %q and thinking %s", c.model, c.provider, body, err, c.effort, c.think)
+		}
+	}
+}
+
+func named(name string) *provider.Provider {
+	for _, p := range Providers {
+		if p.Name == name {
+			return p
+		}
+	}
+	return mistral
+}
+
+// "Thinking mode does not support this tool_choice".
+func TestDemandForACallIsMadeOfModelsThatThinkAsTheyTakeIt(t *testing.T) {
+	const forced, words = `"tool_choice":"required"`, `Answer by calling one of the tools.`
+	for _, c := range []struct{ provider, model, effort, want, not string }{
+		{"deepseek", "deepseek-v4-pro", "", `"thinking":{"type":"disabled"}`, words},
+		{"deepseek", "deepseek-v4-pro", "", forced, words},
+		{"deepseek", "deepseek-v4-pro", "high", words, forced},
+		{"deepseek", "deepseek-v4-pro", "none", forced, words},
+		{"deepseek", "deepseek-reasoner", "", words, forced},
+		{"deepseek", "deepseek-chat", "", forced, words},
+		{"kimi", "kimi-k2.6", "", forced, words},
+		{"kimi", "kimi-k2.7-code", "", words, forced},
+		{"kimi", "kimi-k3", "high", forced, words},
+		{"xai", "grok-4", "", forced, words},
+	} {
+		r := chat.Request{
+			Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("hi")}}}},
+			Tools:    []chat.Tool{{Name: "f"}}, ToolChoice: chat.ToolChoice{Mode: "required"}, ReasoningEffort: c.effort,
+		}
+		op := named(c.provider).Operations[route.Chat]
+		to := &target.Target{Provider: c.provider, Model: c.model, Options: &target.Options{}}
+		body, err := op.AppendRequest(nil, to, &r)
+		if err != nil || !strings.Contains(string(body), c.want) || strings.Contains(string(body), c.not) {
+			t.Errorf("%s, effort %q: %s (%v), want %s", c.model, c.effort, body, err, c.want)
+		}
+		if said := op.Caveats(to, &r); (said != nil) != (c.want == words) {
+			t.Errorf("%s, effort %q: the record says %v", c.model, c.effort, said)
+		}
+	}
+}
+
+func TestAnswersWithoutAThoughtHaveOneWhereItIsDemanded(t *testing.T) {
+	const asked = `{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"x"},{"role":"assistant","content":null,"reasoning_content":"","tool_calls":[]},{"role":"assistant","content":"y","reasoning_content":"hm"}]}`
+	const filled = `{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"x","reasoning_content":" "},{"role":"assistant","content":null,"reasoning_content":" ","tool_calls":[]},{"role":"assistant","content":"y","reasoning_content":"hm"}]}`
+	for model, want := range map[string]string{"deepseek deepseek-v4-pro": filled, "deepseek deepseek-chat": asked, "kimi kimi-k2.6": filled, "kimi moonshot-v1-8k": asked} {
+		name, model, _ := strings.Cut(model, " ")
+		got := named(name).Operations[route.Chat].Edit.Request(nil, &target.Target{Provider: name, Model: model, Options: &target.Options{}}, []byte(asked))
+		if want == asked { // an empty thought is none
+			want = strings.Replace(asked, `"reasoning_content":"",`, "", 1)
+		}
+		if string(got) != want {
+			t.Errorf("%s:\n got %s\nwant %s", model, got, want)
 		}
 	}
 }

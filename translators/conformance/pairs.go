@@ -114,6 +114,9 @@ func newPair(t *testing.T, f *provider.ClientFormat, path *provider.ClientPath, 
 
 func (p *pair) all(t *testing.T, others []*pair) {
 	t.Run("replay", func(t *testing.T) { checkReplay(t, p, others) })
+	t.Run("blocks", func(t *testing.T) { checkBlocks(t, p) })
+	t.Run("hosted", func(t *testing.T) { checkHosted(t, p) })
+	t.Run("sources", func(t *testing.T) { checkSources(t, p, others) })
 }
 
 func (p *pair) lacks(capability string) bool {
@@ -214,7 +217,7 @@ func (p *pair) splice(body []byte, stream bool) (upstream []byte, left []string,
 		body = e.Request(nil, p.target, body)
 	}
 	if e.Fit != nil {
-		if body, _, left, err = e.Fit.Body(body, nil); err != nil {
+		if body, _, left, err = e.Fit.Body(p.target.Model, body, nil); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -142,10 +142,10 @@ var hosted = map[chat.Hosted]string{
 }
 
 // isOwn says whether a hosted tool is written as Google writes its own: an object
-// without a type.
+// without a type. Bedrock's is one, too, but is called systemTool.
 func isOwn(t *chat.Tool) bool {
 	v, err := jsonedit.Parse(orNull(t.Native))
-	return err == nil && v.Type() == jsonedit.TypeObject && !v.Exists("type")
+	return err == nil && v.Type() == jsonedit.TypeObject && !v.Exists("type") && !v.Exists("systemTool")
 }
 
 // hosts says which hosted tools the model has. They and functions exclude each

@@ -156,7 +156,10 @@ func anthropicVersion(t *target.Target) string {
 }
 
 // vertexClaude takes Anthropic's Messages with the model in the URL and the
-// version in the body, and refuses output_config.
+// version in the body. An organization must allow structured outputs before Vertex takes
+// a schema or strict tools (constraints/vertexai.allowedPartnerModelFeatures), so that
+// translated requests ask for them in words.
+// https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/structured_outputs
 var vertexClaude = func() *provider.Provider {
 	p := vertex(map[route.Type]*provider.Operation{route.Chat: {
 		Path:   published("anthropic", rawPredict),
@@ -187,7 +190,7 @@ var vertexClaude = func() *provider.Provider {
 }()
 
 var claudeEdit = provider.Edit{
-	Drop: []string{"model", "output_config"},
+	Drop: []string{"model"},
 	Set: func(t *target.Target) []chat.Member {
 		return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, anthropicVersion(t))}}
 	},
@@ -207,23 +210,25 @@ var claudeHere = anthropic.Cloud{
 	Gated: map[string]string{"context_management": "context-management-2025-06-27"},
 	Betas: []string{
 		"claude-code-20250219", "compact-2026-01-12", "computer-use-2024-10-22", "computer-use-2025-01-24", "computer-use-2025-11-24",
-		"context-1m-2025-08-07", "context-management-2025-06-27", "dev-full-thinking-2025-05-14", "fine-grained-tool-streaming-2025-05-14",
-		"interleaved-thinking-2025-05-14", "output-128k-2025-02-19", "token-efficient-tools-2025-02-19", "tool-search-tool-2025-10-19",
+		"context-1m-2025-08-07", "context-management-2025-06-27", "dev-full-thinking-2025-05-14", "effort-2025-11-24",
+		"fine-grained-tool-streaming-2025-05-14", "interleaved-thinking-2025-05-14", "output-128k-2025-02-19", "token-efficient-tools-2025-02-19", "tool-search-tool-2025-10-19",
 		"web-search-2025-03-05",
 	},
 	Tools:       []string{"bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_", "web_search_"},
 	Blocks:      []string{"server_tool_use", "web_search_tool_result", "tool_search_tool_result"},
-	ToolMembers: []string{"type", "name", "description", "input_schema", "cache_control"},
+	ToolMembers: []string{"type", "name", "description", "input_schema", "cache_control", "strict"},
+	Output:      anthropic.OutputOf,
 }
 
 var claudeFields = func() provider.Fields {
 	f := maps.Clone(anthropic.Fields)
 	f["model"] = provider.Mapped.With("the URL")
-	f["response_format"] = provider.Mapped.With("an instruction in system: Vertex has no output_config")
+	f["response_format"] = provider.Mapped.With("an instruction in system: Vertex takes output_config.format only if the organization allows it")
 	return f
 }()
 
-// claude turns a wanted JSON schema, which would stand in output_config, into words.
+// claude asks in words for what Vertex takes only if the organization allows it: a wanted
+// JSON schema, and tools that are strict.
 type claude struct{ provider.Edited }
 
 // AppendRequest implements chat.Upstream.
@@ -234,6 +239,14 @@ func (c claude) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		with.Messages = append(slices.Clip(slices.Clone(req.Messages)), chat.Message{Role: chat.System, Parts: []chat.Part{{
 			Kind: chat.Text, Text: jsonedit.Plain("The JSON must match this JSON schema: " + string(req.ResponseFormat.Schema)),
 		}}})
+		req = &with
+	}
+	if slices.ContainsFunc(req.Tools, func(t chat.Tool) bool { return t.Strict != nil }) {
+		with := *req
+		with.Tools = slices.Clone(req.Tools)
+		for i := range with.Tools {
+			with.Tools[i].Strict = nil
+		}
 		req = &with
 	}
 	return c.Edited.AppendRequest(dst, t, req)

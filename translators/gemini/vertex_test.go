@@ -100,6 +100,25 @@ func TestClaudeOnVertexHasItsModelInTheURL(t *testing.T) {
 	}
 }
 
+// Strict tools and schemas are refused where the organization has not allowed them.
+func TestClaudeOnVertexIsAskedForEffortAndNotForStrictTools(t *testing.T) {
+	to := onGoogleCloud("claude-opus-4-6")
+	req, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":"hi"}],"reasoning_effort":"low",
+		"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{},"required":[],"additionalProperties":false}}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := vertexClaude.Operations["llm/v1/chat"]
+	got, err := op.Chat.AppendRequest(nil, &to, req)
+	if err != nil || strings.Contains(string(got), "strict") || !strings.Contains(string(got), `"output_config":{"effort":"low"}`) || req.Tools[0].Strict == nil {
+		t.Errorf("%v: %s", err, got)
+	}
+	asked := `{"messages":[],"output_config":{"effort":"low","format":{"type":"json_schema","schema":{}}},"tools":[{"name":"f","input_schema":{},"strict":true}]}`
+	if got, _, _, err := op.Edit.Fit.Body("claude-opus-4-6", []byte(asked), nil); err != nil || string(got) != asked {
+		t.Errorf("a client that asks for them in Claude's format: %v %s", err, got)
+	}
+}
+
 func TestPartnerModelsGetOnlySupportedFields(t *testing.T) {
 	req, err := openai.Chat.ParseRequest([]byte(`{"stream":true,"seed":7,"max_completion_tokens":9,"user":"u","messages":[{"role":"user","content":"hi"}]}`))
 	if err != nil {

@@ -146,7 +146,8 @@ func (q *anthropicRequest) checkTools() error {
 			return fmt.Errorf("tools.%d: %w", i, err)
 		}
 		if tool.Type != "" && tool.Type != "custom" {
-			continue // a server tool
+			names[tool.Name] = true // a server tool
+			continue
 		}
 		var custom struct {
 			Type         string          `json:"type"`
@@ -155,6 +156,11 @@ func (q *anthropicRequest) checkTools() error {
 			Strict       *bool           `json:"strict"`
 			CacheControl json.RawMessage `json:"cache_control"`
 			InputSchema  map[string]any  `json:"input_schema"`
+			// https://platform.claude.com/docs/en/agents-and-tools/tool-use/tool-reference
+			DeferLoading   *bool           `json:"defer_loading"`
+			AllowedCallers []string        `json:"allowed_callers"`
+			InputExamples  json.RawMessage `json:"input_examples"`
+			EagerStreaming *bool           `json:"eager_input_streaming"`
 		}
 		if err := decodeStrict(raw, &custom); err != nil {
 			return fmt.Errorf("tools.%d.custom: %w", i, err)

@@ -1,11 +1,13 @@
 package mock
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -173,7 +175,7 @@ func (geminiGenerate) Check(r *http.Request, body []byte) error {
 		return fmt.Errorf("path %s: not found", r.URL.Path)
 	}
 	var q geminiRequest
-	if err := decodeStrict(body, &q); err != nil {
+	if err := decodeStrict(inCamelCase(body), &q); err != nil {
 		return fmt.Errorf("invalid JSON payload received: %w", err)
 	}
 	onVertex := path[1] != "/v1beta/models/"
@@ -379,4 +381,50 @@ func (c *geminiConfig) check() error {
 		return c.ResponseSchema.check("generation_config.response_schema")
 	}
 	return nil
+}
+
+// inCamelCase returns a body with the API's own names in camel case: it takes them in
+// snake case, too, and Google's SDK for Python writes some so. What the client names
+// itself, in schemas, arguments and responses, stays.
+// https://protobuf.dev/programming-guides/json
+func inCamelCase(body []byte) []byte {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if d.Decode(&v) != nil {
+		return body
+	}
+	out, err := json.Marshal(camel(v))
+	if err != nil {
+		return body
+	}
+	return out
+}
+
+// clientsOwn are members whose values have the client's names.
+var clientsOwn = []string{"args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema", "labels"}
+
+func camel(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = camel(v[i])
+		}
+	case map[string]any:
+		named := make(map[string]any, len(v))
+		for name, value := range v {
+			words := strings.Split(name, "_")
+			for i, w := range words[1:] {
+				if w != "" {
+					words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+				}
+			}
+			if name = strings.Join(words, ""); !slices.Contains(clientsOwn, name) {
+				value = camel(value)
+			}
+			named[name] = value
+		}
+		return named
+	}
+	return v
 }

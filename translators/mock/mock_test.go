@@ -172,3 +172,11 @@ func TestEmbeddingsHaveTheRequestedSize(t *testing.T) {
 		t.Errorf("error %v, got %s", err, body)
 	}
 }
+
+func TestGeminiTakesItsNamesInSnakeCase(t *testing.T) {
+	in := `{"system_instruction":{},"tools":[{"function_declarations":[{"name":"f","parameters_json_schema":{"properties":{"a_b":{}}}}]}],"contents":[{"parts":[{"function_call":{"args":{"c_d":12345678901234567}}}]}]}`
+	want := `{"contents":[{"parts":[{"functionCall":{"args":{"c_d":12345678901234567}}}]}],"systemInstruction":{},"tools":[{"functionDeclarations":[{"name":"f","parametersJsonSchema":{"properties":{"a_b":{}}}}]}]}`
+	if got := string(inCamelCase([]byte(in))); got != want {
+		t.Errorf("got %s", got)
+	}
+}

@@ -52,7 +52,7 @@ func (s sagemaker) Check(r *http.Request, body []byte) error {
 	case err != nil:
 		return err
 	case signature.Service != "sagemaker":
-		return fmt.Errorf("Credential should be scoped to correct service: 'sagemaker', got %q", signature.Service)
+		return fmt.Errorf("credential should be scoped to correct service: 'sagemaker', got %q", signature.Service)
 	case s.Streamed(r, body) && r.Header.Get("X-Amzn-SageMaker-Target-Model") != "":
 		return fmt.Errorf("a multi-model endpoint cannot stream")
 	case asksForStream(body) != s.Streamed(r, body):

@@ -148,7 +148,10 @@ func (e *historyEdit) thought(edits []jsonedit.Edit, members []jsonedit.Member) 
 			name = "reasoning"
 		}
 		if len(text) == 0 {
-			return edits
+			if e.NoThought == "" {
+				return edits
+			}
+			text, from = []byte(e.NoThought), ""
 		}
 		if from == name && blocks == nil { // where it belongs already
 			return without(edits, name)

@@ -36,7 +36,7 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 		op.Rephrase = hasCustomTools
 	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
-		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) {
+		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) || h.NoThought != "" && jsonedit.Contains(body, `"assistant"`) {
 			body = ownHistory(h, ownOf(h, t), body)
 		}
 		if edit.Request == nil {
@@ -57,6 +57,7 @@ type edited struct {
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	h, model := e.edit.History(t), e.edit.Models.Of(t.Model)
+	req = model.Choose(req)
 	body, err := Upstream{History: h, Model: model}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
@@ -84,14 +85,17 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	return jsonedit.Join(dst, e.edit.Apply(nil, t, body, members, edits)), nil
 }
 
-// appendThinking adds Anthropic's member thinking. Claude refuses the sampling
-// parameters beside it.
+// appendThinking adds Anthropic's member thinking, which says all of it. Claude refuses
+// the sampling parameters while it thinks.
 // https://platform.claude.com/docs/en/build-with-claude/extended-thinking
 func appendThinking(edits []jsonedit.Edit, thinking []byte) []jsonedit.Edit {
 	if thinking == nil {
 		return edits
 	}
-	edits = append(edits, jsonedit.Edit{Key: "thinking", Value: thinking})
+	edits = append(edits, jsonedit.Edit{Key: "thinking", Value: thinking}, jsonedit.Edit{Key: "reasoning_effort"})
+	if string(jsonedit.Lookup(thinking, "type")) == `"disabled"` {
+		return edits
+	}
 	for _, name := range []string{"temperature", "top_p", "top_k"} {
 		edits = append(edits, jsonedit.Edit{Key: name})
 	}

@@ -93,7 +93,7 @@ func (e Edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	}
 	if e.Edit.Fit != nil {
 		// Hosted tools have been offered before; what remains is members.
-		if body, _, _, err = e.Edit.Fit.Body(body, nil); err != nil {
+		if body, _, _, err = e.Edit.Fit.Body(t.Model, body, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -37,6 +37,10 @@ type Family struct {
 	// Thinking, if set, returns Anthropic's member thinking, which the models have
 	// instead of reasoning_effort; nil for none.
 	Thinking func(model string, r *chat.Request) []byte
+	// Unforced means that the models refuse a tool_choice that demands a call while they
+	// think. Those that Thinking can turn off do not think then, unless the client wants
+	// them to; to others the demand goes in words.
+	Unforced bool
 	// NoSchema means that the models know the response_format json_object, and not
 	// json_schema. The schema goes into a system message.
 	NoSchema bool
@@ -104,6 +108,32 @@ func (m *Family) Fit(r *chat.Request) *chat.Request {
 	return &fitted
 }
 
+// Choose returns r with a demand for a call that the model takes: r itself, or a copy.
+func (m *Family) Choose(r *chat.Request) *chat.Request {
+	if !m.hesitates(r) {
+		return r
+	}
+	fitted := *r
+	if m.canRest(r) {
+		fitted.ReasoningEffort, fitted.ReasoningBudget = "none", ""
+		return &fitted
+	}
+	words := chat.Part{Kind: chat.Text, Text: jsonedit.Plain(r.Demand(r.ToolChoice.Name))}
+	fitted.Messages = append([]chat.Message{{Role: chat.System, Parts: []chat.Part{words}}}, r.Messages...)
+	fitted.ToolChoice = chat.ToolChoice{Mode: "auto"}
+	return &fitted
+}
+
+// hesitates reports whether the model would refuse the demand for a call in r.
+func (m *Family) hesitates(r *chat.Request) bool {
+	return m != nil && m.Unforced && r.Functions() && r.Demand("") != "" && Effort(r) != "none"
+}
+
+// canRest reports whether the model can be told not to think, and r does not want it to.
+func (m *Family) canRest(r *chat.Request) bool {
+	return m.Thinking != nil && Effort(r) == "" && !r.Thoughts
+}
+
 // silenced reports whether the model may not reason because it is offered functions.
 func (m *Family) silenced(r *chat.Request) bool { return m.silent() && len(r.Tools) > 0 }
 
@@ -144,6 +174,9 @@ func (m *Family) Takes(name string) bool { return m == nil || !slices.Contains(m
 func (m *Family) Caveats(r *chat.Request) []string {
 	if wanted := Effort(r); m != nil && m.silenced(r) && wanted != "" && wanted != "none" {
 		return []string{"reasoning_effort: " + wanted + " became none: on chat/completions the model calls functions only while it does not reason"}
+	}
+	if m.hesitates(r) && !m.canRest(r) {
+		return r.DemandCaveat()
 	}
 	return nil
 }

@@ -15,6 +15,9 @@ type History struct {
 	Calls []string
 	// Thought is where the thought of an answer goes.
 	Thought Thought
+	// NoThought is what an answer without a thought has in its place, at an API that
+	// demands one of every answer; "" for nothing.
+	NoThought string
 	// IDs, if set, says which ids of calls the API takes.
 	IDs *chat.CallIDs
 	// CacheControl says that parts of text take Anthropic's cache_control.

@@ -303,10 +303,10 @@ type Fit struct {
 	// which a client uses, as comma-separated values. Member is the member of the body,
 	// a list of strings, that the platform has instead; "" for none.
 	Header, Member string
-	// Body returns the body as the platform takes it, those of the header's values
-	// that it knows, and the names of hosted tools that are left out. Errors are
+	// Body returns the body as the platform takes it for a model, those of the header's
+	// values that it knows, and the names of hosted tools that are left out. Errors are
 	// *chat.RequestError.
-	Body func(body []byte, values []string) (fitted []byte, known, left []string, err error)
+	Body func(model string, body []byte, values []string) (fitted []byte, known, left []string, err error)
 }
 
 // Format is the name of a wire format.
