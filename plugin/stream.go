@@ -197,6 +197,8 @@ func (s *stream) observe(d *chat.Delta) {
 	case chat.ToolStart, chat.ToolArguments:
 		s.seen.TextLen += len(d.Name) + len(d.Text)
 		s.note(true)
+	case chat.RunStart:
+		s.note(true)
 	case chat.Start:
 		s.seen.Model = string(d.Model)
 	case chat.UsageDelta:

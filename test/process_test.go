@@ -205,8 +205,8 @@ func TestPluginServerFinishesStreamsAfterSignals(t *testing.T) {
 func TestStoppedPluginServerLeavesNothingInThePrefix(t *testing.T) {
 	prefix := t.TempDir()
 	host := kong.Start(t, binary, prefix)
-	if found, err := filepath.Glob(filepath.Join(prefix, "*.sock*")); err != nil || len(found) != 2 {
-		t.Fatalf("%v, %v: want the sockets of the server and of the records", found, err)
+	if found, err := filepath.Glob(filepath.Join(prefix, "*.sock*")); err != nil || len(found) != 3 {
+		t.Fatalf("%v, %v: want the sockets of the server, of the relay and of the records", found, err)
 	}
 	if err := host.Stop(); err != nil {
 		t.Fatal(err)

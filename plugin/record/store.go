@@ -1,6 +1,7 @@
 package record
 
 import (
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,153 +22,199 @@ const (
 // each until its request has ended, and then until Kong has it. It is safe for
 // concurrent use.
 type Store struct {
-	mu      sync.Mutex
-	byID    map[string]kept
-	wanted  map[string]chan struct{} // closed when a record with the id comes
-	settled queue                    // requests that are over
-	given   queue                    // records that Kong was sent
-	bytes   int                      // of the payloads of settled records
-	number  uint64                   // of the record that was settled last
-	dropped uint64                   // records that nobody asked for in time
+	parts   [parts]part
+	seed    maphash.Seed
+	dropped atomic.Uint64 // records that nobody asked for in time
 	last    atomic.Uint64
+}
+
+// parts is into how many a store is divided, by ids: with one lock, requests at the same
+// time would wait for each other. Each part has its share of the bounds.
+const parts = 16
+
+// part holds the records of some ids.
+type part struct {
+	mu      sync.Mutex
+	byID    map[string]*kept
+	wanted  map[string]chan struct{} // closed when a record with the id comes
+	settled queue                    // records whose requests are over
+	given   queue                    // records that Kong was sent
+	bytes   int                      // of the payloads of settled and given records
 }
 
 type kept struct {
 	*Record        // nil when Kong was sent it:
 	line    []byte // it is this then, in JSON
-	bytes   int    // 0 until it is settled
-	number  uint64 // in the order of settling; 0 until then
+	id      string
+	bytes   int // 0 until it is settled
+
+	in            *queue // nil until it is settled
+	since         time.Time
+	before, after *kept // in the queue
 }
 
-// queue says which records are kept, in the order of their age. It holds none of them:
-// most are gone long before it is their turn.
-type queue []waiting
+// queue is a list of records, the oldest first.
+type queue struct {
+	first, last *kept
+	n           int
+}
 
-type waiting struct {
-	id     string
-	number uint64
-	since  time.Time
+// add appends k, which is in no queue.
+func (q *queue) add(k *kept) {
+	k.in, k.since, k.before = q, time.Now(), q.last
+	if q.last == nil {
+		q.first = k
+	} else {
+		q.last.after = k
+	}
+	q.last = k
+	q.n++
+}
+
+// leave takes k out of the queue that it is in.
+func (k *kept) leave() {
+	if k.in == nil {
+		return
+	}
+	if k.before == nil {
+		k.in.first = k.after
+	} else {
+		k.before.after = k.after
+	}
+	if k.after == nil {
+		k.in.last = k.before
+	} else {
+		k.after.before = k.before
+	}
+	k.in.n--
+	k.in, k.before, k.after = nil, nil, nil
 }
 
 // NewStore returns an empty store.
 func NewStore() *Store {
-	return &Store{byID: map[string]kept{}, wanted: map[string]chan struct{}{}}
+	s := &Store{seed: maphash.MakeSeed()}
+	for i := range s.parts {
+		s.parts[i].byID, s.parts[i].wanted = map[string]*kept{}, map[string]chan struct{}{}
+	}
+	return s
 }
+
+func (s *Store) part(id string) *part { return &s.parts[maphash.String(s.seed, id)%parts] }
 
 // Reserve returns an id for a record to come.
 func (s *Store) Reserve() string { return strconv.FormatUint(s.last.Add(1), 36) }
 
 // Add stores the record of a request that begins.
 func (s *Store) Add(id string, rec *Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forget(id) // Kong may send a request twice
-	s.byID[id] = kept{Record: rec}
-	if came := s.wanted[id]; came != nil {
+	p := s.part(id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forget(id)           // Kong may send a request twice
+	id = strings.Clone(id) // it may be a part of the request's head
+	p.byID[id] = &kept{Record: rec, id: id}
+	if came := p.wanted[id]; came != nil {
 		close(came)
-		delete(s.wanted, id)
+		delete(p.wanted, id)
 	}
-	s.expire()
+	s.expire(p)
 }
 
 // Settle starts the time for which the record of a finished request is kept.
 func (s *Store) Settle(id string, rec *Record) {
 	size := rec.PayloadSize()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.byID[id].Record == rec {
-		s.number++
-		s.byID[id] = kept{Record: rec, bytes: size, number: s.number}
-		s.bytes += size
-		s.settled = append(s.settled, waiting{strings.Clone(id), s.number, time.Now()}) // id may be a part of the request's head
+	p := s.part(id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k := p.byID[id]; k != nil && k.Record == rec {
+		p.bytes += size - k.bytes
+		k.bytes = size
+		k.leave()
+		p.settled.add(k)
 	}
-	s.expire()
+	s.expire(p)
 }
 
 // Give keeps of a settled record only the line, in JSON, that was sent to Kong, and only
 // for a short time. It keeps line itself.
 func (s *Store) Give(id string, rec *Record, line []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if k := s.byID[id]; k.Record == rec {
+	p := s.part(id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k := p.byID[id]; k != nil && k.Record == rec {
 		k.Record, k.line = nil, line
-		s.byID[id] = k
-		s.given = append(s.given, waiting{id, k.number, time.Now()})
+		k.leave()
+		p.given.add(k)
 	}
-	s.expire()
+	s.expire(p)
 }
 
 // Dropped is how many records nobody asked for in time.
-func (s *Store) Dropped() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.dropped
-}
+func (s *Store) Dropped() uint64 { return s.dropped.Load() }
 
 // Take returns the record and forgets it; nil when there is none.
 func (s *Store) Take(id string) *Record {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.forget(id).Record
+	p := s.part(id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.expire(p)
+	return p.forget(id).Record
 }
 
 // Await is like Take, for a record whose request may be about to begin: Kong has
 // sent it, but its client has already left. It waits at most for patience. For a
 // record that Kong was sent it returns the line given then, and no record.
 func (s *Store) Await(id string, patience time.Duration) (*Record, []byte) {
-	s.mu.Lock()
-	if k := s.forget(id); k.Record != nil || k.line != nil {
-		s.mu.Unlock()
+	p := s.part(id)
+	p.mu.Lock()
+	s.expire(p)
+	if k := p.forget(id); k.Record != nil || k.line != nil {
+		p.mu.Unlock()
 		return k.Record, k.line
 	}
-	came := s.wanted[id]
+	came := p.wanted[id]
 	if came == nil {
 		came = make(chan struct{})
-		s.wanted[id] = came
+		p.wanted[id] = came
 	}
-	s.mu.Unlock()
+	p.mu.Unlock()
 	select {
 	case <-came:
 	case <-time.After(patience):
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.wanted, id)
-	k := s.forget(id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.wanted, id)
+	k := p.forget(id)
 	return k.Record, k.line
 }
 
+// nothing is what forget returns when there is no record.
+var nothing = &kept{}
+
 // forget removes a record and returns it. The lock is held.
-func (s *Store) forget(id string) kept {
-	k := s.byID[id]
-	s.bytes -= k.bytes
-	delete(s.byID, id)
+func (p *part) forget(id string) *kept {
+	k := p.byID[id]
+	if k == nil {
+		return nothing
+	}
+	k.leave()
+	p.bytes -= k.bytes
+	delete(p.byID, id)
 	return k
 }
 
 // expire removes records that nobody asked for in time, and the oldest when there
-// are too many. The lock is held.
-func (s *Store) expire() {
+// are too many. The lock of p is held.
+func (s *Store) expire(p *part) {
 	now := time.Now()
-	for len(s.given) > 0 && now.Sub(s.given[0].since) >= keepGiven {
-		s.drop(&s.given) // Kong was sent it: nothing is lost
+	full := func() bool {
+		return p.settled.n+p.given.n > maxRecords/parts || p.bytes > maxRecordBytes/parts && p.settled.n+p.given.n > 1
 	}
-	for len(s.settled) > 0 && (now.Sub(s.settled[0].since) >= keepRecord || len(s.settled) > maxRecords || s.bytes > maxRecordBytes) {
-		if s.drop(&s.settled) {
-			s.dropped++
-		}
+	for k := p.given.first; k != nil && (now.Sub(k.since) >= keepGiven || full()); k = p.given.first {
+		p.forget(k.id) // Kong was sent it: nothing is lost
 	}
-}
-
-// drop removes the oldest of q, and its record unless Kong has it already. It
-// returns whether there was a record to remove.
-func (s *Store) drop(q *queue) bool {
-	oldest := (*q)[0]
-	(*q)[0] = waiting{}
-	*q = (*q)[1:]
-	if s.byID[oldest.id].number != oldest.number {
-		return false
+	for k := p.settled.first; k != nil && (now.Sub(k.since) >= keepRecord || full()); k = p.settled.first {
+		p.forget(k.id)
+		s.dropped.Add(1)
 	}
-	s.forget(oldest.id)
-	return true
 }

@@ -110,32 +110,54 @@ func TestRecordsAreKeptAsLongAsTheyMayBeAskedFor(t *testing.T) {
 	}
 }
 
+// inOnePart returns n ids of the same part of s.
+func inOnePart(s *Store, n int) []string {
+	ids := []string{s.Reserve()}
+	for len(ids) < n {
+		if id := s.Reserve(); s.part(id) == s.part(ids[0]) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 func TestOldestOfTooManyRecordsAreDropped(t *testing.T) {
+	const most = 100_000 / parts
 	s := NewStore()
-	settled := func() string {
-		id := s.Reserve()
+	ids := inOnePart(s, most+2)
+	p := s.part(ids[0])
+	s.Add(ids[most+1], begun()) // under way
+	for i, id := range ids[:most+1] {
 		rec := begun()
 		s.Add(id, rec)
 		ended(s, id, rec)
-		return id
+		if i == most-1 && len(p.byID) != most+1 {
+			t.Fatalf("%d records", len(p.byID))
+		}
 	}
-	s.Add("under way", begun())
-	first, second := settled(), settled()
-	for range 100_000 - 2 {
-		settled()
-	}
-	if len(s.byID) != 100_000+1 {
-		t.Fatalf("%d records", len(s.byID))
-	}
-	settled()
-	if s.byID[first].Record != nil || s.byID[second].Record == nil || s.byID["under way"].Record == nil {
+	if p.byID[ids[0]] != nil || p.byID[ids[1]] == nil || p.byID[ids[most+1]] == nil || s.Dropped() != 1 {
 		t.Error("not the oldest of the settled records was dropped")
+	}
+	s = NewStore() // what Kong has goes before what it may ask for
+	ids = inOnePart(s, most+1)
+	for i, id := range ids {
+		rec := begun()
+		s.Add(id, rec)
+		ended(s, id, rec)
+		if i == 1 {
+			s.Give(id, rec, []byte("{}"))
+		}
+	}
+	if s.Dropped() != 0 || s.Take(ids[0]) == nil || there(s, ids[1]) {
+		t.Error("a record that Kong has not got was dropped")
 	}
 }
 
 func TestOldestOfTooLargeRecordsAreDropped(t *testing.T) {
-	const most = 256 << 20
+	const most = 256 << 20 / parts
 	s := NewStore()
+	ids := inOnePart(s, 4)
+	p := s.part(ids[0])
 	large := func(id string, n int) {
 		rec := begun()
 		rec.data.Request = make([]byte, n/2)
@@ -143,17 +165,21 @@ func TestOldestOfTooLargeRecordsAreDropped(t *testing.T) {
 		s.Add(id, rec)
 		ended(s, id, rec)
 	}
-	large("1", most/2)
-	large("2", most/2)
-	if s.bytes != most || s.byID["1"].Record == nil {
-		t.Fatalf("%d bytes, want %d", s.bytes, most)
+	large(ids[0], most/2)
+	large(ids[1], most/2)
+	if p.bytes != most || p.byID[ids[0]] == nil {
+		t.Fatalf("%d bytes, want %d", p.bytes, most)
 	}
-	large("3", 2)
-	if s.Take("1") != nil || s.Take("2") == nil || s.Take("3") == nil {
+	large(ids[2], 2)
+	if s.Take(ids[0]) != nil || s.Take(ids[1]) == nil || s.Take(ids[2]) == nil {
 		t.Error("not the oldest was dropped")
 	}
-	if s.bytes != 0 {
-		t.Errorf("%d bytes of no record", s.bytes)
+	if p.bytes != 0 {
+		t.Errorf("%d bytes of no record", p.bytes)
+	}
+	large(ids[3], 2*most)
+	if s.Take(ids[3]) == nil {
+		t.Error("a record that is larger than the bound was not kept although it is the only one")
 	}
 }
 
@@ -165,7 +191,7 @@ func TestRecordIsAwaitedThatIsAboutToBegin(t *testing.T) {
 		if got, _ := s.Await("x", patience); got != nil || time.Since(began) != patience {
 			t.Errorf("one that does not come was awaited for %v", time.Since(began))
 		}
-		if len(s.wanted) != 0 {
+		if len(s.part("x").wanted) != 0 {
 			t.Error("it is wanted for ever")
 		}
 		rec := begun()
@@ -177,7 +203,7 @@ func TestRecordIsAwaitedThatIsAboutToBegin(t *testing.T) {
 		if got, _ := s.Await("x", patience); got != rec || time.Since(began) != time.Millisecond {
 			t.Errorf("one that comes was awaited for %v", time.Since(began))
 		}
-		if len(s.wanted) != 0 || len(s.byID) != 0 {
+		if p := s.part("x"); len(p.wanted) != 0 || len(p.byID) != 0 {
 			t.Error("something is left of it")
 		}
 	})
@@ -186,20 +212,46 @@ func TestRecordIsAwaitedThatIsAboutToBegin(t *testing.T) {
 func TestWhatIsOverdueGoesWhenARecordIsGivenOrSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewStore()
+		ids := inOnePart(s, 2)
+		byID := s.part(ids[0]).byID
 		one, next := begun(), begun()
-		s.Add("one", one)
-		s.Add("next", next)
-		s.Give("one", ended(s, "one", one), []byte("{}"))
+		s.Add(ids[0], one)
+		s.Add(ids[1], next)
+		s.Give(ids[0], ended(s, ids[0], one), []byte("{}"))
 		time.Sleep(2 * time.Second)
-		ended(s, "next", next)
-		if len(s.byID["one"].line) > 0 || s.byID["next"].Record == nil {
+		ended(s, ids[1], next)
+		if byID[ids[0]] != nil || byID[ids[1]] == nil {
 			t.Error("what was given stays when another is settled")
 		}
-		s.Give("next", next, []byte("{}"))
+		s.Give(ids[1], next, []byte("{}"))
 		time.Sleep(2 * time.Second)
-		s.Give("other", one, []byte("{}"))
-		if len(s.byID["next"].line) > 0 {
+		s.Give(ids[0], one, []byte("{}"))
+		if byID[ids[1]] != nil {
 			t.Error("what was given stays when another is given")
+		}
+	})
+}
+
+// A record that Kong has got is soon gone, with all that belongs to it: at thousands of
+// requests a second, a minute of anything would be many megabytes.
+func TestNothingIsLeftOfARecordThatKongGot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStore()
+		for range 1000 {
+			id, rec := s.Reserve(), begun()
+			s.Add(id, rec)
+			s.Give(id, ended(s, id, rec), []byte("{}"))
+		}
+		time.Sleep(2 * time.Second)
+		for i := range s.parts {
+			p := &s.parts[i]
+			s.expire(p)
+			if len(p.byID)+p.given.n+p.settled.n+p.bytes != 0 || p.given.first != nil || p.settled.first != nil {
+				t.Errorf("part %d: %d records, %d and %d wait", i, len(p.byID), p.given.n, p.settled.n)
+			}
+		}
+		if s.Dropped() != 0 {
+			t.Errorf("%d records are said to be lost", s.Dropped())
 		}
 	})
 }
@@ -219,13 +271,13 @@ func TestARecordThatIsThereIsNotAwaited(t *testing.T) {
 		s := NewStore()
 		rec, began := begun(), time.Now()
 		s.Add("x", rec)
-		if got, _ := s.Await("x", time.Second); got != rec || time.Since(began) != 0 || len(s.byID)+len(s.wanted) != 0 {
-			t.Errorf("it took %v, and %d and %d are left", time.Since(began), len(s.byID), len(s.wanted))
+		if got, _ := s.Await("x", time.Second); got != rec || time.Since(began) != 0 || len(s.part("x").byID)+len(s.part("x").wanted) != 0 {
+			t.Errorf("it took %v, and %d and %d are left", time.Since(began), len(s.part("x").byID), len(s.part("x").wanted))
 		}
-		if !s.mu.TryLock() {
+		if !s.part("x").mu.TryLock() {
 			t.Fatal("the store is locked for ever")
 		}
-		s.mu.Unlock()
+		s.part("x").mu.Unlock()
 	})
 }
 
@@ -253,8 +305,8 @@ func TestARecordThatIsReplacedHoldsNoBytes(t *testing.T) {
 	s.Add("x", rec)
 	ended(s, "x", rec)
 	s.Add("x", begun())
-	if s.bytes != 0 {
-		t.Errorf("%d bytes of a record that is gone", s.bytes)
+	if n := s.part("x").bytes; n != 0 {
+		t.Errorf("%d bytes of a record that is gone", n)
 	}
 }
 

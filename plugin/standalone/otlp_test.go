@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/translators/conformance/workload"
+
 	"github.com/rs/zerolog"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -122,7 +124,10 @@ func TestWrongVariablesOfACollectorAreNamed(t *testing.T) {
 func FuzzCollectorAnswer(f *testing.F) {
 	f.Add(partialSuccess(3, "why"))
 	f.Add([]byte{0x0a, 0xff})
-	f.Fuzz(func(_ *testing.T, answer []byte) { _ = refusedSpans(answer) })
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		defer workload.Linear(t, len(answer))()
+		_ = refusedSpans(answer)
+	})
 }
 
 // gRPC is a third of the program when it is in it, though nothing calls it: it keeps the

@@ -22,7 +22,9 @@ func appendTurn(dst []byte, t *chat.Turn, last bool) ([]byte, error) {
 	}
 	dst = append(dst, '[')
 	for i := range t.Blocks {
+		mark := len(dst)
 		dst = jsonedit.AppendComma(dst)
+		start := len(dst)
 		b := &t.Blocks[i]
 		if i == len(t.Blocks)-1 && b.Part.Kind == chat.Text {
 			dst = appendTextBlock(dst, prefill(t, b.Part, last), b.Part.CacheControl)
@@ -31,6 +33,9 @@ func appendTurn(dst []byte, t *chat.Turn, last bool) ([]byte, error) {
 		var err error
 		if dst, err = appendBlock(dst, b); err != nil {
 			return nil, err
+		}
+		if len(dst) == start {
+			dst = dst[:mark]
 		}
 	}
 	return append(dst, ']', '}'), nil
@@ -70,6 +75,8 @@ func appendBlock(dst []byte, b *chat.Block) ([]byte, error) {
 		return appendToolResult(dst, b)
 	case chat.Image, chat.File:
 		return appendMedia(dst, p, chat.PartField(b.Message, b.Index))
+	case chat.HostedRun:
+		return appendRun(dst, p.Signature), nil
 	case chat.Opaque:
 		if blockTypes[p.Type] && len(p.Raw) > 0 {
 			return append(dst, p.Raw...), nil

@@ -245,6 +245,7 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 			return nil, err
 		}
 		switch {
+		case p.Kind == chat.RedactedThinking && chat.TakeRun(&parts, &p):
 		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "", p.Kind == chat.Text && isAttribution(b.Get("text").Raw()):
 		case p.Kind == chat.Text && p.Text.Empty() && b.GetString("type") != "text": // said nothing to others
 		default:
@@ -296,8 +297,7 @@ func parseBlock(b *jsonedit.Value, field string, i int) (chat.Part, error) {
 		p.Kind, p.Text = chat.Text, jsonedit.Plain(strings.Join([]string{b.GetString("title"), b.GetString("source"), contentText(b).String()}, "\n"))
 	default:
 		if blockTypes[kind] {
-			// What Anthropic's servers did: the answer that follows says what came of it.
-			return chat.Part{Kind: chat.Text}, nil
+			return toldOf(b, kind), nil
 		}
 		return opaque(b, kind), nil
 	}

@@ -37,6 +37,8 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 		case chat.RedactedThinking:
 			dst = append(dst, `{"type":"redacted_thinking","data":`...)
 			dst = append(jsonedit.AppendString(dst, p.Token(origin.Anthropic, &r.Meta)), '}')
+		case chat.HostedRun:
+			dst = appendRunParts(dst, p, &r.Meta, i)
 		case chat.ToolCall:
 			dst = appendUseHead(dst, []byte(p.ID), []byte(chat.ToolName(&r.Meta, p.Name)), r.Meta.ID, calls)
 			dst = append(dst, `,"input":`...)
@@ -63,6 +65,8 @@ func empty(p *chat.Part) bool {
 		return p.Text.Empty() && p.Signature == ""
 	case chat.RedactedThinking, chat.ToolCall:
 		return false
+	case chat.HostedRun:
+		return !tellable(p.Run)
 	}
 	return true
 }

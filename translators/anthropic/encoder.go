@@ -26,6 +26,7 @@ type encoder struct {
 	calls  []callBlock   // of the tool calls, in their order
 
 	waiting []*chat.Citation // for a block of text
+	runs    map[*chat.Run]int
 
 	reason   chat.FinishReason
 	sequence []byte
@@ -76,6 +77,10 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
 		dst = append(jsonedit.AppendBytes(dst, d.Token(nil, origin.Anthropic, &e.meta)), "}}\n\n"...)
 		return e.appendClose(dst)
+	case chat.RunStart:
+		return e.beginRun(dst, d)
+	case chat.RunEnd:
+		return e.endRun(dst, d)
 	case chat.ToolStart:
 		return e.appendCall(dst, d)
 	case chat.ToolArguments:

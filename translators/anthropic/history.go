@@ -38,7 +38,7 @@ func OwnThinking(dst []byte, _ *target.Target, body []byte) []byte {
 // hasThoughts says whether there may be a block of thinking, or a citation of the web,
 // in body: a block's type is the value of a member, where the member "thinking" is a name.
 func hasThoughts(body []byte) bool {
-	if jsonedit.Contains(body, `"encrypted_index"`) {
+	if jsonedit.Contains(body, `"encrypted_index"`) || origin.Marked(body) {
 		return true
 	}
 	for _, word := range [...]string{`"thinking"`, `"redacted_thinking"`} {
@@ -101,8 +101,10 @@ func ownBlock(block []byte) []byte {
 		member = "data"
 	case `"text"`:
 		return ownCitations(block)
+	case `"server_tool_use"`, `"mcp_tool_use"`:
+		return ownRun(block, jsonedit.Find(members, "id"))
 	default:
-		return block
+		return ownRun(block, jsonedit.Find(members, "tool_use_id"))
 	}
 	sent, _ := jsonedit.String(jsonedit.Find(members, member))
 	whose, token := origin.Of(sent, origin.Anthropic)
@@ -113,6 +115,15 @@ func ownBlock(block []byte) []byte {
 		return block
 	}
 	return jsonedit.With(block, member, jsonedit.AppendString(nil, token))
+}
+
+// ownRun returns the block of a server's tool, nil if the id says that another provider
+// ran it.
+func ownRun(block, id []byte) []byte {
+	if sent, _ := jsonedit.String(id); origin.IsMarked(sent) {
+		return nil
+	}
+	return block
 }
 
 // withoutThinking takes out of body that the model shall think.

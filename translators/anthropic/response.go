@@ -37,8 +37,8 @@ func finishReason(stop []byte) chat.FinishReason {
 	return chat.FinishReason(stop)
 }
 
-// ParseResponse reads a Message. Blocks of server tools, which have already run, are
-// left out.
+// ParseResponse reads a Message. The two blocks of a server tool, which has already run,
+// are one part.
 func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, error) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
@@ -96,6 +96,8 @@ func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 	var parts chat.Joiner
 	var texts textJoiner
 	var cites chat.BlockCitations
+	var ran runs
+	var places map[*chat.Run]int
 	for _, b := range blocks {
 		switch b.GetString("type") {
 		case "text":
@@ -123,6 +125,20 @@ func parseContent(c *chat.Choice, blocks []*jsonedit.Value) {
 				arguments = jsonedit.PlainBytes(input)
 			}
 			parts.Add(chat.Part{Kind: chat.ToolCall, ID: b.GetString("id"), Name: b.GetString("name"), Arguments: arguments})
+		case "server_tool_use", "mcp_tool_use":
+			if run := ran.begin(b, raw(b, "input")); run != nil {
+				if places == nil {
+					places = map[*chat.Run]int{}
+				}
+				places[run] = len(parts.Parts())
+				parts.Add(chat.Part{Kind: chat.HostedRun, Run: run})
+			}
+		default:
+			if isRunResult(b.GetStringBytes("type")) {
+				if run, token := ran.end(b); run != nil {
+					parts.Parts()[places[run]].Signature = token
+				}
+			}
 		}
 	}
 	c.Parts, c.Citations = parts.Parts(), cites.List

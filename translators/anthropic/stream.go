@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"bytes"
 	"fmt"
 
 	"go-ai-proxy/translators/chat"
@@ -22,7 +23,8 @@ type stream struct {
 	cites  chat.BlockCitations
 	blocks []openBlock // by the index that Anthropic counts all blocks with
 	tools  int         // tool_use blocks so far
-	input  []byte      // arguments that came with a block's start
+	ran    runs
+	input  []byte // arguments that came with a block's start
 }
 
 // openBlock is what later events of a block need to know of its start.
@@ -30,7 +32,12 @@ type openBlock struct {
 	call bool // tool_use
 	tool int  // ordinal of the call
 	any  bool // arguments have come
+	// run is the start of a server tool's block, nil for another; input is its own.
+	run, input []byte
 }
+
+// maxInput is the most that is kept of a server tool's input, in bytes.
+const maxInput = 1 << 20
 
 // maxBlocks is the highest number of blocks, so that a broken stream cannot use
 // unlimited memory.
@@ -113,6 +120,14 @@ func (s *stream) open(index int, b *jsonedit.Value) error {
 			d.Text, block.any = s.input, true
 		}
 		s.add(d)
+	case "server_tool_use", "mcp_tool_use":
+		block.run = bytes.Clone(b.JSON())
+	default:
+		if isRunResult(b.GetStringBytes("type")) {
+			if run, token := s.ran.end(b); run != nil {
+				s.add(chat.Delta{Kind: chat.RunEnd, Run: run, Signature: []byte(token)})
+			}
+		}
 	}
 	s.blocks[index] = block
 	return nil
@@ -139,10 +154,12 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 	case "citations_delta":
 		s.cites.Cite(citation(d.Get("citation")))
 	case "input_json_delta":
-		b := s.call(index)
-		if part := d.GetStringBytes("partial_json"); b != nil && len(part) > 0 {
+		part := d.GetStringBytes("partial_json")
+		if b := s.call(index); b != nil && len(part) > 0 {
 			b.any = true
 			s.add(chat.Delta{Kind: chat.ToolArguments, Index: b.tool, Text: part})
+		} else if b := s.running(index); b != nil && len(b.input) < maxInput {
+			b.input = append(b.input, part...)
 		}
 	}
 }
@@ -159,6 +176,33 @@ func (s *stream) close(index int) {
 		b.any = true
 		s.add(chat.Delta{Kind: chat.ToolArguments, Index: b.tool, Text: noArguments})
 	}
+	if b := s.running(index); b != nil {
+		s.begin(b)
+	}
+}
+
+// begin tells that a server tool runs, when it is known what it was given.
+func (s *stream) begin(b *openBlock) {
+	start, err := jsonedit.Parse(b.run)
+	if err != nil {
+		return
+	}
+	input := b.input
+	if len(input) == 0 {
+		input = raw(start, "input")
+	}
+	if run := s.ran.begin(start, input); run != nil {
+		s.add(chat.Delta{Kind: chat.RunStart, Run: run})
+	}
+	*b = openBlock{}
+}
+
+// running returns the server tool's block at index, nil for another.
+func (s *stream) running(index int) *openBlock {
+	if index < 0 || index >= len(s.blocks) || s.blocks[index].run == nil {
+		return nil
+	}
+	return &s.blocks[index]
 }
 
 // call returns the tool_use block at index. It returns nil for other blocks; server

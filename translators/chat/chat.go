@@ -147,6 +147,7 @@ const (
 	Refusal                          // Text
 	ToolCall                         // ID, Name, Arguments, Signature
 	ToolResult                       // ID, Name, Parts, IsError
+	HostedRun                        // Run; Signature: the run in its provider's format; Text: what others are told of it
 	Opaque                           // Raw: a part of the client's format that has no equivalent here
 )
 
@@ -165,6 +166,7 @@ type Part struct {
 	// re-encoded. It is usually a JSON object, but models make mistakes.
 	Arguments jsonedit.Text
 	Parts     []Part // content of a tool result
+	Run       *Run   // nil in a history
 	IsError   bool
 	// CacheControl is Anthropic's cache_control of this part.
 	CacheControl Raw
@@ -350,6 +352,8 @@ const (
 	RefusalDelta             // Choice, Text
 	ToolStart                // Choice, Index, ID, Name (and Text: arguments that came with the start; Signature)
 	ToolArguments            // Choice, Index, Text
+	RunStart                 // Choice, Run: a hosted tool begins; it has no result yet
+	RunEnd                   // Choice, Run; Signature: the run in its provider's format
 	AudioDelta               // Choice, Raw: OpenAI's delta.audio object
 	ImageDelta               // Choice, Name: the MIME type, Text: the whole image in base64
 	LogprobsDelta            // Choice, Raw
@@ -375,8 +379,9 @@ type Delta struct {
 	Created int64
 	Reason  FinishReason
 	Usage   *Usage // owned by the stream
-	// Citation stays valid.
+	// Citation and Run stay valid.
 	Citation *Citation
+	Run      *Run
 	Err      *Error
 	// Signature is an opaque token that belongs to a call or a text.
 	Signature []byte

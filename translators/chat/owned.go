@@ -9,7 +9,8 @@ import (
 
 // Owned returns r with only those opaque tokens that are of the origin own: other
 // signatures are taken off, and redacted thinking of others is left out. Thoughts
-// stay, without a signature; who takes none of those leaves them out. r itself does
+// stay, without a signature; who takes none of those leaves them out. Of what others'
+// hosted tools did, the words stay. r itself does
 // not change, and is returned if there is nothing to leave out.
 func (r *Request) Owned(own origin.Name) *Request {
 	var kept *Request
@@ -31,12 +32,21 @@ func (r *Request) Owned(own origin.Name) *Request {
 	if kept == nil {
 		return r
 	}
+	said := kept.Messages[:0]
+	for i := range kept.Messages {
+		if len(kept.Messages[i].Parts) > 0 || len(r.Messages[i].Parts) == 0 {
+			said = append(said, kept.Messages[i])
+		}
+	}
+	kept.Messages = said
 	return kept
 }
 
 // foreign says whether a part has a token that is not own's.
 func (p *Part) foreign(own origin.Name) bool {
 	switch {
+	case p.Kind == HostedRun:
+		return p.Signature == "" || p.Origin != own
 	case p.Kind == RedactedThinking:
 		return p.Origin != own
 	case p.Signature != "", p.Origin != "": // a mark alone, too
@@ -50,6 +60,11 @@ func owned(parts []Part, own origin.Name) []Part {
 	for _, p := range parts {
 		if p.foreign(own) {
 			p.Signature, p.Origin = "", ""
+			if p.Kind == HostedRun {
+				if p.Kind = Text; p.Text.Empty() {
+					continue
+				}
+			}
 			if p.Kind == RedactedThinking || p.Kind == Thinking && p.Text.Empty() {
 				continue
 			}

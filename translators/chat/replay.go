@@ -63,6 +63,9 @@ func (c *Choice) deltas(to []Delta) []Delta {
 			d.Kind, d.Index, d.ID, d.Name = ToolStart, calls, []byte(p.ID), []byte(p.Name)
 			d.Text, d.Signature = []byte(p.Arguments.String()), []byte(p.Signature)
 			calls++
+		case HostedRun:
+			to = append(to, Delta{Kind: RunStart, Choice: c.Index, Run: p.Run})
+			d.Kind, d.Run, d.Text, d.Signature = RunEnd, p.Run, nil, []byte(p.Signature)
 		case Image:
 			if p.Media == nil || p.Media.Data.Empty() {
 				continue

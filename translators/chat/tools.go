@@ -17,7 +17,8 @@ const (
 	CodeExecution   Hosted = "code execution"
 	FileSearch      Hosted = "file search"
 	ImageGeneration Hosted = "image generation"
-	OtherHosted     Hosted = "other" // known to its own maker only: tool search, an MCP connector
+	MCP             Hosted = "mcp"   // the tools of a server that the provider calls
+	OtherHosted     Hosted = "other" // known to its own maker only: tool search
 )
 
 // Search says how a web search is to be made.

@@ -55,6 +55,7 @@ const (
 	reasoningItem
 	callItem
 	imageItem
+	runItem
 )
 
 // item is one item of the output.
@@ -73,6 +74,8 @@ type item struct {
 	tool    chat.ClientTool
 	form    *callForm // of a call
 	inner   innerText // of a custom tool's call
+	run     *chat.Run // what a hosted tool did
+	ran     bool      // it has a result
 	done    bool
 }
 
@@ -171,6 +174,8 @@ func (r *response) part(p *chat.Part, meta *chat.Meta) {
 		it := r.addCall([]byte(p.ID), []byte(p.Name))
 		it.argue(p.Arguments.AppendDecoded(nil))
 		it.argued()
+	case chat.HostedRun:
+		r.addWholeRun(p.Run, p.Token(origin.Unknown, meta))
 	case chat.Image:
 		if p.Media != nil && !p.Media.Data.Empty() {
 			r.add(imageItem).text = p.Media.Data.AppendDecoded(nil)
@@ -277,6 +282,8 @@ func (it *item) append(dst []byte, status string, r *response) []byte {
 		}
 	case callItem:
 		return append(it.appendCall(dst, status, r), '}')
+	case runItem:
+		return append(it.appendRun(dst, status), '}')
 	case imageItem:
 		dst = append(append(append(dst, `,"type":"image_generation_call","status":"`...), status...), '"')
 		if !begun {

@@ -255,7 +255,19 @@ func (t *transcript) tell(members []string, o *jsonedit.Value) {
 			told = jsonedit.AppendRaw(told, name, jsonedit.AppendValue(nil, v))
 		}
 	}
+	words := ""
 	if len(told) > 0 {
-		t.assistant(chat.Part{Kind: chat.Text, Text: jsonedit.Plain("[" + typ + ": {" + string(told) + "}]")})
+		words = "[" + typ + ": {" + string(told) + "}]"
 	}
+	t.assistant(chat.Told(words))
+}
+
+// ran gives the run that was told last the token with which its provider takes it back.
+func (t *transcript) ran(token string) {
+	whose, token := origin.Of(token, origin.Unknown)
+	if n := len(t.req.Messages); n > 0 && t.req.Messages[n-1].Role == chat.Assistant {
+		chat.AddRunToken(&t.req.Messages[n-1].Parts, token, whose)
+		return
+	}
+	t.assistant(chat.Part{Kind: chat.HostedRun, Signature: token, Origin: whose})
 }

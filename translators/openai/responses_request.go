@@ -26,6 +26,7 @@ const (
 	sealedThinking = "signature:"
 	sealedRedacted = "redacted:"
 	sealedCall     = "call:"
+	sealedRun      = "hosted:"
 )
 
 // stateful are the members that refer to what a server has stored, and what to do
@@ -143,6 +144,10 @@ func (t *transcript) reasoning(o *jsonedit.Value) {
 	}
 	if signature, ok := strings.CutPrefix(sealed, sealedCall); ok {
 		t.sealed = signature
+		return
+	}
+	if token, ok := strings.CutPrefix(sealed, sealedRun); ok {
+		t.ran(token)
 		return
 	}
 	signature, _ := strings.CutPrefix(sealed, sealedThinking)

@@ -57,6 +57,10 @@ func (e *responsesEncoder) Append(dst []byte, d *chat.Delta) []byte {
 		return e.call(dst, d)
 	case chat.ToolArguments:
 		return e.arguments(dst, d)
+	case chat.RunStart:
+		return e.run(dst, d.Run)
+	case chat.RunEnd:
+		return e.ran(dst, d.Run, d.Token(nil, origin.Unknown, &e.meta))
 	case chat.ImageDelta:
 		dst, it := e.begin(dst, imageItem)
 		it.text = append(it.text, d.Text...)
@@ -260,6 +264,8 @@ func (e *responsesEncoder) finish(dst []byte, it *item) []byte {
 		dst = closeEvent(appendSummary(jsonedit.AppendName(dst, "part"), it.text))
 	case it.kind == callItem:
 		dst = e.finishCall(dst, it)
+	case it.kind == runItem:
+		dst = e.finishRun(dst, it)
 	}
 	dst = jsonedit.AppendInt(e.event(dst, "response.output_item.done"), "output_index", it.n)
 	return closeEvent(it.append(jsonedit.AppendName(dst, "item"), "completed", e.response))

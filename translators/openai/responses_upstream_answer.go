@@ -115,6 +115,8 @@ func (r *outputReader) item(o *jsonedit.Value) {
 	default:
 		if part, ok := callIn(o, typ); ok {
 			r.parts, r.calls = append(r.parts, part), true
+		} else if run := runOf(o); run != nil {
+			r.parts = append(r.parts, chat.Part{Kind: chat.HostedRun, Run: run, Signature: runToken(o)})
 		}
 	}
 }

@@ -30,6 +30,8 @@ func (w *itemWriter) message(m *chat.Message) error {
 		switch {
 		case p.Kind == chat.Thinking, p.Kind == chat.RedactedThinking:
 			w.reasoning(p)
+		case p.Kind == chat.HostedRun:
+			w.ran(p.Signature)
 		case p.Kind == chat.ToolCall:
 			w.call(p)
 		case p.Kind == chat.ToolResult:
@@ -62,7 +64,7 @@ func (w *itemWriter) message(m *chat.Message) error {
 func said(m *chat.Message, i int) (n int) {
 	for n = 1; i+n < len(m.Parts); n++ {
 		switch k := m.Parts[i+n].Kind; {
-		case k == chat.Thinking, k == chat.RedactedThinking, k == chat.ToolCall, k == chat.ToolResult, k == chat.Image && m.Role == chat.Assistant:
+		case k == chat.Thinking, k == chat.RedactedThinking, k == chat.HostedRun, k == chat.ToolCall, k == chat.ToolResult, k == chat.Image && m.Role == chat.Assistant:
 			return n
 		}
 	}

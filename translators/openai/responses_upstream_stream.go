@@ -211,6 +211,9 @@ func (s *itemStream) finish(v *jsonedit.Value) {
 			s.add(chat.Delta{Kind: kind, Text: []byte(p.Text.String())})
 		case chat.ToolCall:
 			s.finishCall(it, p)
+		case chat.HostedRun:
+			s.add(chat.Delta{Kind: chat.RunStart, Run: p.Run})
+			s.add(chat.Delta{Kind: chat.RunEnd, Run: p.Run, Signature: []byte(p.Signature)})
 		case chat.Image:
 			s.add(chat.Delta{Kind: chat.ImageDelta, Name: []byte(p.Media.MIME), Text: []byte(p.Media.Data.String())})
 		}

@@ -97,6 +97,10 @@ func saidBy(deltas []chat.Delta) (all []string) {
 		switch d.Kind {
 		case chat.CitationDelta:
 			all = append(all, fmt.Sprintf("cites %s %s %d-%d", d.Citation.URL, d.Citation.FileID, d.Citation.Start, d.Citation.End))
+		case chat.RunStart:
+			all = append(all, fmt.Sprintf("runs %s %s", d.Run.Kind, d.Run.Input))
+		case chat.RunEnd:
+			all = append(all, "ran "+string(d.Signature))
 		case chat.Finish:
 			all = append(all, "finish "+string(d.Reason))
 		case chat.UsageDelta:
@@ -140,7 +144,8 @@ func TestItemsAreReadFromPiecesAndFromTheWhole(t *testing.T) {
 		t.Errorf("citations %s, want %s", got, want)
 	}
 	want := []string{
-		"start resp_1", fmt.Sprintf("%d #0  one\n\ntwo", chat.ThinkingDelta), fmt.Sprintf("%d #0  c2VhbA==", chat.SignatureDelta), fmt.Sprintf("%d #0  c2VjcmV0", chat.RedactedDelta),
+		"start resp_1", fmt.Sprintf("%d #0  one\n\ntwo", chat.ThinkingDelta), fmt.Sprintf("%d #0  c2VhbA==", chat.SignatureDelta),
+		"runs web search q", `ran {"type":"web_search_call","status":"completed","action":{"type":"search","query":"q"}}`, fmt.Sprintf("%d #0  c2VjcmV0", chat.RedactedDelta),
 		fmt.Sprintf("%d #0  naïve ", chat.TextDelta), fmt.Sprintf("%d #0  words", chat.TextDelta), "cites https://x.test  6-11", "cites  file-1 8-8",
 		fmt.Sprintf(`%d #0 call_1f {"a":1}`, chat.ToolStart), fmt.Sprintf(`%d #1 call_2g {"input":"x \"y\""}`, chat.ToolStart), "usage 9 4 5 2 default", "finish tool_calls", "end",
 	}

@@ -119,6 +119,9 @@ func Of(token string, format Name) (Name, string) {
 	return Name(rest[1:end]), payload
 }
 
+// IsMarked reports whether a token has a mark.
+func IsMarked(token string) bool { return strings.HasPrefix(token, Prefix) }
+
 // Marked reports whether a body may contain a token with a mark.
 func Marked(body []byte) bool { return jsonedit.Contains(body, Prefix) }
 

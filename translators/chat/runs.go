@@ -1,0 +1,81 @@
+package chat
+
+import (
+	"strings"
+
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/origin"
+)
+
+// Run is what a hosted tool did: the provider ran it, and the client is told.
+//
+// The client sends it back with the history. Its provider takes it back in its own
+// format only, which is the Signature of its part: an opaque token, whose mark tells
+// whose it is. Others are told in words, if at all.
+type Run struct {
+	Kind   Hosted
+	ID     string // the provider's
+	Name   string // of the tool, of an MCP server
+	Server string // the name of the MCP server
+	// Input is what the tool was given: code, a page's address, what was searched for,
+	// or an MCP tool's arguments, as JSON.
+	Input string
+	// Output is what came of it, as text: what the code printed, an MCP tool's result.
+	Output  string
+	Sources []Citation // the pages that a search found
+	Failed  bool
+}
+
+// runMark begins the tokens of runs, where a format has one place for all tokens.
+const runMark = "hosted:"
+
+// Most that is kept of a run: its provider could name long pages.
+const (
+	maxRunToken  = 1 << 20
+	maxRunOutput = 1 << 20
+)
+
+// RunToken is the token of a run whose form in its provider's format is native; "" if
+// that is too much to be carried along.
+func RunToken(native []byte) string {
+	if len(native) > maxRunToken {
+		return ""
+	}
+	return string(native)
+}
+
+// Clip is as much of text as is kept of a run.
+func Clip(text string) string {
+	if len(text) <= maxRunOutput {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxRunOutput], "")
+}
+
+// MarkedRun is token as redacted thinking, which is where formats without a place for
+// the tokens of runs have them; see TakeRun.
+func MarkedRun(token string) string { return runMark + token }
+
+// TakeRun is called for redacted thinking in a history. If it is the token of a run, it
+// gives it to the run, which is the last of parts, or adds one, and reports true.
+func TakeRun(parts *[]Part, redacted *Part) bool {
+	token, ok := strings.CutPrefix(redacted.Text.String(), runMark)
+	if !ok {
+		return false
+	}
+	AddRunToken(parts, token, redacted.Origin)
+	return true
+}
+
+// AddRunToken gives a token to the run that is the last of parts, or adds one.
+func AddRunToken(parts *[]Part, token string, whose origin.Name) {
+	if n := len(*parts); n == 0 || (*parts)[n-1].Kind != HostedRun || (*parts)[n-1].Signature != "" {
+		*parts = append(*parts, Part{Kind: HostedRun})
+	}
+	p := &(*parts)[len(*parts)-1]
+	p.Signature, p.Origin = token, whose
+}
+
+// Told is the part of a history for a run that others are told of in words; "" is
+// nothing.
+func Told(words string) Part { return Part{Kind: HostedRun, Text: jsonedit.Plain(words)} }

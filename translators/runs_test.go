@@ -1,0 +1,237 @@
+package translators
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/origin"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
+)
+
+const (
+	claudeRuns = `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"news"}},` +
+		`{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"https://x.test","title":"X","encrypted_content":"sealed-page"}]},` +
+		`{"type":"server_tool_use","id":"srvtoolu_2","name":"bash_code_execution","input":{"command":"ls"}},` +
+		`{"type":"bash_code_execution_tool_result","tool_use_id":"srvtoolu_2","content":{"type":"bash_code_execution_result","stdout":"a.txt","stderr":"","return_code":0,"content":[]}},` +
+		`{"type":"mcp_tool_use","id":"mcptoolu_3","name":"look","server_name":"docs","input":{"q":1}},` +
+		`{"type":"mcp_tool_result","tool_use_id":"mcptoolu_3","is_error":false,"content":[{"type":"text","text":"page one"}]}`
+	openaiRuns = `{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"news","sources":[{"type":"url","url":"https://x.test"}]}},` +
+		`{"type":"code_interpreter_call","id":"ci_2","status":"completed","container_id":"cntr_1","code":"print(1)","outputs":[{"type":"logs","logs":"a.txt"}]},` +
+		`{"type":"mcp_call","id":"mcp_3","status":"completed","server_label":"docs","name":"look","arguments":"{\"q\":1}","output":"page one","error":null}`
+)
+
+// hosting are providers that run tools, and an answer of theirs, whole and streamed.
+var hosting = map[string]struct {
+	model, runs string
+	op          func(p *provider.Provider) *provider.Operation
+	whole       string
+}{
+	"anthropic": {"claude-sonnet-4-5", claudeRuns, func(p *provider.Provider) *provider.Operation { return p.Operations[route.Chat] },
+		`{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[` + claudeRuns + `,{"type":"text","text":"Done."}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`},
+	"openai": {"gpt-5", openaiRuns, func(p *provider.Provider) *provider.Operation { return p.Operations[route.Chat].Instead.Operation },
+		`{"id":"resp_1","object":"response","status":"completed","output":[` + openaiRuns + `,{"type":"message","id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"Done.","annotations":[]}]}],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}`},
+}
+
+// streamed are the events of a whole answer of a provider.
+func streamed(name, whole string) (events []string) {
+	if name == "openai" {
+		for i, item := range jsonedit.Elements(jsonedit.Lookup([]byte(whole), "output"), nil) {
+			events = append(events, fmt.Sprintf(`{"type":"response.output_item.done","output_index":%d,"item":%s}`, i, item))
+		}
+		return append(events, `{"type":"response.completed","response":`+whole+`}`)
+	}
+	events = append(events, `{"type":"message_start","message":{"id":"msg_1","model":"m","usage":{"input_tokens":1}}}`)
+	for i, b := range jsonedit.Elements(jsonedit.Lookup([]byte(whole), "content"), nil) {
+		input := jsonedit.Lookup(b, "input")
+		if input != nil {
+			b = jsonedit.With(b, "input", []byte("{}"))
+		}
+		events = append(events, fmt.Sprintf(`{"type":"content_block_start","index":%d,"content_block":%s}`, i, b))
+		if input != nil {
+			events = append(events, fmt.Sprintf(`{"type":"content_block_delta","index":%d,"delta":%s}`, i, append(jsonedit.AppendText([]byte(`{"type":"input_json_delta"`), "partial_json", string(input)), '}')))
+		}
+		events = append(events, fmt.Sprintf(`{"type":"content_block_stop","index":%d}`, i))
+	}
+	return append(events, `{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}`, `{"type":"message_stop"}`)
+}
+
+// toClient is an answer as a client gets it: the items or blocks, of the whole or out of
+// the stream.
+func toClient(t *testing.T, op *provider.Operation, to *target.Target, dialect chat.Dialect, name, whole string, inPieces bool) (list, all []byte) {
+	t.Helper()
+	meta := chat.Meta{ID: "9", Model: "m", Origin: op.Own(to)}
+	member := "output"
+	if dialect == anthropic.Dialect {
+		member = "content"
+	}
+	if !inPieces {
+		resp, err := op.Chat.ParseResponse(to, []byte(whole))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Meta = meta
+		if all, err = dialect.AppendResponse(nil, resp); err != nil {
+			t.Fatal(err)
+		}
+		return jsonedit.Lookup(all, member), all
+	}
+	s, e := op.Chat.NewStream(to), dialect.NewEncoder(meta)
+	for _, ev := range streamed(name, whole) {
+		deltas, err := s.Next(frame.Event{Data: []byte(ev)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range deltas {
+			all = e.Append(all, &deltas[i])
+		}
+	}
+	list = []byte{'['}
+	for line := range strings.SplitSeq(string(all), "\n") {
+		data := []byte(strings.TrimPrefix(line, "data: "))
+		if len(data) == len(line) {
+			continue
+		}
+		if jsonedit.Valid(data) != nil {
+			t.Fatalf("an event is no JSON: %s", line)
+		}
+		switch kind, _ := jsonedit.String(jsonedit.Lookup(data, "type")); kind {
+		case "response.completed":
+			return jsonedit.Lookup(data, "response", "output"), all
+		case "content_block_start":
+			list = append(jsonedit.AppendComma(list), jsonedit.Lookup(data, "content_block")...)
+		case "content_block_delta":
+			if input, ok := jsonedit.String(jsonedit.Lookup(data, "delta", "partial_json")); ok {
+				list = []byte(strings.TrimSuffix(string(list), `{}}`) + input + "}")
+			} else if text := jsonedit.Lookup(data, "delta", "text"); text != nil {
+				list = []byte(strings.TrimSuffix(string(list), `""}`) + string(text) + "}")
+			}
+		}
+	}
+	return append(list, ']'), all
+}
+
+func TestRunsOfHostedToolsReachClientsAndGoBackToTheirMaker(t *testing.T) {
+	for name, c := range hosting {
+		p := Lookup(name)
+		op, to := c.op(p), &target.Target{Provider: name, Model: c.model, Route: route.Chat, Options: &target.Options{}}
+		for client, d := range map[string]struct {
+			dialect chat.Dialect
+			ask     string
+			sees    []string
+		}{
+			"responses": {openai.Responses, `{"input":[{"role":"user","content":"go"},%s{"role":"user","content":"and?"}]}`, []string{
+				`"type":"web_search_call","status":"completed","action":{"type":"search","query":"news"`, `"type":"code_interpreter_call","status":"completed"`, `"outputs":[{"type":"logs","logs":"a.txt"}]`,
+				`"type":"mcp_call","status":"completed","server_label":"docs","name":"look","arguments":"{\"q\":1}","output":"page one","error":null`,
+			}},
+			"anthropic": {anthropic.Dialect, `{"max_tokens":9,"messages":[{"role":"user","content":"go"},{"role":"assistant","content":[%s]},{"role":"user","content":"and?"}]}`, []string{
+				`"name":"web_search","input":{"query":"news"}`, `"url":"https://x.test"`, `"type":"code_execution_tool_result"`, `"stdout":"a.txt"`,
+				`"name":"look","server_name":"docs","input":{"q":1}`, `"is_error":false,"content":[{"type":"text","text":"page one"}]`,
+			}},
+		} {
+			for _, inPieces := range []bool{false, true} {
+				if client == name { // whose format is not translated
+					continue
+				}
+				about := fmt.Sprintf("%s to %s, streamed %v", name, client, inPieces)
+				list, all := toClient(t, op, to, d.dialect, name, c.whole, inPieces)
+				for _, want := range d.sees {
+					if !strings.Contains(string(list), want) {
+						t.Errorf("%s: %s is not in %s", about, want, list)
+					}
+				}
+				if client == "responses" && inPieces {
+					checkRunEvents(t, about, string(all))
+				}
+				said := strings.TrimSuffix(strings.TrimPrefix(string(list), "["), "]")
+				if client == "responses" {
+					said += ","
+				}
+				history, err := d.dialect.ParseRequest(fmt.Appendf(nil, d.ask, said))
+				if err != nil {
+					t.Fatalf("%s: %v", about, err)
+				}
+				checkReturned(t, about, op, to, history, c.runs)
+			}
+		}
+	}
+}
+
+// checkReturned sends a history to who made the runs in it, and to others.
+func checkReturned(t *testing.T, about string, op *provider.Operation, to *target.Target, history *chat.Request, runs string) {
+	t.Helper()
+	own, err := op.AppendRequest(nil, to, history)
+	if err != nil {
+		t.Fatalf("%s: %v", about, err)
+	}
+	for _, run := range jsonedit.Elements([]byte("["+runs+"]"), nil) {
+		if string(jsonedit.Lookup(run, "type")) == `"web_search_call"` {
+			run = jsonedit.With(run, "id", nil)
+		}
+		if strings.Count(string(own), string(run)) != 1 {
+			t.Errorf("%s: %s did not go back to its maker: %s", about, run, own)
+		}
+	}
+	for _, other := range []string{"mistral", "gemini", "openai", "anthropic"} {
+		if other == to.Provider {
+			continue
+		}
+		to := &target.Target{Provider: other, Model: "m", Route: route.Chat, Options: &target.Options{}}
+		body, err := Lookup(other).Operations[route.Chat].AppendRequest(nil, to, history)
+		if err != nil {
+			t.Errorf("%s, then to %s: %v", about, other, err)
+			continue
+		}
+		for _, not := range []string{"server_tool_use", "_tool_result\"", "sealed-page", "ws_1", "redacted", origin.Prefix, "hosted:"} {
+			if strings.Contains(string(body), not) {
+				t.Errorf("%s, then to %s: %s was sent: %s", about, other, not, body)
+			}
+		}
+		for _, want := range []string{"Done.", "page one", "a.txt"} { // the words of the runs
+			if !strings.Contains(string(body), want) {
+				t.Errorf("%s, then to %s: %s was not sent: %s", about, other, want, body)
+			}
+		}
+	}
+}
+
+// checkRunEvents holds that the events of runs come in the API's order.
+func checkRunEvents(t *testing.T, about, stream string) {
+	t.Helper()
+	at := 0
+	for _, name := range []string{
+		"output_item.added", "web_search_call.in_progress", "web_search_call.searching", "web_search_call.completed", "output_item.done",
+		"output_item.added", "code_interpreter_call.in_progress", "code_interpreter_call_code.delta", "code_interpreter_call_code.done", "code_interpreter_call.interpreting", "code_interpreter_call.completed", "output_item.done",
+		"output_item.added", "mcp_call.in_progress", "mcp_call_arguments.delta", "mcp_call_arguments.done", "mcp_call.completed", "output_item.done", "output_text.delta", "completed",
+	} {
+		i := strings.Index(stream[at:], "event: response."+name+"\n")
+		if i < 0 {
+			t.Errorf("%s: response.%s does not come where it belongs: %s", about, name, stream)
+			return
+		}
+		at += i
+	}
+}
+
+// A search that another provider made is not sent to Claude by its own clients.
+func TestClaudeIsNotSentTheSearchesOfOthers(t *testing.T) {
+	c := hosting["openai"]
+	op, to := c.op(Lookup("openai")), &target.Target{Provider: "openai", Model: c.model, Route: route.Chat, Options: &target.Options{}}
+	list, _ := toClient(t, op, to, anthropic.Dialect, "openai", c.whole, false)
+	body := []byte(`{"messages":[{"role":"user","content":"go"},{"role":"assistant","content":` + string(list) + `},{"role":"user","content":"and?"}]}`)
+	got := string(anthropic.OwnThinking(nil, &target.Target{}, body))
+	if want := `{"messages":[{"role":"user","content":"go"},{"role":"assistant","content":[{"type":"text","text":"Done."}]},{"role":"user","content":"and?"}]}`; got != want {
+		t.Errorf("got %s", got)
+	}
+	own := `{"messages":[{"role":"assistant","content":[` + claudeRuns + `]}]}`
+	if got := string(anthropic.OwnThinking(nil, &target.Target{}, []byte(own))); got != own {
+		t.Errorf("of its own runs is left %s", got)
+	}
+}
