@@ -195,7 +195,8 @@ func forbiddenByFamily(row *provider.Family, body []byte) (wrong []string) {
 	if row.NoSchema && strings.Contains(string(sent["response_format"]), "schema") {
 		wrong = append(wrong, "a schema")
 	}
-	if row.Thinking == nil && sent["thinking"] != nil || sent["thinking"] != nil && sent["temperature"] != nil {
+	off := strings.Contains(string(sent["thinking"]), `"disabled"`) // leaves the temperature free
+	if sent["thinking"] != nil && (row.Thinking == nil || sent["temperature"] != nil && !off) {
 		wrong = append(wrong, "thinking")
 	}
 	return wrong
