@@ -194,6 +194,12 @@ var faults = map[string]fault{
 			}
 		}
 	}}},
+	"calls without results are forwarded": {want: "lost_calls", pair: true, client: clientFault{request: func(r *chat.Request) {
+		last := &r.Messages[len(r.Messages)-1]
+		if last.Role == chat.User && len(r.Messages) > 2 && r.Messages[len(r.Messages)-2].Role == chat.Assistant {
+			*last = chat.Message{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("?")}}}
+		}
+	}}},
 	"a source is lost in a stream": {want: "the client is told of []", pair: true, client: clientFault{delta: func(e chat.Encoder, dst []byte, d *chat.Delta) []byte {
 		if d.Kind == chat.CitationDelta {
 			return dst
