@@ -61,6 +61,9 @@ func (m Families) Of(name string) *Family {
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	for i := range m {
 		prefix := m[i].Prefix
+		if prefix != "" && name != "" && prefix[0] != name[0] {
+			continue // asked for each request, of tables with dozens of rows
+		}
 		if strings.HasPrefix(name, prefix) || len(prefix) == len(name)+1 && prefix[len(name)] == '-' && strings.HasPrefix(prefix, name) {
 			return &m[i]
 		}
