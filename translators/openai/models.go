@@ -1,6 +1,9 @@
 package openai
 
-import "go-ai-proxy/translators/provider"
+import (
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+)
 
 // Families are OpenAI's, on its own API and on Azure. "gpt-" takes the names that are
 // not here yet for the newest. Models that reason refuse max_tokens and the sampling
@@ -9,46 +12,58 @@ var Families = provider.Families{
 	{Prefix: "gpt-5-chat-", Limit: newLimit, Document: modelsPage + "/gpt-5-chat-latest"},
 	{Prefix: "gpt-5.1-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.1-chat-latest"},
 	{Prefix: "gpt-5.2-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.2-chat-latest"},
-	{Prefix: "gpt-5-pro-", Efforts: []string{"high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: modelsPage + "/gpt-5-pro"},
+	{Prefix: "gpt-5-pro-", Efforts: []string{"high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5-pro"},
 	{Prefix: "gpt-5-codex-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5-codex"},
-	{Prefix: "gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: reasoningPage},
+	{Prefix: "gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: reasoningPage},
 	{Prefix: "gpt-5.1-codex-max-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5.1-codex-max"},
 	{Prefix: "gpt-5.1-codex-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5.1-codex"},
-	{Prefix: "gpt-5.1-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: reasoningPage},
-	{Prefix: "gpt-5.2-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: modelsPage + "/gpt-5.2-pro"},
+	{Prefix: "gpt-5.1-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: reasoningPage},
+	{Prefix: "gpt-5.2-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5.2-pro"},
 	{Prefix: "gpt-5.2-codex-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5.2-codex"},
-	{Prefix: "gpt-5.2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: modelsPage + "/gpt-5.2"},
+	{Prefix: "gpt-5.2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-5.2"},
 	{Prefix: "gpt-5.3-codex-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5.3-codex"},
 	{Prefix: "gpt-5.3-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.3-chat-latest"},
-	{Prefix: "gpt-5.4-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: modelsPage + "/gpt-5.4-pro"},
-	{Prefix: "gpt-5.5-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: modelsPage + "/gpt-5.5-pro"},
-	{Prefix: "gpt-5.4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Default: "none", Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-5.4"},
+	{Prefix: "gpt-5.4-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5.4-pro"},
+	{Prefix: "gpt-5.5-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5.5-pro"},
+	{Prefix: "gpt-5.4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Default: "none", Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-5.4"},
 	{Prefix: "codex-mini-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/codex-mini-latest"},
 	{Prefix: "computer-use-preview-", OnlyResponses: true, Truncates: true, Document: modelsPage + "/computer-use-preview"},
 	{Prefix: "o1-pro-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: onlyResponsesPage},
-	{Prefix: "o3-pro-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: onlyResponsesPage},
+	{Prefix: "o3-pro-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: onlyResponsesPage},
 	{Prefix: "o3-deep-research-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, AlwaysSearches: true, Document: deepPage},
 	{Prefix: "o4-mini-deep-research-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, AlwaysSearches: true, Document: deepPage},
 	{Prefix: "o3-mini-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
 	{Prefix: "o1-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
-	{Prefix: "o3-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: reasoningPage},
-	{Prefix: "o4-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: reasoningPage},
+	{Prefix: "o3-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: reasoningPage},
+	{Prefix: "o4-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: reasoningPage},
 	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: "https://cookbook.openai.com/articles/openai-harmony"},
 	{Prefix: "gpt-35-", Document: "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/legacy-models"},
 	{Prefix: "gpt-3", Document: chatPage},
 	{Prefix: "gpt-4o-audio-", Document: chatPage},
 	{Prefix: "gpt-4o-mini-audio-", Document: chatPage},
-	{Prefix: "gpt-4o-", Searches: true, Document: searchPage},
+	{Prefix: "gpt-4o-", Searches: true, Runs: allTools, Document: searchPage},
 	{Prefix: "gpt-4.1-nano-", Document: searchPage},
-	{Prefix: "gpt-4.1-", Searches: true, Document: searchPage},
+	{Prefix: "gpt-4.1-", Searches: true, Runs: allTools, Document: searchPage},
 	{Prefix: "gpt-4", Document: chatPage},
 	{Prefix: "gpt-audio", Document: chatPage},
 	{Prefix: "chatgpt-", Document: chatPage},
 	// gpt-5.4 and newer: "Function tools with reasoning_effort are not supported … in
 	// /v1/chat/completions. To use function tools, use /v1/responses or set
 	// reasoning_effort to 'none'." Newer ones say so of requests without an effort, too.
-	{Prefix: "gpt-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: reasoningPage},
+	{Prefix: "gpt-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: reasoningPage},
 }
+
+// What the API runs for the models besides the search.
+//
+//	https://platform.openai.com/docs/guides/tools-code-interpreter
+//	https://platform.openai.com/docs/guides/tools-image-generation
+//	https://platform.openai.com/docs/guides/tools-connectors-mcp
+var (
+	allTools = map[chat.Hosted]string{
+		chat.CodeExecution: `{"type":"code_interpreter","container":{"type":"auto"}}`, chat.ImageGeneration: `{"type":"image_generation"}`, chat.MCP: "",
+	}
+	proTools = map[chat.Hosted]string{chat.ImageGeneration: `{"type":"image_generation"}`, chat.MCP: ""}
+)
 
 const (
 	chatPage      = "https://platform.openai.com/docs/api-reference/chat/create"
