@@ -17,11 +17,9 @@ import (
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
-	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
-	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -31,14 +29,15 @@ type attempt struct {
 	instance *Instance
 	relay    *Relay
 	request  *request
-	reply    *reply // to the client
+	internal *internal // the request in the internal form
+	reply    *reply    // to the client
 	record   *record.Record
 	buffers  *buffers.Set
 	endpoint *endpoint
 	target   *target.Target
 	provider *provider.Provider // the provider, in the variant that serves the target
 	op       *provider.Operation
-	how      translation
+	how      relation       // of the bodies
 	asked    *provider.Call // viaResource, viaCounter, an operation instead: what the provider is asked
 	left     []string       // the client's hosted tools that the provider does not have
 	needs    [][2]string    // headers that the translated request needs
@@ -59,16 +58,6 @@ type attempt struct {
 	parked      *parked // the answer, when it is an error
 }
 
-const (
-	same        translation = iota // the target speaks the client's format
-	viaChat                        // translated by way of the internal form
-	viaBody                        // the operation has a translator of its own
-	viaCounter                     // the provider counts the prompt of the translated chat
-	estimated                      // nobody is asked: the prompt's tokens are estimated
-	viaResource                    // a REST operation that the provider does in another way
-	untouched                      // preserve: the body is not looked at, not even for its model
-)
-
 // prepare makes an attempt at t and its outgoing request, from the client's
 // request.
 func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
@@ -77,7 +66,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 		a = new(attempt)
 	}
 	a.instance, a.relay, a.request, a.endpoint = x.instance, x.relay, &x.request, t
-	a.reply, a.record, a.buffers = x.reply, x.record, &x.buffers
+	a.reply, a.record, a.buffers, a.internal = x.reply, x.record, &x.buffers, &x.internal
 	a.reply.seen = &a.seen
 	resolved, err := t.Resolve(a.request, x.request.model)
 	if err != nil {
@@ -95,7 +84,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 	if t.provider.Variant != nil {
 		a.provider = t.provider.Variant(resolved)
 	}
-	if err := a.choose(); err != nil {
+	if err := relate(a); err != nil {
 		return nil, err
 	}
 	if err := a.checkModel(); err != nil {
@@ -122,91 +111,6 @@ func (a *attempt) modelLogged() string {
 		return unspecified
 	}
 	return cmp.Or(a.target.Model, a.endpoint.Model.Name)
-}
-
-// choose finds the provider's operation, and decides how its bodies relate to the
-// client's.
-func (a *attempt) choose() error {
-	if a.request.api.Body == provider.TakeRaw {
-		a.how, a.op = untouched, &provider.Operation{}
-		return nil
-	}
-	if a.request.api.Count != nil {
-		return chooseCounter(a)
-	}
-	a.op = a.operation()
-	switch {
-	case a.op == nil:
-		return a.noTransformer()
-	case a.op.Format == a.request.api.Format:
-		a.how = same
-		if a.op.Rephrase != nil && a.request.creates() && a.op.Rephrase(a.request.members) {
-			a.how = viaChat
-		}
-	case a.op.Chat != nil && a.request.api.Dialect != nil && a.request.creates():
-		a.how = viaChat
-	case a.op.Body != nil:
-		a.how = viaBody
-	case a.op.Resource != nil:
-		a.how = viaResource
-	default:
-		return a.noTransformer()
-	}
-	if err := useInstead(a); err != nil {
-		return err
-	}
-	if a.request.stream && a.op.NoStream {
-		return refuse(http.StatusBadRequest, a.name()+" cannot stream: send the request without stream")
-	}
-	return nil
-}
-
-// useInstead takes the provider's other operation if the target's model needs it for
-// the request, and if it is known where it is.
-func useInstead(a *attempt) error {
-	instead := a.op.Instead
-	if instead == nil || a.how != same && a.how != viaChat {
-		return nil
-	}
-	if a.how == same && !instead.Body(a.target, a.request.members) {
-		return nil
-	}
-	parsed, err := a.request.internal()
-	if err != nil || a.how == viaChat && !instead.Request(a.target, parsed) {
-		return nil // translate says what is wrong
-	}
-	r := *parsed
-	if left, err := instead.Operation.Offer(a.target, &r); a.how == same && (left != nil || err != nil) {
-		return nil // the client's tools are of the older API
-	}
-	path, placed, err := besidePath(a, instead.Operation)
-	if placed && err == nil {
-		a.how, a.op, a.asked = viaChat, instead.Operation, &provider.Call{Method: http.MethodPost, Path: path}
-	}
-	return err
-}
-
-// operation returns the provider's operation for what the client wants.
-func (a *attempt) operation() *provider.Operation {
-	if a.instance.native() != nil {
-		return a.provider.Find(a.request.api.Format, route.Chat)
-	}
-	return routes.Operation(a.provider, a.request.route)
-}
-
-// noTransformer is the error, in Kong's words, for a target that cannot do what
-// the route offers.
-func (a *attempt) noTransformer() error {
-	format := a.target.Options.Llama2Format + a.target.Options.MistralFormat
-	switch {
-	case a.instance.native() != nil:
-		return refuse(http.StatusBadRequest, fmt.Sprintf("no transformer for %s: %s cannot be translated, and the provider does not speak it", a.name(), a.request.api.Format))
-	case a.request.api.Through != "" && a.op != nil:
-		return refuse(http.StatusBadRequest, "no transformer for "+a.name()+": responses of this provider are made of its chat, and none is stored that could be asked for by its id")
-	case format != "":
-		return refuse(http.StatusBadRequest, "no transformer available to format "+a.name()+"/"+format)
-	}
-	return refuse(http.StatusBadRequest, "no transformer for "+a.name())
 }
 
 // name is the target's name in Kong's messages.
@@ -280,8 +184,8 @@ func outcomeOf(err error) string {
 // are the same for all attempts of a request.
 func (a *attempt) meta() chat.Meta {
 	m := chat.Meta{ID: a.reply.identify(), Created: a.request.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
-	if a.request.parsed != nil {
-		m.Tools = a.request.parsed.ClientTools()
+	if a.internal.form != nil {
+		m.Tools = a.internal.form.ClientTools()
 	}
 	if a.op != nil {
 		m.Origin = a.op.Own(a.target)
@@ -351,7 +255,7 @@ func (a *attempt) foreign() bool {
 // release frees what was made of the client's body: no other attempt will be made,
 // and a stream may last long.
 func (a *attempt) release() {
-	a.request.parsed, a.pieces, a.out.Pieces = nil, nil, nil
+	a.internal.form, a.pieces, a.out.Pieces = nil, nil, nil
 	a.buffers.GiveBack(a.request.body)
 }
 

@@ -315,7 +315,7 @@ func (b *balancing) rank(ctx context.Context, candidates []int) []int {
 	if b.exchange.instance.semantic == nil || len(candidates) < 2 {
 		return nil
 	}
-	c := b.exchange.instance.semantic.Rank(ctx, b.exchange.request.promptText(), candidates)
+	c := b.exchange.instance.semantic.Rank(ctx, b.exchange.internal.prompt(&b.exchange.request), candidates)
 	b.choice = c.Reason
 	b.exchange.record.Update(func(d *record.Data) {
 		d.Reason = c.Reason

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +27,7 @@ import (
 // deliver gives the provider's answer to the client.
 func deliver(ctx context.Context, a *attempt) error {
 	if a.how == untouched {
-		return passThrough(ctx, a, a.answer.Body)
+		return passThrough(ctx, a)
 	}
 	if err := checkStatus(a); err != nil {
 		return err
@@ -46,52 +46,28 @@ func deliver(ctx context.Context, a *attempt) error {
 		}
 		return a.failedWith(whole, gzipped)
 	}
-	if a.op.Parts != "" {
-		body = joinParts(a, body)
-	}
-	as, kind := deliveryOf(a)
-	if streams(a, kind) {
-		start, form := frame.Peek(body)
-		body = start
-		switch {
-		case form == frame.Events:
-			if label, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array); !known || label != frame.SSE {
-				a.answer.Header["Content-Type"] = []string{"text/event-stream"}
-			}
-			as, kind = byEvent, frame.SSE
-		case form == frame.Object && a.how == viaChat:
-			return deliverWholeAsStream(ctx, a, body)
-		}
-	}
-	switch as {
+	is, kind, body := contentOf(a, body)
+	switch deliveries[a.how][is] {
 	case byEvent:
-		return deliverStream(ctx, a, frame.New(kind, body, frame.MaxEvent))
+		return deliverStream(ctx, a, frame.New(kind, body, frame.MaxEvent), nil)
+	case byChatEvent:
+		return deliverStream(ctx, a, frame.New(kind, body, frame.MaxEvent), a.op.Chat.NewStream(a.target))
+	case wholeAsEvents:
+		return deliverWholeAsStream(ctx, a, body)
 	case byByte:
-		return deliverBytes(ctx, a, body)
-	case page:
+		return deliverBytes(ctx, a, body, clientHeaders, batchOutput(a))
+	case chatWhole:
+		return deliverWhole(a, body, gzipped, convertChat)
+	case bodyWhole:
+		return deliverWhole(a, body, gzipped, convertBody)
+	case countWhole:
+		return deliverWhole(a, body, gzipped, convertCount)
+	case resourceWhole:
+		return deliverResource(ctx, a, body, gzipped)
+	case refused:
 		return noAnswer("error", "the provider answered with a page (text/html): correct model.options.upstream_url")
 	}
-	return deliverWhole(ctx, a, body, gzipped)
-}
-
-// joinParts returns the stream that the frames of an answer carry, and labels the
-// answer as that.
-func joinParts(a *attempt, body io.Reader) io.Reader {
-	if kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.SSE); !known || kind != frame.EventStream {
-		return body
-	}
-	a.answer.Header["Content-Type"] = []string{cmp.Or(wire.First(a.answer.Header, a.op.Parts), "text/event-stream")}
-	delete(a.answer.Header, a.op.Parts)
-	return frame.Parts(body)
-}
-
-// streams says whether the client asked for a stream of text whose label may be wrong:
-// an answer is what it looks like.
-func streams(a *attempt, kind frame.Kind) bool {
-	if !a.request.stream || !a.request.creates() || kind == frame.EventStream || kind == frame.Lines {
-		return false
-	}
-	return a.how == viaChat || a.how == same && a.request.api.Dialect != nil && a.op.Unwrap == nil && wire.First(a.answer.Header, "Content-Type") != "text/event-stream"
+	return deliverWhole(a, body, gzipped, unchanged)
 }
 
 // deliverWholeAsStream gives the client a whole answer as the stream that it asked for.
@@ -102,57 +78,19 @@ func deliverWholeAsStream(ctx context.Context, a *attempt, body io.Reader) error
 		return transportFailure(err)
 	}
 	if jsonedit.Valid(whole) != nil {
-		return deliverStream(ctx, a, frame.New(frame.Array, bytes.NewReader(whole), frame.MaxEvent))
+		return deliverStream(ctx, a, frame.New(frame.Array, bytes.NewReader(whole), frame.MaxEvent), a.op.Chat.NewStream(a.target))
 	}
-	return deliverStream(ctx, a, frame.Single(whole))
-}
-
-// delivery is how a provider's answer reaches the client.
-type delivery int
-
-const (
-	wholeBody delivery = iota // as one JSON body
-	byEvent                   // event by event
-	byByte                    // byte by byte: audio, images, files
-	page                      // an HTML page from a server in front of the API: refused
-)
-
-// deliveryOf decides the delivery, from how the bodies relate, what the client
-// asked for and the answer's content type. It also returns how events are framed.
-func deliveryOf(a *attempt) (delivery, frame.Kind) {
-	contentType := wire.First(a.answer.Header, "Content-Type")
-	kind, known := frame.KindOf(contentType, frame.SSE)
-	api, stream := a.request.api, a.request.stream
-	file := strings.HasSuffix(a.request.sub, "/content")
-	switch {
-	case a.how == viaChat && stream && known:
-		return byEvent, kind
-	case a.how != same:
-		return wholeBody, kind
-	case known && kind == frame.SSE && (stream || contentType != ""):
-		return byEvent, kind
-	case known && stream && (kind == api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
-		return byEvent, kind
-	case known && stream && kind == frame.Lines && api.BareData && api.Dialect != nil:
-		return byEvent, kind
-	case api.BareData:
-		return wholeBody, kind
-	case strings.HasPrefix(contentType, "text/html") && !file:
-		return page, kind
-	case !known || kind == frame.Lines || file:
-		return byByte, kind
-	}
-	return wholeBody, kind
+	return deliverStream(ctx, a, frame.Single(whole), chat.Replay(a.op.Chat, a.target))
 }
 
 // passThrough forwards an answer byte by byte, for the route type preserve. Only a
 // JSON answer is held in memory.
-func passThrough(ctx context.Context, a *attempt, body io.Reader) error {
+func passThrough(ctx context.Context, a *attempt) error {
 	kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array)
 	if !known || kind != frame.Array || hasNoBody(a) {
-		return deliverBytes(ctx, a, body)
+		return deliverBytes(ctx, a, a.answer.Body, encodedHeaders, nil)
 	}
-	whole, err := readAnswer(a.buffers, body, a.answer.Length())
+	whole, err := readAnswer(a.buffers, a.answer.Body, a.answer.Length())
 	if err != nil {
 		return err
 	}
@@ -175,14 +113,11 @@ func outcomeFor(status int) record.Outcome {
 	return record.Completed
 }
 
-// deliverWhole gives the client the whole answer, translated or unchanged.
-func deliverWhole(ctx context.Context, a *attempt, body io.Reader, gzipped bool) error {
+// deliverWhole gives the client the whole answer, as convert makes it.
+func deliverWhole(a *attempt, body io.Reader, gzipped bool, convert func(*attempt, []byte) ([]byte, error)) error {
 	whole, err := readAnswer(a.buffers, body, a.answer.Length())
 	if err != nil {
 		return transportFailure(err)
-	}
-	if a.how == viaResource {
-		return unusable(a, deliverResource(ctx, a, whole, gzipped), gzipped)
 	}
 	out, err := convert(a, whole)
 	if err != nil {
@@ -204,7 +139,7 @@ func sendWhole(a *attempt, out []byte, gzipped bool) error {
 	}
 	a.reply.finish(record.Completed, "")
 	h := clientHeaders(a)
-	if a.how != same || h["Content-Type"] == nil {
+	if a.how.translates() || h["Content-Type"] == nil {
 		h["Content-Type"] = isJSONInUTF8
 	}
 	return a.reply.sendEncoded(a.answer.Status, h, out, gzipped)
@@ -231,16 +166,11 @@ func unusable(a *attempt, err error, gzipped bool) error {
 
 // deliverBytes forwards, as it arrives, an answer that is neither JSON nor events:
 // audio, images, files. An answer of known length need not be flushed after each
-// read.
-func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
+// read. lines, if not nil, reads usage from a batch's output.
+func deliverBytes(ctx context.Context, a *attempt, body io.Reader, headers func(*attempt) http.Header, lines *provider.OutputReader) error {
 	a.reply.streaming = false
-	length := a.answer.Length()
-	var h http.Header
-	if a.how == untouched {
-		h = encodedHeaders(a)
-	} else {
-		h = clientHeaders(a)
-	}
+	length := a.answer.Length() // before its headers change
+	h := headers(a)
 	if length < 0 {
 		h["X-Accel-Buffering"] = []string{"no"}
 	}
@@ -250,7 +180,6 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader) error {
 	if speaks(a) { // paid for, whatever becomes of the sound
 		settleSeen(a)
 	}
-	lines := batchOutput(a)
 	complete := sync.OnceFunc(func() {
 		if lines != nil {
 			lines.End(&a.seen)
@@ -298,7 +227,7 @@ var byteBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return 
 // batchOutput reads usage from a file that may be a batch's output. It is nil for
 // other answers.
 func batchOutput(a *attempt) *provider.OutputReader {
-	if a.how != same || !a.request.batchOutput() {
+	if !a.request.batchOutput() {
 		return nil
 	}
 	return &provider.OutputReader{Output: &a.request.api.Resources.Output}
@@ -315,40 +244,8 @@ func encodedHeaders(a *attempt) http.Header {
 	return h
 }
 
-// convert returns a whole answer in the client's format, and records its usage.
-func convert(a *attempt, whole []byte) ([]byte, error) {
-	switch a.how {
-	case viaChat:
-		resp, err := a.op.Chat.ParseResponse(a.target, whole)
-		if err != nil {
-			meterWhole(a, whole) // an unusable answer was paid for, too
-			return nil, err
-		}
-		observeResponse(a, resp)
-		if why, failed := resp.FailedFor(); failed {
-			return nil, &chat.ResponseError{Message: chat.FailedGeneration(why).Message}
-		}
-		resp.Meta = a.meta()
-		return a.request.api.Dialect.AppendResponse(a.buffers.Borrow(len(whole) + 512)[:0], resp)
-	case viaCounter:
-		tokens, err := a.op.Counter.Read(whole)
-		if err != nil {
-			return nil, err
-		}
-		return a.request.api.Count(nil, tokens), nil
-	case viaBody:
-		meterHeaders(a)
-		meta := a.meta()
-		if a.seen.HasUsage {
-			meta.PromptTokens = a.seen.Usage.Prompt
-		}
-		out, err := a.op.Body.AppendResponse(nil, a.target, whole, meta, &a.seen)
-		settleSeen(a)
-		if encoding, _ := jsonedit.String(jsonedit.Find(a.request.members, "encoding_format")); encoding == "base64" {
-			out = openai.EmbeddingsInBase64(nil, out) // OpenAI's SDKs ask for base64
-		}
-		return out, err
-	}
+// unchanged returns a whole answer that is in the client's format, and records its usage.
+func unchanged(a *attempt, whole []byte) ([]byte, error) {
 	meterWhole(a, whole)
 	if a.seen.Finish == "" { // with a finish reason it has a choice, and is valid
 		if err := checkWhole(a, whole); err != nil {
@@ -359,6 +256,46 @@ func convert(a *attempt, whole []byte) ([]byte, error) {
 		return a.op.Edit.Rewrite(nil, whole), nil
 	}
 	return whole, nil
+}
+
+// convertChat translates a whole answer by way of the internal form, and records its
+// usage.
+func convertChat(a *attempt, whole []byte) ([]byte, error) {
+	resp, err := a.op.Chat.ParseResponse(a.target, whole)
+	if err != nil {
+		meterWhole(a, whole) // an unusable answer was paid for, too
+		return nil, err
+	}
+	observeResponse(a, resp)
+	if why, failed := resp.FailedFor(); failed {
+		return nil, &chat.ResponseError{Message: chat.FailedGeneration(why).Message}
+	}
+	resp.Meta = a.meta()
+	return a.request.api.Dialect.AppendResponse(a.buffers.Borrow(len(whole) + 512)[:0], resp)
+}
+
+// convertBody has the operation translate a whole answer, and records its usage.
+func convertBody(a *attempt, whole []byte) ([]byte, error) {
+	meterHeaders(a)
+	meta := a.meta()
+	if a.seen.HasUsage {
+		meta.PromptTokens = a.seen.Usage.Prompt
+	}
+	out, err := a.op.Body.AppendResponse(nil, a.target, whole, meta, &a.seen)
+	settleSeen(a)
+	if encoding, _ := jsonedit.String(jsonedit.Find(a.request.members, "encoding_format")); encoding == "base64" {
+		out = openai.EmbeddingsInBase64(nil, out) // OpenAI's SDKs ask for base64
+	}
+	return out, err
+}
+
+// convertCount reads the number of tokens from the provider's answer.
+func convertCount(a *attempt, whole []byte) ([]byte, error) {
+	tokens, err := a.op.Counter.Read(whole)
+	if err != nil {
+		return nil, err
+	}
+	return a.request.api.Count(nil, tokens), nil
 }
 
 // checkWhole refuses a 200 in OpenAI's format that no client could use.
@@ -398,7 +335,7 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 			return a.reply.sendFailedStream(h, e, &meta)
 		}
 	}
-	if !isPage(whole) && (a.how == viaChat || a.how == viaCounter || a.how == viaBody || a.how == viaResource || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
+	if !isPage(whole) && (a.how.translates() || a.op.OwnErrors && string(jsonedit.Lookup(whole, "type")) != `"error"`) {
 		e := chat.ErrorFrom(status, whole)
 		status = e.ClientStatus()
 		a.reply.markError(h, status)
@@ -443,13 +380,13 @@ func cutShort(err error) error {
 // inflated returns the answer's body without gzip, and whether it was gzipped.
 func inflated(ans *wire.Answer) (io.Reader, bool, error) {
 	body, gzipped, err := inflate.Answer(ans.Header, ans.Body)
-	if refused, ok := errors.AsType[inflate.NotAskedError](err); ok {
-		return nil, false, noAnswer("error", refused.Error())
+	if err == nil {
+		return body, gzipped, nil
 	}
-	if err != nil {
-		return nil, false, transportFailure(cutShort(err))
+	if unasked, ok := errors.AsType[inflate.NotAskedError](err); ok {
+		return nil, false, noAnswer("error", unasked.Error())
 	}
-	return body, gzipped, nil
+	return nil, false, transportFailure(cutShort(err))
 }
 
 // readAnswer reads the whole body, of length bytes or -1. For an answer that is
@@ -476,7 +413,15 @@ const (
 
 // deliverResource gives the client what the operation's Resource makes of the
 // answer.
-func deliverResource(ctx context.Context, a *attempt, whole []byte, gzipped bool) error {
+func deliverResource(ctx context.Context, a *attempt, body io.Reader, gzipped bool) error {
+	whole, err := readAnswer(a.buffers, body, a.answer.Length())
+	if err != nil {
+		return transportFailure(err)
+	}
+	return unusable(a, answerResource(ctx, a, whole, gzipped), gzipped)
+}
+
+func answerResource(ctx context.Context, a *attempt, whole []byte, gzipped bool) error {
 	client, err := clientCall(a)
 	if err != nil {
 		return err
@@ -554,5 +499,15 @@ func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 		}
 		return a.failedWith(whole, gzipped)
 	}
-	return deliverBytes(ctx, a, body)
+	return deliverBytes(ctx, a, body, clientHeaders, nil)
+}
+
+// noCounter are the statuses with which a server says that it cannot count: it does
+// not have the operation, or not for this model.
+var noCounter = []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}
+
+// cannotCount says whether the provider's answer is that it cannot count a prompt
+// that it was sent in translation.
+func cannotCount(a *attempt) bool {
+	return a.how == viaCounter && slices.Contains(noCounter, a.answer.Status)
 }

@@ -584,7 +584,7 @@ func FuzzNativePath(f *testing.F) {
 			if err := newReading(q).meet(); err != nil {
 				continue
 			}
-			a := &attempt{instance: inst, reply: q.reply, record: q.record, buffers: &q.buffers, request: &q.request, endpoint: inst.targets[0], how: same}
+			a := &attempt{instance: inst, reply: q.reply, record: q.record, buffers: &q.buffers, request: &q.request, internal: &q.internal, endpoint: inst.targets[0], how: same}
 			resolved, err := inst.targets[0].Resolve(&q.request, q.request.model)
 			if err != nil {
 				continue
@@ -593,7 +593,7 @@ func FuzzNativePath(f *testing.F) {
 			if v := a.provider.Variant; v != nil {
 				a.provider = v(resolved)
 			}
-			if a.op = a.operation(); a.op == nil {
+			if a.op = operationOf(a); a.op == nil {
 				continue
 			}
 			err = setURL(a)

@@ -7,18 +7,17 @@
 //   - instance.go: one configuration, compiled
 //   - relay.go: one exchange, its phases in a row, its one record
 //   - read.go: reads the client's request into the type in request.go
-//   - models.go: answers clients that ask which models or methods there are
 //   - balance.go: candidates, attempts, failover; race.go: two attempts at once
-//   - recall.go: an answer that was kept, instead of an attempt
-//   - attempt.go: one try at one target
+//   - answers.go: answers that no provider is asked for: lists of models, what was kept,
+//     estimates
+//   - attempt.go: one try at one target; delivery.go: how its bodies relate to the
+//     client's, and so how its answer is delivered
 //   - translate.go: the body for the provider
-//   - count.go: the tokens of a prompt, counted or estimated
 //   - outgoing.go: URL, headers and credentials
 //   - header_filter.go: the headers that the client gets
 //   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event;
 //     session.go: a WebSocket
-//   - reply.go: what has been sent to the client, and errors in its format;
-//     errors.go: the errors' texts
+//   - reply.go: what has been sent to the client, and errors in its format
 //   - log.go: usage for the record, and Kong's log phase
 //   - own.go: requests that the plugin makes itself: to the model that orders targets by
 //     meaning, and to targets whose health is checked

@@ -130,7 +130,7 @@ func (r *race) enterHedge(ctx context.Context) *racer {
 	}
 	in := *r.of.request.in // what an attempt changes is its own
 	in.Header = in.Header.Clone()
-	p.x.request.in, p.x.request.parsed = &in, nil
+	p.x.request.in, p.x.internal = &in, internal{}
 	r.hedge = p
 	return p
 }

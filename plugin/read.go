@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ func newReading(x *exchange) *reading { return &reading{x, &x.request} }
 
 // read reads the client's request, and refuses what no target could answer.
 func (r *reading) read() error {
+	if r.request.in.RawQuery != "" {
+		r.request.query, _ = url.ParseQuery(r.request.in.RawQuery) // malformed parameters are nobody's
+	}
 	r.request.gzip = takesGzip(r.request.in.Header["Accept-Encoding"])
 	switch r.request.in.Method {
 	case http.MethodTrace, http.MethodConnect: // TRACE would echo what it was sent, with our key; CONNECT opens a tunnel

@@ -173,6 +173,7 @@ type exchange struct {
 	record   *record.Record
 
 	request   request // read-only once it has been read
+	internal  internal
 	own       reply
 	reply     *reply // own, or that of the attempt that answers
 	balancing balancing
@@ -187,7 +188,7 @@ type exchange struct {
 func (x *exchange) fork() *exchange {
 	d := x.record.Data()
 	d.Tried = slices.Clone(d.Tried)
-	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, balancing: x.balancing, spending: x.spending}
+	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, internal: x.internal, balancing: x.balancing, spending: x.spending}
 	f.own = reply{sink: x.own.sink, cached: x.own.cached, instance: x.instance, request: &f.request, record: f.record}
 	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
 	f.buffers.Keeps = x.buffers.Keeps

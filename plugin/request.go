@@ -37,10 +37,7 @@ type request struct {
 	stream  bool              // the client gets a stream
 	usage   bool              // the client asked for usage in the stream
 	gzip    bool              // the client takes gzip
-
-	// Computed from the fields above on first use.
-	parsed *chat.Request // body in the internal form
-	query  url.Values
+	query   url.Values
 }
 
 // asked returns what is examined to find out what the request is for.
@@ -108,25 +105,20 @@ func (q *request) Capture(name string) (string, bool) {
 
 // Query returns the first value of a query parameter.
 func (q *request) Query(name string) (string, bool) {
-	v := q.queryValues()[name]
+	v := q.query[name]
 	if len(v) == 0 {
 		return "", false
 	}
 	return v[0], true
 }
 
-func (q *request) queryValues() url.Values {
-	if q.query == nil {
-		q.query, _ = url.ParseQuery(q.in.RawQuery)
-	}
-	return q.query
-}
+// internal is a request in the internal form, from which every translation starts. It is
+// made when the first attempt needs it.
+type internal struct{ form *chat.Request }
 
-// internal returns the request in the internal form, from which every translation
-// starts.
-func (q *request) internal() (*chat.Request, error) {
-	if q.parsed != nil {
-		return q.parsed, nil
+func (i *internal) of(q *request) (*chat.Request, error) {
+	if i.form != nil {
+		return i.form, nil
 	}
 	if q.api.Dialect == nil {
 		return nil, errNoTranslation
@@ -135,7 +127,7 @@ func (q *request) internal() (*chat.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	q.parsed = r
+	i.form = r
 	return r, nil
 }
 
@@ -171,8 +163,8 @@ func (q *request) batchOutput() bool {
 	return q.api.Resources != nil && q.api.Resources.Output.At(q.sub)
 }
 
-// promptText is the text of the user's messages, whose meaning is compared.
-func (q *request) promptText() string {
+// prompt is the text of the user's messages, whose meaning is compared.
+func (i *internal) prompt(q *request) string {
 	var b strings.Builder
 	add := func(text string) {
 		if b.Len() > 0 {
@@ -180,9 +172,9 @@ func (q *request) promptText() string {
 		}
 		b.WriteString(text)
 	}
-	if r, err := q.internal(); err == nil {
-		for i := range r.Messages {
-			m := &r.Messages[i]
+	if r, err := i.of(q); err == nil {
+		for n := range r.Messages {
+			m := &r.Messages[n]
 			if m.Role != chat.User {
 				continue
 			}

@@ -20,19 +20,16 @@ import (
 
 // deliverStream gives the client the answer event by event. Events that arrived
 // together are written together, and everything is written before a read that
-// would block.
-func deliverStream(ctx context.Context, a *attempt, events frame.Reader) error {
+// would block. from translates them; nil if the formats are the same.
+func deliverStream(ctx context.Context, a *attempt, events frame.Reader, from chat.Stream) error {
 	s := &stream{
 		reply: a.reply, seen: &a.seen, op: a.op, api: a.request.api, status: a.answer.Status,
 		hidden: a.hidden, usage: a.request.usage && a.op.Edit.RefusesStreamOptions(a.target), counted: a.request.reads(), replaceable: a.replaceable,
 
 		attempt: a,
 	}
-	if a.how == viaChat {
-		s.from = a.op.Chat.NewStream(a.target)
-		if frame.IsSingle(events) {
-			s.from = chat.Replay(a.op.Chat, a.target)
-		}
+	if from != nil {
+		s.from = from
 		s.resting, _ = s.from.(chat.Resting)
 		a.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
 	}

@@ -21,9 +21,6 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// translation is how the bodies of provider and client relate.
-type translation int
-
 // translate makes the body of the outgoing request.
 func translate(a *attempt) error {
 	var err error
@@ -320,7 +317,7 @@ func translateChat(a *attempt) error {
 // chatRequest is the client's request in the internal form, with the target's model
 // and options.
 func chatRequest(a *attempt) (*chat.Request, error) {
-	parsed, err := a.request.internal()
+	parsed, err := a.internal.of(a.request)
 	if err != nil {
 		return nil, err
 	}
@@ -345,6 +342,27 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 		r.Extra = extrabody.Own(r.Extra, o)
 	}
 	return &r, offer(a, &r)
+}
+
+// translateCount makes the counter's body of the body that the chat would have.
+func translateCount(a *attempt) error {
+	r, err := chatRequest(a)
+	if err != nil {
+		return err
+	}
+	counted := a.provider.Operations[route.Chat]
+	if a.op.Counter.Instead {
+		counted = counted.Instead.Operation
+	}
+	body, err := counted.AppendRequest(nil, a.target, r)
+	if err != nil {
+		return err
+	}
+	if body, err = a.op.Counter.AppendRequest(nil, a.target, body); err != nil {
+		return err
+	}
+	a.ask(&provider.Call{Method: http.MethodPost, Path: a.asked.Path, Body: body})
+	return nil
 }
 
 // offer leaves out of r the tools that the provider would have to run and does not

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/engine"
+	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/plugin/monitor"
 )
 
@@ -52,31 +53,13 @@ func TestMain(m *testing.M) {
 type gateway struct {
 	url    string
 	cmd    *exec.Cmd
-	stderr *buffer
+	stderr *linestest.Buffer
 	out    sync.WaitGroup // of the goroutine that reads stdout
 
 	mu      sync.Mutex
 	entries map[string]map[string]any // by request id
 	stdout  bytes.Buffer
 	bad     error
-}
-
-// buffer is a bytes.Buffer that a process writes and a test reads.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // command is the program with these arguments and, beyond PATH, HOME and the
@@ -90,7 +73,7 @@ func command(ctx context.Context, env []string, args ...string) *exec.Cmd {
 // start runs standalone on a free port until the test ends.
 func start(t testing.TB, env []string, args ...string) *gateway {
 	t.Helper()
-	g := &gateway{stderr: &buffer{}, entries: map[string]map[string]any{}}
+	g := &gateway{stderr: &linestest.Buffer{}, entries: map[string]map[string]any{}}
 	g.cmd = command(context.Background(), env, append([]string{"standalone", "-listen", "127.0.0.1:0"}, args...)...)
 	g.cmd.Stderr = g.stderr
 	stdout, err := g.cmd.StdoutPipe()

@@ -22,6 +22,7 @@ import (
 	schemas "go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/engine/enginetest"
+	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/mock"
@@ -138,7 +139,7 @@ type world struct {
 	relay  *plugin.Relay
 	up     *httptest.Server
 	front  *enginetest.Server
-	logs   buffer
+	logs   linestest.Buffer
 	handle http.Handler // instead of the mock
 
 	mu      sync.Mutex

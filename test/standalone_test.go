@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/test/lateness"
 )
 
@@ -161,7 +162,7 @@ func TestUnreadLogBlocksNeitherRequestsNorShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unread.Close()
-	stderr := &buffer{}
+	stderr := &linestest.Buffer{}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,13 +1,12 @@
 package translators
 
 import (
-	"encoding/json"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -54,7 +53,7 @@ func TestRequestsAreEditedForTheProvider(t *testing.T) {
 		{"xai's effort", "xai", "grok-4", `{"reasoning_effort":"high"}`, `{"reasoning_effort":"high"}`},
 	} {
 		got := sent(t, Lookup(test.provider), test.model, test.body)
-		if !sameJSON(t, got, test.want) || test.name == "untouched bytes" && got != test.want {
+		if !jsontest.Equal(t, got, test.want) || test.name == "untouched bytes" && got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 		}
 	}
@@ -64,7 +63,7 @@ func TestConfiguredTokenLimitWinsUnderAnyName(t *testing.T) {
 	// The relay removes the client's max_completion_tokens and sets max_tokens.
 	tuned := []jsonedit.Edit{{Key: "max_completion_tokens"}, {Key: "max_tokens", Value: []byte("9")}}
 	for name, want := range map[string]string{"mistral": `{"max_tokens":9}`, "openai": `{"max_completion_tokens":9}`} {
-		if got := sent(t, Lookup(name), "o3", `{"max_completion_tokens":7}`, slices.Clone(tuned)...); !sameJSON(t, got, want) {
+		if got := sent(t, Lookup(name), "o3", `{"max_completion_tokens":7}`, slices.Clone(tuned)...); !jsontest.Equal(t, got, want) {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
@@ -73,19 +72,10 @@ func TestConfiguredTokenLimitWinsUnderAnyName(t *testing.T) {
 func TestConfiguredOptionUnknownToTheAPIIsDropped(t *testing.T) {
 	tuned := []jsonedit.Edit{{Key: "top_k", Value: []byte("5")}, {Key: "top_p", Value: []byte("0.5")}}
 	for _, name := range []string{"mistral", "huggingface"} {
-		if got := sent(t, Lookup(name), "m", `{"top_k":7}`, slices.Clone(tuned)...); !sameJSON(t, got, `{"top_p":0.5}`) {
+		if got := sent(t, Lookup(name), "m", `{"top_k":7}`, slices.Clone(tuned)...); !jsontest.Equal(t, got, `{"top_p":0.5}`) {
 			t.Errorf("%s: got %s", name, got)
 		}
 	}
-}
-
-func sameJSON(t *testing.T, a, b string) bool {
-	t.Helper()
-	var x, y any
-	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
-		t.Errorf("not JSON: %s or %s", a, b)
-	}
-	return reflect.DeepEqual(x, y)
 }
 
 func TestProvidersHaveTheirAddresses(t *testing.T) {
@@ -161,7 +151,7 @@ func TestEditsApplyToClientsOfOtherFormats(t *testing.T) {
 		"databricks": `{"model":"o3","messages":[{"role":"user","content":"x"}],"stream":true,"max_tokens":5,"top_k":3,"seed":1}`,
 	} {
 		got, err := Lookup(name).Operations["llm/v1/chat"].Chat.AppendRequest(nil, &target.Target{Model: "o3", Options: &target.Options{}}, req)
-		if err != nil || !sameJSON(t, string(got), want) {
+		if err != nil || !jsontest.Equal(t, string(got), want) {
 			t.Errorf("%s: error %v, got %s", name, err, got)
 		}
 	}

@@ -1,14 +1,13 @@
 package budget
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/plugin/resp/redistest"
 	"go-ai-proxy/test/lateness"
 
@@ -27,7 +26,7 @@ func newRedisServer(t testing.TB) *redisServer {
 }
 
 // node is a store that counts in the server.
-func (s *redisServer) node(log *safeBuffer) *Store {
+func (s *redisServer) node(log *linestest.Buffer) *Store {
 	n := &Store{}
 	if err := n.Share(s.URL(), zerolog.New(log)); err != nil {
 		s.t.Fatal(err)
@@ -57,7 +56,7 @@ func (s *redisServer) wait(b *Budget, who string, want int64) {
 
 func TestNodesShareABudget(t *testing.T) {
 	server := newRedisServer(t)
-	var log safeBuffer
+	var log linestest.Buffer
 	one, two := server.node(&log), server.node(&log)
 	b1, b2 := daily(one, 100), daily(two, 100)
 	if st, served := take(t, one, b1, "a", 90, 40); !served || st.Used != 90 || st.Alone {
@@ -77,7 +76,7 @@ func TestNodesShareABudget(t *testing.T) {
 
 func TestNodesExceedABudgetByTheirEstimatesErrorOnly(t *testing.T) {
 	server := newRedisServer(t)
-	var log safeBuffer
+	var log linestest.Buffer
 	overshoot(t, "right", 100, 100, server.node(&log), server.node(&log))
 	overshoot(t, "too low", 100, 130, server.node(&log), server.node(&log))
 	if log.String() != "" {
@@ -87,7 +86,7 @@ func TestNodesExceedABudgetByTheirEstimatesErrorOnly(t *testing.T) {
 
 func TestWhatIsSettledIsNotLostWhenTheProcessEnds(t *testing.T) {
 	server := newRedisServer(t)
-	var log safeBuffer
+	var log linestest.Buffer
 	s := &Store{}
 	if err := s.Share(server.URL(), zerolog.New(&log)); err != nil {
 		t.Fatal(err)
@@ -106,7 +105,7 @@ func TestWhatIsSettledIsNotLostWhenTheProcessEnds(t *testing.T) {
 
 func TestSettlementIsCarriedOutOnce(t *testing.T) {
 	server := newRedisServer(t)
-	var log safeBuffer
+	var log linestest.Buffer
 	s := server.node(&log)
 	b := daily(s, 1e6)
 	hold, _, _, _ := s.Reserve(ask(b, "a", 100))
@@ -130,7 +129,7 @@ func TestSettlementIsCarriedOutOnce(t *testing.T) {
 
 func TestWithoutRedisANodeCountsAloneAndTellsLater(t *testing.T) {
 	server := newRedisServer(t)
-	var log safeBuffer
+	var log linestest.Buffer
 	s := server.node(&log)
 	b := daily(s, 100)
 	strict := daily(s, 100, func(b *Budget) { b.Per, b.Together = "route", true })
@@ -181,7 +180,7 @@ func TestURLIsNotQuoted(t *testing.T) {
 
 func BenchmarkReserveInRedis(b *testing.B) {
 	server := newRedisServer(b)
-	var log safeBuffer
+	var log linestest.Buffer
 	s := server.node(&log)
 	of := daily(s, MaxLimit)
 	b.ReportAllocs()
@@ -189,21 +188,4 @@ func BenchmarkReserveInRedis(b *testing.B) {
 		hold, _, _, _ := s.Reserve(ask(of, "a", 1000))
 		hold.Settle(func(*Budget) int64 { return 900 })
 	}
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

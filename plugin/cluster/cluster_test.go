@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"io"
 	"math"
 	"net"
@@ -14,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/plugin/resp/redistest"
 )
 
@@ -25,29 +25,12 @@ type member struct {
 	store *balancer.Store
 	state *balancer.State
 	b     *balancer.Balancer
-	logs  *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	logs  *linestest.Buffer
 }
 
 func join(t *testing.T, url string) *member {
 	t.Helper()
-	m := &member{store: balancer.NewStore(), logs: &lockedBuffer{}}
+	m := &member{store: balancer.NewStore(), logs: &linestest.Buffer{}}
 	m.state = m.store.Use("https://secret.example\x00gpt-4o")
 	var err error
 	m.b, err = balancer.New(balancer.Options{Breaker: balancer.Breaker{MaxFails: 3, FailTimeout: 1500 * time.Millisecond}},

@@ -237,3 +237,11 @@ func TestUnusedOptionsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestOAuthForRedisIsRefusedWithWhatToSetInstead(t *testing.T) {
+	_, err := schema.Process(map[string]any{"vectordb": map[string]any{"strategy": "redis", "dimensions": 3.0, "distance_metric": "cosine", "threshold": 0.2,
+		"redis": map[string]any{"host": "h", "cloud_authentication": map[string]any{"auth_provider": "oauth2"}}}})
+	if err == nil || !strings.Contains(err.Error(), "must be aws, azure or gcp") || !strings.Contains(err.Error(), "set username and password instead") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go-ai-proxy/plugin/lines/linestest"
 
 	"github.com/rs/zerolog"
 )
@@ -46,31 +47,13 @@ func acceptError(code syscall.Errno) error {
 	return &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", code)}
 }
 
-// lockedBuffer is a log that two goroutines use.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) lines() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Split(strings.TrimSpace(b.b.String()), "\n")
-}
-
 func TestAcceptingSurvivesWhatPassesAndSaysSoOnce(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &failingListener{Listener: inner}
-	log := &lockedBuffer{}
+	log := &linestest.Buffer{}
 	entered, finish := make(chan bool, 1), make(chan bool)
 	s := &Server{Log: zerolog.New(log), Handler: HandlerFunc(func(x *Exchange) {
 		if x.Path == "/slow" {
@@ -101,7 +84,7 @@ func TestAcceptingSurvivesWhatPassesAndSaysSoOnce(t *testing.T) {
 		send(t, c, get)
 		response(t, r)
 	}
-	lines := log.lines()
+	lines := log.Lines()
 	if len(lines) != 2 || !strings.Contains(lines[0], "too many open files") || !strings.Contains(lines[1], "accepted again") {
 		t.Errorf("logged %q", lines)
 	}

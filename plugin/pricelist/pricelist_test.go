@@ -1,17 +1,16 @@
 package pricelist
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/prices"
 )
@@ -73,7 +72,7 @@ func soon(t *testing.T, l *List, f func(r *prices.Row) bool) {
 func TestAListThatChangesIsReadAgain(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "p.jsonl")
 	write(t, file, row)
-	var said safeBuffer
+	var said linestest.Buffer
 	var s Store
 	l, err := s.Open(file, zerolog.New(&said))
 	if err != nil {
@@ -145,21 +144,4 @@ func TestBuiltInListNeedsNoFile(t *testing.T) {
 	if err != nil || l.Table() != prices.List() {
 		t.Errorf("%v", err)
 	}
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

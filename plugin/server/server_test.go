@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/test/kong"
 	"go-ai-proxy/test/lateness"
 )
@@ -101,25 +102,8 @@ type running struct {
 	*Server
 	worker *kong.Worker
 	counts counts
-	log    *syncBuffer
+	log    *linestest.Buffer
 	stop   func() // ends the server and waits
-}
-
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 var info = Info{Name: "echo", Version: "1.2.3", Priority: 770, Phases: []string{"access", "log"},
@@ -132,7 +116,7 @@ func serve(t testing.TB, s *Server) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{Server: s, log: &syncBuffer{}}
+	r := &running{Server: s, log: &linestest.Buffer{}}
 	s.Info, s.Logger = info, zerolog.New(r.log).Level(zerolog.InfoLevel)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"net/textproto"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -446,14 +445,4 @@ func urlPort(u *url.URL) int {
 		return n
 	}
 	return map[string]int{"http": 80, "https": 443}[u.Scheme]
-}
-
-// Methods lists the PDK methods that are played.
-func Methods() []string {
-	var names []string
-	for name := range pdk {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -162,7 +162,7 @@ func toldOf(b *jsonedit.Value, kind string) chat.Part {
 		if kind == "mcp_tool_result" {
 			run.Kind = chat.MCP
 		}
-		if readResult(&run, b); run.Output != "" {
+		if readRunResult(&run, b); run.Output != "" {
 			return chat.Told("[Result: " + run.Output + "]")
 		}
 	}

@@ -80,14 +80,14 @@ func (r *runs) end(b *jsonedit.Value) (run *chat.Run, token string) {
 		}
 		r.open = append(r.open[:i], r.open[i+1:]...)
 		native := append(append(append([]byte{'['}, o.native...), ','), b.JSON()...)
-		readResult(o.run, b)
+		readRunResult(o.run, b)
 		return o.run, chat.RunToken(append(native, ']'))
 	}
 	return nil, ""
 }
 
-// readResult reads what came of a run.
-func readResult(run *chat.Run, b *jsonedit.Value) {
+// readRunResult reads what came of a run.
+func readRunResult(run *chat.Run, b *jsonedit.Value) {
 	content := b.Get("content")
 	run.Failed = b.GetBool("is_error") || strings.HasSuffix(content.GetString("type"), "_error")
 	switch {

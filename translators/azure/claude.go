@@ -1,7 +1,6 @@
 package azure
 
 import (
-	"maps"
 	"strings"
 
 	"go-ai-proxy/translators/anthropic"
@@ -50,11 +49,7 @@ var counted = &provider.Operation{
 
 var claudeEdit = provider.Edit{Request: anthropic.OwnThinking, Set: deployed}
 
-var claudeFields = func() provider.Fields {
-	f := maps.Clone(anthropic.Fields)
-	f["model"] = provider.Mapped.With("model, which is the name of the deployment")
-	return f
-}()
+var claudeFields = anthropic.Fields.With(provider.Fields{"model": provider.Mapped.With("model, which is the name of the deployment")})
 
 // isClaude reports whether t is one of Anthropic's models: by the model's name, that of
 // its deployment, or the configured URL.

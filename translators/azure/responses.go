@@ -1,7 +1,6 @@
 package azure
 
 import (
-	"maps"
 	"net/url"
 
 	"go-ai-proxy/translators/chat"
@@ -26,9 +25,7 @@ func withResponses(op *provider.Operation) *provider.Operation {
 	at.Path = responsesPath
 	at.Query = responsesQuery
 	openai.OrResponses(op, at, openai.Families, deploymentOf)
-	fields := maps.Clone(op.Instead.Operation.Fields)
-	fields["model"] = provider.Dropped.With("the deployment's name is the model")
-	op.Instead.Operation.Fields = fields
+	op.Instead.Operation.Fields = op.Instead.Operation.Fields.With(provider.Fields{"model": provider.Dropped.With("the deployment's name is the model")})
 	request, body := op.Instead.Request, op.Instead.Body
 	op.Instead.Request = func(t *target.Target, r *chat.Request) bool { return !fixedBefore(t) && request(t, r) }
 	op.Instead.Body = func(t *target.Target, ms []jsonedit.Member) bool { return !fixedBefore(t) && body(t, ms) }

@@ -12,6 +12,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -80,7 +81,7 @@ func TestWholeAnswersOfEveryVersion(t *testing.T) {
 				`"usage":{"prompt_tokens":37,"completion_tokens":28,"total_tokens":65,"prompt_tokens_details":{"cached_tokens":37,"audio_tokens":0}}}`,
 		},
 	} {
-		t.Run(name, func(t *testing.T) { sameJSON(t, whole(t, route.Type(c.route), c.in), c.want) })
+		t.Run(name, func(t *testing.T) { jsontest.Same(t, whole(t, route.Type(c.route), c.in), c.want) })
 	}
 }
 

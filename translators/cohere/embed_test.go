@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/mock"
 )
 
@@ -39,7 +40,7 @@ func TestEmbeddingsGoToCohereAndBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameJSON(t, string(body), `{"model":"command",`+c.want+`}`)
+			jsontest.Same(t, string(body), `{"model":"command",`+c.want+`}`)
 			format := mock.ByName("cohere/embed")
 			r := httptest.NewRequest("POST", "https://api.cohere.com/v2/embed", bytes.NewReader(body))
 			r.Header.Set("Content-Type", "application/json")

@@ -1,8 +1,6 @@
 package cohere
 
 import (
-	"maps"
-
 	"go-ai-proxy/translators/provider"
 )
 
@@ -52,7 +50,7 @@ var Fields = provider.Fields{
 }
 
 // fieldsV1 holds the rules for version 1.
-var fieldsV1 = differing(Fields, provider.Fields{
+var fieldsV1 = Fields.With(provider.Fields{
 	"messages":         provider.Mapped.With("chat_history, message and tool_results: text only"),
 	"top_p":            provider.Mapped.With("p"),
 	"tools":            provider.Mapped.With("tools; schemas become parameter_definitions"),
@@ -63,12 +61,6 @@ var fieldsV1 = differing(Fields, provider.Fields{
 	"reasoning_effort": provider.Dropped.With("models that think are version 2's"),
 	"service_tier":     provider.Dropped.With("no such setting"),
 })
-
-func differing(fields, others provider.Fields) provider.Fields {
-	fields = maps.Clone(fields)
-	maps.Copy(fields, others)
-	return fields
-}
 
 // generateFields holds the rules for the fields of an OpenAI completions request.
 var generateFields = provider.Fields{

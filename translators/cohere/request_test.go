@@ -3,11 +3,11 @@ package cohere
 import (
 	"encoding/json"
 	"errors"
-	"reflect"
 	"strings"
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
@@ -17,20 +17,6 @@ import (
 
 func to(wanted route.Type) *target.Target {
 	return &target.Target{Provider: "cohere", Route: wanted, Model: "command", Options: &target.Options{}}
-}
-
-func sameJSON(t *testing.T, got, want string) {
-	t.Helper()
-	var g, w any
-	if err := json.Unmarshal([]byte(got), &g); err != nil {
-		t.Fatalf("%v: %s", err, got)
-	}
-	if err := json.Unmarshal([]byte(want), &w); err != nil {
-		t.Fatalf("%v: %s", err, want)
-	}
-	if !reflect.DeepEqual(g, w) {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
 }
 
 func request(dialect chat.Dialect, up chat.Upstream, body string) (string, error) {
@@ -90,7 +76,7 @@ func TestRequestsOfVersion2(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameJSON(t, got, c.want)
+			jsontest.Same(t, got, c.want)
 		})
 	}
 }
@@ -104,7 +90,7 @@ func TestVersion1SeparatesHistoryFromTheQuestion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, string(got), `{"chat_history":[{"role":"USER","message":"You count."},{"role":"USER","message":"1 + 2?"},{"role":"CHATBOT","message":"3."}],
+	jsontest.Same(t, string(got), `{"chat_history":[{"role":"USER","message":"You count."},{"role":"USER","message":"1 + 2?"},{"role":"CHATBOT","message":"3."}],
 		"message":"And by 0?","model":"command","max_tokens":512,"temperature":0.5,"p":1.0,"stream":false}`)
 }
 
@@ -113,7 +99,7 @@ func TestVersion1ToolsAreFlat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, got, `{"model":"command","message":"hello","stream":false,"tools":[{"name":"get_weather","description":"Weather.","parameter_definitions":{
+	jsontest.Same(t, got, `{"model":"command","message":"hello","stream":false,"tools":[{"name":"get_weather","description":"Weather.","parameter_definitions":{
 		"city":{"type":"str","description":"Its name.","required":true},"days":{"type":"int","required":false},
 		"units":{"type":"str","description":"JSON schema: {\"enum\":[\"C\",\"F\"]}","required":false},"hours":{"type":"List[float]","required":false}}},
 		{"name":"get_time","description":"get_time"}]}`)
@@ -128,7 +114,7 @@ func TestVersion1ResultsRepeatTheirCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, got, `{"model":"command","stream":false,"message":"","chat_history":[{"role":"USER","message":"q"},{"role":"CHATBOT","message":"p","tool_calls":[{"name":"f","parameters":{"x":1.0}},{"name":"f","parameters":{}}]}],
+	jsontest.Same(t, got, `{"model":"command","stream":false,"message":"","chat_history":[{"role":"USER","message":"q"},{"role":"CHATBOT","message":"p","tool_calls":[{"name":"f","parameters":{"x":1.0}},{"name":"f","parameters":{}}]}],
 		"tool_results":[{"call":{"name":"f","parameters":{}},"outputs":[{"output":"plain"}]},{"call":{"name":"f","parameters":{"x":1.0}},"outputs":[{"y":2}]}]}`)
 	if !strings.Contains(got, `{"x":1.0}`) {
 		t.Errorf("1.0 became another number: %s", got)
@@ -140,7 +126,7 @@ func TestGenerateTakesAPrompt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, got, `{"prompt":"Explain.","model":"command","max_tokens":512,"temperature":0.5,"p":0.75,"k":5,"stream":false,"num_generations":2,"end_sequences":["END"]}`)
+	jsontest.Same(t, got, `{"prompt":"Explain.","model":"command","max_tokens":512,"temperature":0.5,"p":0.75,"k":5,"stream":false,"num_generations":2,"end_sequences":["END"]}`)
 }
 
 func TestRefusalsNameTheField(t *testing.T) {

@@ -1,9 +1,9 @@
 package compatible
 
 import (
-	"encoding/json"
-	"reflect"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/jsontest"
 )
 
 func TestAnswersAreRewrittenToOpenAIsFormat(t *testing.T) {
@@ -29,17 +29,8 @@ func TestAnswersAreRewrittenToOpenAIsFormat(t *testing.T) {
 			}
 			continue
 		}
-		if !sameJSON(t, string(got), test.out) {
+		if !jsontest.Equal(t, string(got), test.out) {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.out)
 		}
 	}
-}
-
-func sameJSON(t *testing.T, a, b string) bool {
-	t.Helper()
-	var x, y any
-	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
-		t.Errorf("not JSON: %s or %s", a, b)
-	}
-	return reflect.DeepEqual(x, y)
 }

@@ -3,12 +3,16 @@ package conformance_test
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/bedrock"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/gemini"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
@@ -64,6 +68,17 @@ type fault struct {
 	fields   func(provider.Fields)
 	lacks    map[string]string
 	want     string
+	// pair says that clients of all formats find it; client is such a client's format
+	// with a fault.
+	pair   bool
+	client clientFault
+	player map[string]string // the pair's Lacks
+}
+
+// clientFault is a client's format with a fault in what it is given.
+type clientFault struct {
+	request func(*chat.Request)
+	delta   func(chat.Encoder, []byte, *chat.Delta) []byte
 }
 
 var garbage [][]byte
@@ -126,6 +141,72 @@ var faults = map[string]fault{
 	"a refused field is sent":   {want: "seed: is refused by the table, and sent", fields: func(f provider.Fields) { f["seed"] = provider.Field{Treatment: provider.Refused, Note: "x"} }},
 	"a mapped field is dropped": {want: "seed: is mapped by the table, and changes nothing", upstream: faulty{request: func(r *chat.Request) { r.Seed = "" }}},
 	"a rule for no field":       {want: "is no field of the API", fields: func(f provider.Fields) { f["sed"] = provider.Field{} }},
+	"a token goes to any provider": {want: "reached another provider", pair: true, client: clientFault{request: func(r *chat.Request) {
+		for _, m := range r.Messages {
+			for i := range m.Parts {
+				if p := &m.Parts[i]; p.Kind == chat.Text && m.Role == chat.Assistant {
+					p.Text = jsonedit.Plain(p.Text.String() + m.Parts[0].Signature)
+				}
+			}
+		}
+	}}},
+	"a token does not come back": {want: "own token did not come back", pair: true, client: clientFault{request: func(r *chat.Request) {
+		for _, m := range r.Messages {
+			for i := range m.Parts {
+				m.Parts[i].Signature = ""
+			}
+		}
+	}}},
+	"ids are made anew in each turn": {want: "did not come back to its maker", pair: true, client: clientFault{request: func(r *chat.Request) {
+		for _, m := range r.Messages {
+			for i := range m.Parts {
+				if m.Parts[i].ID != "" {
+					m.Parts[i].ID += "x"
+				}
+			}
+		}
+	}}},
+	"a turn is written anew when more follow": {want: "and in the next turn is", pair: true, client: clientFault{request: func(r *chat.Request) {
+		r.Messages[0].Parts[0].Text = jsonedit.Plain(strings.Repeat("!", len(r.Messages)) + r.Messages[0].Parts[0].Text.String())
+	}}},
+	"a result is lost when a conversation moves": {want: "did not reach the provider", pair: true, client: clientFault{request: func(r *chat.Request) {
+		for _, m := range r.Messages {
+			for i := range m.Parts {
+				if m.Parts[i].Kind == chat.ToolResult {
+					m.Parts[i].Parts = []chat.Part{{Text: jsonedit.Plain("done")}}
+				}
+			}
+		}
+	}}},
+	"arguments of calls are mixed": {want: "the client does not understand the stream", pair: true, client: clientFault{delta: func(e chat.Encoder, dst []byte, d *chat.Delta) []byte {
+		if d.Kind == chat.ToolArguments {
+			d.Index = 0
+		}
+		return e.Append(dst, d)
+	}}},
+	"a hosted tool is forgotten": {want: "neither mapped nor named", pair: true, client: clientFault{request: func(r *chat.Request) {
+		r.Tools = slices.DeleteFunc(r.Tools, func(t chat.Tool) bool { return t.Hosted != "" })
+	}}},
+	"what a hosted tool left is forwarded": {want: "of a hosted tool reached another format", pair: true, client: clientFault{request: func(r *chat.Request) {
+		for i := range r.Messages {
+			if len(r.Messages[i].Parts) > 0 && r.Messages[i].Role == chat.Assistant {
+				r.Messages[i].Parts[0].Text = jsonedit.Plain(`{"type":"server_tool_use"} srvtoolu_1`)
+			}
+		}
+	}}},
+	"calls without results are forwarded": {want: "lost_calls", pair: true, client: clientFault{request: func(r *chat.Request) {
+		last := &r.Messages[len(r.Messages)-1]
+		if last.Role == chat.User && len(r.Messages) > 2 && r.Messages[len(r.Messages)-2].Role == chat.Assistant {
+			*last = chat.Message{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("?")}}}
+		}
+	}}},
+	"a source is lost in a stream": {want: "the client is told of []", pair: true, client: clientFault{delta: func(e chat.Encoder, dst []byte, d *chat.Delta) []byte {
+		if d.Kind == chat.CitationDelta {
+			return dst
+		}
+		return e.Append(dst, d)
+	}}},
+	"a lack that is none":       {want: "are listed as lacking", pair: true, player: map[string]string{conformance.Sources: "says who"}},
 	"a capability nobody knows": {want: "neither a scenario nor a capability", lacks: map[string]string{"magic": "none"}},
 	"a lack without a reason":   {want: "needs a reason", lacks: map[string]string{"choices": ""}},
 }
@@ -156,9 +237,66 @@ func TestConformanceFindsFaults(t *testing.T) {
 	}
 }
 
-func TestConformancePassesAProviderWithoutFaults(t *testing.T) { run(t, fault{}) }
+func TestConformancePassesAProviderWithoutFaults(t *testing.T) {
+	run(t, fault{})
+	runPairs(t, fault{})
+}
+
+// faultyClient is a client's format with a fault.
+type faultyClient struct {
+	chat.Dialect
+	clientFault
+}
+
+func (c faultyClient) ParseRequest(body []byte) (*chat.Request, error) {
+	r, err := c.Dialect.ParseRequest(body)
+	if err == nil && c.request != nil {
+		c.request(r)
+	}
+	return r, err
+}
+
+func (c faultyClient) NewEncoder(meta chat.Meta) chat.Encoder {
+	return faultyEncoder{c.Dialect.NewEncoder(meta), c.delta}
+}
+
+type faultyEncoder struct {
+	chat.Encoder
+	delta func(chat.Encoder, []byte, *chat.Delta) []byte
+}
+
+func (e faultyEncoder) Append(dst []byte, d *chat.Delta) []byte {
+	if e.delta == nil {
+		return e.Encoder.Append(dst, d)
+	}
+	return e.delta(e.Encoder, dst, d)
+}
+
+// runPairs plays two providers of which each signs its thoughts, and one that speaks
+// OpenAI's chat, with clients of Anthropic's format.
+func runPairs(t *testing.T, f fault) {
+	client := anthropic.Client
+	client.Paths = slices.Clone(client.Paths)
+	for i := range client.Paths {
+		api := *client.Paths[i].API
+		if api.Dialect != nil {
+			api.Dialect = faultyClient{api.Dialect, f.client}
+		}
+		client.Paths[i].API = &api
+	}
+	options := &target.Options{Bedrock: target.Bedrock{AWSRegion: "us-east-1"}}
+	conformance.Pairs(t, []*provider.ClientFormat{&client}, []conformance.Player{
+		{Name: "gemini", Provider: &gemini.Provider, Target: target.Target{Model: "gemini-2.5-pro", Options: options}},
+		{Name: "openai", Provider: &openai.Provider, Target: target.Target{Model: "gpt-4.1", Options: options}, Lacks: f.player},
+		{Name: "bedrock", Provider: &bedrock.Provider, Target: target.Target{Model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0", Options: options}},
+	})
+}
 
 func run(t *testing.T, f fault) {
+	if f.pair {
+		runPairs(t, f)
+		return
+	}
 	fields := provider.Fields{}
 	for _, name := range conformance.Fields() {
 		fields[name] = provider.Field{Treatment: provider.Mapped}

@@ -115,6 +115,7 @@ func newPair(t *testing.T, f *provider.ClientFormat, path *provider.ClientPath, 
 func (p *pair) all(t *testing.T, others []*pair) {
 	t.Run("replay", func(t *testing.T) { checkReplay(t, p, others) })
 	t.Run("blocks", func(t *testing.T) { checkBlocks(t, p) })
+	t.Run("lost calls", func(t *testing.T) { checkLost(t, p) })
 	t.Run("hosted", func(t *testing.T) { checkHosted(t, p) })
 	t.Run("sources", func(t *testing.T) { checkSources(t, p, others) })
 }

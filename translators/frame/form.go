@@ -98,12 +98,6 @@ func (p *Peeked) Wait() {
 // Single returns a reader of one event, whose data is a whole answer.
 func Single(data []byte) Reader { return &single{data: data} }
 
-// IsSingle says whether a reader is one of Single's.
-func IsSingle(r Reader) bool {
-	_, ok := r.(*single)
-	return ok
-}
-
 type single struct {
 	data []byte
 	done bool

@@ -10,6 +10,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -84,7 +85,7 @@ func TestClientRequestSurvivesTheRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, string(got), body)
+	jsontest.Same(t, string(got), body)
 }
 
 func TestInvalidClientRequestsAreRefused(t *testing.T) {
@@ -220,7 +221,7 @@ func TestStreamsSurviveTheClientsFormat(t *testing.T) {
 
 func TestErrorsAreInGooglesFormat(t *testing.T) {
 	got := Dialect.AppendError(nil, &chat.Error{Status: 429, Type: "rate_limit_error", Message: "slow \"down\""})
-	sameJSON(t, string(got), `{"error":{"code":429,"message":"slow \"down\"","status":"RESOURCE_EXHAUSTED"}}`)
+	jsontest.Same(t, string(got), `{"error":{"code":429,"message":"slow \"down\"","status":"RESOURCE_EXHAUSTED"}}`)
 	for name, d := range map[frame.Kind]chat.Dialect{frame.SSE: Dialect, frame.Array: ArrayDialect} {
 		e := d.NewEncoder(chat.Meta{})
 		out := e.Append(nil, &chat.Delta{Kind: chat.TextDelta, Text: []byte("a")})

@@ -1,8 +1,6 @@
 package gemini
 
 import (
-	"maps"
-
 	"go-ai-proxy/translators/provider"
 )
 
@@ -51,8 +49,6 @@ var fields = provider.Fields{
 }
 
 // vertexFields are those of Gemini on Vertex AI.
-var vertexFields = func() provider.Fields {
-	f := maps.Clone(fields)
-	f["service_tier"] = provider.Dropped.With("Vertex takes it as the header X-Vertex-AI-LLM-Shared-Request-Type")
-	return f
-}()
+var vertexFields = fields.With(provider.Fields{
+	"service_tier": provider.Dropped.With("Vertex takes it as the header X-Vertex-AI-LLM-Shared-Request-Type"),
+})

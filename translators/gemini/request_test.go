@@ -3,11 +3,11 @@ package gemini
 import (
 	"encoding/json"
 	"errors"
-	"reflect"
 	"strings"
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
@@ -37,20 +37,6 @@ func translate(t *testing.T, to target.Target, body string) (string, error) {
 	return string(out[1:]), nil
 }
 
-func sameJSON(t *testing.T, got, want string) {
-	t.Helper()
-	var g, w any
-	if err := json.Unmarshal([]byte(got), &g); err != nil {
-		t.Fatalf("%v: %s", err, got)
-	}
-	if err := json.Unmarshal([]byte(want), &w); err != nil {
-		t.Fatalf("want: %v", err)
-	}
-	if !reflect.DeepEqual(g, w) {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
 func TestConversationBecomesContents(t *testing.T) {
 	got, err := translate(t, onPublic("gemini-1.5-flash"), `{"max_tokens":8192,"temperature":0.8,"top_p":0.6,"top_k":1,"messages":[
 		{"role":"system","content":"You add."},{"role":"user","content":"1+2?"},{"role":"assistant","content":"3"},
@@ -58,7 +44,7 @@ func TestConversationBecomesContents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, got, `{"systemInstruction":{"parts":[{"text":"You add.\nBe kind."}]},
+	jsontest.Same(t, got, `{"systemInstruction":{"parts":[{"text":"You add.\nBe kind."}]},
 		"contents":[{"role":"user","parts":[{"text":"1+2?"}]},{"role":"model","parts":[{"text":"3"}]},{"role":"user","parts":[{"text":"Times 2?"},{"text":"Please."}]}],
 		"generationConfig":{"maxOutputTokens":8192,"temperature":0.8,"topP":0.6,"topK":1}}`)
 }
@@ -110,7 +96,7 @@ func TestRequestParts(t *testing.T) {
 			if err := json.Unmarshal([]byte(got), &body); err != nil {
 				t.Fatal(err)
 			}
-			sameJSON(t, string(body.Contents), c.want)
+			jsontest.Same(t, string(body.Contents), c.want)
 		})
 	}
 }
@@ -234,7 +220,7 @@ func TestRequestMembers(t *testing.T) {
 			if member == "" {
 				member = "null"
 			}
-			sameJSON(t, member, c.want)
+			jsontest.Same(t, member, c.want)
 		})
 	}
 }

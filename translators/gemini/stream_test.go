@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -185,7 +186,7 @@ func TestLogprobsAreInOpenAIsFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, string(resp.Choices[0].Logprobs), `{"content":[{"token":"a","logprob":-0.1,"bytes":null,"top_logprobs":[{"token":"a","logprob":-0.1,"bytes":null},{"token":"b","logprob":0,"bytes":null}]}]}`)
+	jsontest.Same(t, string(resp.Choices[0].Logprobs), `{"content":[{"token":"a","logprob":-0.1,"bytes":null,"top_logprobs":[{"token":"a","logprob":-0.1,"bytes":null},{"token":"b","logprob":0,"bytes":null}]}]}`)
 }
 
 func TestMeterSeesUsageModelAndEnd(t *testing.T) {

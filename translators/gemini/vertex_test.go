@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/target"
 )
@@ -133,7 +134,7 @@ func TestPartnerModelsGetOnlySupportedFields(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sameJSON(t, string(got), want)
+		jsontest.Same(t, string(got), want)
 	}
 }
 

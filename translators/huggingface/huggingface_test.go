@@ -12,6 +12,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
@@ -24,20 +25,6 @@ const mistral = "mistralai/Mistral-7B-Instruct-v0.2"
 
 func to(wanted route.Type, model string) *target.Target {
 	return &target.Target{Provider: "huggingface", Route: wanted, Model: model, Options: &target.Options{}}
-}
-
-func sameJSON(t *testing.T, got, want string) {
-	t.Helper()
-	var g, w any
-	if err := json.Unmarshal([]byte(got), &g); err != nil {
-		t.Fatalf("%v: %s", err, got)
-	}
-	if err := json.Unmarshal([]byte(want), &w); err != nil {
-		t.Fatalf("%v: %s", err, want)
-	}
-	if !reflect.DeepEqual(g, w) {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
 }
 
 func request(tgt *target.Target, body string) (string, error) {
@@ -74,7 +61,7 @@ func TestPromptsBecomeInputs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameJSON(t, got, `{"inputs":"What are you?","model":"`+mistral+`",`+c.want+`}`)
+			jsontest.Same(t, got, `{"inputs":"What are you?","model":"`+mistral+`",`+c.want+`}`)
 		})
 	}
 }
@@ -151,7 +138,7 @@ func TestGeneratedTextBecomesCompletionOrMessage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameJSON(t, string(out), head+c.want)
+			jsontest.Same(t, string(out), head+c.want)
 		})
 	}
 }
@@ -254,7 +241,7 @@ func TestEmbeddingsUseFeatureExtraction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sameJSON(t, string(body), c.want)
+		jsontest.Same(t, string(body), c.want)
 		format := mock.ByName("huggingface/feature-extraction")
 		r := httptest.NewRequest("POST", "/hf-inference/models/a/b/pipeline/feature-extraction", bytes.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")

@@ -130,7 +130,7 @@ func checkPost(r *http.Request) error {
 	return nil
 }
 
-// openAIRequest has every member of the API; others are refused.
+// openAIRequest has every member of the API, and one of compatible APIs; others are refused.
 type openAIRequest struct {
 	Model               string           `json:"model"`
 	Messages            []openAIMessage  `json:"messages"`
@@ -160,6 +160,7 @@ type openAIRequest struct {
 	Stream              *bool            `json:"stream"`
 	StreamOptions       *json.RawMessage `json:"stream_options"`
 	Temperature         *float64         `json:"temperature"`
+	Thinking            json.RawMessage  `json:"thinking"` // of DeepSeek, Kimi and Databricks
 	ToolChoice          json.RawMessage  `json:"tool_choice"`
 	Tools               []openAITool     `json:"tools"`
 	TopLogprobs         *int             `json:"top_logprobs"`

@@ -50,56 +50,9 @@ var (
 	Embed provider.Translator = embedFormat{}
 )
 
-// Fields holds the rules for the fields of an OpenAI chat request for /api/chat.
-var Fields = provider.Fields{
-	"model":    provider.Mapped.With("model"),
-	"messages": provider.Mapped.With("messages"),
-
-	"max_completion_tokens": provider.Mapped.With("options.num_predict"),
-	"max_tokens":            provider.Mapped.With("options.num_predict"),
-	"temperature":           provider.Mapped.With("options.temperature"),
-	"top_p":                 provider.Mapped.With("options.top_p"),
-	"top_k":                 provider.Mapped.With("options.top_k"),
-	"seed":                  provider.Mapped.With("options.seed"),
-	"stop":                  provider.Mapped.With("options.stop"),
-	"presence_penalty":      provider.Mapped.With("options.presence_penalty"),
-	"frequency_penalty":     provider.Mapped.With("options.frequency_penalty"),
-	"stream":                provider.Mapped.With("stream"),
-
-	"tools":         provider.Mapped.With("tools"),
-	"functions":     provider.Mapped.With("tools"),
-	"tool_choice":   provider.Mapped.With("tool_choice, which Ollama does not read yet; none leaves out the tools"),
-	"function_call": provider.Mapped.With("tool_choice"),
-
-	"response_format":  provider.Mapped.With("format"),
-	"reasoning_effort": provider.Mapped.With("think, of models that can"),
-	"logprobs":         provider.Mapped.With("logprobs"),
-	"top_logprobs":     provider.Mapped.With("top_logprobs"),
-	"extra_body":       provider.Mapped.With("merged into the body"),
-
-	"audio":                  provider.Dropped.With("the models do not speak"),
-	"logit_bias":             provider.Dropped.With("no such option"),
-	"metadata":               provider.Dropped.With("nothing is stored"),
-	"modalities":             provider.Dropped.With("text is the only one"),
-	"n":                      provider.Dropped.With("one answer per request"),
-	"parallel_tool_calls":    provider.Dropped.With("no such option"),
-	"prediction":             provider.Dropped.With("no such option"),
-	"prompt_cache_key":       provider.Dropped.With("the server caches by itself"),
-	"prompt_cache_retention": provider.Dropped.With("the server caches by itself"),
-	"safety_identifier":      provider.Dropped.With("nobody to tell"),
-	"service_tier":           provider.Dropped.With("there is one"),
-	"store":                  provider.Dropped.With("nothing is stored"),
-	"stream_options":         provider.Dropped.With("usage is always sent"),
-	"user":                   provider.Dropped.With("nobody to tell"),
-	"verbosity":              provider.Dropped.With("no such option"),
-	"web_search_options":     provider.Refused.With("nothing searches; left out beside functions"),
-}
-
-// generateFields holds the rules for the fields of an OpenAI completions request.
-var generateFields = provider.Fields{
+// fields holds the rules for the fields that chat and completions have in common.
+var fields = provider.Fields{
 	"model":             provider.Mapped.With("model"),
-	"prompt":            provider.Mapped.With("prompt"),
-	"suffix":            provider.Mapped.With("suffix"),
 	"max_tokens":        provider.Mapped.With("options.num_predict"),
 	"temperature":       provider.Mapped.With("options.temperature"),
 	"top_p":             provider.Mapped.With("options.top_p"),
@@ -110,11 +63,47 @@ var generateFields = provider.Fields{
 	"frequency_penalty": provider.Mapped.With("options.frequency_penalty"),
 	"stream":            provider.Mapped.With("stream"),
 	"extra_body":        provider.Mapped.With("merged into the body"),
-	"best_of":           provider.Dropped.With("one answer per request"),
-	"echo":              provider.Dropped.With("no such option"),
 	"logit_bias":        provider.Dropped.With("no such option"),
-	"logprobs":          provider.Dropped.With("Ollama's have another form than those of completions"),
 	"n":                 provider.Dropped.With("one answer per request"),
 	"stream_options":    provider.Dropped.With("usage is always sent"),
 	"user":              provider.Dropped.With("nobody to tell"),
 }
+
+// Fields holds the rules for the fields of an OpenAI chat request for /api/chat.
+var Fields = fields.With(provider.Fields{
+	"messages": provider.Mapped.With("messages"),
+
+	"max_completion_tokens": provider.Mapped.With("options.num_predict"),
+
+	"tools":         provider.Mapped.With("tools"),
+	"functions":     provider.Mapped.With("tools"),
+	"tool_choice":   provider.Mapped.With("tool_choice, which Ollama does not read yet; none leaves out the tools"),
+	"function_call": provider.Mapped.With("tool_choice"),
+
+	"response_format":  provider.Mapped.With("format"),
+	"reasoning_effort": provider.Mapped.With("think, of models that can"),
+	"logprobs":         provider.Mapped.With("logprobs"),
+	"top_logprobs":     provider.Mapped.With("top_logprobs"),
+
+	"audio":                  provider.Dropped.With("the models do not speak"),
+	"metadata":               provider.Dropped.With("nothing is stored"),
+	"modalities":             provider.Dropped.With("text is the only one"),
+	"parallel_tool_calls":    provider.Dropped.With("no such option"),
+	"prediction":             provider.Dropped.With("no such option"),
+	"prompt_cache_key":       provider.Dropped.With("the server caches by itself"),
+	"prompt_cache_retention": provider.Dropped.With("the server caches by itself"),
+	"safety_identifier":      provider.Dropped.With("nobody to tell"),
+	"service_tier":           provider.Dropped.With("there is one"),
+	"store":                  provider.Dropped.With("nothing is stored"),
+	"verbosity":              provider.Dropped.With("no such option"),
+	"web_search_options":     provider.Refused.With("nothing searches; left out beside functions"),
+})
+
+// generateFields holds the rules for the fields of an OpenAI completions request.
+var generateFields = fields.With(provider.Fields{
+	"prompt":   provider.Mapped.With("prompt"),
+	"suffix":   provider.Mapped.With("suffix"),
+	"best_of":  provider.Dropped.With("one answer per request"),
+	"echo":     provider.Dropped.With("no such option"),
+	"logprobs": provider.Dropped.With("Ollama's have another form than those of completions"),
+})

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -40,20 +41,6 @@ func translate(t *testing.T, dialect chat.Dialect, format chat.Upstream, body st
 		t.Fatalf("not JSON, or not appended: %s", out)
 	}
 	return string(out[1:]), nil
-}
-
-func sameJSON(t *testing.T, got, want string) {
-	t.Helper()
-	var g, w any
-	if err := json.Unmarshal([]byte(got), &g); err != nil {
-		t.Fatalf("%v: %s", err, got)
-	}
-	if err := json.Unmarshal([]byte(want), &w); err != nil {
-		t.Fatalf("want: %v", err)
-	}
-	if !reflect.DeepEqual(g, w) {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
 }
 
 const hello = `"messages":[{"role":"user","content":"hello"}]`
@@ -100,7 +87,7 @@ func TestChatRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameJSON(t, got, want+"}")
+			jsontest.Same(t, got, want+"}")
 		})
 	}
 }
@@ -115,7 +102,7 @@ func TestMessagesKeepOrderImagesAndThinking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, got, `{"model":"qwen3","stream":true,"messages":[
+	jsontest.Same(t, got, `{"model":"qwen3","stream":true,"messages":[
 		{"role":"system","content":"Be brief."},
 		{"role":"user","content":"What differs?\nSay.","images":["QUI="]},
 		{"role":"assistant","content":"The hue.","thinking":"Look."},
@@ -140,7 +127,7 @@ func TestToolResultsAreInTheOrderOfTheirCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, got, `{"model":"qwen3","stream":false,"messages":[
+	jsontest.Same(t, got, `{"model":"qwen3","stream":false,"messages":[
 		{"role":"user","content":"?"},
 		{"role":"assistant","content":"I ask.","tool_calls":[
 			{"id":"a","type":"function","function":{"name":"f","arguments":{"n":12345678901234567,"x":1.0}}},
@@ -169,7 +156,7 @@ func TestToolResultsComeBeforeText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, string(got), `{"model":"qwen3","stream":false,"messages":[
+	jsontest.Same(t, string(got), `{"model":"qwen3","stream":false,"messages":[
 		{"role":"assistant","content":"","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":{}}}]},
 		{"role":"tool","content":"ok","images":["QUI="],"tool_name":"f","tool_call_id":"1"},
 		{"role":"user","content":"Go on."}]}`)
@@ -187,7 +174,7 @@ func TestPrompts(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		sameJSON(t, got, c.want)
+		jsontest.Same(t, got, c.want)
 	}
 }
 
@@ -247,7 +234,7 @@ func TestKongsRecordedRequestAndAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, string(got), string(read("expected-requests/mistral/ollama/llm-v1-chat.json")))
+	jsontest.Same(t, string(got), string(read("expected-requests/mistral/ollama/llm-v1-chat.json")))
 
 	resp, err := Chat.ParseResponse(to, read("real-responses/mistral/ollama/llm-v1-chat.json"))
 	if err != nil {
@@ -292,7 +279,7 @@ func TestEmbeddingsRequestBody(t *testing.T) {
 			t.Errorf("%s: got %s, %v", c.in, got, err)
 			continue
 		}
-		sameJSON(t, string(got[1:]), c.want)
+		jsontest.Same(t, string(got[1:]), c.want)
 	}
 	for in, want := range map[string]string{
 		`{"input":[1,2]}`:       "input[0]: must be a string: the provider takes no token numbers",

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/chat/chattest"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
@@ -51,22 +51,10 @@ func TestResponsesInputBecomesAConversation(t *testing.T) {
 			continue
 		}
 		out, err := Upstream{}.AppendRequest(nil, &target.Target{Model: "m", Options: &target.Options{}}, req)
-		if err != nil || !sameJSON(t, out, []byte(c.want)) {
+		if err != nil || !jsontest.Equal(t, out, []byte(c.want)) {
 			t.Errorf("%s: %v\n got %s\nwant %s", c.name, err, out, c.want)
 		}
 	}
-}
-
-func sameJSON(t *testing.T, a, b []byte) bool {
-	t.Helper()
-	var x, y any
-	if err := json.Unmarshal(a, &x); err != nil {
-		t.Fatalf("%v\n%s", err, a)
-	}
-	if err := json.Unmarshal(b, &y); err != nil {
-		t.Fatalf("%v\n%s", err, b)
-	}
-	return reflect.DeepEqual(x, y)
 }
 
 func TestStatefulResponsesRequestsAreRefusedWithTheReason(t *testing.T) {
@@ -228,7 +216,7 @@ func TestResponsesStreamEndsWithTheWholeAnswer(t *testing.T) {
 		want, err := Responses.AppendResponse(nil, &chat.Response{
 			ID: "up-1", Model: "up-model", Created: 5, Choices: []chat.Choice{{Parts: everything, Finish: finish}}, Usage: usage, Meta: meta,
 		})
-		if err != nil || !sameJSON(t, got, want) {
+		if err != nil || !jsontest.Equal(t, got, want) {
 			t.Errorf("%s: %v\n got %s\nwant %s", finish, err, got, want)
 		}
 		var streamedSeen, wholeSeen chat.Seen

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
@@ -133,7 +134,7 @@ func TestCallsComeBackAsTheItemsOfTheirToolsAndGoOnAsTheyWere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, p := range req.Messages[0].Parts {
-		if c := toolCalls[i]; p.Name != c.name || p.ID != parts[i].ID || !sameJSON(t, []byte(p.Arguments.String()), []byte(c.arguments)) {
+		if c := toolCalls[i]; p.Name != c.name || p.ID != parts[i].ID || !jsontest.Equal(t, []byte(p.Arguments.String()), []byte(c.arguments)) {
 			t.Errorf("%s goes on as %s %s %s", c.name, p.ID, p.Name, p.Arguments.String())
 		}
 	}

@@ -408,6 +408,13 @@ type Field struct {
 // law.
 type Fields map[string]Field
 
+// With returns f and more; a field of both has the rule of more. f stays as it is.
+func (f Fields) With(more Fields) Fields {
+	all := maps.Clone(f)
+	maps.Copy(all, more)
+	return all
+}
+
 // With adds more to ops and returns ops.
 func With(ops, more map[route.Type]*Operation) map[route.Type]*Operation {
 	maps.Copy(ops, more)

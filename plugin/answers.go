@@ -3,12 +3,110 @@ package plugin
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/responsecache"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
+
+// listed is a model that clients may name, and the first target that serves it.
+type listed struct {
+	provider.Model
+	target *endpoint
+}
+
+// answerModels answers a client that asks which models the route serves, or for
+// one of them, and says whether that is what it asked. Nothing is sent to a
+// provider.
+func answerModels(x *exchange) (bool, error) {
+	inst, asked := x.instance, x.request.asked()
+	var all []listed
+	find := func(id string) int {
+		if all == nil {
+			all = listModels(x)
+		}
+		if i := slices.IndexFunc(all, func(m listed) bool { return m.is(id) }); i >= 0 {
+			return i
+		}
+		return slices.IndexFunc(all, func(m listed) bool { return m.target.hasAlias(id) })
+	}
+	id, ok := inst.table.Models(&asked, func(id string) bool { return find(id) >= 0 })
+	if !ok {
+		return false, nil
+	}
+	writer := inst.table.Format().Models
+	i := find(id)
+	var body []byte
+	switch {
+	case id == "":
+		models := make([]provider.Model, len(all))
+		for i := range all {
+			models[i] = all[i].Model
+		}
+		body = writer.AppendModels(nil, models)
+	case i < 0:
+		e := refuse(http.StatusNotFound, fmt.Sprintf("The model '%s' does not exist or you do not have access to it.", id))
+		e.Code, e.Param = "model_not_found", "model"
+		return true, e
+	default:
+		model := all[i].Model
+		if !all[i].is(id) {
+			model.ID = id // what a pattern stands for
+		}
+		body = writer.AppendModel(nil, &model)
+		x.record.Update(all[i].target.describe)
+	}
+	x.reply.finish(record.Completed, "")
+	return true, x.reply.send(http.StatusOK, http.Header{"Content-Type": isJSONInUTF8}, body)
+}
+
+// answerProbe answers a client whose request was refused, but only asked what is
+// there. It returns the refusal of any other.
+func answerProbe(x *exchange, refused error) error {
+	asked := x.request.asked()
+	allow, probed := x.instance.table.Probe(&asked, refused)
+	if !probed {
+		return refused
+	}
+	x.reply.finish(record.Completed, "")
+	if allow == "" {
+		return x.reply.send(http.StatusOK, http.Header{}, nil)
+	}
+	return x.reply.send(http.StatusNoContent, http.Header{"Allow": {allow}}, nil)
+}
+
+// listModels returns the models that the request's client may name, each once, in
+// the order of the targets. A target whose model depends on the request has none to
+// list, unless it has an alias.
+func listModels(x *exchange) []listed {
+	all := []listed{}
+	for _, t := range x.instance.targets {
+		if t.RouteType == route.Preserve || !x.balancing.shows(t) {
+			continue
+		}
+		for _, id := range t.names() {
+			i := slices.IndexFunc(all, func(m listed) bool { return m.ID == id })
+			if i < 0 {
+				i = len(all)
+				all = append(all, listed{provider.Model{ID: id, Owner: t.Model.Provider}, t})
+			}
+			if !slices.Contains(all[i].Routes, t.RouteType) {
+				all[i].Routes = append(all[i].Routes, t.RouteType)
+			}
+		}
+	}
+	return all
+}
+
+// is says whether id names the model.
+func (m *listed) is(id string) bool {
+	plain := m.target.provider.PlainModel
+	return m.ID == id || plain != nil && plain(m.ID) == plain(id)
+}
 
 // headerCache tells the client whether the answer is one that was kept: hit, miss or
 // bypass.
@@ -151,4 +249,22 @@ func keep(ctx context.Context, b *balancing, err error) {
 	}
 	e.Provider, e.Model, e.ResponseModel, e.Usage, e.Cost = d.Provider, d.Model, d.ResponseModel, d.Usage, d.Cost()
 	b.exchange.instance.answers.Put(ctx, b.capture.Key, e)
+}
+
+// headerCount says that the number of tokens that a client asked for is an
+// estimate.
+const headerCount = "X-Kong-Llm-Token-Count"
+
+// deliverEstimate answers with an estimate of the prompt's tokens, and says in the
+// record and in a header that it is one.
+func deliverEstimate(a *attempt) error {
+	r, err := a.internal.of(a.request)
+	if err != nil {
+		return err
+	}
+	tokens := record.TextTokens(r.PromptLen())
+	a.record.Update(func(d *record.Data) { d.Estimated = true })
+	a.reply.finish(record.Completed, "")
+	h := http.Header{"Content-Type": isJSONInUTF8, headerCount: {"estimated"}}
+	return a.reply.send(http.StatusOK, h, a.request.api.Count(nil, tokens))
 }
