@@ -248,6 +248,9 @@ func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	if o.TopK != nil && a.request.api.Limit == "" { // Responses have no top_k
 		edits = append(edits, jsonedit.Edit{Key: "top_k", Value: number(*o.TopK)})
 	}
+	if o.ServiceTier != "" && a.request.route != route.Completions && wins(a, jsonedit.Find(a.request.members, "service_tier") != nil) {
+		edits = append(edits, jsonedit.Edit{Key: "service_tier", Value: jsonedit.AppendString(nil, o.ServiceTier)})
+	}
 	return edits
 }
 
@@ -337,6 +340,9 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 	}
 	if o.TopK != nil && wins(a, r.TopK != "") {
 		r.TopK = chat.Number(number(*o.TopK))
+	}
+	if o.ServiceTier != "" && wins(a, r.ServiceTier != "") {
+		r.ServiceTier = o.ServiceTier
 	}
 	if len(r.Extra) > 0 {
 		r.Extra = extrabody.Own(r.Extra, o)

@@ -58,6 +58,7 @@ var fieldCases = map[string]fieldCase{
 	"model.options.top_p":                                 {value: `0.25`},
 	"model.options.top_k":                                 {value: `3`},
 	"model.options.override":                              {held: "TestOverrideDecidesWhoWins"},
+	"model.options.service_tier":                          {value: `"priority"`},
 	"model.options.input_cost":                            {held: "TestPricesNeedStatistics"},
 	"model.options.output_cost":                           {held: "TestPricesNeedStatistics"},
 	"model.options.cache_read_cost":                       {held: "TestPricesNeedStatistics"},

@@ -189,13 +189,14 @@ func forbiddenByFamily(row *provider.Family, body []byte) (wrong []string) {
 	if think := sent["think"]; think != nil && len(row.Efforts) == 0 {
 		wrong = append(wrong, "think")
 	}
-	if row.QuietTools && sent["messages"] != nil && sent["tools"] != nil && string(sent["reasoning_effort"]) != `"none"` {
+	if row.QuietTools && slices.Contains(row.Efforts, "none") && sent["messages"] != nil && sent["tools"] != nil && string(sent["reasoning_effort"]) != `"none"` {
 		wrong = append(wrong, "tools beside an effort")
 	}
 	if row.NoSchema && strings.Contains(string(sent["response_format"]), "schema") {
 		wrong = append(wrong, "a schema")
 	}
-	if row.Thinking == nil && sent["thinking"] != nil || sent["thinking"] != nil && sent["temperature"] != nil {
+	off := strings.Contains(string(sent["thinking"]), `"disabled"`) // leaves the temperature free
+	if sent["thinking"] != nil && (row.Thinking == nil || sent["temperature"] != nil && !off) {
 		wrong = append(wrong, "thinking")
 	}
 	return wrong

@@ -52,14 +52,14 @@ func TestUsageOfRealtimeSessionsIsSummed(t *testing.T) {
 			`{"type":"response.done","response":{"status":"cancelled","usage":null}}`,
 			`{"type":"response.done","response":{"usage":{"total_tokens":3,"input_tokens":2,"output_tokens":1,"input_token_details":{"text_tokens":2},"output_token_details":{"text_tokens":1}}}}`,
 			`{"type":"conversation.item.created","item":{"content":[{"text":"{\"usage\":{\"input_tokens\":9}} response.done"}]}}`,
-		}, chat.Usage{Prompt: 22, Completion: 11, PromptText: 7, PromptAudio: 15, Cached: 4, CompletionText: 3, CompletionAudio: 8}},
+		}, chat.Usage{Prompt: 22, Completion: 11, PromptText: 7, PromptAudio: 15, Cached: 4, CompletionText: 3, CompletionAudio: 8, Calls: 2, Largest: 20}},
 		"gemini": {gemini.LiveMeter, []string{
 			`{"setupComplete":{}}`,
 			`{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"mimeType":"audio/pcm","data":"aaaa"}}]}}}`,
 			`{"serverContent":{"turnComplete":true},"usageMetadata":{"promptTokenCount":20,"responseTokenCount":10,"thoughtsTokenCount":3,"totalTokenCount":33,"responseTokensDetails":[{"modality":"AUDIO","tokenCount":10}]}}`,
 			`{"usageMetadata":{"promptTokenCount":2,"responseTokenCount":1,"totalTokenCount":3,"responseTokensDetails":[{"modality":"TEXT","tokenCount":1}]}}`,
 			`{"usageMetadata":`,
-		}, chat.Usage{Prompt: 22, Completion: 14, Reasoning: 3, CompletionAudio: 10, CompletionText: 1}},
+		}, chat.Usage{Prompt: 22, Completion: 14, Reasoning: 3, CompletionAudio: 10, CompletionText: 1, Calls: 2, Largest: 20}},
 	} {
 		var seen chat.Seen
 		for i, m := range c.messages {

@@ -198,7 +198,7 @@ var ownFields = []*regexp.Regexp{
 	regexp.MustCompile(`^config\.(cache|response_cache)(\.|$)`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?logging\.price_file$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(audio_input|audio_output|image_input|image_output|image|character|minute|search|request)_cost$`),
-	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.override$`),
+	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.(override|service_tier)$`),
 	regexp.MustCompile(`^config\.(targets\[\]\.)?model\.options\.sagemaker(\.|$)`),
 }
 

@@ -42,7 +42,7 @@ var Provider = provider.Provider{
 			Fields:  Fields,
 			Origin:  Origin,
 			Edit:    provider.Edit{Request: OwnThinking},
-			Tune:    Tune,
+			Tune:    tuneOwn,
 			Caching: Caching,
 			Caveats: Caveats,
 			Untuned: Untuned,

@@ -154,9 +154,9 @@ func (batchFiles) Answer(t *target.Target, _ *provider.Call, body []byte, meta c
 	return &provider.Reply{Body: out, ContentType: "application/jsonl"}, nil
 }
 
-// readResult adds the usage of a batch's result to seen.
+// readBatchResult adds the usage of a batch's result to seen.
 // https://platform.claude.com/docs/en/build-with-claude/batch-processing#retrieving-batch-results
-func readResult(line []byte, seen *chat.Seen) {
+func readBatchResult(line []byte, seen *chat.Seen) {
 	message := jsonedit.Lookup(line, "result", "message")
 	if message == nil {
 		return

@@ -45,5 +45,5 @@ var clientBatches = provider.Resources{
 	Allowed: map[string][]string{
 		"": {"GET", "POST"}, "/{}": {"GET", "DELETE"}, "/{}/cancel": {"POST"}, "/{}/results": {"GET"},
 	},
-	Output: provider.Output{Under: "/results", Line: readResult},
+	Output: provider.Output{Under: "/results", Line: readBatchResult},
 }

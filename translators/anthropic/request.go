@@ -248,13 +248,18 @@ func appendIdentity(dst []byte, r *chat.Request) []byte {
 		dst = append(dst, user...)
 		dst = append(dst, '}')
 	}
-	// https://platform.claude.com/docs/en/api/service-tiers: auto takes
-	// priority capacity where there is some.
-	switch r.ServiceTier {
+	return jsonedit.AppendOptional(dst, "service_tier", serviceTier(r.ServiceTier))
+}
+
+// serviceTier is a tier of OpenAI's in Anthropic's words, "" if it has none: auto takes
+// priority capacity where there is some.
+// https://platform.claude.com/docs/en/api/service-tiers
+func serviceTier(tier string) string {
+	switch tier {
 	case "auto", "priority":
-		dst = append(dst, `,"service_tier":"auto"`...)
+		return "auto"
 	case "default", "standard", "standard_only":
-		dst = append(dst, `,"service_tier":"standard_only"`...)
+		return "standard_only"
 	}
-	return dst
+	return ""
 }

@@ -15,6 +15,15 @@ func Tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	return TuneClaude(t, ms, settings, jsonedit.Find(ms, "thinking"))
 }
 
+// tuneOwn is Tune on Anthropic's own API, which has tiers of service.
+func tuneOwn(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	l := provider.Layer{Members: ms, Edits: Tune(t, ms)}
+	if tier := serviceTier(t.Options.ServiceTier); tier != "" {
+		l.Contest(t, "service_tier", jsonedit.AppendString(nil, tier))
+	}
+	return l.Edits
+}
+
 // TuneClaude is Tune for a body that has the options at s. thinking is the body's
 // thinking, or nil. The budget of thinking is added to the limit. Only the sampling
 // parameters that the model accepts with this thinking are set; if temperature and

@@ -18,7 +18,7 @@ import (
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/welcome.html
 var native = map[provider.Format]*provider.Operation{
 	provider.BedrockConverse: operation,
-	provider.BedrockInvoke:   {Path: invokePath, Format: provider.BedrockInvoke, Meter: Meter, MeterHeaders: meterHeaders, Tune: tuneInvoke, Header: latencyHeader},
+	provider.BedrockInvoke:   {Path: invokePath, Format: provider.BedrockInvoke, Meter: Meter, MeterHeaders: meterHeaders, Tune: tuneInvoke, Header: servingHeaders},
 	provider.BedrockRetrieve: {
 		Base: endpoint("bedrock-agent-runtime"), Format: provider.BedrockRetrieve, Tune: tuneRetrieve,
 		Path: func(_ *target.Target, stream bool) (string, error) {
@@ -86,7 +86,7 @@ var withClaude = func() *provider.Provider {
 		Tune:    anthropic.Tune,
 		Untuned: anthropic.Untuned,
 		Caching: &provider.Caching{Marks: marksOf, Mark: anthropic.Mark},
-		Header:  latencyHeader,
+		Header:  servingHeaders,
 		Edit: provider.Edit{
 			Drop:    []string{"model", "stream"},
 			Set:     setVersion,

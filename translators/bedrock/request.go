@@ -253,14 +253,24 @@ func (q *query) appendServing(dst []byte, t *target.Target) []byte {
 	} else {
 		dst = jsonedit.AppendRaw(dst, "performanceConfig", own)
 	}
-	if own := q.native("serviceTier"); own != nil {
+	configured := t.Options != nil && t.Options.ServiceTier != "" && t.Options.Overrides()
+	if own := q.native("serviceTier"); own != nil && !configured {
 		return jsonedit.AppendRaw(dst, "serviceTier", own)
 	}
-	switch q.ServiceTier {
-	case "default", "flex", "priority", "reserved":
-		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "serviceTier"), '{'), "type", q.ServiceTier), '}')
+	if tier := serviceTier(q.ServiceTier); tier != "" {
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendName(dst, "serviceTier"), '{'), "type", tier), '}')
 	}
 	return dst
+}
+
+// serviceTier is tier where Bedrock has it under that name, otherwise "".
+// https://docs.aws.amazon.com/bedrock/latest/userguide/service-tiers-inference.html
+func serviceTier(tier string) string {
+	switch tier {
+	case "default", "flex", "priority", "reserved":
+		return tier
+	}
+	return ""
 }
 
 // appendMetadata writes requestMetadata, which Bedrock keeps in its invocation logs:

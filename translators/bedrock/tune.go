@@ -49,6 +49,9 @@ func tuneConverse(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	if o.Bedrock.PerformanceConfigLatency != "" {
 		l.Contest(t, "performanceConfig.latency", jsonedit.AppendString(nil, o.Bedrock.PerformanceConfigLatency))
 	}
+	if tier := serviceTier(o.ServiceTier); tier != "" {
+		l.Contest(t, "serviceTier.type", jsonedit.AppendString(nil, tier))
+	}
 	return l.Edits
 }
 
@@ -112,12 +115,15 @@ func tuneRetrieve(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	return nil
 }
 
-// latencyHeader returns the header with the latency class for InvokeModel, whose body
-// has the model's own format.
+// servingHeaders returns the headers with the latency class and the service tier for
+// InvokeModel, whose body has the model's own format.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
-func latencyHeader(t *target.Target) [][2]string {
+func servingHeaders(t *target.Target) (list [][2]string) {
 	if latency := t.Options.Bedrock.PerformanceConfigLatency; latency != "" {
-		return [][2]string{{"X-Amzn-Bedrock-Performanceconfig-Latency", latency}}
+		list = append(list, [2]string{"X-Amzn-Bedrock-Performanceconfig-Latency", latency})
 	}
-	return nil
+	if tier := serviceTier(t.Options.ServiceTier); tier != "" {
+		list = append(list, [2]string{"X-Amzn-Bedrock-Service-Tier", tier})
+	}
+	return list
 }

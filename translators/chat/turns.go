@@ -3,6 +3,7 @@ package chat
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
@@ -69,7 +70,22 @@ type arranger struct {
 	ids   CallIDs
 	turns []Turn
 	calls int
-	open  []string // ids of the calls whose results come next
+	open  []string       // ids of the calls whose results come next
+	times map[string]int // how often a call had an id
+}
+
+// id returns the id of a call, which no other has: some servers begin anew with call_0
+// in each answer, and Claude refuses the second. Of calls with one id each later one has
+// another, the same in every turn of the conversation.
+func (a *arranger) id(call *Part) string {
+	if a.times == nil {
+		a.times = map[string]int{}
+	}
+	id := call.ID
+	if a.times[id]++; a.times[id] > 1 && id != "" {
+		id += " " + strconv.Itoa(a.times[id]) // with a space no provider takes it as it is
+	}
+	return a.ids.Of(id, a.calls)
 }
 
 func (a *arranger) user(i int, m *Message) {
@@ -95,7 +111,7 @@ func (a *arranger) assistant(i int, m *Message) {
 		b := Block{Part: p, Message: i, Index: j}
 		if p.Kind == ToolCall {
 			a.calls++
-			b.Index, b.ID = calls, a.ids.Of(p.ID, a.calls)
+			b.Index, b.ID = calls, a.id(p)
 			calls++
 			a.open = append(a.open, b.ID)
 		}

@@ -66,3 +66,33 @@ func TestTurnsAlternateAndToolResultsFollowTheirCalls(t *testing.T) {
 		}
 	}
 }
+
+// Servers that count their calls anew in each answer, and clients that send a call twice.
+func TestCallsWithOneIDGetOneEach(t *testing.T) {
+	msgs := []chat.Message{text(chat.User, "hi"), calls("call_0"), result("call_0"), text(chat.User, "go on"), calls("call_0", "call_1"), result("call_0"), result("call_1")}
+	var before []chat.Turn
+	for n := range msgs {
+		turns := chat.Arrange(msgs[:n+1], chat.CallIDs{})
+		seen := map[string]int{}
+		for _, turn := range turns {
+			for _, b := range turn.Blocks {
+				if b.Part.Kind == chat.ToolCall {
+					seen[b.ID]++
+				} else if b.Part.Kind == chat.ToolResult && seen[b.ID] != 1 {
+					t.Errorf("a result for %q, of which there are %d: %s", b.ID, seen[b.ID], outline(turns))
+				}
+			}
+		}
+		if n == 3 {
+			before = turns
+		}
+		if n > 3 && !strings.HasPrefix(outline(turns), outline(before)) {
+			t.Errorf("%s does not begin with %s", outline(turns), outline(before))
+		}
+		for id, times := range seen {
+			if times > 1 {
+				t.Errorf("%q is the id of %d calls: %s", id, times, outline(turns))
+			}
+		}
+	}
+}

@@ -8,8 +8,8 @@ import (
 )
 
 // The law of lost calls: an agent that was interrupted has calls without results in its
-// history, results without calls, and the user's words between both. No provider refuses
-// that from a client of another format, and what was said and answered reaches it.
+// history, results without calls, and the user's words between both; and some servers
+// begin anew with call_0 in each answer. No provider refuses that from a client of another format, and what was said and answered reaches it.
 
 func checkLost(t *testing.T, p *pair) {
 	history := p.client.says("Look at both cities.")
@@ -26,6 +26,7 @@ func checkLost(t *testing.T, p *pair) {
 		"one result":              {history, answer.kept, one, goOn},
 		"results without calls":   {history, both, goOn},
 		"words between":           {history, answer.kept, p.client.says("Wait."), both, goOn},
+		"the same ids again":      {history, answer.kept, both, goOn, answer.kept, both, goOn},
 		"the conversation ends":   {history, answer.kept},
 		"results, and no request": {history, both},
 	} {

@@ -15,6 +15,9 @@ func check(u *provider.Use) (found []provider.Finding) {
 			Field: "model.options.gemini.api_endpoint", Message: "must be a host name without scheme and path, such as us-central1-aiplatform.googleapis.com",
 		})
 	}
+	if o.ServiceTier != "" && onVertex(u.Target) {
+		found = append(found, provider.Finding{Field: "model.options.service_tier", Message: "has no effect on Vertex AI, where a tier is a header of the client's", Warning: true})
+	}
 	if o.Gemini.EndpointID != "" && !onVertex(u.Target) {
 		found = append(found, provider.Finding{
 			Field: "model.options.gemini.endpoint_id", Message: "has no effect: it is of Vertex AI, which is chosen by gemini.api_endpoint", Warning: true,

@@ -25,7 +25,7 @@ func appendGenerationConfig(dst []byte, m *model, req *chat.Request) ([]byte, er
 		{"candidateCount", req.N}, {"seed", req.Seed},
 		{"presencePenalty", req.PresencePenalty}, {"frequencyPenalty", req.FrequencyPenalty}, {"logprobs", req.TopLogprobs},
 	} {
-		if n.value != "" {
+		if n.value != "" && !(m.noPenalties && strings.HasSuffix(n.name, "Penalty")) {
 			dst = jsonedit.AppendRaw(dst, n.name, n.value)
 		}
 	}

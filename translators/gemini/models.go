@@ -21,6 +21,8 @@ type model struct {
 	noJSON, noTools bool
 	// joins: functions may stand beside hosted tools, and beside a JSON answer.
 	joins bool
+	// noPenalties: presencePenalty and frequencyPenalty are refused.
+	noPenalties bool
 	// signs: calls in the history need a thought signature, and results may hold media.
 	signs bool
 	// documents of the row, beside the pages of all.
@@ -43,6 +45,7 @@ var (
 
 const (
 	thinkingPage = "https://ai.google.dev/gemini-api/docs/thinking"
+	neonPage     = "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/guides/gemini-4-neon" // read 2026-11
 	modelsPage   = "https://ai.google.dev/gemini-api/docs/models"
 	gemmaPage    = "https://ai.google.dev/gemma/docs/core/gemma_on_gemini_api"
 )
@@ -56,9 +59,11 @@ const (
 //	https://ai.google.dev/gemini-api/docs/thought-signatures
 //	https://ai.google.dev/gemma/docs/core/prompt-structure (before Gemma 4: no system role)
 var models = []model{
+	{prefix: "gemini-4-neon", thinks: byLevel, levels: []string{"LOW", "MEDIUM", "HIGH", "XHIGH"}, joins: true, signs: true, noPenalties: true, document: neonPage},
 	{prefix: "gemini-3-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
 	{prefix: "gemini-3.1-flash-lite", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
 	{prefix: "gemini-3-pro", thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3", thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},
 	{prefix: "gemini-2.5-pro", thinks: byBudget, least: 128, most: 32768, document: thinkingPage},
 	{prefix: "gemini-2.5-flash-lite", thinks: byBudget, least: 512, most: 24576, off: true, document: thinkingPage},
 	{prefix: "gemini-2.5", thinks: byBudget, least: 1, most: 24576, off: true, document: thinkingPage},
@@ -69,7 +74,8 @@ var models = []model{
 	{prefix: "gemma-3", systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
 	{prefix: "gemma-2", systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
 	{prefix: "gemma-", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, document: gemmaPage},
-	{thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-", thinks: byLevel, levels: threeLevels, joins: true, signs: true, noPenalties: true, document: neonPage}, // the newest
+	{thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},                                   // tuned models, aliases
 }
 
 // facts returns the table of models as docs/models.md tells it.
@@ -107,6 +113,9 @@ func (m *model) facts() provider.Facts {
 	}
 	if m.systemAsWords {
 		f.Notes = append(f.Notes, "a system prompt is the user's first words")
+	}
+	if m.noPenalties {
+		f.Without = append(f.Without, config+"presencePenalty", config+"frequencyPenalty")
 	}
 	if m.noTools {
 		f.Without = append(f.Without, "tools", "toolConfig")

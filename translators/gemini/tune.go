@@ -37,6 +37,26 @@ func tuneEmbedBatch(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 // Google accepts two spellings of its members; the client's member in the other
 // spelling is removed.
 func tune(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
+	return tuneTier(t, provider.Layer{Members: ms, Edits: tuneGeneration(t, ms)})
+}
+
+// tuneTier sets the service tier. Vertex has none in bodies.
+// https://ai.google.dev/gemini-api/docs/optimization
+func tuneTier(t *target.Target, l provider.Layer) []jsonedit.Edit {
+	const camel, snake = "serviceTier", "service_tier"
+	tier := serviceTier(t.Options.ServiceTier)
+	if tier == "" || onVertex(t) || l.Has(snake) && !t.Options.Overrides() {
+		return l.Edits
+	}
+	l.Contest(t, camel, jsonedit.AppendString(nil, tier))
+	if l.Has(snake) {
+		l.Set(snake, nil)
+	}
+	return l.Edits
+}
+
+// tuneGeneration returns the edits of generationConfig.
+func tuneGeneration(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	o := t.Options
 	if !provider.Tuned(o) {
 		return nil

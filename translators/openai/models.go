@@ -26,6 +26,11 @@ var Families = provider.Families{
 	{Prefix: "gpt-5.4-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5.4-pro"},
 	{Prefix: "gpt-5.5-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5.5-pro"},
 	{Prefix: "gpt-5.4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Default: "none", Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-5.4"},
+	{Prefix: "gpt-5.5-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-5.5"},
+	{Prefix: "gpt-5.6-", Efforts: upToMax, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-5.6-sol", Read: "2026-11"},
+	{Prefix: "gpt-6-astra-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-6-astra", Read: "2026-11"},
+	{Prefix: "gpt-6-", Efforts: upToMax, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-6-sol", Read: "2026-11"},
+	{Prefix: "gpt-6.1-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-6.1-sol", Read: "2026-11"},
 	{Prefix: "codex-mini-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/codex-mini-latest"},
 	{Prefix: "computer-use-preview-", OnlyResponses: true, Truncates: true, Document: modelsPage + "/computer-use-preview"},
 	{Prefix: "o1-pro-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: onlyResponsesPage},
@@ -47,10 +52,12 @@ var Families = provider.Families{
 	{Prefix: "gpt-4", Document: chatPage},
 	{Prefix: "gpt-audio", Document: chatPage},
 	{Prefix: "chatgpt-", Document: chatPage},
+	// gpt-6.2 and what comes.
 	// gpt-5.4 and newer: "Function tools with reasoning_effort are not supported … in
 	// /v1/chat/completions. To use function tools, use /v1/responses or set
-	// reasoning_effort to 'none'." Newer ones say so of requests without an effort, too.
-	{Prefix: "gpt-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: reasoningPage},
+	// reasoning_effort to 'none'." Newer ones say so of requests without an effort, too,
+	// and some have no 'none'.
+	{Prefix: "gpt-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-6.2-sol", Read: "2026-11"},
 }
 
 // What the API runs for the models besides the search.
@@ -76,6 +83,9 @@ const (
 	// newLimit is what max_tokens is called for models that reason.
 	newLimit = "max_completion_tokens"
 )
+
+// upToMax are the levels of gpt-5.6 and newer; some of those have no "none".
+var upToMax = []string{"none", "low", "medium", "high", "xhigh", "max"}
 
 // sampling are the parameters that models refuse which reason.
 // https://learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning

@@ -64,6 +64,9 @@ func (m Families) Of(name string) *Family {
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	for i := range m {
 		prefix := m[i].Prefix
+		if prefix != "" && name != "" && prefix[0] != name[0] {
+			continue // asked for each request, of tables with dozens of rows
+		}
 		if strings.HasPrefix(name, prefix) || len(prefix) == len(name)+1 && prefix[len(name)] == '-' && strings.HasPrefix(prefix, name) {
 			return &m[i]
 		}
@@ -138,7 +141,11 @@ func (m *Family) canRest(r *chat.Request) bool {
 }
 
 // silenced reports whether the model may not reason because it is offered functions.
-func (m *Family) silenced(r *chat.Request) bool { return m.QuietTools && len(r.Tools) > 0 }
+func (m *Family) silenced(r *chat.Request) bool { return m.silent() && len(r.Tools) > 0 }
+
+// silent reports whether the models call functions while they do not reason: some always
+// reason.
+func (m *Family) silent() bool { return m.QuietTools && slices.Contains(m.Efforts, "none") }
 
 // KnowsResponses reports whether there are requests for which the models need the
 // Responses API.
@@ -148,7 +155,8 @@ func (m *Family) KnowsResponses() bool {
 
 // NeedsResponses reports whether the models take r in the Responses API only.
 func (m *Family) NeedsResponses(r *chat.Request) bool {
-	return m != nil && (m.OnlyResponses || m.QuietTools && r.Functions() && cmp.Or(m.Wanted(r), m.Default) != "none")
+	quiet := m != nil && m.silent() && cmp.Or(m.Wanted(r), m.Default) == "none"
+	return m != nil && (m.OnlyResponses || m.QuietTools && r.Functions() && !quiet)
 }
 
 // Wanted is how hard the models shall think for r: as it says or, if it only says that

@@ -72,3 +72,20 @@ func TestOptionsThatAModelRefusesAreNotSet(t *testing.T) {
 		t.Errorf("got %s (%v); the client's own temperature is the client's", out, err)
 	}
 }
+
+// A model that always reasons has no way to call functions on chat/completions.
+func TestAModelThatAlwaysReasonsCallsFunctionsInResponses(t *testing.T) {
+	row := &Family{Efforts: []string{"low", "high"}, QuietTools: true}
+	for _, effort := range []string{"", "none", "high"} {
+		r := &chat.Request{ReasoningEffort: effort, Tools: []chat.Tool{{Name: "f"}}}
+		if !row.NeedsResponses(r) {
+			t.Errorf("effort %q: chat is taken", effort)
+		}
+		if got := row.Fit(r).ReasoningEffort; got == "none" || row.Caveats(r) != nil {
+			t.Errorf("effort %q became %q: %q", effort, got, row.Caveats(r))
+		}
+		if r.Tools = nil; row.NeedsResponses(r) {
+			t.Errorf("effort %q: Responses is taken without functions", effort)
+		}
+	}
+}

@@ -130,6 +130,7 @@ var (
 	gemini     = []string{"gemini"}
 	sagemaker  = []string{"sagemaker"}
 	chats      = []route.Type{route.Chat, route.Completions, route.Responses}
+	tiered     = []string{"openai", "azure", "anthropic", "bedrock", "gemini", "groq"}
 	anthropics = []string{"anthropic", "bedrock", "gemini"}
 )
 
@@ -140,6 +141,7 @@ var List = []Option{
 	{Name: "top_p", Tuning: true, Contested: true},
 	{Name: "top_k", Tuning: true, Contested: true},
 	{Name: "override"},
+	{Name: "service_tier", Contested: true, Providers: tiered, Lands: InText, Routes: []route.Type{route.Chat, route.Responses}},
 
 	{Name: "input_cost", Price: true},
 	{Name: "output_cost", Price: true},

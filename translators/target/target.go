@@ -36,6 +36,8 @@ type Options struct {
 	TopK        *int     `json:"top_k"`
 	// Override says whether the configured values win over the client's; nil is true.
 	Override *bool `json:"override"`
+	// ServiceTier is asked of the provider, in OpenAI's words or in its own.
+	ServiceTier string `json:"service_tier"`
 
 	Prices
 

@@ -26,5 +26,12 @@ local function read(path)
   return schema
 end
 
-return read(here .. "schema.json") or read(here .. "../../../schema.json")
-  or error("module '" .. NAME .. "' not found: no schema.json in " .. here .. " or three folders above")
+local schema = read(here .. "schema.json") or read(here .. "../../../schema.json")
+if schema then
+  return schema
+end
+
+-- Kong asks several times. Without this, it would hear the second time that loading the
+-- module has failed, and not start.
+package.loaded[NAME] = nil
+error("module '" .. NAME .. "' not found: no schema.json in " .. here .. " or three folders above")
