@@ -30,7 +30,8 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 		{"responses", mcp(`"never"`), "anthropic", "claude-sonnet-4-5", some, "", "mcp-client-2025-11-20"},
 		{"responses", mcp(`"never"`), "anthropic", "claude-sonnet-4-5", `"mcp_servers":[{"type":"url","url":"https://m.test/mcp","name":"docs","authorization_token":"tok"}]`, "", "mcp-client-2025-11-20"},
 		{"responses", mcp(`{"never":{"tool_names":["look","other"]}}`), "anthropic", "claude-sonnet-4-5", some, "", "mcp-client-2025-11-20"},
-		{"responses", mcp(`"always"`), "anthropic", "claude-sonnet-4-5", "", "mcp", ""}, // nobody would ask the user
+		{"responses", mcp(`"always"`), "anthropic", "claude-sonnet-4-5", "", "mcp", ""},                                      // nobody would ask the user
+		{"responses", strings.Replace(mcp(`"never"`), `["look"]`, `[]`, 1), "anthropic", "claude-sonnet-4-5", "", "mcp", ""}, // none is not all
 		{"responses", mcp(`null`), "anthropic", "claude-sonnet-4-5", "", "mcp", ""},
 		{"responses", `{"type":"mcp","server_label":"d","connector_id":"connector_dropbox","require_approval":"never"}`, "anthropic", "claude-sonnet-4-5", "", "mcp", ""},
 		{"responses", mcp(`"never"`), "gemini", "gemini-3-flash", "", "mcp", ""},
@@ -45,6 +46,11 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 		{"anthropic", `{"type":"code_execution_20250825","name":"code_execution"},` + toolset, "openai", "gpt-4.1", `{"type":"code_interpreter","container":{"type":"auto"}}`, "", ""},
 		{"anthropic", `{"type":"code_execution_20250825","name":"code_execution"},` + toolset, "xai", "grok-4", `{"type":"code_interpreter"}`, "", ""},
 		{"anthropic", `{"type":"web_search_20250305","name":"web_search"},` + toolset, "openai", "gpt-5.1", `{"type":"web_search"`, "", ""},
+		{"responses", mcp(`"never"`), "bedrock", "anthropic.claude-sonnet-4-5", "", "mcp", ""},
+		{"anthropic", toolset, "openai", "gpt-5.5", openaiMCP, "", ""},
+		{"anthropic", toolset, "openai", "gpt-6-sol", "", "mcp_toolset", ""}, // no document says that it has it
+		{"anthropic", toolset, "anthropic", "claude-sonnet-4-5", toolset, "", "mcp-client-2025-11-20"},
+		{"anthropic", toolset, "anthropic", "claude-sonnet-4-5", `"mcp_servers":[{"type":"url","url":"https://m.test/mcp","name":"docs","authorization_token":"tok"}]`, "", "mcp-client-2025-11-20"},
 		{"gemini", `{"codeExecution":{}}`, "openai", "gpt-5.1", `{"type":"code_interpreter","container":{"type":"auto"}}`, "", ""},
 		{"gemini", `{"googleSearch":{}}`, "openai", "gpt-5.1", `{"type":"web_search"}`, "", ""},
 	} {
@@ -74,6 +80,24 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 		}
 		if needs != c.needs {
 			t.Errorf("%s: needs %q, want %q", about, needs, c.needs)
+		}
+	}
+}
+
+// Tools that no provider was asked for are not written: what is not known of a model, or
+// cannot be said, is left out even where nobody looked before.
+func TestHostedToolsThatAModelLacksAreNotWritten(t *testing.T) {
+	r, err := openai.Responses.ParseRequest([]byte(`{"input":"x","tools":[{"type":"function","name":"f"},{"type":"code_interpreter","container":{"type":"auto"}},{"type":"mcp","server_label":"d","server_url":"https://m.test","require_approval":"always"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, model := range []string{"", "gpt-6-sol", "o1", "gpt-5-pro", "grok-2"} {
+		for _, name := range []string{"openai", "xai"} {
+			op := Lookup(name).Operations[route.Chat]
+			body, err := op.Instead.Operation.AppendRequest(nil, &target.Target{Provider: name, Model: model, Route: route.Chat, Options: &target.Options{}}, r)
+			if err != nil || strings.Contains(string(body), "code_interpreter") || strings.Contains(string(body), "m.test") {
+				t.Errorf("%s, %s: sent %s, %v", name, model, body, err)
+			}
 		}
 	}
 }

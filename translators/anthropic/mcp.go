@@ -49,23 +49,27 @@ func appendToolset(dst []byte, s *chat.Server) []byte {
 	return append(dst, '}')
 }
 
-// appendServers writes the MCP servers of r, beside those that the client has in
-// Anthropic's own words.
+// appendServers writes the MCP servers of r, beside those that only Anthropic's own
+// words can say.
 func appendServers(dst []byte, r *chat.Request) []byte {
 	own := r.Lookup("mcp_servers")
 	if r.Hosts(chat.MCP) == nil {
 		return jsonedit.AppendRaw(dst, "mcp_servers", own)
 	}
 	dst = append(jsonedit.AppendName(dst, "mcp_servers"), '[')
-	if jsonedit.IsArray(own) {
-		for _, s := range jsonedit.Elements(own, nil) {
-			dst = append(jsonedit.AppendComma(dst), s...)
-		}
-	}
+	known := map[string]bool{}
 	for i := range r.Tools {
-		if s := r.Tools[i].Server; s != nil {
+		if s := r.Tools[i].Server; s != nil && !known[s.Label] {
+			known[s.Label] = true
 			dst = jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"type":"url"`...), "url", s.URL)
 			dst = append(jsonedit.AppendOptional(jsonedit.AppendText(dst, "name", s.Label), "authorization_token", s.Token), '}')
+		}
+	}
+	if jsonedit.IsArray(own) {
+		for _, s := range jsonedit.Elements(own, nil) {
+			if v, err := jsonedit.Parse(s); err == nil && !known[v.GetString("name")] {
+				dst = append(jsonedit.AppendComma(dst), s...)
+			}
 		}
 	}
 	return append(dst, ']')
@@ -99,8 +103,12 @@ func parseServers(r *chat.Request, list *jsonedit.Value) {
 		settings := v.Get("tool_configuration")
 		if name := v.GetString("name"); !named[name] && (settings.Get("enabled") == nil || settings.GetBool("enabled")) {
 			if s := serverIn(v, nil); s != nil {
-				for _, tool := range settings.GetArray("allowed_tools") {
+				allowed := settings.Get("allowed_tools")
+				for _, tool := range allowed.GetArray() {
 					s.Allowed = append(s.Allowed, tool.GetString())
+				}
+				if s.Allowed == nil && allowed.Type() == jsonedit.TypeArray { // none is not all
+					continue
 				}
 				r.Tools = append(r.Tools, chat.ServerTool("mcp_servers", s, nil))
 			}

@@ -66,10 +66,10 @@ func Hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
 // appendTool writes a tool, with the schema that is enforced, nil for none.
 func appendTool(dst []byte, t *chat.Tool, strict chat.Raw) []byte {
 	switch {
-	case t.Server != nil:
-		return appendToolset(dst, t.Server)
 	case isOwn(t):
 		return append(dst, t.Native...)
+	case t.Server != nil:
+		return appendToolset(dst, t.Server)
 	case t.Hosted != "":
 		return appendHosted(dst, t)
 	}

@@ -29,12 +29,13 @@ func serverOf(o *jsonedit.Value) *chat.Server {
 	})
 	allowed := o.Get("allowed_tools")
 	own = own || allowed.GetBool("read_only")
-	if allowed.Type() == jsonedit.TypeObject {
+	if allowed.Get("tool_names") != nil {
 		allowed = allowed.Get("tool_names")
 	}
 	for _, name := range allowed.GetArray() {
 		s.Allowed = append(s.Allowed, name.GetString())
 	}
+	own = own || allowed.Type() == jsonedit.TypeArray && s.Allowed == nil // none is not all
 	approval := o.Get("require_approval")
 	switch {
 	case own:
@@ -72,7 +73,7 @@ func appendHostedTool(dst []byte, model *provider.Family, t *chat.Tool) []byte {
 func appendHostedChoice(dst []byte, req *chat.Request) []byte {
 	kind := "web_search"
 	for i := range req.Tools {
-		if t := &req.Tools[i]; t.Name == req.ToolChoice.Name && t.Hosted == chat.MCP {
+		if t := &req.Tools[i]; t.Name == req.ToolChoice.Name && t.Server != nil {
 			dst = jsonedit.AppendText(append(dst, `,"tool_choice":{"type":"mcp"`...), "server_label", t.Server.Label)
 			return append(dst, '}')
 		} else if t.Name == req.ToolChoice.Name && t.Hosted != chat.WebSearch {

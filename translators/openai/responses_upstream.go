@@ -177,7 +177,7 @@ func appendFlatTools(dst []byte, req *chat.Request, model *provider.Family) []by
 	for i := range req.Tools {
 		t := &req.Tools[i]
 		if t.Hosted != "" {
-			if t.Hosted != chat.WebSearch {
+			if t.Hosted != chat.WebSearch && model.RunsInResponses(t) {
 				dst = appendHostedTool(jsonedit.AppendComma(dst), model, t)
 			}
 			continue

@@ -178,7 +178,7 @@ func (m *Family) RunsInResponses(tool *chat.Tool) bool {
 		return m.SearchesInResponses()
 	}
 	_, runs := m.Runs[tool.Hosted]
-	return runs
+	return runs && (tool.Hosted != chat.MCP || tool.Server != nil)
 }
 
 // Takes reports whether the models take a top-level member.
