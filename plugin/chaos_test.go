@@ -323,7 +323,13 @@ func chaosOf(t *testing.T, total int, more []misbehaving, breaker string, with .
 		}
 	}
 	var counted int64
-	relay.states.Each(func(_ string, s *balancer.State) { counted += s.Snapshot().Prompt })
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) { // an attempt may be settled after its record
+		counted = 0
+		relay.states.Each(func(_ string, s *balancer.State) { counted += s.Snapshot().Prompt })
+		if counted == int64(told) || time.Now().After(deadline) {
+			break
+		}
+	}
 	// A stream that is cut off may have told its usage before.
 	if completed != float64(7*complete) || told <= completed || counted != int64(told) {
 		t.Errorf("%d whole answers of 7 tokens; their records have %v, those of all answers %v, the balancer %d", complete, completed, told, counted)

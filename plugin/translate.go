@@ -226,6 +226,15 @@ func fit(a *attempt, body []byte, edits []jsonedit.Edit) ([]byte, []jsonedit.Edi
 	return body, edits, nil
 }
 
+// tierOf is the configured tier of service: the completions API has none, wherever its
+// requests go.
+func tierOf(a *attempt) string {
+	if a.request.route == route.Completions {
+		return ""
+	}
+	return a.target.Options.ServiceTier
+}
+
 // wins says whether a configured value is sent where the client may have sent one.
 func wins(a *attempt, sent bool) bool { return !sent || a.target.Options.Overrides() }
 
@@ -248,8 +257,8 @@ func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 	if o.TopK != nil && a.request.api.Limit == "" { // Responses have no top_k
 		edits = append(edits, jsonedit.Edit{Key: "top_k", Value: number(*o.TopK)})
 	}
-	if o.ServiceTier != "" && a.request.route != route.Completions && wins(a, jsonedit.Find(a.request.members, "service_tier") != nil) {
-		edits = append(edits, jsonedit.Edit{Key: "service_tier", Value: jsonedit.AppendString(nil, o.ServiceTier)})
+	if tier := tierOf(a); tier != "" && wins(a, jsonedit.Find(a.request.members, "service_tier") != nil) {
+		edits = append(edits, jsonedit.Edit{Key: "service_tier", Value: jsonedit.AppendString(nil, tier)})
 	}
 	return edits
 }
@@ -341,8 +350,8 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 	if o.TopK != nil && wins(a, r.TopK != "") {
 		r.TopK = chat.Number(number(*o.TopK))
 	}
-	if o.ServiceTier != "" && wins(a, r.ServiceTier != "") {
-		r.ServiceTier = o.ServiceTier
+	if tier := tierOf(a); tier != "" && wins(a, r.ServiceTier != "") {
+		r.ServiceTier = tier
 	}
 	if len(r.Extra) > 0 {
 		r.Extra = extrabody.Own(r.Extra, o)
