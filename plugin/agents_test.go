@@ -32,3 +32,20 @@ func TestToolsLeftOutAreNamedInHeaderAndRecord(t *testing.T) {
 		}
 	}
 }
+
+func TestToolsOfAServerAreAskedOfClaudeWithTheirBeta(t *testing.T) {
+	s := newStage(t, says(200, "application/json", `{"id":"m","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`))
+	inst := s.instance(confOf("openai", "llm/v1/responses", "anthropic", "claude-sonnet-4-5", ""))
+	for tool, want := range map[string]string{
+		`{"type":"mcp","server_label":"d","server_url":"https://m.test","require_approval":"never"}`: "mcp-client-2025-11-20",
+		`{"type":"function","name":"f"}`: "",
+	} {
+		out, _ := s.post(inst, "/v1/responses", "", []byte(`{"model":"claude-sonnet-4-5","input":"x","tools":[`+tool+`]}`))
+		if out.status != 200 || len(s.seen) == 0 {
+			t.Fatalf("%d %s", out.status, out.body.String())
+		}
+		if got := s.seen[len(s.seen)-1].Header.Get("Anthropic-Beta"); got != want {
+			t.Errorf("%s: %q, want %q", tool, got, want)
+		}
+	}
+}

@@ -40,6 +40,7 @@ type attempt struct {
 	how      relation       // of the bodies
 	asked    *provider.Call // viaResource, viaCounter, an operation instead: what the provider is asked
 	left     []string       // the client's hosted tools that the provider does not have
+	needs    [][2]string    // headers that the translated request needs
 	fitted   []string       // values of the header of the operation's Fit
 	hidden   bool           // the stream has a usage chunk that the client did not ask for
 	// replaceable says that another attempt may replace this one.

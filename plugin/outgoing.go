@@ -280,6 +280,12 @@ func upstreamHeaders(a *attempt) http.Header {
 			h.Set(kv[0], kv[1])
 		}
 	}
+	for _, kv := range a.needs {
+		if before := h.Get(kv[0]); before != "" {
+			kv[1] = before + "," + kv[1]
+		}
+		h.Set(kv[0], kv[1])
+	}
 	for _, own := range []func(*target.Target) [][2]string{a.provider.Header, a.op.Header} {
 		if own == nil {
 			continue

@@ -314,6 +314,9 @@ func translateChat(a *attempt) error {
 	if err != nil {
 		return err
 	}
+	if a.op.Needs != nil {
+		a.needs = a.op.Needs(r)
+	}
 	if a.op.Caveats != nil {
 		if caveats := a.op.Caveats(a.target, r); caveats != nil {
 			a.record.Update(func(d *record.Data) { d.Warnings = append(d.Warnings, caveats...) })

@@ -37,6 +37,7 @@ var Provider = provider.Provider{
 			Format:  provider.AnthropicMessages,
 			Chat:    Messages,
 			Hosts:   Hosts,
+			Needs:   Needs,
 			Meter:   Meter,
 			Fields:  Fields,
 			Origin:  Origin,

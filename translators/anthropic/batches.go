@@ -60,7 +60,7 @@ func appendBatch(t *target.Target, client []byte) ([]byte, error) {
 	body := []byte(`{"requests":[`)
 	for i := range b.Lines {
 		body = jsonedit.AppendComma(body)
-		params, err := b.Lines[i].Translate(t, &provider.Operation{Chat: Messages, Hosts: Hosts})
+		params, err := b.Lines[i].Translate(t, &provider.Operation{Chat: Messages, Hosts: hostsInBatches})
 		if err != nil {
 			return nil, err
 		}
@@ -68,6 +68,12 @@ func appendBatch(t *target.Target, client []byte) ([]byte, error) {
 		body = append(jsonedit.AppendRaw(body, "params", params), '}')
 	}
 	return append(body, "]}"...), nil
+}
+
+// hostsInBatches are the hosted tools that need no header, which a batch has for all of
+// its lines.
+func hostsInBatches(t *target.Target, r *chat.Request, tool *chat.Tool) bool {
+	return tool.Server == nil && Hosts(t, r, tool)
 }
 
 // Answer implements provider.Resource.

@@ -47,6 +47,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	parseServers(r, v.Get("mcp_servers"))
 	r.NameTools()
 	return r, nil
 }

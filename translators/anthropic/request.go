@@ -23,7 +23,7 @@ const maxUnstreamed = 128000 / 6
 // for. A client may send them in any dialect.
 var natives = []string{
 	"cache_control", "compaction", "container", "context_management", "diagnostics",
-	"fallback_credit_token", "fallbacks", "inference_geo", "mcp_servers", "speed",
+	"fallback_credit_token", "fallbacks", "inference_geo", "speed",
 }
 
 // leastTopP is the lowest top_p that is accepted together with thinking.
@@ -68,6 +68,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = th.append(dst)
 	dst = appendOutputConfig(dst, m, r, th.effort)
 	dst = appendIdentity(dst, r)
+	dst = appendServers(dst, r)
 	for _, name := range natives {
 		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
 	}

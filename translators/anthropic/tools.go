@@ -60,7 +60,7 @@ var hosted = map[chat.Hosted][2]string{ // type and name
 // Hosts says which hosted tools Anthropic's own API has.
 func Hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
 	_, ok := hosted[tool.Hosted]
-	return ok || isOwn(tool)
+	return ok || tool.Server != nil || isOwn(tool)
 }
 
 // appendTool writes a tool, with the schema that is enforced, nil for none.
@@ -68,6 +68,8 @@ func appendTool(dst []byte, t *chat.Tool, strict chat.Raw) []byte {
 	switch {
 	case isOwn(t):
 		return append(dst, t.Native...)
+	case t.Server != nil:
+		return appendToolset(dst, t.Server)
 	case t.Hosted != "":
 		return appendHosted(dst, t)
 	}

@@ -28,6 +28,7 @@ var claude = &provider.Provider{
 		Format:  provider.AnthropicMessages,
 		Chat:    provider.Edited{Upstream: anthropic.Messages, Edit: &claudeEdit},
 		Hosts:   anthropic.Hosts,
+		Needs:   anthropic.Needs,
 		Meter:   anthropic.Meter,
 		Fields:  claudeFields,
 		Origin:  anthropic.Origin,

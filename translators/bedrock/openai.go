@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -34,7 +35,10 @@ type operations = map[route.Type]*provider.Operation
 
 var messages = func() *provider.Operation {
 	op := anthropic.MessagesAt("/anthropic/v1/messages")
-	op.Hosts, op.Fields = anthropic.Hosts, anthropic.Fields
+	op.Fields = anthropic.Fields
+	op.Hosts = func(t *target.Target, r *chat.Request, tool *chat.Tool) bool { // servers need a beta that it does not have
+		return tool.Server == nil && anthropic.Hosts(t, r, tool)
+	}
 	return op
 }()
 

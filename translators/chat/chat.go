@@ -210,6 +210,7 @@ type Tool struct {
 	// see provider.Operation.Offer.
 	Hosted Hosted
 	Search *Search // of a WebSearch, nil for none
+	Server *Server // of an MCP
 	// Client is how the client's format writes the tool and its calls, if it is no
 	// plain function there.
 	Client ClientTool

@@ -10,18 +10,23 @@ import (
 // document, and nothing else. A table without a row for any name knows nothing of the
 // names that it does not have.
 
+// grokTools are what xAI runs for its models besides the search.
+//
+//	https://docs.x.ai/developers/tools/overview
+var grokTools = map[chat.Hosted]string{chat.CodeExecution: `{"type":"code_interpreter"}`, chat.MCP: ""}
+
 // grok are xAI's. Those that reason refuse some of the sampling parameters.
 var grok = provider.Families{
 	{Prefix: "grok-2", Document: grokPage},
 	{Prefix: "grok-3-mini-", Efforts: []string{"low", "high"}, Refuses: grokRefuses, Document: grokPage},
 	{Prefix: "grok-3", Document: grokPage},
-	{Prefix: "grok-4-", Refuses: grokRefuses, Searches: true, Document: grokPage},
-	{Prefix: "grok-4.1-", Refuses: grokRefuses, Searches: true, Document: grokPage},
-	{Prefix: "grok-4.20-multi-agent-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: grokRefuses, OnlyResponses: true, Searches: true, Document: grokPage},
-	{Prefix: "grok-4.20-", Refuses: grokRefuses, Searches: true, Document: grokPage},
-	{Prefix: "grok-4.3-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: grokRefuses, Searches: true, Document: grokPage},
+	{Prefix: "grok-4-", Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokPage},
+	{Prefix: "grok-4.1-", Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokPage},
+	{Prefix: "grok-4.20-multi-agent-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: grokRefuses, OnlyResponses: true, Searches: true, Runs: grokTools, Document: grokPage},
+	{Prefix: "grok-4.20-", Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokPage},
+	{Prefix: "grok-4.3-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokPage},
 	{Prefix: "grok-code-", Refuses: grokRefuses, Document: grokPage},
-	{Prefix: "grok-", Efforts: []string{"low", "medium", "high"}, Refuses: grokRefuses, Searches: true, Document: grokPage},
+	{Prefix: "grok-", Efforts: []string{"low", "medium", "high"}, Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokPage},
 	{Document: grokPage},
 }
 

@@ -1,6 +1,9 @@
 package openai
 
-import "go-ai-proxy/translators/provider"
+import (
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+)
 
 // Families are OpenAI's, on its own API and on Azure. "gpt-" takes the names that are
 // not here yet for the newest. Models that reason refuse max_tokens and the sampling
@@ -9,21 +12,21 @@ var Families = provider.Families{
 	{Prefix: "gpt-5-chat-", Limit: newLimit, Document: modelsPage + "/gpt-5-chat-latest"},
 	{Prefix: "gpt-5.1-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.1-chat-latest"},
 	{Prefix: "gpt-5.2-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.2-chat-latest"},
-	{Prefix: "gpt-5-pro-", Efforts: []string{"high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: modelsPage + "/gpt-5-pro"},
+	{Prefix: "gpt-5-pro-", Efforts: []string{"high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5-pro"},
 	{Prefix: "gpt-5-codex-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5-codex"},
-	{Prefix: "gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: reasoningPage},
+	{Prefix: "gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: reasoningPage},
 	{Prefix: "gpt-5.1-codex-max-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5.1-codex-max"},
 	{Prefix: "gpt-5.1-codex-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5.1-codex"},
-	{Prefix: "gpt-5.1-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: reasoningPage},
-	{Prefix: "gpt-5.2-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: modelsPage + "/gpt-5.2-pro"},
+	{Prefix: "gpt-5.1-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: reasoningPage},
+	{Prefix: "gpt-5.2-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5.2-pro"},
 	{Prefix: "gpt-5.2-codex-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5.2-codex"},
-	{Prefix: "gpt-5.2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: modelsPage + "/gpt-5.2"},
+	{Prefix: "gpt-5.2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-5.2"},
 	{Prefix: "gpt-5.3-codex-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/gpt-5.3-codex"},
 	{Prefix: "gpt-5.3-chat-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, Document: modelsPage + "/gpt-5.3-chat-latest"},
-	{Prefix: "gpt-5.4-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: modelsPage + "/gpt-5.4-pro"},
+	{Prefix: "gpt-5.4-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: modelsPage + "/gpt-5.4-pro"},
 	{Prefix: "gpt-5.5-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: modelsPage + "/gpt-5.5-pro"},
-	{Prefix: "gpt-5.4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Default: "none", Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-5.4"},
-	{Prefix: "gpt-5.5-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-5.5"},
+	{Prefix: "gpt-5.4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Default: "none", Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-5.4"},
+	{Prefix: "gpt-5.5-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: newTools, Document: modelsPage + "/gpt-5.5"},
 	{Prefix: "gpt-5.6-", Efforts: upToMax, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-5.6-sol", Read: "2026-11"},
 	{Prefix: "gpt-6-astra-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-6-astra", Read: "2026-11"},
 	{Prefix: "gpt-6-", Efforts: upToMax, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-6-sol", Read: "2026-11"},
@@ -31,21 +34,21 @@ var Families = provider.Families{
 	{Prefix: "codex-mini-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: modelsPage + "/codex-mini-latest"},
 	{Prefix: "computer-use-preview-", OnlyResponses: true, Truncates: true, Document: modelsPage + "/computer-use-preview"},
 	{Prefix: "o1-pro-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Document: onlyResponsesPage},
-	{Prefix: "o3-pro-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Document: onlyResponsesPage},
+	{Prefix: "o3-pro-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Document: onlyResponsesPage},
 	{Prefix: "o3-deep-research-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, AlwaysSearches: true, Document: deepPage},
 	{Prefix: "o4-mini-deep-research-", Efforts: []string{"medium"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, AlwaysSearches: true, Document: deepPage},
 	{Prefix: "o3-mini-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
 	{Prefix: "o1-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Document: reasoningPage},
-	{Prefix: "o3-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: reasoningPage},
-	{Prefix: "o4-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Document: reasoningPage},
+	{Prefix: "o3-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: reasoningPage},
+	{Prefix: "o4-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Document: reasoningPage},
 	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: "https://cookbook.openai.com/articles/openai-harmony"},
 	{Prefix: "gpt-35-", Document: "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/legacy-models"},
 	{Prefix: "gpt-3", Document: chatPage},
 	{Prefix: "gpt-4o-audio-", Document: chatPage},
 	{Prefix: "gpt-4o-mini-audio-", Document: chatPage},
-	{Prefix: "gpt-4o-", Searches: true, Document: searchPage},
+	{Prefix: "gpt-4o-", Searches: true, Runs: allTools, Document: searchPage},
 	{Prefix: "gpt-4.1-nano-", Document: searchPage},
-	{Prefix: "gpt-4.1-", Searches: true, Document: searchPage},
+	{Prefix: "gpt-4.1-", Searches: true, Runs: allTools, Document: searchPage},
 	{Prefix: "gpt-4", Document: chatPage},
 	{Prefix: "gpt-audio", Document: chatPage},
 	{Prefix: "chatgpt-", Document: chatPage},
@@ -56,6 +59,20 @@ var Families = provider.Families{
 	// and some have no 'none'.
 	{Prefix: "gpt-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-6.2-sol", Read: "2026-11"},
 }
+
+// What the API runs for the models besides the search: of the newest, what a list of
+// their tools names. No list is known of those after gpt-5.5.
+//
+//	https://platform.openai.com/docs/guides/tools-code-interpreter
+//	https://platform.openai.com/docs/guides/tools-image-generation
+//	https://platform.openai.com/docs/guides/tools-connectors-mcp
+var (
+	allTools = map[chat.Hosted]string{
+		chat.CodeExecution: `{"type":"code_interpreter","container":{"type":"auto"}}`, chat.ImageGeneration: `{"type":"image_generation"}`, chat.MCP: "",
+	}
+	newTools = map[chat.Hosted]string{chat.CodeExecution: allTools[chat.CodeExecution], chat.MCP: ""}
+	proTools = map[chat.Hosted]string{chat.ImageGeneration: `{"type":"image_generation"}`, chat.MCP: ""}
+)
 
 const (
 	chatPage      = "https://platform.openai.com/docs/api-reference/chat/create"

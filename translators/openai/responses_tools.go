@@ -198,6 +198,9 @@ func (b *toolbox) search(o *jsonedit.Value) error {
 // hosted adds a tool that the provider would have to run.
 func (b *toolbox) hosted(o *jsonedit.Value, typ string) {
 	tool := chat.HostedTool(typ, "", jsonedit.AppendValue(nil, o))
+	if server := serverOf(o); typ == "mcp" && server != nil {
+		tool = chat.ServerTool(typ, server, tool.Native)
+	}
 	if tool.Hosted == chat.WebSearch {
 		tool.Search = searchOf(o, o.Get("user_location"))
 		for list, to := range map[string]*[]string{"allowed_domains": &tool.Search.Allowed, "blocked_domains": &tool.Search.Blocked} {

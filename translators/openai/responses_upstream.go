@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,15 +18,15 @@ func OrResponses(op, at *provider.Operation, models provider.Families, model fun
 	responses := *at
 	responses.Chat = responsesUpstream{models: models, model: model}
 	responses.Hosts = func(t *target.Target, _ *chat.Request, tool *chat.Tool) bool {
-		return tool.Hosted == chat.WebSearch && models.Of(t.Model).SearchesInResponses()
+		return models.Of(t.Model).RunsInResponses(tool)
 	}
 	responses.Fields = responsesFields
 	needs := func(t *target.Target, r *chat.Request) bool {
 		if strings.Contains(t.Model, "/") { // as others name it, who serve it in their own way
 			return false
 		}
-		m, search := models.Of(t.Model), r.Hosts(chat.WebSearch)
-		return m.NeedsResponses(r) || search != nil && m.SearchesInResponses() && !op.Hosts(t, r, search)
+		m := models.Of(t.Model)
+		return m.NeedsResponses(r) || slices.ContainsFunc(r.Tools, func(tool chat.Tool) bool { return m.RunsInResponses(&tool) && !op.Hosts(t, r, &tool) })
 	}
 	op.Instead = &provider.Instead{
 		Operation: &responses,
@@ -176,6 +177,9 @@ func appendFlatTools(dst []byte, req *chat.Request, model *provider.Family) []by
 	for i := range req.Tools {
 		t := &req.Tools[i]
 		if t.Hosted != "" {
+			if t.Hosted != chat.WebSearch && model.RunsInResponses(t) {
+				dst = appendHostedTool(jsonedit.AppendComma(dst), model, t)
+			}
 			continue
 		}
 		if isCustom(t) {
@@ -198,7 +202,7 @@ func appendFlatTools(dst []byte, req *chat.Request, model *provider.Family) []by
 	switch {
 	case req.ToolChoice.Mode == "":
 	case req.ForcesHosted():
-		dst = append(dst, `,"tool_choice":{"type":"web_search"}`...)
+		dst = appendHostedChoice(dst, req)
 	case req.ToolChoice.Mode == "function":
 		kind := "function"
 		if customNames(req)[req.ToolChoice.Name] {

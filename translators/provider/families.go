@@ -34,6 +34,9 @@ type Family struct {
 	// AlwaysSearches that they refuse requests without a tool for it, and Truncates that
 	// they demand that a conversation which is too long is cut.
 	OnlyResponses, Searches, AlwaysSearches, Truncates bool
+	// Runs are the tools besides the search that the API runs for them there, as it
+	// writes them; an MCP server has its own members.
+	Runs map[chat.Hosted]string
 	// Thinking, if set, returns Anthropic's member thinking, which the models have
 	// instead of reasoning_effort; nil for none.
 	Thinking func(model string, r *chat.Request) []byte
@@ -168,6 +171,15 @@ func (m *Family) Wanted(r *chat.Request) string {
 
 // SearchesInResponses reports whether the models have a web search in the Responses API.
 func (m *Family) SearchesInResponses() bool { return m != nil && (m.Searches || m.AlwaysSearches) }
+
+// RunsInResponses reports whether the models have a hosted tool in the Responses API.
+func (m *Family) RunsInResponses(tool *chat.Tool) bool {
+	if tool.Hosted == chat.WebSearch || m == nil {
+		return m.SearchesInResponses()
+	}
+	_, runs := m.Runs[tool.Hosted]
+	return runs && (tool.Hosted != chat.MCP || tool.Server != nil)
+}
 
 // Takes reports whether the models take a top-level member.
 func (m *Family) Takes(name string) bool { return m == nil || !slices.Contains(m.Refuses, name) }

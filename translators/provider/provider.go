@@ -176,6 +176,8 @@ type Operation struct {
 	// body of the same native format, with members ms: tuning options and how the
 	// request is served.
 	Tune func(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit
+	// Needs, if set, returns headers that a translated request needs for what it asks.
+	Needs func(r *chat.Request) [][2]string
 	// Header, if set, returns headers of this operation in addition to the
 	// provider's.
 	Header func(t *target.Target) [][2]string

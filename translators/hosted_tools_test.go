@@ -1,0 +1,103 @@
+package translators
+
+import (
+	"strings"
+	"testing"
+
+	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/gemini"
+	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/route"
+	"go-ai-proxy/translators/target"
+)
+
+// A hosted tool of one maker is another's where that has one, and is left out by name
+// where not.
+func TestHostedToolsAreMappedBothWays(t *testing.T) {
+	const server = `{"type":"mcp","server_label":"docs","server_url":"https://m.test/mcp","authorization":"tok","allowed_tools":["look"],"require_approval":%}`
+	mcp := func(approval string) string { return strings.Replace(server, "%", approval, 1) }
+	ask := map[string]string{
+		"responses": `{"input":"x","tools":[{"type":"function","name":"f"},%]}`,
+		"anthropic": `{"max_tokens":9,"messages":[{"role":"user","content":"x"}],"mcp_servers":[{"type":"url","url":"https://m.test/mcp","name":"docs","authorization_token":"tok"}],"tools":[{"name":"f","input_schema":{"type":"object"}},%]}`,
+		"gemini":    `{"contents":[{"parts":[{"text":"x"}]}],"tools":[{"functionDeclarations":[{"name":"f"}]},%]}`,
+	}
+	dialects := map[string]chat.Dialect{"responses": openai.Responses, "anthropic": anthropic.Dialect, "gemini": gemini.Dialect}
+	const toolset = `{"type":"mcp_toolset","mcp_server_name":"docs"}`
+	const openaiMCP = `{"type":"mcp","server_label":"docs","server_url":"https://m.test/mcp","authorization":"tok","require_approval":"never"}`
+	const some = `{"type":"mcp_toolset","mcp_server_name":"docs","default_config":{"enabled":false},"configs":{"look":{"enabled":true}}}`
+	for _, c := range []struct{ client, tool, provider, model, want, left, needs string }{
+		{"responses", mcp(`"never"`), "anthropic", "claude-sonnet-4-5", some, "", "mcp-client-2025-11-20"},
+		{"responses", mcp(`"never"`), "anthropic", "claude-sonnet-4-5", `"mcp_servers":[{"type":"url","url":"https://m.test/mcp","name":"docs","authorization_token":"tok"}]`, "", "mcp-client-2025-11-20"},
+		{"responses", mcp(`{"never":{"tool_names":["look","other"]}}`), "anthropic", "claude-sonnet-4-5", some, "", "mcp-client-2025-11-20"},
+		{"responses", mcp(`"always"`), "anthropic", "claude-sonnet-4-5", "", "mcp", ""},                                      // nobody would ask the user
+		{"responses", strings.Replace(mcp(`"never"`), `["look"]`, `[]`, 1), "anthropic", "claude-sonnet-4-5", "", "mcp", ""}, // none is not all
+		{"responses", mcp(`null`), "anthropic", "claude-sonnet-4-5", "", "mcp", ""},
+		{"responses", `{"type":"mcp","server_label":"d","connector_id":"connector_dropbox","require_approval":"never"}`, "anthropic", "claude-sonnet-4-5", "", "mcp", ""},
+		{"responses", mcp(`"never"`), "gemini", "gemini-3-flash", "", "mcp", ""},
+		{"responses", `{"type":"code_interpreter","container":{"type":"auto"}}`, "anthropic", "claude-sonnet-4-5", `{"type":"code_execution_20250825","name":"code_execution"}`, "", "code-execution-2025-08-25"},
+		{"responses", `{"type":"code_interpreter","container":{"type":"auto"}}`, "gemini", "gemini-3-flash", `{"codeExecution":{}}`, "", ""},
+		{"responses", `{"type":"file_search","vector_store_ids":["vs_1"]}`, "anthropic", "claude-sonnet-4-5", "", "file_search", ""},
+		{"responses", `{"type":"image_generation"}`, "gemini", "gemini-3-flash", "", "image_generation", ""},
+		{"anthropic", toolset, "openai", "gpt-5.1", openaiMCP, "", ""},
+		{"anthropic", toolset, "xai", "grok-4", openaiMCP, "", ""},
+		{"anthropic", some, "openai", "gpt-5.1", `"authorization":"tok","allowed_tools":["look"],"require_approval":"never"`, "", ""},
+		{"anthropic", `{"type":"mcp_toolset","mcp_server_name":"docs","configs":{"look":{"enabled":false}}}`, "openai", "gpt-5.1", "", "mcp_toolset", ""},
+		{"anthropic", `{"type":"code_execution_20250825","name":"code_execution"},` + toolset, "openai", "gpt-4.1", `{"type":"code_interpreter","container":{"type":"auto"}}`, "", ""},
+		{"anthropic", `{"type":"code_execution_20250825","name":"code_execution"},` + toolset, "xai", "grok-4", `{"type":"code_interpreter"}`, "", ""},
+		{"anthropic", `{"type":"web_search_20250305","name":"web_search"},` + toolset, "openai", "gpt-5.1", `{"type":"web_search"`, "", ""},
+		{"responses", mcp(`"never"`), "bedrock", "anthropic.claude-sonnet-4-5", "", "mcp", ""},
+		{"anthropic", toolset, "openai", "gpt-5.5", openaiMCP, "", ""},
+		{"anthropic", toolset, "openai", "gpt-6-sol", "", "mcp_toolset", ""}, // no document says that it has it
+		{"anthropic", toolset, "anthropic", "claude-sonnet-4-5", toolset, "", "mcp-client-2025-11-20"},
+		{"anthropic", toolset, "anthropic", "claude-sonnet-4-5", `"mcp_servers":[{"type":"url","url":"https://m.test/mcp","name":"docs","authorization_token":"tok"}]`, "", "mcp-client-2025-11-20"},
+		{"gemini", `{"codeExecution":{}}`, "openai", "gpt-5.1", `{"type":"code_interpreter","container":{"type":"auto"}}`, "", ""},
+		{"gemini", `{"googleSearch":{}}`, "openai", "gpt-5.1", `{"type":"web_search"}`, "", ""},
+	} {
+		about := c.client + ", " + c.provider + ": " + c.tool
+		r, err := dialects[c.client].ParseRequest([]byte(strings.Replace(ask[c.client], "%", c.tool, 1)))
+		if err != nil {
+			t.Fatalf("%s: %v", about, err)
+		}
+		to := &target.Target{Provider: c.provider, Model: c.model, Route: route.Chat, Options: &target.Options{}}
+		op := Lookup(c.provider).Operations[route.Chat]
+		if op.Instead != nil && op.Instead.Request(to, r) {
+			op = op.Instead.Operation
+		}
+		left, err := op.Offer(to, r)
+		if err != nil || strings.Join(left, ",") != c.left {
+			t.Errorf("%s: left out %q, want %q, %v", about, left, c.left, err)
+		}
+		body, err := op.AppendRequest(nil, to, r)
+		if err != nil || !strings.Contains(string(body), c.want) || c.left != "" && strings.Contains(string(body), "m.test") {
+			t.Errorf("%s: want %s, sent %s, %v", about, c.want, body, err)
+		}
+		needs := ""
+		if op.Needs != nil {
+			for _, h := range op.Needs(r) {
+				needs += h[1]
+			}
+		}
+		if needs != c.needs {
+			t.Errorf("%s: needs %q, want %q", about, needs, c.needs)
+		}
+	}
+}
+
+// Tools that no provider was asked for are not written: what is not known of a model, or
+// cannot be said, is left out even where nobody looked before.
+func TestHostedToolsThatAModelLacksAreNotWritten(t *testing.T) {
+	r, err := openai.Responses.ParseRequest([]byte(`{"input":"x","tools":[{"type":"function","name":"f"},{"type":"code_interpreter","container":{"type":"auto"}},{"type":"mcp","server_label":"d","server_url":"https://m.test","require_approval":"always"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, model := range []string{"", "gpt-6-sol", "o1", "gpt-5-pro", "grok-2"} {
+		for _, name := range []string{"openai", "xai"} {
+			op := Lookup(name).Operations[route.Chat]
+			body, err := op.Instead.Operation.AppendRequest(nil, &target.Target{Provider: name, Model: model, Route: route.Chat, Options: &target.Options{}}, r)
+			if err != nil || strings.Contains(string(body), "code_interpreter") || strings.Contains(string(body), "m.test") {
+				t.Errorf("%s, %s: sent %s, %v", name, model, body, err)
+			}
+		}
+	}
+}
