@@ -223,3 +223,22 @@ func TestKongsDefaultYieldsToTheClientsNormalize(t *testing.T) {
 		}
 	}
 }
+
+// TestMistralGetsFunctionsAsTools: it refuses what was before tools, and the client is
+// answered in its words.
+func TestMistralGetsFunctionsAsTools(t *testing.T) {
+	s := newStage(t, says(200, "application/json", `{"id":"1","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"","tool_calls":[{"id":"abcdefghi","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`))
+	const history = `"messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},{"role":"function","name":"f","content":"7"}]`
+	const functions = `,"functions":[{"name":"f","parameters":{"type":"object","properties":{}}}],"function_call":{"name":"f"}`
+	for body, want := range map[string][]string{
+		"{" + history + functions + "}": {`"tools":[`, `"tool_choice":{`, `"tool_calls":[`, `"role":"tool"`},
+		"{" + history + "}":             {`"tool_calls":[`, `"role":"tool"`},
+	} {
+		out, _ := s.post(s.instance(confOf("openai", chatRoute, "mistral", "mistral-large-2512", `"mistral_format":"openai"`)), "/chat", "", []byte(body))
+		for _, w := range want {
+			if out.status != 200 || len(s.sent) != 1 || !strings.Contains(string(s.sent[0]), w) || strings.Contains(string(s.sent[0]), `"function_call"`) {
+				t.Errorf("%d: sent %s, want %s", out.status, s.sent, w)
+			}
+		}
+	}
+}

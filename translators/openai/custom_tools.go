@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 )
 
 // A custom tool takes free text, perhaps of a grammar, and no JSON. Elsewhere it is a
@@ -75,6 +76,32 @@ func inputArguments(input jsonedit.Text) jsonedit.Text {
 func inputOf(arguments jsonedit.Text) []byte {
 	var inner innerText
 	return inner.end(inner.append(nil, arguments.AppendDecoded(nil)))
+}
+
+// WithTools returns op for an API that knows tools, and not the functions that were
+// before them: bodies with those are written anew.
+func WithTools(op *provider.Operation) *provider.Operation {
+	before := op.Rephrase
+	op.Rephrase = func(ms []jsonedit.Member) bool { return hasFunctions(ms) || before != nil && before(ms) }
+	return op
+}
+
+// hasFunctions reports whether a body of chat/completions has functions or function_call,
+// or calls and results of them in the history.
+func hasFunctions(ms []jsonedit.Member) bool {
+	if jsonedit.Find(ms, "functions") != nil || jsonedit.Find(ms, "function_call") != nil {
+		return true
+	}
+	messages := jsonedit.Find(ms, "messages")
+	if !jsonedit.Contains(messages, `"function_call"`) && !jsonedit.Contains(messages, `"function"`) {
+		return false
+	}
+	for _, m := range jsonedit.Elements(messages, nil) {
+		if call := jsonedit.Lookup(m, "function_call"); jsonedit.IsObject(call) || string(jsonedit.Lookup(m, "role")) == `"function"` {
+			return true
+		}
+	}
+	return false
 }
 
 // hasCustomTools reports whether a body of chat/completions has custom tools, or calls
