@@ -78,6 +78,8 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	calls := 0
 	var parts chat.Joiner
 	var sources grounding
+	var ran codeRuns
+	begun := 0 // the place of the last run
 	cited := v.Get("groundingMetadata")
 	for _, p := range v.GetArray("content", "parts") {
 		part, ok := parsePart(p)
@@ -85,6 +87,12 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 			sources.add(&part)
 		}
 		if !ok {
+			continue
+		}
+		if run := ran.begin(p); run != nil {
+			begun, part = len(parts.Parts()), chat.Part{Kind: chat.HostedRun, Run: run}
+		} else if run, token := ran.end(p); run != nil {
+			parts.Parts()[begun].Signature = token
 			continue
 		}
 		if part.Kind == chat.ToolCall {

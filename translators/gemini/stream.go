@@ -22,6 +22,7 @@ type stream struct {
 	opened bool
 	calls  []int       // by candidate
 	cited  []grounding // by candidate
+	ran    []codeRuns  // by candidate
 	usage  chat.Usage
 }
 
@@ -118,6 +119,8 @@ func (s *stream) content(at int, candidate *jsonedit.Value) {
 			s.call(at, call, signature)
 		} else if blob := p.Get("inlineData"); blob != nil {
 			s.media(at, blob)
+		} else if p.Get("executableCode") != nil || p.Get("codeExecutionResult") != nil {
+			s.code(at, p)
 		}
 	}
 	if cited := candidate.Get("groundingMetadata"); cited != nil {
@@ -129,6 +132,18 @@ func (s *stream) content(at int, candidate *jsonedit.Value) {
 		from := len(s.buf)
 		s.buf = appendLogprobs(s.buf, l)
 		s.emit(chat.Delta{Kind: chat.LogprobsDelta, Choice: at, Raw: s.keep(from)})
+	}
+}
+
+// code tells of code that Google ran.
+func (s *stream) code(at int, p *jsonedit.Value) {
+	for len(s.ran) <= at {
+		s.ran = append(s.ran, codeRuns{})
+	}
+	if run := s.ran[at].begin(p); run != nil {
+		s.emit(chat.Delta{Kind: chat.RunStart, Choice: at, Run: run})
+	} else if run, token := s.ran[at].end(p); run != nil {
+		s.emit(chat.Delta{Kind: chat.RunEnd, Choice: at, Run: run, Signature: []byte(token)})
 	}
 }
 
