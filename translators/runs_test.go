@@ -258,3 +258,40 @@ func TestClaudeIsNotSentTheSearchesOfOthers(t *testing.T) {
 		t.Errorf("of its own runs is left %s", got)
 	}
 }
+
+// What Google searched for comes with the last words of a stream, and is told behind them.
+func TestSearchesOfGoogleAreTold(t *testing.T) {
+	op, to := Lookup("gemini").Operations[route.Chat], &target.Target{Provider: "gemini", Model: "gemini-3-flash", Route: route.Chat, Options: &target.Options{}}
+	const parts = `{"candidates":[{"content":{"parts":[{"text":"Done."}]}`
+	const metadata = `"finishReason":"STOP","groundingMetadata":{"webSearchQueries":["news"],"groundingChunks":[{"web":{"uri":"https://x.test","title":"X"}}],"groundingSupports":[{"segment":{"startIndex":0,"endIndex":5},"groundingChunkIndices":[0]}]}}]}`
+	for name, c := range map[string]struct {
+		dialect chat.Dialect
+		want    []string
+	}{
+		"responses": {openai.Responses, []string{`"annotations":[{"type":"url_citation"`, `"type":"web_search_call","status":"completed","action":{"type":"search","query":"news","sources":[{"type":"url","url":"https://x.test"}]}`}},
+		"anthropic": {anthropic.Dialect, []string{`Done.`, `"type":"server_tool_use"`, `"name":"web_search","input":{"query":"news"}`, `"type":"web_search_tool_result"`, `"type":"web_search_result","url":"https://x.test","title":"X"`}},
+	} {
+		list, _ := toClient(t, op, to, c.dialect, "gemini", parts+","+metadata, false)
+		var stream []byte
+		e, s := c.dialect.NewEncoder(chat.Meta{ID: "9", Model: "m", Origin: op.Own(to)}), op.Chat.NewStream(to)
+		for _, ev := range []string{parts + "}]}", `{"candidates":[{` + metadata} {
+			deltas, err := s.Next(frame.Event{Data: []byte(ev)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range deltas {
+				stream = e.Append(stream, &deltas[i])
+			}
+		}
+		stream = e.Append(stream, &chat.Delta{Kind: chat.End})
+		for how, got := range map[string]string{"whole": string(list), "streamed": string(stream[max(0, strings.LastIndex(string(stream), "response.completed")):])} {
+			for _, want := range c.want {
+				i := strings.Index(got, want)
+				if i < 0 && !(how == "streamed" && name == "anthropic" && strings.Contains(want, `"input"`)) { // which comes in pieces
+					t.Errorf("%s, %s: %s is not where it belongs in %s", name, how, want, got)
+				}
+				got = got[max(i, 0):]
+			}
+		}
+	}
+}

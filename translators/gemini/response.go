@@ -108,6 +108,11 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 		}
 	}
 	c.Parts, c.Citations = parts.Parts(), sources.read(cited)
+	var searched searches
+	searched.read(cited)
+	for _, run := range searched.list {
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.HostedRun, Run: run})
+	}
 	c.Finish = finishReason(v.GetStringBytes("finishReason"), calls > 0)
 	if c.Finish == chat.Failed {
 		c.StopText = failure(v)

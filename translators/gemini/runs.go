@@ -50,3 +50,30 @@ func (w *writer) appendRun(turn, token string) {
 		}
 	}
 }
+
+// maxQueries is how many searches of one answer are told of.
+const maxQueries = 32
+
+// searches are what Google searched for. A stream has the list with its last words or
+// with all of them, so that clients are told at the end, whole or streamed.
+type searches struct{ list []*chat.Run }
+
+// read reads the searches of a groundingMetadata, which replace those before. Which of
+// them found a page is not said: the last one has all.
+// https://ai.google.dev/gemini-api/docs/google-search
+func (s *searches) read(metadata *jsonedit.Value) {
+	queries := metadata.GetArray("webSearchQueries")
+	if len(queries) == 0 {
+		return
+	}
+	s.list = nil
+	for _, q := range queries[:min(len(queries), maxQueries)] {
+		s.list = append(s.list, &chat.Run{Kind: chat.WebSearch, Name: "google_search", Input: q.GetString()})
+	}
+	last := s.list[len(s.list)-1]
+	for _, chunk := range metadata.GetArray("groundingChunks") {
+		if page := chunk.Get("web"); page != nil {
+			last.Sources = append(last.Sources, chat.Citation{URL: page.GetString("uri"), Title: page.GetString("title")})
+		}
+	}
+}

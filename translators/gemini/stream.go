@@ -23,6 +23,7 @@ type stream struct {
 	calls  []int       // by candidate
 	cited  []grounding // by candidate
 	ran    []codeRuns  // by candidate
+	looked []searches  // by candidate
 	usage  chat.Usage
 }
 
@@ -78,6 +79,7 @@ func (s *stream) response(v *jsonedit.Value) {
 	for i, c := range candidates {
 		at := place(i, c)
 		if reason := finishReason(c.GetStringBytes("finishReason"), s.called(at) > 0); reason != "" {
+			s.searched(at)
 			d := chat.Delta{Kind: chat.Finish, Choice: at, Reason: reason}
 			if reason == chat.Failed {
 				d.Text = []byte(failure(c))
@@ -127,12 +129,28 @@ func (s *stream) content(at int, candidate *jsonedit.Value) {
 		for _, c := range s.sources(at).read(cited) {
 			s.emit(chat.Delta{Kind: chat.CitationDelta, Choice: at, Citation: &c})
 		}
+		for len(s.looked) <= at {
+			s.looked = append(s.looked, searches{})
+		}
+		s.looked[at].read(cited)
 	}
 	if l := candidate.Get("logprobsResult"); l != nil {
 		from := len(s.buf)
 		s.buf = appendLogprobs(s.buf, l)
 		s.emit(chat.Delta{Kind: chat.LogprobsDelta, Choice: at, Raw: s.keep(from)})
 	}
+}
+
+// searched tells of the searches of a candidate.
+func (s *stream) searched(at int) {
+	if at >= len(s.looked) {
+		return
+	}
+	for _, run := range s.looked[at].list {
+		s.emit(chat.Delta{Kind: chat.RunStart, Choice: at, Run: run})
+		s.emit(chat.Delta{Kind: chat.RunEnd, Choice: at, Run: run})
+	}
+	s.looked[at].list = nil
 }
 
 // code tells of code that Google ran.
