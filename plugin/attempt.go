@@ -353,11 +353,16 @@ func (a *attempt) withhold(deliver func() error) error {
 	return failed
 }
 
+// usage is what the provider counted, without estimates.
+func (a *attempt) usage() balancer.Sample {
+	u := &a.seen.Usage
+	return balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: a.record.Cost(u)}
+}
+
 // sample is the cost and latency of the answered attempt. Only a complete answer
 // has a latency: a target that breaks off early must not count as fast.
 func (a *attempt) sample(end record.Outcome, now time.Time) balancer.Sample {
-	u := &a.seen.Usage // without estimates
-	x := balancer.Sample{Prompt: u.Prompt, Completion: u.Completion, Cost: a.record.Cost(u)}
+	x := a.usage()
 	switch {
 	case a.took > 0:
 		x.Latency = a.took

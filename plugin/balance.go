@@ -203,6 +203,7 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 		x.spending.Release(&inst.targets[i].spends)
 		if a != nil && a.seen.HasUsage {
 			settleSeen(a) // the provider has counted something before it failed
+			inst.balancer.Learn(i, a.usage(), pick.Now)
 		}
 		failed.replaceable = replaceable
 		failure = failed.failure

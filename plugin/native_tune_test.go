@@ -174,6 +174,10 @@ func TestOverrideDecidesWhoWins(t *testing.T) {
 		{"embeddings translated", "openai", "cohere", "e", "llm/v1/embeddings", vectors, "/embeddings", `{"input":"x","dimensions":8}`, []string{`"output_dimension":8`}, []string{`"output_dimension":64`}},
 		{"gemini's embeddings", "gemini", "gemini", "g", "llm/v1/embeddings", vectors, "/v1beta/models/g:batchEmbedContents", `{"requests":[{"content":{},"output_dimensionality":8},{"content":{}}]}`,
 			[]string{`"output_dimensionality":8`, `{"content":{},"outputDimensionality":64}`}, []string{`[{"content":{},"outputDimensionality":64},{"content":{},"outputDimensionality":64}]`}},
+		{"vertex's embeddings, the older place", "gemini", "gemini", "gemini-embedding-2", "llm/v1/embeddings", vectors + "," + vertexOptions, vertexModels + "gemini-embedding-2:embedContent", `{"content":{},"output_dimensionality":8}`,
+			[]string{`{"content":{},"output_dimensionality":8}`}, []string{`{"content":{},"embedContentConfig":{"outputDimensionality":64}}`}},
+		{"vertex's embeddings, the other spelling", "gemini", "gemini", "gemini-embedding-2", "llm/v1/embeddings", vectors + "," + vertexOptions, vertexModels + "gemini-embedding-2:embedContent", `{"embed_content_config":{"output_dimensionality":8}}`,
+			[]string{`{"embed_content_config":{"output_dimensionality":8}}`}, []string{`{"embed_content_config":{"outputDimensionality":64}}`}},
 		{"cohere's embeddings", "cohere", "cohere", "e", "llm/v1/embeddings", vectors, "/v2/embed", `{"texts":["x"],"output_dimension":8}`, []string{`"output_dimension":8`}, []string{`"output_dimension":64`}},
 		{"Titan's embeddings", "openai", "bedrock", "amazon.titan-embed-text-v2:0", "llm/v1/embeddings", vectors + `,"bedrock":{"aws_region":"us-east-1","embeddings_normalize":true}`, "/embeddings", `{"input":"x","normalize":false}`,
 			[]string{`"normalize":false`, `"dimensions":64`}, []string{`"normalize":true`, `"dimensions":64`}},
@@ -199,5 +203,23 @@ func TestSpeechIsPaidByTheCharacter(t *testing.T) {
 	_, r := s.post(s.instance(confOf("openai", "audio/v1/audio/speech", "openai", "tts-1", `"character_cost":15`)), "/audio/speech", "", []byte(`{"input":"Grüß dich","voice":"v"}`))
 	if d := r.Data(); d.Usage.Characters != 9 || d.Cost() != 9*15/1e6 {
 		t.Errorf("%d characters cost %v", d.Usage.Characters, d.Cost())
+	}
+}
+
+// TestKongsDefaultYieldsToTheClientsNormalize: false cannot be told from what is not
+// configured, so that it holds where the client says nothing, and there only.
+func TestKongsDefaultYieldsToTheClientsNormalize(t *testing.T) {
+	s := newStage(t, says(200, "application/json", `{}`))
+	for _, c := range []struct{ model, route, body, want string }{
+		{"amazon.titan-embed-text-v2:0", "llm/v1/embeddings", `{"inputText":"x"}`, `{"inputText":"x","normalize":false}`},
+		{"amazon.titan-embed-text-v2:0", "llm/v1/embeddings", `{"inputText":"x","normalize":true}`, `{"inputText":"x","normalize":true}`},
+		{"amazon.titan-embed-text-v1", "llm/v1/embeddings", `{"inputText":"x"}`, `{"inputText":"x"}`},
+		{"amazon.titan-embed-text-v2:0", chatRoute, `{"inputText":"x"}`, `{"inputText":"x"}`},
+	} {
+		options := `"bedrock":{"aws_region":"us-east-1","embeddings_normalize":false}`
+		out, _ := s.post(s.instance(confOf("bedrock", c.route, "bedrock", c.model, options)), "/model/"+c.model+"/invoke", "", []byte(c.body))
+		if len(s.sent) != 1 || string(s.sent[0]) != c.want {
+			t.Errorf("%s: sent %s, want %s: %s", c.model, s.sent, c.want, out.body.String())
+		}
 	}
 }

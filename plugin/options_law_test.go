@@ -34,6 +34,8 @@ type surface struct {
 const (
 	chatBody  = `{"messages":[{"role":"user","content":"x"}]}`
 	vectorsIn = `{"input":"x"}`
+
+	vertexModels = "/v1/projects/acme/locations/us-east5/publishers/google/models/"
 )
 
 var surfaces = []surface{
@@ -74,6 +76,14 @@ var surfaces = []surface{
 	{"embeddings to titan", "openai", "llm/v1/embeddings", "bedrock", "amazon.titan-embed-text-v2:0", "", "/embeddings", vectorsIn, map[string]string{"dimensions": "dimensions", "normalize": "normalize"}},
 	{"cohere's embeddings", "cohere", "llm/v1/embeddings", "cohere", "embed-v4.0", "", "/v2/embed", `{"texts":["x"]}`, map[string]string{"dimensions": "output_dimension"}},
 	{"gemini's embeddings", "gemini", "llm/v1/embeddings", "gemini", "g", "", "/v1beta/models/g:embedContent", `{"content":{}}`, map[string]string{"dimensions": "outputDimensionality"}},
+	{"embeddings to titan's pictures", "openai", "llm/v1/embeddings", "bedrock", "amazon.titan-embed-image-v1", "", "/embeddings", vectorsIn, map[string]string{"dimensions": "dimensions > embeddingConfig.outputEmbeddingLength"}},
+	{"titan's embeddings", "bedrock", "llm/v1/embeddings", "bedrock", "amazon.titan-embed-text-v2:0", "", "/model/amazon.titan-embed-text-v2:0/invoke", `{"inputText":"x"}`, map[string]string{"dimensions": "dimensions", "normalize": "normalize"}},
+	{"titan's pictures", "bedrock", "llm/v1/embeddings", "bedrock", "amazon.titan-embed-image-v1", "", "/model/amazon.titan-embed-image-v1/invoke", `{"inputText":"x"}`, map[string]string{"dimensions": "embeddingConfig.outputEmbeddingLength"}},
+	{"cohere's embeddings on bedrock", "bedrock", "llm/v1/embeddings", "bedrock", "us.cohere.embed-v4:0", "", "/model/us.cohere.embed-v4:0/invoke", `{"texts":["x"]}`, map[string]string{"dimensions": "output_dimension"}},
+	{"nova's embeddings", "bedrock", "llm/v1/embeddings", "bedrock", "amazon.nova-2-multimodal-embeddings-v1:0", "", "/model/amazon.nova-2-multimodal-embeddings-v1:0/invoke",
+		`{"taskType":"SINGLE_EMBEDDING"}`, map[string]string{"dimensions": "singleEmbeddingParams.embeddingDimension"}},
+	{"embedContent on vertex", "gemini", "llm/v1/embeddings", "gemini", "gemini-embedding-2", vertexOptions, vertexModels + "gemini-embedding-2:embedContent", `{"content":{}}`, map[string]string{"dimensions": "embedContentConfig.outputDimensionality"}},
+	{"predict on vertex", "gemini", "llm/v1/embeddings", "gemini", "text-embedding-005", vertexOptions, vertexModels + "text-embedding-005:predict", `{"instances":[{"content":"x"}]}`, map[string]string{"dimensions": "parameters.outputDimensionality"}},
 }
 
 // TestOptionsWinOrYieldInEveryFormat is a law over options, formats and override: what is
@@ -110,7 +120,7 @@ func TestOptionsWinOrYieldInEveryFormat(t *testing.T) {
 						if said && override == "false" {
 							want = o.said
 						}
-						inst := s.instance(confOf(f.format, f.route, f.provider, f.model, optionsWith(o.field, value, override)))
+						inst := s.instance(confOf(f.format, f.route, f.provider, f.model, optionsWith(f.options, o.field, value, override)))
 						out, _ := s.post(inst, f.path, "", []byte(body), headers...)
 						at := fmt.Sprintf("%s, %s, override %q, said %t, template %t", f.name, o.name, override, said, template)
 						if len(s.sent) != 1 {
@@ -126,13 +136,13 @@ func TestOptionsWinOrYieldInEveryFormat(t *testing.T) {
 			}
 		}
 	}
-	if checked < 450 {
+	if checked < 500 {
 		t.Errorf("only %d combinations", checked)
 	}
 }
 
-// optionsWith are options with one field, and whether they override.
-func optionsWith(field, value, override string) string {
+// optionsWith are options with one field more, and whether they override.
+func optionsWith(options, field, value, override string) string {
 	record, name, nested := strings.Cut(field, ".")
 	text := fmt.Sprintf(`%q:%s`, field, value)
 	if nested {
@@ -140,6 +150,9 @@ func optionsWith(field, value, override string) string {
 	}
 	if override != "" {
 		text += `,"override":` + override
+	}
+	if options != "" {
+		text += "," + options
 	}
 	return text
 }

@@ -212,6 +212,7 @@ func setups() (all []setup) {
 		setup{"anthropic", "bedrock", chatRoute, "anthropic.claude-3", "/v1/messages", messages},
 		setup{"bedrock", "bedrock", chatRoute, "m", "/model/m/converse", `{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`},
 		setup{"bedrock", "bedrock", chatRoute, "anthropic.claude-3", "/model/anthropic.claude-3/invoke", messages},
+		setup{"bedrock", "bedrock", "llm/v1/embeddings", "amazon.titan-embed-text-v2:0", "/model/amazon.titan-embed-text-v2:0/invoke", `{"inputText":"hi"}`},
 		setup{"bedrock", "bedrock", "video/v1/videos/generations", "m", "/async-invoke", `{"modelId":"m"}`},
 		setup{"gemini", "gemini", chatRoute, "m", "/v1beta/models/m:generateContent", contents},
 		setup{"gemini", "gemini", "llm/v1/embeddings", "m", "/v1beta/models/m:embedContent", `{"content":{}}`},

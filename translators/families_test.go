@@ -76,7 +76,7 @@ func TestNothingThatTheModelsRowForbidsIsSent(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"openai", "azure", "anthropic", "bedrock", "gemini", "mistral", "ollama", "xai", "deepseek", "databricks", "cerebras"} {
+	for _, name := range []string{"openai", "azure", "anthropic", "bedrock", "gemini", "mistral", "ollama", "xai", "deepseek", "databricks", "cerebras", "dashscope"} {
 		if rows[name] < 2 {
 			t.Errorf("%s: only %d rows were tried", name, rows[name])
 		}

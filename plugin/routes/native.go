@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -16,7 +17,7 @@ import (
 // are *chat.Error; the match has the API even then, when it was found.
 func (t *Table) Find(r *Request) (Match, error) {
 	f := t.format
-	found, path, err := find(f, r)
+	found, path, err := t.find(r)
 	if err != nil && t.isList(r.Path) {
 		err = NotAllowed(r.Method, models, http.MethodGet)
 	}
@@ -58,13 +59,18 @@ func (t *Table) serving(p *provider.ClientPath) (route.Type, error) {
 
 // find returns what a path is for, and that path: the client's own before
 // Kong's route took a part of it, or what is left, or what the route captured as
-// model and operation.
-func find(f *provider.ClientFormat, r *Request) (*provider.ClientPath, string, error) {
+// model and operation. Of the route types that a path is for, it takes one that is served.
+func (t *Table) find(r *Request) (*provider.ClientPath, string, error) {
+	f := t.format
 	for _, path := range []string{r.Whole, r.Path, captured(f, r)} {
+		var found *provider.ClientPath
 		for i := range f.Paths {
-			if matches(&f.Paths[i], path) {
-				return &f.Paths[i], path, nil
+			if p := &f.Paths[i]; (found == nil || !t.served[found.Route] && t.served[p.Route]) && matches(p, path) {
+				found = p
 			}
+		}
+		if found != nil {
+			return found, path, nil
 		}
 	}
 	if strings.Trim(r.Path, "/") == "" && f.Before == "" { // the route is for one API, and has a path of its own
@@ -75,7 +81,7 @@ func find(f *provider.ClientFormat, r *Request) (*provider.ClientPath, string, e
 		names[i] = nameOf(&f.Paths[i])
 	}
 	return nil, "", chat.NewError(http.StatusNotFound, fmt.Sprintf("%s is no path of the %s API; the paths are %s",
-		cmp.Or(r.Whole, r.Path), f.Name, strings.Join(names, " ")))
+		cmp.Or(r.Whole, r.Path), f.Name, strings.Join(slices.Compact(names), " ")))
 }
 
 // captured is the path made from a route's named captures model and operation.

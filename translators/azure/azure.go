@@ -148,10 +148,8 @@ func named(t *target.Target) []chat.Member {
 
 // beforeStreamOptions is an Edit.NoStreamOptions: the version is older than
 // stream_options. It is false if the configured URL may have a version of its own.
-// https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle
 func beforeStreamOptions(t *target.Target) bool {
-	v := t.Options.AzureAPIVersion
-	return v != "" && !inV1(v) && v < "2024-09-01" && !strings.Contains(t.Options.UpstreamURL, "api-version=")
+	return olderThan(streamOptions, t.Options.AzureAPIVersion) && !strings.Contains(t.Options.UpstreamURL, "api-version=")
 }
 
 // check warns of a version that is not sent: for Claude, and where only /openai/v1 has

@@ -44,10 +44,8 @@ var counter = func() *provider.Operation {
 	return op
 }()
 
-// firstResponses is the first of the dated versions that have Responses. They are
-// beside the deployments; below /openai/v1 they need no version.
-const firstResponses = "2025-03-01"
-
+// responsesPath is beside the deployments in dated versions that have Responses; below
+// /openai/v1 they need no version.
 func responsesPath(t *target.Target, _ bool) (string, error) {
 	if dated(versionOf(t)) {
 		return "/openai/responses", nil
@@ -63,7 +61,7 @@ func responsesQuery(t *target.Target) [][2]string {
 }
 
 // dated reports whether a dated version has Responses.
-func dated(version string) bool { return !inV1(version) && version >= firstResponses }
+func dated(version string) bool { return !inV1(version) && !olderThan(responsesAPI, version) }
 
 // versionOf is the version that the configured URL has, or else the option's.
 func versionOf(t *target.Target) string {

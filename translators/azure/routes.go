@@ -47,6 +47,22 @@ func inV1(version string) bool {
 	return version == "" || version == "v1" || version == "preview" || version == "latest"
 }
 
+// What dated versions have not had from the beginning.
+const (
+	streamOptions = "stream_options"
+	responsesAPI  = "responses"
+)
+
+// since holds the first dated version that has it, without "-preview". /openai/v1 has
+// all of it.
+var since = map[string]struct{ version, document string }{
+	streamOptions: {"2024-09-01", "https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation"},
+	responsesAPI:  {"2025-03-01", "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses"},
+}
+
+// olderThan reports whether version is a dated one from before what is called name.
+func olderThan(name, version string) bool { return !inV1(version) && version < since[name].version }
+
 // resource returns the Path of an operation of the resource.
 func resource(suffix string) func(*target.Target, bool) (string, error) {
 	return func(t *target.Target, _ bool) (string, error) {

@@ -23,6 +23,7 @@ var Client = provider.ClientFormat{
 		{Path: "/model/{model}/converse", Route: route.Chat, API: converseAPI},
 		{Path: "/model/{model}/converse-stream", Route: route.Chat, API: converseAPI, Stream: true},
 		{Path: "/model/{model}/invoke", Route: route.Chat, API: invokeAPI},
+		{Path: "/model/{model}/invoke", Route: route.Embeddings, API: invokeAPI},
 		{Path: "/model/{model}/invoke-with-response-stream", Route: route.Chat, API: invokeAPI, Stream: true},
 		{Path: "/model/{model}/count-tokens", Route: route.Chat, API: countAPI},
 		{Path: "/retrieveAndGenerate", Route: route.Chat, API: retrieveAPI},

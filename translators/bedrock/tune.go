@@ -6,6 +6,7 @@ import (
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
@@ -65,7 +66,6 @@ var makers = []struct {
 }{
 	{"amazon.nova-canvas", provider.Settings{}},
 	{"amazon.nova-reel", provider.Settings{}},
-	{"multimodal-embeddings", provider.Settings{}},
 	// https://docs.aws.amazon.com/nova/latest/userguide/complete-request-schema.html
 	{"amazon.nova", provider.Settings{MaxTokens: "inferenceConfig.maxTokens", Temperature: "inferenceConfig.temperature", TopP: "inferenceConfig.topP", TopK: "inferenceConfig.topK"}},
 	{"amazon.titan-text", provider.Settings{MaxTokens: "textGenerationConfig.maxTokenCount", Temperature: "textGenerationConfig.temperature", TopP: "textGenerationConfig.topP"}},
@@ -84,6 +84,9 @@ var makers = []struct {
 func tuneInvoke(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 	if isClaude(t) {
 		return anthropic.Tune(t, ms)
+	}
+	if v, ok := vectorsOf(t.Model); ok {
+		return v.tune(t, ms)
 	}
 	for i := range makers {
 		if strings.Contains(t.Model, makers[i].part) {
@@ -119,6 +122,9 @@ func tuneRetrieve(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 // InvokeModel, whose body has the model's own format.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
 func servingHeaders(t *target.Target) (list [][2]string) {
+	if t.Route == route.Embeddings {
+		return nil // text only
+	}
 	if latency := t.Options.Bedrock.PerformanceConfigLatency; latency != "" {
 		list = append(list, [2]string{"X-Amzn-Bedrock-Performanceconfig-Latency", latency})
 	}

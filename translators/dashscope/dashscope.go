@@ -5,6 +5,7 @@ package dashscope
 
 import (
 	"go-ai-proxy/translators/compatible"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -24,7 +25,7 @@ var Provider = provider.Provider{
 	},
 	Operations: map[route.Type]*provider.Operation{
 		route.Chat: openai.ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{
-			Rename: compatible.OlderLimit, Request: compatible.SystemRole,
+			Rename: compatible.OlderLimit, Request: compatible.SystemRole, Models: qwens,
 			History: func(*target.Target) *provider.History { return history },
 		}),
 		route.Embeddings:       openai.EmbeddingsAt("/compatible-mode/v1/embeddings"),
@@ -32,6 +33,17 @@ var Provider = provider.Provider{
 		route.ImageEdits:       {Path: provider.Path(aigc + "image2image/image-synthesis"), Format: provider.DashscopeImages, Resource: images{}, NoStream: true},
 	},
 }
+
+// qwens are the models that think unless they are told not to. They refuse a demand for
+// a call then: "The tool_choice parameter does not support being set to required or
+// object in thinking mode". Of the others nothing is known.
+// https://github.com/cloudwego/eino/issues/994
+var qwens = provider.Families{
+	{Prefix: "qwen3.", Unforced: true, Off: jsonedit.Edit{Key: "enable_thinking", Value: []byte("false")}, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwq-", Unforced: true, Document: thinkingPage, Read: "2026-11"},
+}
+
+const thinkingPage = "https://www.alibabacloud.com/help/en/model-studio/deep-thinking"
 
 // history says that what a client marks is cached, and that thoughts are without
 // signatures.

@@ -79,6 +79,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 	}
 	native[provider.GeminiEmbed].Tune = tuneEmbed
 	native[provider.GeminiEmbedBatch].Tune = tuneEmbedBatch
+	native[provider.GeminiPredict].Tune = tunePredict
 	return native
 }
 

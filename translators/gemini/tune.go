@@ -7,18 +7,27 @@ import (
 )
 
 // tuneEmbed returns the edits that set the length of vectors in an embedContent body.
+// Vertex has it in a record, and still knows the older place beside that.
 // https://ai.google.dev/api/embeddings
+// https://docs.cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.publishers.models/embedContent
 func tuneEmbed(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
-	const camel, snake = "outputDimensionality", "output_dimensionality"
-	l := provider.Layer{Members: ms}
-	if t.Options.EmbeddingsDimensions == nil || l.Has(snake) && !t.Options.Overrides() {
-		return nil
+	const record, other = "embedContentConfig", "embed_content_config"
+	switch {
+	case !onVertex(t):
+		return provider.TuneDimensions(length, lengthToo)(t, ms)
+	case jsonedit.Find(ms, other) != nil:
+		return provider.TuneDimensions(other+"."+length, other+"."+lengthToo, length, lengthToo)(t, ms)
 	}
-	if l.Edits = provider.TuneDimensions(camel)(t, ms); l.Edits != nil && l.Has(snake) {
-		l.Set(snake, nil)
-	}
-	return l.Edits
+	return provider.TuneDimensions(record+"."+length, record+"."+lengthToo, length, lengthToo)(t, ms)
 }
+
+// tunePredict returns the edits that set the length of vectors in a predict body of an
+// embedding model.
+// https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api
+var tunePredict = provider.TuneDimensions("parameters."+length, "parameters."+lengthToo)
+
+// length is the member with the number of dimensions, lengthToo its other spelling.
+const length, lengthToo = "outputDimensionality", "output_dimensionality"
 
 // tuneEmbedBatch is tuneEmbed for each of a body's requests.
 func tuneEmbedBatch(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {

@@ -81,6 +81,9 @@ func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 		if model.Thinking != nil {
 			edits = appendThinking(edits, model.Thinking(t.Model, req))
 		}
+		if model.Off.Key != "" && provider.Effort(req) == "none" {
+			edits = append(edits, model.Off)
+		}
 	}
 	return jsonedit.Join(dst, e.edit.Apply(nil, t, body, members, edits)), nil
 }

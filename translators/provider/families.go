@@ -40,8 +40,11 @@ type Family struct {
 	// Thinking, if set, returns Anthropic's member thinking, which the models have
 	// instead of reasoning_effort; nil for none.
 	Thinking func(model string, r *chat.Request) []byte
+	// Off is the member that tells the models not to think, where that is neither
+	// thinking nor reasoning_effort; its Key is "" where there is none.
+	Off jsonedit.Edit
 	// Unforced means that the models refuse a tool_choice that demands a call while they
-	// think. Those that Thinking can turn off do not think then, unless the client wants
+	// think. Those that Thinking or Off can turn off do not think then, unless the client wants
 	// them to; to others the demand goes in words.
 	Unforced bool
 	// NoSchema means that the models know the response_format json_object, and not
@@ -137,7 +140,7 @@ func (m *Family) hesitates(r *chat.Request) bool {
 
 // canRest reports whether the model can be told not to think, and r does not want it to.
 func (m *Family) canRest(r *chat.Request) bool {
-	return m.Thinking != nil && Effort(r) == "" && !r.Thoughts
+	return (m.Thinking != nil || m.Off.Key != "") && Effort(r) == "" && !r.Thoughts
 }
 
 // silenced reports whether the model may not reason because it is offered functions.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,12 +67,20 @@ func Tuned(o *target.Options) bool {
 }
 
 // TuneDimensions returns an Operation.Tune for bodies of embeddings that have the
-// length of vectors at a dotted path.
-func TuneDimensions(path string) func(*target.Target, []jsonedit.Member) []jsonedit.Edit {
+// length of vectors at a dotted path; others are where clients may have put it as well.
+func TuneDimensions(path string, others ...string) func(*target.Target, []jsonedit.Member) []jsonedit.Edit {
 	return func(t *target.Target, ms []jsonedit.Member) []jsonedit.Edit {
 		l := Layer{Members: ms}
-		if d := t.Options.EmbeddingsDimensions; d != nil {
-			l.Contest(t, path, strconv.AppendInt(nil, int64(*d), 10))
+		d := t.Options.EmbeddingsDimensions
+		said := slices.ContainsFunc(others, l.Has)
+		if d == nil || said && !t.Options.Overrides() {
+			return nil
+		}
+		l.Contest(t, path, strconv.AppendInt(nil, int64(*d), 10))
+		for _, other := range others {
+			if l.Has(other) {
+				l.Set(other, nil)
+			}
 		}
 		return l.Edits
 	}

@@ -176,7 +176,7 @@ var List = []Option{
 	{Name: "bedrock.aws_assume_role_arn", Embedding: "bedrock.aws_assume_role_arn", Providers: aws, Lands: InText, Identification: true},
 	{Name: "bedrock.aws_role_session_name", Embedding: "bedrock.aws_role_session_name", Providers: aws, Lands: InText, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
 	{Name: "bedrock.aws_sts_endpoint_url", Embedding: "bedrock.aws_sts_endpoint_url", Providers: aws, Lands: InURL, Identification: true, Needs: "bedrock.aws_assume_role_arn"},
-	{Name: "bedrock.embeddings_normalize", Contested: true, Embedding: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []route.Type{route.Embeddings}, Translated: true},
+	{Name: "bedrock.embeddings_normalize", Contested: true, Embedding: "bedrock.embeddings_normalize", Providers: bedrock, Routes: []route.Type{route.Embeddings}},
 	{Name: "bedrock.performance_config_latency", Contested: true, Embedding: "bedrock.performance_config_latency", Providers: bedrock, Lands: InText, Routes: chats},
 	{Name: "bedrock.video_output_s3_uri", Embedding: "bedrock.video_output_s3_uri", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Videos}, Translated: true},
 	{Name: "bedrock.batch_bucket_prefix", Embedding: "bedrock.batch_bucket_prefix", Providers: bedrock, Lands: InText, Routes: []route.Type{route.Batches}, Translated: true},
