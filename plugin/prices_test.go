@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,52 @@ func priceFile(t *testing.T, model string, input, output float64) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// TestCostThatTheProviderTellsIsExact: only prices of the operator's own go before it.
+func TestCostThatTheProviderTellsIsExact(t *testing.T) {
+	own := priceFile(t, "gpt-4o", 1000, 10000)
+	const tokens = `"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9,"cost":`
+	var provider http.Handler
+	s := newStage(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { provider.ServeHTTP(w, r) }))
+	for _, c := range []struct {
+		name, file, options, cost string
+		want                      float64
+		source                    any
+	}{
+		{"OpenRouter's", "", "", `0.25`, 0.25, "reported"},
+		{"Perplexity's", "", "", `{"input_tokens_cost":0.01,"request_cost":0.2,"total_cost":0.21}`, 0.21, "reported"},
+		{"before the built-in list", "built_in", "", `0.25`, 0.25, "reported"},
+		{"a file of the operator's", own, "", `0.25`, 7*1e-3 + 2*1e-2, own},
+		{"the target's prices", "", `"input_cost":1,"output_cost":2`, `0.25`, 11e-6, nil},
+		{"a free one", "", "", `0`, 0, nil},
+		{"none", "", "", `null`, 0, nil},
+		{"less than nothing", "", "", `-3`, 0, nil},
+		{"no amount", "", "", `"much"`, 0, nil},
+		{"more than there is", "", "", `1e300`, 0, nil},
+	} {
+		for kind, answer := range map[string]string{
+			"application/json":  `{"model":"m","choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],` + tokens + c.cost + `}}`,
+			"text/event-stream": "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: {\"choices\":[]," + tokens + c.cost + "}}\n\ndata: [DONE]\n\n",
+		} {
+			for format, path := range map[string]string{"openai": "/chat", "anthropic": "/v1/messages"} {
+				provider = says(200, kind, answer)
+				conf := confOf(format, chatRoute, "openai", "gpt-4o", c.options)
+				if c.file != "" {
+					conf = strings.Replace(conf, `"log_statistics":true`, `"log_statistics":true,"price_file":"`+c.file+`"`, 1)
+				}
+				body := fmt.Sprintf(`{"messages":[{"role":"user","content":"x"}],"max_tokens":9,"stream":%t}`, kind != "application/json")
+				out, r := s.post(s.instance(conf), path, "", []byte(body))
+				var rec any
+				if err := json.Unmarshal(r.Append(nil), &rec); err != nil {
+					t.Fatal(err)
+				}
+				if got, _ := at(rec, "usage.cost").(float64); out.status != 200 || got < c.want*0.9999 || got > c.want*1.0001 || at(rec, "usage.price.source") != c.source {
+					t.Errorf("%s, %s of %s: %d, cost %v by %v, want %v by %v", c.name, kind, format, out.status, got, at(rec, "usage.price.source"), c.want, c.source)
+				}
+			}
+		}
+	}
 }
 
 func TestCostOfAModelWithoutPricesIsThatOfThePriceList(t *testing.T) {

@@ -32,6 +32,9 @@ func PromptTokens(words int, stream bool) int {
 // maxCount bounds a counter that a provider reports, so that sums stay numbers.
 const maxCount = 1 << 40
 
+// maxCost bounds what a provider says that a request cost, in US dollars.
+const maxCost = 1e6
+
 // Bound keeps impossible counts out of the record and the balancer.
 func Bound(u *chat.Usage) {
 	for _, n := range []*int{
@@ -39,5 +42,8 @@ func Bound(u *chat.Usage) {
 		&u.Reasoning, &u.CompletionAudio, &u.CompletionImage, &u.CompletionText, &u.AcceptedPrediction, &u.RejectedPrediction, &u.SearchUnits, &u.Images, &u.Characters, &u.Milliseconds, &u.Calls, &u.Largest,
 	} {
 		*n = min(max(*n, 0), maxCount)
+	}
+	if !(u.Cost > 0 && u.Cost <= maxCost) {
+		u.Cost = 0
 	}
 }

@@ -114,10 +114,11 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	dst = appendFloat(dst, "time_per_token", perToken)
 	dst = jsonedit.AppendInt(dst, "time_to_first_token", first.Milliseconds())
 	dst = appendFloat(dst, "cost", d.Cost())
-	if u.Any() && d.prices() == nil { // a cost of 0 is not that of a free model
+	reported := d.reported(u)
+	if u.Any() && d.prices() == nil && !reported { // a cost of 0 is not that of a free model
 		dst = jsonedit.AppendBool(dst, "cost_unknown", true)
 	}
-	if d.Logging.PriceFile != "" {
+	if d.Logging.PriceFile != "" || reported {
 		dst = d.appendPrice(jsonedit.AppendName(dst, "price"))
 	}
 	if s := d.Saved; s != nil && s.Usage.Any() {
@@ -140,11 +141,13 @@ func (d *Data) appendUsage(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// appendPrice writes which price was used: the configured one, or that of a row of a
-// price list.
+// appendPrice writes where the cost is from: the provider itself, a configured price, or
+// a row of a price list.
 func (d *Data) appendPrice(dst []byte) []byte {
 	dst = append(dst, '{')
 	switch p := d.prices(); {
+	case d.reported(&d.Usage):
+		dst = jsonedit.AppendText(dst, "source", "reported")
 	case p == nil:
 		dst = jsonedit.AppendText(dst, "source", "unknown")
 	case d.Price == nil || p != &d.Price.Prices:

@@ -141,8 +141,23 @@ type Data struct {
 	Streamed bool   // Answer is bare text that is logged as a completion
 }
 
-// Cost is what the request cost, by the prices that are known.
-func (d *Data) Cost() float64 { return Cost(d.prices(), &d.Usage) }
+// Cost is what the request cost: by the prices that the operator configured, or what the
+// provider says, or by those of the built-in list.
+func (d *Data) Cost() float64 { return d.costOf(&d.Usage) }
+
+func (d *Data) costOf(u *chat.Usage) float64 {
+	if d.reported(u) {
+		return u.Cost
+	}
+	return Cost(d.prices(), u)
+}
+
+// reported says whether the cost of u is what the provider says: it knows it best, but for
+// prices of the operator's own.
+func (d *Data) reported(u *chat.Usage) bool {
+	own := d.Options != nil && d.Options.Known() || d.Price != nil && d.Price.File != prices.BuiltIn
+	return u.Cost > 0 && !own
+}
 
 // prices are those of the target: the configured ones, or else those of a price list.
 // They are nil when there are none.
@@ -182,7 +197,7 @@ func (d *Data) TakeBack(target string) {
 // Unpriced says whether the request used something that no price is known for, although
 // a price list was asked.
 func (d *Data) Unpriced() bool {
-	return d.Logging.PriceFile != "" && d.prices() == nil && d.Usage.Any()
+	return d.Logging.PriceFile != "" && d.prices() == nil && d.Usage.Any() && !d.reported(&d.Usage)
 }
 
 // Record is what a request leaves in the log, exactly one per request. It is
@@ -234,7 +249,7 @@ func (r *Record) Data() Data {
 func (r *Record) Cost(u *chat.Usage) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Cost(r.data.prices(), u)
+	return r.data.costOf(u)
 }
 
 // Answered returns the status of the last attempt, 0 for none, and what was counted.

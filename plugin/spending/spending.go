@@ -206,7 +206,7 @@ func inVain(d *record.Data, t *Target) *record.Data {
 		}
 	}
 	if h := d.Hedge; h != nil && t.Label != d.Label && (t.Label.Target == h.First || t.Label.Target == h.Target) {
-		vain.Usage = chat.Usage{Prompt: h.Prompt, Completion: h.Completion}
+		vain.Usage = chat.Usage{Prompt: h.Prompt, Completion: h.Completion, Cost: h.Cost}
 	}
 	return vain
 }
@@ -254,6 +254,7 @@ func spent(b *budget.Budget, d *record.Data) int64 {
 		return budget.Cost(d.Cost())
 	}
 	input := record.Data{Options: d.Options, Price: d.Price, Usage: *u}
+	input.Usage.Cost *= float64(u.Prompt) / float64(max(u.Prompt+u.Completion, 1)) // of which the provider tells the sum
 	input.Usage.Completion, input.Usage.CompletionAudio, input.Usage.CompletionImage, input.Usage.Images = 0, 0, 0, 0
 	if b.What == budget.Input {
 		return budget.Cost(input.Cost())

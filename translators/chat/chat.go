@@ -313,6 +313,9 @@ type Usage struct {
 	Milliseconds int    // of sound, where that is what is paid for
 	ServiceTier  string // as the provider reports it
 
+	// Cost is what the provider says that it takes, in US dollars; 0 where it does not say.
+	Cost float64
+
 	Calls   int // that this is the sum of, see Add; 0 for one
 	Largest int // prompt of one of those; 0 for Prompt
 }
@@ -457,6 +460,7 @@ func (u *Usage) Add(v *Usage) {
 	u.AcceptedPrediction += v.AcceptedPrediction
 	u.RejectedPrediction += v.RejectedPrediction
 	u.SearchUnits += v.SearchUnits
+	u.Cost += v.Cost
 	if u.Total = total; total == u.Prompt+u.Completion {
 		u.Total = 0
 	}

@@ -38,6 +38,8 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 			setInt(&u.CacheWrite, m.Value)
 		case "seconds": // https://platform.openai.com/docs/api-reference/audio/json-object
 			setSeconds(&u.Milliseconds, m.Value)
+		case "cost":
+			u.Cost = costIn(m.Value)
 		case "num_search_queries": // https://docs.perplexity.ai/api-reference/chat-completions-post
 			setInt(&u.SearchUnits, m.Value)
 		case "server_tool_use": // Claude's, at gateways with OpenAI's API
@@ -61,6 +63,22 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 		u.Completion += u.Reasoning
 	}
 	return true
+}
+
+// costIn is what the provider says that it takes: OpenRouter as a number, Perplexity in a
+// record. It is 0 where that is no amount.
+//
+//	https://openrouter.ai/docs/use-cases/usage-accounting
+//	https://docs.perplexity.ai/api-reference/chat-completions-post
+func costIn(value []byte) float64 {
+	if jsonedit.IsObject(value) {
+		value = jsonedit.Get(value, "total_cost")
+	}
+	amount, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || !(amount > 0) || math.IsInf(amount, 0) {
+		return 0
+	}
+	return amount
 }
 
 // searches counts the web searches in the output of a response, which are paid for one by
