@@ -108,6 +108,9 @@ func (w *writer) message(i int, m *chat.Message) error {
 			continue
 		case (p.Kind == chat.Text || p.Kind == chat.Refusal) && p.Text.Empty() && p.Signature == "":
 			continue
+		case p.Kind == chat.HostedRun:
+			w.appendRun(turn, p.Signature)
+			continue
 		}
 		w.open(turn)
 		if p.Kind != chat.ToolCall {

@@ -78,6 +78,8 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	calls := 0
 	var parts chat.Joiner
 	var sources grounding
+	var ran codeRuns
+	begun := 0 // the place of the last run
 	cited := v.Get("groundingMetadata")
 	for _, p := range v.GetArray("content", "parts") {
 		part, ok := parsePart(p)
@@ -85,6 +87,12 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 			sources.add(&part)
 		}
 		if !ok {
+			continue
+		}
+		if run := ran.begin(p); run != nil {
+			begun, part = len(parts.Parts()), chat.Part{Kind: chat.HostedRun, Run: run}
+		} else if run, token := ran.end(p); run != nil {
+			parts.Parts()[begun].Signature = token
 			continue
 		}
 		if part.Kind == chat.ToolCall {
@@ -100,6 +108,11 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 		}
 	}
 	c.Parts, c.Citations = parts.Parts(), sources.read(cited)
+	var searched searches
+	searched.read(cited)
+	for _, run := range searched.list {
+		c.Parts = append(c.Parts, chat.Part{Kind: chat.HostedRun, Run: run})
+	}
 	c.Finish = finishReason(v.GetStringBytes("finishReason"), calls > 0)
 	if c.Finish == chat.Failed {
 		c.StopText = failure(v)

@@ -22,6 +22,8 @@ type stream struct {
 	opened bool
 	calls  []int       // by candidate
 	cited  []grounding // by candidate
+	ran    []codeRuns  // by candidate
+	looked []searches  // by candidate
 	usage  chat.Usage
 }
 
@@ -77,6 +79,7 @@ func (s *stream) response(v *jsonedit.Value) {
 	for i, c := range candidates {
 		at := place(i, c)
 		if reason := finishReason(c.GetStringBytes("finishReason"), s.called(at) > 0); reason != "" {
+			s.searched(at)
 			d := chat.Delta{Kind: chat.Finish, Choice: at, Reason: reason}
 			if reason == chat.Failed {
 				d.Text = []byte(failure(c))
@@ -118,17 +121,47 @@ func (s *stream) content(at int, candidate *jsonedit.Value) {
 			s.call(at, call, signature)
 		} else if blob := p.Get("inlineData"); blob != nil {
 			s.media(at, blob)
+		} else if p.Get("executableCode") != nil || p.Get("codeExecutionResult") != nil {
+			s.code(at, p)
 		}
 	}
 	if cited := candidate.Get("groundingMetadata"); cited != nil {
 		for _, c := range s.sources(at).read(cited) {
 			s.emit(chat.Delta{Kind: chat.CitationDelta, Choice: at, Citation: &c})
 		}
+		for len(s.looked) <= at {
+			s.looked = append(s.looked, searches{})
+		}
+		s.looked[at].read(cited)
 	}
 	if l := candidate.Get("logprobsResult"); l != nil {
 		from := len(s.buf)
 		s.buf = appendLogprobs(s.buf, l)
 		s.emit(chat.Delta{Kind: chat.LogprobsDelta, Choice: at, Raw: s.keep(from)})
+	}
+}
+
+// searched tells of the searches of a candidate.
+func (s *stream) searched(at int) {
+	if at >= len(s.looked) {
+		return
+	}
+	for _, run := range s.looked[at].list {
+		s.emit(chat.Delta{Kind: chat.RunStart, Choice: at, Run: run})
+		s.emit(chat.Delta{Kind: chat.RunEnd, Choice: at, Run: run})
+	}
+	s.looked[at].list = nil
+}
+
+// code tells of code that Google ran.
+func (s *stream) code(at int, p *jsonedit.Value) {
+	for len(s.ran) <= at {
+		s.ran = append(s.ran, codeRuns{})
+	}
+	if run := s.ran[at].begin(p); run != nil {
+		s.emit(chat.Delta{Kind: chat.RunStart, Choice: at, Run: run})
+	} else if run, token := s.ran[at].end(p); run != nil {
+		s.emit(chat.Delta{Kind: chat.RunEnd, Choice: at, Run: run, Signature: []byte(token)})
 	}
 }
 

@@ -1,0 +1,94 @@
+package gemini
+
+import (
+	"strings"
+	"testing"
+
+	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/target"
+)
+
+// runsIn are the runs of an answer in words: what was given, what came, and whether it
+// can go back.
+func runsIn(runs []chat.Part) string {
+	var all []string
+	for _, p := range runs {
+		if p.Kind != chat.HostedRun {
+			continue
+		}
+		s := string(p.Run.Kind) + ": " + p.Run.Input + " -> " + p.Run.Output
+		for _, page := range p.Run.Sources {
+			s += page.URL
+		}
+		if p.Run.Failed {
+			s += " failed"
+		}
+		if p.Signature != "" {
+			s += " token"
+		}
+		all = append(all, s)
+	}
+	return strings.Join(all, "; ")
+}
+
+func TestRunsOfGoogleAreReadWholeAndStreamed(t *testing.T) {
+	for name, c := range map[string]struct{ parts, metadata, want string }{
+		"code and its result":      {`{"executableCode":{"code":"1+1"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"2"}}`, "", "code execution: 1+1 -> 2 token"},
+		"code that fails":          {`{"executableCode":{"code":"1/0"}},{"codeExecutionResult":{"outcome":"OUTCOME_FAILED","output":"no"}}`, "", "code execution: 1/0 -> no failed token"},
+		"words between":            {`{"executableCode":{"code":"1"}},{"text":"a"},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"1"}}`, "", "code execution: 1 -> 1 token"},
+		"two":                      {`{"executableCode":{"code":"1"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK"}},{"executableCode":{"code":"2"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK"}}`, "", "code execution: 1 ->  token; code execution: 2 ->  token"},
+		"code without a result":    {`{"executableCode":{"code":"1"}}`, "", "code execution: 1 -> "},
+		"a result without code":    {`{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"1"}}`, "", ""},
+		"searches":                 {`{"text":"a"}`, `{"webSearchQueries":["x","y"],"groundingChunks":[{"web":{"uri":"https://p.test"}}]}`, "web search: x -> ; web search: y -> https://p.test"},
+		"sources without a search": {`{"text":"a"}`, `{"groundingChunks":[{"web":{"uri":"https://p.test"}}]}`, ""},
+	} {
+		metadata := ""
+		if c.metadata != "" {
+			metadata = `,"groundingMetadata":` + c.metadata
+		}
+		body := `{"candidates":[{"content":{"parts":[` + c.parts + `]},"finishReason":"STOP"` + metadata + `}]}`
+		resp, err := Generate.ParseResponse(&target.Target{}, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := runsIn(resp.Choices[0].Parts); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+		repeated := `{"candidates":[{"content":{"parts":[{"text":"b"}]}` + metadata + `}]}` // as streams have it
+		s := Generate.NewStream(&target.Target{})
+		var parts []chat.Part
+		for _, ev := range []string{repeated, body} {
+			deltas, err := s.Next(frame.Event{Data: []byte(ev)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range deltas {
+				switch d := &deltas[i]; d.Kind {
+				case chat.RunStart:
+					parts = append(parts, chat.Part{Kind: chat.HostedRun, Run: d.Run})
+				case chat.RunEnd:
+					parts[len(parts)-1].Signature = string(d.Signature)
+				}
+			}
+		}
+		if got := runsIn(parts); got != c.want {
+			t.Errorf("%s, streamed: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// A client could send anything as a token.
+func TestOnlyPartsOfRunsGoBackToGoogle(t *testing.T) {
+	for token, want := range map[string]string{
+		`[{"executableCode":{"code":"1"}},{"text":"x"},{"codeExecutionResult":{}}]`: `{"role":"model","parts":[{"executableCode":{"code":"1"}},{"codeExecutionResult":{}}]}`,
+		`[{"text":"x"}]`: "", `{`: "", `[{"executableCode":`: "", "": "", `[1]`: "",
+	} {
+		w := writer{}
+		w.appendRun("model", token)
+		w.close()
+		if got := string(w.dst); got != want {
+			t.Errorf("%s: got %s, want %s", token, got, want)
+		}
+	}
+}
