@@ -40,7 +40,7 @@ const thought = "First, 17 is prime.\nThen 17 × 3 = 51."
 // providers and what each cannot do without.
 var providers = map[string]string{
 	"openai":      `{}`,
-	"azure":       `{"azure_instance":"acme","azure_deployment_id":"mock"}`,
+	"azure":       `{"azure_instance":"acme","azure_deployment_id":"mock","azure_api_version":"2024-10-21"}`,
 	"anthropic":   `{"anthropic_version":"2023-06-01"}`,
 	"bedrock":     `{"bedrock":{"aws_region":"us-east-1"}}`,
 	"cerebras":    `{}`,

@@ -272,7 +272,7 @@ func TestOpenAIResponsesNeedNoMemory(t *testing.T) {
 	params.PreviousResponseID = openai.String("resp_1")
 	_, err := c.Responses.New(t.Context(), params)
 	var refused *openai.Error
-	if !errors.As(err, &refused) || refused.StatusCode != 400 || !strings.Contains(refused.Message, "stores no responses") {
+	if !errors.As(err, &refused) || refused.StatusCode != 400 || !strings.Contains(refused.Message, "stores no answers") {
 		t.Errorf("got %v", err)
 	}
 }
