@@ -17,7 +17,7 @@ func (bs *boards) add(d *record.Data) { bs[rand.IntN(len(bs))].add(d) }
 
 // requests returns the last requests, the newest first.
 func (bs *boards) requests() []request {
-	var all []request
+	all := []request{} // an empty list, not null, for the page
 	for i := range bs {
 		all = append(all, bs[i].requests()...)
 	}

@@ -320,6 +320,9 @@ func TestEventsFollowTheRequests(t *testing.T) {
 	if n := event(); n != 0 {
 		t.Errorf("at first %d requests", n)
 	}
+	if _, text := get(t, l, "/state"); !strings.Contains(text, `"requests": []`) {
+		t.Errorf("the page needs a list: %s", text)
+	}
 	m.Settle(streamed())
 	if n := event(); n != 1 {
 		t.Errorf("after a request: %d", n)
