@@ -14,6 +14,8 @@ import (
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/target"
 )
 
 // Events reads a whole stream into events that own their bytes.
@@ -172,22 +174,7 @@ func (r *run) httpRequest(t *testing.T, body []byte, stream bool) *http.Request 
 	for _, kv := range r.options.Header {
 		req.Header.Set(kv[0], kv[1])
 	}
-	if r.provider.Header != nil {
-		for _, kv := range r.provider.Header(&r.target) {
-			req.Header.Set(kv[0], kv[1])
-		}
-	}
-	query := r.provider.Query
-	if r.op.Query != nil {
-		query = r.op.Query
-	}
-	if query != nil {
-		q := req.URL.Query()
-		for _, kv := range query(&r.target) {
-			q.Set(kv[0], kv[1])
-		}
-		req.URL.RawQuery = q.Encode()
-	}
+	address(req, r.provider, r.op, &r.target)
 	return req
 }
 
@@ -238,4 +225,25 @@ func clip(b []byte) string {
 		return strings.ToValidUTF8(string(b[:most]), "") + "…"
 	}
 	return string(b)
+}
+
+// address adds what the provider wants in the headers and the query of a request.
+func address(req *http.Request, p *provider.Provider, op *provider.Operation, t *target.Target) {
+	if p.Header != nil {
+		for _, kv := range p.Header(t) {
+			req.Header.Set(kv[0], kv[1])
+		}
+	}
+	query := p.Query
+	if op.Query != nil {
+		query = op.Query
+	}
+	if query == nil {
+		return
+	}
+	q := req.URL.Query()
+	for _, kv := range query(t) {
+		q.Set(kv[0], kv[1])
+	}
+	req.URL.RawQuery = q.Encode()
 }

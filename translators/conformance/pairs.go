@@ -262,23 +262,10 @@ func (u *turn) httpRequest(t *testing.T) *http.Request {
 		{"Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/" + service + "/aws4_request, " +
 			"SignedHeaders=content-length;content-type;host;x-amz-date, Signature=" + strings.Repeat("0f", 32)},
 	}
-	if u.provider.Header != nil {
-		header = append(header, u.provider.Header(u.target)...)
-	}
 	for _, kv := range header {
 		req.Header.Set(kv[0], kv[1])
 	}
-	query := u.provider.Query
-	if u.op.Query != nil {
-		query = u.op.Query
-	}
-	if query != nil {
-		q := req.URL.Query()
-		for _, kv := range query(u.target) {
-			q.Set(kv[0], kv[1])
-		}
-		req.URL.RawQuery = q.Encode()
-	}
+	address(req, u.provider, u.op, u.target)
 	return req
 }
 
