@@ -65,7 +65,7 @@ var mistralEmbeddings = func() *provider.Operation {
 
 // thinkers are the models that take a thought in the history, by the beginnings of
 // their names. https://docs.mistral.ai/capabilities/reasoning
-var thinkers = []string{"magistral", "mistral-medium-3-5", "mistral-medium-latest", "mistral-small-latest", "mistral-small-2603"}
+var thinkers = []string{"magistral", "mistral-medium-3-5", "mistral-medium-2604", "mistral-medium-latest", "mistral-small-latest", "mistral-small-2603"}
 
 // MistralHistory is an Edit.History: the API refuses members of messages that it does
 // not know, and ids of calls of another form.

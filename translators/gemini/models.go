@@ -49,6 +49,7 @@ const (
 	thinkingPage = "https://ai.google.dev/gemini-api/docs/thinking"
 	neonPage     = "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/guides/gemini-4-neon" // read 2026-11
 	modelsPage   = "https://ai.google.dev/gemini-api/docs/models"
+	imagePage    = "https://ai.google.dev/gemini-api/docs/image-generation" // read 2026-11
 	gemmaPage    = "https://ai.google.dev/gemma/docs/core/gemma_on_gemini_api"
 )
 
@@ -62,11 +63,15 @@ const (
 //	https://ai.google.dev/gemma/docs/core/prompt-structure (before Gemma 4: no system role)
 var models = []model{
 	{prefix: "gemini-4-neon", thinks: byLevel, levels: []string{"LOW", "MEDIUM", "HIGH", "XHIGH"}, joins: true, signs: true, noPenalties: true, document: neonPage},
+	{prefix: "gemini-3-pro-image", joins: true, signs: true, document: imagePage},
+	{prefix: "gemini-3.1-flash-image", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, joins: true, signs: true, document: imagePage},
+	{prefix: "gemini-3.5-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/guides/gemini-3-5-flash"},
 	{prefix: "gemini-3-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
 	{prefix: "gemini-3.1-flash-lite", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
 	{prefix: "gemini-3-pro", thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true, document: thinkingPage},
 	{prefix: "gemini-3", thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},
 	{prefix: "gemini-2.5-pro", thinks: byBudget, least: 128, most: 32768, searchesAsOne: true, document: thinkingPage},
+	{prefix: "gemini-2.5-flash-image", searchesAsOne: true, document: imagePage},
 	{prefix: "gemini-2.5-flash-lite", thinks: byBudget, least: 512, most: 24576, off: true, searchesAsOne: true, document: thinkingPage},
 	{prefix: "gemini-2.5", thinks: byBudget, least: 1, most: 24576, off: true, searchesAsOne: true, document: thinkingPage},
 	{prefix: "gemini-1.0", noSystem: true, searchesAsOne: true, document: modelsPage},
