@@ -52,6 +52,13 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 		{"anthropic", toolset, "anthropic", "claude-sonnet-4-5", toolset, "", "mcp-client-2025-11-20"},
 		{"anthropic", toolset, "anthropic", "claude-sonnet-4-5", `"mcp_servers":[{"type":"url","url":"https://m.test/mcp","name":"docs","authorization_token":"tok"}]`, "", "mcp-client-2025-11-20"},
 		{"gemini", `{"codeExecution":{}}`, "openai", "gpt-5.1", `{"type":"code_interpreter","container":{"type":"auto"}}`, "", ""},
+		{"responses", `{"type":"web_search"}`, "bedrock", "us.amazon.nova-2-lite-v1:0", `{"systemTool":{"name":"nova_grounding"}}`, "", ""},
+		{"responses", `{"type":"code_interpreter","container":{"type":"auto"}}`, "bedrock", "amazon.nova-2-lite-v1:0", `{"systemTool":{"name":"nova_code_interpreter"}}`, "", ""},
+		{"anthropic", `{"type":"web_search_20250305","name":"web_search"}`, "bedrock", "us.amazon.nova-premier-v1:0", `{"systemTool":{"name":"nova_grounding"}}`, "", ""},
+		{"gemini", `{"codeExecution":{}}`, "bedrock", "amazon.nova-3-pro-v1:0", `{"systemTool":{"name":"nova_code_interpreter"}}`, "", ""}, // as the newest
+		{"gemini", `{"googleSearch":{}}`, "bedrock", "eu.amazon.nova-2-lite-v1:0", "", "googleSearch", ""},                                 // in the USA only
+		{"gemini", `{"codeExecution":{}}`, "bedrock", "us.amazon.nova-premier-v1:0", "", "codeExecution", ""},
+		{"responses", `{"type":"web_search"}`, "bedrock", "amazon.nova-pro-v1:0", "", "web_search", ""},
 		{"gemini", `{"googleSearch":{}}`, "openai", "gpt-5.1", `{"type":"web_search"}`, "", ""},
 	} {
 		about := c.client + ", " + c.provider + ": " + c.tool
