@@ -32,6 +32,8 @@ const (
 		`{"toolResult":{"toolUseId":"tooluse_1","status":"success","type":"nova_grounding_result","content":[{"text":"[HIDDEN]"}]}},` +
 		`{"toolUse":{"toolUseId":"tooluse_2","name":"nova_code_interpreter","type":"server_tool_use","input":{"snippet":"ls"}}},` +
 		`{"toolResult":{"toolUseId":"tooluse_2","status":"success","type":"nova_code_interpreter_result","content":[{"text":"{\"stdOut\":\"a.txt\",\"stdErr\":\"\",\"exitCode\":0,\"isError\":false}"}]}}`
+	groqRuns = `{"index":0,"type":"search","arguments":"{\"query\":\"news\"}","output":"Title: X","search_results":{"results":[{"title":"X","url":"https://x.test","content":"c","score":0.9}]}},` +
+		`{"index":1,"type":"python","arguments":"{\"code\":\"ls\"}","output":"a.txt","code_results":[{"text":"a.txt"}]}`
 	geminiRuns = `{"executableCode":{"language":"PYTHON","code":"ls"},"thoughtSignature":"sig"},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"a.txt"}}`
 	openaiRuns = `{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"news","sources":[{"type":"url","url":"https://x.test"}]}},` +
 		`{"type":"code_interpreter_call","id":"ci_2","status":"completed","container_id":"cntr_1","code":"print(1)","outputs":[{"type":"logs","logs":"a.txt"}]},` +
@@ -50,6 +52,8 @@ var hosting = map[string]struct {
 	"gemini": {"gemini-3-flash", geminiRuns, "code", ofChat, ofGemini},
 	"bedrock": {"us.amazon.nova-2-lite-v1:0", novaRuns, "search code", ofChat,
 		`{"output":{"message":{"role":"assistant","content":[` + novaRuns + `,{"text":"Done."}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2}}`},
+	"groq": {"openai/gpt-oss-120b", "", "search code", ofChat, // which takes none back
+		`{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Done.","executed_tools":[` + groqRuns + `]},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`},
 	"openai": {"gpt-5", openaiRuns, "search code server", func(p *provider.Provider) *provider.Operation { return p.Operations[route.Chat].Instead.Operation },
 		`{"id":"resp_1","object":"response","status":"completed","output":[` + openaiRuns + `,{"type":"message","id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"Done.","annotations":[]}]}],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}`},
 }
@@ -65,6 +69,17 @@ func streamed(name, whole string) (events []string) {
 	switch name {
 	case "bedrock":
 		return novaStream(whole)
+	case "groq":
+		for _, run := range jsonedit.Elements([]byte("["+groqRuns+"]"), nil) {
+			begun := run
+			for _, name := range []string{"output", "search_results", "code_results"} {
+				begun = jsonedit.With(begun, name, nil)
+			}
+			for _, one := range [][]byte{begun, run} {
+				events = append(events, fmt.Sprintf(`{"id":"c","choices":[{"index":0,"delta":{"executed_tools":[%s]}}]}`, one))
+			}
+		}
+		return append(events, `{"id":"c","choices":[{"index":0,"delta":{"content":"Done."}}]}`, `{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`, `[DONE]`)
 	case "gemini":
 		for _, p := range jsonedit.Elements(jsonedit.Lookup(jsonedit.Elements(jsonedit.Lookup([]byte(whole), "candidates"), nil)[0], "content", "parts"), nil) {
 			events = append(events, `{"responseId":"r","candidates":[{"index":0,"content":{"role":"model","parts":[`+string(p)+`]}}]}`)

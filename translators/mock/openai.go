@@ -170,6 +170,12 @@ type openAIRequest struct {
 	User                *string          `json:"user"`
 	Verbosity           *string          `json:"verbosity"`
 	WebSearchOptions    json.RawMessage  `json:"web_search_options"`
+	// Of hosted tools: Groq's, Perplexity's and Alibaba's.
+	CompoundCustom     json.RawMessage `json:"compound_custom"`
+	SearchSettings     json.RawMessage `json:"search_settings"`
+	SearchDomainFilter []string        `json:"search_domain_filter"`
+	EnableSearch       *bool           `json:"enable_search"`
+	SearchOptions      json.RawMessage `json:"search_options"`
 }
 
 type responseFormat struct {
@@ -183,9 +189,11 @@ type responseFormat struct {
 }
 
 type openAITool struct {
-	Type     string          `json:"type"`
-	Custom   json.RawMessage `json:"custom"`
-	Function *struct {
+	Type   string          `json:"type"`
+	Custom json.RawMessage `json:"custom"`
+	// Parameters of OpenRouter's server tools.
+	Parameters json.RawMessage `json:"parameters"`
+	Function   *struct {
 		Name        string          `json:"name"`
 		Description string          `json:"description"`
 		Parameters  json.RawMessage `json:"parameters"`
