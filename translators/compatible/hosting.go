@@ -16,11 +16,11 @@ var groqTools = provider.Hostings{
 	{
 		Prefix: "gpt-oss-", Kinds: []chat.Hosted{chat.WebSearch, chat.CodeExecution}, Tool: groqTool,
 		Choice: func(*chat.Tool) string { return `"required"` }, Alone: true, NoSchema: true,
-		Document: "https://console.groq.com/docs/tool-use/built-in-tools",
+		Document: "https://console.groq.com/docs/tool-use/built-in-tools", Read: "2026-11",
 	},
 	{
 		Prefix: "compound", Kinds: []chat.Hosted{chat.WebSearch, chat.CodeExecution}, Members: compoundTools,
-		Document: "https://console.groq.com/docs/compound/built-in-tools",
+		Document: "https://console.groq.com/docs/compound/built-in-tools", Read: "2026-11",
 	},
 }
 
@@ -55,7 +55,7 @@ func compoundTools(dst []byte, r *chat.Request) []byte {
 var openRouterTools = provider.Hostings{{
 	Kinds: []chat.Hosted{chat.WebSearch, chat.WebFetch}, Tool: openRouterTool,
 	Choice:   func(t *chat.Tool) string { return `{"type":"` + openRouterNames[t.Hosted] + `"}` },
-	Document: "https://openrouter.ai/docs/guides/features/server-tools",
+	Document: "https://openrouter.ai/docs/guides/features/server-tools", Read: "2026-11",
 }}
 
 var openRouterNames = map[chat.Hosted]string{chat.WebSearch: "openrouter:web_search", chat.WebFetch: "openrouter:web_fetch"}
@@ -88,7 +88,7 @@ func appendPlace(dst []byte, s *chat.Search) []byte {
 // sonarTools is the search that Perplexity's models make for each answer.
 var sonarTools = provider.Hostings{{
 	Kinds: []chat.Hosted{chat.WebSearch}, Members: sonarSearch, Always: true,
-	Document: "https://docs.perplexity.ai/api-reference/chat-completions-post",
+	Document: "https://docs.perplexity.ai/api-reference/chat-completions-post", Read: "2026-11",
 }}
 
 func sonarSearch(dst []byte, r *chat.Request) []byte {

@@ -8,8 +8,8 @@ import (
 // searching are the models that search the web for chat/completions. Newer ones do so in
 // Alibaba's Responses API, which has an address of its own.
 var searching = provider.Hostings{
-	{Prefix: "qwen-plus-", Kinds: []chat.Hosted{chat.WebSearch}, Members: search, Always: true, Document: searchPage},
-	{Prefix: "qwen3-max-", Kinds: []chat.Hosted{chat.WebSearch}, Members: search, Always: true, Document: searchPage},
+	{Prefix: "qwen-plus-", Kinds: []chat.Hosted{chat.WebSearch}, Members: search, Always: true, Document: searchPage, Read: "2026-11"},
+	{Prefix: "qwen3-max-", Kinds: []chat.Hosted{chat.WebSearch}, Members: search, Always: true, Document: searchPage, Read: "2026-11"},
 }
 
 const searchPage = "https://www.alibabacloud.com/help/en/model-studio/web-search"

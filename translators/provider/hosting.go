@@ -24,7 +24,8 @@ type Hosting struct {
 	Always bool
 	// NoSchema means that the tools exclude a schema of the answer.
 	NoSchema bool
-	Document string
+	// Document is where it is written, Read when that was read last, as year and month.
+	Document, Read string
 }
 
 // Hostings is the table, whose first row with the beginning of a name counts.
@@ -49,4 +50,20 @@ func (h *Hosting) Runs(r *chat.Request, tool *chat.Tool) bool {
 	}
 	forced := r.ToolChoice.Mode == "function" && r.ToolChoice.Name == tool.Name
 	return !forced || h.Choice != nil || h.Always
+}
+
+// Facts returns the table as docs/models.md tells it.
+func (h Hostings) Facts() []Facts {
+	rows := make([]Facts, 0, len(h))
+	for i := range h {
+		row := Facts{Names: "any", Example: "a-model-to-come", Document: h[i].Document, Read: h[i].Read}
+		if h[i].Prefix != "" {
+			row.Names, row.Example = prefixInWords(h[i].Prefix)
+		}
+		for _, kind := range h[i].Kinds {
+			row.Notes = append(row.Notes, "runs "+string(kind))
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
