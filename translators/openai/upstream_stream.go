@@ -24,6 +24,8 @@ type upstreamStream struct {
 	calls   [][]begunCall // per choice
 	started bool
 	sources []chat.Citations // per choice
+
+	executing []executing // per choice
 }
 
 // Next implements chat.Stream.
@@ -111,6 +113,9 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 		}
 		if b := signatureOf(d); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.SignatureDelta, Choice: i, Text: b})
+		}
+		if d.Exists("executed_tools") {
+			s.ran(i, d)
 		}
 		if b := textOf(d, "content"); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.TextDelta, Choice: i, Text: b})
