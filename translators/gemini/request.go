@@ -30,7 +30,7 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	}
 	asWords := m.systemAsWords || m.noSystem // there it is the form of the answer alone
 	dst = append(dst, '{')
-	w := writer{req: req, ids: !onVertex(t), signs: m.signs}
+	w := writer{req: req, ids: !onVertex(t), signs: m.signs, joins: m.joins && !onVertex(t)}
 	if asWords {
 		w.first = system
 	} else if !system.Empty() {
