@@ -5,6 +5,7 @@
 package agents
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -119,8 +120,8 @@ func TestProgramsPlayTwoTurnsWithTools(t *testing.T) {
 				home := t.TempDir()
 				for i, prompt := range []string{"scenario:tools", "scenario:thinking_tools"} {
 					cmd := p.turn(modules, home, url+"/"+p.kind+"/"+target, prompt, i > 0)
-					if out, err := run(t, cmd, home); err != nil || !strings.Contains(out, ended) {
-						t.Fatalf("%s, turn %d: %v\n%s", target, i+1, err, out)
+					if out, warned, err := run(t, cmd, home); err != nil || !strings.Contains(out, ended) {
+						t.Fatalf("%s, turn %d: %v\n%s\n%s", target, i+1, err, warned, out)
 					}
 				}
 			}
@@ -159,17 +160,18 @@ func TestFrameworksPlayTwoTurnsWithTools(t *testing.T) {
 					args = append(args, url+"/"+kind+"/"+target)
 					want += "whole " + calls + " | " + ended + "\nstreamed " + calls + " | " + ended + "\n"
 				}
-				if out, err := run(t, exec.Command("node", args...), t.TempDir()); err != nil || out != want {
-					t.Fatalf("%v\n got %s\nwant %s", err, out, want)
+				out, warned, err := run(t, exec.Command("node", args...), t.TempDir())
+				if err != nil || out != want {
+					t.Fatalf("%v\n%s\n got %s\nwant %s", err, warned, out, want)
 				}
 			})
 		}
 	}
 }
 
-// run runs cmd with a home of its own and returns what it printed. There is no network
-// but this machine.
-func run(t *testing.T, cmd *exec.Cmd, home string) (string, error) {
+// run runs cmd with a home of its own and returns what it printed, and what it warned of.
+// There is no network but this machine.
+func run(t *testing.T, cmd *exec.Cmd, home string) (out, warned string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -177,8 +179,10 @@ func run(t *testing.T, cmd *exec.Cmd, home string) (string, error) {
 	bounded.Dir, bounded.WaitDelay = home, 10*time.Second
 	bounded.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "HOME="+home, "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1",
 		"HTTPS_PROXY=http://127.0.0.1:1", "https_proxy=http://127.0.0.1:1", "HTTP_PROXY=http://127.0.0.1:1", "http_proxy=http://127.0.0.1:1")
-	out, err := bounded.CombinedOutput()
-	return string(out), err
+	var stdout, stderr bytes.Buffer
+	bounded.Stdout, bounded.Stderr = &stdout, &stderr
+	err = bounded.Run()
+	return stdout.String(), stderr.String(), err
 }
 
 // entity is a route to a target, by the kind of client.

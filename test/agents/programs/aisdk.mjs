@@ -6,6 +6,7 @@ import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { z } from 'zod';
 
+globalThis.AI_SDK_LOG_WARNINGS = false; // thoughts of those who do not sign them
 const [kind, ...urls] = process.argv.slice(2);
 const models = {
   chat: (url) => createOpenAI({ baseURL: url + '/v1', apiKey: 'none' }).chat('gpt-4.1'),
