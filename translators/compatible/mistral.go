@@ -33,7 +33,7 @@ var mistral = &provider.Provider{
 	Base:      provider.At("https://api.mistral.ai"),
 	Reasons:   ofMistral,
 	Operations: operations{
-		route.Chat: openai.WithTools(openai.ChatAt("/v1/chat/completions", provider.Edit{
+		route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
 				"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed", "metadata", "response_format",
 				"tools", "tool_choice", "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls",
@@ -45,7 +45,7 @@ var mistral = &provider.Provider{
 			Rewrite:         SplitContent,
 			History:         MistralHistory,
 			Models:          mistrals,
-		})),
+		}),
 		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),
 		route.Embeddings:  mistralEmbeddings,
 		// https://docs.mistral.ai/api/endpoint/classifiers
