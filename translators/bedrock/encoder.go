@@ -25,6 +25,7 @@ type encoder struct {
 	open   int // index of the open block, or -1
 	kind   chat.PartKind
 	calls  []callBlocks
+	runs   map[*chat.Run]int
 
 	reason   chat.FinishReason
 	sequence bool // a stop sequence ended the answer
@@ -94,6 +95,8 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	case chat.RedactedDelta:
 		dst = e.appendText(e.appendClose(dst), chat.RedactedThinking, `{"reasoningContent":{"redactedContent":`, []byte(blob(string(d.Token(nil, origin.Anthropic, &e.meta)))), `}}`)
 		return e.appendClose(dst)
+	case chat.RunStart, chat.RunEnd:
+		return e.appendRun(dst, d)
 	case chat.ToolStart:
 		return e.appendCall(dst, d)
 	case chat.ToolArguments:

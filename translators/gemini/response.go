@@ -2,7 +2,6 @@ package gemini
 
 import (
 	"strconv"
-	"time"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -21,7 +20,7 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "the answer of Gemini is not valid JSON"}
 	}
-	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: created(v)}
+	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: v.GetUnix("createTime")}
 	resp.NoUsage = !readUsage(v, &resp.Usage)
 	for i, c := range v.GetArray("candidates") {
 		resp.Choices = append(resp.Choices, parseCandidate(resp.ID, i, c))
@@ -47,19 +46,6 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 
 // candidateExtras lists members of the first candidate that a client gets unchanged.
 var candidateExtras = [...]string{"groundingMetadata", "citationMetadata", "urlContextMetadata"}
-
-// created returns the time of the answer, which Vertex sends, or 0.
-func created(v *jsonedit.Value) int64 {
-	s := v.GetStringBytes("createTime")
-	if len(s) == 0 {
-		return 0
-	}
-	t, err := time.Parse(time.RFC3339Nano, string(s))
-	if err != nil {
-		return 0
-	}
-	return t.Unix()
-}
 
 // maxCandidates is the highest number of candidates that are kept. Google sends 8 at
 // most.

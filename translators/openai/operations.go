@@ -28,7 +28,10 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 	}
 	op := &provider.Operation{
 		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
-		Chat: edited{edit: &edit}, Hosts: Hosts, Fields: fieldsOf(&edit),
+		Chat: edited{edit: &edit}, Fields: fieldsOf(&edit),
+		Hosts: func(t *target.Target, r *chat.Request, tool *chat.Tool) bool {
+			return Hosts(t, r, tool) || edit.Hosting.Of(t.Model).Runs(r, tool)
+		},
 		Origin:  func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
 		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
 	}
@@ -58,7 +61,7 @@ type edited struct {
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	h, model := e.edit.History(t), e.edit.Models.Of(t.Model)
 	req = model.Choose(req)
-	body, err := Upstream{History: h, Model: model}.AppendRequest(nil, t, req)
+	body, err := Upstream{History: h, Model: model, Hosting: e.edit.Hosting.Of(t.Model)}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -175,7 +176,7 @@ func (r *response) part(p *chat.Part, meta *chat.Meta) {
 		it.argue(p.Arguments.AppendDecoded(nil))
 		it.argued()
 	case chat.HostedRun:
-		r.addWholeRun(p.Run, p.Token(origin.Unknown, meta))
+		r.addWholeRun(p.Run, origin.Text(cmp.Or(p.Origin, meta.Origin), origin.Unknown, p.Signature))
 	case chat.Image:
 		if p.Media != nil && !p.Media.Data.Empty() {
 			r.add(imageItem).text = p.Media.Data.AppendDecoded(nil)

@@ -114,6 +114,7 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 	if thought, signature := thinkingOf(m), signatureOf(m); len(thought) > 0 || len(signature) > 0 {
 		choice.Parts = append(choice.Parts, chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(string(thought)), Signature: string(signature)})
 	}
+	choice.Parts = append(choice.Parts, ranTools(m)...)
 	if content := m.Get("content"); content.Type() == jsonedit.TypeString {
 		add(chat.Text, content.Text())
 	} else {

@@ -22,6 +22,8 @@ type upstreamStream struct {
 	calls   [][]begunCall // per choice
 	started bool
 	sources []chat.Citations // per choice
+
+	executing []executing // per choice
 }
 
 // Next implements chat.Stream.
@@ -94,6 +96,9 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 		}
 		if b := signatureOf(d); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.SignatureDelta, Choice: i, Text: b})
+		}
+		if d.Exists("executed_tools") {
+			s.ran(i, d)
 		}
 		if b := textOf(d, "content"); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.TextDelta, Choice: i, Text: b})

@@ -277,6 +277,8 @@ type Edit struct {
 	// know it, have the rest fitted or left out. A client of this format gets the API's
 	// error.
 	Models Families
+	// Hosting is the table of the tools that the API runs itself.
+	Hosting Hostings
 	// Set, if set, returns members to add, computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
 	// NoStreamOptions, if set, reports whether the API refuses stream_options for t.
