@@ -96,7 +96,7 @@ var operation = &provider.Operation{
 	},
 	Caching: caching,
 	Caveats: func(t *target.Target, r *chat.Request) []string {
-		if q := (query{Request: r, forces: modelOf(t.Model).forces(t.Model)}); !q.willing() {
+		if !willing(r, modelOf(t.Model).forces(t.Model)) {
 			return append(r.SearchCaveat(), r.DemandCaveat()...)
 		}
 		return r.SearchCaveat()

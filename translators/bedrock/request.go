@@ -79,7 +79,7 @@ func (q *query) read(t *target.Target) (err error) {
 			}
 		}
 	}
-	if len(q.model.hosted) > 0 && !q.hostsRuns() {
+	if len(q.model.hosted) > 0 && !hostsRuns(q.Request) {
 		q.Request = q.RunsInWords()
 	}
 	ids := callIDs
@@ -178,7 +178,7 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 			flush()
 		}
 	}
-	if demand := q.Demand(q.demanded()); demand != "" && !q.willing() && len(q.Tools) > 0 && q.native("toolConfig") == nil {
+	if demand := q.Demand(demanded(q.Request)); demand != "" && !willing(q.Request, q.forces) && len(q.Tools) > 0 && q.native("toolConfig") == nil {
 		say(jsonedit.Plain(demand))
 		flush()
 	}

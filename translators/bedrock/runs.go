@@ -166,11 +166,11 @@ func isSystemBlock(block []byte) bool {
 // serverToolUse is the type of a toolUse that the client does not answer.
 const serverToolUse = "server_tool_use"
 
-// hostsRuns reports whether q offers a system tool. Without one a history with their
+// hostsRuns reports whether r offers a system tool. Without one a history with their
 // blocks would be refused, or the tool run again that the client does not want.
-func (q *query) hostsRuns() bool {
-	for i := range q.Tools {
-		if q.Tools[i].Hosted != "" {
+func hostsRuns(r *chat.Request) bool {
+	for i := range r.Tools {
+		if r.Tools[i].Hosted != "" {
 			return true
 		}
 	}
@@ -178,20 +178,20 @@ func (q *query) hostsRuns() bool {
 }
 
 // demanded is the tool that must be called, as it is called here.
-func (q *query) demanded() string {
-	for i := range q.Tools {
-		t := &q.Tools[i]
-		if tool := systemToolOf(t.Hosted); tool != nil && t.Name == q.ToolChoice.Name {
+func demanded(r *chat.Request) string {
+	for i := range r.Tools {
+		t := &r.Tools[i]
+		if tool := systemToolOf(t.Hosted); tool != nil && t.Name == r.ToolChoice.Name {
 			return tool.name
 		}
 	}
-	return q.ToolChoice.Name
+	return r.ToolChoice.Name
 }
 
-// willing reports whether toolChoice can say what the client demands: which functions
-// must be called. The pages know no choice of a system tool.
-func (q *query) willing() bool {
-	return q.forces && !q.ForcesHosted() && (q.Functions() || !q.hostsRuns())
+// willing reports whether toolChoice can say what the client demands, of a model that
+// forces calls or not: which functions must be called. The pages know no choice of a system tool.
+func willing(r *chat.Request, forces bool) bool {
+	return forces && !r.ForcesHosted() && (r.Functions() || !hostsRuns(r))
 }
 
 // resultPieces collects what a stream tells of a result: pieces of text are joined.

@@ -150,7 +150,7 @@ func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 		return appendChosen(dst, q.model, formatTool)
 	case !offered, q.model.choice == noChoice:
 		return dst
-	case !q.willing() && q.ToolChoice.Mode != "": // see appendSystem
+	case !willing(q.Request, q.forces) && q.ToolChoice.Mode != "": // see appendSystem
 		return append(jsonedit.AppendName(dst, "toolChoice"), `{"auto":{}}`...)
 	}
 	switch q.ToolChoice.Mode {
