@@ -147,3 +147,15 @@ func FuzzUpstreamStream(f *testing.F) {
 		}
 	})
 }
+
+func TestArgumentsMayBeTheObjectItself(t *testing.T) {
+	const call = `"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":{"q":"x"}}}]`
+	resp, err := Upstream{}.ParseResponse(testTarget, []byte(`{"choices":[{"message":{`+call+`},"finish_reason":"tool_calls"}]}`))
+	if err != nil || resp.Choices[0].Parts[0].Arguments.String() != `{"q":"x"}` {
+		t.Errorf("whole: %+v, %v", resp, err)
+	}
+	deltas, err := Upstream{}.NewStream(testTarget).Next(frame.Event{Data: []byte(`{"choices":[{"delta":{` + call + `}}]}`)})
+	if err != nil || len(deltas) != 2 || string(deltas[1].Text) != `{"q":"x"}` {
+		t.Errorf("streamed: %+v, %v", deltas, err)
+	}
+}
