@@ -39,7 +39,7 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 		op.Rephrase = func(ms []jsonedit.Member) bool { return hasCustomTools(ms) || hasFunctions(ms) }
 	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
-		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) || h.NoThought != "" && jsonedit.Contains(body, `"assistant"`) {
+		if h := edit.History(t); h.Only != nil || h.Bridge != "" || handedOut(body, h.Thought) || h.NoThought != "" && jsonedit.Contains(body, `"assistant"`) {
 			body = ownHistory(h, ownOf(h, t), body)
 		}
 		if edit.Request == nil {
