@@ -159,3 +159,13 @@ func TestArgumentsMayBeTheObjectItself(t *testing.T) {
 		t.Errorf("streamed: %+v, %v", deltas, err)
 	}
 }
+
+// TestWhatOthersServersLeftInAnAnswerDoesNotEndTheConversation: a kind of block that is not
+// known here is left out of what the model said.
+func TestWhatOthersServersLeftInAnAnswerDoesNotEndTheConversation(t *testing.T) {
+	req := &chat.Request{Messages: []chat.Message{{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Opaque, Type: "new_tool_result", Raw: chat.Raw(`{"type":"new_tool_result"}`)}, {Text: jsonedit.Plain("found")}}}}}
+	body, err := Upstream{}.AppendRequest(nil, testTarget, req)
+	if err != nil || !strings.Contains(string(body), `"content":"found"`) || strings.Contains(string(body), "new_tool_result") {
+		t.Errorf("got %s, %v", body, err)
+	}
+}
