@@ -84,7 +84,7 @@ var Providers = withReasons([]*provider.Provider{
 		},
 		Operations: operations{
 			route.Chat: openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
-				NoStreamOptions: provider.Always, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks,
+				NoStreamOptions: provider.Always, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks, Hosting: databricksTools,
 				// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 				History: history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned}),
 			}),

@@ -21,7 +21,7 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "the answer of Gemini is not valid JSON"}
 	}
-	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: v.GetUnix("createTime")}
+	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: jsonedit.Unix(v, "createTime")}
 	resp.NoUsage = !readUsage(v, &resp.Usage)
 	for i, c := range v.GetArray("candidates") {
 		resp.Choices = append(resp.Choices, parseCandidate(resp.ID, i, c))

@@ -61,7 +61,7 @@ func (s *stream) response(v *jsonedit.Value) {
 	if !s.opened {
 		s.opened = true
 		s.id = append(s.id, v.GetStringBytes("responseId")...)
-		s.emit(chat.Delta{Kind: chat.Start, ID: s.id, Created: v.GetUnix("createTime")})
+		s.emit(chat.Delta{Kind: chat.Start, ID: s.id, Created: jsonedit.Unix(v, "createTime")})
 	}
 	candidates := v.GetArray("candidates")
 	for i, c := range candidates {
