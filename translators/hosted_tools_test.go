@@ -72,7 +72,8 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 		{"responses", `{"type":"web_search","search_context_size":"high","filters":{"blocked_domains":["x.test"]}}`, "perplexity", "sonar", `"web_search_options":{"search_context_size":"high"},"search_domain_filter":["-x.test"]`, "", ""},
 		{"gemini", `{"googleSearch":{}}`, "dashscope", "qwen-plus-latest", `"enable_search":true`, "", ""},
 		{"gemini", `{"googleSearch":{}}`, "dashscope", "qwen3.7-max", "", "googleSearch", ""},
-		{"gemini", `{"googleSearch":{}}`, "kimi", "kimi-k2.6", "", "googleSearch", ""}, // whose calls the client would answer
+		{"gemini", `{"googleSearch":{}}`, "kimi", "kimi-k2.6", "", "googleSearch", ""},                     // whose calls the client would answer
+		{"gemini", `{"googleSearch":{}}`, "databricks", "databricks-gemini-3-pro", "", "googleSearch", ""}, // beside functions
 		{"gemini", `{"googleSearch":{}}`, "openai", "gpt-5.1", `{"type":"web_search"}`, "", ""},
 	} {
 		about := c.client + ", " + c.provider + ": " + c.tool

@@ -34,7 +34,7 @@ const (
 		`{"toolResult":{"toolUseId":"tooluse_2","status":"success","type":"nova_code_interpreter_result","content":[{"text":"{\"stdOut\":\"a.txt\",\"stdErr\":\"\",\"exitCode\":0,\"isError\":false}"}]}}`
 	groqRuns = `{"index":0,"type":"search","arguments":"{\"query\":\"news\"}","output":"Title: X","search_results":{"results":[{"title":"X","url":"https://x.test","content":"c","score":0.9}]}},` +
 		`{"index":1,"type":"python","arguments":"{\"code\":\"ls\"}","output":"a.txt","code_results":[{"text":"a.txt"}]}`
-	geminiRuns = `{"executableCode":{"language":"PYTHON","code":"ls"},"thoughtSignature":"sig"},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"a.txt"}}`
+	geminiRuns = `{"toolCall":{"toolType":"GOOGLE_SEARCH_WEB","id":"a","args":{"queries":["news"]}},"thoughtSignature":"sig-a"},{"toolResponse":{"toolType":"GOOGLE_SEARCH_WEB","id":"a","response":{"search_suggestions":"x"}},"thoughtSignature":"sig-b"},{"executableCode":{"language":"PYTHON","code":"ls"},"thoughtSignature":"sig"},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"a.txt"}}`
 	openaiRuns = `{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"news","sources":[{"type":"url","url":"https://x.test"}]}},` +
 		`{"type":"code_interpreter_call","id":"ci_2","status":"completed","container_id":"cntr_1","code":"print(1)","outputs":[{"type":"logs","logs":"a.txt"}]},` +
 		`{"type":"mcp_call","id":"mcp_3","status":"completed","server_label":"docs","name":"look","arguments":"{\"q\":1}","output":"page one","error":null}`
@@ -49,7 +49,7 @@ var hosting = map[string]struct {
 }{
 	"anthropic": {"claude-sonnet-4-5", claudeRuns, "search code server", ofChat,
 		`{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[` + claudeRuns + `,{"type":"text","text":"Done."}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`},
-	"gemini": {"gemini-3-flash", geminiRuns, "code", ofChat, ofGemini},
+	"gemini": {"gemini-3-flash", geminiRuns, "search code", ofChat, ofGemini},
 	"bedrock": {"us.amazon.nova-2-lite-v1:0", novaRuns, "search code", ofChat,
 		`{"output":{"message":{"role":"assistant","content":[` + novaRuns + `,{"text":"Done."}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2}}`},
 	"groq": {"openai/gpt-oss-120b", "", "search code", ofChat, // which takes none back
@@ -60,7 +60,6 @@ var hosting = map[string]struct {
 
 func ofChat(p *provider.Provider) *provider.Operation { return p.Operations[route.Chat] }
 
-// A provider that runs nothing but code.
 var ofGemini = `{"responseId":"r","candidates":[{"index":0,"content":{"role":"model","parts":[` + geminiRuns + `,{"text":"Done."}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1,"totalTokenCount":2}}`
 
 // streamed are the events of a whole answer of a provider. One that begins with a word is

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -290,6 +291,17 @@ func TestProfilesAreServedOnRequestOnly(t *testing.T) {
 	}
 	if status, _ := get(t, on, "/debug/pprof/cmdline"); status != 200 {
 		t.Errorf("on: %d", status)
+	}
+}
+
+func TestProfilesHaveTheWaitsForLocks(t *testing.T) {
+	before := runtime.SetMutexProfileFraction(0)
+	defer runtime.SetMutexProfileFraction(before)
+	if _, err := Listen(New(two, "", nil), "127.0.0.1:0", func(name string) string { return map[string]string{PprofEnv: "on"}[name] }, zerolog.Nop()); err != nil {
+		t.Fatal(err)
+	}
+	if n := runtime.SetMutexProfileFraction(-1); n == 0 {
+		t.Error("no wait for a lock is sampled")
 	}
 }
 

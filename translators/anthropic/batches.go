@@ -101,7 +101,7 @@ func batchOf(v *jsonedit.Value, meta chat.Meta) openai.Batch {
 	counts := func(name string) int { return v.GetInt("request_counts", name) }
 	b := openai.Batch{
 		ID: string(v.GetStringBytes("id")), Endpoint: "/v1/chat/completions", Model: meta.Model, Status: openai.BatchInProgress,
-		Created: v.GetUnix("created_at"), Expires: v.GetUnix("expires_at"), Ended: v.GetUnix("ended_at"),
+		Created: jsonedit.Unix(v, "created_at"), Expires: jsonedit.Unix(v, "expires_at"), Ended: jsonedit.Unix(v, "ended_at"),
 		Completed: counts("succeeded"), Failed: counts("errored") + counts("expired") + counts("canceled"),
 	}
 	b.Total = counts("processing") + b.Completed + b.Failed

@@ -133,7 +133,7 @@ func batchOf(v *jsonedit.Value) openai.Batch {
 	b := openai.Batch{
 		ID: openai.NameID(batchPrefix, arn), Model: v.GetString("modelId"), Status: jobStates[v.GetString("status")], Message: "",
 		Input:   v.GetString("inputDataConfig", "s3InputDataConfig", "s3Uri"),
-		Created: v.GetUnix("submitTime"), Ended: v.GetUnix("endTime"), Expires: v.GetUnix("jobExpirationTime"),
+		Created: jsonedit.Unix(v, "submitTime"), Ended: jsonedit.Unix(v, "endTime"), Expires: jsonedit.Unix(v, "jobExpirationTime"),
 		Total: v.GetInt("totalRecordCount"), Completed: v.GetInt("successRecordCount"), Failed: v.GetInt("errorRecordCount"),
 	}
 	if b.Status == "" {

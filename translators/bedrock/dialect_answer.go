@@ -188,8 +188,6 @@ func ErrorType(status int) string {
 		return "ResourceNotFoundException"
 	case 408, 504:
 		return "ModelTimeoutException"
-	case 424:
-		return "ModelErrorException"
 	case 429:
 		return "ThrottlingException"
 	case 502, 503, 529:

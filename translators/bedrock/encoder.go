@@ -218,8 +218,6 @@ func (e *encoder) fail(dst []byte, err *chat.Error) []byte {
 	switch err.ClientStatus() {
 	case 429:
 		name = "throttlingException"
-	case 424:
-		name = "modelStreamErrorException"
 	case 502, 503, 529:
 		name = "serviceUnavailableException"
 	case 400, 401, 403, 404, 413, 422:

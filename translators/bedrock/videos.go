@@ -178,13 +178,13 @@ func (videos) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.
 // videoOf reads an asynchronous invocation.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GetAsyncInvoke.html
 func videoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
-	video := openai.Video{ID: openai.NameID(videoPrefix, v.GetString("invocationArn")), Model: meta.Model, Created: v.GetUnix("submitTime")}
+	video := openai.Video{ID: openai.NameID(videoPrefix, v.GetString("invocationArn")), Model: meta.Model, Created: jsonedit.Unix(v, "submitTime")}
 	if _, model, ok := strings.Cut(v.GetString("modelArn"), "foundation-model/"); ok {
 		video.Model = model
 	}
 	switch v.GetString("status") {
 	case "Completed":
-		video.Status, video.Completed = openai.VideoCompleted, v.GetUnix("endTime")
+		video.Status, video.Completed = openai.VideoCompleted, jsonedit.Unix(v, "endTime")
 		video.URL = strings.TrimSuffix(v.GetString("outputDataConfig", "s3OutputDataConfig", "s3Uri"), "/") + "/output.mp4"
 	case "Failed":
 		video.Status, video.Error = openai.VideoFailed, v.GetString("failureMessage")

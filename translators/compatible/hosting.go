@@ -85,6 +85,23 @@ func appendPlace(dst []byte, s *chat.Search) []byte {
 	return dst
 }
 
+// databricksTools is the search of Gemini at Databricks. OpenAI's models search in the
+// Responses API there, Claude with a server of the client's. That functions exclude it is
+// Google's rule.
+var databricksTools = provider.Hostings{
+	{Prefix: "databricks-gemini-", Kinds: []chat.Hosted{chat.WebSearch}, Members: databricksSearch, NoFunctions: true, Document: databricksSearchPage, Read: "2026-11"},
+	{Prefix: "system.ai.gemini-", Kinds: []chat.Hosted{chat.WebSearch}, Members: databricksSearch, NoFunctions: true, Document: databricksSearchPage, Read: "2026-11"},
+}
+
+const databricksSearchPage = "https://docs.databricks.com/gcp/en/machine-learning/model-serving/web-search"
+
+func databricksSearch(dst []byte, r *chat.Request) []byte {
+	if r.Hosts(chat.WebSearch) == nil {
+		return dst
+	}
+	return append(dst, `,"google_search":{}`...)
+}
+
 // sonarTools is the search that Perplexity's models make for each answer.
 var sonarTools = provider.Hostings{{
 	Kinds: []chat.Hosted{chat.WebSearch}, Members: sonarSearch, Always: true,

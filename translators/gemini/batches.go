@@ -119,7 +119,7 @@ func publicBatchOf(v *jsonedit.Value) openai.Batch {
 	b := openai.Batch{
 		ID: batchPrefix + name, Endpoint: "/v1/chat/completions", Status: batchState(string(m.GetStringBytes("state"))),
 		Model:   strings.TrimPrefix(string(m.GetStringBytes("model")), "models/"),
-		Created: m.GetUnix("createTime"), Ended: m.GetUnix("endTime"),
+		Created: jsonedit.Unix(m, "createTime"), Ended: jsonedit.Unix(m, "endTime"),
 		Total: counter(m, "batchStats", "requestCount"), Completed: counter(m, "batchStats", "successfulRequestCount"), Failed: counter(m, "batchStats", "failedRequestCount"),
 	}
 	if e := v.Get("error"); e != nil {

@@ -35,9 +35,15 @@ func appendCodeResult(dst []byte, run *chat.Run, token string, whose origin.Name
 }
 
 // appendRunToken writes the part with the token of a run that has no part of its own;
-// nothing if nobody would take it back.
+// nothing if nobody would take it back. Google's own is its parts.
 func appendRunToken(dst []byte, token string, whose origin.Name) []byte {
-	if token == "" || whose == origin.Google || whose == origin.Unknown {
+	if own, _ := partsOfRun(token); whose == origin.Google {
+		for _, part := range own {
+			dst = append(jsonedit.AppendComma(dst), part...)
+		}
+		return dst
+	}
+	if token == "" || whose == origin.Unknown {
 		return dst
 	}
 	dst = append(jsonedit.AppendComma(dst), `{"text":""`...)

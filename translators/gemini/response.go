@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"slices"
 	"strconv"
 
 	"go-ai-proxy/translators/chat"
@@ -20,7 +21,7 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "the answer of Gemini is not valid JSON"}
 	}
-	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: v.GetUnix("createTime")}
+	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: jsonedit.Unix(v, "createTime")}
 	resp.NoUsage = !readUsage(v, &resp.Usage)
 	for i, c := range v.GetArray("candidates") {
 		resp.Choices = append(resp.Choices, parseCandidate(resp.ID, i, c))
@@ -64,8 +65,7 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	calls := 0
 	var parts chat.Joiner
 	var sources grounding
-	var ran codeRuns
-	begun := 0 // the place of the last run
+	var ran serverRuns
 	cited := v.Get("groundingMetadata")
 	for _, p := range v.GetArray("content", "parts") {
 		part, ok := parsePart(p)
@@ -76,9 +76,10 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 			continue
 		}
 		if run := ran.begin(p); run != nil {
-			begun, part = len(parts.Parts()), chat.Part{Kind: chat.HostedRun, Run: run}
+			part = chat.Part{Kind: chat.HostedRun, Run: run}
 		} else if run, token := ran.end(p); run != nil {
-			parts.Parts()[begun].Signature = token
+			all := parts.Parts()
+			all[slices.IndexFunc(all, func(p chat.Part) bool { return p.Run == run })].Signature = token
 			continue
 		}
 		if part.Kind == chat.ToolCall {
@@ -95,7 +96,9 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	}
 	c.Parts, c.Citations = parts.Parts(), sources.read(cited)
 	var searched searches
-	searched.read(cited)
+	if !ran.looked {
+		searched.read(cited)
+	}
 	for _, run := range searched.list {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.HostedRun, Run: run})
 	}

@@ -10,7 +10,7 @@ func TestTimesAreReadAsUnixSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]int64{"plain": 1795892700, "fraction": 1795892700, "words": 0, "number": 0, "absent": 0} {
-		if got := v.GetUnix(name); got != want {
+		if got := Unix(v, name); got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
 		}
 	}

@@ -208,9 +208,9 @@ func (v *Value) Float64() (float64, error) {
 	return f, nil
 }
 
-// GetUnix returns the time at path, in unix seconds: a string of RFC 3339, with or without
+// Unix returns the time at path in v, in unix seconds: a string of RFC 3339, with or without
 // a fraction of a second. It is 0 where there is none.
-func (v *Value) GetUnix(path ...string) int64 {
+func Unix(v *Value, path ...string) int64 {
 	at, err := time.Parse(time.RFC3339, v.GetString(path...))
 	if err != nil {
 		return 0

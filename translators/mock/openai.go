@@ -170,8 +170,9 @@ type openAIRequest struct {
 	User                *string          `json:"user"`
 	Verbosity           *string          `json:"verbosity"`
 	WebSearchOptions    json.RawMessage  `json:"web_search_options"`
-	// Of hosted tools: Groq's, Perplexity's and Alibaba's.
+	// Of hosted tools: Groq's, Perplexity's, Databricks' and Alibaba's.
 	CompoundCustom     json.RawMessage `json:"compound_custom"`
+	GoogleSearch       json.RawMessage `json:"google_search"`
 	SearchSettings     json.RawMessage `json:"search_settings"`
 	SearchDomainFilter []string        `json:"search_domain_filter"`
 	EnableSearch       *bool           `json:"enable_search"`

@@ -36,10 +36,10 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
 	}
 	if !edit.CustomTools {
-		op.Rephrase = hasCustomTools
+		op.Rephrase = func(ms []jsonedit.Member) bool { return hasCustomTools(ms) || hasFunctions(ms) }
 	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
-		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) || h.NoThought != "" && jsonedit.Contains(body, `"assistant"`) {
+		if h := edit.History(t); h.Only != nil || h.Bridge != "" || handedOut(body, h.Thought) || h.NoThought != "" && jsonedit.Contains(body, `"assistant"`) {
 			body = ownHistory(h, ownOf(h, t), body)
 		}
 		if edit.Request == nil {
@@ -127,6 +127,9 @@ func fieldsOf(edit *provider.Edit) provider.Fields {
 		if edit.Only != nil && !slices.Contains(edit.Only, name) && !renamed {
 			fields[name] = provider.Dropped.With("not a member of the API")
 		}
+	}
+	if !edit.CustomTools && edit.Only == nil {
+		fields["functions"], fields["function_call"] = provider.Mapped.With("tools"), provider.Mapped.With("tool_choice")
 	}
 	for _, name := range edit.Drop {
 		fields[name] = provider.Dropped.With("the API refuses it")

@@ -186,10 +186,11 @@ func (r *response) part(p *chat.Part, meta *chat.Meta) {
 
 // status is what the response ends with.
 func (r *response) status() string {
-	if r.reason == chat.Length || r.reason == chat.ContentFilter {
-		return "incomplete"
+	switch r.reason {
+	case "", chat.Stop, chat.ToolCalls, "function_call":
+		return "completed"
 	}
-	return "completed"
+	return "incomplete"
 }
 
 // append writes the object. Of the request's settings, which the API repeats in

@@ -400,7 +400,7 @@ func appendURL(dst []byte, m *chat.Media) []byte {
 	if m.URL != "" || m.Data.Empty() {
 		return jsonedit.AppendString(dst, m.URL)
 	}
-	dst = jsonedit.Plain("data:" + m.MIME + ";base64,").AppendInside(append(dst, '"'))
+	dst = jsonedit.Plain("data:" + m.Type() + ";base64,").AppendInside(append(dst, '"'))
 	return append(m.Data.AppendInside(dst), '"')
 }
 

@@ -24,6 +24,8 @@ type Hosting struct {
 	Always bool
 	// NoSchema means that the tools exclude a schema of the answer.
 	NoSchema bool
+	// NoFunctions means that the tools exclude functions, which the client needs more.
+	NoFunctions bool
 	// Document is where it is written, Read when that was read last, as year and month.
 	Document, Read string
 }
@@ -45,7 +47,7 @@ func (h Hostings) Of(name string) *Hosting {
 // Runs reports whether the API runs a tool for the row's models, beside what else r asks
 // for.
 func (h *Hosting) Runs(r *chat.Request, tool *chat.Tool) bool {
-	if h == nil || !slices.Contains(h.Kinds, tool.Hosted) || h.NoSchema && r.ResponseFormat.Type == "json_schema" {
+	if h == nil || !slices.Contains(h.Kinds, tool.Hosted) || h.NoSchema && r.ResponseFormat.Type == "json_schema" || h.NoFunctions && r.Functions() {
 		return false
 	}
 	forced := r.ToolChoice.Mode == "function" && r.ToolChoice.Name == tool.Name
@@ -62,6 +64,9 @@ func (h Hostings) Facts() []Facts {
 		}
 		for _, kind := range h[i].Kinds {
 			row.Notes = append(row.Notes, "runs "+string(kind))
+		}
+		if h[i].NoFunctions {
+			row.Notes = append(row.Notes, "but not beside functions")
 		}
 		rows = append(rows, row)
 	}
