@@ -188,9 +188,6 @@ func (l *Listener) guard(next http.Handler) http.Handler {
 		if err != nil {
 			host = r.Host
 		}
-		if l.pprof {
-			runtime.SetMutexProfileFraction(lockSample)
-		}
 		if !l.public && !isLoopback(host) { // a foreign name that resolves to this address: DNS rebinding
 			http.Error(w, "this host is not served: use 127.0.0.1", http.StatusForbidden)
 			return
