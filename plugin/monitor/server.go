@@ -248,12 +248,13 @@ type state struct {
 	Version  string    `json:"version"`
 	PID      int       `json:"pid"`
 	Targets  []shown   `json:"targets"`
+	Totals   []totals  `json:"totals"`
 	Budgets  []Budget  `json:"budgets,omitempty"`
 	Requests []request `json:"requests"`
 }
 
 func (m *Monitor) state(now time.Time) state {
-	return state{Now: now, Began: m.began, Version: m.version, PID: os.Getpid(), Targets: m.targets(now), Budgets: budgets(m.source), Requests: m.board.requests()}
+	return state{Now: now, Began: m.began, Version: m.version, PID: os.Getpid(), Targets: m.targets(now), Totals: m.metrics.totals(), Budgets: budgets(m.source), Requests: m.board.requests()}
 }
 
 // Bounds of the page's event streams.
