@@ -162,7 +162,7 @@ func appendTools(dst []byte, req *chat.Request) []byte {
 		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
 		dst = t.Description.AppendOptional(dst, "description")
 		dst = jsonedit.AppendRaw(dst, "parameters", t.Parameters)
-		dst = append(appendBool(dst, "strict", t.Strict), "}}"...)
+		dst = append(appendBool(dst, "strict", enforced(t.Strict, t.Parameters)), "}}"...)
 	}
 	dst = append(dst, ']')
 	switch {
@@ -194,7 +194,7 @@ func appendSchema(dst []byte, f *chat.ResponseFormat) []byte {
 		name = "answer" // required by this API, but not by others
 	}
 	dst = jsonedit.AppendText(dst, "name", name)
-	return appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", f.Strict)
+	return appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", enforced(f.Strict, f.Schema))
 }
 
 // messageWriter writes messages. There may be more than were read: OpenAI has one

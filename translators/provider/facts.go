@@ -1,6 +1,9 @@
 package provider
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Facts is a row of a provider's table of models, as docs/models.md tells it. That
 // nothing of what it forbids is sent is checked by a test, for all rows.
@@ -42,6 +45,9 @@ func (m Families) Facts() []Facts {
 		}
 		if f.Limit != "" {
 			row.Notes = append(row.Notes, "max_tokens is "+f.Limit)
+		}
+		if f.Output > 0 {
+			row.Notes = append(row.Notes, fmt.Sprintf("writes %d tokens at most", f.Output))
 		}
 		if f.QuietTools {
 			row.Notes = append(row.Notes, "functions with effort none only, or in the Responses API")
