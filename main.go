@@ -25,6 +25,7 @@ import (
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/lines"
+	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/plugin/standalone"
 )
@@ -63,6 +64,9 @@ func main() {
 
 // run does what args say and logs to out.
 func run(args []string, out *lines.Writer) error {
+	if os.Getenv(monitor.PprofEnv) != "on" {
+		runtime.MemProfileRate = 0 // nobody can ask for the profile, which takes memory
+	}
 	// net/http tells the standard logger what providers send unasked, word for word.
 	stdlog.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)

@@ -14,7 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -25,6 +24,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"go-ai-proxy/test/ports"
 )
 
 // options are those of the command line.
@@ -205,11 +206,12 @@ func measureShape(ctx context.Context, o *options, s *shape, there []*peer, prog
 		}
 		r := &row{peer: p}
 		rows = append(rows, r)
-		port, err := freePort()
+		address, release, err := ports.Take()
 		if err != nil {
 			return nil, err
 		}
-		g, err := p.start(&place{options: o, dir: dir, program: programs[p], port: port, mock: m})
+		defer release()
+		g, err := p.start(&place{options: o, dir: dir, program: programs[p], address: address, mock: m})
 		if err != nil {
 			fmt.Fprintf(log, "%s did not start: %v\n", p.name, err)
 			r.failed = err
@@ -250,13 +252,4 @@ func measureShape(ctx context.Context, o *options, s *shape, there []*peer, prog
 		}
 	}
 	return rows, nil
-}
-
-// freePort is one on which nobody listens.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }

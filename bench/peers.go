@@ -36,12 +36,12 @@ type peer struct {
 type place struct {
 	*options
 	dir, program string
-	port         int
+	address      string // where the peer is to listen
 	mock         *mock
 }
 
-// address is where the peer is to listen.
-func (p *place) address() string { return "127.0.0.1:" + strconv.Itoa(p.port) }
+// port is that of the address.
+func (p *place) port() string { return p.address[strings.LastIndexByte(p.address, ':')+1:] }
 
 // running is a peer that serves.
 type running struct {
@@ -194,7 +194,7 @@ http {
     location / { proxy_pass %[4]s://provider; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; proxy_ssl_session_reuse on; }
   }
 }
-`, p.dir, p.mock.address, p.address(), strings.SplitN(p.mock.url(), ":", 2)[0])
+`, p.dir, p.mock.address, p.address, strings.SplitN(p.mock.url(), ":", 2)[0])
 	if os.Getuid() == 0 {
 		conf = "user root;\n" + conf
 	}
@@ -202,7 +202,7 @@ http {
 	if err != nil {
 		return nil, err
 	}
-	return p.run("http://"+p.address()+"/v1/chat/completions", nil, nil, p.program, "-p", p.dir, "-c", file)
+	return p.run("http://"+p.address+"/v1/chat/completions", nil, nil, p.program, "-p", p.dir, "-c", file)
 }
 
 // proxyEnv has this program be the reverse proxy: address and provider.
@@ -213,8 +213,8 @@ func startReverseProxy(p *place) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := []string{proxyEnv + "=" + p.address() + " " + p.mock.url(), "GOMAXPROCS=" + strconv.Itoa(p.cores())}
-	return p.run("http://"+p.address()+"/v1/chat/completions", nil, env, self)
+	env := []string{proxyEnv + "=" + p.address + " " + p.mock.url(), "GOMAXPROCS=" + strconv.Itoa(p.cores())}
+	return p.run("http://"+p.address+"/v1/chat/completions", nil, env, self)
 }
 
 // reverseProxy is what a gateway in Go costs that does nothing.
@@ -265,7 +265,7 @@ func startThis(p *place, provider string) (*running, error) {
 		return nil, err
 	}
 	env := []string{"GO_AI_PROXY_STATUS=off", "GO_AI_PROXY_LOG_LEVEL=error", "SSL_CERT_FILE=" + p.mock.certificates, "GOMAXPROCS=" + strconv.Itoa(p.cores())}
-	return p.run("http://"+p.address()+"/ai", nil, env, p.program, "standalone", "-config", file, "-listen", p.address())
+	return p.run("http://"+p.address+"/ai", nil, env, p.program, "standalone", "-config", file, "-listen", p.address)
 }
 
 func kongFound(o *options) (program, version string, err error) {
@@ -289,7 +289,7 @@ func startKong(p *place, plugin string) (*running, error) {
 	}
 	prefix := filepath.Join(p.dir, "prefix")
 	env := []string{
-		"KONG_PREFIX=" + prefix, "KONG_DATABASE=off", "KONG_DECLARATIVE_CONFIG=" + file, "KONG_PROXY_LISTEN=" + p.address() + " backlog=4096", "KONG_ADMIN_LISTEN=off", "KONG_ADMIN_GUI_LISTEN=off",
+		"KONG_PREFIX=" + prefix, "KONG_DATABASE=off", "KONG_DECLARATIVE_CONFIG=" + file, "KONG_PROXY_LISTEN=" + p.address + " backlog=4096", "KONG_ADMIN_LISTEN=off", "KONG_ADMIN_GUI_LISTEN=off",
 		"KONG_STATUS_LISTEN=off", "KONG_NGINX_WORKER_PROCESSES=1", "KONG_NGINX_DAEMON=off", "KONG_PROXY_ACCESS_LOG=off", "KONG_ANONYMOUS_REPORTS=off", "KONG_LOG_LEVEL=error",
 		"KONG_NGINX_PROXY_CLIENT_BODY_BUFFER_SIZE=1m", "KONG_UPSTREAM_KEEPALIVE_POOL_SIZE=1024", "KONG_UPSTREAM_KEEPALIVE_MAX_REQUESTS=1000000", "KONG_NGINX_HTTP_KEEPALIVE_REQUESTS=1000000",
 		"SSL_CERT_FILE=" + p.mock.certificates, "GOMAXPROCS=" + strconv.Itoa(p.cores()),
@@ -303,7 +303,7 @@ func startKong(p *place, plugin string) (*running, error) {
 			"KONG_PLUGINSERVER_GO_AI_PROXY_START_CMD="+binary+" -kong-prefix "+prefix, "KONG_PLUGINSERVER_GO_AI_PROXY_QUERY_CMD="+binary+" -dump",
 			"KONG_LUA_PACKAGE_PATH="+p.repo+"/?.lua;;", "KONG_NGINX_MAIN_ENV=SSL_CERT_FILE; env GOMAXPROCS")
 	}
-	return p.run("http://"+p.address()+"/ai", nil, env, p.program, "start")
+	return p.run("http://"+p.address+"/ai", nil, env, p.program, "start")
 }
 
 func startLiteLLM(p *place) (*running, error) {
@@ -313,7 +313,7 @@ func startLiteLLM(p *place) (*running, error) {
 	}
 	key := "sk-" + strings.Repeat("bench0123456789", 4) // without one it does not start
 	env := []string{"SSL_VERIFY=False", "LITELLM_LOG=ERROR", "LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_MASTER_KEY=" + key}
-	return p.run("http://"+p.address()+"/v1/chat/completions", map[string]string{"Authorization": "Bearer " + key}, env, p.program, "--config", file, "--host", "127.0.0.1", "--port", strconv.Itoa(p.port), "--num_workers", "1", "--telemetry", "False")
+	return p.run("http://"+p.address+"/v1/chat/completions", map[string]string{"Authorization": "Bearer " + key}, env, p.program, "--config", file, "--host", "127.0.0.1", "--port", p.port(), "--num_workers", "1", "--telemetry", "False")
 }
 
 func startBifrost(p *place) (*running, error) {
@@ -324,5 +324,5 @@ func startBifrost(p *place) (*running, error) {
 		return nil, err
 	}
 	env := []string{"GOMAXPROCS=" + strconv.Itoa(p.cores()), "SSL_CERT_FILE=" + p.mock.certificates}
-	return p.run("http://"+p.address()+"/v1/chat/completions", nil, env, p.program, "-app-dir", p.dir, "-host", "127.0.0.1", "-port", strconv.Itoa(p.port), "-log-level", "error")
+	return p.run("http://"+p.address+"/v1/chat/completions", nil, env, p.program, "-app-dir", p.dir, "-host", "127.0.0.1", "-port", p.port(), "-log-level", "error")
 }

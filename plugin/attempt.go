@@ -382,6 +382,18 @@ func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
 	return failed
 }
 
+// told makes the error of an attempt whose answer, of status 200, is the error e.
+func (a *attempt) told(e *chat.Error) *attemptError {
+	own := *e
+	own.Message = string(redactKeys(a, []byte(own.Message)))
+	if own.Status = own.ClientStatus(); own.Status < 400 {
+		own.Status = http.StatusBadGateway
+	}
+	failed := brokenBy("error", &reported{&own})
+	failed.failure.Reason = a.endpoint.provider.Reasons.Of(e)
+	return failed
+}
+
 // brokenBy makes the error of an attempt that the provider may have worked on.
 func brokenBy(criterion string, cause error) *attemptError {
 	return &attemptError{failure: failover.Failure{Criterion: criterion, Sent: true}, cause: cause}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/test/ports"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 )
@@ -51,8 +52,6 @@ func status(code int) http.HandlerFunc {
 const retryAll = `"algorithm":"priority","retries":3,"failover_criteria":["error","timeout","http_500","http_503","http_429","non_idempotent"]`
 
 func TestFailoverFollowsTheCriteria(t *testing.T) {
-	refused := httptest.NewServer(nil)
-	refused.Close()
 	slow := func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
@@ -71,12 +70,12 @@ func TestFailoverFollowsTheCriteria(t *testing.T) {
 		{"429", retryAll, status(429), 200, 2},
 		{"400 never", retryAll, status(400), 400, 1},
 		{"refused connection, even for POST", `"algorithm":"priority"`, nil, 200, 2},
-		{"slow header", retryAll + `,"read_timeout":100`, slow, 200, 2},
+		{"slow header", retryAll + `,"read_timeout":1500`, slow, 200, 2},
 		{"slow header without non_idempotent", `"algorithm":"priority","read_timeout":100`, slow, 504, 1},
 		{"no retries", `"algorithm":"priority","retries":0,"failover_criteria":["http_503","non_idempotent"]`, status(503), 503, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			url := refused.URL
+			url := "http://" + ports.Dead
 			if c.first != nil {
 				url = script(t, c.first).server.URL
 			}
@@ -167,19 +166,25 @@ func TestBreakerExcludesAFailingTargetAndProbesIt(t *testing.T) {
 		}
 		answer(w, r)
 	})
-	conf := targetsConf(`"algorithm":"priority","retries":0,"max_fails":3,"fail_timeout":200,"failover_criteria":["http_500","non_idempotent"]`, "", a.server.URL)
+	conf := targetsConf(`"algorithm":"priority","retries":0,"max_fails":3,"fail_timeout":2000,"failover_criteria":["http_500","non_idempotent"]`, "", a.server.URL)
 	b := newBench(t, conf, answer)
 	for range 3 {
 		if resp, _ := b.post(hello); resp.StatusCode != 500 {
 			t.Fatalf("status %d", resp.StatusCode)
 		}
+		<-b.records
 	}
 	resp, body := b.post(hello)
 	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || a.calls.Load() != 3 {
 		t.Fatalf("%d %v %s after %d calls", resp.StatusCode, resp.Header, body, a.calls.Load())
 	}
-	time.Sleep(250 * time.Millisecond)
+	<-b.records
 	broken.Store(false)
+	eventually(t, "it is not asked again", func() bool {
+		resp, _ := b.post(hello)
+		<-b.records
+		return resp.StatusCode == 200
+	})
 	for range 2 {
 		if resp, _ := b.post(hello); resp.StatusCode != 200 {
 			t.Fatalf("status %d after the pause", resp.StatusCode)

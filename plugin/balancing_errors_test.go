@@ -70,7 +70,7 @@ func TestBadRequestDoesNotCountAgainstTheTarget(t *testing.T) {
 		}
 		answer(w, r)
 	}
-	list, urls := several(t, fast, used(7, 40_000_000))
+	list, urls := several(t, fast, used(7, 400*time.Millisecond))
 	b := newBench(t, targetsConf(`"algorithm":"lowest-latency","latency_strategy":"e2e"`, "", urls...), answer)
 	for range 40 {
 		b.post(hello)
@@ -147,7 +147,7 @@ func TestRetryAfterIsInWholeSecondsAndAtLeastOne(t *testing.T) {
 	conf := targetsConf(`"retries":0,"max_fails":1,"fail_timeout":30000,"failover_criteria":["http_500","non_idempotent"]`, "", a.server.URL)
 	b := newBench(t, conf, answer)
 	b.post(hello)
-	if resp, _ := b.post(hello); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "30" {
+	if resp, _ := b.post(hello); resp.StatusCode != http.StatusServiceUnavailable || (resp.Header.Get("Retry-After") != "30" && resp.Header.Get("Retry-After") != "29") { // a second has passed
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"go-ai-proxy/plugin/semantic/searchtest"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/test/ports"
 )
 
 // several are providers of a test that all answer the same way.
@@ -108,7 +109,7 @@ func TestLeastConnectionsAvoidsTheSlowTarget(t *testing.T) {
 }
 
 func TestLowestLatencyPrefersTheFastTarget(t *testing.T) {
-	list, urls := several(t, used(7, 2*time.Millisecond), used(7, 60*time.Millisecond))
+	list, urls := several(t, used(7, 2*time.Millisecond), used(7, 400*time.Millisecond))
 	b := newBench(t, targetsConf(`"algorithm":"lowest-latency","latency_strategy":"e2e"`, "", urls...), answer)
 	n := 200
 	if testing.Short() {
@@ -500,10 +501,8 @@ func TestStreamThatBreaksOffCountsAsFailure(t *testing.T) {
 }
 
 func TestRecordNamesTheTargetWhoseErrorIsDelivered(t *testing.T) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	first := script(t, status(503))
-	b := newBench(t, weighted(retryAll, []int{200, 100}, first.server.URL, gone.URL), answer)
+	b := newBench(t, weighted(retryAll, []int{200, 100}, first.server.URL, "http://"+ports.Dead), answer)
 	resp, body := b.post(hello)
 	rec := b.record()
 	if resp.StatusCode != 503 || !strings.Contains(body, "status 503") || at(rec, "meta.request_model") != "m0" || at(rec, "usage.prompt_tokens") != 0.0 {

@@ -119,6 +119,11 @@ func deliverWhole(a *attempt, body io.Reader, gzipped bool, convert func(*attemp
 	if err != nil {
 		return transportFailure(err)
 	}
+	if gathered(a) {
+		if whole = frame.Unmarked(whole); frame.FormOf(whole) == frame.Events {
+			convert = gather
+		}
+	}
 	out, err := convert(a, whole)
 	if err != nil {
 		return unusable(a, err, gzipped)
@@ -139,7 +144,7 @@ func sendWhole(a *attempt, out []byte, gzipped bool) error {
 	}
 	a.reply.finish(record.Completed, "")
 	h := clientHeaders(a)
-	if a.how.translates() || h["Content-Type"] == nil {
+	if kind, known := frame.KindOf(wire.First(h, "Content-Type"), frame.SSE); a.how.translates() || known && kind == frame.SSE {
 		h["Content-Type"] = isJSONInUTF8
 	}
 	return a.reply.sendEncoded(a.answer.Status, h, out, gzipped)
@@ -247,7 +252,7 @@ func encodedHeaders(a *attempt) http.Header {
 // unchanged returns a whole answer that is in the client's format, and records its usage.
 func unchanged(a *attempt, whole []byte) ([]byte, error) {
 	meterWhole(a, whole)
-	if a.seen.Finish == "" { // with a finish reason it has a choice, and is valid
+	if a.seen.Finish == "" || a.seen.Finish == chat.Failed || a.seen.Err != nil { // with another finish reason it has a choice, and is valid
 		if err := checkWhole(a, whole); err != nil {
 			return nil, err
 		}
@@ -264,14 +269,43 @@ func convertChat(a *attempt, whole []byte) ([]byte, error) {
 	resp, err := a.op.Chat.ParseResponse(a.target, whole)
 	if err != nil {
 		meterWhole(a, whole) // an unusable answer was paid for, too
+		if e, ok := errors.AsType[*chat.Error](err); ok {
+			return nil, a.told(e)
+		}
+		if e := errorInside(a, whole); e != nil {
+			return nil, a.told(e)
+		}
 		return nil, err
 	}
+	return answerWith(a, resp, len(whole))
+}
+
+// gather makes a whole answer of a stream that nobody asked for.
+func gather(a *attempt, whole []byte) ([]byte, error) {
+	events := frame.New(frame.SSE, bytes.NewReader(whole), frame.MaxEvent)
+	defer events.Release()
+	resp, err := chat.Gather(events, a.op.Chat.NewStream(a.target))
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		return nil, a.told(e)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, noAnswer("error", "the provider ended the stream before its end")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answerWith(a, resp, len(whole))
+}
+
+// answerWith writes a response in the client's format, and records its usage. size is
+// that of the provider's answer, in bytes.
+func answerWith(a *attempt, resp *chat.Response, size int) ([]byte, error) {
 	observeResponse(a, resp)
 	if why, failed := resp.FailedFor(); failed {
-		return nil, &chat.ResponseError{Message: chat.FailedGeneration(why).Message}
+		return nil, a.told(chat.FailedGeneration(why))
 	}
 	resp.Meta = a.meta()
-	return a.request.api.Dialect.AppendResponse(a.buffers.Borrow(len(whole) + 512)[:0], resp)
+	return a.request.api.Dialect.AppendResponse(a.buffers.Borrow(size + 512)[:0], resp)
 }
 
 // convertBody has the operation translate a whole answer, and records its usage.
@@ -298,10 +332,26 @@ func convertCount(a *attempt, whole []byte) ([]byte, error) {
 	return a.request.api.Count(nil, tokens), nil
 }
 
-// checkWhole refuses a 200 in OpenAI's format that no client could use.
+// errorInside returns the error that a whole answer of status 200 is; nil if it is none,
+// if the provider has words of its own for that, or if no answer was asked for.
+func errorInside(a *attempt, whole []byte) *chat.Error {
+	if a.op.Edit.NoAnswer != nil || a.request.api.Dialect == nil || !a.request.creates() {
+		return nil
+	}
+	return chat.ErrorInside(whole)
+}
+
+// checkWhole refuses a 200 in OpenAI's format that no client could use, or that is an
+// error.
 func checkWhole(a *attempt, whole []byte) error {
+	if e := errorInside(a, whole); e != nil {
+		return a.told(e)
+	}
 	if !a.request.api.BareData {
 		return nil
+	}
+	if a.seen.Finish == chat.Failed {
+		return a.told(chat.FailedGeneration(""))
 	}
 	if len(whole) == 0 {
 		return refuse(http.StatusInternalServerError, "no response body found when transforming response")

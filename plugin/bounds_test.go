@@ -234,7 +234,7 @@ func TestMalformedChunkIsABadRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		io.WriteString(c, "POST /chat HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"+chunks)
-		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		said, _ := io.ReadAll(c)
 		c.Close()
 		if !strings.HasPrefix(string(said), "HTTP/1.1 400 ") || !strings.Contains(string(said), "malformed body") {

@@ -318,7 +318,7 @@ func chaosOf(t *testing.T, total int, more []misbehaving, breaker string, with .
 	for port, seen := range c.ports {
 		// A target may come to see an attempt only after the relay gave it up.
 		differs := func() bool { n := int(seen.Load()); return n > attempts[port] || n < attempts[port]-unseen[port] }
-		for deadline := time.Now().Add(5 * time.Second); differs() && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(20 * time.Second); differs() && time.Now().Before(deadline); {
 			time.Sleep(5 * time.Millisecond)
 		}
 		if differs() {

@@ -200,7 +200,7 @@ const (
 // deliveries are the ways of an answer, by the relation of the bodies and by what the
 // answer is. An estimate has no answer; passThrough delivers what is untouched.
 var deliveries = [...][contents]delivery{
-	same:        {aWhole: plainWhole, aStream: byEvent, aObject: plainWhole, aPage: refused, aFile: byByte},
+	same:        {aWhole: plainWhole, aStream: byEvent, aObject: wholeAsEvents, aPage: refused, aFile: byByte},
 	viaChat:     {aWhole: chatWhole, aStream: byChatEvent, aObject: wholeAsEvents, aPage: chatWhole, aFile: chatWhole},
 	viaBody:     {bodyWhole, bodyWhole, bodyWhole, bodyWhole, bodyWhole},
 	viaCounter:  {countWhole, countWhole, countWhole, countWhole, countWhole},
@@ -225,10 +225,23 @@ func contentOf(a *attempt, body io.Reader) (content, frame.Kind, io.Reader) {
 			a.answer.Header["Content-Type"] = []string{"text/event-stream"}
 		}
 		return aStream, frame.SSE, start
-	case form == frame.Object && a.how == viaChat:
+	case form == frame.Frames && a.how == viaChat:
+		return aStream, frame.EventStream, start
+	case form == frame.Object && replayed(a) && (is != aStream || kind != frame.Lines):
 		return aObject, kind, start
 	}
 	return is, kind, start
+}
+
+// replayed says whether a whole answer is made a stream: the client's program would find
+// no event in it.
+func replayed(a *attempt) bool {
+	return a.how == viaChat || a.op.Chat != nil && a.request.api.Framing == frame.SSE
+}
+
+// gathered says whether events are made a whole answer: nobody asked for a stream.
+func gathered(a *attempt) bool {
+	return !a.request.stream && a.request.creates() && a.op.Chat != nil && a.request.api.Dialect != nil && (a.how == same || a.how == viaChat)
 }
 
 // joinParts returns the stream that the frames of an answer carry, and labels the
@@ -253,7 +266,7 @@ func labelled(a *attempt) (content, frame.Kind) {
 		return aStream, kind
 	case a.how != same:
 		return aWhole, kind
-	case known && kind == frame.SSE && (stream || label != ""):
+	case known && kind == frame.SSE && (stream || label != "" && !gathered(a)):
 		return aStream, kind
 	case known && stream && (kind == api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
 		return aStream, kind
@@ -272,7 +285,7 @@ func labelled(a *attempt) (content, frame.Kind) {
 // mayBeMislabelled says whether the client asked for a stream of text whose label may be
 // wrong.
 func mayBeMislabelled(a *attempt, kind frame.Kind) bool {
-	if !a.request.stream || !a.request.creates() || kind == frame.EventStream || kind == frame.Lines {
+	if !a.request.stream || !a.request.creates() || kind == frame.EventStream {
 		return false
 	}
 	return a.how == viaChat || a.how == same && a.request.api.Dialect != nil && a.op.Unwrap == nil && wire.First(a.answer.Header, "Content-Type") != "text/event-stream"

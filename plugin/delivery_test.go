@@ -14,6 +14,7 @@ import (
 )
 
 func TestDeliveryFollowsFromTheRelationAndWhatTheAnswerIs(t *testing.T) {
+	frames := string(frame.AppendEventStream(nil, []frame.Header{{Name: ":event-type", Value: "messageStart"}}, []byte("{}")))
 	const events, object = "data: {}\n\n", `{"a":1}`
 	for _, c := range []struct {
 		name   string
@@ -39,6 +40,10 @@ func TestDeliveryFollowsFromTheRelationAndWhatTheAnswerIs(t *testing.T) {
 		{"a translated stream", viaChat, route.Chat, true, "text/event-stream", events, byChatEvent, frame.SSE},
 		{"a translated stream of frames", viaChat, route.Chat, true, "application/vnd.amazon.eventstream", "\x00", byChatEvent, frame.EventStream},
 		{"a translated stream that is called text", viaChat, route.Chat, true, "text/plain", events, byChatEvent, frame.SSE},
+		{"a translated stream that is called lines", viaChat, route.Chat, true, "application/x-ndjson", events, byChatEvent, frame.SSE},
+		{"a translated stream of lines", viaChat, route.Chat, true, "application/x-ndjson", object, byChatEvent, frame.Lines},
+		{"frames that are called bytes", viaChat, route.Chat, true, "application/octet-stream", frames, byChatEvent, frame.EventStream},
+		{"one object without a label", viaChat, route.Chat, true, "", object, wholeAsEvents, frame.SSE},
 		{"one object instead of a translated stream", viaChat, route.Chat, true, "application/json", object, wholeAsEvents, frame.Array},
 		{"a translated page", viaChat, route.Chat, true, "text/html", "<html>", chatWhole, frame.SSE},
 		{"the operation's own", viaBody, route.Embeddings, false, "application/json", object, bodyWhole, frame.Array},

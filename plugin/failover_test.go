@@ -215,7 +215,7 @@ func TestStreamThatDoesNotStartIsReplaced(t *testing.T) {
 		began := time.Now()
 		resp, text := b.post(helloStream)
 		took := time.Since(began)
-		if resp.StatusCode != 200 || strings.Count(text, "[DONE]") != 1 || took < 100*time.Millisecond || took > 5*time.Second {
+		if resp.StatusCode != 200 || strings.Count(text, "[DONE]") != 1 || took < 100*time.Millisecond || took > 15*time.Second {
 			t.Errorf("%s: %d after %v: %s", name, resp.StatusCode, took, text)
 		}
 		rec := b.record()
@@ -231,18 +231,19 @@ func TestStreamThatDoesNotStartIsReplaced(t *testing.T) {
 // The last target is waited for, as is one that has begun, and an answer that is no
 // stream.
 func TestSlowStartIsWaitedForWithoutAlternative(t *testing.T) {
+	const timeout, longer = time.Second, 1300 * time.Millisecond // a busy machine answers at once within the first
 	slow := func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(120 * time.Millisecond)
+		time.Sleep(longer)
 		streamed(w, r)
 	}
 	begins := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		event(w, chunk("be"))
-		time.Sleep(120 * time.Millisecond)
+		time.Sleep(longer)
 		streamed(w, r)
 	}
 	slowWhole := func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(120 * time.Millisecond)
+		time.Sleep(longer)
 		answer(w, r)
 	}
 	for _, c := range []struct {
@@ -257,12 +258,15 @@ func TestSlowStartIsWaitedForWithoutAlternative(t *testing.T) {
 		{"no stream", slowWhole, answer, hello, 0, "completed"},
 		{"a refusal in time", replying(400, "application/json", `{"error":{"message":"no"}}`), streamed, helloStream, 0, "failed"},
 	} {
-		one, two := script(t, c.first), script(t, c.second)
-		b := newBench(t, inOrder(`"slow_start"`, `,"first_token_timeout":40`, []string{"openai", "openai"}, one.server.URL, two.server.URL), answer)
-		b.post(c.body)
-		if rec := b.record(); at(rec, "meta.outcome") != c.outcome || two.calls.Load() != c.calls {
-			t.Errorf("%s: %d calls of the second, record %v", c.name, two.calls.Load(), rec)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			one, two := script(t, c.first), script(t, c.second)
+			more := fmt.Sprint(`,"first_token_timeout":`, timeout.Milliseconds())
+			b := newBench(t, inOrder(`"slow_start"`, more, []string{"openai", "openai"}, one.server.URL, two.server.URL), answer)
+			b.post(c.body)
+			if rec := b.record(); at(rec, "meta.outcome") != c.outcome || two.calls.Load() != c.calls {
+				t.Errorf("%d calls of the second, record %v", two.calls.Load(), rec)
+			}
+		})
 	}
 }
 

@@ -35,6 +35,21 @@ func beginsAndHangs(gone chan<- time.Time) http.HandlerFunc {
 	}
 }
 
+// await returns when it is so, and after 20 s in any case.
+func await(is func() bool) {
+	for end := time.Now().Add(20 * time.Second); !is() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// onceAsked answers as h does, once other has been asked, too.
+func onceAsked(other *scripted, h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		await(func() bool { return other.calls.Load() > 0 || r.Context().Err() != nil })
+		h(w, r)
+	}
+}
+
 func TestSecondTargetAnswersWhenTheFirstBringsNoContent(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -49,13 +64,14 @@ func TestSecondTargetAnswersWhenTheFirstBringsNoContent(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gone := make(chan time.Time, 1)
-			one, two := script(t, c.first(gone)), script(t, c.second)
+			one := script(t, c.first(gone))
+			two := script(t, onceAsked(one, c.second))
 			b := newBench(t, priced(hedged("60ms", "", one.server.URL, two.server.URL)), answer)
 			machine := lateness.Start(t)
 			began := time.Now()
 			resp, text := b.post(c.body)
 			took := time.Since(began)
-			if resp.StatusCode != 200 || strings.Count(text, c.want) != 1 || took < 60*time.Millisecond || took > 5*time.Second {
+			if resp.StatusCode != 200 || strings.Count(text, c.want) != 1 || took < 60*time.Millisecond || took > 15*time.Second {
 				t.Fatalf("%d after %v: %s", resp.StatusCode, took, text)
 			}
 			if late := (<-gone).Sub(began) - took; late > machine.Within(50*time.Millisecond) {
@@ -88,11 +104,8 @@ func nothingUnderWay(t *testing.T, b *bench) {
 
 func TestFirstTargetMayStillWin(t *testing.T) {
 	gone := make(chan time.Time, 1)
-	one := script(t, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(120 * time.Millisecond)
-		streamed(w, r)
-	})
 	two := script(t, hangs(gone))
+	one := script(t, onceAsked(two, streamed))
 	b := newBench(t, hedged("30ms", "", one.server.URL, two.server.URL), answer)
 	if resp, text := b.post(helloStream); resp.StatusCode != 200 || strings.Count(text, "[DONE]") != 1 {
 		t.Errorf("%d %s", resp.StatusCode, text)
@@ -107,7 +120,7 @@ func TestFirstTargetMayStillWin(t *testing.T) {
 
 func TestWhatIsFastIsNotHedged(t *testing.T) {
 	one, two := script(t, streamed), script(t, streamed)
-	b := newBench(t, hedged("2s", "", one.server.URL, two.server.URL), answer)
+	b := newBench(t, hedged("20s", "", one.server.URL, two.server.URL), answer)
 	for _, body := range []string{hello, helloStream} {
 		b.post(body)
 		if rec := b.record(); at(rec, "meta.outcome") != "completed" || rec["hedge"] != nil || at(rec, "meta.request_model") != "m0" || at(rec, "tried_targets.1") != nil {
@@ -120,39 +133,45 @@ func TestWhatIsFastIsNotHedged(t *testing.T) {
 }
 
 func TestFailuresOfHedgedRequests(t *testing.T) {
-	late := func(h http.HandlerFunc) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			time.Sleep(100 * time.Millisecond)
-			h(w, r)
-		}
-	}
 	const over = `,"failover_criteria":["http_500","non_idempotent"]`
 	for _, c := range []struct {
 		name                 string
+		waits                string // what the first waits for: the hedge to be "asked", or to have "ended"
 		first, second, third http.HandlerFunc
 		more                 string
 		status               int
 		model                string
 		tried                int
 	}{
-		{"the first fails at once", status(400), answer, answer, "", 400, "m0", 1},
-		{"the first fails at once and is replaced", status(500), answer, answer, over, 200, "m1", 2},
-		{"the first fails later, the hedge answers", late(status(500)), late(answer), answer, "", 200, "m1", 2},
-		{"the hedge fails, the first answers", late(answer), status(500), answer, "", 200, "m0", 2},
-		{"both fail", late(status(500)), status(503), answer, "", 500, "m0", 2},
-		{"both fail and are replaced", late(status(500)), status(503), answer, over, 200, "m2", 3},
-		{"all fail", late(status(500)), status(503), status(500), over + `,"retries":2`, 500, "m2", 3},
+		{"the first fails at once", "", status(400), answer, answer, "", 400, "m0", 1},
+		{"the first fails at once and is replaced", "", status(500), answer, answer, over, 200, "m1", 2},
+		{"the first fails later, the hedge answers", "asked", status(500), used(7, 100*time.Millisecond), answer, "", 200, "m1", 2},
+		{"the hedge fails, the first answers", "ended", answer, status(500), answer, "", 200, "m0", 2},
+		{"both fail", "ended", status(500), status(503), answer, "", 500, "m0", 2},
+		{"both fail and are replaced", "ended", status(500), status(503), answer, over, 200, "m2", 3},
+		{"all fail", "ended", status(500), status(503), status(500), over + `,"retries":2`, 500, "m2", 3},
 	} {
 		for _, stream := range []bool{false, true} {
-			third := c.third
-			body, first, second := hello, c.first, c.second
-			one, two, three := script(t, first), script(t, second), script(t, third)
-			conf := hedged("30ms", c.more, one.server.URL, two.server.URL, three.server.URL)
+			var b *bench
+			body, after := hello, "30ms"
+			if c.waits == "" {
+				after = "20s"
+			}
+			two, three := script(t, c.second), script(t, c.third)
+			one := script(t, func(w http.ResponseWriter, r *http.Request) {
+				await(func() bool { return c.waits == "" || two.calls.Load() > 0 })
+				if c.waits == "ended" {
+					await(func() bool { return b.instance.balancer.Health(1, time.Now()).InFlight == 0 })
+					time.Sleep(20 * time.Millisecond) // for the relay to have taken notice, too
+				}
+				c.first(w, r)
+			})
+			conf := hedged(after, c.more, one.server.URL, two.server.URL, three.server.URL)
 			conf = strings.Replace(conf, `,{"route_type"`, `,{"weight":150,"route_type"`, 1)
 			if stream {
 				body = helloStream
 			}
-			b := newBench(t, conf, answer)
+			b = newBench(t, conf, answer)
 			resp, text := b.post(body)
 			rec := b.record()
 			tried, _ := rec["tried_targets"].([]any)
@@ -174,9 +193,7 @@ func TestClientThatLeavesEndsBothAttempts(t *testing.T) {
 	req.Header.Set("Content-Type", "application/json")
 	var left time.Time
 	go func() {
-		for two.calls.Load() == 0 {
-			time.Sleep(time.Millisecond)
-		}
+		await(func() bool { return one.calls.Load() > 0 && two.calls.Load() > 0 })
 		left = time.Now()
 		cancel()
 	}()
@@ -212,9 +229,13 @@ func TestRequestsWithEffectsAreNotHedged(t *testing.T) {
 		{"speech", "audio/v1/audio/speech", "", "/audio/speech", asJSON, `{"input":"x","voice":"v"}`, false},
 	} {
 		slow := func(w http.ResponseWriter, r *http.Request) {
+			wait := 150 * time.Millisecond
+			if c.hedged {
+				wait = 20 * time.Second
+			}
 			select {
 			case <-r.Context().Done():
-			case <-time.After(150 * time.Millisecond):
+			case <-time.After(wait):
 				answer(w, r)
 			}
 		}
@@ -233,7 +254,7 @@ func TestRequestsWithEffectsAreNotHedged(t *testing.T) {
 func TestHedgesStayWithinTheirBudget(t *testing.T) {
 	var n atomic.Int32
 	slow := func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(15 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // long enough for a hedge, on a busy machine, too
 		answer(w, r)
 	}
 	one, two := script(t, slow), script(t, func(w http.ResponseWriter, r *http.Request) { n.Add(1); answer(w, r) })
@@ -248,7 +269,7 @@ func TestHedgesStayWithinTheirBudget(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := n.Load(); got > 10 || got < 7 {
+	if got := n.Load(); got > 10 || got < 4 {
 		t.Errorf("%d of 100 were sent twice", got)
 	}
 }
@@ -325,7 +346,16 @@ func TestHedgingShortensTheTail(t *testing.T) {
 	p := func(list []time.Duration, percent int) time.Duration { return list[len(list)*percent/100] }
 	t.Logf("time to the first token, p50 / p95 / p99: without %v / %v / %v, with %v / %v / %v; %d of %d sent twice, %.1f %% more prompt tokens",
 		p(without, 50), p(without, 95), p(without, 99), p(with, 50), p(with, 95), p(with, 99), hedged, n, 100*extra/prompt)
-	if p(without, 99) < late || p(with, 99) > late/2 || hedged > n/10 {
-		t.Errorf("p99 without %v, with %v, %d hedged", p(without, 99), p(with, 99), hedged)
+	// Counted, and compared with one another: a busy machine makes some of either late.
+	long := func(list []time.Duration) (n int) {
+		for _, d := range list {
+			if d >= late {
+				n++
+			}
+		}
+		return n
+	}
+	if long(without) < n/20 || long(with) > long(without)/2 || hedged > n/10 {
+		t.Errorf("late without hedges %d, with them %d, %d hedged", long(without), long(with), hedged)
 	}
 }

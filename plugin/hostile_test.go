@@ -64,8 +64,8 @@ func TestHostileProvidersDoNoHarm(t *testing.T) {
 	cases := []hostile{
 		// Answers that are whole.
 		{name: "no choices", raw: http11(200, jsonType, `{"id":"x"}`), status: 500, body: []string{"'choices' not in"}, outcome: "failed"},
-		{name: "an error in a 200", raw: http11(200, jsonType, `{"error":{"message":"quota","type":"insufficient_quota"}}`), status: 500, body: []string{"'choices' not in"}, outcome: "failed"},
-		{name: "an error in a 200 instead of a stream", ask: helloStream, raw: http11(200, jsonType, `{"error":{"message":"quota"}}`), status: 500, body: []string{"'choices' not in"}, not: []string{"data:"}, outcome: "failed"},
+		{name: "an error in a 200", raw: http11(200, jsonType, `{"error":{"message":"quota","type":"insufficient_quota"}}`), status: 502, body: []string{"quota", "insufficient_quota"}, outcome: "failed"},
+		{name: "an error in a 200 instead of a stream", ask: helloStream, raw: http11(200, jsonType, `{"error":{"message":"quota"}}`), status: 502, body: []string{"quota"}, not: []string{"data:"}, outcome: "failed"},
 		{name: "HTML", raw: http11(200, "Content-Type: text/html\r\n", `<html>SSO</html>`), status: 500, body: []string{"failed to decode"}, not: []string{"SSO"}, outcome: "failed"},
 		{name: "HTML instead of a stream", ask: helloStream, raw: http11(200, "Content-Type: text/html\r\n", `<html>SSO</html>`), status: 500, body: []string{"failed to decode"}, not: []string{"SSO"}, outcome: "failed"},
 		{name: "nothing", raw: http11(200, jsonType, ``), status: 500, body: []string{"no response body"}, outcome: "failed"},

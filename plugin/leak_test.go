@@ -100,7 +100,7 @@ func TestAbortedRequestsLeaveNothingBehind(t *testing.T) {
 // settledState waits until there are no more than n goroutines, and returns
 // how many there are, and the heap.
 func settledState(n int) (goroutines int, heap uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if n == 0 {
 		time.Sleep(100 * time.Millisecond)

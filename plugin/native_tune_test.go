@@ -224,9 +224,24 @@ func TestKongsDefaultYieldsToTheClientsNormalize(t *testing.T) {
 	}
 }
 
-// TestMistralGetsFunctionsAsTools: it refuses what was before tools, and the client is
-// answered in its words.
-func TestMistralGetsFunctionsAsTools(t *testing.T) {
+// TestOnlyOpenAIGetsFunctionsAsTheyWereBeforeTools: others refuse or overlook them, and the
+// client is answered in its words.
+func TestOnlyOpenAIGetsFunctionsAsTheyWereBeforeTools(t *testing.T) {
+	for _, to := range [][3]string{
+		{"mistral", "mistral-large-2512", `"mistral_format":"openai"`}, {"deepseek", "deepseek-chat", ""}, {"vllm", "qwen3", `"upstream_url":"http://127.0.0.1:1/v1/chat/completions"`},
+		{"xai", "grok-4", ""}, {"dashscope", "qwen3-max", ""},
+	} {
+		functionsAsTools(t, to[0], to[1], to[2])
+	}
+	s := newStage(t, says(200, "application/json", `{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`))
+	s.post(s.instance(confOf("openai", chatRoute, "openai", "gpt-4o", "")), "/chat", "", []byte(`{"messages":[{"role":"user","content":"\"function\""}],"functions":[{"name":"f"}]}`))
+	if len(s.sent) != 1 || !strings.Contains(string(s.sent[0]), `"functions":[`) {
+		t.Errorf("openai: sent %s", s.sent)
+	}
+}
+
+func functionsAsTools(t *testing.T, provider, model, options string) {
+	t.Helper()
 	s := newStage(t, says(200, "application/json", `{"id":"1","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"","tool_calls":[{"id":"abcdefghi","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`))
 	const history = `"messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},{"role":"function","name":"f","content":"7"}]`
 	const functions = `,"functions":[{"name":"f","parameters":{"type":"object","properties":{}}}],"function_call":{"name":"f"}`
@@ -234,10 +249,10 @@ func TestMistralGetsFunctionsAsTools(t *testing.T) {
 		"{" + history + functions + "}": {`"tools":[`, `"tool_choice":{`, `"tool_calls":[`, `"role":"tool"`},
 		"{" + history + "}":             {`"tool_calls":[`, `"role":"tool"`},
 	} {
-		out, _ := s.post(s.instance(confOf("openai", chatRoute, "mistral", "mistral-large-2512", `"mistral_format":"openai"`)), "/chat", "", []byte(body))
+		out, _ := s.post(s.instance(confOf("openai", chatRoute, provider, model, options)), "/chat", "", []byte(body))
 		for _, w := range want {
 			if out.status != 200 || len(s.sent) != 1 || !strings.Contains(string(s.sent[0]), w) || strings.Contains(string(s.sent[0]), `"function_call"`) {
-				t.Errorf("%d: sent %s, want %s", out.status, s.sent, w)
+				t.Errorf("%s: %d: sent %s, want %s", provider, out.status, s.sent, w)
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func checkedRelay(t *testing.T, log io.Writer, more string, urls ...string) (*Re
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal(what)
 		}
@@ -121,10 +121,15 @@ func TestNoTargetIsCheckedThatTrafficShowsToLive(t *testing.T) {
 	relay, inst := checkedRelay(t, io.Discard, `,"path":"/health"`, one.URL, two.URL)
 	relay.Serve(t.Context(), inst, inbound([]byte(hello)), nowhere{}, nil)
 	before := one.checks.Load()
+	most, last := int32(1), time.Now()
 	for end := time.Now().Add(400 * time.Millisecond); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		relay.Serve(t.Context(), inst, inbound([]byte(hello)), nowhere{}, nil)
+		if time.Since(last) > 50*time.Millisecond { // a busy machine: there was no traffic meanwhile
+			most++
+		}
+		last = time.Now()
 	}
-	if got := one.checks.Load() - before; got > 1 {
+	if got := one.checks.Load() - before; got > most {
 		t.Errorf("it was checked %d times", got)
 	}
 	eventually(t, "the quiet one is not checked", func() bool { return two.checks.Load() > 1 })

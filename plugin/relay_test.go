@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/engine"
@@ -26,6 +25,7 @@ import (
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/test/lateness"
+	"go-ai-proxy/test/leaks"
 	"go-ai-proxy/translators/jsonedit"
 )
 
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	leaks.VerifyTestMain(m)
 }
 
 // bench is a relay between a scripted provider and a client.

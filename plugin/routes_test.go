@@ -462,7 +462,7 @@ func TestUploadThatBreaksOffEndsTheUpstreamCall(t *testing.T) {
 }
 
 func TestUploadMayTakeLongerThanTheWriteTimeout(t *testing.T) {
-	conf := strings.Replace(routeConf("llm/v1/files", "openai", "", `"upstream_url":"$UP/v1/files"`), `{"route_type"`, `{"balancer":{"write_timeout":80},"targets":[{"route_type"`, 1) + "]}"
+	conf := strings.Replace(routeConf("llm/v1/files", "openai", "", `"upstream_url":"$UP/v1/files"`), `{"route_type"`, `{"balancer":{"write_timeout":400},"targets":[{"route_type"`, 1) + "]}"
 	b := newBench(t, conf, answering(`{"id":"file-1"}`))
 	r, w := io.Pipe()
 	go func() {
@@ -471,7 +471,7 @@ func TestUploadMayTakeLongerThanTheWriteTimeout(t *testing.T) {
 			n := min(100, len(body))
 			io.WriteString(w, body[:n])
 			body = body[n:]
-			time.Sleep(30 * time.Millisecond)
+			time.Sleep(60 * time.Millisecond)
 		}
 		w.Close()
 	}()

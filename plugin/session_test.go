@@ -57,7 +57,7 @@ func echo(ctx context.Context, c *websocket.Conn) {
 func newTalk(t *testing.T, conf, query string, provider http.HandlerFunc, o *websocket.DialOptions) *talk {
 	t.Helper()
 	b := newBench(t, conf, provider).elsewhere()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
 	conn, resp, err := websocket.Dial(ctx, b.front.URL+"/realtime"+query, o)
 	if err != nil {
@@ -303,15 +303,16 @@ func TestLongMessagesAreForwardedAndTooLongOnesRefused(t *testing.T) {
 
 func TestIdleSessionsEndUnlessPinged(t *testing.T) {
 	conf := `{"balancer":{"read_timeout":200},"targets":[{"route_type":"realtime/v1/realtime","model":{"provider":"openai","name":"m","options":{}},"auth":{},"logging":{"log_statistics":true}}]}`
-	k := newTalk(t, conf, "", socketServer(echo), nil)
 	machine := lateness.Start(t)
 	began := time.Now()
+	k := newTalk(t, conf, "", socketServer(echo), nil)
 	code, reason := k.closing()
 	if d := time.Since(began); code != websocket.StatusGoingAway || !strings.Contains(reason, "nothing was said") || d < 150*time.Millisecond || d > machine.Within(2*time.Second) {
 		t.Errorf("%d %q after %v", code, reason, d)
 	}
 	k.record()
 
+	conf = strings.Replace(conf, `"read_timeout":200`, `"read_timeout":1500`, 1)
 	var pings atomic.Int32
 	k = newTalk(t, conf, "", func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{OnPingReceived: func(context.Context, []byte) bool { pings.Add(1); return true }})
@@ -325,8 +326,8 @@ func TestIdleSessionsEndUnlessPinged(t *testing.T) {
 		_, p, _ := k.conn.Read(k.ctx)
 		heard <- string(p)
 	}()
-	for range 10 {
-		time.Sleep(60 * time.Millisecond)
+	for range 18 {
+		time.Sleep(100 * time.Millisecond)
 		if err := k.conn.Ping(k.ctx); err != nil {
 			t.Fatal(err)
 		}

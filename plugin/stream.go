@@ -128,10 +128,15 @@ func (s *stream) takeOne(ev frame.Event) error {
 		return nil
 	}
 	if s.op.Meter != nil {
+		before := s.seen.Err
 		s.op.Meter.Event(ev, s.seen)
 		s.note(s.seen.Content)
 		if s.seen.Err != nil {
 			ev.Data, ev.Raw = redactKeys(s.attempt, ev.Data), redactKeys(s.attempt, ev.Raw)
+		}
+		if before == nil && s.seen.Err != nil && s.api.BareData && jsonedit.Lookup(ev.Data, "error") == nil {
+			s.rephraseError()
+			return nil
 		}
 	}
 	switch {
@@ -156,6 +161,15 @@ func (s *stream) takeOne(ev frame.Event) error {
 	return nil
 }
 
+// rephraseError writes an error that came in a form which clients of the format do not
+// know as one, and ends the stream.
+func (s *stream) rephraseError() {
+	e := *s.seen.Err
+	e.Message = string(redactKeys(s.attempt, []byte(e.Message)))
+	s.buf = append(s.buf, s.reply.errorFrame(&e)...)
+	s.ended = true
+}
+
 // forward appends an event of the client's format, as it is but for what the provider's
 // Edit corrects in it.
 func (s *stream) forward(ev frame.Event) {
@@ -165,7 +179,7 @@ func (s *stream) forward(ev frame.Event) {
 			return
 		}
 	}
-	s.buf = append(s.buf, ev.Raw...)
+	s.buf = append(s.buf, frame.Unmarked(ev.Raw)...)
 }
 
 // severalValues splits the data of an event that has several JSON values, one a line:
@@ -369,14 +383,7 @@ func (s *stream) complete() error {
 func (s *stream) failedEarly(err error) error {
 	switch {
 	case s.seen.Err != nil:
-		own := *s.seen.Err
-		own.Message = string(redactKeys(s.attempt, []byte(own.Message)))
-		if own.Status = own.ClientStatus(); own.Status < 400 {
-			own.Status = http.StatusBadGateway
-		}
-		failed := brokenBy("error", &reported{&own})
-		failed.failure.Reason = s.attempt.endpoint.provider.Reasons.Of(s.seen.Err)
-		return failed
+		return s.attempt.told(s.seen.Err)
 	case err != nil && err != io.EOF:
 		return s.brokenOff(err)
 	}

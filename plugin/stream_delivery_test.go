@@ -79,23 +79,37 @@ func TestStreamStartsAtOnceWhenNoOtherTargetCanTakeOver(t *testing.T) {
 				return
 			}
 			defer resp.Body.Close()
-			buf := make([]byte, 1<<10)
-			n, _ := resp.Body.Read(buf)
-			first <- string(buf[:n])
+			first <- readUntil(resp.Body, "\n\n")
 			io.Copy(io.Discard, resp.Body)
 		}()
+		wait := 20 * time.Second
+		if held {
+			wait = 300 * time.Millisecond
+		}
 		select {
 		case got := <-first:
 			if held || got != created {
 				t.Errorf("{%s}: got %q before there was content", balancer, got)
 			}
-		case <-time.After(300 * time.Millisecond):
+		case <-time.After(wait):
 			if !held {
 				t.Errorf("{%s}: the first event is held back", balancer)
 			}
 		}
 		close(next)
 	}
+}
+
+// readUntil returns what comes until it contains what is waited for, or ends.
+func readUntil(r io.Reader, what string) (came string) {
+	buf := make([]byte, 1<<10)
+	for !strings.Contains(came, what) {
+		n, err := r.Read(buf)
+		if came += string(buf[:n]); err != nil {
+			break
+		}
+	}
+	return came
 }
 
 func TestAssistantRunArrivesEventByEvent(t *testing.T) {
@@ -112,11 +126,10 @@ func TestAssistantRunArrivesEventByEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	buf := make([]byte, 1<<10)
-	n, _ := resp.Body.Read(buf)
+	came := readUntil(resp.Body, `"hi"`)
 	close(next)
-	if !strings.Contains(string(buf[:n]), "thread.message.delta") {
-		t.Errorf("first came %q", buf[:n])
+	if !strings.Contains(came, "thread.message.delta") {
+		t.Errorf("first came %q", came)
 	}
 }
 
@@ -153,12 +166,8 @@ func TestRecordOfAStreamHasWhatWasCountedSoFar(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer resp.Body.Close()
-			for came := ""; !strings.Contains(came, `"hi"`); {
-				buf := make([]byte, 1<<10)
-				n, err := resp.Body.Read(buf)
-				if came += string(buf[:n]); err != nil {
-					t.Fatalf("%q: %v", came, err)
-				}
+			if came := readUntil(resp.Body, `"hi"`); !strings.Contains(came, `"hi"`) {
+				t.Fatalf("%q", came)
 			}
 			rec := <-live.record
 			rec.Abandon(3 * time.Millisecond)

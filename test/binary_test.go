@@ -174,7 +174,7 @@ func (g *gateway) stop(t testing.TB) {
 	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Error(err)
 	}
-	timer := time.AfterFunc(10*time.Second, func() { _ = g.cmd.Process.Kill() })
+	timer := time.AfterFunc(30*time.Second, func() { _ = g.cmd.Process.Kill() })
 	defer timer.Stop()
 	g.out.Wait() // before Wait closes the pipe
 	if err := g.cmd.Wait(); err != nil {
@@ -188,7 +188,7 @@ func (g *gateway) stop(t testing.TB) {
 // refused runs standalone with a configuration that cannot work.
 func refused(t testing.TB, env []string, args ...string) (status int, stderr string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	cmd := command(ctx, env, append([]string{"standalone", "-listen", "127.0.0.1:0"}, args...)...)
 	var errs, out bytes.Buffer

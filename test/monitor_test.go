@@ -13,18 +13,8 @@ import (
 
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/monitor"
+	"go-ai-proxy/test/ports"
 )
-
-// freePort returns an address on loopback that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 func fetch(url string) (int, string) {
 	resp, err := http.Get(url)
@@ -39,7 +29,7 @@ func fetch(url string) (int, string) {
 // TestStatusShowsWhatIsServed: metrics, targets and page of the program itself, and no
 // key and no prompt in any of them.
 func TestStatusShowsWhatIsServed(t *testing.T) {
-	addr := freePort(t)
+	addr := ports.Hold(t)
 	g := start(t, []string{monitor.AddrEnv + "=" + addr, "OPENAI_AUTH_HEADER=Bearer sk-marked"}, "-mock", "-config", "../kong.yml")
 	for range 3 {
 		if resp, body := post(t, g.url+"/openai/chat", `{"messages":[{"role":"user","content":"a marked prompt"}],"stream":true}`); resp.StatusCode != 200 {

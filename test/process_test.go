@@ -29,7 +29,7 @@ func runs(t *testing.T, env []string, args ...string) (status int, stdout, stder
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	late := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	err := cmd.Wait()
 	if !late.Stop() {
 		t.Errorf("%q went on", args)

@@ -137,7 +137,7 @@ func TestStreamEventsAreForwardedAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer resp.Body.Close()
-			watch := time.AfterFunc(3*time.Second, func() { t.Error("the first text was held back"); close(next) })
+			watch := time.AfterFunc(15*time.Second, func() { t.Error("the first text was held back"); close(next) })
 			r := bufio.NewReader(resp.Body)
 			for line := ""; !strings.Contains(line, "The sum "); {
 				if line, err = r.ReadString('\n'); err != nil {

@@ -48,10 +48,32 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 		{"anthropic", `{"type":"web_search_20250305","name":"web_search"},` + toolset, "openai", "gpt-5.1", `{"type":"web_search"`, "", ""},
 		{"responses", mcp(`"never"`), "bedrock", "anthropic.claude-sonnet-4-5", "", "mcp", ""},
 		{"anthropic", toolset, "openai", "gpt-5.5", openaiMCP, "", ""},
-		{"anthropic", toolset, "openai", "gpt-6-sol", "", "mcp_toolset", ""}, // no document says that it has it
+		{"anthropic", toolset, "openai", "gpt-6-sol", openaiMCP, "", ""},
+		{"anthropic", toolset, "openai", "gpt-7", openaiMCP, "", ""}, // as the newest
+		{"responses", `{"type":"code_interpreter","container":{"type":"auto"}},{"type":"image_generation"}`, "openai", "gpt-6-astra", `{"type":"code_interpreter","container":{"type":"auto"}}]`, "image_generation", ""},
 		{"anthropic", toolset, "anthropic", "claude-sonnet-4-5", toolset, "", "mcp-client-2025-11-20"},
 		{"anthropic", toolset, "anthropic", "claude-sonnet-4-5", `"mcp_servers":[{"type":"url","url":"https://m.test/mcp","name":"docs","authorization_token":"tok"}]`, "", "mcp-client-2025-11-20"},
 		{"gemini", `{"codeExecution":{}}`, "openai", "gpt-5.1", `{"type":"code_interpreter","container":{"type":"auto"}}`, "", ""},
+		{"responses", `{"type":"web_search"}`, "bedrock", "us.amazon.nova-2-lite-v1:0", `{"systemTool":{"name":"nova_grounding"}}`, "", ""},
+		{"responses", `{"type":"code_interpreter","container":{"type":"auto"}}`, "bedrock", "amazon.nova-2-lite-v1:0", `{"systemTool":{"name":"nova_code_interpreter"}}`, "", ""},
+		{"responses", `{"type":"web_search"}`, "bedrock", "us.amazon.nova-premier-v1:0", `{"systemTool":{"name":"nova_grounding"}}`, "", ""},
+		{"gemini", `{"codeExecution":{}}`, "bedrock", "amazon.nova-3-pro-v1:0", `{"systemTool":{"name":"nova_code_interpreter"}}`, "", ""}, // as the newest
+		{"gemini", `{"googleSearch":{}}`, "bedrock", "eu.amazon.nova-2-lite-v1:0", "", "googleSearch", ""},                                 // in the USA only
+		{"gemini", `{"codeExecution":{}}`, "bedrock", "us.amazon.nova-premier-v1:0", "", "codeExecution", ""},
+		{"responses", `{"type":"web_search"}`, "bedrock", "amazon.nova-pro-v1:0", "", "web_search", ""},
+		{"responses", `{"type":"web_search"}`, "groq", "openai/gpt-oss-120b", `,{"type":"browser_search"}]`, "", ""},
+		{"gemini", `{"codeExecution":{}}`, "groq", "openai/gpt-oss-20b", `,{"type":"code_interpreter"}]`, "", ""},
+		{"gemini", `{"codeExecution":{}}`, "groq", "groq/compound", `"compound_custom":{"tools":{"enabled_tools":["code_interpreter"]}}`, "", ""},
+		{"responses", `{"type":"web_search","filters":{"allowed_domains":["x.test"]}}`, "groq", "groq/compound-mini", `"compound_custom":{"tools":{"enabled_tools":["web_search"]}},"search_settings":{"include_domains":["x.test"]}`, "", ""},
+		{"responses", `{"type":"web_search"}`, "groq", "llama-3.3-70b-versatile", "", "web_search", ""},
+		{"responses", `{"type":"web_search","search_context_size":"low","filters":{"allowed_domains":["x.test"]}}`, "openrouter", "z-ai/glm-5", `,{"type":"openrouter:web_search","parameters":{"allowed_domains":["x.test"],"search_context_size":"low"}}]`, "", ""},
+		{"gemini", `{"urlContext":{}}`, "openrouter", "a/b", `,{"type":"openrouter:web_fetch"}]`, "", ""},
+		{"gemini", `{"codeExecution":{}}`, "openrouter", "a/b", "", "codeExecution", ""},
+		{"responses", `{"type":"web_search","search_context_size":"high","filters":{"blocked_domains":["x.test"]}}`, "perplexity", "sonar", `"web_search_options":{"search_context_size":"high"},"search_domain_filter":["-x.test"]`, "", ""},
+		{"gemini", `{"googleSearch":{}}`, "dashscope", "qwen-plus-latest", `"enable_search":true`, "", ""},
+		{"gemini", `{"googleSearch":{}}`, "dashscope", "qwen3.7-max", "", "googleSearch", ""},
+		{"gemini", `{"googleSearch":{}}`, "kimi", "kimi-k2.6", "", "googleSearch", ""},                     // whose calls the client would answer
+		{"gemini", `{"googleSearch":{}}`, "databricks", "databricks-gemini-3-pro", "", "googleSearch", ""}, // beside functions
 		{"gemini", `{"googleSearch":{}}`, "openai", "gpt-5.1", `{"type":"web_search"}`, "", ""},
 	} {
 		about := c.client + ", " + c.provider + ": " + c.tool
@@ -91,7 +113,7 @@ func TestHostedToolsThatAModelLacksAreNotWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, model := range []string{"", "gpt-6-sol", "o1", "gpt-5-pro", "grok-2"} {
+	for _, model := range []string{"", "gpt-5-chat-latest", "o1", "gpt-5-codex", "grok-2"} {
 		for _, name := range []string{"openai", "xai"} {
 			op := Lookup(name).Operations[route.Chat]
 			body, err := op.Instead.Operation.AppendRequest(nil, &target.Target{Provider: name, Model: model, Route: route.Chat, Options: &target.Options{}}, r)

@@ -19,6 +19,9 @@ var models = map[string][]string{
 	"gemini":      {"gemini-2.5-pro", "gemini-3-pro"},
 	"mistral":     {"mistral-large-latest"},
 	"xai":         {"grok-3-mini"},
+	"groq":        {"openai/gpt-oss-120b"},
+	"perplexity":  {"sonar-pro"},
+	"dashscope":   {"qwen-plus"},
 	"huggingface": {"acme/mock-model-1"},
 }
 

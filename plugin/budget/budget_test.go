@@ -9,13 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"go-ai-proxy/test/leaks"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	patience, parting = 5*time.Second, 20*time.Second
+	leaks.VerifyTestMain(m)
+}
 
 // daily is a budget of limit tokens a day that s counts.
 func daily(s *Store, limit int64, more ...func(b *Budget)) *Budget {

@@ -15,12 +15,15 @@ import (
 	"go-ai-proxy/plugin/resp"
 )
 
-// Times.
-const (
+// Times. The first two are longer in tests, whose machine may be busy.
+var (
 	patience = 250 * time.Millisecond // for an answer of Redis
-	pause    = time.Second            // while it does not answer, until it is asked again
 	parting  = time.Second            // for the last settlements
-	again    = 50 * time.Millisecond  // between two tries of those
+)
+
+const (
+	pause = time.Second           // while Redis does not answer, until it is asked again
+	again = 50 * time.Millisecond // between two tries of the last settlements
 )
 
 //go:embed reserve.lua

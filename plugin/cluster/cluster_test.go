@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/plugin/resp/redistest"
+	"go-ai-proxy/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 // member is a node with one target and a balancer over it.
 type member struct {
@@ -33,7 +33,7 @@ func join(t *testing.T, url string) *member {
 	m := &member{store: balancer.NewStore(), logs: &linestest.Buffer{}}
 	m.state = m.store.Use("https://secret.example\x00gpt-4o")
 	var err error
-	m.b, err = balancer.New(balancer.Options{Breaker: balancer.Breaker{MaxFails: 3, FailTimeout: 1500 * time.Millisecond}},
+	m.b, err = balancer.New(balancer.Options{Breaker: balancer.Breaker{MaxFails: 3, FailTimeout: 4 * time.Second}},
 		[]balancer.Target{{ID: "target", Weight: 1, State: m.state}})
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestLatencyIsSharedBetweenNodes(t *testing.T) {
 	a.learn(2, 0, 300*time.Millisecond)
 	eventually(t, "b knows a's latency", func() bool { return b.state.Snapshot().E2E.Value == 300 })
 	at := b.state.Snapshot().E2E.At
-	if d := time.Since(at); d < 0 || d > 3*time.Second {
+	if d := time.Since(at); d < 0 || d > 20*time.Second {
 		t.Errorf("taken %v ago", d)
 	}
 	time.Sleep(3 * interval)
@@ -135,10 +135,7 @@ func TestFailuresOfAllNodesExcludeATarget(t *testing.T) {
 		t.Error("three failures, and b still asks the target")
 	}
 	eventually(t, "a knows, too", func() bool { return !a.open() })
-	time.Sleep(1600 * time.Millisecond)
-	if !a.end(balancer.Good) {
-		t.Fatal("no probe after the pause")
-	}
+	eventually(t, "a probe after the pause", func() bool { return a.end(balancer.Good) })
 	if !a.open() {
 		t.Error("closed off after a good probe")
 	}
@@ -155,7 +152,7 @@ func TestRetryAfterAppliesToAllNodes(t *testing.T) {
 	a.b.Rest(0, until)
 	eventually(t, "b leaves the target alone, too", func() bool {
 		d := b.state.Snapshot().Rest.Sub(until)
-		return d > -2*time.Second && d < 2*time.Second
+		return d.Abs() < 20*time.Second
 	})
 }
 
@@ -242,7 +239,7 @@ func TestNonsenseFromRedisIsIgnored(t *testing.T) {
 			}
 		}()
 		m := join(t, "redis://"+l.Addr().String())
-		for deadline := time.Now().Add(10 * time.Second); !strings.Contains(m.logs.String(), "Redis does not answer"); {
+		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(m.logs.String(), "Redis does not answer"); {
 			if time.Now().After(deadline) {
 				t.Fatalf("%.20q: %s", nonsense, m.logs)
 			}

@@ -11,13 +11,13 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"go.uber.org/goleak"
 
+	"go-ai-proxy/test/leaks"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/target"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 // cloud answers for every host without a socket, and remembers what it was
 // asked. It works inside a synctest bubble, where time is the test's.

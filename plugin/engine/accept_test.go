@@ -122,7 +122,7 @@ func TestIdleConnectionsMakeRoomForADial(t *testing.T) {
 	text(t, answer, err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for end := time.Now().Add(time.Second); len(a.open) > 0 && time.Now().Before(end); {
+	for end := time.Now().Add(20 * time.Second); len(a.open) > 0 && time.Now().Before(end); {
 		a.mu.Unlock()
 		time.Sleep(time.Millisecond)
 		a.mu.Lock()

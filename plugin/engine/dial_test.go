@@ -127,7 +127,7 @@ func TestProxiesAreUsed(t *testing.T) {
 	c.proxyOf = func(_, _ string) (*url.URL, error) { return proxy, nil }
 	ask := func(to string) (string, error) {
 		out := outgoing(t, "GET", to)
-		out.Timeouts.Connect = time.Second
+		out.Timeouts.Connect = 20 * time.Second
 		a, err := c.Do(context.Background(), out)
 		if err != nil {
 			return "", err

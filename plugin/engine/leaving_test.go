@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func flood(t *testing.T, begin <-chan bool) (url string) {
 // requests end at once, and nothing more is read of the answers. The machine may be
 // busy with other tests, so the best of some rounds counts.
 func TestClientsThatLeaveFastStreamsAreNoticedAtOnce(t *testing.T) {
-	limit := 150 * time.Millisecond // it is some 40 ms
+	limit := 150 * time.Millisecond // it is 20 to 45 ms
 	if race {
 		limit = time.Second
 	}
@@ -63,14 +64,15 @@ func TestClientsThatLeaveFastStreamsAreNoticedAtOnce(t *testing.T) {
 			break
 		}
 	}
-	t.Logf("all requests had ended %v after their clients left", best)
+	t.Logf("all requests had ended after %v of work", best)
 	if best > limit {
-		t.Errorf("all requests had ended %v after their clients left, want %v", best, limit)
+		t.Errorf("all requests had ended after %v of work, want %v", best, limit)
 	}
 }
 
 // leaveFastStreams has two hundred clients leave streams that come as fast as they
-// are read, and returns how long it takes until all have ended.
+// are read, and returns how much work is done until all have ended: in processor time,
+// since all is busy meanwhile, and a machine that others use has less of it.
 func leaveFastStreams(t *testing.T) time.Duration {
 	const clients = 200
 	begin := make(chan bool)
@@ -109,7 +111,7 @@ func leaveFastStreams(t *testing.T) time.Duration {
 	}
 	close(begin)
 	time.Sleep(100 * time.Millisecond)
-	left := time.Now()
+	left, used := time.Now(), processorTime()
 	for _, c := range conns {
 		c.Close()
 	}
@@ -118,7 +120,14 @@ func leaveFastStreams(t *testing.T) time.Duration {
 			t.Fatalf("%d of %d contexts and %d requests have ended", told.Load(), clients, ended.Load())
 		}
 	}
-	return time.Since(left)
+	return processorTime() - used
+}
+
+// processorTime is how long this process has been on a processor.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // it cannot fail
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // unending is a connection that always has more to read.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/test/leaks"
+
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 )
@@ -19,7 +21,7 @@ func TestMain(m *testing.M) {
 	}
 	log.SetOutput(io.Discard) // net/http's transport complains there
 	// net/http waits half a second after a refusal, whatever happens.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+	leaks.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
 func quietLog() *log.Logger { return log.New(io.Discard, "", 0) }

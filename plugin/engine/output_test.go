@@ -138,10 +138,10 @@ func TestAWriteHasATimeLimit(t *testing.T) {
 func TestTheDateIsOfNow(t *testing.T) {
 	lastDate.Store(&date{1, "long ago"})
 	at, err := http.ParseTime(now())
-	if d := time.Since(at); err != nil || d < -time.Second || d > 2*time.Second {
+	if d := time.Since(at); err != nil || d < -time.Second || d > time.Minute {
 		t.Errorf("%v, %v ago", err, d)
 	}
-	lastDate.Store(&date{time.Now().Unix() + 1, "kept"})
+	lastDate.Store(&date{time.Now().Unix() + 1000, "kept"})
 	if now() == "kept" {
 		t.Error("the date of another second")
 	}

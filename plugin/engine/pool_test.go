@@ -29,7 +29,7 @@ func TestTheYoungestIdleConnectionIsUsedAndNoneTooOld(t *testing.T) {
 	defer p.close()
 	to, other := origin{"https", "a"}, origin{"http", "a"}
 	old := pooled(t, p, to, maxIdleAge)
-	almost := pooled(t, p, to, maxIdleAge-time.Second)
+	almost := pooled(t, p, to, maxIdleAge/2)
 	young := pooled(t, p, to, 0)
 	if c := p.get(other); c != nil {
 		t.Error("a connection of another scheme is used")
@@ -51,7 +51,7 @@ func TestThePoolIsSweptByAge(t *testing.T) {
 	p := &pool{}
 	defer p.close()
 	to := origin{"https", "a"}
-	old, kept := pooled(t, p, to, maxIdleAge), pooled(t, p, to, maxIdleAge-time.Second)
+	old, kept := pooled(t, p, to, maxIdleAge), pooled(t, p, to, maxIdleAge/2)
 	p.expire()
 	if !isClosedSocket(old) || isClosedSocket(kept) || p.count() != 1 {
 		t.Errorf("%d connections are left", p.count())

@@ -20,8 +20,16 @@ import (
 // closer is a provider that answers one request of a connection, and closes it
 // while it is idle, or with the second request unread, or read.
 type closer struct {
-	l     net.Listener
-	conns atomic.Int32
+	l             net.Listener
+	conns, closed atomic.Int32
+}
+
+// idle waits until the connections so far have been closed by a provider that does so
+// while they are idle.
+func (p *closer) idle(when string) {
+	for end := time.Now().Add(20 * time.Second); when == "idle" && p.closed.Load() < p.conns.Load() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func newCloser(t *testing.T, when string) *closer {
@@ -39,7 +47,7 @@ func newCloser(t *testing.T, when string) *closer {
 			}
 			p.conns.Add(1)
 			go func() {
-				defer c.Close()
+				defer func() { c.Close(); p.closed.Add(1) }()
 				in := newSource(c)
 				if _, err := in.head(1 << 10); err != nil {
 					return
@@ -77,7 +85,7 @@ func TestAStaleConnectionIsReplaced(t *testing.T) {
 					continue
 				}
 				text(t, a, err)
-				time.Sleep(5 * time.Millisecond)
+				p.idle(when)
 			}
 			want := int32(4)
 			if fails {
@@ -162,7 +170,7 @@ func TestAStreamIsNotRepeated(t *testing.T) {
 				continue
 			}
 			text(t, a, err)
-			time.Sleep(5 * time.Millisecond)
+			p.idle(when)
 		}
 	}
 }

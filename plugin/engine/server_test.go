@@ -25,7 +25,7 @@ func dialTest(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(60 * time.Second))
 	return c, bufio.NewReader(c)
 }
 
@@ -61,7 +61,7 @@ func TestAClientThatLeavesIsNoticedAtOnce(t *testing.T) {
 			select {
 			case <-x.Context().Done():
 				left <- time.Now()
-			case <-time.After(3 * time.Second):
+			case <-time.After(20 * time.Second):
 				left <- time.Now()
 			}
 			x.Abort()
@@ -91,12 +91,16 @@ func TestAClientThatLeavesIsNoticedAtOnce(t *testing.T) {
 
 // What was sent in advance is still answered, as by net/http.
 func TestRequestsSentBeforeTheClientEndsItsSideAreAnswered(t *testing.T) {
-	var cancelled atomic.Int32
+	var served, cancelled atomic.Int32
 	addr := serve(t, &Server{}, func(x *Exchange) {
+		wait := 30 * time.Millisecond
+		if served.Add(1) == 3 {
+			wait = 20 * time.Second
+		}
 		select {
 		case <-x.Context().Done():
 			cancelled.Add(1)
-		case <-time.After(30 * time.Millisecond):
+		case <-time.After(wait):
 		}
 	})
 	c, r := dialTest(t, addr)
@@ -122,13 +126,17 @@ func TestTheContextEndsWithTheRequest(t *testing.T) {
 	response(t, r)
 	select {
 	case <-(<-kept).Done():
-	case <-time.After(time.Second):
+	case <-time.After(20 * time.Second):
 		t.Error("a context derived from the request's goes on after it")
 	}
 }
 
 func TestSlowClientsHoldNothing(t *testing.T) {
-	s := &Server{HeadTimeout: 60 * time.Millisecond, IdleTimeout: 60 * time.Millisecond, ReadTimeout: 60 * time.Millisecond, WriteTimeout: 60 * time.Millisecond}
+	// Two servers: on a busy machine, the head of a request that is to have a body may be
+	// late, too.
+	const limit = 60 * time.Millisecond
+	heads := serve(t, &Server{HeadTimeout: limit, IdleTimeout: limit}, func(*Exchange) {})
+	s := &Server{ReadTimeout: limit, WriteTimeout: limit}
 	bodies := make(chan error, 1)
 	addr := serve(t, s, func(x *Exchange) {
 		if x.Path == "/large" {
@@ -156,12 +164,12 @@ func TestSlowClientsHoldNothing(t *testing.T) {
 			t.Errorf("%s: closed after %v", what, d)
 		}
 	}
-	c, _ := dialTest(t, addr)
+	c, _ := dialTest(t, heads)
 	closedWithin(c, "silent")
-	c, _ = dialTest(t, addr)
-	send(t, c, get)
+	c, _ = dialTest(t, heads)
+	_, _ = io.WriteString(c, get) // which may be late
 	closedWithin(c, "idle")
-	c, _ = dialTest(t, addr)
+	c, _ = dialTest(t, heads)
 	go func(c net.Conn) { // a byte now and then does not help
 		for _, b := range []byte(get) {
 			time.Sleep(20 * time.Millisecond)
@@ -212,7 +220,7 @@ func TestABodyIsAskedForWhenTheClientWaits(t *testing.T) {
 
 // A refusal reaches a client that is still sending.
 func TestARefusalReachesAClientThatStillSends(t *testing.T) {
-	addr := serve(t, &Server{LingerTimeout: 500 * time.Millisecond}, func(x *Exchange) { _ = x.Start(413, http.Header{}, 0) })
+	addr := serve(t, &Server{LingerTimeout: 10 * time.Second}, func(x *Exchange) { _ = x.Start(413, http.Header{}, 0) })
 	c, r := dialTest(t, addr)
 	const size = 8 << 20
 	send(t, c, fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size))
@@ -271,7 +279,7 @@ func TestAPanicIsLoggedAndEndsTheConnectionAndTheContext(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Fatal("the context goes on after its exchange")
 	}
 }
@@ -356,8 +364,8 @@ func TestShutdownLetsOpenRequestsFinish(t *testing.T) {
 	if _, err := ir.ReadByte(); err != io.EOF {
 		t.Errorf("idle connection: %v", err)
 	}
-	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
-		t.Error("it still accepts")
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it still accepts: %v", err)
 	}
 	select {
 	case <-down:
@@ -395,7 +403,7 @@ func TestCloseEndsOpenRequests(t *testing.T) {
 	s.Close()
 	select {
 	case <-s.empty:
-	case <-time.After(time.Second):
+	case <-time.After(20 * time.Second):
 		t.Error("the request goes on")
 	}
 }
@@ -425,7 +433,7 @@ func TestWebSocketsTakeTheConnectionOver(t *testing.T) {
 			}
 		}
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	conn, resp, err := websocket.Dial(ctx, "ws://"+addr, nil)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -168,6 +169,10 @@ func TestTheEndOfAHeadIsFoundFromAnywhereBefore(t *testing.T) {
 
 // A deadline that is a little later than asked for stays where it is.
 func TestADeadlineIsMovedOnlyWhenItMust(t *testing.T) {
+	synctest.Test(t, deadlineMoves)
+}
+
+func deadlineMoves(t *testing.T) {
 	var set []time.Time
 	tm := timer{set: func(at time.Time) error { set = append(set, at); return nil }}
 	moves := func(d time.Duration) int {

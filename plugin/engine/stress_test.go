@@ -206,7 +206,7 @@ func TestTenThousandExchangesWithFaultsAtEveryByte(t *testing.T) {
 								t.Error(err)
 								return
 							}
-							_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+							_ = c.SetDeadline(time.Now().Add(60 * time.Second))
 							r = bufio.NewReader(c)
 						}
 						if !newTale(n).tell(t, c, r) {

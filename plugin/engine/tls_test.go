@@ -124,7 +124,7 @@ func TestBytesBeyondATLSAnswerCloseTheConnection(t *testing.T) {
 			client := newClient(t, &tls.Config{RootCAs: roots}, "")
 			for range 3 {
 				out := outgoing(t, "GET", url)
-				out.Timeouts.Read = 2 * time.Second
+				out.Timeouts.Read = 20 * time.Second
 				a, err := client.Do(context.Background(), out)
 				if body := text(t, a, err); body != "ok" && len(body) != 12002 {
 					t.Errorf("%s: answered %q", c.name, body[:min(len(body), 100)])

@@ -48,7 +48,6 @@ func streams(t testing.TB, client *Client, url string, n int) (end func()) {
 	for range n {
 		<-begun
 	}
-	time.Sleep(20 * time.Millisecond) // they begin to wait
 	return func() {
 		cancel()
 		for range n {
@@ -84,11 +83,11 @@ func TestAWaitingTLSStreamHoldsLittle(t *testing.T) {
 	// What the provider's side holds is measured without ours: it holds the same
 	// for a client that is a bare connection.
 	const n = 200
-	before := heap()
+	before := settled(heap)
 	end := streams(t, client, url, n)
-	both := (heap() - before) / n
+	both := (settled(heap) - before) / n
 	end()
-	before = heap()
+	before = settled(heap)
 	var conns []*tls.Conn
 	for range n {
 		c, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{RootCAs: roots})
@@ -102,7 +101,7 @@ func TestAWaitingTLSStreamHoldsLittle(t *testing.T) {
 		}
 		conns = append(conns, c)
 	}
-	bare := (heap() - before) / n
+	bare := (settled(heap) - before) / n
 	runtime.KeepAlive(conns)
 	t.Logf("a waiting stream holds %d bytes with the provider's side; two bare connections %d", both, bare)
 	if ours := both - bare/2; ours > maxWaiting {
@@ -244,7 +243,7 @@ func TestAnAnswerBeforeTheRequestIsHeardOnAFreshConnection(t *testing.T) {
 		return c, err
 	}
 	out := outgoing(t, "POST", "http://"+l.Addr().String(), "{}")
-	out.Timeouts = wire.Timeouts{Read: 2 * time.Second}
+	out.Timeouts = wire.Timeouts{Read: 20 * time.Second}
 	a, err := client.Do(context.Background(), out)
 	if got := text(t, a, err); got != "no" || a.Status != 503 {
 		t.Errorf("answered %d %q", a.Status, got)

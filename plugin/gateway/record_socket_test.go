@@ -34,7 +34,7 @@ func connectWorker(t *testing.T, g *Gateway, socket, token string) *worker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprintf(c, "7 %s\n", token)
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		g.workers.mu.Lock()
@@ -67,7 +67,7 @@ func TestWorkerAsksForLargeRecords(t *testing.T) {
 		g.records.Add("large", rec)
 		ended(g.records, "large", rec)
 		got := g.workers.push("7", "large", rec, false) != nil
-		for end := time.Now().Add(time.Second); pushed && !got && time.Now().Before(end); { // the last answer is still being written
+		for end := time.Now().Add(20 * time.Second); pushed && !got && time.Now().Before(end); { // the last answer is still being written
 			got = g.workers.push("7", "large", rec, false) != nil
 		}
 		if got != pushed {
@@ -164,7 +164,7 @@ func TestRecordSocketClosesConnectionsWithoutAToken(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			c.SetDeadline(time.Now().Add(2 * greetingTime))
+			c.SetDeadline(time.Now().Add(greetingTime + 20*time.Second))
 			began := time.Now()
 			n, err := io.WriteString(c, said)
 			if err == nil {

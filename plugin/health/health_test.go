@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/plugin/lines/linestest"
+
 	"github.com/rs/zerolog"
 )
 
@@ -51,8 +53,8 @@ func TestTargetIsDownAfterFailuresInARowAndUpAfterSuccesses(t *testing.T) {
 	if x.down.Load() {
 		t.Error("it is down without a failure")
 	}
-	x.fails.Store(true)
 	n := x.asked.Load()
+	x.fails.Store(true)
 	soon(t, "it is not down", x.down.Load)
 	if got := x.asked.Load() - n; got < 3 {
 		t.Errorf("down after %d failures", got)
@@ -99,14 +101,11 @@ func TestLaterConfigurationTakesATargetOver(t *testing.T) {
 }
 
 func TestPanicOfAProbeIsContained(t *testing.T) {
-	var log strings.Builder
+	var log linestest.Buffer
 	p, x := New(zerolog.New(&log)), &told{}
 	target := x.target("a")
 	target.Probe = func(context.Context) error { panic(io.ErrUnexpectedEOF) }
 	p.Watch(target)
-	time.Sleep(50 * time.Millisecond)
-	p.Close()
-	if !strings.Contains(log.String(), "panic in a health check") {
-		t.Error(log.String())
-	}
+	defer p.Close()
+	soon(t, "the panic is not in the log", func() bool { return strings.Contains(log.String(), "panic in a health check") })
 }

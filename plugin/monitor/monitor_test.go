@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"go-ai-proxy/plugin/record"
+	"go-ai-proxy/test/ports"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/target"
 )
@@ -292,6 +294,17 @@ func TestProfilesAreServedOnRequestOnly(t *testing.T) {
 	}
 }
 
+func TestProfilesHaveTheWaitsForLocks(t *testing.T) {
+	before := runtime.SetMutexProfileFraction(0)
+	defer runtime.SetMutexProfileFraction(before)
+	if _, err := Listen(New(two, "", nil), "127.0.0.1:0", func(name string) string { return map[string]string{PprofEnv: "on"}[name] }, zerolog.Nop()); err != nil {
+		t.Fatal(err)
+	}
+	if n := runtime.SetMutexProfileFraction(-1); n == 0 {
+		t.Error("no wait for a lock is sampled")
+	}
+}
+
 // TestEventsFollowTheRequests reads the page's stream.
 func TestEventsFollowTheRequests(t *testing.T) {
 	m, l := begun()
@@ -332,15 +345,20 @@ func TestEventsFollowTheRequests(t *testing.T) {
 // TestTheAddressIsTakenWhenItBecomesFree: as when Kong starts a new process while the
 // old one still serves.
 func TestTheAddressIsTakenWhenItBecomesFree(t *testing.T) {
-	_, first := begun()
-	first.Start()
-	var addr string
-	for end := time.Now().Add(20 * time.Second); addr == "" && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		addr = first.Addr()
+	addr := ports.Hold(t)
+	open := func(version string) *Listener {
+		l, err := Listen(New(two, version, nil), addr, func(string) string { return "" }, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
 	}
-	second, err := Listen(New(two, "the second", nil), addr, func(string) string { return "" }, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
+	first, second := open("the first"), open("the second")
+	first.Start()
+	for end := time.Now().Add(20 * time.Second); first.Addr() == ""; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the first does not listen")
+		}
 	}
 	second.Start()
 	defer second.Close()

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -29,6 +30,10 @@ const (
 	// PprofEnv is "on" if /debug/pprof is served.
 	PprofEnv = "GO_AI_PROXY_STATUS_PPROF"
 )
+
+// lockSample is of how many waits for a lock the profile of locks has one. Without it
+// /debug/pprof/mutex is empty.
+const lockSample = 10
 
 // StandaloneAddr is standalone's default for AddrEnv.
 const StandaloneAddr = "127.0.0.1:9542"
@@ -56,6 +61,9 @@ func Listen(m *Monitor, addr string, getenv func(string) string, log zerolog.Log
 		return nil, fmt.Errorf("%s: %w: want an address such as %s", AddrEnv, err, StandaloneAddr)
 	}
 	l := &Listener{monitor: m, log: log, addr: addr, public: getenv(PublicEnv) == "on", pprof: getenv(PprofEnv) == "on", closing: make(chan struct{})}
+	if l.pprof {
+		runtime.SetMutexProfileFraction(lockSample)
+	}
 	if !l.public && !isLoopback(host) {
 		return nil, fmt.Errorf("%s: %s can be reached from other hosts: set %s=on if that is meant, or use 127.0.0.1", AddrEnv, addr, PublicEnv)
 	}
@@ -179,6 +187,9 @@ func (l *Listener) guard(next http.Handler) http.Handler {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = r.Host
+		}
+		if l.pprof {
+			runtime.SetMutexProfileFraction(lockSample)
 		}
 		if !l.public && !isLoopback(host) { // a foreign name that resolves to this address: DNS rebinding
 			http.Error(w, "this host is not served: use 127.0.0.1", http.StatusForbidden)

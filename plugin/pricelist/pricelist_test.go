@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"go-ai-proxy/plugin/lines/linestest"
+	"go-ai-proxy/test/leaks"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/prices"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 // write writes a file that seems to have been changed a minute ago.
 func write(t *testing.T, file, text string) {
@@ -54,12 +54,11 @@ const row = `{"provider":"openai","model":"m","date":"2026-01-02","input_cost":1
 // soon asks the list until f holds of it.
 func soon(t *testing.T, l *List, f func(r *prices.Row) bool) {
 	t.Helper()
-	for range 200 {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		l.checked.Store(0) // as if time had passed
 		if f(l.Table().Find(translators.Lookup("openai"), "m")) {
 			break
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	if r := l.Table().Find(translators.Lookup("openai"), "m"); !f(r) {
 		t.Errorf("the list has %+v", r)

@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"go-ai-proxy/test/lateness"
+	"go-ai-proxy/test/leaks"
 
 	"github.com/coder/websocket"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 // talk is a session between a client, which is the test, and a provider.
 type talk struct {

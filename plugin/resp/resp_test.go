@@ -43,7 +43,7 @@ func answers(t *testing.T, text string) string {
 
 func client(addr string) *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
-		ReadTimeout: 2 * time.Second, Dialer: Dialer(time.Second, nil)})
+		ReadTimeout: 20 * time.Second, Dialer: Dialer(20*time.Second, nil)})
 }
 
 // TestNonsenseFromRedisIsAnErrorNotACrash has go-redis itself read answers

@@ -21,7 +21,7 @@ type Redis struct {
 	away   atomic.Bool // it did not answer last time
 }
 
-const patience = 100 * time.Millisecond
+var patience = 100 * time.Millisecond // longer in tests, whose machine may be busy
 
 // OpenRedis returns a connection to the Redis at url (redis://, rediss:// for TLS). It
 // does not wait for Redis. Close ends it.

@@ -133,15 +133,10 @@ func TestPGVectorSearchesWhatItStores(t *testing.T) {
 }
 
 func TestRoutingWorksWithoutPGVector(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
 	m := &model{}
 	o := m.options(three...)
 	o.Index = open(t, &config.VectorDB{Strategy: "pgvector", Dimensions: 3, DistanceMetric: "cosine", PGVector: &config.PGVector{
-		Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Database: "SECRETDB", User: "SECRETUSER", Password: "SECRETPASS", Timeout: 500,
+		Host: "127.0.0.1", Port: 1, Database: "SECRETDB", User: "SECRETUSER", Password: "SECRETPASS", Timeout: 20000,
 	}}, "p", three)
 	r := start(t, o)
 	got := r.Rank(t.Context(), "code", all(r))
@@ -225,7 +220,7 @@ func TestVerifiedPGVectorNeverFallsBackToPlainText(t *testing.T) {
 				}
 			}()
 			x := open(t, &config.VectorDB{Strategy: "pgvector", Dimensions: 3, DistanceMetric: "cosine", PGVector: &config.PGVector{
-				Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Database: "db", User: "user", Timeout: 2000, SSL: true, SSLVerify: true,
+				Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Database: "db", User: "user", Timeout: 20000, SSL: true, SSLVerify: true,
 			}}, "p", three)
 			defer x.Close()
 			if err := x.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "ssl_verify") {

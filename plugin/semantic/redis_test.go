@@ -18,7 +18,7 @@ import (
 
 func redisConfig(s *searchtest.Server, metric string) *config.VectorDB {
 	return &config.VectorDB{Strategy: "redis", Dimensions: 3, DistanceMetric: metric, Redis: &config.Redis{
-		Host: "127.0.0.1", Port: s.Port(), KeepalivePoolSize: 4, ConnectTimeout: 500, SendTimeout: 500, ReadTimeout: 500,
+		Host: "127.0.0.1", Port: s.Port(), KeepalivePoolSize: 4, ConnectTimeout: 20000, SendTimeout: 20000, ReadTimeout: 20000,
 	}}
 }
 

@@ -12,12 +12,12 @@ import (
 	"time"
 
 	"go-ai-proxy/test/lateness"
+	"go-ai-proxy/test/leaks"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 // model is an embedding model of three dimensions: how much a text speaks of
 // code, of poems and of anything else.
@@ -56,7 +56,7 @@ func (m *model) embed(ctx context.Context, text string) ([]float32, error) {
 func (m *model) options(targets ...Target) Options {
 	return Options{
 		Targets: targets, Model: "test/embed", Space: "s", Dimensions: 3, Metric: Cosine, Embed: m.embed,
-		Cache: NewCache(1000, time.Minute), Timeout: 2 * time.Second, Log: zerolog.Nop(),
+		Cache: NewCache(1000, time.Minute), Timeout: 20 * time.Second, Log: zerolog.Nop(),
 	}
 }
 
@@ -142,7 +142,7 @@ func TestPromptThatCannotBeEmbeddedIsNotRanked(t *testing.T) {
 }
 
 func TestRequestsWaitForTheDescriptionsOnlyUntilTheyFailed(t *testing.T) {
-	m := &model{slow: 50 * time.Millisecond}
+	m := &model{slow: 400 * time.Millisecond}
 	m.broken.Store(true)
 	r := start(t, m.options(three...))
 	got := r.Rank(t.Context(), "code", all(r))
@@ -152,7 +152,7 @@ func TestRequestsWaitForTheDescriptionsOnlyUntilTheyFailed(t *testing.T) {
 	machine := lateness.Start(t)
 	began := time.Now()
 	r.Rank(t.Context(), "code", all(r))
-	if d := time.Since(began); d > machine.Within(40*time.Millisecond) {
+	if d := time.Since(began); d > machine.Within(300*time.Millisecond) {
 		t.Errorf("the second request waited %v", d)
 	}
 	m.broken.Store(false)
@@ -248,7 +248,7 @@ func TestFetchIsCancelledWhenNobodyWaits(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(time.Second):
+	case <-time.After(20 * time.Second):
 		t.Error("the fetch goes on")
 	}
 	if _, err := c.Get(t.Context(), "b", func(context.Context) ([]float32, error) { panic("x") }); err == nil || !strings.Contains(err.Error(), "panicked") {

@@ -16,7 +16,7 @@ import (
 )
 
 // keeperTestProcess is the keeper of the tests below and, started by it, the
-// server, which takes a while to drain and then leaves a file.
+// server, which drains until it is told that it is enough, and then leaves a file.
 func keeperTestProcess(file string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -46,9 +46,11 @@ func keptTestProcess(ctx context.Context, file string) error {
 	case <-time.After(20 * time.Second):
 		return nil
 	}
-	for range 150 { // longer than the race detector takes to end the keeper
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		fmt.Println("draining, and saying so to nobody")
-		time.Sleep(20 * time.Millisecond)
+		if _, err := os.Stat(file + ".enough"); err == nil {
+			break
+		}
 	}
 	_ = os.WriteFile(file, []byte("drained"), 0o600) // the test sees that it is missing
 	return nil
@@ -73,9 +75,13 @@ func keep(t *testing.T) (keeper *exec.Cmd, file string) {
 	return keeper, file
 }
 
+// drained tells the server that it is enough, and waits for its file.
 func drained(t *testing.T, file string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	if err := os.WriteFile(file+".enough", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(file); err == nil {
 			return
 		}

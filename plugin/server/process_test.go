@@ -14,12 +14,17 @@ import (
 func parentTestProcess(role string) {
 	if role == "parent" {
 		child := exec.Command(os.Args[0], "parent-test", "child")
-		child.Stdout = os.Stdout
-		if err := child.Start(); err != nil {
+		child.Stderr = os.Stdout // the test's pipe
+		out, err := child.StdoutPipe()
+		if err == nil {
+			err = child.Start()
+		}
+		if err == nil {
+			_, err = bufio.NewReader(out).ReadString('\n') // it knows its parent
+		}
+		if err != nil {
 			os.Exit(1)
 		}
-		_ = os.Stdin.Close()
-		time.Sleep(200 * time.Millisecond)
 		return // killed, as far as the child can tell
 	}
 	ctx, cancel := WithParent(context.Background(), os.Getppid())
@@ -27,14 +32,14 @@ func parentTestProcess(role string) {
 	fmt.Println("started")
 	select {
 	case <-ctx.Done():
-		fmt.Println("parent is gone")
-	case <-time.After(10 * time.Second):
-		fmt.Println("never noticed")
+		fmt.Fprintln(os.Stderr, "parent is gone")
+	case <-time.After(30 * time.Second):
+		fmt.Fprintln(os.Stderr, "never noticed")
 	}
 }
 
 func TestProcessNoticesTheEndOfItsParent(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	parent := exec.CommandContext(ctx, os.Args[0], "parent-test", "parent")
 	read, write, err := os.Pipe()
@@ -55,7 +60,7 @@ func TestProcessNoticesTheEndOfItsParent(t *testing.T) {
 	if err = parent.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 2 || got[1] != "parent is gone" {
+	if len(got) != 1 || got[0] != "parent is gone" {
 		t.Errorf("the child said %q", got)
 	}
 }

@@ -18,11 +18,11 @@ import (
 
 	pdk "github.com/Kong/go-pdk"
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"go-ai-proxy/plugin/lines/linestest"
 	"go-ai-proxy/test/kong"
 	"go-ai-proxy/test/lateness"
+	"go-ai-proxy/test/leaks"
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		claimTestProcess(os.Args[2])
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaks.VerifyTestMain(m)
 }
 
 // plugin is an instance made of functions.
@@ -121,7 +121,7 @@ func serve(t testing.TB, s *Server) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, countedListener{listener, &r.counts}) }()
-	r.worker = &kong.Worker{Socket: socket, Plugin: "echo", Timeout: 10 * time.Second}
+	r.worker = &kong.Worker{Socket: socket, Plugin: "echo", Timeout: time.Minute}
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -209,7 +209,7 @@ func send(t *testing.T, nc net.Conn, frame string) {
 
 func receive(t *testing.T, nc net.Conn, count int) (frames []string) {
 	t.Helper()
-	_ = nc.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = nc.SetReadDeadline(time.Now().Add(time.Minute))
 	for range count {
 		frame, err := readFrame(nc, nil)
 		if err != nil {

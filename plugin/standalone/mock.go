@@ -8,9 +8,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"sync"
 	"time"
 
+	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
+	"go-ai-proxy/translators/provider"
+	options "go-ai-proxy/translators/target"
 )
 
 const mockHelp = `go-ai-proxy mock [-listen ADDR] [-delay TIME]
@@ -33,7 +39,44 @@ func startMock(address string) (host string, stop func(), err error) {
 }
 
 func mockServer(o mock.Options) *http.Server {
+	o.Refuses = refuses
 	return &http.Server{Handler: mock.Handler(o), ReadHeaderTimeout: 30 * time.Second}
+}
+
+// edits are what the providers whose address is always the same take of their formats,
+// by host and path.
+var edits = sync.OnceValue(func() map[[2]string]*provider.Edit {
+	known, plain := map[[2]string]*provider.Edit{}, &options.Target{Options: &options.Options{}}
+	for _, p := range translators.Providers {
+		if p.Base == nil {
+			continue
+		}
+		base, err := p.Base(plain)
+		at, wrong := url.Parse(base)
+		if err != nil || wrong != nil {
+			continue // it depends on options
+		}
+		for _, op := range p.Operations {
+			if path, err := op.Path(plain, false); err == nil {
+				known[[2]string{at.Host, at.Path + path}] = &op.Edit
+			}
+		}
+	}
+	return known
+})
+
+// refuses is the mock's Refuses: it refuses what the provider's row says. An address that
+// is no provider's is a self-hosted server's, which takes more than OpenAI's API.
+func refuses(host, path string, body []byte) error {
+	edit := edits()[[2]string{host, path}]
+	members, err := jsonedit.Object(body, nil)
+	if edit == nil || err != nil {
+		return nil // what is no JSON has been refused before
+	}
+	if name := edit.Unknown(members); name != "" {
+		return fmt.Errorf("unrecognized request argument supplied: %s", name)
+	}
+	return nil
 }
 
 // RunMock serves the mock LLM by itself until ctx ends.

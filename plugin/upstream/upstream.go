@@ -50,6 +50,11 @@ func (c *Client) redirected(out *wire.Outgoing) *wire.Outgoing {
 	there, target := *out, *out.URL
 	target.Scheme, target.Host = c.instead.Scheme, c.instead.Host
 	there.URL = &target
+	// By which the host knows whom the request was for.
+	if there.Header = out.Header.Clone(); there.Header == nil {
+		there.Header = http.Header{}
+	}
+	there.Header.Set("X-Forwarded-Host", out.URL.Host)
 	return &there
 }
 

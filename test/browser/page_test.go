@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"go-ai-proxy/test/ports"
 )
 
 // RequireEnv makes a machine without Chromium a failure, as in CI.
@@ -75,7 +76,7 @@ type gateway struct {
 
 func serve(t *testing.T, status string) *gateway {
 	t.Helper()
-	g := &gateway{url: "http://" + free(t)}
+	g := &gateway{url: "http://" + ports.Hold(t)}
 	g.cmd = exec.Command(program, "standalone", "-mock", "-config", "../../kong.yml", "-listen", strings.TrimPrefix(g.url, "http://"))
 	g.cmd.Env = append(os.Environ(), "GO_AI_PROXY_STATUS="+status, "OPENAI_AUTH_HEADER=Bearer sk-marked")
 	var said bytes.Buffer
@@ -84,7 +85,7 @@ func serve(t *testing.T, status string) *gateway {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.stop() })
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if resp, err := http.Get("http://" + status + "/readyz"); err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == 200 {
@@ -112,16 +113,6 @@ func (g *gateway) ask(t *testing.T) {
 	resp.Body.Close()
 }
 
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // problems collects what the page's scripts throw and what the browser blocks.
 func problems(ctx context.Context) *[]string {
 	var found []string
@@ -142,7 +133,7 @@ func problems(ctx context.Context) *[]string {
 func atLeast(t *testing.T, ctx context.Context, script string, n int) {
 	t.Helper()
 	var got int
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err := chromedp.Run(ctx, chromedp.Evaluate(script, &got)); err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +163,7 @@ func text(t *testing.T, ctx context.Context, script string) (s string) {
 func TestPageFollowsTheGateway(t *testing.T) {
 	ctx := browser(t)
 	found := problems(ctx)
-	status := free(t)
+	status := ports.Hold(t)
 	g := serve(t, status)
 	if err := chromedp.Run(ctx, chromedp.Navigate("http://"+status+"/")); err != nil {
 		t.Fatal(err)
@@ -205,7 +196,7 @@ func TestPageFollowsTheGateway(t *testing.T) {
 // its own box.
 func TestPageFitsASmallScreen(t *testing.T) {
 	ctx := browser(t)
-	status := free(t)
+	status := ports.Hold(t)
 	g := serve(t, status)
 	g.ask(t)
 	if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(360, 740, 2, true), chromedp.Navigate("http://"+status+"/")); err != nil {
@@ -227,7 +218,7 @@ func TestPageFitsASmallScreen(t *testing.T) {
 // keyboard.
 func TestPageCanBeReadByAll(t *testing.T) {
 	ctx := browser(t)
-	status := free(t)
+	status := ports.Hold(t)
 	g := serve(t, status)
 	g.ask(t)
 	for _, scheme := range []string{"light", "dark"} {

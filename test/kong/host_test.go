@@ -23,10 +23,10 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"go-ai-proxy/plugin/server"
 	"go-ai-proxy/test/kong"
+	"go-ai-proxy/test/leaks"
 )
 
 // The test's binary is the plugin's, too, when Kong's flags are given.
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaks.VerifyTestMain(m)
 }
 
 const schema = `{"name":"forward","fields":[{"config":{"type":"record","fields":[

@@ -118,7 +118,7 @@ func gateway(dir string, mock bool, routes []route) (url string, stop func(), er
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if _, after, ok := strings.Cut(out.String(), " on http://"); ok && strings.Contains(after, "\n") {
 			return "http://" + after[:strings.IndexByte(after, '\n')], stop, nil
 		}

@@ -114,7 +114,7 @@ func copyShim(repo, dir string, patience time.Duration) error {
 		changes["records.lua"]["local BURST = 0.5 "] = "local BURST = 60 "
 	}
 	if patience == unwaiting {
-		changes["relays.lua"] = map[string]string{"local WAIT = 10 ": "local WAIT = 0.3 "}
+		changes["relays.lua"] = map[string]string{"local WAIT = 10 ": "local WAIT = 1.5 "}
 	}
 	if patience == talkative {
 		changes["say.lua"] = map[string]string{"local SPARE_LOG = 10 ": "local SPARE_LOG = 1 "}
@@ -148,7 +148,7 @@ var available = sync.OnceValue(func() string {
 	if err := (settings{Listen: "127.0.0.1:1", Dir: dir, Workers: 1, Probe: true}).write(); err != nil {
 		return err.Error()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "nginx", "-p", dir, "-c", "nginx.conf", "-e", "error.log").CombinedOutput()
 	if err != nil {
@@ -228,7 +228,7 @@ func startGateway(t *testing.T, workers int, patience time.Duration) *gateway {
 	})
 
 	// A connection for each request, so that any worker may get it.
-	g.client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	g.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	return g
 }
 

@@ -45,7 +45,7 @@ func TestRequestsWaitForAPluginServerThatIsStarting(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	asked := time.Now()
 	want(t, "another request meanwhile", g.post("/_reconfigure", "").StatusCode, 200)
-	if took := time.Since(asked); took > machine.Within(200*time.Millisecond) {
+	if took := time.Since(asked); took > machine.Within(time.Second) {
 		t.Errorf("the worker stands still: it answered after %v", took)
 	}
 	g.listen("plugin.sock")
@@ -62,10 +62,10 @@ func TestRequestsAreRefusedWhenThePluginServerDoesNotStart(t *testing.T) {
 	a.Socket = "plugin.sock"
 	g.script(a)
 	machine := lateness.Start(t)
-	for i, least := range []time.Duration{300 * time.Millisecond, 0, 0} {
+	for i, least := range []time.Duration{1500 * time.Millisecond, 0, 0} {
 		began := time.Now()
 		want(t, "status", g.post("/v1", "{}").StatusCode, 503)
-		if took := time.Since(began); took < least || i > 0 && took > machine.Within(250*time.Millisecond) {
+		if took := time.Since(began); took < least || i > 0 && took > machine.Within(time.Second) {
 			t.Errorf("request %d took %v", i, took)
 		}
 	}

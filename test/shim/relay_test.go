@@ -80,6 +80,7 @@ type records struct {
 	greeted  []string
 	conns    []net.Conn // those that are open
 	accepted int
+	answered int // questions
 }
 
 // startRecords answers each question with reply to its id; a reply that is no
@@ -140,6 +141,9 @@ func (r *records) converse(conn net.Conn, reply func(string) string) {
 		if answer != "" {
 			io.WriteString(conn, id+" "+answer)
 		}
+		r.mu.Lock()
+		r.answered++
+		r.mu.Unlock()
 		if !strings.HasSuffix(answer, "\n") {
 			return
 		}

@@ -184,7 +184,7 @@ func TestEventsArriveOneByOne(t *testing.T) {
 			w.(http.Flusher).Flush()
 			select {
 			case <-next:
-			case <-time.After(5 * time.Second):
+			case <-time.After(20 * time.Second):
 				return
 			}
 		}
@@ -258,18 +258,23 @@ func TestRecordIsAskedWhenTheClientGoesAway(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			gone := make(chan struct{})
+			came, gone := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(gone)
 				response, err := g.client.Do(request)
 				if err == nil {
+					io.ReadFull(response.Body, make([]byte, len("data: 1")))
+					close(came)
 					io.Copy(io.Discard, response.Body)
 					response.Body.Close()
 				}
 			}()
 			<-began
 			if answered {
-				time.Sleep(50 * time.Millisecond) // for nginx to see the answer begin
+				select {
+				case <-came: // nginx has seen the answer begin
+				case <-gone:
+				}
 			}
 			cancel()
 			<-gone
@@ -307,7 +312,7 @@ func TestLogDoesNotWaitForASlowRelay(t *testing.T) {
 		"hangs up":       func(t *testing.T, g *gateway) { startRecords(t, g, func(string) string { return "" }) },
 		"half a line":    func(t *testing.T, g *gateway) { startRecords(t, g, func(string) string { return `{"a":` }) },
 		"answers too late": func(t *testing.T, g *gateway) {
-			startRecords(t, g, func(string) string { time.Sleep(200 * time.Millisecond); return "{}\n" })
+			startRecords(t, g, func(string) string { time.Sleep(2 * time.Second); return "{}\n" })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -320,7 +325,7 @@ func TestLogDoesNotWaitForASlowRelay(t *testing.T) {
 			if e.Record != nil || len(e.Complaints) != 1 || !strings.HasPrefix(e.Complaints[0], "warn: ") {
 				t.Errorf("record %v, complaints %q", e.Record, e.Complaints)
 			}
-			if e.Milliseconds > 100 { // 5, and what a busy machine adds
+			if e.Milliseconds > 1000 { // 5, and what a busy machine adds
 				t.Errorf("log took %.1f ms", e.Milliseconds)
 			}
 		})
@@ -377,7 +382,6 @@ func TestRelayThatLeavesIsSentNoMoreRequests(t *testing.T) {
 			next := startRelay(t, "i2.6d6163", hello)
 			g.script(next.access(""))
 			leave(r)
-			time.Sleep(50 * time.Millisecond)
 			for range 3 {
 				want(t, "status", g.post("/v1", "{}").StatusCode, 200)
 			}
@@ -452,6 +456,7 @@ func TestNothingIsProxiedWithoutGo(t *testing.T) {
 
 func TestForgedHeadersMeanNothing(t *testing.T) {
 	g, r := start(t, func(w http.ResponseWriter, _ seen) {})
+	g.script(r.access("?need=ip"))
 	forged := []string{
 		"Proxy-Authorization", token + "?ip=10.0.0.1&consumer.username=admin",
 		"Proxy-Authorization", "Basic eDp5",
@@ -510,9 +515,9 @@ func TestContextSaysWhatKongKnows(t *testing.T) {
 		}
 		switch i {
 		case 2:
-			full = url.Values{"shim": {"1"}, "ip": {"127.0.0.1"}, "path": {"/plain"}}
+			full = url.Values{"shim": {"1"}, "path": {"/plain"}}
 		case 3:
-			full = url.Values{"shim": {"1"}, "ip": {"127.0.0.1"}, "path": {"/nobody"}, "route": {"r1"}}
+			full = url.Values{"shim": {"1"}, "path": {"/nobody"}, "route": {"r1"}}
 		}
 		want(t, "context", s.context, full)
 	}
@@ -547,7 +552,7 @@ func TestWebSocketHasItsRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
 	io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 	in := bufio.NewReader(conn)
 	response, err := http.ReadResponse(in, nil)

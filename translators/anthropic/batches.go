@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -102,7 +101,7 @@ func batchOf(v *jsonedit.Value, meta chat.Meta) openai.Batch {
 	counts := func(name string) int { return v.GetInt("request_counts", name) }
 	b := openai.Batch{
 		ID: string(v.GetStringBytes("id")), Endpoint: "/v1/chat/completions", Model: meta.Model, Status: openai.BatchInProgress,
-		Created: unix(v, "created_at"), Expires: unix(v, "expires_at"), Ended: unix(v, "ended_at"),
+		Created: jsonedit.Unix(v, "created_at"), Expires: jsonedit.Unix(v, "expires_at"), Ended: jsonedit.Unix(v, "ended_at"),
 		Completed: counts("succeeded"), Failed: counts("errored") + counts("expired") + counts("canceled"),
 	}
 	b.Total = counts("processing") + b.Completed + b.Failed
@@ -118,14 +117,6 @@ func batchOf(v *jsonedit.Value, meta chat.Meta) openai.Batch {
 		}
 	}
 	return b
-}
-
-func unix(v *jsonedit.Value, name string) int64 {
-	at, err := time.Parse(time.RFC3339, string(v.GetStringBytes(name)))
-	if err != nil {
-		return 0
-	}
-	return at.Unix()
 }
 
 // Request implements provider.Resource.

@@ -246,7 +246,7 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 			return nil, err
 		}
 		switch {
-		case p.Kind == chat.RedactedThinking && chat.TakeRun(&parts, &p):
+		case p.Kind == chat.RedactedThinking && chat.TakeRun(&parts, &p), p.Kind == chat.HostedRun && chat.Tell(&parts, &p):
 		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "", p.Kind == chat.Text && isAttribution(b.Get("text").Raw()):
 		case p.Kind == chat.Text && p.Text.Empty() && b.GetString("type") != "text": // said nothing to others
 		default:

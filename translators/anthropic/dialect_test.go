@@ -344,8 +344,8 @@ func TestServerToolsOfTheHistoryBecomeTextOrNothing(t *testing.T) {
 		`{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}},{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[]},{"type":"text","text":"found"}`: "found",
 		`{"type":"compaction","content":"what was said"}`:                                                                                                 "what was said",
 		`{"type":"search_result","source":"s","title":"t","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}`:                             "t\ns\na\nb",
-		`{"type":"mcp_tool_use","id":"m","name":"f","input":{"a":1}},{"type":"mcp_tool_result","tool_use_id":"m","content":[{"type":"text","text":"b"}]}`: `[f: {"a":1}][Result: b]`,
-		`{"type":"server_tool_use","id":"s","name":"bash_code_execution","input":{"command":"ls"}},{"type":"bash_code_execution_tool_result","tool_use_id":"s","content":{"type":"bash_code_execution_result","stdout":"a.txt","stderr":"","return_code":0,"content":[]}}`: `[bash_code_execution: {"command":"ls"}][Result: a.txt]`,
+		`{"type":"mcp_tool_use","id":"m","name":"f","input":{"a":1}},{"type":"mcp_tool_result","tool_use_id":"m","content":[{"type":"text","text":"b"}]}`: "[f: {\"a\":1}]\n[Result: b]",
+		`{"type":"server_tool_use","id":"s","name":"bash_code_execution","input":{"command":"ls"}},{"type":"bash_code_execution_tool_result","tool_use_id":"s","content":{"type":"bash_code_execution_result","stdout":"a.txt","stderr":"","return_code":0,"content":[]}}`: "[bash_code_execution: {\"command\":\"ls\"}]\n[Result: a.txt]",
 		`{"type":"server_tool_use","id":"s","name":"web_fetch","input":{"url":"u"}},{"type":"web_fetch_tool_result","tool_use_id":"s","content":{}}`:                                                                                                                       "",
 	} {
 		r, err := Dialect.ParseRequest([]byte(`{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[` + content + `]}]}`))

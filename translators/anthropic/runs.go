@@ -20,16 +20,10 @@ var runKinds = map[string]chat.Hosted{
 }
 
 // runs pairs the blocks of server tools in an answer: what was asked, and what came.
-type runs struct{ open []openRun }
+type runs struct{ chat.OpenRuns }
 
-// openRun is a run without a result yet.
-type openRun struct {
-	run    *chat.Run
-	native []byte // the block that began it
-}
-
-// maxRuns is how many runs may be open at a time.
-const maxRuns = 128
+// maxSources is how many pages of one search are told of.
+const maxSources = 128
 
 // begin reads the block that begins a run, with the input that came with it or after
 // it. It returns nil for another block.
@@ -41,7 +35,7 @@ func (r *runs) begin(b *jsonedit.Value, input []byte) *chat.Run {
 	case "mcp_tool_use":
 		run.Kind, run.Server = chat.MCP, b.GetString("server_name")
 	}
-	if run.Kind == "" || len(r.open) >= maxRuns {
+	if run.Kind == "" {
 		return nil
 	}
 	if !jsonedit.IsObject(input) || jsonedit.Valid(input) != nil {
@@ -54,7 +48,9 @@ func (r *runs) begin(b *jsonedit.Value, input []byte) *chat.Run {
 			break
 		}
 	}
-	r.open = append(r.open, openRun{run, bytes.Clone(jsonedit.With(b.JSON(), "input", input))})
+	if !r.Begin(run, bytes.Clone(jsonedit.With(b.JSON(), "input", input))) {
+		return nil
+	}
 	return run
 }
 
@@ -72,18 +68,10 @@ func isRunResult(kind []byte) bool {
 // end reads the block that ends a run, which it returns with its token; nil if it ends
 // none.
 func (r *runs) end(b *jsonedit.Value) (run *chat.Run, token string) {
-	id := b.GetStringBytes("tool_use_id")
-	for i := range r.open {
-		o := r.open[i]
-		if o.run.ID != string(id) {
-			continue
-		}
-		r.open = append(r.open[:i], r.open[i+1:]...)
-		native := append(append(append([]byte{'['}, o.native...), ','), b.JSON()...)
-		readRunResult(o.run, b)
-		return o.run, chat.RunToken(append(native, ']'))
+	if run, token = r.End(b.GetString("tool_use_id"), b.JSON()); run != nil {
+		readRunResult(run, b)
 	}
-	return nil, ""
+	return run, token
 }
 
 // readRunResult reads what came of a run.
@@ -95,7 +83,7 @@ func readRunResult(run *chat.Run, b *jsonedit.Value) {
 		run.Output = content.GetString("error_code")
 	case run.Kind == chat.WebSearch:
 		for _, page := range content.GetArray() {
-			if url := page.GetString("url"); url != "" && len(run.Sources) < maxRuns {
+			if url := page.GetString("url"); url != "" && len(run.Sources) < maxSources {
 				run.Sources = append(run.Sources, chat.Citation{URL: url, Title: page.GetString("title")})
 			}
 		}

@@ -15,7 +15,7 @@ func appendTools(dst []byte, m *model, r *chat.Request, turns []chat.Turn) []byt
 		if called := appendCalledTools(dst, turns); len(called) > len(dst) {
 			return called
 		}
-		return dst
+		return appendToolChoice(dst, m, r, false)
 	}
 	dst = append(dst, `,"tools":[`...)
 	var strict []chat.Raw
@@ -30,7 +30,7 @@ func appendTools(dst []byte, m *model, r *chat.Request, turns []chat.Turn) []byt
 			dst = appendTool(dst, &r.Tools[i], strict[i])
 		}
 	}
-	return appendToolChoice(append(dst, ']'), m, r)
+	return appendToolChoice(append(dst, ']'), m, r, true)
 }
 
 // ownTypes matches the types of Anthropic's own tools: they carry a date, but for
@@ -143,11 +143,10 @@ func appendCalledTools(dst []byte, turns []chat.Turn) []byte {
 	return append(dst, `],"tool_choice":{"type":"none"}`...)
 }
 
-// appendToolChoice maps the modes auto, none, required and function of tools that are
-// offered: without any the API refuses a choice.
+// appendToolChoice maps the modes auto, none, required and function.
 // https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools
-func appendToolChoice(dst []byte, m *model, r *chat.Request) []byte {
-	parallel := r.ParallelTools != nil
+func appendToolChoice(dst []byte, m *model, r *chat.Request, tools bool) []byte {
+	parallel := tools && r.ParallelTools != nil
 	mode := ""
 	switch r.ToolChoice.Mode {
 	case "auto", "none":
@@ -161,7 +160,7 @@ func appendToolChoice(dst []byte, m *model, r *chat.Request) []byte {
 			mode = "auto"
 		}
 	}
-	if mode == "" {
+	if mode == "" || !tools && (mode == "auto" || mode == "none") { // refused alone, and says nothing
 		return dst
 	}
 	if m.unforced && mode != "none" {

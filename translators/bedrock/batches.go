@@ -133,7 +133,7 @@ func batchOf(v *jsonedit.Value) openai.Batch {
 	b := openai.Batch{
 		ID: openai.NameID(batchPrefix, arn), Model: v.GetString("modelId"), Status: jobStates[v.GetString("status")], Message: "",
 		Input:   v.GetString("inputDataConfig", "s3InputDataConfig", "s3Uri"),
-		Created: unix(v.GetString("submitTime")), Ended: unix(v.GetString("endTime")), Expires: unix(v.GetString("jobExpirationTime")),
+		Created: jsonedit.Unix(v, "submitTime"), Ended: jsonedit.Unix(v, "endTime"), Expires: jsonedit.Unix(v, "jobExpirationTime"),
 		Total: v.GetInt("totalRecordCount"), Completed: v.GetInt("successRecordCount"), Failed: v.GetInt("errorRecordCount"),
 	}
 	if b.Status == "" {

@@ -96,10 +96,10 @@ var operation = &provider.Operation{
 	},
 	Caching: caching,
 	Caveats: func(t *target.Target, r *chat.Request) []string {
-		if modelOf(t.Model).forces(t.Model) {
-			return nil
+		if !willing(r, modelOf(t.Model).forces(t.Model)) {
+			return append(r.SearchCaveat(), r.DemandCaveat()...)
 		}
-		return r.DemandCaveat()
+		return r.SearchCaveat()
 	},
 }
 

@@ -62,6 +62,8 @@ func (q *query) appendBlock(dst []byte, b *chat.Block, prefill bool) ([]byte, er
 		return q.appendToolResult(dst, b)
 	case chat.Image, chat.Audio, chat.File, chat.Video:
 		dst, err = q.appendMedia(dst, p, b)
+	case chat.HostedRun:
+		return appendRun(dst, p.Signature), nil
 	default:
 		dst, err = appendOpaque(dst, b)
 	}

@@ -19,8 +19,13 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 		c = r.Choices[0]
 	}
 	dst = append(dst, `{"output":{"message":{"role":"assistant","content":[`...)
-	calls, cites := 0, chat.CitesOf(&c)
+	calls, runs, cites := 0, 0, chat.CitesOf(&c)
 	for i := range c.Parts {
+		if c.Parts[i].Kind == chat.HostedRun {
+			dst = appendRunBlocks(dst, &c.Parts[i], &r.Meta, runs)
+			runs++
+			continue
+		}
 		list, _ := cites.Next(&c.Parts[i])
 		dst = appendAnswerBlock(dst, &c.Parts[i], list, &r.Meta, calls)
 		if c.Parts[i].Kind == chat.ToolCall {
@@ -183,8 +188,6 @@ func ErrorType(status int) string {
 		return "ResourceNotFoundException"
 	case 408, 504:
 		return "ModelTimeoutException"
-	case 424:
-		return "ModelErrorException"
 	case 429:
 		return "ThrottlingException"
 	case 502, 503, 529:

@@ -48,7 +48,9 @@ func appendPart(m *chat.Message, b *jsonedit.Value) error {
 	if err != nil {
 		return err
 	}
-	if found {
+	switch {
+	case !found, part.Kind == chat.RedactedThinking && chat.TakeRun(&m.Parts, &part), part.Kind == chat.HostedRun && chat.Tell(&m.Parts, &part):
+	default:
 		m.Parts = append(m.Parts, part)
 	}
 	return nil
@@ -72,6 +74,9 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 	case "image", "document", "video", "audio":
 		return parseMedia(name, v)
 	case "toolUse":
+		if v.GetString("type") == serverToolUse {
+			return toldOf(name, v), nil
+		}
 		arguments := rawOf(v.Get("input"))
 		if arguments == nil {
 			arguments = chat.Raw("{}")
@@ -82,6 +87,9 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 		}
 		return p, nil
 	case "toolResult":
+		if v.GetString("type") != "" {
+			return toldOf(name, v), nil
+		}
 		return parseResult(v)
 	case "reasoningContent":
 		if data := v.GetString("redactedContent"); data != "" {

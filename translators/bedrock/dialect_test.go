@@ -299,7 +299,7 @@ func TestStreamIsInConverseStreamsFormat(t *testing.T) {
 
 func TestErrorsAreInBedrocksFormat(t *testing.T) {
 	for status, want := range map[int]string{
-		400: "ValidationException", 401: "AccessDeniedException", 403: "AccessDeniedException", 404: "ResourceNotFoundException", 413: "ValidationException", 424: "ModelErrorException",
+		400: "ValidationException", 401: "AccessDeniedException", 403: "AccessDeniedException", 404: "ResourceNotFoundException", 413: "ValidationException", 424: "ServiceUnavailableException",
 		429: "ThrottlingException", 500: "InternalServerException", 503: "ServiceUnavailableException", 504: "ModelTimeoutException", 529: "ServiceUnavailableException", 0: "InternalServerException",
 	} {
 		if got := string(Dialect.AppendError(nil, &chat.Error{Status: status, Message: "a \"b\""})); got != `{"__type":"`+want+`","message":"a \"b\""}` {
@@ -308,7 +308,7 @@ func TestErrorsAreInBedrocksFormat(t *testing.T) {
 	}
 	for want, e := range map[string]*chat.Error{
 		"throttlingException": {Status: http.StatusTooManyRequests, Message: "m"}, "validationException": {Type: "invalid_request_error", Message: "m"}, "internalServerException": {Message: "m"},
-		"serviceUnavailableException": {Type: "overloaded_error", Message: "m"}, "modelStreamErrorException": {Status: 424, Message: "m"},
+		"serviceUnavailableException": {Status: 424, Message: "m"},
 	} {
 		enc := Dialect.NewEncoder(answerMeta)
 		out := enc.Append(nil, &chat.Delta{Kind: chat.ErrorDelta, Err: e})

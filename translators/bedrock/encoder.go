@@ -25,6 +25,7 @@ type encoder struct {
 	open   int // index of the open block, or -1
 	kind   chat.PartKind
 	calls  []callBlocks
+	runs   map[*chat.Run]int
 
 	reason   chat.FinishReason
 	sequence bool // a stop sequence ended the answer
@@ -94,6 +95,8 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	case chat.RedactedDelta:
 		dst = e.appendText(e.appendClose(dst), chat.RedactedThinking, `{"reasoningContent":{"redactedContent":`, []byte(blob(string(d.Token(nil, origin.Anthropic, &e.meta)))), `}}`)
 		return e.appendClose(dst)
+	case chat.RunStart, chat.RunEnd:
+		return e.appendRun(dst, d)
 	case chat.ToolStart:
 		return e.appendCall(dst, d)
 	case chat.ToolArguments:
@@ -215,8 +218,6 @@ func (e *encoder) fail(dst []byte, err *chat.Error) []byte {
 	switch err.ClientStatus() {
 	case 429:
 		name = "throttlingException"
-	case 424:
-		name = "modelStreamErrorException"
 	case 502, 503, 529:
 		name = "serviceUnavailableException"
 	case 400, 401, 403, 404, 413, 422:

@@ -28,7 +28,7 @@ var fields = provider.Fields{
 	"metadata":         provider.Mapped.With("requestMetadata, but for pairs that Bedrock's logs do not take"),
 	"extra_body":       provider.Mapped.With("merged into the body"),
 
-	"web_search_options": provider.Refused.With("Converse has no web search; left out beside functions"),
+	"web_search_options": provider.Refused.With("but for Nova, which searches the web in the USA; left out beside functions"),
 
 	"audio":                  provider.Dropped.With("Converse answers in text"),
 	"frequency_penalty":      provider.Dropped.With("no such setting"),

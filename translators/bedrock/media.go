@@ -80,7 +80,7 @@ func (q *query) appendMedia(dst []byte, p *chat.Part, b *chat.Block) ([]byte, er
 // kindOf returns the kind of block for p. A file may be an image.
 func kindOf(p *chat.Part) chat.PartKind {
 	if p.Kind == chat.File && p.Media != nil {
-		switch main, _, _ := strings.Cut(p.Media.MIME, "/"); main {
+		switch main, _, _ := strings.Cut(p.Media.Type(), "/"); main {
 		case "image":
 			return chat.Image
 		case "video":
@@ -96,7 +96,7 @@ func kindOf(p *chat.Part) chat.PartKind {
 // the start of their base64. It is "" for a format that Converse does not accept.
 func formatOf(kind chat.PartKind, m *chat.Media) string {
 	formats := mediaKinds[kind].formats
-	mime, _, _ := strings.Cut(strings.ToLower(m.MIME), ";")
+	mime, _, _ := strings.Cut(m.Type(), ";")
 	main, sub, _ := strings.Cut(strings.TrimSpace(mime), "/")
 	for _, name := range []string{sub, strings.TrimPrefix(path.Ext(m.Filename), "."), strings.TrimPrefix(path.Ext(m.URL), ".")} {
 		name = strings.ToLower(name)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 )
 
@@ -21,13 +22,14 @@ type model struct {
 	// them. https://docs.vllm.ai/en/stable/features/tool_calling/#mistral-models
 	nineIDs bool
 
-	output   int    // the most tokens that it writes, 0 if that is not known
-	noSystem bool   // system prompts are refused
-	caches   bool   // it has cache points
-	choice   choice // what toolConfig.toolChoice may be
-	schema   bool   // outputConfig.textFormat
-	strict   bool   // toolSpec.strict
-	topK     string // path of top_k below additionalModelRequestFields, "" for none
+	output   int           // the most tokens that it writes, 0 if that is not known
+	noSystem bool          // system prompts are refused
+	caches   bool          // it has cache points
+	choice   choice        // what toolConfig.toolChoice may be
+	schema   bool          // outputConfig.textFormat
+	strict   bool          // toolSpec.strict
+	hosted   []chat.Hosted // system tools, see systemTools
+	topK     string        // path of top_k below additionalModelRequestFields, "" for none
 	effort   effort
 	efforts  []string // from the least on
 	// plain: inferenceConfig has no temperature, topP and stopSequences.
@@ -101,8 +103,12 @@ var models = []model{
 	{part: "anthropic.claude-opus-4-1", claude: true, choice: allChoice, topK: "top_k", caches: true, document: claudePage, read: pagesRead},
 	{part: "anthropic.claude", claude: true, choice: allChoice, caches: true, effort: effortConfig, document: claudePage, read: pagesRead},
 
-	{part: "amazon.nova-2", nova: true, output: 65535, choice: allChoice, caches: true, topK: "inferenceConfig.topK", effort: effortNova, efforts: threeEfforts, document: novaPage, read: pagesRead},
-	{part: "amazon.nova", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
+	// The first version. Of it Premier alone has Web Grounding.
+	{part: "amazon.nova-premier", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", hosted: []chat.Hosted{chat.WebSearch}, document: "https://docs.aws.amazon.com/nova/latest/userguide/grounding.html", read: pagesRead},
+	{part: "amazon.nova-pro", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
+	{part: "amazon.nova-lite", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
+	{part: "amazon.nova-micro", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
+	{part: "amazon.nova", nova: true, output: 65535, choice: allChoice, caches: true, topK: "inferenceConfig.topK", hosted: []chat.Hosted{chat.WebSearch, chat.CodeExecution}, effort: effortNova, efforts: threeEfforts, document: novaPage, read: pagesRead},
 	{part: "amazon.titan", noSystem: true, document: featuresPage, read: pagesRead},
 
 	{part: "openai.gpt-oss", choice: anyChoice, schema: true, effort: effortField, efforts: threeEfforts, document: schemaPage, read: pagesRead},
@@ -216,6 +222,9 @@ func (m *model) facts() provider.Facts {
 	}
 	if m.nova {
 		f.Notes = append(f.Notes, "a part of JSON Schema")
+	}
+	for _, kind := range m.hosted {
+		f.Notes = append(f.Notes, systemToolOf(kind).name)
 	}
 	return f
 }

@@ -3,6 +3,7 @@ package bedrock
 import (
 	"bytes"
 
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
@@ -17,14 +18,14 @@ func originOf(t *target.Target) origin.Name {
 	return origin.Amazon
 }
 
-// ownReasoning leaves in the history of a Converse body only the reasoning that t's
-// model takes back: of Claude what Claude signed, of others what is not Claude's, and
+// ownReasoning leaves in the history of a Converse body only the runs of hosted tools and
+// the reasoning that t's model takes back: of Claude what Claude signed, of others what is not Claude's, and
 // of Nova none, which hides its reasoning anyway. It returns body itself when there is
 // nothing to change, or the new body appended to dst.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ReasoningTextBlock.html
 // https://docs.aws.amazon.com/nova/latest/nova2-userguide/reasoning-capabilities.html
 func ownReasoning(dst []byte, t *target.Target, body []byte) []byte {
-	if !jsonedit.Contains(body, `"reasoningContent"`) {
+	if !jsonedit.Contains(body, `"reasoningContent"`) && !origin.Marked(body) {
 		return body
 	}
 	whole := bytes.TrimSpace(body)
@@ -57,7 +58,7 @@ func ownTurn(t *target.Target, m []byte) []byte {
 func ownBlock(t *target.Target, block []byte) []byte {
 	reasoning := jsonedit.Lookup(block, "reasoningContent")
 	if reasoning == nil {
-		return block
+		return ownRun(block)
 	}
 	inner, name := reasoning, "redactedContent"
 	if text := jsonedit.Lookup(reasoning, "reasoningText"); text != nil {
@@ -67,7 +68,7 @@ func ownBlock(t *target.Target, block []byte) []byte {
 	whose, token := origin.Of(sent, origin.Anthropic)
 	m, own := modelOf(t.Model), originOf(t)
 	switch {
-	case m.nova, own == origin.Anthropic && token == "":
+	case m.nova, own == origin.Anthropic && token == "", chat.IsMarkedRun(token):
 		return nil
 	case token == "", m.unnamed && whose == origin.Anthropic: // unsigned; or perhaps Claude's, behind a name that does not say so
 		return block
@@ -81,4 +82,15 @@ func ownBlock(t *target.Target, block []byte) []byte {
 		inner = jsonedit.With(reasoning, "reasoningText", inner)
 	}
 	return jsonedit.With(block, "reasoningContent", inner)
+}
+
+// ownRun returns a block as it is, nil if the id of a system tool's use says that another
+// provider made it.
+func ownRun(block []byte) []byte {
+	for _, name := range [...]string{"toolUse", "toolResult"} {
+		if id, _ := jsonedit.String(jsonedit.Lookup(block, name, "toolUseId")); origin.IsMarked(id) && isSystemBlock(block) {
+			return nil
+		}
+	}
+	return block
 }

@@ -79,6 +79,9 @@ func (q *query) read(t *target.Target) (err error) {
 			}
 		}
 	}
+	if len(q.model.hosted) > 0 && !hostsRuns(q.Request) {
+		q.Request = q.RunsInWords()
+	}
 	ids := callIDs
 	if q.model.nineIDs {
 		ids = chat.CallIDs{Exactly: 9}
@@ -175,7 +178,7 @@ func (q *query) appendSystem(dst []byte, id string) ([]byte, error) {
 			flush()
 		}
 	}
-	if demand := q.Demand(q.ToolChoice.Name); demand != "" && !q.forces && len(q.Tools) > 0 && q.native("toolConfig") == nil {
+	if demand := q.Demand(demanded(q.Request)); demand != "" && !willing(q.Request, q.forces) && len(q.Tools) > 0 && q.native("toolConfig") == nil {
 		say(jsonedit.Plain(demand))
 		flush()
 	}

@@ -509,3 +509,25 @@ func TestNewestClaudeOnBedrockHasNoStructuredOutput(t *testing.T) {
 		}
 	}
 }
+
+// Which of Amazon's tools must be called cannot be said: the model is told in words.
+func TestASystemToolIsDemandedInWords(t *testing.T) {
+	r := &chat.Request{
+		Messages:   []chat.Message{{Role: chat.User, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("news?")}}}},
+		Tools:      []chat.Tool{{Name: "f"}, chat.HostedTool("web_search", "", chat.Raw(`{"type":"web_search"}`))},
+		ToolChoice: chat.ToolChoice{Mode: "function", Name: "web_search"},
+	}
+	to := chatTarget("us.amazon.nova-2-lite-v1:0")
+	body, err := Converse.AppendRequest(nil, to, r)
+	want := `"system":[{"text":"Answer by calling the tool \"nova_grounding\"."}],"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{}}}}},{"systemTool":{"name":"nova_grounding"}}],"toolChoice":{"auto":{}}}}`
+	if err != nil || !strings.HasSuffix(string(body), want) {
+		t.Errorf("sent %s, %v", body, err)
+	}
+	if got := operation.Caveats(to, r); len(got) != 1 || !strings.HasPrefix(got[0], "tool_choice: ") {
+		t.Errorf("the record says %q", got)
+	}
+	r.Tools[1].Search, r.ToolChoice = &chat.Search{Allowed: []string{"example.org"}}, chat.ToolChoice{}
+	if got := operation.Caveats(to, r); len(got) != 1 || !strings.HasPrefix(got[0], "tools: web_search ") {
+		t.Errorf("of the domains the record says %q", got)
+	}
+}

@@ -30,7 +30,17 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	formatted, calls := false, 0
 	var parts chat.Joiner
 	var cites chat.BlockCitations
+	var ran runs
+	places := map[*chat.Run]int{}
 	for _, b := range message.GetArray("content") { // may be empty if the model ended its turn without text
+		if run := ran.begin(b.Get("toolUse"), nil); run != nil {
+			places[run] = len(parts.Parts())
+			parts.Add(chat.Part{Kind: chat.HostedRun, Run: run})
+			continue
+		} else if run, token := ran.end(b.Get("toolResult"), nil); run != nil {
+			parts.Parts()[places[run]].Signature = token
+			continue
+		}
 		p, ok := parseBlock(b)
 		switch {
 		case !ok:
@@ -52,7 +62,7 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		cites.End()
 	}
 	c.Parts, c.Citations = parts.Parts(), cites.List
-	if formatted && calls == 0 && c.Finish == chat.ToolCalls {
+	if (formatted || len(places) > 0) && calls == 0 && c.Finish == chat.ToolCalls {
 		c.Finish = chat.Stop
 	}
 	c.StopText = v.GetString("additionalModelResponseFields", "stop_sequence")
@@ -63,8 +73,8 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	return r, nil
 }
 
-// parseBlock reads a content block of an answer. Blocks that only concern Bedrock
-// (its own tools and their results) are left out.
+// parseBlock reads a content block of an answer. Blocks of system tools that are not
+// known are left out.
 func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
 	b.GetObject().Visit(func(key []byte, v *jsonedit.Value) {
 		switch string(key) {
@@ -77,7 +87,7 @@ func parseBlock(b *jsonedit.Value) (p chat.Part, ok bool) {
 				p, ok = chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text"), Signature: v.GetString("reasoningText", "signature")}, true
 			}
 		case "toolUse":
-			if v.GetString("type") == "server_tool_use" {
+			if v.GetString("type") == serverToolUse {
 				return
 			}
 			arguments := rawOf(v.Get("input"))

@@ -26,6 +26,8 @@ type stream struct {
 	formatted bool        // the answer came by formatTool
 	extra     []byte      // of the last metadata
 	cites     chat.BlockCitations
+	ran       runs
+	hosted    bool // system tools ran
 }
 
 // openBlock is what later events of a block need to know of its start.
@@ -35,6 +37,10 @@ type openBlock struct {
 	any   bool // arguments have come
 	image []byte
 	mime  []byte
+	// Of a block of a system tool: how it began, and what came behind it.
+	start  []byte
+	input  []byte
+	result resultPieces
 }
 
 type blockKind uint8
@@ -99,8 +105,8 @@ func (s *stream) open(index int, start *jsonedit.Value) error {
 	if use := start.Get("toolUse"); use != nil {
 		name := use.GetStringBytes("name")
 		switch {
-		case string(use.GetStringBytes("type")) == "server_tool_use":
-			b.kind = serverBlock
+		case string(use.GetStringBytes("type")) == serverToolUse, ranBySystem(use) != nil:
+			b.kind, b.start = serverBlock, jsonedit.AppendValue(nil, start)
 		case string(name) == formatTool:
 			b.kind, s.formatted = formatBlock, true
 		default:
@@ -109,7 +115,7 @@ func (s *stream) open(index int, start *jsonedit.Value) error {
 			s.add(chat.Delta{Kind: chat.ToolStart, Index: b.call, ID: use.GetStringBytes("toolUseId"), Name: name})
 		}
 	} else if start.Exists("toolResult") {
-		b.kind = serverBlock
+		b.kind, b.start = serverBlock, jsonedit.AppendValue(nil, start)
 	} else if image := start.Get("image"); image != nil {
 		b.kind, b.mime = imageBlock, append([]byte("image/"), image.GetStringBytes("format")...)
 	}
@@ -143,7 +149,14 @@ func (s *stream) delta(index int, d *jsonedit.Value) {
 			s.add(chat.Delta{Kind: chat.ToolArguments, Index: b.call, Text: input})
 		case formatBlock:
 			s.bring(chat.TextDelta, input)
+		case serverBlock:
+			if len(b.input) <= maxPieces {
+				b.input = append(b.input, input...)
+			}
 		}
+	}
+	if pieces := d.GetArray("toolResult"); len(pieces) > 0 {
+		s.block(index).result.add(pieces)
 	}
 	if data := d.GetStringBytes("image", "source", "bytes"); len(data) > 0 {
 		if b := s.block(index); b.kind == imageBlock {
@@ -177,14 +190,30 @@ func (s *stream) close(index int) {
 	case b.kind == callBlock && !b.any:
 		b.any = true
 		s.add(chat.Delta{Kind: chat.ToolArguments, Index: b.call, Text: noArguments})
+	case b.kind == serverBlock && b.start != nil:
+		s.server(b)
 	case b.kind == imageBlock && len(b.image) > 0:
 		s.add(chat.Delta{Kind: chat.ImageDelta, Name: b.mime, Text: base64.StdEncoding.AppendEncode(nil, b.image)})
 	}
 }
 
+// server tells of a system tool whose block has ended.
+func (s *stream) server(b *openBlock) {
+	v, err := jsonedit.Parse(b.start)
+	if b.start = nil; err != nil {
+		return
+	}
+	if run := s.ran.begin(v.Get("toolUse"), b.input); run != nil {
+		s.hosted = true
+		s.add(chat.Delta{Kind: chat.RunStart, Run: run})
+	} else if run, token := s.ran.end(v.Get("toolResult"), b.result.list()); run != nil {
+		s.add(chat.Delta{Kind: chat.RunEnd, Run: run, Signature: []byte(token)})
+	}
+}
+
 func (s *stream) finish(v *jsonedit.Value) {
 	reason := finishReason(v.GetStringBytes("stopReason"))
-	if reason == chat.ToolCalls && s.formatted && s.calls == 0 {
+	if reason == chat.ToolCalls && (s.formatted || s.hosted) && s.calls == 0 {
 		reason = chat.Stop
 	}
 	more := v.Get("additionalModelResponseFields")

@@ -95,8 +95,8 @@ func TestEventsBecomeDeltas(t *testing.T) {
 			ev("contentBlockDelta", `{"contentBlockIndex":0,"delta":{"toolUse":{"input":"{\"a\":"}}}`), ev("contentBlockDelta", `{"contentBlockIndex":0,"delta":{"toolUse":{"input":"1}"}}}`),
 			ev("contentBlockStop", `{"contentBlockIndex":0}`), ev("messageStop", `{"stopReason":"tool_use"}`),
 		}, []string{`text {"a":`, "text 1}", "finish stop"}},
-		{"Bedrock's own tools are not the client's", []frame.Event{
-			ev("contentBlockStart", `{"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"x","name":"nova_grounding","type":"server_tool_use"}}}`),
+		{"a system tool that is not known is left out", []frame.Event{
+			ev("contentBlockStart", `{"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"x","name":"nova_magic","type":"server_tool_use"}}}`),
 			ev("contentBlockDelta", `{"contentBlockIndex":0,"delta":{"toolUse":{"input":"{}"}}}`), ev("contentBlockStop", `{"contentBlockIndex":0}`),
 			ev("contentBlockStart", `{"contentBlockIndex":1,"start":{"toolResult":{"toolUseId":"x"}}}`), ev("contentBlockDelta", `{"contentBlockIndex":1,"delta":{"toolResult":[{"text":"x"}]}}`),
 			ev("contentBlockDelta", `{"contentBlockIndex":2,"delta":{"text":"found"}}`), ev("contentBlockDelta", `{"contentBlockIndex":2,"delta":{"citation":{"title":"t"}}}`),
@@ -221,7 +221,7 @@ func TestWholeAnswers(t *testing.T) {
 			chat.Choice{Parts: []chat.Part{{Kind: chat.Thinking, Text: jsonedit.Plain("hm"), Signature: "s"}, {Kind: chat.RedactedThinking, Text: jsonedit.Plain("eA==")}, {Kind: chat.Text, Text: jsonedit.Plain("a")}}, Finish: chat.Length}},
 		{"an answer by the tool of the asked form is text", `{"toolUse":{"toolUseId":"1","name":"response_format_json","input":{"a":1}}}`, `"stopReason":"tool_use"`,
 			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(`{"a":1}`)}}, Finish: chat.Stop}},
-		{"Bedrock's own tools are left out", `{"toolUse":{"toolUseId":"1","name":"nova_grounding","type":"server_tool_use","input":{}}},{"toolResult":{"toolUseId":"1","content":[]}},{"text":"a"}`, `"stopReason":"content_filtered"`,
+		{"a system tool that is not known is left out", `{"toolUse":{"toolUseId":"1","name":"nova_magic","type":"server_tool_use","input":{}}},{"toolResult":{"toolUseId":"1","content":[]}},{"text":"a"}`, `"stopReason":"content_filtered"`,
 			chat.Choice{Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain("a")}}, Finish: chat.ContentFilter}},
 		{"a picture", `{"image":{"format":"png","source":{"bytes":"aGk="}}}`, `"stopReason":"new_reason"`,
 			chat.Choice{Parts: []chat.Part{{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}}}, Finish: chat.Stop}},

@@ -50,9 +50,14 @@ func (q *query) appendToolConfig(dst []byte) ([]byte, error) {
 	return append(q.appendToolChoice(dst, offered), '}'), nil
 }
 
-// hosts says whether Converse has a hosted tool: what its own clients may declare
-// beside functions.
-func hosts(_ *target.Target, _ *chat.Request, tool *chat.Tool) bool {
+// hosts says whether Converse has a hosted tool: one that Bedrock runs for the model, or
+// what its own clients may declare beside functions.
+func hosts(t *target.Target, _ *chat.Request, tool *chat.Tool) bool {
+	return isOwn(tool) || modelOf(t.Model).runs(t, tool.Hosted)
+}
+
+// isOwn says whether a tool is written as Converse writes its own.
+func isOwn(tool *chat.Tool) bool {
 	ms, err := jsonedit.Object(tool.Native, nil)
 	return err == nil && len(ms) == 1 && slices.Contains([]string{"toolSpec", "systemTool", "cachePoint"}, string(ms[0].Key))
 }
@@ -83,8 +88,13 @@ func (q *query) appendTools(dst []byte) []byte {
 }
 
 func (q *query) appendTool(dst []byte, t *chat.Tool, strict bool) []byte {
-	if t.Hosted != "" {
+	switch tool := systemToolOf(t.Hosted); {
+	case t.Hosted != "" && isOwn(t):
 		return append(jsonedit.AppendComma(dst), t.Native...)
+	case tool != nil:
+		return append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"systemTool":{`...), "name", tool.name), "}}"...)
+	case t.Hosted != "": // which Offer has left out
+		return dst
 	}
 	dst = appendToolSpec(dst, t.Name, t.Description, q.inputSchema(t.Parameters), strict)
 	if q.model.nova {
@@ -140,7 +150,7 @@ func (q *query) appendToolChoice(dst []byte, offered bool) []byte {
 		return appendChosen(dst, q.model, formatTool)
 	case !offered, q.model.choice == noChoice:
 		return dst
-	case !q.forces: // see appendSystem
+	case !willing(q.Request, q.forces) && q.ToolChoice.Mode != "": // see appendSystem
 		return append(jsonedit.AppendName(dst, "toolChoice"), `{"auto":{}}`...)
 	}
 	switch q.ToolChoice.Mode {

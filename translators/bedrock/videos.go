@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -179,13 +178,13 @@ func (videos) Answer(_ *target.Target, c *provider.Call, body []byte, meta chat.
 // videoOf reads an asynchronous invocation.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GetAsyncInvoke.html
 func videoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
-	video := openai.Video{ID: openai.NameID(videoPrefix, v.GetString("invocationArn")), Model: meta.Model, Created: unix(v.GetString("submitTime"))}
+	video := openai.Video{ID: openai.NameID(videoPrefix, v.GetString("invocationArn")), Model: meta.Model, Created: jsonedit.Unix(v, "submitTime")}
 	if _, model, ok := strings.Cut(v.GetString("modelArn"), "foundation-model/"); ok {
 		video.Model = model
 	}
 	switch v.GetString("status") {
 	case "Completed":
-		video.Status, video.Completed = openai.VideoCompleted, unix(v.GetString("endTime"))
+		video.Status, video.Completed = openai.VideoCompleted, jsonedit.Unix(v, "endTime")
 		video.URL = strings.TrimSuffix(v.GetString("outputDataConfig", "s3OutputDataConfig", "s3Uri"), "/") + "/output.mp4"
 	case "Failed":
 		video.Status, video.Error = openai.VideoFailed, v.GetString("failureMessage")
@@ -196,14 +195,4 @@ func videoOf(v *jsonedit.Value, meta chat.Meta) openai.Video {
 		video.Status = openai.InProgress
 	}
 	return video
-}
-
-// unix returns the unix time, in seconds, of a time as AWS writes it, or 0 if there
-// is none.
-func unix(text string) int64 {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return 0
-	}
-	return at.Unix()
 }

@@ -196,13 +196,22 @@ type Media struct {
 	Cite     bool   // the answer is to cite the document
 }
 
-// Type returns MIME by its registered name: image/jpg, which clients send, is taken by
-// OpenAI only. https://www.iana.org/assignments/media-types
+// imageNames are names of image types that are not registered, but sent by clients:
+// image/jpg is taken by OpenAI only, the others are old browsers'.
+// https://www.iana.org/assignments/media-types
+var imageNames = map[string]string{"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
+
+// Type returns MIME by its registered name, which is in small letters.
 func (m *Media) Type() string {
-	if rest, ok := strings.CutPrefix(m.MIME, "image/jpg"); ok && (rest == "" || rest[0] == ';') {
-		return "image/jpeg" + rest
+	main, rest, _ := strings.Cut(m.MIME, ";")
+	main = strings.ToLower(strings.TrimSpace(main))
+	if known := imageNames[main]; known != "" {
+		main = known
 	}
-	return m.MIME
+	if rest == "" {
+		return main
+	}
+	return main + ";" + rest
 }
 
 // Tool is a function the model may call, or a tool that the provider runs itself.

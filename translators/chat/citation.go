@@ -54,6 +54,7 @@ type BlockCitations struct {
 	Citations
 	chars   int // of text so far
 	from    int // where the block began
+	last    int // where the last one with text began
 	pending []Citation
 }
 
@@ -70,11 +71,15 @@ func (b *BlockCitations) Cite(c Citation) {
 	}
 }
 
-// End ends the block, and returns the citations that it adds. The next block begins.
+// End ends the block, and returns the citations that it adds. A block without text cites
+// for the one before: Nova has them behind it. The next block begins.
 func (b *BlockCitations) End() []Citation {
 	before := len(b.List)
+	if b.chars > b.from {
+		b.last = b.from
+	}
 	for _, c := range b.pending {
-		c.Start, c.End = b.from, b.chars
+		c.Start, c.End = b.last, b.chars
 		b.Add(c)
 	}
 	b.Begin()

@@ -21,6 +21,9 @@ var contextTexts = [][]string{
 	{"input token count", "exceeds"},      // https://ai.google.dev/gemini-api/docs/troubleshooting
 	{"input is too long"},                 // https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html
 	{"too many input tokens"},             // Bedrock's Nova and Llama
+	{"input tokens exceeded"},             // Bedrock's Nova
+	{"maximum model length"},              // vLLM's check of the prompt alone
+	{"exceeds the context length"},        // Ollama
 	{"maximum prompt length"},             // https://docs.x.ai/docs/guides
 	{"too many tokens", "exceed"},         // https://docs.cohere.com/reference/errors
 	{"exceeds the available context"},     // llama.cpp, Ollama
@@ -51,10 +54,16 @@ func (e *Error) IsContextTooLong() bool {
 }
 
 // ClientStatus returns the HTTP status for the client. A conversation that is too long
-// is a bad request in every client's API; some providers say 413, and 0 in a stream.
+// is a bad request in every client's API; some providers say 413, and 0 in a stream. 424
+// is how Bedrock says that its model failed, and that the same request may succeed; other
+// APIs have no such status, and their clients repeat no request for it.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
 func (e *Error) ClientStatus() int {
-	if e.IsContextTooLong() {
+	switch {
+	case e.IsContextTooLong():
 		return http.StatusBadRequest
+	case e.Status == http.StatusFailedDependency:
+		return http.StatusBadGateway
 	}
 	return e.Status
 }

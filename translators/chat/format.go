@@ -13,7 +13,7 @@ type Upstream interface {
 	// Errors are *RequestError.
 	AppendRequest(dst []byte, t *target.Target, req *Request) ([]byte, error)
 	// ParseResponse reads the body of a 200, which the Response aliases; see
-	// Response. Errors are *ResponseError.
+	// Response. Errors are *ResponseError, or *Error for a body that is one.
 	ParseResponse(t *target.Target, body []byte) (*Response, error)
 	// NewStream returns the reader of one streamed answer.
 	NewStream(t *target.Target) Stream

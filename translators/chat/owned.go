@@ -13,11 +13,22 @@ import (
 // hosted tools did, the words stay. r itself does
 // not change, and is returned if there is nothing to leave out.
 func (r *Request) Owned(own origin.Name) *Request {
+	return r.without(func(p *Part) bool { return p.foreign(own) })
+}
+
+// RunsInWords returns r with the words of what hosted tools did and without their tokens,
+// for a provider that is offered no such tool. r itself does not change.
+func (r *Request) RunsInWords() *Request {
+	return r.without(func(p *Part) bool { return p.Kind == HostedRun })
+}
+
+// without returns r without the tokens of the parts that foreign reports.
+func (r *Request) without(foreign func(p *Part) bool) *Request {
 	var kept *Request
 	for i := range r.Messages {
 		parts := r.Messages[i].Parts
 		for j := range parts {
-			if !parts[j].foreign(own) {
+			if !foreign(&parts[j]) {
 				continue
 			}
 			if kept == nil {
@@ -25,7 +36,7 @@ func (r *Request) Owned(own origin.Name) *Request {
 				copied.Messages = append([]Message(nil), r.Messages...)
 				kept = &copied
 			}
-			kept.Messages[i].Parts = owned(parts, own)
+			kept.Messages[i].Parts = owned(parts, foreign)
 			break
 		}
 	}
@@ -55,10 +66,10 @@ func (p *Part) foreign(own origin.Name) bool {
 	return false
 }
 
-func owned(parts []Part, own origin.Name) []Part {
+func owned(parts []Part, foreign func(p *Part) bool) []Part {
 	kept := make([]Part, 0, len(parts))
 	for _, p := range parts {
-		if p.foreign(own) {
+		if foreign(&p) {
 			p.Signature, p.Origin = "", ""
 			if p.Kind == HostedRun {
 				if p.Kind = Text; p.Text.Empty() {

@@ -21,6 +21,9 @@ func (r *replay) Next(ev frame.Event) ([]Delta, error) {
 	}
 	resp, err := r.upstream.ParseResponse(r.target, ev.Data)
 	if err != nil {
+		if e := ErrorInside(ev.Data); e != nil {
+			return []Delta{{Kind: ErrorDelta, Err: e}}, nil
+		}
 		return nil, err
 	}
 	return resp.Deltas(), nil

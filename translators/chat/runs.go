@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
@@ -56,6 +57,9 @@ func Clip(text string) string {
 // the tokens of runs have them; see TakeRun.
 func MarkedRun(token string) string { return runMark + token }
 
+// IsMarkedRun reports whether redacted thinking is the token of a run.
+func IsMarkedRun(redacted string) bool { return strings.HasPrefix(redacted, runMark) }
+
 // TakeRun is called for redacted thinking in a history. If it is the token of a run, it
 // gives it to the run, which is the last of parts, or adds one, and reports true.
 func TakeRun(parts *[]Part, redacted *Part) bool {
@@ -79,3 +83,57 @@ func AddRunToken(parts *[]Part, token string, whose origin.Name) {
 // Told is the part of a history for a run that others are told of in words; "" is
 // nothing.
 func Told(words string) Part { return Part{Kind: HostedRun, Text: jsonedit.Plain(words)} }
+
+// Tell is called for a part that Told returned, in a history where a run is several
+// blocks or parts. It adds the words to the run that is the last of parts and reports
+// true, unless that one is complete: its token is behind it.
+func Tell(parts *[]Part, told *Part) bool {
+	n := len(*parts) - 1
+	if n < 0 || (*parts)[n].Kind != HostedRun || (*parts)[n].Signature != "" {
+		return false
+	}
+	said, more := (*parts)[n].Text, told.Text
+	switch {
+	case said.Empty():
+		(*parts)[n].Text = more
+	case !more.Empty():
+		(*parts)[n].Text = jsonedit.Quoted(string(more.AppendInside(append(said.AppendInside(nil), `\n`...))))
+	}
+	return true
+}
+
+// OpenRuns pairs what begins a run with what ends it, in answers in which a run is two
+// blocks with one id. The zero value is ready to use.
+type OpenRuns struct{ open []openRun }
+
+// openRun is a run without a result yet.
+type openRun struct {
+	run    *Run
+	native []byte // the block that began it
+}
+
+// maxOpenRuns is how many runs may be open at a time.
+const maxOpenRuns = 128
+
+// Begin begins a run with its block in the provider's format, which is kept. It reports
+// false for too many.
+func (r *OpenRuns) Begin(run *Run, native []byte) bool {
+	if len(r.open) >= maxOpenRuns {
+		return false
+	}
+	r.open = append(r.open, openRun{run, native})
+	return true
+}
+
+// End ends the run with an id by the block native, and returns it with its token, which
+// is the list of its two blocks; nil if none is open.
+func (r *OpenRuns) End(id string, native []byte) (run *Run, token string) {
+	i := slices.IndexFunc(r.open, func(o openRun) bool { return o.run.ID == id })
+	if i < 0 {
+		return nil, ""
+	}
+	o := r.open[i]
+	r.open = slices.Delete(r.open, i, i+1)
+	both := append(append(append(append([]byte{'['}, o.native...), ','), native...), ']')
+	return o.run, RunToken(both)
+}

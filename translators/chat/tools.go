@@ -134,6 +134,16 @@ func (r *Request) Demand(name string) string {
 	return ""
 }
 
+// SearchCaveat returns, in words for the record, what of the web search is not said to
+// an API that knows no settings of it; nil if there is nothing.
+func (r *Request) SearchCaveat() []string {
+	tool := r.Hosts(WebSearch)
+	if tool == nil || tool.Search == nil || len(tool.Search.Allowed)+len(tool.Search.Blocked) == 0 {
+		return nil
+	}
+	return []string{"tools: " + tool.Name + " became a search of all domains: the API cannot limit it"}
+}
+
 // DemandCaveat returns, in words for the record, that a demand for a call was put in
 // words; nil if there is none.
 func (r *Request) DemandCaveat() []string {

@@ -173,6 +173,25 @@ func UnsignedToolLoop(turns []Turn) bool {
 	return first != Thinking && first != RedactedThinking
 }
 
+// Prompt returns messages as one text, for an API that has neither roles nor turns. The
+// error names the first part that is no text.
+func Prompt(messages []Message) (string, error) {
+	var b strings.Builder
+	for i := range messages {
+		for j := range messages[i].Parts {
+			p := &messages[i].Parts[j]
+			if p.Kind != Text {
+				return "", &RequestError{Field: PartField(i, j), Message: "a completion takes text only"}
+			}
+			if i > 0 && j == 0 {
+				b.WriteString("\n\n")
+			}
+			b.WriteString(p.Text.String())
+		}
+	}
+	return b.String(), nil
+}
+
 // PartField returns the name of a part for use in an error.
 func PartField(message, part int) string {
 	return fmt.Sprintf("messages[%d].content[%d]", message, part)

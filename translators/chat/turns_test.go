@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -94,5 +95,17 @@ func TestCallsWithOneIDGetOneEach(t *testing.T) {
 				t.Errorf("%q is the id of %d calls: %s", id, times, outline(turns))
 			}
 		}
+	}
+}
+
+func TestPromptJoinsMessagesAndRefusesWhatIsNoText(t *testing.T) {
+	text := func(s string) chat.Part { return chat.Part{Kind: chat.Text, Text: jsonedit.Plain(s)} }
+	got, err := chat.Prompt([]chat.Message{{Parts: []chat.Part{text("Hello,"), text(" you")}}, {Parts: []chat.Part{text("again")}}})
+	if err != nil || got != "Hello, you\n\nagain" {
+		t.Errorf("%q %v", got, err)
+	}
+	_, err = chat.Prompt([]chat.Message{{Parts: []chat.Part{text("see"), {Kind: chat.Image}}}})
+	if refused, ok := errors.AsType[*chat.RequestError](err); !ok || refused.Field != chat.PartField(0, 1) {
+		t.Errorf("%v", err)
 	}
 }

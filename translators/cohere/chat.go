@@ -248,7 +248,7 @@ func appendTextBlock(dst []byte, text jsonedit.Text) []byte {
 func appendImage(dst []byte, m *chat.Media) []byte {
 	url := m.URL
 	if url == "" {
-		url = "data:" + m.MIME + ";base64," + m.Data.String()
+		url = "data:" + m.Type() + ";base64," + m.Data.String()
 	}
 	dst = jsonedit.AppendString(append(dst, `{"type":"image_url","image_url":{"url":`...), url)
 	dst = jsonedit.AppendOptional(dst, "detail", m.Detail)

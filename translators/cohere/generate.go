@@ -1,8 +1,6 @@
 package cohere
 
 import (
-	"strings"
-
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
@@ -21,7 +19,7 @@ func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	if err := oneKind(r); err != nil {
 		return nil, err
 	}
-	prompt, err := promptOf(r.Messages)
+	prompt, err := chat.Prompt(r.Messages)
 	if err != nil {
 		return nil, err
 	}
@@ -35,23 +33,6 @@ func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = appendSampling(dst, r)
 	dst = jsonedit.AppendTexts(dst, "end_sequences", r.Stop)
 	return append(appendNatives(dst, r, nativesGenerate), '}'), nil
-}
-
-func promptOf(messages []chat.Message) (string, error) {
-	var b strings.Builder
-	for i := range messages {
-		for j := range messages[i].Parts {
-			p := &messages[i].Parts[j]
-			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "a completion takes text only"}
-			}
-			if i > 0 && j == 0 {
-				b.WriteString("\n\n")
-			}
-			b.WriteString(p.Text.String())
-		}
-	}
-	return b.String(), nil
 }
 
 // ParseResponse implements chat.Upstream.

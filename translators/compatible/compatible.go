@@ -84,7 +84,7 @@ var Providers = withReasons([]*provider.Provider{
 		},
 		Operations: operations{
 			route.Chat: openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
-				NoStreamOptions: provider.Always, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks,
+				NoStreamOptions: provider.Always, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks, Hosting: databricksTools,
 				// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 				History: history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned}),
 			}),
@@ -97,7 +97,7 @@ var Providers = withReasons([]*provider.Provider{
 		Base: provider.At("https://api.groq.com/openai"),
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "logit_bias", "logprobs", "top_logprobs"}, Rewrite: ReasoningContent, Request: SystemRole, Models: onGroq,
+				Drop: []string{"top_k", "logit_bias", "logprobs", "top_logprobs"}, Rewrite: ReasoningContent, Request: SystemRole, Models: onGroq, Hosting: groqTools,
 				History: history(provider.History{Only: []string{"role", "content", "tool_calls", "tool_call_id"}, Calls: knownOfCalls, Thought: provider.ThoughtNowhere}),
 			}),
 			route.Files:          openai.RESTAt(provider.Path("/v1/files"), provider.OpenAIFiles),
@@ -152,7 +152,7 @@ var Providers = withReasons([]*provider.Provider{
 		Native:  messages,
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Rewrite: ReasoningContent, Models: atOpenRouter, History: history(provider.History{Thought: provider.ThoughtInReasoning, CacheControl: true}),
+				Rewrite: ReasoningContent, Models: atOpenRouter, Hosting: openRouterTools, History: history(provider.History{Thought: provider.ThoughtInReasoning, CacheControl: true}),
 			}),
 			route.Embeddings:     openai.EmbeddingsAt("/v1/embeddings"),
 			route.Responses:      openai.ResponsesAt("/v1/responses", "openrouter"),
@@ -169,7 +169,7 @@ var Providers = withReasons([]*provider.Provider{
 		Base: provider.At("https://api.perplexity.ai"),
 		Operations: operations{
 			route.Chat: openai.ChatAt("/chat/completions", provider.Edit{
-				Rename: OlderLimit, Request: SystemRole, Models: sonar, History: StrictHistory,
+				Rename: OlderLimit, Request: SystemRole, Models: sonar, Hosting: sonarTools, History: StrictHistory,
 			}),
 			route.Responses: openai.ResponsesAt("/v1/responses", "perplexity"),
 		},
@@ -293,9 +293,17 @@ var onChat = &provider.Provider{
 // https://vercel.com/docs/ai-gateway/sdks-and-apis/anthropic-messages-api
 var messages = map[provider.Format]*provider.Operation{provider.AnthropicMessages: anthropic.MessagesAt("/v1/messages")}
 
-// history is an Edit.History that is the same for all targets.
+// history is an Edit.History that is the same for all targets, but for Mistral's models:
+// their order of messages is demanded wherever they are served.
 func history(h provider.History) func(*target.Target) *provider.History {
-	return func(*target.Target) *provider.History { return &h }
+	strict := h
+	strict.Bridge = bridge
+	return func(t *target.Target) *provider.History {
+		if madeByMistral(t.Model) {
+			return &strict
+		}
+		return &h
+	}
 }
 
 // thoughtful is the Edit.History of APIs whose models demand a thought of every answer

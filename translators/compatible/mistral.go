@@ -1,6 +1,7 @@
 package compatible
 
 import (
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -32,7 +33,7 @@ var mistral = &provider.Provider{
 	Base:      provider.At("https://api.mistral.ai"),
 	Reasons:   ofMistral,
 	Operations: operations{
-		route.Chat: openai.WithTools(openai.ChatAt("/v1/chat/completions", provider.Edit{
+		route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
 			Only: []string{
 				"model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed", "metadata", "response_format",
 				"tools", "tool_choice", "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls",
@@ -44,7 +45,7 @@ var mistral = &provider.Provider{
 			Rewrite:         SplitContent,
 			History:         MistralHistory,
 			Models:          mistrals,
-		})),
+		}),
 		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),
 		route.Embeddings:  mistralEmbeddings,
 		// https://docs.mistral.ai/api/endpoint/classifiers
@@ -67,13 +68,28 @@ var mistralEmbeddings = func() *provider.Operation {
 // their names. https://docs.mistral.ai/capabilities/reasoning
 var thinkers = []string{"magistral", "mistral-medium-3-5", "mistral-medium-latest", "mistral-small-latest", "mistral-small-2603"}
 
+// bridge stands between results and the user's next words, as an interrupted agent sends
+// them: Mistral's models refuse a user behind results, and the system behind an answer
+// ("Unexpected role 'user' after role 'tool'").
+// https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py
+const bridge = "OK."
+
+// mistralFamilies are parts of the names of Mistral's models.
+// https://docs.mistral.ai/getting-started/models/models_overview
+var mistralFamilies = []string{"mistral", "ministral", "magistral", "devstral", "codestral", "mixtral", "pixtral", "voxtral"}
+
+func madeByMistral(model string) bool {
+	model = strings.ToLower(model)
+	return slices.ContainsFunc(mistralFamilies, func(f string) bool { return strings.Contains(model, f) })
+}
+
 // MistralHistory is an Edit.History: the API refuses members of messages that it does
 // not know, and ids of calls of another form.
 // https://docs.vllm.ai/en/stable/features/tool_calling/#mistral-models
 func MistralHistory(t *target.Target) *provider.History {
 	h := &provider.History{
 		Only: []string{"role", "content", "name", "tool_calls", "tool_call_id", "prefix"}, Calls: knownOfCalls,
-		Thought: provider.ThoughtNowhere, IDs: &chat.CallIDs{Exactly: 9},
+		Thought: provider.ThoughtNowhere, IDs: &chat.CallIDs{Exactly: 9}, Bridge: bridge,
 	}
 	for _, prefix := range thinkers {
 		if strings.HasPrefix(t.Model, prefix) {

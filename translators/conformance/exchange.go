@@ -112,10 +112,20 @@ func (r *run) send(t *testing.T, body []byte, stream bool) []byte {
 	if err := r.mock.Check(req, upstream); err != nil {
 		t.Fatalf("the provider refuses the request: %v\n%s", err, clip(upstream))
 	}
+	checkKnown(t, r.op, upstream)
 	if got := r.mock.Streamed(req, upstream); got != stream {
 		t.Fatalf("streamed: the provider understood %v, want %v\n%s", got, stream, clip(upstream))
 	}
 	return upstream
+}
+
+// checkKnown checks that a body has no member that the operation's row says is refused.
+func checkKnown(t *testing.T, op *provider.Operation, upstream []byte) {
+	t.Helper()
+	members, _ := jsonedit.Object(upstream, nil)
+	if name := op.Edit.Unknown(members); name != "" {
+		t.Fatalf("the provider refuses the member %s: %s", name, clip(upstream))
+	}
 }
 
 func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {

@@ -177,6 +177,7 @@ func (p *pair) ask(t *testing.T, body []byte, stream bool) (*turn, error) {
 	if err := u.mock.Check(req, checked); err != nil {
 		t.Fatalf("the provider refuses the request: %v\nthe client sent %s\nthe provider got %s", err, clip(body), clip(u.upstream))
 	}
+	checkKnown(t, u.op, u.upstream)
 	u.meta.Origin, u.meta.Model = u.op.Own(p.target), p.target.Model
 	return u, nil
 }

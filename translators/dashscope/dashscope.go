@@ -25,7 +25,7 @@ var Provider = provider.Provider{
 	},
 	Operations: map[route.Type]*provider.Operation{
 		route.Chat: openai.ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{
-			Rename: compatible.OlderLimit, Request: compatible.SystemRole, Models: qwens,
+			Rename: compatible.OlderLimit, Request: compatible.SystemRole, Models: qwens, Hosting: searching,
 			History: func(*target.Target) *provider.History { return history },
 		}),
 		route.Embeddings:       openai.EmbeddingsAt("/compatible-mode/v1/embeddings"),

@@ -13,6 +13,7 @@ const (
 	Other  Form = iota
 	Events      // server-sent events
 	Object      // a JSON object, or several
+	Frames      // AWS event-stream frames
 )
 
 // Peeked is a stream of which the beginning has been looked at. It reads as the whole
@@ -47,15 +48,24 @@ func Peek(src io.Reader) (*Peeked, Form) {
 
 // fields are the names that a line of server-sent events begins with.
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
-var fields = [...]string{"data", "event", "id", "retry", ""} // "" is a comment's
+var fields = [...]string{"data", "event", "id", "retry", "error", ""} // "" is a comment's
 
 // formOf says what the beginning of a stream looks like, and whether it is long enough
 // to say so.
 func formOf(first []byte) (Form, bool) {
-	if len(first) < len(byteOrderMark) && bytes.HasPrefix(byteOrderMark, first) {
+	if len(first) == 0 || len(first) < len(byteOrderMark) && bytes.HasPrefix(byteOrderMark, first) {
 		return Other, false
 	}
-	text := bytes.TrimLeft(bytes.TrimPrefix(first, byteOrderMark), " \t\r\n")
+	if first[0] == 0 { // the length of a frame, which is below 16 MiB
+		if len(first) < preludeLen {
+			return Other, false
+		}
+		if new(eventStream).prelude(first) == nil {
+			return Frames, true
+		}
+		return Other, true
+	}
+	text := bytes.TrimLeft(Unmarked(first), " \t\r\n")
 	if len(text) == 0 {
 		return Other, false
 	}
@@ -72,6 +82,17 @@ func formOf(first []byte) (Form, bool) {
 	}
 	return Other, true
 }
+
+// FormOf says what a whole body looks like.
+func FormOf(body []byte) Form {
+	form, _ := formOf(body[:min(len(body), maxPeek)])
+	return form
+}
+
+// Unmarked returns text without the byte order mark that some servers begin it with. It
+// is no part of the text, and JSON must not have one.
+// https://www.rfc-editor.org/rfc/rfc8259#section-8.1
+func Unmarked(text []byte) []byte { return bytes.TrimPrefix(text, byteOrderMark) }
 
 // Read implements io.Reader.
 func (p *Peeked) Read(b []byte) (int, error) {

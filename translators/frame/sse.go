@@ -137,6 +137,9 @@ func (s *sse) field(window []byte, line span) {
 		s.data = append(s.data, span{line.from + value, line.to})
 	case "event":
 		s.kind = span{line.from + value, line.to}
+	case "error": // llama.cpp's
+		s.data = append(s.data, span{line.from + value, line.to})
+		s.kind = span{line.from, line.from + name}
 	}
 }
 

@@ -77,7 +77,7 @@ func jobOf(v *jsonedit.Value) openai.Batch {
 	b := openai.Batch{
 		ID: batchPrefix + name[strings.LastIndexByte(name, '/')+1:], Status: batchState(string(v.GetStringBytes("state"))),
 		Model: model[strings.LastIndexByte(model, '/')+1:], Input: string(v.GetStringBytes("inputConfig", "gcsSource", "uris", "0")),
-		Created: unix(v, "createTime"), Ended: unix(v, "endTime"),
+		Created: jsonedit.Unix(v, "createTime"), Ended: jsonedit.Unix(v, "endTime"),
 		Completed: counter(v, "completionStats", "successfulCount"), Failed: counter(v, "completionStats", "failedCount"),
 	}
 	b.Total = b.Completed + b.Failed + counter(v, "completionStats", "incompleteCount")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"strings"
-	"time"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -120,7 +119,7 @@ func publicBatchOf(v *jsonedit.Value) openai.Batch {
 	b := openai.Batch{
 		ID: batchPrefix + name, Endpoint: "/v1/chat/completions", Status: batchState(string(m.GetStringBytes("state"))),
 		Model:   strings.TrimPrefix(string(m.GetStringBytes("model")), "models/"),
-		Created: unix(m, "createTime"), Ended: unix(m, "endTime"),
+		Created: jsonedit.Unix(m, "createTime"), Ended: jsonedit.Unix(m, "endTime"),
 		Total: counter(m, "batchStats", "requestCount"), Completed: counter(m, "batchStats", "successfulRequestCount"), Failed: counter(m, "batchStats", "failedRequestCount"),
 	}
 	if e := v.Get("error"); e != nil {
@@ -163,14 +162,6 @@ func counter(v *jsonedit.Value, path ...string) int {
 	}
 	n, _ := openai.Number(m.Raw())
 	return n
-}
-
-func unix(v *jsonedit.Value, name string) int64 {
-	at, err := time.Parse(time.RFC3339, string(v.GetStringBytes(name)))
-	if err != nil {
-		return 0
-	}
-	return at.Unix()
 }
 
 // Request implements provider.Resource.

@@ -71,6 +71,7 @@ type sources struct {
 	list  []chat.Citation
 	text  chat.Cited
 	parts []textPart // of a whole answer: places are counted in each
+	runs  []*chat.Run
 }
 
 // textPart is a part of text: its number among all parts, and where it begins in the
@@ -85,12 +86,18 @@ func (s *sources) add(p *chat.Part, index int) {
 	}
 }
 
-// append writes the member groundingMetadata.
+// append writes the members groundingMetadata and urlContextMetadata.
 func (s *sources) append(dst []byte) []byte {
-	if len(s.list) == 0 {
-		return dst
+	dst = s.appendPages(dst)
+	before := len(dst)
+	dst = append(jsonedit.AppendName(dst, "groundingMetadata"), '{')
+	if empty := len(dst); len(s.list) == 0 {
+		if dst = s.appendQueries(dst); len(dst) == empty {
+			return dst[:before]
+		}
+		return append(dst, '}')
 	}
-	dst = append(jsonedit.AppendName(dst, "groundingMetadata"), `{"groundingChunks":[`...)
+	dst = append(jsonedit.AppendName(s.appendQueries(dst), "groundingChunks"), '[')
 	for i := range s.list {
 		kind := `{"web":{`
 		if s.list[i].URL == "" {

@@ -17,6 +17,7 @@ type writer struct {
 	first  jsonedit.Text // words that the user says before all others
 	ids    bool          // functionCall and functionResponse have an id (Vertex v1 has none)
 	signs  bool          // of the model: see model
+	joins  bool          // of the model, unless it is on Vertex
 	turn   string        // kind of the open content: user, model, results; "" for none
 	signed bool          // the open content has a call
 	calls  []*chat.Part
@@ -109,7 +110,7 @@ func (w *writer) message(i int, m *chat.Message) error {
 		case (p.Kind == chat.Text || p.Kind == chat.Refusal) && p.Text.Empty() && p.Signature == "":
 			continue
 		case p.Kind == chat.HostedRun:
-			w.appendRun(turn, p.Signature)
+			w.appendRun(turn, p)
 			continue
 		}
 		w.open(turn)

@@ -133,9 +133,7 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 		}
 		part, ok := parsePart(p)
 		if part.Kind == chat.Opaque {
-			if part = ranOnServer(p, part); part.Kind == chat.Text && part.Text.Empty() {
-				continue
-			}
+			part = ranOnServer(p, part)
 		}
 		if !ok && p.Get("text") == nil {
 			return &chat.RequestError{Field: fmt.Sprintf("%s.parts[%d]", at, j), Message: "holds nothing"}
@@ -150,7 +148,9 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 			calls++
 		}
 		part.Sign(part.Signature, origin.Google)
-		m.Parts = append(m.Parts, part)
+		if !addRun(&m.Parts, &part) {
+			m.Parts = append(m.Parts, part)
+		}
 	}
 	if len(parts) == 0 {
 		return &chat.RequestError{Field: at + ".parts", Message: "must not be empty"}
@@ -165,21 +165,6 @@ func (q *request) content(i int, v *jsonedit.Value) error {
 		}
 	}
 	return nil
-}
-
-// ranOnServer reads what Google's own tools left in the history, p, which is opaque
-// to others: code and its output become text, and other calls nothing.
-// https://ai.google.dev/api/caching#Part
-func ranOnServer(p *jsonedit.Value, part chat.Part) chat.Part {
-	switch part.Type {
-	case "executableCode", "executable_code":
-		return chat.Part{Type: part.Type, Text: jsonedit.Plain("```\n" + string(p.GetStringBytes(part.Type, "code")) + "\n```")}
-	case "codeExecutionResult", "code_execution_result":
-		return chat.Part{Type: part.Type, Text: p.GetText(part.Type, "output")}
-	case "toolCall", "tool_call", "toolResponse", "tool_response":
-		return chat.Part{}
-	}
-	return part
 }
 
 // result reads a functionResponse. It belongs to the call with its id or, as ids are

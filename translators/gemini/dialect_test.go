@@ -305,7 +305,7 @@ func TestResultsWithoutIDsBelongToTheirCalls(t *testing.T) {
 	if got := g.Parts[0].Text.String(); got != `{"n":12345678901234567890}` {
 		t.Errorf("the result has become %s", got)
 	}
-	if len(calls) != 4 || calls[2].Text.String() != "```\n1+1\n```" || calls[3].Text.String() != "2" {
+	if len(calls) != 3 || calls[2].Text.String() != "```\n1+1\n```\n2" {
 		t.Errorf("code: %+v", calls[2:])
 	}
 }

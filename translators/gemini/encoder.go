@@ -22,6 +22,11 @@ func (dialect) AppendResponse(dst []byte, resp *chat.Response) ([]byte, error) {
 				cited.add(&c.Parts[j], written)
 				written++
 			}
+			if run := c.Parts[j].Run; run != nil {
+				if cited.ran(run); run.Kind == chat.CodeExecution {
+					written++ // code, and what came of it
+				}
+			}
 		}
 		dst = cited.append(appendCandidateTail(dst, c.Index, c.Finish))
 		dst = append(dst, '}')
@@ -54,6 +59,8 @@ func appendPart(dst []byte, p *chat.Part, meta *chat.Meta) []byte {
 			return dst
 		}
 		return appendInline(jsonedit.AppendComma(dst), p.Media.MIME, []byte(p.Media.Data.String()))
+	case chat.HostedRun:
+		return appendRunParts(dst, p, meta)
 	default:
 		return dst
 	}
@@ -246,6 +253,8 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	case chat.Finish:
 		e.reasons[d.Choice] = d.Reason
 		return dst
+	case chat.RunStart, chat.RunEnd:
+		return e.run(dst, d)
 	}
 	return e.content(dst, d)
 }

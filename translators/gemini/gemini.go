@@ -65,14 +65,15 @@ func priceNames(model string) []string {
 // prompt becomes a user's text.
 func generateOperations(path func(*target.Target, bool) (string, error), fields provider.Fields) map[route.Type]*provider.Operation {
 	op := &provider.Operation{
-		Path:   path,
-		Format: provider.GeminiGenerate,
-		Chat:   Generate,
-		Hosts:  hosts,
-		Meter:  Meter,
-		Fields: fields,
-		Origin: ofGoogle,
-		Models: facts,
+		Path:    path,
+		Format:  provider.GeminiGenerate,
+		Chat:    Generate,
+		Hosts:   hosts,
+		Meter:   Meter,
+		Fields:  fields,
+		Origin:  ofGoogle,
+		Models:  facts,
+		Caveats: caveats,
 	}
 	return map[route.Type]*provider.Operation{route.Chat: op, route.Completions: op}
 }

@@ -92,6 +92,10 @@ func ownPart(part []byte, stands bool) []byte {
 			part = jsonedit.With(part, name, jsonedit.AppendString(nil, token))
 		case jsonedit.IsTrue(jsonedit.Find(members, "thought")):
 			return nil
+		case ownRun(part) != nil:
+			return ownRun(part)
+		case sent != "" && string(jsonedit.Find(members, "text")) == `""`: // the token of a run
+			return nil
 		case call && stands:
 			part = jsonedit.With(part, name, jsonedit.AppendString(nil, skipSignature))
 		default:

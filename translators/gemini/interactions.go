@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"bytes"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -109,6 +110,10 @@ func observeContent(v *jsonedit.Value, seen *chat.Seen) {
 		seen.Shown(said)
 	case kind == "function_call":
 		seen.TextLen += len(v.GetStringBytes("name"))
+		seen.Content = true
+	// What Google runs itself: code_execution_call, google_search_result …
+	case strings.HasSuffix(kind, "_call"), strings.HasSuffix(kind, "_result"):
+		seen.TextLen += len(v.GetStringBytes("arguments", "code"))
 		seen.Content = true
 	case len(said) > 0:
 		seen.Hidden(said)

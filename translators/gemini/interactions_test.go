@@ -55,6 +55,26 @@ func wantInteraction(t *testing.T, name string, seen *chat.Seen) {
 	}
 }
 
+// What Google runs itself is content, too: once a client has seen it, no other target may
+// answer.
+func TestRunsOfInteractionsAreContent(t *testing.T) {
+	for _, event := range []string{
+		`{"event_type":"content.delta","index":0,"delta":{"type":"code_execution_call","id":"c","arguments":{"language":"python","code":"print(1)"}}}`,
+		`{"event_type":"step.delta","index":0,"delta":{"type":"code_execution_result","call_id":"c","result":"1","is_error":false}}`,
+		`{"event_type":"content.delta","index":0,"delta":{"type":"google_search_call","id":"s","arguments":{"queries":["news"]}}}`,
+	} {
+		var seen chat.Seen
+		if (interactionsMeter{}).Event(frame.Event{Data: []byte(event)}, &seen); !seen.Content {
+			t.Errorf("%s is no content", event)
+		}
+	}
+	var seen chat.Seen
+	interactionsMeter{}.Whole([]byte(`{"id":"v1_c","status":"completed","outputs":[{"type":"code_execution_call","id":"c","arguments":{"code":"print(1)"}}]}`), &seen)
+	if !seen.Content || seen.TextLen != len("print(1)") {
+		t.Errorf("%+v", seen)
+	}
+}
+
 func TestErrorsOfInteractionsAreSeen(t *testing.T) {
 	var seen chat.Seen
 	interactionsMeter{}.Event(frame.Event{Data: []byte(`{"event_type":"error","error":{"message":"no quota","code":"resource_exhausted"}}`)}, &seen)

@@ -30,7 +30,7 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	}
 	asWords := m.systemAsWords || m.noSystem // there it is the form of the answer alone
 	dst = append(dst, '{')
-	w := writer{req: req, ids: !onVertex(t), signs: m.signs}
+	w := writer{req: req, ids: !onVertex(t), signs: m.signs, joins: m.joins && !onVertex(t)}
 	if asWords {
 		w.first = system
 	} else if !system.Empty() {
@@ -41,7 +41,7 @@ func (generate) AppendRequest(dst []byte, t *target.Target, req *chat.Request) (
 	if err := w.contents(); err != nil {
 		return nil, err
 	}
-	dst, err = appendTools(w.dst, req)
+	dst, err = appendTools(w.dst, t, req)
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +157,25 @@ func hosts(t *target.Target, req *chat.Request, tool *chat.Tool) bool {
 	return (hosted[tool.Hosted] != "" || isOwn(tool)) && (joins || !req.Functions())
 }
 
+// blocks says whether a search leaves out the domains that the client blocks: "This field
+// is not supported in Gemini API."
+//
+//	https://docs.cloud.google.com/ruby/docs/reference/google-cloud-ai_platform-v1/latest/Google-Cloud-AIPlatform-V1-Tool-GoogleSearch
+//	https://googleapis.github.io/kotlin-genai/google-genai-kotlin/com.google.genai.kotlin.types/-google-search/exclude-domains.html
+func blocks(t *target.Target, tool *chat.Tool) bool {
+	return onVertex(t) && tool.Hosted == chat.WebSearch && tool.Search != nil && len(tool.Search.Blocked) > 0
+}
+
+// caveats tells that a search is of more domains than the client wants.
+func caveats(t *target.Target, r *chat.Request) []string {
+	if tool := r.Hosts(chat.WebSearch); tool == nil || isOwn(tool) || blocks(t, tool) {
+		return nil
+	}
+	return r.SearchCaveat()
+}
+
 // appendTools writes all functions as one entry and each hosted tool as its own.
-func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
+func appendTools(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	if len(req.Tools) == 0 {
 		return dst, nil
 	}
@@ -187,7 +204,11 @@ func appendTools(dst []byte, req *chat.Request) ([]byte, error) {
 		case isOwn(tool):
 			dst = append(jsonedit.AppendComma(dst), tool.Native...)
 		default:
-			dst = append(jsonedit.AppendName(append(jsonedit.AppendComma(dst), '{'), hosted[tool.Hosted]), "{}}"...)
+			dst = append(jsonedit.AppendName(append(jsonedit.AppendComma(dst), '{'), hosted[tool.Hosted]), '{')
+			if blocks(t, tool) {
+				dst = jsonedit.AppendTexts(dst, "excludeDomains", tool.Search.Blocked)
+			}
+			dst = append(dst, "}}"...)
 		}
 	}
 	return append(dst, ']'), nil

@@ -8,6 +8,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance/jsontest"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
@@ -236,6 +237,34 @@ func TestSchemasThatGooglesOwnFormLacksGoAsJSONSchema(t *testing.T) {
 		got, err := translate(t, onPublic("gemini-2.5-flash"), `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":`+schema+`}}]}`)
 		if err != nil || !strings.Contains(got, want) {
 			t.Errorf("%s\nbecame %s, %v\nwant %s", schema, got, err, want)
+		}
+	}
+}
+
+// Vertex leaves out the domains that a client blocks. Where Google cannot, the record says
+// so.
+func TestASearchLeavesOutDomainsWhereGoogleCan(t *testing.T) {
+	search := chat.HostedTool("web_search", "", chat.Raw(`{"type":"web_search"}`))
+	public, cloud := onPublic("gemini-3-pro"), onGoogleCloud("gemini-3-pro")
+	for name, c := range map[string]struct {
+		to     *target.Target
+		search chat.Search
+		tool   string
+		told   bool
+	}{
+		"blocked on Vertex": {&cloud, chat.Search{Blocked: []string{"a.test"}}, `{"googleSearch":{"excludeDomains":["a.test"]}}`, false},
+		"blocked":           {&public, chat.Search{Blocked: []string{"a.test"}}, `{"googleSearch":{}}`, true},
+		"allowed on Vertex": {&cloud, chat.Search{Allowed: []string{"a.test"}}, `{"googleSearch":{}}`, true},
+		"all":               {&public, chat.Search{}, `{"googleSearch":{}}`, false},
+	} {
+		r := &chat.Request{Tools: []chat.Tool{search}, Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("news?")}}}}}
+		r.Tools[0].Search = &c.search
+		body, err := Generate.AppendRequest(nil, c.to, r)
+		if err != nil || !strings.Contains(string(body), `"tools":[`+c.tool+`]`) {
+			t.Errorf("%s: sent %s, %v", name, body, err)
+		}
+		if told := caveats(c.to, r); (told != nil) != c.told {
+			t.Errorf("%s: the record says %q", name, told)
 		}
 	}
 }

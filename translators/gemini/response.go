@@ -1,8 +1,8 @@
 package gemini
 
 import (
+	"slices"
 	"strconv"
-	"time"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -21,7 +21,7 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 	if err != nil {
 		return nil, &chat.ResponseError{Message: "the answer of Gemini is not valid JSON"}
 	}
-	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: created(v)}
+	resp := &chat.Response{ID: string(v.GetStringBytes("responseId")), Created: jsonedit.Unix(v, "createTime")}
 	resp.NoUsage = !readUsage(v, &resp.Usage)
 	for i, c := range v.GetArray("candidates") {
 		resp.Choices = append(resp.Choices, parseCandidate(resp.ID, i, c))
@@ -48,19 +48,6 @@ func (generate) ParseResponse(_ *target.Target, body []byte) (*chat.Response, er
 // candidateExtras lists members of the first candidate that a client gets unchanged.
 var candidateExtras = [...]string{"groundingMetadata", "citationMetadata", "urlContextMetadata"}
 
-// created returns the time of the answer, which Vertex sends, or 0.
-func created(v *jsonedit.Value) int64 {
-	s := v.GetStringBytes("createTime")
-	if len(s) == 0 {
-		return 0
-	}
-	t, err := time.Parse(time.RFC3339Nano, string(s))
-	if err != nil {
-		return 0
-	}
-	return t.Unix()
-}
-
 // maxCandidates is the highest number of candidates that are kept. Google sends 8 at
 // most.
 const maxCandidates = 128
@@ -78,8 +65,7 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	calls := 0
 	var parts chat.Joiner
 	var sources grounding
-	var ran codeRuns
-	begun := 0 // the place of the last run
+	var ran serverRuns
 	cited := v.Get("groundingMetadata")
 	for _, p := range v.GetArray("content", "parts") {
 		part, ok := parsePart(p)
@@ -90,9 +76,10 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 			continue
 		}
 		if run := ran.begin(p); run != nil {
-			begun, part = len(parts.Parts()), chat.Part{Kind: chat.HostedRun, Run: run}
+			part = chat.Part{Kind: chat.HostedRun, Run: run}
 		} else if run, token := ran.end(p); run != nil {
-			parts.Parts()[begun].Signature = token
+			all := parts.Parts()
+			all[slices.IndexFunc(all, func(p chat.Part) bool { return p.Run == run })].Signature = token
 			continue
 		}
 		if part.Kind == chat.ToolCall {
@@ -109,7 +96,9 @@ func parseCandidate(id string, i int, v *jsonedit.Value) chat.Choice {
 	}
 	c.Parts, c.Citations = parts.Parts(), sources.read(cited)
 	var searched searches
-	searched.read(cited)
+	if !ran.looked {
+		searched.read(cited)
+	}
 	for _, run := range searched.list {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.HostedRun, Run: run})
 	}

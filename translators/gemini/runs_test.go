@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -41,6 +42,9 @@ func TestRunsOfGoogleAreReadWholeAndStreamed(t *testing.T) {
 		"code without a result":    {`{"executableCode":{"code":"1"}}`, "", "code execution: 1 -> "},
 		"a result without code":    {`{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"1"}}`, "", ""},
 		"searches":                 {`{"text":"a"}`, `{"webSearchQueries":["x","y"],"groundingChunks":[{"web":{"uri":"https://p.test"}}]}`, "web search: x -> ; web search: y -> https://p.test"},
+		"calls":                    {callRun + `,{"toolCall":{"toolType":"URL_CONTEXT","id":"b","args":{"urls":["https://p.test"]}}},{"functionCall":{"name":"f","id":"c"}},{"toolResponse":{"toolType":"URL_CONTEXT","id":"b","response":{}}}`, `{"webSearchQueries":["x"]}`, "web search: x; y ->  token; web fetch: https://p.test ->  token"},
+		"a call that others lack":  {`{"toolCall":{"toolType":"FILE_SEARCH","id":"a"}},{"toolResponse":{"toolType":"FILE_SEARCH","id":"a","response":{"n":1}}}`, "", `mcp: {} -> {"n":1} token`},
+		"a call without response":  {`{"toolCall":{"toolType":"FILE_SEARCH","id":"a","args":{"q":1}}},{"toolResponse":{"id":"b"}}`, "", `mcp: {"q":1} -> `},
 		"sources without a search": {`{"text":"a"}`, `{"groundingChunks":[{"web":{"uri":"https://p.test"}}]}`, ""},
 	} {
 		metadata := ""
@@ -78,14 +82,34 @@ func TestRunsOfGoogleAreReadWholeAndStreamed(t *testing.T) {
 	}
 }
 
+const callRun = `{"toolCall":{"toolType":"GOOGLE_SEARCH_WEB","id":"a","args":{"queries":["x","y"]}},"thoughtSignature":"s"},{"toolResponse":{"toolType":"GOOGLE_SEARCH_WEB","id":"a","response":{"search_suggestions":"..."}},"thoughtSignature":"t"}`
+
+// Models that do not join hosted tools with functions know no calls of them.
+func TestCallsGoBackToModelsThatMakeThem(t *testing.T) {
+	r := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("go")}}}, {Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.HostedRun, Text: jsonedit.Plain("found"), Signature: "[" + callRun + "]"}}}}}
+	vertex := &target.Target{Model: "gemini-3-flash", Options: &target.Options{}}
+	vertex.Options.Gemini.APIEndpoint = "us-aiplatform.googleapis.com"
+	for to, want := range map[*target.Target]string{
+		{Model: "gemini-3-flash"}:   callRun,
+		{Model: "gemini-99"}:        callRun,
+		{Model: "gemini-2.5-flash"}: `{"text":"found"}`,
+		vertex:                      `{"text":"found"}`,
+	} {
+		got, err := Generate.AppendRequest(nil, to, r)
+		if want = `{"role":"model","parts":[` + want + `]}`; err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("%s: %s is not in %s, %v", to.Model, want, got, err)
+		}
+	}
+}
+
 // A client could send anything as a token.
 func TestOnlyPartsOfRunsGoBackToGoogle(t *testing.T) {
 	for token, want := range map[string]string{
 		`[{"executableCode":{"code":"1"}},{"text":"x"},{"codeExecutionResult":{}}]`: `{"role":"model","parts":[{"executableCode":{"code":"1"}},{"codeExecutionResult":{}}]}`,
 		`[{"text":"x"}]`: "", `{`: "", `[{"executableCode":`: "", "": "", `[1]`: "",
 	} {
-		w := writer{}
-		w.appendRun("model", token)
+		w := writer{joins: true}
+		w.appendRun("model", &chat.Part{Signature: token})
 		w.close()
 		if got := string(w.dst); got != want {
 			t.Errorf("%s: got %s, want %s", token, got, want)

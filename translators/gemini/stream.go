@@ -20,10 +20,10 @@ type stream struct {
 	buf    []byte // arguments, ids and raw members of this event's deltas
 	id     []byte
 	opened bool
-	calls  []int       // by candidate
-	cited  []grounding // by candidate
-	ran    []codeRuns  // by candidate
-	looked []searches  // by candidate
+	calls  []int        // by candidate
+	cited  []grounding  // by candidate
+	ran    []serverRuns // by candidate
+	looked []searches   // by candidate
 	usage  chat.Usage
 }
 
@@ -61,7 +61,7 @@ func (s *stream) response(v *jsonedit.Value) {
 	if !s.opened {
 		s.opened = true
 		s.id = append(s.id, v.GetStringBytes("responseId")...)
-		s.emit(chat.Delta{Kind: chat.Start, ID: s.id, Created: created(v)})
+		s.emit(chat.Delta{Kind: chat.Start, ID: s.id, Created: jsonedit.Unix(v, "createTime")})
 	}
 	candidates := v.GetArray("candidates")
 	for i, c := range candidates {
@@ -121,8 +121,8 @@ func (s *stream) content(at int, candidate *jsonedit.Value) {
 			s.call(at, call, signature)
 		} else if blob := p.Get("inlineData"); blob != nil {
 			s.media(at, blob)
-		} else if p.Get("executableCode") != nil || p.Get("codeExecutionResult") != nil {
-			s.code(at, p)
+		} else {
+			s.run(at, p)
 		}
 	}
 	if cited := candidate.Get("groundingMetadata"); cited != nil {
@@ -143,7 +143,7 @@ func (s *stream) content(at int, candidate *jsonedit.Value) {
 
 // searched tells of the searches of a candidate.
 func (s *stream) searched(at int) {
-	if at >= len(s.looked) {
+	if at >= len(s.looked) || at < len(s.ran) && s.ran[at].looked { // which is told of already
 		return
 	}
 	for _, run := range s.looked[at].list {
@@ -153,14 +153,15 @@ func (s *stream) searched(at int) {
 	s.looked[at].list = nil
 }
 
-// code tells of code that Google ran.
-func (s *stream) code(at int, p *jsonedit.Value) {
+// run tells of what Google ran.
+func (s *stream) run(at int, p *jsonedit.Value) {
 	for len(s.ran) <= at {
-		s.ran = append(s.ran, codeRuns{})
+		s.ran = append(s.ran, serverRuns{})
 	}
-	if run := s.ran[at].begin(p); run != nil {
+	ran := &s.ran[at]
+	if run := ran.begin(p); run != nil {
 		s.emit(chat.Delta{Kind: chat.RunStart, Choice: at, Run: run})
-	} else if run, token := s.ran[at].end(p); run != nil {
+	} else if run, token := ran.end(p); run != nil {
 		s.emit(chat.Delta{Kind: chat.RunEnd, Choice: at, Run: run, Signature: []byte(token)})
 	}
 }

@@ -3,7 +3,6 @@ package huggingface
 import (
 	"math"
 	"strconv"
-	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -23,7 +22,7 @@ func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	if len(r.Tools) > 0 {
 		return nil, &chat.RequestError{Field: "tools", Message: "text generation has none: use the chat route"}
 	}
-	inputs, err := inputsOf(r.Messages)
+	inputs, err := chat.Prompt(r.Messages)
 	if err != nil {
 		return nil, err
 	}
@@ -34,23 +33,6 @@ func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
 	dst = jsonedit.AppendOptional(dst, "model", t.Model)
 	return append(dst, '}'), nil
-}
-
-func inputsOf(messages []chat.Message) (string, error) {
-	var b strings.Builder
-	for i := range messages {
-		for j := range messages[i].Parts {
-			p := &messages[i].Parts[j]
-			if p.Kind != chat.Text {
-				return "", &chat.RequestError{Field: chat.PartField(i, j), Message: "text generation takes text only"}
-			}
-			if i > 0 && j == 0 {
-				b.WriteString("\n\n")
-			}
-			b.WriteString(p.Text.String())
-		}
-	}
-	return b.String(), nil
 }
 
 // appendParameters writes the parameters that TGI accepts: a temperature above 0, a

@@ -68,7 +68,7 @@ func TestPromptsBecomeInputs(t *testing.T) {
 
 func TestChatWithMediaIsRefused(t *testing.T) {
 	for in, want := range map[string]string{
-		`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.example/b.png"}}]}]}`:                    "messages[0].content[0]: text generation takes text only",
+		`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.example/b.png"}}]}]}`:                    "messages[0].content[0]: a completion takes text only",
 		`{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}}]}`:                               "tools: text generation has none: use the chat route",
 		`{"messages":[{"role":"system","content":"a"},{"role":"user","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}]}]}`: `{"inputs":"a\n\nbc",`,
 	} {

@@ -3,6 +3,7 @@ package jsonedit
 import (
 	"errors"
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
@@ -205,6 +206,16 @@ func (v *Value) Float64() (float64, error) {
 		return 0, errType
 	}
 	return f, nil
+}
+
+// Unix returns the time at path in v, in unix seconds: a string of RFC 3339, with or without
+// a fraction of a second. It is 0 where there is none.
+func Unix(v *Value, path ...string) int64 {
+	at, err := time.Parse(time.RFC3339, v.GetString(path...))
+	if err != nil {
+		return 0
+	}
+	return at.Unix()
 }
 
 // GetBool reports whether the value at the path is true.

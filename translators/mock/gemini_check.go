@@ -41,6 +41,8 @@ type geminiPart struct {
 	FunctionResponse    *geminiAnswer   `json:"functionResponse"`
 	ExecutableCode      json.RawMessage `json:"executableCode"`
 	CodeExecutionResult json.RawMessage `json:"codeExecutionResult"`
+	ToolCall            json.RawMessage `json:"toolCall"`
+	ToolResponse        json.RawMessage `json:"toolResponse"`
 	Thought             bool            `json:"thought"`
 	ThoughtSignature    string          `json:"thoughtSignature"`
 	VideoMetadata       json.RawMessage `json:"videoMetadata"`
@@ -274,7 +276,7 @@ func pairCalls(calls []*geminiCall, answers []*geminiAnswer) error {
 
 func (p *geminiPart) check(role string, onVertex bool) error {
 	data := 0
-	for _, has := range []bool{p.Text != nil, p.InlineData != nil, p.FileData != nil, p.FunctionCall != nil, p.FunctionResponse != nil, p.ExecutableCode != nil, p.CodeExecutionResult != nil} {
+	for _, has := range []bool{p.Text != nil, p.InlineData != nil, p.FileData != nil, p.FunctionCall != nil, p.FunctionResponse != nil, p.ExecutableCode != nil, p.CodeExecutionResult != nil, p.ToolCall != nil, p.ToolResponse != nil} {
 		if has {
 			data++
 		}

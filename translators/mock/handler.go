@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -18,6 +19,10 @@ type Options struct {
 	// request signed for AWS must be signed with one of them; with none, only
 	// the form of a signature is checked.
 	AWSKeys map[string]string
+	// Refuses, if set, returns why the API at a host and a path refuses a request whose
+	// form is right: APIs that have the same format differ in what they take of it. The
+	// host is that of X-Forwarded-Host, if a request has one.
+	Refuses func(host, path string, body []byte) error
 	// Unique gives the ids of each answer a part that depends on the request's body.
 	Unique bool
 }
@@ -46,7 +51,7 @@ func Handler(o Options) http.Handler {
 			writeJSON(w, http.StatusForbidden, []byte(`{"message":`+quote(refused.Message)+`}`))
 			return
 		}
-		if err := f.Check(r, body); err != nil {
+		if err := o.check(f, r, body); err != nil {
 			writeJSON(w, http.StatusBadRequest, f.Error(http.StatusBadRequest, err.Error()))
 			return
 		}
@@ -55,6 +60,14 @@ func Handler(o Options) http.Handler {
 		}
 		answer(w, r, f, body, o)
 	})
+}
+
+// check refuses what the API that r is for refuses.
+func (o *Options) check(f Format, r *http.Request, body []byte) error {
+	if err := f.Check(r, body); err != nil || o.Refuses == nil {
+		return err
+	}
+	return o.Refuses(cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host), r.URL.Path, body)
 }
 
 // Lookup returns the format that r is for, or nil.

@@ -120,7 +120,7 @@ func TestOpenAIChatRefuses(t *testing.T) {
 	for name, body := range map[string]string{
 		"no model":            `{"messages":[` + user + `]}`,
 		"no messages":         `{"model":"m","messages":[]}`,
-		"unknown member":      `{"model":"m","messages":[` + user + `],"top_k":1}`,
+		"unknown member":      `{"model":"m","messages":[` + user + `],"top_q":1}`,
 		"unknown role":        `{"model":"m","messages":[{"role":"human","content":"x"}]}`,
 		"null content":        `{"model":"m","messages":[{"role":"user","content":null}]}`,
 		"unanswered call":     `{"model":"m","messages":[` + user + `,` + call + `]}`,

@@ -130,7 +130,8 @@ func checkPost(r *http.Request) error {
 	return nil
 }
 
-// openAIRequest has every member of the API, and one of compatible APIs; others are refused.
+// openAIRequest has every member of the API, and some of compatible APIs; others are
+// refused. Which API takes which, Options.Refuses says.
 type openAIRequest struct {
 	Model               string           `json:"model"`
 	Messages            []openAIMessage  `json:"messages"`
@@ -163,11 +164,19 @@ type openAIRequest struct {
 	Thinking            json.RawMessage  `json:"thinking"` // of DeepSeek, Kimi and Databricks
 	ToolChoice          json.RawMessage  `json:"tool_choice"`
 	Tools               []openAITool     `json:"tools"`
+	TopK                *int             `json:"top_k"` // of vLLM and others
 	TopLogprobs         *int             `json:"top_logprobs"`
 	TopP                *float64         `json:"top_p"`
 	User                *string          `json:"user"`
 	Verbosity           *string          `json:"verbosity"`
 	WebSearchOptions    json.RawMessage  `json:"web_search_options"`
+	// Of hosted tools: Groq's, Perplexity's, Databricks' and Alibaba's.
+	CompoundCustom     json.RawMessage `json:"compound_custom"`
+	GoogleSearch       json.RawMessage `json:"google_search"`
+	SearchSettings     json.RawMessage `json:"search_settings"`
+	SearchDomainFilter []string        `json:"search_domain_filter"`
+	EnableSearch       *bool           `json:"enable_search"`
+	SearchOptions      json.RawMessage `json:"search_options"`
 }
 
 type responseFormat struct {
@@ -181,9 +190,11 @@ type responseFormat struct {
 }
 
 type openAITool struct {
-	Type     string          `json:"type"`
-	Custom   json.RawMessage `json:"custom"`
-	Function *struct {
+	Type   string          `json:"type"`
+	Custom json.RawMessage `json:"custom"`
+	// Parameters of OpenRouter's server tools.
+	Parameters json.RawMessage `json:"parameters"`
+	Function   *struct {
 		Name        string          `json:"name"`
 		Description string          `json:"description"`
 		Parameters  json.RawMessage `json:"parameters"`
@@ -385,7 +396,7 @@ func (openAICompletions) Check(r *http.Request, body []byte) error {
 		return err
 	}
 	for name := range q {
-		if !strings.Contains(" model prompt best_of echo frequency_penalty logit_bias logprobs max_tokens n presence_penalty seed stop stream stream_options suffix temperature top_p user ", " "+name+" ") {
+		if !strings.Contains(" model prompt best_of echo frequency_penalty logit_bias logprobs max_tokens n presence_penalty seed stop stream stream_options suffix temperature top_k top_p user ", " "+name+" ") {
 			return fmt.Errorf("unrecognized request argument supplied: %s", name)
 		}
 	}

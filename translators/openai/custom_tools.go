@@ -1,13 +1,13 @@
 package openai
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
-	"go-ai-proxy/translators/provider"
 )
 
 // A custom tool takes free text, perhaps of a grammar, and no JSON. Elsewhere it is a
@@ -78,14 +78,6 @@ func inputOf(arguments jsonedit.Text) []byte {
 	return inner.end(inner.append(nil, arguments.AppendDecoded(nil)))
 }
 
-// WithTools returns op for an API that knows tools, and not the functions that were
-// before them: bodies with those are written anew.
-func WithTools(op *provider.Operation) *provider.Operation {
-	before := op.Rephrase
-	op.Rephrase = func(ms []jsonedit.Member) bool { return hasFunctions(ms) || before != nil && before(ms) }
-	return op
-}
-
 // hasFunctions reports whether a body of chat/completions has functions or function_call,
 // or calls and results of them in the history.
 func hasFunctions(ms []jsonedit.Member) bool {
@@ -93,7 +85,7 @@ func hasFunctions(ms []jsonedit.Member) bool {
 		return true
 	}
 	messages := jsonedit.Find(ms, "messages")
-	if !jsonedit.Contains(messages, `"function_call"`) && !jsonedit.Contains(messages, `"function"`) {
+	if !jsonedit.Contains(messages, `"function_call"`) && !hasRole(messages, `"function"`) {
 		return false
 	}
 	for _, m := range jsonedit.Elements(messages, nil) {
@@ -102,6 +94,22 @@ func hasFunctions(ms []jsonedit.Member) bool {
 		}
 	}
 	return false
+}
+
+// hasRole reports whether a message may have the role, which is in quotes: it looks at
+// the bytes only.
+func hasRole(messages []byte, role string) bool {
+	for rest := messages; ; {
+		i := bytes.Index(rest, []byte(role))
+		if i < 0 {
+			return false
+		}
+		before, colon := bytes.CutSuffix(bytes.TrimRight(rest[:i], " \t\r\n"), []byte{':'})
+		if colon && bytes.HasSuffix(bytes.TrimRight(before, " \t\r\n"), []byte(`"role"`)) {
+			return true
+		}
+		rest = rest[i+len(role):]
+	}
 }
 
 // hasCustomTools reports whether a body of chat/completions has custom tools, or calls

@@ -28,6 +28,9 @@ func ownHistory(h *provider.History, own origin.Name, body []byte) []byte {
 	if h.Only != nil { // an API that is strict with members is so with the order, too
 		messages = ordered(messages)
 	}
+	if h.Bridge != "" {
+		messages = bridged(messages, h.Bridge)
+	}
 	return jsonedit.With(whole, "messages", jsonedit.Each(messages, e.message))
 }
 

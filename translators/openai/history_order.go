@@ -48,3 +48,31 @@ func ordered(list []byte) []byte {
 	}
 	return append(dst, ']')
 }
+
+// bridged returns a list of messages with an answer between results and what the user
+// says next, and with the system's words behind an answer as the user's; the list itself
+// if there is nothing to change.
+func bridged(list []byte, answer string) []byte {
+	messages := jsonedit.Elements(list, nil)
+	dst := append(make([]byte, 0, len(list)+128), '[')
+	changed := false
+	before := "" // the role of the message before
+	for _, m := range messages {
+		role := string(jsonedit.Lookup(m, "role"))
+		results := before == `"tool"`
+		if (role == `"system"` || role == `"developer"`) && (results || before == `"assistant"`) {
+			role, changed = `"user"`, true
+			m = jsonedit.With(m, "role", []byte(role))
+		}
+		if results && role == `"user"` {
+			changed = true
+			dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"role":"assistant"`...), "content", answer), '}')
+		}
+		dst = append(jsonedit.AppendComma(dst), m...)
+		before = role
+	}
+	if !changed {
+		return list
+	}
+	return append(dst, ']')
+}

@@ -33,6 +33,27 @@ func TestOrderingTakesLinearTime(t *testing.T) {
 	pair := `,{"role":"assistant","tool_calls":[{"id":"1"}]},{"role":"user","content":"x"},{"role":"tool","tool_call_id":"1","content":"a"}`
 	growth.Linear(t, "calls with results", func(n int) func() {
 		list := []byte(`[{"role":"user","content":"q"}` + strings.Repeat(pair, n) + "]")
-		return func() { ordered(list) }
+		return func() { bridged(ordered(list), "OK.") }
 	})
+}
+
+func TestAnAnswerStandsBetweenResultsAndTheUserWhereTheAPIDemandsOne(t *testing.T) {
+	const user, answer = `{"role":"user","content":"q"}`, `{"role":"assistant","content":"a"}`
+	const calls, result = `{"role":"assistant","tool_calls":[{"id":"1"}]}`, `{"role":"tool","tool_call_id":"1","content":"r"}`
+	const system, developer = `{"role":"system","content":"s"}`, `{"role":"developer","content":"s"}`
+	const said, bridge = `{"role":"user","content":"s"}`, `{"role":"assistant","content":"OK."}`
+	for name, c := range map[string]struct{ in, want []string }{
+		"answered":                    {[]string{system, user, calls, result, answer, user}, []string{system, user, calls, result, answer, user}},
+		"interrupted":                 {[]string{user, calls, result, user}, []string{user, calls, result, bridge, user}},
+		"interrupted with two":        {[]string{user, calls, result, result, user, user}, []string{user, calls, result, result, bridge, user, user}},
+		"the system behind results":   {[]string{user, calls, result, system}, []string{user, calls, result, bridge, said}},
+		"the system behind an answer": {[]string{user, answer, developer, user}, []string{user, answer, said, user}},
+		"the system behind the user":  {[]string{user, system}, []string{user, system}},
+		"nothing":                     {nil, nil},
+	} {
+		in, want := "["+strings.Join(c.in, ",")+"]", "["+strings.Join(c.want, ",")+"]"
+		if got := string(bridged([]byte(in), "OK.")); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
 }

@@ -89,9 +89,9 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		return
 	}
 	choices, _ := find(data, choicesKey)
-	if value, _ := find(data, failureKey); value != nil { // OpenRouter's stand beside choices
-		if value := jsonedit.Lookup(data, "error"); value != nil && !jsonedit.IsNull(value) {
-			seen.Err = readError(value)
+	if failure, _ := find(data, failureKey); failure != nil || !hasChoice(choices) {
+		if e := failureIn(ev); e != nil {
+			seen.Err = e
 			return
 		}
 	}
@@ -101,6 +101,9 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 	content(data, seen)
 	setFinishes(data, seen)
+	if seen.Finish == chat.Failed {
+		seen.Err = chat.FailedGeneration("")
+	}
 	if value, _ := find(data, usageKey); jsonedit.IsObject(value) {
 		setText(&seen.Usage.ServiceTier, jsonedit.Lookup(data, "service_tier"))
 		if usage := jsonedit.Lookup(data, "usage"); usage != nil && ReadUsage(usage, &seen.Usage) {
@@ -109,6 +112,9 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		}
 	}
 }
+
+// hasChoice reports whether data begins with a list that is not empty.
+func hasChoice(data []byte) bool { return jsonedit.IsArray(data) && !isEmptyArray(data) }
 
 // content records what a client would show of an event: text, thinking and calls.
 func content(data []byte, seen *chat.Seen) {
@@ -179,7 +185,7 @@ func setFinish(value []byte, seen *chat.Seen) {
 		return
 	}
 	if text, ok := jsonedit.String(value); ok && text != "" {
-		seen.Finish = chat.FinishReason(text)
+		seen.Finish = Finish(text)
 	}
 }
 

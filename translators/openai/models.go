@@ -27,10 +27,10 @@ var Families = provider.Families{
 	{Prefix: "gpt-5.5-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Output: 128000, Document: modelsPage + "/gpt-5.5-pro"},
 	{Prefix: "gpt-5.4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Default: "none", Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Output: 128000, Document: modelsPage + "/gpt-5.4"},
 	{Prefix: "gpt-5.5-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: newTools, Output: 128000, Document: modelsPage + "/gpt-5.5"},
-	{Prefix: "gpt-5.6-", Efforts: upToMax, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Output: 128000, Document: modelsPage + "/gpt-5.6-sol", Read: "2026-11"},
-	{Prefix: "gpt-6-astra-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-6-astra", Read: "2026-11"},
-	{Prefix: "gpt-6-", Efforts: upToMax, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-6-sol", Read: "2026-11"},
-	{Prefix: "gpt-6.1-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-6.1-sol", Read: "2026-11"},
+	{Prefix: "gpt-5.6-", Efforts: upToMax, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: newTools, Output: 128000, Document: modelsPage + "/gpt-5.6-sol", Read: "2026-11"},
+	{Prefix: "gpt-6-astra-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: newTools, Document: modelsPage + "/gpt-6-astra", Read: "2026-11"},
+	{Prefix: "gpt-6-", Efforts: upToMax, Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-6-sol", Read: "2026-11"},
+	{Prefix: "gpt-6.1-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: allTools, Document: modelsPage + "/gpt-6.1-sol", Read: "2026-11"},
 	{Prefix: "codex-mini-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Output: 100000, Document: modelsPage + "/codex-mini-latest"},
 	{Prefix: "computer-use-preview-", OnlyResponses: true, Truncates: true, Document: modelsPage + "/computer-use-preview"},
 	{Prefix: "o1-pro-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Output: 100000, Document: onlyResponsesPage},
@@ -58,12 +58,15 @@ var Families = provider.Families{
 	// /v1/chat/completions. To use function tools, use /v1/responses or set
 	// reasoning_effort to 'none'." Newer ones say so of requests without an effort, too,
 	// and some have no 'none'.
-	{Prefix: "gpt-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Document: modelsPage + "/gpt-6.2-sol", Read: "2026-11"},
+	{Prefix: "gpt-", Efforts: upToMax[1:], Refuses: sampling, Limit: newLimit, QuietTools: true, Searches: true, Runs: newTools, Document: modelsPage + "/gpt-6.2-sol", Read: "2026-11"},
 }
 
-// What the API runs for the models besides the search: of the newest, what a list of
-// their tools names. No list is known of those after gpt-5.5.
+// What the API runs for the models besides the search: what a list of their tools names.
+// Of those that no list is known of it is what the one before and the next have, and of
+// the newest what all of the generation have.
 //
+//	https://docs.oxen.ai/inference-api/reference/models/gpt-6-astra
+//	https://docs.oxen.ai/inference-api/reference/models/gpt-6-1-sol
 //	https://platform.openai.com/docs/guides/tools-code-interpreter
 //	https://platform.openai.com/docs/guides/tools-image-generation
 //	https://platform.openai.com/docs/guides/tools-connectors-mcp

@@ -28,15 +28,18 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 	}
 	op := &provider.Operation{
 		Path: path, Format: provider.OpenAIChat, Meter: Meter, Edit: edit,
-		Chat: edited{edit: &edit}, Hosts: Hosts, Fields: fieldsOf(&edit),
+		Chat: edited{edit: &edit}, Fields: fieldsOf(&edit),
+		Hosts: func(t *target.Target, r *chat.Request, tool *chat.Tool) bool {
+			return Hosts(t, r, tool) || edit.Hosting.Of(t.Model).Runs(r, tool)
+		},
 		Origin:  func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
 		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
 	}
 	if !edit.CustomTools {
-		op.Rephrase = hasCustomTools
+		op.Rephrase = func(ms []jsonedit.Member) bool { return hasCustomTools(ms) || hasFunctions(ms) }
 	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
-		if h := edit.History(t); h.Only != nil || handedOut(body, h.Thought) || h.NoThought != "" && jsonedit.Contains(body, `"assistant"`) {
+		if h := edit.History(t); h.Only != nil || h.Bridge != "" || handedOut(body, h.Thought) || h.NoThought != "" && jsonedit.Contains(body, `"assistant"`) {
 			body = ownHistory(h, ownOf(h, t), body)
 		}
 		if edit.Request == nil {
@@ -58,7 +61,7 @@ type edited struct {
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	h, model := e.edit.History(t), e.edit.Models.Of(t.Model)
 	req = model.Choose(req)
-	body, err := Upstream{History: h, Model: model}.AppendRequest(nil, t, req)
+	body, err := Upstream{History: h, Model: model, Hosting: e.edit.Hosting.Of(t.Model)}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +127,9 @@ func fieldsOf(edit *provider.Edit) provider.Fields {
 		if edit.Only != nil && !slices.Contains(edit.Only, name) && !renamed {
 			fields[name] = provider.Dropped.With("not a member of the API")
 		}
+	}
+	if !edit.CustomTools && edit.Only == nil {
+		fields["functions"], fields["function_call"] = provider.Mapped.With("tools"), provider.Mapped.With("tool_choice")
 	}
 	for _, name := range edit.Drop {
 		fields[name] = provider.Dropped.With("the API refuses it")

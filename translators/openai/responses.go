@@ -99,6 +99,7 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 	if len(typ) == 0 {
 		value, _ := find(ev.Data, typeKey)
 		if typ = jsonedit.StringAtStart(value); len(typ) < 2 {
+			seen.Err = chat.ErrorInside(ev.Data)
 			return
 		}
 		typ = typ[1 : len(typ)-1]
@@ -110,7 +111,7 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 		readResponse(jsonedit.Lookup(ev.Data, "response"), seen)
 		seen.Ended = true
 	case "error":
-		seen.Err = readError(ev.Data)
+		seen.Err = coded(failureIn(ev))
 		seen.Ended = true
 	case "response.output_text.delta":
 		value, _ := find(ev.Data, deltaKey)

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -175,7 +176,7 @@ func (r *response) part(p *chat.Part, meta *chat.Meta) {
 		it.argue(p.Arguments.AppendDecoded(nil))
 		it.argued()
 	case chat.HostedRun:
-		r.addWholeRun(p.Run, p.Token(origin.Unknown, meta))
+		r.addWholeRun(p.Run, origin.Text(cmp.Or(p.Origin, meta.Origin), origin.Unknown, p.Signature))
 	case chat.Image:
 		if p.Media != nil && !p.Media.Data.Empty() {
 			r.add(imageItem).text = p.Media.Data.AppendDecoded(nil)
@@ -185,10 +186,11 @@ func (r *response) part(p *chat.Part, meta *chat.Meta) {
 
 // status is what the response ends with.
 func (r *response) status() string {
-	if r.reason == chat.Length || r.reason == chat.ContentFilter {
-		return "incomplete"
+	switch r.reason {
+	case "", chat.Stop, chat.ToolCalls, "function_call":
+		return "completed"
 	}
-	return "completed"
+	return "incomplete"
 }
 
 // append writes the object. Of the request's settings, which the API repeats in

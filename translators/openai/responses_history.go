@@ -22,11 +22,56 @@ func ownSeals(dst []byte, own origin.Name, body []byte) []byte {
 	if !jsonedit.IsArray(input) {
 		return body
 	}
-	edited := jsonedit.With(whole, "input", jsonedit.Each(input, func(item []byte) []byte { return ownSeal(own, item) }))
+	edited := jsonedit.With(whole, "input", jsonedit.Each(ownRuns(own, input), func(item []byte) []byte { return ownSeal(own, item) }))
 	if len(edited) == len(whole) && &edited[0] == &whole[0] {
 		return body
 	}
 	return append(dst, edited...)
+}
+
+// ownRuns leaves in an input only the runs of hosted tools that own made, as it made them.
+// Those of others, which have their token behind them, are told in words.
+func ownRuns(own origin.Name, input []byte) []byte {
+	if !jsonedit.Contains(input, `"`+sealedRun+origin.Prefix) {
+		return input
+	}
+	list := jsonedit.Elements(input, nil)
+	kept := make([][]byte, 0, len(list))
+	for _, item := range list {
+		sent, _ := jsonedit.String(jsonedit.Lookup(item, "encrypted_content"))
+		token, ok := strings.CutPrefix(sent, sealedRun)
+		if !ok {
+			kept = append(kept, item)
+			continue
+		}
+		told := []byte(nil)
+		if n := len(kept) - 1; n >= 0 {
+			if kind, _ := jsonedit.String(jsonedit.Lookup(kept[n], "type")); runItems[kind] {
+				told, kept = toldItem(kind, kept[n]), kept[:n]
+			}
+		}
+		if whose, native := origin.Of(token, origin.Unknown); whose == own && isRun([]byte(native)) {
+			told = []byte(native)
+		}
+		if told != nil {
+			kept = append(kept, told)
+		}
+	}
+	return append(append([]byte{'['}, bytes.Join(kept, []byte{','})...), ']')
+}
+
+// toldItem is a message that tells of a run of another provider; nil if there is nothing
+// to tell.
+func toldItem(kind string, item []byte) []byte {
+	v, err := jsonedit.Parse(item)
+	if err != nil {
+		return nil
+	}
+	words := runInWords(kind, hostedItems[kind], v)
+	if words == "" {
+		return nil
+	}
+	return append(jsonedit.AppendText([]byte(`{"type":"message","role":"assistant","content":[{"type":"output_text"`), "text", words), "}]}"...)
 }
 
 // ownSeal returns an item with own's seal, without a mark; nil if it is another's.

@@ -50,6 +50,32 @@ func TestOpenAIsOwnSealIsForwardedAsItIs(t *testing.T) {
 	}
 }
 
+// A run that another provider made is words to who takes over, and its token goes to none
+// but its maker.
+func TestRunsOfOthersAreWordsInTheSameFormat(t *testing.T) {
+	const code = `{"type":"code_interpreter_call","id":"ci_1","code":"1+1","outputs":[{"type":"logs","logs":"2"}]}`
+	run := func(item, whose, token string) string {
+		return item + `,{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"` + sealedRun + origin.Text(origin.Name(whose), "", token) + `"}`
+	}
+	const search = `{"type":"web_search_call","id":"ws_9_0","action":{"type":"search","query":"q"}}`
+	const words = `{"type":"message","role":"assistant","content":[{"type":"output_text","text":"[code_interpreter_call: {\"code\":\"1+1\",\"outputs\":[{\"type\":\"logs\",\"logs\":\"2\"}]}]"}]}`
+	for name, c := range map[string]struct{ input, want string }{
+		"code of Claude":       {run(code, "anthropic", `[{"type":"server_tool_use"}]`), words},
+		"a search of Google":   {run(search, "google", ""), ""},
+		"code of Groq":         {run(code, "groq", ""), words},
+		"its own":              {run(code, "azure", `{"type":"code_interpreter_call","id":"ci_own"}`), `{"type":"code_interpreter_call","id":"ci_own"}`},
+		"its own, forged":      {run(code, "azure", `{"type":"message"}`), words},
+		"a token without item": {`{"type":"message","role":"user","content":"x"},` + strings.TrimPrefix(run("", "groq", ""), ","), `{"type":"message","role":"user","content":"x"}`},
+	} {
+		body := `{"input":[{"role":"user","content":"a"},` + c.input + `,{"role":"user","content":"b"}]}`
+		want := `{"input":[{"role":"user","content":"a"},` + c.want + `,{"role":"user","content":"b"}]}`
+		want = strings.Replace(want, ",,", ",", 1)
+		if got := string(ResponsesAt("/", "azure").Edit.Request(nil, nil, []byte(body))); got != want {
+			t.Errorf("%s: is sent %s", name, got)
+		}
+	}
+}
+
 func TestWhatHasNoSealIsForwardedAsItIs(t *testing.T) {
 	op := ResponsesAt("/", "azure")
 	for _, body := range []string{`{"input":"hi","include":["reasoning.encrypted_content"]}`, `{"input":[{"type":"reasoning","encrypted_content":null}]}`, `{"output":[]}`, `{}`} {

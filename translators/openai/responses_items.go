@@ -249,17 +249,21 @@ var hostedItems = map[string][]string{
 // tell has the model remember what a tool of OpenAI's did.
 func (t *transcript) tell(members []string, o *jsonedit.Value) {
 	typ, _ := stringAt(o, "type")
+	t.assistant(chat.Told(runInWords(typ, members, o)))
+}
+
+// runInWords is what is told of an item: its members; "" if it has none of them.
+func runInWords(typ string, members []string, o *jsonedit.Value) string {
 	var told []byte
 	for _, name := range members {
 		if v := orNull(o.Get(name)); v.Type() != jsonedit.TypeNull {
 			told = jsonedit.AppendRaw(told, name, jsonedit.AppendValue(nil, v))
 		}
 	}
-	words := ""
-	if len(told) > 0 {
-		words = "[" + typ + ": {" + string(told) + "}]"
+	if len(told) == 0 {
+		return ""
 	}
-	t.assistant(chat.Told(words))
+	return "[" + typ + ": {" + string(told) + "}]"
 }
 
 // ran gives the run that was told last the token with which its provider takes it back.

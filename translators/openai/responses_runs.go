@@ -56,7 +56,8 @@ func (r *response) addRun(run *chat.Run) *item {
 	return r.addItem(&item{kind: runItem, run: run}, formOfRun(run.Kind).prefix)
 }
 
-// addWholeRun adds a run with its result, and with its token behind it.
+// addWholeRun adds a run with its result, and with its token behind it. Without one there
+// is its maker's mark alone, by which others know that the item is not theirs.
 func (r *response) addWholeRun(run *chat.Run, token string) {
 	if run == nil || formOfRun(run.Kind) == nil {
 		return

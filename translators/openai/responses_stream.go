@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"strconv"
 
 	"go-ai-proxy/translators/chat"
@@ -60,7 +61,7 @@ func (e *responsesEncoder) Append(dst []byte, d *chat.Delta) []byte {
 	case chat.RunStart:
 		return e.run(dst, d.Run)
 	case chat.RunEnd:
-		return e.ran(dst, d.Run, d.Token(nil, origin.Unknown, &e.meta))
+		return e.ran(dst, d.Run, origin.Append(nil, cmp.Or(d.Origin, e.meta.Origin), origin.Unknown, d.Signature))
 	case chat.ImageDelta:
 		dst, it := e.begin(dst, imageItem)
 		it.text = append(it.text, d.Text...)

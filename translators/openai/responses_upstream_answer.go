@@ -18,7 +18,7 @@ func (responsesUpstream) ParseResponse(t *target.Target, body []byte) (*chat.Res
 		return nil, &chat.ResponseError{Message: "failed to decode " + string(t.Route) + " response"}
 	}
 	if e := failureOf(v); e != nil {
-		return nil, &chat.ResponseError{Message: e.Message}
+		return nil, e
 	}
 	if v.Get("output").Type() != jsonedit.TypeArray {
 		return nil, &chat.ResponseError{Message: "'output' not in " + string(t.Route) + " response"}

@@ -64,12 +64,18 @@ func runToken(o *jsonedit.Value) string {
 
 // ran writes a run that the API made: the item that its token is.
 func (w *itemWriter) ran(token string) {
-	if !jsonedit.IsObject([]byte(token)) || jsonedit.Valid([]byte(token)) != nil { // a client sends it
-		return
-	}
-	if kind, _ := jsonedit.String(jsonedit.Lookup([]byte(token), "type")); runItems[kind] {
+	if isRun([]byte(token)) {
 		w.dst = append(jsonedit.AppendComma(w.dst), token...)
 	}
+}
+
+// isRun reports whether a token, which a client sends, is the item of a run.
+func isRun(token []byte) bool {
+	if !jsonedit.IsObject(token) || jsonedit.Valid(token) != nil {
+		return false
+	}
+	kind, _ := jsonedit.String(jsonedit.Lookup(token, "type"))
+	return runItems[kind]
 }
 
 // runItems are the types of items that are taken back.

@@ -24,6 +24,8 @@ type Upstream struct {
 	History *provider.History
 	// Model says what the model takes; nil if nothing is known of it.
 	Model *provider.Family
+	// Hosting says which tools the API runs itself, beside a web search of search models.
+	Hosting *provider.Hosting
 }
 
 // extraNames lists members of the API that chat.Request has no field for.
@@ -62,7 +64,7 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 	if req.Stream {
 		dst = append(dst, `,"stream":true,"stream_options":{"include_usage":true}`...)
 	}
-	dst = appendTools(dst, req)
+	dst = u.appendTools(dst, req)
 	dst = appendSampling(dst, req)
 	dst = appendResponseFormat(dst, &req.ResponseFormat)
 	dst = appendServing(dst, req)
@@ -143,30 +145,38 @@ func appendPlace(dst []byte, s *chat.Search) []byte {
 	return dst
 }
 
-func appendTools(dst []byte, req *chat.Request) []byte {
-	functions := len(req.Tools)
-	if search := req.Hosts(chat.WebSearch); search != nil {
+func (u Upstream) appendTools(dst []byte, req *chat.Request) []byte {
+	own := u.Hosting
+	if search := req.Hosts(chat.WebSearch); search != nil && !own.Runs(req, search) {
 		dst = appendSearch(dst, search.Search)
-		functions--
 	}
-	if functions == 0 {
-		return dst
+	if own != nil && own.Members != nil && len(req.Tools) > 0 {
+		dst = own.Members(dst, req)
 	}
+	before := len(dst)
 	dst = append(jsonedit.AppendName(dst, "tools"), '[')
+	empty, demanded := len(dst), req.ForcesHosted()
 	for i := range req.Tools {
-		t := &req.Tools[i]
-		if t.Hosted != "" {
-			continue
+		switch t := &req.Tools[i]; {
+		case demanded && own != nil && own.Alone && t.Name != req.ToolChoice.Name:
+		case t.Hosted == "":
+			dst = appendFunction(jsonedit.AppendComma(dst), t)
+		case own != nil && own.Tool != nil && own.Runs(req, t):
+			dst = own.Tool(jsonedit.AppendComma(dst), t)
 		}
-		dst = jsonedit.AppendComma(dst)
-		dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
-		dst = t.Description.AppendOptional(dst, "description")
-		dst = jsonedit.AppendRaw(dst, "parameters", t.Parameters)
-		dst = append(appendBool(dst, "strict", enforced(t.Strict, t.Parameters)), "}}"...)
+	}
+	if len(dst) == empty {
+		return dst[:before]
 	}
 	dst = append(dst, ']')
 	switch {
-	case req.ToolChoice.Mode == "", req.ForcesHosted(): // these models search always
+	case req.ToolChoice.Mode == "":
+	case demanded:
+		for i := range req.Tools {
+			if t := &req.Tools[i]; t.Name == req.ToolChoice.Name && own != nil && own.Choice != nil {
+				dst = jsonedit.AppendRaw(dst, "tool_choice", own.Choice(t))
+			}
+		} // others search always
 	case req.ToolChoice.Mode == "function":
 		dst = append(jsonedit.AppendName(dst, "tool_choice"), `{"type":"function","function":{"name":`...)
 		dst = append(jsonedit.AppendString(dst, req.ToolChoice.Name), "}}"...)
@@ -174,6 +184,13 @@ func appendTools(dst []byte, req *chat.Request) []byte {
 		dst = jsonedit.AppendText(dst, "tool_choice", req.ToolChoice.Mode)
 	}
 	return appendBool(dst, "parallel_tool_calls", req.ParallelTools)
+}
+
+func appendFunction(dst []byte, t *chat.Tool) []byte {
+	dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
+	dst = t.Description.AppendOptional(dst, "description")
+	dst = jsonedit.AppendRaw(dst, "parameters", t.Parameters)
+	return append(appendBool(dst, "strict", enforced(t.Strict, t.Parameters)), "}}"...)
 }
 
 func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
@@ -383,7 +400,7 @@ func appendURL(dst []byte, m *chat.Media) []byte {
 	if m.URL != "" || m.Data.Empty() {
 		return jsonedit.AppendString(dst, m.URL)
 	}
-	dst = jsonedit.Plain("data:" + m.MIME + ";base64,").AppendInside(append(dst, '"'))
+	dst = jsonedit.Plain("data:" + m.Type() + ";base64,").AppendInside(append(dst, '"'))
 	return append(m.Data.AppendInside(dst), '"')
 }
 

@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"slices"
+
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
@@ -16,10 +18,12 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	if err != nil || v.Type() != jsonedit.TypeObject {
 		return nil, &chat.ResponseError{Message: "failed to decode " + string(t.Route) + " response"}
 	}
-	if e := v.Get("error"); e != nil && e.Type() != jsonedit.TypeNull {
-		return nil, &chat.ResponseError{Message: readErrorValue(e).Message}
-	}
 	choices := v.Get("choices")
+	if len(choices.GetArray()) == 0 || v.Exists("error") || slices.ContainsFunc(choices.GetArray(), hasError) {
+		if e := chat.ErrorInside(body); e != nil {
+			return nil, e
+		}
+	}
 	if choices == nil {
 		return nil, &chat.ResponseError{Message: "'choices' not in " + string(t.Route) + " response"}
 	}
@@ -86,19 +90,36 @@ func signatureOf(v *jsonedit.Value) []byte {
 	return nil
 }
 
-// Finish returns the finish reason with OpenAI's name for it: containers with DJL's or
-// TGI's words have others.
-// https://docs.djl.ai/master/docs/serving/serving/docs/lmi/user_guides/chat_input_output_schema.html#choice
+// finishes are other names of finish reasons than OpenAI's.
+var finishes = map[string]chat.FinishReason{
+	// https://docs.djl.ai/master/docs/serving/serving/docs/lmi/user_guides/chat_input_output_schema.html#choice
+	"eos_token": chat.Stop, "stop_sequence": chat.Stop,
+	// https://docs.mistral.ai/api/endpoint/chat ("error" is chat.Failed)
+	"model_length": chat.Length,
+	// https://api-docs.deepseek.com/api/create-chat-completion
+	"insufficient_system_resource": chat.Failed, "repetition_truncation": chat.Length,
+	// https://docs.z.ai/api-reference/llm/chat-completion
+	"sensitive": chat.ContentFilter, "network_error": chat.Failed, "model_context_window_exceeded": chat.Length,
+	// https://docs.vllm.ai/en/latest/api/vllm/v1/engine (FinishReason)
+	"abort": chat.Failed,
+	// Names of Anthropic's, which servers before Claude leave as they are.
+	"end_turn": chat.Stop, "max_tokens": chat.Length, "tool_use": chat.ToolCalls, "refusal": chat.ContentFilter,
+}
+
+// Finish returns the finish reason with OpenAI's name for it.
 func Finish(reason string) chat.FinishReason {
-	switch reason {
-	case "eos_token", "stop_sequence":
-		return chat.Stop
+	if known, ok := finishes[reason]; ok {
+		return known
 	}
 	return chat.FinishReason(reason)
 }
 
 func readChoice(c *jsonedit.Value) chat.Choice {
-	choice := chat.Choice{Index: c.GetInt("index"), Finish: Finish(c.GetString("finish_reason"))}
+	reason := c.GetString("finish_reason")
+	choice := chat.Choice{Index: c.GetInt("index"), Finish: Finish(reason)}
+	if choice.Finish == chat.Failed {
+		choice.StopText = reason
+	}
 	if l := c.Get("logprobs"); l != nil && l.Type() == jsonedit.TypeObject {
 		choice.Logprobs = jsonedit.AppendValue(nil, l)
 	}
@@ -114,6 +135,7 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 	if thought, signature := thinkingOf(m), signatureOf(m); len(thought) > 0 || len(signature) > 0 {
 		choice.Parts = append(choice.Parts, chat.Part{Kind: chat.Thinking, Text: jsonedit.Plain(string(thought)), Signature: string(signature)})
 	}
+	choice.Parts = append(choice.Parts, ranTools(m)...)
 	if content := m.Get("content"); content.Type() == jsonedit.TypeString {
 		add(chat.Text, content.Text())
 	} else {

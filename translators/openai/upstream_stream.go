@@ -2,6 +2,8 @@ package openai
 
 import (
 	"bytes"
+	"net/http"
+	"slices"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -22,6 +24,8 @@ type upstreamStream struct {
 	calls   [][]begunCall // per choice
 	started bool
 	sources []chat.Citations // per choice
+
+	executing []executing // per choice
 }
 
 // Next implements chat.Stream.
@@ -34,13 +38,15 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 		return append(s.deltas, chat.Delta{Kind: chat.End}), nil
 	}
 	v, err := s.ParseEvent(ev.Data)
+	choices := v.GetArray("choices")
+	if len(choices) == 0 || v.Exists("error") || slices.ContainsFunc(choices, hasError) {
+		if e := failureIn(ev); e != nil {
+			return append(s.deltas, chat.Delta{Kind: chat.ErrorDelta, Err: e}), nil
+		}
+	}
 	if err != nil || v.Type() != jsonedit.TypeObject {
 		return nil, &chat.ResponseError{Message: "failed to decode an event of the stream"}
 	}
-	if e := v.Get("error"); e != nil && e.Type() != jsonedit.TypeNull {
-		return append(s.deltas, chat.Delta{Kind: chat.ErrorDelta, Err: readErrorValue(e)}), nil
-	}
-	choices := v.GetArray("choices")
 	if !s.started && (len(choices) > 0 || v.Exists("usage")) {
 		s.started = true
 		s.add(chat.Delta{Kind: chat.Start, ID: v.GetStringBytes("id"), Model: v.GetStringBytes("model"), Created: int64(v.GetInt("created"))})
@@ -62,6 +68,19 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 		}
 	}
 	return s.deltas, nil
+}
+
+func hasError(choice *jsonedit.Value) bool { return choice.Exists("error") }
+
+// failureIn returns the error that an event is: by its data, or by its name, which llama.cpp
+// and LM Studio give it. It is nil for others.
+func failureIn(ev frame.Event) *chat.Error {
+	if e := chat.ErrorInside(ev.Data); e != nil || string(ev.Type) != "error" {
+		return e
+	}
+	e := chat.ErrorFrom(http.StatusBadGateway, ev.Data)
+	e.Status = 0 // it had none
+	return e
 }
 
 func (s *upstreamStream) add(d chat.Delta) { s.deltas = append(s.deltas, d) }
@@ -95,6 +114,9 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 		if b := signatureOf(d); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.SignatureDelta, Choice: i, Text: b})
 		}
+		if d.Exists("executed_tools") {
+			s.ran(i, d)
+		}
 		if b := textOf(d, "content"); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.TextDelta, Choice: i, Text: b})
 		}
@@ -109,7 +131,11 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 		s.add(chat.Delta{Kind: chat.LogprobsDelta, Choice: i, Raw: jsonedit.AppendValue(nil, l)})
 	}
 	if reason := c.GetStringBytes("finish_reason"); len(reason) > 0 {
-		s.add(chat.Delta{Kind: chat.Finish, Choice: i, Reason: Finish(string(reason))})
+		d := chat.Delta{Kind: chat.Finish, Choice: i, Reason: Finish(string(reason))}
+		if d.Reason == chat.Failed {
+			d.Text = reason
+		}
+		s.add(d)
 	}
 }
 

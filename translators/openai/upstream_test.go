@@ -93,8 +93,11 @@ func TestUnusableAnswersAreRefused(t *testing.T) {
 		`{"error":"say \"no\"\u0001"}`:    "say \"no\"\x01",
 	} {
 		_, err := Upstream{}.ParseResponse(testTarget, []byte(in))
-		if e, ok := err.(*chat.ResponseError); !ok || e.Message != want {
+		if err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", in, err, want)
+		}
+		if _, told := err.(*chat.Error); told != strings.Contains(in, `"error"`) {
+			t.Errorf("%s: got a %T: only an error is the provider's own", in, err)
 		}
 	}
 	if resp, err := (Upstream{}).ParseResponse(testTarget, []byte(`{"choices":null}`)); err != nil || len(resp.Choices) != 0 || !resp.NoUsage {

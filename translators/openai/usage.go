@@ -42,7 +42,7 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 			u.Cost = costIn(m.Value)
 		case "num_search_queries": // https://docs.perplexity.ai/api-reference/chat-completions-post
 			setInt(&u.SearchUnits, m.Value)
-		case "server_tool_use": // Claude's, at gateways with OpenAI's API
+		case "server_tool_use", "server_tool_use_details": // Claude's, at gateways with OpenAI's API
 			readCounters(m.Value, counter{"web_search_requests", &u.SearchUnits})
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 			// https://www.alibabacloud.com/help/en/model-studio/context-cache

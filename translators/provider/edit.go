@@ -70,6 +70,18 @@ func drop(edits []jsonedit.Edit, ms []jsonedit.Member, name string) []jsonedit.E
 	return edits
 }
 
+// Unknown returns the first top-level member, of a request's members ms, that the API
+// refuses; "" if there is none.
+func (e *Edit) Unknown(ms []jsonedit.Member) string {
+	for i := range ms {
+		name := string(ms[i].Key)
+		if slices.Contains(e.Drop, name) || e.Only != nil && !slices.Contains(e.Only, name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // Always is an Edit.NoStreamOptions: the API refuses them for all targets.
 func Always(*target.Target) bool { return true }
 

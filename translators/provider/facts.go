@@ -2,7 +2,11 @@ package provider
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
+
+	"go-ai-proxy/translators/chat"
 )
 
 // Facts is a row of a provider's table of models, as docs/models.md tells it. That
@@ -28,7 +32,7 @@ func (o *Operation) Table() []Facts {
 	if o.Models != nil {
 		return o.Models()
 	}
-	return o.Edit.Models.Facts()
+	return append(o.Edit.Models.Facts(), o.Edit.Hosting.Facts()...)
 }
 
 // Facts returns the table as docs/models.md tells it.
@@ -55,8 +59,15 @@ func (m Families) Facts() []Facts {
 		if f.OnlyResponses {
 			row.Notes = append(row.Notes, "only in the Responses API")
 		}
+		var tools []string
 		if f.SearchesInResponses() {
-			row.Notes = append(row.Notes, "web search in the Responses API")
+			tools = append(tools, string(chat.WebSearch))
+		}
+		for _, kind := range slices.Sorted(maps.Keys(f.Runs)) {
+			tools = append(tools, string(kind))
+		}
+		if tools != nil {
+			row.Notes = append(row.Notes, strings.Join(tools, ", ")+" in the Responses API")
 		}
 		if f.Thinking != nil {
 			row.Notes = append(row.Notes, "Anthropic's thinking")

@@ -66,18 +66,27 @@ type Families []Family
 // is of the family of its base (ft:gpt-4.1-2025-04-14:acme::id), a name may have a tag
 // (gpt-oss:20b), and it may begin with the model's maker (openai/gpt-oss-20b).
 func (m Families) Of(name string) *Family {
-	name, _, _ = strings.Cut(strings.TrimPrefix(strings.ToLower(name), "ft:"), ":")
-	name = name[strings.LastIndexByte(name, '/')+1:]
+	name = plainName(name)
 	for i := range m {
-		prefix := m[i].Prefix
-		if prefix != "" && name != "" && prefix[0] != name[0] {
-			continue // asked for each request, of tables with dozens of rows
-		}
-		if strings.HasPrefix(name, prefix) || len(prefix) == len(name)+1 && prefix[len(name)] == '-' && strings.HasPrefix(prefix, name) {
+		if begins(name, m[i].Prefix) {
 			return &m[i]
 		}
 	}
 	return nil
+}
+
+// plainName is a model's name as rows have it.
+func plainName(name string) string {
+	name, _, _ = strings.Cut(strings.TrimPrefix(strings.ToLower(name), "ft:"), ":")
+	return name[strings.LastIndexByte(name, '/')+1:]
+}
+
+// begins reports whether a row's prefix is the beginning of a name.
+func begins(name, prefix string) bool {
+	if prefix != "" && name != "" && prefix[0] != name[0] {
+		return false // asked for each request, of tables with dozens of rows
+	}
+	return strings.HasPrefix(name, prefix) || len(prefix) == len(name)+1 && prefix[len(name)] == '-' && strings.HasPrefix(prefix, name)
 }
 
 // efforts are all levels of reasoning_effort, from the least on.

@@ -20,6 +20,10 @@ type History struct {
 	NoThought string
 	// IDs, if set, says which ids of calls the API takes.
 	IDs *chat.CallIDs
+	// Bridge is what the model says between results and the user's next message, at an
+	// API that demands an answer to results; "" for nothing. Such an API takes messages of
+	// the system at the beginning only: a later one becomes the user's.
+	Bridge string
 	// CacheControl says that parts of text take Anthropic's cache_control.
 	CacheControl bool
 	// Origin is whose the opaque tokens are; "" for the provider's own.

@@ -270,13 +270,15 @@ type Edit struct {
 	// Rename, if set, returns the provider's names of members that it calls
 	// differently for t ("seed": "random_seed"); nil if there are none.
 	Rename func(t *target.Target) map[string]string
-	// CustomTools means that the API has OpenAI's tools of the type custom. At others they
-	// are functions.
+	// CustomTools means that the API has OpenAI's tools of the type custom, which are
+	// functions at others, and the functions that were before there were tools.
 	CustomTools bool
 	// Models says what the API's models take. Clients of another format, which cannot
 	// know it, have the rest fitted or left out. A client of this format gets the API's
 	// error.
 	Models Families
+	// Hosting is the table of the tools that the API runs itself.
+	Hosting Hostings
 	// Set, if set, returns members to add, computed from the target, as raw JSON.
 	Set func(t *target.Target) []chat.Member
 	// NoStreamOptions, if set, reports whether the API refuses stream_options for t.

@@ -29,7 +29,6 @@ local type = type
 local ipairs = ipairs
 local pairs = pairs
 local tonumber = tonumber
-local match = string.match
 local byte = string.byte
 local sub = string.sub
 local find = string.find
@@ -52,12 +51,14 @@ local function argument(name, value)
   return "&" .. escape(name) .. "=" .. escape(value)
 end
 
--- Path and address are always sent.
+-- The path is always sent.
 function facts.path()
   return ""
 end
 
-facts.ip = facts.path
+function facts.ip()
+  return argument("ip", ngx.var.remote_addr)
+end
 
 function facts.route()
   local route = ngx.ctx.route
@@ -113,29 +114,26 @@ function facts.groups()
 end
 
 
--- raw_path is the path before strip_path, and not decoded.
+local last_uri, last_path -- most requests come to the same path
+
+-- raw_path is the path before strip_path, and not decoded, as a value of the query.
 local function raw_path()
   local uri = ngx.var.request_uri or ""
-  local query = find(uri, "?", 2, true)
-  return query and sub(uri, 1, query - 1) or uri
+  if uri ~= last_uri then
+    local query = find(uri, "?", 2, true)
+    local path = query and sub(uri, 1, query - 1) or uri
+    last_uri, last_path = uri, find(path, PLAIN) and path or escape(path)
+  end
+  return last_path
 end
 
 
-local worker -- its process id; the process that reads this file is another
+local worker -- with its process id; the process that reads this file is another
 
 local function header_of(relay, id, traced)
-  worker = worker or ngx.worker.pid()
-  local path = raw_path()
-  if not find(path, PLAIN) then
-    path = escape(path)
-  end
-  local header = relay.token .. "?shim=1&id=" .. id .. "&path=" .. path .. "&ip=" .. ngx.var.remote_addr
-  if traced then
-    header = header .. "&traced=1"
-  end
-  if relay.linked then
-    header = header .. "&worker=" .. worker
-  end
+  worker = worker or "&worker=" .. ngx.worker.pid()
+  local header = relay.token .. "?shim=1&id=" .. id .. "&path=" .. raw_path()
+    .. (relay.linked and worker or "") .. (traced and "&traced=1" or "")
   for _, need in ipairs(relay.needs) do
     local add = facts[need] or error("access of the plugin server needs '" .. need .. "'")
     header = header .. add()
@@ -176,7 +174,7 @@ end
 -- name_provider makes Kong's log entry and spans name the provider that answered. Kong
 -- itself sees only the relay.
 local function name_provider(ctx, host, port, ip, path)
-  ip, port = ip ~= "-" and ip or host, tonumber(port)
+  ip = ip ~= "-" and ip or host
   local data = ctx.balancer_data
   data.hostname, data.ip, data.port = host, ip, port
   local tries = data.tries
@@ -189,7 +187,7 @@ end
 
 
 -- name_relay makes them name the relay by its host, even if it was reached on its Unix
--- socket. It comes before name_provider, and names what no provider answered.
+-- socket: what no provider answered.
 local function name_relay(ctx, state)
   local data = ctx.balancer_data
   data.hostname, data.ip = state.host, state.host
@@ -202,21 +200,27 @@ end
 local HASH, BRACE = byte("#{", 1, 2)
 
 -- take_record keeps the relay's record, or its id. In front of it stands the provider
--- that was called: "HOST PORT IP PATH ".
+-- that was called: "HOST PORT IP PATH ". LuaJIT compiles a search for a text, but none
+-- for a pattern.
 local function take_record(ctx, state, record)
   local first = byte(record)
-  if first == HASH or first == BRACE then
-    state.record = record
+  local port = first ~= HASH and first ~= BRACE and find(record, " ", 1, true)
+  local ip = port and find(record, " ", port + 1, true)
+  local path = ip and find(record, " ", ip + 1, true)
+  local number = path and tonumber(sub(record, port + 1, ip - 1))
+  if not number then
+    state.record = record -- without a provider; the log phase reports what is not from our relay
+    name_relay(ctx, state)
     return
   end
-  local host, port, ip, path, rest = match(record, "^(%S+) (%d+) (%S+) (%S+) ?(.*)$")
-  if not host then
-    state.record = record -- not from our relay; the log phase reports it
-    return
-  end
-  state.record = rest ~= "" and rest or nil
+  local rest = find(record, " ", path + 1, true) or #record + 1
+  state.record = rest < #record and sub(record, rest + 1) or nil
   state.named = true
-  name_provider(ctx, host, port, ip, path)
+  local tries = ctx.balancer_data.tries
+  if tries and #tries > 1 then -- only the last of them was answered
+    name_relay(ctx, state)
+  end
+  name_provider(ctx, sub(record, 1, port - 1), number, sub(record, ip + 1, path - 1), sub(record, path + 1, rest - 1))
 end
 
 
@@ -234,12 +238,12 @@ local function take_headers()
   if not state then
     return
   end
-  name_relay(ctx, state)
   if record then
     state.answered = true
     take_record(ctx, state, record)
     return
   end
+  name_relay(ctx, state)
   local source = kong.response.get_source()
   if source == "service" then
     state.answered = true

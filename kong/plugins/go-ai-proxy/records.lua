@@ -53,13 +53,22 @@ local function rest(link, id)
 end
 
 
+-- limit sets how long the link's socket may block from now on.
+local function limit(link, seconds)
+  seconds = max(seconds, 0)
+  if seconds > 0 or link.blocks ~= 0 then
+    link.conn:settimeout(seconds, "b")
+    link.conn:settimeout(seconds, "t")
+    link.blocks = seconds
+  end
+end
+
+
 -- read_line reads a record, waiting at most the given number of seconds, and returns
 -- true, or nil and an error.
 local function read_line(link, seconds)
-  local conn = link.conn
-  conn:settimeout(max(seconds, 0), "b")
-  conn:settimeout(max(seconds, 0), "t")
-  local line, err, part = conn:receive("*l", link.part)
+  limit(link, seconds)
+  local line, err, part = link.conn:receive("*l", link.part)
   if not line then
     link.part = part or ""
     if err ~= "timeout" then
@@ -136,7 +145,7 @@ local function connect(port, token)
     ok, err = conn:send(ngx.worker.pid() .. " " .. token .. "\n")
   end
   if ok then
-    link.conn, link.part = conn, ""
+    link.conn, link.part, link.blocks = conn, "", nil
   else
     conn:close()
     link.err = err
@@ -172,8 +181,7 @@ local function ask(link, id, inbox, how)
   if began < link.awake or seconds < 0.001 then
     return nil, "the relay was slow to answer and is not asked for now"
   end
-  link.conn:settimeout(seconds, "b")
-  link.conn:settimeout(seconds, "t")
+  limit(link, seconds)
   local ok, err = link.conn:send(id .. " " .. how .. "\n")
   if not ok then
     lost(link)

@@ -3,21 +3,22 @@ package redistest
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"go-ai-proxy/test/ports"
 )
 
 // Server is a redis-server without persistence: what it knows dies with it. It ends
 // with the test.
 type Server struct {
 	t    testing.TB
-	port int
+	addr string // held for the server, also while it is dead
 	cmd  *exec.Cmd
 }
 
@@ -31,19 +32,14 @@ func New(t testing.TB) *Server {
 		}
 		t.Skip("needs redis-server")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{t: t, port: l.Addr().(*net.TCPAddr).Port}
-	l.Close()
+	s := &Server{t: t, addr: ports.Hold(t)}
 	s.Start()
 	t.Cleanup(s.Kill)
 	return s
 }
 
 // Addr is where the server listens, "host:port".
-func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+func (s *Server) Addr() string { return s.addr }
 
 // URL is the server's URL, as GO_AI_PROXY_REDIS takes it.
 func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
@@ -55,17 +51,16 @@ func (s *Server) Client() *redis.Client {
 
 // Start starts the server again after Kill, at the same address, and waits for it.
 func (s *Server) Start() {
-	s.cmd = exec.Command("redis-server", "--port", fmt.Sprint(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	s.cmd = exec.Command("redis-server", "--port", s.addr[strings.LastIndexByte(s.addr, ':')+1:], "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	c := s.Client()
 	defer c.Close()
-	for range 100 {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if c.Ping(context.Background()).Err() == nil {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	s.t.Fatal("redis-server does not answer")
 }

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"go-ai-proxy/test/ports"
 )
 
 // Server is one server on 127.0.0.1.
@@ -41,7 +43,7 @@ type index struct {
 // New starts a server, which ends with the test.
 func New(t testing.TB) *Server {
 	s := &Server{conns: map[net.Conn]bool{}, hashes: map[string]map[string]string{}, indexes: map[string]index{}}
-	s.listen(t, "127.0.0.1:0")
+	s.listen(t, ports.Hold(t))
 	t.Cleanup(s.Kill)
 	return s
 }

@@ -1,0 +1,3 @@
+module go-ai-proxy/test/agents
+
+go 1.26.0
