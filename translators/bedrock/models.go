@@ -114,6 +114,8 @@ var models = []model{
 	{part: "openai.gpt-oss", choice: anyChoice, schema: true, effort: effortField, efforts: threeEfforts, document: schemaPage, read: pagesRead},
 	// "Unknown parameter: 'reasoning_effort'", "This model doesn't support the
 	// temperature field".
+	{part: "openai.gpt-5.4", choice: anyChoice, effort: effortNested, efforts: []string{"none", "low", "medium", "high", "xhigh"}, plain: true, document: "https://github.com/anomalyco/opencode/pull/48195", read: pagesRead},
+	{part: "openai.gpt-5.5", choice: anyChoice, effort: effortNested, efforts: []string{"none", "low", "medium", "high", "xhigh"}, plain: true, document: "https://github.com/anomalyco/opencode/pull/48195", read: pagesRead},
 	{part: "openai.gpt-5", choice: anyChoice, effort: effortNested, efforts: append([]string{"none"}, fiveEfforts...), plain: true, document: "https://github.com/anomalyco/opencode/pull/48195", read: pagesRead},
 	{part: "openai.", choice: anyChoice, effort: effortNested, efforts: fiveEfforts, plain: true, document: "https://github.com/anomalyco/opencode/pull/48195", read: pagesRead},
 	{part: "moonshotai.", choice: anyChoice, schema: true, topK: "top_k", effort: effortField, efforts: []string{"low", "high", "max"}, document: "https://github.com/langchain-ai/langchain-aws/issues/1262", read: pagesRead},

@@ -26,17 +26,23 @@ var grok = provider.Families{
 	{Prefix: "grok-4.20-", Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokPage},
 	{Prefix: "grok-4.3-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokPage},
 	{Prefix: "grok-code-", Refuses: grokRefuses, Document: grokPage},
-	{Prefix: "grok-", Efforts: []string{"low", "medium", "high"}, Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokPage},
+	{Prefix: "grok-build-", Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokThinks, Read: pagesRead},
+	{Prefix: "grok-4.5-", Efforts: []string{"low", "medium", "high"}, Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokThinks, Read: pagesRead},
+	{Prefix: "grok-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: grokRefuses, Searches: true, Runs: grokTools, Document: grokThinks, Read: pagesRead}, // 4.6, 4.7
 	{Document: grokPage},
 }
 
-const grokPage = "https://docs.x.ai/docs/guides/reasoning"
+const (
+	grokPage   = "https://docs.x.ai/docs/guides/reasoning"
+	grokThinks = "https://docs.x.ai/developers/model-capabilities/text/reasoning"
+)
 
 var grokRefuses = []string{"stop", "presence_penalty", "frequency_penalty"}
 
 // mistrals are Mistral's. Magistral reasons always.
 var mistrals = provider.Families{
 	{Prefix: "mistral-medium-3-5-", Efforts: []string{"none", "high"}, Document: mistralPage},
+	{Prefix: "mistral-medium-2604-", Efforts: []string{"none", "high"}, Document: mistralPage},
 	{Prefix: "mistral-small-latest-", Efforts: []string{"none", "high"}, Document: mistralPage},
 	{Prefix: "mistral-small-2603-", Efforts: []string{"none", "high"}, Document: mistralPage},
 	{Document: mistralPage},

@@ -15,7 +15,7 @@ var Families = provider.Families{
 	{Prefix: "gpt-5-pro-", Efforts: []string{"high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Output: 272000, Document: modelsPage + "/gpt-5-pro"},
 	{Prefix: "gpt-5-codex-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Output: 128000, Document: modelsPage + "/gpt-5-codex"},
 	{Prefix: "gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Output: 128000, Document: reasoningPage},
-	{Prefix: "gpt-5.1-codex-max-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Output: 128000, Document: modelsPage + "/gpt-5.1-codex-max"},
+	{Prefix: "gpt-5.1-codex-max-", Efforts: []string{"low", "medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Output: 128000, Document: modelsPage + "/gpt-5.1-codex-max"},
 	{Prefix: "gpt-5.1-codex-", Efforts: []string{"low", "medium", "high"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Output: 128000, Document: modelsPage + "/gpt-5.1-codex"},
 	{Prefix: "gpt-5.1-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: sampling, Limit: newLimit, Searches: true, Runs: allTools, Output: 128000, Document: reasoningPage},
 	{Prefix: "gpt-5.2-pro-", Efforts: []string{"medium", "high", "xhigh"}, Refuses: sampling, Limit: newLimit, OnlyResponses: true, Searches: true, Runs: proTools, Output: 128000, Document: modelsPage + "/gpt-5.2-pro"},

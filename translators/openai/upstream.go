@@ -278,7 +278,7 @@ func (w *messageWriter) assistant(m *chat.Message) error {
 	w.dst = jsonedit.AppendOptional(w.dst, "name", m.Name)
 	var said []chat.Part
 	for _, p := range m.Parts {
-		if p.Kind == chat.Text || p.Kind == chat.Image || p.Kind == chat.Opaque {
+		if p.Kind == chat.Text || p.Kind == chat.Image { // what another maker's servers left there is nobody else's
 			said = append(said, p)
 		}
 	}

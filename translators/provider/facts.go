@@ -75,6 +75,9 @@ func (m Families) Facts() []Facts {
 		if f.NoSchema {
 			row.Notes = append(row.Notes, "a schema goes in words")
 		}
+		if f.ThinksInStreams {
+			row.Notes = append(row.Notes, "thinks in streams only")
+		}
 		if f.Unforced {
 			row.Notes = append(row.Notes, "a call is demanded without thinking, or in words")
 		}

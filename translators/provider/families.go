@@ -50,6 +50,9 @@ type Family struct {
 	// think. Those that Thinking or Off can turn off do not think then, unless the client wants
 	// them to; to others the demand goes in words.
 	Unforced bool
+	// ThinksInStreams means that the models think in streams only, and refuse to in whole
+	// answers: for these, Off turns it off.
+	ThinksInStreams bool
 	// NoSchema means that the models know the response_format json_object, and not
 	// json_schema. The schema goes into a system message.
 	NoSchema bool
@@ -162,8 +165,14 @@ func speaksOfJSON(r *chat.Request) bool {
 	})
 }
 
-// Choose returns r with a demand for a call that the model takes: r itself, or a copy.
+// Choose returns r without thoughts if it is one for which the model refuses to think, and
+// with a demand for a call that it takes: r itself, or a copy.
 func (m *Family) Choose(r *chat.Request) *chat.Request {
+	if m != nil && m.ThinksInStreams && !r.Stream {
+		silent := *r
+		silent.ReasoningEffort, silent.ReasoningBudget = "none", ""
+		return &silent
+	}
 	if !m.hesitates(r) {
 		return r
 	}
