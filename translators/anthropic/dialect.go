@@ -48,7 +48,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 		return nil, err
 	}
 	parseServers(r, v.Get("mcp_servers"))
-	r.NameTools()
+	r.FitTools()
 	return r, nil
 }
 

@@ -60,7 +60,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 			r.Extra = append(r.Extra, chat.Member{Name: name, Value: value})
 		}
 	}
-	r.NameTools()
+	r.FitTools()
 	return r, nil
 }
 

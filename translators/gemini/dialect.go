@@ -70,7 +70,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 			return nil, err
 		}
 	}
-	q.NameTools()
+	q.FitTools()
 	return q.Request, q.generationConfig(first(v, "generationConfig", "generation_config"))
 }
 

@@ -58,7 +58,7 @@ func TestClientRequest(t *testing.T) {
 		},
 		Tools: []chat.Tool{
 			{Name: "f", Description: jsonedit.Plain("d"), Parameters: chat.Raw(`{"type":"object","properties":{"a":{"type":["number","null"]}}}`)},
-			{Name: "g", Parameters: chat.Raw(`{"type":"object"}`)},
+			{Name: "g", Parameters: chat.Raw(`{"type":"object","properties":{}}`)},
 			{Name: "googleSearch", Hosted: chat.WebSearch, Native: chat.Raw(`{"googleSearch":{}}`)},
 		},
 		ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"},

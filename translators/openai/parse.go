@@ -176,7 +176,7 @@ func (chatDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.NameTools()
+	req.FitTools()
 	return req, nil
 }
 

@@ -65,6 +65,7 @@ func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	req.FitSchemas()
 	return req, nil
 }
 
