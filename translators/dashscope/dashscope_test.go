@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
@@ -23,7 +24,7 @@ func TestCallsAreDemandedOfQwenAsItTakesThem(t *testing.T) {
 		{"nothing is demanded", "qwen3.5-plus", tools, `"name":"f"`, `"enable_thinking"`},
 		{"no thoughts are wanted", "qwen3.5-plus", tools + `,"thinking":{"type":"disabled"}`, `"enable_thinking":false`, `"reasoning_effort"`},
 	} {
-		r, err := anthropic.Dialect.ParseRequest([]byte("{" + c.body + "}"))
+		r, err := chat.ParseRequest(anthropic.Dialect, []byte("{"+c.body+"}"))
 		if err != nil {
 			t.Fatal(err)
 		}
