@@ -45,7 +45,7 @@ func TestNoMoreTokensAreAskedForThanTheModelWrites(t *testing.T) {
 		{"openai", "gpt-6-sol", withTool, `"max_output_tokens":200000`}, // not known
 		{"openai", "gpt-5.5", withTool, `"max_output_tokens":128000`},
 		{"azure", "gpt-35-turbo", claudeCode, `"max_tokens":4096`},
-		{"deepseek", "deepseek-chat", claudeCode, `"max_tokens":8192`},
+		{"deepseek", "deepseek-chat", claudeCode, `"max_tokens":200000`}, // now a name of a newer model
 		{"groq", "llama-3.3-70b-versatile", claudeCode, `"max_tokens":32768`},
 		{"gemini", "gemini-2.5-pro", claudeCode, `"maxOutputTokens":65535`},
 		{"gemini", "gemini-2.0-flash", claudeCode, `"maxOutputTokens":8192`},

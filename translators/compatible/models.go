@@ -50,10 +50,11 @@ var mistrals = provider.Families{
 
 const mistralPage = "https://docs.mistral.ai/capabilities/reasoning/adjustable"
 
-// deepseeks are DeepSeek's, which answer in JSON, and not by a schema.
+// deepseeks are DeepSeek's, which answer in JSON, and not by a schema. The first two are
+// names of V4 since April 2026, which writes more than they did before.
 var deepseeks = provider.Families{
-	{Prefix: "deepseek-chat-", NoSchema: true, Output: 8192, Document: deepseekPage},
-	{Prefix: "deepseek-reasoner-", NoSchema: true, Unforced: true, Output: 65536, Document: deepseekPage},
+	{Prefix: "deepseek-chat-", NoSchema: true, Document: deepseekPage},
+	{Prefix: "deepseek-reasoner-", NoSchema: true, Unforced: true, Document: deepseekPage},
 	{Efforts: []string{"low", "high", "max"}, NoSchema: true, Unforced: true, Thinking: unthinking, Document: deepseekThinks, Read: pagesRead},
 }
 
