@@ -25,6 +25,7 @@ build = {
     ["kong.plugins.go-ai-proxy.relays"] = "kong/plugins/go-ai-proxy/relays.lua",
     ["kong.plugins.go-ai-proxy.say"] = "kong/plugins/go-ai-proxy/say.lua",
     ["kong.plugins.go-ai-proxy.schema"] = "kong/plugins/go-ai-proxy/schema.lua",
+    ["kong.plugins.go-ai-proxy.removed"] = "kong/plugins/go-ai-proxy/removed.lua",
     ["kong.plugins.go-ai-proxy.span"] = "kong/plugins/go-ai-proxy/span.lua",
     ["kong.plugins.go-ai-proxy.secrets"] = "kong/plugins/go-ai-proxy/secrets.lua",
   },

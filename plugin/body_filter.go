@@ -22,6 +22,7 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // deliver gives the provider's answer to the client.
@@ -258,9 +259,21 @@ func unchanged(a *attempt, whole []byte) ([]byte, error) {
 		}
 	}
 	if a.op.Edit.Rewrite != nil {
-		return a.op.Edit.Rewrite(nil, whole), nil
+		whole = a.op.Edit.Rewrite(nil, whole)
 	}
-	return whole, nil
+	return inEncoding(a, whole), nil
+}
+
+// inEncoding returns embeddings in the encoding that the client asked for. OpenAI's SDKs ask
+// for base64 by themselves, and read numbers wrongly.
+func inEncoding(a *attempt, whole []byte) []byte {
+	if a.request.route != route.Embeddings {
+		return whole
+	}
+	if encoding, _ := jsonedit.String(jsonedit.Find(a.request.members, "encoding_format")); encoding == "base64" {
+		return openai.EmbeddingsInBase64(nil, whole)
+	}
+	return whole
 }
 
 // convertChat translates a whole answer by way of the internal form, and records its
@@ -317,10 +330,13 @@ func convertBody(a *attempt, whole []byte) ([]byte, error) {
 	}
 	out, err := a.op.Body.AppendResponse(nil, a.target, whole, meta, &a.seen)
 	settleSeen(a)
-	if encoding, _ := jsonedit.String(jsonedit.Find(a.request.members, "encoding_format")); encoding == "base64" {
-		out = openai.EmbeddingsInBase64(nil, out) // OpenAI's SDKs ask for base64
+	if err != nil {
+		if e := errorInside(a, whole); e != nil {
+			return nil, a.told(e)
+		}
+		return nil, err
 	}
-	return out, err
+	return inEncoding(a, out), nil
 }
 
 // convertCount reads the number of tokens from the provider's answer.
@@ -335,8 +351,11 @@ func convertCount(a *attempt, whole []byte) ([]byte, error) {
 // errorInside returns the error that a whole answer of status 200 is; nil if it is none,
 // if the provider has words of its own for that, or if no answer was asked for.
 func errorInside(a *attempt, whole []byte) *chat.Error {
-	if a.op.Edit.NoAnswer != nil || a.request.api.Dialect == nil || !a.request.creates() {
+	if a.op.Edit.NoAnswer != nil || !a.request.creates() {
 		return nil
+	}
+	if api := a.request.api; api.Dialect == nil && (api.Resources != nil || a.how == same && a.seen.Err == nil) {
+		return nil // an object of a family may have an error that is its own
 	}
 	return chat.ErrorInside(whole)
 }

@@ -537,7 +537,11 @@ func (inst *Instance) index() {
 	}
 	inst.table = routes.New(inst.config.LLMFormat, types)
 	for _, t := range inst.targets {
-		for _, name := range append(slices.Clone(t.aliases), t.Model.Name) {
+		names := t.aliases
+		if !t.hasAlias(t.Model.Name) { // else its pattern decides: targets that share one are fallbacks for each other
+			names = append(slices.Clone(names), t.Model.Name)
+		}
+		for _, name := range names {
 			key := string(t.RouteType) + " " + name
 			if name == "" || inst.byModel[key] != nil {
 				continue

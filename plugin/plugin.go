@@ -96,6 +96,11 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err := server.Claim(ctx, socket); err != nil {
 		return err
 	}
+	s := &server.Server{Info: Info(schema), Logger: log, New: func(config []byte) (server.Instance, error) {
+		a, _ := g.Open(config) // an instance that cannot work answers its requests with the reason
+		return newKongInstance(k, a)
+	}}
+	g.OnRemoved(s.Removed)
 	closeSockets, err := g.ServeIn(prefix)
 	if err != nil {
 		return err
@@ -105,10 +110,6 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err != nil {
 		return err
 	}
-	s := &server.Server{Info: Info(schema), Logger: log, New: func(config []byte) (server.Instance, error) {
-		a, _ := g.Open(config) // an instance that cannot work answers its requests with the reason
-		return newKongInstance(k, a)
-	}}
 	s.Leave = func() {
 		seen.Close() // the next process wants the address
 		g.Leave()

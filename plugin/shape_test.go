@@ -170,3 +170,29 @@ func TestGenerationThatFailedIsNoAnswer(t *testing.T) {
 		}
 	}
 }
+
+// embedded is the answer to a request for embeddings in base64, as OpenAI's SDKs ask for
+// them.
+func embedded(t *testing.T, provider, answer string) (status int, body string) {
+	t.Helper()
+	b := newBench(t, advanced("llm/v1/embeddings", provider, "", "", ""), func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, answer)
+	}).elsewhere()
+	resp, body := b.send("POST", "/embeddings", asJSON, `{"input":"x","encoding_format":"base64"}`)
+	return resp.StatusCode, body
+}
+
+func TestEmbeddingsAreInTheEncodingThatWasAskedFor(t *testing.T) {
+	for _, vector := range []string{"[0.5,0.25]", `"AAAAPwAAgD4="`} {
+		status, body := embedded(t, "openai", `{"object":"list","data":[{"object":"embedding","index":0,"embedding":`+vector+`}],"model":"m","usage":{"prompt_tokens":2,"total_tokens":2}}`)
+		if status != 200 || !strings.Contains(body, `"embedding":"AAAAPwAAgD4="`) || !strings.Contains(body, `"prompt_tokens":2`) {
+			t.Errorf("%s: %d %s", vector, status, body)
+		}
+	}
+	for _, provider := range []string{"openai", "cohere"} {
+		if status, body := embedded(t, provider, `{"error":{"message":"no capacity","code":503}}`); status != 503 || !strings.Contains(body, "no capacity") {
+			t.Errorf("%s, an error: %d %s", provider, status, body)
+		}
+	}
+}

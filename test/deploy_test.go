@@ -142,7 +142,7 @@ func TestComposeFileMatchesTheOtherFiles(t *testing.T) {
 			}
 		}
 		for _, p := range s.Ports {
-			if name == "grafana" && !strings.HasPrefix(p, "127.0.0.1:") || strings.HasSuffix(p, ":9542") && !strings.HasPrefix(p, "127.0.0.1:") {
+			if (name == "grafana" || name == "prometheus") && !strings.HasPrefix(p, "127.0.0.1:") || strings.HasSuffix(p, ":9542") && !strings.HasPrefix(p, "127.0.0.1:") {
 				t.Errorf("%s: %s has no password and is published to all", name, p)
 			}
 		}

@@ -262,7 +262,7 @@ func TestHeadersHaveTheNamesOfKongsRateLimits(t *testing.T) {
 		state("group", 10, 20, 2*time.Hour, 1500*time.Millisecond, false),
 	})
 	want := map[string]string{
-		"X-RateLimit-Limit-Hour": "100", "X-RateLimit-Remaining-Hour": "5", "X-RateLimit-Limit-Month": "5", "X-RateLimit-Remaining-Month": "2",
+		"X-RateLimit-Limit-Hour": "100", "X-RateLimit-Remaining-Hour": "5", "X-RateLimit-Limit-Month": "5", "X-RateLimit-Remaining-Month": "2.5",
 		"X-RateLimit-Limit-7200": "10", "X-RateLimit-Remaining-7200": "0", "RateLimit-Limit": "10", "RateLimit-Remaining": "0", "RateLimit-Reset": "2",
 	}
 	for name, value := range want {
@@ -272,6 +272,31 @@ func TestHeadersHaveTheNamesOfKongsRateLimits(t *testing.T) {
 	}
 	if len(h) != len(want) {
 		t.Errorf("%v", h)
+	}
+}
+
+// TestHeadersTellSmallCosts: a budget below one unit of the currency is not said to be 0.
+func TestHeadersTellSmallCosts(t *testing.T) {
+	s := &Store{}
+	for _, c := range []struct {
+		limit, used                            float64
+		inLimit, inRemaining, limit6, remains6 string
+	}{
+		{0.5, 0.1234567, "0.5", "0.376543", "500000", "376543"},
+		{0.00001, 0.000009, "0.00001", "0.000001", "10", "1"},
+		{25, 0, "25", "25", "25000000", "25000000"},
+		{2, 3, "2", "0", "2000000", "0"},
+		{0.3, 0.1, "0.3", "0.2", "300000", "200000"},
+	} {
+		h := http.Header{}
+		SetHeaders(h, []State{{Budget: daily(s, Cost(c.limit), func(b *Budget) { b.Cost = true }), Used: Cost(c.used), Reset: time.Second}})
+		for name, want := range map[string]string{
+			"X-RateLimit-Limit-Day": c.inLimit, "X-RateLimit-Remaining-Day": c.inRemaining, "RateLimit-Limit": c.limit6, "RateLimit-Remaining": c.remains6,
+		} {
+			if h.Get(name) != want {
+				t.Errorf("%v of %v are used, %s: %q, want %q", c.used, c.limit, name, h.Get(name), want)
+			}
+		}
 	}
 }
 

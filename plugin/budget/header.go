@@ -15,7 +15,10 @@ var names = map[time.Duration]string{
 // SetHeaders tells a client of its budgets, in the names of Kong's
 // rate-limiting-advanced: the limit and what remains of it, by window, and of the
 // budget that has the smallest share left also without the window, with the seconds
-// until it begins anew. Numbers are whole: a part of the currency's unit counts as none.
+// until it begins anew. Costs have up to six decimals. The names without a window are those
+// of an IETF draft, whose numbers are whole, of units that the server chooses: costs are in
+// millionths there.
+// https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-06
 func SetHeaders(h http.Header, states []State) {
 	if len(states) == 0 {
 		return
@@ -36,8 +39,8 @@ func SetHeaders(h http.Header, states []State) {
 		if name == "" {
 			name = strconv.Itoa(int(window.Seconds()))
 		}
-		set(h, "X-Ratelimit-Limit-"+name, s.Budget.whole(s.Budget.Limit))
-		set(h, "X-Ratelimit-Remaining-"+name, s.Budget.whole(s.Remaining()))
+		h["X-Ratelimit-Limit-"+name] = []string{s.Budget.decimal(s.Budget.Limit)}
+		h["X-Ratelimit-Remaining-"+name] = []string{s.Budget.decimal(s.Remaining())}
 	}
 	set(h, "Ratelimit-Limit", tightest.Budget.whole(tightest.Budget.Limit))
 	set(h, "Ratelimit-Remaining", tightest.Budget.whole(tightest.Remaining()))
@@ -46,8 +49,24 @@ func SetHeaders(h http.Header, states []State) {
 
 func set(h http.Header, name string, n int64) { h[name] = []string{strconv.FormatInt(n, 10)} }
 
-// whole is n in whole tokens, or in whole units of the currency.
-func (b *Budget) whole(n int64) int64 { return int64(b.Amount(n)) }
+// millionths of the currency are the smallest costs that headers tell, in units.
+const millionths = units / 1e6
+
+// whole is n in tokens, or in millionths of the currency.
+func (b *Budget) whole(n int64) int64 {
+	if b.Cost {
+		return n / millionths
+	}
+	return n
+}
+
+// decimal is n in tokens, or in the currency.
+func (b *Budget) decimal(n int64) string {
+	if b.Cost {
+		n -= n % millionths // what remains is not rounded up
+	}
+	return strconv.FormatFloat(b.Amount(n), 'f', -1, 64)
+}
 
 // share is the part of the limit that is left.
 func (s *State) share() float64 { return float64(s.Remaining()) / float64(max(s.Budget.Limit, 1)) }

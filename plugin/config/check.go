@@ -110,7 +110,7 @@ func (k *checker) target(path string, t *Target) {
 	case t.Model.Options.Known():
 		k.warn(path+".logging.price_file", "has no effect: model.options has the prices")
 	case !k.priced(t):
-		k.warn(path+".logging.price_file", "has no effect: costs are for log_statistics, for the algorithm lowest-usage by cost, and for budgets of cost")
+		k.warn(path+".logging.price_file", "has no effect: costs are for log_statistics, for the algorithm lowest-usage by cost, for budgets of cost, and for GO_AI_PROXY_STATUS")
 	}
 	switch semantic := k.c.Balancer.Algorithm == "semantic"; {
 	case semantic && t.Description == "":

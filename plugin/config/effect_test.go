@@ -238,10 +238,30 @@ func TestUnusedOptionsAreRefused(t *testing.T) {
 	}
 }
 
-func TestOAuthForRedisIsRefusedWithWhatToSetInstead(t *testing.T) {
-	_, err := schema.Process(map[string]any{"vectordb": map[string]any{"strategy": "redis", "dimensions": 3.0, "distance_metric": "cosine", "threshold": 0.2,
-		"redis": map[string]any{"host": "h", "cloud_authentication": map[string]any{"auth_provider": "oauth2"}}}})
-	if err == nil || !strings.Contains(err.Error(), "must be aws, azure or gcp") || !strings.Contains(err.Error(), "set username and password instead") {
+// TestLoginsOfRedisAreThoseThatKongHas: with an OAuth server as Kong 3.16 has it.
+func TestLoginsOfRedisAreThoseThatKongHas(t *testing.T) {
+	vectors := func(login map[string]any) map[string]any {
+		return map[string]any{"vectordb": map[string]any{"strategy": "redis", "dimensions": 3.0, "distance_metric": "cosine", "threshold": 0.2,
+			"redis": map[string]any{"host": "h", "cloud_authentication": login}}}
+	}
+	if _, err := schema.Process(vectors(map[string]any{"auth_provider": "oauth2"})); err == nil || !strings.Contains(err.Error(), "must be aws, azure, gcp or oauth") {
 		t.Errorf("%v", err)
+	}
+	if _, err := schema.Process(vectors(map[string]any{"auth_provider": "oauth", "oauth": map[string]any{"token_post_args": map[string]any{"n": 1.0}}})); err == nil || !strings.Contains(err.Error(), "expected a string") {
+		t.Errorf("a number for an argument: %v", err)
+	}
+	target := served("openai")
+	target["description"] = "all"
+	conf := map[string]any{
+		"targets": []any{target}, "balancer": map[string]any{"algorithm": "semantic"},
+		"embeddings": map[string]any{"model": map[string]any{"provider": "openai", "name": "m"}},
+	}
+	conf["vectordb"] = vectors(map[string]any{"auth_provider": "oauth", "oauth": map[string]any{"token_endpoint": "https://login.test/token", "client_id": "c", "client_secret": "s", "token_headers": []any{}, "token_post_args": map[string]any{"resource": "r"}}})["vectordb"]
+	c, err := load(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := c.VectorDB.Redis.CloudAuth.OAuth; o == nil || o.GrantType != "client_credentials" || o.AuthMethod != "client_secret_post" || o.ClientSecretJWTAlg != "HS512" || !o.SSLVerify || o.Timeout != 10000 || o.TokenPostArgs["resource"] != "r" {
+		t.Errorf("%+v", o)
 	}
 }

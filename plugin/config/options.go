@@ -97,7 +97,7 @@ func (k *checker) idle(option *target.Option, t *Target) string {
 	case !option.Of(t.Model.Provider):
 		return "provider " + t.Model.Provider + " does not read it"
 	case option.Price && !k.priced(t):
-		return "costs are for log_statistics, for the algorithm lowest-usage by cost, and for budgets of cost"
+		return "costs are for log_statistics, for the algorithm lowest-usage by cost, for budgets of cost, and for GO_AI_PROXY_STATUS"
 	case option.Translated && k.c.Native():
 		return "a client of llm_format " + k.c.LLMFormat + " says it itself"
 	case option.Routes != nil && !slices.Contains(option.Routes, t.RouteType):

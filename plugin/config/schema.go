@@ -186,8 +186,8 @@ func (f *field) verify(path string) error {
 		}
 		return f.Elements.verify(path + "[]")
 	case "map":
-		if f.Keys == nil || f.Keys.Type != "string" || f.Values == nil || f.Values.Type != "foreign" {
-			return fmt.Errorf("%s: a map has keys of type string and values of type foreign", path)
+		if f.Keys == nil || f.Keys.Type != "string" || f.Values == nil || f.Values.Type != "foreign" && f.Values.Type != "string" {
+			return fmt.Errorf("%s: a map has keys of type string and values of type foreign or string", path)
 		}
 	}
 	if f.Between != nil && len(f.Between) != 2 {

@@ -104,7 +104,7 @@ func (f *field) refuseType(value any) string {
 			return "expected a record"
 		}
 	case "map":
-		return refuseMap(value)
+		return f.refuseMap(value)
 	case "array", "set":
 		if _, ok := value.([]any); !ok {
 			return "expected " + map[string]string{"array": "an array", "set": "a set"}[f.Type]
@@ -132,12 +132,15 @@ func (f *field) refuseType(value any) string {
 }
 
 // refuseMap checks a map of anything but null.
-func refuseMap(value any) string {
+func (f *field) refuseMap(value any) string {
 	switch value := value.(type) {
 	case map[string]any:
 		for _, one := range value {
 			if one == nil {
 				return "required field missing"
+			}
+			if _, ok := one.(string); !ok && f.Values.Type == "string" {
+				return "expected a string"
 			}
 		}
 		return ""

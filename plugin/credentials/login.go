@@ -2,8 +2,6 @@ package credentials
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,7 +16,7 @@ import (
 
 // Cloud is `vectordb.redis.cloud_authentication`: whose identity stands for a password.
 type Cloud struct {
-	Provider              string `json:"auth_provider"` // aws, azure or gcp
+	Provider              string `json:"auth_provider"` // aws, azure, gcp or oauth
 	AWSCacheName          string `json:"aws_cache_name"`
 	AWSRegion             string `json:"aws_region"`
 	AWSIsServerless       bool   `json:"aws_is_serverless"`
@@ -30,6 +28,7 @@ type Cloud struct {
 	AzureClientSecret     string `json:"azure_client_secret"`
 	AzureTenantID         string `json:"azure_tenant_id"`
 	GCPServiceAccountJSON string `json:"gcp_service_account_json"`
+	OAuth                 *OAuth `json:"oauth"`
 }
 
 // Login returns the user and the password of a new connection to a database.
@@ -39,7 +38,7 @@ type Login func(ctx context.Context) (user, password string, err error)
 // long when it is handed out, and servers hang up, or refuse, when it is not any more.
 const LoginLife = refreshAhead
 
-// NewLogin returns the login of a Redis server in a cloud. user is the configured one,
+// NewLogin returns the login of a Redis server in a cloud, or behind an OAuth server. user is the configured one,
 // "" for none. It makes no request. If hc is nil, a client is used as by New. Errors name
 // the field below vectordb.redis but never its value.
 func NewLogin(c *Cloud, user string, hc *http.Client) (Login, error) {
@@ -62,8 +61,10 @@ func newLogin(c *Cloud, user string, hc *http.Client, env *environment) (Login, 
 			return nil, inCloud(err)
 		}
 		return tokenLogin(id.(*bearer), user, func(string) string { return "" }), nil
+	case "oauth":
+		return oauthLogin(c.OAuth, user, hc, env)
 	}
-	return nil, errors.New("vectordb.redis.cloud_authentication.auth_provider: expected aws, azure or gcp")
+	return nil, errors.New("vectordb.redis.cloud_authentication.auth_provider: expected aws, azure, gcp or oauth")
 }
 
 // azureRedis is what a token for Azure's Redis is for.
@@ -93,20 +94,7 @@ func tokenLogin(b *bearer, user string, userOf func(token string) string) Login 
 
 // objectOf returns the object id of the identity that a token of Entra is for: the user
 // of Azure's Redis.
-func objectOf(token string) string {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return ""
-	}
-	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
-	var c struct {
-		Object string `json:"oid"`
-	}
-	if err != nil || json.Unmarshal(claims, &c) != nil {
-		return ""
-	}
-	return c.Object
-}
+func objectOf(token string) string { return claimOf(token, "oid") }
 
 // awsLogin has a signed request for a password, which ElastiCache takes for 15 minutes.
 // https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html

@@ -176,6 +176,10 @@ func (g *Gateway) Record(id string) *record.Record {
 	return rec
 }
 
+// OnRemoved has f called with Kong's id of each plugin that Kong no longer has. It is
+// called before ServeIn.
+func (g *Gateway) OnRemoved(f func(plugin string)) { g.workers.removed = f }
+
 // Dropped is how many records Kong did not ask for in time.
 func (g *Gateway) Dropped() uint64 { return g.records.Dropped() }
 

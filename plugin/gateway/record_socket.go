@@ -31,11 +31,16 @@ import (
 //
 // and is answered in the same form, without JSON when there is none. "left" says
 // that the request's client did not stay to its end, "traced" that Kong makes a
-// span of it. A relay that is about to end
+// span of it. Instead of a question it may say
+//
+//	removed <plugin>
+//
+// when Kong no longer has that plugin. A relay that is about to end
 // says so with the id "leaving": the worker's next request asks Kong's access
 // phase where to go.
 const (
 	leavingLine  = "leaving \n"
+	removedID    = "removed"
 	maxQuestion  = 512             // bytes of a line of the worker's
 	greetingTime = 2 * time.Second // for a worker's first line
 	answerTime   = 2 * time.Second // for writing an answer to it
@@ -57,6 +62,7 @@ const (
 type recordSocket struct {
 	records *record.Store
 	known   func(token string) bool
+	removed func(plugin string) // nil if nobody wants to know
 	log     zerolog.Logger
 
 	mu      sync.Mutex
@@ -169,6 +175,12 @@ func (s *recordSocket) converse(c *workerConn) {
 		id, how, ok := question(in)
 		if !ok {
 			return
+		}
+		if id == removedID {
+			if s.removed != nil {
+				s.removed(how)
+			}
+			continue
 		}
 		if c.write(s.answer(id, how), answerTime) != nil {
 			return

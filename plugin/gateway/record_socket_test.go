@@ -59,6 +59,30 @@ func (w *worker) ask(id, how string) *logged {
 	return recordIn(w.t, line, id)
 }
 
+// TestWorkerTellsOfRemovedPlugins: whoever wants to know is told, and questions after it
+// are answered.
+func TestWorkerTellsOfRemovedPlugins(t *testing.T) {
+	g, a, socket := serving(t)
+	removed := make(chan string, 1)
+	g.workers.removed = func(plugin string) { removed <- plugin }
+	w := connectWorker(t, g, socket, a.token)
+	fmt.Fprintf(w, "removed 6e7c40f6-ce96-48e4-a366-d109c169e444\n")
+	select {
+	case id := <-removed:
+		if id != "6e7c40f6-ce96-48e4-a366-d109c169e444" {
+			t.Errorf("told of %q", id)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody was told")
+	}
+	rec := large(10)
+	g.records.Add("small", rec)
+	ended(g.records, "small", rec)
+	if v := w.ask("small", "over"); len(v.Payload.Response) != 10 {
+		t.Error("the next question is not answered")
+	}
+}
+
 func TestWorkerAsksForLargeRecords(t *testing.T) {
 	g, a, socket := serving(t)
 	w := connectWorker(t, g, socket, a.token)

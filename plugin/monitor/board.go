@@ -88,11 +88,17 @@ type request struct {
 	FirstToken float64        `json:"first_token_ms"`
 	Latency    int64          `json:"latency_ms"`
 	Tried      []tried        `json:"tried"`
+	// Hedged is which of two targets answered, first or hedge; "" without a hedge.
+	Hedged string `json:"hedged,omitempty"`
+	// Placement is of the request's conversation, Answer the state of the response cache.
+	Placement string `json:"affinity,omitempty"`
+	Answer    string `json:"response_cache,omitempty"`
 }
 
 type tried struct {
 	Target  string `json:"target"`
 	Outcome string `json:"outcome"`
+	Reason  string `json:"failover,omitempty"` // the criterion by which another one was asked
 }
 
 // minute is what happened at a target within one minute.
@@ -103,6 +109,8 @@ type minute struct {
 	FirstSum float64 `json:"first_token_ms_sum"`
 	Firsts   int     `json:"first_tokens"`
 	Cost     float64 `json:"cost"`
+	Prompt   int     `json:"prompt_tokens"`
+	Cached   int     `json:"cached_tokens"` // of the prompt's
 }
 
 func (m *minute) add(other minute) {
@@ -112,6 +120,8 @@ func (m *minute) add(other minute) {
 	m.FirstSum += other.FirstSum
 	m.Firsts += other.Firsts
 	m.Cost += other.Cost
+	m.Prompt += other.Prompt
+	m.Cached += other.Cached
 }
 
 // history is a target's last hour. The minute of unix minute n is at n % minutes.
@@ -132,10 +142,11 @@ func (b *board) add(d *record.Data) {
 		At: d.Started, Route: d.Route, Operation: d.Label.Operation, Provider: d.Label.Provider, Model: d.Label.Model, Target: d.Label.Target,
 		Status: d.Status, Outcome: d.Outcome, Mode: d.Mode, Input: d.Usage.Prompt, Output: d.Usage.Completion, Estimated: d.Estimated,
 		Cost: cost, FirstToken: milliseconds(d.First), Latency: d.Latency.Milliseconds(),
+		Hedged: d.Hedge.Winner(), Placement: d.Affinity.Placement, Answer: d.ResponseCache,
 	}
 	for i := range d.Tried {
 		t := &d.Tried[i]
-		room = append(room, tried{t.Target, t.Outcome})
+		room = append(room, tried{t.Target, t.Outcome, t.Failover})
 		m := b.minute(targetKey{d.PluginID, t.Target}, d.Started)
 		if m == nil {
 			continue
@@ -155,6 +166,8 @@ func (b *board) add(d *record.Data) {
 	b.modified++
 	if m := b.minute(targetKey{d.PluginID, d.Label.Target}, d.Started); m != nil && len(d.Tried) > 0 {
 		m.Cost += cost
+		m.Prompt += d.Usage.Prompt
+		m.Cached += d.Usage.Cached
 		if d.First > 0 {
 			m.FirstSum += milliseconds(d.First)
 			m.Firsts++

@@ -37,6 +37,7 @@ var (
 // metrics holds everything that is exported.
 type metrics struct {
 	registry *prometheus.Registry
+	shown    *prometheus.Registry // of those that totals are made of
 	open     prometheus.Gauge
 	streams  prometheus.Gauge
 
@@ -78,10 +79,13 @@ type series struct {
 }
 
 func newMetrics(source Source, dropped map[string]func() uint64) *metrics {
-	m := &metrics{registry: prometheus.NewRegistry(), series: map[seriesKey]*series{}, tries: map[tryKey]prometheus.Counter{}}
+	m := &metrics{registry: prometheus.NewRegistry(), shown: prometheus.NewRegistry(), series: map[seriesKey]*series{}, tries: map[tryKey]prometheus.Counter{}}
 	counter := func(name, help string, labels []string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 		m.registry.MustRegister(c)
+		if _, ok := counted[name]; ok || summed[name] != nil {
+			m.shown.MustRegister(c)
+		}
 		return c
 	}
 	histogram := func(name, help string, bounds []float64, labels []string) *prometheus.HistogramVec {
@@ -153,11 +157,7 @@ func (m *metrics) count(d *record.Data) {
 		m.affinity.WithLabelValues(d.Route, d.Affinity.Key, d.Affinity.Placement).Inc()
 	}
 	if h := d.Hedge; h != nil {
-		winner := "first"
-		if h.Won {
-			winner = "hedge"
-		}
-		m.hedged.WithLabelValues(d.Route, h.First, h.Target, winner).Inc()
+		m.hedged.WithLabelValues(d.Route, h.First, h.Target, h.Winner()).Inc()
 		m.hedgedTokens.WithLabelValues(d.Route, h.First, h.Target).Add(float64(h.Prompt + h.Completion))
 		m.hedgedCost.WithLabelValues(d.Route, h.First, h.Target).Add(h.Cost)
 	}

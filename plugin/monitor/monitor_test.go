@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/test/ports"
 	"go-ai-proxy/translators/chat"
@@ -203,6 +206,60 @@ func TestStateHasTheLastRequestsTheNewestFirst(t *testing.T) {
 	}
 	if calls != lastRequests+7 || errors != calls {
 		t.Errorf("the first target has %d calls, %d errors", calls, errors)
+	}
+}
+
+// TestPageShowsWhatFailoverHedgingAndCachesDid: sums since the start by route, and what
+// was special about each of the last requests.
+func TestPageShowsWhatFailoverHedgingAndCachesDid(t *testing.T) {
+	m, l := begun()
+	all := streamed()
+	all.Tried[0].Failover, all.Tried[0].Spent = "overloaded", &record.Spent{Usage: chat.Usage{Prompt: 40}, Cost: 0.25}
+	all.Hedge = &record.Hedge{First: "fast", Target: "slow", Won: true, Prompt: 30, Completion: 2, Cost: 0.5}
+	all.Affinity, all.PromptCache = record.Affinity{Key: "user", Placement: "busy"}, promptcache.Done{State: promptcache.Added}
+	kept := streamed()
+	kept.Tried, kept.ResponseCache, kept.Saved, kept.Usage = nil, "hit", &record.Saved{Usage: chat.Usage{Prompt: 10, Completion: 5}, Cost: 0.125}, chat.Usage{}
+	other := streamed()
+	other.Route, other.Tried = "plain", other.Tried[1:]
+	for _, d := range []*record.Data{all, all, kept, other} {
+		m.Settle(d)
+	}
+	state := m.state(time.Now())
+	want := []totals{{
+		Route: "chat", Failovers: counts{"overloaded": 2}, Replaced: used{80, 0.5},
+		Hedged: counts{"hedge": 2}, Cancelled: used{64, 1}, Affinity: counts{"busy": 2},
+		Prompts: counts{"added": 2}, Answers: counts{"hit": 1}, Saved: used{15, 0.125},
+	}}
+	if !reflect.DeepEqual(state.Totals, want) {
+		t.Errorf("%+v", state.Totals)
+	}
+	var notes, reasons []string
+	for _, r := range state.Requests {
+		if r.Route == "chat" {
+			notes = append(notes, r.Hedged+"/"+r.Placement+"/"+r.Answer)
+		}
+		for _, one := range r.Tried {
+			if one.Reason != "" {
+				reasons = append(reasons, one.Reason)
+			}
+		}
+	}
+	slices.Sort(notes)
+	if !slices.Equal(notes, []string{"//hit", "hedge/busy/", "hedge/busy/"}) || !slices.Equal(reasons, []string{"overloaded", "overloaded"}) {
+		t.Errorf("%q, replaced because of %q", notes, reasons)
+	}
+	prompt, cached := 0, 0
+	for _, minute := range state.Targets[1].Minutes {
+		prompt, cached = prompt+minute.Prompt, cached+minute.Cached
+	}
+	if prompt != 3000 || cached != 1800 {
+		t.Errorf("%d of %d tokens are cached", cached, prompt)
+	}
+	if _, text := get(t, l, "/state"); !strings.Contains(text, `"totals": [`) {
+		t.Error("the page is not told")
+	}
+	if idle, _ := begun(); len(idle.state(time.Now()).Totals) != 0 {
+		t.Error("there are totals before anything was done")
 	}
 }
 

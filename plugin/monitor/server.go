@@ -188,9 +188,6 @@ func (l *Listener) guard(next http.Handler) http.Handler {
 		if err != nil {
 			host = r.Host
 		}
-		if l.pprof {
-			runtime.SetMutexProfileFraction(lockSample)
-		}
 		if !l.public && !isLoopback(host) { // a foreign name that resolves to this address: DNS rebinding
 			http.Error(w, "this host is not served: use 127.0.0.1", http.StatusForbidden)
 			return
@@ -251,12 +248,13 @@ type state struct {
 	Version  string    `json:"version"`
 	PID      int       `json:"pid"`
 	Targets  []shown   `json:"targets"`
+	Totals   []totals  `json:"totals"`
 	Budgets  []Budget  `json:"budgets,omitempty"`
 	Requests []request `json:"requests"`
 }
 
 func (m *Monitor) state(now time.Time) state {
-	return state{Now: now, Began: m.began, Version: m.version, PID: os.Getpid(), Targets: m.targets(now), Budgets: budgets(m.source), Requests: m.board.requests()}
+	return state{Now: now, Began: m.began, Version: m.version, PID: os.Getpid(), Targets: m.targets(now), Totals: m.metrics.totals(), Budgets: budgets(m.source), Requests: m.board.requests()}
 }
 
 // Bounds of the page's event streams.

@@ -77,6 +77,17 @@ type Hedge struct {
 	Estimated          bool // Prompt is
 }
 
+// Winner is which of the two answered: first or hedge. It is "" if there was no hedge.
+func (h *Hedge) Winner() string {
+	switch {
+	case h == nil:
+		return ""
+	case h.Won:
+		return "hedge"
+	}
+	return "first"
+}
+
 // Label is what tells a target's numbers from those of others, in metrics. All of it
 // comes from the configuration.
 type Label struct {

@@ -162,6 +162,19 @@ func (in *instances) close(id int32) *started {
 	return st
 }
 
+// remove retires the instances of a plugin, of all workers.
+func (in *instances) remove(plugin string) {
+	in.mu.Lock()
+	var unused []Instance
+	for slot, st := range in.current {
+		if slot.plugin == plugin {
+			unused = append(unused, in.retire(st)...)
+		}
+	}
+	in.mu.Unlock()
+	in.closeEach(unused)
+}
+
 // retire queues st for its end.
 func (in *instances) retire(st *started) (unused []Instance) {
 	if st.retired {

@@ -122,6 +122,27 @@ func TestInstanceOfADeletedPluginGoesWhenIdle(t *testing.T) {
 	}
 }
 
+// TestInstancesOfARemovedPluginGo: of all workers, after their grace, and no others.
+func TestInstancesOfARemovedPluginGo(t *testing.T) {
+	l := &ledger{}
+	in := l.instances()
+	gone := []*started{in.start(1, config("p", 1, "")), in.start(2, config("p", 2, ""))}
+	kept := in.start(1, config("q", 3, ""))
+	in.remove("p")
+	in.remove("unknown")
+	in.sweep(time.Now().Add(59 * time.Second))
+	if in.status(gone[0].id) == nil {
+		t.Error("gone while requests may have its id")
+	}
+	in.sweep(time.Now().Add(2 * time.Minute))
+	if in.status(gone[0].id) != nil || in.status(gone[1].id) != nil || in.status(kept.id) == nil || len(l.live) != 1 {
+		t.Errorf("%d instances are left", len(l.live))
+	}
+	if again := in.start(1, config("p", 4, "")); in.status(again.id) == nil {
+		t.Error("a plugin that was added again is not served")
+	}
+}
+
 // relaying is an instance that is used beside events.
 type relaying struct {
 	plugin

@@ -104,8 +104,8 @@ type Server struct {
 	// body; default 1 min.
 	Grace time.Duration
 	// Idle is how long an instance stays that Kong neither uses nor closes
-	// (it does not close those of deleted plugins); default 1 h. Kong starts
-	// an instance anew when its id is not known.
+	// (it does not close those of deleted plugins: see Removed); default 1 h. Kong
+	// starts an instance anew when its id is not known.
 	Idle time.Duration
 	// Leave, if set, is called when the context is done and no event is open any
 	// more; the instances are closed after it.
@@ -126,8 +126,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	s.Idle = orDefault(s.Idle, time.Hour)
 	s.mu.Lock()
 	s.conns = make(map[*conn]struct{})
-	s.mu.Unlock()
 	s.instances = newInstances(s.open, s.end, s.Grace, s.Idle)
+	s.mu.Unlock()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -148,6 +148,17 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	s.instances.closeAll()
 	return err
+}
+
+// Removed is called when Kong no longer has the plugin with that id: its instances are
+// freed after their grace, as if Kong had closed them.
+func (s *Server) Removed(plugin string) {
+	s.mu.Lock()
+	instances := s.instances
+	s.mu.Unlock()
+	if instances != nil { // nothing is served yet
+		instances.remove(plugin)
+	}
 }
 
 // Connected says whether one of Kong's workers is connected.

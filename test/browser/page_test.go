@@ -4,12 +4,16 @@ package browser
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -76,8 +80,14 @@ type gateway struct {
 
 func serve(t *testing.T, status string) *gateway {
 	t.Helper()
+	return serveWith(t, status, "-mock", "-config", "../../kong.yml")
+}
+
+// serveWith starts standalone with these arguments.
+func serveWith(t *testing.T, status string, args ...string) *gateway {
+	t.Helper()
 	g := &gateway{url: "http://" + ports.Hold(t)}
-	g.cmd = exec.Command(program, "standalone", "-mock", "-config", "../../kong.yml", "-listen", strings.TrimPrefix(g.url, "http://"))
+	g.cmd = exec.Command(program, append([]string{"standalone", "-listen", strings.TrimPrefix(g.url, "http://")}, args...)...)
 	g.cmd.Env = append(os.Environ(), "GO_AI_PROXY_STATUS="+status, "OPENAI_AUTH_HEADER=Bearer sk-marked")
 	var said bytes.Buffer
 	g.cmd.Stderr = &said
@@ -101,6 +111,19 @@ func serve(t *testing.T, status string) *gateway {
 func (g *gateway) stop() {
 	_ = g.cmd.Process.Kill()
 	_ = g.cmd.Wait()
+}
+
+// post sends a request that is repeated exactly by the next one of the same user.
+func (g *gateway) post(t *testing.T, path, user string) {
+	t.Helper()
+	resp, err := http.Post(g.url+path, "application/json", strings.NewReader(`{"messages":[{"role":"user","content":"a marked prompt"}],"temperature":0,"user":"`+user+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 200 && resp.StatusCode != 429 {
+		t.Fatal(path, resp.Status)
+	}
 }
 
 // ask sends a chat request with a marked prompt.
@@ -190,6 +213,122 @@ func TestPageFollowsTheGateway(t *testing.T) {
 	if len(*found) > 0 {
 		t.Errorf("the page's console: %q", *found)
 	}
+}
+
+// special configures everything that goes beyond calling a target. SLOW, BUSY and GOOD
+// are places of the provider.
+const special = `
+_format_version: "3.0"
+services:
+- name: ai
+  url: http://localhost:32000
+  routes:
+  - name: hedged
+    paths: [/hedged]
+    plugins:
+    - name: go-ai-proxy
+      config:
+        balancer: {algorithm: priority, hedge: {after: 10ms, budget: 100%}}
+        targets: [TARGET(SLOW), TARGET(GOOD)]
+  - name: replaced
+    paths: [/replaced]
+    plugins:
+    - name: go-ai-proxy
+      config:
+        balancer: {algorithm: priority, failover_criteria: [overloaded]}
+        targets: [TARGET(BUSY), TARGET(GOOD)]
+  - name: kept
+    paths: [/kept]
+    plugins:
+    - name: go-ai-proxy
+      config:
+        response_cache: {ttl: 60, per: []}
+        budgets: [{per: route, limit: {tokens: 5000}, window: 30d}]
+        targets: [TARGET(GOOD)]
+  - name: talk
+    paths: [/talk]
+    plugins:
+    - name: go-ai-proxy
+      config:
+        balancer: {algorithm: affinity, healthchecks: {active: {interval: 100, path: /health}}}
+        targets: [TARGET(GOOD), TARGET(ALSO)]
+`
+
+// provider answers as the path of a target says.
+func provider(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/slow"):
+			select {
+			case <-r.Context().Done():
+				return
+			case <-time.After(20 * time.Second):
+			}
+		case strings.HasPrefix(r.URL.Path, "/busy"):
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `{"error":{"message":"The server is overloaded","type":"overloaded_error","code":"overloaded"}}`)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":"1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],`+
+			`"usage":{"prompt_tokens":2000,"completion_tokens":100,"total_tokens":2100,"prompt_tokens_details":{"cached_tokens":1500}}}`)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// TestPageShowsWhatTheGatewayDid: hedges, replaced calls, conversations, kept answers,
+// budgets and health checks.
+func TestPageShowsWhatTheGatewayDid(t *testing.T) {
+	ctx := browser(t)
+	found := problems(ctx)
+	at := provider(t)
+	config := regexp.MustCompile(`TARGET\((\w+)\)`).ReplaceAllStringFunc(special, func(s string) string {
+		name := strings.ToLower(s[len("TARGET(") : len(s)-1])
+		weight := map[string]string{"slow": "200", "busy": "200"}[name]
+		return `{route_type: llm/v1/chat, weight: ` + cmp.Or(weight, "100") + `, model: {provider: openai, name: ` + name + `, options: {input_cost: 1, output_cost: 2, upstream_url: "` + at + "/" + name + `/v1/chat/completions"}}}`
+	})
+	file := filepath.Join(t.TempDir(), "kong.yml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status := ports.Hold(t)
+	g := serveWith(t, status, "-config", file)
+	for _, path := range []string{"/hedged", "/replaced", "/talk", "/kept", "/kept"} {
+		g.post(t, path, "u")
+	}
+	if err := chromedp.Run(ctx, chromedp.Navigate("http://"+status+"/")); err != nil {
+		t.Fatal(err)
+	}
+	atLeast(t, ctx, rows, 5)
+	atLeast(t, ctx, `document.querySelectorAll("#totals tr").length`, 4)
+	atLeast(t, ctx, `document.body.textContent.includes("health checks: ") ? 1 : 0`, 1)
+	shown := text(t, ctx, `document.body.innerText`)
+	for _, want := range []string{
+		"1, of which the second target answered 1", "hedged: the second target answered", // hedging
+		"overloaded 1", "openai/busy (http_503: overloaded)", // failover by reason
+		"100.0 %", "home 1", // affinity
+		"75.0 % of 2,000 tokens",            // what providers had cached
+		"hit 1, miss 1", "kept answer: hit", // the response cache
+		"2,100 tokens saved, cost 0.0022",
+		"route: tokens per 30d", "42.0 %", // the budget
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(shown)
+	}
+	if strings.Contains(shown, "marked") || len(*found) > 0 {
+		t.Errorf("a prompt is shown, or the console says %q", *found)
+	}
+	if weak := text(t, ctx, contrast); weak != "" {
+		t.Errorf("too little contrast: %s", weak)
+	}
+	save(t, ctx, "special")
 }
 
 // TestPageFitsASmallScreen: nothing is cut off at 360 pixels; the table scrolls within

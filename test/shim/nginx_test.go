@@ -106,7 +106,7 @@ func copyShim(repo, dir string, patience time.Duration) error {
 	if err := os.CopyFS(filepath.Join(dir, shimDir), os.DirFS(filepath.Join(repo, shimDir))); err != nil {
 		return err
 	}
-	changes := map[string]map[string]string{}
+	changes := map[string]map[string]string{"removed.lua": {"local EVERY = 30 ": "local EVERY = 0.05 "}}
 	if patience != asShipped {
 		changes["records.lua"] = map[string]string{"local PATIENCE = 0.5 ": fmt.Sprintf("local PATIENCE = %g ", patience.Seconds())}
 	}

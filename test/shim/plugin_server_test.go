@@ -120,6 +120,36 @@ func TestRotatedSecretReachesGo(t *testing.T) {
 }
 
 // GET / of the Admin API writes Kong's configuration as JSON.
+// TestRelayIsToldOfPluginsThatKongRemoved, and not of those that Kong has, or of which it
+// cannot say.
+func TestRelayIsToldOfPluginsThatKongRemoved(t *testing.T) {
+	g, _ := start(t, hello)
+	r := startRecords(t, g, func(string) string { return "\n" })
+	for _, name := range []string{"kept", "gone", "off", "unknown"} {
+		g.post("/v1", "{}", "X-Test-Config", name)
+	}
+	for file, id := range map[string]string{"removed": "plugin-gone", "disabled": "plugin-off", "unknown": "plugin-unknown"} {
+		if err := os.WriteFile(filepath.Join(g.dir, file), []byte(id), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func() []string {
+		var lines []string
+		for _, line := range r.lines() {
+			if strings.HasPrefix(line, "removed ") {
+				lines = append(lines, strings.TrimSpace(line))
+			}
+		}
+		slices.Sort(lines)
+		return lines
+	}
+	for end := time.Now().Add(20 * time.Second); len(told()) < 2 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond) // for what must not come
+	want(t, "what the relay was told", told(), []string{"removed plugin-gone", "removed plugin-off"})
+}
+
 func TestProcessOfThePluginServerIsNotInKongsConfiguration(t *testing.T) {
 	g := startGateway(t, 1, hasty)
 	want(t, "configuration", g.post("/_configuration", "").body, `[{"name":"go-ai-proxy"}]function`)
@@ -166,7 +196,7 @@ func TestSchemaModuleWithoutSchemaJSONIsOneThatKongDoesNotFind(t *testing.T) {
 // What Kong 3.4.2 has of the PDK and of itself, as far as the shim uses it; what it
 // has not is asked for before it is called.
 var kong34 = strings.Fields(`kong.client.get_consumer kong.configuration kong.configuration.pluginservers kong.configuration.prefix
-	kong.configuration.role kong.ctx.shared.authenticated_groups kong.db kong.db.acls kong.log.err kong.log.warn
+	kong.configuration.role kong.ctx.shared.authenticated_groups kong.db kong.db.acls kong.db.plugins kong.log.err kong.log.warn
 	kong.log.set_serialize_value kong.request.get_uri_captures kong.response.exit kong.response.get_source
 	kong.service.request.set_body kong.service.request.clear_header kong.tracing.start_span`)
 

@@ -39,7 +39,7 @@ func (dialect) ParseRequest(o *jsonedit.Value) (*chat.Request, error) {
 		return nil, err
 	}
 	parseServers(r, o.Get("mcp_servers"))
-	r.NameTools()
+	r.FitTools()
 	return r, nil
 }
 

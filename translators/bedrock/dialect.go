@@ -54,7 +54,7 @@ func (dialect) ParseRequest(v *jsonedit.Value) (*chat.Request, error) {
 			r.Extra = append(r.Extra, chat.Member{Name: name, Value: value})
 		}
 	}
-	r.NameTools()
+	r.FitTools()
 	return r, nil
 }
 

@@ -55,7 +55,7 @@ func TestClientsRequestIsUnderstood(t *testing.T) {
 				{Kind: chat.Text, Text: jsonedit.Plain(`{"a":[1]}`)}, {Kind: chat.Text, Text: jsonedit.Plain("b")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/gif", Data: jsonedit.Plain("aGk=")}}}}}},
 		},
 		MaxTokens: "9", Temperature: "0.10", TopP: "1e0", TopK: "5", Stop: []string{"END"},
-		Tools:      []chat.Tool{{Name: "f", Description: jsonedit.Plain("d"), Strict: &strict, Parameters: chat.Raw(`{"type":"object"}`), CacheControl: ephemeral}, {Name: "s", Hosted: chat.OtherHosted, Native: chat.Raw(`{"systemTool":{"name":"s"}}`)}},
+		Tools:      []chat.Tool{{Name: "f", Description: jsonedit.Plain("d"), Strict: &strict, Parameters: chat.Raw(`{"type":"object","properties":{}}`), CacheControl: ephemeral}, {Name: "s", Hosted: chat.OtherHosted, Native: chat.Raw(`{"systemTool":{"name":"s"}}`)}},
 		ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"}, Thoughts: true, ReasoningBudget: "2048", ReasoningEffort: "xhigh", ServiceTier: "flex", Metadata: chat.Raw(`{"a":"b"}`),
 		ResponseFormat: chat.ResponseFormat{Type: "json_schema", Name: "p", Schema: chat.Raw(`{"type":"object"}`)},
 		Extra: []chat.Member{{Name: "guardrailConfig", Value: chat.Raw(`{"guardrailIdentifier":"g","guardrailVersion":"1"}`)},
@@ -82,7 +82,7 @@ func TestReasoningEffortIsReadInEveryModelsFormat(t *testing.T) {
 
 func TestInvalidClientRequestsNameTheField(t *testing.T) {
 	for body, want := range map[string]string{
-		`[`: "request body is not a valid JSON object", `[]`: "request body is not a valid JSON object", `{}`: "messages: is missing",
+		`[`: "request body is not valid JSON: the text ends where a value must stand at byte 1", `[]`: "request body is not valid JSON: want an object", `{}`: "messages: is missing",
 		`{"messages":[{"role":"tool","content":[{"text":"x"}]}]}`:                                                                           "messages[0].role: must be user, assistant or system, not 'tool'",
 		`{"messages":[{"role":"user","content":[]}]}`:                                                                                       "messages[0].content: is missing",
 		`{"messages":[{"role":"user","content":["x"]}]}`:                                                                                    "messages[0].content[0]: must be a content block",

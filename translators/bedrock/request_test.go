@@ -376,7 +376,7 @@ func TestRequestEqualsKongs(t *testing.T) {
 	if err != nil {
 		t.Skip("Kong's fixtures are not here")
 	}
-	for _, model := range []string{"bedrock", "anthropic.claude-v2", llama} {
+	for _, model := range []string{"bedrock", "anthropic.claude-3-5-sonnet-20241022-v2:0", llama} {
 		req, err := chat.ParseRequest(openai.Chat, body)
 		if err != nil {
 			t.Fatal(err)

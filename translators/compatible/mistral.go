@@ -66,7 +66,7 @@ var mistralEmbeddings = func() *provider.Operation {
 
 // thinkers are the models that take a thought in the history, by the beginnings of
 // their names. https://docs.mistral.ai/capabilities/reasoning
-var thinkers = []string{"magistral", "mistral-medium-3-5", "mistral-medium-latest", "mistral-small-latest", "mistral-small-2603"}
+var thinkers = []string{"magistral", "mistral-medium-3-5", "mistral-medium-2604", "mistral-medium-latest", "mistral-small-latest", "mistral-small-2603"}
 
 // bridge stands between results and the user's next words, as an interrupted agent sends
 // them: Mistral's models refuse a user behind results, and the system behind an answer

@@ -38,10 +38,30 @@ var Provider = provider.Provider{
 // a call then: "The tool_choice parameter does not support being set to required or
 // object in thinking mode". Of the others nothing is known.
 // https://github.com/cloudwego/eino/issues/994
+//
+// The open models of Qwen3 refuse whole answers besides: "parameter.enable_thinking must be
+// set to false for non-streaming calls". Those of July 2025 think always or never.
+// https://github.com/QuantumNous/new-api/pull/1109
 var qwens = provider.Families{
-	{Prefix: "qwen3.", Unforced: true, Off: jsonedit.Edit{Key: "enable_thinking", Value: []byte("false")}, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3.", Unforced: true, Off: unthinking, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-235b-a22b-instruct-", Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-235b-a22b-thinking-", Unforced: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-235b-a22b-", Unforced: true, Off: unthinking, ThinksInStreams: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-30b-a3b-instruct-", Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-30b-a3b-thinking-", Unforced: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-30b-a3b-", Unforced: true, Off: unthinking, ThinksInStreams: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-next-80b-a3b-thinking-", Unforced: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-32b-", Unforced: true, Off: unthinking, ThinksInStreams: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-14b-", Unforced: true, Off: unthinking, ThinksInStreams: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-8b-", Unforced: true, Off: unthinking, ThinksInStreams: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-4b-", Unforced: true, Off: unthinking, ThinksInStreams: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-1.7b-", Unforced: true, Off: unthinking, ThinksInStreams: true, Document: thinkingPage, Read: "2026-11"},
+	{Prefix: "qwen3-0.6b-", Unforced: true, Off: unthinking, ThinksInStreams: true, Document: thinkingPage, Read: "2026-11"},
 	{Prefix: "qwq-", Unforced: true, Document: thinkingPage, Read: "2026-11"},
 }
+
+// unthinking tells a model not to think.
+var unthinking = jsonedit.Edit{Key: "enable_thinking", Value: []byte("false")}
 
 const thinkingPage = "https://www.alibabacloud.com/help/en/model-studio/deep-thinking"
 

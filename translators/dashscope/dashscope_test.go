@@ -22,6 +22,12 @@ func TestCallsAreDemandedOfQwenAsItTakesThem(t *testing.T) {
 		{"it always thinks", "qwq-plus", forced, `"tool_choice":"auto"`, `"enable_thinking"`},
 		{"it does not think", "qwen-plus", forced, `"name":"f"}}`, `"enable_thinking"`},
 		{"nothing is demanded", "qwen3.5-plus", tools, `"name":"f"`, `"enable_thinking"`},
+		{"a whole answer of an open model", "qwen3-32b", tools, `"enable_thinking":false`, `"stream":true`},
+		{"a whole answer with thoughts of an open model", "Qwen3-8B", tools + `,"thinking":{"type":"enabled","budget_tokens":4000}`, `"enable_thinking":false`, `"reasoning_effort"`},
+		{"a whole answer with a demanded call", "qwen3-235b-a22b", forced, `"enable_thinking":false`, `"auto"`},
+		{"a stream of an open model", "qwen3-32b", tools + `,"stream":true`, `"stream":true`, `"enable_thinking"`},
+		{"an open model that never thinks", "qwen3-235b-a22b-instruct-2507", forced, `"name":"f"}}`, `"enable_thinking"`},
+		{"an open model that always thinks", "qwen3-30b-a3b-thinking-2507", forced, `"tool_choice":"auto"`, `"enable_thinking"`},
 		{"no thoughts are wanted", "qwen3.5-plus", tools + `,"thinking":{"type":"disabled"}`, `"enable_thinking":false`, `"reasoning_effort"`},
 	} {
 		r, err := chat.ParseRequest(anthropic.Dialect, []byte("{"+c.body+"}"))

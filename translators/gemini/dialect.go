@@ -64,7 +64,7 @@ func (dialect) ParseRequest(v *jsonedit.Value) (*chat.Request, error) {
 			return nil, err
 		}
 	}
-	q.NameTools()
+	q.FitTools()
 	return q.Request, q.generationConfig(first(v, "generationConfig", "generation_config"))
 }
 

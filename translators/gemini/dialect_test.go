@@ -58,7 +58,7 @@ func TestClientRequest(t *testing.T) {
 		},
 		Tools: []chat.Tool{
 			{Name: "f", Description: jsonedit.Plain("d"), Parameters: chat.Raw(`{"type":"object","properties":{"a":{"type":["number","null"]}}}`)},
-			{Name: "g", Parameters: chat.Raw(`{"type":"object"}`)},
+			{Name: "g", Parameters: chat.Raw(`{"type":"object","properties":{}}`)},
 			{Name: "googleSearch", Hosted: chat.WebSearch, Native: chat.Raw(`{"googleSearch":{}}`)},
 		},
 		ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"},
@@ -90,7 +90,7 @@ func TestClientRequestSurvivesTheRoundTrip(t *testing.T) {
 
 func TestInvalidClientRequestsAreRefused(t *testing.T) {
 	for body, want := range map[string]string{
-		`[`:                              "request body is not a valid JSON object",
+		`[`:                              "request body is not valid JSON",
 		`{}`:                             "contents: is missing",
 		`{"contents":"a"}`:               "contents: must be an array",
 		`{"contents":[{"role":"user"}]}`: "contents[0].parts: must not be empty",

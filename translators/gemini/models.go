@@ -15,6 +15,7 @@ type model struct {
 	noSystem, systemAsWords bool
 	thinks                  thinks
 	least, most             int      // of a budget
+	output                  int      // the most tokens that it writes, 0 if that is not known
 	off                     bool     // a budget of 0 turns thinking off
 	levels                  []string // of thinkingLevel, from the least on
 	// noJSON: the model has no JSON mode at all. noTools: it calls no functions.
@@ -25,6 +26,8 @@ type model struct {
 	noPenalties bool
 	// signs: calls in the history need a thought signature, and results may hold media.
 	signs bool
+	// searchesAsOne: all searches of an answer are paid for as one.
+	searchesAsOne bool
 	// documents of the row, beside the pages of all.
 	document string
 }
@@ -47,6 +50,7 @@ const (
 	thinkingPage = "https://ai.google.dev/gemini-api/docs/thinking"
 	neonPage     = "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/guides/gemini-4-neon" // read 2026-11
 	modelsPage   = "https://ai.google.dev/gemini-api/docs/models"
+	imagePage    = "https://ai.google.dev/gemini-api/docs/image-generation" // read 2026-11
 	gemmaPage    = "https://ai.google.dev/gemma/docs/core/gemma_on_gemini_api"
 )
 
@@ -60,19 +64,23 @@ const (
 //	https://ai.google.dev/gemma/docs/core/prompt-structure (before Gemma 4: no system role)
 var models = []model{
 	{prefix: "gemini-4-neon", thinks: byLevel, levels: []string{"LOW", "MEDIUM", "HIGH", "XHIGH"}, joins: true, signs: true, noPenalties: true, document: neonPage},
-	{prefix: "gemini-3-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
-	{prefix: "gemini-3.1-flash-lite", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
-	{prefix: "gemini-3-pro", thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true, document: thinkingPage},
-	{prefix: "gemini-3", thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},
-	{prefix: "gemini-2.5-pro", thinks: byBudget, least: 128, most: 32768, document: thinkingPage},
-	{prefix: "gemini-2.5-flash-lite", thinks: byBudget, least: 512, most: 24576, off: true, document: thinkingPage},
-	{prefix: "gemini-2.5", thinks: byBudget, least: 1, most: 24576, off: true, document: thinkingPage},
-	{prefix: "gemini-1.0", noSystem: true, document: modelsPage},
-	{prefix: "gemini-1", document: modelsPage},
-	{prefix: "gemini-2", document: modelsPage},
+	{prefix: "gemini-3-pro-image", joins: true, signs: true, document: imagePage},
+	{prefix: "gemini-3.1-flash-image", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, joins: true, signs: true, document: imagePage},
+	{prefix: "gemini-3.5-flash", output: 65535, thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/guides/gemini-3-5-flash"},
+	{prefix: "gemini-3-flash", output: 65535, thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3.1-flash-lite", output: 65535, thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3-pro", output: 65535, thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3", output: 65535, thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-2.5-pro", output: 65535, thinks: byBudget, least: 128, most: 32768, searchesAsOne: true, document: thinkingPage},
+	{prefix: "gemini-2.5-flash-image", searchesAsOne: true, document: imagePage},
+	{prefix: "gemini-2.5-flash-lite", output: 65535, thinks: byBudget, least: 512, most: 24576, off: true, searchesAsOne: true, document: thinkingPage},
+	{prefix: "gemini-2.5", output: 65535, thinks: byBudget, least: 1, most: 24576, off: true, searchesAsOne: true, document: thinkingPage},
+	{prefix: "gemini-1.0", output: 8192, noSystem: true, searchesAsOne: true, document: modelsPage},
+	{prefix: "gemini-1", output: 8192, searchesAsOne: true, document: modelsPage},
+	{prefix: "gemini-2", output: 8192, searchesAsOne: true, document: modelsPage},
 	{prefix: "gemma-4", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, document: gemmaPage},
-	{prefix: "gemma-3", systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
-	{prefix: "gemma-2", systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
+	{prefix: "gemma-3", output: 8192, systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
+	{prefix: "gemma-2", output: 8192, systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
 	{prefix: "gemma-", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, document: gemmaPage},
 	{prefix: "gemini-", thinks: byLevel, levels: threeLevels, joins: true, signs: true, noPenalties: true, document: neonPage}, // the newest
 	{thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},                                   // tuned models, aliases
@@ -107,6 +115,12 @@ func (m *model) facts() provider.Facts {
 		}
 	case byLevel:
 		f.Without = append(f.Without, config+"thinkingConfig.thinkingBudget")
+	}
+	if m.output > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("writes %d tokens at most", m.output))
+	}
+	if m.searchesAsOne {
+		f.Notes = append(f.Notes, "the searches of an answer are paid for as one")
 	}
 	if m.noSystem || m.systemAsWords {
 		f.Without = append(f.Without, "systemInstruction")

@@ -229,6 +229,9 @@ const (
 // whether there is one. Counters are running totals; a counter that is not sent has
 // not changed.
 func readUsage(v *jsonedit.Value, u *chat.Usage) bool {
+	if n := paidSearches(v); n > 0 {
+		u.SearchUnits = n
+	}
 	m := v.Get("usageMetadata")
 	if m == nil || m.Type() != jsonedit.TypeObject {
 		return false

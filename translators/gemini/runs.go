@@ -125,6 +125,27 @@ func partsOfRun(token string) (parts [][]byte, calls bool) {
 	return parts, calls
 }
 
+// paidSearches is how many searches of an answer, or of a part of a stream, Google charges
+// for: each that is not empty, once; of the older models, all of an answer as one.
+// https://ai.google.dev/gemini-api/docs/google-search#pricing
+func paidSearches(v *jsonedit.Value) int {
+	var paid map[string]bool
+	for _, c := range v.GetArray("candidates") {
+		for _, q := range c.GetArray("groundingMetadata", "webSearchQueries") {
+			if query := q.GetString(); query != "" {
+				if paid == nil {
+					paid = map[string]bool{}
+				}
+				paid[query] = true
+			}
+		}
+	}
+	if len(paid) > 0 && modelOf(v.GetString("modelVersion")).searchesAsOne {
+		return 1
+	}
+	return len(paid)
+}
+
 // maxQueries is how many searches of one answer are told of.
 const maxQueries = 32
 

@@ -116,3 +116,32 @@ func TestOnlyPartsOfRunsGoBackToGoogle(t *testing.T) {
 		}
 	}
 }
+
+// TestPaidSearchesAreCounted: each once and none that is empty; of older models all of an
+// answer as one; in a stream the list comes with its last words.
+func TestPaidSearchesAreCounted(t *testing.T) {
+	const queries = `"groundingMetadata":{"webSearchQueries":["", "weather oslo", "weather bergen", "weather oslo", ""]}`
+	const counted = `"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":2,"totalTokenCount":9}`
+	said := func(more, rest string) []byte {
+		return []byte(`{"candidates":[{"content":{"role":"model","parts":[{"text":"Rain."}]}` + more + `}]` + rest + `}`)
+	}
+	for model, want := range map[string]int{"gemini-3.8-flash": 2, "gemini-4-neon": 2, "": 2, "gemini-2.5-pro": 1, "models/gemini-2.0-flash": 1} {
+		version := `,"modelVersion":"` + model + `"`
+		whole := said(`,"finishReason":"STOP",`+queries, version+","+counted)
+		var passed, streamed chat.Seen
+		Meter.Whole(whole, &passed)
+		resp, err := Generate.ParseResponse(&target.Target{}, whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, event := range [][]byte{said("", version+","+counted), said(`,"finishReason":"STOP",`+queries, version), said("", version+","+counted)} {
+			Meter.Event(frame.Event{Data: event}, &streamed)
+		}
+		if passed.Usage.SearchUnits != want || resp.Usage.SearchUnits != want || streamed.Usage.SearchUnits != want {
+			t.Errorf("%s: %d as it passes, %d translated, %d streamed, want %d", model, passed.Usage.SearchUnits, resp.Usage.SearchUnits, streamed.Usage.SearchUnits, want)
+		}
+	}
+	if resp, err := Generate.ParseResponse(&target.Target{}, said(`,"finishReason":"STOP"`, ","+counted)); err != nil || resp.Usage.SearchUnits != 0 {
+		t.Errorf("without a search: %v %+v", err, resp.Usage)
+	}
+}

@@ -16,6 +16,9 @@ import (
 // and otherwise the new body appended to dst.
 // https://platform.openai.com/docs/api-reference/embeddings/create
 func EmbeddingsInBase64(dst, body []byte) []byte {
+	if first, _ := find(body, embeddingKey); !jsonedit.IsArray(first) {
+		return body
+	}
 	members, err := jsonedit.Object(body, nil)
 	if err != nil {
 		return body

@@ -22,6 +22,7 @@ var (
 	finishKey           = []byte(`finish_reason"`)
 	usageKey            = []byte(`usage"`)
 	typeKey             = []byte(`type"`)
+	embeddingKey        = []byte(`embedding"`)
 	deltaKey            = []byte(`delta"`)
 )
 

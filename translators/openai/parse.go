@@ -156,7 +156,7 @@ func (chatDialect) ParseRequest(o *jsonedit.Value) (*chat.Request, error) {
 			return nil, within("tool_choice", err)
 		}
 	}
-	req.NameTools()
+	req.FitTools()
 	return req, nil
 }
 

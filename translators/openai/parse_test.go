@@ -271,7 +271,7 @@ func TestFunctionsInTheFormOfOtherAPIsAreFunctions(t *testing.T) {
 		`{"name":"a","description":"d","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}`,
 	} {
 		r, err := chat.ParseRequest(Chat, []byte(`{"messages":[],"tools":[`+tool+`]}`))
-		if err != nil || r.Tools[0].Name != "a" || r.Tools[0].Hosted != "" || string(r.Tools[0].Parameters) != `{"type":"object"}` || r.Tools[0].Description.String() != "d" {
+		if err != nil || r.Tools[0].Name != "a" || r.Tools[0].Hosted != "" || string(r.Tools[0].Parameters) != `{"type":"object","properties":{}}` || r.Tools[0].Description.String() != "d" {
 			t.Errorf("%s: %v, %+v", tool, err, r)
 		}
 	}

@@ -61,6 +61,7 @@ func (responsesDialect) ParseRequest(o *jsonedit.Value) (*chat.Request, error) {
 			return nil, within("tool_choice", err)
 		}
 	}
+	req.FitSchemas()
 	return req, nil
 }
 

@@ -145,11 +145,20 @@ func readChoice(c *jsonedit.Value) chat.Choice {
 	for _, call := range m.GetArray("tool_calls") {
 		choice.Parts = append(choice.Parts, chat.Part{
 			Kind: chat.ToolCall, ID: call.GetString("id"),
-			Name: string(call.GetStringBytes("function", "name")), Arguments: call.GetText("function", "arguments"),
+			Name: string(call.GetStringBytes("function", "name")), Arguments: argumentsOf(call),
 			Signature: string(call.GetStringBytes("extra_content", "google", "thought_signature")), Origin: origin.Google,
 		})
 	}
 	return choice
+}
+
+// argumentsOf returns the arguments of a call: JSON in a string, or, from some servers, the
+// object itself.
+func argumentsOf(call *jsonedit.Value) jsonedit.Text {
+	if v := call.Get("function", "arguments"); v.Type() == jsonedit.TypeObject {
+		return jsonedit.PlainBytes(jsonedit.AppendValue(nil, v))
+	}
+	return call.GetText("function", "arguments")
 }
 
 func readErrorValue(v *jsonedit.Value) *chat.Error {

@@ -148,6 +148,9 @@ func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 	}
 	id, name := call.GetStringBytes("id"), call.GetStringBytes("function", "name")
 	arguments := call.GetStringBytes("function", "arguments")
+	if v := call.Get("function", "arguments"); v.Type() == jsonedit.TypeObject {
+		arguments = jsonedit.AppendValue(nil, v)
+	}
 	begun := s.calls[choice]
 	index, at := len(begun), -1
 	if n := call.Get("index"); n != nil && n.Type() == jsonedit.TypeNumber {

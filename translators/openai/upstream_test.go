@@ -147,3 +147,25 @@ func FuzzUpstreamStream(f *testing.F) {
 		}
 	})
 }
+
+func TestArgumentsMayBeTheObjectItself(t *testing.T) {
+	const call = `"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":{"q":"x"}}}]`
+	resp, err := Upstream{}.ParseResponse(testTarget, []byte(`{"choices":[{"message":{`+call+`},"finish_reason":"tool_calls"}]}`))
+	if err != nil || resp.Choices[0].Parts[0].Arguments.String() != `{"q":"x"}` {
+		t.Errorf("whole: %+v, %v", resp, err)
+	}
+	deltas, err := Upstream{}.NewStream(testTarget).Next(frame.Event{Data: []byte(`{"choices":[{"delta":{` + call + `}}]}`)})
+	if err != nil || len(deltas) != 2 || string(deltas[1].Text) != `{"q":"x"}` {
+		t.Errorf("streamed: %+v, %v", deltas, err)
+	}
+}
+
+// TestWhatOthersServersLeftInAnAnswerDoesNotEndTheConversation: a kind of block that is not
+// known here is left out of what the model said.
+func TestWhatOthersServersLeftInAnAnswerDoesNotEndTheConversation(t *testing.T) {
+	req := &chat.Request{Messages: []chat.Message{{Role: chat.Assistant, Parts: []chat.Part{{Kind: chat.Opaque, Type: "new_tool_result", Raw: chat.Raw(`{"type":"new_tool_result"}`)}, {Text: jsonedit.Plain("found")}}}}}
+	body, err := Upstream{}.AppendRequest(nil, testTarget, req)
+	if err != nil || !strings.Contains(string(body), `"content":"found"`) || strings.Contains(string(body), "new_tool_result") {
+		t.Errorf("got %s, %v", body, err)
+	}
+}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -49,6 +50,9 @@ func (m Families) Facts() []Facts {
 		if f.Limit != "" {
 			row.Notes = append(row.Notes, "max_tokens is "+f.Limit)
 		}
+		if f.Output > 0 {
+			row.Notes = append(row.Notes, fmt.Sprintf("writes %d tokens at most", f.Output))
+		}
 		if f.QuietTools {
 			row.Notes = append(row.Notes, "functions with effort none only, or in the Responses API")
 		}
@@ -70,6 +74,9 @@ func (m Families) Facts() []Facts {
 		}
 		if f.NoSchema {
 			row.Notes = append(row.Notes, "a schema goes in words")
+		}
+		if f.ThinksInStreams {
+			row.Notes = append(row.Notes, "thinks in streams only")
 		}
 		if f.Unforced {
 			row.Notes = append(row.Notes, "a call is demanded without thinking, or in words")

@@ -18,6 +18,7 @@
 local cjson = require("cjson.safe")
 local records = require("kong.plugins.go-ai-proxy.records")
 local relays = require("kong.plugins.go-ai-proxy.relays")
+local removed = require("kong.plugins.go-ai-proxy.removed")
 local say = require("kong.plugins.go-ai-proxy.say")
 local secrets = require("kong.plugins.go-ai-proxy.secrets")
 local span = require("kong.plugins.go-ai-proxy.span")
@@ -443,6 +444,7 @@ function Handler:init_worker()
   for _, server in ipairs(type(servers) == "table" and servers or {}) do
     hide(server)
   end
+  removed.start()
 end
 
 function Handler:access(conf)

@@ -15,6 +15,7 @@ local max = math.max
 
 local SOCKET = "/go-ai-proxy.%d.record.sock" -- in the Kong prefix, by the relay's port
 local LEAVING = "leaving" -- sent instead of an id by a relay that is about to end
+local REMOVED = "removed" -- sent to it instead of an id, with that of a plugin
 
 -- Most records have arrived when the log phase looks. Waiting for the others blocks the
 -- worker and all its requests, so the wait is limited.
@@ -159,6 +160,19 @@ end
 function M.connected(port, token)
   local ok, link = pcall(connect, port, token) -- an error is logged when a record is missing
   return ok and link.conn ~= nil
+end
+
+
+-- tell_removed tells a relay that Kong no longer has the plugin with that id.
+function M.tell_removed(port, token, id)
+  if not M.connected(port, token) then
+    return -- it has ended, and with it all that it had
+  end
+  local link = links[port]
+  link.conn:settimeout(0)
+  if not link.conn:send(REMOVED .. " " .. id .. "\n") then
+    lost(link)
+  end
 end
 
 

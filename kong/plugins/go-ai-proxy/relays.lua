@@ -4,6 +4,7 @@
 -- this does not block the worker.
 
 local records = require("kong.plugins.go-ai-proxy.records")
+local removed = require("kong.plugins.go-ai-proxy.removed")
 local secrets = require("kong.plugins.go-ai-proxy.secrets")
 local has_unix, unix_socket = pcall(require, "socket.unix")
 
@@ -280,6 +281,7 @@ local function found(conf)
     error(relay, 0)
   end
   relays[conf] = relay
+  removed.serve(conf, relay)
   return relay
 end
 
@@ -288,6 +290,7 @@ end
 -- The token is set by the caller.
 function M.send(conf)
   local relay = known(conf) or answered(conf) or found(conf)
+  relay.idle = false
   local data = ngx.ctx.balancer_data
   -- Nearly the same as kong.service.set_target and set_scheme. As the host is an address,
   -- Kong need not look for it in DNS and among its upstreams.

@@ -52,6 +52,23 @@ end
 kong = {
   configuration = { prefix = prefix:gsub("/$", ""), pluginservers = { { name = "go-ai-proxy" } } },
   ctx = { plugin = namespaced("plugin"), shared = namespaced("shared") },
+  db = {
+    plugins = {
+      -- A test names in files the plugins that it has removed, and those it has disabled.
+      select = function(_, key, options)
+        assert(options.workspace == ngx.null)
+        local function listed(name)
+          local file = io.open(prefix .. name)
+          local text = file and file:read("*a") or ""
+          return text:find(key.id, 1, true) ~= nil, file and file:close()
+        end
+        if listed("unknown") then
+          return nil, "the database does not answer"
+        end
+        return not listed("removed") and { id = key.id, enabled = not listed("disabled") } or nil
+      end,
+    },
+  },
   log = {
     warn = complain("warn"),
     err = complain("err"),
@@ -133,6 +150,7 @@ local function conf()
     name = name,
     auth = {},
     __seq__ = 7,
+    __plugin_id = "plugin-" .. name,
     secret = ngx.var.http_x_test_secret and { value = ngx.var.http_x_test_secret, ["$refs"] = { value = "{vault://env/secret}" } },
     targets = { { auth = { header_name = "Api-Key" } }, { auth = { header_name = ngx.null } }, {} },
   }
