@@ -43,7 +43,7 @@ var folded = []string{"oneOf", "anyOf", "allOf", "enum", "not", "$ref"}
 // that is.
 func isPlain(schema Raw) bool {
 	object, properties := false, false
-	for _, m := range jsonedit.Members(schema, nil) {
+	for m := jsonedit.Walk(schema); m.Next(); {
 		switch key := string(m.Key); {
 		case key == "type":
 			object = string(m.Value) == `"object"`
