@@ -55,7 +55,7 @@ func TestPromptIsCountedByTheProvidersOwnCounter(t *testing.T) {
 		{"openai", "openai", "gpt-5", `,"upstream_url":"http://u/x/v1/responses"`, "/v1/responses/input_tokens", openAIAsks, `"input_tokens":42`, "/x/v1/responses/input_tokens", `{"model":"gpt-5","input":"hello there"}`},
 		{"bedrock", "openai", "gpt-5", "", "/model/m/count-tokens", bedrockAsks, `{"inputTokens":42}`, "/v1/responses/input_tokens", `{"model":"gpt-5","input":[{"type":"message","role":"user","content":"hello there"}]}`},
 		{"anthropic", "openai", "gpt-4o", `,"upstream_url":"https://api.openai.com/v1/chat/completions"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":42}`, "/v1/responses/input_tokens",
-			`{"model":"gpt-4o","input":[{"type":"message","role":"system","content":"be brief"},{"type":"message","role":"user","content":"hello there"}],"tools":[{"type":"function","name":"look","parameters":{"type":"object"},"strict":false}]}`},
+			`{"model":"gpt-4o","input":[{"type":"message","role":"system","content":"be brief"},{"type":"message","role":"user","content":"hello there"}],"tools":[{"type":"function","name":"look","parameters":{"type":"object","properties":{}},"strict":false}]}`},
 		{"gemini", "azure", "gpt-5", `,"azure_instance":"i","azure_deployment_id":"d","azure_api_version":"2024-10-21"`, "/v1beta/models/m:countTokens", geminiAsks, `{"totalTokens":42}`, "/openai/v1/responses/input_tokens", `{"model":"d","input":`},
 		{"bedrock", "anthropic", "claude-sonnet-4-5", "", "/model/m/count-tokens", bedrockAsks, `{"inputTokens":42}`, "/v1/messages/count_tokens", `hello there`},
 		{"bedrock", "anthropic", "claude-sonnet-4-5", "", "/model/m/count-tokens", invoked, `{"inputTokens":42}`, "/v1/messages/count_tokens", `be brief`},
@@ -80,11 +80,11 @@ func TestPromptIsCountedByTheProvidersOwnCounter(t *testing.T) {
 
 func TestPromptIsEstimatedWhereTheProviderHasNoCounter(t *testing.T) {
 	for _, c := range []struct{ format, provider, model, more, path, body, want string }{
-		{"anthropic", "mistral", "mistral-large", "", "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
-		{"anthropic", "ollama", "m", `,"upstream_url":"http://u/api/chat"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
-		{"anthropic", "bedrock", "amazon.nova-pro-v1:0", "", "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
-		{"anthropic", "gemini", "gemini-2.5-pro", `,"upstream_url":"http://u/some/where"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
-		{"anthropic", "openai", "gpt-5", `,"upstream_url":"http://u/v1/chat/completions"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":10}`},
+		{"anthropic", "mistral", "mistral-large", "", "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":14}`},
+		{"anthropic", "ollama", "m", `,"upstream_url":"http://u/api/chat"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":14}`},
+		{"anthropic", "bedrock", "amazon.nova-pro-v1:0", "", "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":14}`},
+		{"anthropic", "gemini", "gemini-2.5-pro", `,"upstream_url":"http://u/some/where"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":14}`},
+		{"anthropic", "openai", "gpt-5", `,"upstream_url":"http://u/v1/chat/completions"`, "/v1/messages/count_tokens", claudeAsks, `{"input_tokens":14}`},
 		{"gemini", "deepseek", "deepseek-chat", "", "/v1beta/models/m:countTokens", geminiAsks, `{"totalTokens":3}`},
 		{"gemini", "cohere", "command-a", "", "/v1beta/models/m:countTokens", geminiAsks, `{"totalTokens":3}`},
 		{"openai", "mistral", "mistral-large", "", "/v1/responses/input_tokens", openAIAsks, `"input_tokens":3}`},
@@ -109,7 +109,7 @@ func TestPromptIsEstimatedWhereTheCounterRefusesTheModel(t *testing.T) {
 			_, _ = w.Write([]byte(`{"message":"The provided model doesn't support counting tokens."}`))
 		}).elsewhere()
 		resp, got := b.send("POST", "/v1/messages/count_tokens", asJSON, claudeAsks)
-		if resp.StatusCode != want || (want == 200) != (got == `{"input_tokens":10}`) {
+		if resp.StatusCode != want || (want == 200) != (got == `{"input_tokens":14}`) {
 			t.Errorf("%d: %d %s", status, resp.StatusCode, got)
 		}
 		b.record()
