@@ -29,7 +29,7 @@ func ownHistory(h *provider.History, own origin.Name, body []byte) []byte {
 		messages = ordered(messages)
 	}
 	if h.Bridge != "" {
-		messages = bridged(messages, h.Bridge)
+		messages = bridged(messages, h.Bridge, slices.Contains(h.Only, "prefix"))
 	}
 	return jsonedit.With(whole, "messages", jsonedit.Each(messages, e.message))
 }

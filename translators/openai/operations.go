@@ -32,8 +32,15 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 		Hosts: func(t *target.Target, r *chat.Request, tool *chat.Tool) bool {
 			return Hosts(t, r, tool) || edit.Hosting.Of(t.Model).Runs(r, tool)
 		},
-		Origin:  func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
-		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
+		Origin: func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
+		Caveats: func(t *target.Target, r *chat.Request) []string {
+			model := edit.Models.Of(t.Model)
+			caveats := model.Caveats(r)
+			if model.Takes("stop") {
+				caveats = append(caveats, edit.Limits.Caveats(r)...)
+			}
+			return caveats
+		},
 	}
 	if !edit.CustomTools {
 		op.Rephrase = func(ms []jsonedit.Member) bool { return hasCustomTools(ms) || hasFunctions(ms) }
@@ -60,7 +67,7 @@ type edited struct {
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	h, model := e.edit.History(t), e.edit.Models.Of(t.Model)
-	req = model.Choose(req)
+	req = e.edit.Limits.Fit(model.Choose(req))
 	body, err := Upstream{History: h, Model: model, Hosting: e.edit.Hosting.Of(t.Model)}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
