@@ -49,8 +49,15 @@ func install(t *testing.T, packages string) (modules string) {
 	}
 	dir := t.TempDir()
 	args := append([]string{"install", "--silent", "--no-fund", "--no-audit", "--prefix", dir}, strings.Fields(packages)...)
-	if out, err := exec.Command("npm", args...).CombinedOutput(); err != nil {
-		t.Fatalf("npm install %s: %v\n%s", packages, err, out)
+	for try := 1; ; try++ { // the registry is on the network
+		out, err := exec.Command("npm", args...).CombinedOutput()
+		if err == nil {
+			break
+		}
+		if try == 3 {
+			t.Fatalf("npm install %s: %v\n%s", packages, err, out)
+		}
+		time.Sleep(time.Duration(try) * 5 * time.Second)
 	}
 	return filepath.Join(dir, "node_modules")
 }

@@ -248,7 +248,7 @@ type faultyClient struct {
 	clientFault
 }
 
-func (c faultyClient) ParseRequest(body []byte) (*chat.Request, error) {
+func (c faultyClient) ParseRequest(body *jsonedit.Value) (*chat.Request, error) {
 	r, err := c.Dialect.ParseRequest(body)
 	if err == nil && c.request != nil {
 		c.request(r)

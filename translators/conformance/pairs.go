@@ -197,7 +197,7 @@ func (u *turn) findMock(t *testing.T, req *http.Request) {
 
 // translate makes the provider's body by way of the internal form, as the relay does.
 func (u *turn) translate(body []byte) error {
-	parsed, err := u.api.Dialect.ParseRequest(body)
+	parsed, err := chat.ParseRequest(u.api.Dialect, body)
 	if err != nil {
 		return err
 	}
