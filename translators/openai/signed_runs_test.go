@@ -58,9 +58,9 @@ func TestSignaturesOfCallsComeWithTheRunsBeforeThemOrNotAtAll(t *testing.T) {
 }
 
 func TestCustomCallsKeepTheirSignature(t *testing.T) {
-	r, err := Chat.ParseRequest([]byte(`{"messages":[{"role":"assistant","tool_calls":[{"id":"a","type":"custom","custom":{"name":"f","input":"x"},"extra_content":{"google":{"thought_signature":"sig"}}}]}]}`))
-	if err != nil || r.Messages[0].Parts[0].Signature != "sig" {
-		t.Errorf("got %+v, %v", r, err)
+	r := parse(t, `{"messages":[{"role":"assistant","tool_calls":[{"id":"a","type":"custom","custom":{"name":"f","input":"x"},"extra_content":{"google":{"thought_signature":"sig"}}}]}]}`)
+	if r.Messages[0].Parts[0].Signature != "sig" {
+		t.Errorf("got %+v", r)
 	}
 }
 
