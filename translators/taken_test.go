@@ -15,7 +15,7 @@ import (
 // written is the body of a chat for a provider's model.
 func written(t *testing.T, client chat.Dialect, to, model, body string) string {
 	t.Helper()
-	r, err := client.ParseRequest([]byte(body))
+	r, err := chat.ParseRequest(client, []byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}

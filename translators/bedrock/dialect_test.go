@@ -22,7 +22,7 @@ import (
 
 func parsed(t *testing.T, body string) *chat.Request {
 	t.Helper()
-	r, err := Dialect.ParseRequest([]byte(body))
+	r, err := chat.ParseRequest(Dialect, []byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -82,7 +82,7 @@ func TestReasoningEffortIsReadInEveryModelsFormat(t *testing.T) {
 
 func TestInvalidClientRequestsNameTheField(t *testing.T) {
 	for body, want := range map[string]string{
-		`[`: "request body is not a valid JSON object", `[]`: "request body is not a valid JSON object", `{}`: "messages: is missing",
+		`[`: "request body is not valid JSON: the text ends where a value must stand at byte 1", `[]`: "request body is not valid JSON: want an object", `{}`: "messages: is missing",
 		`{"messages":[{"role":"tool","content":[{"text":"x"}]}]}`:                                                                           "messages[0].role: must be user, assistant or system, not 'tool'",
 		`{"messages":[{"role":"user","content":[]}]}`:                                                                                       "messages[0].content: is missing",
 		`{"messages":[{"role":"user","content":["x"]}]}`:                                                                                    "messages[0].content[0]: must be a content block",
@@ -95,7 +95,7 @@ func TestInvalidClientRequestsNameTheField(t *testing.T) {
 		`{"messages":[{"role":"user","content":[{"text":"x"}]}],"inferenceConfig":{"topP":"1"}}`:                                            "inferenceConfig.topP: must be a number",
 		`{"messages":[{"role":"user","content":[{"text":"x"}]}],"outputConfig":{"textFormat":{"structure":{"jsonSchema":{"schema":"{"}}}}}`: "outputConfig.textFormat.structure.jsonSchema.schema: must be the text of a JSON schema",
 	} {
-		_, err := Dialect.ParseRequest([]byte(body))
+		_, err := chat.ParseRequest(Dialect, []byte(body))
 		var refused *chat.RequestError
 		if !errors.As(err, &refused) || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", body, err, want)
@@ -110,7 +110,7 @@ func TestRequestsSurviveTheRoundTrip(t *testing.T) {
 		if lacks[s.Name] != "" {
 			continue
 		}
-		req, err := openai.Chat.ParseRequest([]byte(s.Request))
+		req, err := chat.ParseRequest(openai.Chat, []byte(s.Request))
 		if err != nil {
 			t.Fatal(err)
 		}

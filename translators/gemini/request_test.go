@@ -21,7 +21,7 @@ func onPublic(model string) target.Target {
 // translate is the body for an OpenAI request.
 func translate(t *testing.T, to target.Target, body string) (string, error) {
 	t.Helper()
-	req, err := openai.Chat.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(openai.Chat, []byte(body))
 	if err != nil {
 		return "", err
 	}

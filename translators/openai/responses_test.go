@@ -45,7 +45,7 @@ func TestResponsesInputBecomesAConversation(t *testing.T) {
 		{"what OpenAI sealed is left out", `{"input":[{"type":"reasoning","id":"rs","summary":[],"encrypted_content":"gAAAA"},{"role":"user","content":"x"}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"x"}]}`},
 	} {
-		req, err := Responses.ParseRequest([]byte(c.body))
+		req, err := chat.ParseRequest(Responses, []byte(c.body))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -80,13 +80,13 @@ func TestStatefulResponsesRequestsAreRefusedWithTheReason(t *testing.T) {
 		`{"input":"x","text":{"format":{"type":3}}}`: "text.format.type: must be a string",
 		`[]`: "request body is not valid JSON",
 	} {
-		_, err := Responses.ParseRequest([]byte(body))
+		_, err := chat.ParseRequest(Responses, []byte(body))
 		var refused *chat.RequestError
 		if !errors.As(err, &refused) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s\n got %v\nwant %s", body, err, want)
 		}
 	}
-	if _, err := Responses.ParseRequest([]byte(`{"input":"x","background":false,"previous_response_id":null}`)); err != nil {
+	if _, err := chat.ParseRequest(Responses, []byte(`{"input":"x","background":false,"previous_response_id":null}`)); err != nil {
 		t.Errorf("null and false ask for nothing: %v", err)
 	}
 }
@@ -234,7 +234,7 @@ func TestResponsesStreamEndsWithTheWholeAnswer(t *testing.T) {
 func TestResponsesOutputSentBackAsInputLosesNothing(t *testing.T) {
 	last := streamed(t, encodeAll(deltasOf(everything, chat.ToolCalls, nil)))
 	body, _ := json.Marshal(map[string]any{"input": last["response"].(map[string]any)["output"]})
-	req, err := Responses.ParseRequest(body)
+	req, err := chat.ParseRequest(Responses, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func FuzzResponsesRequest(f *testing.F) {
 	f.Add([]byte(`{"input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},{"type":"reasoning","summary":[{"text":"t"}],"encrypted_content":"signature:x"},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"o"}],"tools":[{"type":"function","name":"f"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer workload.Linear(t, len(body))()
-		req, err := Responses.ParseRequest(body)
+		req, err := chat.ParseRequest(Responses, body)
 		if err != nil {
 			var refused *chat.RequestError
 			if !errors.As(err, &refused) {

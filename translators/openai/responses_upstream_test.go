@@ -25,7 +25,7 @@ func reasoner(model string) *target.Target {
 // askedFor is the Responses request for a chat request with these members.
 func askedFor(t *testing.T, model, members string) string {
 	t.Helper()
-	r, err := Chat.ParseRequest([]byte(`{"model":"m",` + members + `}`))
+	r, err := chat.ParseRequest(Chat, []byte(`{"model":"m",`+members+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}
