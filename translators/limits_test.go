@@ -31,7 +31,7 @@ func TestNoMoreStopSequencesAreSentThanTheAPITakes(t *testing.T) {
 		if got := written(t, anthropic.Dialect, c.to, c.model, body); !strings.Contains(got, c.want) {
 			t.Errorf("%s: no %s in %s", c.to, c.want, got)
 		}
-		r, err := anthropic.Dialect.ParseRequest([]byte(body))
+		r, err := chat.ParseRequest(anthropic.Dialect, []byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
