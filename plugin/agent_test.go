@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"context"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -12,7 +13,9 @@ import (
 	"go-ai-proxy/plugin/buffers"
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // agentsPrompt is what a coding agent sends: 450 KB with code, calls and 20 tools.
@@ -139,6 +142,50 @@ func TestRequestLivesAsLongAsItsBody(t *testing.T) {
 		}
 		if d := rec.Data(); strings.Contains(d.Model+d.ResponseModel+d.Message, "#") || d.Model != "mock-1" {
 			t.Errorf("%s: the record has another request's bytes: %+v", c.name, d)
+		}
+	}
+}
+
+// A body that each target gets translated is parsed when it is read, and not again. One
+// that some target gets as it is, is not parsed before it is translated.
+func TestTranslatedBodyIsLookedAtOnce(t *testing.T) {
+	for _, c := range agentsTargets {
+		r := NewRelay(testSchema, zerolog.Nop(), enginetest.Kind)
+		inst, err := r.NewInstance([]byte(strings.ReplaceAll(agentsConf(c.config), "$UP", "http://127.0.0.1:1")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := newExchange(r, inst, inbound(agentsPrompt), nowhere{}, nil)
+		if err := newReading(x).read(); err != nil {
+			t.Fatal(err)
+		}
+		members, _ := jsonedit.Object(agentsPrompt, nil)
+		if !reflect.DeepEqual(x.request.members, members) {
+			t.Errorf("%s: other members than jsonedit.Object finds", c.name)
+		}
+		if translated := c.name != "same format"; (x.internal.body != nil) != translated {
+			t.Errorf("%s: parsed when read: %v", c.name, !translated)
+			continue
+		}
+		want, err := chat.ParseRequest(x.request.api.Dialect, agentsPrompt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := x.request.body
+		if x.internal.body != nil {
+			x.request.body = nil // a second look would find nothing
+		}
+		first := x.fork()
+		got, err := first.internal.of(&x.request)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: another request than from the bytes: %v", c.name, err)
+		}
+		if first.internal.parser != nil || x.internal.parser != nil {
+			t.Errorf("%s: the parser is kept", c.name)
+		}
+		x.request.body = body
+		if got, err = x.internal.of(&x.request); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the other of two attempts gets another request: %v", c.name, err)
 		}
 	}
 }

@@ -255,7 +255,8 @@ func (a *attempt) foreign() bool {
 // release frees what was made of the client's body: no other attempt will be made,
 // and a stream may last long.
 func (a *attempt) release() {
-	a.internal.form, a.pieces, a.out.Pieces = nil, nil, nil
+	a.internal.free()
+	a.pieces, a.out.Pieces = nil, nil
 	a.buffers.GiveBack(a.request.body)
 }
 

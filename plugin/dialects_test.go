@@ -306,7 +306,7 @@ func TestEveryDialectWorksWithEveryProvider(t *testing.T) {
 // exchange asks for a scenario, whole and streamed, and compares what the
 // client understands with what the provider said.
 func (s *stage) exchange(t *testing.T, inst *Instance, c speaker, scenario *mock.Scenario, providerName string) {
-	req, err := openai.Chat.ParseRequest([]byte(scenario.Request))
+	req, err := chat.ParseRequest(openai.Chat, []byte(scenario.Request))
 	if err != nil {
 		t.Fatal(err)
 	}

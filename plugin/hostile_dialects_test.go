@@ -51,7 +51,7 @@ func (o *odd) asked(c *speaker, scenario string, stream bool) {
 	if err != nil {
 		o.t.Fatalf("%v\n%s", err, o.conf)
 	}
-	req, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":"scenario:` + scenario + `"}]}`))
+	req, err := chat.ParseRequest(openai.Chat, []byte(`{"messages":[{"role":"user","content":"scenario:`+scenario+`"}]}`))
 	if err != nil {
 		o.t.Fatal(err)
 	}

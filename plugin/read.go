@@ -196,9 +196,13 @@ func (r *reading) parseJSON(media string) error {
 	if len(bytes.TrimSpace(r.request.body)) == 0 {
 		return refuse(http.StatusBadRequest, "the request has no body: send a JSON object")
 	}
+	look := jsonedit.Object
+	if r.exchange.instance.translates(r.request.api, r.request.route) {
+		look = r.exchange.internal.parse
+	}
 	var err error
 	// Not nil even for {}: every body is checked.
-	if r.request.members, err = jsonedit.Object(r.request.body, r.exchange.buffers.BorrowMembers()); err != nil {
+	if r.request.members, err = look(r.request.body, r.exchange.buffers.BorrowMembers()); err != nil {
 		return refuse(http.StatusBadRequest, "request body is not valid JSON: "+err.Error())
 	}
 	if r.request.api.Model == provider.ModelNeeded || r.request.api.Model == provider.ModelTaken {

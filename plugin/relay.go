@@ -161,6 +161,7 @@ func (r *Relay) Serve(ctx context.Context, inst *Instance, in *wire.Inbound, out
 	if err := x.serve(ctx); err != nil {
 		x.end(ctx, err)
 	}
+	x.internal.free()
 	x.buffers.GiveBack(nil)
 	return rec
 }
@@ -188,7 +189,7 @@ type exchange struct {
 func (x *exchange) fork() *exchange {
 	d := x.record.Data()
 	d.Tried = slices.Clone(d.Tried)
-	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, internal: x.internal, balancing: x.balancing, spending: x.spending}
+	f := &exchange{relay: x.relay, instance: x.instance, record: record.New(d), request: x.request, internal: x.internal.take(), balancing: x.balancing, spending: x.spending}
 	f.own = reply{sink: x.own.sink, cached: x.own.cached, instance: x.instance, request: &f.request, record: f.record}
 	f.reply, f.balancing.exchange, f.balancing.pick = &f.own, f, x.balancing.pick.Clone()
 	f.buffers.Keeps = x.buffers.Keeps

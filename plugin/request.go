@@ -114,21 +114,53 @@ func (q *request) Query(name string) (string, bool) {
 
 // internal is a request in the internal form, from which every translation starts. It is
 // made when the first attempt needs it.
-type internal struct{ form *chat.Request }
+type internal struct {
+	form *chat.Request
+	// What reading has found of a body that is sure to be translated, until form is made
+	// of it.
+	body   *jsonedit.Value
+	parser *jsonedit.Parser
+}
 
-func (i *internal) of(q *request) (*chat.Request, error) {
-	if i.form != nil {
+// parse finds the members of body as jsonedit.Object does, in the same look as its values.
+func (i *internal) parse(body []byte, dst []jsonedit.Member) (members []jsonedit.Member, err error) {
+	i.parser = jsonedit.Parsers.Get()
+	i.body, members, err = i.parser.Object(body, dst)
+	return members, err
+}
+
+func (i *internal) of(q *request) (r *chat.Request, err error) {
+	switch {
+	case i.form != nil:
 		return i.form, nil
-	}
-	if q.api.Dialect == nil {
+	case q.api.Dialect == nil:
 		return nil, errNoTranslation
+	case i.body != nil:
+		r, err = q.api.Dialect.ParseRequest(i.body)
+		i.free()
+	default:
+		r, err = chat.ParseRequest(q.api.Dialect, q.body)
 	}
-	r, err := q.api.Dialect.ParseRequest(q.body)
 	if err != nil {
 		return nil, err
 	}
 	i.form = r
 	return r, nil
+}
+
+// take returns a copy of i, which from now on is the one that has the parser.
+func (i *internal) take() internal {
+	taken := *i
+	i.body, i.parser = nil, nil
+	return taken
+}
+
+// free gives up what has been made of the body.
+func (i *internal) free() {
+	if i.parser != nil {
+		jsonedit.Parsers.Put(i.parser)
+	}
+	*i = internal{}
 }
 
 var errNoTranslation = errors.New("the client's format cannot be translated")

@@ -46,7 +46,7 @@ func TestNativeRequestsTranslateToOpenAIsFormat(t *testing.T) {
 				{"role":"tool","tool_call_id":"t1","content":"{\"sum\":14}"}],"tools":[{"type":"function","function":{"name":"add","description":"Adds","parameters":` + schema + `}}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			req, err := c.dialect.ParseRequest([]byte(c.client))
+			req, err := chat.ParseRequest(c.dialect, []byte(c.client))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -167,7 +167,7 @@ func TestDocumentsToBeCitedKeepTheirContext(t *testing.T) {
 		"Bedrock's to Anthropic": {bedrock.Dialect, anthropic.Messages, "claude-sonnet-4-5", converse,
 			`"title":"T.txt","context":"C","citations":{"enabled":true}}`},
 	} {
-		r, err := c.dialect.ParseRequest([]byte(c.body))
+		r, err := chat.ParseRequest(c.dialect, []byte(c.body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -90,7 +90,7 @@ func checkRow(t *testing.T, op *provider.Operation, to *target.Target, row *prov
 		t.Errorf("%s, %s: the row names no document", to.Provider, to.Model)
 	}
 	for name, c := range demanding {
-		r, err := c.dialect.ParseRequest([]byte(c.body))
+		r, err := chat.ParseRequest(c.dialect, []byte(c.body))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -67,11 +67,11 @@ func TestDialectsReadAndWriteInLinearTime(t *testing.T) {
 	}
 	for name, c := range clientBodies {
 		t.Run(name, func(t *testing.T) {
-			if _, err := c.dialect.ParseRequest([]byte(c.body)); err != nil {
+			if _, err := chat.ParseRequest(c.dialect, []byte(c.body)); err != nil {
 				t.Fatal(err)
 			}
 			growth.Check(t, func(body []byte) {
-				if req, err := c.dialect.ParseRequest(body); err == nil {
+				if req, err := chat.ParseRequest(c.dialect, body); err == nil {
 					_, _ = openai.Upstream{}.AppendRequest(nil, &plainTarget, req)
 				}
 				if members, err := jsonedit.Object(body, nil); err == nil {

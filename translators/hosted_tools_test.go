@@ -77,7 +77,7 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 		{"gemini", `{"googleSearch":{}}`, "openai", "gpt-5.1", `{"type":"web_search"}`, "", ""},
 	} {
 		about := c.client + ", " + c.provider + ": " + c.tool
-		r, err := dialects[c.client].ParseRequest([]byte(strings.Replace(ask[c.client], "%", c.tool, 1)))
+		r, err := chat.ParseRequest(dialects[c.client], []byte(strings.Replace(ask[c.client], "%", c.tool, 1)))
 		if err != nil {
 			t.Fatalf("%s: %v", about, err)
 		}
@@ -109,7 +109,7 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 // Tools that no provider was asked for are not written: what is not known of a model, or
 // cannot be said, is left out even where nobody looked before.
 func TestHostedToolsThatAModelLacksAreNotWritten(t *testing.T) {
-	r, err := openai.Responses.ParseRequest([]byte(`{"input":"x","tools":[{"type":"function","name":"f"},{"type":"code_interpreter","container":{"type":"auto"}},{"type":"mcp","server_label":"d","server_url":"https://m.test","require_approval":"always"}]}`))
+	r, err := chat.ParseRequest(openai.Responses, []byte(`{"input":"x","tools":[{"type":"function","name":"f"},{"type":"code_interpreter","container":{"type":"auto"}},{"type":"mcp","server_label":"d","server_url":"https://m.test","require_approval":"always"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

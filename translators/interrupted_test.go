@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
@@ -12,8 +13,8 @@ import (
 // An agent that was cancelled keeps a call that nobody answered, and perhaps a result
 // whose call it has forgotten.
 func TestInterruptedCallsDoNotEndTheConversation(t *testing.T) {
-	r, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":"look"},{"role":"tool","tool_call_id":"call_gone00","content":"forgotten"},` +
-		`{"role":"assistant","tool_calls":[{"id":"call_first0","type":"function","function":{"name":"look","arguments":"{}"}},{"id":"call_second","type":"function","function":{"name":"look","arguments":"{}"}}]},` +
+	r, err := chat.ParseRequest(openai.Chat, []byte(`{"messages":[{"role":"user","content":"look"},{"role":"tool","tool_call_id":"call_gone00","content":"forgotten"},`+
+		`{"role":"assistant","tool_calls":[{"id":"call_first0","type":"function","function":{"name":"look","arguments":"{}"}},{"id":"call_second","type":"function","function":{"name":"look","arguments":"{}"}}]},`+
 		`{"role":"user","content":"stop that"},{"role":"tool","tool_call_id":"call_second","content":"sunny"},{"role":"user","content":"go on"}],"tools":[{"type":"function","function":{"name":"look"}}]}`))
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func TestInterruptedCallsDoNotEndTheConversation(t *testing.T) {
 
 // Where a result can be a failure, that of an interrupted call is.
 func TestResultOfAnInterruptedCallIsAFailure(t *testing.T) {
-	r, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":"look"},{"role":"assistant","tool_calls":[{"id":"call_first0","type":"function","function":{"name":"look","arguments":"{}"}}]}]}`))
+	r, err := chat.ParseRequest(openai.Chat, []byte(`{"messages":[{"role":"user","content":"look"},{"role":"assistant","tool_calls":[{"id":"call_first0","type":"function","function":{"name":"look","arguments":"{}"}}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -277,7 +277,7 @@ func TestRunsOfHostedToolsReachClientsAndGoBackToTheirMaker(t *testing.T) {
 				if client == "responses" {
 					said += ","
 				}
-				history, err := d.dialect.ParseRequest(fmt.Appendf(nil, d.ask, said))
+				history, err := chat.ParseRequest(d.dialect, fmt.Appendf(nil, d.ask, said))
 				if err != nil {
 					t.Fatalf("%s: %v", about, err)
 				}

@@ -26,7 +26,7 @@ func TestClientsGetTheirOwnNamesOfFunctionsBack(t *testing.T) {
 		"gemini":      {gemini.Dialect, `{"contents":[{"parts":[{"text":"x"}]}],"tools":[{"functionDeclarations":[{"name":"a.b"}]}]}`},
 		"bedrock":     {bedrock.Dialect, `{"messages":[{"role":"user","content":[{"text":"x"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"a.b","inputSchema":{"json":{}}}}]}}`},
 	} {
-		r, err := c.dialect.ParseRequest([]byte(c.body))
+		r, err := chat.ParseRequest(c.dialect, []byte(c.body))
 		if err != nil || r.Tools[0].Name != "a_b" {
 			t.Fatalf("%s: %v, %+v", client, err, r)
 		}

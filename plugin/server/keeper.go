@@ -40,6 +40,10 @@ func Keep(ctx context.Context, serve func(context.Context) error) error {
 	if err != nil {
 		return fmt.Errorf("keeper: %w", err)
 	}
+	// Another signal must not end the keeper in another way than well while it ends: the
+	// child answers its own with a SIGTERM, and who stops both may come second. Nobody
+	// reads them. signal.Ignore would leave a moment in which a signal still ends it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	child := exec.Command(program, os.Args[1:]...)
 	child.Env = append(os.Environ(), keptEnv+"="+strconv.Itoa(os.Getpid()))
 	child.Stdout, child.Stderr = struct{ io.Writer }{os.Stdout}, struct{ io.Writer }{os.Stderr}
@@ -63,9 +67,6 @@ func Keep(ctx context.Context, serve func(context.Context) error) error {
 	case err = <-ended:
 	case <-ctx.Done():
 	}
-	// Another signal must not end the keeper in another way than well while it ends: the
-	// child answers its own with a SIGTERM, and who stops both may come second.
-	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	if ctx.Err() != nil {
 		_ = child.Process.Signal(syscall.SIGTERM) // it drains, without us
 		return nil

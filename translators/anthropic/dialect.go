@@ -21,24 +21,15 @@ type dialect struct{}
 // ParseRequest reads a Messages body. Members without a field in the internal form
 // are kept in Extra, and blocks without a part kind are Opaque, so that a provider of
 // the same format loses nothing.
-func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
-	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p)
-	v, err := p.Parse(body)
-	if err != nil {
-		return nil, &chat.RequestError{Message: "request body is not valid JSON: " + err.Error()}
-	}
-	o, err := v.Object()
-	if err != nil {
-		return nil, &chat.RequestError{Message: "request body is no JSON object"}
-	}
+func (dialect) ParseRequest(o *jsonedit.Value) (*chat.Request, error) {
 	r := &chat.Request{}
-	if err := parseSystem(r, v.Get("system")); err != nil {
+	if err := parseSystem(r, o.Get("system")); err != nil {
 		return nil, err
 	}
-	if err := parseMessages(r, v.Get("messages")); err != nil {
+	if err := parseMessages(r, o.Get("messages")); err != nil {
 		return nil, err
 	}
+	var err error
 	o.Visit(func(name []byte, v *jsonedit.Value) {
 		if err == nil && v.Type() != jsonedit.TypeNull {
 			err = parseMember(r, string(name), v)
@@ -47,8 +38,8 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	parseServers(r, v.Get("mcp_servers"))
-	r.NameTools()
+	parseServers(r, o.Get("mcp_servers"))
+	r.FitTools()
 	return r, nil
 }
 

@@ -19,7 +19,7 @@ import (
 
 func parse(t testing.TB, body []byte) *chat.Request {
 	t.Helper()
-	r, err := Dialect.ParseRequest(body)
+	r, err := chat.ParseRequest(Dialect, body)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, body)
 	}
@@ -105,7 +105,7 @@ func TestInvalidDialectRequestsAreRefused(t *testing.T) {
 		`{"messages":[],"system":1}`:                                                       "system",
 		`{"messages":[{"role":"user","content":[{"type":"tool_result","content":[{}]}]}]}`: "messages[0].content[0].content[0].type",
 	} {
-		_, err := Dialect.ParseRequest([]byte(body))
+		_, err := chat.ParseRequest(Dialect, []byte(body))
 		var refused *chat.RequestError
 		if !errors.As(err, &refused) || refused.Field != field {
 			t.Errorf("%s: got %v, want a request error about %q", body, err, field)
@@ -325,7 +325,7 @@ func FuzzDialect(f *testing.F) {
 	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"image"},{"type":"document","source":{"type":"text","data":"x"}},{"type":"server_tool_use"}]}],"tools":[{}],"output_config":[],"thinking":1}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer workload.Linear(t, len(body))()
-		r, err := Dialect.ParseRequest(body)
+		r, err := chat.ParseRequest(Dialect, body)
 		if err == nil {
 			var out []byte
 			if out, err = Messages.AppendRequest(nil, chatTarget(sonnet), r); err == nil && !json.Valid(out) {
@@ -348,7 +348,7 @@ func TestServerToolsOfTheHistoryBecomeTextOrNothing(t *testing.T) {
 		`{"type":"server_tool_use","id":"s","name":"bash_code_execution","input":{"command":"ls"}},{"type":"bash_code_execution_tool_result","tool_use_id":"s","content":{"type":"bash_code_execution_result","stdout":"a.txt","stderr":"","return_code":0,"content":[]}}`: "[bash_code_execution: {\"command\":\"ls\"}]\n[Result: a.txt]",
 		`{"type":"server_tool_use","id":"s","name":"web_fetch","input":{"url":"u"}},{"type":"web_fetch_tool_result","tool_use_id":"s","content":{}}`:                                                                                                                       "",
 	} {
-		r, err := Dialect.ParseRequest([]byte(`{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[` + content + `]}]}`))
+		r, err := chat.ParseRequest(Dialect, []byte(`{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[`+content+`]}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +363,7 @@ func TestServerToolsOfTheHistoryBecomeTextOrNothing(t *testing.T) {
 			t.Errorf("%s\nbecame %q in %d messages, want %q", content, got, len(r.Messages), want)
 		}
 	}
-	r, err := Dialect.ParseRequest([]byte(`{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"tool_reference","tool_name":"docs_search"}]}]}]}`))
+	r, err := chat.ParseRequest(Dialect, []byte(`{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"tool_reference","tool_name":"docs_search"}]}]}]}`))
 	if err != nil || r.Messages[0].Parts[0].Parts[0].Text.String() != "docs_search" {
 		t.Errorf("a reference to a tool: %v %+v", err, r)
 	}
@@ -372,7 +372,7 @@ func TestServerToolsOfTheHistoryBecomeTextOrNothing(t *testing.T) {
 func TestClaudeCodesAttributionBlockGoesToNobodyElse(t *testing.T) {
 	const block = `{"type":"text","text":"x-anthropic-billing-header: cc_version=2.1.37.a1b2c;"}`
 	for system, want := range map[string]int{`[` + block + `,{"type":"text","text":"Be kind."}]`: 1, `[` + block + `]`: 0, `"x-anthropic-billing-header: x"`: 0} {
-		r, err := Dialect.ParseRequest([]byte(`{"system":` + system + `,"messages":[{"role":"user","content":"x"}]}`))
+		r, err := chat.ParseRequest(Dialect, []byte(`{"system":`+system+`,"messages":[{"role":"user","content":"x"}]}`))
 		if err != nil || len(r.Messages) != 1+want || want == 1 && len(r.Messages[0].Parts) != 1 {
 			t.Errorf("%s: %v, %d messages", system, err, len(r.Messages))
 		}
@@ -380,14 +380,14 @@ func TestClaudeCodesAttributionBlockGoesToNobodyElse(t *testing.T) {
 }
 
 func TestThinkingThatIsTurnedOffIsAskedForSo(t *testing.T) {
-	r, err := Dialect.ParseRequest([]byte(`{"thinking":{"type":"disabled"},"output_config":{"effort":"high"},"messages":[{"role":"user","content":"x"}]}`))
+	r, err := chat.ParseRequest(Dialect, []byte(`{"thinking":{"type":"disabled"},"output_config":{"effort":"high"},"messages":[{"role":"user","content":"x"}]}`))
 	if err != nil || r.ReasoningEffort != "none" {
 		t.Errorf("%v, effort %q", err, r.ReasoningEffort)
 	}
 }
 
 func TestToolsThatTheClientRunsAreFunctionsForOthers(t *testing.T) {
-	r, err := Dialect.ParseRequest([]byte(`{"tools":[{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250728","name":"str_replace_based_edit_tool"},{"type":"memory_20250818","name":"memory"},{"type":"computer_20250124","name":"computer"},{"type":"web_search_20250305","name":"web_search","allowed_domains":["a.example"],"user_location":{"type":"approximate","city":"Paris"},"max_uses":3}],"messages":[{"role":"user","content":"x"}]}`))
+	r, err := chat.ParseRequest(Dialect, []byte(`{"tools":[{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250728","name":"str_replace_based_edit_tool"},{"type":"memory_20250818","name":"memory"},{"type":"computer_20250124","name":"computer"},{"type":"web_search_20250305","name":"web_search","allowed_domains":["a.example"],"user_location":{"type":"approximate","city":"Paris"},"max_uses":3}],"messages":[{"role":"user","content":"x"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

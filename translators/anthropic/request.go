@@ -166,7 +166,7 @@ func appendSampling(dst []byte, m *model, r *chat.Request, th thinking) []byte {
 			limit = chat.Number(strconv.Itoa(n + th.room(m)))
 		}
 	}
-	dst = jsonedit.AppendRaw(dst, "max_tokens", limit)
+	dst = jsonedit.AppendRaw(dst, "max_tokens", limit.AtMost(m.output))
 	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.StopsNotBlank())
 	if m.sampling == noSampler {
 		return dst

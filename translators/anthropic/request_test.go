@@ -28,7 +28,7 @@ func chatTarget(model string) *target.Target {
 // the strict mock.
 func translate(t *testing.T, model, body string) (map[string]any, error) {
 	t.Helper()
-	req, err := openai.Chat.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(openai.Chat, []byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -309,7 +309,7 @@ func TestRequestsEqualKongs(t *testing.T) {
 		upstream chat.Upstream
 	}{{"llm-v1-chat.json", openai.Chat, Messages}}
 	for _, tt := range tests {
-		req, err := tt.dialect.ParseRequest(read("requests/" + tt.file))
+		req, err := chat.ParseRequest(tt.dialect, read("requests/"+tt.file))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,7 +351,7 @@ func TestSamplingBesideThinking(t *testing.T) {
 		{"thinking, top_p at the bound", sonnet, `"reasoning_effort":"low","top_p":0.95`, `"top_p":0.95`},
 		{"thinking of the client's own", sonnet, `"thinking":{"type":"enabled","budget_tokens":2000},"temperature":0.5,"top_p":0.95,"top_k":5`, `"top_p":0.95`},
 	} {
-		req, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":"x"}],` + c.client + `}`))
+		req, err := chat.ParseRequest(openai.Chat, []byte(`{"messages":[{"role":"user","content":"x"}],`+c.client+`}`))
 		if err != nil {
 			t.Fatal(err)
 		}

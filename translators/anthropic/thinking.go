@@ -58,6 +58,9 @@ func decideThinking(m *model, r *chat.Request, turns []chat.Turn) thinking {
 	if !hasBudget {
 		budget = budgets[r.ReasoningEffort]
 	}
+	if m.output > 0 { // and some tokens for the answer
+		budget = min(budget, m.output-1024)
+	}
 	return thinking{mode: "enabled", budget: max(budget, 1024)}
 }
 

@@ -45,7 +45,7 @@ func BenchmarkDialectRequest(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Dialect.ParseRequest(body); err != nil {
+				if _, err := chat.ParseRequest(Dialect, body); err != nil {
 					b.Fatal(err)
 				}
 			}

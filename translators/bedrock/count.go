@@ -41,20 +41,20 @@ func countPath(t *target.Target, _ bool) (string, error) {
 type countDialect struct{ chat.Dialect }
 
 // ParseRequest implements chat.Dialect.
-func (d countDialect) ParseRequest(body []byte) (*chat.Request, error) {
-	input := jsonedit.Lookup(body, "input")
-	if converse := jsonedit.Lookup(input, "converse"); jsonedit.IsObject(converse) {
+func (d countDialect) ParseRequest(body *jsonedit.Value) (*chat.Request, error) {
+	input := body.Get("input")
+	if converse := input.GetObject("converse"); converse != nil {
 		return d.Dialect.ParseRequest(converse)
 	}
-	coded, ok := jsonedit.String(jsonedit.Lookup(jsonedit.Lookup(input, "invokeModel"), "body"))
-	if !ok {
+	coded, err := input.Get("invokeModel", "body").StringBytes()
+	if err != nil {
 		return nil, &chat.RequestError{Field: "input", Message: "must have converse, or invokeModel with a body"}
 	}
-	invoked, err := base64.StdEncoding.DecodeString(coded)
+	invoked, err := base64.StdEncoding.AppendDecode(nil, coded)
 	if err != nil {
 		return nil, &chat.RequestError{Field: "input.invokeModel.body", Message: "must be base64"}
 	}
-	return anthropic.Dialect.ParseRequest(invoked)
+	return chat.ParseRequest(anthropic.Dialect, invoked)
 }
 
 // appendTokens writes the answer of CountTokens.

@@ -21,13 +21,7 @@ var Dialect chat.Dialect = dialect{}
 type dialect struct{}
 
 // ParseRequest implements chat.Dialect.
-func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
-	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p)
-	v, err := p.Parse(body)
-	if err != nil || v.Type() != jsonedit.TypeObject {
-		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
-	}
+func (dialect) ParseRequest(v *jsonedit.Value) (*chat.Request, error) {
 	r := &chat.Request{}
 	if err := parseSystem(r, v.GetArray("system")); err != nil {
 		return nil, err
@@ -60,7 +54,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 			r.Extra = append(r.Extra, chat.Member{Name: name, Value: value})
 		}
 	}
-	r.NameTools()
+	r.FitTools()
 	return r, nil
 }
 

@@ -22,7 +22,7 @@ import (
 
 func parsed(t *testing.T, body string) *chat.Request {
 	t.Helper()
-	r, err := Dialect.ParseRequest([]byte(body))
+	r, err := chat.ParseRequest(Dialect, []byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -55,7 +55,7 @@ func TestClientsRequestIsUnderstood(t *testing.T) {
 				{Kind: chat.Text, Text: jsonedit.Plain(`{"a":[1]}`)}, {Kind: chat.Text, Text: jsonedit.Plain("b")}, {Kind: chat.Image, Media: &chat.Media{MIME: "image/gif", Data: jsonedit.Plain("aGk=")}}}}}},
 		},
 		MaxTokens: "9", Temperature: "0.10", TopP: "1e0", TopK: "5", Stop: []string{"END"},
-		Tools:      []chat.Tool{{Name: "f", Description: jsonedit.Plain("d"), Strict: &strict, Parameters: chat.Raw(`{"type":"object"}`), CacheControl: ephemeral}, {Name: "s", Hosted: chat.OtherHosted, Native: chat.Raw(`{"systemTool":{"name":"s"}}`)}},
+		Tools:      []chat.Tool{{Name: "f", Description: jsonedit.Plain("d"), Strict: &strict, Parameters: chat.Raw(`{"type":"object","properties":{}}`), CacheControl: ephemeral}, {Name: "s", Hosted: chat.OtherHosted, Native: chat.Raw(`{"systemTool":{"name":"s"}}`)}},
 		ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"}, Thoughts: true, ReasoningBudget: "2048", ReasoningEffort: "xhigh", ServiceTier: "flex", Metadata: chat.Raw(`{"a":"b"}`),
 		ResponseFormat: chat.ResponseFormat{Type: "json_schema", Name: "p", Schema: chat.Raw(`{"type":"object"}`)},
 		Extra: []chat.Member{{Name: "guardrailConfig", Value: chat.Raw(`{"guardrailIdentifier":"g","guardrailVersion":"1"}`)},
@@ -82,7 +82,7 @@ func TestReasoningEffortIsReadInEveryModelsFormat(t *testing.T) {
 
 func TestInvalidClientRequestsNameTheField(t *testing.T) {
 	for body, want := range map[string]string{
-		`[`: "request body is not a valid JSON object", `[]`: "request body is not a valid JSON object", `{}`: "messages: is missing",
+		`[`: "request body is not valid JSON: the text ends where a value must stand at byte 1", `[]`: "request body is not valid JSON: want an object", `{}`: "messages: is missing",
 		`{"messages":[{"role":"tool","content":[{"text":"x"}]}]}`:                                                                           "messages[0].role: must be user, assistant or system, not 'tool'",
 		`{"messages":[{"role":"user","content":[]}]}`:                                                                                       "messages[0].content: is missing",
 		`{"messages":[{"role":"user","content":["x"]}]}`:                                                                                    "messages[0].content[0]: must be a content block",
@@ -95,7 +95,7 @@ func TestInvalidClientRequestsNameTheField(t *testing.T) {
 		`{"messages":[{"role":"user","content":[{"text":"x"}]}],"inferenceConfig":{"topP":"1"}}`:                                            "inferenceConfig.topP: must be a number",
 		`{"messages":[{"role":"user","content":[{"text":"x"}]}],"outputConfig":{"textFormat":{"structure":{"jsonSchema":{"schema":"{"}}}}}`: "outputConfig.textFormat.structure.jsonSchema.schema: must be the text of a JSON schema",
 	} {
-		_, err := Dialect.ParseRequest([]byte(body))
+		_, err := chat.ParseRequest(Dialect, []byte(body))
 		var refused *chat.RequestError
 		if !errors.As(err, &refused) || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", body, err, want)
@@ -110,7 +110,7 @@ func TestRequestsSurviveTheRoundTrip(t *testing.T) {
 		if lacks[s.Name] != "" {
 			continue
 		}
-		req, err := openai.Chat.ParseRequest([]byte(s.Request))
+		req, err := chat.ParseRequest(openai.Chat, []byte(s.Request))
 		if err != nil {
 			t.Fatal(err)
 		}

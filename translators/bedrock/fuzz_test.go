@@ -21,7 +21,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"file","file":{"filename":"é\u0000","file_data":"aGk="}}]}],"bedrock":{"inferenceConfig":{}}}`), nova)
 	f.Fuzz(func(t *testing.T, body []byte, model string) {
 		defer workload.Linear(t, len(body)+len(model))()
-		req, err := openai.Chat.ParseRequest(body)
+		req, err := chat.ParseRequest(openai.Chat, body)
 		if err != nil {
 			return
 		}
@@ -95,7 +95,7 @@ func FuzzStream(f *testing.F) {
 // can be told, or a refusal.
 func FuzzDialect(f *testing.F) {
 	for _, s := range mock.Scenarios {
-		if req, err := openai.Chat.ParseRequest([]byte(s.Request)); err == nil {
+		if req, err := chat.ParseRequest(openai.Chat, []byte(s.Request)); err == nil {
 			if body, err := Converse.AppendRequest(nil, chatTarget(sonnet), req); err == nil {
 				f.Add(body)
 			}
@@ -104,7 +104,7 @@ func FuzzDialect(f *testing.F) {
 	f.Add([]byte(`{"messages":[{"role":"user","content":[{"searchResult":{"a":1}},{"cachePoint":{}}]}],"system":[{"cachePoint":{}},{"text":"a"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer workload.Linear(t, len(body))()
-		req, err := Dialect.ParseRequest(body)
+		req, err := chat.ParseRequest(Dialect, body)
 		if err != nil {
 			return
 		}

@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"fmt"
 	"strings"
 
 	"go-ai-proxy/translators/anthropic"
@@ -21,6 +22,7 @@ type model struct {
 	// them. https://docs.vllm.ai/en/stable/features/tool_calling/#mistral-models
 	nineIDs bool
 
+	output   int           // the most tokens that it writes, 0 if that is not known
 	noSystem bool          // system prompts are refused
 	caches   bool          // it has cache points
 	choice   choice        // what toolConfig.toolChoice may be
@@ -89,6 +91,7 @@ var models = []model{
 	{part: "anthropic.claude-instant", claude: true, topK: "top_k", document: featuresPage, read: pagesRead},
 	{part: "anthropic.claude-3-5-haiku", claude: true, choice: allChoice, topK: "top_k", caches: true, document: cachingPage, read: pagesRead},
 	{part: "anthropic.claude-3-7", claude: true, choice: allChoice, topK: "top_k", caches: true, document: cachingPage, read: pagesRead},
+	{part: "anthropic.claude-3-5-sonnet-20240620", claude: true, output: 4096, choice: allChoice, topK: "top_k", document: "https://github.com/vercel/ai/issues/2772", read: pagesRead},
 	{part: "anthropic.claude-3", claude: true, choice: allChoice, topK: "top_k", document: cachingPage, read: pagesRead},
 	{part: "anthropic.claude-sonnet-4-5", claude: true, choice: allChoice, topK: "top_k", caches: true, schema: true, strict: true, document: claudePage, read: pagesRead},
 	{part: "anthropic.claude-opus-4-5", claude: true, choice: allChoice, topK: "top_k", caches: true, schema: true, strict: true, document: claudePage, read: pagesRead},
@@ -101,11 +104,11 @@ var models = []model{
 	{part: "anthropic.claude", claude: true, choice: allChoice, caches: true, effort: effortConfig, document: claudePage, read: pagesRead},
 
 	// The first version. Of it Premier alone has Web Grounding.
-	{part: "amazon.nova-premier", nova: true, choice: allChoice, caches: true, topK: "inferenceConfig.topK", hosted: []chat.Hosted{chat.WebSearch}, document: "https://docs.aws.amazon.com/nova/latest/userguide/grounding.html", read: pagesRead},
-	{part: "amazon.nova-pro", nova: true, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
-	{part: "amazon.nova-lite", nova: true, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
-	{part: "amazon.nova-micro", nova: true, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
-	{part: "amazon.nova", nova: true, choice: allChoice, caches: true, topK: "inferenceConfig.topK", hosted: []chat.Hosted{chat.WebSearch, chat.CodeExecution}, effort: effortNova, efforts: threeEfforts, document: novaPage, read: pagesRead},
+	{part: "amazon.nova-premier", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", hosted: []chat.Hosted{chat.WebSearch}, document: "https://docs.aws.amazon.com/nova/latest/userguide/grounding.html", read: pagesRead},
+	{part: "amazon.nova-pro", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
+	{part: "amazon.nova-lite", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
+	{part: "amazon.nova-micro", nova: true, output: 10000, choice: allChoice, caches: true, topK: "inferenceConfig.topK", document: choicePage, read: pagesRead},
+	{part: "amazon.nova", nova: true, output: 65535, choice: allChoice, caches: true, topK: "inferenceConfig.topK", hosted: []chat.Hosted{chat.WebSearch, chat.CodeExecution}, effort: effortNova, efforts: threeEfforts, document: novaPage, read: pagesRead},
 	{part: "amazon.titan", noSystem: true, document: featuresPage, read: pagesRead},
 
 	{part: "openai.gpt-oss", choice: anyChoice, schema: true, effort: effortField, efforts: threeEfforts, document: schemaPage, read: pagesRead},
@@ -209,6 +212,9 @@ func (m *model) facts() provider.Facts {
 		if one.words != "" {
 			f.Lacks = append(f.Lacks, one.words)
 		}
+	}
+	if m.output > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("writes %d tokens at most", m.output))
 	}
 	if m.claude {
 		f.Notes = append(f.Notes, "thinking, sampling and effort as in the table of anthropic")

@@ -52,7 +52,7 @@ func accepted(t *testing.T, to *target.Target, body []byte) {
 // translate turns an OpenAI body into Converse's, and shows it to the strict mock.
 func translate(t *testing.T, to *target.Target, body string) (map[string]any, error) {
 	t.Helper()
-	req, err := openai.Chat.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(openai.Chat, []byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -376,8 +376,8 @@ func TestRequestEqualsKongs(t *testing.T) {
 	if err != nil {
 		t.Skip("Kong's fixtures are not here")
 	}
-	for _, model := range []string{"bedrock", "anthropic.claude-v2", llama} {
-		req, err := openai.Chat.ParseRequest(body)
+	for _, model := range []string{"bedrock", "anthropic.claude-3-5-sonnet-20241022-v2:0", llama} {
+		req, err := chat.ParseRequest(openai.Chat, body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -397,7 +397,7 @@ func TestRequestEqualsKongs(t *testing.T) {
 func TestMistralOnBedrockGetsIDsOfNineLetters(t *testing.T) {
 	body := `{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"call_abcdefghijkl","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_abcdefghijkl","content":"y"}]}`
 	for model, pattern := range map[string]string{"mistral.ministral-3-14b-instruct": `"toolUseId":"([A-Za-z0-9]{9})"`, sonnet: `"toolUseId":"(call_abcdefghijkl)"`} {
-		req, err := openai.Chat.ParseRequest([]byte(body))
+		req, err := chat.ParseRequest(openai.Chat, []byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}

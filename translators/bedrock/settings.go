@@ -19,7 +19,7 @@ type settings struct {
 
 // decide chooses those of the client's settings that the model accepts.
 func (q *query) decide(t *target.Target) (settings, error) {
-	s := settings{maxTokens: q.MaxTokens, temperature: q.Temperature, topP: q.TopP, topK: q.TopK}
+	s := settings{maxTokens: q.MaxTokens.AtMost(q.model.output), temperature: atMostOne(q.Temperature), topP: q.TopP, topK: q.TopK}
 	switch q.ResponseFormat.Type {
 	case "json_schema":
 		if s.schema = q.ResponseFormat.Schema; len(s.schema) == 0 {
@@ -42,6 +42,15 @@ func (q *query) decide(t *target.Target) (settings, error) {
 		s.topK = ""
 	}
 	return s, nil
+}
+
+// atMostOne keeps a temperature within what Converse takes; OpenAI's goes to 2.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html
+func atMostOne(temperature chat.Number) chat.Number {
+	if f, ok := temperature.Float(); ok && f > 1 {
+		return "1"
+	}
+	return temperature
 }
 
 // decideClaude uses package anthropic, which knows Claude models: which sampling
@@ -78,7 +87,7 @@ func (q *query) decideClaude(s *settings, t *target.Target) error {
 		return &chat.RequestError{Message: "settings for Claude: " + err.Error()}
 	}
 	if q.MaxTokens != "" { // optional in Converse
-		s.maxTokens = chat.Number(jsonedit.Find(answer, "max_tokens"))
+		s.maxTokens = chat.Number(jsonedit.Find(answer, "max_tokens")).AtMost(q.model.output)
 	}
 	s.temperature = chat.Number(jsonedit.Find(answer, "temperature"))
 	s.topP = chat.Number(jsonedit.Find(answer, "top_p"))

@@ -43,6 +43,14 @@ func (n Number) Float() (float64, bool) {
 	return f, err == nil
 }
 
+// AtMost returns n, or most if n is a greater whole number; a most of 0 is no limit.
+func (n Number) AtMost(most int) Number {
+	if i, ok := n.Int(); ok && most > 0 && i > most {
+		return Number(strconv.Itoa(most))
+	}
+	return n
+}
+
 // Raw is JSON text that is passed on without being parsed.
 type Raw = json.RawMessage
 

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
 )
@@ -39,15 +40,30 @@ type Resting interface {
 
 // Dialect is a client's chat format. Implementations are stateless values.
 type Dialect interface {
-	// ParseRequest reads a client's body, which the Request aliases; see Request.
-	// Errors are *RequestError.
-	ParseRequest(body []byte) (*Request, error)
+	// ParseRequest reads a client's body, an object. What the Request keeps of it
+	// aliases the body's text, never the value; see Request. Errors are *RequestError.
+	ParseRequest(body *jsonedit.Value) (*Request, error)
 	// AppendResponse writes a whole answer.
 	AppendResponse(dst []byte, resp *Response) ([]byte, error)
 	// NewEncoder returns the writer of one streamed answer to req.
 	NewEncoder(meta Meta) Encoder
 	// AppendError writes the body of an error answer.
 	AppendError(dst []byte, e *Error) []byte
+}
+
+// ParseRequest reads a client's body, which the Request aliases, with d. Errors are
+// *RequestError.
+func ParseRequest(d Dialect, body []byte) (*Request, error) {
+	p := jsonedit.Parsers.Get()
+	defer jsonedit.Parsers.Put(p)
+	v, err := p.Parse(body)
+	if err != nil {
+		return nil, &RequestError{Message: "request body is not valid JSON: " + err.Error()}
+	}
+	if v.Type() != jsonedit.TypeObject {
+		return nil, &RequestError{Message: "request body is not valid JSON: want an object"}
+	}
+	return d.ParseRequest(v)
 }
 
 // Meta holds what an answer needs and the provider may leave out. The relay

@@ -7,8 +7,9 @@ import (
 )
 
 // longestName is how long the name of a function may be at all providers, of the
-// pattern [a-zA-Z0-9_-].
+// pattern [a-zA-Z_][a-zA-Z0-9_-]*.
 //
+//	https://ai.google.dev/gemini-api/docs/function-calling ("Must start with a letter or an underscore")
 //	https://platform.openai.com/docs/api-reference/chat/create
 //	https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html
 const longestName = 64
@@ -113,6 +114,9 @@ func (n *names) name(client string) string {
 		return known
 	}
 	name := []byte(client)
+	if c := name[0]; inToolName(c) && !beginsToolName(c) {
+		name = append([]byte{'_'}, name...)
+	}
 	for i, c := range name {
 		if !inToolName(c) {
 			name[i] = '_'
@@ -134,7 +138,11 @@ func isToolName(name string) bool {
 			return false
 		}
 	}
-	return name != "" && len(name) <= longestName
+	return name != "" && beginsToolName(name[0]) && len(name) <= longestName
+}
+
+func beginsToolName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_'
 }
 
 func inToolName(c byte) bool {

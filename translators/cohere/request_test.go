@@ -20,7 +20,7 @@ func to(wanted route.Type) *target.Target {
 }
 
 func request(dialect chat.Dialect, up chat.Upstream, body string) (string, error) {
-	req, err := dialect.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(dialect, []byte(body))
 	if err != nil {
 		return "", err
 	}
@@ -82,7 +82,7 @@ func TestRequestsOfVersion2(t *testing.T) {
 }
 
 func TestVersion1SeparatesHistoryFromTheQuestion(t *testing.T) {
-	req, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"system","content":"You count."},{"role":"user","content":"1 + 2?"},{"role":"assistant","content":"3."},{"role":"user","content":"And by 0?"}],"max_tokens":512,"temperature":0.5,"top_p":1.0}`))
+	req, err := chat.ParseRequest(openai.Chat, []byte(`{"messages":[{"role":"system","content":"You count."},{"role":"user","content":"1 + 2?"},{"role":"assistant","content":"3."},{"role":"user","content":"And by 0?"}],"max_tokens":512,"temperature":0.5,"top_p":1.0}`))
 	if err != nil {
 		t.Fatal(err)
 	}

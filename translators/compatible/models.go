@@ -50,7 +50,8 @@ var mistrals = provider.Families{
 
 const mistralPage = "https://docs.mistral.ai/capabilities/reasoning/adjustable"
 
-// deepseeks are DeepSeek's, which answer in JSON, and not by a schema.
+// deepseeks are DeepSeek's, which answer in JSON, and not by a schema. The first two are
+// names of V4 since April 2026, which writes more than they did before.
 var deepseeks = provider.Families{
 	{Prefix: "deepseek-chat-", NoSchema: true, Document: deepseekPage},
 	{Prefix: "deepseek-reasoner-", NoSchema: true, Unforced: true, Document: deepseekPage},
@@ -95,12 +96,18 @@ const databricksPage = "https://docs.databricks.com/aws/en/machine-learning/mode
 
 // onGroq are the models that Groq serves. The others do not reason.
 var onGroq = provider.Families{
-	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: groqPage},
-	{Prefix: "qwen3-", Efforts: []string{"none", "default"}, Document: groqPage},
+	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Output: 65536, Document: groqPage},
+	{Prefix: "qwen3-", Efforts: []string{"none", "default"}, Output: 40960, Document: groqPage},
+	{Prefix: "llama-3.3-70b-versatile-", Output: 32768, Document: groqModels},
+	{Prefix: "llama-4-", Output: 8192, Document: groqModels},
+	{Prefix: "kimi-k2-", Output: 16384, Document: groqModels},
 	{Document: groqPage},
 }
 
-const groqPage = "https://console.groq.com/docs/reasoning"
+const (
+	groqPage   = "https://console.groq.com/docs/reasoning"
+	groqModels = "https://console.groq.com/docs/models"
+)
 
 // openWeights are models that everyone may serve. Of the others a platform says itself
 // what they take.

@@ -93,7 +93,7 @@ type codex struct {
 func (c *codex) ask(t *testing.T) {
 	t.Helper()
 	body := jsonedit.With([]byte(codexSettings), "input", append(append([]byte{'['}, bytes.Join(c.input, []byte{','})...), ']'))
-	parsed, err := openai.Responses.ParseRequest(body)
+	parsed, err := chat.ParseRequest(openai.Responses, body)
 	if err != nil {
 		t.Fatal(err)
 	}

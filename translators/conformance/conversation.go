@@ -29,7 +29,7 @@ func Conversation(tb testing.TB, size int) *chat.Request {
 			i, strings.Repeat("What it does. ", size/600))
 	}
 	b.WriteString(`]}`)
-	req, err := openai.Chat.ParseRequest([]byte(b.String()))
+	req, err := chat.ParseRequest(openai.Chat, []byte(b.String()))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func (r *run) upstreamBody(body []byte, stream bool) ([]byte, error) {
 		return r.edited(body, stream)
 	}
 	body = bytes.Clone(body)
-	req, err := r.dialect.ParseRequest(body)
+	req, err := chat.ParseRequest(r.dialect, body)
 	if err != nil {
 		return nil, err
 	}

@@ -151,7 +151,7 @@ func (r *run) pathAndBody(body []byte, stream bool) ([]byte, error) {
 		edited, err := r.edited(body, stream)
 		return append([]byte(path+"\n"), edited...), err
 	}
-	req, err := r.dialect.ParseRequest(body)
+	req, err := chat.ParseRequest(r.dialect, body)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func checkGrowthOfRequests(t *testing.T, r *run) {
 	growth.Check(t, func(body []byte) {
 		if r.same() {
 			_, _ = r.edited(body, false)
-		} else if req, err := r.dialect.ParseRequest(body); err == nil {
+		} else if req, err := chat.ParseRequest(r.dialect, body); err == nil {
 			_, _ = r.op.Chat.AppendRequest(nil, &r.target, req)
 		}
 	}, docs...)
@@ -69,7 +69,7 @@ func checkGrowthOfRequests(t *testing.T, r *run) {
 		growth.Linear(t, "as many calls and results", func(n int) func() {
 			body := manyCalls(3 * n) // each is expensive to read; with a few, comparing them takes no visible time
 			return func() {
-				if req, err := r.dialect.ParseRequest(body); err == nil && r.op.Chat != nil {
+				if req, err := chat.ParseRequest(r.dialect, body); err == nil && r.op.Chat != nil {
 					_, _ = r.op.Chat.AppendRequest(nil, &r.target, req)
 				}
 			}

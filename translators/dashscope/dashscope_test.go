@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/anthropic"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
@@ -29,7 +30,7 @@ func TestCallsAreDemandedOfQwenAsItTakesThem(t *testing.T) {
 		{"an open model that always thinks", "qwen3-30b-a3b-thinking-2507", forced, `"tool_choice":"auto"`, `"enable_thinking"`},
 		{"no thoughts are wanted", "qwen3.5-plus", tools + `,"thinking":{"type":"disabled"}`, `"enable_thinking":false`, `"reasoning_effort"`},
 	} {
-		r, err := anthropic.Dialect.ParseRequest([]byte("{" + c.body + "}"))
+		r, err := chat.ParseRequest(anthropic.Dialect, []byte("{"+c.body+"}"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func appendGenerationConfig(dst []byte, m *model, req *chat.Request) ([]byte, er
 		name  string
 		value chat.Number
 	}{
-		{"maxOutputTokens", req.MaxTokens}, {"temperature", req.Temperature}, {"topP", req.TopP}, {"topK", req.TopK},
+		{"maxOutputTokens", req.MaxTokens.AtMost(m.output)}, {"temperature", req.Temperature}, {"topP", req.TopP}, {"topK", req.TopK},
 		{"candidateCount", req.N}, {"seed", req.Seed},
 		{"presencePenalty", req.PresencePenalty}, {"frequencyPenalty", req.FrequencyPenalty}, {"logprobs", req.TopLogprobs},
 	} {

@@ -48,8 +48,8 @@ var claudeCounter = provider.Counter{
 type countDialect struct{ chat.Dialect }
 
 // ParseRequest implements chat.Dialect.
-func (d countDialect) ParseRequest(body []byte) (*chat.Request, error) {
-	if inner := jsonedit.Lookup(body, "generateContentRequest"); jsonedit.IsObject(inner) {
+func (d countDialect) ParseRequest(body *jsonedit.Value) (*chat.Request, error) {
+	if inner := body.GetObject("generateContentRequest"); inner != nil {
 		body = inner
 	}
 	return d.Dialect.ParseRequest(body)

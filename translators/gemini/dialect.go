@@ -33,13 +33,7 @@ type request struct {
 
 // ParseRequest implements chat.Dialect. Names may be in camel case or in snake
 // case.
-func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
-	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p)
-	v, err := p.Parse(body)
-	if err != nil || v.Type() != jsonedit.TypeObject {
-		return nil, &chat.RequestError{Message: "request body is not a valid JSON object"}
-	}
+func (dialect) ParseRequest(v *jsonedit.Value) (*chat.Request, error) {
 	if first(v, "cachedContent", "cached_content") != nil {
 		return nil, &chat.RequestError{Field: "cachedContent", Message: "only Gemini itself can read its cache"}
 	}
@@ -70,7 +64,7 @@ func (dialect) ParseRequest(body []byte) (*chat.Request, error) {
 			return nil, err
 		}
 	}
-	q.NameTools()
+	q.FitTools()
 	return q.Request, q.generationConfig(first(v, "generationConfig", "generation_config"))
 }
 

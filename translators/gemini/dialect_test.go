@@ -31,7 +31,7 @@ func TestClientRequest(t *testing.T) {
 		"generationConfig":{"maxOutputTokens":"100","temperature":0.5,"topP":0.9,"topK":4,"candidateCount":2,"stopSequences":["END"],"responseMimeType":"application/json",
 			"responseSchema":{"type":"ARRAY","items":{"type":"STRING"},"maxItems":"3"},"thinkingConfig":{"thinkingBudget":1024},"responseModalities":["TEXT","IMAGE"]},
 		"safetySettings":[{"category":"A","threshold":"B"}]}`
-	got, err := Dialect.ParseRequest([]byte(body))
+	got, err := chat.ParseRequest(Dialect, []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestClientRequest(t *testing.T) {
 		},
 		Tools: []chat.Tool{
 			{Name: "f", Description: jsonedit.Plain("d"), Parameters: chat.Raw(`{"type":"object","properties":{"a":{"type":["number","null"]}}}`)},
-			{Name: "g", Parameters: chat.Raw(`{"type":"object"}`)},
+			{Name: "g", Parameters: chat.Raw(`{"type":"object","properties":{}}`)},
 			{Name: "googleSearch", Hosted: chat.WebSearch, Native: chat.Raw(`{"googleSearch":{}}`)},
 		},
 		ToolChoice: chat.ToolChoice{Mode: "function", Name: "f"},
@@ -76,7 +76,7 @@ func TestClientRequestSurvivesTheRoundTrip(t *testing.T) {
 		{"role":"model","parts":[{"functionCall":{"id":"1","name":"f","args":{"a":[1,2]}},"thoughtSignature":"c2ln"}]},
 		{"role":"user","parts":[{"functionResponse":{"id":"1","name":"f","response":{"ok":true}}}]}],
 		"generationConfig":{"temperature":0.5}}`
-	req, err := Dialect.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(Dialect, []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestClientRequestSurvivesTheRoundTrip(t *testing.T) {
 
 func TestInvalidClientRequestsAreRefused(t *testing.T) {
 	for body, want := range map[string]string{
-		`[`:                              "request body is not a valid JSON object",
+		`[`:                              "request body is not valid JSON",
 		`{}`:                             "contents: is missing",
 		`{"contents":"a"}`:               "contents: must be an array",
 		`{"contents":[{"role":"user"}]}`: "contents[0].parts: must not be empty",
@@ -101,7 +101,7 @@ func TestInvalidClientRequestsAreRefused(t *testing.T) {
 		`{"contents":{"parts":[{"text":"a"}]},"tools":[{"functionDeclarations":[{}]}]}`:                      "tools[0].functionDeclarations[0].name: is missing",
 		`{"contents":{"parts":[{"text":"a"}]},"generationConfig":{"thinkingConfig":{"thinkingBudget":"-"}}}`: "thinkingBudget: must be a number",
 	} {
-		_, err := Dialect.ParseRequest([]byte(body))
+		_, err := chat.ParseRequest(Dialect, []byte(body))
 		var refused *chat.RequestError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", body, err, want)
@@ -262,7 +262,7 @@ func FuzzParseRequest(f *testing.F) {
 	f.Add([]byte(`{"contents":{"parts":{"inlineData":{"data":"a"}}},"tools":{"a\n":1},"generationConfig":{"responseSchema":{"type":"A","properties":{"\"":[]}}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer workload.Linear(t, len(body))()
-		req, err := Dialect.ParseRequest(body)
+		req, err := chat.ParseRequest(Dialect, body)
 		if err != nil {
 			return
 		}
@@ -284,7 +284,7 @@ func TestWarmEncoderAllocatesNothing(t *testing.T) {
 
 func TestBudgetsOfGeminisClients(t *testing.T) {
 	for budget, want := range map[string][2]string{"-1": {"", ""}, "0": {"none", ""}, "512": {"", "512"}} {
-		r, err := Dialect.ParseRequest([]byte(`{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"thinkingConfig":{"thinkingBudget":` + budget + `}}}`))
+		r, err := chat.ParseRequest(Dialect, []byte(`{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"thinkingConfig":{"thinkingBudget":`+budget+`}}}`))
 		if err != nil || r.ReasoningEffort != want[0] || string(r.ReasoningBudget) != want[1] {
 			t.Errorf("%s: %v, effort %q, budget %q", budget, err, r.ReasoningEffort, r.ReasoningBudget)
 		}
@@ -292,7 +292,7 @@ func TestBudgetsOfGeminisClients(t *testing.T) {
 }
 
 func TestResultsWithoutIDsBelongToTheirCalls(t *testing.T) {
-	r, err := Dialect.ParseRequest([]byte(`{"contents":[{"parts":[{"text":"x"}]},
+	r, err := chat.ParseRequest(Dialect, []byte(`{"contents":[{"parts":[{"text":"x"}]},
 		{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}},{"functionCall":{"name":"g","args":{}}},{"executableCode":{"language":"PYTHON","code":"1+1"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"2"}},{"toolCall":{"id":"s"}}]},
 		{"role":"tool","parts":[{"functionResponse":{"name":"g","response":{"n":12345678901234567890}}},{"functionResponse":{"id":"made-up","name":"f","response":{"output":"y"}}}]}]}`))
 	if err != nil {
@@ -318,7 +318,7 @@ func TestOnlyAllowedFunctionsOfSeveralAreOffered(t *testing.T) {
 		`{"mode":"AUTO"}`: "auto a b c",
 		`{"mode":"ANY","allowedFunctionNames":["a","none"]}`: "",
 	} {
-		r, err := Dialect.ParseRequest([]byte(`{"contents":[{"parts":[{"text":"x"}]}],"tools":[{"functionDeclarations":[{"name":"a"},{"name":"b"},{"name":"c"}]}],"toolConfig":{"functionCallingConfig":` + config + `}}`))
+		r, err := chat.ParseRequest(Dialect, []byte(`{"contents":[{"parts":[{"text":"x"}]}],"tools":[{"functionDeclarations":[{"name":"a"},{"name":"b"},{"name":"c"}]}],"toolConfig":{"functionCallingConfig":`+config+`}}`))
 		got := ""
 		if err == nil {
 			got = r.ToolChoice.Mode

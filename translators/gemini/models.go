@@ -15,6 +15,7 @@ type model struct {
 	noSystem, systemAsWords bool
 	thinks                  thinks
 	least, most             int      // of a budget
+	output                  int      // the most tokens that it writes, 0 if that is not known
 	off                     bool     // a budget of 0 turns thinking off
 	levels                  []string // of thinkingLevel, from the least on
 	// noJSON: the model has no JSON mode at all. noTools: it calls no functions.
@@ -65,21 +66,21 @@ var models = []model{
 	{prefix: "gemini-4-neon", thinks: byLevel, levels: []string{"LOW", "MEDIUM", "HIGH", "XHIGH"}, joins: true, signs: true, noPenalties: true, document: neonPage},
 	{prefix: "gemini-3-pro-image", joins: true, signs: true, document: imagePage},
 	{prefix: "gemini-3.1-flash-image", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, joins: true, signs: true, document: imagePage},
-	{prefix: "gemini-3.5-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/guides/gemini-3-5-flash"},
-	{prefix: "gemini-3-flash", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
-	{prefix: "gemini-3.1-flash-lite", thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
-	{prefix: "gemini-3-pro", thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true, document: thinkingPage},
-	{prefix: "gemini-3", thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},
-	{prefix: "gemini-2.5-pro", thinks: byBudget, least: 128, most: 32768, searchesAsOne: true, document: thinkingPage},
+	{prefix: "gemini-3.5-flash", output: 65535, thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/guides/gemini-3-5-flash"},
+	{prefix: "gemini-3-flash", output: 65535, thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3.1-flash-lite", output: 65535, thinks: byLevel, levels: fourLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3-pro", output: 65535, thinks: byLevel, levels: []string{"LOW", "HIGH"}, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-3", output: 65535, thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},
+	{prefix: "gemini-2.5-pro", output: 65535, thinks: byBudget, least: 128, most: 32768, searchesAsOne: true, document: thinkingPage},
 	{prefix: "gemini-2.5-flash-image", searchesAsOne: true, document: imagePage},
-	{prefix: "gemini-2.5-flash-lite", thinks: byBudget, least: 512, most: 24576, off: true, searchesAsOne: true, document: thinkingPage},
-	{prefix: "gemini-2.5", thinks: byBudget, least: 1, most: 24576, off: true, searchesAsOne: true, document: thinkingPage},
-	{prefix: "gemini-1.0", noSystem: true, searchesAsOne: true, document: modelsPage},
-	{prefix: "gemini-1", searchesAsOne: true, document: modelsPage},
-	{prefix: "gemini-2", searchesAsOne: true, document: modelsPage},
+	{prefix: "gemini-2.5-flash-lite", output: 65535, thinks: byBudget, least: 512, most: 24576, off: true, searchesAsOne: true, document: thinkingPage},
+	{prefix: "gemini-2.5", output: 65535, thinks: byBudget, least: 1, most: 24576, off: true, searchesAsOne: true, document: thinkingPage},
+	{prefix: "gemini-1.0", output: 8192, noSystem: true, searchesAsOne: true, document: modelsPage},
+	{prefix: "gemini-1", output: 8192, searchesAsOne: true, document: modelsPage},
+	{prefix: "gemini-2", output: 8192, searchesAsOne: true, document: modelsPage},
 	{prefix: "gemma-4", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, document: gemmaPage},
-	{prefix: "gemma-3", systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
-	{prefix: "gemma-2", systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
+	{prefix: "gemma-3", output: 8192, systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
+	{prefix: "gemma-2", output: 8192, systemAsWords: true, noJSON: true, noTools: true, document: gemmaPage},
 	{prefix: "gemma-", thinks: byLevel, levels: []string{"MINIMAL", "HIGH"}, document: gemmaPage},
 	{prefix: "gemini-", thinks: byLevel, levels: threeLevels, joins: true, signs: true, noPenalties: true, document: neonPage}, // the newest
 	{thinks: byLevel, levels: threeLevels, joins: true, signs: true, document: thinkingPage},                                   // tuned models, aliases
@@ -114,6 +115,9 @@ func (m *model) facts() provider.Facts {
 		}
 	case byLevel:
 		f.Without = append(f.Without, config+"thinkingConfig.thinkingBudget")
+	}
+	if m.output > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("writes %d tokens at most", m.output))
 	}
 	if m.searchesAsOne {
 		f.Notes = append(f.Notes, "the searches of an answer are paid for as one")

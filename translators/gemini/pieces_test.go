@@ -12,7 +12,7 @@ func TestPiecesOfAStreamComeBackAsWhatWasSaid(t *testing.T) {
 		"in a turn each": `{"role":"model","parts":[{"text":"I \"th","thought":true}]},{"role":"model","parts":[{"text":"ink\".","thought":true,"thoughtSignature":"Q3RH"}]},` +
 			`{"role":"model","parts":[{"text":"Hel"}]},{"role":"model","parts":[{"text":"lo"},{"functionCall":{"id":"c","name":"f"}}]}`,
 	} {
-		req, err := Dialect.ParseRequest([]byte(`{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]},` + contents + `,{"role":"user","parts":[{"functionResponse":{"id":"c","name":"f","response":{}}}]}]}`))
+		req, err := chat.ParseRequest(Dialect, []byte(`{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]},`+contents+`,{"role":"user","parts":[{"functionResponse":{"id":"c","name":"f","response":{}}}]}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,7 +28,7 @@ func TestPiecesOfAStreamComeBackAsWhatWasSaid(t *testing.T) {
 }
 
 func TestThoughtsWithASignatureEachStayApart(t *testing.T) {
-	req, err := Dialect.ParseRequest([]byte(`{"contents":[{"role":"model","parts":[{"text":"a","thought":true,"thoughtSignature":"QQ"},{"text":"b","thought":true,"thoughtSignature":"Qg"},{"text":"x","thoughtSignature":"Qw"},{"text":"y"}]}]}`))
+	req, err := chat.ParseRequest(Dialect, []byte(`{"contents":[{"role":"model","parts":[{"text":"a","thought":true,"thoughtSignature":"QQ"},{"text":"b","thought":true,"thoughtSignature":"Qg"},{"text":"x","thoughtSignature":"Qw"},{"text":"y"}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func onPublic(model string) target.Target {
 // translate is the body for an OpenAI request.
 func translate(t *testing.T, to target.Target, body string) (string, error) {
 	t.Helper()
-	req, err := openai.Chat.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(openai.Chat, []byte(body))
 	if err != nil {
 		return "", err
 	}
@@ -163,7 +163,7 @@ func TestRequestMembers(t *testing.T) {
 		{"a schema that does not", onPublic("m"), function(`{"type":"object","properties":{"a":{"type":["string","null"]}},"additionalProperties":false}`), "tools",
 			`[{"functionDeclarations":[{"name":"f","parametersJsonSchema":{"type":"object","properties":{"a":{"type":["string","null"]}},"additionalProperties":false}}]}]`},
 		{"a schema of an object without properties", onPublic("m"), function(`{"type":"object"}`), "tools",
-			`[{"functionDeclarations":[{"name":"f","parametersJsonSchema":{"type":"object"}}]}]`},
+			`[{"functionDeclarations":[{"name":"f","parametersJsonSchema":{"type":"object","properties":{}}}]}]`},
 		{"an object without properties inside", onPublic("m"), function(`{"type":"object","properties":{"a":{"type":"object"}}}`), "tools",
 			`[{"functionDeclarations":[{"name":"f","parametersJsonSchema":{"type":"object","properties":{"a":{"type":"object"}}}}]}]`},
 		{"native tools", onPublic("m"), with(`"tools":[{"googleSearch":{}},{"type":"function","function":{"name":"f"}},{"codeExecution":{}}]`), "tools",

@@ -78,7 +78,7 @@ func TestValuesCannotChangeOtherPartsOfTheURL(t *testing.T) {
 func TestClaudeOnVertexHasItsModelInTheURL(t *testing.T) {
 	to := onGoogleCloud("claude-sonnet-4-5@20250929")
 	to.Options.AnthropicVersion = "2023-06-01"
-	req, err := openai.Chat.ParseRequest([]byte(`{"model":"x","stream":true,"messages":[{"role":"user","content":"hi"}],
+	req, err := chat.ParseRequest(openai.Chat, []byte(`{"model":"x","stream":true,"messages":[{"role":"user","content":"hi"}],
 		"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","properties":{"age":{"type":"integer"}}}}}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestClaudeOnVertexHasItsModelInTheURL(t *testing.T) {
 // Strict tools and schemas are refused where the organization has not allowed them.
 func TestClaudeOnVertexIsAskedForEffortAndNotForStrictTools(t *testing.T) {
 	to := onGoogleCloud("claude-opus-4-6")
-	req, err := openai.Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":"hi"}],"reasoning_effort":"low",
+	req, err := chat.ParseRequest(openai.Chat, []byte(`{"messages":[{"role":"user","content":"hi"}],"reasoning_effort":"low",
 		"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{},"required":[],"additionalProperties":false}}}]}`))
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestClaudeOnVertexIsAskedForEffortAndNotForStrictTools(t *testing.T) {
 }
 
 func TestPartnerModelsGetOnlySupportedFields(t *testing.T) {
-	req, err := openai.Chat.ParseRequest([]byte(`{"stream":true,"seed":7,"max_completion_tokens":9,"user":"u","messages":[{"role":"user","content":"hi"}]}`))
+	req, err := chat.ParseRequest(openai.Chat, []byte(`{"stream":true,"seed":7,"max_completion_tokens":9,"user":"u","messages":[{"role":"user","content":"hi"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

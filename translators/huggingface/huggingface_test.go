@@ -28,7 +28,7 @@ func to(wanted route.Type, model string) *target.Target {
 }
 
 func request(tgt *target.Target, body string) (string, error) {
-	req, err := openai.Completions.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(openai.Completions, []byte(body))
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +72,7 @@ func TestChatWithMediaIsRefused(t *testing.T) {
 		`{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}}]}`:                               "tools: text generation has none: use the chat route",
 		`{"messages":[{"role":"system","content":"a"},{"role":"user","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}]}]}`: `{"inputs":"a\n\nbc",`,
 	} {
-		req, err := openai.Chat.ParseRequest([]byte(in))
+		req, err := chat.ParseRequest(openai.Chat, []byte(in))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,7 @@ func FuzzObject(f *testing.F) {
 			return
 		}
 		checkObject(t, text)
+		checkOneLook(t, text)
 		checkString(t, text)
 		Lookup(text, "a", "b")
 		if elements, err := Array(text, nil); err == nil {

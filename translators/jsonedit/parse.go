@@ -1,6 +1,9 @@
 package jsonedit
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
 // Parser parses texts into Values, one text at a time: parsing the next text
 // invalidates the values of the previous one. It keeps its memory, so a reused
@@ -34,6 +37,28 @@ func (p *Parser) Parse(text []byte) (*Value, error) {
 		return nil, err
 	}
 	return &p.nodes[0], nil
+}
+
+// Object is like the function of this name, and also returns the object as a Value,
+// which is nil if body is longer than Parse takes. So one look at a body finds both. The
+// members stay valid when the parser parses another text.
+func (p *Parser) Object(body []byte, dst []Member) (*Value, []Member, error) {
+	o, _ := p.Parse(body)
+	if o.Type() != TypeObject {
+		dst, err := Object(body, dst) // it says what is wrong
+		return nil, dst, err
+	}
+	start := skipSpace(body, int(o.start)+1)
+	for i := o.at + 1; i < o.next; i = p.nodes[i].next {
+		m := &p.nodes[i]
+		name := p.nameOf(m)
+		if m.flags&nameMade != 0 {
+			name = bytes.Clone(name)
+		}
+		dst = append(dst, Member{Key: name, Value: m.Raw(), Start: start, End: int(m.end)})
+		start = next(body, int(m.end))
+	}
+	return o, dst, nil
 }
 
 // Parse parses text with a new Parser, so the values stay valid as long as text does

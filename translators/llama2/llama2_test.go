@@ -20,7 +20,7 @@ var endpoint = &target.Target{Provider: "llama2", Route: "llm/v1/chat", Model: "
 // inputs is the prompt for an OpenAI request.
 func inputs(t *testing.T, dialect chat.Dialect, format chat.Upstream, body string) (string, error) {
 	t.Helper()
-	req, err := dialect.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(dialect, []byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -99,7 +99,7 @@ func TestParameters(t *testing.T) {
 		``: `{"stream":false}`,
 		`,"max_tokens":256,"temperature":0.5,"top_p":1e-1,"top_k":4,"seed":7,"stop":"x","stream":false`: `{"max_new_tokens":256,"top_p":1e-1,"top_k":4,"temperature":0.5,"stream":false}`,
 	} {
-		req, err := openai.Completions.ParseRequest([]byte(`{"prompt":"\"A\"?"` + in + `}`))
+		req, err := chat.ParseRequest(openai.Completions, []byte(`{"prompt":"\"A\"?"`+in+`}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func FuzzRaw(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer workload.Linear(t, len(body))()
 		for dialect, format := range map[chat.Dialect]chat.Upstream{openai.Chat: Chat, openai.Completions: Complete} {
-			req, err := dialect.ParseRequest(body)
+			req, err := chat.ParseRequest(dialect, body)
 			if err != nil {
 				continue
 			}

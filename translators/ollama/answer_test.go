@@ -325,7 +325,7 @@ func BenchmarkStream(b *testing.B) {
 func BenchmarkRequest(b *testing.B) {
 	text := strings.Repeat("words and words ", 1000)
 	body := `{"messages":[{"role":"user","content":"` + text + `"},{"role":"assistant","content":"` + text + `"},{"role":"user","content":"And?"}],"max_tokens":9}`
-	req, err := openai.Chat.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(openai.Chat, []byte(body))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func on(wanted route.Type) *target.Target {
 // translate is the body for an OpenAI request to chat or completions.
 func translate(t *testing.T, dialect chat.Dialect, format chat.Upstream, body string) (string, error) {
 	t.Helper()
-	req, err := dialect.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(dialect, []byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -224,7 +224,7 @@ func TestKongsRecordedRequestAndAnswer(t *testing.T) {
 		}
 		return b
 	}
-	req, err := openai.Chat.ParseRequest(read("requests/llm-v1-chat.json"))
+	req, err := chat.ParseRequest(openai.Chat, read("requests/llm-v1-chat.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer workload.Linear(t, len(body))()
 		for dialect, format := range map[chat.Dialect]chat.Upstream{openai.Chat: Chat, openai.Completions: Generate} {
-			req, err := dialect.ParseRequest(body)
+			req, err := chat.ParseRequest(dialect, body)
 			if err != nil {
 				continue
 			}

@@ -17,7 +17,7 @@ func (l *BatchLine) Translate(t *target.Target, op *provider.Operation) ([]byte,
 	if l.URL != "" && l.URL != "/v1/chat/completions" {
 		return nil, &chat.RequestError{Field: "url", Message: fmt.Sprintf("%q: only /v1/chat/completions is translated in batches", l.URL)}
 	}
-	r, err := Chat.ParseRequest(l.Body)
+	r, err := chat.ParseRequest(Chat, l.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -14,23 +14,21 @@ var Completions chat.Dialect = completionsDialect{}
 type completionsDialect struct{}
 
 // ParseRequest implements chat.Dialect.
-func (completionsDialect) ParseRequest(body []byte) (*chat.Request, error) {
+func (completionsDialect) ParseRequest(o *jsonedit.Value) (*chat.Request, error) {
 	req := &chat.Request{}
-	err := withObject(body, func(o *jsonedit.Value) error {
-		return visit(o, func(name string, v *jsonedit.Value) error {
-			switch name {
-			case "prompt":
-				return parsePrompt(req, v)
-			case "max_tokens":
-				return setNumber(&req.MaxTokens, v)
-			case "logprobs": // a number here, a boolean in chat
-				var raw chat.Raw
-				err := setRaw(&raw, v)
-				req.Extra = append(req.Extra, chat.Member{Name: name, Value: raw})
-				return err
-			}
-			return parseSampling(req, name, v)
-		})
+	err := visit(o, func(name string, v *jsonedit.Value) error {
+		switch name {
+		case "prompt":
+			return parsePrompt(req, v)
+		case "max_tokens":
+			return setNumber(&req.MaxTokens, v)
+		case "logprobs": // a number here, a boolean in chat
+			var raw chat.Raw
+			err := setRaw(&raw, v)
+			req.Extra = append(req.Extra, chat.Member{Name: name, Value: raw})
+			return err
+		}
+		return parseSampling(req, name, v)
 	})
 	if err != nil {
 		return nil, err

@@ -8,22 +8,6 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// withObject parses body and calls f with its top-level object. Of the object only
-// Texts and JSON may be kept; they alias body.
-func withObject(body []byte, f func(*jsonedit.Value) error) error {
-	p := jsonedit.Parsers.Get()
-	defer jsonedit.Parsers.Put(p)
-	v, err := p.Parse(body)
-	if err != nil {
-		return refuse("", "request body is not valid JSON: "+err.Error())
-	}
-	o, err := v.Object()
-	if err != nil {
-		return refuse("", "request body is not valid JSON: want an object")
-	}
-	return f(o)
-}
-
 func refuse(field, message string) error {
 	return &chat.RequestError{Field: field, Message: message}
 }
@@ -157,26 +141,22 @@ func textAt(o *jsonedit.Value, name string) (jsonedit.Text, bool) {
 
 // ParseRequest implements chat.Dialect. Members which the API does not have,
 // or which have no field in chat.Request, are in Extra; null is "not given".
-func (chatDialect) ParseRequest(body []byte) (*chat.Request, error) {
+func (chatDialect) ParseRequest(o *jsonedit.Value) (*chat.Request, error) {
 	req := &chat.Request{}
-	err := withObject(body, func(o *jsonedit.Value) error {
-		var limits [2]chat.Number // max_completion_tokens, max_tokens
-		if err := visit(o, func(name string, v *jsonedit.Value) error { return parseMember(req, &limits, name, v) }); err != nil {
-			return err
-		}
-		req.MaxTokens = limits[0]
-		if req.MaxTokens == "" {
-			req.MaxTokens = limits[1]
-		}
-		if v := orNull(o.Get("tool_choice")); v.Type() != jsonedit.TypeNull {
-			return within("tool_choice", parseToolChoice(req, v))
-		}
-		return nil
-	})
-	if err != nil {
+	var limits [2]chat.Number // max_completion_tokens, max_tokens
+	if err := visit(o, func(name string, v *jsonedit.Value) error { return parseMember(req, &limits, name, v) }); err != nil {
 		return nil, err
 	}
-	req.NameTools()
+	req.MaxTokens = limits[0]
+	if req.MaxTokens == "" {
+		req.MaxTokens = limits[1]
+	}
+	if v := orNull(o.Get("tool_choice")); v.Type() != jsonedit.TypeNull {
+		if err := parseToolChoice(req, v); err != nil {
+			return nil, within("tool_choice", err)
+		}
+	}
+	req.FitTools()
 	return req, nil
 }
 

@@ -16,7 +16,7 @@ import (
 
 func parse(t *testing.T, body string) *chat.Request {
 	t.Helper()
-	req, err := Chat.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(Chat, []byte(body))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -168,7 +168,7 @@ func TestErrorsNameThePath(t *testing.T) {
 		`{"response_format":"json"}`:                                                                     "response_format: must be an object",
 		`{"stream_options":{"include_usage":1}}`:                                                         "stream_options.include_usage: must be true or false",
 	} {
-		_, err := Chat.ParseRequest([]byte(body))
+		_, err := chat.ParseRequest(Chat, []byte(body))
 		if _, ok := err.(*chat.RequestError); !ok || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", body, err, want)
 		}
@@ -177,7 +177,7 @@ func TestErrorsNameThePath(t *testing.T) {
 
 func TestAPromptBecomesAUserMessage(t *testing.T) {
 	for _, body := range []string{`{"prompt":"hi","logprobs":3,"suffix":"s"}`, `{"prompt":["hi"],"logprobs":3,"suffix":"s"}`} {
-		req, err := Completions.ParseRequest([]byte(body))
+		req, err := chat.ParseRequest(Completions, []byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestAPromptBecomesAUserMessage(t *testing.T) {
 		}
 	}
 	for _, body := range []string{`{"prompt":["a","b"]}`, `{"prompt":[1,2]}`, `{"prompt":7}`, `{"prompt":[]}`} {
-		if _, err := Completions.ParseRequest([]byte(body)); err == nil || !strings.HasPrefix(err.Error(), "prompt: ") {
+		if _, err := chat.ParseRequest(Completions, []byte(body)); err == nil || !strings.HasPrefix(err.Error(), "prompt: ") {
 			t.Errorf("%s: got %v, want a refusal of prompt", body, err)
 		}
 	}
@@ -209,7 +209,7 @@ func FuzzParseRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer workload.Linear(t, len(body))()
 		for _, d := range []chat.Dialect{Chat, Completions} {
-			req, err := d.ParseRequest(body)
+			req, err := chat.ParseRequest(d, body)
 			if err != nil {
 				if _, ok := err.(*chat.RequestError); !ok {
 					t.Fatalf("error of type %T: %v", err, err)
@@ -247,7 +247,7 @@ func TestToolChoicesOfOtherMakersAreUnderstood(t *testing.T) {
 		`{"type":"allowed_tools","mode":"auto","tools":[{"name":"b"}]}`:                                                      {chat.ToolChoice{Mode: "auto"}, "b"},
 		`{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"a"}}]}}`: {chat.ToolChoice{Mode: "required"}, "a"},
 	} {
-		r, err := Chat.ParseRequest([]byte(`{"tool_choice":` + choice + `,"messages":[],"tools":[{"type":"function","function":{"name":"a"}},{"type":"function","function":{"name":"b"}}]}`))
+		r, err := chat.ParseRequest(Chat, []byte(`{"tool_choice":`+choice+`,"messages":[],"tools":[{"type":"function","function":{"name":"a"}},{"type":"function","function":{"name":"b"}}]}`))
 		if err != nil {
 			t.Errorf("%s: %v", choice, err)
 			continue
@@ -260,7 +260,7 @@ func TestToolChoicesOfOtherMakersAreUnderstood(t *testing.T) {
 			t.Errorf("%s: %+v, %q", choice, r.ToolChoice, tools)
 		}
 	}
-	if _, err := Chat.ParseRequest([]byte(`{"tool_choice":{"type":"allowed_tools","tools":[{"name":"x"}]},"messages":[],"tools":[]}`)); err == nil {
+	if _, err := chat.ParseRequest(Chat, []byte(`{"tool_choice":{"type":"allowed_tools","tools":[{"name":"x"}]},"messages":[],"tools":[]}`)); err == nil {
 		t.Error("a tool that is not there is allowed")
 	}
 }
@@ -270,8 +270,8 @@ func TestFunctionsInTheFormOfOtherAPIsAreFunctions(t *testing.T) {
 		`{"type":"function","name":"a","description":"d","parameters":{"type":"object"},"strict":true}`,
 		`{"name":"a","description":"d","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}`,
 	} {
-		r, err := Chat.ParseRequest([]byte(`{"messages":[],"tools":[` + tool + `]}`))
-		if err != nil || r.Tools[0].Name != "a" || r.Tools[0].Hosted != "" || string(r.Tools[0].Parameters) != `{"type":"object"}` || r.Tools[0].Description.String() != "d" {
+		r, err := chat.ParseRequest(Chat, []byte(`{"messages":[],"tools":[`+tool+`]}`))
+		if err != nil || r.Tools[0].Name != "a" || r.Tools[0].Hosted != "" || string(r.Tools[0].Parameters) != `{"type":"object","properties":{}}` || r.Tools[0].Description.String() != "d" {
 			t.Errorf("%s: %v, %+v", tool, err, r)
 		}
 	}
@@ -285,7 +285,7 @@ func TestPartsInTheFormOfOtherAPIsAreUnderstood(t *testing.T) {
 		`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGk="}}`:      {Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("aGk=")}},
 		`{"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,aGk="}`: {Kind: chat.File, Media: &chat.Media{MIME: "application/pdf", Filename: "a.pdf", Data: jsonedit.Plain("aGk=")}},
 	} {
-		r, err := Chat.ParseRequest([]byte(`{"messages":[{"role":"user","content":[` + part + `]}]}`))
+		r, err := chat.ParseRequest(Chat, []byte(`{"messages":[{"role":"user","content":[`+part+`]}]}`))
 		if err != nil || !chattest.Equal(r.Messages[0].Parts[0], want) {
 			t.Errorf("%s: %v, %+v", part, err, r)
 		}

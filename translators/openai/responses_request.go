@@ -38,33 +38,30 @@ var stateful = map[string]string{
 }
 
 // ParseRequest implements chat.Dialect.
-func (responsesDialect) ParseRequest(body []byte) (*chat.Request, error) {
+func (responsesDialect) ParseRequest(o *jsonedit.Value) (*chat.Request, error) {
 	req := &chat.Request{}
-	err := withObject(body, func(o *jsonedit.Value) error {
-		if text, _ := textAt(o, "instructions"); !text.Empty() {
-			req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: text}}})
-		}
-		if err := visit(o, func(name string, v *jsonedit.Value) error { return parseResponsesMember(req, name, v) }); err != nil {
-			return err
-		}
-		// The history calls tools by the names that they are offered with.
-		tools := newToolbox(req)
-		if v := orNull(o.Get("tools")); v.Type() != jsonedit.TypeNull {
-			if err := tools.offer(v); err != nil {
-				return within("tools", err)
-			}
-		}
-		if err := parseInput(req, tools, orNull(o.Get("input"))); err != nil {
-			return within("input", err)
-		}
-		if v := orNull(o.Get("tool_choice")); v.Type() != jsonedit.TypeNull {
-			return within("tool_choice", tools.choice(v))
-		}
-		return nil
-	})
-	if err != nil {
+	if text, _ := textAt(o, "instructions"); !text.Empty() {
+		req.Messages = append(req.Messages, chat.Message{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: text}}})
+	}
+	if err := visit(o, func(name string, v *jsonedit.Value) error { return parseResponsesMember(req, name, v) }); err != nil {
 		return nil, err
 	}
+	// The history calls tools by the names that they are offered with.
+	tools := newToolbox(req)
+	if v := orNull(o.Get("tools")); v.Type() != jsonedit.TypeNull {
+		if err := tools.offer(v); err != nil {
+			return nil, within("tools", err)
+		}
+	}
+	if err := parseInput(req, tools, orNull(o.Get("input"))); err != nil {
+		return nil, within("input", err)
+	}
+	if v := orNull(o.Get("tool_choice")); v.Type() != jsonedit.TypeNull {
+		if err := tools.choice(v); err != nil {
+			return nil, within("tool_choice", err)
+		}
+	}
+	req.FitSchemas()
 	return req, nil
 }
 

@@ -33,19 +33,19 @@ func TestResponsesInputBecomesAConversation(t *testing.T) {
 			`{"input":[{"role":"user","content":"w?"},{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"let me see","annotations":[]}]},{"type":"function_call","id":"fc_1","call_id":"c1","name":"weather","arguments":"{\"x\":1.50}","status":"completed"},{"type":"function_call","call_id":"c2","name":"time","arguments":""},{"type":"function_call_output","call_id":"c1","output":"sunny"},{"type":"function_call_output","call_id":"c2","output":[{"type":"input_text","text":"noon"}]}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"w?"},{"role":"assistant","content":"let me see","tool_calls":[{"id":"c1","type":"function","function":{"name":"weather","arguments":"{\"x\":1.50}"}},{"id":"c2","type":"function","function":{"name":"time","arguments":""}}]},{"role":"tool","tool_call_id":"c1","content":"sunny"},{"role":"tool","tool_call_id":"c2","content":"noon"}]}`},
 		{"tools and choices",
-			`{"input":"x","tools":[{"type":"function","name":"f","description":"d","parameters":{"type":"object","required":[]},"strict":true}],"tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false}`,
-			`{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","required":[]},"strict":true}}],"tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false}`},
+			`{"input":"x","tools":[{"type":"function","name":"f","description":"d","parameters":{"type":"object","required":[],"additionalProperties":false},"strict":true}],"tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false}`,
+			`{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","additionalProperties":false,"properties":{}},"strict":true}}],"tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false}`},
 		{"allowed tools", `{"input":"x","tool_choice":{"type":"allowed_tools","mode":"required","tools":[]},"tools":[{"type":"function","name":"f"}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required"}`},
 		{"reasoning, text and the rest",
-			`{"input":"x","reasoning":{"effort":"high","summary":"auto"},"text":{"verbosity":"low","format":{"type":"json_schema","name":"n","schema":{"type":"object"},"strict":true}},"user":"u","service_tier":"flex","prompt_cache_key":"k"}`,
-			`{"model":"m","messages":[{"role":"user","content":"x"}],"reasoning_effort":"high","response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"},"strict":true}},"user":"u","service_tier":"flex","prompt_cache_key":"k","verbosity":"low"}`},
+			`{"input":"x","reasoning":{"effort":"high","summary":"auto"},"text":{"verbosity":"low","format":{"type":"json_schema","name":"n","schema":{"type":"object","additionalProperties":false},"strict":true}},"user":"u","service_tier":"flex","prompt_cache_key":"k"}`,
+			`{"model":"m","messages":[{"role":"user","content":"x"}],"reasoning_effort":"high","response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","additionalProperties":false},"strict":true}},"user":"u","service_tier":"flex","prompt_cache_key":"k","verbosity":"low"}`},
 		{"web search", `{"input":"x","tools":[{"type":"web_search"}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"x"}],"web_search_options":{}}`},
 		{"what OpenAI sealed is left out", `{"input":[{"type":"reasoning","id":"rs","summary":[],"encrypted_content":"gAAAA"},{"role":"user","content":"x"}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"x"}]}`},
 	} {
-		req, err := Responses.ParseRequest([]byte(c.body))
+		req, err := chat.ParseRequest(Responses, []byte(c.body))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -80,13 +80,13 @@ func TestStatefulResponsesRequestsAreRefusedWithTheReason(t *testing.T) {
 		`{"input":"x","text":{"format":{"type":3}}}`: "text.format.type: must be a string",
 		`[]`: "request body is not valid JSON",
 	} {
-		_, err := Responses.ParseRequest([]byte(body))
+		_, err := chat.ParseRequest(Responses, []byte(body))
 		var refused *chat.RequestError
 		if !errors.As(err, &refused) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s\n got %v\nwant %s", body, err, want)
 		}
 	}
-	if _, err := Responses.ParseRequest([]byte(`{"input":"x","background":false,"previous_response_id":null}`)); err != nil {
+	if _, err := chat.ParseRequest(Responses, []byte(`{"input":"x","background":false,"previous_response_id":null}`)); err != nil {
 		t.Errorf("null and false ask for nothing: %v", err)
 	}
 }
@@ -234,7 +234,7 @@ func TestResponsesStreamEndsWithTheWholeAnswer(t *testing.T) {
 func TestResponsesOutputSentBackAsInputLosesNothing(t *testing.T) {
 	last := streamed(t, encodeAll(deltasOf(everything, chat.ToolCalls, nil)))
 	body, _ := json.Marshal(map[string]any{"input": last["response"].(map[string]any)["output"]})
-	req, err := Responses.ParseRequest(body)
+	req, err := chat.ParseRequest(Responses, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func FuzzResponsesRequest(f *testing.F) {
 	f.Add([]byte(`{"input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},{"type":"reasoning","summary":[{"text":"t"}],"encrypted_content":"signature:x"},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"o"}],"tools":[{"type":"function","name":"f"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer workload.Linear(t, len(body))()
-		req, err := Responses.ParseRequest(body)
+		req, err := chat.ParseRequest(Responses, body)
 		if err != nil {
 			var refused *chat.RequestError
 			if !errors.As(err, &refused) {

@@ -93,6 +93,9 @@ func (b *toolbox) name(namespace, name string) string {
 		}
 		return '_'
 	}, flat)
+	if flat != "" && (flat[0] == '-' || '0' <= flat[0] && flat[0] <= '9') { // Gemini refuses it
+		flat = "_" + flat
+	}
 	if len(flat) > longestName || b.taken[flat] {
 		h := fnv.New32a()
 		h.Write([]byte(namespace + "\x00" + name))

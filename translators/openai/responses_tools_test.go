@@ -23,7 +23,7 @@ const codexTools = `[
  {"type":"web_search","filters":{"allowed_domains":["a.org"]}},{"type":"image_generation"},{"type":"shell","environment":{"type":"container_auto"}}]`
 
 func TestToolsOfTheClientAreFunctions(t *testing.T) {
-	req, err := Responses.ParseRequest([]byte(`{"input":"x","tools":` + codexTools + `}`))
+	req, err := chat.ParseRequest(Responses, []byte(`{"input":"x","tools":`+codexTools+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ var toolCalls = []struct{ name, arguments, item string }{
 }
 
 func TestCallsComeBackAsTheItemsOfTheirToolsAndGoOnAsTheyWere(t *testing.T) {
-	asked, err := Responses.ParseRequest([]byte(`{"input":"x","tools":` + codexTools + `}`))
+	asked, err := chat.ParseRequest(Responses, []byte(`{"input":"x","tools":`+codexTools+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestCallsComeBackAsTheItemsOfTheirToolsAndGoOnAsTheyWere(t *testing.T) {
 	}
 
 	next, _ := json.Marshal(map[string]any{"input": got.Output, "tools": json.RawMessage(codexTools)})
-	req, err := Responses.ParseRequest(next)
+	req, err := chat.ParseRequest(Responses, next)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestAllItemsOfAHistoryAreRead(t *testing.T) {
 	 {"type":"mcp_call","id":"m","name":"roll","server_label":"dice","arguments":"{}","output":"4"},
 	 {"type":"reasoning","id":"rs","summary":[],"encrypted_content":"gAAAA"},
 	 {"role":"user","content":"and now?"}]}`
-	req, err := Responses.ParseRequest([]byte(body))
+	req, err := chat.ParseRequest(Responses, []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,12 +208,12 @@ func TestChoicesNameToolsAsTheClientKnowsThem(t *testing.T) {
 		`{"type":"image_generation"}`:                                   {Mode: "function", Name: "image_generation"},
 		`{"type":"function","name":"search","namespace":"mcp__docs__"}`: {Mode: "function", Name: "mcp__docs__search"},
 	} {
-		req, err := Responses.ParseRequest([]byte(`{"input":"x","tools":` + codexTools + `,"tool_choice":` + choice + `}`))
+		req, err := chat.ParseRequest(Responses, []byte(`{"input":"x","tools":`+codexTools+`,"tool_choice":`+choice+`}`))
 		if err != nil || req.ToolChoice != want {
 			t.Errorf("%s: %v %+v", choice, err, req)
 		}
 	}
-	req, err := Responses.ParseRequest([]byte(`{"input":"x","tools":` + codexTools + `,"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"custom","name":"apply_it"},{"type":"namespace","name":"mcp__docs__"},{"type":"shell"}]}}`))
+	req, err := chat.ParseRequest(Responses, []byte(`{"input":"x","tools":`+codexTools+`,"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"custom","name":"apply_it"},{"type":"namespace","name":"mcp__docs__"},{"type":"shell"}]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,6 +67,7 @@ const leastOutput = 16
 // AppendRequest implements chat.Upstream.
 func (u responsesUpstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	model := u.models.Of(t.Model)
+	req = model.Describe(req)
 	name := t.Model
 	if u.model != nil {
 		name = u.model(t)
@@ -96,6 +97,9 @@ func (u responsesUpstream) AppendRequest(dst []byte, t *target.Target, req *chat
 
 func appendResponsesSampling(dst []byte, req *chat.Request, model *provider.Family) []byte {
 	limit := req.MaxTokens
+	if model != nil {
+		limit = limit.AtMost(model.Output)
+	}
 	if n, ok := limit.Int(); ok && n < leastOutput {
 		limit = chat.Number(strconv.Itoa(leastOutput))
 	}
@@ -193,7 +197,8 @@ func appendFlatTools(dst []byte, req *chat.Request, model *provider.Family) []by
 			parameters = chat.Raw(`{"type":"object","properties":{}}`)
 		}
 		dst = jsonedit.AppendRaw(dst, "parameters", parameters)
-		dst = append(jsonedit.AppendBool(dst, "strict", t.Strict != nil && *t.Strict), '}')
+		strict := enforced(t.Strict, parameters)
+		dst = append(jsonedit.AppendBool(dst, "strict", strict != nil && *strict), '}')
 	}
 	if search != nil {
 		dst = appendSearchTool(jsonedit.AppendComma(dst), search.Search)

@@ -25,7 +25,7 @@ func reasoner(model string) *target.Target {
 // askedFor is the Responses request for a chat request with these members.
 func askedFor(t *testing.T, model, members string) string {
 	t.Helper()
-	r, err := Chat.ParseRequest([]byte(`{"model":"m",` + members + `}`))
+	r, err := chat.ParseRequest(Chat, []byte(`{"model":"m",`+members+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,8 +70,8 @@ func TestSettingsOfChatAreThoseOfResponses(t *testing.T) {
 			`"tools":[{"type":"web_search","search_context_size":"low","user_location":{"type":"approximate","city":"Oslo"}}],"reasoning":{"effort":"low"}`, `minimal`},
 		{"gpt-5.4", `"store":true,"metadata":{"a":"b"},"user":"u","service_tier":"flex","safety_identifier":"s","prompt_cache_key":"k","prompt_cache_retention":"24h"`,
 			`"store":true,"metadata":{"a":"b"},"user":"u","service_tier":"flex","prompt_cache_key":"k","prompt_cache_retention":"24h","safety_identifier":"s"`, `"store":false`},
-		{"gpt-5.4", `"verbosity":"low","response_format":{"type":"json_schema","json_schema":{"schema":{"type":"object"},"strict":true}}`,
-			`"text":{"format":{"type":"json_schema","name":"answer","schema":{"type":"object"},"strict":true},"verbosity":"low"}`, `response_format`},
+		{"gpt-5.4", `"verbosity":"low","response_format":{"type":"json_schema","json_schema":{"schema":{"type":"object","additionalProperties":false},"strict":true}}`,
+			`"text":{"format":{"type":"json_schema","name":"answer","schema":{"type":"object","additionalProperties":false},"strict":true},"verbosity":"low"}`, `response_format`},
 		{"gpt-5.4", `"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false`,
 			`"tools":[{"type":"function","name":"f","parameters":{"type":"object","properties":{}},"strict":false}],"tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false`, `"function":{`},
 		{"o3-deep-research", `"max_tokens":100`, `"tools":[{"type":"web_search"}]`, `tool_choice`},

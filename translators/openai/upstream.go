@@ -190,7 +190,7 @@ func appendFunction(dst []byte, t *chat.Tool) []byte {
 	dst = jsonedit.AppendString(append(dst, `{"type":"function","function":{"name":`...), t.Name)
 	dst = t.Description.AppendOptional(dst, "description")
 	dst = jsonedit.AppendRaw(dst, "parameters", t.Parameters)
-	return append(appendBool(dst, "strict", t.Strict), "}}"...)
+	return append(appendBool(dst, "strict", enforced(t.Strict, t.Parameters)), "}}"...)
 }
 
 func appendResponseFormat(dst []byte, f *chat.ResponseFormat) []byte {
@@ -211,7 +211,7 @@ func appendSchema(dst []byte, f *chat.ResponseFormat) []byte {
 		name = "answer" // required by this API, but not by others
 	}
 	dst = jsonedit.AppendText(dst, "name", name)
-	return appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", f.Strict)
+	return appendBool(jsonedit.AppendRaw(dst, "schema", f.Schema), "strict", enforced(f.Strict, f.Schema))
 }
 
 // messageWriter writes messages. There may be more than were read: OpenAI has one

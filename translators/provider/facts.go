@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -48,6 +49,9 @@ func (m Families) Facts() []Facts {
 		}
 		if f.Limit != "" {
 			row.Notes = append(row.Notes, "max_tokens is "+f.Limit)
+		}
+		if f.Output > 0 {
+			row.Notes = append(row.Notes, fmt.Sprintf("writes %d tokens at most", f.Output))
 		}
 		if f.QuietTools {
 			row.Notes = append(row.Notes, "functions with effort none only, or in the Responses API")

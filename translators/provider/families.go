@@ -23,8 +23,11 @@ type Family struct {
 	// Refuses are top-level members that the models refuse. Clients of other formats,
 	// who cannot know that, have them left out; so are the plugin's own options.
 	Refuses []string
-	// Limit is the models' name of max_tokens, if it is another.
-	Limit string
+	// Limit is the models' name of max_tokens, if it is another. Output is the most
+	// tokens that they write, 0 if it is not known: more is refused, and clients of
+	// other formats must say a number without knowing the model.
+	Limit  string
+	Output int
 	// QuietTools means that on chat/completions the models call functions only while
 	// they do not reason. A provider that has the Responses API is asked there; at
 	// others the effort is "none" beside functions.
@@ -118,15 +121,48 @@ func (m *Family) Fit(r *chat.Request) *chat.Request {
 	if m == nil {
 		return &fitted
 	}
+	fitted.MaxTokens = r.MaxTokens.AtMost(m.Output)
 	if m.silenced(r) {
 		fitted.ReasoningEffort = "none"
 	}
-	if m.NoSchema && r.ResponseFormat.Type == "json_schema" {
-		words := chat.Part{Kind: chat.Text, Text: jsonedit.Plain(r.ResponseFormat.Instruction())}
-		fitted.Messages = append([]chat.Message{{Role: chat.System, Parts: []chat.Part{words}}}, r.Messages...)
-		fitted.ResponseFormat = chat.ResponseFormat{Type: "json_object"}
-	}
+	fitted.Messages, fitted.ResponseFormat = m.described(r)
 	return &fitted
+}
+
+// Describe returns r with the form of its answer as the model takes it: r itself, or a
+// copy.
+func (m *Family) Describe(r *chat.Request) *chat.Request {
+	if m == nil || r.ResponseFormat.Type == "" {
+		return r
+	}
+	described := *r
+	described.Messages, described.ResponseFormat = m.described(r)
+	return &described
+}
+
+// described returns r's messages and the form of its answer, which goes in words where
+// the model knows no schema, or only those of objects. JSON without a schema must be
+// spoken of: "'messages' must contain the word 'json' in some form".
+// https://platform.openai.com/docs/guides/structured-outputs#json-mode
+func (m *Family) described(r *chat.Request) ([]chat.Message, chat.ResponseFormat) {
+	format := r.ResponseFormat
+	switch {
+	case format.Type == "json_schema" && jsonedit.IsObject(format.Schema) && string(jsonedit.Lookup(format.Schema, "type")) != `"object"`:
+		format = chat.ResponseFormat{}
+	case format.Type == "json_schema" && m.NoSchema, format.Type == "json_object" && !speaksOfJSON(r):
+		format = chat.ResponseFormat{Type: "json_object"}
+	default:
+		return r.Messages, format
+	}
+	words := chat.Part{Kind: chat.Text, Text: jsonedit.Plain(r.ResponseFormat.Instruction())}
+	return append([]chat.Message{{Role: chat.System, Parts: []chat.Part{words}}}, r.Messages...), format
+}
+
+// speaksOfJSON reports whether a text of r has the word.
+func speaksOfJSON(r *chat.Request) bool {
+	return slices.ContainsFunc(r.Messages, func(m chat.Message) bool {
+		return slices.ContainsFunc(m.Parts, func(p chat.Part) bool { return strings.Contains(strings.ToLower(p.Text.String()), "json") })
+	})
 }
 
 // Choose returns r without thoughts if it is one for which the model refuses to think, and
