@@ -160,7 +160,7 @@ func EmbeddingsAt(p string) *provider.Operation {
 // ResponsesAt returns the Responses API at a path, of the provider called own, which
 // alone can read the sealed reasoning in its answers.
 func ResponsesAt(p string, own origin.Name) *provider.Operation {
-	op := &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIResponses, Meter: ResponsesMeter,
+	op := &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIResponses, Chat: responsesUpstream{}, Meter: ResponsesMeter,
 		Origin: func(*target.Target) origin.Name { return own }}
 	op.Edit.Request = func(dst []byte, _ *target.Target, body []byte) []byte { return ownSeals(dst, own, body) }
 	if own != origin.OpenAI { // whose are those without a mark
