@@ -78,6 +78,7 @@ func deliverWholeAsStream(ctx context.Context, a *attempt, body io.Reader) error
 	if err != nil {
 		return transportFailure(err)
 	}
+	whole = frame.Unmarked(whole)
 	if jsonedit.Valid(whole) != nil {
 		return deliverStream(ctx, a, frame.New(frame.Array, bytes.NewReader(whole), frame.MaxEvent), a.op.Chat.NewStream(a.target))
 	}
@@ -120,10 +121,9 @@ func deliverWhole(a *attempt, body io.Reader, gzipped bool, convert func(*attemp
 	if err != nil {
 		return transportFailure(err)
 	}
-	if gathered(a) {
-		if whole = frame.Unmarked(whole); frame.FormOf(whole) == frame.Events {
-			convert = gather
-		}
+	whole = frame.Unmarked(whole)
+	if form := frame.FormOf(whole); gathered(a) && (form == frame.Events || form == frame.Frames || form == frame.List && a.how == same && a.request.api.Framing == frame.Array) {
+		convert = gather
 	}
 	out, err := convert(a, whole)
 	if err != nil {
@@ -145,7 +145,7 @@ func sendWhole(a *attempt, out []byte, gzipped bool) error {
 	}
 	a.reply.finish(record.Completed, "")
 	h := clientHeaders(a)
-	if kind, known := frame.KindOf(wire.First(h, "Content-Type"), frame.SSE); a.how.translates() || known && kind == frame.SSE {
+	if kind, known := frame.KindOf(wire.First(h, "Content-Type"), frame.SSE); a.how.translates() || known && kind == frame.SSE || gathered(a) && kind != frame.Array && frame.FormOf(out) == frame.Object {
 		h["Content-Type"] = isJSONInUTF8
 	}
 	return a.reply.sendEncoded(a.answer.Status, h, out, gzipped)
@@ -295,7 +295,8 @@ func convertChat(a *attempt, whole []byte) ([]byte, error) {
 
 // gather makes a whole answer of a stream that nobody asked for.
 func gather(a *attempt, whole []byte) ([]byte, error) {
-	events := frame.New(frame.SSE, bytes.NewReader(whole), frame.MaxEvent)
+	kind, _ := frame.FormOf(whole).Framing()
+	events := frame.New(kind, bytes.NewReader(whole), frame.MaxEvent)
 	defer events.Release()
 	resp, err := chat.Gather(events, a.op.Chat.NewStream(a.target))
 	if e, ok := errors.AsType[*chat.Error](err); ok {

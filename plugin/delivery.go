@@ -173,11 +173,12 @@ func atHome(a *attempt) bool {
 type content int
 
 const (
-	aWhole  content = iota // one JSON value, or what is taken for one
-	aStream                // events, as the client wants them
-	aObject                // one JSON object, although the client wants events
-	aPage                  // an HTML page from a server in front of the API
-	aFile                  // anything else: audio, images, files
+	aWhole    content = iota // one JSON value, or what is taken for one
+	aStream                  // events, as the client wants them
+	aReframed                // events, in another framing than the client's
+	aObject                  // one JSON object, although the client wants events
+	aPage                    // an HTML page from a server in front of the API
+	aFile                    // anything else: audio, images, files
 	contents
 )
 
@@ -200,11 +201,11 @@ const (
 // deliveries are the ways of an answer, by the relation of the bodies and by what the
 // answer is. An estimate has no answer; passThrough delivers what is untouched.
 var deliveries = [...][contents]delivery{
-	same:        {aWhole: plainWhole, aStream: byEvent, aObject: wholeAsEvents, aPage: refused, aFile: byByte},
-	viaChat:     {aWhole: chatWhole, aStream: byChatEvent, aObject: wholeAsEvents, aPage: chatWhole, aFile: chatWhole},
-	viaBody:     {bodyWhole, bodyWhole, bodyWhole, bodyWhole, bodyWhole},
-	viaCounter:  {countWhole, countWhole, countWhole, countWhole, countWhole},
-	viaResource: {resourceWhole, resourceWhole, resourceWhole, resourceWhole, resourceWhole},
+	same:        {aWhole: plainWhole, aStream: byEvent, aReframed: byChatEvent, aObject: wholeAsEvents, aPage: refused, aFile: byByte},
+	viaChat:     {aWhole: chatWhole, aStream: byChatEvent, aReframed: byChatEvent, aObject: wholeAsEvents, aPage: chatWhole, aFile: chatWhole},
+	viaBody:     {bodyWhole, bodyWhole, bodyWhole, bodyWhole, bodyWhole, bodyWhole},
+	viaCounter:  {countWhole, countWhole, countWhole, countWhole, countWhole, countWhole},
+	viaResource: {resourceWhole, resourceWhole, resourceWhole, resourceWhole, resourceWhole, resourceWhole},
 }
 
 // contentOf says what the answer is, by its label, and, where the client waits for a stream
@@ -215,33 +216,48 @@ func contentOf(a *attempt, body io.Reader) (content, frame.Kind, io.Reader) {
 		body = joinParts(a, body)
 	}
 	is, kind := labelled(a)
-	if !mayBeMislabelled(a, kind) {
+	if !mayBeMislabelled(a) {
 		return is, kind, body
 	}
 	start, form := frame.Peek(body)
-	switch {
-	case form == frame.Events:
-		if label, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array); !known || label != frame.SSE {
-			a.answer.Header["Content-Type"] = []string{"text/event-stream"}
-		}
-		return aStream, frame.SSE, start
-	case form == frame.Frames && a.how == viaChat:
-		return aStream, frame.EventStream, start
-	case form == frame.Object && replayed(a) && (is != aStream || kind != frame.Lines):
+	if form == frame.Object && readable(a) && (is != aStream || kind != frame.Lines) {
 		return aObject, kind, start
+	}
+	framed, several := form.Framing()
+	switch {
+	case !several:
+		return is, kind, start
+	case a.how == viaChat:
+		return aStream, framed, start
+	case framed == framing(a):
+		if label, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array); !known || label != framed {
+			a.answer.Header["Content-Type"] = []string{cmp.Or(a.request.api.Media, "text/event-stream")}
+		}
+		return aStream, framed, start
+	case readable(a):
+		return aReframed, framed, start
 	}
 	return is, kind, start
 }
 
-// replayed says whether a whole answer is made a stream: the client's program would find
-// no event in it.
-func replayed(a *attempt) bool {
-	return a.how == viaChat || a.op.Chat != nil && a.request.api.Framing == frame.SSE
+// framing is that of the events which are forwarded to the client unchanged, but for what
+// is around them.
+func framing(a *attempt) frame.Kind {
+	if a.op.Unwrap != nil {
+		return frame.EventStream
+	}
+	return a.request.api.Framing
+}
+
+// readable says whether an answer can be read and written in another shape than it came
+// in: as a stream, whole, or in another framing.
+func readable(a *attempt) bool {
+	return a.how == viaChat || a.how == same && a.op.Chat != nil && a.request.api.Dialect != nil && a.request.creates()
 }
 
 // gathered says whether events are made a whole answer: nobody asked for a stream.
 func gathered(a *attempt) bool {
-	return !a.request.stream && a.request.creates() && a.op.Chat != nil && a.request.api.Dialect != nil && (a.how == same || a.how == viaChat)
+	return !a.request.stream && readable(a)
 }
 
 // joinParts returns the stream that the frames of an answer carry, and labels the
@@ -276,6 +292,8 @@ func labelled(a *attempt) (content, frame.Kind) {
 		return aWhole, kind
 	case strings.HasPrefix(label, "text/html") && !file:
 		return aPage, kind
+	case gathered(a): // whatever its label says
+		return aWhole, kind
 	case !known || kind == frame.Lines || file:
 		return aFile, kind
 	}
@@ -284,9 +302,10 @@ func labelled(a *attempt) (content, frame.Kind) {
 
 // mayBeMislabelled says whether the client asked for a stream of text whose label may be
 // wrong.
-func mayBeMislabelled(a *attempt, kind frame.Kind) bool {
-	if !a.request.stream || !a.request.creates() || kind == frame.EventStream {
+func mayBeMislabelled(a *attempt) bool {
+	if !a.request.stream || !a.request.creates() {
 		return false
 	}
-	return a.how == viaChat || a.how == same && a.request.api.Dialect != nil && a.op.Unwrap == nil && wire.First(a.answer.Header, "Content-Type") != "text/event-stream"
+	api := a.request.api
+	return a.how == viaChat || a.how == same && (api.Dialect != nil || api.Framing == frame.EventStream)
 }

@@ -134,7 +134,7 @@ func (s *stream) takeOne(ev frame.Event) error {
 		if s.seen.Err != nil {
 			ev.Data, ev.Raw = redactKeys(s.attempt, ev.Data), redactKeys(s.attempt, ev.Raw)
 		}
-		if before == nil && s.seen.Err != nil && s.api.BareData && jsonedit.Lookup(ev.Data, "error") == nil {
+		if before == nil && s.seen.Err != nil && (s.api.BareData || jsonedit.IsArray(ev.Data)) && jsonedit.Lookup(ev.Data, "error") == nil {
 			s.rephraseError()
 			return nil
 		}

@@ -31,8 +31,9 @@ var lacking = map[string]map[string]string{
 	"llama2 ollama":                       {conformance.Sources: "it searches nothing"},
 	"ollama":                              {conformance.Sources: "it searches nothing"},
 	"mistral ollama mistral-large-latest": {conformance.Sources: "it searches nothing"},
-	"gemini Vertex gemini-2.5-pro":        {conformance.ToolIDs: "functionCall has no id in v1"},
-	"gemini Vertex gemini-3-pro":          {conformance.ToolIDs: "functionCall has no id in v1"},
+	"gemini gemini-2.5-pro":               {conformance.Joined: "from Gemini 3 on"},
+	"gemini Vertex gemini-2.5-pro":        {conformance.ToolIDs: "functionCall has no id in v1", conformance.Joined: "from Gemini 3 on"},
+	"gemini Vertex gemini-3-pro":          {conformance.ToolIDs: "functionCall has no id in v1", conformance.Joined: "not on Vertex"},
 	"bedrock us.amazon.nova-2-lite-v1:0":  {conformance.Signatures: "Nova hides its reasoning"},
 	"bedrock openai.gpt-oss-120b-1:0":     {conformance.Signatures: "its reasoning is not signed"},
 }

@@ -78,13 +78,16 @@ func appendBlock(dst []byte, b *chat.Block) ([]byte, error) {
 	case chat.HostedRun:
 		return appendRun(dst, p.Signature), nil
 	case chat.Opaque:
-		if blockTypes[p.Type] && len(p.Raw) > 0 {
+		if (messages{}).Takes(p) {
 			return append(dst, p.Raw...), nil
 		}
 	}
 	return nil, &chat.RequestError{Field: chat.PartField(b.Message, b.Index),
 		Message: fmt.Sprintf("Claude takes text, images and documents, not %s", kindName(p))}
 }
+
+// Takes reports whether a block that the internal form does not know is one of the API's.
+func (messages) Takes(p *chat.Part) bool { return blockTypes[p.Type] && len(p.Raw) > 0 }
 
 func kindName(p *chat.Part) string {
 	switch p.Kind {

@@ -58,7 +58,7 @@ var withJobs = &provider.Provider{
 	Counter:    counter,
 	Operations: provider.With(map[route.Type]*provider.Operation{
 		route.Chat: withResponses(openai.ChatOf(text("/chat/completions"), provider.Edit{
-			Drop: openai.TopK, CustomTools: true, Models: openai.Families, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,
+			Drop: openai.TopK, CustomTools: true, Models: openai.Families, Limits: openai.Limits, History: openai.HistoryOf, Set: named, NoStreamOptions: beforeStreamOptions,
 		})),
 		route.Completions: {Path: text("/completions"), Format: provider.OpenAICompletions, Meter: openai.Meter, Edit: provider.Edit{Drop: openai.TopK, Set: named, NoStreamOptions: beforeStreamOptions}},
 		route.Embeddings:  {Path: text("/embeddings"), Format: provider.OpenAIEmbeddings, Meter: openai.Meter, Edit: provider.Edit{Set: named}, NoStream: true},

@@ -183,9 +183,14 @@ var blockNames = []string{
 	"image", "document", "video", "audio",
 }
 
+// Takes reports whether a block that the internal form does not know is one of the API's.
+func (converse) Takes(p *chat.Part) bool {
+	return slices.Contains(blockNames, p.Type) && jsonedit.Lookup(p.Raw, p.Type) != nil
+}
+
 func appendOpaque(dst []byte, b *chat.Block) ([]byte, error) {
-	if value := jsonedit.Lookup(b.Part.Raw, b.Part.Type); value != nil && slices.Contains(blockNames, b.Part.Type) {
-		return append(jsonedit.AppendRaw(append(jsonedit.AppendComma(dst), '{'), b.Part.Type, value), '}'), nil
+	if (converse{}).Takes(b.Part) {
+		return append(jsonedit.AppendRaw(append(jsonedit.AppendComma(dst), '{'), b.Part.Type, jsonedit.Lookup(b.Part.Raw, b.Part.Type)), '}'), nil
 	}
 	return nil, &chat.RequestError{Field: chat.PartField(b.Message, b.Index), Message: fmt.Sprintf("Converse has no content of type %q", b.Part.Type)}
 }

@@ -46,7 +46,8 @@ var (
 		Framing: frame.EventStream, Media: "application/vnd.amazon.eventstream", Ends: true,
 	}
 	invokeAPI = &provider.API{
-		Format: provider.BedrockInvoke, Streams: true, Model: provider.ModelInPath, Framing: frame.EventStream,
+		Format: provider.BedrockInvoke, Streams: true, Model: provider.ModelInPath,
+		Framing: frame.EventStream, Media: "application/vnd.amazon.eventstream",
 	}
 	countAPI = &provider.API{
 		Format: provider.BedrockCount, Dialect: countDialect{Dialect}, Count: appendTokens, Beside: provider.BedrockConverse,

@@ -81,6 +81,7 @@ var withClaude = func() *provider.Provider {
 	p.Native = map[provider.Format]*provider.Operation{provider.AnthropicMessages: {
 		Path:    invokePath,
 		Format:  provider.AnthropicMessages,
+		Chat:    anthropic.Messages,
 		Origin:  originOf,
 		Meter:   anthropic.Meter,
 		Tune:    anthropic.Tune,

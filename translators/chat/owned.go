@@ -2,6 +2,7 @@ package chat
 
 import (
 	"cmp"
+	"slices"
 
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
@@ -20,6 +21,49 @@ func (r *Request) Owned(own origin.Name) *Request {
 // for a provider that is offered no such tool. r itself does not change.
 func (r *Request) RunsInWords() *Request {
 	return r.without(func(p *Part) bool { return p.Kind == HostedRun })
+}
+
+// maxLeft is how many kinds of blocks are named.
+const maxLeft = 16
+
+// LeaveOut takes out of the model's messages the blocks that the internal form does not
+// know, but for those that takes reports: what another maker's servers left there is nobody
+// else's, and ends no conversation. It returns the kinds of what is left out. r must be the
+// caller's own copy; its messages do not change.
+func (r *Request) LeaveOut(takes func(p *Part) bool) (left []string) {
+	unknown := func(p Part) bool { return p.Kind == Opaque && (takes == nil || !takes(&p)) }
+	var kept []Message
+	for i := range r.Messages {
+		m := r.Messages[i]
+		if m.Role == Assistant && slices.ContainsFunc(m.Parts, unknown) {
+			if kept == nil {
+				kept = slices.Clone(r.Messages[:i])
+			}
+			for j := range m.Parts {
+				if p := &m.Parts[j]; unknown(*p) && len(left) < maxLeft && !slices.Contains(left, kindOf(p)) {
+					left = append(left, kindOf(p))
+				}
+			}
+			if m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), unknown); len(m.Parts) == 0 {
+				continue
+			}
+		}
+		if kept != nil {
+			kept = append(kept, m)
+		}
+	}
+	if kept != nil {
+		r.Messages = kept
+	}
+	return left
+}
+
+// kindOf is the name of a block's kind, which a client could make as long as it likes.
+func kindOf(p *Part) string {
+	if p.Type == "" || len(p.Type) > 64 {
+		return "a block of an unknown type"
+	}
+	return p.Type
 }
 
 // without returns r without the tokens of the parts that foreign reports.

@@ -71,6 +71,42 @@ func TakeRun(parts *[]Part, redacted *Part) bool {
 	return true
 }
 
+// WithRuns is the token of a call together with those of the runs before it, for a format
+// that has a place for the tokens of calls only: a client keeps both or loses both. It is
+// "" if that is too much to be carried along.
+func WithRuns(call string, runs []string) string {
+	if len(runs) == 0 || call == "" {
+		return call
+	}
+	all := append([]byte(runMark), '[')
+	for _, run := range runs {
+		all = jsonedit.AppendString(jsonedit.AppendComma(all), run)
+	}
+	return RunToken(append(jsonedit.AppendString(append(all, ','), call), ']'))
+}
+
+// TakeRuns undoes WithRuns for a call in a history: it gives the call its own token and
+// adds the runs before it to parts.
+func TakeRuns(parts *[]Part, call *Part) {
+	list, ok := strings.CutPrefix(call.Signature, runMark)
+	if !ok {
+		return
+	}
+	call.Signature = ""
+	if jsonedit.Valid([]byte(list)) != nil { // a client sends it
+		return
+	}
+	tokens := jsonedit.Elements([]byte(list), nil)
+	for i, token := range tokens {
+		switch s, _ := jsonedit.String(token); {
+		case i == len(tokens)-1:
+			call.Signature = s
+		case s != "":
+			*parts = append(*parts, Part{Kind: HostedRun, Signature: s, Origin: call.Origin})
+		}
+	}
+}
+
 // AddRunToken gives a token to the run that is the last of parts, or adds one.
 func AddRunToken(parts *[]Part, token string, whose origin.Name) {
 	if n := len(*parts); n == 0 || (*parts)[n-1].Kind != HostedRun || (*parts)[n-1].Signature != "" {

@@ -20,6 +20,7 @@ func (chatV2) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 	if err := oneKind(r); err != nil {
 		return nil, err
 	}
+	r = limits.Fit(r)
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
 	dst = append(jsonedit.AppendName(dst, "messages"), '[')
 	w := messageWriter{dst: dst, first: len(dst)}
@@ -65,7 +66,7 @@ func oneKind(r *chat.Request) error {
 
 // appendSampling writes the parameters that all versions have.
 func appendSampling(dst []byte, r *chat.Request) []byte {
-	dst = jsonedit.AppendRaw(dst, "k", r.TopK)
+	dst = appendWithin(dst, "k", r.TopK, "0", "500")
 	dst = jsonedit.AppendRaw(dst, "seed", r.Seed)
 	dst = appendWithin(dst, "frequency_penalty", r.FrequencyPenalty, "0", "1")
 	return appendWithin(dst, "presence_penalty", r.PresencePenalty, "0", "1")

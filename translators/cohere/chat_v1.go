@@ -25,6 +25,7 @@ func (chatV1) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 	if err := oneKind(r); err != nil {
 		return nil, err
 	}
+	r = limits.Fit(r)
 	turns, err := arrange(r.Messages)
 	if err != nil {
 		return nil, err

@@ -35,22 +35,30 @@ var (
 
 var (
 	chatV2Operation = &provider.Operation{
-		Path:   provider.Path("/v2/chat"),
-		Format: provider.CohereChatV2,
-		Chat:   Chat,
-		Meter:  Meter,
-		Fields: Fields,
-		Tune:   settings.Tune,
+		Path:    provider.Path("/v2/chat"),
+		Format:  provider.CohereChatV2,
+		Chat:    Chat,
+		Meter:   Meter,
+		Fields:  Fields,
+		Caveats: caveats,
+		Tune:    settings.Tune,
 	}
 	chatV1Operation = &provider.Operation{
-		Path:   provider.Path("/v1/chat"),
-		Format: provider.CohereChatV1,
-		Chat:   ChatV1,
-		Meter:  Meter,
-		Fields: fieldsV1,
-		Tune:   settings.Tune,
+		Path:    provider.Path("/v1/chat"),
+		Format:  provider.CohereChatV1,
+		Chat:    ChatV1,
+		Meter:   Meter,
+		Fields:  fieldsV1,
+		Caveats: caveats,
+		Tune:    settings.Tune,
 	}
 )
+
+// limits: "A list of up to 5 strings that the model will use to stop generation."
+// https://docs.cohere.com/reference/chat
+var limits = provider.Limits{Stops: 5}
+
+func caveats(_ *target.Target, r *chat.Request) []string { return limits.Caveats(r) }
 
 // settings are the names of the tuning options in both versions.
 var settings = provider.Settings{MaxTokens: "max_tokens", Temperature: "temperature", TopP: "p", TopK: "k"}

@@ -47,8 +47,10 @@ var Providers = withReasons([]*provider.Provider{
 		Reasons: ofDeepSeek,
 		Operations: operations{
 			// https://api-docs.deepseek.com/guides/thinking_mode
+			// https://api-docs.deepseek.com/api/create-chat-completion: "Up to 16 sequences"
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole, Models: deepseeks,
+				Limits: provider.Limits{Stops: 16},
+				Drop:   []string{"top_k", "n", "seed", "logit_bias"}, Rename: OlderLimit, Request: SystemRole, Models: deepseeks,
 				History: thoughtful("deepseek-chat"),
 			}),
 		},
@@ -90,14 +92,25 @@ var Providers = withReasons([]*provider.Provider{
 			}),
 		},
 	},
-	// groq refuses members that it does not know, also of messages.
-	// https://console.groq.com/docs/openai
+	// groq refuses members that it does not know, also of messages, and has OpenAI's limit
+	// of stop sequences. https://console.groq.com/docs/openai
+	// https://console.groq.com/docs/api-reference#chat-create
 	{
 		Name: "groq",
 		Base: provider.At("https://api.groq.com/openai"),
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "logit_bias", "logprobs", "top_logprobs"}, Rewrite: ReasoningContent, Request: SystemRole, Models: onGroq, Hosting: groqTools,
+				Limits: openai.Limits,
+				Drop: []string{
+					"top_k", "logit_bias", "logprobs", "top_logprobs",
+					// "property 'verbosity' is unsupported", and so the others
+					// https://github.com/CherryHQ/cherry-studio/issues/11435
+					// https://github.com/griptape-ai/griptape/issues/1773
+					// https://github.com/fanenr/chatbot/issues/21
+					// https://github.com/sipeed/picoclaw/pull/1196
+					"verbosity", "modalities", "store", "prompt_cache_key",
+				},
+				Rewrite: ReasoningContent, Request: SystemRole, Models: onGroq, Hosting: groqTools,
 				History: history(provider.History{Only: []string{"role", "content", "tool_calls", "tool_call_id"}, Calls: knownOfCalls, Thought: provider.ThoughtNowhere}),
 			}),
 			route.Files:          openai.RESTAt(provider.Path("/v1/files"), provider.OpenAIFiles),
@@ -144,6 +157,7 @@ var Providers = withReasons([]*provider.Provider{
 	// openrouter calls thoughts "reasoning", in both directions, and hands a chat on to
 	// many platforms in the words of each.
 	// https://openrouter.ai/docs/api-reference/overview
+	// https://openrouter.ai/docs/client-sdks/go/models/components/chatrequeststop.md: "up to 4"
 	{
 		Name:    "openrouter",
 		Base:    provider.At("https://openrouter.ai/api"),
@@ -152,7 +166,7 @@ var Providers = withReasons([]*provider.Provider{
 		Native:  messages,
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Rewrite: ReasoningContent, Models: atOpenRouter, Hosting: openRouterTools, History: history(provider.History{Thought: provider.ThoughtInReasoning, CacheControl: true}),
+				Limits: openai.Limits, Rewrite: ReasoningContent, Models: atOpenRouter, Hosting: openRouterTools, History: history(provider.History{Thought: provider.ThoughtInReasoning, CacheControl: true}),
 			}),
 			route.Embeddings:     openai.EmbeddingsAt("/v1/embeddings"),
 			route.Responses:      openai.ResponsesAt("/v1/responses", "openrouter"),

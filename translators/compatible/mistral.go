@@ -45,6 +45,7 @@ var mistral = &provider.Provider{
 			Rewrite:         SplitContent,
 			History:         MistralHistory,
 			Models:          mistrals,
+			Limits:          mistralLimits,
 		}),
 		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),
 		route.Embeddings:  mistralEmbeddings,
@@ -52,6 +53,13 @@ var mistral = &provider.Provider{
 		route.Moderations: openai.RESTAt(provider.Path("/v1/moderations"), provider.OpenAIModerations),
 	},
 }
+
+// mistralLimits: "Input should be less than or equal to 1.5", "top_p must be 1 when using
+// greedy sampling".
+//
+//	https://github.com/SillyTavern/SillyTavern/pull/4856
+//	https://github.com/devoxx/DevoxxGenieIDEAPlugin/issues/338
+var mistralLimits = provider.Limits{Temperature: "1.5", Greedy: true}
 
 // mistralEmbeddings refuse unknown members, too, and have another name for dimensions.
 // https://docs.mistral.ai/api/endpoint/embeddings

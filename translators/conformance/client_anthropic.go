@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 )
@@ -79,6 +80,7 @@ func (anthropicClient) told(blocks []json.RawMessage, finish string) (*told, err
 				return nil, err
 			}
 			a.parts = append(a.parts, heard{kind: chat.ToolCall, id: b.text("id"), name: b.text("name"), arguments: args})
+		case "server_tool_use", "web_search_tool_result": // which the provider ran
 		default:
 			return nil, fmt.Errorf("a block of type %q", t)
 		}
@@ -151,7 +153,7 @@ func (c anthropicClient) stream(stream []byte) (*told, error) {
 // add adds a delta to the block that has begun, if it is for that one.
 func (anthropicClient) add(open, delta object, index bool) error {
 	to, ok := blockOf[delta.text("type")]
-	if open == nil || !index || !ok || open.text("type") != to[0] {
+	if open == nil || !index || !ok || strings.TrimPrefix(open.text("type"), "server_") != to[0] {
 		return fmt.Errorf("the delta %v is not for the block %v", delta, open)
 	}
 	if to[1] == "citations" {

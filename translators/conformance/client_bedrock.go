@@ -70,6 +70,7 @@ func (bedrockClient) told(blocks []json.RawMessage, finish string) (*told, error
 		case b["reasoningContent"] != nil:
 			r := b.in("reasoningContent").in("reasoningText")
 			a.parts = append(a.parts, heard{kind: chat.Thinking, text: r.text("text"), token: r.text("signature") + b.in("reasoningContent").text("redactedContent")})
+		case b["toolResult"] != nil, b.in("toolUse")["type"] != nil: // which the provider ran
 		case b["toolUse"] != nil:
 			call := b.in("toolUse")
 			args, err := arguments(string(call["input"]))
@@ -100,6 +101,7 @@ func citedText(o object) heard {
 // bedrockBlock is a block of a stream that has begun.
 type bedrockBlock struct {
 	call             object // of a call
+	ran              object // the result of a tool that the provider ran
 	text, token      string
 	thinks, redacted bool
 	arguments        string
@@ -132,7 +134,7 @@ func (c bedrockClient) stream(stream []byte) (*told, error) {
 			if open != nil || at != len(blocks) {
 				return nil, fmt.Errorf("block %d begins, %d have ended, open is %+v", at, len(blocks), open)
 			}
-			open = &bedrockBlock{call: e.in("start").in("toolUse")}
+			open = &bedrockBlock{call: e.in("start").in("toolUse"), ran: e.in("start").in("toolResult")}
 		case t == "contentBlockDelta":
 			if open == nil {
 				open = &bedrockBlock{}
@@ -162,6 +164,9 @@ func (c bedrockClient) stream(stream []byte) (*told, error) {
 func (b *bedrockBlock) add(d object) bool {
 	reasoning := d.in("reasoningContent")
 	switch {
+	case b.ran != nil:
+		b.ran["content"] = d["toolResult"]
+		return d["toolResult"] != nil
 	case d["toolUse"] != nil:
 		b.arguments += d.in("toolUse").text("input")
 		return b.call != nil
@@ -185,6 +190,8 @@ func (b *bedrockBlock) add(d object) bool {
 // block is the block as it is in a whole answer.
 func (b *bedrockBlock) block() (json.RawMessage, error) {
 	switch {
+	case b.ran != nil:
+		return marshal(map[string]any{"toolResult": b.ran}), nil
 	case b.call != nil:
 		args, err := arguments(b.arguments)
 		if err != nil {

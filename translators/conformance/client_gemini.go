@@ -121,6 +121,8 @@ func (a *told) geminiPart(p object) error {
 			return err
 		}
 		h.kind, h.id, h.name, h.arguments = chat.ToolCall, call.text("id"), call.text("name"), args
+	case p["toolCall"] != nil, p["toolResponse"] != nil: // which the provider ran
+		return nil
 	case string(p["thought"]) == "true":
 		h.kind = chat.Thinking
 	case p["text"] == nil:

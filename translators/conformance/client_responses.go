@@ -79,6 +79,7 @@ func (responsesClient) told(o object) (*told, error) {
 				return nil, err
 			}
 			a.parts = append(a.parts, heard{kind: chat.ToolCall, id: item.text("call_id"), name: item.text("name"), arguments: args})
+		case "web_search_call": // which the provider ran
 		default:
 			return nil, fmt.Errorf("an item of type %q", t)
 		}

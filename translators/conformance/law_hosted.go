@@ -62,11 +62,37 @@ var hostedHistory = map[provider.Format]struct{ kept, never []string }{
 	}, []string{`"executableCode"`, `"codeExecutionResult"`}},
 }
 
+// newBlocks are answers with a block of a kind that is not known yet, and its name.
+var newBlocks = map[provider.Format][2]string{
+	provider.OpenAIChat:        {"new_tool_result", `{"role":"assistant","content":[{"type":"new_tool_result","page":"sealed"},{"type":"text","text":"It was found."}]}`},
+	provider.AnthropicMessages: {"new_tool_result", `{"role":"assistant","content":[{"type":"new_tool_result","page":"sealed"},{"type":"text","text":"It was found."}]}`},
+	provider.GeminiGenerate:    {"newToolResult", `{"role":"model","parts":[{"newToolResult":{"page":"sealed"}},{"text":"It was found."}]}`},
+	provider.BedrockConverse:   {"newToolResult", `{"role":"assistant","content":[{"newToolResult":{"page":"sealed"}},{"text":"It was found."}]}`},
+}
+
+// checkNewBlocks holds that such a block ends no conversation, and is left out by its name.
+func (p *pair) checkNewBlocks(t *testing.T, history []json.RawMessage) {
+	block, ok := newBlocks[p.api.Format]
+	if !ok {
+		return
+	}
+	history = append(append(history[:len(history):len(history)], json.RawMessage(block[1])), p.client.says("And the other?")...)
+	u, err := p.ask(t, p.client.request(history, &asked{model: p.target.Model}), false)
+	if err != nil {
+		t.Fatalf("a new kind of block in the history is refused: %v", err)
+	}
+	u.wants(t, "It was found.", "And the other?")
+	if !slices.Contains(u.left, block[0]) || bytes.Contains(u.upstream, []byte("sealed")) {
+		t.Errorf("a new kind of block is not left out by name: %v, %s", u.left, clip(u.upstream))
+	}
+}
+
 func checkHosted(t *testing.T, p *pair) {
 	if p.same {
 		return // the client's own words are forwarded
 	}
 	history := p.client.says("Look at both cities.")
+	p.checkNewBlocks(t, history)
 	for _, h := range hostedTools[p.api.Format] {
 		t.Run(h.name, func(t *testing.T) {
 			p.checkOffered(t, history, h.tool, h.name, nil, !p.lacks(Calls))

@@ -38,6 +38,7 @@ const (
 	Calls     = "calls"     // it calls no functions
 	Sources   = "sources"   // it names no sources of its answers
 	ManyCalls = "manycalls" // it makes one call in an answer
+	Joined    = "joined"    // it takes no calls of its own tools beside functions; only of generateContent's format
 )
 
 // Pairs plays each of the players with the clients of each format.
@@ -117,6 +118,7 @@ func (p *pair) all(t *testing.T, others []*pair) {
 	t.Run("blocks", func(t *testing.T) { checkBlocks(t, p) })
 	t.Run("lost calls", func(t *testing.T) { checkLost(t, p) })
 	t.Run("hosted", func(t *testing.T) { checkHosted(t, p) })
+	t.Run("beside functions", func(t *testing.T) { checkBeside(t, p) })
 	t.Run("sources", func(t *testing.T) { checkSources(t, p, others) })
 }
 

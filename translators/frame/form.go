@@ -14,7 +14,22 @@ const (
 	Events      // server-sent events
 	Object      // a JSON object, or several
 	Frames      // AWS event-stream frames
+	List        // a JSON array
 )
+
+// Framing is how the events of such a stream are framed; false if it is none of several
+// events.
+func (f Form) Framing() (kind Kind, several bool) {
+	switch f {
+	case Events:
+		return SSE, true
+	case Frames:
+		return EventStream, true
+	case List:
+		return Array, true
+	}
+	return 0, false
+}
 
 // Peeked is a stream of which the beginning has been looked at. It reads as the whole
 // stream.
@@ -69,8 +84,11 @@ func formOf(first []byte) (Form, bool) {
 	if len(text) == 0 {
 		return Other, false
 	}
-	if text[0] == '{' {
+	switch text[0] {
+	case '{':
 		return Object, true
+	case '[':
+		return List, true
 	}
 	for _, name := range fields {
 		switch {

@@ -10,7 +10,7 @@ import (
 func TestStreamsAreWhatTheyLookLike(t *testing.T) {
 	for in, want := range map[string]Form{
 		"data: {}\n\n": Events, "data:x": Events, "event: a\ndata: b\n\n": Events, ": ping\n\n": Events, "\n\nid:1\n": Events, "retry: 1": Events, "\ufeffdata: x": Events,
-		`{"a":1}`: Object, " \n{": Object, "dat": Other, "database": Other, "<html>": Other, "": Other, "[{}]": Other, "\x00\x00\x00\x10": Other, "id": Other,
+		`{"a":1}`: Object, " \n{": Object, "dat": Other, "database": Other, "<html>": Other, "": Other, "[{}]": List, "\ufeff {}": Object, "\x00\x00\x00\x10": Other, "id": Other,
 		strings.Repeat(" ", 2*maxPeek) + "{": Other,
 	} {
 		for name, r := range map[string]io.Reader{"whole": strings.NewReader(in), "byte by byte": iotest.OneByteReader(strings.NewReader(in)), "with its end": iotest.DataErrReader(strings.NewReader(in))} {

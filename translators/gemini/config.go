@@ -7,11 +7,22 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 )
+
+// limits are Google's: "it has a stopSequences value of 10 but the supported range is from
+// 1 (inclusive) to 6 (exclusive)", "a topK value of 50 but the supported range is from 1
+// (inclusive)".
+//
+//	https://ai.google.dev/api/generate-content#generationconfig
+//	https://github.com/continuedev/continue/issues/7849
+//	https://github.com/genkit-ai/genkit/issues/1397
+var limits = provider.Limits{Stops: 5, TopK: true}
 
 // appendGenerationConfig writes how to generate, and over it the client's own
 // generationConfig.
 func appendGenerationConfig(dst []byte, m *model, req *chat.Request) ([]byte, error) {
+	req = limits.Fit(req)
 	own := lookup(req, "generationConfig", "generation_config")
 	start := len(dst)
 	dst = jsonedit.AppendName(dst, "generationConfig")

@@ -20,6 +20,7 @@ type writer struct {
 	joins  bool          // of the model, unless it is on Vertex
 	turn   string        // kind of the open content: user, model, results; "" for none
 	signed bool          // the open content has a call
+	lost   bool          // runs before the calls of the message are not sent, which the calls' signatures are about
 	calls  []*chat.Part
 	places map[string]int // of the last call with an id, in calls
 }
@@ -100,6 +101,7 @@ func (w *writer) message(i int, m *chat.Message) error {
 		turn = "model"
 	}
 	call := 0
+	w.lost = false
 	for j := range m.Parts {
 		p := &m.Parts[j]
 		switch {
@@ -145,7 +147,7 @@ func (w *writer) call(field string, p *chat.Part) error {
 	}
 	w.dst = append(w.dst, '}')
 	switch {
-	case p.Signature != "":
+	case p.Signature != "" && !w.lost:
 		w.dst = jsonedit.AppendText(w.dst, "thoughtSignature", p.Signature)
 	case !w.signed && w.signs:
 		w.dst = jsonedit.AppendText(w.dst, "thoughtSignature", skipSignature)

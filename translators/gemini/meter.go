@@ -14,16 +14,8 @@ type meter struct{}
 
 // Whole implements chat.Meter. The body may be a streamed answer's array.
 func (meter) Whole(body []byte, seen *chat.Seen) {
-	v, err := jsonedit.Parse(body)
-	if err != nil {
-		return
-	}
-	if v.Type() != jsonedit.TypeArray {
-		observe(v, seen)
-		return
-	}
-	for _, item := range v.GetArray() {
-		observe(item, seen)
+	if v, err := jsonedit.Parse(body); err == nil {
+		observeAll(v, seen)
 	}
 }
 
@@ -36,7 +28,18 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
 	if v, err := p.Parse(ev.Data); err == nil {
+		observeAll(v, seen)
+	}
+}
+
+// observeAll reads an answer, or an array of them: Google's errors may be in one.
+func observeAll(v *jsonedit.Value, seen *chat.Seen) {
+	if v.Type() != jsonedit.TypeArray {
 		observe(v, seen)
+		return
+	}
+	for _, item := range v.GetArray() {
+		observe(item, seen)
 	}
 }
 

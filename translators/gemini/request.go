@@ -166,12 +166,14 @@ func blocks(t *target.Target, tool *chat.Tool) bool {
 	return onVertex(t) && tool.Hosted == chat.WebSearch && tool.Search != nil && len(tool.Search.Blocked) > 0
 }
 
-// caveats tells that a search is of more domains than the client wants.
+// caveats tells that a search is of more domains than the client wants, and which stop
+// sequences are not asked for.
 func caveats(t *target.Target, r *chat.Request) []string {
+	left := limits.Caveats(r)
 	if tool := r.Hosts(chat.WebSearch); tool == nil || isOwn(tool) || blocks(t, tool) {
-		return nil
+		return left
 	}
-	return r.SearchCaveat()
+	return append(left, r.SearchCaveat()...)
 }
 
 // appendTools writes all functions as one entry and each hosted tool as its own.

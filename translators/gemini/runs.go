@@ -97,7 +97,7 @@ func (r *serverRuns) end(p *jsonedit.Value) (run *chat.Run, token string) {
 func (w *writer) appendRun(turn string, run *chat.Part) {
 	own, calls := partsOfRun(run.Signature)
 	if calls && !w.joins {
-		own = nil
+		own, w.lost = nil, true
 		if !run.Text.Empty() {
 			own = [][]byte{append(run.Text.AppendMember([]byte{'{'}, "text"), '}')}
 		}

@@ -134,6 +134,9 @@ func geminiResponses(s *Scenario) []string {
 // geminiParts returns the parts that p becomes: several when it is cut into pieces. A
 // call is never cut.
 func geminiParts(p chat.Part, pieces int) []string {
+	if p.Kind == chat.Opaque {
+		return []string{string(p.Raw)}
+	}
 	if p.Kind == chat.ToolCall {
 		signature := ""
 		if p.Signature != "" {

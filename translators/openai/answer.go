@@ -131,8 +131,13 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []by
 	}
 	dst = append(jsonedit.AppendName(dst, "tool_calls"), '[')
 	n := 0
+	var ran ranBefore
 	for i := range c.Parts {
 		p := &c.Parts[i]
+		if p.Kind == chat.HostedRun {
+			ran.begin()
+			ran.end(p.Signature)
+		}
 		if p.Kind != chat.ToolCall {
 			continue
 		}
@@ -147,7 +152,8 @@ func appendCalls(dst []byte, it *identity, c *chat.Choice, meta *chat.Meta) []by
 		}
 		signature := p.Signature
 		if meta != nil {
-			signature = p.Token(origin.Google, meta)
+			signed := chat.Part{Signature: ran.sign(p.Signature), Origin: p.Origin}
+			signature = signed.Token(origin.Google, meta)
 		}
 		dst = append(appendThoughtSignature(dst, signature), '}')
 		n++

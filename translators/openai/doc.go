@@ -18,7 +18,8 @@
 //     stream (after its text has come as reasoning_content): to rebuild the
 //     message, append the blocks. In requests it wins over reasoning_content.
 //   - tool_calls[].extra_content.google.thought_signature: the signature of a
-//     call, as Google's OpenAI-compatible API has it.
+//     call, as Google's OpenAI-compatible API has it, with the runs of Google's own
+//     tools before it (signed_runs.go).
 //   - message.images: [{"type":"image_url","image_url":{"url":"data:…"}}],
 //     pictures in an answer, as OpenRouter has it; delta.images in a stream.
 //   - usage.prompt_tokens_details.cache_write_tokens: tokens written to a cache.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
@@ -29,7 +30,7 @@ func ownHistory(h *provider.History, own origin.Name, body []byte) []byte {
 		messages = ordered(messages)
 	}
 	if h.Bridge != "" {
-		messages = bridged(messages, h.Bridge)
+		messages = bridged(messages, h.Bridge, slices.Contains(h.Only, "prefix"))
 	}
 	return jsonedit.With(whole, "messages", jsonedit.Each(messages, e.message))
 }
@@ -114,6 +115,8 @@ func (e *historyEdit) call(c []byte) []byte {
 		sent, _ := jsonedit.String(jsonedit.Lookup(extra, "google", "thought_signature"))
 		whose, token := origin.Of(sent, origin.Google)
 		switch {
+		case chat.IsMarkedRun(token): // only generateContent takes runs back
+			edits = append(edits, jsonedit.Edit{Key: "extra_content"})
 		case sent == "" || whose == e.own && token == sent:
 		case whose == e.own:
 			google := jsonedit.With(jsonedit.Lookup(extra, "google"), "thought_signature", jsonedit.AppendString(nil, token))

@@ -52,13 +52,31 @@ func ordered(list []byte) []byte {
 // bridged returns a list of messages with an answer between results and what the user
 // says next, and with the system's words behind an answer as the user's; the list itself
 // if there is nothing to change.
-func bridged(list []byte, answer string) []byte {
+//
+// An answer of nothing is left out: "Assistant message must have either content or
+// tool_calls, but not none". One at the end, which the model is to go on with, is marked
+// where the API knows the mark: "Expected last role User or Tool (or Assistant with prefix
+// True)".
+//
+//	https://github.com/OpenHands/OpenHands/issues/8685
+//	https://github.com/anomalyco/opencode/issues/19115
+func bridged(list []byte, answer string, marks bool) []byte {
 	messages := jsonedit.Elements(list, nil)
 	dst := append(make([]byte, 0, len(list)+128), '[')
 	changed := false
 	before := "" // the role of the message before
-	for _, m := range messages {
+	for i, m := range messages {
 		role := string(jsonedit.Lookup(m, "role"))
+		if role == `"assistant"` {
+			calls := len(jsonedit.Elements(jsonedit.Lookup(m, "tool_calls"), nil)) > 0
+			if !calls && silent(m) {
+				changed = true
+				continue
+			}
+			if marks && i == len(messages)-1 && !calls && jsonedit.Lookup(m, "prefix") == nil {
+				m, changed = jsonedit.With(m, "prefix", []byte("true")), true
+			}
+		}
 		results := before == `"tool"`
 		if (role == `"system"` || role == `"developer"`) && (results || before == `"assistant"`) {
 			role, changed = `"user"`, true
@@ -75,4 +93,16 @@ func bridged(list []byte, answer string) []byte {
 		return list
 	}
 	return append(dst, ']')
+}
+
+// silent reports whether a message has neither content nor a refusal nor a thought.
+func silent(m []byte) bool {
+	for _, name := range [...]string{"content", "refusal", "reasoning_content", "reasoning", "thinking_blocks"} {
+		switch value := jsonedit.Lookup(m, name); string(value) {
+		case "", "null", `""`, "[]":
+		default:
+			return false
+		}
+	}
+	return true
 }

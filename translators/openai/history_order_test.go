@@ -33,7 +33,7 @@ func TestOrderingTakesLinearTime(t *testing.T) {
 	pair := `,{"role":"assistant","tool_calls":[{"id":"1"}]},{"role":"user","content":"x"},{"role":"tool","tool_call_id":"1","content":"a"}`
 	growth.Linear(t, "calls with results", func(n int) func() {
 		list := []byte(`[{"role":"user","content":"q"}` + strings.Repeat(pair, n) + "]")
-		return func() { bridged(ordered(list), "OK.") }
+		return func() { bridged(ordered(list), "OK.", false) }
 	})
 }
 
@@ -52,7 +52,7 @@ func TestAnAnswerStandsBetweenResultsAndTheUserWhereTheAPIDemandsOne(t *testing.
 		"nothing":                     {nil, nil},
 	} {
 		in, want := "["+strings.Join(c.in, ",")+"]", "["+strings.Join(c.want, ",")+"]"
-		if got := string(bridged([]byte(in), "OK.")); got != want {
+		if got := string(bridged([]byte(in), "OK.", false)); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 		}
 	}

@@ -124,6 +124,7 @@ func (h *history) parseCalls(m *chat.Message, o *jsonedit.Value, i int) error {
 				return within(index("tool_calls", j), err)
 			}
 			h.called(part.ID, part.Name)
+			chat.TakeRuns(&m.Parts, &part)
 			m.Parts = append(m.Parts, part)
 		}
 	}
@@ -158,6 +159,7 @@ func parseCall(v *jsonedit.Value) (chat.Part, error) {
 		return part, err
 	}
 	part.ID, _ = stringAt(o, "id")
+	part.Sign(string(v.GetStringBytes("extra_content", "google", "thought_signature")), origin.Google)
 	switch typ, ok := stringAt(o, "type"); {
 	case typ == customTool:
 		if part.Name = string(v.GetStringBytes("custom", "name")); part.Name == "" {
@@ -168,7 +170,6 @@ func parseCall(v *jsonedit.Value) (chat.Part, error) {
 	case ok && typ != "function":
 		return part, refuse("type", "must be function or custom: nothing else can be translated")
 	}
-	part.Sign(string(v.GetStringBytes("extra_content", "google", "thought_signature")), origin.Google)
 	return part, within("function", setFunction(&part, orNull(o.Get("function"))))
 }
 

@@ -16,7 +16,7 @@ var Provider = provider.Provider{
 	Base:    provider.At("https://api.openai.com"),
 	Counter: InputTokensAt("/v1/responses/input_tokens"),
 	Operations: provider.With(map[route.Type]*provider.Operation{
-		route.Chat: Cached(OrResponses(ChatAt("/v1/chat/completions", provider.Edit{Drop: TopK, CustomTools: true, Models: Families, History: HistoryOf}),
+		route.Chat: Cached(OrResponses(ChatAt("/v1/chat/completions", provider.Edit{Drop: TopK, CustomTools: true, Models: Families, Limits: Limits, History: HistoryOf}),
 			ResponsesAt("/v1/responses", origin.OpenAI), Families, nil)),
 		route.Completions: CompletionsAt("/v1/completions", provider.Edit{Drop: TopK}),
 		route.Embeddings:  EmbeddingsAt("/v1/embeddings"),

@@ -32,8 +32,15 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 		Hosts: func(t *target.Target, r *chat.Request, tool *chat.Tool) bool {
 			return Hosts(t, r, tool) || edit.Hosting.Of(t.Model).Runs(r, tool)
 		},
-		Origin:  func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
-		Caveats: func(t *target.Target, r *chat.Request) []string { return edit.Models.Of(t.Model).Caveats(r) },
+		Origin: func(t *target.Target) origin.Name { return ownOf(edit.History(t), t) },
+		Caveats: func(t *target.Target, r *chat.Request) []string {
+			model := edit.Models.Of(t.Model)
+			caveats := model.Caveats(r)
+			if model.Takes("stop") {
+				caveats = append(caveats, edit.Limits.Caveats(r)...)
+			}
+			return caveats
+		},
 	}
 	if !edit.CustomTools {
 		op.Rephrase = func(ms []jsonedit.Member) bool { return hasCustomTools(ms) || hasFunctions(ms) }
@@ -60,7 +67,7 @@ type edited struct {
 // AppendRequest implements chat.Upstream.
 func (e edited) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	h, model := e.edit.History(t), e.edit.Models.Of(t.Model)
-	req = model.Choose(req)
+	req = e.edit.Limits.Fit(model.Choose(req))
 	body, err := Upstream{History: h, Model: model, Hosting: e.edit.Hosting.Of(t.Model)}.AppendRequest(nil, t, req)
 	if err != nil {
 		return nil, err
@@ -153,7 +160,7 @@ func EmbeddingsAt(p string) *provider.Operation {
 // ResponsesAt returns the Responses API at a path, of the provider called own, which
 // alone can read the sealed reasoning in its answers.
 func ResponsesAt(p string, own origin.Name) *provider.Operation {
-	op := &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIResponses, Meter: ResponsesMeter,
+	op := &provider.Operation{Path: provider.Path(p), Format: provider.OpenAIResponses, Chat: responsesUpstream{}, Meter: ResponsesMeter,
 		Origin: func(*target.Target) origin.Name { return own }}
 	op.Edit.Request = func(dst []byte, _ *target.Target, body []byte) []byte { return ownSeals(dst, own, body) }
 	if own != origin.OpenAI { // whose are those without a mark

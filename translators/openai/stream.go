@@ -35,6 +35,7 @@ type choice struct {
 	finished bool
 	thinking []byte // of the open block, to be sent again with its signature
 	custom   customCalls
+	ran      ranBefore
 }
 
 // Append implements chat.Encoder.
@@ -128,6 +129,12 @@ func (e *encoder) appendDelta(dst []byte, d *chat.Delta, c *choice) []byte {
 		}
 		dst = append(appendAnnotation(append(dst, `{"annotations":[`...), d.Citation), ']')
 		return e.finish(append(dst, '}'), "")
+	case chat.RunStart:
+		c.ran.begin()
+		return dst[:mark]
+	case chat.RunEnd:
+		c.ran.end(string(d.Signature))
+		return dst[:mark]
 	case chat.SignatureDelta:
 		dst = appendThinkingBlock(append(dst, `{"thinking_blocks":[`...), jsonedit.PlainBytes(c.thinking), string(d.Token(nil, origin.Anthropic, &e.meta)))
 		dst = append(dst, ']')
@@ -193,7 +200,11 @@ func (e *encoder) appendCall(dst []byte, d *chat.Delta, c *choice) ([]byte, bool
 		dst = jsonedit.AppendBytes(append(dst, `,"type":"function","function":{"name":`...), name)
 		dst = jsonedit.AppendText(dst, "arguments", d.Text)
 	}
-	return append(appendThoughtSignature(append(dst, '}'), string(d.Token(nil, origin.Google, &e.meta))), "}]"...), true
+	signed := *d
+	if c.ran.any {
+		signed.Signature = []byte(c.ran.sign(string(d.Signature)))
+	}
+	return append(appendThoughtSignature(append(dst, '}'), string(signed.Token(nil, origin.Google, &e.meta))), "}]"...), true
 }
 
 // end writes the usage chunk, if it was asked for and is known, and [DONE].

@@ -37,6 +37,13 @@ var extraNames = [...]string{
 // other formats allow, is left out: if it were shortened, it could be another user's.
 const maxUser = 64
 
+// Limits are OpenAI's: "Invalid 'stop': array too long. Expected an array with maximum
+// length 4". Azure says the same.
+//
+//	https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop
+//	https://github.com/QwenLM/Qwen-Agent/issues/228
+var Limits = provider.Limits{Stops: 4}
+
 // ownOf returns the origin of the tokens that an API of h makes and accepts for t.
 func ownOf(h *provider.History, t *target.Target) origin.Name {
 	if h.Origin != origin.Unknown {

@@ -22,7 +22,8 @@ type History struct {
 	IDs *chat.CallIDs
 	// Bridge is what the model says between results and the user's next message, at an
 	// API that demands an answer to results; "" for nothing. Such an API takes messages of
-	// the system at the beginning only: a later one becomes the user's.
+	// the system at the beginning only: a later one becomes the user's. Nor does it take an
+	// answer of nothing, which is left out.
 	Bridge string
 	// CacheControl says that parts of text take Anthropic's cache_control.
 	CacheControl bool

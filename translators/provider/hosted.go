@@ -9,8 +9,8 @@ import (
 )
 
 // Offer reduces the tools of r, which must be the caller's own copy, to those that
-// the operation has at t. It returns the client's names of the hosted tools that
-// were left out.
+// the operation has at t, and the model's messages to the blocks that it takes. It returns
+// the client's names of the hosted tools and the kinds of the blocks that were left out.
 //
 // The error is a *chat.RequestError if the client forces a tool that the operation does
 // not have, or if no tool of the client would be left: a client that asks only for a
@@ -40,8 +40,15 @@ func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, er
 		return nil, notHosted(0, &r.Tools[0])
 	}
 	r.Tools = kept
-	return left, nil
+	var takes func(p *chat.Part) bool
+	if own, ok := op.Chat.(taker); ok {
+		takes = own.Takes
+	}
+	return append(left, r.LeaveOut(takes)...), nil
 }
+
+// taker is an API that takes blocks which the internal form does not know.
+type taker interface{ Takes(p *chat.Part) bool }
 
 func notHosted(i int, tool *chat.Tool) error {
 	return &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: fmt.Sprintf(

@@ -294,6 +294,8 @@ type Edit struct {
 	// provider would refuse for t. It returns body itself if there is nothing to
 	// change, or the new body appended to dst.
 	Request func(dst []byte, t *target.Target, body []byte) []byte
+	// Limits are the ranges of settings that clients of another format are fitted to.
+	Limits Limits
 	// History, if set, says what the API takes of a conversation's messages for t.
 	History func(t *target.Target) *History
 	// NoAnswer, if set, returns the error for a 200 without choices: a
