@@ -15,7 +15,7 @@ var (
 	usageMalformed = chat.Raw(`{}`)
 )
 
-// finishReasons maps stop_reason. pause_turn is left out: it is a server tool's turn
+// finishReasons maps stop_reason. pause_turn is a stop: it is a server tool's turn
 // that could be continued, which a client of another format cannot do.
 // https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
 var finishReasons = map[string]chat.FinishReason{
