@@ -31,20 +31,29 @@ const maxLeft = 16
 // else's, and ends no conversation. It returns the kinds of what is left out. r must be the
 // caller's own copy; its messages do not change.
 func (r *Request) LeaveOut(takes func(p *Part) bool) (left []string) {
-	unknown := func(p Part) bool { return p.Kind == Opaque && (takes == nil || !takes(&p)) }
 	var kept []Message
 	for i := range r.Messages {
 		m := r.Messages[i]
-		if m.Role == Assistant && slices.ContainsFunc(m.Parts, unknown) {
+		var known []Part // of a message that has others, too
+		for j := range m.Parts {
+			p := &m.Parts[j]
+			switch unknown := m.Role == Assistant && p.Kind == Opaque && (takes == nil || !takes(p)); {
+			case unknown:
+				if known == nil {
+					known = append(make([]Part, 0, len(m.Parts)), m.Parts[:j]...)
+				}
+				if len(left) < maxLeft && !slices.Contains(left, kindOf(p)) {
+					left = append(left, kindOf(p))
+				}
+			case known != nil:
+				known = append(known, *p)
+			}
+		}
+		if known != nil {
 			if kept == nil {
 				kept = slices.Clone(r.Messages[:i])
 			}
-			for j := range m.Parts {
-				if p := &m.Parts[j]; unknown(*p) && len(left) < maxLeft && !slices.Contains(left, kindOf(p)) {
-					left = append(left, kindOf(p))
-				}
-			}
-			if m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), unknown); len(m.Parts) == 0 {
+			if m.Parts = known; len(known) == 0 {
 				continue
 			}
 		}
