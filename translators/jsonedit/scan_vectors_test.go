@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 // pieces are what strings are made of here: most of it is usual, some is wrong.
@@ -146,6 +148,7 @@ func FuzzBlocks(f *testing.F) {
 		f.Add([]byte(strings.Repeat("plain", 20)+piece+strings.Repeat(`\n`, 40)), true)
 	}
 	f.Fuzz(func(t *testing.T, text []byte, escaped bool) {
+		defer workload.Linear(t, len(text))()
 		if len(text) == 0 {
 			return
 		}
