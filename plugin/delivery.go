@@ -33,6 +33,28 @@ const (
 // than the client's.
 func (r relation) translates() bool { return r >= viaChat && r <= viaResource }
 
+// formTargets says whether forms of a route type are translated for some of its
+// targets, and whether they are forwarded to some.
+func formTargets(inst *Instance, s *provider.API, wanted route.Type) (translated, passed bool) {
+	for _, i := range inst.byRoute[wanted] {
+		op := inst.targets[i].provider.Find(s.Format, wanted)
+		same := op != nil && op.Format == s.Format
+		translated, passed = translated || !same, passed || same
+	}
+	return translated, passed
+}
+
+// allTranslate says whether each target of a route type gets what a client sends to an API
+// by way of the internal form.
+func allTranslate(inst *Instance, s *provider.API, wanted route.Type) bool {
+	for _, i := range inst.byRoute[wanted] {
+		if op := inst.targets[i].provider.Find(s.Format, wanted); op == nil || op.Chat == nil || op.Format == s.Format {
+			return false
+		}
+	}
+	return s.Dialect != nil
+}
+
 // relate finds the provider's operation, and decides how its bodies relate to the
 // client's.
 func relate(a *attempt) error {

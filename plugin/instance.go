@@ -454,28 +454,6 @@ func (inst *Instance) repeats(wanted route.Type) bool {
 	return inst.budget() > 1 && len(inst.byRoute[wanted]) > 1
 }
 
-// formTargets says whether forms of a route type are translated for some of its
-// targets, and whether they are forwarded to some.
-func (inst *Instance) formTargets(s *provider.API, wanted route.Type) (translated, passed bool) {
-	for _, i := range inst.byRoute[wanted] {
-		op := inst.targets[i].provider.Find(s.Format, wanted)
-		same := op != nil && op.Format == s.Format
-		translated, passed = translated || !same, passed || same
-	}
-	return translated, passed
-}
-
-// translates says whether each target of a route type gets what a client sends to an API
-// by way of the internal form.
-func (inst *Instance) translates(s *provider.API, wanted route.Type) bool {
-	for _, i := range inst.byRoute[wanted] {
-		if op := inst.targets[i].provider.Find(s.Format, wanted); op == nil || op.Chat == nil || op.Format == s.Format {
-			return false
-		}
-	}
-	return s.Dialect != nil
-}
-
 // reserve splits candidates into those for any request and those with fallback_for.
 func (inst *Instance) reserve(candidates []int) (ordinary, reserved []int) {
 	if !inst.reserves {

@@ -197,7 +197,7 @@ func (r *reading) parseJSON(media string) error {
 		return refuse(http.StatusBadRequest, "the request has no body: send a JSON object")
 	}
 	look := jsonedit.Object
-	if r.exchange.instance.translates(r.request.api, r.request.route) {
+	if allTranslate(r.exchange.instance, r.request.api, r.request.route) {
 		look = r.exchange.internal.parse
 	}
 	var err error
@@ -268,7 +268,7 @@ func (r *reading) takeForm(most int64) error {
 		return err
 	}
 	r.request.in.Body, r.request.in.ContentLength = src, size
-	translated, passed := r.exchange.instance.formTargets(r.request.api, r.request.route)
+	translated, passed := formTargets(r.exchange.instance, r.request.api, r.request.route)
 	switch {
 	case translated && !passed:
 		return r.takeFormAsJSON(most)
