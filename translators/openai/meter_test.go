@@ -220,6 +220,23 @@ func BenchmarkMeterEvent(b *testing.B) {
 	}
 }
 
+func TestErrorEventIsAnErrorWhateverItHolds(t *testing.T) {
+	for _, data := range []string{
+		`{"type":"error","code":"server_error","message":"overloaded","sequence_number":3}`,
+		`{"type":"error"}`,
+		`{"type":"error","error":null}`,
+		`{"type":"error","object":"response"}`,
+		`{"type":"error",`,
+		`{"type":"error","message":"\u12`,
+	} {
+		seen := &chat.Seen{}
+		ResponsesMeter.Event(frame.Event{Data: []byte(data)}, seen)
+		if seen.Err == nil || seen.Err.Message == "" || !seen.Ended {
+			t.Errorf("%s: got %+v, ended %v", data, seen.Err, seen.Ended)
+		}
+	}
+}
+
 func FuzzMeter(f *testing.F) {
 	for _, s := range mock.Scenarios {
 		f.Add(mock.ByName("openai/chat").Whole(s, nil))
@@ -227,6 +244,7 @@ func FuzzMeter(f *testing.F) {
 	}
 	f.Add([]byte(`{"choices":[{"delta":{"content":"\u12`))
 	f.Add([]byte(`{"content":"\\`))
+	f.Add([]byte(`{"type":"error",`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		defer workload.Linear(t, len(data))()
 		seen := &chat.Seen{Collect: func([]byte) {}}

@@ -111,6 +111,7 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 		readResponse(jsonedit.Lookup(ev.Data, "response"), seen)
 		seen.Ended = true
 	case "error":
+		ev.Type = typ // a nameless event is known by its data
 		seen.Err = coded(failureIn(ev))
 		seen.Ended = true
 	case "response.output_text.delta":
