@@ -219,23 +219,12 @@ func withoutScope(block []byte) []byte {
 	return jsonedit.With(block, "cache_control", jsonedit.With(control, "scope", nil))
 }
 
-// system leaves out the attribution block, and adds the demand.
+// system leaves out the attribution, and adds the demand.
 func (f *fitting) system() {
 	system := jsonedit.Find(f.members, "system")
-	kept := system
-	switch {
-	case jsonedit.IsString(system) && isAttribution(system):
-		kept = nil
-	case jsonedit.IsArray(system):
-		kept = jsonedit.Each(system, func(block []byte) []byte {
-			if isAttribution(jsonedit.Lookup(block, "text")) {
-				return nil
-			}
-			return withoutScope(block)
-		})
-		if len(kept) != len(system) && len(jsonedit.Elements(kept, nil)) == 0 {
-			kept = nil
-		}
+	kept := withoutAttribution(system)
+	if jsonedit.IsArray(kept) {
+		kept = jsonedit.Each(kept, withoutScope)
 	}
 	f.replace("system", system, f.demanded(kept))
 }

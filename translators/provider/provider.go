@@ -106,9 +106,9 @@ func (p *Provider) Speaks(f *ClientFormat) bool {
 }
 
 // AppendRequest writes req as the operation's body for t to dst. Opaque tokens of
-// other origins are left out, and calls are paired with results.
+// other origins and attribution lines are left out, and calls are paired with results.
 func (o *Operation) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
-	return o.Chat.AppendRequest(dst, t, req.Owned(o.Own(t)).Paired())
+	return o.Chat.AppendRequest(dst, t, req.Owned(o.Own(t)).Unattributed().Paired())
 }
 
 // Own returns the origin whose opaque tokens t makes and takes.
