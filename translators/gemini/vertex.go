@@ -19,6 +19,8 @@ import (
 // publisher of the model, by its name, or the deployed endpoint.
 func variant(t *target.Target) *provider.Provider {
 	switch {
+	case !onVertex(t) && modelOf(t.Model).systemAsWords:
+		return gemma
 	case !onVertex(t):
 		return public
 	case t.Options.Gemini.EndpointID != "":
