@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go-ai-proxy/plugin/acl"
+	"go-ai-proxy/plugin/adapt"
 	"go-ai-proxy/plugin/affinity"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/budget"
@@ -80,6 +81,7 @@ type endpoint struct {
 	prices   *pricelist.List         // nil when models without prices have none
 	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
 	spends   spending.Target         // what budgets know of it
+	refused  adapt.Memory            // what its models do not take
 
 	// The model's name in the forms that are usually sent: to the provider, and to
 	// the client in X-Kong-Llm-Model.

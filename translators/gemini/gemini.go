@@ -85,6 +85,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Meter:   Meter,
 		Fields:  fields,
 		Origin:  ofGoogle,
+		Edit:    provider.Edit{Refusals: corrupted},
 		Models:  facts,
 		Caveats: caveats,
 	}

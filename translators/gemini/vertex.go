@@ -196,8 +196,9 @@ var claudeEdit = provider.Edit{
 	Set: func(t *target.Target) []chat.Member {
 		return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, anthropicVersion(t))}}
 	},
-	Request: anthropic.OwnThinking,
-	Fit:     &provider.Fit{Header: "Anthropic-Beta", Body: claudeHere.Fit},
+	Request:  anthropic.OwnThinking,
+	Refusals: anthropic.Refusals,
+	Fit:      &provider.Fit{Header: "Anthropic-Beta", Body: claudeHere.Fit},
 }
 
 // claudeHere is what Vertex takes of Anthropic's format. It has web search of

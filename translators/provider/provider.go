@@ -296,6 +296,8 @@ type Edit struct {
 	Request func(dst []byte, t *target.Target, body []byte) []byte
 	// Limits are the ranges of settings that clients of another format are fitted to.
 	Limits Limits
+	// Refusals are the errors after which a request is made again with less.
+	Refusals []Refusal
 	// History, if set, says what the API takes of a conversation's messages for t.
 	History func(t *target.Target) *History
 	// NoAnswer, if set, returns the error for a 200 without choices: a
