@@ -56,7 +56,7 @@ type Instance struct {
 	affinity *affinity.Finder     // nil unless the algorithm is affinity
 	prompts  *promptcache.Plan    // nil unless providers are asked to cache prompts
 	answers  *responsecache.Cache // nil unless answers are kept
-	index    *endpoint.Index      // which targets may serve a request
+	index    endpoint.Index       // which targets may serve a request
 	table    *routes.Table        // the APIs that clients may call
 	keeps    bool                 // some target's bodies are logged
 	budgets  []*budget.Budget

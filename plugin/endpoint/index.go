@@ -11,7 +11,7 @@ import (
 )
 
 // Index finds the targets that may serve a request, by its route type and the model that
-// it names. Targets are numbers: their places in the list.
+// it names. Targets are numbers: their places in the list. The zero Index has none.
 type Index struct {
 	all []*Endpoint
 	// Candidates by route type, and by route type and model.
@@ -46,8 +46,8 @@ func (x *Index) Candidates(model string, wanted route.Type) ([]int, error) {
 
 // NewIndex makes the tables of candidates. A target that takes any model, or whose
 // model depends on the request, is in all of them.
-func NewIndex(all []*Endpoint) *Index {
-	x := &Index{all: all}
+func NewIndex(all []*Endpoint) Index {
+	x := Index{all: all}
 	x.byRoute, x.anyModel, x.byModel = map[route.Type][]int{}, map[route.Type][]int{}, map[string][]int{}
 	for i, t := range x.all {
 		x.byRoute[t.RouteType] = append(x.byRoute[t.RouteType], i)
