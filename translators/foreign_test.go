@@ -65,6 +65,9 @@ func values(text []byte) (spans [][2]int) {
 // misshapen calls f with text in which one value is another, for each value and for every
 // stride-th of the others, and with text that breaks off. f may keep what it gets.
 func misshapen(text []byte, stride int, f func([]byte)) {
+	if raceEnabled {
+		stride *= 5
+	}
 	var tight bytes.Buffer
 	if json.Compact(&tight, text) != nil {
 		return
