@@ -13,10 +13,12 @@ import (
 
 	"go-ai-proxy/plugin/acl"
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/endpoint"
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/spending"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/provider"
 )
@@ -37,7 +39,7 @@ type balancing struct {
 // replaced until the first content has been sent to the client, never after it.
 func (b *balancing) attempts(ctx context.Context) error {
 	x, inst := b.exchange, b.exchange.instance
-	candidates, err := inst.candidates(x.request.model, x.request.route)
+	candidates, err := inst.index.Candidates(x.request.model, x.request.route)
 	if err != nil {
 		return err
 	}
@@ -80,7 +82,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return errClientGone
+			return wire.ErrClientGone
 		}
 		last = failed.cause
 		if a != nil && a.parked != nil && (parked == nil || parked.parked.late == nil) {
@@ -171,7 +173,7 @@ func (b *balancing) warm(candidates []int) {
 		return // the attempt fetches its own
 	}
 	for _, i := range candidates {
-		b.exchange.instance.targets[i].source.Warm(nil)
+		b.exchange.instance.targets[i].Source.Warm(nil)
 	}
 }
 
@@ -196,11 +198,11 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 	}
 	pick.Now = time.Now()
 	failed, isFailed := errors.AsType[*attemptError](err)
-	gone := ctx.Err() != nil || errors.Is(err, errClientGone)
+	gone := ctx.Err() != nil || errors.Is(err, wire.ErrClientGone)
 	failure := failover.Failure{Criterion: failover.Refused}
 	switch {
 	case isFailed:
-		x.spending.Release(&inst.targets[i].spends)
+		x.spending.Release(&inst.targets[i].Spends)
 		if a != nil && a.seen.HasUsage {
 			settleSeen(a) // the provider has counted something before it failed
 			inst.balancer.Learn(i, a.usage(), pick.Now)
@@ -230,14 +232,14 @@ func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt,
 }
 
 // reserve reserves what an attempt at t is going to use, of the request's budgets.
-func (b *balancing) reserve(t *endpoint) error {
+func (b *balancing) reserve(t *endpoint.Endpoint) error {
 	x, q := b.exchange, &b.exchange.request
 	if x.spending == nil || q.api.Count != nil {
 		return nil
 	}
 	states, err := x.spending.Reserve(&x.relay.budgets, x.instance.budgets, &spending.Request{
 		Kong: &q.in.Kong, Header: q.in.Header, API: q.api, Route: q.route, Members: q.members, Size: len(q.body), Model: q.model, Creates: q.creates(),
-	}, &t.spends)
+	}, &t.Spends)
 	x.reply.budgets = states
 	x.record.Update(func(d *record.Data) { d.Budgets = states })
 	return err
@@ -259,7 +261,7 @@ func (b *balancing) judgeKey(i int, a *attempt, f *failover.Failure) {
 		return
 	}
 	log := func(e *zerolog.Event, text string) {
-		e.Str("plugin_id", x.instance.config.PluginID).Str("target", t.label.Target).Msg(text)
+		e.Str("plugin_id", x.instance.config.PluginID).Str("target", t.Label.Target).Msg(text)
 	}
 	if f.Reason == chat.Auth || f.Criterion == "http_401" {
 		if wait := x.instance.balancer.Denied(i, b.pick.Now); wait > 0 {
@@ -357,21 +359,21 @@ func (b *balancing) admit(candidates []int) ([]int, error) {
 
 // shows says whether the client may know of a target: it may use it, as far as can
 // be known from a request that names no model.
-func (b *balancing) shows(t *endpoint) bool {
+func (b *balancing) shows(t *endpoint.Endpoint) bool {
 	acls := b.exchange.instance.config.ACLs
 	if acls == nil {
 		return true
 	}
 	q := &b.exchange.request
-	s := &acl.Subject{In: q.in, Target: t.ruled(), Unseen: !t.FixedModel(), Models: []string{t.Model.Name}}
+	s := &acl.Subject{In: q.in, Target: t.Ruled(), Unseen: !t.FixedModel(), Models: []string{t.Model.Name}}
 	ok, _ := s.Admitted(acls)
 	return ok
 }
 
 // subject is what rules see of the request at target t.
-func (b *balancing) subject(t *endpoint) (*acl.Subject, error) {
+func (b *balancing) subject(t *endpoint.Endpoint) (*acl.Subject, error) {
 	q := &b.exchange.request
-	s := &acl.Subject{In: q.in, Target: t.ruled(), Asked: q.model}
+	s := &acl.Subject{In: q.in, Target: t.Ruled(), Asked: q.model}
 	resolved, err := t.Resolve(q, q.model)
 	if err != nil {
 		return nil, err

@@ -226,7 +226,7 @@ func (r *race) cost(p, lost *racer) *record.Hedge {
 	inst, d := r.of.instance, lost.x.record.Data()
 	h := &record.Hedge{
 		After: r.hedge.began.Sub(r.first.began), Won: p == r.hedge,
-		First: inst.targets[r.first.target].label.Target, Target: inst.targets[r.hedge.target].label.Target,
+		First: inst.targets[r.first.target].Label.Target, Target: inst.targets[r.hedge.target].Label.Target,
 	}
 	if !lost.cancelled() {
 		return h // it failed by itself
