@@ -9,7 +9,7 @@
 //   - relay.go: one exchange, its phases in a row, its one record; lists of models, which
 //     no provider is asked for
 //   - request.go: what the client wants, and how it is read
-//   - balance.go: candidates, attempts, failover; race.go: two attempts at once
+//   - balance.go: candidates, attempts, failover, two attempts at once
 //   - attempt.go: one try at one target, also of a WebSocket
 //   - translate.go: how the bodies of client and provider relate, and the provider's body
 //   - outgoing.go: URL, headers and credentials

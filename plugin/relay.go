@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/acl"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/buffers"
@@ -238,6 +239,19 @@ func (x *exchange) serve(ctx context.Context) error {
 	err := x.balancing.attempts(ctx)
 	keep(ctx, &x.balancing, err)
 	return err
+}
+
+// shows says whether the client may know of a target: it may use it, as far as can
+// be known from a request that names no model.
+func (x *exchange) shows(t *endpoint.Endpoint) bool {
+	acls := x.instance.config.ACLs
+	if acls == nil {
+		return true
+	}
+	q := &x.request
+	s := &acl.Subject{In: q.in, Target: t.Ruled(), Unseen: !t.FixedModel(), Models: []string{t.Model.Name}}
+	ok, _ := s.Admitted(acls)
+	return ok
 }
 
 // end sends the client the error, if it is still there, and settles the record.
@@ -471,7 +485,7 @@ func answerProbe(x *exchange, refused error) error {
 func listModels(x *exchange) []listed {
 	all := []listed{}
 	for _, t := range x.instance.targets {
-		if t.RouteType == route.Preserve || !x.balancing.shows(t) {
+		if t.RouteType == route.Preserve || !x.shows(t) {
 			continue
 		}
 		for _, id := range t.Names() {

@@ -194,6 +194,23 @@ func (q *request) reads() bool {
 	return strings.HasSuffix(q.sub, "/cancel") || strings.HasSuffix(q.sub, "/stop")
 }
 
+// hedgeable says whether the request may be sent to two targets at once: what it asks
+// for has no effect but the answer, and it can be read twice. images says whether that
+// is so of images.
+func (q *request) hedgeable(images bool) bool {
+	if q.api.Body != provider.TakeJSON || q.api.Resources != nil && q.api.Dialect == nil || !q.creates() || q.reads() || q.consumed() {
+		return false
+	}
+	switch {
+	case q.route == route.ImageGenerations:
+		return images
+	case q.api.Dialect == nil && q.route != route.Embeddings && q.route != route.Completions:
+		return false
+	}
+	// What is stored, or continued, at one provider.
+	return !jsonedit.IsTrue(jsonedit.Find(q.members, "background")) && jsonedit.Find(q.members, "previous_response_id") == nil && jsonedit.Find(q.members, "conversation") == nil
+}
+
 // batchOutput says whether the request downloads a file that may have a batch's usage.
 func (q *request) batchOutput() bool {
 	return q.api.Resources != nil && q.api.Resources.Output.At(q.sub)
