@@ -114,13 +114,15 @@ func useInstead(a *attempt) error {
 	if a.how == same && !instead.Body(a.target, a.request.members) {
 		return nil
 	}
-	parsed, err := a.internal.of(a.request)
-	if err != nil || a.how == viaChat && !instead.Request(a.target, parsed) {
-		return nil // translate says what is wrong
-	}
-	r := *parsed
-	if left, err := instead.Operation.Offer(a.target, &r); a.how == same && (left != nil || err != nil) {
-		return nil // the client's tools are of the older API
+	if a.how == viaChat || !instead.Leaves {
+		parsed, err := a.internal.of(a.request)
+		if err != nil || a.how == viaChat && !instead.Request(a.target, parsed) {
+			return nil // translate says what is wrong
+		}
+		r := *parsed
+		if left, err := instead.Operation.Offer(a.target, &r); a.how == same && (left != nil || err != nil) {
+			return nil // the client's tools are of the older API
+		}
 	}
 	path, placed, err := besidePath(a, instead.Operation)
 	if placed && err == nil {
