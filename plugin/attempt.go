@@ -73,6 +73,10 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 		return nil, err
 	}
 	a.target = resolved
+	if of := t.provider.Asked; of != nil && !a.foreign() {
+		resolved = of(resolved, a.request.in.RawQuery)
+		a.target = resolved
+	}
 	price := priceOf(t, resolved.Options, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		d.SetAside()
