@@ -27,7 +27,7 @@ func TestFormThatIsCutOffAbortsTheRequest(t *testing.T) {
 		if err == nil {
 			_, err = io.ReadAll(q.request.form)
 		}
-		if !errors.Is(err, errClientGone) {
+		if !errors.Is(err, wire.ErrClientGone) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -29,7 +29,7 @@ func settleSeen(a *attempt) {
 		a.seen.Usage.Characters = utf8.RuneCountInString(said)
 	}
 	record.Bound(&a.seen.Usage)
-	price := priceOf(a.endpoint, a.target.Options, a.seen.Model)
+	price := a.endpoint.Price(a.target.Options, a.seen.Model)
 	a.record.Update(func(d *record.Data) {
 		d.Usage = a.seen.Usage
 		if d.Price == nil {

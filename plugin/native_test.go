@@ -599,7 +599,7 @@ func FuzzNativePath(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			a.target, a.provider = resolved, inst.targets[0].provider
+			a.target, a.provider = resolved, inst.targets[0].Provider
 			if v := a.provider.Variant; v != nil {
 				a.provider = v(resolved)
 			}

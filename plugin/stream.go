@@ -324,9 +324,9 @@ func (s *stream) progress() {
 // close settles how the stream ended. A stream that the provider cut off ends with
 // the format's error event and without an end marker.
 func (s *stream) close(ctx context.Context, err error) error {
-	if ctx.Err() != nil || errors.Is(err, errClientGone) {
+	if ctx.Err() != nil || errors.Is(err, wire.ErrClientGone) {
 		settleSeen(s.attempt)
-		return errClientGone
+		return wire.ErrClientGone
 	}
 	something := s.reply.started || len(s.buf) > 0
 	complete := s.seen.Ended || s.seen.Finish != "" || !s.api.BareData && !s.api.Ends && s.from == nil && something
@@ -401,7 +401,7 @@ func (s *stream) brokenOff(err error) *attemptError {
 		e := chat.ErrorFrom(http.StatusBadGateway, told.Data)
 		e.Code = cmp.Or(e.Code, told.Type)
 		failed := brokenBy("error", e)
-		failed.failure.Reason = s.attempt.endpoint.provider.Reasons.Of(e)
+		failed.failure.Reason = s.attempt.endpoint.Provider.Reasons.Of(e)
 		return failed
 	}
 	return transportFailure(cutShort(err))

@@ -176,8 +176,8 @@ func mergeUsage(u *chat.Usage, v *jsonedit.Value) bool {
 		}
 		c, u.Calls = sum, len(steps)
 	}
-	set(&u.SearchUnits, v.Get("server_tool_use", "web_search_requests"))
-	set(&u.Reasoning, v.Get("output_tokens_details", "thinking_tokens"))
+	chat.Counter(&u.SearchUnits, v.Get("server_tool_use", "web_search_requests"))
+	chat.Counter(&u.Reasoning, v.Get("output_tokens_details", "thinking_tokens"))
 	if string(v.GetStringBytes("speed")) == "fast" {
 		u.ServiceTier = "fast"
 	} else if tier := v.GetStringBytes("service_tier"); len(tier) > 0 && string(tier) != u.ServiceTier {
@@ -196,6 +196,7 @@ type counters struct{ input, cached, written, written5m, written1h, output int }
 // read replaces the counters by those in v. A prompt does not shrink: servers with
 // Anthropic's API that count it at the start of a stream have zeros for it at the end.
 func (c *counters) read(v *jsonedit.Value) bool {
+<<<<<<< HEAD
 	before := *c
 	found := set(&c.input, v.Get("input_tokens"))
 	found = set(&c.output, v.Get("output_tokens")) || found
@@ -207,6 +208,14 @@ func (c *counters) read(v *jsonedit.Value) bool {
 		before.output = c.output
 		*c = before
 	}
+=======
+	found := chat.Counter(&c.input, v.Get("input_tokens"))
+	found = chat.Counter(&c.output, v.Get("output_tokens")) || found
+	chat.Counter(&c.cached, v.Get("cache_read_input_tokens"))
+	chat.Counter(&c.written, v.Get("cache_creation_input_tokens"))
+	chat.Counter(&c.written5m, v.Get("cache_creation", "ephemeral_5m_input_tokens"))
+	chat.Counter(&c.written1h, v.Get("cache_creation", "ephemeral_1h_input_tokens"))
+>>>>>>> core
 	return found
 }
 
@@ -217,16 +226,4 @@ func (c *counters) add(o *counters) {
 	c.written5m += o.written5m
 	c.written1h += o.written1h
 	c.output += o.output
-}
-
-func set(n *int, v *jsonedit.Value) bool {
-	if v == nil || v.Type() != jsonedit.TypeNumber {
-		return false
-	}
-	i, err := v.Int()
-	if err != nil || i < 0 {
-		return false
-	}
-	*n = i
-	return true
 }

@@ -206,33 +206,20 @@ func readUsage(u *chat.Usage, v *jsonedit.Value) bool {
 		from = v.Get("meta")
 	}
 	billed, counted := from.Get("billed_units"), from.Get("tokens")
-	units := set(&u.SearchUnits, billed.Get("search_units"))
+	units := chat.Counter(&u.SearchUnits, billed.Get("search_units"))
 	found := setBoth(u, billed.Get("input_tokens"), billed.Get("output_tokens")) ||
 		setBoth(u, counted.Get("input_tokens"), counted.Get("output_tokens"))
 	if !found {
 		count := v.Get("token_count")
 		found = setBoth(u, count.Get("prompt_tokens"), count.Get("response_tokens"))
 	}
-	if found && set(&u.Cached, from.Get("cached_tokens")) {
+	if found && chat.Counter(&u.Cached, from.Get("cached_tokens")) {
 		u.Cached = min(u.Cached, u.Prompt)
 	}
 	return found || units
 }
 
 func setBoth(u *chat.Usage, prompt, completion *jsonedit.Value) bool {
-	found := set(&u.Prompt, prompt)
-	return set(&u.Completion, completion) || found
-}
-
-// set reads a count, which Cohere may write as 27.0.
-func set(n *int, v *jsonedit.Value) bool {
-	if v == nil || v.Type() != jsonedit.TypeNumber {
-		return false
-	}
-	f := v.GetFloat64()
-	if !(f >= 0 && f < math.MaxInt32) {
-		return false
-	}
-	*n = int(f)
-	return true
+	found := chat.Counter(&u.Prompt, prompt)
+	return chat.Counter(&u.Completion, completion) || found
 }

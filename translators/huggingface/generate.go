@@ -176,13 +176,9 @@ func invalid() error { return &chat.ResponseError{Message: "Invalid response for
 // readUsage reads the counters of details and reports which there are. The prompt's
 // tokens are counted in a stream, and listed if the client asked for them.
 func readUsage(u *chat.Usage, details *jsonedit.Value) (prompt, completion bool) {
-	if n := details.Get("input_length"); n != nil && n.Type() == jsonedit.TypeNumber {
-		u.Prompt, prompt = max(n.GetInt(), 0), true
-	} else if n := len(details.GetArray("prefill")); n > 0 {
+	prompt = chat.Counter(&u.Prompt, details.Get("input_length"))
+	if n := len(details.GetArray("prefill")); !prompt && n > 0 {
 		u.Prompt, prompt = n, true
 	}
-	if n := details.Get("generated_tokens"); n != nil && n.Type() == jsonedit.TypeNumber {
-		u.Completion, completion = max(n.GetInt(), 0), true
-	}
-	return prompt, completion
+	return prompt, chat.Counter(&u.Completion, details.Get("generated_tokens"))
 }

@@ -212,14 +212,18 @@ type Operation struct {
 	Opening func(t *target.Target, message []byte) ([]byte, error)
 }
 
-// Instead is an operation with a newer API, which some models need for all requests or
-// for some.
+// Instead is an operation of another of the provider's APIs, which some models need for
+// all requests or for some.
 type Instead struct {
 	Operation *Operation // its Chat translates
 	// Request reports whether t's model needs it for a translated request, and Body
-	// whether it does for a client's body, with members ms, in the older API's format.
+	// whether it does for a client's body, with members ms, in the format of the API
+	// that it is instead of.
 	Request func(t *target.Target, r *chat.Request) bool
 	Body    func(t *target.Target, ms []jsonedit.Member) bool
+	// Leaves means that a client's body goes to Operation although some of its tools are
+	// left out there, or although it is refused there: the other API would ignore it.
+	Leaves bool
 }
 
 // Translator translates one operation's bodies from and to OpenAI's format.
