@@ -17,6 +17,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/route"
 )
 
 const chatRoute = "llm/v1/chat"
@@ -591,7 +592,7 @@ func FuzzNativePath(f *testing.F) {
 		defer workload.Linear(t, len(path))()
 		for _, inst := range instances {
 			q := newExchange(relay, inst, &wire.Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}, nil, nil)
-			if err := newReading(q).meet(); err != nil {
+			if err := (&reading{q, &q.request}).meet(); err != nil {
 				continue
 			}
 			a := &attempt{instance: inst, reply: q.reply, record: q.record, buffers: &q.buffers, request: &q.request, internal: &q.internal, endpoint: inst.targets[0], how: same}
@@ -603,7 +604,7 @@ func FuzzNativePath(f *testing.F) {
 			if v := a.provider.Variant; v != nil {
 				a.provider = v(resolved)
 			}
-			if a.op = operationOf(a); a.op == nil {
+			if a.op = a.provider.Find(q.request.api.Format, route.Chat); a.op == nil {
 				continue
 			}
 			err = setURL(a)

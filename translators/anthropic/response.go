@@ -18,7 +18,7 @@ var (
 // finishReasons maps stop_reason. pause_turn is a stop: it is a server tool's turn
 // that could be continued, which a client of another format cannot do.
 // https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
-var finishReasons = map[string]chat.FinishReason{
+var finishReasons = chat.FinishReasons{
 	"end_turn":                      chat.Stop,
 	"stop_sequence":                 chat.Stop,
 	"pause_turn":                    chat.Stop,
@@ -26,15 +26,6 @@ var finishReasons = map[string]chat.FinishReason{
 	"model_context_window_exceeded": chat.Length,
 	"tool_use":                      chat.ToolCalls,
 	"refusal":                       chat.ContentFilter,
-}
-
-// finishReason returns the internal reason. An unknown reason is kept unchanged, and
-// no reason stays "".
-func finishReason(stop []byte) chat.FinishReason {
-	if f, ok := finishReasons[string(stop)]; ok {
-		return f
-	}
-	return chat.FinishReason(stop)
 }
 
 // ParseResponse reads a Message. The two blocks of a server tool, which has already run,
@@ -52,7 +43,7 @@ func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	}
 	r := &chat.Response{ID: v.GetString("id"), Model: v.GetString("model")}
 	c := chat.Choice{
-		Finish:   finishReason(v.GetStringBytes("stop_reason")),
+		Finish:   finishReasons.Of(v.GetStringBytes("stop_reason")),
 		StopText: stopText(v),
 	}
 	parseContent(&c, content.GetArray())

@@ -30,17 +30,10 @@ func appendSchema(dst []byte, openAPI, jsonSchema string, schema chat.Raw) ([]by
 // appendTaken writes a JSON schema without empty values of enums, and without enums
 // that have no others ("enum[2]: cannot be empty").
 func appendTaken(dst []byte, v *jsonedit.Value) []byte {
-	switch v.Type() {
-	case jsonedit.TypeArray:
-		dst = append(dst, '[')
-		for _, item := range v.GetArray() {
-			dst = appendTaken(jsonedit.AppendComma(dst), item)
-		}
-		return append(dst, ']')
-	case jsonedit.TypeObject:
-	default:
-		return jsonedit.AppendValue(dst, v)
-	}
+	return jsonedit.AppendObjects(dst, v, appendTakenSchema)
+}
+
+func appendTakenSchema(dst []byte, v *jsonedit.Value) []byte {
 	dst = append(dst, '{')
 	v.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
 		if string(key) != "enum" || m.Type() != jsonedit.TypeArray { // a property may be called enum
