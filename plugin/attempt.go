@@ -79,15 +79,11 @@ func prepare(ctx context.Context, x *exchange, t *endpoint.Endpoint) (*attempt, 
 		return nil, err
 	}
 	a.target = resolved
-<<<<<<< HEAD
-	if of := t.provider.Asked; of != nil && !a.foreign() {
+	if of := t.Provider.Asked; of != nil && !a.foreign() {
 		resolved = of(resolved, a.request.in.RawQuery)
 		a.target = resolved
 	}
-	price := priceOf(t, resolved.Options, resolved.Model)
-=======
 	price := t.Price(resolved.Options, resolved.Model)
->>>>>>> core
 	x.record.Update(func(d *record.Data) {
 		d.SetAside()
 		t.Describe(d)

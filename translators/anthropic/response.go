@@ -187,26 +187,17 @@ type counters struct{ input, cached, written, written5m, written1h, output int }
 // read replaces the counters by those in v. A prompt does not shrink: servers with
 // Anthropic's API that count it at the start of a stream have zeros for it at the end.
 func (c *counters) read(v *jsonedit.Value) bool {
-<<<<<<< HEAD
 	before := *c
-	found := set(&c.input, v.Get("input_tokens"))
-	found = set(&c.output, v.Get("output_tokens")) || found
-	set(&c.cached, v.Get("cache_read_input_tokens"))
-	set(&c.written, v.Get("cache_creation_input_tokens"))
-	set(&c.written5m, v.Get("cache_creation", "ephemeral_5m_input_tokens"))
-	set(&c.written1h, v.Get("cache_creation", "ephemeral_1h_input_tokens"))
-	if v.GetInt("input_tokens")+v.GetInt("cache_read_input_tokens")+v.GetInt("cache_creation_input_tokens") == 0 {
-		before.output = c.output
-		*c = before
-	}
-=======
 	found := chat.Counter(&c.input, v.Get("input_tokens"))
 	found = chat.Counter(&c.output, v.Get("output_tokens")) || found
 	chat.Counter(&c.cached, v.Get("cache_read_input_tokens"))
 	chat.Counter(&c.written, v.Get("cache_creation_input_tokens"))
 	chat.Counter(&c.written5m, v.Get("cache_creation", "ephemeral_5m_input_tokens"))
 	chat.Counter(&c.written1h, v.Get("cache_creation", "ephemeral_1h_input_tokens"))
->>>>>>> core
+	if v.GetInt("input_tokens")+v.GetInt("cache_read_input_tokens")+v.GetInt("cache_creation_input_tokens") == 0 {
+		before.output = c.output
+		*c = before
+	}
 	return found
 }
 
