@@ -44,6 +44,9 @@ func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, er
 	if own, ok := op.Chat.(taker); ok {
 		takes = own.Takes
 	}
+	if op.Edit.Models.Of(t.Model).IsBlind() && r.LeaveOutImages() {
+		left = append(left, "image")
+	}
 	return append(left, r.LeaveOut(takes)...), nil
 }
 
