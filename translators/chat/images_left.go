@@ -32,13 +32,11 @@ func withoutImages(parts []Part) (kept []Part, changed bool) {
 	kept = parts
 	for i := range parts {
 		p := parts[i]
-		inside, differs := p.Parts, p.Kind == Image
-		if differs {
+		if p.Kind == Image {
 			p = unseen
-		} else if inside, differs = withoutImages(p.Parts); differs {
+		} else if inside, differs := withoutImages(p.Parts); differs {
 			p.Parts = inside
-		}
-		if !differs {
+		} else {
 			continue
 		}
 		if !changed {
