@@ -65,7 +65,9 @@ func (b *balancing) attempts(ctx context.Context) error {
 		if !ok {
 			break
 		}
-		b.failedOver(because)
+		if because != "" {
+			b.failedOver(because)
+		}
 		if inst.affinity != nil {
 			b.placed(i)
 		}
@@ -159,9 +161,6 @@ func (b *balancing) keptFor(f *failover.Failure) (kept []int) {
 
 // failedOver records by which criterion another target is asked after the last call.
 func (b *balancing) failedOver(because string) {
-	if because == "" {
-		return
-	}
 	b.exchange.record.Update(func(d *record.Data) {
 		if n := len(d.Tried); n > 0 {
 			d.Tried[n-1].Failover = because

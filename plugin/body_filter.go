@@ -36,7 +36,7 @@ func deliver(ctx context.Context, a *attempt) error {
 	if err != nil {
 		return err
 	}
-	if cannotCount(a) {
+	if a.how == viaCounter && slices.Contains(noCounter, a.answer.Status) {
 		return deliverEstimate(a)
 	}
 	if a.answer.Status >= 300 {
@@ -179,7 +179,7 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader, headers func(
 	if length < 0 {
 		h["X-Accel-Buffering"] = []string{"no"}
 	}
-	if err := a.reply.startBytes(a.answer.Status, h, length); err != nil {
+	if err := a.reply.start(a.answer.Status, h, length); err != nil {
 		return err
 	}
 	if speaks(a) { // paid for, whatever becomes of the sound
@@ -558,12 +558,6 @@ func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 // noCounter are the statuses with which a server says that it cannot count: it does
 // not have the operation, or not for this model.
 var noCounter = []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}
-
-// cannotCount says whether the provider's answer is that it cannot count a prompt
-// that it was sent in translation.
-func cannotCount(a *attempt) bool {
-	return a.how == viaCounter && slices.Contains(noCounter, a.answer.Status)
-}
 
 // headerCount says that the number of tokens that a client asked for is an
 // estimate.

@@ -570,7 +570,7 @@ func askForOneToken(ctx context.Context, inst *Instance, t *endpoint.Endpoint, _
 	}
 	x := newExchange(inst.relay, inst, in, nil, nil) // nobody waits for an answer
 	defer func() { x.buffers.GiveBack(nil) }()
-	if err := newReading(x).read(); err != nil {
+	if err := (&reading{x, &x.request}).read(); err != nil {
 		return nil, err
 	}
 	a, err := prepare(ctx, x, t)

@@ -37,7 +37,6 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/lines"
-	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/server"
 )
 
@@ -75,14 +74,10 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err != nil {
 		return err
 	}
-	seen, err := relay.Show(os.Getenv(monitor.AddrEnv), map[string]func() uint64{"go_ai_proxy_records_dropped_total": g.Dropped})
+	seen, err := relay.Start("", map[string]func() uint64{"go_ai_proxy_records_dropped_total": g.Dropped})
 	if err != nil {
 		return err
 	}
-	if err := relay.Share(os.Getenv(RedisEnv)); err != nil {
-		return err
-	}
-	relay.CheckHealth()
 	k := kong{gateway: g, log: log}
 	if logPhase() {
 		entries := lines.Entries(os.Stdout, log)

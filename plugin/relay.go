@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,6 +116,18 @@ func (r *Relay) Share(url string) error {
 		return fmt.Errorf("%s: %w", RedisEnv, err)
 	}
 	return nil
+}
+
+// Start connects the relay with what the environment names, and begins to check the
+// health of targets. It shares with other nodes through the Redis of RedisEnv, and shows
+// what happens at the address of monitor.AddrEnv, or at addr: see Share and Show, and
+// CheckHealth. It must be called before the first configuration.
+func (r *Relay) Start(addr string, dropped map[string]func() uint64) (*monitor.Listener, error) {
+	r.CheckHealth()
+	if err := r.Share(os.Getenv(RedisEnv)); err != nil {
+		return nil, err
+	}
+	return r.Show(cmp.Or(os.Getenv(monitor.AddrEnv), addr), dropped)
 }
 
 // CheckHealth makes the relay check the targets whose configuration asks for it. It
@@ -233,7 +246,7 @@ func (x *exchange) serve(ctx context.Context) error {
 	if listed, err := answerModels(x); listed {
 		return err
 	}
-	if err := newReading(x).read(); err != nil {
+	if err := (&reading{x, &x.request}).read(); err != nil {
 		return answerProbe(x, err)
 	}
 	err := x.balancing.attempts(ctx)

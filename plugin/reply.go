@@ -46,9 +46,14 @@ type reply struct {
 	encoder   chat.Encoder // of a translated stream
 }
 
-func (p *reply) start(status int, header http.Header, length int64) error {
+// start sends the header of an answer of length bytes, or -1 when that is unknown.
+func (p *reply) start(status int, h http.Header, length int64) error {
+	if err := p.commit(); err != nil {
+		return err
+	}
+	p.announce(h)
 	p.started, p.status = true, status
-	if p.sink.Start(status, header, length) != nil {
+	if p.sink.Start(status, h, length) != nil {
 		return wire.ErrClientGone
 	}
 	return nil
@@ -71,10 +76,6 @@ func (p *reply) flush() error {
 // send gives the client a whole answer. The record must be settled: it goes with
 // the header.
 func (p *reply) send(status int, h http.Header, body []byte) error {
-	if err := p.commit(); err != nil {
-		return err
-	}
-	p.announce(h)
 	if err := p.start(status, h, int64(len(body))); err != nil {
 		return err
 	}
@@ -93,21 +94,6 @@ func (p *reply) sendEncoded(status int, h http.Header, body []byte, gzipped bool
 		}
 	}
 	return p.send(status, h, body)
-}
-
-// startStream sends the header of an answer of unknown length.
-func (p *reply) startStream(status int, h http.Header) error {
-	return p.startBytes(status, h, -1)
-}
-
-// startBytes sends the header of an answer of length bytes, or -1, whose body is
-// not held in memory.
-func (p *reply) startBytes(status int, h http.Header, length int64) error {
-	if err := p.commit(); err != nil {
-		return err
-	}
-	p.announce(h)
-	return p.start(status, h, length)
 }
 
 // errLost ends an attempt that must not answer: it came too late.
@@ -147,7 +133,7 @@ func (p *reply) sendError(e *chat.Error) {
 // error in no other way.
 func (p *reply) sendFailedStream(h http.Header, e *chat.Error, meta *chat.Meta) error {
 	asStream(h, cmp.Or(p.request.api.Media, "text/event-stream"))
-	if err := p.startStream(http.StatusOK, h); err != nil {
+	if err := p.start(http.StatusOK, h, -1); err != nil {
 		return err
 	}
 	p.encoder = p.request.api.Dialect.NewEncoder(*meta)
@@ -551,7 +537,7 @@ func replay(b *balancing, i int, e *responsecache.Entry) error {
 	if !e.Stream {
 		return x.reply.send(http.StatusOK, h, e.Body)
 	}
-	if err := x.reply.startStream(http.StatusOK, h); err != nil {
+	if err := x.reply.start(http.StatusOK, h, -1); err != nil {
 		return err
 	}
 	if err := x.reply.write(e.Body); err != nil {

@@ -257,8 +257,6 @@ type reading struct {
 	request  *request
 }
 
-func newReading(x *exchange) *reading { return &reading{x, &x.request} }
-
 // read reads the client's request, and refuses what no target could answer.
 func (r *reading) read() error {
 	if r.request.in.RawQuery != "" {
@@ -294,7 +292,13 @@ func (r *reading) read() error {
 			return err
 		}
 	}
-	return r.decideStream()
+	switch {
+	case !r.request.api.Streams:
+		return nil
+	case r.request.api.StreamsByPath():
+		return r.wantStream(r.request.stream)
+	}
+	return r.wantStream(jsonedit.IsTrue(jsonedit.Find(r.request.members, "stream")))
 }
 
 // meet finds the route type, the API and the path that the client calls.
@@ -434,17 +438,6 @@ func (r *reading) wrongMedia(want string) error {
 		is = fmt.Sprintf("content-type %q is not taken here", v)
 	}
 	return refuse(http.StatusUnsupportedMediaType, is+": send "+want)
-}
-
-// decideStream decides whether the client gets a stream.
-func (r *reading) decideStream() error {
-	if !r.request.api.Streams {
-		return nil
-	}
-	if r.request.api.StreamsByPath() {
-		return r.wantStream(r.request.stream)
-	}
-	return r.wantStream(jsonedit.IsTrue(jsonedit.Find(r.request.members, "stream")))
 }
 
 // wantStream decides from what the client asked for and what the configuration

@@ -86,7 +86,8 @@ type stream struct {
 // take translates one event of the provider into the client's bytes.
 func (s *stream) take(ev frame.Event) error {
 	if s.lent == nil {
-		s.takeBuffer()
+		s.lent = eventBuffers.Get().(*[]byte)
+		s.buf = (*s.lent)[:0]
 	}
 	for s.from != nil || s.api.BareData {
 		line, rest, several := severalValues(ev.Data)
@@ -254,7 +255,7 @@ func (s *stream) begin() error {
 		contentType = cmp.Or(s.api.Media, "text/event-stream")
 	}
 	asStream(h, contentType)
-	return s.reply.startStream(s.status, h)
+	return s.reply.start(s.status, h, -1)
 }
 
 // failedAtOnce says that an error came before anything was sent to the client: it
@@ -293,11 +294,6 @@ func (s *stream) flush() error {
 
 // eventBuffers are the buffers that events are written from.
 var eventBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
-
-func (s *stream) takeBuffer() {
-	s.lent = eventBuffers.Get().(*[]byte)
-	s.buf = (*s.lent)[:0]
-}
 
 // giveBuffer returns the buffer after a write: a stream that waits holds none.
 func (s *stream) giveBuffer() {

@@ -73,7 +73,11 @@ func relate(a *attempt) error {
 	if a.request.api.Count != nil {
 		return relateCounter(a)
 	}
-	a.op = operationOf(a)
+	if a.instance.native() != nil {
+		a.op = a.provider.Find(a.request.api.Format, route.Chat)
+	} else {
+		a.op = routes.Operation(a.provider, a.request.route)
+	}
 	switch {
 	case a.op == nil:
 		return noTransformer(a)
@@ -125,14 +129,6 @@ func useInstead(a *attempt) error {
 		a.how, a.op, a.asked = viaChat, instead.Operation, &provider.Call{Method: http.MethodPost, Path: path}
 	}
 	return err
-}
-
-// operationOf returns the provider's operation for what the client wants.
-func operationOf(a *attempt) *provider.Operation {
-	if a.instance.native() != nil {
-		return a.provider.Find(a.request.api.Format, route.Chat)
-	}
-	return routes.Operation(a.provider, a.request.route)
 }
 
 // noTransformer is the error, in Kong's words, for a target that cannot do what
@@ -536,7 +532,10 @@ func chatRequest(a *attempt) (*chat.Request, error) {
 	if len(r.Extra) > 0 {
 		r.Extra = extrabody.Own(r.Extra, o)
 	}
-	return &r, offer(a, &r)
+	// Tools that the provider would have to run and does not have are left out.
+	left, err := a.op.Offer(a.target, &r)
+	leaveOut(a, left)
+	return &r, err
 }
 
 // translateCount makes the counter's body of the body that the chat would have.
@@ -560,15 +559,8 @@ func translateCount(a *attempt) error {
 	return nil
 }
 
-// offer leaves out of r the tools that the provider would have to run and does not
-// have. The record and a header of the answer name them.
-func offer(a *attempt, r *chat.Request) error {
-	left, err := a.op.Offer(a.target, r)
-	leaveOut(a, left)
-	return err
-}
-
-// leaveOut notes the names of tools that are left out.
+// leaveOut notes the names of tools that are left out: the record and a header of the
+// answer name them.
 func leaveOut(a *attempt, names []string) {
 	if len(names) > 0 {
 		a.left = names

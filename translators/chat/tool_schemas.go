@@ -227,17 +227,10 @@ var (
 
 // appendPlain writes a schema or a list of them in the latest draft.
 func appendPlain(dst []byte, v *jsonedit.Value) []byte {
-	switch v.Type() {
-	case jsonedit.TypeArray:
-		dst = append(dst, '[')
-		for _, schema := range v.GetArray() {
-			dst = appendPlain(jsonedit.AppendComma(dst), schema)
-		}
-		return append(dst, ']')
-	case jsonedit.TypeObject:
-	default:
-		return jsonedit.AppendValue(dst, v)
-	}
+	return jsonedit.AppendObjects(dst, v, appendPlainSchema)
+}
+
+func appendPlainSchema(dst []byte, v *jsonedit.Value) []byte {
 	dst = append(dst, '{')
 	v.Visit(func(key []byte, m *jsonedit.Value) {
 		switch name := string(key); name {

@@ -58,17 +58,10 @@ func refersBesides(v *jsonedit.Value) bool {
 //
 //	https://github.com/iBUHub/AIStudioToAPI/issues/154
 func appendTaken(dst []byte, v *jsonedit.Value) []byte {
-	switch v.Type() {
-	case jsonedit.TypeArray:
-		dst = append(dst, '[')
-		for _, item := range v.GetArray() {
-			dst = appendTaken(jsonedit.AppendComma(dst), item)
-		}
-		return append(dst, ']')
-	case jsonedit.TypeObject:
-	default:
-		return jsonedit.AppendValue(dst, v)
-	}
+	return jsonedit.AppendObjects(dst, v, appendTakenSchema)
+}
+
+func appendTakenSchema(dst []byte, v *jsonedit.Value) []byte {
 	dst = append(dst, '{')
 	v.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
 		name, taken := string(key), func(e *jsonedit.Value) bool { return !isBlank(e) }

@@ -84,20 +84,11 @@ func appendOptions(dst []byte, t *target.Target) []byte {
 }
 
 // finishReasons maps finish_reason.
-var finishReasons = map[string]chat.FinishReason{
+var finishReasons = chat.FinishReasons{
 	"eos_token":     chat.Stop,
 	"stop_sequence": chat.Stop,
 	"stop":          chat.Stop,
 	"length":        chat.Length,
-}
-
-// finishReason returns the internal reason. An unknown reason is kept unchanged, and
-// no reason stays "".
-func finishReason(reason []byte) chat.FinishReason {
-	if f, ok := finishReasons[string(reason)]; ok {
-		return f
-	}
-	return chat.FinishReason(reason)
 }
 
 // ParseResponse implements chat.Upstream. The answer is an object, or a list
@@ -115,7 +106,7 @@ func (generate) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	details := v.Get("details")
 	c := chat.Choice{
 		Parts:  []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(string(generated))}},
-		Finish: finishReason(details.GetStringBytes("finish_reason")),
+		Finish: finishReasons.Of(details.GetStringBytes("finish_reason")),
 	}
 	// Kong answers so on completions, too: clients of it may look here.
 	if t.Route == route.Completions {

@@ -74,10 +74,15 @@ type Families []Family
 // is of the family of its base (ft:gpt-4.1-2025-04-14:acme::id), a name may have a tag
 // (gpt-oss:20b), and it may begin with the model's maker (openai/gpt-oss-20b).
 func (m Families) Of(name string) *Family {
+	return firstOf(m, name, func(f *Family) string { return f.Prefix })
+}
+
+// firstOf returns the first row that has the beginning of a model's name, or nil.
+func firstOf[Row any](rows []Row, name string, prefix func(*Row) string) *Row {
 	name = plainName(name)
-	for i := range m {
-		if begins(name, m[i].Prefix) {
-			return &m[i]
+	for i := range rows {
+		if begins(name, prefix(&rows[i])) {
+			return &rows[i]
 		}
 	}
 	return nil

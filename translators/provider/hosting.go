@@ -38,13 +38,7 @@ type Hostings []Hosting
 
 // Of returns the row of a model, nil if it has none.
 func (h Hostings) Of(name string) *Hosting {
-	name = plainName(name)
-	for i := range h {
-		if begins(name, h[i].Prefix) {
-			return &h[i]
-		}
-	}
-	return nil
+	return firstOf(h, name, func(h *Hosting) string { return h.Prefix })
 }
 
 // Runs reports whether the API runs a tool for the row's models, beside what else r asks

@@ -31,8 +31,11 @@ type Provider struct {
 	PathOverURL bool
 	// Header returns constant headers for the upstream, e.g. anthropic-version.
 	Header func(t *target.Target) [][2]string
-	// Query returns query parameters, e.g. api-version. The client's own override them.
+	// Query returns query parameters, e.g. api-version, that replace those of the client.
+	// One with an empty value is not sent at all.
 	Query func(t *target.Target) [][2]string
+	// Asked, if set, returns t with the options that a client may set in its query.
+	Asked func(t *target.Target, query string) *target.Target
 	// Operations holds the operations by route_type.
 	Operations map[route.Type]*Operation
 	// Native holds the operations for clients that speak one of the provider's
