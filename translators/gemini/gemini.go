@@ -58,7 +58,7 @@ var public = &provider.Provider{
 var gemma = func() *provider.Provider {
 	p := *public
 	generate := *public.Operations[route.Chat]
-	generate.Rephrase = func([]jsonedit.Member) bool { return true }
+	generate.Rephrase = func(*target.Target, []jsonedit.Member) bool { return true }
 	p.Native = maps.Clone(public.Native)
 	p.Native[provider.GeminiGenerate] = &generate
 	return &p

@@ -38,7 +38,7 @@ func TestGemmaIsAskedInWordsByClientsOfItsOwnFormatToo(t *testing.T) {
 	for _, model := range []string{"gemma-3-27b-it", "gemma-3n-e4b-it", "models/gemma-2-9b-it"} {
 		at := &target.Target{Provider: "gemini", Model: model}
 		op := variant(at).Find(provider.GeminiGenerate, route.Chat)
-		if op.Rephrase == nil || !op.Rephrase(nil) {
+		if op.Rephrase == nil || !op.Rephrase(at, nil) {
 			t.Fatalf("%s: the client's body is forwarded as it is", model)
 		}
 		req, err := chat.ParseRequest(Dialect, []byte(body))
