@@ -79,6 +79,10 @@ func prepare(ctx context.Context, x *exchange, t *endpoint.Endpoint) (*attempt, 
 		return nil, err
 	}
 	a.target = resolved
+	if of := t.Provider.Asked; of != nil && !a.foreign() {
+		resolved = of(resolved, a.request.in.RawQuery)
+		a.target = resolved
+	}
 	price := t.Price(resolved.Options, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		d.SetAside()

@@ -92,10 +92,14 @@ func setURL(a *attempt) error {
 func replacesPath(a *attempt, bare bool) bool {
 	o := a.target.Options
 	switch {
-	case a.asked != nil, o.UpstreamPath != "" && a.provider.PathOverURL:
+	case a.asked != nil:
+		return true
+	case a.how == untouched && a.endpoint.OwnPath():
+		return bare
+	case o.UpstreamPath != "" && a.provider.PathOverURL:
 		return true
 	case a.how == untouched: // the client's path, unless the configuration sets one
-		return bare || o.UpstreamPath == "" && !a.endpoint.OwnPath()
+		return bare || o.UpstreamPath == ""
 	}
 	return bare && (a.provider.Base == nil || a.provider.PathOverURL || a.instance.native() != nil)
 }
@@ -153,10 +157,10 @@ func setPath(u *url.URL, escaped string) error {
 }
 
 // upstreamQuery joins the queries of the configured URL, the operation, the
-// provider and the client. Of the provider's fixed parameters (api-version), a value in
-// the configured URL wins over the client's, and the client's over the provider's.
+// provider and the client. Of the provider's fixed parameters (api-version), the
+// configured URL's own wins; the client's, where it counts, is one of the target's
+// options (Provider.Asked).
 func upstreamQuery(a *attempt, configured string, parts ...string) string {
-	own, _ := url.ParseQuery(configured) // malformed parameters are nobody's
 	parts = append([]string{configured}, parts...)
 	var fixed [][2]string
 	if of := a.op.Query; of != nil {
@@ -175,9 +179,8 @@ func upstreamQuery(a *attempt, configured string, parts ...string) string {
 		query = "" // another provider does not know the client's parameters, and Google refuses unknown ones
 	}
 	for _, f := range fixed {
-		if own.Has(f[0]) {
-			query = credentials.WithoutQuery(query, f[0])
-		} else if _, ok := a.request.Query(f[0]); !ok || query == "" {
+		query = credentials.WithoutQuery(query, f[0])
+		if f[1] != "" && !credentials.HasQuery(configured, f[0]) {
 			parts = append(parts, f[0]+"="+url.QueryEscape(f[1]))
 		}
 	}

@@ -184,13 +184,20 @@ func mergeUsage(u *chat.Usage, v *jsonedit.Value) bool {
 // counters are Anthropic's counters. No token is in two of them.
 type counters struct{ input, cached, written, written5m, written1h, output int }
 
+// read replaces the counters by those in v. A prompt does not shrink: servers with
+// Anthropic's API that count it at the start of a stream have zeros for it at the end.
 func (c *counters) read(v *jsonedit.Value) bool {
+	before := *c
 	found := chat.Counter(&c.input, v.Get("input_tokens"))
 	found = chat.Counter(&c.output, v.Get("output_tokens")) || found
 	chat.Counter(&c.cached, v.Get("cache_read_input_tokens"))
 	chat.Counter(&c.written, v.Get("cache_creation_input_tokens"))
 	chat.Counter(&c.written5m, v.Get("cache_creation", "ephemeral_5m_input_tokens"))
 	chat.Counter(&c.written1h, v.Get("cache_creation", "ephemeral_1h_input_tokens"))
+	if v.GetInt("input_tokens")+v.GetInt("cache_read_input_tokens")+v.GetInt("cache_creation_input_tokens") == 0 {
+		before.output = c.output
+		*c = before
+	}
 	return found
 }
 

@@ -34,6 +34,9 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 			chat.CounterIn(&u.Cached, m.Value)
 		case "cache_read_input_tokens": // Databricks, which has Claude's: its query-reason-models page
 			chat.CounterIn(&u.Cached, m.Value)
+		case "cached_tokens", "num_cached_tokens":
+			// Kimi, https://platform.moonshot.ai/docs/api/chat; Mistral, https://docs.mistral.ai/api
+			chat.CounterIn(&u.Cached, m.Value)
 		case "cache_creation_input_tokens":
 			chat.CounterIn(&u.CacheWrite, m.Value)
 		case "seconds": // https://platform.openai.com/docs/api-reference/audio/json-object
@@ -46,10 +49,12 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 			readCounters(m.Value, counter{"web_search_requests", &u.SearchUnits})
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 			// https://www.alibabacloud.com/help/en/model-studio/context-cache
-			readCounters(jsonedit.Get(m.Value, "cache_creation"),
-				counter{"ephemeral_5m_input_tokens", &u.CacheWrite5m}, counter{"ephemeral_1h_input_tokens", &u.CacheWrite1h})
+			if parts := jsonedit.Get(m.Value, "cache_creation"); readCounters(parts,
+				counter{"ephemeral_5m_input_tokens", &u.CacheWrite5m}, counter{"ephemeral_1h_input_tokens", &u.CacheWrite1h}) {
+				u.CacheWrite = u.CacheWrite5m + u.CacheWrite1h
+			}
 			readCounters(m.Value, counter{"cached_tokens", &u.Cached}, counter{"cache_write_tokens", &u.CacheWrite},
-				counter{"cache_creation_input_tokens", &u.CacheWrite},
+				counter{"cache_creation_input_tokens", &u.CacheWrite}, counter{"cache_creation_tokens", &u.CacheWrite},
 				counter{"audio_tokens", &u.PromptAudio}, counter{"image_tokens", &u.PromptImage}, counter{"text_tokens", &u.PromptText})
 		case "completion_tokens_details", "output_tokens_details", "output_token_details":
 			readCounters(m.Value, counter{"reasoning_tokens", &u.Reasoning}, counter{"audio_tokens", &u.CompletionAudio},
@@ -119,14 +124,17 @@ type counter struct {
 	to   *int
 }
 
-func readCounters(value []byte, counters ...counter) {
+// readCounters says whether it found one of the counters.
+func readCounters(value []byte, counters ...counter) (found bool) {
 	for m := jsonedit.Walk(value); m.Next(); {
 		for _, c := range counters {
 			if string(m.Key) == c.name {
 				chat.CounterIn(c.to, m.Value)
+				found = true
 			}
 		}
 	}
+	return found
 }
 
 // setSeconds sets *to, in milliseconds, to a number of seconds. It does not change it

@@ -31,8 +31,11 @@ type Provider struct {
 	PathOverURL bool
 	// Header returns constant headers for the upstream, e.g. anthropic-version.
 	Header func(t *target.Target) [][2]string
-	// Query returns query parameters, e.g. api-version. The client's own override them.
+	// Query returns query parameters, e.g. api-version, that replace those of the client.
+	// One with an empty value is not sent at all.
 	Query func(t *target.Target) [][2]string
+	// Asked, if set, returns t with the options that a client may set in its query.
+	Asked func(t *target.Target, query string) *target.Target
 	// Operations holds the operations by route_type.
 	Operations map[route.Type]*Operation
 	// Native holds the operations for clients that speak one of the provider's
@@ -142,9 +145,9 @@ type Operation struct {
 	// Query, if set, is used instead of the provider's.
 	Query func(t *target.Target) [][2]string
 	// Rephrase, if set, reports whether a client's body of the same format, with members
-	// ms, has something that the API refuses and that Chat puts in other words. Such a
-	// request is translated.
-	Rephrase func(ms []jsonedit.Member) bool
+	// ms, has something that the API or t's model refuses and that Chat puts in other words.
+	// Such a request is translated.
+	Rephrase func(t *target.Target, ms []jsonedit.Member) bool
 	// Instead, if set, is another operation, for requests that this one's API refuses.
 	Instead *Instead
 	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
