@@ -83,7 +83,7 @@ func relate(a *attempt) error {
 		return noTransformer(a)
 	case a.op.Format == a.request.api.Format:
 		a.how = same
-		if a.op.Rephrase != nil && a.request.creates() && a.op.Rephrase(a.request.members) {
+		if a.op.Rephrase != nil && a.request.creates() && a.op.Rephrase(a.target, a.request.members) {
 			a.how = viaChat
 		}
 	case a.op.Chat != nil && a.request.api.Dialect != nil && a.request.creates():

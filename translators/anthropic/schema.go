@@ -33,6 +33,9 @@ func strictOf(schema chat.Raw) *strictSchema {
 		return nil
 	}
 	s := &strictSchema{}
+	if _, recursive := chat.Inlined(schema); recursive { // "Not supported: Recursive schemas, External $ref"
+		return nil
+	}
 	if s.text = s.append(nil, v); s.open {
 		return nil
 	}

@@ -233,7 +233,7 @@ var Providers = withReasons([]*provider.Provider{
 		Base: provider.At("https://api.moonshot.ai"),
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "logit_bias", "seed"}, Request: SystemRole, Models: kimis,
+				Drop: []string{"top_k", "logit_bias", "seed"}, Request: SystemRole, Models: kimis, Hosting: kimiTools,
 				History: thoughtful("moonshot-v1"),
 			}),
 			route.Files:   openai.RESTAt(provider.Path("/v1/files"), provider.OpenAIFiles),

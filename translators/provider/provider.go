@@ -145,9 +145,9 @@ type Operation struct {
 	// Query, if set, is used instead of the provider's.
 	Query func(t *target.Target) [][2]string
 	// Rephrase, if set, reports whether a client's body of the same format, with members
-	// ms, has something that the API refuses and that Chat puts in other words. Such a
-	// request is translated.
-	Rephrase func(ms []jsonedit.Member) bool
+	// ms, has something that the API or t's model refuses and that Chat puts in other words.
+	// Such a request is translated.
+	Rephrase func(t *target.Target, ms []jsonedit.Member) bool
 	// Instead, if set, is another operation, for requests that this one's API refuses.
 	Instead *Instead
 	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
