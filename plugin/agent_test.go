@@ -156,7 +156,7 @@ func TestTranslatedBodyIsLookedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		x := newExchange(r, inst, inbound(agentsPrompt), nowhere{}, nil)
-		if err := newReading(x).read(); err != nil {
+		if err := (&reading{x, &x.request}).read(); err != nil {
 			t.Fatal(err)
 		}
 		members, _ := jsonedit.Object(agentsPrompt, nil)

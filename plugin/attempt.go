@@ -5,20 +5,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/buffers"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/endpoint"
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/promptcache"
+	"go-ai-proxy/plugin/realtime"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
@@ -33,7 +39,7 @@ type attempt struct {
 	reply    *reply    // to the client
 	record   *record.Record
 	buffers  *buffers.Set
-	endpoint *endpoint
+	endpoint *endpoint.Endpoint
 	target   *target.Target
 	provider *provider.Provider // the provider, in the variant that serves the target
 	op       *provider.Operation
@@ -60,7 +66,7 @@ type attempt struct {
 
 // prepare makes an attempt at t and its outgoing request, from the client's
 // request.
-func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
+func prepare(ctx context.Context, x *exchange, t *endpoint.Endpoint) (*attempt, error) {
 	a := &x.first
 	if a.request != nil { // an earlier attempt uses it, and its answer may still be delivered
 		a = new(attempt)
@@ -73,16 +79,20 @@ func prepare(ctx context.Context, x *exchange, t *endpoint) (*attempt, error) {
 		return nil, err
 	}
 	a.target = resolved
-	price := priceOf(t, resolved.Options, resolved.Model)
+	if of := t.Provider.Asked; of != nil && !a.foreign() {
+		resolved = of(resolved, a.request.in.RawQuery)
+		a.target = resolved
+	}
+	price := t.Price(resolved.Options, resolved.Model)
 	x.record.Update(func(d *record.Data) {
 		d.SetAside()
-		t.describe(d)
+		t.Describe(d)
 		d.Options, d.Price, d.LeftOut, d.PromptCache = resolved.Options, price, nil, promptcache.Done{}
 		d.Model = a.modelLogged()
 	})
-	a.provider = t.provider
-	if t.provider.Variant != nil {
-		a.provider = t.provider.Variant(resolved)
+	a.provider = t.Provider
+	if t.Provider.Variant != nil {
+		a.provider = t.Provider.Variant(resolved)
 	}
 	if err := relate(a); err != nil {
 		return nil, err
@@ -135,7 +145,7 @@ func (a *attempt) checkModel() error {
 // ownModel refuses a model that is not the target's.
 func (a *attempt) ownModel(model string) error {
 	name := a.target.Model
-	if model == "" || name == "" || model == name || a.endpoint.hasAlias(model) {
+	if model == "" || name == "" || model == name || a.endpoint.HasAlias(model) {
 		return nil
 	}
 	return refuse(http.StatusBadRequest, "cannot use own model - must be: "+name)
@@ -147,7 +157,7 @@ func (a *attempt) call(ctx context.Context) error {
 	a.began = time.Now()
 	answer, err := a.relay.upstream.Do(ctx, &a.out)
 	if err != nil {
-		tried.Outcome = outcomeOf(err)
+		tried.Outcome = failover.CriterionOf(err)
 	} else {
 		a.answer = answer
 		tried.Status, tried.Outcome, tried.IP = answer.Status, "ok", hostOf(answer.Peer)
@@ -164,20 +174,8 @@ func (a *attempt) tried() record.Tried {
 	return record.Tried{
 		Provider: a.endpoint.Model.Provider, Model: a.target.Model, Route: string(a.endpoint.RouteType),
 		Scheme: a.out.URL.Scheme, Host: a.out.URL.Hostname(), Path: a.out.URL.EscapedPath(), Port: port(a.out.URL),
-		Target: a.endpoint.label.Target,
+		Target: a.endpoint.Label.Target,
 	}
-}
-
-// outcomeOf names a transport error in the words of failover_criteria.
-func outcomeOf(err error) string {
-	var t *wire.TransportError
-	switch {
-	case errors.As(err, &t) && t.Timeout:
-		return "timeout"
-	case t != nil && t.Phase == wire.Sent && strings.Contains(t.Error(), "malformed"): // the word that net/http and net/textproto use
-		return "invalid_header"
-	}
-	return "error"
 }
 
 // meta holds the values that an answer needs and a provider may leave out. They
@@ -241,7 +239,7 @@ func (a *attempt) again(ctx context.Context, call *provider.Call) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return errClientGone
+		return wire.ErrClientGone
 	}
 	return transportFailure(err)
 }
@@ -314,8 +312,8 @@ func (a *attempt) callAndDeliver(ctx, call context.Context) error {
 	if err := a.call(call); err != nil {
 		var own *chat.Error
 		switch {
-		case ctx.Err() != nil || errors.Is(err, errClientGone):
-			return errClientGone
+		case ctx.Err() != nil || errors.Is(err, wire.ErrClientGone):
+			return wire.ErrClientGone
 		case errors.As(err, &own):
 			return own
 		}
@@ -379,7 +377,7 @@ func (a *attempt) failedWith(body []byte, gzipped bool) *attemptError {
 	a.parked = &parked{body: body, gzipped: gzipped}
 	e := chat.ErrorFrom(a.answer.Status, body)
 	failed := brokenBy("http_"+strconv.Itoa(a.answer.Status), e)
-	failed.failure.Reason, failed.rest = a.endpoint.provider.Reasons.Of(e), retryAfter(a.answer.Header, time.Now())
+	failed.failure.Reason, failed.rest = a.endpoint.Provider.Reasons.Of(e), failover.RetryAfter(a.answer.Header, time.Now())
 	return failed
 }
 
@@ -391,7 +389,7 @@ func (a *attempt) told(e *chat.Error) *attemptError {
 		own.Status = http.StatusBadGateway
 	}
 	failed := brokenBy("error", &reported{&own})
-	failed.failure.Reason = a.endpoint.provider.Reasons.Of(e)
+	failed.failure.Reason = a.endpoint.Provider.Reasons.Of(e)
 	return failed
 }
 
@@ -426,12 +424,12 @@ type parked struct {
 func (a *attempt) deliverParked() error {
 	a.record.Update(func(d *record.Data) {
 		d.SetAside()
-		a.endpoint.describe(d)
-		d.Options, d.Price, d.Model = a.target.Options, priceOf(a.endpoint, a.target.Options, a.target.Model), a.modelLogged()
+		a.endpoint.Describe(d)
+		d.Options, d.Price, d.Model = a.target.Options, a.endpoint.Price(a.target.Options, a.target.Model), a.modelLogged()
 	})
 	if a.parked.late != nil {
 		a.reply.seen = &a.seen
-		a.record.Update(func(d *record.Data) { d.TakeBack(a.endpoint.label.Target) })
+		a.record.Update(func(d *record.Data) { d.TakeBack(a.endpoint.Label.Target) })
 		settleSeen(a)
 		return a.parked.late()
 	}
@@ -440,7 +438,7 @@ func (a *attempt) deliverParked() error {
 }
 
 func transportFailure(err error) *attemptError {
-	e := brokenBy(outcomeOf(err), err)
+	e := brokenBy(failover.CriterionOf(err), err)
 	var t *wire.TransportError
 	if errors.As(err, &t) && t.Phase == wire.Connecting {
 		e.failure.Sent = false
@@ -453,22 +451,146 @@ func noAnswer(criterion, text string) *attemptError {
 	return brokenBy(criterion, refuse(http.StatusBadGateway, text))
 }
 
-// maxRest is the longest time for which a provider's Retry-After excludes a
-// target.
-const maxRest = 5 * time.Minute
+// dialer is an Upstream that can open WebSockets. When the provider refuses, Dial
+// returns its answer with the error.
+type dialer interface {
+	Dial(ctx context.Context, out *wire.Outgoing, o *websocket.DialOptions) (*websocket.Conn, *wire.Answer, error)
+}
 
-// retryAfter parses a Retry-After header, which is in seconds or a date (RFC 9110
-// §10.2.3).
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	if v == "" {
-		return 0
+var errNoSockets = errors.New("the engine towards providers has no WebSockets")
+
+// serveSocket connects to the attempt's provider, takes over the client's
+// connection, and forwards messages until one side ends the session.
+func serveSocket(ctx context.Context, a *attempt) error {
+	s := realtime.Session{
+		Dial: func(ctx context.Context, o *websocket.DialOptions) (*websocket.Conn, error) {
+			return dialSocket(ctx, a, o)
+		},
+		Accept: func(o *websocket.AcceptOptions) (*websocket.Conn, error) { return acceptSocket(a, o) },
+		Asked:  a.request.in.Header,
+		Limit:  int64(a.instance.config.MaxRequestBodySize), Idle: a.out.Timeouts.Read, Leaving: a.relay.leaving,
+		Ended: func(end realtime.End) { settleSession(a.reply, end) }, Log: a.relay.log,
 	}
-	d := time.Duration(0)
-	if n, err := strconv.ParseFloat(v, 64); err == nil {
-		d = time.Duration(min(n, maxRest.Seconds()) * float64(time.Second))
-	} else if at, err := http.ParseTime(v); err == nil {
-		d = at.Sub(now)
+	if a.op.Opening != nil {
+		s.Opening = func(message []byte) ([]byte, string, error) { return openSession(a, message) }
 	}
-	return min(max(d, 0), maxRest)
+	var heard chat.Seen // it may still grow when the session has ended and is recorded
+	if a.op.Meter != nil {
+		s.Heard = func(message []byte) { countHeard(a.reply, a.op.Meter, message, &heard) }
+	}
+	if err := s.Run(ctx); err != nil {
+		return err
+	}
+	a.seen.Usage, a.seen.HasUsage = heard.Usage, heard.HasUsage
+	return nil
+}
+
+// dialSocket connects to the provider. A refusal is handled like any error answer.
+func dialSocket(ctx context.Context, a *attempt, o *websocket.DialOptions) (*websocket.Conn, error) {
+	upstream, ok := a.relay.upstream.(dialer)
+	if !ok {
+		return nil, errNoSockets
+	}
+	tried := a.tried()
+	a.began = time.Now()
+	dialing, cancel := ctx, context.CancelFunc(func() {})
+	if limit := a.out.Timeouts.Connect + a.out.Timeouts.Read; limit > 0 {
+		dialing, cancel = context.WithTimeout(ctx, limit)
+	}
+	defer cancel()
+	a.out.Header.Del("Content-Type")
+	a.out.Header.Del("Origin") // it names the client's page and our host
+	conn, answer, err := upstream.Dial(dialing, &a.out, o)
+	a.took = time.Since(a.began)
+	switch {
+	case err == nil:
+		tried.Status, tried.Outcome = answer.Status, "ok"
+	case answer != nil:
+		tried.Status, tried.Outcome = answer.Status, fmt.Sprintf("http_%d", answer.Status)
+	default:
+		tried.Outcome = failover.CriterionOf(err)
+	}
+	a.record.Update(func(d *record.Data) { d.Tried = append(d.Tried, tried) })
+	switch {
+	case err == nil:
+		a.answer = answer
+		return conn, nil
+	case ctx.Err() != nil:
+		return nil, wire.ErrClientGone
+	case answer == nil:
+		return nil, transportFailure(err)
+	}
+	a.answer = answer
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
+	answer.Body.Close()
+	if answer.Status < 300 {
+		return nil, transportFailure(&wire.TransportError{Phase: wire.Reading, Err: errors.New("the provider did not switch protocols")})
+	}
+	return nil, a.failedWith(body, false)
+}
+
+// maxRefusal is how much of a refused handshake's answer is read, in bytes.
+const maxRefusal = 1 << 20
+
+// acceptSocket takes over the client's connection.
+func acceptSocket(a *attempt, o *websocket.AcceptOptions) (*websocket.Conn, error) {
+	w, r := a.request.in.Upgrade()
+	h := clientHeaders(a)
+	nameModel(a, h)
+	a.reply.announce(h)
+	for k, v := range h {
+		if !strings.HasPrefix(k, "Sec-Websocket-") {
+			w.Header()[k] = v
+		}
+	}
+	a.reply.started = true
+	conn, err := websocket.Accept(w, r, o)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", wire.ErrClientGone, err)
+	}
+	return conn, nil
+}
+
+// openSession returns the client's first message as the provider gets it. On an
+// error, told is the text for the client.
+func openSession(a *attempt, message []byte) (changed []byte, told string, err error) {
+	if changed, err = a.op.Opening(a.target, message); err != nil {
+		return nil, asClientError(err).Message, err
+	}
+	return changed, "", nil
+}
+
+// countHeard records the usage in a message of the provider.
+func countHeard(p *reply, meter chat.Meter, message []byte, seen *chat.Seen) {
+	before := *seen
+	meter.Event(frame.Event{Data: message}, seen)
+	if seen.Content && !before.Content {
+		p.noteFirst()
+	}
+	if seen.Usage != before.Usage {
+		p.record.Update(func(d *record.Data) {
+			if d.Outcome == record.Pending {
+				d.Usage, d.ResponseModel = seen.Usage, seen.Model
+			}
+		})
+	}
+}
+
+// settleSession records how the session ended.
+func settleSession(p *reply, end realtime.End) {
+	good := end.Code == websocket.StatusNormalClosure || end.Code == websocket.StatusGoingAway || end.Code == websocket.StatusNoStatusRcvd
+	switch {
+	case end.From == realtime.Nobody:
+		p.finish(record.Completed, end.Reason)
+	case end.Code == websocket.StatusPolicyViolation && end.From == realtime.Client, errors.Is(end.Err, websocket.ErrMessageTooBig):
+		p.finish(record.Refused, end.Err.Error())
+	case end.From == realtime.Client && end.Code == realtime.NoCode:
+		p.finish(record.Aborted, textClientClosed)
+	case end.From == realtime.Client || good:
+		p.finish(record.Completed, "")
+	case end.Code == realtime.NoCode:
+		p.finish(record.CutOff, "the provider's connection broke off")
+	default:
+		p.finish(record.Failed, fmt.Sprintf("the provider closed the session: %d %s", end.Code, end.Reason))
+	}
 }

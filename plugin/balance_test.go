@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/plugin/endpoint"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/test/ports"
 	"go-ai-proxy/translators/chat"
@@ -282,10 +283,10 @@ func TestUploadWithinTheLimitIsRepeatedAtTheNextTarget(t *testing.T) {
 // would make its target a fast one.
 func TestOnlyCompleteAnswersCountForLatency(t *testing.T) {
 	now := time.Now()
-	one, two := make([]*endpoint, 1), make([]*endpoint, 2)
+	one, two := make([]*endpoint.Endpoint, 1), make([]*endpoint.Endpoint, 2)
 	for _, c := range []struct {
 		name    string
-		targets []*endpoint
+		targets []*endpoint.Endpoint
 		took    time.Duration
 		end     record.Outcome
 		want    time.Duration

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -37,7 +36,7 @@ func deliver(ctx context.Context, a *attempt) error {
 	if err != nil {
 		return err
 	}
-	if cannotCount(a) {
+	if a.how == viaCounter && slices.Contains(noCounter, a.answer.Status) {
 		return deliverEstimate(a)
 	}
 	if a.answer.Status >= 300 {
@@ -162,7 +161,7 @@ func unusable(a *attempt, err error, gzipped bool) error {
 	if a.replaceable {
 		failed := brokenBy("error", e)
 		if a.seen.Err != nil {
-			failed.failure.Reason = a.endpoint.provider.Reasons.Of(a.seen.Err)
+			failed.failure.Reason = a.endpoint.Provider.Reasons.Of(a.seen.Err)
 		}
 		return failed
 	}
@@ -180,7 +179,7 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader, headers func(
 	if length < 0 {
 		h["X-Accel-Buffering"] = []string{"no"}
 	}
-	if err := a.reply.startBytes(a.answer.Status, h, length); err != nil {
+	if err := a.reply.start(a.answer.Status, h, length); err != nil {
 		return err
 	}
 	if speaks(a) { // paid for, whatever becomes of the sound
@@ -218,7 +217,7 @@ func deliverBytes(ctx context.Context, a *attempt, body io.Reader, headers func(
 			complete()
 			return nil
 		case err != nil && ctx.Err() != nil:
-			return errClientGone
+			return wire.ErrClientGone
 		case err != nil:
 			a.reply.finish(record.CutOff, "the provider ended its answer before its end")
 			a.reply.sink.Abort()
@@ -422,22 +421,6 @@ func sendProviderError(a *attempt, whole []byte, gzipped bool) error {
 // maxAnswer is the largest answer that is held in memory, in bytes.
 const maxAnswer = 256 << 20
 
-// checkStatus refuses a status that is no answer to the request: a switch of
-// protocols, and redirects. A client that followed a redirect would bypass the
-// gateway and send its gateway credentials elsewhere. Where the client chooses the
-// path, redirects are allowed: it fetches a file from where it is stored.
-func checkStatus(a *attempt) error {
-	status := a.answer.Status
-	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.request.api.Resources != nil && a.request.in.Method == http.MethodGet {
-		return nil
-	}
-	text := fmt.Sprintf("the provider answered %d, which is no answer", status)
-	if status >= 300 {
-		text = fmt.Sprintf("the provider answered with a redirect (%d), which is not followed: correct model.options.upstream_url", status)
-	}
-	return noAnswer("http_"+strconv.Itoa(status), text)
-}
-
 // cutShort turns an error of reading an answer into a transport error.
 func cutShort(err error) error {
 	var t *wire.TransportError
@@ -532,7 +515,7 @@ func poll(ctx context.Context, a *attempt, call *provider.Call) ([]byte, error) 
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return nil, errClientGone
+		return nil, wire.ErrClientGone
 	case <-t.C:
 	}
 	if err := a.again(ctx, call); err != nil {
@@ -576,8 +559,20 @@ func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 // not have the operation, or not for this model.
 var noCounter = []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}
 
-// cannotCount says whether the provider's answer is that it cannot count a prompt
-// that it was sent in translation.
-func cannotCount(a *attempt) bool {
-	return a.how == viaCounter && slices.Contains(noCounter, a.answer.Status)
+// headerCount says that the number of tokens that a client asked for is an
+// estimate.
+const headerCount = "X-Kong-Llm-Token-Count"
+
+// deliverEstimate answers with an estimate of the prompt's tokens, and says in the
+// record and in a header that it is one.
+func deliverEstimate(a *attempt) error {
+	r, err := a.internal.of(a.request)
+	if err != nil {
+		return err
+	}
+	tokens := record.TextTokens(r.PromptLen())
+	a.record.Update(func(d *record.Data) { d.Estimated = true })
+	a.reply.finish(record.Completed, "")
+	h := http.Header{"Content-Type": isJSONInUTF8, headerCount: {"estimated"}}
+	return a.reply.send(http.StatusOK, h, a.request.api.Count(nil, tokens))
 }

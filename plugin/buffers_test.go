@@ -17,7 +17,7 @@ func TestHeldFormIsNotGivenBack(t *testing.T) {
 	x := &exchange{}
 	x.request.body = x.buffers.Borrow(1000)
 	copy(x.request.body, "the form")
-	newReading(x).hold()
+	(&reading{x, &x.request}).hold()
 	x.buffers.GiveBack(x.request.body)
 	x.buffers.GiveBack(nil)
 	for range 4 { // of whom one would get the same buffer

@@ -23,11 +23,11 @@ func TestFormThatIsCutOffAbortsTheRequest(t *testing.T) {
 			api: routes.Of("audio/v1/audio/transcriptions"),
 			in:  &wire.Inbound{Header: http.Header{"Content-Type": {formType}}, Body: src, ContentLength: -1},
 		}
-		err := newReading(q).takeForm(0)
+		err := (&reading{q, &q.request}).takeForm(0)
 		if err == nil {
 			_, err = io.ReadAll(q.request.form)
 		}
-		if !errors.Is(err, errClientGone) {
+		if !errors.Is(err, wire.ErrClientGone) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -2,11 +2,159 @@ package plugin
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
+	"io"
 	"net/http"
 	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
+
+	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/frame"
 )
+
+// content is what an answer is.
+type content int
+
+const (
+	aWhole    content = iota // one JSON value, or what is taken for one
+	aStream                  // events, as the client wants them
+	aReframed                // events, in another framing than the client's
+	aObject                  // one JSON object, although the client wants events
+	aPage                    // an HTML page from a server in front of the API
+	aFile                    // anything else: audio, images, files
+	contents
+)
+
+// delivery is how an answer reaches the client.
+type delivery int
+
+const (
+	plainWhole    delivery = iota // as one body, unchanged
+	chatWhole                     // as one body, translated by way of the internal form
+	bodyWhole                     // as one body, by the operation's own translator
+	countWhole                    // the number of tokens
+	resourceWhole                 // what the provider's resources make of it
+	byEvent                       // event by event, unchanged
+	byChatEvent                   // event by event, by way of the internal form
+	wholeAsEvents                 // a whole one, as the stream that the client asked for
+	byByte                        // as it arrives
+	refused                       // it is no answer
+)
+
+// deliveries are the ways of an answer, by the relation of the bodies and by what the
+// answer is. An estimate has no answer; passThrough delivers what is untouched.
+var deliveries = [...][contents]delivery{
+	same:        {aWhole: plainWhole, aStream: byEvent, aReframed: byChatEvent, aObject: wholeAsEvents, aPage: refused, aFile: byByte},
+	viaChat:     {aWhole: chatWhole, aStream: byChatEvent, aReframed: byChatEvent, aObject: wholeAsEvents, aPage: chatWhole, aFile: chatWhole},
+	viaBody:     {bodyWhole, bodyWhole, bodyWhole, bodyWhole, bodyWhole, bodyWhole},
+	viaCounter:  {countWhole, countWhole, countWhole, countWhole, countWhole, countWhole},
+	viaResource: {resourceWhole, resourceWhole, resourceWhole, resourceWhole, resourceWhole, resourceWhole},
+}
+
+// contentOf says what the answer is, by its label, and, where the client waits for a stream
+// of text, by how it begins: labels may be wrong. It returns how events are framed, and
+// the body to read.
+func contentOf(a *attempt, body io.Reader) (content, frame.Kind, io.Reader) {
+	if a.op.Parts != "" {
+		body = joinParts(a, body)
+	}
+	is, kind := labelled(a)
+	if !mayBeMislabelled(a) {
+		return is, kind, body
+	}
+	start, form := frame.Peek(body)
+	if form == frame.Object && readable(a) && (is != aStream || kind != frame.Lines) {
+		return aObject, kind, start
+	}
+	framed, several := form.Framing()
+	switch {
+	case !several:
+		return is, kind, start
+	case a.how == viaChat:
+		return aStream, framed, start
+	case framed == framing(a):
+		if label, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array); !known || label != framed {
+			a.answer.Header["Content-Type"] = []string{cmp.Or(a.request.api.Media, "text/event-stream")}
+		}
+		return aStream, framed, start
+	case readable(a):
+		return aReframed, framed, start
+	}
+	return is, kind, start
+}
+
+// framing is that of the events which are forwarded to the client unchanged, but for what
+// is around them.
+func framing(a *attempt) frame.Kind {
+	if a.op.Unwrap != nil {
+		return frame.EventStream
+	}
+	return a.request.api.Framing
+}
+
+// readable says whether an answer can be read and written in another shape than it came
+// in: as a stream, whole, or in another framing.
+func readable(a *attempt) bool {
+	return a.how == viaChat || a.how == same && a.op.Chat != nil && a.request.api.Dialect != nil && a.request.creates()
+}
+
+// gathered says whether events are made a whole answer: nobody asked for a stream.
+func gathered(a *attempt) bool {
+	return !a.request.stream && readable(a)
+}
+
+// joinParts returns the stream that the frames of an answer carry, and labels the
+// answer as that.
+func joinParts(a *attempt, body io.Reader) io.Reader {
+	if kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.SSE); !known || kind != frame.EventStream {
+		return body
+	}
+	a.answer.Header["Content-Type"] = []string{cmp.Or(wire.First(a.answer.Header, a.op.Parts), "text/event-stream")}
+	delete(a.answer.Header, a.op.Parts)
+	return frame.Parts(body)
+}
+
+// labelled says what the answer is by its label.
+func labelled(a *attempt) (content, frame.Kind) {
+	label := wire.First(a.answer.Header, "Content-Type")
+	kind, known := frame.KindOf(label, frame.SSE)
+	api, stream := a.request.api, a.request.stream
+	file := strings.HasSuffix(a.request.sub, "/content")
+	switch {
+	case a.how == viaChat && stream && known:
+		return aStream, kind
+	case a.how != same:
+		return aWhole, kind
+	case known && kind == frame.SSE && (stream || label != "" && !gathered(a)):
+		return aStream, kind
+	case known && stream && (kind == api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
+		return aStream, kind
+	case known && stream && kind == frame.Lines && api.BareData && api.Dialect != nil:
+		return aStream, kind
+	case api.BareData: // whatever it is, checkWhole decides
+		return aWhole, kind
+	case strings.HasPrefix(label, "text/html") && !file:
+		return aPage, kind
+	case gathered(a): // whatever its label says
+		return aWhole, kind
+	case !known || kind == frame.Lines || file:
+		return aFile, kind
+	}
+	return aWhole, kind
+}
+
+// mayBeMislabelled says whether the client asked for a stream of text whose label may be
+// wrong.
+func mayBeMislabelled(a *attempt) bool {
+	if !a.request.stream || !a.request.creates() {
+		return false
+	}
+	api := a.request.api
+	return a.how == viaChat || a.how == same && (api.Dialect != nil || api.Framing == frame.EventStream)
+}
 
 const (
 	headerModel = "X-Kong-Llm-Model" // Kong's header that names the model to clients
@@ -38,7 +186,7 @@ func isForClient(name string) bool {
 // providers quote the key that they refuse. It returns text itself when it
 // contains none.
 func redactKeys(a *attempt, text []byte) []byte {
-	for _, secret := range a.endpoint.source.AppendSecrets(nil, a.out.Header) {
+	for _, secret := range a.endpoint.Source.AppendSecrets(nil, a.out.Header) {
 		if bytes.Contains(text, []byte(secret)) {
 			text = bytes.ReplaceAll(text, []byte(secret), []byte("REDACTED"))
 		}
@@ -77,7 +225,7 @@ func clientHeaders(a *attempt) http.Header {
 		}
 	}
 	var few [4]string
-	secrets := a.endpoint.source.AppendSecrets(few[:0], a.out.Header)
+	secrets := a.endpoint.Source.AppendSecrets(few[:0], a.out.Header)
 	for k, v := range h {
 		if !isForClient(k) {
 			delete(h, k)
@@ -99,7 +247,7 @@ func clientHeaders(a *attempt) http.Header {
 func nameModel(a *attempt, h http.Header) {
 	wanted := a.instance.config.ModelNameHeader || len(a.request.in.Header["Kong-Debug"]) > 0
 	if model := a.target.Model; wanted && model != "" && isName(model) {
-		h[headerModel] = a.endpoint.modelAsHeader(model)
+		h[headerModel] = a.endpoint.ModelHeader(model)
 	}
 }
 
@@ -110,4 +258,20 @@ func asStream(h http.Header, contentType string) {
 	if h["Cache-Control"] == nil {
 		h["Cache-Control"] = []string{"no-cache"}
 	}
+}
+
+// checkStatus refuses a status that is no answer to the request: a switch of
+// protocols, and redirects. A client that followed a redirect would bypass the
+// gateway and send its gateway credentials elsewhere. Where the client chooses the
+// path, redirects are allowed: it fetches a file from where it is stored.
+func checkStatus(a *attempt) error {
+	status := a.answer.Status
+	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.request.api.Resources != nil && a.request.in.Method == http.MethodGet {
+		return nil
+	}
+	text := fmt.Sprintf("the provider answered %d, which is no answer", status)
+	if status >= 300 {
+		text = fmt.Sprintf("the provider answered with a redirect (%d), which is not followed: correct model.options.upstream_url", status)
+	}
+	return noAnswer("http_"+strconv.Itoa(status), text)
 }

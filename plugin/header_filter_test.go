@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/endpoint"
 	"go-ai-proxy/plugin/wire"
 )
 
@@ -104,7 +105,7 @@ func many(h http.Header, n, size int) {
 
 func TestModelOfASessionThatCannotStandInAHeaderIsLeftOut(t *testing.T) {
 	for model, want := range map[string]bool{"m-1": true, "m\x00": false, "m\r\nX-Evil: 1": false, "m\x7f": false} {
-		a := &attempt{request: &request{in: &wire.Inbound{}}, instance: newBench(t, chatConf, answer).instance, endpoint: &endpoint{}, target: nil}
+		a := &attempt{request: &request{in: &wire.Inbound{}}, instance: newBench(t, chatConf, answer).instance, endpoint: &endpoint.Endpoint{}, target: nil}
 		a.endpoint = a.instance.targets[0]
 		fixed := *must(a.endpoint.Resolve(a.request, ""))
 		fixed.Model = model
@@ -126,9 +127,9 @@ func must[T any](v T, err error) T {
 func TestModelInAHeaderHasNoControlCharacters(t *testing.T) {
 	target := &config.Target{}
 	target.Model.Provider, target.Model.Name = "openai", "m"
-	e := newEndpoint(target, nil, nil, wire.Timeouts{})
+	e := endpoint.New(target, nil, nil, wire.Timeouts{})
 	for model, want := range map[string]string{"m": "openai/m", "a\x00b\r\nX-Evil: 1": "openai/a b  X-Evil: 1", "é": "openai/é"} {
-		if got := e.modelAsHeader(model); len(got) != 1 || got[0] != want {
+		if got := e.ModelHeader(model); len(got) != 1 || got[0] != want {
 			t.Errorf("%q: %q, want %q", model, got, want)
 		}
 	}

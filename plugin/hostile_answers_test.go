@@ -168,7 +168,7 @@ func (o *odd) start(scenario, more string) (serve func(what string, alter func([
 	if err != nil {
 		o.t.Fatalf("%v\n%s", err, o.conf)
 	}
-	p := inst.targets[0].provider
+	p := inst.targets[0].Provider
 	if t, err := inst.targets[0].Resolve(nil, ""); err == nil && p.Variant != nil {
 		p = p.Variant(t)
 	}

@@ -7,13 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"go-ai-proxy/plugin/wire"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"go-ai-proxy/plugin/wire"
 )
 
 // withMembers are the members of hello with more of them.

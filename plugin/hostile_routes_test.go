@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // confFor is chatConf for another route type.
@@ -120,18 +119,6 @@ func TestNoOtherModelIsSmuggledInAForm(t *testing.T) {
 			if field == "model" && fmt.Sprint(values) != "[gpt-4o]" {
 				t.Errorf("%s: the provider sees %s %q: %s", name, field, values, got)
 			}
-		}
-	}
-}
-
-func TestRetryAfterTakesSecondsAndDates(t *testing.T) {
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	for in, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "0.5": 500 * time.Millisecond, "-7": 0, "1e999": 0, "1e300": maxRest, "NaN": 0, "Inf": maxRest, "-Inf": 0, "soon": 0, "7 seconds": 0,
-		"Mon, 23 Nov 2026 12:01:00 GMT": time.Minute, "Mon, 23 Nov 2026 11:00:00 GMT": 0, "Mon, 23 Nov 2099 11:00:00 GMT": maxRest,
-	} {
-		if got := retryAfter(http.Header{"Retry-After": {in}}, now); got != want {
-			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}
 }

@@ -1,27 +1,30 @@
 package plugin
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
-	"sync/atomic"
 	"time"
 
-	"go-ai-proxy/plugin/acl"
 	"go-ai-proxy/plugin/affinity"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
+	"go-ai-proxy/plugin/endpoint"
 	"go-ai-proxy/plugin/failover"
+	"go-ai-proxy/plugin/health"
 	"go-ai-proxy/plugin/hedge"
 	"go-ai-proxy/plugin/monitor"
-	"go-ai-proxy/plugin/pricelist"
 	"go-ai-proxy/plugin/promptcache"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/responsecache"
@@ -36,7 +39,6 @@ import (
 	"go-ai-proxy/translators/prices"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
-	"go-ai-proxy/translators/target"
 )
 
 // Instance is one configuration of the plugin, compiled: an immutable snapshot
@@ -44,7 +46,7 @@ import (
 type Instance struct {
 	relay    *Relay
 	config   *config.Config
-	targets  []*endpoint
+	targets  []*endpoint.Endpoint
 	balancer *balancer.Balancer
 	semantic *semantic.Router // nil unless the algorithm is semantic
 	policy   failover.Policy
@@ -54,94 +56,14 @@ type Instance struct {
 	affinity *affinity.Finder     // nil unless the algorithm is affinity
 	prompts  *promptcache.Plan    // nil unless providers are asked to cache prompts
 	answers  *responsecache.Cache // nil unless answers are kept
-	// Candidates by route type, and by route type and model.
-	byRoute, anyModel map[route.Type][]int
-	byModel           map[string][]int
-	patterns          []string      // the aliases that are patterns, the more specific ones first
-	table             *routes.Table // the APIs that clients may call
-	keeps             bool          // some target's bodies are logged
-	budgets           []*budget.Budget
-	warnings          config.Problems // options without effect, and other things that do not work
+	index    endpoint.Index       // which targets may serve a request
+	table    *routes.Table        // the APIs that clients may call
+	keeps    bool                 // some target's bodies are logged
+	budgets  []*budget.Budget
+	warnings config.Problems // options without effect, and other things that do not work
 	// broken is set when the configuration cannot work; it is the answer to every
 	// request.
 	broken *chat.Error
-}
-
-// endpoint is one configured target, compiled.
-type endpoint struct {
-	*config.Target
-	identity string // names the target across configurations
-	provider *provider.Provider
-	aliases  []string // the names and patterns of model_alias
-	source   *credentials.Source
-	timeouts wire.Timeouts
-	category string                  // genai_category of the target, for the log
-	label    record.Label            // of its metrics
-	prices   *pricelist.List         // nil when models without prices have none
-	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
-	spends   spending.Target         // what budgets know of it
-
-	// The model's name in the forms that are usually sent: to the provider, and to
-	// the client in X-Kong-Llm-Model.
-	modelJSON   []byte
-	modelHeader []string
-}
-
-func newEndpoint(t *config.Target, p *provider.Provider, source *credentials.Source, timeouts wire.Timeouts) *endpoint {
-	return &endpoint{
-		Target: t, provider: p, source: source, timeouts: timeouts, aliases: t.Model.Aliases(),
-		modelJSON:   jsonedit.AppendString(nil, t.Model.Name),
-		modelHeader: []string{headerValue(t.Model.Provider + "/" + t.Model.Name)},
-	}
-}
-
-// modelAsJSON is a model's name as a JSON string. It must not be changed.
-func (t *endpoint) modelAsJSON(model string) []byte {
-	if model == t.Model.Name {
-		return t.modelJSON
-	}
-	return jsonedit.AppendString(nil, model)
-}
-
-// modelAsHeader is the value of the header that names provider and model.
-func (t *endpoint) modelAsHeader(model string) []string {
-	if model == t.Model.Name {
-		return t.modelHeader
-	}
-	return []string{headerValue(t.Model.Provider + "/" + model)}
-}
-
-// priceOf is the price of a model from the target's price list; nil when it has none, or
-// prices of its own.
-func priceOf(t *endpoint, o *target.Options, model string) *prices.Row {
-	if t.prices == nil || o.Known() {
-		return nil
-	}
-	return t.prices.Table().Find(t.provider, model)
-}
-
-// priceOfModel is the price of the target's model from its price list, or nil.
-func priceOfModel(t *endpoint) *prices.Row {
-	return priceOf(t, &t.Model.Options, t.Model.Name)
-}
-
-// baseURL is a text and the URL parsed from it.
-type baseURL struct {
-	text string
-	url  url.URL
-}
-
-// parseBase is url.Parse with a cache of one, for the base of a target's URLs.
-func (t *endpoint) parseBase(text string) (url.URL, error) {
-	if b := t.base.Load(); b != nil && b.text == text {
-		return b.url, nil
-	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return url.URL{}, err
-	}
-	t.base.Store(&baseURL{text, *u})
-	return *u, nil
 }
 
 func (inst *Instance) compile() error {
@@ -163,15 +85,15 @@ func (inst *Instance) compile() error {
 			return fmt.Errorf("%s.%w", inst.config.Path(i), err)
 		}
 		inst.keeps = inst.keeps || t.Logging.Payloads
-		e := newEndpoint(t, p, source, inst.timeouts())
-		e.category, e.label = inst.category(t.RouteType), inst.label(t)
+		e := endpoint.New(t, p, source, inst.timeouts())
+		e.Category, e.Label = endpoint.Category(inst.config.GenAICategory, t.RouteType), endpoint.Label(t, inst.targets)
 		if t.Logging.PriceFile != "" {
-			if e.prices, err = inst.relay.prices.Open(t.Logging.PriceFile, inst.relay.log); err != nil {
+			if e.Prices, err = inst.relay.prices.Open(t.Logging.PriceFile, inst.relay.log); err != nil {
 				return fmt.Errorf("%s.logging.price_file: %w", inst.config.Path(i), err)
 			}
 		}
-		e.spends.Label, e.spends.Model, e.spends.Options = e.label, t.Model.Name, &t.Model.Options
-		e.spends.Price = func(model string) *prices.Row { return priceOf(e, &t.Model.Options, model) }
+		e.Spends.Label, e.Spends.Model, e.Spends.Options = e.Label, t.Model.Name, &t.Model.Options
+		e.Spends.Price = func(model string) *prices.Row { return e.Price(&t.Model.Options, model) }
 		inst.targets = append(inst.targets, e)
 	}
 	inst.answers = newAnswers(inst)
@@ -179,7 +101,12 @@ func (inst *Instance) compile() error {
 		inst.warn("config.response_cache.redis", "has no effect: "+RedisEnv+" is not set, and answers are kept in memory")
 	}
 	inst.prompts = promptcache.New(inst.config.Cache, inst.config.Balancer.Affinity.Headers)
-	inst.index()
+	inst.index = endpoint.NewIndex(inst.targets)
+	types := make([]route.Type, len(inst.targets))
+	for i, t := range inst.targets {
+		types[i] = t.RouteType
+	}
+	inst.table = routes.New(inst.config.LLMFormat, types)
 	inst.policy = failover.New(inst.config.Balancer.FailoverCriteria)
 	if h := inst.config.Balancer.Hedge; h != nil {
 		var err error
@@ -187,7 +114,7 @@ func (inst *Instance) compile() error {
 			return fmt.Errorf("config.balancer.hedge.%w", err)
 		}
 	}
-	inst.reserves = slices.ContainsFunc(inst.targets, func(t *endpoint) bool { return t.FallbackFor != nil })
+	inst.reserves = slices.ContainsFunc(inst.targets, func(t *endpoint.Endpoint) bool { return t.FallbackFor != nil })
 	if err := inst.balance(); err != nil {
 		return err
 	}
@@ -206,46 +133,9 @@ func (inst *Instance) compile() error {
 func (inst *Instance) checked() []warnings.Target {
 	list := make([]warnings.Target, len(inst.targets))
 	for i, t := range inst.targets {
-		list[i] = warnings.Target{Target: t.Target, Provider: t.provider, Unpriced: t.prices != nil && priceOfModel(t) == nil}
+		list[i] = warnings.Target{Target: t.Target, Provider: t.Provider, Unpriced: t.Prices != nil && t.Price(&t.Model.Options, t.Model.Name) == nil}
 	}
 	return list
-}
-
-// label names the target that comes next in metrics.
-func (inst *Instance) label(t *config.Target) record.Label {
-	l := record.Label{Operation: t.RouteType.Operation(), Provider: t.Model.Provider, Target: t.Model.Alias}
-	if t.Static() {
-		l.Model = t.Model.Name
-	}
-	if l.Target == "" {
-		l.Target = strings.TrimSuffix(t.Model.Provider+"/"+t.Model.Name, "/")
-	}
-	for n, name := 2, l.Target; slices.ContainsFunc(inst.targets, func(e *endpoint) bool { return e.label.Target == l.Target }); n++ {
-		l.Target = name + " #" + strconv.Itoa(n)
-	}
-	return l
-}
-
-// category is the genai_category that requests are logged under. A default, which
-// nobody may have set, is replaced by the category of the route type.
-func (inst *Instance) category(wanted route.Type) string {
-	const fallback = "text/generation"
-	if set := inst.config.GenAICategory; set != fallback {
-		return set
-	}
-	switch family, _, _ := strings.Cut(string(wanted), "/v1/"); {
-	case wanted == route.Embeddings:
-		return "text/embeddings"
-	case wanted == route.Files, wanted == route.Batches, wanted == route.Preserve:
-		return ""
-	case wanted == route.Speech:
-		return "audio/speech"
-	case family == "audio":
-		return "audio/transcription"
-	case family == "image", family == "video", family == "realtime":
-		return family + "/generation"
-	}
-	return fallback
 }
 
 func (inst *Instance) timeouts() wire.Timeouts {
@@ -263,8 +153,8 @@ func (inst *Instance) balance() error {
 	b := &inst.config.Balancer
 	targets := make([]balancer.Target, len(inst.targets))
 	for i, t := range inst.targets {
-		t.identity = inst.identity(i)
-		targets[i] = balancer.Target{ID: t.identity, Weight: max(t.Weight, 1), State: inst.relay.states.Use(t.identity)}
+		t.Identity = endpoint.Identity(inst.config.PluginID, inst.targets, i)
+		targets[i] = balancer.Target{ID: t.Identity, Weight: max(t.Weight, 1), State: inst.relay.states.Use(t.Identity)}
 	}
 	balancer.SlowStart(targets, time.Now())
 	if b.Algorithm == string(balancer.Affinity) {
@@ -292,8 +182,8 @@ func (inst *Instance) usageStrategy() string {
 		why = "nothing here gives the scores that llm-accuracy needs"
 	case "cost":
 		for _, t := range inst.targets {
-			if o := &t.Model.Options; (o.InputCost == nil || o.OutputCost == nil) && priceOfModel(t) == nil {
-				why = fmt.Sprintf("cost needs model.options.input_cost and output_cost of every target, %s has not both", t.modelHeader[0])
+			if o := &t.Model.Options; (o.InputCost == nil || o.OutputCost == nil) && t.Price(&t.Model.Options, t.Model.Name) == nil {
+				why = fmt.Sprintf("cost needs model.options.input_cost and output_cost of every target, %s has not both", t.ModelHeader(t.Model.Name)[0])
 			}
 		}
 	}
@@ -302,26 +192,6 @@ func (inst *Instance) usageStrategy() string {
 	}
 	inst.warn("config.balancer.tokens_count_strategy", "lowest-usage goes by total-tokens: "+why)
 	return "total-tokens"
-}
-
-// identity identifies a target across configurations: by the plugin, its address
-// and what it serves, not by its weight or its prices.
-func (inst *Instance) identity(i int) string {
-	t := inst.targets[i]
-	parts := []string{inst.config.PluginID, string(t.RouteType), t.Model.Provider, t.Model.Name, t.Model.Alias, t.Description}
-	for i := range target.List {
-		if o := &target.List[i]; o.Identity {
-			parts = append(parts, *o.Text(&t.Model.Options))
-		}
-	}
-	id := strings.Join(parts, "\x00")
-	same := 0
-	for _, other := range inst.targets[:i] {
-		if strings.HasPrefix(other.identity, id+"\x00#") {
-			same++
-		}
-	}
-	return id + "\x00#" + strconv.Itoa(same)
 }
 
 func (inst *Instance) warn(field, message string) {
@@ -345,8 +215,8 @@ func (inst *Instance) Close() {
 		inst.semantic.Close()
 	}
 	for _, t := range inst.targets {
-		if t.identity != "" {
-			inst.relay.states.Release(t.identity)
+		if t.Identity != "" {
+			inst.relay.states.Release(t.Identity)
 		}
 	}
 }
@@ -359,7 +229,7 @@ func (inst *Instance) appendTargets(list []monitor.Target, now time.Time) []moni
 	for i, t := range inst.targets {
 		h := inst.balancer.Health(i, now)
 		list = append(list, monitor.Target{
-			Plugin: inst.config.PluginID, RouteType: string(t.RouteType), Target: t.label.Target, Provider: t.label.Provider, Model: t.label.Model,
+			Plugin: inst.config.PluginID, RouteType: string(t.RouteType), Target: t.Label.Target, Provider: t.Label.Provider, Model: t.Label.Model,
 			Available: h.Available, ClosedFor: h.ClosedFor.Milliseconds(), RestingFor: h.RestingFor.Milliseconds(), InFlight: h.InFlight,
 			Down: h.Down, Checks: h.Checks, FailedChecks: h.Failed,
 			CredentialsRefusedFor: h.DeniedFor.Milliseconds(),
@@ -377,15 +247,9 @@ func (inst *Instance) record() *record.Record {
 			d.Algorithm = inst.config.Balancer.Algorithm
 		}
 		if len(inst.targets) > 0 {
-			inst.targets[0].describe(d)
+			inst.targets[0].Describe(d)
 		}
 	})
-}
-
-// describe records that t is going to answer.
-func (t *endpoint) describe(d *record.Data) {
-	d.Logging, d.Category, d.Label = t.Logging, t.category, t.label
-	d.Provider, d.Model, d.Options = t.Model.Provider, t.Model.Name, &t.Model.Options
 }
 
 // native is the provider's own format that the instance's clients speak, or nil
@@ -416,7 +280,7 @@ func (inst *Instance) Need() (need []string) {
 			}
 			continue
 		}
-		if (t.RouteType == route.Preserve || s != nil && s.Resources != nil || len(inst.byRoute) > 1) && !slices.Contains(need, wire.NeedPath) {
+		if (t.RouteType == route.Preserve || s != nil && s.Resources != nil || inst.index.RouteTypes() > 1) && !slices.Contains(need, wire.NeedPath) {
 			need = append(need, wire.NeedPath)
 		}
 	}
@@ -451,7 +315,7 @@ func (inst *Instance) Need() (need []string) {
 // repeats says whether a request of a route type may be sent to more than one
 // target.
 func (inst *Instance) repeats(wanted route.Type) bool {
-	return inst.budget() > 1 && len(inst.byRoute[wanted]) > 1
+	return inst.budget() > 1 && len(inst.index.Of(wanted)) > 1
 }
 
 // reserve splits candidates into those for any request and those with fallback_for.
@@ -477,98 +341,8 @@ func (inst *Instance) budget() int {
 	return inst.config.Balancer.Retries + 1
 }
 
-// candidates returns the indexes of the targets that may serve a request for model
-// on the route type. A name that a target has comes before all patterns, and of the
-// patterns the most specific one decides.
-func (inst *Instance) candidates(model string, wanted route.Type) ([]int, error) {
-	if model == "" {
-		return inst.byRoute[wanted], nil
-	}
-	if list := inst.byModel[string(wanted)+" "+model]; list != nil {
-		return list, nil
-	}
-	for _, pattern := range inst.patterns {
-		if list := inst.byModel[string(wanted)+" "+pattern]; list != nil && config.MatchesAlias(pattern, model) {
-			return list, nil
-		}
-	}
-	if list := inst.anyModel[wanted]; list != nil {
-		return list, nil
-	}
-	if all := inst.byRoute[wanted]; len(all) == 1 {
-		return nil, refuse(http.StatusBadRequest, "cannot use own model - must be: "+inst.targets[all[0]].public())
-	}
-	return nil, refuse(http.StatusBadRequest, fmt.Sprintf("no target matches model '%s'", model))
-}
-
-// index makes the tables of candidates. A target that takes any model, or whose
-// model depends on the request, is in all of them.
-func (inst *Instance) index() {
-	inst.byRoute, inst.anyModel, inst.byModel = map[route.Type][]int{}, map[route.Type][]int{}, map[string][]int{}
-	types := make([]route.Type, len(inst.targets))
-	for i, t := range inst.targets {
-		types[i] = t.RouteType
-		inst.byRoute[t.RouteType] = append(inst.byRoute[t.RouteType], i)
-		if t.Model.Alias == "" && (t.Model.Name == "" || !t.Static()) {
-			inst.anyModel[t.RouteType] = append(inst.anyModel[t.RouteType], i)
-		}
-	}
-	inst.table = routes.New(inst.config.LLMFormat, types)
-	for _, t := range inst.targets {
-		names := t.aliases
-		if !t.hasAlias(t.Model.Name) { // else its pattern decides: targets that share one are fallbacks for each other
-			names = append(slices.Clone(names), t.Model.Name)
-		}
-		for _, name := range names {
-			key := string(t.RouteType) + " " + name
-			if name == "" || inst.byModel[key] != nil {
-				continue
-			}
-			for i, other := range inst.targets {
-				if other.RouteType == t.RouteType && (slices.Contains(other.aliases, name) || other.Model.Name == name || slices.Contains(inst.anyModel[t.RouteType], i)) {
-					inst.byModel[key] = append(inst.byModel[key], i)
-				}
-			}
-		}
-		for _, name := range t.aliases {
-			if config.IsPattern(name) && !slices.Contains(inst.patterns, name) {
-				inst.patterns = append(inst.patterns, name)
-			}
-		}
-	}
-	slices.SortStableFunc(inst.patterns, config.CompareAliases)
-}
-
-// hasAlias says whether clients may call the target by this name.
-func (t *endpoint) hasAlias(model string) bool {
-	return slices.ContainsFunc(t.aliases, func(alias string) bool { return config.MatchesAlias(alias, model) })
-}
-
-// ruled is what ACLs may name of the target.
-func (t *endpoint) ruled() acl.Target {
-	return acl.Target{Provider: t.Model.Provider, Alias: t.Model.Alias, Aliases: t.aliases, Plain: t.provider.PlainModel}
-}
-
-// names are the names by which clients may ask for the target: of its aliases those
-// that are no patterns, else the model's.
-func (t *endpoint) names() []string {
-	names := slices.DeleteFunc(slices.Clone(t.aliases), config.IsPattern)
-	if len(names) == 0 && t.FixedModel() && t.Model.Name != "" {
-		names = append(names, t.Model.Name)
-	}
-	return names
-}
-
-// public is the model name that clients use for the target.
-func (t *endpoint) public() string {
-	if t.Model.Alias != "" {
-		return t.Model.Alias
-	}
-	return t.Model.Name
-}
-
 // pathOf is the path of a target in the configuration, as Kong writes it.
-func (inst *Instance) pathOf(t *endpoint) string {
+func (inst *Instance) pathOf(t *endpoint.Endpoint) string {
 	if i := slices.Index(inst.targets, t); i >= 0 {
 		return inst.config.Path(i)
 	}
@@ -578,4 +352,233 @@ func (inst *Instance) pathOf(t *endpoint) string {
 // Serve implements gateway.Instance.
 func (inst *Instance) Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live) {
 	inst.relay.Serve(ctx, inst, in, out, live)
+}
+
+// The cache of embeddings, shared by all instances: how many numbers it holds, of
+// 4 bytes each, and for how long.
+const (
+	embeddingsKept    = 4 << 20
+	embeddingsKeptFor = 10 * time.Minute
+)
+
+// semanticWait is the longest time that a request waits for its ranking.
+const semanticWait = 5 * time.Second
+
+// compileSemantic starts the semantic router, if the instance has one configured.
+func compileSemantic(inst *Instance) error {
+	c := inst.config
+	if balancer.Algorithm(c.Balancer.Algorithm) != balancer.Semantic {
+		return nil
+	}
+	if c.Embeddings == nil || c.VectorDB == nil {
+		return errors.New("balancer.algorithm: semantic needs embeddings and vectordb")
+	}
+	e, err := newEmbedder(inst)
+	if err != nil {
+		return err
+	}
+	timeouts := inst.timeouts()
+	timeouts.Read = min(timeouts.Read, semanticWait)
+	timeouts.Connect = min(timeouts.Connect, semanticWait)
+	e.endpoint.Timeouts = timeouts
+	o := semantic.Options{
+		Model:      c.Embeddings.Model.Provider + "/" + c.Embeddings.Model.Name,
+		Space:      e.space(),
+		Dimensions: c.VectorDB.Dimensions, Metric: semantic.Metric(c.VectorDB.DistanceMetric), Threshold: c.VectorDB.Threshold,
+		Embed: semantic.Embedder(e.ask), Cache: inst.relay.embeddings, Timeout: timeouts.Read,
+		Log: inst.relay.log.With().Str("plugin_id", c.PluginID).Logger(),
+	}
+	for _, t := range inst.targets {
+		o.Targets = append(o.Targets, semantic.Target{Name: t.Model.Provider + "/" + t.Model.Name, Description: t.Description, Weight: t.Weight})
+	}
+	if o.Index, err = semantic.Open(c.VectorDB, c.PluginID, semantic.Texts(o.Targets, o.Space)); err != nil {
+		return err
+	}
+	inst.semantic = semantic.New(o)
+	return nil
+}
+
+// embedder calls the embedding model. A call is a request like any other, with the
+// plugin itself as the client.
+type embedder struct {
+	instance *Instance
+	endpoint *endpoint.Endpoint
+}
+
+func newEmbedder(inst *Instance) (*embedder, error) {
+	c := inst.config.Embeddings
+	p := translators.Lookup(c.Model.Provider)
+	if p == nil || !embeds(p) {
+		return nil, fmt.Errorf("embeddings.model.provider: %q has no embeddings here", c.Model.Provider)
+	}
+	var dimensions *int
+	if translators.Resizes(c.Model.Name) {
+		dimensions = &inst.config.VectorDB.Dimensions
+	}
+	t := c.Target(dimensions)
+	t.Model.Options.FromEnvironment(t.Model.Provider, os.Getenv)
+	source, err := credentials.New(c.Auth, p, nil)
+	if err != nil {
+		return nil, fmt.Errorf("embeddings.%w", err)
+	}
+	return &embedder{inst, endpoint.New(t, p, source, wire.Timeouts{})}, nil
+}
+
+func embeds(p *provider.Provider) bool {
+	return p.Variant != nil || p.Operations[route.Embeddings] != nil
+}
+
+// space names what vectors must have in common to be comparable: the model, its
+// address and the length of the vectors.
+func (e *embedder) space() string {
+	m := &e.endpoint.Model
+	options, _ := json.Marshal(m.Options) // strings and numbers only: it cannot fail
+	return m.Provider + "\x00" + m.Name + "\x00" + string(options) + "\x00" + strconv.Itoa(e.instance.config.VectorDB.Dimensions)
+}
+
+// ask sends a request to the embedding model; request and answer are in OpenAI's
+// format. Its errors do not quote the request.
+func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
+	members, err := jsonedit.Object(body, nil)
+	if err != nil {
+		return nil, fmt.Errorf("embeddings: %w", err)
+	}
+	x := &exchange{relay: e.instance.relay, instance: e.instance, record: &record.Record{}}
+	x.reply = &x.own
+	x.request = request{
+		in: &wire.Inbound{Method: http.MethodPost, Header: http.Header{}}, start: time.Now(),
+		api: routes.Of(route.Embeddings), route: route.Embeddings, body: body, members: members,
+	}
+	a, err := prepare(ctx, x, e.endpoint)
+	if err != nil {
+		return nil, e.hide(err)
+	}
+	if err := a.call(ctx); err != nil {
+		return nil, errors.New("the embedding model did not answer: " + redact(err))
+	}
+	defer a.answer.Body.Close()
+	return readEmbedding(a)
+}
+
+// hide removes the text of errors that may quote the request.
+func (e *embedder) hide(err error) error {
+	if why, ok := errors.AsType[*unready](err); ok {
+		return why
+	}
+	var refused *chat.Error
+	if errors.As(err, &refused) {
+		return errors.New(refused.Message)
+	}
+	return errors.New("embeddings: the request could not be made for " + e.endpoint.Model.Provider)
+}
+
+// maxEmbedding is the largest answer of the embedding model, in bytes.
+const maxEmbedding = 4 << 20
+
+// readEmbedding reads the answer in OpenAI's format.
+func readEmbedding(a *attempt) ([]byte, error) {
+	body, _, err := inflated(a.answer)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := io.ReadAll(io.LimitReader(body, maxEmbedding))
+	if err != nil {
+		return nil, errors.New("the embedding model's answer broke off: " + redact(err))
+	}
+	if a.answer.Status != http.StatusOK {
+		return nil, fmt.Errorf("the embedding model answered with status %d", a.answer.Status)
+	}
+	if a.how == viaBody {
+		if whole, err = a.op.Body.AppendResponse(nil, a.target, whole, a.meta(), &a.seen); err != nil {
+			return nil, errors.New("the embedding model's answer cannot be read: it is not what " + a.name() + " should answer")
+		}
+	}
+	return whole, nil
+}
+
+// watch has the instance's targets checked.
+func watch(inst *Instance) {
+	if inst.relay.prober == nil || inst.config.Balancer.Healthchecks == nil {
+		return
+	}
+	c := &inst.config.Balancer.Healthchecks.Active
+	for i, t := range inst.targets {
+		if !t.Checked() {
+			continue
+		}
+		inst.unwatch = append(inst.unwatch, inst.relay.prober.Watch(health.Target{
+			Key: t.Identity, Interval: time.Duration(c.Interval) * time.Millisecond,
+			Timeout:  time.Duration(cmp.Or(c.Timeout, min(5000, c.Interval))) * time.Millisecond,
+			Failures: cmp.Or(c.Failures, 2), Successes: cmp.Or(c.Successes, 1),
+			Probe: func(ctx context.Context) error { return check(ctx, inst, t, c.Path) },
+			Alive: func(since time.Time) bool { return inst.balancer.AnsweredSince(i, since) },
+			Tell:  func(asked bool, err error, down bool) { tellCheck(inst, i, asked, err, down) },
+		}))
+	}
+}
+
+// tellCheck tells the balancer what a health check of target i has found, and the log
+// when the target goes down or comes up.
+func tellCheck(inst *Instance, i int, asked bool, err error, down bool) {
+	now := time.Now()
+	was := inst.balancer.Health(i, now).Down
+	if asked {
+		inst.balancer.Checked(i, err == nil, inst.config.Balancer.Healthchecks.Active.Path == "", now)
+	}
+	if was == down {
+		return
+	}
+	inst.balancer.SetDown(i, down)
+	event, text := inst.relay.log.Info(), "health checks: the target is up again"
+	if down {
+		event, text = inst.relay.log.Warn().Str("error", redact(err)), "health checks: the target is down, others are used while there are any"
+	}
+	event.Str("plugin_id", inst.config.PluginID).Str("target", inst.targets[i].Label.Target).Msg(text)
+}
+
+// check asks a target whether it lives: by a GET of path, without credentials, or by a
+// request for one token.
+func check(ctx context.Context, inst *Instance, t *endpoint.Endpoint, path string) error {
+	ask := askForOneToken
+	if path != "" {
+		ask = askForPath
+	}
+	answer, err := ask(ctx, inst, t, path)
+	if err != nil {
+		return err
+	}
+	return health.Judge(answer)
+}
+
+func askForPath(ctx context.Context, inst *Instance, t *endpoint.Endpoint, path string) (*wire.Answer, error) {
+	base, err := t.ParseBase(t.Model.Options.UpstreamURL)
+	if err != nil {
+		return nil, err
+	}
+	return inst.relay.upstream.Do(ctx, &wire.Outgoing{
+		Method: http.MethodGet, URL: &url.URL{Scheme: base.Scheme, Host: base.Host, Path: path},
+		Header: http.Header{"Accept-Encoding": takesIdentity}, Timeouts: t.Timeouts,
+	})
+}
+
+// oneToken is the request of a check without a path.
+var oneToken = []byte(`{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}`)
+
+func askForOneToken(ctx context.Context, inst *Instance, t *endpoint.Endpoint, _ string) (*wire.Answer, error) {
+	in := &wire.Inbound{
+		Method: http.MethodPost, Path: "/chat/completions", Header: http.Header{"Content-Type": isJSON}, Body: bytes.NewReader(oneToken), ContentLength: int64(len(oneToken)),
+	}
+	x := newExchange(inst.relay, inst, in, nil, nil) // nobody waits for an answer
+	defer func() { x.buffers.GiveBack(nil) }()
+	if err := (&reading{x, &x.request}).read(); err != nil {
+		return nil, err
+	}
+	a, err := prepare(ctx, x, t)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.call(ctx); err != nil {
+		return nil, err
+	}
+	return a.answer, nil
 }

@@ -3,6 +3,7 @@ package plugin
 import (
 	"cmp"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"go-ai-proxy/plugin/record"
@@ -28,7 +29,7 @@ func settleSeen(a *attempt) {
 		a.seen.Usage.Characters = utf8.RuneCountInString(said)
 	}
 	record.Bound(&a.seen.Usage)
-	price := priceOf(a.endpoint, a.target.Options, a.seen.Model)
+	price := a.endpoint.Price(a.target.Options, a.seen.Model)
 	a.record.Update(func(d *record.Data) {
 		d.Usage = a.seen.Usage
 		if d.Price == nil {
@@ -57,8 +58,23 @@ func bills(a *attempt) bool {
 	if a.seen.Stored == "" {
 		return !a.request.reads()
 	}
-	host, id := a.out.URL.Host, a.seen.Stored
-	return a.seen.HasUsage && a.relay.paid.First(host, id) && (a.relay.node == nil || a.relay.node.First(host+" "+id))
+	at, id := storedAt(a), a.seen.Stored
+	return a.seen.HasUsage && a.relay.paid.First(at, id) && (a.relay.node == nil || a.relay.node.First(at+" "+id))
+}
+
+// storedAt is where ids are unique: the host and path below which the API is. Behind one
+// gateway there may be several accounts.
+func storedAt(a *attempt) string {
+	path := a.out.URL.EscapedPath()
+	base, _, _ := strings.Cut(path, "/"+a.seen.Stored)
+	if r := a.request.api.Resources; r != nil {
+		for _, family := range r.Names {
+			if before, _, found := strings.Cut(path, "/"+family); found {
+				base = before
+			}
+		}
+	}
+	return a.out.URL.Host + base
 }
 
 // loggingInstance is a kongInstance for a Kong without the shim: its log phase

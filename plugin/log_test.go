@@ -157,6 +157,9 @@ func TestOutputOfAStreamThatBreaksOffIsEstimated(t *testing.T) {
 			if got, _ := at(rec, "usage.completion_tokens").(float64); got < 70 || got > 80 || at(rec, "usage.estimated") != true {
 				t.Errorf("usage %v of an answer that ended as %v, want an estimate of 70", at(rec, "usage"), at(rec, "meta.outcome"))
 			}
+			if got, _ := at(rec, "usage.prompt_tokens").(float64); got < 1 || !strings.Contains(c.provider, "anthropic") && got != 2 { // one word, of a stream
+				t.Errorf("usage %v, without an estimate of the prompt", at(rec, "usage"))
+			}
 		})
 	}
 }

@@ -137,6 +137,24 @@ func TestBatchIsPaidOnce(t *testing.T) {
 	}
 }
 
+// TestAnswersOfTwoAccountsAreCountedEach: behind one host, ids may be the same.
+func TestAnswersOfTwoAccountsAreCountedEach(t *testing.T) {
+	const done = `{"id":"resp_1","object":"response","status":"completed","background":true,"model":"m","output":[],"usage":{"input_tokens":100,"output_tokens":10,"total_tokens":110}}`
+	b := newBench(t, routeConf("llm/v1/responses", "openai", "", `"upstream_url":"$UP/$(query_params.account)/v1/responses"`), answering(done))
+	total := 0.0
+	for _, account := range []string{"a", "b"} {
+		for _, ask := range [][3]string{{"POST", "/v1/responses", `{"model":"m","input":"hello","background":true}`}, {"GET", "/v1/responses/resp_1", ""}, {"GET", "/v1/responses/resp_1", ""}} {
+			if resp, text := b.send(ask[0], ask[1]+"?account="+account, asJSON, ask[2]); resp.StatusCode != 200 {
+				t.Fatalf("%d %s", resp.StatusCode, text)
+			}
+			total += at(b.record(), "usage.total_tokens").(float64)
+		}
+	}
+	if total != 220 {
+		t.Errorf("counted %v tokens of two answers with 110 each", total)
+	}
+}
+
 // TestBackgroundAnswerIsCountedByTheNodeThatSeesItsEndFirst, once among all nodes, and
 // its budget has it once.
 func TestBackgroundAnswerIsCountedByTheNodeThatSeesItsEndFirst(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/route"
 )
 
 const chatRoute = "llm/v1/chat"
@@ -553,10 +554,19 @@ func TestNativeStreamsThatAreCutOffDoNotLookComplete(t *testing.T) {
 		{"gemini", "/models/m:streamGenerateContent", `{"contents":[1]}`, "application/json", `[{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}`, true, ""},
 		{"anthropic", "/v1/messages", `{"messages":[1],"stream":true}`, "text/event-stream", claudeSSE(claudeEvents[:3]), false,
 			"event: error\ndata: " + `{"type":"error","error":{"type":"api_error","message":"the provider ended the stream before its end"}}` + "\n\n"},
+		{"gemini", "/models/m:streamGenerateContent?alt=sse", `{"contents":[1]}`, "text/event-stream", "data: " + `{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}` + "\n\n", false,
+			"the provider ended the stream before its end"},
+		{"openai", "/v1/responses", `{"input":"x","stream":true}`, "text/event-stream", "event: response.output_text.delta\ndata: " + `{"type":"response.output_text.delta","delta":"a"}` + "\n\n", false,
+			"the provider ended the stream before its end"},
 		{"bedrock", "/model/m/converse-stream", `{"messages":[1]}`, eventStreamType, string(converseAnswer(3)[:500]), false, "the provider ended the stream before its end"},
 	} {
 		s := newStage(t, says(200, c.contentType, c.stream))
-		out, rec := s.post(s.instance(confOf(c.format, chatRoute, c.format, "m", "")), c.path, "", []byte(c.body))
+		path, query, _ := strings.Cut(c.path, "?")
+		serves := chatRoute
+		if strings.HasSuffix(path, "/responses") {
+			serves = "llm/v1/responses"
+		}
+		out, rec := s.post(s.instance(confOf(c.format, serves, c.format, "m", "")), path, query, []byte(c.body))
 		if out.aborted != c.aborted || rec.Outcome() != record.CutOff || !strings.Contains(out.body.String(), c.want) || c.aborted && out.body.String() != c.stream {
 			t.Errorf("%s: aborted %v, outcome %s\n%q", c.format, out.aborted, rec.Outcome(), out.body.String())
 		}
@@ -582,7 +592,7 @@ func FuzzNativePath(f *testing.F) {
 		defer workload.Linear(t, len(path))()
 		for _, inst := range instances {
 			q := newExchange(relay, inst, &wire.Inbound{Method: http.MethodPost, Path: path, Header: http.Header{}}, nil, nil)
-			if err := newReading(q).meet(); err != nil {
+			if err := (&reading{q, &q.request}).meet(); err != nil {
 				continue
 			}
 			a := &attempt{instance: inst, reply: q.reply, record: q.record, buffers: &q.buffers, request: &q.request, internal: &q.internal, endpoint: inst.targets[0], how: same}
@@ -590,11 +600,11 @@ func FuzzNativePath(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			a.target, a.provider = resolved, inst.targets[0].provider
+			a.target, a.provider = resolved, inst.targets[0].Provider
 			if v := a.provider.Variant; v != nil {
 				a.provider = v(resolved)
 			}
-			if a.op = operationOf(a); a.op == nil {
+			if a.op = a.provider.Find(q.request.api.Format, route.Chat); a.op == nil {
 				continue
 			}
 			err = setURL(a)

@@ -31,7 +31,7 @@ func address(a *attempt) error {
 		a.out.Method = http.MethodPost // whatever method the client used
 	}
 	a.out.Header = upstreamHeaders(a)
-	a.out.Timeouts = a.endpoint.timeouts
+	a.out.Timeouts = a.endpoint.Timeouts
 	return nil
 }
 
@@ -50,7 +50,7 @@ func setURL(a *attempt) error {
 		query = ""
 	}
 	if o.UpstreamURL != "" {
-		if *u, err = a.endpoint.parseBase(o.UpstreamURL); err != nil || u.Host == "" {
+		if *u, err = a.endpoint.ParseBase(o.UpstreamURL); err != nil || u.Host == "" {
 			return refuse(http.StatusInternalServerError, fmt.Sprintf("model.options.upstream_url: %q is not a URL", o.UpstreamURL))
 		}
 		u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1) // a WebSocket begins as HTTP
@@ -75,7 +75,7 @@ func setURL(a *attempt) error {
 		if base, err = at(a.target); err != nil {
 			return a.unready(err)
 		}
-		if *u, err = a.endpoint.parseBase(base); err != nil {
+		if *u, err = a.endpoint.ParseBase(base); err != nil {
 			return fmt.Errorf("provider URL: %w", err)
 		}
 		err = setPath(u, path)
@@ -92,10 +92,14 @@ func setURL(a *attempt) error {
 func replacesPath(a *attempt, bare bool) bool {
 	o := a.target.Options
 	switch {
-	case a.asked != nil, o.UpstreamPath != "" && a.provider.PathOverURL:
+	case a.asked != nil:
+		return true
+	case a.how == untouched && a.endpoint.OwnPath():
+		return bare
+	case o.UpstreamPath != "" && a.provider.PathOverURL:
 		return true
 	case a.how == untouched: // the client's path, unless the configuration sets one
-		return bare || o.UpstreamPath == "" && !a.endpoint.OwnPath()
+		return bare || o.UpstreamPath == ""
 	}
 	return bare && (a.provider.Base == nil || a.provider.PathOverURL || a.instance.native() != nil)
 }
@@ -153,10 +157,10 @@ func setPath(u *url.URL, escaped string) error {
 }
 
 // upstreamQuery joins the queries of the configured URL, the operation, the
-// provider and the client. Of the provider's fixed parameters (api-version), a value in
-// the configured URL wins over the client's, and the client's over the provider's.
+// provider and the client. Of the provider's fixed parameters (api-version), the
+// configured URL's own wins; the client's, where it counts, is one of the target's
+// options (Provider.Asked).
 func upstreamQuery(a *attempt, configured string, parts ...string) string {
-	own, _ := url.ParseQuery(configured) // malformed parameters are nobody's
 	parts = append([]string{configured}, parts...)
 	var fixed [][2]string
 	if of := a.op.Query; of != nil {
@@ -175,9 +179,8 @@ func upstreamQuery(a *attempt, configured string, parts ...string) string {
 		query = "" // another provider does not know the client's parameters, and Google refuses unknown ones
 	}
 	for _, f := range fixed {
-		if own.Has(f[0]) {
-			query = credentials.WithoutQuery(query, f[0])
-		} else if _, ok := a.request.Query(f[0]); !ok || query == "" {
+		query = credentials.WithoutQuery(query, f[0])
+		if f[1] != "" && !credentials.HasQuery(configured, f[0]) {
 			parts = append(parts, f[0]+"="+url.QueryEscape(f[1]))
 		}
 	}
@@ -212,7 +215,7 @@ func besidePath(a *attempt, op *provider.Operation) (path string, placed bool, e
 	case o.UpstreamPath != "":
 		return path, false, nil
 	default:
-		u, err := a.endpoint.parseBase(o.UpstreamURL)
+		u, err := a.endpoint.ParseBase(o.UpstreamURL)
 		if err != nil {
 			return path, false, nil // setURL names the mistake when the target is used
 		}
@@ -311,7 +314,7 @@ func isTrace(name string) bool {
 
 // authorize adds the target's credentials to the request.
 func authorize(ctx context.Context, a *attempt) error {
-	name, value := a.endpoint.source.BodyParam(func(name string) []byte { return jsonedit.Find(a.request.members, name) })
+	name, value := a.endpoint.Source.BodyParam(func(name string) []byte { return jsonedit.Find(a.request.members, name) })
 	if name != "" {
 		if a.how == untouched || len(a.pieces) == 0 {
 			return refuse(http.StatusInternalServerError, "auth.param_location: body has no place in a request without a JSON body: use query, or header_name")
@@ -328,7 +331,7 @@ func authorize(ctx context.Context, a *attempt) error {
 		Method: a.out.Method, URL: a.out.URL, Header: a.out.Header, Body: a.out.Pieces,
 		ClientHeader: a.request.in.Header, ClientQuery: a.request.in.RawQuery,
 	}
-	err := a.endpoint.source.Apply(ctx, a.target, &a.signed)
+	err := a.endpoint.Source.Apply(ctx, a.target, &a.signed)
 	a.signed.Body = nil // a stream may last
 	if err != nil {
 		a.relay.log.Error().Str("plugin_id", a.instance.config.PluginID).Str("provider", a.endpoint.Model.Provider).

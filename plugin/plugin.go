@@ -4,27 +4,24 @@
 //
 //   - plugin.go: how Kong knows the plugin, and how it is started
 //   - access.go: Kong's access phase, which sends a request to the relay
-//   - instance.go: one configuration, compiled
-//   - relay.go: one exchange, its phases in a row, its one record
-//   - read.go: reads the client's request into the type in request.go
-//   - balance.go: candidates, attempts, failover; race.go: two attempts at once
-//   - answers.go: answers that no provider is asked for: lists of models, what was kept,
-//     estimates
-//   - attempt.go: one try at one target; delivery.go: how its bodies relate to the
-//     client's, and so how its answer is delivered
-//   - translate.go: the body for the provider
+//   - instance.go: one configuration, compiled; requests that the plugin makes itself, to
+//     the model that orders targets by meaning, and to targets whose health is checked
+//   - relay.go: one exchange, its phases in a row, its one record; lists of models, which
+//     no provider is asked for
+//   - request.go: what the client wants, and how it is read
+//   - balance.go: candidates, attempts, failover, two attempts at once
+//   - attempt.go: one try at one target, also of a WebSocket
+//   - translate.go: how the bodies of client and provider relate, and the provider's body
 //   - outgoing.go: URL, headers and credentials
-//   - header_filter.go: the headers that the client gets
-//   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event;
-//     session.go: a WebSocket
-//   - reply.go: what has been sent to the client, and errors in its format
+//   - header_filter.go: what the answer is, and the headers that the client gets
+//   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event
+//   - reply.go: what has been sent to the client, errors in its format, and answers that
+//     are kept
 //   - log.go: usage for the record, and Kong's log phase
-//   - own.go: requests that the plugin makes itself: to the model that orders targets by
-//     meaning, and to targets whose health is checked
 //
 // How requests come from Kong is in package gateway, what a client may call in routes,
-// who may use which target in acl, the connection to providers in upstream, what is
-// logged in record.
+// who may use which target in acl, a target in endpoint, the connection to providers in
+// upstream, what is logged in record.
 // Formats are in ../translators and know nothing of this package.
 package plugin
 
@@ -40,7 +37,6 @@ import (
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/lines"
-	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/server"
 )
 
@@ -78,14 +74,10 @@ func Serve(ctx context.Context, schema []byte, prefix string, log zerolog.Logger
 	if err != nil {
 		return err
 	}
-	seen, err := relay.Show(os.Getenv(monitor.AddrEnv), map[string]func() uint64{"go_ai_proxy_records_dropped_total": g.Dropped})
+	seen, err := relay.Start("", map[string]func() uint64{"go_ai_proxy_records_dropped_total": g.Dropped})
 	if err != nil {
 		return err
 	}
-	if err := relay.Share(os.Getenv(RedisEnv)); err != nil {
-		return err
-	}
-	relay.CheckHealth()
 	k := kong{gateway: g, log: log}
 	if logPhase() {
 		entries := lines.Entries(os.Stdout, log)

@@ -2,11 +2,12 @@ package plugin
 
 import (
 	"encoding/json"
-	"go-ai-proxy/plugin/wire"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"go-ai-proxy/plugin/wire"
 )
 
 // Kong's texts.

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,11 +15,13 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"go-ai-proxy/plugin/acl"
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/buffers"
 	"go-ai-proxy/plugin/cluster"
 	"go-ai-proxy/plugin/config"
+	"go-ai-proxy/plugin/endpoint"
 	"go-ai-proxy/plugin/engine"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/health"
@@ -34,6 +37,8 @@ import (
 	"go-ai-proxy/plugin/warnings"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/provider"
+	"go-ai-proxy/translators/route"
 )
 
 // Relay serves the requests of all instances of the plugin.
@@ -111,6 +116,18 @@ func (r *Relay) Share(url string) error {
 		return fmt.Errorf("%s: %w", RedisEnv, err)
 	}
 	return nil
+}
+
+// Start connects the relay with what the environment names, and begins to check the
+// health of targets. It shares with other nodes through the Redis of RedisEnv, and shows
+// what happens at the address of monitor.AddrEnv, or at addr: see Share and Show, and
+// CheckHealth. It must be called before the first configuration.
+func (r *Relay) Start(addr string, dropped map[string]func() uint64) (*monitor.Listener, error) {
+	r.CheckHealth()
+	if err := r.Share(os.Getenv(RedisEnv)); err != nil {
+		return nil, err
+	}
+	return r.Show(cmp.Or(os.Getenv(monitor.AddrEnv), addr), dropped)
 }
 
 // CheckHealth makes the relay check the targets whose configuration asks for it. It
@@ -229,7 +246,7 @@ func (x *exchange) serve(ctx context.Context) error {
 	if listed, err := answerModels(x); listed {
 		return err
 	}
-	if err := newReading(x).read(); err != nil {
+	if err := (&reading{x, &x.request}).read(); err != nil {
 		return answerProbe(x, err)
 	}
 	err := x.balancing.attempts(ctx)
@@ -237,9 +254,22 @@ func (x *exchange) serve(ctx context.Context) error {
 	return err
 }
 
+// shows says whether the client may know of a target: it may use it, as far as can
+// be known from a request that names no model.
+func (x *exchange) shows(t *endpoint.Endpoint) bool {
+	acls := x.instance.config.ACLs
+	if acls == nil {
+		return true
+	}
+	q := &x.request
+	s := &acl.Subject{In: q.in, Target: t.Ruled(), Unseen: !t.FixedModel(), Models: []string{t.Model.Name}}
+	ok, _ := s.Admitted(acls)
+	return ok
+}
+
 // end sends the client the error, if it is still there, and settles the record.
 func (x *exchange) end(ctx context.Context, err error) {
-	if ctx.Err() != nil || errors.Is(err, errClientGone) {
+	if ctx.Err() != nil || errors.Is(err, wire.ErrClientGone) {
 		x.fail(record.Aborted, refuse(statusClientClosed, textClientClosed))
 		return
 	}
@@ -288,9 +318,6 @@ func (x *exchange) fail(outcome record.Outcome, e *chat.Error) {
 	}
 	x.reply.sendError(e)
 }
-
-// errClientGone replaces the error of a sink whose client is gone.
-var errClientGone = errors.New("the client is gone")
 
 // Open implements gateway.Relay.
 func (r *Relay) Open(config []byte) (gateway.Instance, error) {
@@ -397,4 +424,99 @@ func (r *Relay) Redirect(base *url.URL) {
 	if c, ok := r.upstream.(interface{ Redirect(*url.URL) }); ok {
 		c.Redirect(base)
 	}
+}
+
+// listed is a model that clients may name, and the first target that serves it.
+type listed struct {
+	provider.Model
+	target *endpoint.Endpoint
+}
+
+// answerModels answers a client that asks which models the route serves, or for
+// one of them, and says whether that is what it asked. Nothing is sent to a
+// provider.
+func answerModels(x *exchange) (bool, error) {
+	inst, asked := x.instance, x.request.asked()
+	var all []listed
+	find := func(id string) int {
+		if all == nil {
+			all = listModels(x)
+		}
+		if i := slices.IndexFunc(all, func(m listed) bool { return m.is(id) }); i >= 0 {
+			return i
+		}
+		return slices.IndexFunc(all, func(m listed) bool { return m.target.HasAlias(id) })
+	}
+	id, ok := inst.table.Models(&asked, func(id string) bool { return find(id) >= 0 })
+	if !ok {
+		return false, nil
+	}
+	writer := inst.table.Format().Models
+	i := find(id)
+	var body []byte
+	switch {
+	case id == "":
+		models := make([]provider.Model, len(all))
+		for i := range all {
+			models[i] = all[i].Model
+		}
+		body = writer.AppendModels(nil, models)
+	case i < 0:
+		e := refuse(http.StatusNotFound, fmt.Sprintf("The model '%s' does not exist or you do not have access to it.", id))
+		e.Code, e.Param = "model_not_found", "model"
+		return true, e
+	default:
+		model := all[i].Model
+		if !all[i].is(id) {
+			model.ID = id // what a pattern stands for
+		}
+		body = writer.AppendModel(nil, &model)
+		x.record.Update(all[i].target.Describe)
+	}
+	x.reply.finish(record.Completed, "")
+	return true, x.reply.send(http.StatusOK, http.Header{"Content-Type": isJSONInUTF8}, body)
+}
+
+// answerProbe answers a client whose request was refused, but only asked what is
+// there. It returns the refusal of any other.
+func answerProbe(x *exchange, refused error) error {
+	asked := x.request.asked()
+	allow, probed := x.instance.table.Probe(&asked, refused)
+	if !probed {
+		return refused
+	}
+	x.reply.finish(record.Completed, "")
+	if allow == "" {
+		return x.reply.send(http.StatusOK, http.Header{}, nil)
+	}
+	return x.reply.send(http.StatusNoContent, http.Header{"Allow": {allow}}, nil)
+}
+
+// listModels returns the models that the request's client may name, each once, in
+// the order of the targets. A target whose model depends on the request has none to
+// list, unless it has an alias.
+func listModels(x *exchange) []listed {
+	all := []listed{}
+	for _, t := range x.instance.targets {
+		if t.RouteType == route.Preserve || !x.shows(t) {
+			continue
+		}
+		for _, id := range t.Names() {
+			i := slices.IndexFunc(all, func(m listed) bool { return m.ID == id })
+			if i < 0 {
+				i = len(all)
+				all = append(all, listed{provider.Model{ID: id, Owner: t.Model.Provider}, t})
+			}
+			if !slices.Contains(all[i].Routes, t.RouteType) {
+				all[i].Routes = append(all[i].Routes, t.RouteType)
+			}
+		}
+	}
+	return all
+}
+
+// is says whether id names the model.
+func (m *listed) is(id string) bool {
+	plain := m.target.Provider.PlainModel
+	return m.ID == id || plain != nil && plain(m.ID) == plain(id)
 }

@@ -98,11 +98,11 @@ func TestReloadsUnderLoadLoseNeitherRequestsNorState(t *testing.T) {
 	defer changed.Close()
 	current.Load().Close()
 	for i, want := range []bool{true, false} { // the second target is another one now
-		s := relay.states.Use(changed.targets[i].identity)
+		s := relay.states.Use(changed.targets[i].Identity)
 		given := s.Given()
 		if kept := s.Snapshot().Prompt-given.Prompt > 0; kept != want {
 			t.Errorf("target %d has kept its state: %v (%s)", i, kept, fmt.Sprint(s.Snapshot()))
 		}
-		relay.states.Release(changed.targets[i].identity)
+		relay.states.Release(changed.targets[i].Identity)
 	}
 }

@@ -92,7 +92,8 @@ func newStream(a *attempt, from chat.Stream) *stream {
 // take translates one event of the provider into the client's bytes.
 func (s *stream) take(ev frame.Event) error {
 	if s.lent == nil {
-		s.takeBuffer()
+		s.lent = eventBuffers.Get().(*[]byte)
+		s.buf = (*s.lent)[:0]
 	}
 	for s.from != nil || s.api.BareData {
 		line, rest, several := severalValues(ev.Data)
@@ -260,7 +261,7 @@ func (s *stream) begin() error {
 		contentType = cmp.Or(s.api.Media, "text/event-stream")
 	}
 	asStream(h, contentType)
-	return s.reply.startStream(s.status, h)
+	return s.reply.start(s.status, h, -1)
 }
 
 // failedAtOnce says that an error came before anything was sent to the client: it
@@ -300,11 +301,6 @@ func (s *stream) flush() error {
 // eventBuffers are the buffers that events are written from.
 var eventBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
-func (s *stream) takeBuffer() {
-	s.lent = eventBuffers.Get().(*[]byte)
-	s.buf = (*s.lent)[:0]
-}
-
 // giveBuffer returns the buffer after a write: a stream that waits holds none.
 func (s *stream) giveBuffer() {
 	if s.lent != nil && cap(s.buf) <= maxHeld {
@@ -330,9 +326,9 @@ func (s *stream) progress() {
 // close settles how the stream ended. A stream that the provider cut off ends with
 // the format's error event and without an end marker.
 func (s *stream) close(ctx context.Context, err error) error {
-	if ctx.Err() != nil || errors.Is(err, errClientGone) {
+	if ctx.Err() != nil || errors.Is(err, wire.ErrClientGone) {
 		settleSeen(s.attempt)
-		return errClientGone
+		return wire.ErrClientGone
 	}
 	something := s.reply.started || len(s.buf) > 0
 	complete := s.seen.Ended || s.seen.Finish != "" || !s.api.BareData && !s.api.Ends && s.from == nil && something
@@ -407,7 +403,7 @@ func (s *stream) brokenOff(err error) *attemptError {
 		e := chat.ErrorFrom(http.StatusBadGateway, told.Data)
 		e.Code = cmp.Or(e.Code, told.Type)
 		failed := brokenBy("error", e)
-		failed.failure.Reason = s.attempt.endpoint.provider.Reasons.Of(e)
+		failed.failure.Reason = s.attempt.endpoint.Provider.Reasons.Of(e)
 		return failed
 	}
 	return transportFailure(cutShort(err))

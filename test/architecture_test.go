@@ -70,3 +70,34 @@ func declares(source, name string) bool {
 	}
 	return regexp.MustCompile(`(?m)^(func|type) ` + name + `\b|^\t` + name + `\s`).MatchString(source)
 }
+
+// Files and folders of the repository that any page names must be there.
+func TestDocumentationNamesFilesThatExist(t *testing.T) {
+	pages := []string{"../CONTRIBUTING.md", "../README.md", "../SECURITY.md"}
+	for _, form := range []string{"../docs/*.md", "../plugin/*/README.md"} {
+		more, err := filepath.Glob(form)
+		if err != nil || len(more) == 0 {
+			t.Fatalf("%s: %v", form, err)
+		}
+		pages = append(pages, more...)
+	}
+	named := regexp.MustCompile("`((?:plugin|translators|test|kong|docs|bench|examples|deploy)/[\\w./-]*\\w)/?`")
+	found := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			if found++; strings.HasSuffix(m[1], "/NAME") { // the reader's own
+				continue
+			}
+			if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", page, m[1])
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d names were found", found)
+	}
+}

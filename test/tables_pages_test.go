@@ -180,6 +180,9 @@ func bodiesOf(p *providers.Provider, t route.Type) (bodies, streams string) {
 	case p.Operations[t] == nil:
 		return "translated, by chat", streams
 	case op.Format == translators.Client.Of(t).Format:
+		if op.Instead != nil && op.Instead.Leaves {
+			return "as they are, or translated where it has a part of it only", streams
+		}
 		return "as they are", streams
 	}
 	return "translated", streams

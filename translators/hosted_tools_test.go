@@ -71,7 +71,10 @@ func TestHostedToolsAreMappedBothWays(t *testing.T) {
 		{"gemini", `{"codeExecution":{}}`, "openrouter", "a/b", "", "codeExecution", ""},
 		{"responses", `{"type":"web_search","search_context_size":"high","filters":{"blocked_domains":["x.test"]}}`, "perplexity", "sonar", `"web_search_options":{"search_context_size":"high"},"search_domain_filter":["-x.test"]`, "", ""},
 		{"gemini", `{"googleSearch":{}}`, "dashscope", "qwen-plus-latest", `"enable_search":true`, "", ""},
-		{"gemini", `{"googleSearch":{}}`, "dashscope", "qwen3.7-max", "", "googleSearch", ""},
+		{"gemini", `{"googleSearch":{}}`, "dashscope", "qwen3.7-max", `{"type":"web_search"}`, "", ""}, // in Responses
+		{"gemini", `{"codeExecution":{}}`, "dashscope", "qwen3.8-max", `{"type":"code_interpreter"}`, "", ""},
+		{"gemini", `{"codeExecution":{}}`, "dashscope", "qwen-plus", "", "codeExecution", ""},
+		{"anthropic", toolset, "dashscope", "qwen3.8-max", "", "mcp_toolset", ""},                          // in its own words only
 		{"gemini", `{"googleSearch":{}}`, "kimi", "kimi-k2.6", "", "googleSearch", ""},                     // whose calls the client would answer
 		{"gemini", `{"googleSearch":{}}`, "databricks", "databricks-gemini-3-pro", "", "googleSearch", ""}, // beside functions
 		{"gemini", `{"googleSearch":{}}`, "openai", "gpt-5.1", `{"type":"web_search"}`, "", ""},

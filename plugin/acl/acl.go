@@ -13,6 +13,7 @@ import (
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/provider"
 )
 
 // What a client is told that may not use any target.
@@ -48,8 +49,47 @@ type Target struct {
 	Plain    func(model string) string // a model without what does not tell it from others; nil if there is no such thing
 }
 
-// InQuery returns the values of a query parameter; case is ignored in its name.
-func InQuery(raw, name string) (values []string) {
+// Request is what of a client's request decides which models it may name.
+type Request struct {
+	In          *wire.Inbound
+	API         *provider.API
+	Model       string            // what the client calls it; "" if it names none
+	Members     []jsonedit.Member // of the body; nil when it is not JSON
+	Body        bool              // there is a body that has been read
+	Unread      bool              // there is one that is forwarded and not read
+	FormUnknown bool              // there is a form that has not named the model yet
+}
+
+// At is the request at a target, which is asked for model; "" if that is not known.
+func (r *Request) At(t Target, model string) *Subject {
+	s := &Subject{In: r.In, Target: t, Asked: r.Model}
+	if model != "" {
+		s.Models = append(s.Models, model)
+	}
+	switch {
+	case r.API.Body == provider.TakeRaw: // the client's body is forwarded unchanged
+		encoding := strings.Join(r.In.Header["Content-Encoding"], "") // gzip has been decoded
+		s.Anywhere = true
+		s.Unseen = r.Body && (!namedOnce(r.Members) || encoding != "" && encoding != "identity")
+		for _, name := range append(inQuery(r.In.RawQuery, "model"), r.Model) {
+			if name = strings.TrimSpace(name); name != "" && name != model {
+				s.Models = append(s.Models, name)
+			}
+		}
+	case r.API.Body == provider.TakeSocket && r.API.Model == provider.ModelIgnored: // the first message names it
+		s.Unseen = model == ""
+	case r.API.Nested:
+		s.Unseen = r.Body || r.Unread
+	case r.Unread:
+		s.Unseen = r.API.Model == provider.ModelNeeded || r.API.Model == provider.ModelTaken
+	case r.FormUnknown:
+		s.Unseen = model == ""
+	}
+	return s
+}
+
+// inQuery returns the values of a query parameter; case is ignored in its name.
+func inQuery(raw, name string) (values []string) {
 	query, _ := url.ParseQuery(raw) // malformed parameters are ignored
 	for key, all := range query {
 		if strings.EqualFold(key, name) {
@@ -59,9 +99,9 @@ func InQuery(raw, name string) (values []string) {
 	return values
 }
 
-// NamedOnce says that every decoder finds the same model in an object: the object
+// namedOnce says that every decoder finds the same model in an object: the object
 // has one, or none.
-func NamedOnce(members []jsonedit.Member) bool {
+func namedOnce(members []jsonedit.Member) bool {
 	n := 0
 	for i := range members {
 		if key := members[i].Key; bytes.EqualFold(key, []byte("model")) {

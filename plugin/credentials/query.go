@@ -30,11 +30,17 @@ func filterQuery(raw string, keep func(name string) bool) string {
 	return strings.Join(kept, "&")
 }
 
-// WithoutQuery returns a raw query without the parameters called names. It returns
-// raw itself if there are none.
+// WithoutQuery returns a raw query without the parameters called names, in upper or
+// lower case. It returns raw itself if there are none.
 func WithoutQuery(raw string, names ...string) string {
-	return filterQuery(raw, func(name string) bool { return !slices.Contains(names, name) })
+	return filterQuery(raw, func(name string) bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	})
 }
+
+// HasQuery reports whether a raw query has a parameter called name, in upper or lower
+// case.
+func HasQuery(raw, name string) bool { return WithoutQuery(raw, name) != raw }
 
 // pairName returns the unescaped name of a pair, or the name unchanged if it is
 // malformed.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -189,6 +190,11 @@ func (p *pair) their(method string) (g got) {
 	return g
 }
 
+var (
+	interim      = regexp.MustCompile(`HTTP/1\.\d 1`)
+	otherVersion = regexp.MustCompile(`HTTP/([^1]|1[^.])`)
+)
+
 // known says why a difference is meant to be.
 func known(raw string, ours, theirs got) string {
 	switch {
@@ -201,7 +207,7 @@ func known(raw string, ours, theirs got) string {
 		return "folded fields are refused: RFC 9112 §5.2"
 	case ours.failed && spacedName(raw):
 		return "white space in a field's name is refused: RFC 9112 §5.1"
-	case ours.failed && strings.Count(raw, "HTTP/1.1 1") >= maxInterim:
+	case ours.failed && len(interim.FindAllString(raw, -1)) >= maxInterim:
 		return "so many interim answers are no answer"
 	case ours.failed && theirs.status < 100:
 		return "a status has three digits, and is not below 100"
@@ -211,7 +217,7 @@ func known(raw string, ours, theirs got) string {
 		return "malformed trailers are refused"
 	case strings.Contains(strings.ToLower(raw), "pragma"):
 		return "net/http makes Cache-Control of Pragma"
-	case ours.failed && strings.Contains(raw, "HTTP/") && !strings.HasPrefix(raw, "HTTP/1."):
+	case ours.failed && otherVersion.MatchString(raw):
 		return "only HTTP/1 is HTTP/1"
 	}
 	return ""

@@ -14,6 +14,7 @@ import (
 type output struct {
 	conn    net.Conn
 	raw     syscall.RawConn // of a plain socket, else nil
+	tls     *secured        // conn, where it is one
 	time    timer           // the write deadline
 	wait    time.Duration   // for one write; if negative, the deadline is set elsewhere
 	buf     []byte
@@ -26,6 +27,7 @@ type output struct {
 
 func (o *output) open(conn net.Conn, wait time.Duration, raw syscall.RawConn) {
 	o.conn, o.wait, o.raw = conn, wait, raw
+	o.tls, _ = conn.(*secured)
 	o.ready = o.writeReady
 	o.time.set = conn.SetWriteDeadline
 }
@@ -63,7 +65,11 @@ func (o *output) flushWith(p, q []byte) error {
 		o.vectors = [3][]byte{o.buf, p, q}
 		all := net.Buffers(o.vectors[:])
 		var n int64
-		n, o.err = all.WriteTo(o.conn)
+		if o.tls != nil {
+			n, o.err = o.tls.writeAll(all)
+		} else {
+			n, o.err = all.WriteTo(o.conn)
+		}
 		o.sent += n
 		o.vectors = [3][]byte{}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 )
 
 // secured is a connection with TLS. While it waits, neither it nor the socket below
@@ -53,6 +54,23 @@ func (s *secured) Read(p []byte) (int, error) {
 			return n, nil // any error but errDry is returned again by the next Read
 		}
 	}
+}
+
+// writeAll writes what takes several records. The socket is given as many records at
+// once as a batch holds: one by one, writing them costs more than encrypting them.
+func (s *secured) writeAll(all [][]byte) (n int64, err error) {
+	s.below.collect()
+	for _, p := range all {
+		var one int
+		one, err = s.Conn.Write(p)
+		if n += int64(one); err != nil {
+			break
+		}
+	}
+	if e := s.below.deliver(); err == nil {
+		err = e
+	}
+	return n, err
 }
 
 // empty reports whether TLS holds nothing: no bytes for the application, no part
@@ -129,6 +147,9 @@ type below struct {
 	dry  bool
 	hold bool // what TLS writes stays in out, if it fits
 
+	writing sync.Mutex // TLS may answer what it reads while writeAll writes
+	batch   []byte     // collects what TLS writes; nil unless writeAll writes
+
 	head   int // bytes of a record's header that TLS has taken
 	header [recordHeader]byte
 	left   int // bytes that the record still has, once its header has been taken
@@ -176,6 +197,11 @@ func (b *below) Read(p []byte) (int, error) {
 
 // Write implements io.Writer.
 func (b *below) Write(p []byte) (int, error) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	if b.batch != nil {
+		return len(p), b.add(p)
+	}
 	if b.hold && len(b.out.room())+len(p) <= bufferSize {
 		b.out.buf = append(b.out.buf, p...)
 		return len(p), b.out.err
@@ -186,6 +212,43 @@ func (b *below) Write(p []byte) (int, error) {
 	before := b.out.sent
 	b.out.send(p)
 	return int(b.out.sent - before), b.out.err
+}
+
+// A batch holds seven records of the largest size; more of them cost hardly less.
+const (
+	maxRecord = 16<<10 + 256 // bytes with all that a record has beside its content (RFC 8446 §5.2)
+	batchSize = 7 * maxRecord
+)
+
+var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
+
+// collect makes Write collect what it is given, until deliver.
+func (b *below) collect() {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.batch = batches.Get().(*[batchSize]byte)[:0]
+}
+
+// add collects p, and writes what has been collected when there is no room for it.
+func (b *below) add(p []byte) error {
+	if len(b.batch)+len(p) > batchSize {
+		b.out.send(b.batch)
+		b.batch = b.batch[:0]
+	}
+	b.batch = append(b.batch, p...)
+	return b.out.err
+}
+
+// deliver writes what has been collected.
+func (b *below) deliver() error {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	if b.out.err == nil {
+		b.out.send(b.batch)
+	}
+	batches.Put((*[batchSize]byte)(b.batch[:batchSize]))
+	b.batch = nil
+	return b.out.err
 }
 
 // recordHeader is how long the header of a TLS record is; its last two bytes

@@ -220,3 +220,33 @@ func TestConnectionsToAHostShareAConfiguration(t *testing.T) {
 		t.Errorf("with a name of its own: %q", got)
 	}
 }
+
+func TestRecordsOfALargeRequestAreWrittenTogether(t *testing.T) {
+	var got []byte
+	up := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, _ = io.ReadAll(r.Body)
+	}))
+	defer up.Close()
+	var writes atomic.Int32
+	client := newClient(t, &tls.Config{RootCAs: rootsOf(up)}, "")
+	client.dialSocket = func(ctx context.Context, address string) (net.Conn, error) {
+		conn, err := dialTCP(ctx, address)
+		return counted{conn, &writes}, err
+	}
+	for _, c := range []struct{ size, most int32 }{
+		{0, 1}, {7 << 10, 1}, {20 << 10, 1}, {100 << 10, 1}, {450 << 10, 5}, {2 << 20, 20},
+	} {
+		body := bytes.Repeat([]byte("0123456789abcde"), int(c.size)/15+1)[:c.size]
+		for range 2 { // the first makes the connection
+			writes.Store(0)
+			a, err := client.Do(context.Background(), outgoing(t, "POST", up.URL, string(body)))
+			text(t, a, err)
+		}
+		if !bytes.Equal(got, body) {
+			t.Errorf("of %d bytes others arrived, %d of them", c.size, len(got))
+		}
+		if n := writes.Load(); n > c.most {
+			t.Errorf("%d bytes took %d writes, want %d", c.size, n, c.most)
+		}
+	}
+}

@@ -5,11 +5,15 @@
 package failover
 
 import (
+	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"go-ai-proxy/plugin/balancer"
+	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 )
 
@@ -126,4 +130,37 @@ var requestsFault = []string{Refused, "http_400", "http_404", "http_409", "http_
 // MayBeRequests says whether f may be the request's own fault.
 func (f *Failure) MayBeRequests() bool {
 	return f.AboutRequest() || slices.Contains(requestsFault, f.Criterion) && (f.Reason == "" || f.Reason == chat.InvalidModel)
+}
+
+// CriterionOf names an error of calling a provider in the words of failover_criteria.
+func CriterionOf(err error) string {
+	var t *wire.TransportError
+	switch {
+	case errors.As(err, &t) && t.Timeout:
+		return "timeout"
+	case t != nil && t.Phase == wire.Sent && strings.Contains(t.Error(), "malformed"): // the word that net/http and net/textproto use
+		return "invalid_header"
+	}
+	return "error"
+}
+
+// maxRest is the longest time for which a provider's Retry-After excludes a
+// target.
+const maxRest = 5 * time.Minute
+
+// RetryAfter is for how long, from now on, a provider asks with its Retry-After header to
+// be left alone, at most maxRest. The header is in seconds or a date (RFC 9110
+// §10.2.3).
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return 0
+	}
+	d := time.Duration(0)
+	if n, err := strconv.ParseFloat(v, 64); err == nil {
+		d = time.Duration(min(n, maxRest.Seconds()) * float64(time.Second))
+	} else if at, err := http.ParseTime(v); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), maxRest)
 }

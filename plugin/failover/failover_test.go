@@ -1,7 +1,9 @@
 package failover
 
 import (
+	"net/http"
 	"testing"
+	"time"
 
 	"go-ai-proxy/plugin/balancer"
 	"go-ai-proxy/translators/chat"
@@ -100,6 +102,18 @@ func TestRequestsAreToBlameForSome(t *testing.T) {
 	} {
 		if may, lasts, isFor := c.f.MayBeRequests(), c.f.Lasts(), c.f.IsFor(c.fallbackFor); may != c.may || lasts != c.lasts || isFor != c.isFor {
 			t.Errorf("%v: %v %v %v", c.f, may, lasts, isFor)
+		}
+	}
+}
+
+func TestRetryAfterTakesSecondsAndDates(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for in, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "0.5": 500 * time.Millisecond, "-7": 0, "1e999": 0, "1e300": maxRest, "NaN": 0, "Inf": maxRest, "-Inf": 0, "soon": 0, "7 seconds": 0,
+		"Mon, 23 Nov 2026 12:01:00 GMT": time.Minute, "Mon, 23 Nov 2026 11:00:00 GMT": 0, "Mon, 23 Nov 2099 11:00:00 GMT": maxRest,
+	} {
+		if got := RetryAfter(http.Header{"Retry-After": {in}}, now); got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package hedge decides when a request without an answer is sent to a second target,
-// and bounds how many are. It knows times and counts only: the relay measures the first
-// and asks. Start with Policy.
+// and bounds how many are: Policy. It runs the two, of which one wins: Race. It knows
+// times and counts only: the relay measures the first, and makes the requests.
 package hedge
 
 import (

@@ -66,3 +66,62 @@ func TestBudgetBoundsTheShare(t *testing.T) {
 		t.Errorf("%d could be saved up", taken)
 	}
 }
+
+// raced runs first, with second as its hedge from the start, and returns the race.
+func raced(t *testing.T, first, second func(p *Racer, r *Race)) (r *Race, hedge *Racer, stacks int) {
+	t.Helper()
+	r = &Race{First: NewRacer(t.Context())}
+	began := make(chan struct{})
+	r.HedgeAfter(0, func() *Racer {
+		defer close(began)
+		hedge = NewRacer(t.Context())
+		return hedge
+	}, func() { second(hedge, r) }, func([]byte) { stacks++ })
+	<-began
+	r.First.Run(func() { first(r.First, r) })
+	r.Join(false)
+	return r, hedge, stacks
+}
+
+func TestWinnerCancelsTheOther(t *testing.T) {
+	wins := func(p *Racer, r *Race) {
+		lost, ok := r.Claim(p, func() {})
+		if !ok || lost == nil || lost.Ctx.Err() == nil {
+			t.Errorf("the other one: %+v, %v", lost, ok)
+		}
+	}
+	loses := func(p *Racer, r *Race) {
+		<-p.Ctx.Done()
+		if _, ok := r.Claim(p, func() { t.Error("observed") }); ok {
+			t.Error("both have won")
+		}
+	}
+	if r, _, _ := raced(t, wins, loses); r.Winner() != r.First {
+		t.Error("the first one has not won")
+	}
+	if r, hedge, _ := raced(t, loses, wins); r.Winner() != hedge || hedge == nil {
+		t.Error("the hedge has not won")
+	}
+}
+
+func TestHedgeThatPanicsIsTold(t *testing.T) {
+	r, hedge, stacks := raced(t, func(*Racer, *Race) {}, func(*Racer, *Race) { panic("it") })
+	if stacks != 1 || hedge.Panicked != "it" || r.Winner() != nil {
+		t.Errorf("%d stacks, %v", stacks, hedge.Panicked)
+	}
+}
+
+func TestNoHedgeStartsOnceThereIsAnAnswer(t *testing.T) {
+	r := &Race{First: NewRacer(t.Context())}
+	r.HedgeAfter(time.Hour, func() *Racer { t.Error("started"); return nil }, func() {}, func([]byte) {})
+	r.First.Run(func() {
+		if lost, ok := r.Claim(r.First, func() {}); !ok || lost != nil {
+			t.Errorf("%v, %v", lost, ok)
+		}
+	})
+	r.timer.Reset(0)
+	r.Join(false)
+	if r.enter(func() *Racer { t.Error("entered"); return nil }) != nil {
+		t.Error("a hedge after the end")
+	}
+}

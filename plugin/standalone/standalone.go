@@ -9,7 +9,6 @@
 package standalone
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -67,13 +66,9 @@ func Run(ctx context.Context, schema *config.Schema, args []string, log zerolog.
 	}
 	relay := plugin.NewRelay(schema, log, kind)
 	defer relay.Close()
-	relay.CheckHealth()
-	if err := relay.Share(os.Getenv(plugin.RedisEnv)); err != nil {
-		return err
-	}
 	entries := lines.Entries(stdout, log)
 	defer entries.Close(time.Second)
-	shown, err := relay.Show(cmp.Or(os.Getenv(monitor.AddrEnv), monitor.StandaloneAddr), map[string]func() uint64{"go_ai_proxy_log_entries_dropped_total": entries.Dropped})
+	shown, err := relay.Start(monitor.StandaloneAddr, map[string]func() uint64{"go_ai_proxy_log_entries_dropped_total": entries.Dropped})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -76,9 +77,23 @@ func First(h http.Header, name string) string {
 	return ""
 }
 
+// HeaderValue is s without the characters that a header cannot hold.
+func HeaderValue(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, s)
+}
+
 // ErrMalformed is a body that cannot be what was sent: its framing is broken.
 // Reading the client's gives it to the relay, which refuses the request.
 var ErrMalformed = errors.New("malformed body")
+
+// ErrClientGone replaces the errors of reading from and writing to a client that has
+// disconnected.
+var ErrClientGone = errors.New("the client is gone")
 
 // Upstream sends requests to providers. It follows no redirects, adds no
 // headers of its own but Host and Content-Length, and does not decompress.

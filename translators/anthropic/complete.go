@@ -85,7 +85,7 @@ func (complete) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		NoUsage: true,
 		Choices: []chat.Choice{{
 			Parts:    []chat.Part{{Kind: chat.Text, Text: v.GetText("completion")}},
-			Finish:   finishReason(v.GetStringBytes("stop_reason")),
+			Finish:   finishReasons.Of(v.GetStringBytes("stop_reason")),
 			StopText: v.GetString("stop"),
 		}},
 	}, nil

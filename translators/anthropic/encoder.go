@@ -23,36 +23,22 @@ type encoder struct {
 	blocks int           // blocks so far: the index of the next
 	open   int           // index of the open block, or -1
 	kind   chat.PartKind // of the open block
-	calls  []callBlock   // of the tool calls, in their order
+	calls  chat.CallBlocks
 
 	waiting []*chat.Citation // for a block of text
 	runs    map[*chat.Run]int
 
-	reason   chat.FinishReason
-	sequence []byte
-	usage    chat.Usage
-	counted  bool
+	ending chat.Ending
 }
-
-// callBlock is the block of a tool call.
-type callBlock struct{ call, block int }
 
 func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	if e.closed || d.Choice > 0 {
 		return dst // the format has only one answer
 	}
-	switch d.Kind {
-	case chat.UsageDelta:
-		if d.Usage != nil {
-			e.usage, e.counted = *d.Usage, true
-		}
+	switch {
+	case e.ending.Take(d):
 		return dst
-	case chat.Finish:
-		if d.Reason != "" {
-			e.reason, e.sequence = d.Reason, append(e.sequence[:0], d.Text...)
-		}
-		return dst
-	case chat.ErrorDelta:
+	case d.Kind == chat.ErrorDelta:
 		e.closed = true
 		dst = append(dst, "event: error\ndata: "...)
 		return append(Dialect.AppendError(dst, d.Err), '\n', '\n')
@@ -101,10 +87,10 @@ func (e *encoder) appendStart(dst []byte, d *chat.Delta) []byte {
 	dst = append(dst, "event: message_start\ndata: "+`{"type":"message_start","message":`...)
 	dst = appendHead(dst, id, model, &e.meta)
 	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"usage":`...)
-	if !e.counted {
-		e.usage.Prompt = e.meta.PromptTokens
+	if !e.ending.Counted {
+		e.ending.Usage.Prompt = e.meta.PromptTokens
 	}
-	dst = appendUsage(dst, &e.usage)
+	dst = appendUsage(dst, &e.ending.Usage)
 	return append(dst, "}}\n\n"...)
 }
 
@@ -176,7 +162,7 @@ func (e *encoder) appendClose(dst []byte) []byte {
 func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	n := len(e.calls)
 	dst = e.appendBlockStart(e.appendClose(dst), chat.ToolCall)
-	e.calls = append(e.calls, callBlock{call: d.Index, block: e.open})
+	e.calls = append(e.calls, chat.CallBlock{Call: d.Index, Block: e.open})
 	dst = appendUseHead(dst, d.ID, chat.ToolName(&e.meta, d.Name), e.meta.ID, n)
 	dst = append(dst, `,"input":{}}}`+"\n\n"...)
 	return e.appendArguments(dst, d)
@@ -189,10 +175,8 @@ func (e *encoder) appendArguments(dst []byte, d *chat.Delta) []byte {
 	if len(d.Text) == 0 {
 		return dst
 	}
-	for i := len(e.calls) - 1; i >= 0; i-- {
-		if c := e.calls[i]; c.call == d.Index {
-			return e.appendDelta(dst, c.block, `{"type":"input_json_delta","partial_json":`, d.Text)
-		}
+	if block, ok := e.calls.Of(d.Index); ok {
+		return e.appendDelta(dst, block, `{"type":"input_json_delta","partial_json":`, d.Text)
 	}
 	return dst
 }
@@ -203,8 +187,8 @@ func (e *encoder) appendEnd(dst []byte) []byte {
 	e.closed = true
 	dst = e.appendClose(dst)
 	dst = append(dst, "event: message_delta\ndata: "+`{"type":"message_delta","delta":{`...)
-	dst = appendStop(dst, e.reason, e.sequence, len(e.calls) > 0)
+	dst = appendStop(dst, e.ending.Reason, e.ending.Sequence, len(e.calls) > 0)
 	dst = append(dst, `},"usage":`...)
-	dst = appendUsage(dst, &e.usage)
+	dst = appendUsage(dst, &e.ending.Usage)
 	return append(dst, "}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"...)
 }

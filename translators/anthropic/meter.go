@@ -78,7 +78,7 @@ func seeUsage(v *jsonedit.Value, seen *chat.Seen) {
 
 func seeFinish(v *jsonedit.Value, seen *chat.Seen) {
 	if reason := v.GetStringBytes("stop_reason"); len(reason) > 0 {
-		seen.Finish = finishReason(reason)
+		seen.Finish = finishReasons.Of(reason)
 	}
 }
 

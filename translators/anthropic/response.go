@@ -18,7 +18,7 @@ var (
 // finishReasons maps stop_reason. pause_turn is a stop: it is a server tool's turn
 // that could be continued, which a client of another format cannot do.
 // https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
-var finishReasons = map[string]chat.FinishReason{
+var finishReasons = chat.FinishReasons{
 	"end_turn":                      chat.Stop,
 	"stop_sequence":                 chat.Stop,
 	"pause_turn":                    chat.Stop,
@@ -26,15 +26,6 @@ var finishReasons = map[string]chat.FinishReason{
 	"model_context_window_exceeded": chat.Length,
 	"tool_use":                      chat.ToolCalls,
 	"refusal":                       chat.ContentFilter,
-}
-
-// finishReason returns the internal reason. An unknown reason is kept unchanged, and
-// no reason stays "".
-func finishReason(stop []byte) chat.FinishReason {
-	if f, ok := finishReasons[string(stop)]; ok {
-		return f
-	}
-	return chat.FinishReason(stop)
 }
 
 // ParseResponse reads a Message. The two blocks of a server tool, which has already run,
@@ -52,7 +43,7 @@ func (messages) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	}
 	r := &chat.Response{ID: v.GetString("id"), Model: v.GetString("model")}
 	c := chat.Choice{
-		Finish:   finishReason(v.GetStringBytes("stop_reason")),
+		Finish:   finishReasons.Of(v.GetStringBytes("stop_reason")),
 		StopText: stopText(v),
 	}
 	parseContent(&c, content.GetArray())
@@ -176,8 +167,8 @@ func mergeUsage(u *chat.Usage, v *jsonedit.Value) bool {
 		}
 		c, u.Calls = sum, len(steps)
 	}
-	set(&u.SearchUnits, v.Get("server_tool_use", "web_search_requests"))
-	set(&u.Reasoning, v.Get("output_tokens_details", "thinking_tokens"))
+	chat.Counter(&u.SearchUnits, v.Get("server_tool_use", "web_search_requests"))
+	chat.Counter(&u.Reasoning, v.Get("output_tokens_details", "thinking_tokens"))
 	if string(v.GetStringBytes("speed")) == "fast" {
 		u.ServiceTier = "fast"
 	} else if tier := v.GetStringBytes("service_tier"); len(tier) > 0 && string(tier) != u.ServiceTier {
@@ -193,13 +184,20 @@ func mergeUsage(u *chat.Usage, v *jsonedit.Value) bool {
 // counters are Anthropic's counters. No token is in two of them.
 type counters struct{ input, cached, written, written5m, written1h, output int }
 
+// read replaces the counters by those in v. A prompt does not shrink: servers with
+// Anthropic's API that count it at the start of a stream have zeros for it at the end.
 func (c *counters) read(v *jsonedit.Value) bool {
-	found := set(&c.input, v.Get("input_tokens"))
-	found = set(&c.output, v.Get("output_tokens")) || found
-	set(&c.cached, v.Get("cache_read_input_tokens"))
-	set(&c.written, v.Get("cache_creation_input_tokens"))
-	set(&c.written5m, v.Get("cache_creation", "ephemeral_5m_input_tokens"))
-	set(&c.written1h, v.Get("cache_creation", "ephemeral_1h_input_tokens"))
+	before := *c
+	found := chat.Counter(&c.input, v.Get("input_tokens"))
+	found = chat.Counter(&c.output, v.Get("output_tokens")) || found
+	chat.Counter(&c.cached, v.Get("cache_read_input_tokens"))
+	chat.Counter(&c.written, v.Get("cache_creation_input_tokens"))
+	chat.Counter(&c.written5m, v.Get("cache_creation", "ephemeral_5m_input_tokens"))
+	chat.Counter(&c.written1h, v.Get("cache_creation", "ephemeral_1h_input_tokens"))
+	if v.GetInt("input_tokens")+v.GetInt("cache_read_input_tokens")+v.GetInt("cache_creation_input_tokens") == 0 {
+		before.output = c.output
+		*c = before
+	}
 	return found
 }
 
@@ -210,16 +208,4 @@ func (c *counters) add(o *counters) {
 	c.written5m += o.written5m
 	c.written1h += o.written1h
 	c.output += o.output
-}
-
-func set(n *int, v *jsonedit.Value) bool {
-	if v == nil || v.Type() != jsonedit.TypeNumber {
-		return false
-	}
-	i, err := v.Int()
-	if err != nil || i < 0 {
-		return false
-	}
-	*n = i
-	return true
 }

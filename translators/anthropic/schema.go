@@ -33,6 +33,9 @@ func strictOf(schema chat.Raw) *strictSchema {
 		return nil
 	}
 	s := &strictSchema{}
+	if _, recursive := chat.Inlined(schema); recursive { // "Not supported: Recursive schemas, External $ref"
+		return nil
+	}
 	if s.text = s.append(nil, v); s.open {
 		return nil
 	}
@@ -94,17 +97,10 @@ func isBound(name string, v *jsonedit.Value) bool {
 
 // append writes a schema or a list of them.
 func (s *strictSchema) append(dst []byte, v *jsonedit.Value) []byte {
-	switch v.Type() {
-	case jsonedit.TypeArray:
-		dst = append(dst, '[')
-		for _, schema := range v.GetArray() {
-			dst = s.append(jsonedit.AppendComma(dst), schema)
-		}
-		return append(dst, ']')
-	case jsonedit.TypeObject:
-	default:
-		return jsonedit.AppendValue(dst, v)
-	}
+	return jsonedit.AppendObjects(dst, v, s.appendOne)
+}
+
+func (s *strictSchema) appendOne(dst []byte, v *jsonedit.Value) []byte {
 	var said []string
 	object := v.Exists("properties") || string(v.GetStringBytes("type")) == "object"
 	dst = append(dst, '{')

@@ -75,3 +75,24 @@ func TestOlderModelsAreAskedForJSONInWords(t *testing.T) {
 		t.Errorf("the tool is strict: %v", tool)
 	}
 }
+
+// "Not supported: Recursive schemas, External $ref".
+// https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+func TestRecursiveSchemasAreNotEnforced(t *testing.T) {
+	for schema, want := range map[string]bool{
+		`{"type":"object","properties":{"next":{"$ref":"#/$defs/A"}},"$defs":{"A":{"type":"object","properties":{"next":{"$ref":"#/$defs/A"}}}}}`: false,
+		`{"type":"object","properties":{"next":{"$ref":"#"}}}`:                                      false,
+		`{"type":"object","properties":{"a":{"$ref":"https://x.test/a.json"}}}`:                     false,
+		`{"type":"object","properties":{"a":{"$ref":"#/$defs/A"}},"$defs":{"A":{"type":"string"}}}`: true,
+	} {
+		body, err := translate(t, "claude-sonnet-4-5", `{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":`+schema+`}}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":`+schema+`}}}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		strict := body["tools"].([]any)[0].(map[string]any)["strict"] != nil
+		system, _ := body["system"].(string)
+		if strict != want || (body["output_config"] != nil) != want || strings.Contains(system, "JSON schema") == want {
+			t.Errorf("%s: strict %v, output_config %v, system %q", schema, strict, body["output_config"], system)
+		}
+	}
+}

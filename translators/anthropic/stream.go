@@ -217,7 +217,7 @@ func (s *stream) call(index int) *openBlock {
 func (s *stream) finish(v *jsonedit.Value) {
 	d := v.Get("delta")
 	if reason := d.GetStringBytes("stop_reason"); len(reason) > 0 {
-		f := chat.Delta{Kind: chat.Finish, Reason: finishReason(reason)}
+		f := chat.Delta{Kind: chat.Finish, Reason: finishReasons.Of(reason)}
 		if string(reason) == "stop_sequence" {
 			f.Text = d.GetStringBytes("stop_sequence")
 		}

@@ -229,6 +229,27 @@ func TestIterationsAreSummed(t *testing.T) {
 	}
 }
 
+func TestPromptCountedAtTheStartIsNotTakenBackAtTheEnd(t *testing.T) {
+	for _, end := range []string{
+		`{"output_tokens":9}`,
+		`{"input_tokens":0,"output_tokens":9}`,
+		`{"input_tokens":0,"cache_read_input_tokens":0,"cache_creation_input_tokens":0,"output_tokens":9}`,
+		`{"input_tokens":null,"cache_read_input_tokens":null,"output_tokens":9}`,
+		`{"input_tokens":2,"cache_read_input_tokens":30,"cache_creation_input_tokens":4,"output_tokens":9}`,
+	} {
+		var u chat.Usage
+		for _, usage := range []string{`{"input_tokens":2,"cache_read_input_tokens":30,"cache_creation_input_tokens":4,"output_tokens":1}`, end} {
+			v, err := jsonedit.Parse([]byte(usage))
+			if err != nil || !mergeUsage(&u, v) {
+				t.Fatal(usage, err)
+			}
+		}
+		if want := (chat.Usage{Prompt: 36, Cached: 30, CacheWrite: 4, Completion: 9}); u != want {
+			t.Errorf("%s: %+v, want %+v", end, u, want)
+		}
+	}
+}
+
 func TestStreamCutAnywhereSaysTheSame(t *testing.T) {
 	stream := fixture(t, "blocks.sse")
 	want, _ := collect(t, bytes.NewReader(stream))

@@ -45,6 +45,7 @@ var withJobs = &provider.Provider{
 	Base:        base,
 	Prefix:      prefix,
 	Query:       query,
+	Asked:       asked,
 	Kinds: []provider.Kind{
 		{Options: target.Options{AzureInstance: "i", AzureDeploymentID: "d"}},
 		{Model: "claude-sonnet-4-5", Options: target.Options{AzureInstance: "i", AzureDeploymentID: "claude-sonnet-4-5"}},
@@ -101,12 +102,8 @@ func prefix(t *target.Target) string {
 	return "/openai/deployments/" + t.Options.AzureDeploymentID
 }
 
-func query(t *target.Target) [][2]string {
-	if v := version(t); v != "" {
-		return [][2]string{{"api-version", v}}
-	}
-	return nil
-}
+// query has an empty version where there is none, so that the client's is not sent.
+func query(t *target.Target) [][2]string { return [][2]string{{versionParam, version(t)}} }
 
 // deployment returns the Path of an operation of the deployment.
 func deployment(suffix string) func(*target.Target, bool) (string, error) {
@@ -147,10 +144,8 @@ func named(t *target.Target) []chat.Member {
 }
 
 // beforeStreamOptions is an Edit.NoStreamOptions: the version is older than
-// stream_options. It is false if the configured URL may have a version of its own.
-func beforeStreamOptions(t *target.Target) bool {
-	return olderThan(streamOptions, t.Options.AzureAPIVersion) && !strings.Contains(t.Options.UpstreamURL, "api-version=")
-}
+// stream_options.
+func beforeStreamOptions(t *target.Target) bool { return olderThan(streamOptions, versionOf(t)) }
 
 // check warns of a version that is not sent: for Claude, and where only /openai/v1 has
 // the operation, whose versions are no dates.

@@ -57,9 +57,32 @@ func TestAFoundryResourceIsItsWholeHost(t *testing.T) {
 }
 
 func TestStreamOptionsAreKnownSinceSeptember2024(t *testing.T) {
-	for version, refused := range map[string]bool{"2023-05-15": true, "2024-08-01-preview": true, "2024-09-01-preview": false, "2024-10-21": false, "v1": false, "preview": false, "": false} {
-		if got := beforeStreamOptions(&target.Target{Options: &target.Options{AzureAPIVersion: version}}); got != refused {
-			t.Errorf("%s: refused %t", version, got)
+	const below = "https://h/openai/deployments/d/chat/completions?api-version="
+	for _, c := range []struct {
+		configured, url, query string
+		refused                bool
+	}{
+		{"2023-05-15", "", "", true},
+		{"2024-08-01-preview", "", "", true},
+		{"2024-09-01-preview", "", "", false},
+		{"2024-10-21", "", "", false},
+		{"v1", "", "", false},
+		{"preview", "", "", false},
+		{"", "", "", false},
+		{"2024-10-21", below + "2024-02-01", "", true},
+		{"2023-05-15", below + "2024-10-21", "", false},
+		{"2023-05-15", "https://h/openai/v1/chat/completions", "", false},
+		{"2024-10-21", "", "api-version=2024-02-01", true},
+		{"2023-05-15", "", "Api-Version=2024-10-21", false},
+		{"2023-05-15", below + "2024-02-01", "api-version=2024-10-21", true},
+		{"v1", "", "api-version=2024-02-01", false},
+	} {
+		on := &target.Target{Options: &target.Options{AzureAPIVersion: c.configured, UpstreamURL: c.url}}
+		if got := beforeStreamOptions(asked(on, c.query)); got != c.refused {
+			t.Errorf("%+v: refused %t", c, got)
+		}
+		if on.Options.AzureAPIVersion != c.configured {
+			t.Errorf("%+v: the configuration became %s", c, on.Options.AzureAPIVersion)
 		}
 	}
 }

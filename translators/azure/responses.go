@@ -1,7 +1,7 @@
 package azure
 
 import (
-	"net/url"
+	"strings"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
@@ -37,9 +37,9 @@ var counter = func() *provider.Operation {
 	op := openai.InputTokensAt("/openai/v1/responses/input_tokens")
 	op.Query = func(t *target.Target) [][2]string {
 		if versionOf(t) == "preview" {
-			return [][2]string{{"api-version", "preview"}}
+			return [][2]string{{versionParam, "preview"}}
 		}
-		return nil
+		return [][2]string{{versionParam, ""}}
 	}
 	return op
 }()
@@ -55,32 +55,18 @@ func responsesPath(t *target.Target, _ bool) (string, error) {
 
 func responsesQuery(t *target.Target) [][2]string {
 	if v := versionOf(t); v == "preview" || dated(v) {
-		return [][2]string{{"api-version", v}}
+		return [][2]string{{versionParam, v}}
 	}
-	return nil
+	return [][2]string{{versionParam, ""}}
 }
 
 // dated reports whether a dated version has Responses.
 func dated(version string) bool { return !inV1(version) && !olderThan(responsesAPI, version) }
 
-// versionOf is the version that the configured URL has, or else the option's.
-func versionOf(t *target.Target) string {
-	if v := versionInURL(t); v != "" {
-		return v
-	}
-	return t.Options.AzureAPIVersion
-}
-
-func versionInURL(t *target.Target) string {
-	if u, err := url.Parse(t.Options.UpstreamURL); err == nil {
-		return u.Query().Get("api-version")
-	}
-	return ""
-}
-
 // fixedBefore reports whether the configured URL has a version without Responses.
 func fixedBefore(t *target.Target) bool {
-	v := versionInURL(t)
+	_, params, _ := strings.Cut(t.Options.UpstreamURL, "?")
+	v := versionIn(params)
 	return !inV1(v) && !dated(v)
 }
 

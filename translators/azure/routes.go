@@ -111,7 +111,7 @@ func onlyV1(r route.Type) bool {
 
 // version returns the api-version for the query, or "" for none.
 func version(t *target.Target) string {
-	version := t.Options.AzureAPIVersion
+	version := versionOf(t)
 	if onlyV1(t.Route) && !inV1(version) { // which refuses dates
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
@@ -44,10 +45,11 @@ var (
 	converseAPI = &provider.API{
 		Format: provider.BedrockConverse, Dialect: Dialect, Check: provider.Needs("messages"), Streams: true, Model: provider.ModelInPath,
 		Framing: frame.EventStream, Media: "application/vnd.amazon.eventstream", Ends: true,
+		Prose: openai.PromptWords,
 	}
 	invokeAPI = &provider.API{
 		Format: provider.BedrockInvoke, Streams: true, Model: provider.ModelInPath,
-		Framing: frame.EventStream, Media: "application/vnd.amazon.eventstream",
+		Framing: frame.EventStream, Media: "application/vnd.amazon.eventstream", Prose: openai.PromptWords,
 	}
 	countAPI = &provider.API{
 		Format: provider.BedrockCount, Dialect: countDialect{Dialect}, Count: appendTokens, Beside: provider.BedrockConverse,

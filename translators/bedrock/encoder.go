@@ -24,22 +24,16 @@ type encoder struct {
 	blocks int // blocks so far: the index of the next
 	open   int // index of the open block, or -1
 	kind   chat.PartKind
-	calls  []callBlocks
+	calls  chat.CallBlocks
 	runs   map[*chat.Run]int
 
-	reason   chat.FinishReason
-	sequence bool // a stop sequence ended the answer
-	usage    chat.Usage
-	counted  bool
-	trace    []byte
+	ending chat.Ending
+	trace  []byte
 
 	waiting []*chat.Citation // for a block of text
 
 	payload []byte
 }
-
-// callBlocks says in which block a call is.
-type callBlocks struct{ call, block int }
 
 func event(name string) []frame.Header {
 	return []frame.Header{{Name: ":event-type", Value: name}, {Name: ":content-type", Value: "application/json"}, {Name: ":message-type", Value: "event"}}
@@ -59,17 +53,10 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	if e.closed || d.Choice > 0 {
 		return dst // the format has only one answer
 	}
+	if e.ending.Take(d) {
+		return dst
+	}
 	switch d.Kind {
-	case chat.UsageDelta:
-		if d.Usage != nil {
-			e.usage, e.counted = *d.Usage, true
-		}
-		return dst
-	case chat.Finish:
-		if d.Reason != "" {
-			e.reason, e.sequence = d.Reason, len(d.Text) > 0
-		}
-		return dst
 	case chat.ExtraDelta:
 		if string(d.Name) == "trace" {
 			e.trace = append(e.trace[:0], d.Raw...)
@@ -169,7 +156,7 @@ func (e *encoder) appendClose(dst []byte) []byte {
 
 func (e *encoder) appendCall(dst []byte, d *chat.Delta) []byte {
 	dst = e.next(e.appendClose(dst), chat.ToolCall)
-	e.calls = append(e.calls, callBlocks{call: d.Index, block: e.open})
+	e.calls = append(e.calls, chat.CallBlock{Call: d.Index, Block: e.open})
 	p := append(jsonedit.AppendName(e.index(e.open), "start"), `{"toolUse":{`...)
 	p = jsonedit.AppendText(appendCallID(p, d.ID, e.meta.ID, len(e.calls)-1), "name", chat.ToolName(&e.meta, d.Name))
 	e.payload = append(p, "}}}"...)
@@ -181,10 +168,8 @@ func (e *encoder) appendArguments(dst []byte, call int, said []byte) []byte {
 	if len(said) == 0 {
 		return dst
 	}
-	for i := range e.calls {
-		if e.calls[i].call == call {
-			return e.appendDelta(dst, e.calls[i].block, `{"toolUse":{"input":`, said, `}}`)
-		}
+	if block, ok := e.calls.Of(call); ok {
+		return e.appendDelta(dst, block, `{"toolUse":{"input":`, said, `}}`)
 	}
 	return dst
 }
@@ -193,17 +178,17 @@ func (e *encoder) appendArguments(dst []byte, call int, said []byte) []byte {
 func (e *encoder) appendEnd(dst []byte) []byte {
 	e.closed = true
 	dst = e.appendClose(dst)
-	if e.reason != "" {
-		p := jsonedit.AppendText(append(e.payload[:0], '{'), "stopReason", stopReason(e.reason, e.sequence, len(e.calls) > 0))
+	if e.ending.Reason != "" {
+		p := jsonedit.AppendText(append(e.payload[:0], '{'), "stopReason", stopReason(e.ending.Reason, len(e.ending.Sequence) > 0, len(e.calls) > 0))
 		e.payload = append(p, '}')
 		dst = frame.AppendEventStream(dst, messageStop, e.payload)
 	}
 	p := append(e.payload[:0], '{')
-	if e.counted {
-		p = appendUsage(p, &e.usage)
+	if e.ending.Counted {
+		p = appendUsage(p, &e.ending.Usage)
 	}
 	p = append(jsonedit.AppendName(p, "metrics"), `{"latencyMs":0}`...)
-	p = appendTier(jsonedit.AppendRaw(p, "trace", e.trace), e.usage.ServiceTier)
+	p = appendTier(jsonedit.AppendRaw(p, "trace", e.trace), e.ending.Usage.ServiceTier)
 	e.payload = append(p, '}')
 	return frame.AppendEventStream(dst, metadata, e.payload)
 }

@@ -12,16 +12,3 @@ func rawOf(v *jsonedit.Value) chat.Raw {
 	}
 	return v.JSON()
 }
-
-// count reads a counter into n and reports whether there is one.
-func count(n *int, v *jsonedit.Value) bool {
-	if v == nil || v.Type() != jsonedit.TypeNumber {
-		return false
-	}
-	i, err := v.Int()
-	if err != nil || i < 0 {
-		return false
-	}
-	*n = i
-	return true
-}

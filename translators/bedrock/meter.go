@@ -106,7 +106,7 @@ func seeAnswer(v *jsonedit.Value, body []byte, seen *chat.Seen) {
 	seeMakers(v, seen)
 	for _, r := range v.GetArray("results") { // Titan counts each of its results
 		n := 0
-		if count(&n, r.Get("tokenCount")) {
+		if chat.Counter(&n, r.Get("tokenCount")) {
 			seen.Usage.Completion, seen.HasUsage = seen.Usage.Completion+n, true
 		}
 	}
@@ -129,8 +129,8 @@ func seeChunk(v *jsonedit.Value, chunk []byte, seen *chat.Seen) {
 	}
 	seen.Ended = true
 	if !seen.HasUsage {
-		found := count(&seen.Usage.Prompt, metrics.Get("inputTokenCount"))
-		seen.HasUsage = count(&seen.Usage.Completion, metrics.Get("outputTokenCount")) || found
+		found := chat.Counter(&seen.Usage.Prompt, metrics.Get("inputTokenCount"))
+		seen.HasUsage = chat.Counter(&seen.Usage.Completion, metrics.Get("outputTokenCount")) || found
 	}
 }
 
@@ -173,10 +173,10 @@ var makersFinish = map[string]chat.FinishReason{
 
 func seeMakers(v *jsonedit.Value, seen *chat.Seen) {
 	for _, path := range promptPaths {
-		seen.HasUsage = count(&seen.Usage.Prompt, v.Get(path...)) || seen.HasUsage
+		seen.HasUsage = chat.Counter(&seen.Usage.Prompt, v.Get(path...)) || seen.HasUsage
 	}
 	for _, path := range completionPaths {
-		seen.HasUsage = count(&seen.Usage.Completion, v.Get(path...)) || seen.HasUsage
+		seen.HasUsage = chat.Counter(&seen.Usage.Completion, v.Get(path...)) || seen.HasUsage
 	}
 	for _, path := range textPaths {
 		seen.Shown(v.GetStringBytes(path...))

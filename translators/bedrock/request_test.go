@@ -531,3 +531,23 @@ func TestASystemToolIsDemandedInWords(t *testing.T) {
 		t.Errorf("of the domains the record says %q", got)
 	}
 }
+
+// Nova takes type, properties and required at the top of a schema: what stands in $defs
+// comes where it is referred to.
+func TestNovaGetsDefinitionsWhereTheyAreReferredTo(t *testing.T) {
+	const schema = `{"type":"object","properties":{"a":{"$ref":"#/$defs/A"}},"$defs":{"A":{"type":"string","enum":["x"]}},"required":["a"]}`
+	for model, want := range map[string]string{
+		"us.amazon.nova-2-lite-v1:0":                   `{"type":"object","properties":{"a":{"type":"string","enum":["x"]}},"required":["a"]}`,
+		"us.anthropic.claude-sonnet-4-5-20250929-v1:0": schema,
+	} {
+		got, err := translate(t, chatTarget(model), `{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","parameters":`+schema+`}}]}`)
+		var sent, wanted any
+		_ = json.Unmarshal([]byte(want), &wanted)
+		if err == nil {
+			sent = got["toolConfig"].(map[string]any)["tools"].([]any)[0].(map[string]any)["toolSpec"].(map[string]any)["inputSchema"].(map[string]any)["json"]
+		}
+		if !reflect.DeepEqual(sent, wanted) {
+			t.Errorf("%s: %v, %v", model, sent, err)
+		}
+	}
+}

@@ -151,21 +151,21 @@ func finishReason(stop []byte) chat.FinishReason {
 // https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
 func readUsage(u *chat.Usage, v *jsonedit.Value) bool {
 	input := u.Prompt - u.Cached - u.CacheWrite
-	found := count(&input, v.Get("inputTokens"))
-	found = count(&u.Completion, v.Get("outputTokens")) || found
+	found := chat.Counter(&input, v.Get("inputTokens"))
+	found = chat.Counter(&u.Completion, v.Get("outputTokens")) || found
 	// In Nova's own format, which InvokeModel uses, the names end with "Count".
-	if !count(&u.Cached, v.Get("cacheReadInputTokens")) {
-		count(&u.Cached, v.Get("cacheReadInputTokenCount"))
+	if !chat.Counter(&u.Cached, v.Get("cacheReadInputTokens")) {
+		chat.Counter(&u.Cached, v.Get("cacheReadInputTokenCount"))
 	}
-	if !count(&u.CacheWrite, v.Get("cacheWriteInputTokens")) {
-		count(&u.CacheWrite, v.Get("cacheWriteInputTokenCount"))
+	if !chat.Counter(&u.CacheWrite, v.Get("cacheWriteInputTokens")) {
+		chat.Counter(&u.CacheWrite, v.Get("cacheWriteInputTokenCount"))
 	}
 	for _, d := range v.GetArray("cacheDetails") {
 		switch string(d.GetStringBytes("ttl")) {
 		case "5m":
-			count(&u.CacheWrite5m, d.Get("inputTokens"))
+			chat.Counter(&u.CacheWrite5m, d.Get("inputTokens"))
 		case "1h":
-			count(&u.CacheWrite1h, d.Get("inputTokens"))
+			chat.Counter(&u.CacheWrite1h, d.Get("inputTokens"))
 		}
 	}
 	u.Prompt = input + u.Cached + u.CacheWrite

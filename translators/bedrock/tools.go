@@ -120,6 +120,9 @@ func appendToolSpec(dst []byte, name string, description jsonedit.Text, schema [
 // https://docs.aws.amazon.com/nova/latest/userguide/tool-use-definition.html
 func (q *query) inputSchema(schema chat.Raw) []byte {
 	schema = bytes.TrimSpace(schema)
+	if q.model.nova { // which takes no definitions: they stand at the top
+		schema, _ = chat.Inlined(schema)
+	}
 	ms, err := jsonedit.Object(schema, nil)
 	if err != nil {
 		return []byte(`{"type":"object","properties":{}}`)

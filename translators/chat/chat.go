@@ -267,6 +267,18 @@ const (
 	Failed FinishReason = "error"
 )
 
+// FinishReasons are a provider's finish reasons by its names.
+type FinishReasons map[string]FinishReason
+
+// Of returns the reason that name means. An unknown one is kept unchanged, and no reason
+// stays "".
+func (m FinishReasons) Of(name []byte) FinishReason {
+	if known, ok := m[string(name)]; ok {
+		return known
+	}
+	return FinishReason(name)
+}
+
 // Response is a whole answer. As in a Request, Texts and Raws alias the provider's body.
 type Response struct {
 	ID                string // "" when the provider has none

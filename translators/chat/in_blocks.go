@@ -153,3 +153,44 @@ func (o *objectEnd) read(text []byte) {
 		}
 	}
 }
+
+// Ending is what a format in blocks tells at its end only, and deltas bring before.
+type Ending struct {
+	Usage    Usage
+	Counted  bool // there was usage
+	Reason   FinishReason
+	Sequence []byte // the stop sequence that ended the answer
+}
+
+// Take keeps what d says of the end, and reports whether d is about nothing else.
+func (e *Ending) Take(d *Delta) bool {
+	switch d.Kind {
+	case UsageDelta:
+		if d.Usage != nil {
+			e.Usage, e.Counted = *d.Usage, true
+		}
+		return true
+	case Finish:
+		if d.Reason != "" {
+			e.Reason, e.Sequence = d.Reason, append(e.Sequence[:0], d.Text...)
+		}
+		return true
+	}
+	return false
+}
+
+// CallBlocks says in which block each tool call is, in the order of the calls.
+type CallBlocks []CallBlock
+
+// CallBlock is the index of a call in the deltas, and that of its block.
+type CallBlock struct{ Call, Block int }
+
+// Of returns the block of a call, by its index in the deltas; the last one with that index.
+func (c CallBlocks) Of(call int) (block int, ok bool) {
+	for i := len(c) - 1; i >= 0; i-- {
+		if c[i].Call == call {
+			return c[i].Block, true
+		}
+	}
+	return 0, false
+}

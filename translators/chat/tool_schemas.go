@@ -103,7 +103,7 @@ func (o *objectSchema) gather(v *jsonedit.Value) {
 	}
 	o.adds(v)
 	o.require(requiredOf(v))
-	if target := o.resolve(v.GetStringBytes("$ref")); target != nil {
+	if target := resolve(o.root, v.GetString("$ref")); target != nil {
 		o.gather(target)
 	}
 	for _, branch := range v.GetArray("allOf") {
@@ -124,7 +124,7 @@ func (o *objectSchema) alternatives(branches []*jsonedit.Value) {
 		if o.gathered++; o.gathered > mostGathered {
 			return
 		}
-		if target := o.resolve(branch.GetStringBytes("$ref")); target != nil {
+		if target := resolve(o.root, branch.GetString("$ref")); target != nil {
 			branch = target
 		}
 		o.adds(branch)
@@ -170,15 +170,6 @@ func (o *objectSchema) say(name string, v *jsonedit.Value) {
 	if words := name + ": " + string(jsonedit.AppendValue(nil, v)); len(words) <= longestSaid {
 		o.said = append(o.said, words)
 	}
-}
-
-// resolve returns what a reference within the schema is to, or nil.
-func (o *objectSchema) resolve(ref []byte) *jsonedit.Value {
-	path, ok := strings.CutPrefix(string(ref), "#/")
-	if !ok {
-		return nil
-	}
-	return o.root.Get(strings.Split(path, "/")...)
 }
 
 // append writes the object.
@@ -236,17 +227,10 @@ var (
 
 // appendPlain writes a schema or a list of them in the latest draft.
 func appendPlain(dst []byte, v *jsonedit.Value) []byte {
-	switch v.Type() {
-	case jsonedit.TypeArray:
-		dst = append(dst, '[')
-		for _, schema := range v.GetArray() {
-			dst = appendPlain(jsonedit.AppendComma(dst), schema)
-		}
-		return append(dst, ']')
-	case jsonedit.TypeObject:
-	default:
-		return jsonedit.AppendValue(dst, v)
-	}
+	return jsonedit.AppendObjects(dst, v, appendPlainSchema)
+}
+
+func appendPlainSchema(dst []byte, v *jsonedit.Value) []byte {
 	dst = append(dst, '{')
 	v.Visit(func(key []byte, m *jsonedit.Value) {
 		switch name := string(key); name {

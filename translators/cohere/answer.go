@@ -13,7 +13,7 @@ import (
 )
 
 // finishReasons maps finish_reason of all versions.
-var finishReasons = map[string]chat.FinishReason{
+var finishReasons = chat.FinishReasons{
 	"COMPLETE":      chat.Stop,
 	"STOP_SEQUENCE": chat.Stop,
 	"TIMEOUT":       chat.Failed,
@@ -23,15 +23,6 @@ var finishReasons = map[string]chat.FinishReason{
 	"ERROR_LIMIT":   chat.Length, // the context is full
 	"TOOL_CALL":     chat.ToolCalls,
 	"ERROR_TOXIC":   chat.ContentFilter,
-}
-
-// finishReason returns the internal reason. An unknown reason is kept unchanged, and
-// no reason stays "".
-func finishReason(reason []byte) chat.FinishReason {
-	if f, ok := finishReasons[string(reason)]; ok {
-		return f
-	}
-	return chat.FinishReason(reason)
 }
 
 // parseAnswer reads a whole answer of any version: message is in version 2's, text in
@@ -63,7 +54,7 @@ func parseAnswer(t *target.Target, body []byte) (*chat.Response, error) {
 // parseMessage reads an answer of version 2. The tool_plan, which the model writes
 // before it calls tools and after it has thought, is text for the client.
 func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
-	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
+	c := chat.Choice{Finish: finishReasons.Of(v.GetStringBytes("finish_reason")), Logprobs: logprobs(v.GetArray("logprobs"))}
 	var cites citing
 	plan := message.GetString("tool_plan")
 	cites.say([]byte(plan))
@@ -108,7 +99,7 @@ func parseMessage(r *chat.Response, v, message *jsonedit.Value) error {
 // parseText reads an answer of version 1. Its calls have no ids, and it may have no
 // finish reason: a whole answer is complete.
 func parseText(r *chat.Response, v *jsonedit.Value) {
-	c := chat.Choice{Finish: finishReason(v.GetStringBytes("finish_reason"))}
+	c := chat.Choice{Finish: finishReasons.Of(v.GetStringBytes("finish_reason"))}
 	if s := v.GetString("text"); s != "" {
 		c.Parts = append(c.Parts, chat.Part{Kind: chat.Text, Text: jsonedit.Plain(s)})
 	}
@@ -147,7 +138,7 @@ func appendParameters(dst []byte, call *jsonedit.Value) []byte {
 func parseGenerations(r *chat.Response, v *jsonedit.Value) {
 	r.ID = v.GetString("id")
 	for i, g := range v.GetArray("generations") {
-		c := chat.Choice{Index: i, Finish: finishV1(finishReason(g.GetStringBytes("finish_reason")), false)}
+		c := chat.Choice{Index: i, Finish: finishV1(finishReasons.Of(g.GetStringBytes("finish_reason")), false)}
 		if s := g.GetString("text"); s != "" {
 			c.Parts = []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(s)}}
 		}
@@ -206,33 +197,20 @@ func readUsage(u *chat.Usage, v *jsonedit.Value) bool {
 		from = v.Get("meta")
 	}
 	billed, counted := from.Get("billed_units"), from.Get("tokens")
-	units := set(&u.SearchUnits, billed.Get("search_units"))
+	units := chat.Counter(&u.SearchUnits, billed.Get("search_units"))
 	found := setBoth(u, billed.Get("input_tokens"), billed.Get("output_tokens")) ||
 		setBoth(u, counted.Get("input_tokens"), counted.Get("output_tokens"))
 	if !found {
 		count := v.Get("token_count")
 		found = setBoth(u, count.Get("prompt_tokens"), count.Get("response_tokens"))
 	}
-	if found && set(&u.Cached, from.Get("cached_tokens")) {
+	if found && chat.Counter(&u.Cached, from.Get("cached_tokens")) {
 		u.Cached = min(u.Cached, u.Prompt)
 	}
 	return found || units
 }
 
 func setBoth(u *chat.Usage, prompt, completion *jsonedit.Value) bool {
-	found := set(&u.Prompt, prompt)
-	return set(&u.Completion, completion) || found
-}
-
-// set reads a count, which Cohere may write as 27.0.
-func set(n *int, v *jsonedit.Value) bool {
-	if v == nil || v.Type() != jsonedit.TypeNumber {
-		return false
-	}
-	f := v.GetFloat64()
-	if !(f >= 0 && f < math.MaxInt32) {
-		return false
-	}
-	*n = int(f)
-	return true
+	found := chat.Counter(&u.Prompt, prompt)
+	return chat.Counter(&u.Completion, completion) || found
 }

@@ -2,6 +2,7 @@ package cohere
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
@@ -192,6 +193,11 @@ func (w *messageWriter) message(m *chat.Message, i int) error {
 	if m.Role == chat.System {
 		role = "system"
 	}
+	if saysNothing(m) { // "message must be at least 1 token long or tool results must be specified"
+		if rest = 0; role == "system" {
+			return nil
+		}
+	}
 	w.open(role)
 	if err := w.content(m, i, rest, role == "user"); err != nil {
 		return err
@@ -205,14 +211,14 @@ func (w *messageWriter) message(m *chat.Message, i int) error {
 func (w *messageWriter) content(m *chat.Message, i, n int, images bool) error {
 	w.dst = jsonedit.AppendName(w.dst, "content")
 	if n == 0 {
-		w.dst = append(w.dst, `""`...)
+		w.dst = chat.Opening.Text.Append(w.dst)
 		return nil
 	}
 	separator := byte('[')
 	for j := range m.Parts {
 		p := &m.Parts[j]
 		switch {
-		case p.Kind == chat.ToolResult:
+		case p.Kind == chat.ToolResult, p.Kind == chat.Text && n > 1 && p.Text.Empty():
 			continue
 		case n == 1 && p.Kind == chat.Text:
 			w.dst = p.Text.Append(w.dst)
@@ -231,6 +237,13 @@ func (w *messageWriter) content(m *chat.Message, i, n int, images bool) error {
 	}
 	w.dst = append(w.dst, ']')
 	return nil
+}
+
+// saysNothing says whether a message has only empty texts, besides results of tools.
+func saysNothing(m *chat.Message) bool {
+	return !slices.ContainsFunc(m.Parts, func(p chat.Part) bool {
+		return p.Kind != chat.ToolResult && (p.Kind != chat.Text && p.Kind != chat.Refusal || !p.Text.Empty())
+	})
 }
 
 // cannotSend returns the error for a part that Cohere does not support.

@@ -2,6 +2,7 @@ package cohere
 
 import (
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 )
@@ -15,10 +16,10 @@ var Client = provider.ClientFormat{
 	Errors:  Errors,
 	Paths: []provider.ClientPath{
 		{Path: "/v2/chat", Route: route.Chat, API: &provider.API{
-			Format: provider.CohereChatV2, Check: provider.Needs("messages"), Streams: true, Ends: true,
+			Format: provider.CohereChatV2, Check: provider.Needs("messages"), Streams: true, Ends: true, Prose: openai.PromptWords,
 		}},
 		{Path: "/v1/chat", Route: route.Chat, API: &provider.API{
-			Format: provider.CohereChatV1, Check: provider.Needs("message"), Streams: true, Framing: frame.Lines, Ends: true,
+			Format: provider.CohereChatV1, Check: provider.Needs("message"), Streams: true, Framing: frame.Lines, Ends: true, Prose: openai.PromptWords,
 		}},
 		{Path: "/v2/rerank", Route: route.Chat, API: &provider.API{Format: provider.CohereRerankV2, Check: provider.Needs("query")}},
 		{Path: "/rerank", Route: route.Chat, API: &provider.API{Format: provider.CohereRerankV1, Check: provider.Needs("query")}},

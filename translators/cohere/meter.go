@@ -45,7 +45,7 @@ func seeAnswer(v *jsonedit.Value, seen *chat.Seen) {
 
 func seeFinish(v *jsonedit.Value, seen *chat.Seen) {
 	if reason := v.GetStringBytes("finish_reason"); len(reason) > 0 {
-		seen.Finish = finishReason(reason)
+		seen.Finish = finishReasons.Of(reason)
 	}
 }
 

@@ -45,6 +45,10 @@ func TestRequestsOfVersion2(t *testing.T) {
 		},
 		"values out of range": {`{` + hello + `,"top_p":1,"frequency_penalty":-2,"presence_penalty":2}`, head + said + `,"p":0.99,"frequency_penalty":0,"presence_penalty":1}`},
 		"system messages":     {`{"messages":[{"role":"system","content":"a"},{"role":"developer","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}]},{"role":"user","content":"d"}]}`, head + `"messages":[{"role":"system","content":"a"},{"role":"system","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}]},{"role":"user","content":"d"}]}`},
+		"messages that say nothing": {
+			`{"messages":[{"role":"system","content":""},{"role":"user","content":[{"type":"text","text":""},{"type":"text","text":"a"}]},{"role":"assistant","content":""},{"role":"user","content":""}]}`,
+			head + `"messages":[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"user","content":"."}]}`,
+		},
 		"an image": {
 			`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://images.example.com/a.png","detail":"low"}}]}]}`,
 			head + `"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://images.example.com/a.png","detail":"low"}}]}]}`,

@@ -123,7 +123,7 @@ func (s *stream) event(v *jsonedit.Value) {
 			return
 		}
 		s.citationsEnd()
-		s.finish(0, finishReason(delta.GetStringBytes("finish_reason")))
+		s.finish(0, finishReasons.Of(delta.GetStringBytes("finish_reason")))
 		s.count(delta)
 		s.end()
 	}

@@ -73,10 +73,10 @@ func (s *stream) endV1(v *jsonedit.Value) {
 	s.citationsEnd()
 	generations := response.GetArray("generations")
 	for i, g := range generations {
-		s.finish(i, finishV1(finishReason(g.GetStringBytes("finish_reason")), false))
+		s.finish(i, finishV1(finishReasons.Of(g.GetStringBytes("finish_reason")), false))
 	}
 	if len(generations) == 0 {
-		s.finish(0, finishV1(finishReason(reason), len(s.calls) > 0))
+		s.finish(0, finishV1(finishReasons.Of(reason), len(s.calls) > 0))
 	}
 	s.count(response)
 	s.end()

@@ -11,13 +11,27 @@ import (
 
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/openai"
+	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
 
 // operations holds a provider's operations by route type.
-type operations = map[route.Type]*provider.Operation
+type operations map[route.Type]*provider.Operation
+
+// partly adds the Responses API of the provider called own, which has a part of it and
+// takes the rest of its requests in chat.
+func (o operations) partly(path string, own origin.Name, has *openai.Partial) operations {
+	o[route.Responses] = openai.Partly(openai.ResponsesAt(path, own), o[route.Chat], has)
+	return o
+}
+
+// atXAI is xAI's chat. Searches are made in Responses.
+// https://docs.x.ai/docs/guides/tools/overview
+var atXAI = openai.OrResponses(openai.ChatAt("/v1/chat/completions", provider.Edit{
+	Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok, History: history(provider.History{Thought: provider.ThoughtInReasoningContent}),
+}), openai.ResponsesAt("/v1/responses", "xai"), grok, nil)
 
 // Providers holds the providers that have OpenAI's API. A provider.Edit says where one
 // differs. To add a provider, add a row: see docs/adding-a-provider.md.
@@ -28,11 +42,8 @@ var Providers = withReasons([]*provider.Provider{
 		Base:    provider.At("https://api.x.ai"),
 		Reasons: ofXAI,
 		Operations: operations{
-			// https://docs.x.ai/docs/guides/tools/overview: searches are made in Responses
-			route.Chat: openai.OrResponses(openai.ChatAt("/v1/chat/completions", provider.Edit{Drop: openai.TopK, Rewrite: ReasoningContent, Models: grok,
-				History: history(provider.History{Thought: provider.ThoughtInReasoningContent})}),
-				openai.ResponsesAt("/v1/responses", "xai"), grok, nil),
-			route.Responses: openai.ResponsesAt("/v1/responses", "xai"),
+			route.Chat:      atXAI,
+			route.Responses: openai.Partly(openai.ResponsesAt("/v1/responses", "xai"), atXAI.Instead.Operation, &xaiResponses),
 			// size, quality and style are accepted without effect; there are no
 			// streams.
 			route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
@@ -85,12 +96,12 @@ var Providers = withReasons([]*provider.Provider{
 			return "https://" + id + ".cloud.databricks.com", nil
 		},
 		Operations: operations{
-			route.Chat: openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
+			route.Chat: openai.OrResponses(openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
 				NoStreamOptions: provider.Always, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks, Hosting: databricksTools,
 				// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 				History: history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned}),
-			}),
-		},
+			}), openai.ResponsesAt("/serving-endpoints/responses", "databricks"), onDatabricks, nil),
+		}.partly("/serving-endpoints/responses", "databricks", &databricksResponses),
 	},
 	// groq refuses members that it does not know, also of messages, and has OpenAI's limit
 	// of stop sequences. https://console.groq.com/docs/openai
@@ -118,7 +129,7 @@ var Providers = withReasons([]*provider.Provider{
 			route.Speech:         openai.SpeechAt(provider.Path("/v1/audio/speech")),
 			route.Transcriptions: openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),
 			route.Translations:   openai.TranscriptionsAt(provider.Path("/v1/audio/translations")),
-		},
+		}.partly("/v1/responses", "groq", &groqResponses),
 	},
 	// together has members of its own for files and batches, which are not served.
 	// https://docs.together.ai/docs/inference/openai-compatibility
@@ -152,7 +163,7 @@ var Providers = withReasons([]*provider.Provider{
 			}),
 			route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{}),
 			route.Embeddings:  openai.EmbeddingsAt("/v1/embeddings"),
-		},
+		}.partly("/v1/responses", "fireworks", &fireworksResponses),
 	},
 	// openrouter calls thoughts "reasoning", in both directions, and hands a chat on to
 	// many platforms in the words of each.
@@ -223,7 +234,7 @@ var Providers = withReasons([]*provider.Provider{
 		Base: provider.At("https://api.moonshot.ai"),
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "logit_bias", "seed"}, Request: SystemRole, Models: kimis,
+				Drop: []string{"top_k", "logit_bias", "seed"}, Request: SystemRole, Models: kimis, Hosting: kimiTools,
 				History: thoughtful("moonshot-v1"),
 			}),
 			route.Files:   openai.RESTAt(provider.Path("/v1/files"), provider.OpenAIFiles),

@@ -6,9 +6,21 @@ import (
 	"go-ai-proxy/translators/provider"
 )
 
-// The tables of hosted tools, as those of models: a fact is a row with its document. Kimi's
-// $web_search is none of them, since the client has to answer its calls, and Mistral's
-// connectors are in its agents' API only.
+// The tables of hosted tools, as those of models: a fact is a row with its document.
+
+// kimiTools is Kimi's search, whose calls the client has to answer with their own arguments:
+// a client of chat/completions may offer it, and it is forwarded; nobody else knows it.
+var kimiTools = provider.Hostings{{
+	Kinds: []chat.Hosted{chat.WebSearch}, Elsewhere: "as its builtin_function $web_search, whose calls a chat client answers itself",
+	Document: "https://platform.moonshot.cn/docs/guide/use-web-search", Read: "2026-11",
+}}
+
+// mistralTools are Mistral's own tools. Its chat runs them since 2026, with answers of
+// several messages in a choice, which only its SDK reads.
+var mistralTools = provider.Hostings{{
+	Kinds: []chat.Hosted{chat.WebSearch, chat.CodeExecution, chat.ImageGeneration}, Elsewhere: "in its Conversations API, and in chat with answers of another shape",
+	Document: "https://docs.mistral.ai/cookbooks/mistral-connectors-05-connectors-in-completions", Read: "2026-11",
+}}
 
 // groqTools are what Groq runs. Its compound systems search and run code unless told
 // otherwise, so that what the client does not offer is turned off.

@@ -45,6 +45,7 @@ var mistral = &provider.Provider{
 			Rewrite:         SplitContent,
 			History:         MistralHistory,
 			Models:          mistrals,
+			Hosting:         mistralTools,
 			Limits:          mistralLimits,
 		}),
 		route.Completions: openai.CompletionsAt("/v1/completions", provider.Edit{Drop: openai.TopK}),

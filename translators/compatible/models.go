@@ -51,11 +51,12 @@ var mistrals = provider.Families{
 const mistralPage = "https://docs.mistral.ai/capabilities/reasoning/adjustable"
 
 // deepseeks are DeepSeek's, which answer in JSON, and not by a schema. The first two are
-// names of V4 since April 2026, which writes more than they did before.
+// names of V4 since April 2026, which writes more than they did before. None takes images:
+// "unknown variant `image_url`, expected `text`".
 var deepseeks = provider.Families{
-	{Prefix: "deepseek-chat-", NoSchema: true, Document: deepseekPage},
-	{Prefix: "deepseek-reasoner-", NoSchema: true, Unforced: true, Document: deepseekPage},
-	{Efforts: []string{"low", "high", "max"}, NoSchema: true, Unforced: true, Thinking: unthinking, Document: deepseekThinks, Read: pagesRead},
+	{Prefix: "deepseek-chat-", NoSchema: true, Blind: true, Document: deepseekPage},
+	{Prefix: "deepseek-reasoner-", NoSchema: true, Unforced: true, Blind: true, Document: deepseekPage},
+	{Efforts: []string{"low", "high", "max"}, NoSchema: true, Blind: true, Unforced: true, Thinking: unthinking, Document: deepseekThinks, Read: pagesRead},
 }
 
 // deepseekThinks also says that "Thinking mode does not support this tool_choice":
@@ -69,7 +70,7 @@ const deepseekPage = "https://api-docs.deepseek.com/api/create-chat-completion"
 
 // onCerebras are the models that Cerebras serves.
 var onCerebras = provider.Families{
-	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: cerebrasPage},
+	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Blind: true, Document: cerebrasPage},
 	{Prefix: "zai-glm-", Efforts: []string{"none", "low", "medium", "high"}, Document: cerebrasPage},
 	{Document: cerebrasPage},
 }
@@ -82,12 +83,12 @@ var onDatabricks = provider.Families{
 	{Prefix: "databricks-claude-3-5-", Document: databricksPage},
 	{Prefix: "databricks-claude-", Thinking: anthropic.Thinking, Document: databricksPage},
 	{Prefix: "databricks-gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-1-", Efforts: []string{"none", "low", "medium", "high"}, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-5-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-6-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-1-", Efforts: []string{"none", "low", "medium", "high"}, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-5-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-6-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Searches: true, Document: databricksPage},
 	{Prefix: "databricks-gemini-", Efforts: []string{"low", "medium", "high"}, Document: databricksPage},
 	{Prefix: "databricks-", Document: databricksPage},
 }
@@ -96,7 +97,7 @@ const databricksPage = "https://docs.databricks.com/aws/en/machine-learning/mode
 
 // onGroq are the models that Groq serves. The others do not reason.
 var onGroq = provider.Families{
-	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Output: 65536, Document: groqPage},
+	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Blind: true, Output: 65536, Document: groqPage},
 	{Prefix: "qwen3-", Efforts: []string{"none", "default"}, Output: 40960, Document: groqPage},
 	{Prefix: "llama-3.3-70b-versatile-", Output: 32768, Document: groqModels},
 	{Prefix: "llama-4-", Output: 8192, Document: groqModels},
@@ -112,7 +113,7 @@ const (
 // openWeights are models that everyone may serve. Of the others a platform says itself
 // what they take.
 var openWeights = provider.Families{
-	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: "https://cookbook.openai.com/articles/openai-harmony"},
+	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Blind: true, Document: "https://cookbook.openai.com/articles/openai-harmony"},
 	{Prefix: "llama-", Document: "https://www.llama.com/docs/model-cards-and-prompt-formats"},
 	{Prefix: "meta-llama-", Document: "https://www.llama.com/docs/model-cards-and-prompt-formats"},
 }

@@ -4,6 +4,7 @@
 package dashscope
 
 import (
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/compatible"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/openai"
@@ -24,15 +25,28 @@ var Provider = provider.Provider{
 		return "https://dashscope-intl.aliyuncs.com", nil
 	},
 	Operations: map[route.Type]*provider.Operation{
-		route.Chat: openai.ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{
-			Rename: compatible.OlderLimit, Request: compatible.SystemRole, Models: qwens, Hosting: searching,
-			History: func(*target.Target) *provider.History { return history },
-		}),
+		route.Chat:             chats,
+		route.Responses:        openai.Partly(openai.ResponsesAt(responsesPath, "dashscope"), chats, &responses),
 		route.Embeddings:       openai.EmbeddingsAt("/compatible-mode/v1/embeddings"),
 		route.ImageGenerations: {Path: provider.Path(aigc + "multimodal-generation/generation"), Format: provider.DashscopeImages, Resource: images{}, NoStream: true},
 		route.ImageEdits:       {Path: provider.Path(aigc + "image2image/image-synthesis"), Format: provider.DashscopeImages, Resource: images{}, NoStream: true},
 	},
 }
+
+// chats is compatible mode's chat, with the Responses API instead for the tools that only
+// that runs.
+var chats = func() *provider.Operation {
+	op := openai.OrResponses(openai.ChatAt("/compatible-mode/v1/chat/completions", provider.Edit{
+		Rename: compatible.OlderLimit, Request: compatible.SystemRole, Models: qwens, Hosting: searching,
+		History: func(*target.Target) *provider.History { return history },
+	}), openai.ResponsesAt(responsesPath, "dashscope"), inResponses, nil)
+	op.Instead.Operation.Caveats = func(_ *target.Target, r *chat.Request) []string { return r.SearchCaveat() }
+	needed := op.Instead.Request
+	op.Instead.Request = func(t *target.Target, r *chat.Request) bool {
+		return !r.ForcesHosted() && needed(t, r) // a tool_choice has no name of a tool there
+	}
+	return op
+}()
 
 // qwens are the models that think unless they are told not to. They refuse a demand for
 // a call then: "The tool_choice parameter does not support being set to required or

@@ -6,7 +6,7 @@ import (
 )
 
 // searching are the models that search the web for chat/completions. Newer ones do so in
-// Alibaba's Responses API, which has an address of its own.
+// the Responses API: responses.go.
 var searching = provider.Hostings{
 	{Prefix: "qwen-plus-", Kinds: []chat.Hosted{chat.WebSearch}, Members: search, Always: true, Document: searchPage, Read: "2026-11"},
 	{Prefix: "qwen3-max-", Kinds: []chat.Hosted{chat.WebSearch}, Members: search, Always: true, Document: searchPage, Read: "2026-11"},

@@ -19,6 +19,7 @@ type writer struct {
 	signs  bool          // of the model: see model
 	joins  bool          // of the model, unless it is on Vertex
 	turn   string        // kind of the open content: user, model, results; "" for none
+	begun  bool          // there is a content
 	signed bool          // the open content has a call
 	lost   bool          // runs before the calls of the message are not sent, which the calls' signatures are about
 	calls  []*chat.Part
@@ -61,8 +62,7 @@ func (w *writer) contents() error {
 		i++
 	}
 	if len(w.dst) == start { // contents must not be empty, whatever the system says
-		w.open("user")
-		w.dst = append(chat.Opening.Text.AppendMember(append(w.dst, '{'), "text"), '}')
+		w.opening()
 	}
 	w.close()
 	w.dst = append(w.dst, ']')
@@ -78,13 +78,26 @@ func (w *writer) open(turn string) {
 		return
 	}
 	w.close()
-	w.turn, w.signed = turn, false
+	if turn == "model" && !w.begun {
+		w.begun = true
+		w.opening()
+		w.close()
+	}
+	w.turn, w.signed, w.begun = turn, false, true
 	role := "user"
 	if turn == "model" {
 		role = "model"
 	}
 	w.dst = jsonedit.AppendText(append(jsonedit.AppendComma(w.dst), '{'), "role", role)
 	w.dst = append(jsonedit.AppendName(w.dst, "parts"), '[')
+}
+
+// opening writes a turn of the user's: a conversation begins with one. "Please ensure that
+// function call turn comes immediately after a user turn or after a function response turn."
+// https://github.com/google-gemini/gemini-cli/issues/11814
+func (w *writer) opening() {
+	w.open("user")
+	w.dst = append(chat.Opening.Text.AppendMember(append(w.dst, '{'), "text"), '}')
 }
 
 func (w *writer) close() {

@@ -77,9 +77,9 @@ func (batchEmbed) AppendResponse(dst []byte, _ *target.Target, body []byte, meta
 
 // counted returns the prompt's tokens that Google reports, or the estimate.
 func counted(body []byte, meta chat.Meta, seen *chat.Seen) int {
-	if n, ok := jsonedit.Int(jsonedit.Lookup(body, "usageMetadata", "promptTokenCount")); ok {
-		seen.Usage.Prompt, seen.HasUsage = n, true
-		return n
+	if chat.CounterIn(&seen.Usage.Prompt, jsonedit.Lookup(body, "usageMetadata", "promptTokenCount")) {
+		seen.HasUsage = true
+		return seen.Usage.Prompt
 	}
 	return meta.PromptTokens
 }
@@ -160,7 +160,7 @@ func (predictEmbed) AppendResponse(dst []byte, _ *target.Target, body []byte, me
 			return nil, &chat.ResponseError{Message: "'embeddings.values' not in gemini response"}
 		}
 		w.Vector(values)
-		if n, ok := jsonedit.Int(jsonedit.Lookup(p, "embeddings", "statistics", "token_count")); ok {
+		if n := 0; chat.CounterIn(&n, jsonedit.Lookup(p, "embeddings", "statistics", "token_count")) {
 			tokens += n
 			seen.HasUsage = true
 		}

@@ -96,10 +96,11 @@ func observeInteraction(v *jsonedit.Value, seen *chat.Seen) {
 		return
 	}
 	seen.HasUsage = true
-	seen.Usage.Prompt = u.GetInt("total_input_tokens") + u.GetInt("total_tool_use_tokens")
-	seen.Usage.Reasoning = u.GetInt("total_thought_tokens") + u.GetInt("total_reasoning_tokens")
-	seen.Usage.Completion = u.GetInt("total_output_tokens") + seen.Usage.Reasoning
-	seen.Usage.Total, seen.Usage.Cached = u.GetInt("total_tokens"), u.GetInt("total_cached_tokens")
+	addUp(&seen.Usage.Prompt, u, "total_input_tokens", "total_tool_use_tokens")
+	addUp(&seen.Usage.Reasoning, u, "total_thought_tokens", "total_reasoning_tokens")
+	addUp(&seen.Usage.Completion, u, "total_output_tokens", "total_thought_tokens", "total_reasoning_tokens")
+	chat.Counter(&seen.Usage.Total, u.Get("total_tokens"))
+	chat.Counter(&seen.Usage.Cached, u.Get("total_cached_tokens"))
 }
 
 // observeContent reads a piece of content, or of a delta of one.

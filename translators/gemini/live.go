@@ -98,8 +98,8 @@ func (liveMeter) Event(ev frame.Event, seen *chat.Seen) {
 	}
 	// The names of the output's counters differ from generateContent's.
 	m := v.Get("usageMetadata")
-	u.Completion = m.GetInt("responseTokenCount") + m.GetInt("thoughtsTokenCount")
-	u.Reasoning = m.GetInt("thoughtsTokenCount")
+	addUp(&u.Completion, m, "responseTokenCount", "thoughtsTokenCount")
+	chat.Counter(&u.Reasoning, m.Get("thoughtsTokenCount"))
 	for _, d := range m.GetArray("responseTokensDetails") {
 		modality(d, &u.CompletionText, &u.CompletionImage, &u.CompletionAudio)
 	}

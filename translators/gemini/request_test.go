@@ -228,11 +228,15 @@ func TestRequestMembers(t *testing.T) {
 
 func TestSchemasThatGooglesOwnFormLacksGoAsJSONSchema(t *testing.T) {
 	for schema, want := range map[string]string{
-		`{"type":"object","properties":{"a":{"anyOf":[{"type":"integer"},{"type":"number"}]}}}`:             `"parameters":{"type":"object","properties":{"a":{"anyOf":[{"type":"integer"},{"type":"number"}]}}}`,
-		`{"type":"object","properties":{"a":{"title":"A","anyOf":[{"type":"integer"},{"type":"number"}]}}}`: `"parametersJsonSchema":{"type":"object","properties":{"a":{"title":"A","anyOf":[{"type":"integer"},{"type":"number"}]}}}`,
-		`{"type":"object","properties":{"a":{"type":"string","enum":["x",""]}}}`:                            `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string","enum":["x"]}}}`,
-		`{"type":"object","properties":{"a":{"type":"string","enum":[]}}}`:                                  `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string"}}}`,
-		`{"type":"object","properties":{"enum":{"type":"string","const":"x"}}}`:                             `"parametersJsonSchema":{"type":"object","properties":{"enum":{"type":"string","const":"x"}}}`,
+		`{"type":"object","properties":{"a":{"anyOf":[{"type":"integer"},{"type":"number"}]}}}`:                                                        `"parameters":{"type":"object","properties":{"a":{"anyOf":[{"type":"integer"},{"type":"number"}]}}}`,
+		`{"type":"object","properties":{"a":{"title":"A","anyOf":[{"type":"integer"},{"type":"number"}]}}}`:                                            `"parametersJsonSchema":{"type":"object","properties":{"a":{"title":"A","anyOf":[{"type":"integer"},{"type":"number"}]}}}`,
+		`{"type":"object","properties":{"a":{"type":"string","enum":["x",""]}}}`:                                                                       `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string","enum":["x"]}}}`,
+		`{"type":"object","properties":{"a":{"type":"string","enum":[]}}}`:                                                                             `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string"}}}`,
+		`{"type":"object","properties":{"a":{"type":"string"}},"required":["a","b"]}`:                                                                  `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}`,
+		`{"type":"object","properties":{"a":{"type":"object","required":["b"],"properties":{"required":{"type":"array","items":{"type":"string"}}}}}}`: `"parametersJsonSchema":{"type":"object","properties":{"a":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"}}}}}}`,
+		`{"type":"object","properties":{"a":{"$ref":"#/$defs/A"}},"$defs":{"A":{"type":"string"}}}`:                                                    `"parametersJsonSchema":{"type":"object","properties":{"a":{"$ref":"#/$defs/A"}},"$defs":{"A":{"type":"string"}}}`,
+		`{"type":"object","properties":{"a":{"$ref":"#/$defs/A","description":"d"}},"$defs":{"A":{"type":"string"}}}`:                                  `"parametersJsonSchema":{"type":"object","properties":{"a":{"description":"d","type":"string"}}}`,
+		`{"type":"object","properties":{"enum":{"type":"string","const":"x"}}}`:                                                                        `"parametersJsonSchema":{"type":"object","properties":{"enum":{"type":"string","const":"x"}}}`,
 	} {
 		got, err := translate(t, onPublic("gemini-2.5-flash"), `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":`+schema+`}}]}`)
 		if err != nil || !strings.Contains(got, want) {
@@ -265,6 +269,23 @@ func TestASearchLeavesOutDomainsWhereGoogleCan(t *testing.T) {
 		}
 		if told := caveats(c.to, r); (told != nil) != c.told {
 			t.Errorf("%s: the record says %q", name, told)
+		}
+	}
+}
+
+// "Please ensure that function call turn comes immediately after a user turn or after a
+// function response turn": what came before the call may have been cut away.
+func TestAConversationThatBeginsWithACallGetsATurnOfTheUsers(t *testing.T) {
+	const call = `{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c","content":"1"}`
+	for begin, want := range map[string]string{
+		"":                                    `"contents":[{"role":"user","parts":[{"text":"."}]},{"role":"model","parts":[{"functionCall"`,
+		`{"role":"system","content":"s"},`:    `"contents":[{"role":"user","parts":[{"text":"."}]},{"role":"model","parts":[{"functionCall"`,
+		`{"role":"assistant","content":"a"},`: `"contents":[{"role":"user","parts":[{"text":"."}]},{"role":"model","parts":[{"text":"a"},{"functionCall"`,
+		`{"role":"user","content":"u"},`:      `"contents":[{"role":"user","parts":[{"text":"u"}]},{"role":"model","parts":[{"functionCall"`,
+	} {
+		got, err := translate(t, onPublic("gemini-2.5-flash"), `{"messages":[`+begin+call+`],"tools":[{"type":"function","function":{"name":"f"}}]}`)
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("after %q: %s, %v", begin, got, err)
 		}
 	}
 }

@@ -236,15 +236,13 @@ func readUsage(v *jsonedit.Value, u *chat.Usage) bool {
 	if m == nil || m.Type() != jsonedit.TypeObject {
 		return false
 	}
-	if m.Exists("promptTokenCount") || m.Exists("toolUsePromptTokenCount") {
-		u.Prompt = m.GetInt("promptTokenCount") + m.GetInt("toolUsePromptTokenCount")
+	addUp(&u.Prompt, m, "promptTokenCount", "toolUsePromptTokenCount")
+	if addUp(&u.Completion, m, "candidatesTokenCount", "thoughtsTokenCount") {
+		u.Reasoning = 0
+		chat.Counter(&u.Reasoning, m.Get("thoughtsTokenCount"))
 	}
-	if m.Exists("candidatesTokenCount") || m.Exists("thoughtsTokenCount") {
-		u.Completion = m.GetInt("candidatesTokenCount") + m.GetInt("thoughtsTokenCount")
-		u.Reasoning = m.GetInt("thoughtsTokenCount")
-	}
-	count(m, "totalTokenCount", &u.Total)
-	count(m, "cachedContentTokenCount", &u.Cached)
+	chat.Counter(&u.Total, m.Get("totalTokenCount"))
+	chat.Counter(&u.Cached, m.Get("cachedContentTokenCount"))
 	for _, d := range m.GetArray("promptTokensDetails") {
 		modality(d, &u.PromptText, &u.PromptImage, &u.PromptAudio)
 	}
@@ -259,21 +257,30 @@ func readUsage(v *jsonedit.Value, u *chat.Usage) bool {
 	return true
 }
 
-func count(m *jsonedit.Value, name string, to *int) {
-	if n := m.Get(name); n != nil {
-		*to = n.GetInt()
+// addUp sets *to to the sum of the counters of m that are there, if there is any, and
+// reports that.
+func addUp(to *int, m *jsonedit.Value, names ...string) (found bool) {
+	sum := 0
+	for _, name := range names {
+		n := 0
+		found = chat.Counter(&n, m.Get(name)) || found
+		sum += n
 	}
+	if found {
+		*to = sum
+	}
+	return found
 }
 
 func modality(d *jsonedit.Value, inText, inImage, inAudio *int) {
-	n := d.GetInt("tokenCount")
+	n := d.Get("tokenCount")
 	switch string(d.GetStringBytes("modality")) {
 	case "TEXT":
-		*inText = n
+		chat.Counter(inText, n)
 	case "IMAGE":
-		*inImage = n
+		chat.Counter(inImage, n)
 	case "AUDIO":
-		*inAudio = n
+		chat.Counter(inAudio, n)
 	}
 }
 

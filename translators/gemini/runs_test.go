@@ -108,7 +108,7 @@ func TestOnlyPartsOfRunsGoBackToGoogle(t *testing.T) {
 		`[{"executableCode":{"code":"1"}},{"text":"x"},{"codeExecutionResult":{}}]`: `{"role":"model","parts":[{"executableCode":{"code":"1"}},{"codeExecutionResult":{}}]}`,
 		`[{"text":"x"}]`: "", `{`: "", `[{"executableCode":`: "", "": "", `[1]`: "",
 	} {
-		w := writer{joins: true}
+		w := writer{joins: true, begun: true}
 		w.appendRun("model", &chat.Part{Signature: token})
 		w.close()
 		if got := string(w.dst); got != want {

@@ -24,26 +24,51 @@ func appendSchema(dst []byte, openAPI, jsonSchema string, schema chat.Raw) ([]by
 	if fitsOpenAPI(v) {
 		return jsonedit.AppendRaw(dst, openAPI, schema), nil
 	}
+	if jsonedit.Contains(schema, `"$ref"`) && refersBesides(v) {
+		schema, _ = chat.Inlined(schema)
+		if v, err = jsonedit.Parse(schema); err != nil {
+			return nil, err
+		}
+	}
 	return appendTaken(jsonedit.AppendName(dst, jsonSchema), v), nil
 }
 
-// appendTaken writes a JSON schema without empty values of enums, and without enums
-// that have no others ("enum[2]: cannot be empty").
-func appendTaken(dst []byte, v *jsonedit.Value) []byte {
+// refersBesides says whether a reference has a keyword beside it: "If $ref is set on a
+// sub-schema, no other properties, except for than those starting as a $, may be set."
+// https://ai.google.dev/api/generate-content#GenerationConfig
+func refersBesides(v *jsonedit.Value) bool {
+	found := false
 	switch v.Type() {
 	case jsonedit.TypeArray:
-		dst = append(dst, '[')
 		for _, item := range v.GetArray() {
-			dst = appendTaken(jsonedit.AppendComma(dst), item)
+			found = found || refersBesides(item)
 		}
-		return append(dst, ']')
 	case jsonedit.TypeObject:
-	default:
-		return jsonedit.AppendValue(dst, v)
+		refers := v.Get("$ref").Type() == jsonedit.TypeString
+		v.Visit(func(key []byte, m *jsonedit.Value) {
+			found = found || refers && !strings.HasPrefix(string(key), "$") || refersBesides(m)
+		})
 	}
+	return found
+}
+
+// appendTaken writes a JSON schema without empty values of enums, without enums that have
+// no others ("enum[2]: cannot be empty"), and without names of required properties that it
+// does not have ("required[0]: property is not defined").
+//
+//	https://github.com/iBUHub/AIStudioToAPI/issues/154
+func appendTaken(dst []byte, v *jsonedit.Value) []byte {
+	return jsonedit.AppendObjects(dst, v, appendTakenSchema)
+}
+
+func appendTakenSchema(dst []byte, v *jsonedit.Value) []byte {
 	dst = append(dst, '{')
 	v.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
-		if string(key) != "enum" || m.Type() != jsonedit.TypeArray { // a property may be called enum
+		name, taken := string(key), func(e *jsonedit.Value) bool { return !isBlank(e) }
+		if name == "required" {
+			taken = func(e *jsonedit.Value) bool { return v.Exists("properties", e.GetString()) }
+		}
+		if name != "enum" && name != "required" || m.Type() != jsonedit.TypeArray { // a property may be called enum
 			dst = appendTaken(jsonedit.AppendKey(dst, key), m)
 			return
 		}
@@ -51,7 +76,7 @@ func appendTaken(dst []byte, v *jsonedit.Value) []byte {
 		dst = append(jsonedit.AppendKey(dst, key), '[')
 		empty := len(dst)
 		for _, e := range m.GetArray() {
-			if !isBlank(e) {
+			if taken(e) {
 				dst = jsonedit.AppendValue(jsonedit.AppendComma(dst), e)
 			}
 		}
@@ -95,6 +120,9 @@ func fitsOpenAPI(v *jsonedit.Value) bool {
 		return false
 	}
 	fits := true
+	for _, name := range v.GetArray("required") {
+		fits = fits && v.Exists("properties", name.GetString())
+	}
 	o.Visit(func(key []byte, m *jsonedit.Value) {
 		fits = fits && keywordFits(string(key), typ, m)
 	})

@@ -84,20 +84,11 @@ func appendOptions(dst []byte, t *target.Target) []byte {
 }
 
 // finishReasons maps finish_reason.
-var finishReasons = map[string]chat.FinishReason{
+var finishReasons = chat.FinishReasons{
 	"eos_token":     chat.Stop,
 	"stop_sequence": chat.Stop,
 	"stop":          chat.Stop,
 	"length":        chat.Length,
-}
-
-// finishReason returns the internal reason. An unknown reason is kept unchanged, and
-// no reason stays "".
-func finishReason(reason []byte) chat.FinishReason {
-	if f, ok := finishReasons[string(reason)]; ok {
-		return f
-	}
-	return chat.FinishReason(reason)
 }
 
 // ParseResponse implements chat.Upstream. The answer is an object, or a list
@@ -115,7 +106,7 @@ func (generate) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	details := v.Get("details")
 	c := chat.Choice{
 		Parts:  []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(string(generated))}},
-		Finish: finishReason(details.GetStringBytes("finish_reason")),
+		Finish: finishReasons.Of(details.GetStringBytes("finish_reason")),
 	}
 	// Kong answers so on completions, too: clients of it may look here.
 	if t.Route == route.Completions {
@@ -176,13 +167,9 @@ func invalid() error { return &chat.ResponseError{Message: "Invalid response for
 // readUsage reads the counters of details and reports which there are. The prompt's
 // tokens are counted in a stream, and listed if the client asked for them.
 func readUsage(u *chat.Usage, details *jsonedit.Value) (prompt, completion bool) {
-	if n := details.Get("input_length"); n != nil && n.Type() == jsonedit.TypeNumber {
-		u.Prompt, prompt = max(n.GetInt(), 0), true
-	} else if n := len(details.GetArray("prefill")); n > 0 {
+	prompt = chat.Counter(&u.Prompt, details.Get("input_length"))
+	if n := len(details.GetArray("prefill")); !prompt && n > 0 {
 		u.Prompt, prompt = n, true
 	}
-	if n := details.Get("generated_tokens"); n != nil && n.Type() == jsonedit.TypeNumber {
-		u.Completion, completion = max(n.GetInt(), 0), true
-	}
-	return prompt, completion
+	return prompt, chat.Counter(&u.Completion, details.Get("generated_tokens"))
 }

@@ -57,6 +57,6 @@ func seeDetails(details *jsonedit.Value, seen *chat.Seen) {
 	prompt, completion := readUsage(&seen.Usage, details)
 	seen.HasUsage = prompt && completion
 	if reason := details.GetStringBytes("finish_reason"); len(reason) > 0 {
-		seen.Finish = finishReason(reason)
+		seen.Finish = finishReasons.Of(reason)
 	}
 }

@@ -49,7 +49,7 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	last := details != nil && details.Type() == jsonedit.TypeObject
 	if last {
 		if reason := details.GetStringBytes("finish_reason"); len(reason) > 0 {
-			s.deltas = append(s.deltas, chat.Delta{Kind: chat.Finish, Reason: finishReason(reason)})
+			s.deltas = append(s.deltas, chat.Delta{Kind: chat.Finish, Reason: finishReasons.Of(reason)})
 		}
 		if prompt, completion := readUsage(&s.usage, details); prompt && completion {
 			s.deltas = append(s.deltas, chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})

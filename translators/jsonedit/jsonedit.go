@@ -4,9 +4,8 @@
 //
 // Start with Object, which validates a body and finds its members, and Splice,
 // which edits them. trusted.go reads values that have already been validated. A
-// text that is read as a whole becomes a Value. Value replaces valyala/fastjson,
-// which copies and unescapes strings, cannot return the original text, and
-// accepts text that is not JSON.
+// text that is read as a whole becomes a Value, which refers to the text: strings are not
+// copied, the original text of each value is known, and what is not JSON is refused.
 package jsonedit
 
 import (

@@ -85,3 +85,19 @@ func AppendBool(dst []byte, name string, b bool) []byte {
 // shared returns a string or bytes as a string, without a copy. A slice begins with
 // a pointer and a length, which is exactly the layout of a string.
 func shared[T ~string | ~[]byte](text *T) string { return *(*string)(unsafe.Pointer(text)) }
+
+// AppendObjects writes v, a list of which is written item by item, and each object as
+// object writes it.
+func AppendObjects(dst []byte, v *Value, object func(dst []byte, v *Value) []byte) []byte {
+	switch v.Type() {
+	case TypeArray:
+		dst = append(dst, '[')
+		for _, item := range v.GetArray() {
+			dst = AppendObjects(AppendComma(dst), item, object)
+		}
+		return append(dst, ']')
+	case TypeObject:
+		return object(dst, v)
+	}
+	return AppendValue(dst, v)
+}

@@ -82,15 +82,8 @@ func (l *line) message(object []byte) {
 // usage reads the counters, which the last line has, and reports whether there are
 // any. A prompt that is completely cached may have no counter.
 func (l *line) usage(u *chat.Usage) bool {
-	read, okRead := jsonedit.Int(l.read)
-	written, okWritten := jsonedit.Int(l.written)
-	if okRead {
-		u.Prompt = max(read, 0)
-	}
-	if okWritten {
-		u.Completion = max(written, 0)
-	}
-	return okRead || okWritten
+	read, written := chat.CounterIn(&u.Prompt, l.read), chat.CounterIn(&u.Completion, l.written)
+	return read || written
 }
 
 // finish returns the finish reason, or "" if the answer has not ended. Older servers

@@ -15,9 +15,13 @@ func TestTokensWrittenToACacheAreCounted(t *testing.T) {
 		usage string
 		want  chat.Usage
 	}{
-		"DashScope":  {`{"prompt_tokens":20,"prompt_tokens_details":{"cached_tokens":3,"cache_creation_input_tokens":9,"cache_creation":{"ephemeral_5m_input_tokens":9}}}`, chat.Usage{Prompt: 20, Cached: 3, CacheWrite: 9, CacheWrite5m: 9}},
-		"Databricks": {`{"prompt_tokens":20,"cache_read_input_tokens":3,"cache_creation_input_tokens":9}`, chat.Usage{Prompt: 20, Cached: 3, CacheWrite: 9}},
-		"no details": {`{"prompt_tokens":20,"prompt_tokens_details":null}`, chat.Usage{Prompt: 20}},
+		"DashScope":                 {`{"prompt_tokens":20,"prompt_tokens_details":{"cached_tokens":3,"cache_creation_input_tokens":9,"cache_creation":{"ephemeral_5m_input_tokens":9}}}`, chat.Usage{Prompt: 20, Cached: 3, CacheWrite: 9, CacheWrite5m: 9}},
+		"Databricks":                {`{"prompt_tokens":20,"cache_read_input_tokens":3,"cache_creation_input_tokens":9}`, chat.Usage{Prompt: 20, Cached: 3, CacheWrite: 9}},
+		"only by how long it lives": {`{"prompt_tokens":20,"prompt_tokens_details":{"cached_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":5}}}`, chat.Usage{Prompt: 20, Cached: 3, CacheWrite: 9, CacheWrite5m: 4, CacheWrite1h: 5}},
+		"LiteLLM":                   {`{"prompt_tokens":20,"prompt_tokens_details":{"cached_tokens":3,"cache_creation_tokens":9}}`, chat.Usage{Prompt: 20, Cached: 3, CacheWrite: 9}},
+		"Kimi":                      {`{"prompt_tokens":20,"cached_tokens":3}`, chat.Usage{Prompt: 20, Cached: 3}},
+		"Mistral":                   {`{"prompt_tokens":20,"num_cached_tokens":3}`, chat.Usage{Prompt: 20, Cached: 3}},
+		"no details":                {`{"prompt_tokens":20,"prompt_tokens_details":null}`, chat.Usage{Prompt: 20}},
 	} {
 		var got chat.Usage
 		if !ReadUsage([]byte(c.usage), &got) || got != c.want {

@@ -55,7 +55,7 @@ var Client = provider.ClientFormat{
 		}},
 		{Path: "/responses", Member: "input", Route: route.Responses, API: &provider.API{
 			Format: provider.OpenAIResponses, Dialect: Responses, Through: route.Chat, Prose: PromptWords, Check: checkResponses,
-			Streams: true, Tuned: true, Limit: "max_output_tokens", Tokens: true, Resources: &clientResponses,
+			Streams: true, Ends: true, Tuned: true, Limit: "max_output_tokens", Tokens: true, Resources: &clientResponses,
 			// Codex compacts a conversation when response.failed says so; a status it shows to the user.
 			InStream: (*chat.Error).IsContextTooLong,
 		}},

@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,21 @@ func customFunction(o *jsonedit.Value) (chat.Tool, error) {
 // the same name.
 func isCustom(t *chat.Tool) bool {
 	return t.Client.Kind == customTool && t.Native != nil && (t.Client.Name == "" || t.Client.Name == t.Name)
+}
+
+// asFunctions returns r with functions for custom tools: r itself, or a copy.
+func asFunctions(r *chat.Request) *chat.Request {
+	if !slices.ContainsFunc(r.Tools, func(t chat.Tool) bool { return isCustom(&t) }) {
+		return r
+	}
+	plain := *r
+	plain.Tools = slices.Clone(r.Tools)
+	for i := range plain.Tools {
+		if t := &plain.Tools[i]; isCustom(t) {
+			t.Native = nil
+		}
+	}
+	return &plain
 }
 
 // customNames are the names of the custom tools that r offers, which the maker's API is

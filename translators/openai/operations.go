@@ -43,7 +43,9 @@ func ChatOf(path func(*target.Target, bool) (string, error), edit provider.Edit)
 		},
 	}
 	if !edit.CustomTools {
-		op.Rephrase = func(ms []jsonedit.Member) bool { return hasCustomTools(ms) || hasFunctions(ms) }
+		op.Rephrase = func(t *target.Target, ms []jsonedit.Member) bool {
+			return hasCustomTools(ms) || hasFunctions(ms) || edit.Models.Of(t.Model).IsBlind() && jsonedit.Contains(jsonedit.Find(ms, "messages"), `"image_url"`)
+		}
 	}
 	op.Edit.Request = func(dst []byte, t *target.Target, body []byte) []byte {
 		if h := edit.History(t); h.Only != nil || h.Bridge != "" || handedOut(body, h.Thought) || h.NoThought != "" && jsonedit.Contains(body, `"assistant"`) {

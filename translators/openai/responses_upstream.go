@@ -16,7 +16,7 @@ import (
 // clients that speak it. model, if set, returns what the API calls t's model.
 func OrResponses(op, at *provider.Operation, models provider.Families, model func(t *target.Target) string) *provider.Operation {
 	responses := *at
-	responses.Chat = responsesUpstream{models: models, model: model}
+	responses.Chat = responsesUpstream{models: models, model: model, functions: !op.Edit.CustomTools}
 	responses.Hosts = func(t *target.Target, _ *chat.Request, tool *chat.Tool) bool {
 		return models.Of(t.Model).RunsInResponses(tool)
 	}
@@ -59,6 +59,9 @@ func outlined(ms []jsonedit.Member) *chat.Request {
 type responsesUpstream struct {
 	models provider.Families
 	model  func(t *target.Target) string
+	// functions means that the API has functions only, and not OpenAI's tools of the
+	// type custom.
+	functions bool
 }
 
 // leastOutput is the smallest max_output_tokens that the API takes.
@@ -68,6 +71,9 @@ const leastOutput = 16
 func (u responsesUpstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
 	model := u.models.Of(t.Model)
 	req = model.Describe(req)
+	if u.functions {
+		req = asFunctions(model.Choose(req))
+	}
 	name := t.Model
 	if u.model != nil {
 		name = u.model(t)

@@ -25,31 +25,36 @@ func ReadUsage(value []byte, u *chat.Usage) bool {
 	for m := jsonedit.Walk(value); m.Next(); {
 		switch string(m.Key) {
 		case "prompt_tokens", "input_tokens":
-			setInt(&u.Prompt, m.Value)
+			chat.CounterIn(&u.Prompt, m.Value)
 		case "completion_tokens", "output_tokens":
-			setInt(&u.Completion, m.Value)
+			chat.CounterIn(&u.Completion, m.Value)
 		case "total_tokens":
-			setInt(&u.Total, m.Value)
+			chat.CounterIn(&u.Total, m.Value)
 		case "prompt_cache_hit_tokens": // DeepSeek, https://api-docs.deepseek.com/guides/kv_cache
-			setInt(&u.Cached, m.Value)
+			chat.CounterIn(&u.Cached, m.Value)
 		case "cache_read_input_tokens": // Databricks, which has Claude's: its query-reason-models page
-			setInt(&u.Cached, m.Value)
+			chat.CounterIn(&u.Cached, m.Value)
+		case "cached_tokens", "num_cached_tokens":
+			// Kimi, https://platform.moonshot.ai/docs/api/chat; Mistral, https://docs.mistral.ai/api
+			chat.CounterIn(&u.Cached, m.Value)
 		case "cache_creation_input_tokens":
-			setInt(&u.CacheWrite, m.Value)
+			chat.CounterIn(&u.CacheWrite, m.Value)
 		case "seconds": // https://platform.openai.com/docs/api-reference/audio/json-object
 			setSeconds(&u.Milliseconds, m.Value)
 		case "cost":
 			u.Cost = costIn(m.Value)
 		case "num_search_queries": // https://docs.perplexity.ai/api-reference/chat-completions-post
-			setInt(&u.SearchUnits, m.Value)
+			chat.CounterIn(&u.SearchUnits, m.Value)
 		case "server_tool_use", "server_tool_use_details": // Claude's, at gateways with OpenAI's API
 			readCounters(m.Value, counter{"web_search_requests", &u.SearchUnits})
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 			// https://www.alibabacloud.com/help/en/model-studio/context-cache
-			readCounters(jsonedit.Get(m.Value, "cache_creation"),
-				counter{"ephemeral_5m_input_tokens", &u.CacheWrite5m}, counter{"ephemeral_1h_input_tokens", &u.CacheWrite1h})
+			if parts := jsonedit.Get(m.Value, "cache_creation"); readCounters(parts,
+				counter{"ephemeral_5m_input_tokens", &u.CacheWrite5m}, counter{"ephemeral_1h_input_tokens", &u.CacheWrite1h}) {
+				u.CacheWrite = u.CacheWrite5m + u.CacheWrite1h
+			}
 			readCounters(m.Value, counter{"cached_tokens", &u.Cached}, counter{"cache_write_tokens", &u.CacheWrite},
-				counter{"cache_creation_input_tokens", &u.CacheWrite},
+				counter{"cache_creation_input_tokens", &u.CacheWrite}, counter{"cache_creation_tokens", &u.CacheWrite},
 				counter{"audio_tokens", &u.PromptAudio}, counter{"image_tokens", &u.PromptImage}, counter{"text_tokens", &u.PromptText})
 		case "completion_tokens_details", "output_tokens_details", "output_token_details":
 			readCounters(m.Value, counter{"reasoning_tokens", &u.Reasoning}, counter{"audio_tokens", &u.CompletionAudio},
@@ -119,21 +124,17 @@ type counter struct {
 	to   *int
 }
 
-func readCounters(value []byte, counters ...counter) {
+// readCounters says whether it found one of the counters.
+func readCounters(value []byte, counters ...counter) (found bool) {
 	for m := jsonedit.Walk(value); m.Next(); {
 		for _, c := range counters {
 			if string(m.Key) == c.name {
-				setInt(c.to, m.Value)
+				chat.CounterIn(c.to, m.Value)
+				found = true
 			}
 		}
 	}
-}
-
-// setInt does not change *to if the value is null or negative.
-func setInt(to *int, value []byte) {
-	if n, ok := jsonedit.Int(value); ok && n >= 0 {
-		*to = n
-	}
+	return found
 }
 
 // setSeconds sets *to, in milliseconds, to a number of seconds. It does not change it

@@ -75,6 +75,9 @@ func (m Families) Facts() []Facts {
 		if f.NoSchema {
 			row.Notes = append(row.Notes, "a schema goes in words")
 		}
+		if f.Blind {
+			row.Notes = append(row.Notes, "images are left out")
+		}
 		if f.ThinksInStreams {
 			row.Notes = append(row.Notes, "thinks in streams only")
 		}

@@ -53,6 +53,11 @@ type Family struct {
 	// ThinksInStreams means that the models think in streams only, and refuse to in whole
 	// answers: for these, Off turns it off.
 	ThinksInStreams bool
+	// Blind means that the models refuse images ("unknown variant `image_url`, expected
+	// `text`"): one in the history would end the conversation. Words say where one was.
+	// https://github.com/nesquena/hermes-webui/issues/2297
+	// https://github.com/Gitlawb/openclaude/issues/1071
+	Blind bool
 	// NoSchema means that the models know the response_format json_object, and not
 	// json_schema. The schema goes into a system message.
 	NoSchema bool
@@ -69,10 +74,15 @@ type Families []Family
 // is of the family of its base (ft:gpt-4.1-2025-04-14:acme::id), a name may have a tag
 // (gpt-oss:20b), and it may begin with the model's maker (openai/gpt-oss-20b).
 func (m Families) Of(name string) *Family {
+	return firstOf(m, name, func(f *Family) string { return f.Prefix })
+}
+
+// firstOf returns the first row that has the beginning of a model's name, or nil.
+func firstOf[Row any](rows []Row, name string, prefix func(*Row) string) *Row {
 	name = plainName(name)
-	for i := range m {
-		if begins(name, m[i].Prefix) {
-			return &m[i]
+	for i := range rows {
+		if begins(name, prefix(&rows[i])) {
+			return &rows[i]
 		}
 	}
 	return nil
@@ -237,6 +247,9 @@ func (m *Family) RunsInResponses(tool *chat.Tool) bool {
 	_, runs := m.Runs[tool.Hosted]
 	return runs && (tool.Hosted != chat.MCP || tool.Server != nil)
 }
+
+// IsBlind reports whether the models refuse images.
+func (m *Family) IsBlind() bool { return m != nil && m.Blind }
 
 // Takes reports whether the models take a top-level member.
 func (m *Family) Takes(name string) bool { return m == nil || !slices.Contains(m.Refuses, name) }

@@ -29,7 +29,7 @@ func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, er
 			continue
 		}
 		if r.ToolChoice.Mode == "function" && r.ToolChoice.Name == tool.Name {
-			return nil, notHosted(i, tool)
+			return nil, op.notHosted(t, i, tool)
 		}
 		if left == nil {
 			kept = slices.Clone(r.Tools[:i])
@@ -37,12 +37,15 @@ func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, er
 		left = append(left, tool.Name)
 	}
 	if len(left) > 0 && len(kept) == 0 {
-		return nil, notHosted(0, &r.Tools[0])
+		return nil, op.notHosted(t, 0, &r.Tools[0])
 	}
 	r.Tools = kept
 	var takes func(p *chat.Part) bool
 	if own, ok := op.Chat.(taker); ok {
 		takes = own.Takes
+	}
+	if op.Edit.Models.Of(t.Model).IsBlind() && r.LeaveOutImages() {
+		left = append(left, "image")
 	}
 	return append(left, r.LeaveOut(takes)...), nil
 }
@@ -50,7 +53,7 @@ func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, er
 // taker is an API that takes blocks which the internal form does not know.
 type taker interface{ Takes(p *chat.Part) bool }
 
-func notHosted(i int, tool *chat.Tool) error {
+func (op *Operation) notHosted(t *target.Target, i int, tool *chat.Tool) error {
 	return &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: fmt.Sprintf(
-		"the target runs no %s of its own: offer functions, or use a target that has it", tool.Name)}
+		"the target runs no %s of its own%s: offer functions, or use a target that has it", tool.Name, op.Edit.Hosting.Of(t.Model).elsewhere(tool))}
 }

@@ -26,6 +26,9 @@ type Hosting struct {
 	NoSchema bool
 	// NoFunctions means that the tools exclude functions, which the client needs more.
 	NoFunctions bool
+	// Elsewhere, if set, says where the provider runs the tools, which is not in this API:
+	// the row is only told.
+	Elsewhere string
 	// Document is where it is written, Read when that was read last, as year and month.
 	Document, Read string
 }
@@ -35,23 +38,25 @@ type Hostings []Hosting
 
 // Of returns the row of a model, nil if it has none.
 func (h Hostings) Of(name string) *Hosting {
-	name = plainName(name)
-	for i := range h {
-		if begins(name, h[i].Prefix) {
-			return &h[i]
-		}
-	}
-	return nil
+	return firstOf(h, name, func(h *Hosting) string { return h.Prefix })
 }
 
 // Runs reports whether the API runs a tool for the row's models, beside what else r asks
 // for.
 func (h *Hosting) Runs(r *chat.Request, tool *chat.Tool) bool {
-	if h == nil || !slices.Contains(h.Kinds, tool.Hosted) || h.NoSchema && r.ResponseFormat.Type == "json_schema" || h.NoFunctions && r.Functions() {
+	if h == nil || h.Elsewhere != "" || !slices.Contains(h.Kinds, tool.Hosted) || h.NoSchema && r.ResponseFormat.Type == "json_schema" || h.NoFunctions && r.Functions() {
 		return false
 	}
 	forced := r.ToolChoice.Mode == "function" && r.ToolChoice.Name == tool.Name
 	return !forced || h.Choice != nil || h.Always
+}
+
+// elsewhere says where a tool runs that the API has not; "" if it is not known.
+func (h *Hosting) elsewhere(tool *chat.Tool) string {
+	if h == nil || h.Elsewhere == "" || !slices.Contains(h.Kinds, tool.Hosted) {
+		return ""
+	}
+	return ": the provider runs it " + h.Elsewhere
 }
 
 // Facts returns the table as docs/models.md tells it.
@@ -63,7 +68,11 @@ func (h Hostings) Facts() []Facts {
 			row.Names, row.Example = prefixInWords(h[i].Prefix)
 		}
 		for _, kind := range h[i].Kinds {
-			row.Notes = append(row.Notes, "runs "+string(kind))
+			note := "runs " + string(kind)
+			if h[i].Elsewhere != "" {
+				note += ", but " + h[i].Elsewhere
+			}
+			row.Notes = append(row.Notes, note)
 		}
 		if h[i].NoFunctions {
 			row.Notes = append(row.Notes, "but not beside functions")

@@ -31,8 +31,11 @@ type Provider struct {
 	PathOverURL bool
 	// Header returns constant headers for the upstream, e.g. anthropic-version.
 	Header func(t *target.Target) [][2]string
-	// Query returns query parameters, e.g. api-version. The client's own override them.
+	// Query returns query parameters, e.g. api-version, that replace those of the client.
+	// One with an empty value is not sent at all.
 	Query func(t *target.Target) [][2]string
+	// Asked, if set, returns t with the options that a client may set in its query.
+	Asked func(t *target.Target, query string) *target.Target
 	// Operations holds the operations by route_type.
 	Operations map[route.Type]*Operation
 	// Native holds the operations for clients that speak one of the provider's
@@ -142,9 +145,9 @@ type Operation struct {
 	// Query, if set, is used instead of the provider's.
 	Query func(t *target.Target) [][2]string
 	// Rephrase, if set, reports whether a client's body of the same format, with members
-	// ms, has something that the API refuses and that Chat puts in other words. Such a
-	// request is translated.
-	Rephrase func(ms []jsonedit.Member) bool
+	// ms, has something that the API or t's model refuses and that Chat puts in other words.
+	// Such a request is translated.
+	Rephrase func(t *target.Target, ms []jsonedit.Member) bool
 	// Instead, if set, is another operation, for requests that this one's API refuses.
 	Instead *Instead
 	// Hosts, if set, reports whether t runs a hosted tool itself, beside what else r
@@ -209,14 +212,18 @@ type Operation struct {
 	Opening func(t *target.Target, message []byte) ([]byte, error)
 }
 
-// Instead is an operation with a newer API, which some models need for all requests or
-// for some.
+// Instead is an operation of another of the provider's APIs, which some models need for
+// all requests or for some.
 type Instead struct {
 	Operation *Operation // its Chat translates
 	// Request reports whether t's model needs it for a translated request, and Body
-	// whether it does for a client's body, with members ms, in the older API's format.
+	// whether it does for a client's body, with members ms, in the format of the API
+	// that it is instead of.
 	Request func(t *target.Target, r *chat.Request) bool
 	Body    func(t *target.Target, ms []jsonedit.Member) bool
+	// Leaves means that a client's body goes to Operation although some of its tools are
+	// left out there, or although it is refused there: the other API would ignore it.
+	Leaves bool
 }
 
 // Translator translates one operation's bodies from and to OpenAI's format.
