@@ -355,7 +355,7 @@ func (s *stage) compare(t *testing.T, at string, c speaker, scenario *mock.Scena
 	op := up.Operations[chatRoute]
 	if from.Name() == "openai/responses" && c.surface != provider.OpenAIResponses {
 		op = op.Instead.Operation
-	} else if op := up.Find(c.surface, route.Type(c.route)); op != nil && op.Format == c.surface {
+	} else if op := up.Find(c.surface, route.Type(c.route)); op != nil && op.Format == c.surface && (op.Instead == nil || from.Name() == string(c.surface)) {
 		s.identical(t, at, from, scenario, stream, out)
 		return
 	}

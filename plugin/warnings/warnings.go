@@ -187,7 +187,11 @@ func tuning(c *config.Config, t *Target, name string) string {
 		return fmt.Sprintf("requests of route_type %s have no %s", t.RouteType, name)
 	}
 	for _, p := range served(t) {
-		if op := routes.Operation(p, t.RouteType); op == nil || !refuses(op, name) && tunes(t, op, name) {
+		op := routes.Operation(p, t.RouteType)
+		if op != nil && op.Instead != nil && op.Instead.Leaves && op.Instead.Body(asked(t), nil) { // for all requests
+			op = op.Instead.Operation
+		}
+		if op == nil || !refuses(op, name) && tunes(t, op, name) {
 			return ""
 		}
 	}
@@ -196,7 +200,12 @@ func tuning(c *config.Config, t *Target, name string) string {
 
 // tunes says whether the target's model takes a tuning option, as far as is known.
 func tunes(t *Target, op *provider.Operation, name string) bool {
-	return !t.Static() || t.Model.Name == "" || op.Tunes(&target.Target{Provider: t.Model.Provider, Model: t.Model.Name, Options: &t.Model.Options}, name)
+	return !t.Static() || t.Model.Name == "" || op.Tunes(asked(t), name)
+}
+
+// asked is the target as its operations know it.
+func asked(t *Target) *target.Target {
+	return &target.Target{Provider: t.Model.Provider, Model: t.Model.Name, Options: &t.Model.Options}
 }
 
 // refuses says whether an API accepts no member called name.
