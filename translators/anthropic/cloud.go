@@ -140,10 +140,8 @@ func (f *fitting) outputConfig() {
 		f.demand = wanted.Instruction()
 		kept = jsonedit.With(kept, "format", nil)
 	}
-	for _, m := range jsonedit.Members(kept, nil) { // task_budget needs a beta of Anthropic's own API
-		if name := string(m.Key); name == "effort" && !f.output.Effort || name != "effort" && name != "format" {
-			kept = jsonedit.With(kept, name, nil)
-		}
+	if !f.output.Effort {
+		kept = jsonedit.With(kept, "effort", nil)
 	}
 	if len(jsonedit.Members(kept, nil)) == 0 {
 		kept = nil

@@ -33,7 +33,6 @@ func TestCloudsGetWhatTheyTakeOfARequest(t *testing.T) {
 			want: `{` + said + `,"context_management":{}}`, sent: []string{"context-management-2025-06-27"}},
 		{name: "betas in the body", body: `{` + said + `,"anthropic_beta":["context-management-2025-06-27","unknown-2030-01-01"],"context_management":{}}`, betas: "context-management-2025-06-27",
 			want: `{` + said + `,"context_management":{}}`, sent: []string{"context-management-2025-06-27"}},
-		{name: "a budget of the task", body: `{` + said + `,"output_config":{"task_budget":{"type":"tokens","total":20000}}}`, want: `{` + said + `}`},
 		{name: "who called", body: `{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{},"caller":{"type":"direct"}}]}]}`,
 			want: `{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]}]}`},
 		{name: "attribution", body: `{"system":[{"type":"text","text":"x-anthropic-billing-header: a"},{"type":"text","text":"b","cache_control":{"type":"ephemeral","scope":"global"}}],` + said + `}`,
