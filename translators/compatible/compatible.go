@@ -98,8 +98,7 @@ var Providers = withReasons([]*provider.Provider{
 		Operations: operations{
 			route.Chat: openai.OrResponses(openai.ChatAt("/serving-endpoints/v1/chat/completions", provider.Edit{
 				NoStreamOptions: provider.Always, Rename: OlderLimit, Rewrite: SplitContent, Request: SystemRole, Models: onDatabricks, Hosting: databricksTools,
-				// https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
-				History: history(provider.History{Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned}),
+				History: databricksHistory,
 			}), openai.ResponsesAt("/serving-endpoints/responses", "databricks"), onDatabricks, nil),
 		}.partly("/serving-endpoints/responses", "databricks", &databricksResponses),
 	},
@@ -344,6 +343,17 @@ func thoughtful(plain string) func(*target.Target) *provider.History {
 			h.NoThought = ""
 		}
 		return &h
+	}
+}
+
+// databricksHistory is an Edit.History. Only Claude has thoughts that come back, with
+// their signatures, and takes marks for its cache.
+//
+//	https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
+//	https://docs.databricks.com/aws/en/machine-learning/model-serving/query-chat-models (prompt caching)
+func databricksHistory(t *target.Target) *provider.History {
+	return &provider.History{
+		Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned, CacheControl: strings.HasPrefix(t.Model, "databricks-claude-"),
 	}
 }
 

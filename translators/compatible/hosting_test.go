@@ -31,3 +31,11 @@ func TestGeminiSearchesAtDatabricks(t *testing.T) {
 		}
 	}
 }
+
+func TestDatabricksCachesWhatIsMarkedForClaudeOnly(t *testing.T) {
+	for model, marked := range map[string]bool{"databricks-claude-sonnet-4-5": true, "databricks-meta-llama-3-3-70b-instruct": false, "my-own": false} {
+		if got := databricksHistory(&target.Target{Model: model}).CacheControl; got != marked {
+			t.Errorf("%s: %t", model, got)
+		}
+	}
+}

@@ -42,3 +42,12 @@ func TestMarksForTheCacheGoOnlyToWhoTakesThem(t *testing.T) {
 		}
 	}
 }
+
+func TestMarkOfAResultIsThatOfItsLastText(t *testing.T) {
+	req := &chat.Request{Messages: []chat.Message{{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: "x", CacheControl: chat.Raw(`{"type":"ephemeral"}`), Parts: []chat.Part{{Text: jsonedit.Plain("a")}, {Text: jsonedit.Plain("b")}}}}}}}
+	body, err := Upstream{History: &provider.History{CacheControl: true}}.AppendRequest(nil, &target.Target{Model: "m"}, req)
+	const want = `"content":[{"type":"text","text":"a"},{"type":"text","text":"b","cache_control":{"type":"ephemeral"}}]`
+	if err != nil || !strings.Contains(string(body), want) {
+		t.Errorf("%v %s", err, body)
+	}
+}

@@ -16,8 +16,9 @@ import (
 // package's comment), and Upstream writes the same for clients of other formats.
 type historyEdit struct {
 	*provider.History
-	own origin.Name
-	n   int // calls so far
+	own    origin.Name
+	n      int  // calls so far
+	marked bool // there may be marks for a cache, which the API refuses
 }
 
 // ownHistory returns body with the messages that the API of h takes, own being whose
@@ -32,7 +33,20 @@ func ownHistory(h *provider.History, own origin.Name, body []byte) []byte {
 	if h.Bridge != "" {
 		messages = bridged(messages, h.Bridge, slices.Contains(h.Only, "prefix"))
 	}
+	if e.marked = h.Only != nil && !h.CacheControl && jsonedit.Contains(whole, `"cache_control"`); e.marked {
+		if tools := jsonedit.Lookup(whole, "tools"); tools != nil {
+			whole = jsonedit.With(whole, "tools", jsonedit.Each(tools, unmarked))
+		}
+	}
 	return jsonedit.With(whole, "messages", jsonedit.Each(messages, e.message))
+}
+
+// unmarked returns a part or a tool without cache_control.
+func unmarked(value []byte) []byte {
+	if !jsonedit.IsObject(value) || jsonedit.Lookup(value, "cache_control") == nil {
+		return value
+	}
+	return jsonedit.Join(nil, jsonedit.Splice(nil, value, jsonedit.Members(value, nil), []jsonedit.Edit{{Key: "cache_control"}}))
 }
 
 // handedOut says whether there may be something in body that we handed out: a token
@@ -51,6 +65,9 @@ func handedOut(body []byte, place provider.Thought) bool {
 
 // message returns a message as the API takes it.
 func (e *historyEdit) message(m []byte) []byte {
+	if content := jsonedit.Lookup(m, "content"); e.marked && jsonedit.IsArray(content) {
+		m = jsonedit.With(m, "content", jsonedit.Each(content, unmarked))
+	}
 	members := jsonedit.Members(m, nil)
 	var edits []jsonedit.Edit
 	if e.Only != nil {

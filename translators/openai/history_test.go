@@ -50,6 +50,29 @@ func TestHistoriesAreWhatTheAPIKnows(t *testing.T) {
 	}
 }
 
+func TestMarksForACacheAreLeftOutWhereUnknownMembersAreRefused(t *testing.T) {
+	const body = `{"messages":[{"role":"system","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},` +
+		`{"role":"user","content":"\"cache_control\""},{"role":"tool","tool_call_id":"x","content":[{"type":"text","text":"b"},{"cache_control":{"type":"ephemeral"},"type":"text","text":"c"}]}],` +
+		`"tools":[{"type":"function","function":{"name":"f"},"cache_control":{"type":"ephemeral"}}]}`
+	const without = `{"messages":[{"role":"system","content":[{"type":"text","text":"a"}]},` +
+		`{"role":"user","content":"\"cache_control\""},{"role":"tool","tool_call_id":"x","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}]}],` +
+		`"tools":[{"type":"function","function":{"name":"f"}}]}`
+	known := []string{"role", "content", "tool_call_id"}
+	for name, c := range map[string]struct {
+		history provider.History
+		want    string
+	}{
+		"strict":                 {provider.History{Only: known}, without},
+		"strict, with a cache":   {provider.History{Only: known, CacheControl: true}, body},
+		"nobody knows":           {provider.History{}, body},
+		"known for its thoughts": {provider.History{Thought: provider.ThoughtInReasoning}, body},
+	} {
+		if got := string(ownHistory(&c.history, "x", []byte(body))); got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func TestIDsOfCallsAreMappedInCallAndResult(t *testing.T) {
 	h := &provider.History{IDs: &chat.CallIDs{Exactly: 9}}
 	one, other := h.IDs.Of("call_same_beginning_1", 0), h.IDs.Of("call_same_beginning_2", 0)

@@ -257,6 +257,9 @@ func (w *messageWriter) message(m *chat.Message) error {
 				rest = append(rest, inner)
 			}
 		}
+		if last := len(texts) - 1; last >= 0 && texts[last].CacheControl == nil {
+			texts[last].CacheControl = p.CacheControl
+		}
 		w.open("tool")
 		w.dst = jsonedit.AppendText(w.dst, "tool_call_id", p.ID)
 		if err := w.content(texts); err != nil {
