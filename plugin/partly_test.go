@@ -77,7 +77,7 @@ func TestAResponseOfNoModelFailsOver(t *testing.T) {
 		_, _ = w.Write([]byte(`{"id":"resp_2","object":"response","status":"completed","model":"gpt-5","output":[],"error":null}`))
 	}))
 	const one = `{"route_type":"llm/v1/responses","weight":%d,"auth":{"header_name":"Authorization","header_value":"Bearer k"},"model":{"provider":%q,"name":%q,"model_alias":"m"}}`
-	inst := s.instance(`{"balancer":{"algorithm":"priority","retries":1,"failover_criteria":["http_502","non_idempotent"]},"targets":[` +
+	inst := s.instance(`{"balancer":{"algorithm":"priority","retries":1,"failover_criteria":["error","non_idempotent"]},"targets":[` +
 		fmt.Sprintf(one, 10, "dashscope", "qwen3.8-max") + `,` + fmt.Sprintf(one, 5, "openai", "gpt-5") + `]}`)
 	for _, stream := range []string{"", `,"stream":true`} {
 		out, _ := s.post(inst, "/v1/responses", "", []byte(`{"model":"m","input":"x"`+stream+`}`))
