@@ -25,6 +25,7 @@ import (
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
@@ -57,6 +58,7 @@ type attempt struct {
 	seen        chat.Seen     // what the answer has said so far
 	billed      bool          // whether seen's usage counts has been decided
 	pieces      [][]byte
+	lessened    int // how often it was made again with less
 	url         url.URL
 	signed      credentials.Outgoing // the request as the credentials signed it
 	out         wire.Outgoing
@@ -106,6 +108,7 @@ func prepare(ctx context.Context, x *exchange, t *endpoint.Endpoint) (*attempt, 
 	if err := translate(a); err != nil {
 		return nil, err
 	}
+	leaveRefused(a)
 	if err := address(a); err != nil {
 		return nil, err
 	}
@@ -223,11 +226,40 @@ func (a *attempt) ask(call *provider.Call) {
 	}
 }
 
-// again sends another request to the provider within the same attempt. It carries
-// the credentials: the host is the same.
+// again sends another request to the provider within the same attempt.
 func (a *attempt) again(ctx context.Context, call *provider.Call) error {
-	a.answer.Body.Close()
 	a.ask(call)
+	return a.repeat(ctx)
+}
+
+// leaveRefused takes out of the request what the target's model has refused before.
+func leaveRefused(a *attempt) {
+	if rows := a.op.Edit.Refusals; len(rows) > 0 && len(a.pieces) > 0 && a.endpoint.Refused.Used() {
+		a.pieces = [][]byte{a.endpoint.Refused.Recall(rows, a.target.Model, jsonedit.Join(nil, a.pieces), a.request.start)}
+	}
+}
+
+// maxLess is how often an attempt asks again with less.
+const maxLess = 4
+
+// lessen makes the request again without what the answer, an error, says that the model
+// does not take. It reports whether there was such a thing.
+func lessen(ctx context.Context, a *attempt, answer []byte) (bool, error) {
+	if a.lessened >= maxLess || len(a.op.Edit.Refusals) == 0 || len(a.pieces) == 0 || !a.request.creates() {
+		return false, nil
+	}
+	less := a.endpoint.Refused.Lessen(a.op.Edit.Refusals, a.target.Model, jsonedit.Join(nil, a.pieces), a.answer.Status, answer, a.request.start)
+	if less == nil {
+		return false, nil
+	}
+	a.lessened++
+	a.pieces, a.out = [][]byte{less}, wire.Outgoing{}
+	return true, a.repeat(ctx)
+}
+
+// repeat sends the request as it is now. It carries the credentials: the host is the same.
+func (a *attempt) repeat(ctx context.Context) error {
+	a.answer.Body.Close()
 	if err := address(a); err != nil {
 		return err
 	}

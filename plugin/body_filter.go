@@ -44,6 +44,13 @@ func deliver(ctx context.Context, a *attempt) error {
 		if err != nil {
 			return transportFailure(err)
 		}
+		again, err := lessen(ctx, a, whole)
+		switch {
+		case err != nil:
+			return err
+		case again:
+			return deliver(ctx, a)
+		}
 		return a.failedWith(whole, gzipped)
 	}
 	is, kind, body := contentOf(a, body)
@@ -549,6 +556,13 @@ func follow(ctx context.Context, a *attempt, next *provider.Call) error {
 		whole, err := readAnswer(a.buffers, body, a.answer.Length())
 		if err != nil {
 			return transportFailure(err)
+		}
+		again, err := lessen(ctx, a, whole)
+		switch {
+		case err != nil:
+			return err
+		case again:
+			return deliver(ctx, a)
 		}
 		return a.failedWith(whole, gzipped)
 	}

@@ -341,6 +341,9 @@ func (s *stream) close(ctx context.Context, err error) error {
 	case s.seen.Err != nil:
 		settleSeen(s.attempt)
 		s.reply.finish(record.Failed, (&reported{s.seen.Err}).Error())
+		if s.api.Fails && s.from == nil && !s.seen.Ended {
+			s.rephraseError()
+		}
 		return s.flush()
 	case (err == nil || err == io.EOF) && complete:
 		return s.complete()

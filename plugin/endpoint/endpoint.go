@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"go-ai-proxy/plugin/acl"
+	"go-ai-proxy/plugin/adapt"
 	"go-ai-proxy/plugin/config"
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/pricelist"
@@ -38,6 +39,7 @@ type Endpoint struct {
 	Prices   *pricelist.List         // nil when models without prices have none
 	base     atomic.Pointer[baseURL] // the last URL parsed, usually the only one
 	Spends   spending.Target         // what budgets know of it
+	Refused  adapt.Memory            // what its models do not take
 
 	// The model's name in the forms that are usually sent: to the provider, and to
 	// the client in X-Kong-Llm-Model.

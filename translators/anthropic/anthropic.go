@@ -41,7 +41,7 @@ var Provider = provider.Provider{
 			Meter:   Meter,
 			Fields:  Fields,
 			Origin:  Origin,
-			Edit:    provider.Edit{Request: OwnThinking},
+			Edit:    provider.Edit{Request: OwnThinking, Refusals: ownRefusals},
 			Tune:    tuneOwn,
 			Caching: Caching,
 			Caveats: Caveats,

@@ -23,7 +23,20 @@ type Cloud struct {
 	ToolMembers   []string // of a function
 	// Output says what a model takes there of schemas and effort; nil is everything.
 	Output func(model string) Output
+	// Keeps says how long a model's prompts can be kept there; nil is an hour for all.
+	Keeps func(model string) Keeps
 }
+
+// Keeps is how long a platform keeps a prompt that is marked with cache_control.
+type Keeps uint8
+
+// KeepsNothing is for models that refuse cache_control, KeepsMinutes for those that refuse
+// its ttl.
+const (
+	KeepsHour Keeps = iota
+	KeepsMinutes
+	KeepsNothing
+)
 
 // Output is what a model takes of output_config and of strict tools.
 type Output struct{ Schema, Strict, Effort bool }
@@ -55,6 +68,9 @@ func (c *Cloud) Fit(model string, body []byte, values []string) (fitted []byte, 
 	f := fitting{cloud: c, body: bytes.TrimSpace(body), output: Output{true, true, true}}
 	if c.Output != nil {
 		f.output = c.Output(model)
+	}
+	if c.Keeps != nil {
+		f.keeps = c.Keeps(model)
 	}
 	f.members = jsonedit.Members(f.body, nil)
 	f.betas = c.known(values)
@@ -99,6 +115,7 @@ type fitting struct {
 	betas   []string
 	left    []string
 	output  Output // what the model takes
+	keeps   Keeps
 	// demand is the schema of the answer, in words, if the model takes it in no other way.
 	demand string
 }
@@ -170,7 +187,7 @@ func (f *fitting) tools() error {
 			return f.function(tool, searches)
 		}
 		if slices.ContainsFunc(f.cloud.Tools, func(prefix string) bool { return strings.HasPrefix(kind, prefix) }) {
-			return withoutScope(tool)
+			return f.marked(tool)
 		}
 		name, _ := jsonedit.String(jsonedit.Lookup(tool, "name"))
 		if name == forced && refused == nil {
@@ -206,36 +223,37 @@ func (f *fitting) function(tool []byte, searches bool) []byte {
 	if edits != nil {
 		tool = jsonedit.Join(nil, jsonedit.Splice(nil, tool, members, edits))
 	}
-	return withoutScope(tool)
+	return f.marked(tool)
 }
 
-// withoutScope takes the scope off a block's cache_control, which only Anthropic's own
-// API has.
-func withoutScope(block []byte) []byte {
+// marked returns a block with what the platform and the model take of its cache_control.
+// Its scope is for Anthropic's own API.
+func (f *fitting) marked(block []byte) []byte {
 	control := jsonedit.Lookup(block, "cache_control")
 	if !jsonedit.IsObject(control) {
 		return block
 	}
-	return jsonedit.With(block, "cache_control", jsonedit.With(control, "scope", nil))
+	return jsonedit.With(block, "cache_control", f.control(control))
 }
 
-// system leaves out the attribution block, and adds the demand.
+// control is what is taken of a cache_control; nil for nothing.
+func (f *fitting) control(control []byte) []byte {
+	if f.keeps == KeepsNothing {
+		return nil
+	}
+	control = jsonedit.With(control, "scope", nil)
+	if f.keeps == KeepsMinutes {
+		control = jsonedit.With(control, "ttl", nil)
+	}
+	return control
+}
+
+// system leaves out the attribution, and adds the demand.
 func (f *fitting) system() {
 	system := jsonedit.Find(f.members, "system")
-	kept := system
-	switch {
-	case jsonedit.IsString(system) && isAttribution(system):
-		kept = nil
-	case jsonedit.IsArray(system):
-		kept = jsonedit.Each(system, func(block []byte) []byte {
-			if isAttribution(jsonedit.Lookup(block, "text")) {
-				return nil
-			}
-			return withoutScope(block)
-		})
-		if len(kept) != len(system) && len(jsonedit.Elements(kept, nil)) == 0 {
-			kept = nil
-		}
+	kept := withoutAttribution(system)
+	if jsonedit.IsArray(kept) {
+		kept = jsonedit.Each(kept, f.marked)
 	}
 	f.replace("system", system, f.demanded(kept))
 }
@@ -250,12 +268,13 @@ func (f *fitting) messages() {
 		return
 	}
 	kept := list
-	if jsonedit.Contains(list, `tool_result"`) || jsonedit.Contains(list, `tool_use"`) || jsonedit.Contains(list, `"scope"`) {
+	if jsonedit.Contains(list, `tool_result"`) || jsonedit.Contains(list, `tool_use"`) || jsonedit.Contains(list, `"scope"`) ||
+		f.keeps != KeepsHour && jsonedit.Contains(list, `"cache_control"`) {
 		kept = jsonedit.Each(list, f.message)
 	}
-	if control := jsonedit.Find(f.members, "cache_control"); jsonedit.IsObject(control) &&
+	if control := jsonedit.Find(f.members, "cache_control"); jsonedit.IsObject(control) && f.keeps != KeepsNothing &&
 		bytes.Count(f.body, []byte(`"cache_control"`)) <= maxBreakpoints { // one of them is this
-		kept = withBreakpoint(kept, jsonedit.With(control, "scope", nil))
+		kept = withBreakpoint(kept, f.control(control))
 	}
 	f.replace("messages", list, kept)
 }
@@ -288,7 +307,7 @@ func (f *fitting) block(b []byte) []byte {
 			b = jsonedit.With(b, "content", jsonedit.Each(content, f.block))
 		}
 	}
-	return withoutScope(b)
+	return f.marked(b)
 }
 
 // isServers says whether a block is of a tool that a provider's servers ran.

@@ -1,7 +1,6 @@
 package anthropic
 
 import (
-	"bytes"
 	"encoding/base64"
 	"slices"
 	"strconv"
@@ -221,9 +220,6 @@ func parseMessages(r *chat.Request, v *jsonedit.Value) error {
 func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 	switch v.Type() {
 	case jsonedit.TypeString:
-		if isAttribution(v.Raw()) {
-			return nil, nil
-		}
 		return []chat.Part{{Kind: chat.Text, Text: v.GetText()}}, nil
 	case jsonedit.TypeArray:
 	default:
@@ -238,7 +234,7 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 		}
 		switch {
 		case p.Kind == chat.RedactedThinking && chat.TakeRun(&parts, &p), p.Kind == chat.HostedRun && chat.Tell(&parts, &p):
-		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "", p.Kind == chat.Text && isAttribution(b.Get("text").Raw()):
+		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "":
 		case p.Kind == chat.Text && p.Text.Empty() && b.GetString("type") != "text": // said nothing to others
 		default:
 			parts = append(parts, p)
@@ -307,12 +303,6 @@ func contentText(b *jsonedit.Value) jsonedit.Text {
 	}
 	return jsonedit.Plain(strings.Join(all, "\n"))
 }
-
-// isAttribution reports whether the text v is Claude Code's attribution block, which is
-// meant for Anthropic's own API. It changes with every request, so that no other
-// provider's prompt cache would ever hit, and Bedrock refuses it.
-// https://code.claude.com/docs/en/llm-gateway-protocol
-func isAttribution(v []byte) bool { return bytes.HasPrefix(v, []byte(`"x-anthropic-billing-header:`)) }
 
 func opaque(b *jsonedit.Value, kind string) chat.Part {
 	return chat.Part{Kind: chat.Opaque, Type: kind, Raw: b.JSON()}

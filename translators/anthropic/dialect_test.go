@@ -369,16 +369,6 @@ func TestServerToolsOfTheHistoryBecomeTextOrNothing(t *testing.T) {
 	}
 }
 
-func TestClaudeCodesAttributionBlockGoesToNobodyElse(t *testing.T) {
-	const block = `{"type":"text","text":"x-anthropic-billing-header: cc_version=2.1.37.a1b2c;"}`
-	for system, want := range map[string]int{`[` + block + `,{"type":"text","text":"Be kind."}]`: 1, `[` + block + `]`: 0, `"x-anthropic-billing-header: x"`: 0} {
-		r, err := chat.ParseRequest(Dialect, []byte(`{"system":`+system+`,"messages":[{"role":"user","content":"x"}]}`))
-		if err != nil || len(r.Messages) != 1+want || want == 1 && len(r.Messages[0].Parts) != 1 {
-			t.Errorf("%s: %v, %d messages", system, err, len(r.Messages))
-		}
-	}
-}
-
 func TestThinkingThatIsTurnedOffIsAskedForSo(t *testing.T) {
 	r, err := chat.ParseRequest(Dialect, []byte(`{"thinking":{"type":"disabled"},"output_config":{"effort":"high"},"messages":[{"role":"user","content":"x"}]}`))
 	if err != nil || r.ReasoningEffort != "none" {

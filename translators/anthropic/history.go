@@ -63,6 +63,7 @@ type history struct {
 	// with, and the user's turn after it has the results of calls.
 	unready bool
 	lost    bool // of the last turn of the model
+	nothing bool // no thinking is kept at all
 }
 
 // message returns m with its own thinking only; nil if nothing else was in it.
@@ -77,6 +78,9 @@ func (h *history) message(m []byte) []byte {
 	first, left := true, false
 	own := jsonedit.Each(content, func(block []byte) []byte {
 		kept := ownBlock(block)
+		if h.nothing && isThought(block) {
+			kept = nil
+		}
 		h.lost = h.lost || first && kept == nil
 		first, left = first && kept == nil, left || kept != nil
 		return kept
@@ -88,6 +92,12 @@ func (h *history) message(m []byte) []byte {
 	edited := jsonedit.With(m, "content", own)
 	h.changed = h.changed || len(edited) != len(m) || &edited[0] != &m[0]
 	return edited
+}
+
+// isThought reports whether a block is thinking, redacted or not.
+func isThought(block []byte) bool {
+	kind := string(jsonedit.Lookup(block, "type"))
+	return kind == `"thinking"` || kind == `"redacted_thinking"`
 }
 
 // ownBlock returns a block as Claude takes it, without a mark; nil for thinking that

@@ -15,7 +15,7 @@ func MessagesAt(path string) *provider.Operation {
 		Meter:   Meter,
 		Origin:  Origin,
 		Header:  func(*target.Target) [][2]string { return [][2]string{{"Anthropic-Version", DefaultVersion}} },
-		Edit:    provider.Edit{Request: OwnThinking},
+		Edit:    provider.Edit{Request: Elsewhere, Refusals: Refusals},
 		Tune:    Tune,
 		Caching: Caching,
 	}

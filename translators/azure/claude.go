@@ -47,7 +47,7 @@ var counted = &provider.Operation{
 	NoStream: true,
 }
 
-var claudeEdit = provider.Edit{Request: anthropic.OwnThinking, Set: deployed}
+var claudeEdit = provider.Edit{Request: anthropic.Elsewhere, Set: deployed, Refusals: anthropic.Refusals}
 
 var claudeFields = anthropic.Fields.With(provider.Fields{"model": provider.Mapped.With("model, which is the name of the deployment")})
 

@@ -94,3 +94,54 @@ func appended(list, element []byte) ([]byte, bool) {
 	out := append([]byte(nil), list[:len(list)-1]...)
 	return append(append(append(out, ','), element...), ']'), true
 }
+
+// uncached is the error of a model that caches no prompts, in lower case.
+const uncached = "did not allow prompt caching"
+
+// ownConverse is the Edit.Request of a Converse body: the history is one that t's model takes,
+// and cache points stand only where it has them.
+func ownConverse(dst []byte, t *target.Target, body []byte) []byte {
+	m := modelOf(t.Model)
+	if m.caches && !m.nova || !jsonedit.Contains(body, `"cachePoint"`) {
+		return ownReasoning(dst, t, body)
+	}
+	whole := bytes.TrimSpace(ownReasoning(nil, t, body))
+	if !m.caches {
+		return append(dst, withoutPoints(whole, "")...)
+	}
+	whole = withoutToolPoints(whole)
+	return append(dst, jsonedit.With(whole, "messages", jsonedit.Each(jsonedit.Lookup(whole, "messages"), func(m []byte) []byte {
+		if content := jsonedit.Lookup(m, "content"); jsonedit.Contains(content, `"toolResult"`) {
+			return jsonedit.With(m, "content", jsonedit.Each(content, withoutPoint))
+		}
+		return m
+	}))...)
+}
+
+// withoutPoints is a Refusal.Without: the body has no cache points.
+func withoutPoints(body []byte, _ string) []byte {
+	body = withoutToolPoints(body)
+	if system := jsonedit.Lookup(body, "system"); jsonedit.IsArray(system) {
+		body = jsonedit.With(body, "system", jsonedit.Each(system, withoutPoint))
+	}
+	return jsonedit.With(body, "messages", jsonedit.Each(jsonedit.Lookup(body, "messages"), func(m []byte) []byte {
+		return jsonedit.With(m, "content", jsonedit.Each(jsonedit.Lookup(m, "content"), withoutPoint))
+	}))
+}
+
+func withoutToolPoints(body []byte) []byte {
+	config := jsonedit.Lookup(body, "toolConfig")
+	tools := jsonedit.Lookup(config, "tools")
+	if !jsonedit.IsArray(tools) {
+		return body
+	}
+	return jsonedit.With(body, "toolConfig", jsonedit.With(config, "tools", jsonedit.Each(tools, withoutPoint)))
+}
+
+// withoutPoint is nil for a cache point.
+func withoutPoint(block []byte) []byte {
+	if jsonedit.Lookup(block, "cachePoint") != nil {
+		return nil
+	}
+	return block
+}

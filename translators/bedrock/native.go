@@ -93,6 +93,10 @@ var withClaude = func() *provider.Provider {
 			Set:     setVersion,
 			Fit:     &provider.Fit{Header: "Anthropic-Beta", Member: "anthropic_beta", Body: claudeHere.Fit},
 			Request: anthropic.OwnThinking,
+			Refusals: append([]provider.Refusal{
+				{Words: []string{uncached}, Without: func(body []byte, _ string) []byte { return anthropic.WithoutCaching(body) }, Document: cachingPage},
+				{Status: 400, Words: []string{"invalid beta flag"}, Without: provider.WithoutMember("anthropic_beta"), Document: "https://github.com/anthropics/claude-code/issues/49370"},
+			}, anthropic.Refusals...),
 		},
 		Unwrap:    unwrap,
 		OwnErrors: true,
@@ -123,6 +127,15 @@ var claudeHere = anthropic.Cloud{
 	Blocks:      []string{"tool_search_tool_result"},
 	ToolMembers: []string{"type", "name", "description", "input_schema", "cache_control", "strict", "input_examples"},
 	Output:      outputOf,
+	Keeps: func(id string) anthropic.Keeps {
+		switch {
+		case !modelOf(id).caches:
+			return anthropic.KeepsNothing
+		case isMinutely(id):
+			return anthropic.KeepsMinutes
+		}
+		return anthropic.KeepsHour
+	},
 }
 
 // outputOf is what the table has of a model. An ARN does not tell it.

@@ -10,10 +10,12 @@ package gemini
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -51,6 +53,17 @@ var public = &provider.Provider{
 	Counter:     publicNative[provider.GeminiCount],
 }
 
+// gemma is the Gemini API for models that take a part of its format only: what a client
+// of the format sends besides is put in words, or refused, as it is for other clients.
+var gemma = func() *provider.Provider {
+	p := *public
+	generate := *public.Operations[route.Chat]
+	generate.Rephrase = func(*target.Target, []jsonedit.Member) bool { return true }
+	p.Native = maps.Clone(public.Native)
+	p.Native[provider.GeminiGenerate] = &generate
+	return &p
+}()
+
 // priceNames is the name of a model in the price list: without its publisher, as
 // Vertex's publishers/google/models/m and google/m have it, and without its version,
 // m@20250929.
@@ -72,6 +85,7 @@ func generateOperations(path func(*target.Target, bool) (string, error), fields 
 		Meter:   Meter,
 		Fields:  fields,
 		Origin:  ofGoogle,
+		Edit:    provider.Edit{Refusals: corrupted},
 		Models:  facts,
 		Caveats: caveats,
 	}

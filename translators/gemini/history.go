@@ -5,6 +5,7 @@ import (
 
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -101,6 +102,38 @@ func ownPart(part []byte, stands bool) []byte {
 		default:
 			part = jsonedit.With(part, name, nil)
 		}
+	}
+	return part
+}
+
+// corrupted is the error of a history with a signature that Google did not make, or made
+// for another model. The request is made again without signatures.
+var corrupted = []provider.Refusal{{
+	Status: 400, Words: []string{"thought signature"}, Document: "https://ai.google.dev/gemini-api/docs/thought-signatures#faqs",
+	Without: func(body []byte, message string) []byte {
+		if message == "" {
+			return body
+		}
+		return jsonedit.With(body, "contents", jsonedit.Each(jsonedit.Lookup(body, "contents"), func(turn []byte) []byte {
+			return jsonedit.With(turn, "parts", jsonedit.Each(jsonedit.Lookup(turn, "parts"), unsigned))
+		}))
+	},
+}}
+
+// unsigned returns a part without its signature: a call with what stands in for one; nil
+// for a thought.
+func unsigned(part []byte) []byte {
+	if !signed(part) {
+		return part
+	}
+	members := jsonedit.Members(part, nil)
+	if jsonedit.IsTrue(jsonedit.Find(members, "thought")) {
+		return nil
+	}
+	call := jsonedit.Find(members, "functionCall") != nil || jsonedit.Find(members, "function_call") != nil
+	part = jsonedit.With(jsonedit.With(part, "thoughtSignature", nil), "thought_signature", nil)
+	if call {
+		part = jsonedit.With(part, "thoughtSignature", jsonedit.AppendString(nil, skipSignature))
 	}
 	return part
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/origin"
 	"go-ai-proxy/translators/target"
 )
@@ -57,5 +58,22 @@ func TestGooglesOwnHistoryIsNotCopied(t *testing.T) {
 	in := []byte(`{"contents":[{"role":"model","parts":[{"text":"hm","thought":true},{"functionCall":{"name":"f"},"thoughtSignature":"Q3RH"}]}]}`)
 	if got := ownHistory(nil, &target.Target{Model: "gemini-3-pro", Options: &target.Options{}}, in); &got[0] != &in[0] {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestARefusedSignatureIsSentToNoGeminiAgain(t *testing.T) {
+	row := &corrupted[0]
+	for _, message := range []string{"Corrupted thought signature.", "Invalid thought signature."} {
+		if !row.Is(&chat.Error{Status: 400, Message: message}) {
+			t.Errorf("%q is not recognized", message)
+		}
+	}
+	const body = `{"contents":[{"role":"model","parts":[{"text":"a","thought":true,"thoughtSignature":"x"},{"text":"b","thought_signature":"x"},{"functionCall":{"name":"f"},"thoughtSignature":"x"},{"functionCall":{"name":"g"}}]}]}`
+	const want = `{"contents":[{"role":"model","parts":[{"text":"b"},{"functionCall":{"name":"f"},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"name":"g"}}]}]}`
+	if got := string(row.Without([]byte(body), "x")); got != want {
+		t.Errorf("became %s\nwant   %s", got, want)
+	}
+	if got := string(row.Without([]byte(body), "")); got != body {
+		t.Errorf("a later conversation became %s", got)
 	}
 }

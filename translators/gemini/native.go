@@ -62,7 +62,7 @@ func modelOperations(model func(method string) pathFunc) map[provider.Format]*pr
 				}
 				return whole(t, stream)
 			},
-			Format: provider.GeminiGenerate, Chat: Generate, Origin: ofGoogle, Meter: Meter, Tune: tune, Edit: provider.Edit{Request: ownHistory},
+			Format: provider.GeminiGenerate, Chat: Generate, Origin: ofGoogle, Meter: Meter, Tune: tune, Edit: provider.Edit{Request: ownHistory, Refusals: corrupted},
 		},
 		provider.GeminiOperations: {Path: model("/operations"), Format: provider.GeminiOperations, NoStream: true},
 	}

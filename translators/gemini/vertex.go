@@ -19,6 +19,8 @@ import (
 // publisher of the model, by its name, or the deployed endpoint.
 func variant(t *target.Target) *provider.Provider {
 	switch {
+	case !onVertex(t) && modelOf(t.Model).systemAsWords:
+		return gemma
 	case !onVertex(t):
 		return public
 	case t.Options.Gemini.EndpointID != "":
@@ -194,8 +196,9 @@ var claudeEdit = provider.Edit{
 	Set: func(t *target.Target) []chat.Member {
 		return []chat.Member{{Name: "anthropic_version", Value: jsonedit.AppendString(nil, anthropicVersion(t))}}
 	},
-	Request: anthropic.OwnThinking,
-	Fit:     &provider.Fit{Header: "Anthropic-Beta", Body: claudeHere.Fit},
+	Request:  anthropic.OwnThinking,
+	Refusals: anthropic.Refusals,
+	Fit:      &provider.Fit{Header: "Anthropic-Beta", Body: claudeHere.Fit},
 }
 
 // claudeHere is what Vertex takes of Anthropic's format. It has web search of

@@ -57,7 +57,7 @@ var Client = provider.ClientFormat{
 			Format: provider.OpenAIResponses, Dialect: Responses, Through: route.Chat, Prose: PromptWords, Check: checkResponses,
 			Streams: true, Ends: true, Tuned: true, Limit: "max_output_tokens", Tokens: true, Resources: &clientResponses,
 			// Codex compacts a conversation when response.failed says so; a status it shows to the user.
-			InStream: (*chat.Error).IsContextTooLong,
+			InStream: (*chat.Error).IsContextTooLong, Fails: true,
 		}},
 		{Path: "/moderations", Route: route.Moderations, API: &provider.API{
 			Format: provider.OpenAIModerations, Check: provider.Needs("input"), Model: provider.ModelTaken,

@@ -171,7 +171,7 @@ func TestResponsesWithoutEventLines(t *testing.T) {
 		t.Errorf("got %+v", seen)
 	}
 	seen = events(ResponsesMeter, "error\t"+`{"type":"error","code":"server_error","message":"no","param":null}`)
-	if seen.Err == nil || seen.Err.Message != "no" || !seen.Ended {
+	if seen.Err == nil || seen.Err.Message != "no" || seen.Ended {
 		t.Errorf("got %+v", seen)
 	}
 	if seen = whole(ResponsesMeter, `{"id":"r","status":"queued","background":true,"usage":null,"error":null}`); seen.HasUsage || seen.Finish != "" || seen.Err != nil {
@@ -234,7 +234,7 @@ func TestErrorEventIsAnErrorWhateverItHolds(t *testing.T) {
 	} {
 		seen := &chat.Seen{}
 		ResponsesMeter.Event(frame.Event{Data: []byte(data)}, seen)
-		if seen.Err == nil || seen.Err.Message == "" || !seen.Ended {
+		if seen.Err == nil || seen.Err.Message == "" || seen.Ended { // response.failed ends the stream
 			t.Errorf("%s: got %+v, ended %v", data, seen.Err, seen.Ended)
 		}
 	}

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"bytes"
+	"cmp"
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -111,9 +112,8 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 		readResponse(jsonedit.Lookup(ev.Data, "response"), seen)
 		seen.Ended = true
 	case "error":
-		ev.Type = typ // a nameless event is known by its data
-		seen.Err = coded(failureIn(ev))
-		seen.Ended = true
+		ev.Type = typ                   // a nameless event is known by its data
+		seen.Err = coded(failureIn(ev)) // response.failed may follow
 	case "response.output_text.delta":
 		value, _ := find(ev.Data, deltaKey)
 		text := jsonedit.StringAtStart(value)
@@ -133,6 +133,9 @@ func (responsesMeter) Event(ev frame.Event, seen *chat.Seen) {
 		}
 		if bytes.HasSuffix(typ, []byte(".delta")) || bytes.HasSuffix(typ, []byte(".partial_image")) || string(typ) == "response.output_item.done" {
 			seen.Content = true
+		}
+		if !bytes.HasPrefix(typ, []byte("response.")) { // a bare error, whose type is its own
+			seen.Err = cmp.Or(chat.ErrorInside(ev.Data), seen.Err)
 		}
 	}
 }

@@ -27,13 +27,15 @@ type Partial struct {
 
 // Partly returns responses, an operation of the Responses API of which a provider has a
 // part, with another operation for the requests that ask for more: its chat, or the same
-// API as translations write it.
+// API as translations write it. A configured URL may say that its chat is meant.
 func Partly(responses, other *provider.Operation, has *Partial) *provider.Operation {
 	responses.Instead = &provider.Instead{
 		Operation: other,
 		Request:   func(*target.Target, *chat.Request) bool { return false },
-		Body:      func(t *target.Target, ms []jsonedit.Member) bool { return !has.serves(t.Model) || !has.takes(ms) },
-		Leaves:    true,
+		Body: func(t *target.Target, ms []jsonedit.Member) bool {
+			return strings.HasSuffix(provider.ConfiguredPath(t), "/chat/completions") || !has.serves(t.Model) || !has.takes(ms)
+		},
+		Leaves: true,
 	}
 	return responses
 }

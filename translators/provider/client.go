@@ -145,6 +145,9 @@ type API struct {
 	InStream func(e *chat.Error) bool
 	// Ends means that streams have an end marker; a stream without it was cut off.
 	Ends bool
+	// Fails means that an event of its own ends a stream that failed, whatever else said
+	// that it did.
+	Fails bool
 	// PromptFirst means that a stream reports the prompt's tokens at its start, so
 	// that they are estimated.
 	PromptFirst bool

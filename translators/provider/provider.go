@@ -109,9 +109,9 @@ func (p *Provider) Speaks(f *ClientFormat) bool {
 }
 
 // AppendRequest writes req as the operation's body for t to dst. Opaque tokens of
-// other origins are left out, and calls are paired with results.
+// other origins and attribution lines are left out, and calls are paired with results.
 func (o *Operation) AppendRequest(dst []byte, t *target.Target, req *chat.Request) ([]byte, error) {
-	return o.Chat.AppendRequest(dst, t, req.Owned(o.Own(t)).Paired())
+	return o.Chat.AppendRequest(dst, t, req.Owned(o.Own(t)).Unattributed().Paired())
 }
 
 // Own returns the origin whose opaque tokens t makes and takes.
@@ -303,6 +303,8 @@ type Edit struct {
 	Request func(dst []byte, t *target.Target, body []byte) []byte
 	// Limits are the ranges of settings that clients of another format are fitted to.
 	Limits Limits
+	// Refusals are the errors after which a request is made again with less.
+	Refusals []Refusal
 	// History, if set, says what the API takes of a conversation's messages for t.
 	History func(t *target.Target) *History
 	// NoAnswer, if set, returns the error for a 200 without choices: a
