@@ -22,20 +22,7 @@ import (
 // together are written together, and everything is written before a read that
 // would block. from translates them; nil if the formats are the same.
 func deliverStream(ctx context.Context, a *attempt, events frame.Reader, from chat.Stream) error {
-	s := &stream{
-		reply: a.reply, seen: &a.seen, op: a.op, api: a.request.api, status: a.answer.Status,
-		hidden: a.hidden, usage: a.request.usage && a.op.Edit.RefusesStreamOptions(a.target), counted: a.request.reads(), replaceable: a.replaceable,
-
-		attempt: a,
-	}
-	if from != nil {
-		s.from = from
-		s.resting, _ = s.from.(chat.Resting)
-		a.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
-	}
-	if a.endpoint.Logging.Payloads {
-		a.seen.Collect = a.reply.collect
-	}
+	s := newStream(a, from)
 	defer events.Release()
 	var err error
 	for err == nil && !s.ended && !s.failedAtOnce() {
@@ -81,6 +68,25 @@ type stream struct {
 	lent    *[]byte      // the pooled buffer behind buf
 	inner   []byte       // the payload that an event wrapped
 	count   lastCount
+}
+
+// newStream prepares the delivery of a's answer.
+func newStream(a *attempt, from chat.Stream) *stream {
+	s := &stream{
+		reply: a.reply, seen: &a.seen, op: a.op, api: a.request.api, status: a.answer.Status,
+		hidden: a.hidden, usage: a.request.usage && a.op.Edit.RefusesStreamOptions(a.target), counted: a.request.reads(), replaceable: a.replaceable,
+
+		attempt: a,
+	}
+	if from != nil {
+		s.from = from
+		s.resting, _ = s.from.(chat.Resting)
+		a.reply.encoder = a.request.api.Dialect.NewEncoder(a.meta())
+	}
+	if a.endpoint.Logging.Payloads {
+		a.seen.Collect = a.reply.collect
+	}
+	return s
 }
 
 // take translates one event of the provider into the client's bytes.

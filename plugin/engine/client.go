@@ -28,8 +28,9 @@ type Client struct {
 	dialSocket func(ctx context.Context, address string) (net.Conn, error)
 	proxyOf    func(scheme, host string) (*url.URL, error)
 
-	mu  sync.Mutex
-	std *transport // made when something needs net/http
+	mu    sync.Mutex
+	std   *transport             // made when something needs net/http
+	named map[string]*tls.Config // tls for a host of that name, at most maxNamed
 }
 
 // NewClient returns a client that trusts what base trusts, by default the system's

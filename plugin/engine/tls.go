@@ -95,13 +95,35 @@ func (s *secured) drained() bool {
 	return s.spent && !s.ahead && s.below.in.buffered() == 0
 }
 
+// maxNamed is for how many names a client keeps a configuration.
+const maxNamed = 256
+
+// configFor is the configuration for connections to a host of that name. They share it:
+// one of its own would be half a kilobyte of each.
+func (c *Client) configFor(name string) *tls.Config {
+	if c.tls.ServerName != "" {
+		return c.tls
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	config := c.named[name]
+	if config == nil {
+		if len(c.named) >= maxNamed {
+			c.named = nil
+		}
+		if c.named == nil {
+			c.named = map[string]*tls.Config{}
+		}
+		config = c.tls.Clone() // sessions are shared by the clones
+		config.ServerName = name
+		c.named[name] = config
+	}
+	return config
+}
+
 // handshake performs the TLS handshake on conn and returns the secured connection.
 func (c *clientConn) handshake(ctx context.Context, conn net.Conn, name string) (*secured, error) {
-	config := c.client.tls
-	if config.ServerName == "" {
-		config = config.Clone() // sessions are shared by the clones
-		config.ServerName = name
-	}
+	config := c.client.configFor(name)
 	s := &secured{below: newBelow(conn)}
 	s.Conn = tls.Client(s.below, config)
 	if err := s.HandshakeContext(ctx); err != nil {

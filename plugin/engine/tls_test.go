@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -196,6 +197,28 @@ func TestTLSThroughAProxyOnTLSKeepsItsConnection(t *testing.T) {
 	}
 	client.Close()
 	up.CloseClientConnections()
+}
+
+// Connections to a host share a configuration, and few names are remembered.
+func TestConnectionsToAHostShareAConfiguration(t *testing.T) {
+	c := newClient(t, nil, "")
+	one := c.configFor("one.example")
+	if one.ServerName != "one.example" || c.configFor("one.example") != one {
+		t.Errorf("for one.example: %q, shared %v", one.ServerName, c.configFor("one.example") == one)
+	}
+	for i := range 3 * maxNamed {
+		name := strconv.Itoa(i) + ".example"
+		if got := c.configFor(name); got.ServerName != name || got.ClientSessionCache != one.ClientSessionCache {
+			t.Fatalf("for %s: %q, sessions shared %v", name, got.ServerName, got.ClientSessionCache == one.ClientSessionCache)
+		}
+	}
+	if len(c.named) > maxNamed {
+		t.Errorf("%d names are remembered", len(c.named))
+	}
+	fixed := newClient(t, &tls.Config{ServerName: "fixed.example"}, "")
+	if got := fixed.configFor("one.example").ServerName; got != "fixed.example" {
+		t.Errorf("with a name of its own: %q", got)
+	}
 }
 
 func TestRecordsOfALargeRequestAreWrittenTogether(t *testing.T) {

@@ -75,7 +75,15 @@ func (h *handler) answer(x *exchange) {
 	}
 }
 
+// relayTo asks the relay. A stream waits in here, so what is needed before is not on its
+// stack.
 func (h *handler) relayTo(x *exchange, m *match, path string) {
+	x.enter(m, path)
+	x.record = h.relay.Serve(x.request.Context(), m.instance, &x.inbound, &x.answer, nil)
+}
+
+// enter makes the request that the relay is asked.
+func (x *exchange) enter(m *match, path string) {
 	x.route, x.secrets = m.route, m.block.secrets
 	base := ""
 	if m.service != nil {
@@ -94,7 +102,6 @@ func (h *handler) relayTo(x *exchange, m *match, path string) {
 			return w, r
 		}
 	}
-	x.record = h.relay.Serve(x.request.Context(), m.instance, in, &x.answer, nil)
 }
 
 // write writes the entry to out, in one write.

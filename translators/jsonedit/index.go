@@ -11,15 +11,14 @@ func Contains(body []byte, word string) bool { return Index(body, word) >= 0 }
 // no difference, where bytes.Index is ten times slower in a body that is full of quotes.
 func Index(body []byte, word string) int {
 	gap := len(word) - 1
+	places := len(body) - gap
+	if !vectors || places < block {
+		return bytes.Index(body, []byte(word))
+	}
 	from := 0
-	for vectors {
-		places := len(body) - gap - from
-		if places < block {
-			break
-		}
-		i := findPair(&body[from], places, word[0], word[gap], gap)
-		from += i
-		if places-i < block {
+	for places-from >= block {
+		from += findPair(&body[from], places-from, word[0], word[gap], gap)
+		if places-from < block {
 			break
 		}
 		if string(body[from:from+len(word)]) == word {
@@ -27,8 +26,13 @@ func Index(body []byte, word string) int {
 		}
 		from++
 	}
-	if i := bytes.Index(body[from:], []byte(word)); i >= 0 {
-		return from + i
+	// The last places, of which some have been looked at.
+	last := places - block
+	from = max(from, last+findPair(&body[last], block, word[0], word[gap], gap))
+	for ; from < places; from++ {
+		if body[from] == word[0] && body[from+gap] == word[gap] && string(body[from:from+len(word)]) == word {
+			return from
+		}
 	}
 	return -1
 }

@@ -26,6 +26,23 @@ func TestIndexFindsWhatBytesIndexFinds(t *testing.T) {
 	}
 }
 
+// The last places are looked at in a block that has been looked at before.
+func TestIndexFindsTheLastPlaces(t *testing.T) {
+	const word = `usage"`
+	for n := range 200 {
+		for _, like := range []string{"x", "u", `"`, "usage", `usage'`, `u____"`} { // some have the word's first and last byte at its distance
+			before := []byte(strings.Repeat(like, n))
+			body := append(before, word...)
+			if got, want := Index(body, word), bytes.Index(body, []byte(word)); got != want {
+				t.Fatalf("after %d of %q: at %d, want %d", n, like, got, want)
+			}
+			if got := Index(before, word); got != -1 {
+				t.Fatalf("%d of %q: found at %d what is not there", n, like, got)
+			}
+		}
+	}
+}
+
 // A text that seems to have the word at every place is read in linear time, too.
 func TestIndexIsLinear(t *testing.T) {
 	word := `"` + strings.Repeat("x", 20) + `"`

@@ -3,36 +3,38 @@ package openai
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"go-ai-proxy/translators/jsonedit"
 )
 
 // The names that a meter looks for, without the first quote. A quote is the most
 // frequent byte of all, so a search for it would stop too often.
-var (
-	choicesKey          = []byte(`choices"`)
-	failureKey          = []byte(`error"`)
-	contentKey          = []byte(`content"`)
-	textKey             = []byte(`text"`)
-	reasoningKey        = []byte(`reasoning"`)
-	refusalKey          = []byte(`refusal"`)
-	reasoningContentKey = []byte(`reasoning_content"`)
-	callsKey            = []byte(`tool_calls"`)
-	argumentsKey        = []byte(`arguments"`)
-	audioKey            = []byte(`audio"`)
-	imagesKey           = []byte(`images"`)
-	finishKey           = []byte(`finish_reason"`)
-	usageKey            = []byte(`usage"`)
-	typeKey             = []byte(`type"`)
-	embeddingKey        = []byte(`embedding"`)
-	deltaKey            = []byte(`delta"`)
+const (
+	choicesKey          = `choices"`
+	failureKey          = `error"`
+	contentKey          = `content"`
+	textKey             = `text"`
+	reasoningKey        = `reasoning"`
+	refusalKey          = `refusal"`
+	reasoningContentKey = `reasoning_content"`
+	callsKey            = `tool_calls"`
+	argumentsKey        = `arguments"`
+	audioKey            = `audio"`
+	imagesKey           = `images"`
+	finishKey           = `finish_reason"`
+	usageKey            = `usage"`
+	typeKey             = `type"`
+	embeddingKey        = `embedding"`
+	deltaKey            = `delta"`
 )
 
 // find finds the first member called key, at any depth. value is the data from the
 // member's value on, and rest is where to continue the search; both are nil if there
 // is no such member. Text that looks like a member is not found, since its quotes are
 // escaped.
-func find(data, key []byte) (value, rest []byte) {
+func find(data []byte, key string) (value, rest []byte) {
 	for {
-		i := bytes.Index(data, key)
+		i := jsonedit.Index(data, key)
 		if i < 0 {
 			return nil, nil
 		}

@@ -130,7 +130,7 @@ func content(data []byte, seen *chat.Seen) {
 	if seen.Content {
 		return
 	}
-	for _, key := range [...][]byte{callsKey, audioKey, imagesKey} {
+	for _, key := range [...]string{callsKey, audioKey, imagesKey} {
 		if value, _ := find(data, key); jsonedit.IsArray(value) && !isEmptyArray(value) || jsonedit.IsObject(value) {
 			seen.Content = true
 			return
@@ -140,7 +140,7 @@ func content(data []byte, seen *chat.Seen) {
 
 // texts records all texts of members called key, and passes them to the log if they
 // belong to the answer. It returns their length in bytes.
-func texts(data, key []byte, seen *chat.Seen, answer bool) (n int) {
+func texts(data []byte, key string, seen *chat.Seen, answer bool) (n int) {
 	for {
 		var value []byte
 		if value, data = find(data, key); value == nil {
