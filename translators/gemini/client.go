@@ -77,7 +77,7 @@ var rawClaude = provider.API{
 func generateAPI(framing frame.Kind) *provider.API {
 	a := &provider.API{
 		Format: provider.GeminiGenerate, Dialect: Dialect, Check: provider.Present("contents"), Streams: true, Model: provider.ModelInPath,
-		Prose: openai.PromptWords, Ends: true,
+		Prose: openai.PromptWords,
 	}
 	if framing == frame.Array {
 		a.Dialect, a.Framing, a.Media = ArrayDialect, framing, "application/json"
