@@ -73,6 +73,13 @@ func (c *Cloud) Fit(model string, body []byte, values []string) (fitted []byte, 
 		f.keeps = c.Keeps(model)
 	}
 	f.members = jsonedit.Members(f.body, nil)
+	if list := jsonedit.Find(f.members, "anthropic_beta"); jsonedit.IsArray(list) { // some clients have them in the body
+		for beta := range jsonedit.EachOf(list) {
+			one, _ := jsonedit.String(beta)
+			values = append(slices.Clip(values), one)
+		}
+		f.edits = append(f.edits, jsonedit.Edit{Key: "anthropic_beta"})
+	}
 	f.betas = c.known(values)
 	f.output.Effort = f.output.Effort || slices.Contains(f.betas, effortBeta)
 	if err := f.tools(); err != nil {
@@ -84,7 +91,7 @@ func (c *Cloud) Fit(model string, body []byte, values []string) (fitted []byte, 
 	for _, m := range f.members {
 		name := string(m.Key)
 		gate := c.Gated[name]
-		if !slices.Contains(c.Members, name) && (gate == "" || !slices.Contains(f.betas, gate)) {
+		if name != "anthropic_beta" && !slices.Contains(c.Members, name) && (gate == "" || !slices.Contains(f.betas, gate)) {
 			f.edits = append(f.edits, jsonedit.Edit{Key: name})
 		}
 	}
@@ -98,7 +105,7 @@ func (c *Cloud) Fit(model string, body []byte, values []string) (fitted []byte, 
 func (c *Cloud) known(values []string) (betas []string) {
 	for _, v := range values {
 		for one := range strings.SplitSeq(v, ",") {
-			if one = strings.TrimSpace(one); slices.Contains(c.Betas, one) {
+			if one = strings.TrimSpace(one); slices.Contains(c.Betas, one) && !slices.Contains(betas, one) {
 				betas = append(betas, one)
 			}
 		}
@@ -133,8 +140,10 @@ func (f *fitting) outputConfig() {
 		f.demand = wanted.Instruction()
 		kept = jsonedit.With(kept, "format", nil)
 	}
-	if !f.output.Effort {
-		kept = jsonedit.With(kept, "effort", nil)
+	for _, m := range jsonedit.Members(kept, nil) { // task_budget needs a beta of Anthropic's own API
+		if name := string(m.Key); name == "effort" && !f.output.Effort || name != "effort" && name != "format" {
+			kept = jsonedit.With(kept, name, nil)
+		}
 	}
 	if len(jsonedit.Members(kept, nil)) == 0 {
 		kept = nil
@@ -302,6 +311,8 @@ func (f *fitting) block(b []byte) []byte {
 		return append(append([]byte(`{"type":"text","text":`), name...), '}')
 	case isServers(kind) && !slices.Contains(f.cloud.Blocks, kind):
 		return nil
+	case kind == "tool_use": // no cloud runs the code that calls tools
+		b = jsonedit.With(b, "caller", nil)
 	case kind == "tool_result":
 		if content := jsonedit.Lookup(b, "content"); jsonedit.IsArray(content) {
 			b = jsonedit.With(b, "content", jsonedit.Each(content, f.block))
