@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -61,5 +62,27 @@ func TestResponsesAreForwardedAsFarAsTheProviderHasThem(t *testing.T) {
 				t.Errorf("answered %d %s", out.status, out.body.Bytes())
 			}
 		})
+	}
+}
+
+// DashScope tells of its limits with status 200 and a response of no model: another target
+// answers.
+func TestAResponseOfNoModelFailsOver(t *testing.T) {
+	s := newStage(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasPrefix(r.URL.Path, "/compatible-mode") {
+			_, _ = w.Write([]byte(`{"created_at":1,"error":{"code":"server_error","message":"request rate limit exceeded"},"id":"resp_1","model":"","object":"response","output":[],"status":"failed"}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"id":"resp_2","object":"response","status":"completed","model":"gpt-5","output":[],"error":null}`))
+	}))
+	const one = `{"route_type":"llm/v1/responses","weight":%d,"auth":{"header_name":"Authorization","header_value":"Bearer k"},"model":{"provider":%q,"name":%q,"model_alias":"m"}}`
+	inst := s.instance(`{"balancer":{"algorithm":"priority","retries":1,"failover_criteria":["error","non_idempotent"]},"targets":[` +
+		fmt.Sprintf(one, 10, "dashscope", "qwen3.8-max") + `,` + fmt.Sprintf(one, 5, "openai", "gpt-5") + `]}`)
+	for _, stream := range []string{"", `,"stream":true`} {
+		out, _ := s.post(inst, "/v1/responses", "", []byte(`{"model":"m","input":"x"`+stream+`}`))
+		if out.status != 200 || !strings.Contains(out.body.String(), "resp_2") {
+			t.Errorf("answered %d %s", out.status, out.body.Bytes())
+		}
 	}
 }

@@ -130,3 +130,16 @@ func TestRefusalsListWhatIsAvailable(t *testing.T) {
 }
 
 func second(_ Match, err error) error { return err }
+
+func BenchmarkByPath(b *testing.B) {
+	for name, path := range map[string]string{"of the format": "/openai/v1/chat/completions", "another": "/openai"} {
+		b.Run(name, func(b *testing.B) {
+			t := New("openai", []route.Type{route.Chat})
+			for b.Loop() {
+				if wanted, _, err := t.ByPath(&Request{Method: "POST", Whole: path, Path: path}); wanted != route.Chat || err != nil {
+					b.Fatal(wanted, err)
+				}
+			}
+		})
+	}
+}

@@ -115,13 +115,14 @@ func (t *Table) pathType(r *Request) route.Type {
 		path = strings.TrimSuffix(path, "/")
 		for i := range t.format.Paths {
 			p := &t.format.Paths[i]
-			if p.Path == "" || !t.served[p.Route] {
+			is, rest := strings.HasSuffix(path, p.Path), p.API.Resources
+			if p.Path == "" || !is && rest == nil || !t.served[p.Route] { // served takes longest: for the few that may be it
 				continue
 			}
-			if strings.HasSuffix(path, p.Path) {
+			if is {
 				return p.Route
 			}
-			if rest := p.API.Resources; rest != nil {
+			if rest != nil {
 				if _, name := findName(rest, path); name != "" {
 					return p.Route
 				}

@@ -11,7 +11,7 @@ const (
 	// mostInlined is how many references of a schema are replaced, and longestInlined by how
 	// much text, in bytes: each definition may refer to the next twice.
 	mostInlined    = 200
-	longestInlined = 1 << 18
+	longestInlined = 1 << 16
 )
 
 // Inlined returns a schema without references within it, for APIs that know none: what they

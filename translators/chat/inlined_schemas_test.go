@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/conformance/growth"
+	"go-ai-proxy/translators/conformance/workload"
 )
 
 func TestReferencesAreReplacedByWhatTheyReferTo(t *testing.T) {
@@ -57,6 +58,7 @@ func FuzzInlined(f *testing.F) {
 	f.Add([]byte(`{"properties":{"next":{"$ref":"#/$defs/A"}},"$defs":{"A":{"properties":{"next":{"$ref":"#/$defs/A","type":"object"}}}}}`))
 	f.Add([]byte(doubling(9)))
 	f.Fuzz(func(t *testing.T, schema []byte) {
+		defer workload.Linear(t, len(schema))()
 		if got, _ := Inlined(schema); json.Valid(schema) && !json.Valid(got) {
 			t.Errorf("%s became %s", schema, got)
 		}

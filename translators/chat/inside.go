@@ -10,10 +10,12 @@ import "go-ai-proxy/translators/jsonedit"
 //	{"choices":[{"error":{…}}]}            OpenRouter, in a whole answer
 //	{"object":"error","message":"…"}       vLLM; {"code":"…","message":"…"} DashScope
 //	{"detail":"…"}                         FastAPI
+//	{"object":"response","model":"","status":"failed","error":{…}}   DashScope's limit of requests
 //	{"base_resp":{"status_code":1002,"status_msg":"…"}}   MiniMax, beside choices: null
 //
 // https://openrouter.ai/docs/api-reference/errors-and-debugging
 // https://help.aliyun.com/zh/model-studio/error-code
+// https://platform.qianwenai.com/docs/api-reference/chat/openai-responses
 // https://platform.minimax.io/docs/api-reference/errorcode
 func ErrorInside(body []byte) *Error {
 	var space [16]jsonedit.Member
@@ -21,7 +23,7 @@ func ErrorInside(body []byte) *Error {
 	if !ok {
 		return nil
 	}
-	if string(jsonedit.Find(members, "object")) == `"response"` {
+	if string(jsonedit.Find(members, "object")) == `"response"` && string(jsonedit.Find(members, "model")) != `""` {
 		return nil // one that failed says so by its status
 	}
 	if tells(jsonedit.Find(members, "error")) {

@@ -17,7 +17,8 @@ func TestA200MayBeAnError(t *testing.T) {
 		`{"object":"error","message":"too long","type":"BadRequestError","code":400}`:                   {Status: 400, Type: "invalid_request_error", Code: "400", Message: "too long"},
 		`{"code":"InternalError","message":"down","request_id":"r"}`:                                    {Code: "InternalError", Message: "down"},
 		`{"detail":"down"}`: {Message: "down"},
-		`{"choices":null,"base_resp":{"status_code":1002,"status_msg":"down"}}`: {Code: "1002", Message: "down"},
+		`{"error":{"code":"server_error","message":"slow down"},"id":"resp_1","model":"","object":"response","output":[],"status":"failed"}`: {Code: "server_error", Message: "slow down"},
+		`{"choices":null,"base_resp":{"status_code":1002,"status_msg":"down"}}`:                                                              {Code: "1002", Message: "down"},
 		`{"error":{"code":500}}`: {Status: 500, Type: "api_error", Code: "500", Message: "the provider sent an error without a message"},
 	} {
 		if e := chat.ErrorInside([]byte(body)); e == nil || *e != want {
@@ -31,6 +32,7 @@ func TestAnswersAreNoErrors(t *testing.T) {
 		`{"choices":[{"message":{"content":"{\"error\":\"x\"}"}}],"error":null}`, `{"choices":[],"usage":{}}`, `{"choices":[{"error":null}],"error":""}`,
 		`{"choices":[{"delta":{}}],"base_resp":{"status_code":0,"status_msg":""}}`, `{"choices":null,"base_resp":{"status_code":0}}`,
 		`{"message":{"role":"assistant","content":"message"}}`, `{"error":false,"output":{}}`, `{"object":"response","status":"failed","error":{"message":"x"}}`,
+		`{"object":"response","model":"m","status":"failed","error":{"message":"x"},"output":[]}`, `{"object":"response","model":"","status":"completed","error":null,"output":[]}`,
 		`{"id":"x"}`, `[]`, `null`, `text`, ``, `{"error":`,
 	} {
 		if e := chat.ErrorInside([]byte(body)); e != nil {
