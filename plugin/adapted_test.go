@@ -51,6 +51,9 @@ func TestWhatAModelRefusesByNameIsLeftOut(t *testing.T) {
 			if out.status != 200 || !strings.Contains(out.body.String(), "well") {
 				t.Errorf("%s: the client gets %d %s", c.name, out.status, out.body.String())
 			}
+			if w := strings.Join(rec.Data().Warnings, "\n"); !strings.Contains(w, "the model refuses ") {
+				t.Errorf("%s: request %d: the record says %q", c.name, try, w)
+			}
 			if n := len(rec.Data().Tried); len(s.sent) != calls || n != calls {
 				t.Errorf("%s: request %d is sent %d times, want %d; the record has %d", c.name, try, len(s.sent), calls, n)
 			}

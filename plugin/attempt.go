@@ -235,7 +235,9 @@ func (a *attempt) again(ctx context.Context, call *provider.Call) error {
 // leaveRefused takes out of the request what the target's model has refused before.
 func leaveRefused(a *attempt) {
 	if rows := a.op.Edit.Refusals; len(rows) > 0 && len(a.pieces) > 0 && a.endpoint.Refused.Used() {
-		a.pieces = [][]byte{a.endpoint.Refused.Recall(rows, a.target.Model, jsonedit.Join(nil, a.pieces), a.request.start)}
+		less, what := a.endpoint.Refused.Recall(rows, a.target.Model, jsonedit.Join(nil, a.pieces), a.request.start)
+		a.pieces = [][]byte{less}
+		a.leftOut(what...)
 	}
 }
 
@@ -248,13 +250,23 @@ func lessen(ctx context.Context, a *attempt, answer []byte) (bool, error) {
 	if a.lessened >= maxLess || len(a.op.Edit.Refusals) == 0 || len(a.pieces) == 0 || !a.request.creates() {
 		return false, nil
 	}
-	less := a.endpoint.Refused.Lessen(a.op.Edit.Refusals, a.target.Model, jsonedit.Join(nil, a.pieces), a.answer.Status, answer, a.request.start)
+	less, what := a.endpoint.Refused.Lessen(a.op.Edit.Refusals, a.target.Model, jsonedit.Join(nil, a.pieces), a.answer.Status, answer, a.request.start)
 	if less == nil {
 		return false, nil
 	}
 	a.lessened++
 	a.pieces, a.out = [][]byte{less}, wire.Outgoing{}
+	a.leftOut(what)
 	return true, a.repeat(ctx)
+}
+
+// leftOut puts into the record that the target's model refuses what was left out.
+func (a *attempt) leftOut(what ...string) {
+	a.record.Update(func(d *record.Data) {
+		for _, w := range what {
+			d.Warnings = append(d.Warnings, "the model refuses "+w+": left out")
+		}
+	})
 }
 
 // repeat sends the request as it is now. It carries the credentials: the host is the same.

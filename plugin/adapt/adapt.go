@@ -39,15 +39,19 @@ type refused struct {
 // Used reports whether there is anything to recall.
 func (m *Memory) Used() bool { return m.used.Load() }
 
-// Recall returns the valid body without what the model has refused lately; body itself if
-// there is no such thing in it.
-func (m *Memory) Recall(rows []provider.Refusal, model string, body []byte, now time.Time) []byte {
+// Recall returns the valid body without what the model has refused lately, and what that
+// is; body itself if there is no such thing in it.
+func (m *Memory) Recall(rows []provider.Refusal, model string, body []byte, now time.Time) (less []byte, what []string) {
+	less = body
 	for i := range rows {
-		if m.knows(refused{model, &rows[i]}, now) {
-			body = rows[i].Without(body, "")
+		if !m.knows(refused{model, &rows[i]}, now) {
+			continue
+		}
+		if shorter := rows[i].Without(less, ""); len(shorter) < len(less) {
+			less, what = shorter, append(what, rows[i].What)
 		}
 	}
-	return body
+	return less, what
 }
 
 func (m *Memory) knows(r refused, now time.Time) bool {
@@ -57,10 +61,10 @@ func (m *Memory) knows(r refused, now time.Time) bool {
 }
 
 // Lessen returns the valid body without what the answer, an error with that status, says
-// that the model does not take; nil if it says nothing of the kind.
-func (m *Memory) Lessen(rows []provider.Refusal, model string, body []byte, status int, answer []byte, now time.Time) []byte {
+// that the model does not take, and what that is; nil if it says nothing of the kind.
+func (m *Memory) Lessen(rows []provider.Refusal, model string, body []byte, status int, answer []byte, now time.Time) (less []byte, what string) {
 	if len(rows) == 0 || len(answer) > longest {
-		return nil
+		return nil, ""
 	}
 	e := chat.ErrorFrom(status, answer)
 	for i := range rows {
@@ -68,11 +72,13 @@ func (m *Memory) Lessen(rows []provider.Refusal, model string, body []byte, stat
 			continue
 		}
 		if less := rows[i].Without(body, e.Message); len(less) < len(body) {
-			m.keep(refused{model, &rows[i]}, now)
-			return less
+			if len(rows[i].Without(body, "")) < len(body) { // which is not for this body alone
+				m.keep(refused{model, &rows[i]}, now)
+			}
+			return less, rows[i].What
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 func (m *Memory) keep(r refused, now time.Time) {

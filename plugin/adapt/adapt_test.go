@@ -9,8 +9,8 @@ import (
 )
 
 var rows = []provider.Refusal{
-	{Status: 400, Words: []string{"does not support thinking"}, Without: provider.WithoutMember("think")},
-	{Words: []string{"no tools"}, Without: provider.WithoutMember("tools")},
+	{Status: 400, Words: []string{"does not support thinking"}, What: "think", Without: provider.WithoutMember("think")},
+	{Words: []string{"no tools"}, What: "tools", Without: provider.WithoutMember("tools")},
 }
 
 const (
@@ -25,16 +25,17 @@ func TestARefusalIsUnderstoodAndRemembered(t *testing.T) {
 	if m.Used() {
 		t.Error("there is something to recall at once")
 	}
-	if got := m.Lessen(rows, "m", []byte(body), 400, []byte(refusal), now); string(got) != less {
-		t.Fatalf("the request becomes %s", got)
+	if got, what := m.Lessen(rows, "m", []byte(body), 400, []byte(refusal), now); string(got) != less || what != "think" {
+		t.Fatalf("the request becomes %s, without %s", got, what)
 	}
 	for _, c := range []struct {
 		model string
 		after time.Duration
 		want  string
 	}{{"m", time.Minute, less}, {"other", time.Minute, body}, {"m", 2 * lasts, body}} {
-		if got := m.Recall(rows, c.model, []byte(body), now.Add(c.after)); string(got) != c.want || !m.Used() {
-			t.Errorf("%s, %v later: the request becomes %s", c.model, c.after, got)
+		got, what := m.Recall(rows, c.model, []byte(body), now.Add(c.after))
+		if string(got) != c.want || !m.Used() || (len(what) > 0) != (c.want == less) {
+			t.Errorf("%s, %v later: the request becomes %s, without %v", c.model, c.after, got, what)
 		}
 	}
 }
@@ -51,7 +52,7 @@ func TestWhatIsNoRefusalChangesNothing(t *testing.T) {
 		{"no JSON", body, "<html>", 400},
 	} {
 		var m Memory
-		if got := m.Lessen(rows, "m", []byte(c.body), c.status, []byte(c.answer), time.Now()); got != nil || m.Used() {
+		if got, _ := m.Lessen(rows, "m", []byte(c.body), c.status, []byte(c.answer), time.Now()); got != nil || m.Used() {
 			t.Errorf("%s: the request becomes %s", c.name, got)
 		}
 	}
@@ -70,5 +71,18 @@ func TestTheMemoryIsLimited(t *testing.T) {
 	m.Lessen(rows, "new", []byte(body), 400, []byte(refusal), now.Add(2*lasts))
 	if len(m.until) != 1 {
 		t.Errorf("%d refusals are kept after all others have ended", len(m.until))
+	}
+}
+
+func TestWhatOnlyTheErrorNamesIsNotRemembered(t *testing.T) {
+	named := []provider.Refusal{{Status: 400, What: "x", Without: func(body []byte, message string) []byte {
+		if message == "" {
+			return body
+		}
+		return []byte(`{}`)
+	}}}
+	var m Memory
+	if got, _ := m.Lessen(named, "m", []byte(body), 400, []byte(refusal), time.Now()); string(got) != `{}` || m.Used() {
+		t.Errorf("the request becomes %s, remembered %v", got, m.Used())
 	}
 }

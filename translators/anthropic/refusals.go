@@ -10,7 +10,7 @@ import (
 )
 
 // Refusals are the errors of Anthropic's format that name what a platform does not take.
-var Refusals = []provider.Refusal{unsigned, {Words: []string{strings.ToLower(notPermitted)}, Without: withoutNamed, Document: "https://github.com/anthropics/claude-code/issues/21625"}}
+var Refusals = []provider.Refusal{unsigned, {Words: []string{strings.ToLower(notPermitted)}, What: "members that it names as not permitted", Without: withoutNamed, Document: "https://github.com/anthropics/claude-code/issues/21625"}}
 
 // ownRefusals are those of Anthropic's own API, whose members are the client's to know.
 var ownRefusals = []provider.Refusal{unsigned}
@@ -18,7 +18,7 @@ var ownRefusals = []provider.Refusal{unsigned}
 // unsigned is the error of a history with a thought that another model signed, or another
 // maker with Anthropic's format.
 var unsigned = provider.Refusal{
-	Status: 400, Words: []string{"signature", "in `thinking` block"}, Without: withoutThoughts,
+	Status: 400, Words: []string{"signature", "in `thinking` block"}, What: "thinking in the history", Without: withoutThoughts,
 	Document: "https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks",
 }
 

@@ -94,8 +94,8 @@ var withClaude = func() *provider.Provider {
 			Fit:     &provider.Fit{Header: "Anthropic-Beta", Member: "anthropic_beta", Body: claudeHere.Fit},
 			Request: anthropic.OwnThinking,
 			Refusals: append([]provider.Refusal{
-				{Words: []string{uncached}, Without: func(body []byte, _ string) []byte { return anthropic.WithoutCaching(body) }, Document: cachingPage},
-				{Status: 400, Words: []string{"invalid beta flag"}, Without: provider.WithoutMember("anthropic_beta"), Document: "https://github.com/anthropics/claude-code/issues/49370"},
+				{Words: []string{uncached}, What: "cache_control", Without: func(body []byte, _ string) []byte { return anthropic.WithoutCaching(body) }, Document: cachingPage},
+				{Status: 400, Words: []string{"invalid beta flag"}, What: "anthropic_beta", Without: provider.WithoutMember("anthropic_beta"), Document: "https://github.com/anthropics/claude-code/issues/49370"},
 			}, anthropic.Refusals...),
 		},
 		Unwrap:    unwrap,

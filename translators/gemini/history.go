@@ -109,7 +109,7 @@ func ownPart(part []byte, stands bool) []byte {
 // corrupted is the error of a history with a signature that Google did not make, or made
 // for another model. The request is made again without signatures.
 var corrupted = []provider.Refusal{{
-	Status: 400, Words: []string{"thought signature"}, Document: "https://ai.google.dev/gemini-api/docs/thought-signatures#faqs",
+	Status: 400, Words: []string{"thought signature"}, What: "signatures in the history", Document: "https://ai.google.dev/gemini-api/docs/thought-signatures#faqs",
 	Without: func(body []byte, message string) []byte {
 		if message == "" {
 			return body

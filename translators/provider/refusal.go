@@ -13,6 +13,7 @@ import (
 type Refusal struct {
 	Status int      // 0 is any of 400 to 499
 	Words  []string // of the message, all of them, in lower case
+	What   string   // the part is, in words for the record
 	// Without returns the valid body without the part that the message is about; body
 	// itself if it does not have it. The message is "" when the model has refused the part
 	// of an earlier request: what only the message could tell stays then.
