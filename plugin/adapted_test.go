@@ -43,6 +43,8 @@ func TestWhatAModelRefusesByNameIsLeftOut(t *testing.T) {
 			refusing(`"strict"`, 400, `{"type":"error","error":{"type":"invalid_request_error","message":"tools.0.custom.strict: Extra inputs are not permitted"}}`, message), false},
 		{"another model's thought", "anthropic", "claude-sonnet-4-5", "", `{"max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"b"},{"type":"text","text":"c"}]},{"role":"user","content":"hello"}]}`,
 			refusing(`"signature"`, 400, "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"messages.1.content.0: Invalid `signature` in `thinking` block\"}}", message), false},
+		{"another model's thought at Bedrock", "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "", `{"max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"b"},{"type":"text","text":"c"}]},{"role":"user","content":"hello"}]}`,
+			refusing(`"signature"`, 400, "{\"message\":\"The model returned the following errors: messages.1.content.0: Invalid `signature` in `thinking` block\"}", converse), false},
 	} {
 		s := newStage(t, c.provides)
 		inst := s.instance(confOf("anthropic", chatRoute, c.provider, c.model, c.more))

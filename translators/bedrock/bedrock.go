@@ -79,7 +79,7 @@ var operation = &provider.Operation{
 	Meter:  Meter,
 	Fields: fields,
 	Origin: originOf,
-	Edit:   provider.Edit{Request: ownConverse, Refusals: []provider.Refusal{{Words: []string{uncached}, What: "cachePoint", Without: withoutPoints, Document: cachingPage}}},
+	Edit:   provider.Edit{Request: ownConverse, Refusals: []provider.Refusal{{Words: []string{uncached}, What: "cachePoint", Without: withoutPoints, Document: cachingPage}, unsigned}},
 	Tune:   tuneConverse,
 	Models: facts,
 	Untuned: func(t *target.Target) []string {

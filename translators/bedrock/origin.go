@@ -6,6 +6,7 @@ import (
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/origin"
+	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/target"
 )
 
@@ -82,6 +83,46 @@ func ownBlock(t *target.Target, block []byte) []byte {
 		inner = jsonedit.With(reasoning, "reasoningText", inner)
 	}
 	return jsonedit.With(block, "reasoningContent", inner)
+}
+
+// unsigned is Claude's error for a history with reasoning that another model signed: what
+// comes from Converse has no mark, whichever model it is of.
+var unsigned = provider.Refusal{
+	Status: 400, Words: []string{"signature", "in `thinking` block"}, What: "reasoning in the history", Without: withoutReasoning,
+	Document: "https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks",
+}
+
+// withoutReasoning is a Refusal.Without: no reasoning is left of the history. A last turn
+// with calls would have to begin with it, so thinking is off then.
+func withoutReasoning(body []byte, message string) []byte {
+	if message == "" {
+		return body
+	}
+	called := false
+	body = jsonedit.With(body, "messages", jsonedit.Each(jsonedit.Lookup(body, "messages"), func(m []byte) []byte {
+		content := jsonedit.Lookup(m, "content")
+		if string(jsonedit.Lookup(m, "role")) != `"assistant"` {
+			return m
+		}
+		left := false
+		called = false
+		kept := jsonedit.Each(content, func(block []byte) []byte {
+			if jsonedit.Lookup(block, "reasoningContent") != nil {
+				return nil
+			}
+			left, called = true, called || jsonedit.Lookup(block, "toolUse") != nil
+			return block
+		})
+		if !left && len(kept) != len(content) {
+			return nil
+		}
+		return jsonedit.With(m, "content", kept)
+	}))
+	more := jsonedit.Lookup(body, "additionalModelRequestFields")
+	if !called || string(jsonedit.Lookup(more, "thinking", "type")) != `"enabled"` {
+		return body
+	}
+	return jsonedit.With(body, "additionalModelRequestFields", jsonedit.With(more, "thinking", nil))
 }
 
 // ownRun returns a block as it is, nil if the id of a system tool's use says that another

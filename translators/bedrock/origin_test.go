@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"fmt"
 	"testing"
 
 	"go-ai-proxy/translators/origin"
@@ -42,5 +43,23 @@ func TestReasoningGoesBackToTheModelThatMadeIt(t *testing.T) {
 	redacted := `{"messages":[{"role":"assistant","content":[{"reasoningContent":{"redactedContent":"` + google + `"}}]},{"role":"user","content":[{"text":"x"}]}]}`
 	if got := string(ownReasoning(nil, chatTarget(claude), []byte(redacted))); got != `{"messages":[{"role":"user","content":[{"text":"x"}]}]}` {
 		t.Errorf("a turn of foreign redacted reasoning: got %s", got)
+	}
+}
+
+func TestHistoryWithoutReasoningAsksForNoneBeforeCalls(t *testing.T) {
+	const before = `{"messages":[{"role":"user","content":[{"text":"x"}]},{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"a","signature":"b"}}}]},{"role":"assistant","content":[{"reasoningContent":{"redactedContent":"YQ=="}},%s]},{"role":"user","content":[{"text":"y"}]}],"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2000},"top_k":5}}`
+	const after = `{"messages":[{"role":"user","content":[{"text":"x"}]},{"role":"assistant","content":[%s]},{"role":"user","content":[{"text":"y"}]}],"additionalModelRequestFields":{%s"top_k":5}}`
+	const thinks = `"thinking":{"type":"enabled","budget_tokens":2000},`
+	for block, thinking := range map[string]string{
+		`{"text":"c"}`: thinks,
+		`{"toolUse":{"toolUseId":"t1","name":"f","input":{}}}`: "",
+	} {
+		body := fmt.Sprintf(before, block)
+		if got, want := string(withoutReasoning([]byte(body), "refused")), fmt.Sprintf(after, block, thinking); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if got := string(withoutReasoning([]byte(body), "")); got != body {
+			t.Errorf("remembered: got %s", got)
+		}
 	}
 }
