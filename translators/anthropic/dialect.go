@@ -237,6 +237,7 @@ func parseBlocks(v *jsonedit.Value, field string) ([]chat.Part, error) {
 		case p.Kind == chat.Thinking && p.Text.Empty() && p.Origin == "":
 		case p.Kind == chat.Text && p.Text.Empty() && b.GetString("type") != "text": // said nothing to others
 		default:
+			chat.TakeCallToken(&parts, &p)
 			parts = append(parts, p)
 		}
 	}

@@ -35,11 +35,13 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 			dst = p.Text.Append(dst)
 			dst = append(jsonedit.AppendText(dst, "signature", p.Token(origin.Anthropic, &r.Meta)), '}')
 		case chat.RedactedThinking:
-			dst = append(dst, `{"type":"redacted_thinking","data":`...)
-			dst = append(jsonedit.AppendString(dst, p.Token(origin.Anthropic, &r.Meta)), '}')
+			dst = appendRedacted(dst, p, &r.Meta)
 		case chat.HostedRun:
 			dst = appendRunParts(dst, p, &r.Meta, i)
 		case chat.ToolCall:
+			if token := p.CallToken(&r.Meta); token != nil {
+				dst = append(appendRedacted(dst, token, &r.Meta), ',')
+			}
 			dst = appendUseHead(dst, []byte(p.ID), []byte(chat.ToolName(&r.Meta, p.Name)), r.Meta.ID, calls)
 			dst = append(dst, `,"input":`...)
 			dst = append(appendInput(dst, p.Arguments), '}')
@@ -54,6 +56,11 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 		usage.Prompt = r.Meta.PromptTokens
 	}
 	return append(appendUsage(dst, &usage), '}'), nil
+}
+
+func appendRedacted(dst []byte, p *chat.Part, meta *chat.Meta) []byte {
+	dst = append(dst, `{"type":"redacted_thinking","data":`...)
+	return append(jsonedit.AppendString(dst, p.Token(origin.Anthropic, meta)), '}')
 }
 
 // empty reports whether a part makes no block.

@@ -68,6 +68,9 @@ func (e *encoder) Append(dst []byte, d *chat.Delta) []byte {
 	case chat.RunEnd:
 		return e.endRun(dst, d)
 	case chat.ToolStart:
+		if token := d.CallToken(&e.meta); token != nil {
+			dst = e.Append(dst, token)
+		}
 		return e.appendCall(dst, d)
 	case chat.ToolArguments:
 		return e.appendArguments(dst, d)

@@ -63,6 +63,9 @@ func appendAnswerBlock(dst []byte, p *chat.Part, list []chat.Citation, meta *cha
 	case chat.RedactedThinking:
 		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(p.Token(origin.Anthropic, meta))), "}}"...)
 	case chat.ToolCall:
+		if token := p.CallToken(meta); token != nil {
+			dst = appendAnswerBlock(dst, token, nil, meta, calls)
+		}
 		dst = appendCallID(append(jsonedit.AppendComma(dst), `{"toolUse":{`...), []byte(p.ID), meta.ID, calls)
 		dst = appendInput(jsonedit.AppendName(jsonedit.AppendText(dst, "name", chat.ToolName(meta, p.Name)), "input"), p.Arguments)
 		dst = append(dst, "}}"...)

@@ -51,6 +51,7 @@ func appendPart(m *chat.Message, b *jsonedit.Value) error {
 	switch {
 	case !found, part.Kind == chat.RedactedThinking && chat.TakeRun(&m.Parts, &part), part.Kind == chat.HostedRun && chat.Tell(&m.Parts, &part):
 	default:
+		chat.TakeCallToken(&m.Parts, &part)
 		m.Parts = append(m.Parts, part)
 	}
 	return nil
