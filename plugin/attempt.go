@@ -237,7 +237,7 @@ func leaveRefused(a *attempt) {
 	if rows := a.op.Edit.Refusals; len(rows) > 0 && len(a.pieces) > 0 && a.endpoint.Refused.Used() {
 		less, what := a.endpoint.Refused.Recall(rows, a.target.Model, jsonedit.Join(nil, a.pieces), a.request.start)
 		a.pieces = [][]byte{less}
-		a.leftOut(what...)
+		leftOut(a, what...)
 	}
 }
 
@@ -256,12 +256,12 @@ func lessen(ctx context.Context, a *attempt, answer []byte) (bool, error) {
 	}
 	a.lessened++
 	a.pieces, a.out = [][]byte{less}, wire.Outgoing{}
-	a.leftOut(what)
+	leftOut(a, what)
 	return true, a.repeat(ctx)
 }
 
 // leftOut puts into the record that the target's model refuses what was left out.
-func (a *attempt) leftOut(what ...string) {
+func leftOut(a *attempt, what ...string) {
 	a.record.Update(func(d *record.Data) {
 		for _, w := range what {
 			d.Warnings = append(d.Warnings, "the model refuses "+w+": left out")
