@@ -13,7 +13,7 @@ import (
 // record of a request in progress.
 const (
 	keepRecord     = time.Minute     // after the request, for one that Kong must ask for
-	keepGiven      = 2 * time.Second // after it was sent to Kong, whose client may have left before it arrived
+	keepGiven      = 5 * time.Second // after it was sent to Kong, whose client may have left before it arrived and whose worker may be busy
 	maxRecords     = 100_000         // the oldest are dropped
 	maxRecordBytes = 256 << 20       // of logged payloads
 )

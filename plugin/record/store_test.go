@@ -61,17 +61,17 @@ func TestRecordsAreKeptAsLongAsTheyMayBeAskedFor(t *testing.T) {
 			s.Give("x", ended(s, "x", rec), []byte("{}"))
 			time.Sleep(time.Second)
 		}, true},
-		"given not quite two seconds ago": {func(s *Store) {
+		"given not quite five seconds ago": {func(s *Store) {
 			rec := begun()
 			s.Add("x", rec)
 			s.Give("x", ended(s, "x", rec), []byte("{}"))
-			time.Sleep(2*time.Second - 1)
+			time.Sleep(keepGiven - 1)
 		}, true},
-		"given two seconds ago": {func(s *Store) {
+		"given five seconds ago": {func(s *Store) {
 			rec := begun()
 			s.Add("x", rec)
 			s.Give("x", ended(s, "x", rec), []byte("{}"))
-			time.Sleep(2 * time.Second)
+			time.Sleep(keepGiven)
 		}, false},
 		"taken, and over after that": {func(s *Store) {
 			rec := begun()
@@ -218,13 +218,13 @@ func TestWhatIsOverdueGoesWhenARecordIsGivenOrSettled(t *testing.T) {
 		s.Add(ids[0], one)
 		s.Add(ids[1], next)
 		s.Give(ids[0], ended(s, ids[0], one), []byte("{}"))
-		time.Sleep(2 * time.Second)
+		time.Sleep(keepGiven)
 		ended(s, ids[1], next)
 		if byID[ids[0]] != nil || byID[ids[1]] == nil {
 			t.Error("what was given stays when another is settled")
 		}
 		s.Give(ids[1], next, []byte("{}"))
-		time.Sleep(2 * time.Second)
+		time.Sleep(keepGiven)
 		s.Give(ids[0], one, []byte("{}"))
 		if byID[ids[1]] != nil {
 			t.Error("what was given stays when another is given")
@@ -242,7 +242,7 @@ func TestNothingIsLeftOfARecordThatKongGot(t *testing.T) {
 			s.Add(id, rec)
 			s.Give(id, ended(s, id, rec), []byte("{}"))
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(keepGiven)
 		for i := range s.parts {
 			p := &s.parts[i]
 			s.expire(p)
