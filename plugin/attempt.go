@@ -184,7 +184,7 @@ func (a *attempt) tried() record.Tried {
 // meta holds the values that an answer needs and a provider may leave out. They
 // are the same for all attempts of a request.
 func (a *attempt) meta() chat.Meta {
-	m := chat.Meta{ID: a.reply.identify(), Created: a.request.start.Unix(), Model: a.target.Model, IncludeUsage: a.request.usage}
+	m := chat.Meta{ID: a.reply.identify(), Created: a.request.start.Unix(), Model: a.target.Model, Named: a.request.model, IncludeUsage: a.request.usage}
 	if a.internal.form != nil {
 		m.Tools = a.internal.form.ClientTools()
 	}

@@ -78,10 +78,14 @@ func empty(p *chat.Part) bool {
 	return true
 }
 
-// appendHead begins a Message.
+// appendHead begins a Message. Its model is what the client named: Claude Code drops the
+// signed thoughts of an answer with another name, and the next turn then has to do without.
 func appendHead(dst []byte, id, model string, meta *chat.Meta) []byte {
 	if id == "" {
 		id = "msg_" + meta.ID
+	}
+	if meta.Named != "" {
+		model = meta.Named
 	}
 	if model == "" {
 		model = meta.Model

@@ -12,8 +12,7 @@ import (
 const callMark = "call:"
 
 // CallToken returns the signature of a call as redacted thinking, for formats whose calls
-// have none: it stands before the call, and clients send both back. (Claude Code 2.1 does
-// not: it drops what a model of another name signed.) It is nil if p is no
+// have none: it stands before the call, and clients send both back. It is nil if p is no
 // call with a signature, or if nobody knows whose that is. See TakeCallToken.
 func (p *Part) CallToken(meta *Meta) *Part {
 	if p.Kind != ToolCall || p.Signature == "" || !carried(p.Origin, meta) {

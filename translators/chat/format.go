@@ -72,6 +72,7 @@ type Meta struct {
 	ID           string // unique, without prefix: "8T6YwgvjQVVnGbJ2w8hpOA17SeNy2"
 	Created      int64  // unix seconds
 	Model        string // the model that was asked
+	Named        string // the model as the client named it, "" if it named none
 	IncludeUsage bool   // the client asked for usage in the stream
 	PromptTokens int    // an estimate, for formats that report it at the start
 	// Tools says how the client's format writes the calls of certain functions, by
