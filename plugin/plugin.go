@@ -10,8 +10,9 @@
 //     no provider is asked for
 //   - request.go: what the client wants, and how it is read
 //   - balance.go: candidates, attempts, failover, two attempts at once
-//   - attempt.go: one try at one target, also of a WebSocket
-//   - translate.go: how the bodies of client and provider relate, and the provider's body
+//   - attempt.go: one try at one target; websocket.go: that of a WebSocket
+//   - relation.go: how the bodies of client and provider relate
+//   - translate.go: the provider's body
 //   - outgoing.go: URL, headers and credentials
 //   - header_filter.go: what the answer is, and the headers that the client gets
 //   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event

@@ -94,18 +94,13 @@ func appendRunToken(dst []byte, token string, whose origin.Name) []byte {
 	return append(jsonedit.AppendString(dst, origin.Text(whose, origin.Anthropic, chat.MarkedRun(token))), '}')
 }
 
-// carried reports whether a run has a token that another provider takes back.
-func carried(token string, whose origin.Name) bool {
-	return token != "" && whose != origin.Anthropic && whose != origin.Unknown
-}
-
 // appendRunParts writes the blocks of a run in a whole answer.
 func appendRunParts(dst []byte, p *chat.Part, meta *chat.Meta, n int) []byte {
 	whose := cmp.Or(p.Origin, meta.Origin)
 	id := runID(p.Run, whose, meta, n)
 	dst = append(appendRunUse(dst, p.Run, id, runInput(p.Run)), ',')
 	dst = appendRunResult(dst, p.Run, id)
-	if carried(p.Signature, whose) {
+	if chat.Carried(p.Signature, whose) {
 		dst = appendRunToken(append(dst, ','), p.Signature, whose)
 	}
 	return dst
@@ -142,7 +137,7 @@ func (e *encoder) endRun(dst []byte, d *chat.Delta) []byte {
 	}
 	dst = e.appendBlockStart(e.appendClose(dst), chat.HostedRun)
 	dst = e.appendClose(append(appendRunResult(dst, d.Run, e.runID(d)), "}\n\n"...))
-	if whose := cmp.Or(d.Origin, e.meta.Origin); carried(string(d.Signature), whose) {
+	if whose := cmp.Or(d.Origin, e.meta.Origin); chat.Carried(string(d.Signature), whose) {
 		dst = append(appendRunToken(e.appendBlockStart(dst, chat.RedactedThinking), string(d.Signature), whose), "}\n\n"...)
 		dst = e.appendClose(dst)
 	}

@@ -15,7 +15,7 @@ const callMark = "call:"
 // have none: it stands before the call, and clients send both back. It is nil if p is no
 // call with a signature, or if nobody knows whose that is. See TakeCallToken.
 func (p *Part) CallToken(meta *Meta) *Part {
-	if p.Kind != ToolCall || p.Signature == "" || !carried(p.Origin, meta) {
+	if p.Kind != ToolCall || !Carried(p.Signature, cmp.Or(p.Origin, meta.Origin)) {
 		return nil
 	}
 	return &Part{Kind: RedactedThinking, Text: jsonedit.Plain(callMark + p.Signature), Origin: p.Origin}
@@ -23,15 +23,15 @@ func (p *Part) CallToken(meta *Meta) *Part {
 
 // CallToken is that of a stream, for the start of a call.
 func (d *Delta) CallToken(meta *Meta) *Delta {
-	if d.Kind != ToolStart || len(d.Signature) == 0 || !carried(d.Origin, meta) {
+	if d.Kind != ToolStart || !Carried(string(d.Signature), cmp.Or(d.Origin, meta.Origin)) {
 		return nil
 	}
 	return &Delta{Kind: RedactedDelta, Choice: d.Choice, Text: append([]byte(callMark), d.Signature...), Origin: d.Origin}
 }
 
-func carried(whose origin.Name, meta *Meta) bool {
-	whose = cmp.Or(whose, meta.Origin)
-	return whose != origin.Anthropic && whose != origin.Unknown
+// Carried reports whether there is a token that another maker than Anthropic takes back.
+func Carried(token string, whose origin.Name) bool {
+	return token != "" && whose != origin.Anthropic && whose != origin.Unknown
 }
 
 // TakeCallToken gives a call in a history the signature that CallToken made redacted
