@@ -19,7 +19,7 @@ func TestREADMEStartsWithTheTwoCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(ci), "\ngo test ./...\n") {
+	if !strings.Contains(string(ci), "\ngo test ./... 2>&1") {
 		t.Error(".ci/run does not run the README's test command")
 	}
 }

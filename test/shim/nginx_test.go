@@ -291,7 +291,8 @@ type entry struct {
 	Milliseconds float64
 }
 
-// entries waits for n requests to be logged.
+// entries waits for n requests to be logged. They come in the order of their log phases,
+// which is not that of the requests: nginx may linger on one whose body nobody read.
 func (g *gateway) entries(n int) []entry {
 	g.t.Helper()
 	var logged []string
