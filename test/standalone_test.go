@@ -63,7 +63,8 @@ func TestSIGHUPReloadsTheConfiguration(t *testing.T) {
 	up := newUpstream(t, answer{})
 	file := writeConfig(t, declare(on("/old", chat("model.options.upstream_url", slow.URL))))
 	g := start(t, nil, "-config", file)
-	stream, err := client.Post(g.url+"/old", "application/json", strings.NewReader(streamBody))
+	patient := &http.Client{Transport: client.Transport} // the stream is open until the test ends
+	stream, err := patient.Post(g.url+"/old", "application/json", strings.NewReader(streamBody))
 	if err != nil {
 		t.Fatal(err)
 	}
