@@ -237,11 +237,14 @@ func TestStreamIsHeldBackUnlessTheAnswerAsksNotTo(t *testing.T) {
 			line, _ := bufio.NewReader(res.Body).ReadString('\n')
 			first <- line
 		}()
-		passed := false
+		passed, wait := false, 20*time.Second
+		if !want {
+			wait = 200 * time.Millisecond
+		}
 		select {
 		case line := <-first:
 			passed = line == "data: 1\n"
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(wait):
 		}
 		if passed != want {
 			t.Errorf("X-Accel-Buffering %q: event passed on at once: %v", buffering, passed)
