@@ -68,6 +68,10 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		seen.Ended = true
 	case "error":
 		seeError(v, seen)
+	case "":
+		if e := chat.ErrorInside(ev.Data); e != nil {
+			seen.Err = e
+		}
 	}
 }
 

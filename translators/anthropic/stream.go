@@ -78,6 +78,10 @@ func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 		e := v.Get("error")
 		s.err = chat.Error{Type: e.GetString("type"), Message: e.GetString("message")}
 		s.add(chat.Delta{Kind: chat.ErrorDelta, Err: &s.err})
+	case "": // servers before it have their own form of errors
+		if e := chat.ErrorInside(ev.Data); e != nil {
+			s.add(chat.Delta{Kind: chat.ErrorDelta, Err: e})
+		}
 	}
 	return s.deltas, err
 }

@@ -274,6 +274,12 @@ func TestStreamErrorsAreDeltas(t *testing.T) {
 	if err != nil || len(deltas) != 1 || deltas[0].Kind != chat.ErrorDelta || *deltas[0].Err != (chat.Error{Type: "overloaded_error", Message: "Overloaded"}) {
 		t.Errorf("got %+v, %v", deltas, err)
 	}
+	deltas, err = s.Next(frame.Event{Data: []byte(`{"error":{"message":"down"}}`)})
+	var seen chat.Seen
+	Meter.Event(frame.Event{Data: []byte(`{"error":{"message":"down"}}`)}, &seen)
+	if err != nil || len(deltas) != 1 || deltas[0].Kind != chat.ErrorDelta || deltas[0].Err.Message != "down" || seen.Err == nil || seen.Err.Message != "down" {
+		t.Errorf("an error without a type: %+v, %v, counted %+v", deltas, err, seen.Err)
+	}
 	if _, err := s.Next(frame.Event{Data: []byte(`{"type":`)}); err == nil {
 		t.Error("half an event is taken")
 	}

@@ -18,7 +18,8 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		return nil, &chat.ResponseError{Message: "failed to decode response from Bedrock"}
 	}
 	message := v.Get("output", "message")
-	if message == nil || message.Type() != jsonedit.TypeObject {
+	silent := (message == nil || message.Type() == jsonedit.TypeNull) && v.GetString("stopReason") != ""
+	if !silent && (message == nil || message.Type() != jsonedit.TypeObject) {
 		return nil, &chat.ResponseError{Message: "no generation candidates received from Bedrock, or max_tokens too short"}
 	}
 	// The API's answers have no model and no id, so the model is the configured one.

@@ -259,6 +259,15 @@ func TestUnusableAnswersAreRefused(t *testing.T) {
 	}
 }
 
+func TestAnswerWithoutAMessageIsEmptyIfItEnded(t *testing.T) {
+	for _, output := range []string{`{}`, `null`, `{"message":null}`} {
+		r, err := Converse.ParseResponse(chatTarget(sonnet), []byte(`{"output":`+output+`,"stopReason":"end_turn","usage":{"inputTokens":20,"outputTokens":3,"totalTokens":23}}`))
+		if err != nil || len(r.Choices) != 1 || len(r.Choices[0].Parts) != 0 || r.Choices[0].Finish != chat.Stop || r.Usage.Completion != 3 {
+			t.Errorf("%s: %+v, %v", output, r, err)
+		}
+	}
+}
+
 func TestAnswerWithoutContentIsEmptyAndCounted(t *testing.T) {
 	for _, message := range []string{`{"role":"assistant"}`, `{"role":"assistant","content":[]}`, `{"role":"assistant","content":null}`} {
 		r, err := Converse.ParseResponse(chatTarget(sonnet), []byte(`{"output":{"message":`+message+`},"stopReason":"end_turn","usage":{"inputTokens":20,"outputTokens":3,"totalTokens":23}}`))

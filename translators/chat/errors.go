@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -58,6 +59,7 @@ func (e *Error) read(v *jsonedit.Value) {
 		e.Code = firstOf(str(inner, "code"), str(inner, "status"))
 		e.Param = str(inner, "param")
 		e.Message = firstOf(str(inner, "message"), str(inner, "details"))
+		e.readRaw(str(inner.Get("metadata"), "raw"))
 		return
 	}
 	if said := str(v, "OriginalMessage"); said != "" {
@@ -72,6 +74,20 @@ func (e *Error) read(v *jsonedit.Value) {
 				e.Message = firstOf(string(list[0].GetStringBytes()), str(list[0], "message"), str(list[0], "msg"))
 			}
 		}
+	}
+}
+
+// readRaw adds what OpenRouter says that the provider behind it answered: its own words
+// are "Provider returned error" only.
+// https://openrouter.ai/docs/api-reference/errors#provider-errors
+func (e *Error) readRaw(raw string) {
+	inner := Error{Message: plain([]byte(raw))}
+	if v, err := jsonedit.Parse([]byte(raw)); err == nil {
+		inner = Error{}
+		inner.read(v)
+	}
+	if !strings.Contains(e.Message, inner.Message) {
+		e.Message = strings.TrimPrefix(e.Message+": "+inner.Message, ": ")
 	}
 }
 

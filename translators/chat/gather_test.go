@@ -66,3 +66,14 @@ func TestStreamThatFailsIsNoAnswer(t *testing.T) {
 		t.Errorf("no finish: %v", err)
 	}
 }
+
+func TestWholeAnswersEndWithoutAReasonToo(t *testing.T) {
+	for want, parts := range map[chat.FinishReason][]chat.Part{
+		chat.Stop: {{Kind: chat.Text, Text: jsonedit.Plain("x")}}, chat.ToolCalls: {{Kind: chat.ToolCall, ID: "a", Name: "f"}},
+	} {
+		got, err := gathered((&chat.Response{Choices: []chat.Choice{{Parts: parts}}}).Deltas())
+		if err != nil || got.Choices[0].Finish != want {
+			t.Errorf("got %+v, %v, want %s", got, err, want)
+		}
+	}
+}

@@ -18,6 +18,14 @@ import "go-ai-proxy/translators/jsonedit"
 // https://platform.qianwenai.com/docs/api-reference/chat/openai-responses
 // https://platform.minimax.io/docs/api-reference/errorcode
 func ErrorInside(body []byte) *Error {
+	if jsonedit.IsArray(body) { // Google's, in a list of one
+		var one [1][]byte
+		list := jsonedit.Elements(body, one[:0])
+		if len(list) != 1 || !jsonedit.IsObject(list[0]) {
+			return nil
+		}
+		body = list[0]
+	}
 	var space [16]jsonedit.Member
 	members, ok := jsonedit.Outline(body, space[:0])
 	if !ok {
@@ -47,6 +55,9 @@ func ErrorInside(body []byte) *Error {
 		if text := jsonedit.Find(members, name); jsonedit.IsString(text) && string(text) != `""` {
 			return insideOf(body)
 		}
+	}
+	if list := jsonedit.Find(members, "errors"); jsonedit.IsArray(list) && len(jsonedit.Elements(list, several[:0])) > 0 { // Cloudflare's
+		return insideOf(body)
 	}
 	return nil
 }

@@ -19,6 +19,12 @@ func TestA200MayBeAnError(t *testing.T) {
 		`{"detail":"down"}`: {Message: "down"},
 		`{"error":{"code":"server_error","message":"slow down"},"id":"resp_1","model":"","object":"response","output":[],"status":"failed"}`: {Code: "server_error", Message: "slow down"},
 		`{"choices":null,"base_resp":{"status_code":1002,"status_msg":"down"}}`:                                                              {Code: "1002", Message: "down"},
+		`[{"error":{"code":503,"message":"down","status":"UNAVAILABLE"}}]`:                                                                   {Status: 503, Type: "api_error", Code: "503", Message: "down"},
+		`{"errors":[{"message":"down","code":5007}],"success":false}`:                                                                        {Message: "down"},
+		`{"error":{"message":"Provider returned error","metadata":{"raw":"{\"error\":\"down\"}"}}}`:                                          {Message: "Provider returned error: down"},
+		`{"error":{"message":"down","metadata":{"raw":"down"}}}`:                                                                             {Message: "down"},
+		`{"error":{"message":"down","metadata":{"raw":"<html>"}}}`:                                                                           {Message: "down"},
+		`{"error":{"message":"down","metadata":{"raw":{"error":"x"}}}}`:                                                                      {Message: "down"},
 		`{"error":{"code":500}}`: {Status: 500, Type: "api_error", Code: "500", Message: "the provider sent an error without a message"},
 	} {
 		if e := chat.ErrorInside([]byte(body)); e == nil || *e != want {
@@ -33,7 +39,7 @@ func TestAnswersAreNoErrors(t *testing.T) {
 		`{"choices":[{"delta":{}}],"base_resp":{"status_code":0,"status_msg":""}}`, `{"choices":null,"base_resp":{"status_code":0}}`,
 		`{"message":{"role":"assistant","content":"message"}}`, `{"error":false,"output":{}}`, `{"object":"response","status":"failed","error":{"message":"x"}}`,
 		`{"object":"response","model":"m","status":"failed","error":{"message":"x"},"output":[]}`, `{"object":"response","model":"","status":"completed","error":null,"output":[]}`,
-		`{"id":"x"}`, `[]`, `null`, `text`, ``, `{"error":`,
+		`{"id":"x"}`, `[]`, `[{"id":"x"}]`, `[{"error":"x"},{}]`, `[[]]`, `{"errors":[]}`, `{"choices":[{}],"errors":["x"]}`, `null`, `text`, ``, `{"error":`,
 	} {
 		if e := chat.ErrorInside([]byte(body)); e != nil {
 			t.Errorf("%s: got %+v", body, e)

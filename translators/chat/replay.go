@@ -88,10 +88,14 @@ func (c *Choice) deltas(to []Delta) []Delta {
 	if c.Logprobs != nil {
 		to = append(to, Delta{Kind: LogprobsDelta, Choice: c.Index, Raw: c.Logprobs})
 	}
-	if c.Finish != "" {
-		to = append(to, Delta{Kind: Finish, Choice: c.Index, Reason: c.Finish, Text: []byte(c.StopText)})
+	reason := c.Finish
+	switch { // a whole answer is at its end, even if it does not say why
+	case reason == "" && calls > 0:
+		reason = ToolCalls
+	case reason == "":
+		reason = Stop
 	}
-	return to
+	return append(to, Delta{Kind: Finish, Choice: c.Index, Reason: reason, Text: []byte(c.StopText)})
 }
 
 // lastText is where the last part of text is, -1 for nowhere.

@@ -347,3 +347,16 @@ func TestOnlyAllowedFunctionsOfSeveralAreOffered(t *testing.T) {
 		}
 	}
 }
+
+// A line break would end the event.
+func TestArgumentsInLinesAreOneLineOfTheStream(t *testing.T) {
+	e := Dialect.NewEncoder(chat.Meta{})
+	var out []byte
+	for _, d := range []chat.Delta{{Kind: chat.Start}, {Kind: chat.ToolStart, ID: []byte("a"), Name: []byte("f"), Text: []byte("{\n  \"q\": \"x\\n\"")},
+		{Kind: chat.ToolArguments, Text: []byte("\r\n}\n")}, {Kind: chat.Finish, Reason: chat.ToolCalls}, {Kind: chat.End}} {
+		out = e.Append(out, &d)
+	}
+	if !strings.Contains(string(out), `"args":{   "q": "x\n"  } }`) {
+		t.Errorf("got %s", out)
+	}
+}

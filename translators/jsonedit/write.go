@@ -101,3 +101,16 @@ func AppendObjects(dst []byte, v *Value, object func(dst []byte, v *Value) []byt
 	}
 	return AppendValue(dst, v)
 }
+
+// AppendLine appends valid JSON on one line, as an event of a stream must be: line breaks
+// stand between tokens only, so that they can be spaces.
+func AppendLine(dst, value []byte) []byte {
+	from := len(dst)
+	dst = append(dst, value...)
+	for i, c := range dst[from:] {
+		if c == '\n' || c == '\r' {
+			dst[from+i] = ' '
+		}
+	}
+	return dst
+}

@@ -55,13 +55,17 @@ func handedOut(body []byte, place provider.Thought) bool {
 	if place == provider.ThoughtAsItCame {
 		return origin.Marked(body)
 	}
-	for _, name := range [...]string{`"reasoning_content"`, `"reasoning"`, `"thinking_blocks"`, `"extra_content"`} {
+	for _, name := range [...]string{`"reasoning_content"`, `"reasoning"`, `"thinking_blocks"`, `"extra_content"`, `"` + liteLLM + `"`} {
 		if jsonedit.Contains(body, name) {
 			return true
 		}
 	}
 	return false
 }
+
+// liteLLM is the member in which LiteLLM's SDK keeps what it was handed out, in messages and
+// in calls. No API has it. https://docs.litellm.ai/docs/completion/output
+const liteLLM = "provider_specific_fields"
 
 // message returns a message as the API takes it.
 func (e *historyEdit) message(m []byte) []byte {
@@ -76,6 +80,9 @@ func (e *historyEdit) message(m []byte) []byte {
 				edits = append(edits, jsonedit.Edit{Key: string(members[i].Key)})
 			}
 		}
+	}
+	if e.Only == nil && jsonedit.Find(members, liteLLM) != nil {
+		edits = append(edits, jsonedit.Edit{Key: liteLLM})
 	}
 	switch string(jsonedit.Find(members, "role")) {
 	case `"tool"`:
@@ -126,6 +133,9 @@ func (e *historyEdit) call(c []byte) []byte {
 		if e.Calls != nil && !slices.Contains(e.Calls, string(members[i].Key)) {
 			edits = append(edits, jsonedit.Edit{Key: string(members[i].Key)})
 		}
+	}
+	if e.Calls == nil && jsonedit.Find(members, liteLLM) != nil {
+		edits = append(edits, jsonedit.Edit{Key: liteLLM})
 	}
 	edits = e.id(edits, "id", jsonedit.Find(members, "id"))
 	if extra := jsonedit.Find(members, "extra_content"); extra != nil && (e.Calls == nil || slices.Contains(e.Calls, "extra_content")) {

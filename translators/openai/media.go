@@ -33,7 +33,7 @@ func (m mediaMeter) Whole(body []byte, seen *chat.Seen) {
 
 // Event implements chat.Meter.
 func (mediaMeter) Event(ev frame.Event, seen *chat.Seen) {
-	if len(ev.Data) == 0 || bytes.Equal(ev.Data, done) {
+	if len(ev.Data) == 0 || isDone(ev.Data) {
 		return
 	}
 	seen.Content = true

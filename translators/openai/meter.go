@@ -16,6 +16,9 @@ type meter struct{}
 
 var done = []byte("[DONE]")
 
+// isDone reports whether an event ends the stream. Some servers have a space behind it.
+func isDone(data []byte) bool { return bytes.Equal(bytes.TrimSpace(data), done) }
+
 // Whole implements chat.Meter.
 func (meter) Whole(body []byte, seen *chat.Seen) {
 	var space [16]jsonedit.Member
@@ -84,7 +87,7 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	if len(data) == 0 {
 		return
 	}
-	if bytes.Equal(data, done) {
+	if isDone(data) {
 		seen.Ended = true
 		return
 	}

@@ -58,7 +58,7 @@ var itemEvents = map[string]func(s *itemStream, v *jsonedit.Value){
 // Next implements chat.Stream.
 func (s *itemStream) Next(ev frame.Event) ([]chat.Delta, error) {
 	s.deltas = s.deltas[:0]
-	if len(ev.Data) == 0 || s.ended || bytes.Equal(ev.Data, done) {
+	if len(ev.Data) == 0 || s.ended || isDone(ev.Data) {
 		return nil, nil
 	}
 	typ := ev.Type

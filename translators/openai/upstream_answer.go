@@ -102,8 +102,11 @@ var finishes = map[string]chat.FinishReason{
 	"sensitive": chat.ContentFilter, "network_error": chat.Failed, "model_context_window_exceeded": chat.Length,
 	// https://docs.vllm.ai/en/latest/api/vllm/v1/engine (FinishReason)
 	"abort": chat.Failed,
-	// Names of Anthropic's, which servers before Claude leave as they are.
+	// Names of Anthropic's, Google's and Cohere's, which servers before their models leave
+	// as they are, and that of legacy functions, which some have for tools.
 	"end_turn": chat.Stop, "max_tokens": chat.Length, "tool_use": chat.ToolCalls, "refusal": chat.ContentFilter,
+	"STOP": chat.Stop, "MAX_TOKENS": chat.Length, "SAFETY": chat.ContentFilter, "MALFORMED_FUNCTION_CALL": chat.Failed,
+	"COMPLETE": chat.Stop, "TOOL_CALL": chat.ToolCalls, "tool_call": chat.ToolCalls, legacyFunction: chat.ToolCalls,
 }
 
 // Finish returns the finish reason with OpenAI's name for it.

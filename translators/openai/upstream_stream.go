@@ -22,7 +22,9 @@ type upstreamStream struct {
 	usage   chat.Usage
 	raw     []byte        // scratch
 	calls   [][]begunCall // per choice
+	early   []earlyCall
 	started bool
+	spoken  bool             // there was a delta
 	sources []chat.Citations // per choice
 
 	executing []executing // per choice
@@ -37,13 +39,16 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 	if len(ev.Data) == 0 {
 		return nil, nil
 	}
-	if bytes.Equal(ev.Data, done) {
+	if isDone(ev.Data) {
 		return append(s.deltas, chat.Delta{Kind: chat.End}), nil
 	}
 	if text, ok := s.alike.Content(ev.Data); ok && len(text) > 0 {
 		return append(s.deltas, chat.Delta{Kind: chat.TextDelta, Choice: s.same, Text: text}), nil
 	}
 	v, err := s.ParseEvent(ev.Data)
+	if err == nil && v.Type() == jsonedit.TypeNull { // a sign of life
+		return nil, nil
+	}
 	choices := v.GetArray("choices")
 	if len(choices) == 0 || v.Exists("error") || slices.ContainsFunc(choices, hasError) {
 		if e := failureIn(ev); e != nil {
@@ -117,7 +122,12 @@ func (s *upstreamStream) choice(c *jsonedit.Value) {
 	if i < 0 || i >= most {
 		return
 	}
-	if d := c.Get("delta"); d != nil {
+	d := c.Get("delta")
+	if d == nil && !s.spoken { // a whole answer as the only event
+		d = c.Get("message")
+	}
+	if d != nil {
+		s.spoken = true
 		if b := thinkingOf(d); len(b) > 0 {
 			s.add(chat.Delta{Kind: chat.ThinkingDelta, Choice: i, Text: b})
 		}
@@ -165,28 +175,55 @@ func (s *upstreamStream) call(call *jsonedit.Value, choice int) {
 	index, at := len(begun), -1
 	if n := call.Get("index"); n != nil && n.Type() == jsonedit.TypeNumber {
 		index = n.GetInt()
-		for i := len(begun) - 1; i >= max(0, len(begun)-parallel) && at < 0; i-- {
-			if begun[i].index == index {
-				at = i
-			}
-		}
+		at = findCall(begun, func(c begunCall) bool { return c.index == index }, id)
 	} else if len(name) == 0 {
-		at = len(begun) - 1
+		at = findCall(begun, func(begunCall) bool { return true }, id)
 	}
 	if at >= 0 && len(name) > 0 && len(id) > 0 && string(id) != begun[at].id {
 		at = -1 // another call at the same index
 	}
 	switch {
 	case at < 0 && len(name) > 0 && index >= 0:
+		id, arguments = s.withEarly(choice, index, id, arguments)
 		s.calls[choice] = append(begun, begunCall{index, string(id)})
 		s.add(chat.Delta{Kind: chat.ToolStart, Choice: choice, Index: len(begun), ID: id, Name: name, Text: arguments,
 			Signature: call.GetStringBytes("extra_content", "google", "thought_signature"), Origin: origin.Google})
+	case at < 0 && len(id) > 0 && len(s.early) < parallel:
+		s.early = append(s.early, earlyCall{choice, index, bytes.Clone(id), bytes.Clone(arguments)})
 	case len(begun) > 0 && len(arguments) > 0 && index >= 0:
 		if at < 0 { // what is of no call that we know belongs to the last
 			at = len(begun) - 1
 		}
 		s.add(chat.Delta{Kind: chat.ToolArguments, Choice: choice, Index: at, Text: arguments})
 	}
+}
+
+// findCall returns the last of the calls that may be the one, or rather the one of them that
+// has this id; -1 if there is none.
+func findCall(begun []begunCall, may func(begunCall) bool, id []byte) int {
+	at := -1
+	for i := len(begun) - 1; i >= max(0, len(begun)-parallel); i-- {
+		switch {
+		case !may(begun[i]):
+		case len(id) == 0 || begun[i].id == string(id):
+			return i
+		case at < 0:
+			at = i
+		}
+	}
+	return at
+}
+
+// withEarly returns the id and the arguments of a call that begins, with what came of it
+// before its name.
+func (s *upstreamStream) withEarly(choice, index int, id, arguments []byte) (known, all []byte) {
+	for i, e := range s.early {
+		if e.choice == choice && e.index == index && (len(id) == 0 || bytes.Equal(e.id, id)) {
+			s.early = slices.Delete(s.early, i, i+1)
+			return e.id, append(e.arguments, arguments...)
+		}
+	}
+	return id, arguments
 }
 
 // parallel is how many calls may be open at a time: as many as a request may have tools.
@@ -196,4 +233,10 @@ const parallel = 128
 type begunCall struct {
 	index int // as the provider counts
 	id    string
+}
+
+// earlyCall is a call whose name has not come.
+type earlyCall struct {
+	choice, index int
+	id, arguments []byte
 }

@@ -109,13 +109,16 @@ func TestUnusableAnswersAreRefused(t *testing.T) {
 // TestIrregularToolCallPiecesAreAssembled: the id again in every piece, or no index at all.
 func TestIrregularToolCallPiecesAreAssembled(t *testing.T) {
 	for name, chunks := range map[string][]string{
-		"id repeated": {`{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}`, `{"index":0,"id":"a","function":{"arguments":"}"}}`, `{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}`},
-		"no index":    {`{"id":"a","function":{"name":"f","arguments":"{"}}`, `{"function":{"arguments":"}"}}`, `{"id":"b","function":{"name":"g","arguments":"{}"}}`},
-		"from one":    {`{"index":1,"id":"a","function":{"name":"f","arguments":"{"}}`, `{"index":1,"function":{"arguments":"}"}}`, `{"index":2,"id":"b","function":{"name":"g","arguments":"{}"}}`},
+		"id repeated":            {`{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}`, `{"index":0,"id":"a","function":{"arguments":"}"}}`, `{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}`},
+		"no index":               {`{"id":"a","function":{"name":"f","arguments":"{"}}`, `{"function":{"arguments":"}"}}`, `{"id":"b","function":{"name":"g","arguments":"{}"}}`},
+		"id before the name":     {`{"index":0,"id":"a","function":{"arguments":"{"}}`, `{"index":0,"function":{"name":"f"}}`, `{"index":0,"function":{"arguments":"}"}}`, `{"index":1,"id":"b"}`, `{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}`},
+		"one index, told by ids": {`{"index":0,"id":"a","function":{"name":"f"}}`, `{"index":0,"id":"b","function":{"name":"g"}}`, `{"index":0,"id":"a","function":{"arguments":"{"}}`, `{"index":0,"id":"b","function":{"arguments":"{}"}}`, `{"index":0,"id":"a","function":{"arguments":"}"}}`},
+		"no index, told by ids":  {`{"id":"a","function":{"name":"f"}}`, `{"id":"b","function":{"name":"g"}}`, `{"id":"a","function":{"arguments":"{}"}}`, `{"id":"b","function":{"arguments":"{}"}}`},
+		"from one":               {`{"index":1,"id":"a","function":{"name":"f","arguments":"{"}}`, `{"index":1,"function":{"arguments":"}"}}`, `{"index":2,"id":"b","function":{"name":"g","arguments":"{}"}}`},
 	} {
 		s := Upstream{}.NewStream(testTarget)
 		arguments := map[int]string{}
-		names := map[int]string{}
+		names, ids := map[int]string{}, ""
 		for _, c := range chunks {
 			deltas, err := s.Next(frame.Event{Data: []byte(`{"id":"x","choices":[{"index":0,"delta":{"tool_calls":[` + c + `]}}]}`)})
 			if err != nil {
@@ -124,12 +127,13 @@ func TestIrregularToolCallPiecesAreAssembled(t *testing.T) {
 			for _, d := range deltas {
 				if d.Kind == chat.ToolStart || d.Kind == chat.ToolArguments {
 					names[d.Index] += string(d.Name)
+					ids += string(d.ID)
 					arguments[d.Index] += string(d.Text)
 				}
 			}
 		}
-		if names[0] != "f" || names[1] != "g" || arguments[0] != "{}" || arguments[1] != "{}" || len(names) != 2 {
-			t.Errorf("%s: got names %v, arguments %v", name, names, arguments)
+		if names[0] != "f" || names[1] != "g" || arguments[0] != "{}" || arguments[1] != "{}" || len(names) != 2 || ids != "ab" {
+			t.Errorf("%s: got names %v, ids %s, arguments %v", name, names, ids, arguments)
 		}
 	}
 }
@@ -194,6 +198,46 @@ func TestImagesOfResultsStandBehindAllResultsOfTheTurn(t *testing.T) {
 		want := `{"model":"m","messages":[` + c.want + `]}`
 		if got := body(t, Upstream{}, &chat.Request{Messages: append(slices.Clone(two), c.behind...)}); got != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+func TestIrregularEventsAreUnderstood(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"a sign of life":          {`null`, ""},
+		"a space behind the end":  {`[DONE] `, "end"},
+		"a message for a delta":   {`{"choices":[{"message":{"role":"assistant","content":"Hi","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"stop"}]}`, "Hi f{} stop"},
+		"both":                    {`{"choices":[{"message":{"content":"all"},"delta":{"content":"Hi"}}]}`, "Hi"},
+		"a legacy reason":         {`{"choices":[{"delta":{},"finish_reason":"function_call"}]}`, "tool_calls"},
+		"Google's reason":         {`{"choices":[{"delta":{},"finish_reason":"MAX_TOKENS"}]}`, "length"},
+		"Cloudflare's errors":     {`{"errors":[{"message":"down"}],"success":false}`, "error down"},
+		"Google's list of errors": {`[{"error":{"message":"down"}}]`, "error down"},
+	} {
+		deltas, err := Upstream{}.NewStream(testTarget).Next(frame.Event{Data: []byte(c.in)})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var said []string
+		for _, d := range deltas {
+			switch d.Kind {
+			case chat.Start:
+			case chat.End:
+				said = append(said, "end")
+			case chat.ErrorDelta:
+				said = append(said, "error "+d.Err.Message)
+			default:
+				said = append(said, string(d.Name)+string(d.Text)+string(d.Reason))
+			}
+		}
+		if got := strings.Join(said, " "); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+	s := Upstream{}.NewStream(testTarget)
+	for _, event := range []string{`{"choices":[{"delta":{"content":"Hi"}}]}`, `{"choices":[{"message":{"content":"Hi"}}]}`} {
+		deltas, err := s.Next(frame.Event{Data: []byte(event)})
+		if want := strings.Contains(event, "delta"); err != nil || slices.ContainsFunc(deltas, func(d chat.Delta) bool { return d.Kind == chat.TextDelta }) != want {
+			t.Errorf("what was said is said again: %+v, %v", deltas, err)
 		}
 	}
 }
