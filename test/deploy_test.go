@@ -191,6 +191,10 @@ func TestKubernetesFilesConfigureThePlugin(t *testing.T) {
 	for _, d := range documents(t, "kubernetes/plugins.yaml") {
 		kind := d["kind"].(string)
 		seen[kind] = true
+		// https://developer.konghq.com/operator/reference/secrets
+		if labels, _ := d["metadata"].(map[string]any)["labels"].(map[string]any); kind == "Secret" && labels["konghq.com/secret"] != "true" {
+			t.Errorf("Kong's operator does not read the secret: labels %v", labels)
+		}
 		if kind != "KongPlugin" && kind != "KongClusterPlugin" {
 			continue
 		}
