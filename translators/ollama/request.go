@@ -127,7 +127,7 @@ func appendThink(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) 
 	if _, ok := levels[r.ReasoningEffort]; !ok && r.ReasoningEffort != "" {
 		return nil, &chat.RequestError{Field: "reasoning_effort", Message: "must be none, minimal, low, medium, high, xhigh or max"}
 	}
-	model := Families.Of(t.Model)
+	model := families.Of(t.Model)
 	level := model.Effort(provider.Effort(r))
 	switch {
 	case level == "":
