@@ -302,9 +302,13 @@ func convertChat(a *attempt, whole []byte) ([]byte, error) {
 // gather makes a whole answer of a stream that nobody asked for.
 func gather(a *attempt, whole []byte) ([]byte, error) {
 	kind, _ := frame.FormOf(whole).Framing()
+	from := a.op.Chat.NewStream(a.target)
+	if holdsWhole(kind, whole) {
+		from = chat.Replay(a.op.Chat, a.target)
+	}
 	events := frame.New(kind, bytes.NewReader(whole), frame.MaxEvent)
 	defer events.Release()
-	resp, err := chat.Gather(events, a.op.Chat.NewStream(a.target))
+	resp, err := chat.Gather(events, from)
 	if e, ok := errors.AsType[*chat.Error](err); ok {
 		return nil, a.told(e)
 	}
@@ -315,6 +319,18 @@ func gather(a *attempt, whole []byte) ([]byte, error) {
 		return nil, err
 	}
 	return answerWith(a, resp, len(whole))
+}
+
+// holdsWhole says whether the first event of a stream is a whole answer.
+func holdsWhole(kind frame.Kind, stream []byte) bool {
+	events := frame.New(kind, bytes.NewReader(stream), frame.MaxEvent)
+	defer events.Release()
+	for {
+		ev, err := events.Next()
+		if err != nil || len(ev.Data) > 0 {
+			return err == nil && chat.IsWhole(ev.Data)
+		}
+	}
 }
 
 // answerWith writes a response in the client's format, and records its usage. size is

@@ -248,10 +248,10 @@ func tuneBody(a *attempt, edits []jsonedit.Edit) []jsonedit.Edit {
 		}
 		edits = append(edits, jsonedit.Edit{Key: cmp.Or(a.request.api.Limit, "max_tokens"), Value: number(*o.MaxTokens)})
 	}
-	if o.Temperature != nil {
+	if o.Temperature != nil && a.op.Tunes(a.target, "temperature") {
 		edits = append(edits, jsonedit.Edit{Key: "temperature", Value: float(*o.Temperature)})
 	}
-	if o.TopP != nil {
+	if o.TopP != nil && a.op.Tunes(a.target, "top_p") {
 		edits = append(edits, jsonedit.Edit{Key: "top_p", Value: float(*o.TopP)})
 	}
 	if o.TopK != nil && a.request.api.Limit == "" { // Responses have no top_k

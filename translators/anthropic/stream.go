@@ -49,7 +49,7 @@ var newline = []byte("\n")
 // the API's versioning policy allows new ones.
 func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	s.deltas = s.deltas[:0]
-	if len(ev.Data) == 0 {
+	if len(ev.Data) == 0 || string(ev.Data) == "[DONE]" { // OpenAI's end, which servers in between add
 		return nil, nil
 	}
 	v, err := s.ParseEvent(ev.Data)
