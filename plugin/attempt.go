@@ -180,7 +180,7 @@ func (a *attempt) tried() record.Tried {
 func (a *attempt) meta() chat.Meta {
 	m := chat.Meta{ID: a.reply.identify(), Created: a.request.start.Unix(), Model: a.target.Model, Named: a.request.model, IncludeUsage: a.request.usage}
 	if a.internal.form != nil {
-		m.Tools = a.internal.form.ClientTools()
+		m.Tools, m.Properties = a.internal.form.ClientTools(), a.internal.form.Properties()
 	}
 	if a.op != nil {
 		m.Origin = a.op.Own(a.target)

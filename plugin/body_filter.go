@@ -341,6 +341,7 @@ func answerWith(a *attempt, resp *chat.Response, size int) ([]byte, error) {
 		return nil, a.told(chat.FailedGeneration(why))
 	}
 	resp.Meta = a.meta()
+	resp.Meta.Properties.Restore(resp)
 	return a.request.api.Dialect.AppendResponse(a.buffers.Borrow(size + 512)[:0], resp)
 }
 

@@ -90,9 +90,10 @@ func newStream(a *attempt, from chat.Stream) *stream {
 
 // translate has the events translated by from.
 func (s *stream) translate(from chat.Stream) {
-	s.from = from
-	s.resting, _ = from.(chat.Resting)
-	s.reply.encoder = s.api.Dialect.NewEncoder(s.attempt.meta())
+	meta := s.attempt.meta()
+	s.from = meta.Properties.Stream(from)
+	s.resting, _ = s.from.(chat.Resting)
+	s.reply.encoder = s.api.Dialect.NewEncoder(meta)
 }
 
 // take translates one event of the provider into the client's bytes.

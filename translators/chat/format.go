@@ -78,6 +78,9 @@ type Meta struct {
 	// Tools says how the client's format writes the calls of certain functions, by
 	// Tool.Name; nil if all are plain. See Request.ClientTools.
 	Tools map[string]ClientTool
+	// Properties are the client's names of functions' properties. See
+	// Request.NameProperties.
+	Properties Properties
 	// Origin is whose the signatures and the redacted thinking of the answer are.
 	Origin origin.Name
 }

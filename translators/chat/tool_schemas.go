@@ -22,9 +22,11 @@ func (r *Request) FitSchemas() {
 		}
 	}
 	for i := range r.Tools {
-		if t := &r.Tools[i]; t.Hosted == "" && jsonedit.IsObject(t.Parameters) && !isPlain(t.Parameters) {
+		t := &r.Tools[i]
+		if t.Hosted == "" && jsonedit.IsObject(t.Parameters) && !isPlain(t.Parameters) {
 			t.Parameters = plainSchema(t.Parameters)
 		}
+		r.oddProperties = r.oddProperties || hasOddProperties(t)
 	}
 }
 
