@@ -6,12 +6,13 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.build=${VERSION}" -o /go-ai-proxy .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.build=${VERSION}" -o /go-ai-proxy . && go run ./test/licences -o /THIRD-PARTY-LICENSES
 
 FROM kong:${KONG}
 USER root
 COPY --from=build /go-ai-proxy /usr/local/bin/go-ai-proxy
 COPY LICENSE NOTICE /usr/share/doc/go-ai-proxy/
+COPY --from=build /THIRD-PARTY-LICENSES /usr/share/doc/go-ai-proxy/
 COPY kong/plugins/go-ai-proxy schema.json /opt/go-ai-proxy/kong/plugins/go-ai-proxy/
 # Kong passes on to the plugin only what is named here.
 ENV KONG_NGINX_MAIN_ENV="GO_AI_PROXY_REDIS; env GO_AI_PROXY_HTTP2; env GO_AI_PROXY_ENGINE; env GO_AI_PROXY_LOG_LEVEL; env GO_AI_PROXY_LOG_PHASE; env GO_AI_PROXY_STATUS; env GO_AI_PROXY_STATUS_PUBLIC; env GO_AI_PROXY_STATUS_PPROF; \

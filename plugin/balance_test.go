@@ -298,8 +298,8 @@ func TestOnlyCompleteAnswersCountForLatency(t *testing.T) {
 		{"nothing to choose", one, 0, record.Completed, 0},
 		{"a session: the time to connect", two, time.Millisecond, record.CutOff, time.Millisecond},
 	} {
-		a := &attempt{instance: &Instance{targets: c.targets}, request: &request{api: &provider.API{}}, record: record.New(record.Data{}), began: now.Add(-time.Second), took: c.took}
-		a.seen.Usage = chat.Usage{Prompt: 3, Completion: 5}
+		a := &attempt{plan: plan{instance: &Instance{targets: c.targets}, request: &request{api: &provider.API{}}}, reply: &reply{record: record.New(record.Data{})}, began: now.Add(-time.Second), took: c.took}
+		a.account.seen.Usage = chat.Usage{Prompt: 3, Completion: 5}
 		if got := a.sample(c.end, now); got.Latency != c.want || got.Prompt != 3 || got.Completion != 5 {
 			t.Errorf("%s: %+v", c.name, got)
 		}

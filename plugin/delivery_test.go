@@ -54,11 +54,11 @@ func TestDeliveryFollowsFromTheRelationAndWhatTheAnswerIs(t *testing.T) {
 		if c.label != "" {
 			header.Set("Content-Type", c.label)
 		}
-		a := &attempt{
-			how: c.how, op: &provider.Operation{}, answer: &wire.Answer{Status: 200, Header: header},
+		p := &plan{
+			how: c.how, op: &provider.Operation{},
 			request: &request{in: &wire.Inbound{Method: http.MethodPost}, api: routes.Of(c.route), route: c.route, stream: c.stream},
 		}
-		is, kind, body := contentOf(a, strings.NewReader(c.body))
+		is, kind, body := contentOf(p, &wire.Answer{Status: 200, Header: header}, strings.NewReader(c.body))
 		if got := deliveries[c.how][is]; got != c.want || kind != c.framed {
 			t.Errorf("%s: delivery %d, framing %d, want %d and %d", c.name, got, kind, c.want, c.framed)
 		}

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -57,80 +56,59 @@ var deliveries = [...][contents]delivery{
 // contentOf says what the answer is, by its label, and, where the client waits for a stream
 // of text, by how it begins: labels may be wrong. It returns how events are framed, and
 // the body to read.
-func contentOf(a *attempt, body io.Reader) (content, frame.Kind, io.Reader) {
-	if a.op.Parts != "" {
-		body = joinParts(a, body)
+func contentOf(p *plan, answer *wire.Answer, body io.Reader) (content, frame.Kind, io.Reader) {
+	if p.op.Parts != "" {
+		body = joinParts(answer.Header, p.op.Parts, body)
 	}
-	is, kind := labelled(a)
-	if !mayBeMislabelled(a) {
+	is, kind := labelled(p, wire.First(answer.Header, "Content-Type"))
+	if !p.mayBeMislabelled() {
 		return is, kind, body
 	}
 	start, form := frame.Peek(body)
-	if form == frame.Object && readable(a) && (is != aStream || kind != frame.Lines) {
+	if form == frame.Object && p.readable() && (is != aStream || kind != frame.Lines) {
 		return aObject, kind, start
 	}
 	framed, several := form.Framing()
 	switch {
 	case !several:
 		return is, kind, start
-	case a.how == viaChat:
+	case p.how == viaChat:
 		return aStream, framed, start
-	case framed == framing(a):
-		if label, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.Array); !known || label != framed {
-			a.answer.Header["Content-Type"] = []string{cmp.Or(a.request.api.Media, "text/event-stream")}
+	case framed == p.framing():
+		if label, known := frame.KindOf(wire.First(answer.Header, "Content-Type"), frame.Array); !known || label != framed {
+			answer.Header["Content-Type"] = []string{cmp.Or(p.request.api.Media, "text/event-stream")}
 		}
 		return aStream, framed, start
-	case readable(a):
+	case p.readable():
 		return aReframed, framed, start
 	}
 	return is, kind, start
 }
 
-// framing is that of the events which are forwarded to the client unchanged, but for what
-// is around them.
-func framing(a *attempt) frame.Kind {
-	if a.op.Unwrap != nil {
-		return frame.EventStream
-	}
-	return a.request.api.Framing
-}
-
-// readable says whether an answer can be read and written in another shape than it came
-// in: as a stream, whole, or in another framing.
-func readable(a *attempt) bool {
-	return a.how == viaChat || a.how == same && a.op.Chat != nil && a.request.api.Dialect != nil && a.request.creates()
-}
-
-// gathered says whether events are made a whole answer: nobody asked for a stream.
-func gathered(a *attempt) bool {
-	return !a.request.stream && readable(a)
-}
-
-// joinParts returns the stream that the frames of an answer carry, and labels the
-// answer as that.
-func joinParts(a *attempt, body io.Reader) io.Reader {
-	if kind, known := frame.KindOf(wire.First(a.answer.Header, "Content-Type"), frame.SSE); !known || kind != frame.EventStream {
+// joinParts returns the stream that the frames of an answer with header h carry, and
+// labels the answer as that. The header named label has the label.
+func joinParts(h http.Header, label string, body io.Reader) io.Reader {
+	if kind, known := frame.KindOf(wire.First(h, "Content-Type"), frame.SSE); !known || kind != frame.EventStream {
 		return body
 	}
-	a.answer.Header["Content-Type"] = []string{cmp.Or(wire.First(a.answer.Header, a.op.Parts), "text/event-stream")}
-	delete(a.answer.Header, a.op.Parts)
+	h["Content-Type"] = []string{cmp.Or(wire.First(h, label), "text/event-stream")}
+	delete(h, label)
 	return frame.Parts(body)
 }
 
-// labelled says what the answer is by its label.
-func labelled(a *attempt) (content, frame.Kind) {
-	label := wire.First(a.answer.Header, "Content-Type")
+// labelled says what the answer is by its label, the Content-Type.
+func labelled(p *plan, label string) (content, frame.Kind) {
 	kind, known := frame.KindOf(label, frame.SSE)
-	api, stream := a.request.api, a.request.stream
-	file := strings.HasSuffix(a.request.sub, "/content")
+	api, stream := p.request.api, p.request.stream
+	file := strings.HasSuffix(p.request.sub, "/content")
 	switch {
-	case a.how == viaChat && stream && known:
+	case p.how == viaChat && stream && known:
 		return aStream, kind
-	case a.how != same:
+	case p.how != same:
 		return aWhole, kind
-	case known && kind == frame.SSE && (stream || label != "" && !gathered(a)):
+	case known && kind == frame.SSE && (stream || label != "" && !p.gathered()):
 		return aStream, kind
-	case known && stream && (kind == api.Framing || a.op.Unwrap != nil && kind == frame.EventStream):
+	case known && stream && (kind == api.Framing || p.op.Unwrap != nil && kind == frame.EventStream):
 		return aStream, kind
 	case known && stream && kind == frame.Lines && api.BareData && api.Dialect != nil:
 		return aStream, kind
@@ -138,22 +116,12 @@ func labelled(a *attempt) (content, frame.Kind) {
 		return aWhole, kind
 	case strings.HasPrefix(label, "text/html") && !file:
 		return aPage, kind
-	case gathered(a): // whatever its label says
+	case p.gathered(): // whatever its label says
 		return aWhole, kind
 	case !known || kind == frame.Lines || file:
 		return aFile, kind
 	}
 	return aWhole, kind
-}
-
-// mayBeMislabelled says whether the client asked for a stream of text whose label may be
-// wrong.
-func mayBeMislabelled(a *attempt) bool {
-	if !a.request.stream || !a.request.creates() {
-		return false
-	}
-	api := a.request.api
-	return a.how == viaChat || a.how == same && (api.Dialect != nil || api.Framing == frame.EventStream)
 }
 
 const (
@@ -182,18 +150,6 @@ func isForClient(name string) bool {
 		!strings.HasPrefix(name, "X-Accel-") && !strings.HasPrefix(name, ownPrefix) && !strings.HasPrefix(name, "X-Kong-")
 }
 
-// redactKeys removes the target's credentials from a provider's text: some
-// providers quote the key that they refuse. It returns text itself when it
-// contains none.
-func redactKeys(a *attempt, text []byte) []byte {
-	for _, secret := range a.endpoint.Source.AppendSecrets(nil, a.out.Header) {
-		if bytes.Contains(text, []byte(secret)) {
-			text = bytes.ReplaceAll(text, []byte(secret), []byte("REDACTED"))
-		}
-	}
-	return text
-}
-
 // withoutSecrets returns a header's values with all secrets replaced.
 func withoutSecrets(values, secrets []string) []string {
 	own := false
@@ -212,20 +168,22 @@ func withoutSecrets(values, secrets []string) []string {
 	return values
 }
 
-// clientHeaders returns the headers of a provider's answer that the client gets.
+// clientHeaders returns the headers of the answer to out that the client gets.
 // It leaves out cookies, what concerned only the provider's connection and
 // encoding, what a browser would apply to the gateway's own host, and headers that
 // would instruct Kong's nginx (X-Accel-*) or look like ours. The others are
-// deleted from the answer's own map, so read its length and encoding before.
-func clientHeaders(a *attempt) http.Header {
-	h := a.answer.Header
+// deleted from the answer's own map, so read its length before. Bytes that
+// are forwarded as they came keep their encoding.
+func clientHeaders(out *outgoing, answer *wire.Answer) http.Header {
+	h := answer.Header
+	encoding := h["Content-Encoding"]
 	for _, v := range h["Connection"] {
 		for name := range strings.SplitSeq(v, ",") {
 			delete(h, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
 		}
 	}
 	var few [4]string
-	secrets := a.endpoint.Source.AppendSecrets(few[:0], a.out.Header)
+	secrets := out.plan.endpoint.Source.AppendSecrets(few[:0], out.call.Header)
 	for k, v := range h {
 		if !isForClient(k) {
 			delete(h, k)
@@ -233,10 +191,13 @@ func clientHeaders(a *attempt) http.Header {
 			h[k] = clean
 		}
 	}
-	if a.answer.Status == http.StatusOK {
-		nameModel(a, h)
+	if encoding != nil && out.plan.how == untouched {
+		h["Content-Encoding"] = encoding
 	}
-	if left := strings.Join(a.left, ", "); left != "" && isName(left) {
+	if answer.Status == http.StatusOK {
+		nameModel(out.plan, h)
+	}
+	if left := strings.Join(out.left, ", "); left != "" && isName(left) {
 		h[headerLeftOut] = []string{left}
 	}
 	return h
@@ -244,10 +205,10 @@ func clientHeaders(a *attempt) http.Header {
 
 // nameModel tells the client which model answers, if the name can be put into a
 // header.
-func nameModel(a *attempt, h http.Header) {
-	wanted := a.instance.config.ModelNameHeader || len(a.request.in.Header["Kong-Debug"]) > 0
-	if model := a.target.Model; wanted && model != "" && isName(model) {
-		h[headerModel] = a.endpoint.ModelHeader(model)
+func nameModel(p *plan, h http.Header) {
+	wanted := p.instance.config.ModelNameHeader || len(p.request.in.Header["Kong-Debug"]) > 0
+	if model := p.target.Model; wanted && model != "" && isName(model) {
+		h[headerModel] = p.endpoint.ModelHeader(model)
 	}
 }
 
@@ -264,9 +225,8 @@ func asStream(h http.Header, contentType string) {
 // protocols, and redirects. A client that followed a redirect would bypass the
 // gateway and send its gateway credentials elsewhere. Where the client chooses the
 // path, redirects are allowed: it fetches a file from where it is stored.
-func checkStatus(a *attempt) error {
-	status := a.answer.Status
-	if status >= 200 && status < 300 || status >= 400 || status >= 300 && a.request.api.Resources != nil && a.request.in.Method == http.MethodGet {
+func checkStatus(q *request, status int) error {
+	if status >= 200 && status < 300 || status >= 400 || status >= 300 && q.api.Resources != nil && q.in.Method == http.MethodGet {
 		return nil
 	}
 	text := fmt.Sprintf("the provider answered %d, which is no answer", status)

@@ -105,13 +105,13 @@ func many(h http.Header, n, size int) {
 
 func TestModelOfASessionThatCannotStandInAHeaderIsLeftOut(t *testing.T) {
 	for model, want := range map[string]bool{"m-1": true, "m\x00": false, "m\r\nX-Evil: 1": false, "m\x7f": false} {
-		a := &attempt{request: &request{in: &wire.Inbound{}}, instance: newBench(t, chatConf, answer).instance, endpoint: &endpoint.Endpoint{}, target: nil}
-		a.endpoint = a.instance.targets[0]
-		fixed := *must(a.endpoint.Resolve(a.request, ""))
+		p := &plan{request: &request{in: &wire.Inbound{}}, instance: newBench(t, chatConf, answer).instance}
+		p.endpoint = p.instance.targets[0]
+		fixed := *must(p.endpoint.Resolve(p.request, ""))
 		fixed.Model = model
-		a.target = &fixed
+		p.target = &fixed
 		h := http.Header{}
-		if nameModel(a, h); (h[headerModel] != nil) != want {
+		if nameModel(p, h); (h[headerModel] != nil) != want {
 			t.Errorf("%q: %v", model, h)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
 )
@@ -52,48 +53,16 @@ func (a *altered) Do(_ context.Context, out *wire.Outgoing) (*wire.Answer, error
 	return &wire.Answer{Status: 200, Header: http.Header{"Content-Type": {a.contentType}}, Body: io.NopCloser(bytes.NewReader(said)), Peer: "127.0.0.1:1"}, nil
 }
 
-// oddities are what may stand in the place of any value.
-var oddities = []string{`null`, `""`, `0`, `-1`, `1e999`, `9223372036854775808`, `true`, `[]`, `{}`, `[null]`, `{"a":null}`, `"\ud83d"`, "\"\xff\"", strings.Repeat("[", 400) + strings.Repeat("]", 400)}
-
-// oddFor are those of them for the i-th place: null, and three that take turns.
-// All of them at every place take a minute and found no more. One does for the
+// strangeFor are those of jsontest.Strange for the i-th place: null, and three that take
+// turns. All of them at every place take a minute and found no more. One does for the
 // race detector: it looks for something else.
-func oddFor(i int) []string {
+func strangeFor(i int) []string {
+	all := jsontest.Strange
 	if raceEnabled {
-		return oddities[i%len(oddities):][:1]
+		return all[i%len(all):][:1]
 	}
-	turn := func(n int) string { return oddities[1+(3*i+n)%(len(oddities)-1)] }
-	return []string{oddities[0], turn(0), turn(1), turn(2)}
-}
-
-// places are the offsets of all values in a JSON text: from, to.
-func places(text []byte) (found [][2]int) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	var walk func()
-	walk = func() {
-		from := int(d.InputOffset())
-		for from < len(text) && strings.IndexByte(" \t\r\n:,", text[from]) >= 0 {
-			from++
-		}
-		t, err := d.Token()
-		if err != nil {
-			return
-		}
-		if open, ok := t.(json.Delim); ok {
-			for d.More() {
-				if open == '{' {
-					if _, err := d.Token(); err != nil {
-						return
-					}
-				}
-				walk()
-			}
-			_, _ = d.Token()
-		}
-		found = append(found, [2]int{from, int(d.InputOffset())})
-	}
-	walk()
-	return found
+	turn := func(n int) string { return all[1+(3*i+n)%(len(all)-1)] }
+	return []string{all[0], turn(0), turn(1), turn(2)}
 }
 
 // reframed is a piece of a stream with its JSON changed.
@@ -268,10 +237,10 @@ func (o *odd) whole(scenario string) {
 	serve, good := o.start(scenario, "")
 	serve("good", nil)
 	text := good.pieces[0]
-	for i, at := range places(text) {
-		for _, value := range oddFor(i) {
-			serve(fmt.Sprintf("%.60s at %d is %.20s", text[at[0]:at[1]], at[0], value), func([][]byte) []byte {
-				return bytes.Join([][]byte{text[:at[0]], []byte(value), text[at[1]:]}, nil)
+	for i, at := range jsontest.Values(text) {
+		for _, value := range strangeFor(i) {
+			serve(fmt.Sprintf("%.60s at %d is %.20s", text[at.Start:at.End], at.Start, value), func([][]byte) []byte {
+				return at.Replace(text, value)
 			})
 		}
 	}
@@ -307,12 +276,10 @@ func (o *odd) streamed(scenario string) {
 		}
 		seen[shape] = true
 		reframed(good.contentType, piece, func(data []byte) []byte {
-			for j, at := range places(data) {
-				for _, value := range oddFor(i + j) {
-					serve(fmt.Sprintf("event %d: %.60s at %d is %.20s", i, data[at[0]:at[1]], at[0], value), func([][]byte) []byte {
-						return with(i, reframed(good.contentType, piece, func([]byte) []byte {
-							return bytes.Join([][]byte{data[:at[0]], []byte(value), data[at[1]:]}, nil)
-						}))
+			for j, at := range jsontest.Values(data) {
+				for _, value := range strangeFor(i + j) {
+					serve(fmt.Sprintf("event %d: %.60s at %d is %.20s", i, data[at.Start:at.End], at.Start, value), func([][]byte) []byte {
+						return with(i, reframed(good.contentType, piece, func([]byte) []byte { return at.Replace(data, value) }))
 					})
 				}
 			}

@@ -16,6 +16,7 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/frame"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
@@ -96,15 +97,13 @@ func (o *odd) asked(c *speaker, scenario string, stream bool) {
 			serve(fmt.Sprintf("up to event %d", i), func([][]byte) []byte { return bytes.Join(pieces[:i], nil) })
 		}
 		reframed(up.contentType, piece, func(data []byte) []byte {
-			for j, at := range places(data) {
-				for _, value := range oddFor(i + j) {
+			for j, at := range jsontest.Values(data) {
+				for _, value := range strangeFor(i + j) {
 					if strings.HasPrefix(value, "[[") {
 						continue // passes, and is too deep for what reads it here
 					}
-					serve(fmt.Sprintf("event %d: %.60s at %d is %.20s", i, data[at[0]:at[1]], at[0], value), func([][]byte) []byte {
-						return with(reframed(up.contentType, piece, func([]byte) []byte {
-							return bytes.Join([][]byte{data[:at[0]], []byte(value), data[at[1]:]}, nil)
-						}))
+					serve(fmt.Sprintf("event %d: %.60s at %d is %.20s", i, data[at.Start:at.End], at.Start, value), func([][]byte) []byte {
+						return with(reframed(up.contentType, piece, func([]byte) []byte { return at.Replace(data, value) }))
 					})
 				}
 			}

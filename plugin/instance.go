@@ -1,18 +1,10 @@
 package plugin
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"go-ai-proxy/plugin/affinity"
@@ -22,7 +14,6 @@ import (
 	"go-ai-proxy/plugin/credentials"
 	"go-ai-proxy/plugin/endpoint"
 	"go-ai-proxy/plugin/failover"
-	"go-ai-proxy/plugin/health"
 	"go-ai-proxy/plugin/hedge"
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/promptcache"
@@ -35,7 +26,6 @@ import (
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators"
 	"go-ai-proxy/translators/chat"
-	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/prices"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -352,233 +342,4 @@ func (inst *Instance) pathOf(t *endpoint.Endpoint) string {
 // Serve implements gateway.Instance.
 func (inst *Instance) Serve(ctx context.Context, in *wire.Inbound, out wire.Sink, live record.Live) {
 	inst.relay.Serve(ctx, inst, in, out, live)
-}
-
-// The cache of embeddings, shared by all instances: how many numbers it holds, of
-// 4 bytes each, and for how long.
-const (
-	embeddingsKept    = 4 << 20
-	embeddingsKeptFor = 10 * time.Minute
-)
-
-// semanticWait is the longest time that a request waits for its ranking.
-const semanticWait = 5 * time.Second
-
-// compileSemantic starts the semantic router, if the instance has one configured.
-func compileSemantic(inst *Instance) error {
-	c := inst.config
-	if balancer.Algorithm(c.Balancer.Algorithm) != balancer.Semantic {
-		return nil
-	}
-	if c.Embeddings == nil || c.VectorDB == nil {
-		return errors.New("balancer.algorithm: semantic needs embeddings and vectordb")
-	}
-	e, err := newEmbedder(inst)
-	if err != nil {
-		return err
-	}
-	timeouts := inst.timeouts()
-	timeouts.Read = min(timeouts.Read, semanticWait)
-	timeouts.Connect = min(timeouts.Connect, semanticWait)
-	e.endpoint.Timeouts = timeouts
-	o := semantic.Options{
-		Model:      c.Embeddings.Model.Provider + "/" + c.Embeddings.Model.Name,
-		Space:      e.space(),
-		Dimensions: c.VectorDB.Dimensions, Metric: semantic.Metric(c.VectorDB.DistanceMetric), Threshold: c.VectorDB.Threshold,
-		Embed: semantic.Embedder(e.ask), Cache: inst.relay.embeddings, Timeout: timeouts.Read,
-		Log: inst.relay.log.With().Str("plugin_id", c.PluginID).Logger(),
-	}
-	for _, t := range inst.targets {
-		o.Targets = append(o.Targets, semantic.Target{Name: t.Model.Provider + "/" + t.Model.Name, Description: t.Description, Weight: t.Weight})
-	}
-	if o.Index, err = semantic.Open(c.VectorDB, c.PluginID, semantic.Texts(o.Targets, o.Space)); err != nil {
-		return err
-	}
-	inst.semantic = semantic.New(o)
-	return nil
-}
-
-// embedder calls the embedding model. A call is a request like any other, with the
-// plugin itself as the client.
-type embedder struct {
-	instance *Instance
-	endpoint *endpoint.Endpoint
-}
-
-func newEmbedder(inst *Instance) (*embedder, error) {
-	c := inst.config.Embeddings
-	p := translators.Lookup(c.Model.Provider)
-	if p == nil || !embeds(p) {
-		return nil, fmt.Errorf("embeddings.model.provider: %q has no embeddings here", c.Model.Provider)
-	}
-	var dimensions *int
-	if translators.Resizes(c.Model.Name) {
-		dimensions = &inst.config.VectorDB.Dimensions
-	}
-	t := c.Target(dimensions)
-	t.Model.Options.FromEnvironment(t.Model.Provider, os.Getenv)
-	source, err := credentials.New(c.Auth, p, nil)
-	if err != nil {
-		return nil, fmt.Errorf("embeddings.%w", err)
-	}
-	return &embedder{inst, endpoint.New(t, p, source, wire.Timeouts{})}, nil
-}
-
-func embeds(p *provider.Provider) bool {
-	return p.Variant != nil || p.Operations[route.Embeddings] != nil
-}
-
-// space names what vectors must have in common to be comparable: the model, its
-// address and the length of the vectors.
-func (e *embedder) space() string {
-	m := &e.endpoint.Model
-	options, _ := json.Marshal(m.Options) // strings and numbers only: it cannot fail
-	return m.Provider + "\x00" + m.Name + "\x00" + string(options) + "\x00" + strconv.Itoa(e.instance.config.VectorDB.Dimensions)
-}
-
-// ask sends a request to the embedding model; request and answer are in OpenAI's
-// format. Its errors do not quote the request.
-func (e *embedder) ask(ctx context.Context, body []byte) ([]byte, error) {
-	members, err := jsonedit.Object(body, nil)
-	if err != nil {
-		return nil, fmt.Errorf("embeddings: %w", err)
-	}
-	x := &exchange{relay: e.instance.relay, instance: e.instance, record: &record.Record{}}
-	x.reply = &x.own
-	x.request = request{
-		in: &wire.Inbound{Method: http.MethodPost, Header: http.Header{}}, start: time.Now(),
-		api: routes.Of(route.Embeddings), route: route.Embeddings, body: body, members: members,
-	}
-	a, err := prepare(ctx, x, e.endpoint)
-	if err != nil {
-		return nil, e.hide(err)
-	}
-	if err := a.call(ctx); err != nil {
-		return nil, errors.New("the embedding model did not answer: " + redact(err))
-	}
-	defer a.answer.Body.Close()
-	return readEmbedding(a)
-}
-
-// hide removes the text of errors that may quote the request.
-func (e *embedder) hide(err error) error {
-	if why, ok := errors.AsType[*unready](err); ok {
-		return why
-	}
-	var refused *chat.Error
-	if errors.As(err, &refused) {
-		return errors.New(refused.Message)
-	}
-	return errors.New("embeddings: the request could not be made for " + e.endpoint.Model.Provider)
-}
-
-// maxEmbedding is the largest answer of the embedding model, in bytes.
-const maxEmbedding = 4 << 20
-
-// readEmbedding reads the answer in OpenAI's format.
-func readEmbedding(a *attempt) ([]byte, error) {
-	body, _, err := inflated(a.answer)
-	if err != nil {
-		return nil, err
-	}
-	whole, err := io.ReadAll(io.LimitReader(body, maxEmbedding))
-	if err != nil {
-		return nil, errors.New("the embedding model's answer broke off: " + redact(err))
-	}
-	if a.answer.Status != http.StatusOK {
-		return nil, fmt.Errorf("the embedding model answered with status %d", a.answer.Status)
-	}
-	if a.how == viaBody {
-		if whole, err = a.op.Body.AppendResponse(nil, a.target, whole, a.meta(), &a.seen); err != nil {
-			return nil, errors.New("the embedding model's answer cannot be read: it is not what " + a.name() + " should answer")
-		}
-	}
-	return whole, nil
-}
-
-// watch has the instance's targets checked.
-func watch(inst *Instance) {
-	if inst.relay.prober == nil || inst.config.Balancer.Healthchecks == nil {
-		return
-	}
-	c := &inst.config.Balancer.Healthchecks.Active
-	for i, t := range inst.targets {
-		if !t.Checked() {
-			continue
-		}
-		inst.unwatch = append(inst.unwatch, inst.relay.prober.Watch(health.Target{
-			Key: t.Identity, Interval: time.Duration(c.Interval) * time.Millisecond,
-			Timeout:  time.Duration(cmp.Or(c.Timeout, min(5000, c.Interval))) * time.Millisecond,
-			Failures: cmp.Or(c.Failures, 2), Successes: cmp.Or(c.Successes, 1),
-			Probe: func(ctx context.Context) error { return check(ctx, inst, t, c.Path) },
-			Alive: func(since time.Time) bool { return inst.balancer.AnsweredSince(i, since) },
-			Tell:  func(asked bool, err error, down bool) { tellCheck(inst, i, asked, err, down) },
-		}))
-	}
-}
-
-// tellCheck tells the balancer what a health check of target i has found, and the log
-// when the target goes down or comes up.
-func tellCheck(inst *Instance, i int, asked bool, err error, down bool) {
-	now := time.Now()
-	was := inst.balancer.Health(i, now).Down
-	if asked {
-		inst.balancer.Checked(i, err == nil, inst.config.Balancer.Healthchecks.Active.Path == "", now)
-	}
-	if was == down {
-		return
-	}
-	inst.balancer.SetDown(i, down)
-	event, text := inst.relay.log.Info(), "health checks: the target is up again"
-	if down {
-		event, text = inst.relay.log.Warn().Str("error", redact(err)), "health checks: the target is down, others are used while there are any"
-	}
-	event.Str("plugin_id", inst.config.PluginID).Str("target", inst.targets[i].Label.Target).Msg(text)
-}
-
-// check asks a target whether it lives: by a GET of path, without credentials, or by a
-// request for one token.
-func check(ctx context.Context, inst *Instance, t *endpoint.Endpoint, path string) error {
-	ask := askForOneToken
-	if path != "" {
-		ask = askForPath
-	}
-	answer, err := ask(ctx, inst, t, path)
-	if err != nil {
-		return err
-	}
-	return health.Judge(answer)
-}
-
-func askForPath(ctx context.Context, inst *Instance, t *endpoint.Endpoint, path string) (*wire.Answer, error) {
-	base, err := t.ParseBase(t.Model.Options.UpstreamURL)
-	if err != nil {
-		return nil, err
-	}
-	return inst.relay.upstream.Do(ctx, &wire.Outgoing{
-		Method: http.MethodGet, URL: &url.URL{Scheme: base.Scheme, Host: base.Host, Path: path},
-		Header: http.Header{"Accept-Encoding": takesIdentity}, Timeouts: t.Timeouts,
-	})
-}
-
-// oneToken is the request of a check without a path.
-var oneToken = []byte(`{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}`)
-
-func askForOneToken(ctx context.Context, inst *Instance, t *endpoint.Endpoint, _ string) (*wire.Answer, error) {
-	in := &wire.Inbound{
-		Method: http.MethodPost, Path: "/chat/completions", Header: http.Header{"Content-Type": isJSON}, Body: bytes.NewReader(oneToken), ContentLength: int64(len(oneToken)),
-	}
-	x := newExchange(inst.relay, inst, in, nil, nil) // nobody waits for an answer
-	defer func() { x.buffers.GiveBack(nil) }()
-	if err := (&reading{x, &x.request}).read(); err != nil {
-		return nil, err
-	}
-	a, err := prepare(ctx, x, t)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.call(ctx); err != nil {
-		return nil, err
-	}
-	return a.answer, nil
 }

@@ -14,67 +14,79 @@ import (
 	"go-ai-proxy/translators/route"
 )
 
-// settleSeen copies what the answer said into the record. Usage that was counted
+// accounting puts what an answer says of its usage into the record.
+type accounting struct {
+	plan   *plan
+	out    *outgoing // the request that is answered
+	reply  *reply
+	status int       // the answer's; 0 for none
+	seen   chat.Seen // what the answer has said so far
+	billed bool      // whether seen's usage counts has been decided
+}
+
+// settle copies what the answer said into the record. Usage that was counted
 // before is not counted again: it is removed from seen, and so for the balancer,
 // too.
-func settleSeen(a *attempt) {
-	if !a.billed {
-		a.billed = true
-		if !bills(a) {
-			a.seen.Usage, a.seen.HasUsage = chat.Usage{ServiceTier: a.seen.Usage.ServiceTier}, true
+func (c *accounting) settle() {
+	p := c.plan
+	if !c.billed {
+		c.billed = true
+		if !c.bills() {
+			c.seen.Usage, c.seen.HasUsage = chat.Usage{ServiceTier: c.seen.Usage.ServiceTier}, true
 		}
 	}
-	if speaks(a) && a.seen.Usage.Characters == 0 { // no answer counts them
-		said, _ := jsonedit.String(jsonedit.Find(a.request.members, "input"))
-		a.seen.Usage.Characters = utf8.RuneCountInString(said)
+	if c.speaks() && c.seen.Usage.Characters == 0 { // no answer counts them
+		said, _ := jsonedit.String(jsonedit.Find(p.request.members, "input"))
+		c.seen.Usage.Characters = utf8.RuneCountInString(said)
 	}
-	record.Bound(&a.seen.Usage)
-	price := a.endpoint.Price(a.target.Options, a.seen.Model)
-	a.record.Update(func(d *record.Data) {
-		d.Usage = a.seen.Usage
+	record.Bound(&c.seen.Usage)
+	price := p.endpoint.Price(p.target.Options, c.seen.Model)
+	c.reply.record.Update(func(d *record.Data) {
+		d.Usage = c.seen.Usage
 		if d.Price == nil {
 			d.Price = price
 		}
-		if a.seen.Model != "" {
-			d.ResponseModel = a.seen.Model
+		if c.seen.Model != "" {
+			d.ResponseModel = c.seen.Model
 		}
-		d.Finish = a.seen.Finish
+		d.Finish = c.seen.Finish
 	})
 }
 
 // speaks says whether the answer is the client's text, spoken.
-func speaks(a *attempt) bool {
-	return a.request.route == route.Speech && a.answer != nil && a.answer.Status < 300
+func (c *accounting) speaks() bool {
+	return c.plan.request.route == route.Speech && c.status != 0 && c.status < 300
 }
 
 // bills says whether the usage in the answer counts. The usage of a stored answer
 // was counted when the answer was made. Where usage is known only later (an answer
 // in background mode, a run, a batch), it counts the first time it is seen.
-func bills(a *attempt) bool {
-	if a.request.batchOutput() {
-		a.seen.Stored, _ = openai.SplitID(a.request.sub)
-		a.seen.Usage.ServiceTier = cmp.Or(a.seen.Usage.ServiceTier, "batch") // only a batch's output has usage
+func (c *accounting) bills() bool {
+	p := c.plan
+	if p.request.batchOutput() {
+		c.seen.Stored, _ = openai.SplitID(p.request.sub)
+		c.seen.Usage.ServiceTier = cmp.Or(c.seen.Usage.ServiceTier, "batch") // only a batch's output has usage
 	}
-	if a.seen.Stored == "" {
-		return !a.request.reads()
+	if c.seen.Stored == "" {
+		return !p.request.reads()
 	}
-	at, id := storedAt(a), a.seen.Stored
-	return a.seen.HasUsage && a.relay.paid.First(at, id) && (a.relay.node == nil || a.relay.node.First(at+" "+id))
+	at, id := c.storedAt(), c.seen.Stored
+	return c.seen.HasUsage && p.instance.relay.paid.First(at, id) && (p.instance.relay.node == nil || p.instance.relay.node.First(at+" "+id))
 }
 
 // storedAt is where ids are unique: the host and path below which the API is. Behind one
 // gateway there may be several accounts.
-func storedAt(a *attempt) string {
-	path := a.out.URL.EscapedPath()
-	base, _, _ := strings.Cut(path, "/"+a.seen.Stored)
-	if r := a.request.api.Resources; r != nil {
+func (c *accounting) storedAt() string {
+	path := c.out.call.URL.EscapedPath()
+	base, _, _ := strings.Cut(path, "/"+c.seen.Stored)
+	if r := c.plan.request.api.Resources; r != nil {
 		for _, family := range r.Names {
 			if before, _, found := strings.Cut(path, "/"+family); found {
 				base = before
 			}
 		}
 	}
-	return a.out.URL.Host + base
+	return c.out.call.URL.Host + base
 }
 
 // loggingInstance is a kongInstance for a Kong without the shim: its log phase
@@ -130,39 +142,39 @@ func withRecord(entry, record []byte) []byte {
 	return jsonedit.Join(nil, jsonedit.Splice(nil, entry, members, []jsonedit.Edit{{Key: "ai", Value: ai}}))
 }
 
-// observeResponse keeps what a translated answer says for the record.
-func observeResponse(a *attempt, resp *chat.Response) {
-	a.seen.Usage, a.seen.HasUsage = resp.Usage, !resp.NoUsage
-	a.seen.Model = resp.Model
+// observe keeps what a translated answer says for the record.
+func (c *accounting) observe(resp *chat.Response) {
+	c.seen.Usage, c.seen.HasUsage = resp.Usage, !resp.NoUsage
+	c.seen.Model = resp.Model
 	if resp.ServiceTier != "" {
-		a.seen.Usage.ServiceTier = resp.ServiceTier
+		c.seen.Usage.ServiceTier = resp.ServiceTier
 	}
 	for i := range resp.Choices {
-		a.seen.Finish = resp.Choices[i].Finish
+		c.seen.Finish = resp.Choices[i].Finish
 		for j := range resp.Choices[i].Parts {
-			a.seen.TextLen += resp.Choices[i].Parts[j].Text.Len()
+			c.seen.TextLen += resp.Choices[i].Parts[j].Text.Len()
 		}
 	}
-	settleSeen(a)
+	c.settle()
 }
 
 // meterWhole reads usage from an answer that is forwarded unchanged.
-func meterWhole(a *attempt, whole []byte) {
-	meter := a.op.Meter
-	if a.how == untouched {
+func (c *accounting) meterWhole(whole []byte, h http.Header) {
+	meter := c.plan.op.Meter
+	if c.plan.how == untouched {
 		meter = openai.Meter
 	}
 	if meter == nil {
 		return
 	}
-	meter.Whole(whole, &a.seen)
-	meterHeaders(a)
-	settleSeen(a)
+	meter.Whole(whole, &c.seen)
+	c.meterHeaders(h)
+	c.settle()
 }
 
 // meterHeaders reads the usage of an answer that reports it in headers only.
-func meterHeaders(a *attempt) {
-	if !a.seen.HasUsage && a.op.MeterHeaders != nil {
-		a.op.MeterHeaders(a.answer.Header, &a.seen)
+func (c *accounting) meterHeaders(h http.Header) {
+	if !c.seen.HasUsage && c.plan.op.MeterHeaders != nil {
+		c.plan.op.MeterHeaders(h, &c.seen)
 	}
 }

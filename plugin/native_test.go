@@ -592,20 +592,16 @@ func FuzzNativePath(f *testing.F) {
 			if err := (&reading{q, &q.request}).meet(); err != nil {
 				continue
 			}
-			a := &attempt{instance: inst, reply: q.reply, record: q.record, buffers: &q.buffers, request: &q.request, internal: &q.internal, endpoint: inst.targets[0], how: same}
-			resolved, err := inst.targets[0].Resolve(&q.request, q.request.model)
-			if err != nil {
+			p := &plan{instance: inst, request: &q.request, internal: &q.internal, endpoint: inst.targets[0], how: same}
+			if p.resolve() != nil {
 				continue
 			}
-			a.target, a.provider = resolved, inst.targets[0].Provider
-			if v := a.provider.Variant; v != nil {
-				a.provider = v(resolved)
-			}
-			if a.op = a.provider.Find(q.request.api.Format, route.Chat); a.op == nil {
+			if p.op = p.provider.Find(q.request.api.Format, route.Chat); p.op == nil {
 				continue
 			}
-			err = setURL(a)
-			u := &a.url
+			out := &outgoing{plan: p}
+			err := out.setURL()
+			u := &out.url
 			if err == nil && (strings.Contains(u.EscapedPath(), "/../") || strings.HasSuffix(u.EscapedPath(), "/..") || u.Host == "") {
 				t.Errorf("%s leads to %s", path, u)
 			}

@@ -4,21 +4,26 @@
 //
 //   - plugin.go: how Kong knows the plugin, and how it is started
 //   - access.go: Kong's access phase, which sends a request to the relay
-//   - instance.go: one configuration, compiled; requests that the plugin makes itself, to
-//     the model that orders targets by meaning, and to targets whose health is checked
-//   - relay.go: one exchange, its phases in a row, its one record; lists of models, which
-//     no provider is asked for
-//   - request.go: what the client wants, and how it is read
-//   - balance.go: candidates, attempts, failover, two attempts at once
-//   - attempt.go: one try at one target; websocket.go: that of a WebSocket
-//   - relation.go: how the bodies of client and provider relate
-//   - translate.go: the provider's body
+//   - instance.go: one configuration, compiled
+//   - relay.go: all instances, and what they share
+//   - exchange.go: one request and its answer: the phases in a row, the one record
+//   - request.go: what the client wants; reading.go: how it is read
+//   - balance.go: candidates, attempts, failover
+//   - attempt.go: one try at one target
+//   - plan.go: how the target is asked: the provider's operation, and how the bodies relate
+//   - translation.go: the provider's body
 //   - outgoing.go: URL, headers and credentials
 //   - header_filter.go: what the answer is, and the headers that the client gets
-//   - body_filter.go: the answer, whole or byte by byte; stream.go: event by event
-//   - reply.go: what has been sent to the client, errors in its format, and answers that
-//     are kept
+//   - body_filter.go: how the answer is delivered; conversion.go: a whole one, in the
+//     client's format; stream.go: event by event
+//   - session.go: a WebSocket, message by message
+//   - reply.go: what has been sent to the client, and errors in its format
 //   - log.go: usage for the record, and Kong's log phase
+//
+// Most requests do not pass the other files: models.go lists models, which no provider is
+// asked for; cache.go answers with what is kept; hedging.go makes two attempts at once.
+// Requests that the plugin makes itself: embedder.go, for the order of targets by meaning,
+// and healthcheck.go.
 //
 // How requests come from Kong is in package gateway, what a client may call in routes,
 // who may use which target in acl, a target in endpoint, the connection to providers in

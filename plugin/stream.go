@@ -73,24 +73,25 @@ type stream struct {
 
 // newStream prepares the delivery of a's answer.
 func newStream(a *attempt, from chat.Stream) *stream {
+	p := &a.plan
 	s := &stream{
-		reply: a.reply, seen: &a.seen, op: a.op, api: a.request.api, status: a.answer.Status,
-		hidden: a.hidden, usage: a.request.usage && a.op.Edit.RefusesStreamOptions(a.target), counted: a.request.reads(), replaceable: a.replaceable,
+		reply: a.reply, seen: &a.account.seen, op: p.op, api: p.request.api, status: a.answer.Status,
+		hidden: a.out.hidden, usage: p.request.usage && p.op.Edit.RefusesStreamOptions(p.target), counted: p.request.reads(), replaceable: a.replaceable,
 
 		attempt: a,
 	}
 	if from != nil {
 		s.translate(from)
 	}
-	if a.endpoint.Logging.Payloads {
-		a.seen.Collect = a.reply.collect
+	if p.endpoint.Logging.Payloads {
+		a.account.seen.Collect = a.reply.collect
 	}
 	return s
 }
 
 // translate has the events translated by from.
 func (s *stream) translate(from chat.Stream) {
-	meta := s.attempt.meta()
+	meta := s.attempt.plan.meta(s.reply.identify())
 	s.from = meta.Properties.Stream(from)
 	s.resting, _ = s.from.(chat.Resting)
 	s.reply.encoder = s.api.Dialect.NewEncoder(meta)
@@ -120,8 +121,8 @@ func (s *stream) take(ev frame.Event) error {
 func (s *stream) takeOne(ev frame.Event) error {
 	if !s.read && len(ev.Data) > 0 {
 		s.read = true
-		if readable(s.attempt) && chat.IsWhole(ev.Data) {
-			s.translate(chat.Replay(s.op.Chat, s.attempt.target))
+		if s.attempt.plan.readable() && chat.IsWhole(ev.Data) {
+			s.translate(chat.Replay(s.op.Chat, s.attempt.plan.target))
 		}
 	}
 	if s.from != nil {
@@ -153,7 +154,7 @@ func (s *stream) takeOne(ev frame.Event) error {
 		s.op.Meter.Event(ev, s.seen)
 		s.note(s.seen.Content)
 		if s.seen.Err != nil {
-			ev.Data, ev.Raw = redactKeys(s.attempt, ev.Data), redactKeys(s.attempt, ev.Raw)
+			ev.Data, ev.Raw = s.attempt.out.redact(ev.Data), s.attempt.out.redact(ev.Raw)
 		}
 		if before == nil && s.seen.Err != nil && (s.api.BareData || jsonedit.IsArray(ev.Data)) && jsonedit.Lookup(ev.Data, "error") == nil {
 			s.rephraseError()
@@ -186,7 +187,7 @@ func (s *stream) takeOne(ev frame.Event) error {
 // know as one, and ends the stream.
 func (s *stream) rephraseError() {
 	e := *s.seen.Err
-	e.Message = string(redactKeys(s.attempt, []byte(e.Message)))
+	e.Message = string(s.attempt.out.redact([]byte(e.Message)))
 	s.buf = append(s.buf, s.reply.errorFrame(&e)...)
 	s.ended = true
 }
@@ -238,7 +239,7 @@ func (s *stream) observe(d *chat.Delta) {
 	case chat.Finish:
 		s.seen.Finish = d.Reason
 	case chat.ErrorDelta:
-		d.Err.Message = string(redactKeys(s.attempt, []byte(d.Err.Message)))
+		d.Err.Message = string(s.attempt.out.redact([]byte(d.Err.Message)))
 		s.seen.Err = d.Err
 		s.ended = true
 	case chat.End:
@@ -269,7 +270,7 @@ func (s *stream) begin() error {
 	}
 	s.reply.record.Update(func(d *record.Data) { d.Mode = record.Stream })
 	s.attempt.release() // no other attempt will be made
-	h := clientHeaders(s.attempt)
+	h := clientHeaders(&s.attempt.out, s.attempt.answer)
 	contentType := wire.First(h, "Content-Type")
 	if s.from != nil || s.op.Unwrap != nil || s.api.BareData || contentType == "" {
 		contentType = cmp.Or(s.api.Media, "text/event-stream")
@@ -341,7 +342,7 @@ func (s *stream) progress() {
 // the format's error event and without an end marker.
 func (s *stream) close(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, wire.ErrClientGone) {
-		settleSeen(s.attempt)
+		s.attempt.account.settle()
 		return wire.ErrClientGone
 	}
 	something := s.reply.started || len(s.buf) > 0
@@ -359,7 +360,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 	var failure *chat.Error
 	switch {
 	case s.seen.Err != nil:
-		settleSeen(s.attempt)
+		s.attempt.account.settle()
 		s.reply.finish(record.Failed, (&reported{s.seen.Err}).Error())
 		if s.api.Fails && s.from == nil && !s.seen.Ended {
 			s.rephraseError()
@@ -372,7 +373,7 @@ func (s *stream) close(ctx context.Context, err error) error {
 	default:
 		failure = asClientError(s.brokenOff(err).cause)
 	}
-	settleSeen(s.attempt)
+	s.attempt.account.settle()
 	s.reply.finish(record.CutOff, failure.Message)
 	if !s.reply.started {
 		if err := s.begin(); err != nil {
@@ -391,7 +392,7 @@ func (s *stream) complete() error {
 	if !s.seen.Ended {
 		s.appendEnd()
 	}
-	settleSeen(s.attempt)
+	s.attempt.account.settle()
 	s.reply.finish(record.Completed, "")
 	s.replaceable = false // nothing is held back any more, even without content
 	return s.flush()
@@ -402,7 +403,7 @@ func (s *stream) complete() error {
 func (s *stream) failedEarly(err error) error {
 	switch {
 	case s.seen.Err != nil:
-		return s.attempt.told(s.seen.Err)
+		return told(&s.attempt.out, s.seen.Err)
 	case err != nil && err != io.EOF:
 		return s.brokenOff(err)
 	}
@@ -415,12 +416,12 @@ func (s *stream) brokenOff(err error) *attemptError {
 	var told *frame.ExceptionError
 	switch {
 	case errors.As(err, &bad):
-		return brokenBy("error", untranslatable(s.attempt.name(), bad))
+		return brokenBy("error", untranslatable(s.attempt.plan.name(), bad))
 	case errors.As(err, &told):
 		e := chat.ErrorFrom(http.StatusBadGateway, told.Data)
 		e.Code = cmp.Or(e.Code, told.Type)
 		failed := brokenBy("error", e)
-		failed.failure.Reason = s.attempt.endpoint.Provider.Reasons.Of(e)
+		failed.failure.Reason = s.attempt.plan.endpoint.Provider.Reasons.Of(e)
 		return failed
 	}
 	return transportFailure(cutShort(err))

@@ -94,6 +94,7 @@ func TestComposeFileMatchesTheOtherFiles(t *testing.T) {
 	var compose struct {
 		Services map[string]struct {
 			Build       string
+			Image       string
 			Profiles    []string
 			Entrypoint  []string
 			Environment map[string]string
@@ -110,6 +111,12 @@ func TestComposeFileMatchesTheOtherFiles(t *testing.T) {
 	}
 	if len(mock.Profiles) != 1 || mock.Profiles[0] != "mock" || strings.Join(mock.Entrypoint, " ") != "/usr/local/bin/go-ai-proxy mock -listen 0.0.0.0:9100" {
 		t.Errorf("mock: %+v", mock)
+	}
+	if redis := compose.Services["redis"]; !slices.Equal(redis.Profiles, []string{"redis"}) || !strings.HasPrefix(redis.Image, "redis:") || len(redis.Ports) > 0 {
+		t.Errorf("redis: %+v", redis)
+	}
+	if kong.Environment[plugin.RedisEnv] != "${"+plugin.RedisEnv+":-}" {
+		t.Errorf("%s is %q: without it there is no Redis", plugin.RedisEnv, kong.Environment[plugin.RedisEnv])
 	}
 	config := source(t, "kong.yml")
 	if !strings.Contains(config, "http://mock:9100/") {

@@ -13,54 +13,14 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/conformance"
+	"go-ai-proxy/translators/conformance/jsontest"
 	"go-ai-proxy/translators/frame"
-	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/mock"
 	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
 	"go-ai-proxy/translators/target"
 )
-
-// strange are values of the wrong type, or without what a reader looks for.
-var strange = []string{"null", "0", "-7", "9223372036854775807", "1e300", `""`, `"x"`, `"\ud83d"`, "true", "[]", "{}", "[null]", `[{"type":"x"}]`, `{"type":"error"}`}
-
-// values returns where the values of valid JSON text begin and end, the outermost last.
-func values(text []byte) (spans [][2]int) {
-	i := 0
-	var value func()
-	members := func(end byte, named bool) {
-		for i++; text[i] != end; {
-			if text[i] == ',' {
-				i++
-			}
-			if named {
-				i += len(jsonedit.StringAtStart(text[i:]))
-				i++ // the colon
-			}
-			value()
-		}
-		i++
-	}
-	value = func() {
-		start := i
-		switch text[i] {
-		case '{':
-			members('}', true)
-		case '[':
-			members(']', false)
-		case '"':
-			i += len(jsonedit.StringAtStart(text[i:]))
-		default:
-			for i < len(text) && !bytes.ContainsRune([]byte(",]}"), rune(text[i])) {
-				i++
-			}
-		}
-		spans = append(spans, [2]int{start, i})
-	}
-	value()
-	return spans
-}
 
 // misshapen calls f with text in which one value is another, for each value and for every
 // stride-th of the others, and with text that breaks off. f may keep what it gets.
@@ -73,12 +33,12 @@ func misshapen(text []byte, stride int, f func([]byte)) {
 		return
 	}
 	text = tight.Bytes()
-	for n, span := range values(text) {
-		for k := n % stride; k < len(strange); k += stride {
-			f(slices.Concat(text[:span[0]], []byte(strange[k]), text[span[1]:]))
+	for n, span := range jsontest.Values(text) {
+		for k := n % stride; k < len(jsontest.Strange); k += stride {
+			f(span.Replace(text, jsontest.Strange[k]))
 		}
 		if n%stride == 0 {
-			f(bytes.Clone(text[:span[1]]))
+			f(bytes.Clone(text[:span.End]))
 		}
 	}
 }

@@ -46,8 +46,8 @@ func New(after, budget string) (*Policy, error) {
 		p.after = d
 	}
 	share, err := strconv.ParseFloat(strings.TrimSuffix(budget, "%"), 64)
-	if err != nil || !strings.HasSuffix(budget, "%") || !(share > 0 && share <= 100) {
-		return nil, fmt.Errorf("budget: %q is no share of the requests: above 0%%, at most 100%%", budget)
+	if err != nil || !strings.HasSuffix(budget, "%") || !(share*whole/100 >= 1 && share <= 100) {
+		return nil, fmt.Errorf("budget: %q is no share of the requests: 0.001%% to 100%%", budget)
 	}
 	p.share = int64(share * whole / 100)
 	return p, nil

@@ -23,6 +23,7 @@ func TestPolicyIsReadFromItsFields(t *testing.T) {
 		{"fast", "5%", 0, 0, "after:"},
 		{"p95", "5", 0, 0, "budget:"},
 		{"p95", "0%", 0, 0, "budget:"},
+		{"p95", "0.0001%", 0, 0, "budget:"}, // less than can be counted: none would be hedged
 		{"p95", "101%", 0, 0, "budget:"},
 		{"p95", "many%", 0, 0, "budget:"},
 		{"p95", "NaN%", 0, 0, "budget:"},

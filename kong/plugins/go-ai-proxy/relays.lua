@@ -212,7 +212,7 @@ local function await(server)
   local deadline = ngx.now() + WAIT
   while not reachable(server.socket) do
     if gave_up or ngx.now() >= deadline then
-      error("nobody listens on " .. server.socket .. ": the log of the plugin server says why it does not start", 0)
+      error("nobody listens on " .. server.socket .. ": what the plugin server says is in this log at log_level info", 0)
     end
     ngx.sleep(STEP)
   end
