@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -204,10 +205,11 @@ func (a *announced) Settle(*record.Record) {}
 
 func TestRecordThatGoesWithAKeptAnswerSaysSo(t *testing.T) {
 	b := newBench(t, cacheConf("", "$UP"), answer)
-	live := &announced{}
+	live, served := &announced{}, make(chan bool, 2)
 	front := enginetest.NewServer(engine.HandlerFunc(func(x *engine.Exchange) {
 		in := x.Inbound()
 		b.relay.Serve(x.Context(), b.instance, &in, x, live)
+		served <- true // and kept
 	}))
 	defer front.Close()
 	for i, want := range []string{"miss", "hit"} {
@@ -215,7 +217,9 @@ func TestRecordThatGoesWithAKeptAnswerSaysSo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
+		<-served
 		if d := live.records[i]; d.ResponseCache != want || d.Outcome != record.Completed || (d.Saved != nil && d.Saved.Usage.Prompt == 7) != (want == "hit") {
 			t.Errorf("request %d: %q, %s, saved %+v", i, d.ResponseCache, d.Outcome, d.Saved)
 		}

@@ -15,10 +15,12 @@ import (
 	"go-ai-proxy/plugin/monitor"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/test/lateness"
 )
 
 // withBudgets is a configuration of a chat, with budgets.
 func withBudgets(budgets ...string) string {
+	lateness.Away(time.Hour)
 	return strings.Replace(chatConf, "{", `{"budgets":[`+strings.Join(budgets, ",")+`],`, 1)
 }
 
@@ -50,6 +52,7 @@ func TestRequestBeyondABudgetIsRefusedInTheClientsFormat(t *testing.T) {
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("X-RateLimit-Limit-Hour") != "15" || resp.Header.Get("Retry-After") != "" {
 			t.Fatalf("%s: %d %s %v", format, resp.StatusCode, text, resp.Header)
 		}
+		b.record()
 		settled(t, "9 tokens are not counted", func() bool { return usedOf(b.instance, 0) == 9 })
 		resp, text = post("CANARY-TEAM")
 		if resp.StatusCode != http.StatusTooManyRequests || !strings.HasPrefix(text, want) {
@@ -63,14 +66,13 @@ func TestRequestBeyondABudgetIsRefusedInTheClientsFormat(t *testing.T) {
 		if after := resp.Header.Get("Retry-After"); after == "" || after != resp.Header.Get("RateLimit-Reset") {
 			t.Errorf("%s: Retry-After %q, RateLimit-Reset %q", format, after, resp.Header.Get("RateLimit-Reset"))
 		}
+		rec := b.record()
 		if resp, text := post("another"); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: another team: %d %s", format, resp.StatusCode, text)
 		}
 		if n := len(b.upstreamBodies()); n != 2 {
 			t.Errorf("%s: the provider saw %d requests", format, n)
 		}
-		b.record()
-		rec := b.record()
 		if at(rec, "meta.outcome") != "refused" {
 			t.Errorf("%s: %v", format, rec)
 		}

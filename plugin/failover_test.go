@@ -212,18 +212,29 @@ func TestStreamThatDoesNotStartIsReplaced(t *testing.T) {
 		one, two := script(t, first), script(t, streamed)
 		b := newBench(t, inOrder(`"slow_start"`, `,"first_token_timeout":100`, []string{"openai", "openai"}, one.server.URL, two.server.URL), answer)
 		machine := lateness.Start(t)
-		began := time.Now()
-		resp, text := b.post(helloStream)
-		took := time.Since(began)
-		if resp.StatusCode != 200 || strings.Count(text, "[DONE]") != 1 || took < 100*time.Millisecond || took > 15*time.Second {
-			t.Errorf("%s: %d after %v: %s", name, resp.StatusCode, took, text)
-		}
-		rec := b.record()
-		if at(rec, "tried_targets.0.outcome") != "slow_start" || at(rec, "tried_targets.0.failover") != "slow_start" || at(rec, "meta.outcome") != "completed" {
-			t.Errorf("%s: record %v", name, rec)
-		}
-		if late := (<-gone).Sub(began) - 100*time.Millisecond; late > machine.Within(50*time.Millisecond) {
-			t.Errorf("%s: cancelled %v late", name, late)
+		for tries := 0; ; tries++ {
+			began := time.Now()
+			resp, text := b.post(helloStream)
+			took := time.Since(began)
+			if resp.StatusCode != 200 || strings.Count(text, "[DONE]") != 1 || took < 100*time.Millisecond || took > 15*time.Second {
+				t.Errorf("%s: %d after %v: %s", name, resp.StatusCode, took, text)
+			}
+			rec := b.record()
+			if at(rec, "tried_targets.0.outcome") != "slow_start" || at(rec, "tried_targets.0.failover") != "slow_start" || at(rec, "meta.outcome") != "completed" {
+				t.Errorf("%s: record %v", name, rec)
+			}
+			select {
+			case at := <-gone:
+				if late := at.Sub(began) - 100*time.Millisecond; late > machine.Within(50*time.Millisecond) {
+					t.Errorf("%s: cancelled %v late", name, late)
+				}
+			case <-time.After(time.Second): // on a busy machine it may be given up before it is asked
+				if tries < 20 {
+					continue
+				}
+				t.Errorf("%s: it is never cancelled", name)
+			}
+			break
 		}
 	}
 }
@@ -275,6 +286,7 @@ func TestRevokedKeyIsNotAskedByEveryRequest(t *testing.T) {
 	refuses := replying(401, "application/json", `{"error":{"message":"Incorrect API key provided: CANARY-KEY","code":"invalid_api_key"}}`)
 	list, urls := several(t, refuses, answer)
 	b := newBench(t, targetsConf(`"algorithm":"round-robin"`, "", urls...), answer)
+	began := time.Now()
 	for range 40 {
 		b.post(hello)
 		<-b.records
@@ -283,7 +295,7 @@ func TestRevokedKeyIsNotAskedByEveryRequest(t *testing.T) {
 		t.Errorf("calls %v", got)
 	}
 	targets := b.relay.Targets()
-	if n := targets[0].CredentialsRefusedFor; n < 5000 || n > 10000 || targets[1].CredentialsRefusedFor != 0 || !targets[0].Available {
+	if n := targets[0].CredentialsRefusedFor; n < 9999-time.Since(began).Milliseconds() || n > 10000 || targets[1].CredentialsRefusedFor != 0 || !targets[0].Available {
 		t.Errorf("the status has %+v", targets)
 	}
 	b.mu.Lock()

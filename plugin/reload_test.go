@@ -86,6 +86,7 @@ func TestReloadsUnderLoadLoseNeitherRequestsNorState(t *testing.T) {
 		relay.states.Each(func(_ string, s *balancer.State) { prompt, n = prompt+s.Snapshot().Prompt, n+1 })
 		return prompt, n
 	}
+	await(func() bool { prompt, _ := states(); return prompt == int64(7*total) }) // counted after the last byte
 	if prompt, n := states(); n != 2 || prompt != int64(7*total) {
 		t.Errorf("%d targets have counted %d tokens; %d requests of 7 each, calls %v", n, prompt, total, calls(list))
 	}

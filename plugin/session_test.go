@@ -313,30 +313,35 @@ func TestIdleSessionsEndUnlessPinged(t *testing.T) {
 	k.record()
 
 	conf = strings.Replace(conf, `"read_timeout":200`, `"read_timeout":1500`, 1)
-	var pings atomic.Int32
-	k = newTalk(t, conf, "", func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{OnPingReceived: func(context.Context, []byte) bool { pings.Add(1); return true }})
-		if err == nil {
-			echo(context.Background(), c)
-			c.CloseNow()
+	lateness.Undisturbed(t, 300*time.Millisecond, func() string {
+		var pings atomic.Int32
+		k := newTalk(t, conf, "", func(w http.ResponseWriter, r *http.Request) {
+			c, err := websocket.Accept(w, r, &websocket.AcceptOptions{OnPingReceived: func(context.Context, []byte) bool { pings.Add(1); return true }})
+			if err == nil {
+				echo(context.Background(), c)
+				c.CloseNow()
+			}
+		}, nil)
+		defer k.conn.CloseNow()
+		heard := make(chan string, 1)
+		go func() {
+			_, p, _ := k.conn.Read(k.ctx)
+			heard <- string(p)
+		}()
+		for range 18 {
+			time.Sleep(100 * time.Millisecond)
+			if err := k.conn.Ping(k.ctx); err != nil {
+				return err.Error()
+			}
 		}
-	}, nil)
-	heard := make(chan string, 1)
-	go func() {
-		_, p, _ := k.conn.Read(k.ctx)
-		heard <- string(p)
-	}()
-	for range 18 {
-		time.Sleep(100 * time.Millisecond)
-		if err := k.conn.Ping(k.ctx); err != nil {
-			t.Fatal(err)
+		if err := k.conn.Write(k.ctx, websocket.MessageText, []byte("still here")); err != nil {
+			return err.Error()
 		}
-	}
-	k.say("still here")
-	if got := <-heard; got != "still here" || pings.Load() == 0 {
-		t.Errorf("%q, %d pings reached the provider", got, pings.Load())
-	}
-	k.conn.Close(websocket.StatusNormalClosure, "")
+		if got := <-heard; got != "still here" || pings.Load() == 0 {
+			return fmt.Sprintf("%q, %d pings reached the provider", got, pings.Load())
+		}
+		return ""
+	})
 }
 
 // Kong's log phase asks for a session's record when the session is over.

@@ -98,7 +98,8 @@ func TestStatusDoesNotKeepTheProgramFromStarting(t *testing.T) {
 	if status, text := fetch(g.url + "/"); status != 404 {
 		t.Error(status, text)
 	}
-	if text := g.stderr.String(); !strings.Contains(text, fmt.Sprintf("%q", l.Addr().String())) || !strings.Contains(text, "another process uses it") {
-		t.Errorf("stderr does not say it: %s", text)
-	}
+	until(t, "stderr says it", func() bool {
+		text := g.stderr.String()
+		return strings.Contains(text, fmt.Sprintf("%q", l.Addr().String())) && strings.Contains(text, "another process uses it")
+	})
 }

@@ -205,9 +205,10 @@ func TestPluginServerFinishesStreamsAfterSignals(t *testing.T) {
 func TestStoppedPluginServerLeavesNothingInThePrefix(t *testing.T) {
 	prefix := t.TempDir()
 	host := kong.Start(t, binary, prefix)
-	if found, err := filepath.Glob(filepath.Join(prefix, "*.sock*")); err != nil || len(found) != 3 {
-		t.Fatalf("%v, %v: want the sockets of the server, of the relay and of the records", found, err)
-	}
+	until(t, "the server, the relay and the records have their sockets", func() bool {
+		found, err := filepath.Glob(filepath.Join(prefix, "*.sock*"))
+		return err == nil && len(found) == 3
+	})
 	if err := host.Stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,8 @@ func TestSIGHUPReloadsTheConfiguration(t *testing.T) {
 	up := newUpstream(t, answer{})
 	file := writeConfig(t, declare(on("/old", chat("model.options.upstream_url", slow.URL))))
 	g := start(t, nil, "-config", file)
-	stream, err := client.Post(g.url+"/old", "application/json", strings.NewReader(streamBody))
+	patient := &http.Client{Transport: client.Transport} // the stream is open until the test ends
+	stream, err := patient.Post(g.url+"/old", "application/json", strings.NewReader(streamBody))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,45 +109,57 @@ func TestSIGHUPReloadsTheConfiguration(t *testing.T) {
 	}
 }
 
+// A program that stood still for longer than it waits for open requests breaks them off.
 func TestOpenRequestsAreFinishedAndLoggedOnEverySignal(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGQUIT": syscall.SIGQUIT, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
-			const n = 20
-			var arrived sync.WaitGroup
-			arrived.Add(n)
-			up := newUpstream(t, answer{handler: func(w http.ResponseWriter, _ *http.Request) {
-				arrived.Done()
-				time.Sleep(300 * time.Millisecond)
-				(&answer{}).write(w)
-			}})
-			g := start(t, nil, "-config", writeConfig(t, declare(on("/chat", chat("model.options.upstream_url", up.URL)))))
-			var asking sync.WaitGroup
-			for range n {
-				asking.Go(func() {
-					resp, err := client.Post(g.url+"/chat", "application/json", strings.NewReader(chatBody))
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					resp.Body.Close()
-					if resp.StatusCode != 200 {
-						t.Error(resp.Status)
-					}
-				})
+			lateness.Undisturbed(t, 500*time.Millisecond, func() string { return finishedOn(t, sig) })
+		})
+	}
+}
+
+// finishedOn sends the program a signal while it serves, and says which requests it has
+// not finished or not logged.
+func finishedOn(t *testing.T, sig syscall.Signal) string {
+	const n = 20
+	var arrived sync.WaitGroup
+	arrived.Add(n)
+	up := newUpstream(t, answer{handler: func(w http.ResponseWriter, _ *http.Request) {
+		arrived.Done()
+		time.Sleep(300 * time.Millisecond)
+		(&answer{}).write(w)
+	}})
+	g := start(t, nil, "-config", writeConfig(t, declare(on("/chat", chat("model.options.upstream_url", up.URL)))))
+	var asking sync.WaitGroup
+	wrong := make(chan string, n)
+	for range n {
+		asking.Go(func() {
+			resp, err := client.Post(g.url+"/chat", "application/json", strings.NewReader(chatBody))
+			if err != nil {
+				wrong <- err.Error()
+				return
 			}
-			arrived.Wait()
-			if err := g.cmd.Process.Signal(sig); err != nil {
-				t.Fatal(err)
-			}
-			g.stop(t)
-			asking.Wait()
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			if len(g.entries) != n {
-				t.Errorf("%d log entries of %d requests", len(g.entries), n)
+			resp.Body.Close()
+			if resp.StatusCode != 200 {
+				wrong <- resp.Status
 			}
 		})
 	}
+	arrived.Wait()
+	if err := g.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	g.stop(t)
+	asking.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case len(wrong) > 0:
+		return fmt.Sprintf("%d of %d requests: %s", len(wrong), n, <-wrong)
+	case len(g.entries) != n:
+		return fmt.Sprintf("%d log entries of %d requests", len(g.entries), n)
+	}
+	return ""
 }
 
 func TestUnreadLogBlocksNeitherRequestsNorShutdown(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"go-ai-proxy/test/lateness"
 	"go-ai-proxy/test/leaks"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 
 // daily is a budget of limit tokens a day that s counts.
 func daily(s *Store, limit int64, more ...func(b *Budget)) *Budget {
+	lateness.Away(24 * time.Hour)
 	b := &Budget{Plugin: "p", Per: "consumer", Limit: limit, Window: 24 * time.Hour, What: All, OnExceeded: Refuse}
 	for _, change := range more {
 		change(b)

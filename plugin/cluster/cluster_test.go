@@ -33,7 +33,7 @@ func join(t *testing.T, url string) *member {
 	m := &member{store: balancer.NewStore(), logs: &linestest.Buffer{}}
 	m.state = m.store.Use("https://secret.example\x00gpt-4o")
 	var err error
-	m.b, err = balancer.New(balancer.Options{Breaker: balancer.Breaker{MaxFails: 3, FailTimeout: 4 * time.Second}},
+	m.b, err = balancer.New(balancer.Options{Breaker: balancer.Breaker{MaxFails: 3, FailTimeout: 8 * time.Second}},
 		[]balancer.Target{{ID: "target", Weight: 1, State: m.state}})
 	if err != nil {
 		t.Fatal(err)

@@ -132,7 +132,7 @@ func say(t testing.TB, addr string, raw []byte) []seen {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(4 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	go func() {
 		_, _ = conn.Write(raw) // the server may not want all of it
 		_ = conn.(*net.UnixConn).CloseWrite()

@@ -26,8 +26,9 @@ func (x *told) target(key string) Target {
 	return Target{
 		Key: key, Interval: 20 * time.Millisecond, Timeout: time.Second, Failures: 3, Successes: 2,
 		Probe: func(context.Context) error {
+			fails := x.fails.Load() // first: whoever sets it knows of all that were asked before
 			x.asked.Add(1)
-			if x.fails.Load() {
+			if fails {
 				return errors.New("refused")
 			}
 			return nil

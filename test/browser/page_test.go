@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +41,9 @@ func browser(t *testing.T) context.Context {
 		t.Skip("needs chromium (Debian: apt-get install chromium)")
 	}
 	// Without a sandbox: CI runs as root, and only our own page is opened.
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.WSURLReadTimeout(2*time.Minute)) // which it prints when it has started
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -113,6 +116,26 @@ func (g *gateway) stop() {
 	_ = g.cmd.Wait()
 }
 
+// settled waits until the status page knows of n requests that are over.
+func settled(t *testing.T, status string, n int) {
+	t.Helper()
+	var state struct{ Requests []any }
+	for end := time.Now().Add(30 * time.Second); len(state.Requests) < n; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d requests are over, want %d", len(state.Requests), n)
+		}
+		resp, err := http.Get("http://" + status + "/state")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = json.NewDecoder(resp.Body).Decode(&state)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // post sends a request that is repeated exactly by the next one of the same user.
 func (g *gateway) post(t *testing.T, path, user string) {
 	t.Helper()
@@ -120,6 +143,7 @@ func (g *gateway) post(t *testing.T, path, user string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, _ = io.Copy(io.Discard, resp.Body) // who leaves before the end is no reason to keep an answer
 	resp.Body.Close()
 	if resp.StatusCode != 200 && resp.StatusCode != 429 {
 		t.Fatal(path, resp.Status)
@@ -296,8 +320,9 @@ func TestPageShowsWhatTheGatewayDid(t *testing.T) {
 	}
 	status := ports.Hold(t)
 	g := serveWith(t, status, "-config", file)
-	for _, path := range []string{"/hedged", "/replaced", "/talk", "/kept", "/kept"} {
+	for i, path := range []string{"/hedged", "/replaced", "/talk", "/kept", "/kept"} {
 		g.post(t, path, "u")
+		settled(t, status, i+1) // an answer is kept when the client has it
 	}
 	if err := chromedp.Run(ctx, chromedp.Navigate("http://"+status+"/")); err != nil {
 		t.Fatal(err)
@@ -305,8 +330,7 @@ func TestPageShowsWhatTheGatewayDid(t *testing.T) {
 	atLeast(t, ctx, rows, 5)
 	atLeast(t, ctx, `document.querySelectorAll("#totals tr").length`, 4)
 	atLeast(t, ctx, `document.body.textContent.includes("health checks: ") ? 1 : 0`, 1)
-	shown := text(t, ctx, `document.body.innerText`)
-	for _, want := range []string{
+	wanted := []string{
 		"1, of which the second target answered 1", "hedged: the second target answered", // hedging
 		"overloaded 1", "openai/busy (http_503: overloaded)", // failover by reason
 		"100.0 %", "home 1", // affinity
@@ -314,8 +338,14 @@ func TestPageShowsWhatTheGatewayDid(t *testing.T) {
 		"hit 1, miss 1", "kept answer: hit", // the response cache
 		"2,100 tokens saved, cost 0.0022",
 		"route: tokens per 30d", "42.0 %", // the budget
-	} {
-		if !strings.Contains(shown, want) {
+	}
+	lacks := func(s string) func(string) bool { return func(want string) bool { return !strings.Contains(s, want) } }
+	shown := text(t, ctx, `document.body.innerText`)
+	for end := time.Now().Add(30 * time.Second); slices.ContainsFunc(wanted, lacks(shown)) && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		shown = text(t, ctx, `document.body.innerText`) // budgets are settled when the request is over
+	}
+	for _, want := range wanted {
+		if lacks(shown)(want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}

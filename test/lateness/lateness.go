@@ -45,6 +45,40 @@ const handovers = 6
 // Within is limit and what the machine may have added to it. A tick that is overdue
 // counts: after a standstill, who calls may have been given a processor before the watch.
 func (w *Watch) Within(limit time.Duration) time.Duration {
+	return limit + handovers*w.late()
+}
+
+// late is the most by which a processor was late so far.
+func (w *Watch) late() time.Duration {
 	overdue := int64(time.Since(w.began)) - w.due.Load()
-	return limit + handovers*time.Duration(max(w.worst.Load(), overdue))
+	return time.Duration(max(w.worst.Load(), overdue))
+}
+
+// Undisturbed calls measure, and fails the test by what it returns: "", or what is not as
+// it should be. If a processor was late by more than bearable meanwhile, that says nothing
+// of the program, and it is measured again. It is for tests that compare times with one
+// another. Each call of measure begins anew.
+func Undisturbed(t testing.TB, bearable time.Duration, measure func() string) {
+	t.Helper()
+	for range 20 {
+		w := Start(t)
+		wrong := measure()
+		if wrong == "" {
+			return
+		}
+		if w.late() <= bearable {
+			t.Error(wrong)
+			return
+		}
+		t.Logf("measured again, for the machine was late by %v: %s", w.late(), wrong)
+	}
+	t.Error("the machine is never undisturbed for as long as this takes")
+}
+
+// Away waits for the next window of the clock, such as an hour, where this one is nearly
+// over: a test that counts what happens in a window is not to see two.
+func Away(window time.Duration) {
+	if left := window - time.Duration(time.Now().UnixNano())%window; left < 20*time.Second {
+		time.Sleep(left)
+	}
 }

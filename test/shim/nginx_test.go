@@ -110,7 +110,7 @@ func copyShim(repo, dir string, patience time.Duration) error {
 	if patience != asShipped {
 		changes["records.lua"] = map[string]string{"local PATIENCE = 0.5 ": fmt.Sprintf("local PATIENCE = %g ", patience.Seconds())}
 	}
-	if patience == patient {
+	if patience == patient || patience == forgiving {
 		changes["records.lua"]["local BURST = 0.5 "] = "local BURST = 60 "
 	}
 	if patience == unwaiting {

@@ -62,7 +62,7 @@ func TestRequestsAreRefusedWhenThePluginServerDoesNotStart(t *testing.T) {
 	a.Socket = "plugin.sock"
 	g.script(a)
 	machine := lateness.Start(t)
-	for i, least := range []time.Duration{1500 * time.Millisecond, 0, 0} {
+	for i, least := range []time.Duration{1490 * time.Millisecond, 0, 0} {
 		began := time.Now()
 		want(t, "status", g.post("/v1", "{}").StatusCode, 503)
 		if took := time.Since(began); took < least || i > 0 && took > machine.Within(time.Second) {

@@ -116,7 +116,8 @@ func TestSilentRelayBlocksAWorkerForABoundedTime(t *testing.T) {
 			prepare(t, g)
 			n := 0
 			machine := lateness.Start(t)
-			for began := time.Now(); time.Since(began) < 2500*time.Millisecond; n++ {
+			began := time.Now()
+			for ; time.Since(began) < 2500*time.Millisecond; n++ {
 				want(t, "body", g.post("/v1", "{}").body, "hello")
 			}
 			all := g.entries(n)
@@ -129,7 +130,7 @@ func TestSilentRelayBlocksAWorkerForABoundedTime(t *testing.T) {
 			for _, e := range all {
 				complaints += len(e.Complaints)
 			}
-			if complaints != 1 {
+			if most := 1 + int(time.Since(began)/(10*time.Second)); complaints < 1 || complaints > most { // say.lua's SPARE_LOG
 				t.Errorf("%d complaints about %d requests", complaints, n)
 			}
 			t.Logf("%d requests, blocked for %v", n, blocked(all))
@@ -141,14 +142,10 @@ func TestRelayThatAnswersAgainIsAskedAgain(t *testing.T) {
 	g := startGateway(t, 1, hasty)
 	r := startRelay(t, token, byID)
 	g.script(r.access(""))
-	var deafNow atomic.Bool
-	deafNow.Store(true)
-	asked := startRecords(t, g, func(string) string {
-		if deafNow.Load() {
-			time.Sleep(50 * time.Millisecond)
-		}
-		return "{\"it\":\"works\"}\n"
-	})
+	hears := make(chan struct{})
+	hear := sync.OnceFunc(func() { close(hears) })
+	asked := startRecords(t, g, func(string) string { <-hears; return "{\"it\":\"works\"}\n" })
+	t.Cleanup(hear)
 	began := time.Now()
 	for range 10 {
 		g.post("/v1", "{}")
@@ -157,7 +154,7 @@ func TestRelayThatAnswersAgainIsAskedAgain(t *testing.T) {
 	if n, most := len(asked.lines()), 1+int(time.Since(began)/time.Second); n < 1 || n > most {
 		t.Errorf("%d questions to a relay that does not answer", n)
 	}
-	deafNow.Store(false)
+	hear()
 	n := 10
 	for end := time.Now().Add(20 * time.Second); ; n++ {
 		g.post("/v1", "{}")
@@ -175,7 +172,7 @@ func TestRelayThatAnswersAgainIsAskedAgain(t *testing.T) {
 // A worker that had no more time for an answer asks again once it has come, not
 // only when its rest is over.
 func TestLateAnswerEndsTheRest(t *testing.T) {
-	g := startGateway(t, 1, time.Second)
+	g := startGateway(t, 1, forgiving)
 	r := startRelay(t, token, byID)
 	g.script(r.access(""))
 	late := make(chan struct{})

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go-ai-proxy/test/ports"
 )
 
 // relay plays the plugin's process: it answers requests that carry its token
@@ -35,10 +37,15 @@ type seen struct {
 }
 
 // startRelay starts one that answers with serve, which finds the request's body read.
+// When it has ended, its address is dead: nobody else gets the port before the test ends.
 func startRelay(t *testing.T, token string, serve func(w http.ResponseWriter, s seen)) *relay {
 	t.Helper()
+	listener, err := net.Listen("tcp", ports.Hold(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &relay{token: token}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	r.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		token, context, _ := strings.Cut(req.Header.Get("Proxy-Authorization"), "?")
 		if token != r.token || len(req.Header.Values("Proxy-Authorization")) != 1 {
 			w.Header().Set("X-Go-AI-Proxy-Unknown", "1")
@@ -55,7 +62,8 @@ func startRelay(t *testing.T, token string, serve func(w http.ResponseWriter, s 
 		r.seen = append(r.seen, s)
 		r.mu.Unlock()
 		serve(w, s)
-	}))
+	})}}
+	r.Start()
 	t.Cleanup(r.Close)
 	return r
 }
