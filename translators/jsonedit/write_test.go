@@ -104,7 +104,7 @@ func TestMembersAreWrittenWithoutAllocating(t *testing.T) {
 func TestFlatPutsJSONOnOneLine(t *testing.T) {
 	for value, want := range map[string]string{"{\n\t\"a\\n\": [1,\r\n2]\n}": `{ 	"a\n": [1,  2] }`, `{"a":1}`: `{"a":1}`, "": ""} {
 		given := []byte(value)
-		if got := string(Flat(given)); got != want || string(given) != value {
+		if got := string(jsonedit.Flat(given)); got != want || string(given) != value {
 			t.Errorf("%q: got %q, want %q", given, got, want)
 		}
 	}
