@@ -122,6 +122,8 @@ type Seen struct {
 	// reported again, or only, when the object is read later: an answer in
 	// background mode, or a run of an assistant. "" otherwise.
 	Stored string
+	// Alike is for a Meter: what the last event of text had in common with the next.
+	Alike jsonedit.Alike
 }
 
 // Shown counts text that a client shows, and passes it to Collect.
