@@ -360,3 +360,16 @@ func TestArgumentsInLinesAreOneLineOfTheStream(t *testing.T) {
 		t.Errorf("got %s", out)
 	}
 }
+
+// Google's SDK for Python writes the keywords of a Schema in snake case, too.
+func TestKeywordsOfSchemasInSnakeCaseAreUnderstood(t *testing.T) {
+	got, err := chat.ParseRequest(Dialect, []byte(`{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"response_mime_type":"application/json","response_schema":`+
+		`{"type":"OBJECT","property_ordering":["max_items"],"properties":{"max_items":{"any_of":[{"type":"STRING","max_length":"3"},{"type":"ARRAY","min_items":1,"items":{"type":"STRING","min_length":"1"}}]}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"type":"object","properties":{"max_items":{"anyOf":[{"type":"string","maxLength":3},{"type":"array","minItems":1,"items":{"type":"string","minLength":1}}]}}}`
+	if string(got.ResponseFormat.Schema) != want {
+		t.Errorf("got %s", got.ResponseFormat.Schema)
+	}
+}

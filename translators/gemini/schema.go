@@ -171,16 +171,26 @@ func schemaOf(openAPI, jsonSchema *jsonedit.Value) chat.Raw {
 	return nil
 }
 
+// snakeKeywords are the keywords that Google's SDK for Python may write in snake case.
+var snakeKeywords = map[string]string{
+	"any_of": "anyOf", "property_ordering": "propertyOrdering", "max_items": "maxItems", "min_items": "minItems", "max_length": "maxLength",
+	"min_length": "minLength", "max_properties": "maxProperties", "min_properties": "minProperties", "additional_properties": "additionalProperties",
+}
+
 // appendJSONSchema writes Google's Schema as JSON schema: types in lower case,
-// nullable as a type, and numbers that are strings as numbers.
+// nullable as a type, numbers that are strings as numbers, and keywords in camel case.
 func appendJSONSchema(dst []byte, v *jsonedit.Value) []byte {
 	if v.Type() != jsonedit.TypeObject {
 		return jsonedit.AppendValue(dst, v)
 	}
 	dst = append(dst, '{')
 	v.GetObject().Visit(func(key []byte, m *jsonedit.Value) {
-		switch name := string(key); name {
-		case "nullable", "propertyOrdering", "property_ordering":
+		name := string(key)
+		if camel := snakeKeywords[name]; camel != "" {
+			name = camel
+		}
+		switch name {
+		case "nullable", "propertyOrdering":
 			return
 		case "type":
 			typ := strings.ToLower(string(m.GetStringBytes()))
@@ -197,8 +207,8 @@ func appendJSONSchema(dst []byte, v *jsonedit.Value) []byte {
 				dst = appendJSONSchema(jsonedit.AppendKey(dst, key), p)
 			})
 			dst = append(dst, '}')
-		case "anyOf", "any_of":
-			dst = append(jsonedit.AppendName(dst, "anyOf"), '[')
+		case "anyOf":
+			dst = append(jsonedit.AppendName(dst, name), '[')
 			for _, s := range m.GetArray() {
 				dst = appendJSONSchema(jsonedit.AppendComma(dst), s)
 			}
@@ -209,7 +219,7 @@ func appendJSONSchema(dst []byte, v *jsonedit.Value) []byte {
 				dst = jsonedit.AppendRaw(dst, name, n)
 			}
 		default:
-			dst = jsonedit.AppendValue(jsonedit.AppendKey(dst, key), m)
+			dst = jsonedit.AppendValue(jsonedit.AppendKey(dst, name), m)
 		}
 	})
 	return append(dst, '}')

@@ -422,7 +422,10 @@ func camel(v any) any {
 					words[i+1] = strings.ToUpper(w[:1]) + w[1:]
 				}
 			}
-			if name = strings.Join(words, ""); !slices.Contains(clientsOwn, name) {
+			switch name = strings.Join(words, ""); {
+			case name == "parameters" || name == "responseSchema":
+				value = camelSchema(value)
+			case !slices.Contains(clientsOwn, name):
 				value = camel(value)
 			}
 			named[name] = value
@@ -445,4 +448,34 @@ func (b *blob) UnmarshalJSON(text []byte) error {
 	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(s), "="))
 	*b = raw
 	return err
+}
+
+// camelSchema does the same for the keywords of a Schema, whose properties have the
+// client's names.
+func camelSchema(v any) any {
+	o, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	for _, name := range [...]string{"any_of", "property_ordering", "max_items", "min_items", "max_length", "min_length", "max_properties", "min_properties"} {
+		if value, had := o[name]; had {
+			delete(o, name)
+			before, after, _ := strings.Cut(name, "_")
+			o[before+strings.ToUpper(after[:1])+after[1:]] = value
+		}
+	}
+	if properties, ok := o["properties"].(map[string]any); ok {
+		for name, p := range properties {
+			properties[name] = camelSchema(p)
+		}
+	}
+	if list, ok := o["anyOf"].([]any); ok {
+		for i := range list {
+			list[i] = camelSchema(list[i])
+		}
+	}
+	if items, had := o["items"]; had {
+		o["items"] = camelSchema(items)
+	}
+	return v
 }
