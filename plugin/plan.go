@@ -390,7 +390,7 @@ func (p *plan) wins(sent bool) bool { return !sent || p.target.Options.Overrides
 func (p *plan) meta(id string) chat.Meta {
 	m := chat.Meta{ID: id, Created: p.request.start.Unix(), Model: p.target.Model, Named: p.request.model, IncludeUsage: p.request.usage}
 	if p.internal.form != nil {
-		m.Tools = p.internal.form.ClientTools()
+		m.Tools, m.Properties = p.internal.form.ClientTools(), p.internal.form.Properties()
 	}
 	if p.op != nil {
 		m.Origin = p.op.Own(p.target)

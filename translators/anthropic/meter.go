@@ -36,6 +36,10 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	if len(ev.Data) == 0 || string(ev.Type) == "ping" {
 		return
 	}
+	if text, ok := seen.Alike.Content(ev.Data); ok {
+		seen.Shown(text)
+		return
+	}
 	p := jsonedit.Parsers.Get()
 	defer jsonedit.Parsers.Put(p)
 	v, err := p.Parse(ev.Data)
@@ -49,10 +53,14 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	case "content_block_start":
 		seeBlock(v.Get("content_block"), seen)
 	case "content_block_delta":
-		d := v.Get("delta")
-		seen.Shown(d.GetStringBytes("text"))
+		d, before := v.Get("delta"), seen.TextLen
+		text := d.GetStringBytes("text")
+		seen.Shown(text)
 		seen.Hidden(d.GetStringBytes("thinking"))
 		seen.Hidden(d.GetStringBytes("partial_json"))
+		if seen.TextLen-before == len(text) {
+			seen.Alike.LearnValue(d.Get("text"), nil)
+		}
 	case "message_delta":
 		seeFinish(v.Get("delta"), seen)
 		seeUsage(v, seen)

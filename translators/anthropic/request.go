@@ -39,6 +39,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	if len(r.Messages) == 0 {
 		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}
 	}
+	r = r.NameProperties()
 	turns := chat.Arrange(r.Messages, chat.CallIDs{Prefix: "toolu_"})
 	if len(turns) == 0 {
 		turns = []chat.Turn{chat.OpeningTurn()}

@@ -25,6 +25,7 @@ type stream struct {
 	tools  int         // tool_use blocks so far
 	ran    runs
 	input  []byte // arguments that came with a block's start
+	alike  jsonedit.Alike
 }
 
 // openBlock is what later events of a block need to know of its start.
@@ -49,8 +50,12 @@ var newline = []byte("\n")
 // the API's versioning policy allows new ones.
 func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	s.deltas = s.deltas[:0]
-	if len(ev.Data) == 0 {
+	if len(ev.Data) == 0 || string(ev.Data) == "[DONE]" { // OpenAI's end, which servers in between add
 		return nil, nil
+	}
+	if text, ok := s.alike.Content(ev.Data); ok {
+		s.bring(chat.TextDelta, text)
+		return s.deltas, nil
 	}
 	v, err := s.ParseEvent(ev.Data)
 	if err != nil {
@@ -146,6 +151,7 @@ func (s *stream) bring(kind chat.DeltaKind, text []byte) {
 func (s *stream) delta(index int, d *jsonedit.Value) {
 	switch string(d.GetStringBytes("type")) {
 	case "text_delta":
+		s.alike.LearnValue(d.Get("text"), nil)
 		s.bring(chat.TextDelta, d.GetStringBytes("text"))
 	case "thinking_delta":
 		s.bring(chat.ThinkingDelta, d.GetStringBytes("thinking"))

@@ -115,6 +115,8 @@ type Request struct {
 	Extra []Member
 	// ExtraBody is an object that is deep-merged into the provider's body.
 	ExtraBody Raw
+
+	oddProperties bool // a function has properties that NameProperties renames
 }
 
 // Member is a member of a JSON object.

@@ -78,6 +78,9 @@ type Meta struct {
 	// Tools says how the client's format writes the calls of certain functions, by
 	// Tool.Name; nil if all are plain. See Request.ClientTools.
 	Tools map[string]ClientTool
+	// Properties are the client's names of functions' properties. See
+	// Request.NameProperties.
+	Properties Properties
 	// Origin is whose the signatures and the redacted thinking of the answer are.
 	Origin origin.Name
 }
@@ -119,6 +122,8 @@ type Seen struct {
 	// reported again, or only, when the object is read later: an answer in
 	// background mode, or a run of an assistant. "" otherwise.
 	Stored string
+	// Alike is for a Meter: what the last event of text had in common with the next.
+	Alike jsonedit.Alike
 }
 
 // Shown counts text that a client shows, and passes it to Collect.

@@ -26,6 +26,7 @@ const (
 	typeKey             = `type"`
 	embeddingKey        = `embedding"`
 	deltaKey            = `delta"`
+	paddingKey          = `obfuscation"`
 )
 
 // find finds the first member called key, at any depth. value is the data from the

@@ -88,6 +88,11 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 		seen.Ended = true
 		return
 	}
+	if text, ok := seen.Alike.Content(data); ok && len(text) > 0 {
+		seen.Shown(text)
+		return
+	}
+	before := seen.TextLen
 	choices, _ := find(data, choicesKey)
 	if failure, _ := find(data, failureKey); failure != nil || !hasChoice(choices) {
 		if e := failureIn(ev); e != nil {
@@ -104,13 +109,31 @@ func (meter) Event(ev frame.Event, seen *chat.Seen) {
 	if seen.Finish == chat.Failed {
 		seen.Err = chat.FailedGeneration("")
 	}
-	if value, _ := find(data, usageKey); jsonedit.IsObject(value) {
-		setText(&seen.Usage.ServiceTier, jsonedit.Lookup(data, "service_tier"))
-		if usage := jsonedit.Lookup(data, "usage"); usage != nil && ReadUsage(usage, &seen.Usage) {
-			seen.HasUsage = true
-			seen.UsageOnly = isEmptyArray(choices)
-		}
+	value, _ := find(data, usageKey)
+	if !jsonedit.IsObject(value) {
+		learn(data, seen.TextLen-before, seen)
+		return
 	}
+	setText(&seen.Usage.ServiceTier, jsonedit.Lookup(data, "service_tier"))
+	if usage := jsonedit.Lookup(data, "usage"); usage != nil && ReadUsage(usage, &seen.Usage) {
+		seen.HasUsage = true
+		seen.UsageOnly = isEmptyArray(choices)
+	}
+}
+
+// learn remembers an event that has nothing new but n bytes of content, so that others
+// like it are recognized. What OpenAI pads events with has another length in each.
+// https://platform.openai.com/docs/api-reference/chat/create (include_obfuscation)
+func learn(data []byte, n int, seen *chat.Seen) {
+	text, _ := find(data, contentKey)
+	if n == 0 || seen.Err != nil || !jsonedit.IsString(text) || textLen(jsonedit.StringAtStart(text)) != n {
+		return
+	}
+	padding := 0
+	if value, _ := find(data, paddingKey); jsonedit.IsString(value) {
+		padding = len(data) - len(value)
+	}
+	seen.Alike.Learn(data, len(data)-len(text), padding)
 }
 
 // hasChoice reports whether data begins with a list that is not empty.

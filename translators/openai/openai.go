@@ -20,9 +20,16 @@ var Provider = provider.Provider{
 			ResponsesAt("/v1/responses", origin.OpenAI), Families, nil)),
 		route.Completions: CompletionsAt("/v1/completions", provider.Edit{Drop: TopK}),
 		route.Embeddings:  EmbeddingsAt("/v1/embeddings"),
-		route.Responses:   ResponsesAt("/v1/responses", origin.OpenAI),
+		route.Responses:   responses,
 	}, otherRoutes),
 }
+
+// responses is the Responses API, as for clients that speak it.
+var responses = func() *provider.Operation {
+	op := ResponsesAt("/v1/responses", origin.OpenAI)
+	op.Untuned = Families.Refused
+	return op
+}()
 
 // otherRoutes are the operations that do not generate text.
 var otherRoutes = map[route.Type]*provider.Operation{

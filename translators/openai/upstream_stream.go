@@ -26,6 +26,9 @@ type upstreamStream struct {
 	sources []chat.Citations // per choice
 
 	executing []executing // per choice
+
+	alike jsonedit.Alike // chunks of text …
+	same  int            // … of this choice
 }
 
 // Next implements chat.Stream.
@@ -36,6 +39,9 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 	}
 	if bytes.Equal(ev.Data, done) {
 		return append(s.deltas, chat.Delta{Kind: chat.End}), nil
+	}
+	if text, ok := s.alike.Content(ev.Data); ok && len(text) > 0 {
+		return append(s.deltas, chat.Delta{Kind: chat.TextDelta, Choice: s.same, Text: text}), nil
 	}
 	v, err := s.ParseEvent(ev.Data)
 	choices := v.GetArray("choices")
@@ -66,6 +72,10 @@ func (s *upstreamStream) Next(ev frame.Event) ([]chat.Delta, error) {
 			s.usage.ServiceTier = v.GetString("service_tier")
 			s.add(chat.Delta{Kind: chat.UsageDelta, Usage: &s.usage})
 		}
+	}
+	if len(choices) == 1 && len(s.deltas) == 1 && s.deltas[0].Kind == chat.TextDelta && !choices[0].Exists("delta", "executed_tools") {
+		s.same = s.deltas[0].Choice
+		s.alike.LearnValue(choices[0].Get("delta", "content"), v.Get("obfuscation"))
 	}
 	return s.deltas, nil
 }
