@@ -163,10 +163,10 @@ func appendTier(dst []byte, tier string) []byte {
 }
 
 // AppendError writes the body of an error answer. SDKs read the type from the header
-// X-Amzn-ErrorType (see ErrorType), or from __type if the header is missing.
+// X-Amzn-errorType (see errorType), or from __type if the header is missing.
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
-	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", ErrorType(e.ClientStatus())), "message", errorText(e)), '}')
+	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", errorType(e.ClientStatus())), "message", errorText(e)), '}')
 }
 
 // errorText is the message of e, which for a conversation that is too long begins with
@@ -180,10 +180,10 @@ func errorText(e *chat.Error) string {
 	return words + " " + e.Message
 }
 
-// ErrorType returns Bedrock's exception for an HTTP status: the value of the header
-// X-Amzn-ErrorType.
+// errorType returns Bedrock's exception for an HTTP status: the value of the header
+// X-Amzn-errorType.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
-func ErrorType(status int) string {
+func errorType(status int) string {
 	switch status {
 	case 401, 403:
 		return "AccessDeniedException"
