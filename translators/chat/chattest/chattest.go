@@ -38,7 +38,9 @@ func decoded(v reflect.Value) reflect.Value {
 	case reflect.Struct:
 		to := reflect.New(v.Type()).Elem()
 		for i := range v.NumField() {
-			to.Field(i).Set(decoded(v.Field(i)))
+			if v.Type().Field(i).IsExported() { // what a package keeps for itself is no part of the value
+				to.Field(i).Set(decoded(v.Field(i)))
+			}
 		}
 		return to
 	}
