@@ -135,9 +135,9 @@ func Untuned(t *target.Target) []string {
 	return nil
 }
 
-// Caveats returns what of r the model is not asked for as the client wants it, in words
+// caveats returns what of r the model is not asked for as the client wants it, in words
 // for the record.
-func Caveats(t *target.Target, r *chat.Request) []string {
+func caveats(t *target.Target, r *chat.Request) []string {
 	if !modelOf(t.Model).unforced {
 		return nil
 	}

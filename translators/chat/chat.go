@@ -135,6 +135,14 @@ func (r *Request) Lookup(name string) Raw {
 	return nil
 }
 
+// AppendExtra writes the extra members of these names to dst, as the client sent them.
+func (r *Request) AppendExtra(dst []byte, names ...string) []byte {
+	for _, name := range names {
+		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
+	}
+	return dst
+}
+
 // Message is one turn. Its parts are in the client's order.
 type Message struct {
 	Role  Role

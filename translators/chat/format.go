@@ -45,7 +45,7 @@ type Dialect interface {
 	ParseRequest(body *jsonedit.Value) (*Request, error)
 	// AppendResponse writes a whole answer.
 	AppendResponse(dst []byte, resp *Response) ([]byte, error)
-	// NewEncoder returns the writer of one streamed answer to req.
+	// NewEncoder returns the writer of one streamed answer.
 	NewEncoder(meta Meta) Encoder
 	// AppendError writes the body of an error answer.
 	AppendError(dst []byte, e *Error) []byte

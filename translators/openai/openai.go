@@ -48,7 +48,7 @@ var otherRoutes = map[route.Type]*provider.Operation{
 	route.ImageGenerations: ImagesAt(provider.Path("/v1/images/generations")),
 	route.ImageEdits:       ImagesAt(provider.Path("/v1/images/edits")),
 	route.Videos:           RESTAt(provider.Path("/v1/videos"), provider.OpenAIVideo),
-	route.Realtime:         RealtimeAt(realtimePath),
+	route.Realtime:         realtimeAt(realtimePath),
 }
 
 // TopK is a member that OpenAI's API refuses ("Unrecognized request argument").
