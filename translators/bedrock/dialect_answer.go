@@ -36,9 +36,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	if c.Finish != "" {
 		dst = jsonedit.AppendText(dst, "stopReason", stopReason(c.Finish, c.StopText != "", calls > 0))
 	}
-	if !r.NoUsage {
-		dst = appendUsage(dst, &r.Usage)
-	}
+	dst = appendUsage(dst, &r.Usage) // required, whether or not the provider counted
 	dst = append(dst, `,"metrics":{"latencyMs":0}`...)
 	for _, m := range r.Extra {
 		if m.Name == "trace" || m.Name == "additionalModelResponseFields" {
@@ -79,10 +77,18 @@ func appendAnswerBlock(dst []byte, p *chat.Part, list []chat.Citation, meta *cha
 }
 
 // blob returns opaque data as base64, which SDKs decode. Data that is not base64 is
-// encoded.
+// encoded, and what has a mark as well: there are clients that take the bytes for text.
 func blob(data string) string {
-	if _, err := base64.StdEncoding.DecodeString(data); err != nil {
+	if _, err := base64.StdEncoding.DecodeString(data); err != nil || origin.IsMarked(data) {
 		return base64.StdEncoding.EncodeToString([]byte(data))
+	}
+	return data
+}
+
+// unblob returns what blob was given, if it had a mark, and otherwise data as it is.
+func unblob(data string) string {
+	if text, err := base64.StdEncoding.DecodeString(data); err == nil && origin.IsMarked(string(text)) {
+		return string(text)
 	}
 	return data
 }
