@@ -184,6 +184,9 @@ func (p *reply) errorEvent(e *chat.Error) {
 
 func (p *reply) errorFrame(e *chat.Error) []byte {
 	d := &chat.Delta{Kind: chat.ErrorDelta, Err: e}
+	if p.seen != nil {
+		d.ID, d.Model = []byte(p.seen.ID), []byte(p.seen.Model)
+	}
 	if p.encoder != nil {
 		return p.encoder.Append(nil, d)
 	}

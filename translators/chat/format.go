@@ -117,6 +117,7 @@ type Seen struct {
 	Collect func(text []byte)
 	Finish  FinishReason // last one, for the log
 	Model   string       // as the provider reports it
+	ID      string       // the answer's, in formats that name it in their last event, too
 	Usage   Usage
 	// Stored is the id of the object that was counted, if the same usage is
 	// reported again, or only, when the object is read later: an answer in
