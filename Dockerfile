@@ -1,12 +1,15 @@
 # The plugin and its shim on the official Kong image.
 ARG KONG=3.9
-FROM golang:1.26-bookworm AS build
+# Compiled on the builder's own system, also for another.
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+ARG TARGETOS TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.build=${VERSION}" -o /go-ai-proxy . && go run ./test/licences -o /THIRD-PARTY-LICENSES
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w -X main.build=${VERSION}" -o /go-ai-proxy .
+RUN go run ./test/licences -o /THIRD-PARTY-LICENSES
 
 FROM kong:${KONG}
 USER root

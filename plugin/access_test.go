@@ -20,6 +20,7 @@ import (
 
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
+	"go-ai-proxy/test/ports"
 )
 
 // gatewayTo is a Gateway with one instance in front of a provider.
@@ -36,7 +37,7 @@ func gatewayFor(t *testing.T, conf string, provider http.HandlerFunc) (*gateway.
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := ports.Dir(t)
 	_, port := g.Addr()
 	socket := filepath.Join(dir, fmt.Sprintf(gateway.RecordSocket, port))
 	closeRecords, err := g.ServeIn(dir)

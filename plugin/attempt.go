@@ -3,8 +3,11 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -366,4 +369,49 @@ func transportFailure(err error) *attemptError {
 // noAnswer is the error of an attempt whose answer is unusable.
 func noAnswer(criterion, text string) *attemptError {
 	return brokenBy(criterion, refuse(http.StatusBadGateway, text))
+}
+
+// maxAnswer is the largest answer that is held in memory, in bytes.
+const maxAnswer = 256 << 20
+
+// readAnswer reads the whole body, of length bytes or -1. For an answer that is
+// cut off it returns a transport error.
+func readAnswer(lent *buffers.Set, body io.Reader, length int64) ([]byte, error) {
+	b, err := lent.ReadAll(body, length, maxAnswer)
+	switch {
+	case err == nil:
+		return b, nil
+	case errors.Is(err, inflate.ErrBomb), errors.Is(err, inflate.ErrThin):
+		return nil, refuse(http.StatusBadGateway, "the provider's answer is "+err.Error())
+	case errors.Is(err, buffers.ErrTooMuch):
+		return nil, refuse(http.StatusBadGateway, fmt.Sprintf("the provider's answer is larger than %d bytes", maxAnswer))
+	}
+	return nil, fmt.Errorf("reading the provider's answer: %w", cutShort(err))
+}
+
+// cutShort turns an error of reading an answer into a transport error.
+func cutShort(err error) error {
+	var t *wire.TransportError
+	if errors.As(err, &t) {
+		return err
+	}
+	return &wire.TransportError{Phase: wire.Reading, Err: err}
+}
+
+func port(u *url.URL) int {
+	if p, err := strconv.Atoi(u.Port()); err == nil {
+		return p
+	}
+	if u.Scheme == "http" {
+		return 80
+	}
+	return 443
+}
+
+func hostOf(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return host
 }

@@ -15,7 +15,6 @@ import (
 	"go-ai-proxy/plugin/endpoint"
 	"go-ai-proxy/plugin/failover"
 	"go-ai-proxy/plugin/record"
-	"go-ai-proxy/plugin/responsecache"
 	"go-ai-proxy/plugin/spending"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
@@ -28,8 +27,7 @@ type balancing struct {
 	choice   string // the reason for a semantic choice
 	// ordinary are the candidates for any request, reserved those with fallback_for.
 	ordinary, reserved []int
-	counted, hedged    bool                   // the request has been counted as one that may be hedged, and was
-	capture            *responsecache.Capture // of the answer that is to be kept; nil for none
+	counted, hedged    bool // the request has been counted as one that may be hedged, and was
 }
 
 // attempts tries the targets that the balancer picks, until one answers, the
@@ -44,7 +42,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 	if candidates, err = b.admit(candidates); err != nil {
 		return err
 	}
-	if answered, err := recall(ctx, b, candidates); answered {
+	if answered, err := x.caching.recall(ctx, candidates); answered {
 		return err
 	}
 	if len(candidates) > 1 { // a failover must not wait for a token; the first attempt fetches its own

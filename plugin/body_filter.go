@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"go-ai-proxy/plugin/buffers"
-	"go-ai-proxy/plugin/inflate"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
@@ -255,33 +253,6 @@ func sendProviderError(a *attempt, whole []byte) error {
 	}
 	a.reply.finish(record.Failed, fmt.Sprintf("the provider answered %d", a.answer.Status))
 	return a.reply.sendEncoded(status, h, whole, a.gzipped)
-}
-
-// maxAnswer is the largest answer that is held in memory, in bytes.
-const maxAnswer = 256 << 20
-
-// cutShort turns an error of reading an answer into a transport error.
-func cutShort(err error) error {
-	var t *wire.TransportError
-	if errors.As(err, &t) {
-		return err
-	}
-	return &wire.TransportError{Phase: wire.Reading, Err: err}
-}
-
-// readAnswer reads the whole body, of length bytes or -1. For an answer that is
-// cut off it returns a transport error.
-func readAnswer(lent *buffers.Set, body io.Reader, length int64) ([]byte, error) {
-	b, err := lent.ReadAll(body, length, maxAnswer)
-	switch {
-	case err == nil:
-		return b, nil
-	case errors.Is(err, inflate.ErrBomb), errors.Is(err, inflate.ErrThin):
-		return nil, refuse(http.StatusBadGateway, "the provider's answer is "+err.Error())
-	case errors.Is(err, buffers.ErrTooMuch):
-		return nil, refuse(http.StatusBadGateway, fmt.Sprintf("the provider's answer is larger than %d bytes", maxAnswer))
-	}
-	return nil, fmt.Errorf("reading the provider's answer: %w", cutShort(err))
 }
 
 // How often a provider is asked whether the result that the client waits for is

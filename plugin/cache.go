@@ -33,10 +33,16 @@ func newAnswers(inst *Instance) *responsecache.Cache {
 	return responsecache.Open(inst.config.ResponseCache, scope, inst.relay.answers)
 }
 
+// caching answers an exchange with a kept answer, or keeps the answer that it gets.
+type caching struct {
+	exchange *exchange
+	capture  *responsecache.Capture // of the answer that is to be kept; nil for none
+}
+
 // recall answers from the cache, if it has the answer; otherwise it sees to it that keep
 // can put the answer there.
-func recall(ctx context.Context, b *balancing, candidates []int) (answered bool, err error) {
-	x, answers := b.exchange, b.exchange.instance.answers
+func (c *caching) recall(ctx context.Context, candidates []int) (answered bool, err error) {
+	x, answers := c.exchange, c.exchange.instance.answers
 	if answers == nil || !isKept(&x.request) {
 		return false, nil
 	}
@@ -45,7 +51,7 @@ func recall(ctx context.Context, b *balancing, candidates []int) (answered bool,
 		x.record.Update(func(d *record.Data) { d.ResponseCache = state })
 	}
 	note(cacheBypass)
-	asked, ok := cacheRequest(b, candidates)
+	asked, ok := c.request(candidates)
 	if !ok {
 		return false, nil
 	}
@@ -57,12 +63,12 @@ func recall(ctx context.Context, b *balancing, candidates []int) (answered bool,
 	if use.Read {
 		if e := answers.Get(ctx, key); e != nil {
 			note(cacheHit)
-			return true, replay(b, candidates[0], e)
+			return true, c.replay(candidates[0], e)
 		}
 		note(cacheMiss)
 	}
-	b.capture = responsecache.NewCapture(x.reply.sink, key, headerModel, headerLeftOut)
-	x.reply.sink = b.capture
+	c.capture = responsecache.NewCapture(x.reply.sink, key, headerModel, headerLeftOut)
+	x.reply.sink = c.capture
 	return false, nil
 }
 
@@ -71,10 +77,10 @@ func isKept(q *request) bool {
 	return responsecache.Keeps(q.route) && q.in.Method == http.MethodPost && q.sub == "" && q.members != nil && q.api.Count == nil && q.in.Upgrade == nil
 }
 
-// cacheRequest is all that the answer depends on. ok is false if a target's model cannot be
+// request is all that the answer depends on. ok is false if a target's model cannot be
 // known.
-func cacheRequest(b *balancing, candidates []int) (r *responsecache.Request, ok bool) {
-	inst, q := b.exchange.instance, &b.exchange.request
+func (c *caching) request(candidates []int) (r *responsecache.Request, ok bool) {
+	inst, q := c.exchange.instance, &c.exchange.request
 	r = &responsecache.Request{
 		Route: q.in.Kong.Route, Path: q.in.Path, Query: q.in.RawQuery, API: string(q.api.Format), Model: q.model,
 		Stream: q.stream, Gzip: q.gzip, Members: q.members, CacheControl: q.in.Header["Cache-Control"], Deterministic: q.route == route.Embeddings,
@@ -101,8 +107,8 @@ func cacheRequest(b *balancing, candidates []int) (r *responsecache.Request, ok 
 }
 
 // replay gives the client a kept answer. Its usage and cost are recorded as saved.
-func replay(b *balancing, i int, e *responsecache.Entry) error {
-	x := b.exchange
+func (c *caching) replay(i int, e *responsecache.Entry) error {
+	x := c.exchange
 	x.record.Update(func(d *record.Data) {
 		t := x.instance.targets[i]
 		t.Describe(d)
@@ -140,15 +146,15 @@ func replay(b *balancing, i int, e *responsecache.Entry) error {
 }
 
 // keep puts the answer into the cache, if it is a whole one.
-func keep(ctx context.Context, b *balancing, err error) {
-	if b.capture == nil || err != nil || ctx.Err() != nil {
+func (c *caching) keep(ctx context.Context, err error) {
+	if c.capture == nil || err != nil || ctx.Err() != nil {
 		return
 	}
-	e, whole := b.capture.Entry()
-	d := b.exchange.record.Data()
+	e, whole := c.capture.Entry()
+	d := c.exchange.record.Data()
 	if !whole || d.Outcome != record.Completed {
 		return
 	}
 	e.Provider, e.Model, e.ResponseModel, e.Usage, e.Cost = d.Provider, d.Model, d.ResponseModel, d.Usage, d.Cost()
-	b.exchange.instance.answers.Put(ctx, b.capture.Key, e)
+	c.exchange.instance.answers.Put(ctx, c.capture.Key, e)
 }

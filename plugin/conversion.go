@@ -98,9 +98,13 @@ func (c *conversion) fromChat(whole []byte) ([]byte, error) {
 // gather makes a whole answer of a stream that nobody asked for.
 func (c *conversion) gather(whole []byte) ([]byte, error) {
 	kind, _ := frame.FormOf(whole).Framing()
+	from := c.plan.op.Chat.NewStream(c.plan.target)
+	if holdsWhole(kind, whole) {
+		from = chat.Replay(c.plan.op.Chat, c.plan.target)
+	}
 	events := frame.New(kind, bytes.NewReader(whole), frame.MaxEvent)
 	defer events.Release()
-	resp, err := chat.Gather(events, c.plan.op.Chat.NewStream(c.plan.target))
+	resp, err := chat.Gather(events, from)
 	if e, ok := errors.AsType[*chat.Error](err); ok {
 		return nil, told(c.account.out, e)
 	}
@@ -113,6 +117,18 @@ func (c *conversion) gather(whole []byte) ([]byte, error) {
 	return c.write(resp, len(whole))
 }
 
+// holdsWhole says whether the first event of a stream is a whole answer.
+func holdsWhole(kind frame.Kind, stream []byte) bool {
+	events := frame.New(kind, bytes.NewReader(stream), frame.MaxEvent)
+	defer events.Release()
+	for {
+		ev, err := events.Next()
+		if err != nil || len(ev.Data) > 0 {
+			return err == nil && chat.IsWhole(ev.Data)
+		}
+	}
+}
+
 // write writes a response in the client's format, and records its usage. size is
 // that of the provider's answer, in bytes.
 func (c *conversion) write(resp *chat.Response, size int) ([]byte, error) {
@@ -121,6 +137,7 @@ func (c *conversion) write(resp *chat.Response, size int) ([]byte, error) {
 		return nil, told(c.account.out, chat.FailedGeneration(why))
 	}
 	resp.Meta = c.plan.meta(c.account.reply.identify())
+	resp.Meta.Properties.Restore(resp)
 	return c.plan.request.api.Dialect.AppendResponse(c.buffers.Borrow(size + 512)[:0], resp)
 }
 

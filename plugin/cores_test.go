@@ -16,6 +16,7 @@ import (
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/gateway"
 	"go-ai-proxy/plugin/server"
+	"go-ai-proxy/test/ports"
 )
 
 // The benchmarks of this file show whether requests at the same time wait for each other.
@@ -39,7 +40,7 @@ func BenchmarkGatewayOnManyCores(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	dir := b.TempDir()
+	dir := ports.Dir(b)
 	closeSockets, err := g.ServeIn(dir)
 	if err != nil {
 		b.Fatal(err)

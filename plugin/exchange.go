@@ -28,6 +28,7 @@ type exchange struct {
 	own       reply
 	reply     *reply // own, or that of the attempt that answers
 	balancing balancing
+	caching   caching
 	spending  *spending.Spending // nil without budgets
 	buffers   buffers.Set
 	first     attempt // usually the only one
@@ -52,7 +53,7 @@ func newExchange(r *Relay, inst *Instance, in *wire.Inbound, out wire.Sink, live
 	x.request.in, x.request.start = in, time.Now()
 	x.own = reply{sink: out, live: live, instance: inst, request: &x.request, record: x.record}
 	x.reply = &x.own
-	x.balancing.exchange = x
+	x.balancing.exchange, x.caching.exchange = x, x
 	x.buffers.Keeps = inst.keeps
 	return x
 }
@@ -83,7 +84,7 @@ func (x *exchange) serve(ctx context.Context) error {
 		return answerProbe(x, err)
 	}
 	err := x.balancing.attempts(ctx)
-	keep(ctx, &x.balancing, err)
+	x.caching.keep(ctx, err)
 	return err
 }
 

@@ -31,7 +31,7 @@ func TestResponsesThatFailEndWithTheirOwnEvent(t *testing.T) {
 			t.Errorf("%s: %d ends in %s", c.name, n, got)
 		}
 		last := got[strings.LastIndex(got, "event: "):]
-		if !strings.HasPrefix(last, "event: response.failed\n") || !strings.Contains(last, c.says) || !strings.Contains(last, `"status":"failed"`) {
+		if !strings.HasPrefix(last, "event: response.failed\n") || !strings.Contains(last, c.says) || !strings.Contains(last, `"status":"failed"`) || !strings.Contains(last, `"id":"resp_1"`) {
 			t.Errorf("%s: the last event is %s", c.name, last)
 		}
 		if rec.Outcome() != c.outcome {

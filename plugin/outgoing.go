@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"go-ai-proxy/plugin/credentials"
@@ -309,24 +307,6 @@ func (o *outgoing) authorize(ctx context.Context) error {
 		return p.unready(err)
 	}
 	return nil
-}
-
-func port(u *url.URL) int {
-	if p, err := strconv.Atoi(u.Port()); err == nil {
-		return p
-	}
-	if u.Scheme == "http" {
-		return 80
-	}
-	return 443
-}
-
-func hostOf(addr string) string {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	return host
 }
 
 // nativePath is the path of a request to a configured URL. A URL without a path

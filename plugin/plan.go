@@ -51,28 +51,6 @@ const (
 // than the client's.
 func (r relation) translates() bool { return r >= viaChat && r <= viaResource }
 
-// formTargets says whether forms of a route type are translated for some of its
-// targets, and whether they are forwarded to some.
-func formTargets(inst *Instance, s *provider.API, wanted route.Type) (translated, passed bool) {
-	for _, i := range inst.index.Of(wanted) {
-		op := inst.targets[i].Provider.Find(s.Format, wanted)
-		same := op != nil && op.Format == s.Format
-		translated, passed = translated || !same, passed || same
-	}
-	return translated, passed
-}
-
-// allTranslate says whether each target of a route type gets what a client sends to an API
-// by way of the internal form.
-func allTranslate(inst *Instance, s *provider.API, wanted route.Type) bool {
-	for _, i := range inst.index.Of(wanted) {
-		if op := inst.targets[i].Provider.Find(s.Format, wanted); op == nil || op.Chat == nil || op.Format == s.Format {
-			return false
-		}
-	}
-	return s.Dialect != nil
-}
-
 // resolve finds the target's model, options and provider for the request.
 func (p *plan) resolve() (err error) {
 	if p.target, err = p.endpoint.Resolve(p.request, p.request.model); err != nil {
@@ -390,7 +368,7 @@ func (p *plan) wins(sent bool) bool { return !sent || p.target.Options.Overrides
 func (p *plan) meta(id string) chat.Meta {
 	m := chat.Meta{ID: id, Created: p.request.start.Unix(), Model: p.target.Model, Named: p.request.model, IncludeUsage: p.request.usage}
 	if p.internal.form != nil {
-		m.Tools = p.internal.form.ClientTools()
+		m.Tools, m.Properties = p.internal.form.ClientTools(), p.internal.form.Properties()
 	}
 	if p.op != nil {
 		m.Origin = p.op.Own(p.target)

@@ -13,6 +13,7 @@ import (
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/provider"
 	"go-ai-proxy/translators/route"
@@ -33,7 +34,7 @@ func (r *reading) read() error {
 	r.request.gzip = takesGzip(r.request.in.Header["Accept-Encoding"])
 	switch r.request.in.Method {
 	case http.MethodTrace, http.MethodConnect: // TRACE would echo what it was sent, with our key; CONNECT opens a tunnel
-		return notAllowed(r.request.in.Method, "this gateway", http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete)
+		return routes.NotAllowed(r.request.in.Method, "this gateway", http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete)
 	}
 	if len(r.request.in.Header["Content-Type"]) > 1 {
 		return refuse(http.StatusBadRequest, "content-type: is there more than once")
@@ -309,7 +310,7 @@ func (r *reading) takeFormAsJSON(most int64) error {
 func (r *reading) takeSocket() error {
 	h := r.request.in.Header
 	if r.request.in.Method != http.MethodGet {
-		e := notAllowed(r.request.in.Method, string(r.request.route), http.MethodGet)
+		e := routes.NotAllowed(r.request.in.Method, string(r.request.route), http.MethodGet)
 		e.Allow = http.MethodGet // HEAD opens no connection
 		return e
 	}
@@ -353,3 +354,46 @@ func checkNames(members []jsonedit.Member) error {
 
 // defaultLimit is the default of max_request_body_size, in bytes.
 const defaultLimit = 1 << 20
+
+// formTargets says whether forms of a route type are translated for some of its
+// targets, and whether they are forwarded to some.
+func formTargets(inst *Instance, s *provider.API, wanted route.Type) (translated, passed bool) {
+	for _, i := range inst.index.Of(wanted) {
+		op := inst.targets[i].Provider.Find(s.Format, wanted)
+		same := op != nil && op.Format == s.Format
+		translated, passed = translated || !same, passed || same
+	}
+	return translated, passed
+}
+
+// allTranslate says whether each target of a route type gets what a client sends to an API
+// by way of the internal form.
+func allTranslate(inst *Instance, s *provider.API, wanted route.Type) bool {
+	for _, i := range inst.index.Of(wanted) {
+		if op := inst.targets[i].Provider.Find(s.Format, wanted); op == nil || op.Chat == nil || op.Format == s.Format {
+			return false
+		}
+	}
+	return s.Dialect != nil
+}
+
+// takesGzip says whether an Accept-Encoding accepts gzip.
+func takesGzip(accepted []string) bool {
+	for _, list := range accepted {
+		for item := range strings.SplitSeq(list, ",") {
+			name, params, _ := strings.Cut(strings.TrimSpace(item), ";")
+			name, params = strings.TrimSpace(name), strings.ReplaceAll(params, " ", "")
+			if strings.EqualFold(name, "gzip") || strings.EqualFold(name, "x-gzip") {
+				return strings.Trim(params, "q=0.") != "" || !strings.HasPrefix(params, "q=0")
+			}
+		}
+	}
+	return false
+}
+
+// badField refuses a member of the body.
+func badField(field, message string) *chat.Error {
+	e := refuse(http.StatusBadRequest, message)
+	e.Param = field
+	return e
+}

@@ -253,7 +253,7 @@ func (r *Relay) Targets() []monitor.Target {
 	return list
 }
 
-// Budgets implements monitor.Budgeted.
+// Budgets implements monitor.Source.
 func (r *Relay) Budgets() []monitor.Budget {
 	r.mu.Lock()
 	instances := slices.Clone(r.instances)

@@ -14,7 +14,6 @@ import (
 
 	"go-ai-proxy/plugin/budget"
 	"go-ai-proxy/plugin/record"
-	"go-ai-proxy/plugin/routes"
 	"go-ai-proxy/plugin/wire"
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/frame"
@@ -185,6 +184,9 @@ func (p *reply) errorEvent(e *chat.Error) {
 
 func (p *reply) errorFrame(e *chat.Error) []byte {
 	d := &chat.Delta{Kind: chat.ErrorDelta, Err: e}
+	if p.seen != nil {
+		d.ID, d.Model = []byte(p.seen.ID), []byte(p.seen.Model)
+	}
 	if p.encoder != nil {
 		return p.encoder.Append(nil, d)
 	}
@@ -339,18 +341,6 @@ const statusClientClosed = 499
 
 // refuse makes an error of the relay's own, sent to the client with status.
 func refuse(status int, message string) *chat.Error { return chat.NewError(status, message) }
-
-// notAllowed refuses a method; allowed are the methods that what has.
-func notAllowed(method, what string, allowed ...string) *chat.Error {
-	return routes.NotAllowed(method, what, allowed...)
-}
-
-// badField refuses a member of the body.
-func badField(field, message string) *chat.Error {
-	e := refuse(http.StatusBadRequest, message)
-	e.Param = field
-	return e
-}
 
 // reported is an error that the provider sent in a 200. Only the client gets its
 // text, which may quote the prompt.

@@ -78,20 +78,6 @@ func isName(s string) bool {
 	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// takesGzip says whether an Accept-Encoding accepts gzip.
-func takesGzip(accepted []string) bool {
-	for _, list := range accepted {
-		for item := range strings.SplitSeq(list, ",") {
-			name, params, _ := strings.Cut(strings.TrimSpace(item), ";")
-			name, params = strings.TrimSpace(name), strings.ReplaceAll(params, " ", "")
-			if strings.EqualFold(name, "gzip") || strings.EqualFold(name, "x-gzip") {
-				return strings.Trim(params, "q=0.") != "" || !strings.HasPrefix(params, "q=0")
-			}
-		}
-	}
-	return false
-}
-
 // creates says whether the request makes something new. REST operations that only
 // name something existing need no body and no model.
 func (q *request) creates() bool {

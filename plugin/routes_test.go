@@ -561,6 +561,18 @@ func TestTuningOptionsHaveTheNamesOfResponses(t *testing.T) {
 	}
 }
 
+func TestOptionsThatAModelRefusesAreNotSentInResponses(t *testing.T) {
+	for provider, more := range map[string]string{"openai": "", "azure": `,"azure_instance":"i","azure_deployment_id":"d"`} {
+		b := newBench(t, routeConf("llm/v1/responses", provider, "gpt-5", `"max_tokens":512,"temperature":0.5,"top_p":0.25`+more), answering(`{"id":"resp_1"}`)).elsewhere()
+		if resp, body := b.send("POST", "/responses", asJSON, `{"input":"hi"}`); resp.StatusCode != 200 {
+			t.Fatalf("%s: %d %s", provider, resp.StatusCode, body)
+		}
+		if _, sent := b.asked(); !strings.Contains(sent, `"max_output_tokens":512`) || strings.Contains(sent, "temperature") || strings.Contains(sent, "top_p") {
+			t.Errorf("%s: sent %s", provider, sent)
+		}
+	}
+}
+
 // A client that asks for a stream where there is none is refused, and the
 // provider is not asked; one that answers with a stream all the same made no
 // sense.

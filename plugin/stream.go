@@ -59,6 +59,7 @@ type stream struct {
 
 	attempt *attempt // is asked for headers, and what its end means
 
+	read  bool // an event with data came
 	ended bool // the client has been sent everything
 	// shown says that content has been sent: the attempt can no longer be replaced.
 	shown   bool
@@ -80,14 +81,20 @@ func newStream(a *attempt, from chat.Stream) *stream {
 		attempt: a,
 	}
 	if from != nil {
-		s.from = from
-		s.resting, _ = s.from.(chat.Resting)
-		a.reply.encoder = p.request.api.Dialect.NewEncoder(p.meta(a.reply.identify()))
+		s.translate(from)
 	}
 	if p.endpoint.Logging.Payloads {
 		a.account.seen.Collect = a.reply.collect
 	}
 	return s
+}
+
+// translate has the events translated by from.
+func (s *stream) translate(from chat.Stream) {
+	meta := s.attempt.plan.meta(s.reply.identify())
+	s.from = meta.Properties.Stream(from)
+	s.resting, _ = s.from.(chat.Resting)
+	s.reply.encoder = s.api.Dialect.NewEncoder(meta)
 }
 
 // take translates one event of the provider into the client's bytes.
@@ -112,7 +119,14 @@ func (s *stream) take(ev frame.Event) error {
 
 // takeOne translates an event whose data is one value.
 func (s *stream) takeOne(ev frame.Event) error {
+	if !s.read && len(ev.Data) > 0 {
+		s.read = true
+		if s.attempt.plan.readable() && chat.IsWhole(ev.Data) {
+			s.translate(chat.Replay(s.op.Chat, s.attempt.plan.target))
+		}
+	}
 	if s.from != nil {
+		ev.Data = jsonedit.Flat(ev.Data)
 		deltas, err := s.from.Next(ev)
 		for i := range deltas {
 			s.observe(&deltas[i])

@@ -228,10 +228,10 @@ func (t *translation) tuneBody(edits []jsonedit.Edit) []jsonedit.Edit {
 		}
 		edits = append(edits, jsonedit.Edit{Key: cmp.Or(p.request.api.Limit, "max_tokens"), Value: number(*o.MaxTokens)})
 	}
-	if o.Temperature != nil {
+	if o.Temperature != nil && p.op.Tunes(p.target, "temperature") {
 		edits = append(edits, jsonedit.Edit{Key: "temperature", Value: float(*o.Temperature)})
 	}
-	if o.TopP != nil {
+	if o.TopP != nil && p.op.Tunes(p.target, "top_p") {
 		edits = append(edits, jsonedit.Edit{Key: "top_p", Value: float(*o.TopP)})
 	}
 	if o.TopK != nil && p.request.api.Limit == "" { // Responses have no top_k

@@ -191,6 +191,10 @@ func TestKubernetesFilesConfigureThePlugin(t *testing.T) {
 	for _, d := range documents(t, "kubernetes/plugins.yaml") {
 		kind := d["kind"].(string)
 		seen[kind] = true
+		// https://developer.konghq.com/operator/reference/secrets
+		if labels, _ := d["metadata"].(map[string]any)["labels"].(map[string]any); kind == "Secret" && labels["konghq.com/secret"] != "true" {
+			t.Errorf("Kong's operator does not read the secret: labels %v", labels)
+		}
 		if kind != "KongPlugin" && kind != "KongClusterPlugin" {
 			continue
 		}
@@ -239,6 +243,7 @@ func TestHelmValuesAgreeWithTheImage(t *testing.T) {
 		if start := env["pluginserver_go_ai_proxy_start_cmd"].(string); !strings.HasSuffix(start, "/go-ai-proxy -kong-prefix /kong_prefix") {
 			t.Errorf("%s: start command %q", name, start)
 		}
+		outlives(t, name, values, values)
 		for variable := range values["customEnv"].(map[string]any) {
 			if passed, ok := env["nginx_main_env"].(string); ok && !strings.Contains(passed, variable) || !strings.Contains(docker, variable) {
 				t.Errorf("%s: Kong does not pass %s on", name, variable)
@@ -251,11 +256,28 @@ func TestHelmValuesAgreeWithTheImage(t *testing.T) {
 			t.Errorf("the init container copies %q; the image has %s", command, from)
 		}
 	}
-	image := fmt.Sprint(documents(t, "kubernetes/gateway-operator.yaml")[0])
+	operated := documents(t, "kubernetes/gateway-operator.yaml")[0]
+	pod := at(operated, "spec.dataPlaneOptions.deployment.podTemplateSpec.spec").(map[string]any)
+	outlives(t, "gateway-operator.yaml", pod, pod["containers"].([]any)[0].(map[string]any))
+	image := fmt.Sprint(operated)
 	for _, want := range []string{"bundled," + plugin.Name, "go-ai-proxy:v" + plugin.Version} {
 		if !strings.Contains(image, want) {
 			t.Errorf("gateway-operator.yaml lacks %s", want)
 		}
+	}
+}
+
+// outlives holds that a pod is given more time than kong quit takes: without --timeout it
+// ends open streams after 10 s, whatever terminationGracePeriodSeconds says.
+func outlives(t *testing.T, file string, pod, container map[string]any) {
+	t.Helper()
+	var wait, timeout int
+	command := fmt.Sprint(at(container, "lifecycle.preStop.exec.command"))
+	if _, err := fmt.Sscanf(command, "[kong quit --wait=%d --timeout=%d]", &wait, &timeout); err != nil {
+		t.Errorf("%s: preStop is %q: %v", file, command, err)
+	}
+	if grace, _ := pod["terminationGracePeriodSeconds"].(int); timeout < 60 || grace <= wait+timeout {
+		t.Errorf("%s: kong quit takes up to %d s, the pod is given %d s", file, wait+timeout, grace)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	protocol "github.com/Kong/go-pdk/server/kong_plugin_protocol"
 
 	"go-ai-proxy/test/kong"
+	"go-ai-proxy/test/ports"
 )
 
 // post sends a JSON body and returns the answer, read.
@@ -70,7 +71,7 @@ func config(t *testing.T, upstream, name string) map[string]any {
 // it: schema, instance, access event with one write of calls, the relay.
 func TestKongSendsARequestThroughThePlugin(t *testing.T) {
 	seen := make(chan *http.Request, 4)
-	host := kong.Start(t, binary, t.TempDir())
+	host := kong.Start(t, binary, ports.Dir(t))
 	if host.Startup > 100*time.Millisecond && !testing.Short() {
 		t.Logf("the plugin server took %v to come up", host.Startup)
 	}
@@ -109,7 +110,7 @@ func TestKongSendsARequestThroughThePlugin(t *testing.T) {
 // A rule about paths must see what the client sent, with the shim and without:
 // Kong's get_path is normalised already, and decoded in part.
 func TestRelayIsToldTheClientsPathAsItCame(t *testing.T) {
-	host := kong.Start(t, binary, t.TempDir())
+	host := kong.Start(t, binary, ports.Dir(t))
 	requests := make(chan *kong.Request, 1)
 	host.OnRequest = func(r *kong.Request) { requests <- r }
 	conf := config(t, upstreamFor(t, make(chan *http.Request, 16)), "gpt-4o")
@@ -141,7 +142,7 @@ func TestRelayIsToldTheClientsPathAsItCame(t *testing.T) {
 // the plugin and not the Lua shim.
 func TestLogPhaseWritesTheEntryWithoutTheShim(t *testing.T) {
 	seen := make(chan *http.Request, 4)
-	host := kong.Start(t, binary, t.TempDir(), "GO_AI_PROXY_LOG_PHASE=on")
+	host := kong.Start(t, binary, ports.Dir(t), "GO_AI_PROXY_LOG_PHASE=on")
 	front := httptest.NewServer(host.Handler(kong.Route{Path: "/chat", PluginID: "p1", Config: config(t, upstreamFor(t, seen), "gpt-4o")}))
 	defer front.Close()
 	if resp, text := post(t, front.URL+"/chat", `{"messages":[{"role":"user","content":"hi"}]}`); resp.StatusCode != 200 {
@@ -167,7 +168,7 @@ func TestLogPhaseWritesTheEntryWithoutTheShim(t *testing.T) {
 // TestBrokenConfigurationIsNamedToEveryClient holds that Kong's placeholder
 // service is never called for a configuration that cannot work.
 func TestBrokenConfigurationIsNamedToEveryClient(t *testing.T) {
-	host := kong.Start(t, binary, t.TempDir())
+	host := kong.Start(t, binary, ports.Dir(t))
 	conf := object(t, `{"route_type":"llm/v1/chat","model":{"provider":"openai","name":"x","options":{"upstream_url":"http://$(headers.x"}}}`)
 	front := httptest.NewServer(host.Handler(kong.Route{Path: "/chat", Config: conf}))
 	defer front.Close()

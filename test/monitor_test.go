@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,23 +44,25 @@ func TestStatusShowsWhatIsServed(t *testing.T) {
 	if os.Getenv(engine.KindEnv) == string(engine.NetHTTP) {
 		idle = regexp.MustCompile(`go_ai_proxy_upstream_connections_idle 0\n`)
 	}
+	wanted := []string{
+		`go_ai_proxy_requests_total{gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="gpt-4o-mini",outcome="completed",route="openai-chat",status="200",target="openai/gpt-4o-mini"} 3`,
+		`gen_ai_server_time_to_first_token_seconds_count`,
+		`go_ai_proxy_gateway_duration_seconds_count`,
+		`go_ai_proxy_requests_open 0`,
+		`go_ai_proxy_streams_open 0`,
+	}
 	var metrics string
+	lacks := func(want string) bool { return !strings.Contains(metrics, want) }
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if _, metrics = fetch(base + "/metrics"); strings.Contains(metrics, "} 3\n") && idle.MatchString(metrics) {
+		if _, metrics = fetch(base + "/metrics"); !slices.ContainsFunc(wanted, lacks) && idle.MatchString(metrics) {
 			break
 		}
 	}
 	if !idle.MatchString(metrics) {
 		t.Errorf("metrics lack %s", idle)
 	}
-	for _, want := range []string{
-		`go_ai_proxy_requests_total{gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="gpt-4o-mini",outcome="completed",route="openai-chat",status="200",target="openai/gpt-4o-mini"} 3`,
-		`gen_ai_server_time_to_first_token_seconds_count`,
-		`go_ai_proxy_gateway_duration_seconds_count`,
-		`go_ai_proxy_requests_open 0`,
-		`go_ai_proxy_streams_open 0`,
-	} {
-		if !strings.Contains(metrics, want) {
+	for _, want := range wanted {
+		if lacks(want) {
 			t.Errorf("metrics lack %s", want)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"go-ai-proxy/plugin"
 	"go-ai-proxy/test/kong"
+	"go-ai-proxy/test/ports"
 )
 
 // runs runs the program until it ends by itself, which is to be soon.
@@ -120,7 +121,7 @@ func TestPluginServerStartErrorsAreReported(t *testing.T) {
 }
 
 func TestFailedStartDoesNotDisturbTheRunningServer(t *testing.T) {
-	prefix := t.TempDir()
+	prefix := ports.Dir(t)
 	host := kong.Start(t, binary, prefix)
 	status, _, stderr := runs(t, nil, "-kong-prefix", prefix)
 	want := fmt.Sprintf("go-ai-proxy: socket %s: in use by process ", filepath.Join(prefix, plugin.Socket))
@@ -173,7 +174,7 @@ func TestPluginServerFinishesStreamsAfterSignals(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, "data: [DONE]\n\n")
 			}})
-			host := kong.Start(t, binary, t.TempDir())
+			host := kong.Start(t, binary, ports.Dir(t))
 			processes := []int{keptBy(t, host.Pid()), host.Pid()}
 			front := httptest.NewServer(host.Handler(kong.Route{Path: "/chat", Config: config(t, up.URL, "gpt-4o")}))
 			defer front.Close()
@@ -203,7 +204,7 @@ func TestPluginServerFinishesStreamsAfterSignals(t *testing.T) {
 }
 
 func TestStoppedPluginServerLeavesNothingInThePrefix(t *testing.T) {
-	prefix := t.TempDir()
+	prefix := ports.Dir(t)
 	host := kong.Start(t, binary, prefix)
 	until(t, "the server, the relay and the records have their sockets", func() bool {
 		found, err := filepath.Glob(filepath.Join(prefix, "*.sock*"))

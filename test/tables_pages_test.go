@@ -276,7 +276,7 @@ func optionsOf(name string) string {
 	var rows strings.Builder
 	for i := range target.List {
 		o := &target.List[i]
-		if o.Providers == nil || !o.Of(name) {
+		if o.Providers == nil || !o.ReadBy(name) {
 			continue
 		}
 		var notes []string

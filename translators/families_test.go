@@ -190,7 +190,8 @@ func forbiddenByFamily(row *provider.Family, body []byte) (wrong []string) {
 	if think := sent["think"]; think != nil && len(row.Efforts) == 0 {
 		wrong = append(wrong, "think")
 	}
-	if row.QuietTools && slices.Contains(row.Efforts, "none") && sent["messages"] != nil && sent["tools"] != nil && string(sent["reasoning_effort"]) != `"none"` {
+	if row.QuietTools && slices.Contains(row.Efforts, "none") && sent["messages"] != nil && sent["tools"] != nil &&
+		string(sent["reasoning_effort"]) != `"none"` && (row.Default != "none" || sent["reasoning_effort"] != nil) {
 		wrong = append(wrong, "tools beside an effort")
 	}
 	if row.NoSchema && strings.Contains(string(sent["response_format"]), "schema") {

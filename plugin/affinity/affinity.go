@@ -13,9 +13,9 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// Headers are the headers that name a conversation if none are configured: those that
+// knownHeaders are the headers that name a conversation if none are configured: those that
 // agents send, and gateways know.
-var Headers = []string{
+var knownHeaders = []string{
 	"X-Claude-Code-Session-Id", // Claude Code: https://code.claude.com/docs/en/llm-gateway-protocol
 	"Session-Id",               // Codex
 	"Session_id",               // Codex before that, Pi
@@ -59,9 +59,10 @@ var turns = [...]string{"messages", "contents", "input", "chat_history", "prompt
 // Finder finds keys. It is immutable and safe for concurrent use.
 type Finder struct{ headers []string }
 
-// New returns a finder that looks into these headers first; none means Headers.
+// New returns a finder that looks into these headers first; none means those
+// that agents are known to send.
 func New(headers []string) *Finder {
-	f := &Finder{headers: Headers}
+	f := &Finder{headers: knownHeaders}
 	if len(headers) > 0 {
 		f.headers = nil
 	}

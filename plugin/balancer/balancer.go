@@ -85,7 +85,7 @@ type Request struct {
 	fewFrom  [8]int
 }
 
-// New returns a balancer over targets.
+// New returns a balancer over targets. It fails for an algorithm that it does not know.
 func New(o Options, targets []Target) (*Balancer, error) {
 	b := &Balancer{targets: slices.Clone(targets), breaker: o.Breaker}
 	for i := range b.targets {

@@ -46,14 +46,14 @@ func (k *checker) options(path string, t *Target) {
 	refused := map[string]bool{}
 	for i := range target.List {
 		option := &target.List[i]
-		if !option.Set(o) {
+		if !option.IsSet(o) {
 			continue
 		}
 		record, _, _ := strings.Cut(option.Name, ".")
 		switch {
 		case option.Unread != "":
 			k.fail(path+option.Name, "has no effect: %s; remove it", option.Unread)
-		case !option.Of(t.Model.Provider) && !option.Tolerated:
+		case !option.ReadBy(t.Model.Provider) && !option.Tolerated:
 			if !refused[record] {
 				k.fail(path+record, "has no effect for provider %s: only %s reads it", t.Model.Provider, strings.Join(option.Providers, ", "))
 			}
@@ -92,9 +92,9 @@ func (k *checker) own(path string, t *Target) map[string]bool {
 func (k *checker) idle(option *target.Option, t *Target) string {
 	o := &t.Model.Options
 	switch {
-	case !option.Of(t.Model.Provider) && len(option.Providers) == 1:
+	case !option.ReadBy(t.Model.Provider) && len(option.Providers) == 1:
 		return "only " + option.Providers[0] + " reads it"
-	case !option.Of(t.Model.Provider):
+	case !option.ReadBy(t.Model.Provider):
 		return "provider " + t.Model.Provider + " does not read it"
 	case option.Price && !k.priced(t):
 		return "costs are for log_statistics, for the algorithm lowest-usage by cost, for budgets of cost, and for GO_AI_PROXY_STATUS"
@@ -102,10 +102,10 @@ func (k *checker) idle(option *target.Option, t *Target) string {
 		return "a client of llm_format " + k.c.LLMFormat + " says it itself"
 	case option.Routes != nil && !slices.Contains(option.Routes, t.RouteType):
 		return "it is for route_type " + route.Join(option.Routes, ", ")
-	case option.Needs != "" && !target.Named(option.Needs).Set(o):
+	case option.Needs != "" && !target.Named(option.Needs).IsSet(o):
 		_, name, _ := strings.Cut(option.Needs, ".")
 		return "there is no " + name
-	case option.Unless != "" && target.Named(option.Unless).Set(o):
+	case option.Unless != "" && target.Named(option.Unless).IsSet(o):
 		return option.Unless + " says where requests go"
 	}
 	return ""

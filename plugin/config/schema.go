@@ -309,6 +309,7 @@ type Problem struct {
 // Problems is all that is wrong with a configuration.
 type Problems []Problem
 
+// Error names each problem, with its field.
 func (p Problems) Error() string {
 	var b strings.Builder
 	for i, one := range p {

@@ -64,7 +64,8 @@ func (t *Endpoint) ModelJSON(model string) []byte {
 	return jsonedit.AppendString(nil, model)
 }
 
-// ModelHeader is the value of the header that names provider and model.
+// ModelHeader is the value of the header that names provider and model. It must not be
+// changed.
 func (t *Endpoint) ModelHeader(model string) []string {
 	if model == t.Model.Name {
 		return t.modelHeader
@@ -87,7 +88,8 @@ type baseURL struct {
 	url  url.URL
 }
 
-// ParseBase is url.Parse with a cache of one, for the base of a target's URLs.
+// ParseBase is url.Parse with a cache of one, for the base of a target's URLs. It is safe
+// for concurrent use.
 func (t *Endpoint) ParseBase(text string) (url.URL, error) {
 	if b := t.base.Load(); b != nil && b.text == text {
 		return b.url, nil
@@ -126,8 +128,8 @@ func (t *Endpoint) Names() []string {
 	return names
 }
 
-// Public is the model name that clients use for the target.
-func (t *Endpoint) Public() string {
+// public is the model name that clients use for the target.
+func (t *Endpoint) public() string {
 	if t.Model.Alias != "" {
 		return t.Model.Alias
 	}

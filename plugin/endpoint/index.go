@@ -22,7 +22,7 @@ type Index struct {
 
 // Candidates returns the indexes of the targets that may serve a request for model
 // on the route type. A name that a target has comes before all patterns, and of the
-// patterns the most specific one decides.
+// patterns the most specific one decides. Errors are *chat.Error.
 func (x *Index) Candidates(model string, wanted route.Type) ([]int, error) {
 	if model == "" {
 		return x.byRoute[wanted], nil
@@ -39,7 +39,7 @@ func (x *Index) Candidates(model string, wanted route.Type) ([]int, error) {
 		return list, nil
 	}
 	if all := x.byRoute[wanted]; len(all) == 1 {
-		return nil, chat.NewError(http.StatusBadRequest, "cannot use own model - must be: "+x.all[all[0]].Public())
+		return nil, chat.NewError(http.StatusBadRequest, "cannot use own model - must be: "+x.all[all[0]].public())
 	}
 	return nil, chat.NewError(http.StatusBadRequest, fmt.Sprintf("no target matches model '%s'", model))
 }

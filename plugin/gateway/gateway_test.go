@@ -19,6 +19,7 @@ import (
 	"go-ai-proxy/plugin/engine/enginetest"
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/plugin/wire"
+	"go-ai-proxy/test/ports"
 )
 
 // hello is a relay that answers every request with "hello", and its only instance.
@@ -70,7 +71,7 @@ func serving(t *testing.T) (*Gateway, *Access, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := ports.Dir(t)
 	_, port := g.Addr()
 	closeRecords, err := g.ServeIn(dir)
 	if err != nil {

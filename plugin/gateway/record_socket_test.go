@@ -17,6 +17,7 @@ import (
 
 	"go-ai-proxy/plugin/record"
 	"go-ai-proxy/test/lateness"
+	"go-ai-proxy/test/ports"
 )
 
 // worker is one of Kong's workers at the records' socket.
@@ -253,7 +254,7 @@ func TestRequestedRecordSaysHowItsRequestEnded(t *testing.T) {
 // Sockets of processes that are gone are removed, and no others.
 func TestSocketsOfEndedRelaysAreRemoved(t *testing.T) {
 	for _, name := range []string{RecordSocket, RelaySocket} {
-		dir := t.TempDir()
+		dir := ports.Dir(t)
 		stale, live := filepath.Join(dir, fmt.Sprintf(name, 2)), filepath.Join(dir, fmt.Sprintf(name, 3))
 		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
 		if err != nil {
@@ -285,7 +286,7 @@ func TestSocketsOfEndedRelaysAreRemoved(t *testing.T) {
 
 func TestSocketThatCannotBeMadeIsAnError(t *testing.T) {
 	g, _, _ := serving(t)
-	if _, err := g.ServeIn(filepath.Join(t.TempDir(), "absent")); err == nil || !strings.HasPrefix(err.Error(), "socket for records: ") {
+	if _, err := g.ServeIn(filepath.Join(ports.Dir(t), "absent")); err == nil || !strings.HasPrefix(err.Error(), "socket for records: ") {
 		t.Errorf("%v", err)
 	}
 }

@@ -59,7 +59,8 @@ func (f *failing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// New returns a reader of what inflates to a body. Open must be called first.
+// New returns a reader of what inflates to a body. Open must be called first. Reading fails
+// with ErrBomb, ErrThin, or the error of the format or of sent.
 func New(sent io.Reader) *Reader {
 	g := &Reader{sent: failing{from: sent}}
 	g.in = bufio.NewReaderSize((*asSent)(g), 4<<10)

@@ -24,6 +24,8 @@ type Source interface {
 	Configurations() int
 	// IdleConnections is how many connections to providers are kept for later requests.
 	IdleConnections() int
+	// Budgets returns the budgets of all configurations, which may have one more than once.
+	Budgets() []Budget
 }
 
 // Target is a target as the balancer sees it now.
@@ -56,12 +58,6 @@ type Target struct {
 	Cost             float64 `json:"cost"`
 }
 
-// Budgeted is implemented by a Source that has budgets.
-type Budgeted interface {
-	// Budgets returns the budgets of all configurations.
-	Budgets() []Budget
-}
-
 // Budget is a budget as this process knows it now, without those who have it.
 type Budget struct {
 	Plugin     string  `json:"plugin"`
@@ -79,12 +75,8 @@ type Budget struct {
 
 // budgets returns the budgets of source, each once.
 func budgets(source Source) []Budget {
-	has, ok := source.(Budgeted)
-	if !ok {
-		return nil
-	}
 	seen := map[[2]string]bool{}
-	return slices.DeleteFunc(has.Budgets(), func(b Budget) bool {
+	return slices.DeleteFunc(source.Budgets(), func(b Budget) bool {
 		key := [2]string{b.Plugin, b.Budget}
 		again := seen[key]
 		seen[key] = true

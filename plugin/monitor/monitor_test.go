@@ -30,6 +30,7 @@ type fixed []Target
 func (f fixed) Targets() []Target   { return append([]Target(nil), f...) }
 func (f fixed) Configurations() int { return len(f) }
 func (fixed) IdleConnections() int  { return 5 }
+func (fixed) Budgets() []Budget     { return nil }
 
 var two = fixed{
 	{Plugin: "p", RouteType: "llm/v1/chat", Target: "fast", Provider: "openai", Model: "gpt-4o", Available: true, InFlight: 3, Latency: 250},

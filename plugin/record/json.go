@@ -70,7 +70,7 @@ func (d *Data) appendMeta(dst []byte) []byte {
 	dst = jsonedit.AppendOptional(dst, "prompt_cache", d.PromptCache.State)
 	dst = appendCount(dst, "prompt_cache_marks", d.PromptCache.Marks)
 	for _, option := range target.Logged {
-		if d.Options != nil && option.Of(d.Provider) {
+		if d.Options != nil && option.ReadBy(d.Provider) {
 			dst = jsonedit.AppendOptional(dst, option.Logged, *option.Text(d.Options))
 		}
 	}

@@ -32,7 +32,7 @@ var vendorHeaders = func() (all []vendorHeader) {
 }()
 
 // Withholds says whether a client's header, which has its canonical name, is another
-// vendor's than p. Client is the client's format, and same says that the body has that
+// vendor's than p. client is the client's format, and same says that the body has that
 // format at p, too, whose headers p then understands.
 func Withholds(header, client string, p *provider.Provider, same bool) bool {
 	owned := false

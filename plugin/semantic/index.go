@@ -58,19 +58,19 @@ type space struct {
 	metric     Metric
 }
 
-// Memory is an index in memory. A search compares with each description, since there
+// memory is an index in memory. A search compares with each description, since there
 // are few.
-type Memory struct {
+type memory struct {
 	metric  Metric
 	vectors map[string][]float32
 }
 
-// NewMemory returns an index of vectors, which must not change any more.
-func NewMemory(metric Metric, vectors map[string][]float32) *Memory {
-	return &Memory{metric, vectors}
+// newMemory returns an index of vectors, which must not change any more.
+func newMemory(metric Metric, vectors map[string][]float32) *memory {
+	return &memory{metric, vectors}
 }
 
-func (m *Memory) distances(v []float32) map[string]float64 {
+func (m *memory) distances(v []float32) map[string]float64 {
 	d := make(map[string]float64, len(m.vectors))
 	for id, x := range m.vectors {
 		d[id] = m.metric.distance(v, x)

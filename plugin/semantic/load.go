@@ -74,7 +74,7 @@ func (r *Router) load(ctx context.Context) bool {
 		}
 		vectors[t.ID] = v
 	}
-	r.memory.Store(NewMemory(r.o.Metric, vectors))
+	r.memory.Store(newMemory(r.o.Metric, vectors))
 	switch {
 	case !r.usable():
 	case failure != nil: // requests should not wait for the next attempt

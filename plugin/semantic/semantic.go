@@ -68,7 +68,7 @@ type Router struct {
 	catchAll []int // by weight
 	texts    []Text
 
-	memory atomic.Pointer[Memory] // nil until all descriptions have vectors
+	memory atomic.Pointer[memory] // nil until all descriptions have vectors
 	first  chan struct{}          // closed when loading has succeeded or failed once
 	reason atomic.Pointer[string] // of the last failure to load
 	failed chan error             // tells the loader that the index failed

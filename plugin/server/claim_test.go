@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go-ai-proxy/test/lateness"
+	"go-ai-proxy/test/ports"
 )
 
 // claimTestProcess is, as in Kong, a keeper and, kept by it, a server that
@@ -76,7 +77,7 @@ var worker = []string{"sh", "-c", `"$@" & wait $!`, "worker"}
 func TestSecondServerLeavesTheSocketToTheFirst(t *testing.T) {
 	for name, by := range map[string][]string{"of Kong's": worker, "by hand": nil} {
 		t.Run(name, func(t *testing.T) {
-			socket := filepath.Join(t.TempDir(), "a.socket")
+			socket := filepath.Join(ports.Dir(t), "a.socket")
 			_, first := claimant(t, socket, by...)
 			pid, ok := strings.CutPrefix(first, "serving as ")
 			if !ok {
@@ -101,7 +102,7 @@ func holds(t *testing.T, socket, process string) {
 }
 
 func TestNextWorkersServerTakesTheSocket(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "a.socket")
+	socket := filepath.Join(ports.Dir(t), "a.socket")
 	_, first := claimant(t, socket, worker...)
 	machine := lateness.Start(t)
 	began := time.Now()
@@ -117,7 +118,7 @@ func TestNextWorkersServerTakesTheSocket(t *testing.T) {
 }
 
 func TestServerWaitsForOneThatIsAboutToEnd(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "a.socket")
+	socket := filepath.Join(ports.Dir(t), "a.socket")
 	first, _ := claimant(t, socket)
 	if err := first.Process.Kill(); err != nil { // its server notices in half a second
 		t.Fatal(err)
@@ -131,7 +132,7 @@ func TestServerWaitsForOneThatIsAboutToEnd(t *testing.T) {
 }
 
 func TestSocketWithoutAServerIsFree(t *testing.T) {
-	dir := t.TempDir()
+	dir := ports.Dir(t)
 	plain, stale := filepath.Join(dir, "plain"), filepath.Join(dir, "stale")
 	if err := os.WriteFile(plain, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -147,7 +148,7 @@ func TestSocketWithoutAServerIsFree(t *testing.T) {
 }
 
 func TestClaimEndsWithItsContext(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "a.socket")
+	socket := filepath.Join(ports.Dir(t), "a.socket")
 	claimant(t, socket)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -170,7 +171,7 @@ func TestEndingServerStaysUntilAnotherHasItsSocket(t *testing.T) {
 		"the socket is not there": {false, true, "missing", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := ports.Dir(t)
 			l := must(Listen(filepath.Join(dir, "a")))
 			defer l.Close()
 			told, tell := context.WithCancel(t.Context())
@@ -205,7 +206,7 @@ func TestEndingServerStaysUntilAnotherHasItsSocket(t *testing.T) {
 // A server whose keeper is gone leaves; it is not waited for.
 func TestSocketOfALeavingServerIsTaken(t *testing.T) {
 	t.Setenv("CLAIM_TEST_LEAVING", "5s")
-	socket := filepath.Join(t.TempDir(), "a.socket")
+	socket := filepath.Join(ports.Dir(t), "a.socket")
 	first, said := claimant(t, socket)
 	if err := first.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -240,7 +241,7 @@ func TestInstancesLiveUntilTheServerHasLeft(t *testing.T) {
 }
 
 func TestSocketIsRemovedByTheServerThatHasIt(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.socket")
+	path := filepath.Join(ports.Dir(t), "a.socket")
 	first := must(Listen(path))
 	second := must(Listen(path))
 	if err := first.Close(); err != nil {
@@ -262,7 +263,7 @@ func TestSocketIsRemovedByTheServerThatHasIt(t *testing.T) {
 // Servers of which each takes the socket from the one before and ends at once
 // never leave a moment in which the last one cannot be reached.
 func TestServersThatFollowEachOtherLoseNoSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.socket")
+	path := filepath.Join(ports.Dir(t), "a.socket")
 	last := must(Listen(path))
 	for range 200 {
 		next := make(chan net.Listener)

@@ -54,7 +54,7 @@ func Keep(ctx context.Context, serve func(context.Context) error) error {
 	}
 	defer alive.Close()
 	child.ExtraFiles = []*os.File{life} // lifeline in the child
-	ctx, cancel := WithParent(ctx, os.Getppid())
+	ctx, cancel := withParent(ctx, os.Getppid())
 	defer cancel()
 	err = child.Start()
 	_ = life.Close()
@@ -90,7 +90,7 @@ func kept(ctx context.Context, keeper string, serve func(context.Context) error)
 		}
 	})
 	defer told()
-	ctx, cancel := WithParent(ctx, id)
+	ctx, cancel := withParent(ctx, id)
 	defer cancel()
 	go func() {
 		_, _ = os.NewFile(lifeline, "keeper").Read(make([]byte, 1)) // it writes nothing

@@ -27,7 +27,7 @@ func parentTestProcess(role string) {
 		}
 		return // killed, as far as the child can tell
 	}
-	ctx, cancel := WithParent(context.Background(), os.Getppid())
+	ctx, cancel := withParent(context.Background(), os.Getppid())
 	defer cancel()
 	fmt.Println("started")
 	select {
@@ -67,7 +67,7 @@ func TestProcessNoticesTheEndOfItsParent(t *testing.T) {
 
 func TestWithParentEndsWithItsParentContext(t *testing.T) {
 	outer, cancel := context.WithCancel(t.Context())
-	ctx, release := WithParent(outer, os.Getppid())
+	ctx, release := withParent(outer, os.Getppid())
 	defer release()
 	cancel()
 	<-ctx.Done()

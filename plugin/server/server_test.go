@@ -23,6 +23,7 @@ import (
 	"go-ai-proxy/test/kong"
 	"go-ai-proxy/test/lateness"
 	"go-ai-proxy/test/leaks"
+	"go-ai-proxy/test/ports"
 )
 
 func TestMain(m *testing.M) {
@@ -111,7 +112,7 @@ var info = Info{Name: "echo", Version: "1.2.3", Priority: 770, Phases: []string{
 
 func serve(t testing.TB, s *Server) *running {
 	t.Helper()
-	socket := filepath.Join(t.TempDir(), "echo.socket")
+	socket := filepath.Join(ports.Dir(t), "echo.socket")
 	listener, err := Listen(socket)
 	if err != nil {
 		t.Fatal(err)
@@ -523,7 +524,7 @@ func TestNextServerTakesTheSocketWhileTheLastStillRuns(t *testing.T) {
 }
 
 func TestListenReplacesAStaleFileAndTakesLongPaths(t *testing.T) {
-	dir := t.TempDir()
+	dir := ports.Dir(t)
 	for name := filepath.Join(dir, "x"); len(name) < 107; name += "x" {
 		if len(name) < 100 {
 			continue

@@ -97,7 +97,8 @@ type Request struct {
 	Creates bool   // it makes something new, and is not merely about what there is
 }
 
-// Target is what is known of a target. There is one of each.
+// Target is what budgets know of a target. It keeps how long answers are, so that there is
+// one for each target, which is not copied.
 type Target struct {
 	Label   record.Label
 	Model   string // as configured; "" if the client names it

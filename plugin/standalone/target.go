@@ -77,7 +77,7 @@ func (t *target) offline() {
 	}
 	for i := range options.List {
 		o := &options.List[i]
-		if !o.Of(name) || !o.Identification && o.Mock == "" {
+		if !o.ReadBy(name) || !o.Identification && o.Mock == "" {
 			continue
 		}
 		in, key := t.options, o.Name

@@ -42,7 +42,7 @@ func Of(c *config.Config, targets []Target) (problems config.Problems) {
 		}
 		for i := range target.List {
 			o := &target.List[i]
-			if !o.Set(&t.Model.Options) {
+			if !o.IsSet(&t.Model.Options) {
 				continue
 			}
 			why := ""
@@ -92,7 +92,7 @@ func served(t *Target) []*provider.Provider {
 
 // contested says whether an option is set that clients can set, too.
 func contested(o *target.Options) bool {
-	return slices.ContainsFunc(target.List, func(one target.Option) bool { return one.Contested && one.Set(o) })
+	return slices.ContainsFunc(target.List, func(one target.Option) bool { return one.Contested && one.IsSet(o) })
 }
 
 // cachesPrompts says whether the target's provider can be asked to cache prompts.

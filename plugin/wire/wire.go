@@ -24,8 +24,8 @@ type Sink interface {
 	// Flush hands over what was written. It is called once for all events that
 	// arrived together.
 	Flush() error
-	// Trailerless end of the body is the return of Relay.Serve; Abort instead
-	// breaks the connection, so that a cut-off answer does not look complete.
+	// Abort breaks the connection, so that a cut-off answer does not look complete. An
+	// answer that is not aborted ends when the relay returns.
 	Abort()
 }
 
@@ -98,6 +98,9 @@ var ErrClientGone = errors.New("the client is gone")
 // Upstream sends requests to providers. It follows no redirects, adds no
 // headers of its own but Host and Content-Length, and does not decompress.
 type Upstream interface {
+	// Do sends a request and returns the answer when its header has come; ctx holds
+	// until the answer's body is closed. Errors are *TransportError, or what reading
+	// Outgoing.Stream failed with.
 	Do(ctx context.Context, out *Outgoing) (*Answer, error)
 }
 

@@ -28,6 +28,7 @@ import (
 	"go-ai-proxy/test/kong"
 	"go-ai-proxy/test/lateness"
 	"go-ai-proxy/test/leaks"
+	"go-ai-proxy/test/ports"
 )
 
 // The test's binary is the plugin's, too, when Kong's flags are given.
@@ -118,7 +119,7 @@ func kongWith(t *testing.T, upstream http.HandlerFunc, route kong.Route) (client
 	t.Helper()
 	up := httptest.NewServer(upstream)
 	t.Cleanup(up.Close)
-	host = kong.Start(t, os.Args[0], t.TempDir(), "GORACE=atexit_sleep_ms=0")
+	host = kong.Start(t, os.Args[0], ports.Dir(t), "GORACE=atexit_sleep_ms=0")
 	requests = new([]*kong.Request)
 	var mu sync.Mutex
 	host.OnRequest = func(r *kong.Request) {

@@ -7,6 +7,7 @@ package ports
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"syscall"
 )
@@ -64,4 +65,16 @@ func Take() (addr string, release func(), err error) {
 		release = func() {}
 	}
 	return fmt.Sprint("127.0.0.1:", at.(*syscall.SockaddrInet4).Port), release, nil
+}
+
+// Dir returns a folder for Unix sockets, which is removed when the test ends: their paths
+// may be of 107 bytes only, and the names of testing's own folders grow with the test's.
+func Dir(t test) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

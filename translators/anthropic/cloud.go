@@ -283,7 +283,58 @@ func (f *fitting) messages() {
 		bytes.Count(f.body, []byte(`"cache_control"`)) <= maxBreakpoints { // one of them is this
 		kept = withBreakpoint(kept, f.control(control))
 	}
-	f.replace("messages", list, kept)
+	f.replace("messages", list, alternating(kept))
+}
+
+// alternating joins messages of one role that follow each other. Anthropic's own API does
+// that itself; Bedrock refuses them.
+// https://platform.claude.com/docs/en/api/messages/create
+// https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+func alternating(messages []byte) []byte {
+	var out []byte
+	var last, role []byte // the message before, as it is joined so far
+	joined := false
+	flush := func() {
+		if last != nil {
+			out = append(jsonedit.AppendComma(out), last...)
+		}
+	}
+	out = append(out, '[')
+	for m := range jsonedit.EachOf(messages) {
+		as := jsonedit.Lookup(m, "role")
+		if last != nil && as != nil && bytes.Equal(as, role) {
+			if both := joinedContent(jsonedit.Lookup(last, "content"), jsonedit.Lookup(m, "content")); both != nil {
+				joined, last = true, jsonedit.With(last, "content", both)
+				continue
+			}
+		}
+		flush()
+		last, role = m, as
+	}
+	if !joined {
+		return messages
+	}
+	flush()
+	return append(out, ']')
+}
+
+// joinedContent returns two contents as one list of blocks; nil if one is neither a text
+// nor a list.
+func joinedContent(a, b []byte) []byte {
+	dst := []byte{'['}
+	for _, content := range [...][]byte{a, b} {
+		switch {
+		case jsonedit.IsString(content):
+			dst = append(append(append(jsonedit.AppendComma(dst), `{"type":"text","text":`...), content...), '}')
+		case jsonedit.IsArray(content):
+			for block := range jsonedit.EachOf(content) {
+				dst = append(jsonedit.AppendComma(dst), block...)
+			}
+		default:
+			return nil
+		}
+	}
+	return append(dst, ']')
 }
 
 func (f *fitting) message(m []byte) []byte {

@@ -115,3 +115,28 @@ func TestWhatAModelDoesNotTakeOfOutputConfigIsLeftOutOrSaidInWords(t *testing.T)
 		}
 	}
 }
+
+// Bedrock refuses what Anthropic's own API joins itself; pydantic-ai sends foreign
+// thoughts as a user message behind the user's.
+func TestCloudsAreSentAlternatingRoles(t *testing.T) {
+	cloud := Cloud{Members: []string{"messages"}}
+	for _, c := range []struct{ in, want string }{
+		{`[{"role":"user","content":"a"},{"role":"user","content":[{"type":"text","text":"b"}]},{"role":"assistant","content":"c"},{"role":"assistant","content":"d"},{"role":"user","content":"e"}]`,
+			`[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},{"role":"assistant","content":[{"type":"text","text":"c"},{"type":"text","text":"d"}]},{"role":"user","content":"e"}]`},
+		{`[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1"}]},{"role":"user","content":"a"},{"role":"user","content":"b"}]`,
+			`[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1"},{"type":"text","text":"a"},{"type":"text","text":"b"}]}]`},
+		{`[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]`, ""},
+		{`[{"role":"user","content":7},{"role":"user","content":"b"}]`, ""},
+		{`[{"content":"a"},{"content":"b"}]`, ""},
+		{`[]`, ""},
+	} {
+		body := []byte(`{"messages":` + c.in + `}`)
+		want := string(body)
+		if c.want != "" {
+			want = `{"messages":` + c.want + `}`
+		}
+		if got, _, _, err := cloud.Fit("m", body, nil); err != nil || string(got) != want {
+			t.Errorf("%s\nbecame %s, %v\nwant   %s", body, got, err, want)
+		}
+	}
+}

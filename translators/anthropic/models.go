@@ -156,8 +156,8 @@ func TraitsOf(name string) Traits {
 	return Traits{Unforced: m.unforced, UserLast: m.userLast}
 }
 
-// Facts returns the table of models as docs/models.md tells it.
-func Facts() []provider.Facts {
+// facts returns the table of models as docs/models.md tells it.
+func facts() []provider.Facts {
 	rows := make([]provider.Facts, 0, len(models))
 	for i := range models {
 		rows = append(rows, models[i].facts())

@@ -53,7 +53,7 @@ func TestARefusedSignatureLeavesNoThoughts(t *testing.T) {
 func TestAModelThatCachesNothingIsSentNoCacheControl(t *testing.T) {
 	const mark = `,"cache_control":{"type":"ephemeral","ttl":"1h"}`
 	body := `{"cache_control":{"type":"ephemeral"},"tools":[{"name":"a"MARK}],"system":[{"type":"text","text":"s"MARK}],"messages":[{"role":"user","content":[{"type":"text","text":"x"MARK},` +
-		`{"type":"tool_result","tool_use_id":"1","content":[{"type":"text","text":"y"MARK}]MARK}]},{"role":"user","content":"z"}]}`
+		`{"type":"tool_result","tool_use_id":"1","content":[{"type":"text","text":"y"MARK}]MARK}]},{"role":"assistant","content":"z"}]}`
 	want := strings.ReplaceAll(strings.Replace(body, `"cache_control":{"type":"ephemeral"},`, "", 1), "MARK", "")
 	body = strings.ReplaceAll(body, "MARK", mark)
 	if got := string(WithoutCaching([]byte(body))); got != want {

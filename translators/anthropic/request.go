@@ -39,6 +39,7 @@ func (messages) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	if len(r.Messages) == 0 {
 		return nil, &chat.RequestError{Field: "messages", Message: "must have at least one message"}
 	}
+	r = r.NameProperties()
 	turns := chat.Arrange(r.Messages, chat.CallIDs{Prefix: "toolu_"})
 	if len(turns) == 0 {
 		turns = []chat.Turn{chat.OpeningTurn()}
@@ -134,9 +135,9 @@ func Untuned(t *target.Target) []string {
 	return nil
 }
 
-// Caveats returns what of r the model is not asked for as the client wants it, in words
+// caveats returns what of r the model is not asked for as the client wants it, in words
 // for the record.
-func Caveats(t *target.Target, r *chat.Request) []string {
+func caveats(t *target.Target, r *chat.Request) []string {
 	if !modelOf(t.Model).unforced {
 		return nil
 	}

@@ -50,7 +50,7 @@ var newline = []byte("\n")
 // the API's versioning policy allows new ones.
 func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	s.deltas = s.deltas[:0]
-	if len(ev.Data) == 0 {
+	if len(ev.Data) == 0 || string(ev.Data) == "[DONE]" { // OpenAI's end, which servers in between add
 		return nil, nil
 	}
 	if text, ok := s.alike.Content(ev.Data); ok {

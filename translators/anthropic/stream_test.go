@@ -397,3 +397,9 @@ func FuzzStream(f *testing.F) {
 		}
 	})
 }
+
+func TestOpenAIsEndMarkerIsNoEventOfAnthropic(t *testing.T) {
+	if deltas, err := Messages.NewStream(&target.Target{}).Next(frame.Event{Data: []byte("[DONE]")}); err != nil || len(deltas) != 0 {
+		t.Errorf("got %v, %v", deltas, err)
+	}
+}

@@ -132,7 +132,7 @@ func (th thinking) append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// Thinking returns the member thinking for r, nil for none. It is for platforms that
+// Thinking returns the value of the member thinking for r, as JSON; nil for none. It is for platforms that
 // have Claude and this member in OpenAI's format. A budget is less than r's limit, as
 // the API demands.
 func Thinking(model string, r *chat.Request) []byte {

@@ -154,7 +154,7 @@ func check(u *provider.Use) []provider.Finding {
 	dated := v != "" && v[0] >= '0' && v[0] <= '9'
 	why := ""
 	switch {
-	case !target.Named("azure_api_version").Set(u.Target.Options):
+	case !target.Named("azure_api_version").IsSet(u.Target.Options):
 	case isClaude(u.Target):
 		why = "Anthropic's API, which Claude has on Foundry, has no such versions"
 	case dated && u.Target.Route == route.Videos:

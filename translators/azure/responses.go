@@ -14,6 +14,7 @@ import (
 var responses = func() *provider.Operation {
 	op := openai.ResponsesAt("/openai/v1/responses", "azure")
 	op.Edit.Set = deployed
+	op.Untuned = openai.Families.Refused
 	return op
 }()
 

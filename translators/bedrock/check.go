@@ -31,7 +31,7 @@ func check(u *provider.Use) (found []provider.Finding) {
 		warn("anthropic_version", why)
 	}
 	known := u.Fixed && u.Target.Model != ""
-	if known && !strings.Contains(u.Target.Model, "cohere.") && target.Named("cohere.embedding_input_type").Set(o) {
+	if known && !strings.Contains(u.Target.Model, "cohere.") && target.Named("cohere.embedding_input_type").IsSet(o) {
 		warn("cohere.embedding_input_type", "only cohere reads it, and bedrock for models of Cohere")
 	}
 	return found

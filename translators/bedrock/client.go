@@ -17,7 +17,7 @@ var Client = provider.ClientFormat{
 	Name:        "bedrock",
 	Bound:       true,
 	Errors:      Dialect,
-	ErrorHeader: func(status int) (name, value string) { return "X-Amzn-Errortype", ErrorType(status) },
+	ErrorHeader: func(status int) (name, value string) { return "X-Amzn-Errortype", errorType(status) },
 	Headers:     []string{"X-Amzn-", "Amz-Sdk-"},
 	Before:      "/model/", Joiner: "/",
 	Paths: []provider.ClientPath{

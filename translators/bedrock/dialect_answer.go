@@ -36,9 +36,7 @@ func (dialect) AppendResponse(dst []byte, r *chat.Response) ([]byte, error) {
 	if c.Finish != "" {
 		dst = jsonedit.AppendText(dst, "stopReason", stopReason(c.Finish, c.StopText != "", calls > 0))
 	}
-	if !r.NoUsage {
-		dst = appendUsage(dst, &r.Usage)
-	}
+	dst = appendUsage(dst, &r.Usage) // required, whether or not the provider counted
 	dst = append(dst, `,"metrics":{"latencyMs":0}`...)
 	for _, m := range r.Extra {
 		if m.Name == "trace" || m.Name == "additionalModelResponseFields" {
@@ -79,10 +77,18 @@ func appendAnswerBlock(dst []byte, p *chat.Part, list []chat.Citation, meta *cha
 }
 
 // blob returns opaque data as base64, which SDKs decode. Data that is not base64 is
-// encoded.
+// encoded, and what has a mark as well: there are clients that take the bytes for text.
 func blob(data string) string {
-	if _, err := base64.StdEncoding.DecodeString(data); err != nil {
+	if _, err := base64.StdEncoding.DecodeString(data); err != nil || origin.IsMarked(data) {
 		return base64.StdEncoding.EncodeToString([]byte(data))
+	}
+	return data
+}
+
+// unblob returns what blob was given, if it had a mark, and otherwise data as it is.
+func unblob(data string) string {
+	if text, err := base64.StdEncoding.DecodeString(data); err == nil && origin.IsMarked(string(text)) {
+		return string(text)
 	}
 	return data
 }
@@ -163,10 +169,10 @@ func appendTier(dst []byte, tier string) []byte {
 }
 
 // AppendError writes the body of an error answer. SDKs read the type from the header
-// X-Amzn-ErrorType (see ErrorType), or from __type if the header is missing.
+// X-Amzn-errorType (see errorType), or from __type if the header is missing.
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
-	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", ErrorType(e.ClientStatus())), "message", errorText(e)), '}')
+	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", errorType(e.ClientStatus())), "message", errorText(e)), '}')
 }
 
 // errorText is the message of e, which for a conversation that is too long begins with
@@ -180,10 +186,10 @@ func errorText(e *chat.Error) string {
 	return words + " " + e.Message
 }
 
-// ErrorType returns Bedrock's exception for an HTTP status: the value of the header
-// X-Amzn-ErrorType.
+// errorType returns Bedrock's exception for an HTTP status: the value of the header
+// X-Amzn-errorType.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
-func ErrorType(status int) string {
+func errorType(status int) string {
 	switch status {
 	case 401, 403:
 		return "AccessDeniedException"

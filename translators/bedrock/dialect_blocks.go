@@ -95,7 +95,7 @@ func parsePart(name string, v *jsonedit.Value) (chat.Part, error) {
 	case "reasoningContent":
 		if data := v.GetString("redactedContent"); data != "" {
 			p := chat.Part{Kind: chat.RedactedThinking}
-			p.Sign(data, origin.Anthropic)
+			p.Sign(unblob(data), origin.Anthropic)
 			return p, nil
 		}
 		p := chat.Part{Kind: chat.Thinking, Text: v.GetText("reasoningText", "text")}

@@ -88,7 +88,7 @@ func appendRunBlocks(dst []byte, p *chat.Part, meta *chat.Meta, n int) []byte {
 	dst = appendRunUse(jsonedit.AppendComma(dst), p.Run, id, true)
 	dst = appendRunResult(jsonedit.AppendComma(dst), p.Run, id, true)
 	if token := runToken(p.Signature, whose); token != "" {
-		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", token), "}}"...)
+		dst = append(jsonedit.AppendText(append(jsonedit.AppendComma(dst), `{"reasoningContent":{`...), "redactedContent", blob(token)), "}}"...)
 	}
 	return dst
 }
@@ -122,7 +122,7 @@ func (e *encoder) appendRun(dst []byte, d *chat.Delta) []byte {
 	e.payload = append(p, "}}"...)
 	dst = e.appendClose(frame.AppendEventStream(dst, blockDelta, e.payload))
 	if token := runToken(string(d.Signature), whose); token != "" && d.Kind == chat.RunEnd {
-		dst = e.appendText(dst, chat.RedactedThinking, `{"reasoningContent":{"redactedContent":`, []byte(token), `}}`)
+		dst = e.appendText(dst, chat.RedactedThinking, `{"reasoningContent":{"redactedContent":`, []byte(blob(token)), `}}`)
 		dst = e.appendClose(dst)
 	}
 	return dst

@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -317,5 +318,26 @@ func TestErrorsAreInBedrocksFormat(t *testing.T) {
 		if len(events) != 1 || !events[0].Exception || string(events[0].Type) != want || string(events[0].Data) != `{"message":"m"}` {
 			t.Errorf("%s: got %+v", want, events)
 		}
+	}
+}
+
+// pydantic-ai decodes redactedContent as UTF-8, which Claude's is.
+func TestMarkedTokensInRedactedContentAreTextToWhoDecodesThem(t *testing.T) {
+	token := origin.Text(origin.Google, origin.Anthropic, "+/+/")
+	sent := blob(token)
+	if text, err := base64.StdEncoding.DecodeString(sent); err != nil || string(text) != token {
+		t.Errorf("%s says %q, %v", sent, text, err)
+	}
+	for _, data := range []string{sent, token} { // as it is sent now, and as it was before
+		req, err := chat.ParseRequest(Dialect, []byte(`{"messages":[{"role":"user","content":[{"text":"x"}]},{"role":"assistant","content":[{"reasoningContent":{"redactedContent":"`+data+`"}},{"text":"y"}]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := req.Messages[1].Parts[0]; p.Origin != origin.Google || p.Text.String()+p.Signature != "+/+/" {
+			t.Errorf("%s was read as %+v", data, p)
+		}
+	}
+	if got := unblob("eA=="); got != "eA==" {
+		t.Errorf("what has no mark became %s", got)
 	}
 }

@@ -186,10 +186,7 @@ func (e *encoder) appendEnd(dst []byte) []byte {
 		e.payload = append(p, '}')
 		dst = frame.AppendEventStream(dst, messageStop, e.payload)
 	}
-	p := append(e.payload[:0], '{')
-	if e.ending.Counted {
-		p = appendUsage(p, &e.ending.Usage)
-	}
+	p := appendUsage(append(e.payload[:0], '{'), &e.ending.Usage) // required, whether or not the provider counted
 	p = append(jsonedit.AppendName(p, "metrics"), `{"latencyMs":0}`...)
 	p = appendTier(jsonedit.AppendRaw(p, "trace", e.trace), e.ending.Usage.ServiceTier)
 	e.payload = append(p, '}')

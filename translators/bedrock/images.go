@@ -28,7 +28,7 @@ func (images) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Inline(); err != nil {
+	if err := r.NeedInline(); err != nil {
 		return nil, err
 	}
 	if t.Route == route.ImageEdits && len(r.Pictures) == 0 {

@@ -66,7 +66,7 @@ func ownBlock(t *target.Target, block []byte) []byte {
 		inner, name = text, "signature"
 	}
 	sent, _ := jsonedit.String(jsonedit.Lookup(inner, name))
-	whose, token := origin.Of(sent, origin.Anthropic)
+	whose, token := origin.Of(unblob(sent), origin.Anthropic)
 	m, own := modelOf(t.Model), originOf(t)
 	switch {
 	case m.nova, own == origin.Anthropic && token == "", chat.IsMarkedRun(token):

@@ -36,6 +36,9 @@ type query struct {
 // messages of one role are merged, and tool results are moved to directly after their
 // calls.
 func (converse) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
+	if isClaude(t) {
+		r = r.NameProperties()
+	}
 	q := query{Request: r, model: modelOf(t.Model)}
 	if err := q.read(t); err != nil {
 		return nil, err

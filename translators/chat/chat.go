@@ -115,6 +115,8 @@ type Request struct {
 	Extra []Member
 	// ExtraBody is an object that is deep-merged into the provider's body.
 	ExtraBody Raw
+
+	oddProperties bool // a function has properties that NameProperties renames
 }
 
 // Member is a member of a JSON object.
@@ -131,6 +133,14 @@ func (r *Request) Lookup(name string) Raw {
 		}
 	}
 	return nil
+}
+
+// AppendExtra writes the extra members of these names to dst, as the client sent them.
+func (r *Request) AppendExtra(dst []byte, names ...string) []byte {
+	for _, name := range names {
+		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
+	}
+	return dst
 }
 
 // Message is one turn. Its parts are in the client's order.

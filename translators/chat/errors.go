@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strconv"
 
@@ -55,21 +56,21 @@ func (e *Error) read(v *jsonedit.Value) {
 		if t := str(inner, "type"); t != "" {
 			e.Type = t
 		}
-		e.Code = firstOf(str(inner, "code"), str(inner, "status"))
+		e.Code = cmp.Or(str(inner, "code"), str(inner, "status"))
 		e.Param = str(inner, "param")
-		e.Message = firstOf(str(inner, "message"), str(inner, "details"))
+		e.Message = cmp.Or(str(inner, "message"), str(inner, "details"))
 		return
 	}
 	if said := str(v, "OriginalMessage"); said != "" {
 		e.readOriginal(v, said)
 		return
 	}
-	e.Code = firstOf(str(v, "code"), str(v, "error_code"), str(v, "ErrorCode"), str(v, "__type"))
-	e.Message = firstOf(str(v, "error"), str(v, "message"), str(v, "Message"), str(v, "detail"), str(v, "error_description"))
+	e.Code = cmp.Or(str(v, "code"), str(v, "error_code"), str(v, "ErrorCode"), str(v, "__type"))
+	e.Message = cmp.Or(str(v, "error"), str(v, "message"), str(v, "Message"), str(v, "detail"), str(v, "error_description"))
 	if e.Message == "" {
 		for _, k := range []string{"errors", "detail", "error"} {
 			if list := v.GetArray(k); len(list) > 0 {
-				e.Message = firstOf(string(list[0].GetStringBytes()), str(list[0], "message"), str(list[0], "msg"))
+				e.Message = cmp.Or(string(list[0].GetStringBytes()), str(list[0], "message"), str(list[0], "msg"))
 			}
 		}
 	}
@@ -97,15 +98,6 @@ func str(v *jsonedit.Value, key string) string {
 		return string(m.GetStringBytes())
 	case jsonedit.TypeNumber:
 		return string(m.Raw())
-	}
-	return ""
-}
-
-func firstOf(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
 	}
 	return ""
 }

@@ -45,7 +45,7 @@ type Dialect interface {
 	ParseRequest(body *jsonedit.Value) (*Request, error)
 	// AppendResponse writes a whole answer.
 	AppendResponse(dst []byte, resp *Response) ([]byte, error)
-	// NewEncoder returns the writer of one streamed answer to req.
+	// NewEncoder returns the writer of one streamed answer.
 	NewEncoder(meta Meta) Encoder
 	// AppendError writes the body of an error answer.
 	AppendError(dst []byte, e *Error) []byte
@@ -78,6 +78,9 @@ type Meta struct {
 	// Tools says how the client's format writes the calls of certain functions, by
 	// Tool.Name; nil if all are plain. See Request.ClientTools.
 	Tools map[string]ClientTool
+	// Properties are the client's names of functions' properties. See
+	// Request.NameProperties.
+	Properties Properties
 	// Origin is whose the signatures and the redacted thinking of the answer are.
 	Origin origin.Name
 }
@@ -114,6 +117,7 @@ type Seen struct {
 	Collect func(text []byte)
 	Finish  FinishReason // last one, for the log
 	Model   string       // as the provider reports it
+	ID      string       // the answer's, in formats that name it in their last event, too
 	Usage   Usage
 	// Stored is the id of the object that was counted, if the same usage is
 	// reported again, or only, when the object is read later: an answer in

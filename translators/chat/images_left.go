@@ -6,9 +6,9 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// unseen stands where an image was, so that the model does not speak of what it has not
-// seen.
-var unseen = Part{Kind: Text, Text: jsonedit.Plain("[An image was left out here: this model takes no images.]")}
+// ImageLeftOut stands where an image was, so that the model does not speak of what it has
+// not seen.
+var ImageLeftOut = jsonedit.Plain("[An image was left out here: this model takes no images.]")
 
 // LeaveOutImages puts words in place of the images of the conversation, for a model that
 // takes none, and reports whether there were any. r must be the caller's own copy; its
@@ -33,7 +33,7 @@ func withoutImages(parts []Part) (kept []Part, changed bool) {
 	for i := range parts {
 		p := parts[i]
 		if p.Kind == Image {
-			p = unseen
+			p = Part{Kind: Text, Text: ImageLeftOut}
 		} else if inside, differs := withoutImages(p.Parts); differs {
 			p.Parts = inside
 		} else {

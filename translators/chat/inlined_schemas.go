@@ -39,17 +39,10 @@ type inliner struct {
 }
 
 func (in *inliner) append(dst []byte, v *jsonedit.Value) []byte {
-	switch v.Type() {
-	case jsonedit.TypeArray:
-		dst = append(dst, '[')
-		for _, item := range v.GetArray() {
-			dst = in.append(jsonedit.AppendComma(dst), item)
-		}
-		return append(dst, ']')
-	case jsonedit.TypeObject:
-	default:
-		return jsonedit.AppendValue(dst, v)
-	}
+	return jsonedit.AppendObjects(dst, v, in.appendObject)
+}
+
+func (in *inliner) appendObject(dst []byte, v *jsonedit.Value) []byte {
 	dst = append(dst, '{')
 	v.Visit(func(key []byte, m *jsonedit.Value) {
 		switch name := string(key); {

@@ -1,6 +1,10 @@
 package chat
 
-import "go-ai-proxy/translators/jsonedit"
+import (
+	"cmp"
+
+	"go-ai-proxy/translators/jsonedit"
+)
 
 // ErrorInside returns the error that the body of a 200, or an event of a stream, is; nil
 // for an answer. Gateways have sent their 200 before the model's server fails, so that
@@ -68,9 +72,9 @@ func insideOf(body []byte) *Error {
 	if v, err := jsonedit.Parse(body); err == nil {
 		e.read(v)
 	}
-	e.Message = firstOf(e.Message, noMessage)
+	e.Message = cmp.Or(e.Message, noMessage)
 	if status, ok := Number(e.Code).Int(); ok && status >= 400 && status < 600 {
-		e.Status, e.Type = status, firstOf(e.Type, TypeOf(status))
+		e.Status, e.Type = status, cmp.Or(e.Type, TypeOf(status))
 	}
 	return e
 }
@@ -82,7 +86,7 @@ func refusedBy(result []byte) *Error {
 		return nil
 	}
 	text, _ := jsonedit.String(jsonedit.Get(result, "status_msg"))
-	return &Error{Code: code, Message: firstOf(text, noMessage)}
+	return &Error{Code: code, Message: cmp.Or(text, noMessage)}
 }
 
 const noMessage = "the provider sent an error without a message"

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"go-ai-proxy/translators/frame"
+	"go-ai-proxy/translators/jsonedit"
 	"go-ai-proxy/translators/target"
 )
 
@@ -27,6 +28,30 @@ func (r *replay) Next(ev frame.Event) ([]Delta, error) {
 		return nil, err
 	}
 	return resp.Deltas(), nil
+}
+
+// IsWhole reports whether an event of a stream is a whole answer, which some servers send
+// as the only event: it has members that no event of its API has.
+func IsWhole(data []byte) bool {
+	var space [16]jsonedit.Member
+	members, err := jsonedit.Object(data, space[:0])
+	if err != nil {
+		return false
+	}
+	find := func(name string) []byte { return jsonedit.Find(members, name) }
+	message, typ := find("message"), string(find("type"))
+	switch choices := jsonedit.Elements(find("choices"), nil); {
+	case len(choices) > 0: // OpenAI's chat
+		return jsonedit.IsObject(jsonedit.Lookup(choices[0], "message")) && !jsonedit.IsObject(jsonedit.Lookup(choices[0], "delta"))
+	case typ == `"message"`: // Anthropic's
+		return jsonedit.IsArray(find("content"))
+	case typ != "":
+		return false
+	case string(find("object")) == `"response"`: // OpenAI's Responses
+		return jsonedit.IsArray(find("output"))
+	}
+	return jsonedit.IsObject(jsonedit.Lookup(find("output"), "message")) || // Converse's
+		jsonedit.IsObject(message) && find("finish_reason") != nil // Cohere's
 }
 
 // Deltas returns the answer as a stream would tell it.

@@ -14,12 +14,19 @@ func (r *Request) FitTools() {
 	r.FitSchemas()
 }
 
-// FitSchemas gives the functions of r schemas that every provider takes.
+// FitSchemas gives the functions of r, and its answer, schemas that every provider takes.
 func (r *Request) FitSchemas() {
+	if f := &r.ResponseFormat; jsonedit.IsObject(f.Schema) && isSuspicious(f.Schema) {
+		if v, err := jsonedit.Parse(f.Schema); err == nil {
+			f.Schema = appendPlain(nil, v)
+		}
+	}
 	for i := range r.Tools {
-		if t := &r.Tools[i]; t.Hosted == "" && jsonedit.IsObject(t.Parameters) && !isPlain(t.Parameters) {
+		t := &r.Tools[i]
+		if t.Hosted == "" && jsonedit.IsObject(t.Parameters) && !isPlain(t.Parameters) {
 			t.Parameters = plainSchema(t.Parameters)
 		}
+		r.oddProperties = r.oddProperties || hasOddProperties(t)
 	}
 }
 
@@ -31,7 +38,7 @@ func (r *Request) FitSchemas() {
 //	"array schema missing items"
 var suspicious = []string{
 	`"array"`, `"exclusiveM`, `"items":[`, `"items": [`, `"required":true`, `"required": true`, `"required":false`, `"required": false`, `"any"`,
-	`"OBJECT"`, `"ARRAY"`, `"STRING"`, `"NUMBER"`, `"INTEGER"`, `"BOOLEAN"`,
+	`"anyOf":[]`, `"anyOf": []`, `"oneOf":[]`, `"oneOf": []`, `"allOf":[]`, `"allOf": []`, `"OBJECT"`, `"ARRAY"`, `"STRING"`, `"NUMBER"`, `"INTEGER"`, `"BOOLEAN"`,
 }
 
 // folded are keywords that providers refuse at the top of a function's schema: "schema
@@ -53,7 +60,12 @@ func isPlain(schema Raw) bool {
 			return false
 		}
 	}
-	return object && properties && !slices.ContainsFunc(suspicious, func(words string) bool { return jsonedit.Contains(schema, words) })
+	return object && properties && !isSuspicious(schema)
+}
+
+// isSuspicious says whether a schema may have what providers refuse.
+func isSuspicious(schema Raw) bool {
+	return slices.ContainsFunc(suspicious, func(words string) bool { return jsonedit.Contains(schema, words) })
 }
 
 // plainSchema returns a schema as every provider takes it: an object with properties at
@@ -281,6 +293,8 @@ func appendKeyword(dst []byte, name string, v *jsonedit.Value) []byte {
 	switch {
 	case name == "type":
 		return appendType(dst, v)
+	case slices.Contains(withSchemas, name) && v.Type() == jsonedit.TypeArray && len(v.GetArray()) == 0:
+		return dst // "anyOf must be a non-empty array"
 	case slices.Contains(withSchemas, name):
 		return appendPlain(jsonedit.AppendKey(dst, name), v)
 	case slices.Contains(withObjects, name) && v.Type() == jsonedit.TypeObject:

@@ -45,6 +45,21 @@ func TestSchemasOfFunctionsAreMadeWhatEveryProviderTakes(t *testing.T) {
 	}
 }
 
+func TestSchemasOfAnswersAreInTheLatestDraft(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"type":"object","properties":{"a":{"type":"array","items":[{"type":"string"}]}}}`:                             `{"type":"object","properties":{"a":{"type":"array","prefixItems":[{"type":"string"}],"items":{}}}}`,
+		`{"type":"object","properties":{"a":{"type":"integer","minimum":0,"exclusiveMinimum":true}}}`:                   `{"type":"object","properties":{"a":{"type":"integer","exclusiveMinimum":0}}}`,
+		`{"type":"object","properties":{"a":{"type":"string","required":true}}}`:                                        `{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}`,
+		`{"type":"object","properties":{"a":{"type":"string","anyOf":[]}}}`:                                             `{"type":"object","properties":{"a":{"type":"string"}}}`,
+		`{"anyOf":[{"type":"object","properties":{"a":{"type":"string"}}},{"type":"array","items":{"type":"string"}}]}`: `{"anyOf":[{"type":"object","properties":{"a":{"type":"string"}}},{"type":"array","items":{"type":"string"}}]}`,
+	} {
+		r := &Request{ResponseFormat: ResponseFormat{Type: "json_schema", Schema: Raw(schema)}}
+		if r.FitSchemas(); string(r.ResponseFormat.Schema) != want {
+			t.Errorf("%s: got %s, want %s", schema, r.ResponseFormat.Schema, want)
+		}
+	}
+}
+
 func TestSchemasThatAllProvidersTakeStayAsTheyAre(t *testing.T) {
 	for _, schema := range []string{
 		`{"type": "object", "properties": {"a": {"type": "string", "minimum": 1}, "required": {"type": "boolean"}}, "required": [] }`,

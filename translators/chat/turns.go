@@ -25,22 +25,22 @@ type Block struct {
 }
 
 // Opening is sent when a provider requires a text from the user and the client
-// sent none. It is not blank because blank text is refused.
+// sent none. It is not blank because blank text is refused. It must not be changed.
 var Opening = &Part{Kind: Text, Text: jsonedit.Plain(".")}
 
 // OpeningTurn returns a user turn that holds only Opening.
 func OpeningTurn() Turn { return Turn{Role: User, Blocks: []Block{{Part: Opening}}} }
 
-// Continuing is what the user says last where a model has to answer a user and the
+// continuing is what the user says last where a model has to answer a user and the
 // client wants it to go on with what it said.
-var Continuing = &Part{Kind: Text, Text: jsonedit.Plain("Continue.")}
+var continuing = &Part{Kind: Text, Text: jsonedit.Plain("Continue.")}
 
 // UserLast returns turns that end with the user's.
 func UserLast(turns []Turn) []Turn {
 	if n := len(turns); n == 0 || turns[n-1].Role == User {
 		return turns
 	}
-	return append(turns, Turn{Role: User, Blocks: []Block{{Part: Continuing}}})
+	return append(turns, Turn{Role: User, Blocks: []Block{{Part: continuing}}})
 }
 
 // Arrange sorts all messages except system messages into alternating turns,

@@ -21,7 +21,7 @@ func (chatV2) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 	if err := oneKind(r); err != nil {
 		return nil, err
 	}
-	r = limits.Fit(r)
+	r = worded(limits.Fit(r))
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
 	dst = append(jsonedit.AppendName(dst, "messages"), '[')
 	w := messageWriter{dst: dst, first: len(dst)}
@@ -46,7 +46,7 @@ func (chatV2) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 	}
 	dst = appendResponseFormat(dst, &r.ResponseFormat, "json_schema")
 	dst = appendThinking(dst, r)
-	return append(appendNatives(dst, r, natives), '}'), nil
+	return append(r.AppendExtra(dst, natives...), '}'), nil
 }
 
 // ParseResponse implements chat.Upstream.
@@ -81,6 +81,20 @@ func appendResponseFormat(dst []byte, f *chat.ResponseFormat, schema string) []b
 	}
 	dst = append(jsonedit.AppendName(dst, "response_format"), `{"type":"json_object"`...)
 	return append(jsonedit.AppendRaw(dst, schema, f.Schema), '}')
+}
+
+// worded returns r with an instruction in place of the form of the answer, if functions
+// or documents stand beside it: Cohere refuses the two together.
+// https://docs.cohere.com/docs/structured-outputs#json-mode
+func worded(r *chat.Request) *chat.Request {
+	form := r.ResponseFormat.Instruction()
+	if form == "" || !r.Functions() && r.Lookup("documents") == nil {
+		return r
+	}
+	with := *r
+	with.ResponseFormat = chat.ResponseFormat{}
+	with.Messages = append([]chat.Message{{Role: chat.System, Parts: []chat.Part{{Kind: chat.Text, Text: jsonedit.Plain(form)}}}}, r.Messages...)
+	return &with
 }
 
 // budgets holds the tokens for thinking by effort, since Cohere has no efforts.
@@ -291,6 +305,8 @@ func (w *messageWriter) result(p *chat.Part, i int) error {
 		switch {
 		case part.Kind == chat.Text:
 			w.dst = appendTextBlock(w.dst, part.Text)
+		case part.Kind == chat.Image:
+			w.dst = appendTextBlock(w.dst, chat.ImageLeftOut)
 		case part.Kind == chat.Opaque && part.Type == "document":
 			w.dst = append(w.dst, part.Raw...)
 		default:
@@ -301,17 +317,23 @@ func (w *messageWriter) result(p *chat.Part, i int) error {
 	return nil
 }
 
-// resultText returns the text of a tool's result.
+// resultText returns the text of a tool's result. No model of Cohere that calls tools
+// sees images. https://docs.cohere.com/docs/command-a-vision
 func resultText(p *chat.Part, i int) (string, error) {
 	var b strings.Builder
 	for j := range p.Parts {
-		if p.Parts[j].Kind != chat.Text {
+		said := p.Parts[j].Text
+		switch p.Parts[j].Kind {
+		case chat.Text:
+		case chat.Image:
+			said = chat.ImageLeftOut
+		default:
 			return "", cannotSend(&p.Parts[j], i, j)
 		}
 		if len(p.Parts) == 1 {
-			return p.Parts[j].Text.String(), nil
+			return said.String(), nil
 		}
-		b.WriteString(p.Parts[j].Text.String())
+		b.WriteString(said.String())
 	}
 	return b.String(), nil
 }

@@ -1,6 +1,7 @@
 package cohere
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -30,7 +31,7 @@ func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, e
 		return nil, &chat.RequestError{Message: "request body is not valid JSON"}
 	}
 	dst = jsonedit.AppendString(append(dst, `{"model":`...), t.Model)
-	inputType := firstOf(v.GetString("input_type"), t.Options.Cohere.EmbeddingInputType, defaultInputType)
+	inputType := cmp.Or(v.GetString("input_type"), t.Options.Cohere.EmbeddingInputType, defaultInputType)
 	if dst, err = appendInputs(dst, v, inputType); err != nil {
 		return nil, err
 	}
@@ -55,15 +56,6 @@ func (embed) AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, e
 		}
 	}
 	return append(dst, '}'), nil
-}
-
-func firstOf(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // appendInputs writes texts, images, or both as inputs, and input_type.

@@ -26,7 +26,7 @@ var Fields = provider.Fields{
 	"tool_choice":      provider.Mapped.With("tool_choice; for one function the others are left out"),
 	"functions":        provider.Mapped.With("tools"),
 	"function_call":    provider.Mapped.With("tool_choice"),
-	"response_format":  provider.Mapped.With("response_format of type json_object"),
+	"response_format":  provider.Mapped.With("response_format of type json_object; beside tools or documents an instruction in a system message"),
 	"reasoning_effort": provider.Mapped.With("thinking"),
 	"extra_body":       provider.Mapped.With("merged into the body"),
 

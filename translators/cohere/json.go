@@ -20,12 +20,3 @@ func appendWithin(dst []byte, name string, value chat.Number, low, high chat.Num
 	}
 	return jsonedit.AppendRaw(dst, name, value)
 }
-
-// appendNatives writes Cohere's own members, which a client may send in any
-// format.
-func appendNatives(dst []byte, r *chat.Request, names []string) []byte {
-	for _, name := range names {
-		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
-	}
-	return dst
-}

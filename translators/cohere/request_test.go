@@ -228,3 +228,26 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+// Agents of every SDK ask for a JSON answer beside their tools, and have tools that
+// return images; Cohere takes neither.
+func TestJSONBesideToolsIsAskedForInWords(t *testing.T) {
+	const schema = `"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{"type":"object"}}}`
+	for in, want := range map[string]string{
+		`{` + hello + `,` + weather + `,` + schema + `}`: `{"role":"system","content":"Answer with one valid JSON value and nothing else. It must match this JSON schema: {\"type\":\"object\"}"}`,
+		`{` + hello + `,` + schema + `}`:                 `"response_format":{"type":"json_object","json_schema":{"type":"object"}}`,
+	} {
+		body, err := request(openai.Chat, Chat, in)
+		if err != nil || !strings.Contains(body, want) || strings.Contains(body, "response_format") == strings.Contains(in, `"tools"`) {
+			t.Errorf("%s became %s, %v", in, body, err)
+		}
+	}
+}
+
+func TestImagesOfResultsAreLeftOutInWords(t *testing.T) {
+	body, err := request(openai.Responses, Chat, `{"input":[{"role":"user","content":"x"},{"type":"function_call","call_id":"a","name":"f","arguments":"{}"},`+
+		`{"type":"function_call_output","call_id":"a","output":[{"type":"input_text","text":"see "},{"type":"input_image","image_url":"data:image/png;base64,QQ=="}]}]}`)
+	if want := `"content":"see [An image was left out here: this model takes no images.]"`; err != nil || !strings.Contains(body, want) {
+		t.Errorf("%s, %v", body, err)
+	}
+}

@@ -353,7 +353,7 @@ func thoughtful(plain string) func(*target.Target) *provider.History {
 //	https://docs.databricks.com/aws/en/machine-learning/model-serving/query-chat-models (prompt caching)
 func databricksHistory(t *target.Target) *provider.History {
 	return &provider.History{
-		Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned, CacheControl: strings.HasPrefix(t.Model, "databricks-claude-"),
+		Only: known, Calls: knownOfCalls, Thought: provider.ThoughtSigned, CacheControl: strings.Contains(t.Model, "claude-"),
 	}
 }
 

@@ -1,8 +1,12 @@
 package compatible
 
 import (
+	"slices"
+	"strings"
+
 	"go-ai-proxy/translators/anthropic"
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/openai"
 	"go-ai-proxy/translators/provider"
 )
 
@@ -79,21 +83,45 @@ const cerebrasPage = "https://inference-docs.cerebras.ai/capabilities/reasoning"
 
 // onDatabricks are the models that Databricks serves. Claude is asked to think in its
 // own words.
-var onDatabricks = provider.Families{
+var onDatabricks = inUnityCatalog(provider.Families{
 	{Prefix: "databricks-claude-3-5-", Document: databricksPage},
-	{Prefix: "databricks-claude-", Thinking: anthropic.Thinking, Document: databricksPage},
+	{Prefix: "databricks-claude-3-", Thinking: anthropic.Thinking, Document: databricksPage},
+	{Prefix: "databricks-claude-sonnet-4-", Thinking: anthropic.Thinking, Document: databricksPage},
+	{Prefix: "databricks-claude-haiku-4-", Thinking: anthropic.Thinking, Document: databricksPage},
+	{Prefix: "databricks-claude-opus-4-7-", Thinking: anthropic.Thinking, Refuses: samplers, Document: databricksRefuses, Read: pagesRead},
+	{Prefix: "databricks-claude-opus-4-8-", Thinking: anthropic.Thinking, Refuses: samplers, Document: databricksRefuses, Read: pagesRead},
+	{Prefix: "databricks-claude-opus-4-", Thinking: anthropic.Thinking, Document: databricksPage},
+	{Prefix: "databricks-claude-", Thinking: anthropic.Thinking, Refuses: samplers, Document: databricksRefuses, Read: pagesRead},
 	{Prefix: "databricks-gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-1-", Efforts: []string{"none", "low", "medium", "high"}, Searches: true, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Searches: true, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Searches: true, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-5-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Searches: true, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-6-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, QuietTools: true, Searches: true, Document: databricksPage},
-	{Prefix: "databricks-gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-1-", Efforts: []string{"none", "low", "medium", "high"}, Refuses: openai.Sampling, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-2-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: openai.Sampling, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-4-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: openai.Sampling, QuietTools: true, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-5-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: openai.Sampling, QuietTools: true, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-6-", Efforts: []string{"none", "low", "medium", "high", "xhigh"}, Refuses: openai.Sampling, QuietTools: true, Searches: true, Document: databricksPage},
+	{Prefix: "databricks-gpt-5-", Efforts: []string{"minimal", "low", "medium", "high"}, Refuses: openai.Sampling, Searches: true, Document: databricksPage},
 	{Prefix: "databricks-gemini-", Efforts: []string{"low", "medium", "high"}, Document: databricksPage},
 	{Prefix: "databricks-", Document: databricksPage},
+})
+
+// inUnityCatalog adds the other names of the rows' models, which are services of Unity
+// Catalog as well: system.ai.gpt-5 is databricks-gpt-5.
+// https://docs.databricks.com/aws/en/generative-ai/foundation-models/query-by-type
+func inUnityCatalog(rows provider.Families) provider.Families {
+	for _, row := range slices.Clone(rows) {
+		row.Prefix = "system.ai." + strings.TrimPrefix(row.Prefix, "databricks-")
+		rows = append(rows, row)
+	}
+	return rows
 }
 
-const databricksPage = "https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models"
+// samplers are what Claude refuses from Opus 4.7 on, on every platform: "Model
+// us.anthropic.claude-opus-4-7 does not support the temperature parameter."
+var samplers = []string{"temperature", "top_p", "top_k"}
+
+const (
+	databricksPage    = "https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models"
+	databricksRefuses = "https://github.com/BerriAI/litellm/pull/28115"
+)
 
 // onGroq are the models that Groq serves. The others do not reason.
 var onGroq = provider.Families{

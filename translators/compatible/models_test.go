@@ -79,6 +79,20 @@ func named(name string) *provider.Provider {
 }
 
 // "Thinking mode does not support this tool_choice".
+func TestSamplingIsNotAskedOfModelsOnDatabricksThatRefuseIt(t *testing.T) {
+	for model, taken := range map[string]bool{
+		"databricks-claude-opus-4-7": false, "system.ai.claude-opus-4-8": false, "databricks-claude-sonnet-5": false, "databricks-claude-mythos-6": false, "databricks-gpt-5": false, "system.ai.gpt-5-4-mini": false,
+		"databricks-claude-opus-4-6": true, "databricks-claude-sonnet-4-5": true, "databricks-claude-haiku-4-5": true, "databricks-claude-3-7-sonnet": true, "databricks-gemini-2-5-pro": true, "databricks-llama-4-maverick": true, "system.ai.gpt-oss-120b": true,
+	} {
+		if onDatabricks.Of(model).Takes("temperature") != taken {
+			t.Errorf("%s takes a temperature: want %t", model, taken)
+		}
+	}
+	if row := onDatabricks.Of("system.ai.claude-sonnet-4-5"); row == nil || row.Thinking == nil {
+		t.Error("a service of Unity Catalog is not known as the model that it is")
+	}
+}
+
 func TestDemandForACallIsMadeOfModelsThatThinkAsTheyTakeIt(t *testing.T) {
 	const forced, words = `"tool_choice":"required"`, `Answer by calling one of the tools.`
 	for _, c := range []struct{ provider, model, effort, want, not string }{

@@ -19,24 +19,18 @@ func AppendSSE(dst []byte, event, data []byte) []byte {
 		}
 		dst = append(dst, '\n')
 	}
-	dst = appendField(dst, "data: ", data)
+	dst = appendData(dst, data)
 	return append(dst, '\n')
 }
 
-// AppendComment writes a block of one comment to dst, which clients ignore:
-// it keeps a connection alive.
-func AppendComment(dst, text []byte) []byte {
-	return append(appendField(dst, ": ", text), '\n')
-}
-
-// appendField writes a line for each line of value, which may end in LF, CRLF
+// appendData writes a `data:` line for each line of value, which may end in LF, CRLF
 // or CR. Each byte is looked at once for either: the next one of the other kind
 // may be far away.
-func appendField(dst []byte, name string, value []byte) []byte {
+func appendData(dst, value []byte) []byte {
 	lf, cr := offset(value, 0, '\n'), offset(value, 0, '\r')
 	for from := 0; ; {
 		end := min(lf, cr)
-		dst = append(dst, name...)
+		dst = append(dst, "data: "...)
 		dst = append(dst, value[from:end]...)
 		dst = append(dst, '\n')
 		if end == len(value) {

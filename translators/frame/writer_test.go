@@ -28,17 +28,6 @@ func TestWrittenEventsAreReadBack(t *testing.T) {
 	}
 }
 
-func TestCommentsHaveNoData(t *testing.T) {
-	got := string(AppendComment(nil, []byte("keep\n\ndata: forged")))
-	if want := ": keep\n: \n: data: forged\n\n"; got != want {
-		t.Errorf("%q", got)
-	}
-	events, err := read(SSE, strings.NewReader(got), 0)
-	if err != nil || len(events) != 1 || !events[0].NoData {
-		t.Errorf("%v, %v", events, err)
-	}
-}
-
 func TestSDKReadsWrittenFrames(t *testing.T) {
 	in := AppendEventStream(nil, []Header{{":event-type", "chunk"}, {":message-type", "event"}, {"long", strings.Repeat("x", 1<<16)}}, []byte(`{"bytes":"e30="}`))
 	in = AppendEventStream(in, nil, nil)

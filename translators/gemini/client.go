@@ -92,7 +92,7 @@ func ofModel(format provider.Format) *provider.API {
 
 // repeating is ofModel for bodies that also name the model.
 func repeating(format provider.Format) *provider.API {
-	return &provider.API{Format: format, Model: provider.ModelInPath, Remodel: SetModel}
+	return &provider.API{Format: format, Model: provider.ModelInPath, Remodel: setModel}
 }
 
 var (

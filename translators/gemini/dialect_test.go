@@ -18,6 +18,22 @@ import (
 	"go-ai-proxy/translators/origin"
 )
 
+// Google's SDK for Python sends base64url; other APIs refuse it.
+func TestInlineDataIsHandedOnAsStandardBase64(t *testing.T) {
+	for sent, want := range map[string]string{
+		"iVBO": "iVBO", "_-_-": "/+/+", "_w==": "/w==", "_w": "/w==", "-_A": "+/A=", "AAA": "AAA=", "a+/b": "a+/b", "": "", "A": "A==",
+		`\u002b\/Aa`: "+/Aa",
+	} {
+		got, err := chat.ParseRequest(Dialect, []byte(`{"contents":[{"parts":[{"text":"see"},{"inlineData":{"mimeType":"image/png","data":"`+sent+`"}}]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data := got.Messages[0].Parts[1].Media.Data.String(); data != want {
+			t.Errorf("%s became %s, want %s", sent, data, want)
+		}
+	}
+}
+
 func TestClientRequest(t *testing.T) {
 	const body = `{
 		"system_instruction":{"parts":{"text":"Be brief."}},

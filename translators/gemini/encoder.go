@@ -85,7 +85,7 @@ func appendCall(dst, id, name, arguments []byte) []byte {
 	case len(arguments) == 0:
 		dst = append(dst, '{', '}')
 	case isObject(string(arguments)):
-		dst = append(dst, arguments...)
+		dst = append(dst, jsonedit.Flat(arguments)...)
 	default:
 		dst = append(jsonedit.AppendText(append(dst, '{'), "arguments", arguments), '}')
 	}

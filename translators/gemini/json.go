@@ -1,6 +1,10 @@
 package gemini
 
-import "go-ai-proxy/translators/jsonedit"
+import (
+	"strings"
+
+	"go-ai-proxy/translators/jsonedit"
+)
 
 // isObject reports whether s is one valid JSON object.
 func isObject(s string) bool {
@@ -25,4 +29,19 @@ func first(v *jsonedit.Value, names ...string) *jsonedit.Value {
 		}
 	}
 	return nil
+}
+
+// urlToStandard turns the letters that only base64url has into those of base64.
+var urlToStandard = strings.NewReplacer("-", "+", "_", "/")
+
+// standardBase64 returns base64 in the standard alphabet and with padding. Gemini's API
+// takes either alphabet, with and without padding, as all protocol buffers in JSON do,
+// and Google's SDK for Python sends the URL alphabet; other APIs take the standard one.
+// https://protobuf.dev/programming-guides/json/#field-representation
+func standardBase64(data jsonedit.Text) jsonedit.Text {
+	s := data.String()
+	if strings.IndexByte(s, '-') < 0 && strings.IndexByte(s, '_') < 0 && len(s)%4 == 0 {
+		return data
+	}
+	return jsonedit.Plain(urlToStandard.Replace(s) + "=="[:min(-len(s)&3, 2)])
 }

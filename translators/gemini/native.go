@@ -91,10 +91,10 @@ func below(path string) pathFunc {
 	}
 }
 
-// SetModel returns the body of embedContent or batchEmbedContents with model in each
+// setModel returns the body of embedContent or batchEmbedContents with model in each
 // place that names one, since Google requires the model of the URL. It returns body
 // itself if it names none.
-func SetModel(body []byte, model string) []byte {
+func setModel(body []byte, model string) []byte {
 	if !jsonedit.Contains(body, `"model"`) {
 		return body
 	}

@@ -11,7 +11,7 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// SetModel changes models and nothing else, and leaves valid JSON valid.
+// setModel changes models and nothing else, and leaves valid JSON valid.
 func FuzzSetModel(f *testing.F) {
 	f.Add([]byte(`{"model":"models/a","content":{"parts":[]}}`))
 	f.Add([]byte(`{"requests":[{"model":"models/a","x":1.50},{"y":[]},3]}`))
@@ -21,11 +21,11 @@ func FuzzSetModel(f *testing.F) {
 		if _, err := jsonedit.Object(body, nil); err != nil {
 			return
 		}
-		out := SetModel(body, "m")
+		out := setModel(body, "m")
 		if _, err := jsonedit.Object(out, nil); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		if again := SetModel(out, "m"); string(again) != string(out) {
+		if again := setModel(out, "m"); string(again) != string(out) {
 			t.Errorf("%s becomes %s", out, again)
 		}
 	})

@@ -125,7 +125,7 @@ func parsePart(p *jsonedit.Value) (chat.Part, bool) {
 	if blob := first(p, "inlineData", "inline_data"); blob != nil {
 		mime := string(first(blob, "mimeType", "mime_type").GetStringBytes())
 		part.Kind = kindOf(mime)
-		part.Media = &chat.Media{MIME: mime, Data: blob.GetText("data"), Filename: string(first(blob, "displayName", "display_name").GetStringBytes())}
+		part.Media = &chat.Media{MIME: mime, Data: standardBase64(blob.GetText("data")), Filename: string(first(blob, "displayName", "display_name").GetStringBytes())}
 		return part, true
 	}
 	if file := first(p, "fileData", "file_data"); file != nil {

@@ -30,7 +30,7 @@ type stream struct {
 // Next implements chat.Stream.
 func (s *stream) Next(ev frame.Event) ([]chat.Delta, error) {
 	s.deltas, s.buf = s.deltas[:0], s.buf[:0]
-	if len(ev.Data) == 0 {
+	if len(ev.Data) == 0 || string(ev.Data) == "[DONE]" { // OpenAI's end, which servers in between add
 		return nil, nil
 	}
 	v, err := s.ParseEvent(ev.Data)

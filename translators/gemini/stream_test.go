@@ -283,3 +283,29 @@ func FuzzStream(f *testing.F) {
 		Meter.Whole(data, &chat.Seen{})
 	})
 }
+
+func TestArgumentsOfSeveralLinesStayInOneEvent(t *testing.T) {
+	e := Dialect.NewEncoder(chat.Meta{ID: "1", Model: "m"})
+	var out []byte
+	for _, d := range []chat.Delta{
+		{Kind: chat.ToolStart, ID: []byte("c"), Name: []byte("f")}, {Kind: chat.ToolArguments, Text: []byte("{\n  \"q\": \"a\\nb\",\r\n")},
+		{Kind: chat.ToolArguments, Text: []byte("  \"n\": 1\n}")}, {Kind: chat.Finish, Reason: chat.ToolCalls}, {Kind: chat.End},
+	} {
+		out = e.Append(out, &d)
+	}
+	for event := range strings.SplitSeq(strings.TrimSuffix(string(out), "\n\n"), "\n\n") {
+		if data, found := strings.CutPrefix(event, "data: "); !found || jsonedit.Valid([]byte(data)) != nil || strings.Contains(data, "\r") {
+			t.Errorf("an event is %q", event)
+		}
+	}
+	if !strings.Contains(string(out), `"q": "a\nb"`) {
+		t.Errorf("arguments of %s", out)
+	}
+}
+
+func TestOpenAIsEndMarkerIsNoEventOfGemini(t *testing.T) {
+	on := onPublic("m")
+	if deltas, err := Generate.NewStream(&on).Next(frame.Event{Data: []byte("[DONE]")}); err != nil || len(deltas) != 0 {
+		t.Errorf("got %v, %v", deltas, err)
+	}
+}

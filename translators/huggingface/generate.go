@@ -141,8 +141,8 @@ func parse(body []byte) (*jsonedit.Value, error) {
 	return v, nil
 }
 
-// NoAnswer returns the error for a 200 without an answer, of chat, too.
-func NoAnswer(body []byte) error {
+// noAnswer returns the error for a 200 without an answer, of chat, too.
+func noAnswer(body []byte) error {
 	if _, err := parse(body); err != nil {
 		return err
 	}

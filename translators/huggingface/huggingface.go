@@ -15,9 +15,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// TextGeneration is POST / of a TGI server, which answers whole or streamed, as the
+// textGeneration is POST / of a TGI server, which answers whole or streamed, as the
 // body asks. On the router it is at the path of the model.
-var TextGeneration = &provider.Operation{
+var textGeneration = &provider.Operation{
 	Path:   func(t *target.Target, _ bool) (string, error) { return modelPath(t, "") },
 	Format: provider.HuggingfaceTGI,
 	Chat:   Generate,
@@ -25,8 +25,8 @@ var TextGeneration = &provider.Operation{
 	Fields: generateFields,
 }
 
-// FeatureExtraction is POST …/pipeline/feature-extraction: embeddings.
-var FeatureExtraction = &provider.Operation{
+// featureExtraction is POST …/pipeline/feature-extraction: embeddings.
+var featureExtraction = &provider.Operation{
 	Path: func(t *target.Target, _ bool) (string, error) {
 		return modelPath(t, "/pipeline/feature-extraction")
 	},

@@ -100,7 +100,7 @@ func TestModelIsThePath(t *testing.T) {
 	} {
 		tgt := to("llm/v1/completions", c.model)
 		tgt.Options.UpstreamURL = c.url
-		got, err := TextGeneration.Path(tgt, false)
+		got, err := textGeneration.Path(tgt, false)
 		var refused *chat.RequestError
 		if errors.As(err, &refused) {
 			got = "error: " + err.Error()
@@ -109,7 +109,7 @@ func TestModelIsThePath(t *testing.T) {
 			t.Errorf("%+v: got %s", c, got)
 		}
 	}
-	if got, _ := FeatureExtraction.Path(to("", "a/b"), false); got != "/hf-inference/models/a/b/pipeline/feature-extraction" {
+	if got, _ := featureExtraction.Path(to("", "a/b"), false); got != "/hf-inference/models/a/b/pipeline/feature-extraction" {
 		t.Error(got)
 	}
 }

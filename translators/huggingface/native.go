@@ -7,9 +7,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Native holds the operations at TGI's own paths, for its clients.
+// native holds the operations at TGI's own paths, for its clients.
 // https://huggingface.github.io/text-generation-inference
-var Native = map[provider.Format]*provider.Operation{
+var native = map[provider.Format]*provider.Operation{
 	provider.HuggingfaceTGI: {Path: generatePath, Format: provider.HuggingfaceTGI, Meter: Meter, Tune: tune},
 }
 

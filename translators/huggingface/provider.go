@@ -19,7 +19,7 @@ var Provider = provider.Provider{
 	Embeds:     true,
 	ModelLands: target.InModel,
 	Base:       provider.At("https://router.huggingface.co"),
-	Native:     Native,
+	Native:     native,
 	Client:     &Client,
 	Reasons:    reasons,
 	Header: func(t *target.Target) (headers [][2]string) {
@@ -37,11 +37,11 @@ var Provider = provider.Provider{
 				"model", "messages", "stream", "stream_options", "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "n",
 				"presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
 			},
-			Rename: compatible.OlderLimit, Rewrite: compatible.ReasoningContent, Request: compatible.SystemRole, NoAnswer: NoAnswer,
+			Rename: compatible.OlderLimit, Rewrite: compatible.ReasoningContent, Request: compatible.SystemRole, NoAnswer: noAnswer,
 			History: compatible.StrictHistory,
 		}),
-		route.Completions: TextGeneration,
-		route.Embeddings:  FeatureExtraction,
+		route.Completions: textGeneration,
+		route.Embeddings:  featureExtraction,
 		// https://developer.konghq.com/ai-gateway/ai-providers/huggingface/
 		route.ImageGenerations: {Path: provider.Path("/v1/images/generations"), Format: provider.OpenAIImages, Meter: openai.MediaMeter, NoStream: true},
 		route.Transcriptions:   openai.TranscriptionsAt(provider.Path("/v1/audio/transcriptions")),

@@ -248,12 +248,3 @@ func Join(dst []byte, pieces [][]byte) []byte {
 	}
 	return dst
 }
-
-// Len is the length of all pieces in bytes.
-func Len(pieces [][]byte) int {
-	n := 0
-	for _, p := range pieces {
-		n += len(p)
-	}
-	return n
-}

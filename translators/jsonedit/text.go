@@ -170,7 +170,7 @@ func (t Text) AppendObject(dst []byte) ([]byte, bool) {
 	return dst[:from+copy(dst[from:], object)], true
 }
 
-// AppendMember writes a member with this text to dst; see write.go.
+// AppendMember writes a member with this text to dst, as the function AppendText does.
 func (t Text) AppendMember(dst []byte, name string) []byte { return t.Append(AppendName(dst, name)) }
 
 // AppendOptional is like AppendMember, but writes nothing if the text is empty.

@@ -1,6 +1,7 @@
 package jsonedit
 
 import (
+	"bytes"
 	"strconv"
 	"unsafe"
 )
@@ -32,6 +33,21 @@ func AppendName(dst []byte, name string) []byte {
 // AppendKey is like AppendName, for names that may need escapes.
 func AppendKey[T ~string | ~[]byte](dst []byte, name T) []byte {
 	return append(AppendString(AppendComma(dst), shared(&name)), ':')
+}
+
+// Flat returns valid JSON on one line, as the data of an event must be: value itself if
+// it has no other, else a copy. Line breaks in JSON are white space.
+func Flat(value []byte) []byte {
+	if bytes.IndexByte(value, '\n') < 0 && bytes.IndexByte(value, '\r') < 0 {
+		return value
+	}
+	flat := bytes.Clone(value)
+	for i, c := range flat {
+		if c == '\n' || c == '\r' {
+			flat[i] = ' '
+		}
+	}
+	return flat
 }
 
 // AppendRaw writes a member whose value is JSON; nothing if value is empty.

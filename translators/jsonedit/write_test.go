@@ -100,3 +100,12 @@ func TestMembersAreWrittenWithoutAllocating(t *testing.T) {
 		t.Errorf("%v allocations", allocated)
 	}
 }
+
+func TestFlatPutsJSONOnOneLine(t *testing.T) {
+	for value, want := range map[string]string{"{\n\t\"a\\n\": [1,\r\n2]\n}": `{ 	"a\n": [1,  2] }`, `{"a":1}`: `{"a":1}`, "": ""} {
+		given := []byte(value)
+		if got := string(jsonedit.Flat(given)); got != want || string(given) != value {
+			t.Errorf("%q: got %q, want %q", given, got, want)
+		}
+	}
+}

@@ -8,7 +8,7 @@ import (
 
 func TestRawLlama2Conforms(t *testing.T) {
 	const noTools, noThoughts = "the template has no place for tools", "the model does not think aloud"
-	conformance.Run(t, &Raw, conformance.Options{Name: "raw", Lacks: map[string]string{
+	conformance.Run(t, &rawProvider, conformance.Options{Name: "raw", Lacks: map[string]string{
 		"tools":                   noTools,
 		"tools_text":              noTools,
 		"tool_result":             noTools,

@@ -3,7 +3,7 @@
 // model's own template; an answer is the text, preceded by the prompt. There are no
 // streams, no tools and no token counts.
 //
-// Start with Provider, in provider.go; then Raw, and prompt.go for the template.
+// Start with Provider, in provider.go; then rawProvider, and prompt.go for the template.
 package llama2
 
 import (
@@ -17,9 +17,9 @@ import (
 	"go-ai-proxy/translators/target"
 )
 
-// Raw is an endpoint of the raw format. Its path is that of upstream_url: such
+// rawProvider is an endpoint of the raw format. Its path is that of upstream_url: such
 // endpoints have no path in common.
-var Raw = provider.Provider{
+var rawProvider = provider.Provider{
 	Name: "llama2",
 	Operations: map[route.Type]*provider.Operation{
 		route.Chat:        {Path: root, Format: provider.Llama2Raw, Chat: Chat, Fields: Fields, NoStream: true},

@@ -14,7 +14,7 @@ import (
 // Provider is a self-hosted server of a Llama 2 model. The option llama2_format says
 // which format it has: "raw", "ollama" or "openai".
 var Provider = provider.InFormats(openAI, func(t *target.Target) string { return t.Options.Llama2Format },
-	map[string]*provider.Provider{"raw": &Raw, "ollama": &ollama.Provider})
+	map[string]*provider.Provider{"raw": &rawProvider, "ollama": &ollama.Provider})
 
 // openAI is a server with OpenAI's format.
 var openAI = &provider.Provider{

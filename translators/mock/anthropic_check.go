@@ -37,11 +37,12 @@ type anthropicRequest struct {
 			Schema json.RawMessage `json:"schema"`
 		} `json:"format"`
 	} `json:"output_config"`
-	ServiceTier   *string  `json:"service_tier"`
-	Speed         *string  `json:"speed"`
-	StopSequences []string `json:"stop_sequences"`
-	Stream        *bool    `json:"stream"`
-	Temperature   *float64 `json:"temperature"`
+	OutputFormat  json.RawMessage `json:"output_format"` // what output_config.format was in its beta
+	ServiceTier   *string         `json:"service_tier"`
+	Speed         *string         `json:"speed"`
+	StopSequences []string        `json:"stop_sequences"`
+	Stream        *bool           `json:"stream"`
+	Temperature   *float64        `json:"temperature"`
 	Thinking      *struct {
 		Type    string `json:"type"`
 		Budget  *int   `json:"budget_tokens"`

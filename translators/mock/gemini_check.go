@@ -2,6 +2,7 @@ package mock
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ type geminiPart struct {
 
 type geminiBlob struct {
 	MIMEType    string `json:"mimeType"`
-	Data        []byte `json:"data"`
+	Data        blob   `json:"data"`
 	DisplayName string `json:"displayName"`
 }
 
@@ -429,4 +430,19 @@ func camel(v any) any {
 		return named
 	}
 	return v
+}
+
+// blob is base64 in either alphabet, with or without padding.
+// https://protobuf.dev/programming-guides/json/#field-representation
+type blob []byte
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (b *blob) UnmarshalJSON(text []byte) error {
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil {
+		return err
+	}
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(s), "="))
+	*b = raw
+	return err
 }

@@ -2,11 +2,11 @@ package ollama
 
 import "go-ai-proxy/translators/provider"
 
-// Families are the families that cannot think, whose server refuses to ask them to
+// families are the families that cannot think, whose server refuses to ask them to
 // ("does not support thinking"), and those that think by level. All others are asked
 // as the client wants. A model is listed when the library does not give it the
 // capability thinking.
-var Families = provider.Families{
+var families = provider.Families{
 	{Prefix: "gpt-oss-", Efforts: []string{"low", "medium", "high"}, Document: "https://docs.ollama.com/capabilities/thinking"},
 	{Prefix: "llama", Document: library + "/llama3.3"},
 	{Prefix: "codellama", Document: library + "/codellama"},

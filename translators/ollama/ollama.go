@@ -38,7 +38,7 @@ var Provider = provider.Provider{
 
 // edit has what the models take. The requests of Ollama's own clients are not changed
 // by it: the families refuse no member.
-var edit = provider.Edit{Models: Families, Refusals: []provider.Refusal{
+var edit = provider.Edit{Models: families, Refusals: []provider.Refusal{
 	{Status: 400, Words: []string{"does not support thinking"}, What: "think", Without: provider.WithoutMember("think"), Document: "https://docs.ollama.com/capabilities/thinking"},
 }}
 

@@ -67,9 +67,9 @@ func (generateFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Reques
 	if len(system.texts) > 0 {
 		dst = jsonedit.AppendText(dst, "system", system.text())
 	} else {
-		dst = appendNatives(dst, r, "system")
+		dst = r.AppendExtra(dst, "system")
 	}
-	return appendRest(appendNatives(dst, r, generateNatives...), t, r)
+	return appendRest(r.AppendExtra(dst, generateNatives...), t, r)
 }
 
 var errTwoFormats = &chat.RequestError{
@@ -91,7 +91,7 @@ func appendRest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if dst, err = appendOptions(dst, r); err != nil {
 		return nil, err
 	}
-	dst = appendNatives(dst, r, "keep_alive", "truncate", "shift")
+	dst = r.AppendExtra(dst, "keep_alive", "truncate", "shift")
 	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
 	return append(dst, '}'), nil
 }
@@ -102,7 +102,7 @@ func appendFormat(dst []byte, r *chat.Request) []byte {
 	f := &r.ResponseFormat
 	switch {
 	case r.Lookup("format") != nil:
-		return appendNatives(dst, r, "format")
+		return r.AppendExtra(dst, "format")
 	case f.Type == "json_schema" && len(f.Schema) > 0:
 		return jsonedit.AppendRaw(dst, "format", f.Schema)
 	case f.Type == "json_schema", f.Type == "json_object":
@@ -122,12 +122,12 @@ var levels = map[string]string{
 // words wins. A budget is no level: servers before levels know true and false only.
 func appendThink(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if r.Lookup("think") != nil {
-		return appendNatives(dst, r, "think"), nil
+		return r.AppendExtra(dst, "think"), nil
 	}
 	if _, ok := levels[r.ReasoningEffort]; !ok && r.ReasoningEffort != "" {
 		return nil, &chat.RequestError{Field: "reasoning_effort", Message: "must be none, minimal, low, medium, high, xhigh or max"}
 	}
-	model := Families.Of(t.Model)
+	model := families.Of(t.Model)
 	level := model.Effort(provider.Effort(r))
 	switch {
 	case level == "":
@@ -211,14 +211,6 @@ func appendTools(dst []byte, r *chat.Request) ([]byte, error) {
 		dst = jsonedit.AppendText(dst, "tool_choice", choice.Mode)
 	}
 	return dst, nil
-}
-
-// appendNatives writes Ollama's own members as the client sent them.
-func appendNatives(dst []byte, r *chat.Request, names ...string) []byte {
-	for _, name := range names {
-		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
-	}
-	return dst
 }
 
 // content is the content of parts in Ollama's form: one text, and images.

@@ -30,7 +30,7 @@ func (l *BatchLine) Translate(t *target.Target, op *provider.Operation) ([]byte,
 	return op.Chat.AppendRequest(nil, t, r)
 }
 
-// NeedLines returns the error for a client that names a file where a provider has no
+// NeedLines returns the *chat.RequestError for a client that names a file where a provider has no
 // files.
 func (b *NewBatch) NeedLines() error {
 	if len(b.Lines) > 0 {

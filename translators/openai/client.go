@@ -84,9 +84,9 @@ var Client = provider.ClientFormat{
 // checkPrompt requires messages for chat and a prompt for completions, with Kong's
 // texts.
 func checkPrompt(body []jsonedit.Member, wanted route.Type) error {
-	messages := provider.Filled(jsonedit.Find(body, "messages"))
+	messages := provider.HasElements(jsonedit.Find(body, "messages"))
 	p := jsonedit.Find(body, "prompt")
-	prompt := jsonedit.IsString(p) || provider.Filled(p)
+	prompt := jsonedit.IsString(p) || provider.HasElements(p)
 	switch {
 	case messages && prompt:
 		return chat.NewError(http.StatusBadRequest, "request matches multiple LLM request formats")
@@ -110,7 +110,7 @@ func otherFormat(sent, wanted route.Type) error {
 }
 
 func checkInput(body []jsonedit.Member, _ route.Type) error {
-	if in := jsonedit.Find(body, "input"); !provider.Filled(in) && !provider.Text(in) {
+	if in := jsonedit.Find(body, "input"); !provider.HasElements(in) && !provider.HasText(in) {
 		return provider.Missing("input")
 	}
 	return nil
@@ -127,7 +127,7 @@ func checkResponses(body []jsonedit.Member, _ route.Type) error {
 
 // checkBatch requires the input of a batch: a file, or the requests themselves.
 func checkBatch(body []jsonedit.Member, _ route.Type) error {
-	if !provider.Text(jsonedit.Find(body, "input_file_id")) && !provider.Filled(jsonedit.Find(body, "requests")) {
+	if !provider.HasText(jsonedit.Find(body, "input_file_id")) && !provider.HasElements(jsonedit.Find(body, "requests")) {
 		e := chat.NewError(http.StatusBadRequest, "input_file_id: must name the file with the requests of the batch")
 		e.Param = "input_file_id"
 		return e

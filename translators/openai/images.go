@@ -126,9 +126,9 @@ func pictureOf(field string, value []byte) (*Picture, error) {
 	return &Picture{Type: kind, Data: data}, nil
 }
 
-// Inline returns the images that are in the request. It refuses those that are
-// elsewhere.
-func (r *NewImage) Inline() error {
+// NeedInline returns the *chat.RequestError for a client that says where an image is, where
+// a provider fetches none; nil if all images are in the request.
+func (r *NewImage) NeedInline() error {
 	for i := range r.Pictures {
 		if r.Pictures[i].Data == nil {
 			return &chat.RequestError{Field: fmt.Sprintf("images[%d]", i), Message: "must be in the request, as a file or a data URL: the provider fetches none"}

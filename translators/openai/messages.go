@@ -64,7 +64,9 @@ func (h *history) parseMessage(m *chat.Message, v *jsonedit.Value, i int) error 
 	default:
 		return refuse("role", "must be system, developer, user, assistant or tool")
 	}
-	if m.Parts, err = parseContent(m.Parts, o.Get("content")); err != nil {
+	// An empty list is refused where it would be all that the user says. An assistant
+	// that only calls tools, and a tool without output, say nothing as well.
+	if m.Parts, err = parseContent(m.Parts, o.Get("content")); err != nil && (m.Role == chat.User || !errors.Is(err, errEmptyContent)) {
 		return err
 	}
 	if m.Role != chat.Assistant {
@@ -215,7 +217,9 @@ func (h *history) parseToolResult(m *chat.Message, o *jsonedit.Value, role strin
 		// A result that was not stringified is its JSON text.
 		result.Parts = []chat.Part{{Kind: chat.Text, Text: jsonedit.PlainBytes(jsonedit.AppendValue(nil, content))}}
 	default:
-		result.Parts, err = parseContent(nil, content)
+		if result.Parts, err = parseContent(nil, content); errors.Is(err, errEmptyContent) {
+			err = nil // a tool without output
+		}
 	}
 	m.Parts = []chat.Part{result}
 	return err
@@ -236,7 +240,7 @@ func parseContent(parts []chat.Part, v *jsonedit.Value) ([]chat.Part, error) {
 	}
 	list := v.GetArray()
 	if len(list) == 0 {
-		return nil, errEmptyContent
+		return parts, errEmptyContent
 	}
 	if parts == nil {
 		parts = make([]chat.Part, 0, len(list))

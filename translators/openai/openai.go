@@ -20,9 +20,16 @@ var Provider = provider.Provider{
 			ResponsesAt("/v1/responses", origin.OpenAI), Families, nil)),
 		route.Completions: CompletionsAt("/v1/completions", provider.Edit{Drop: TopK}),
 		route.Embeddings:  EmbeddingsAt("/v1/embeddings"),
-		route.Responses:   ResponsesAt("/v1/responses", origin.OpenAI),
+		route.Responses:   responses,
 	}, otherRoutes),
 }
+
+// responses is the Responses API, as for clients that speak it.
+var responses = func() *provider.Operation {
+	op := ResponsesAt("/v1/responses", origin.OpenAI)
+	op.Untuned = Families.Refused
+	return op
+}()
 
 // otherRoutes are the operations that do not generate text.
 var otherRoutes = map[route.Type]*provider.Operation{
@@ -41,7 +48,7 @@ var otherRoutes = map[route.Type]*provider.Operation{
 	route.ImageGenerations: ImagesAt(provider.Path("/v1/images/generations")),
 	route.ImageEdits:       ImagesAt(provider.Path("/v1/images/edits")),
 	route.Videos:           RESTAt(provider.Path("/v1/videos"), provider.OpenAIVideo),
-	route.Realtime:         RealtimeAt(realtimePath),
+	route.Realtime:         realtimeAt(realtimePath),
 }
 
 // TopK is a member that OpenAI's API refuses ("Unrecognized request argument").

@@ -199,8 +199,8 @@ func ImagesAt(path func(*target.Target, bool) (string, error)) *provider.Operati
 	return &provider.Operation{Path: path, Format: provider.OpenAIImages, Meter: MediaMeter}
 }
 
-// RealtimeAt returns the Realtime API, a WebSocket with the model in the query.
-func RealtimeAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
+// realtimeAt returns the Realtime API, a WebSocket with the model in the query.
+func realtimeAt(path func(*target.Target, bool) (string, error)) *provider.Operation {
 	return &provider.Operation{Path: path, Format: provider.OpenAIRealtime, Meter: RealtimeMeter}
 }
 

@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -289,5 +290,21 @@ func TestPartsInTheFormOfOtherAPIsAreUnderstood(t *testing.T) {
 		if err != nil || !chattest.Equal(r.Messages[0].Parts[0], want) {
 			t.Errorf("%s: %v, %+v", part, err, r)
 		}
+	}
+}
+
+func TestEmptyContentOfCallsAndResultsSaysNothing(t *testing.T) {
+	req := parse(t, `{"messages":[{"role":"user","content":"weather?"},
+		{"role":"assistant","content":[],"reasoning_content":"look","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+		{"role":"tool","tool_call_id":"c1","content":[]}]}`)
+	var kinds []chat.PartKind
+	for _, p := range req.Messages[1].Parts {
+		kinds = append(kinds, p.Kind)
+	}
+	if want := []chat.PartKind{chat.Thinking, chat.ToolCall}; !slices.Equal(kinds, want) {
+		t.Errorf("the assistant's parts are %v, want %v", kinds, want)
+	}
+	if r := req.Messages[2].Parts[0]; r.ID != "c1" || r.Name != "f" || len(r.Parts) != 0 {
+		t.Errorf("the result is %+v, want none of c1", r)
 	}
 }

@@ -39,12 +39,12 @@ func NameOf(prefix, id string) (string, error) {
 	return string(name), nil
 }
 
-// NoSuchCall is what a client gets for an operation that the provider lacks.
+// NoSuchCall returns the *chat.RequestError for an operation that the provider lacks.
 func NoSuchCall(c *provider.Call) error {
 	return &chat.RequestError{Message: fmt.Sprintf("%s %s is not one of the operations that this provider has", c.Method, c.Path)}
 }
 
-// BatchOf reads the body of a new batch.
+// BatchOf reads the body of a new batch, which it aliases. Errors are *chat.RequestError.
 // https://platform.openai.com/docs/api-reference/batch/create
 func BatchOf(body []byte) (*NewBatch, error) {
 	members, err := jsonedit.Object(body, nil)

@@ -34,6 +34,8 @@ func readResponse(value []byte, seen *chat.Seen) {
 		switch string(m.Key) {
 		case "usage":
 			seen.HasUsage = ReadUsage(m.Value, &seen.Usage) || seen.HasUsage
+		case "id":
+			setText(&seen.ID, m.Value)
 		case "model":
 			setText(&seen.Model, m.Value)
 		case "service_tier":

@@ -29,6 +29,7 @@ type Partial struct {
 // part, with another operation for the requests that ask for more: its chat, or the same
 // API as translations write it. A configured URL may say that its chat is meant.
 func Partly(responses, other *provider.Operation, has *Partial) *provider.Operation {
+	responses.Untuned = other.Edit.Models.Refused
 	responses.Instead = &provider.Instead{
 		Operation: other,
 		Request:   func(*target.Target, *chat.Request) bool { return false },

@@ -32,7 +32,7 @@ func (e *responsesEncoder) Append(dst []byte, d *chat.Delta) []byte {
 	}
 	if d.Kind == chat.ErrorDelta {
 		e.closed = true
-		return e.fail(dst, d.Err)
+		return e.fail(dst, d)
 	}
 	if e.response == nil {
 		dst = e.start(dst, d)
@@ -291,10 +291,11 @@ const unknownSequence = 1 << 30
 // fail ends the response with the reason: response.failed is the only end of a stream
 // besides a complete answer that Codex knows. Where the provider's own events passed,
 // no response of ours was begun, and there is just this event.
-func (e *responsesEncoder) fail(dst []byte, err *chat.Error) []byte {
+func (e *responsesEncoder) fail(dst []byte, d *chat.Delta) []byte {
+	err := d.Err
 	if e.response == nil {
 		if e.meta.ID == "" {
-			e.response, e.sequence = newResponse("", "", 0, &e.meta), unknownSequence
+			e.response, e.sequence = newResponse(string(d.ID), string(d.Model), 0, &e.meta), unknownSequence
 		} else {
 			dst = e.start(dst, &chat.Delta{})
 		}

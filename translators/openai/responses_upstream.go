@@ -43,7 +43,7 @@ func OrResponses(op, at *provider.Operation, models provider.Families, model fun
 func outlined(ms []jsonedit.Member) *chat.Request {
 	r := &chat.Request{}
 	r.ReasoningEffort, _ = jsonedit.String(jsonedit.Find(ms, "reasoning_effort"))
-	if provider.Filled(jsonedit.Find(ms, "tools")) || provider.Filled(jsonedit.Find(ms, "functions")) {
+	if provider.HasElements(jsonedit.Find(ms, "tools")) || provider.HasElements(jsonedit.Find(ms, "functions")) {
 		r.Tools = append(r.Tools, chat.Tool{})
 	}
 	if jsonedit.IsObject(jsonedit.Find(ms, "web_search_options")) {

@@ -67,6 +67,9 @@ func (u Upstream) AppendRequest(dst []byte, t *target.Target, req *chat.Request)
 			return nil, within(index("messages", i), err)
 		}
 	}
+	if err := w.waited(); err != nil {
+		return nil, within("messages", err)
+	}
 	dst = append(w.dst, ']')
 	if req.Stream {
 		dst = append(dst, `,"stream":true,"stream_options":{"include_usage":true}`...)
@@ -228,6 +231,7 @@ type messageWriter struct {
 	first   int // length of dst before the first message
 	history *provider.History
 	own     origin.Name
+	waiting []chat.Part // images of results, for a user message behind the last result
 }
 
 func (w *messageWriter) open(role string) {
@@ -237,11 +241,37 @@ func (w *messageWriter) open(role string) {
 	w.dst = append(append(append(w.dst, `{"role":"`...), role...), '"')
 }
 
+// waited writes what waits for the end of a run of results.
+func (w *messageWriter) waited() error {
+	parts := w.waiting
+	if w.waiting = nil; len(parts) == 0 {
+		return nil
+	}
+	return w.say("user", "", parts)
+}
+
+// say writes a message of these parts.
+func (w *messageWriter) say(role, name string, parts []chat.Part) error {
+	w.open(role)
+	w.dst = jsonedit.AppendOptional(w.dst, "name", name)
+	if err := w.content(parts); err != nil {
+		return err
+	}
+	w.dst = append(w.dst, '}')
+	return nil
+}
+
 func (w *messageWriter) message(m *chat.Message) error {
+	if m.Role == chat.Assistant || m.Role == chat.System {
+		if err := w.waited(); err != nil {
+			return err
+		}
+	}
 	if m.Role == chat.Assistant {
 		return w.assistant(m)
 	}
-	var rest []chat.Part
+	rest := w.waiting
+	w.waiting = nil
 	for i := range m.Parts {
 		p := &m.Parts[i]
 		if p.Kind != chat.ToolResult {
@@ -249,6 +279,7 @@ func (w *messageWriter) message(m *chat.Message) error {
 			continue
 		}
 		// A tool message can only have text, so images are put into a user message.
+		// It stands behind the results of all calls of a turn.
 		var texts []chat.Part
 		for _, inner := range p.Parts {
 			if inner.Kind == chat.Text {
@@ -267,20 +298,16 @@ func (w *messageWriter) message(m *chat.Message) error {
 		}
 		w.dst = append(w.dst, '}')
 	}
-	if len(rest) == 0 && (m.Role == chat.ToolRole || len(m.Parts) > 0) {
+	switch {
+	case m.Role == chat.ToolRole:
+		w.waiting = rest
 		return nil
+	case len(rest) == 0 && len(m.Parts) > 0:
+		return nil
+	case m.Role == chat.System:
+		return w.say("system", m.Name, rest)
 	}
-	if m.Role == chat.System {
-		w.open("system")
-	} else {
-		w.open("user")
-	}
-	w.dst = jsonedit.AppendOptional(w.dst, "name", m.Name)
-	if err := w.content(rest); err != nil {
-		return err
-	}
-	w.dst = append(w.dst, '}')
-	return nil
+	return w.say("user", m.Name, rest)
 }
 
 func (w *messageWriter) assistant(m *chat.Message) error {

@@ -27,6 +27,9 @@ func (Upstream) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 	if choices == nil {
 		return nil, &chat.ResponseError{Message: "'choices' not in " + string(t.Route) + " response"}
 	}
+	if len(choices.GetArray()) == 0 { // https://github.com/pydantic/pydantic-ai/issues/7909
+		return nil, &chat.ResponseError{Message: "'choices' is empty in " + string(t.Route) + " response"}
+	}
 	resp := &chat.Response{
 		ID: v.GetString("id"), Model: v.GetString("model"), Created: int64(v.GetInt("created")),
 		SystemFingerprint: v.GetString("system_fingerprint"), ServiceTier: v.GetString("service_tier"),

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,8 @@ func TestPartsThatCannotBeSentAreRefused(t *testing.T) {
 func TestUnusableAnswersAreRefused(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"object":"x"}`:                  "'choices' not in llm/v1/chat response",
+		`{"choices":null}`:                "'choices' is empty in llm/v1/chat response",
+		`{"choices":[],"usage":{}}`:       "'choices' is empty in llm/v1/chat response",
 		`no JSON`:                         "failed to decode llm/v1/chat response",
 		`[]`:                              "failed to decode llm/v1/chat response",
 		`{"error":{"message":"loading"}}`: "loading",
@@ -99,9 +102,6 @@ func TestUnusableAnswersAreRefused(t *testing.T) {
 		if _, told := err.(*chat.Error); told != strings.Contains(in, `"error"`) {
 			t.Errorf("%s: got a %T: only an error is the provider's own", in, err)
 		}
-	}
-	if resp, err := (Upstream{}).ParseResponse(testTarget, []byte(`{"choices":null}`)); err != nil || len(resp.Choices) != 0 || !resp.NoUsage {
-		t.Errorf("choices null: got %+v, error %v", resp, err)
 	}
 }
 
@@ -167,5 +167,32 @@ func TestWhatOthersServersLeftInAnAnswerDoesNotEndTheConversation(t *testing.T) 
 	body, err := Upstream{}.AppendRequest(nil, testTarget, req)
 	if err != nil || !strings.Contains(string(body), `"content":"found"`) || strings.Contains(string(body), "new_tool_result") {
 		t.Errorf("got %s, %v", body, err)
+	}
+}
+
+// A user message between the results of one turn is refused.
+func TestImagesOfResultsStandBehindAllResultsOfTheTurn(t *testing.T) {
+	result := func(id string, parts ...chat.Part) chat.Message {
+		return chat.Message{Role: chat.ToolRole, Parts: []chat.Part{{Kind: chat.ToolResult, ID: id, Parts: parts}}}
+	}
+	image := chat.Part{Kind: chat.Image, Media: &chat.Media{MIME: "image/png", Data: jsonedit.Plain("QQ==")}}
+	said := chat.Part{Kind: chat.Text, Text: jsonedit.Plain("see")}
+	const picture = `{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}}]}`
+	two := []chat.Message{result("a", said, image), result("b", said)}
+	const results = `{"role":"tool","tool_call_id":"a","content":"see"},{"role":"tool","tool_call_id":"b","content":"see"},`
+	for name, c := range map[string]struct {
+		behind []chat.Message
+		want   string
+	}{
+		"at the end":          {nil, results + picture},
+		"before an assistant": {[]chat.Message{{Role: chat.Assistant, Parts: []chat.Part{said}}}, results + picture + `,{"role":"assistant","content":"see"}`},
+		"before a user": {[]chat.Message{{Role: chat.User, Parts: []chat.Part{said}}},
+			results + `{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}},{"type":"text","text":"see"}]}`},
+		"before a system": {[]chat.Message{{Role: chat.System, Parts: []chat.Part{said}}}, results + picture + `,{"role":"system","content":"see"}`},
+	} {
+		want := `{"model":"m","messages":[` + c.want + `]}`
+		if got := body(t, Upstream{}, &chat.Request{Messages: append(slices.Clone(two), c.behind...)}); got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+		}
 	}
 }

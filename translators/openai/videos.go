@@ -66,7 +66,7 @@ func DeletedVideo(id string) []byte {
 	return append(jsonedit.AppendString([]byte(`{"id":`), id), `,"object":"video.deleted","deleted":true}`...)
 }
 
-// VideoNotReady returns the error for a client that asks for the content too early.
+// VideoNotReady returns the *chat.Error for a client that asks for the content too early.
 func VideoNotReady(status string) error {
 	return &chat.Error{Status: http.StatusNotFound, Type: chat.TypeOf(http.StatusNotFound), Message: "the video has no content: its status is " + status}
 }

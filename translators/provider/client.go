@@ -213,7 +213,7 @@ type IDPrefix struct{ Prefix, Name string }
 // Needs returns a Check that refuses a body without the string (or list) called name.
 func Needs(name string) func([]jsonedit.Member, route.Type) error {
 	return func(body []jsonedit.Member, _ route.Type) error {
-		if v := jsonedit.Find(body, name); !Text(v) && !Filled(v) {
+		if v := jsonedit.Find(body, name); !HasText(v) && !HasElements(v) {
 			return Missing(name)
 		}
 		return nil
@@ -223,7 +223,7 @@ func Needs(name string) func([]jsonedit.Member, route.Type) error {
 // Present returns a Check that refuses a body without a member called name.
 func Present(name string) func([]jsonedit.Member, route.Type) error {
 	return func(body []jsonedit.Member, _ route.Type) error {
-		if v := jsonedit.Find(body, name); v == nil || jsonedit.IsNull(v) || jsonedit.IsArray(v) && !Filled(v) {
+		if v := jsonedit.Find(body, name); v == nil || jsonedit.IsNull(v) || jsonedit.IsArray(v) && !HasElements(v) {
 			return Missing(name)
 		}
 		return nil
@@ -237,8 +237,8 @@ func Missing(field string) *chat.Error {
 	return e
 }
 
-// Filled reports whether v is an array that is not empty.
-func Filled(v []byte) bool {
+// HasElements reports whether v is an array that is not empty.
+func HasElements(v []byte) bool {
 	if len(v) == 0 || v[0] != '[' {
 		return false
 	}
@@ -254,5 +254,5 @@ func Filled(v []byte) bool {
 	return false
 }
 
-// Text reports whether v is a string that is not empty.
-func Text(v []byte) bool { return jsonedit.IsString(v) && len(v) > 2 }
+// HasText reports whether v is a string that is not empty.
+func HasText(v []byte) bool { return jsonedit.IsString(v) && len(v) > 2 }

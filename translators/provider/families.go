@@ -7,6 +7,7 @@ import (
 
 	"go-ai-proxy/translators/chat"
 	"go-ai-proxy/translators/jsonedit"
+	"go-ai-proxy/translators/target"
 )
 
 // Family is a row of a provider's table: what the models of a family take of OpenAI's
@@ -77,6 +78,14 @@ func (m Families) Of(name string) *Family {
 	return firstOf(m, name, func(f *Family) string { return f.Prefix })
 }
 
+// Refused is an Operation.Untuned: what t's model refuses.
+func (m Families) Refused(t *target.Target) []string {
+	if f := m.Of(t.Model); f != nil {
+		return f.Refuses
+	}
+	return nil
+}
+
 // firstOf returns the first row that has the beginning of a model's name, or nil.
 func firstOf[Row any](rows []Row, name string, prefix func(*Row) string) *Row {
 	name = plainName(name)
@@ -132,7 +141,7 @@ func (m *Family) Fit(r *chat.Request) *chat.Request {
 		return &fitted
 	}
 	fitted.MaxTokens = r.MaxTokens.AtMost(m.Output)
-	if m.silenced(r) {
+	if m.silenced(r) && (m.Default != "none" || Effort(r) != "") { // by default it does not reason
 		fitted.ReasoningEffort = "none"
 	}
 	fitted.Messages, fitted.ResponseFormat = m.described(r)

@@ -44,6 +44,9 @@ func TestAModelThatIsQuietWithFunctionsIsToldSoAndTheRecordToo(t *testing.T) {
 	if got := row.Caveats(r); len(got) != 1 || !strings.HasPrefix(got[0], "reasoning_effort: high became none") {
 		t.Errorf("caveats %q", got)
 	}
+	if row.Default = "none"; row.Fit(&chat.Request{ReasoningBudget: "-1", Tools: r.Tools}).ReasoningEffort != "" || row.Fit(r).ReasoningEffort != "none" {
+		t.Error("a model that does not reason by default is told so though nobody asked for effort, or is not told though somebody did")
+	}
 	r.Tools = nil
 	if got := row.Fit(r).ReasoningEffort; got != "high" || row.Caveats(r) != nil || (*Family)(nil).Caveats(r) != nil {
 		t.Errorf("effort %q without functions, caveats %q", got, row.Caveats(r))

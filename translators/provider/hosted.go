@@ -15,9 +15,9 @@ import (
 // The error is a *chat.RequestError if the client forces a tool that the operation does
 // not have, or if no tool of the client would be left: a client that asks only for a
 // search must not get an answer without one.
-func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, err error) {
+func (o *Operation) Offer(t *target.Target, r *chat.Request) (left []string, err error) {
 	missing := func(tool *chat.Tool) bool {
-		return tool.Hosted != "" && (op.Hosts == nil || !op.Hosts(t, r, tool))
+		return tool.Hosted != "" && (o.Hosts == nil || !o.Hosts(t, r, tool))
 	}
 	kept := r.Tools
 	for i := range r.Tools {
@@ -29,7 +29,7 @@ func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, er
 			continue
 		}
 		if r.ToolChoice.Mode == "function" && r.ToolChoice.Name == tool.Name {
-			return nil, op.notHosted(t, i, tool)
+			return nil, o.notHosted(t, i, tool)
 		}
 		if left == nil {
 			kept = slices.Clone(r.Tools[:i])
@@ -37,14 +37,14 @@ func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, er
 		left = append(left, tool.Name)
 	}
 	if len(left) > 0 && len(kept) == 0 {
-		return nil, op.notHosted(t, 0, &r.Tools[0])
+		return nil, o.notHosted(t, 0, &r.Tools[0])
 	}
 	r.Tools = kept
 	var takes func(p *chat.Part) bool
-	if own, ok := op.Chat.(taker); ok {
+	if own, ok := o.Chat.(taker); ok {
 		takes = own.Takes
 	}
-	if op.Edit.Models.Of(t.Model).IsBlind() && r.LeaveOutImages() {
+	if o.Edit.Models.Of(t.Model).IsBlind() && r.LeaveOutImages() {
 		left = append(left, "image")
 	}
 	return append(left, r.LeaveOut(takes)...), nil
@@ -53,7 +53,7 @@ func (op *Operation) Offer(t *target.Target, r *chat.Request) (left []string, er
 // taker is an API that takes blocks which the internal form does not know.
 type taker interface{ Takes(p *chat.Part) bool }
 
-func (op *Operation) notHosted(t *target.Target, i int, tool *chat.Tool) error {
+func (o *Operation) notHosted(t *target.Target, i int, tool *chat.Tool) error {
 	return &chat.RequestError{Field: fmt.Sprintf("tools[%d]", i), Message: fmt.Sprintf(
-		"the target runs no %s of its own%s: offer functions, or use a target that has it", tool.Name, op.Edit.Hosting.Of(t.Model).elsewhere(tool))}
+		"the target runs no %s of its own%s: offer functions, or use a target that has it", tool.Name, o.Edit.Hosting.Of(t.Model).elsewhere(tool))}
 }

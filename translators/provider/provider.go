@@ -228,9 +228,11 @@ type Instead struct {
 
 // Translator translates one operation's bodies from and to OpenAI's format.
 type Translator interface {
+	// AppendRequest writes the body, in OpenAI's format, as the provider's for t to dst.
+	// Errors are *chat.RequestError.
 	AppendRequest(dst []byte, t *target.Target, body []byte) ([]byte, error)
-	// AppendResponse writes the answer in OpenAI's format to dst, and its usage to
-	// seen.
+	// AppendResponse writes the provider's answer in OpenAI's format to dst, and its usage
+	// to seen. Errors are *chat.ResponseError.
 	AppendResponse(dst []byte, t *target.Target, body []byte, meta chat.Meta, seen *chat.Seen) ([]byte, error)
 }
 

@@ -76,14 +76,14 @@ type Option struct {
 	index []int // of the field in Options
 }
 
-// Of reports whether the provider called name reads the option.
-func (o *Option) Of(name string) bool {
+// ReadBy reports whether the provider called name reads the option.
+func (o *Option) ReadBy(name string) bool {
 	return o.Providers == nil || slices.Contains(o.Providers, name)
 }
 
-// Set reports whether the option is set in values to something other than its
+// IsSet reports whether the option is set in values to something other than its
 // default.
-func (o *Option) Set(values *Options) bool {
+func (o *Option) IsSet(values *Options) bool {
 	v := o.in(values)
 	switch {
 	case v.IsZero():
@@ -111,7 +111,7 @@ func (o *Option) in(values *Options) reflect.Value {
 func (o *Options) FromEnvironment(provider string, getenv func(string) string) {
 	for i := range List {
 		option := &List[i]
-		if option.Env == nil || !option.Of(provider) {
+		if option.Env == nil || !option.ReadBy(provider) {
 			continue
 		}
 		for _, name := range option.Env {

@@ -129,7 +129,7 @@ func TestOptionWithItsDefaultCountsAsNotSet(t *testing.T) {
 		{"service_tier_factor", true, Options{Prices: Prices{ServiceTierFactor: []TierFactor{{}}}}},
 		{"bedrock.embeddings_normalize", true, Options{Bedrock: Bedrock{EmbeddingsNormalize: true}}},
 	} {
-		if got := Named(c.name).Set(&c.o); got != c.set {
+		if got := Named(c.name).IsSet(&c.o); got != c.set {
 			t.Errorf("%s: set %t", c.name, got)
 		}
 	}

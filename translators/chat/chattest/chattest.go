@@ -38,7 +38,9 @@ func decoded(v reflect.Value) reflect.Value {
 	case reflect.Struct:
 		to := reflect.New(v.Type()).Elem()
 		for i := range v.NumField() {
-			to.Field(i).Set(decoded(v.Field(i)))
+			if f := v.Field(i); f.CanInterface() { // the others are what the exported ones say
+				to.Field(i).Set(decoded(f))
+			}
 		}
 		return to
 	}
