@@ -159,6 +159,13 @@ func TestProjectFilesParse(t *testing.T) {
 	}
 }
 
+// TestSiteHasAHomePage: mkdocs makes / of index.md, and of no other page.
+func TestSiteHasAHomePage(t *testing.T) {
+	if nav := "nav:\n  - Start:\n      - index.md\n"; !strings.Contains(source(t, "mkdocs.yml"), nav) || source(t, "docs/index.md") == "" {
+		t.Errorf("mkdocs.yml does not begin with %q", nav)
+	}
+}
+
 // TestMakefileIsThin: every command is one that a person could type, and `make help`
 // lists each.
 func TestMakefileIsThin(t *testing.T) {

@@ -44,7 +44,7 @@ var sections = []struct {
 	title string
 	pages []string
 }{
-	{"Start", []string{"getting-started", "clients", "kubernetes", "migrating", "faq"}},
+	{"Start", []string{"index", "getting-started", "clients", "kubernetes", "migrating", "faq"}},
 	{"Configuration", []string{"configuration", "templates", "balancing", "formats", "fields", "models"}},
 	{"Running it", []string{"keys-and-teams", "observability", "security", "operations", "environment", "troubleshooting", "differences"}},
 	{"Speed", []string{"benchmarks", "measurements"}},
