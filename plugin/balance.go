@@ -42,8 +42,10 @@ func (b *balancing) attempts(ctx context.Context) error {
 	if candidates, err = b.admit(candidates); err != nil {
 		return err
 	}
-	if answered, err := x.caching.recall(ctx, candidates); answered {
-		return err
+	if inst.answers != nil {
+		if answered, err := x.caching.recall(ctx, candidates); answered {
+			return err
+		}
 	}
 	if len(candidates) > 1 { // a failover must not wait for a token; the first attempt fetches its own
 		for _, i := range candidates {
@@ -72,7 +74,7 @@ func (b *balancing) attempts(ctx context.Context) error {
 			b.reasoned(i, pick.Available())
 		}
 		inst.balancer.Exclude(pick, i)
-		a, err := tryHedged(ctx, b, i, left > 1 && (inst.balancer.Left(pick) || len(b.reserved) > 0))
+		a, err := b.try(ctx, i, left > 1 && (inst.balancer.Left(pick) || len(b.reserved) > 0))
 		if over, is := errors.AsType[*spending.OverBudgetError](err); is && over.Next {
 			left++ // it was not tried
 			spent = over
@@ -165,10 +167,20 @@ func (b *balancing) failedOver(because string) {
 	})
 }
 
-// try makes one attempt at target i and reports its end to the balancer, whatever
+// try makes an attempt at target i, or two at once where the configuration and the request
+// allow that.
+func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt, error) {
+	x := b.exchange
+	if x.instance.hedge != nil && !b.hedged && x.request.hedgeable(x.instance.config.Balancer.Hedge.Images) {
+		return tryHedged(ctx, b, i, replaceable)
+	}
+	return b.tryOne(ctx, i, replaceable)
+}
+
+// tryOne makes one attempt at target i and reports its end to the balancer, whatever
 // happens. The attempt is nil when it could not be prepared. Nothing of an earlier
 // attempt is left in the exchange.
-func (b *balancing) try(ctx context.Context, i int, replaceable bool) (*attempt, error) {
+func (b *balancing) tryOne(ctx context.Context, i int, replaceable bool) (*attempt, error) {
 	x, inst, pick := b.exchange, b.exchange.instance, &b.pick
 	x.reply.encoder = nil
 	verdict := balancer.Neutral // stays so after a panic

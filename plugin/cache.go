@@ -43,7 +43,7 @@ type caching struct {
 // can put the answer there.
 func (c *caching) recall(ctx context.Context, candidates []int) (answered bool, err error) {
 	x, answers := c.exchange, c.exchange.instance.answers
-	if answers == nil || !isKept(&x.request) {
+	if !isKept(&x.request) {
 		return false, nil
 	}
 	note := func(state string) { // before the answer begins: the record goes with its header
@@ -146,8 +146,8 @@ func (c *caching) replay(i int, e *responsecache.Entry) error {
 }
 
 // keep puts the answer into the cache, if it is a whole one.
-func (c *caching) keep(ctx context.Context, err error) {
-	if c.capture == nil || err != nil || ctx.Err() != nil {
+func (c *caching) keep(ctx context.Context) {
+	if ctx.Err() != nil {
 		return
 	}
 	e, whole := c.capture.Entry()

@@ -84,7 +84,9 @@ func (x *exchange) serve(ctx context.Context) error {
 		return answerProbe(x, err)
 	}
 	err := x.balancing.attempts(ctx)
-	x.caching.keep(ctx, err)
+	if err == nil && x.caching.capture != nil {
+		x.caching.keep(ctx)
+	}
 	return err
 }
 

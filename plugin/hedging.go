@@ -31,13 +31,9 @@ type racer struct {
 	err    error
 }
 
-// tryHedged is like balancing.try, but hedged, where the configuration and the request
-// allow it.
+// tryHedged is like balancing.tryOne, but hedged.
 func tryHedged(ctx context.Context, b *balancing, i int, replaceable bool) (*attempt, error) {
 	x := b.exchange
-	if x.instance.hedge == nil || b.hedged || !x.request.hedgeable(x.instance.config.Balancer.Hedge.Images) {
-		return b.try(ctx, i, replaceable)
-	}
 	r := &race{of: x}
 	r.first = r.enter(ctx, i)
 	r.pair.First = r.first.Racer
@@ -93,7 +89,7 @@ func (r *race) enterHedge(ctx context.Context) *hedge.Racer {
 }
 
 func (p *racer) try(replaceable bool) {
-	p.a, p.err = p.x.balancing.try(p.Ctx, p.target, replaceable)
+	p.a, p.err = p.x.balancing.tryOne(p.Ctx, p.target, replaceable)
 }
 
 // claim makes p the attempt that answers the client, if no other is. It runs in p's

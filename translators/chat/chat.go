@@ -135,8 +135,8 @@ func (r *Request) Lookup(name string) Raw {
 	return nil
 }
 
-// AppendExtra writes the extra members of these names to dst, as the client sent them.
-func (r *Request) AppendExtra(dst []byte, names ...string) []byte {
+// AppendExtra writes the extra members of r with these names to dst, as the client sent them.
+func AppendExtra(dst []byte, r *Request, names ...string) []byte {
 	for _, name := range names {
 		dst = jsonedit.AppendRaw(dst, name, r.Lookup(name))
 	}

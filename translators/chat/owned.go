@@ -14,13 +14,13 @@ import (
 // hosted tools did, the words stay. r itself does
 // not change, and is returned if there is nothing to leave out.
 func (r *Request) Owned(own origin.Name) *Request {
-	return r.without(func(p *Part) bool { return p.foreign(own) })
+	return without(r, func(p *Part) bool { return p.foreign(own) })
 }
 
 // RunsInWords returns r with the words of what hosted tools did and without their tokens,
 // for a provider that is offered no such tool. r itself does not change.
 func (r *Request) RunsInWords() *Request {
-	return r.without(func(p *Part) bool { return p.Kind == HostedRun })
+	return without(r, func(p *Part) bool { return p.Kind == HostedRun })
 }
 
 // maxLeft is how many kinds of blocks are named.
@@ -76,7 +76,7 @@ func kindOf(p *Part) string {
 }
 
 // without returns r without the tokens of the parts that foreign reports.
-func (r *Request) without(foreign func(p *Part) bool) *Request {
+func without(r *Request, foreign func(p *Part) bool) *Request {
 	var kept *Request
 	for i := range r.Messages {
 		parts := r.Messages[i].Parts

@@ -14,10 +14,10 @@ import (
 //	https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html
 const longestName = 64
 
-// NameTools gives the functions of r, and the calls in its history, names that every
+// nameTools gives the functions of r, and the calls in its history, names that every
 // provider takes; Meta.Tools has the client's names for the answer. A name is the same
 // in every turn. Of functions with one name, which providers refuse, the last remains.
-func (r *Request) NameTools() {
+func nameTools(r *Request) {
 	if repeats(r.Tools) {
 		r.Tools = lastOfEach(r.Tools)
 	}

@@ -22,7 +22,7 @@ func TestFunctionsGetNamesThatEveryProviderTakes(t *testing.T) {
 		ToolChoice: ToolChoice{Mode: "function", Name: "a.b"},
 		Messages:   []Message{{Role: Assistant, Parts: []Part{{Kind: ToolCall, Name: "a.b"}, {Kind: ToolCall, Name: "gone/1"}}}, {Role: ToolRole, Parts: []Part{{Kind: ToolResult, Name: "a.b"}, {Kind: ToolResult}}}},
 	}
-	r.NameTools()
+	nameTools(r)
 	got := toolNames(r)
 	if got[0] != "a_b" || got[1] == "a_b" || !strings.HasPrefix(got[1], "a_b_") || got[2] == got[3] || got[4] != "web.search" {
 		t.Errorf("tools: %q", got)
@@ -41,14 +41,14 @@ func TestFunctionsGetNamesThatEveryProviderTakes(t *testing.T) {
 		t.Errorf("the client's names: %+v", m.Tools)
 	}
 	again := &Request{Tools: []Tool{{Name: long + "/2"}, {Name: "a.b"}, {Name: "a_b"}}}
-	if again.NameTools(); !slices.Equal(toolNames(again), []string{got[3], got[1], "a_b"}) {
+	if nameTools(again); !slices.Equal(toolNames(again), []string{got[3], got[1], "a_b"}) {
 		t.Errorf("in the next turn: %q, before %q", toolNames(again), got)
 	}
 }
 
 func TestLastOfFunctionsWithOneNameRemains(t *testing.T) {
 	r := &Request{Tools: []Tool{{Name: "f", Description: jsonedit.Plain("old")}, {Name: "g"}, {Name: "f", Description: jsonedit.Plain("new")}, {Name: "f", Hosted: OtherHosted}}}
-	r.NameTools()
+	nameTools(r)
 	if got := toolNames(r); !slices.Equal(got, []string{"f", "g", "f"}) || r.Tools[0].Description.String() != "new" || r.Tools[2].Hosted == "" {
 		t.Errorf("%+v", r.Tools)
 	}

@@ -8,9 +8,11 @@ import (
 	"go-ai-proxy/translators/jsonedit"
 )
 
-// FitTools is NameTools and FitSchemas.
+// FitTools gives the functions of r, and the calls in its history, names that every provider
+// takes, and the functions schemas: see FitSchemas. Meta.Tools has the client's names for the
+// answer.
 func (r *Request) FitTools() {
-	r.NameTools()
+	nameTools(r)
 	r.FitSchemas()
 }
 

@@ -46,7 +46,7 @@ func (chatV2) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 	}
 	dst = appendResponseFormat(dst, &r.ResponseFormat, "json_schema")
 	dst = appendThinking(dst, r)
-	return append(r.AppendExtra(dst, natives...), '}'), nil
+	return append(chat.AppendExtra(dst, r, natives...), '}'), nil
 }
 
 // ParseResponse implements chat.Upstream.

@@ -54,7 +54,7 @@ func (chatV1) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]by
 	dst = appendSampling(dst, r)
 	dst = jsonedit.AppendTexts(dst, "stop_sequences", r.Stop)
 	dst = appendResponseFormat(dst, &r.ResponseFormat, "schema")
-	return append(r.AppendExtra(dst, nativesV1...), '}'), nil
+	return append(chat.AppendExtra(dst, r, nativesV1...), '}'), nil
 }
 
 // ParseResponse implements chat.Upstream.

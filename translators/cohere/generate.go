@@ -32,7 +32,7 @@ func (generate) AppendRequest(dst []byte, t *target.Target, r *chat.Request) ([]
 	dst = jsonedit.AppendRaw(dst, "p", r.TopP)
 	dst = appendSampling(dst, r)
 	dst = jsonedit.AppendTexts(dst, "end_sequences", r.Stop)
-	return append(r.AppendExtra(dst, nativesGenerate...), '}'), nil
+	return append(chat.AppendExtra(dst, r, nativesGenerate...), '}'), nil
 }
 
 // ParseResponse implements chat.Upstream.

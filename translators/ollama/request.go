@@ -67,9 +67,9 @@ func (generateFormat) AppendRequest(dst []byte, t *target.Target, r *chat.Reques
 	if len(system.texts) > 0 {
 		dst = jsonedit.AppendText(dst, "system", system.text())
 	} else {
-		dst = r.AppendExtra(dst, "system")
+		dst = chat.AppendExtra(dst, r, "system")
 	}
-	return appendRest(r.AppendExtra(dst, generateNatives...), t, r)
+	return appendRest(chat.AppendExtra(dst, r, generateNatives...), t, r)
 }
 
 var errTwoFormats = &chat.RequestError{
@@ -91,7 +91,7 @@ func appendRest(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if dst, err = appendOptions(dst, r); err != nil {
 		return nil, err
 	}
-	dst = r.AppendExtra(dst, "keep_alive", "truncate", "shift")
+	dst = chat.AppendExtra(dst, r, "keep_alive", "truncate", "shift")
 	dst = jsonedit.AppendBool(dst, "stream", r.Stream)
 	return append(dst, '}'), nil
 }
@@ -102,7 +102,7 @@ func appendFormat(dst []byte, r *chat.Request) []byte {
 	f := &r.ResponseFormat
 	switch {
 	case r.Lookup("format") != nil:
-		return r.AppendExtra(dst, "format")
+		return chat.AppendExtra(dst, r, "format")
 	case f.Type == "json_schema" && len(f.Schema) > 0:
 		return jsonedit.AppendRaw(dst, "format", f.Schema)
 	case f.Type == "json_schema", f.Type == "json_object":
@@ -122,7 +122,7 @@ var levels = map[string]string{
 // words wins. A budget is no level: servers before levels know true and false only.
 func appendThink(dst []byte, t *target.Target, r *chat.Request) ([]byte, error) {
 	if r.Lookup("think") != nil {
-		return r.AppendExtra(dst, "think"), nil
+		return chat.AppendExtra(dst, r, "think"), nil
 	}
 	if _, ok := levels[r.ReasoningEffort]; !ok && r.ReasoningEffort != "" {
 		return nil, &chat.RequestError{Field: "reasoning_effort", Message: "must be none, minimal, low, medium, high, xhigh or max"}
