@@ -66,13 +66,18 @@ var Providers = withReasons([]*provider.Provider{
 			}),
 		},
 	},
-	// cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions
+	// cerebras refuses members that it does not know: "property 'body.store' is unsupported".
+	// https://inference-docs.cerebras.ai/api-reference/chat-completions
+	// https://github.com/Gitlawb/openclaude/issues/740
 	{
 		Name: "cerebras",
 		Base: provider.At("https://api.cerebras.ai"),
 		Operations: operations{
 			route.Chat: openai.ChatAt("/v1/chat/completions", provider.Edit{
-				Drop: []string{"top_k", "frequency_penalty", "presence_penalty", "logit_bias"}, Rewrite: ReasoningContent, Request: SystemRole, Models: onCerebras,
+				Drop: []string{
+					"top_k", "frequency_penalty", "presence_penalty", "logit_bias", "store", "verbosity", "safety_identifier", "prompt_cache_retention",
+				},
+				Rewrite: ReasoningContent, Request: SystemRole, Models: onCerebras,
 				// Thoughts would be words of the content, in tags that each model has its own
 				// of. https://inference-docs.cerebras.ai/capabilities/reasoning
 				History: StrictHistory,
@@ -118,7 +123,7 @@ var Providers = withReasons([]*provider.Provider{
 					// https://github.com/griptape-ai/griptape/issues/1773
 					// https://github.com/fanenr/chatbot/issues/21
 					// https://github.com/sipeed/picoclaw/pull/1196
-					"verbosity", "modalities", "store", "prompt_cache_key",
+					"verbosity", "modalities", "store", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
 				},
 				Rewrite: ReasoningContent, Request: SystemRole, Models: onGroq, Hosting: groqTools,
 				History: history(provider.History{Only: []string{"role", "content", "tool_calls", "tool_call_id"}, Calls: knownOfCalls, Thought: provider.ThoughtNowhere}),

@@ -149,3 +149,21 @@ func TestVLLMsOwnResponsesAreAskedByTheirURL(t *testing.T) {
 		}
 	}
 }
+
+func TestMembersThatGroqAndCerebrasRefuseAreNotSent(t *testing.T) {
+	const body = `{"model":"m","messages":[{"role":"user","content":"x"}],"store":false,"verbosity":"low","safety_identifier":"s","prompt_cache_retention":"24h","user":"u"}`
+	for _, p := range Providers {
+		if p.Name != "groq" && p.Name != "cerebras" {
+			continue
+		}
+		members, err := jsonedit.Object([]byte(body), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edit := p.Operations[route.Chat].Edit
+		sent := string(jsonedit.Join(nil, edit.Apply(nil, &target.Target{Model: "m"}, []byte(body), members, nil)))
+		if want := `{"model":"m","messages":[{"role":"user","content":"x"}],"user":"u"}`; sent != want {
+			t.Errorf("%s is sent %s, want %s", p.Name, sent, want)
+		}
+	}
+}
