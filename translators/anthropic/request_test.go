@@ -400,10 +400,10 @@ func TestUserHasTheLastWordWhereTheModelWantsIt(t *testing.T) {
 	has(t, mustTranslate(t, "claude-opus-4-6", body), map[string]string{"messages": `[{"role":"user","content":"go"},{"role":"assistant","content":"So far"},{"role":"user","content":"Continue."}]`})
 }
 
-// Codex' compaction sends tool_choice without tools, LlamaIndex none; both are what would
-// be anyway.
+// Codex' compaction sends tool_choice without tools; auto is what would be anyway. None is
+// sent, as Kong's plugin does.
 func TestChoiceOfToolsIsNotSentAlone(t *testing.T) {
-	for mode, want := range map[string]bool{"auto": false, "none": false, "required": true} {
+	for mode, want := range map[string]bool{"auto": false, "none": true, "required": true} {
 		req := &chat.Request{Messages: []chat.Message{{Role: chat.User, Parts: []chat.Part{{Text: jsonedit.Plain("x")}}}}, ToolChoice: chat.ToolChoice{Mode: mode}}
 		body, err := Messages.AppendRequest(nil, &target.Target{Model: "claude-sonnet-4-5", Options: &target.Options{}}, req)
 		if err != nil || strings.Contains(string(body), "tool_choice") != want {

@@ -160,7 +160,7 @@ func appendToolChoice(dst []byte, m *model, r *chat.Request, tools bool) []byte 
 			mode = "auto"
 		}
 	}
-	if mode == "" || !tools && (mode == "auto" || mode == "none") { // which is refused alone, and says nothing
+	if mode == "" || mode == "auto" && !tools { // which is refused alone, and says nothing
 		return dst
 	}
 	if m.unforced && mode != "none" {
