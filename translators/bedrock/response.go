@@ -18,7 +18,7 @@ func (converse) ParseResponse(t *target.Target, body []byte) (*chat.Response, er
 		return nil, &chat.ResponseError{Message: "failed to decode response from Bedrock"}
 	}
 	message := v.Get("output", "message")
-	silent := (message == nil || message.Type() == jsonedit.TypeNull) && v.GetString("stopReason") != ""
+	silent := v.Exists("output") && (message == nil || message.Type() == jsonedit.TypeNull) && v.GetString("stopReason") != ""
 	if !silent && (message == nil || message.Type() != jsonedit.TypeObject) {
 		return nil, &chat.ResponseError{Message: "no generation candidates received from Bedrock, or max_tokens too short"}
 	}

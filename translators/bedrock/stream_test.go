@@ -248,7 +248,7 @@ func TestWholeAnswers(t *testing.T) {
 func TestUnusableAnswersAreRefused(t *testing.T) {
 	const none = "no generation candidates received from Bedrock, or max_tokens too short"
 	for body, want := range map[string]string{
-		`{`: "failed to decode response from Bedrock", `{}`: none, `{"output":null}`: none, `[]`: none,
+		`{`: "failed to decode response from Bedrock", `{}`: none, `{"output":null}`: none, `[]`: none, `{"stopReason":"end_turn"}`: none,
 		`{"output":{"message":"x"},"stopReason":"max_tokens"}`: none,
 	} {
 		_, err := Converse.ParseResponse(chatTarget(sonnet), []byte(body))
