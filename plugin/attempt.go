@@ -26,20 +26,19 @@ import (
 // attempt is one try at one target. It starts from the client's original request;
 // nothing of a failed attempt reaches the next one.
 type attempt struct {
-	plan    plan         // how the target is asked
-	out     outgoing     // the request to it
-	answer  *wire.Answer // nil until there is one
-	account accounting   // what the answer has said, for the record
-	reply   *reply       // to the client, with the record
-	buffers *buffers.Set
-	// replaceable says that another attempt may replace this one.
-	replaceable bool
+	plan        plan         // how the target is asked
+	out         outgoing     // the request to it
+	answer      *wire.Answer // nil until there is one
+	account     accounting   // what the answer has said, for the record
+	reply       *reply       // to the client, with the record
+	buffers     *buffers.Set
 	startWithin time.Duration // until the first content of a stream; 0 is no limit
 	began       time.Time     // start of the call to the provider
 	took        time.Duration // sessions only: the time to connect
-	lessened    int           // how often the request was made again with less
-	gzipped     bool          // the answer came gzipped
 	parked      *parked       // the answer, when it is an error
+	lessened    uint8         // how often the request was made again with less
+	gzipped     bool          // the answer came gzipped
+	replaceable bool          // another attempt may replace this one
 }
 
 // prepare makes an attempt at t and its outgoing request, from the client's

@@ -28,6 +28,7 @@ type balancing struct {
 	// ordinary are the candidates for any request, reserved those with fallback_for.
 	ordinary, reserved []int
 	counted, hedged    bool // the request has been counted as one that may be hedged, and was
+	racing             bool // the exchange is that of one of two attempts: see race
 }
 
 // attempts tries the targets that the balancer picks, until one answers, the
@@ -190,7 +191,7 @@ func (b *balancing) tryOne(ctx context.Context, i int, replaceable bool) (*attem
 	}
 	a, err := prepare(ctx, x, inst.targets[i])
 	if err == nil {
-		a.replaceable = x.hedging || replaceable && inst.policy.Holds(x.request.in.Method, x.request.consumed())
+		a.replaceable = b.racing || replaceable && inst.policy.Holds(x.request.in.Method, x.request.consumed())
 		if replaceable && inst.policy.Has(failover.SlowStart) && (inst.balancer.Other(pick) || len(b.keptFor(&failover.Failure{Criterion: failover.SlowStart})) > 0) {
 			a.startWithin = time.Duration(inst.config.Balancer.FirstTokenTimeout) * time.Millisecond
 		}

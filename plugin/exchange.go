@@ -32,7 +32,6 @@ type exchange struct {
 	spending  *spending.Spending // nil without budgets
 	buffers   buffers.Set
 	first     attempt // usually the only one
-	hedging   bool    // the exchange is that of one of two attempts: see race
 }
 
 // fork returns an exchange for one of two attempts that are made at once, which shares

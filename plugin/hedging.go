@@ -64,7 +64,7 @@ func hedgeAfter(b *balancing, i int) time.Duration {
 // enter makes an attempt at target i, which has not begun.
 func (r *race) enter(ctx context.Context, i int) *racer {
 	p := &racer{Racer: hedge.NewRacer(ctx), x: r.of.fork(), target: i}
-	p.x.hedging = true
+	p.x.balancing.racing = true
 	p.x.own.claim = func() error { return r.claim(p) }
 	return p
 }

@@ -9,7 +9,12 @@ import (
 // string, or of two. Most events of a stream are such: what else is in them is known
 // then, and need not be read again. The zero value recognizes nothing.
 type Alike struct {
-	fixed  []byte // the earlier text without these contents
+	last *earlier // nil for nothing: most answers have no use for it
+}
+
+// earlier is a text that was learned.
+type earlier struct {
+	fixed  []byte // the text without the contents that vary
 	gaps   [2]int // where in fixed they are missing, in order
 	n      int    // how many they are
 	wanted int    // the one that Content returns
@@ -26,7 +31,11 @@ const (
 // offset, and the one at the offset padding, if that is above 0. A text in which these
 // have escapes is not remembered: the one before may come again.
 func (a *Alike) Learn(text []byte, at, padding int) {
-	if a.vain >= maxVain || len(text) > maxAlike {
+	if a.last == nil {
+		a.last = new(earlier)
+	}
+	l := a.last
+	if l.vain >= maxVain || len(text) > maxAlike {
 		return
 	}
 	quotes, n, wanted := [2]int{at, padding}, 2, 0
@@ -43,13 +52,13 @@ func (a *Alike) Learn(text []byte, at, padding int) {
 			return
 		}
 	}
-	a.fixed, a.n, a.wanted, a.vain = a.fixed[:0], n, wanted, a.vain+1
+	l.fixed, l.n, l.wanted, l.vain = l.fixed[:0], n, wanted, l.vain+1
 	from := 0
 	for i, quote := range quotes[:n] {
-		a.fixed = append(a.fixed, text[from:quote+1]...)
-		a.gaps[i], from = len(a.fixed), ends[i]
+		l.fixed = append(l.fixed, text[from:quote+1]...)
+		l.gaps[i], from = len(l.fixed), ends[i]
 	}
-	a.fixed = append(a.fixed, text[from:]...)
+	l.fixed = append(l.fixed, text[from:]...)
 }
 
 // LearnValue is Learn for the text that was parsed. It learns nothing if the value is no
@@ -68,25 +77,26 @@ func (a *Alike) LearnValue(v, padding *Value) {
 // Content returns the content of the string that varies, if text is the one that was
 // learned in all else. The content is the same unescaped. It aliases text.
 func (a *Alike) Content(text []byte) (content []byte, ok bool) {
-	if a.n == 0 {
+	l := a.last
+	if l == nil || l.n == 0 {
 		return nil, false
 	}
 	done := 0
-	for i, gap := range a.gaps[:a.n] {
-		part := a.fixed[done:gap]
+	for i, gap := range l.gaps[:l.n] {
+		part := l.fixed[done:gap]
 		if !bytes.HasPrefix(text, part) {
 			return nil, false
 		}
 		text, done = text[len(part):], gap
 		n := plain(text)
-		if i == a.wanted {
+		if i == l.wanted {
 			content = text[:n:n]
 		}
 		text = text[n:]
 	}
-	if !bytes.Equal(text, a.fixed[done:]) || !utf8.Valid(content) {
+	if !bytes.Equal(text, l.fixed[done:]) || !utf8.Valid(content) {
 		return nil, false
 	}
-	a.vain = 0
+	l.vain = 0
 	return content, true
 }

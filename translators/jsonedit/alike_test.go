@@ -81,8 +81,8 @@ func TestNothingIsLearnedAnyMoreWhereEachTextIsAnother(t *testing.T) {
 		}
 	}
 	a.Learn(append(bytes.Repeat([]byte(" "), maxAlike), `"x"`...), maxAlike, 0)
-	if len(a.fixed) > maxAlike {
-		t.Errorf("%d bytes are kept", len(a.fixed))
+	if len(a.last.fixed) > maxAlike {
+		t.Errorf("%d bytes are kept", len(a.last.fixed))
 	}
 }
 
