@@ -4,7 +4,7 @@
 // knows the internal form but no other formats.
 //
 // Start with Provider, then request.go and stream.go; the client's side is in
-// the files named dialect. facts are from https://platform.claude.com/docs/en/api/messages
+// the files named dialect. Facts are from https://platform.claude.com/docs/en/api/messages
 // and the pages it links to.
 package anthropic
 

@@ -291,47 +291,47 @@ func (f *fitting) messages() {
 // https://platform.claude.com/docs/en/api/messages/create
 // https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
 func alternating(messages []byte) []byte {
-	var out []byte
-	var last, role []byte // the message before, as it is joined so far
+	all := jsonedit.Elements(messages, nil)
+	out := append(make([]byte, 0, len(messages)+len(messages)/8), '[')
 	joined := false
-	flush := func() {
-		if last != nil {
-			out = append(jsonedit.AppendComma(out), last...)
+	for len(all) > 0 {
+		n := sameRole(all)
+		m := all[0]
+		if n > 1 {
+			joined, m = true, jsonedit.With(m, "content", blocksOf(all[:n]))
 		}
-	}
-	out = append(out, '[')
-	for m := range jsonedit.EachOf(messages) {
-		as := jsonedit.Lookup(m, "role")
-		if last != nil && as != nil && bytes.Equal(as, role) {
-			if both := joinedContent(jsonedit.Lookup(last, "content"), jsonedit.Lookup(m, "content")); both != nil {
-				joined, last = true, jsonedit.With(last, "content", both)
-				continue
-			}
-		}
-		flush()
-		last, role = m, as
+		out, all = append(jsonedit.AppendComma(out), m...), all[n:]
 	}
 	if !joined {
 		return messages
 	}
-	flush()
 	return append(out, ']')
 }
 
-// joinedContent returns two contents as one list of blocks; nil if one is neither a text
-// nor a list.
-func joinedContent(a, b []byte) []byte {
+// sameRole returns how many messages from the first on have its role, and can be joined.
+func sameRole(messages [][]byte) int {
+	role := jsonedit.Lookup(messages[0], "role")
+	n := 0
+	for n < len(messages) && role != nil && bytes.Equal(jsonedit.Lookup(messages[n], "role"), role) {
+		if content := jsonedit.Lookup(messages[n], "content"); !jsonedit.IsString(content) && !jsonedit.IsArray(content) {
+			break
+		}
+		n++
+	}
+	return max(n, 1)
+}
+
+// blocksOf returns the contents of messages, each a text or a list, as one list of blocks.
+func blocksOf(messages [][]byte) []byte {
 	dst := []byte{'['}
-	for _, content := range [...][]byte{a, b} {
-		switch {
-		case jsonedit.IsString(content):
+	for _, m := range messages {
+		content := jsonedit.Lookup(m, "content")
+		if jsonedit.IsString(content) {
 			dst = append(append(append(jsonedit.AppendComma(dst), `{"type":"text","text":`...), content...), '}')
-		case jsonedit.IsArray(content):
-			for block := range jsonedit.EachOf(content) {
-				dst = append(jsonedit.AppendComma(dst), block...)
-			}
-		default:
-			return nil
+			continue
+		}
+		for block := range jsonedit.EachOf(content) {
+			dst = append(jsonedit.AppendComma(dst), block...)
 		}
 	}
 	return append(dst, ']')

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"go-ai-proxy/translators/chat"
+	"go-ai-proxy/translators/conformance/growth"
 	"go-ai-proxy/translators/conformance/workload"
 	"go-ai-proxy/translators/jsonedit"
 )
@@ -139,4 +140,11 @@ func TestCloudsAreSentAlternatingRoles(t *testing.T) {
 			t.Errorf("%s\nbecame %s, %v\nwant   %s", body, got, err, want)
 		}
 	}
+}
+
+func TestMessagesOfOneRoleAreJoinedInLinearTime(t *testing.T) {
+	growth.Linear(t, "messages of one role", func(n int) func() {
+		messages := []byte("[" + strings.Repeat(`{"role":"user","content":"some words of a user"},`, n) + `{"role":"user","content":"x"}]`)
+		return func() { alternating(messages) }
+	})
 }

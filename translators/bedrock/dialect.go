@@ -14,7 +14,7 @@ import (
 // performanceConfig and promptVariables.
 //
 // An error answer is of content type application/json and carries its type in
-// the header X-Amzn-errorType, too: see errorType. A stream is of content type
+// the header X-Amzn-ErrorType, too: see errorType. A stream is of content type
 // application/vnd.amazon.eventstream.
 var Dialect chat.Dialect = dialect{}
 

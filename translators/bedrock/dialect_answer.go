@@ -169,7 +169,7 @@ func appendTier(dst []byte, tier string) []byte {
 }
 
 // AppendError writes the body of an error answer. SDKs read the type from the header
-// X-Amzn-errorType (see errorType), or from __type if the header is missing.
+// X-Amzn-ErrorType (see errorType), or from __type if the header is missing.
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
 func (dialect) AppendError(dst []byte, e *chat.Error) []byte {
 	return append(jsonedit.AppendText(jsonedit.AppendText(append(dst, '{'), "__type", errorType(e.ClientStatus())), "message", errorText(e)), '}')
@@ -187,7 +187,7 @@ func errorText(e *chat.Error) string {
 }
 
 // errorType returns Bedrock's exception for an HTTP status: the value of the header
-// X-Amzn-errorType.
+// X-Amzn-ErrorType.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
 func errorType(status int) string {
 	switch status {

@@ -91,6 +91,10 @@ func (p Properties) Stream(from Stream) Stream {
 	return &restoring{from: from, properties: p}
 }
 
+// maxHeld is how many calls are held at once. Their arguments come one call after the
+// other at every provider.
+const maxHeld = 64
+
 // restoring is a stream whose calls of some functions are held until they are complete.
 type restoring struct {
 	from       Stream
@@ -122,6 +126,9 @@ func (s *restoring) add(d Delta) {
 		names := s.properties[string(d.Name)]
 		if names == nil {
 			break
+		}
+		if len(s.held) == maxHeld {
+			s.release(0)
 		}
 		s.held = append(s.held, heldCall{choice: d.Choice, index: d.Index, names: names})
 		text := d.Text

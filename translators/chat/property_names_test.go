@@ -110,3 +110,26 @@ func TestPropertiesAreRenamedInLinearTime(t *testing.T) {
 		r.NameProperties()
 	}, []byte(`{"type":"object","properties":{"$a":{"type":"string"},"b c":{}},"required":["$a"]}`))
 }
+
+// callStream tells one start of a call after the other, and an argument for the first.
+type callStream struct{ deltas []Delta }
+
+func (s *callStream) Next(frame.Event) ([]Delta, error) { return s.deltas, nil }
+
+func TestCallsThatNeverEndAreHeldInLinearTime(t *testing.T) {
+	properties := Properties{"look": {"_top": "$top"}}
+	growth.Linear(t, "calls that are open", func(n int) func() {
+		from := &callStream{}
+		for i := range n {
+			from.deltas = append(from.deltas, Delta{Kind: ToolStart, Index: i, Name: []byte("look")})
+		}
+		for range n {
+			from.deltas = append(from.deltas, Delta{Kind: ToolArguments, Index: n - 1, Text: []byte("{")})
+		}
+		return func() {
+			if _, err := properties.Stream(from).Next(frame.Event{}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
